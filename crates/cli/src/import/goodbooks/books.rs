@@ -1,0 +1,150 @@
+//! `books.csv`.
+
+use std::collections::{HashMap, HashSet};
+
+use recto_domain::{Author, Isbn, Language, NewBook, PublishedDate, Title};
+
+use super::Format;
+use crate::import::problem::Problem;
+use crate::import::sheet::{Column, Row};
+use crate::import::sink::{BookNumber, ImportBook, Sink};
+
+/// The letters and digits of an ISBN-10.
+const ISBN_10: usize = 10;
+
+/// Reads books, and remembers by which numbers the other files call them.
+#[derive(Debug, Default)]
+pub(super) struct Books {
+    numbers: HashSet<BookNumber>,
+    by_goodreads_id: HashMap<u32, BookNumber>,
+}
+
+impl Books {
+    /// The book that `ratings.csv` means.
+    pub(super) fn by_number(&self, number: u32) -> Option<BookNumber> {
+        self.numbers.get(&BookNumber(number)).copied()
+    }
+
+    /// The book that `book_tags.csv` means.
+    pub(super) fn by_goodreads_id(&self, id: u32) -> Option<BookNumber> {
+        self.by_goodreads_id.get(&id).copied()
+    }
+}
+
+impl Format<7> for Books {
+    const FILE: &'static str = "books.csv";
+    const COLUMNS: [Column; 7] = [
+        Column::required("book_id"),
+        Column::required("goodreads_book_id"),
+        Column::required("title"),
+        Column::required("authors"),
+        Column::optional("original_publication_year"),
+        Column::optional("language_code"),
+        Column::optional("isbn"),
+    ];
+    type Item = ImportBook;
+
+    fn parse(
+        &mut self,
+        row: &Row<'_, 7>,
+        notes: &mut Vec<Problem>,
+    ) -> Result<Option<ImportBook>, Problem> {
+        let [number, goodreads_id, title, authors, year, language, isbn] = row.cells();
+        let number = number.required(|text| self.new_number(text))?;
+        let goodreads_id = goodreads_id.required(|text| self.new_goodreads_id(text))?;
+        let book = NewBook {
+            title: title.required(Title::parse)?,
+            author: authors.required(Author::parse)?,
+            publisher: None,
+            published_date: year.optional(notes, published),
+            page_count: None,
+            language: language.optional(notes, Language::parse),
+            isbn: isbn.optional(notes, padded_isbn),
+        };
+        self.numbers.insert(number);
+        self.by_goodreads_id.insert(goodreads_id, number);
+        Ok(Some(ImportBook { number, book }))
+    }
+
+    fn write<S: Sink>(&mut self, sink: &mut S, batch: &[ImportBook]) -> Result<u64, S::Error> {
+        sink.books(batch)
+    }
+}
+
+impl Books {
+    fn new_number(&self, text: &str) -> Result<BookNumber, &'static str> {
+        let number = BookNumber(super::number(text)?);
+        if self.numbers.contains(&number) {
+            return Err("is the number of an earlier row");
+        }
+        Ok(number)
+    }
+
+    fn new_goodreads_id(&self, text: &str) -> Result<u32, &'static str> {
+        let id = super::number(text)?;
+        if self.by_goodreads_id.contains_key(&id) {
+            return Err("is the number of an earlier row");
+        }
+        Ok(id)
+    }
+}
+
+/// A year, which the files write as a float, and before the common era as a
+/// negative one: `-750.0` is 750 BCE. Counted so there is no year 0, while the
+/// domain counts as ISO 8601 does, where year 0 is 1 BCE.
+fn published(text: &str) -> Result<PublishedDate, String> {
+    let year: f64 = text.parse().map_err(|_| "must be a year")?;
+    if year.fract() != 0.0 || year.abs() > 9999.0 {
+        return Err("must be a whole year of at most four digits".to_owned());
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a whole number of at most four digits is an i32"
+    )]
+    let year = year as i32;
+    match year {
+        0 => Err("must not be 0: the year before 1 is -1, for 1 BCE".to_owned()),
+        1.. => PublishedDate::from_year(year).map_err(|why| why.to_string()),
+        _ => PublishedDate::from_year(year + 1).map_err(|why| why.to_string()),
+    }
+}
+
+/// An ISBN whose leading zeros were lost when a spreadsheet took it for a
+/// number. (`isbn13` lost its last digits the same way and is of no use.)
+fn padded_isbn(text: &str) -> Result<Isbn, String> {
+    Isbn::parse(&format!("{text:0>ISBN_10$}")).map_err(|why| why.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn years_are_those_of_the_calendar() {
+        for (text, date) in [
+            ("1999.0", "1999"),
+            ("8.0", "0008"),
+            ("-1.0", "0000"),
+            ("-750.0", "-0749"),
+            ("2017", "2017"),
+        ] {
+            assert_eq!(published(text).unwrap().to_string(), date);
+        }
+        for text in ["0.0", "1999.5", "10000.0", "NaN", "inf", "soon", "1e300"] {
+            assert!(published(text).is_err(), "{text} was accepted");
+        }
+    }
+
+    #[test]
+    fn lost_zeros_are_put_back() {
+        for (text, isbn) in [
+            ("439023483", "9780439023481"),
+            ("043965548X", "9780439655484"),
+            ("9780439023481", "9780439023481"),
+        ] {
+            assert_eq!(padded_isbn(text).unwrap().to_string(), isbn);
+        }
+        assert!(padded_isbn("812971060").is_err());
+        assert!(padded_isbn("n/a").is_err());
+    }
+}

@@ -1,0 +1,66 @@
+//! `tags.csv`.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use recto_domain::TagName;
+
+use super::Format;
+use crate::import::problem::Problem;
+use crate::import::sheet::{Column, Row};
+use crate::import::sink::{ImportTag, Sink, TagNumber};
+
+/// Reads tags, and remembers by which numbers they are called. Of names that
+/// differ only by case, the first stands for all.
+#[derive(Debug, Default)]
+pub(super) struct Tags {
+    by_id: HashMap<u32, TagNumber>,
+    by_key: HashMap<String, TagNumber>,
+}
+
+impl Tags {
+    /// The tag that `book_tags.csv` means.
+    pub(super) fn by_id(&self, id: u32) -> Option<TagNumber> {
+        self.by_id.get(&id).copied()
+    }
+
+    fn new_id(&self, text: &str) -> Result<u32, &'static str> {
+        let id = super::number(text)?;
+        if self.by_id.contains_key(&id) {
+            return Err("is the number of an earlier row");
+        }
+        Ok(id)
+    }
+}
+
+impl Format<2> for Tags {
+    const FILE: &'static str = "tags.csv";
+    const COLUMNS: [Column; 2] = [Column::required("tag_id"), Column::required("tag_name")];
+    type Item = ImportTag;
+
+    fn parse(
+        &mut self,
+        row: &Row<'_, 2>,
+        _: &mut Vec<Problem>,
+    ) -> Result<Option<ImportTag>, Problem> {
+        let [id, name] = row.cells();
+        let id = id.required(|text| self.new_id(text))?;
+        let name = name.required(TagName::parse)?;
+        match self.by_key.entry(name.key()) {
+            Entry::Occupied(twin) => {
+                self.by_id.insert(id, *twin.get());
+                Ok(None)
+            }
+            Entry::Vacant(entry) => {
+                let number = TagNumber(id);
+                entry.insert(number);
+                self.by_id.insert(id, number);
+                Ok(Some(ImportTag { number, name }))
+            }
+        }
+    }
+
+    fn write<S: Sink>(&mut self, sink: &mut S, batch: &[ImportTag]) -> Result<u64, S::Error> {
+        sink.tags(batch)
+    }
+}

@@ -1,0 +1,213 @@
+//! The small data set under `tests/data`, into a sink that remembers.
+
+use std::collections::{HashMap, HashSet};
+use std::convert::Infallible;
+use std::fs;
+use std::path::PathBuf;
+
+use super::*;
+use crate::import::sink::{
+    BookNumber, ImportBook, ImportReader, ImportReview, ImportTag, ImportTagging, ReaderNumber,
+    TagNumber,
+};
+
+/// A catalogue in memory that, like a real one, adds nothing twice.
+#[derive(Default)]
+struct Catalogue {
+    books: HashMap<BookNumber, ImportBook>,
+    tags: HashMap<String, ImportTag>,
+    tag_numbers: HashSet<TagNumber>,
+    taggings: HashSet<(BookNumber, TagNumber)>,
+    readers: HashMap<ReaderNumber, ImportReader>,
+    reviews: HashMap<(ReaderNumber, BookNumber), ImportReview>,
+}
+
+impl Sink for Catalogue {
+    type Error = Infallible;
+
+    fn books(&mut self, batch: &[ImportBook]) -> Result<u64, Infallible> {
+        let before = self.books.len();
+        for book in batch {
+            self.books.entry(book.number).or_insert_with(|| book.clone());
+        }
+        Ok((self.books.len() - before) as u64)
+    }
+
+    fn tags(&mut self, batch: &[ImportTag]) -> Result<u64, Infallible> {
+        let before = self.tags.len();
+        for tag in batch {
+            self.tag_numbers.insert(tag.number);
+            self.tags.entry(tag.name.key()).or_insert_with(|| tag.clone());
+        }
+        Ok((self.tags.len() - before) as u64)
+    }
+
+    fn taggings(&mut self, batch: &[ImportTagging]) -> Result<u64, Infallible> {
+        let before = self.taggings.len();
+        for tagging in batch {
+            assert!(self.books.contains_key(&tagging.book));
+            assert!(self.tag_numbers.contains(&tagging.tag));
+            self.taggings.insert((tagging.book, tagging.tag));
+        }
+        Ok((self.taggings.len() - before) as u64)
+    }
+
+    fn readers(&mut self, batch: &[ImportReader]) -> Result<u64, Infallible> {
+        let before = self.readers.len();
+        for reader in batch {
+            self.readers.entry(reader.number).or_insert_with(|| reader.clone());
+        }
+        Ok((self.readers.len() - before) as u64)
+    }
+
+    fn reviews(&mut self, batch: &[ImportReview]) -> Result<u64, Infallible> {
+        let before = self.reviews.len();
+        for review in batch {
+            assert!(self.books.contains_key(&review.book));
+            assert!(self.readers.contains_key(&review.reader));
+            self.reviews.entry((review.reader, review.book)).or_insert(*review);
+        }
+        Ok((self.reviews.len() - before) as u64)
+    }
+}
+
+/// Keeps what it is told.
+#[derive(Default)]
+struct Kept {
+    files: Vec<&'static str>,
+    problems: Vec<String>,
+}
+
+impl Report for Kept {
+    fn begin(&mut self, file: &'static str, _: u64) {
+        self.files.push(file);
+    }
+    fn advance(&mut self, _: u64) {}
+    fn problem(&mut self, problem: &Problem) {
+        self.problems.push(problem.to_string());
+    }
+    fn end(&mut self, _: &dyn std::fmt::Display) {}
+}
+
+fn small() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/goodbooks-small"))
+}
+
+fn tally(read: u64, added: u64, present: u64, dropped: u64, cleared: u64) -> Tally {
+    Tally { read, added, present, dropped, cleared }
+}
+
+#[test]
+fn every_row_is_accounted_for() {
+    let total = import(&small(), &mut Catalogue::default(), &mut Kept::default()).unwrap();
+    assert_eq!(total.books, tally(16, 11, 0, 5, 4));
+    assert_eq!(total.tags, Some(tally(13, 7, 3, 3, 0)));
+    assert_eq!(total.taggings, Some(tally(17, 9, 2, 6, 0)));
+    assert_eq!(total.readers, Some(tally(4, 4, 0, 0, 0)));
+    assert_eq!(total.reviews, Some(tally(14, 6, 1, 7, 0)));
+    assert!(total.books.balances() && total.reviews.unwrap().balances());
+}
+
+#[test]
+fn each_problem_is_named_by_file_line_and_column() {
+    let mut kept = Kept::default();
+    import(&small(), &mut Catalogue::default(), &mut kept).unwrap();
+    let places: Vec<_> = kept
+        .problems
+        .iter()
+        .map(|problem| problem.splitn(3, ": ").take(2).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "books.csv:5 isbn",
+            "books.csv:6 original_publication_year",
+            "books.csv:8 language_code",
+            "books.csv:11 original_publication_year",
+            "books.csv:12 authors",
+            "books.csv:15 book_id",
+            "books.csv:16 book_id",
+            "books.csv:17 goodreads_book_id",
+            "books.csv:19 has 5 cells where the header has 11 (the row is left out)",
+            "tags.csv:9 tag_name",
+            "tags.csv:12 tag_id",
+            "tags.csv:14 tag_id",
+            "book_tags.csv:12 goodreads_book_id",
+            "book_tags.csv:13 goodreads_book_id",
+            "book_tags.csv:14 tag_id",
+            "book_tags.csv:15 tag_id",
+            "book_tags.csv:16 goodreads_book_id",
+            "book_tags.csv:17 tag_id",
+            "ratings.csv:7 rating",
+            "ratings.csv:8 rating",
+            "ratings.csv:9 rating",
+            "ratings.csv:10 book_id",
+            "ratings.csv:11 book_id",
+            "ratings.csv:12 user_id",
+            "ratings.csv:14 rating",
+        ]
+    );
+}
+
+#[test]
+fn values_arrive_as_the_files_mean_them() {
+    let mut catalogue = Catalogue::default();
+    import(&small(), &mut catalogue, &mut Kept::default()).unwrap();
+    let book = |number| &catalogue.books[&BookNumber(number)].book;
+    let date = |number| book(number).published_date.as_ref().map(ToString::to_string);
+    let isbn = |number| book(number).isbn.as_ref().map(ToString::to_string);
+
+    assert_eq!(isbn(1).as_deref(), Some("9780141439518"));
+    assert_eq!(isbn(4), None);
+    assert_eq!(date(2).as_deref(), Some("-0719"));
+    assert_eq!(date(3).as_deref(), Some("0065"));
+    assert_eq!((date(5), date(7), date(9)), (None, None, None));
+    assert_eq!(book(3).title.as_str(), "Letters from a Stoic, \"Epistulae\"");
+    assert_eq!(book(11).title.as_str(), "War and Peace");
+    assert_eq!(book(2).author.as_str(), "Homer, Robert Fagles");
+    assert_eq!(book(2).language.as_ref().unwrap().as_str(), "en-US");
+    assert!(book(6).language.is_none() && book(9).language.is_none());
+    assert_eq!(catalogue.tags["classics"].name.as_str(), "Classics");
+    assert_eq!(catalogue.readers[&ReaderNumber(7)].username.as_str(), "goodbooks-7");
+    let twice = catalogue.reviews[&(ReaderNumber(2), BookNumber(1))];
+    assert_eq!(twice.rating.get(), 3);
+}
+
+#[test]
+fn a_second_run_adds_nothing() {
+    let mut catalogue = Catalogue::default();
+    let first = import(&small(), &mut catalogue, &mut Kept::default()).unwrap();
+    let second = import(&small(), &mut catalogue, &mut Kept::default()).unwrap();
+    assert_eq!(second.books.present, first.books.added);
+    for tally in [Some(second.books), second.tags, second.taggings, second.readers, second.reviews]
+    {
+        assert_eq!(tally.unwrap().added, 0);
+        assert!(tally.unwrap().balances());
+    }
+}
+
+#[test]
+fn only_the_books_are_needed() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = |kept: &mut Kept| import(directory.path(), &mut Catalogue::default(), kept);
+    let error = run(&mut Kept::default()).unwrap_err();
+    assert!(error.to_string().contains("books.csv"), "{error}");
+
+    let copy = |file: &str| fs::copy(small().join(file), directory.path().join(file)).unwrap();
+    copy("books.csv");
+    copy("book_tags.csv");
+    let mut kept = Kept::default();
+    let total = run(&mut kept).unwrap();
+    assert_eq!(kept.files, ["books.csv"]);
+    assert_eq!((total.tags, total.taggings, total.reviews), (None, None, None));
+}
+
+#[test]
+fn a_missing_column_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let books = "book_id,goodreads_book_id,title\n1,1,A Book\n";
+    fs::write(directory.path().join("books.csv"), books).unwrap();
+    let error =
+        import(directory.path(), &mut Catalogue::default(), &mut Kept::default()).unwrap_err();
+    assert_eq!(error.to_string(), "books.csv:1: authors: the header has no such column");
+}

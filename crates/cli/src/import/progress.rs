@@ -1,0 +1,65 @@
+//! Showing how an import goes: a bar a file to a person, a line a file to
+//! whatever else reads.
+
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::problem::{Problem, Report};
+
+/// Reports to the user: bars and problems on standard error, lines on standard
+/// output.
+pub(crate) struct Progress {
+    file: &'static str,
+    bar: Option<ProgressBar>,
+    bars: bool,
+    lines: bool,
+}
+
+impl Progress {
+    /// Draws bars if standard error is a terminal; writes lines unless the same
+    /// person would see both.
+    pub(crate) fn new() -> Self {
+        let bars = io::stderr().is_terminal();
+        Self { file: "", bar: None, bars, lines: !(bars && io::stdout().is_terminal()) }
+    }
+}
+
+impl Report for Progress {
+    fn begin(&mut self, file: &'static str, size: u64) {
+        self.file = file;
+        self.bar = self.bars.then(|| {
+            let style = ProgressStyle::with_template(
+                "{prefix:>13} {wide_bar} {bytes:>9}/{total_bytes:9} {msg}",
+            )
+            .expect("the template is constant and well-formed");
+            ProgressBar::new(size).with_style(style).with_prefix(file)
+        });
+    }
+
+    fn advance(&mut self, bytes: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(bytes);
+        }
+    }
+
+    fn problem(&mut self, problem: &Problem) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{problem}")),
+            None => eprintln!("{problem}"),
+        }
+    }
+
+    fn end(&mut self, outcome: &dyn fmt::Display) {
+        let line = format!("{}: {outcome}", self.file);
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+            eprintln!("{line}");
+        }
+        if self.lines {
+            // Whoever closed the pipe does not want to know; the import goes on.
+            let _ = writeln!(io::stdout(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The address that the server listens on.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+/// A host and a port: `127.0.0.1:8080`, `[::1]:0`, `localhost:8080`.
+///
+/// A host name is resolved when the server binds, not here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listen {
+    host: String,
+    port: u16,
+}
+
+/// Why a text is no address to listen on.
+#[derive(Debug, thiserror::Error)]
+#[error("must be a host and a port, such as 127.0.0.1:8080")]
+pub(crate) struct InvalidListen;
+
+impl FromStr for Listen {
+    type Err = InvalidListen;
+
+    fn from_str(text: &str) -> Result<Self, InvalidListen> {
+        if let Ok(address) = text.parse::<SocketAddr>() {
+            return Ok(Self { host: address.ip().to_string(), port: address.port() });
+        }
+        let (host, port) = text.rsplit_once(':').ok_or(InvalidListen)?;
+        let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_host_name(host) || !digits {
+            return Err(InvalidListen);
+        }
+        Ok(Self { host: host.to_owned(), port: port.parse().map_err(|_| InvalidListen)? })
+    }
+}
+
+impl fmt::Display for Listen {
+    /// Writes the form that a socket address is resolved from.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// Whether a text can be a DNS name. One whose last label is all digits is a
+/// mistyped IPv4 address and would only fail later, in the resolver.
+fn is_host_name(host: &str) -> bool {
+    let label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    let last = host.rsplit('.').next().unwrap_or_default();
+    host.split('.').all(label) && !last.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_and_names_are_shown_as_they_were_given() {
+        for text in
+            ["127.0.0.1:8080", "0.0.0.0:0", "[::1]:8080", "localhost:80", "recto.example:65535"]
+        {
+            assert_eq!(text.parse::<Listen>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for text in [
+            "",
+            ":8080",
+            "8080",
+            "localhost",
+            "localhost:",
+            "localhost:x",
+            "localhost:+1",
+            "localhost:65536",
+            "::1:8080",
+            "300.1.1.1:80",
+            "http://localhost:80",
+            "a b:80",
+        ] {
+            assert!(text.parse::<Listen>().is_err(), "{text:?} was accepted");
+        }
+    }
+}

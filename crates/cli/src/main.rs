@@ -1,0 +1,29 @@
+//! The program `recto`: serves the catalogue, migrates its database, imports,
+//! makes accounts, and prints its own description.
+
+mod cli;
+mod database_url;
+mod demo;
+mod import;
+mod listen;
+mod log;
+mod public_url;
+mod secret;
+mod settings;
+
+use std::process::ExitCode;
+
+use settings::Surroundings;
+
+fn main() -> ExitCode {
+    let settings = match settings::read(&Surroundings::of_process()) {
+        Ok(settings) => settings,
+        Err(refusal) => return refusal.report(),
+    };
+    for warning in &settings.warnings {
+        eprintln!("warning: {warning}");
+    }
+    let shared = &settings.cli.shared;
+    log::start(&shared.log, shared.log_format);
+    ExitCode::SUCCESS
+}

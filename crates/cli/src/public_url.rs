@@ -1,0 +1,73 @@
+//! The address under which the world reaches the server.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// An `http` or `https` URL without query, fragment or trailing slash, so that
+/// a page's path can be put right behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PublicUrl(String);
+
+/// Why a text is no public URL.
+#[derive(Debug, thiserror::Error)]
+#[error("must be an http or https URL without query or fragment, such as https://books.example")]
+pub(crate) struct InvalidPublicUrl;
+
+impl FromStr for PublicUrl {
+    type Err = InvalidPublicUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPublicUrl> {
+        let rest = text
+            .strip_prefix("http://")
+            .or_else(|| text.strip_prefix("https://"))
+            .ok_or(InvalidPublicUrl)?;
+        let host = rest.split('/').next().unwrap_or_default();
+        let plain = rest
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'@' | b'\\'));
+        if host.is_empty() || host.starts_with(':') || !plain {
+            return Err(InvalidPublicUrl);
+        }
+        Ok(Self(text.trim_end_matches('/').to_owned()))
+    }
+}
+
+impl fmt::Display for PublicUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trailing_slash_goes_and_a_path_stays() {
+        for (given, kept) in [
+            ("https://books.example", "https://books.example"),
+            ("https://books.example/", "https://books.example"),
+            ("http://localhost:8080/recto/", "http://localhost:8080/recto"),
+        ] {
+            assert_eq!(given.parse::<PublicUrl>().unwrap().to_string(), kept);
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for text in [
+            "",
+            "books.example",
+            "ftp://books.example",
+            "https://",
+            "https:///path",
+            "http://:80",
+            "https://books.example?x=1",
+            "https://books.example/#top",
+            "https://user@books.example",
+            "https://a b",
+        ] {
+            assert!(text.parse::<PublicUrl>().is_err(), "{text:?} was accepted");
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The key that signs access tokens, and where it comes from.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::{fmt, str};
+
+use crate::database_url::DatabaseUrl;
+
+/// The fewest bytes that make a key: as many as the signature has.
+const MIN_BYTES: usize = 32;
+
+/// A signing key of at least 32 bytes. It is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(Vec<u8>);
+
+/// Why a text is no secret.
+#[derive(Debug, thiserror::Error)]
+#[error("must be at least {MIN_BYTES} bytes")]
+pub(crate) struct InvalidSecret;
+
+/// Why there is no secret to start with.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SecretError {
+    /// Copies of a server that share a database must share the key too, so
+    /// none of them may make one up.
+    #[error(
+        "with PostgreSQL, RECTO_SECRET must be set to a secret of at least {MIN_BYTES} bytes, the same for every server of this database"
+    )]
+    Unset,
+    /// The secret's file cannot be read or made.
+    #[error("the secret in {}: {source}", file.display())]
+    File {
+        /// The file beside the database.
+        file: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// The secret's file holds something else.
+    #[error("the secret in {}: {source}; delete the file to have a new one made", file.display())]
+    Content {
+        /// The file beside the database.
+        file: PathBuf,
+        /// Which rule its content breaks.
+        source: InvalidSecret,
+    },
+    /// The operating system gives no random numbers.
+    #[error("no random bytes for a secret: {0}")]
+    Random(getrandom::Error),
+}
+
+impl Secret {
+    /// The secret to sign with: the given one, or else the one beside an
+    /// embedded database, which is made on first use.
+    ///
+    /// # Errors
+    ///
+    /// If none is given for PostgreSQL, or the file beside the database cannot
+    /// be used.
+    pub(crate) fn resolve(
+        given: Option<Self>,
+        database: &DatabaseUrl,
+    ) -> Result<Self, SecretError> {
+        match (given, database.file()) {
+            (Some(secret), _) => Ok(secret),
+            (None, Some(database)) => beside(database),
+            (None, None) => Err(SecretError::Unset),
+        }
+    }
+
+    /// A new secret of 32 random bytes, written in hexadecimal.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system has no random bytes to give.
+    pub(crate) fn random() -> Result<Self, SecretError> {
+        let mut bytes = [0; MIN_BYTES];
+        getrandom::fill(&mut bytes).map_err(SecretError::Random)?;
+        let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble)];
+        let hex = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+        Ok(Self(hex.collect()))
+    }
+
+    /// The bytes to sign with.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl FromStr for Secret {
+    type Err = InvalidSecret;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSecret> {
+        if text.len() < MIN_BYTES {
+            return Err(InvalidSecret);
+        }
+        Ok(Self(text.as_bytes().to_owned()))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Reads the secret's file beside a database, or makes it.
+fn beside(database: &Path) -> Result<Secret, SecretError> {
+    let mut name = database.as_os_str().to_owned();
+    name.push(".secret");
+    let file = PathBuf::from(name);
+    match stored(&file)? {
+        Some(secret) => Ok(secret),
+        None => create(&file),
+    }
+}
+
+fn stored(file: &Path) -> Result<Option<Secret>, SecretError> {
+    let failed = |source| SecretError::File { file: file.to_owned(), source };
+    let text = match fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    warn_if_shared(file).map_err(failed)?;
+    let secret = text
+        .trim_end()
+        .parse()
+        .map_err(|source| SecretError::Content { file: file.to_owned(), source })?;
+    Ok(Some(secret))
+}
+
+/// Makes the file whole or not at all: it is written under another name, which
+/// only its owner can read, and then given its own. If another process was
+/// first, its secret is the one that counts.
+fn create(file: &Path) -> Result<Secret, SecretError> {
+    let failed = |source| SecretError::File { file: file.to_owned(), source };
+    let secret = Secret::random()?;
+    let directory = match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut draft =
+        tempfile::Builder::new().prefix(".recto-secret-").tempfile_in(directory).map_err(failed)?;
+    draft
+        .write_all(secret.as_bytes())
+        .and_then(|()| draft.write_all(b"\n"))
+        .and_then(|()| draft.as_file().sync_all())
+        .map_err(failed)?;
+    match draft.persist_noclobber(file) {
+        Ok(_) => {
+            sync_directory(directory).map_err(failed)?;
+            tracing::info!(file = %file.display(), "made a secret for this database");
+            Ok(secret)
+        }
+        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {
+            stored(file)?.ok_or_else(|| failed(error.error))
+        }
+        Err(error) => Err(failed(error.error)),
+    }
+}
+
+/// Makes the file's name as durable as its content.
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+#[cfg(unix)]
+fn warn_if_shared(file: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let mode = fs::metadata(file)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        tracing::warn!(
+            file = %file.display(),
+            mode = %format_args!("{mode:04o}"),
+            "others can read the secret; its mode should be 0600"
+        );
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn warn_if_shared(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn embedded(directory: &tempfile::TempDir) -> DatabaseUrl {
+        let file = directory.path().join("recto.db");
+        format!("sqlite:{}", file.display()).parse().unwrap()
+    }
+
+    #[test]
+    fn an_embedded_database_keeps_the_secret_it_was_given_first() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = embedded(&directory);
+        let first = Secret::resolve(None, &database).unwrap();
+        assert_eq!(first.as_bytes().len(), 64);
+        assert_eq!(Secret::resolve(None, &database).unwrap(), first);
+        let names: Vec<_> = fs::read_dir(directory.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(names, ["recto.db.secret"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_can_read_the_file() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let directory = tempfile::tempdir().unwrap();
+        Secret::resolve(None, &embedded(&directory)).unwrap();
+        let mode =
+            fs::metadata(directory.path().join("recto.db.secret")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn servers_that_start_at_once_share_one_secret() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = embedded(&directory);
+        let secrets: Vec<Secret> = std::thread::scope(|scope| {
+            let starts: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| Secret::resolve(None, &database).unwrap())).collect();
+            starts.into_iter().map(|start| start.join().unwrap()).collect()
+        });
+        assert!(secrets.iter().all(|secret| *secret == secrets[0]));
+    }
+
+    #[test]
+    fn a_short_file_is_an_error_that_names_it() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("recto.db.secret"), "short\n").unwrap();
+        let error = Secret::resolve(None, &embedded(&directory)).unwrap_err();
+        assert!(error.to_string().contains("recto.db.secret"), "{error}");
+    }
+
+    #[test]
+    fn postgres_needs_one_that_is_given() {
+        let database = "postgres://localhost/recto".parse().unwrap();
+        let error = Secret::resolve(None, &database).unwrap_err();
+        assert!(error.to_string().contains("RECTO_SECRET"), "{error}");
+        let given: Secret = "x".repeat(32).parse().unwrap();
+        assert_eq!(Secret::resolve(Some(given.clone()), &database).unwrap(), given);
+        assert_eq!(format!("{given:?}"), "Secret(…)");
+    }
+}

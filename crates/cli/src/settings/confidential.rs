@@ -1,0 +1,49 @@
+//! Values that an error message must not repeat.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+use clap::builder::TypedValueParser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command, Error};
+
+/// Parses a `T`; when it cannot, tells why without the text itself, which may
+/// hold a password or a key.
+pub(crate) struct Confidential<T>(PhantomData<fn() -> T>);
+
+impl<T> Confidential<T> {
+    /// The parser for an option's `value_parser`.
+    pub(crate) fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T> Clone for Confidential<T> {
+    fn clone(&self) -> Self {
+        Self::new()
+    }
+}
+
+impl<T> TypedValueParser for Confidential<T>
+where
+    T: FromStr + Clone + Send + Sync + 'static,
+    T::Err: fmt::Display,
+{
+    type Value = T;
+
+    fn parse_ref(&self, cmd: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<T, Error> {
+        let parsed = match value.to_str() {
+            Some(text) => text.parse().map_err(|why: T::Err| why.to_string()),
+            None => Err("must be UTF-8".to_owned()),
+        };
+        parsed.map_err(|why| {
+            let option = arg.map(Arg::to_string).unwrap_or_default();
+            let message = format!("invalid value for '{option}': {why}\n");
+            let mut error = Error::raw(ErrorKind::ValueValidation, message).with_cmd(cmd);
+            error.insert(ContextKind::Custom, ContextValue::String(why));
+            error
+        })
+    }
+}

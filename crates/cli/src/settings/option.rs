@@ -1,0 +1,145 @@
+//! One option, by its three names, and the judgement of a value for it.
+
+use clap::error::{ContextKind, ContextValue};
+use clap::{Arg, ArgAction, Command};
+
+/// An option of the command line that the environment can set too.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    arg: Arg,
+    long: String,
+}
+
+/// Collects the options of a command and of all below it.
+pub(super) fn known_options(command: &Command) -> Vec<Known> {
+    let own = command.get_arguments().filter_map(Known::of);
+    own.chain(command.get_subcommands().flat_map(known_options)).collect()
+}
+
+impl Known {
+    /// The option behind an argument, unless it is positional.
+    pub(super) fn of(arg: &Arg) -> Option<Self> {
+        let long = arg.get_long()?.to_owned();
+        let arg = arg.clone();
+        Some(Self { arg, long })
+    }
+
+    /// Its name on the command line, without the hyphens in front.
+    pub(super) fn long(&self) -> &str {
+        &self.long
+    }
+
+    /// The environment variable that sets it.
+    pub(super) fn variable(&self) -> String {
+        format!("RECTO_{}", self.long.replace('-', "_").to_ascii_uppercase())
+    }
+
+    /// The key of the settings file that sets it. There is none for the name
+    /// of that file.
+    pub(super) fn key(&self) -> Option<String> {
+        (self.long != "config").then(|| self.long.replace('-', "_"))
+    }
+
+    /// Judges a value from the environment or the file, and gives it in the
+    /// form that the option's default takes.
+    ///
+    /// # Errors
+    ///
+    /// Says why the value is bad, with the value unless it is confidential.
+    pub(super) fn judge(&self, value: &str) -> Result<String, String> {
+        if matches!(self.arg.get_action(), ArgAction::SetTrue) {
+            return judge_switch(value);
+        }
+        let alone = self.arg.clone().required(false).global(false);
+        Command::new("recto")
+            .no_binary_name(true)
+            .arg(alone)
+            .try_get_matches_from([format!("--{}={value}", self.long)])
+            .map(|_| value.to_owned())
+            .map_err(|error| explain(&error, value))
+    }
+}
+
+fn judge_switch(value: &str) -> Result<String, String> {
+    match value.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Ok("true".to_owned()),
+        "false" | "no" | "off" | "0" => Ok("false".to_owned()),
+        _ => Err(format!("invalid value `{value}`: must be true or false")),
+    }
+}
+
+/// Takes from the parser's error what is true of the value wherever it stood.
+fn explain(error: &clap::Error, value: &str) -> String {
+    if let Some(ContextValue::String(why)) = error.get(ContextKind::Custom) {
+        return format!("invalid value: {why}");
+    }
+    if let Some(why) = std::error::Error::source(error) {
+        return format!("invalid value `{value}`: {why}");
+    }
+    match error.get(ContextKind::ValidValue) {
+        Some(ContextValue::Strings(valid)) if !value.is_empty() => {
+            format!("invalid value `{value}`: must be {}", valid.join(" or "))
+        }
+        _ => format!("invalid value `{value}`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    fn option(long: &str) -> Known {
+        let known = known_options(&Cli::command());
+        known.into_iter().find(|known| known.long() == long).unwrap()
+    }
+
+    #[test]
+    fn a_name_means_one_option_only() {
+        let known = known_options(&Cli::command());
+        let names: BTreeSet<_> = known.iter().map(Known::long).collect();
+        assert_eq!(names.len(), known.len());
+        assert!(names.contains("listen") && names.contains("username"));
+    }
+
+    #[test]
+    fn the_three_names_follow_from_one() {
+        let option = option("database-url");
+        assert_eq!(option.variable(), "RECTO_DATABASE_URL");
+        assert_eq!(option.key().as_deref(), Some("database_url"));
+        assert_eq!(super::Known::key(&self::option("config")), None);
+    }
+
+    #[test]
+    fn a_bad_value_is_shown_with_the_reason() {
+        assert_eq!(
+            option("log-format").judge("xml").unwrap_err(),
+            "invalid value `xml`: must be text or json"
+        );
+        assert_eq!(
+            option("workers").judge("0").unwrap_err(),
+            "invalid value `0`: 0 is not in 1..=1024"
+        );
+        assert!(option("listen").judge("nowhere").unwrap_err().contains("host and a port"));
+        assert!(option("demo").judge("perhaps").unwrap_err().contains("true or false"));
+    }
+
+    #[test]
+    fn a_confidential_value_is_not_shown() {
+        let why = option("secret").judge("hunter2").unwrap_err();
+        assert!(why.contains("32 bytes") && !why.contains("hunter2"), "{why}");
+        let why = option("database-url").judge("mysql://u:hunter2@h/db").unwrap_err();
+        assert!(!why.contains("hunter2"), "{why}");
+    }
+
+    #[test]
+    fn switches_are_spelt_in_several_ways() {
+        let demo = option("demo");
+        assert_eq!(demo.judge("1").unwrap(), "true");
+        assert_eq!(demo.judge("Off").unwrap(), "false");
+    }
+}

@@ -1,0 +1,15 @@
+//! The room `catalog`: people, their books, the reviews and the tags.
+
+mod book;
+mod relations;
+mod review;
+mod tag;
+mod user;
+
+pub use book::{
+    Author, Book, BookPatch, Isbn, Language, NewBook, PageCount, PublishedDate, Publisher, Title,
+};
+pub use relations::*;
+pub use review::{NewReview, Rating, Review, ReviewPatch, ReviewText};
+pub use tag::{NewTag, Tag, TagName, TagNames};
+pub use user::{PersonName, User, UserPatch, Username};

@@ -1,0 +1,174 @@
+//! Reviews: what a reader thought of a book.
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    BookId, Change, ReviewId, Stamp, UserId,
+    record::{entity, input},
+    text::paragraphs,
+    value::{number_value, text_value},
+};
+
+number_value! {
+    /// How a reader rates a book, from 1 (worst) to 5 (best).
+    Rating(u8), 1..=5, 4
+}
+
+text_value! {
+    /// What a reader has to say about a book, in any number of lines; may be empty.
+    ReviewText, 0..=20_000, paragraphs, "Read it twice in a week."
+}
+
+entity! {
+    /// What one reader thought of one book.
+    pub struct Review {
+        /// The key.
+        pub uid: ReviewId,
+        /// From 1 (worst) to 5 (best).
+        pub rating: Rating,
+        /// What the reader has to say; may be empty.
+        pub review_text: ReviewText,
+        /// The reader, if still there.
+        pub user_uid: Option<UserId>,
+        /// The book.
+        pub book_uid: BookId,
+        /// When the review was written, in UTC.
+        pub created_at: DateTime<Utc>,
+        /// When the review last changed, in UTC.
+        pub updated_at: DateTime<Utc>,
+    }
+}
+
+impl Review {
+    /// A review written now, `stamp` being the identity and the moment.
+    ///
+    /// ```
+    /// use recto_domain::{BookId, Input, NewReview, Review, Stamp, UserId};
+    /// use serde_json::json;
+    ///
+    /// let stamp = |n| Stamp::new(1_767_225_600_000, [n; 10]);
+    /// let (reader, book) = (stamp(1).uid(), stamp(2).uid());
+    /// let new = NewReview::parse(&json!({"rating": 5, "review_text": ""}))?;
+    /// let review = Review::new(stamp(3), new, UserId::from_uuid(reader), BookId::from_uuid(book));
+    /// assert_eq!(review.rating.get(), 5);
+    /// # Ok::<(), recto_domain::Violations>(())
+    /// ```
+    pub fn new(stamp: Stamp, new: NewReview, reader: UserId, book: BookId) -> Self {
+        let NewReview { rating, review_text } = new;
+        Self {
+            uid: ReviewId::from_uuid(stamp.uid()),
+            rating,
+            review_text,
+            user_uid: Some(reader),
+            book_uid: book,
+            created_at: stamp.at(),
+            updated_at: stamp.at(),
+        }
+    }
+
+    /// Carries the patch out; `updated_at` moves on only if something changed, which is told.
+    pub fn apply(&mut self, patch: ReviewPatch, now: DateTime<Utc>) -> bool {
+        let ReviewPatch { rating, review_text } = patch;
+        let changed =
+            rating.apply_to(&mut self.rating) | review_text.apply_to(&mut self.review_text);
+        if changed {
+            self.updated_at = now.max(self.updated_at);
+        }
+        changed
+    }
+}
+
+input! {
+    /// A review to write.
+    pub struct NewReview {
+        /// From 1 (worst) to 5 (best).
+        pub rating: Rating,
+        /// What the reader has to say; may be empty.
+        pub review_text: ReviewText,
+    }
+}
+
+input! {
+    /// Changes to a review: absent members stay.
+    pub struct ReviewPatch {
+        /// Another rating, from 1 (worst) to 5 (best).
+        pub rating: Change<Rating>,
+        /// Another text; may be empty.
+        pub review_text: Change<ReviewText>,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::Input;
+
+    #[test]
+    fn ratings_are_one_to_five() {
+        for number in 1..=5 {
+            assert_eq!(i64::from(Rating::new(number).unwrap()), number);
+        }
+        for number in [i64::MIN, -1, 0, 6, 256, 257, i64::MAX] {
+            assert!(Rating::try_from(number).is_err(), "{number}");
+        }
+        for text in ["", "0", "6", "4.5", "five"] {
+            assert!(text.parse::<Rating>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn texts_may_be_empty_and_have_lines() {
+        assert_eq!(ReviewText::parse("").unwrap().as_str(), "");
+        assert_eq!(ReviewText::parse("One.\n\n\tTwo.\n").unwrap().as_str(), "One.\n\n\tTwo.");
+        assert!(ReviewText::parse("One.\0").is_err());
+        assert!(ReviewText::parse(&"é".repeat(20_000)).is_ok());
+        assert!(ReviewText::parse(&"é".repeat(20_001)).is_err());
+    }
+
+    #[test]
+    fn a_patch_changes_what_it_names() {
+        let id = |n| Stamp::new(1000, [n; 10]).uid();
+        let new = NewReview::parse(&json!({"rating": 2, "review_text": "Hm."})).unwrap();
+        let stamp = Stamp::new(1000, [1; 10]);
+        let mut review =
+            Review::new(stamp, new, UserId::from_uuid(id(2)), BookId::from_uuid(id(3)));
+        let later = Stamp::new(2000, [1; 10]).at();
+
+        assert!(!review.apply(ReviewPatch::parse(&json!({"rating": 2})).unwrap(), later));
+        assert_eq!(review.updated_at, stamp.at());
+        assert!(review.apply(ReviewPatch::parse(&json!({"rating": 4})).unwrap(), later));
+        assert_eq!((review.rating.get(), review.review_text.as_str()), (4, "Hm."));
+        assert_eq!(review.updated_at, later);
+    }
+
+    #[test]
+    fn a_clock_that_went_back_does_not_take_the_time_along() {
+        let id = Stamp::new(1000, [1; 10]);
+        let new = NewReview::parse(&json!({"rating": 2, "review_text": ""})).unwrap();
+        let mut review =
+            Review::new(id, new, UserId::from_uuid(id.uid()), BookId::from_uuid(id.uid()));
+        let earlier = Stamp::new(500, [1; 10]).at();
+        assert!(review.apply(ReviewPatch::parse(&json!({"rating": 4})).unwrap(), earlier));
+        assert_eq!(review.updated_at, id.at());
+    }
+
+    proptest! {
+        #[test]
+        fn parse_inverts_display(number in 1..=5_i64) {
+            let rating = Rating::new(number).unwrap();
+            prop_assert_eq!(rating.to_string().parse::<Rating>().unwrap(), rating);
+        }
+
+        #[test]
+        fn no_string_panics(raw in any::<String>()) {
+            let _ = raw.parse::<Rating>();
+            if let Ok(text) = ReviewText::parse(&raw) {
+                let shown = text.to_string();
+                prop_assert_eq!(ReviewText::parse(&shown).unwrap(), text);
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! People: readers, reviewers and owners of books.
+
+use std::{borrow::Cow, ops::RangeInclusive};
+
+use chrono::{DateTime, Utc};
+use unicode_normalization::char::is_combining_mark;
+
+use crate::{
+    Change, Invalid, Stamp, UserId,
+    record::{entity, input},
+    text::{line, text_key},
+    value::text_value,
+};
+
+text_value! {
+    /// The name by which a user is known, unique without regard to case: letters of any script,
+    /// digits, `_`, `.` and `-`, beginning with a letter or digit.
+    Username, 1..=50, username, "ada.lovelace"
+}
+
+impl Username {
+    /// The key under which the name is unique, see [`text_key`].
+    pub fn key(&self) -> String {
+        text_key(self.as_str())
+    }
+}
+
+text_value! {
+    /// A given name or a family name.
+    PersonName, 1..=100, line, "Ada"
+}
+
+entity! {
+    /// A person: reader, reviewer, owner of books.
+    pub struct User {
+        /// The key.
+        pub uid: UserId,
+        /// The name by which the user is known; no two are equal without regard to case.
+        pub username: Username,
+        /// The given name, if known.
+        pub first_name: Option<PersonName>,
+        /// The family name, if known.
+        pub last_name: Option<PersonName>,
+        /// When the user came, in UTC.
+        pub created_at: DateTime<Utc>,
+        /// When anything about the user last changed, in UTC.
+        pub updated_at: DateTime<Utc>,
+    }
+}
+
+impl User {
+    /// A user who comes now, `stamp` being the identity and the moment.
+    ///
+    /// ```
+    /// use recto_domain::{Stamp, User, Username};
+    ///
+    /// let ada = User::new(Stamp::new(0, [1; 10]), Username::parse("ada")?, None, None);
+    /// assert_eq!(ada.created_at, ada.updated_at);
+    /// # Ok::<(), recto_domain::Invalid>(())
+    /// ```
+    pub fn new(
+        stamp: Stamp,
+        username: Username,
+        first_name: Option<PersonName>,
+        last_name: Option<PersonName>,
+    ) -> Self {
+        Self {
+            uid: UserId::from_uuid(stamp.uid()),
+            username,
+            first_name,
+            last_name,
+            created_at: stamp.at(),
+            updated_at: stamp.at(),
+        }
+    }
+
+    /// Carries the patch out; `updated_at` moves on only if something changed, which is told.
+    pub fn apply(&mut self, patch: UserPatch, now: DateTime<Utc>) -> bool {
+        let UserPatch { username, first_name, last_name } = patch;
+        let changed = username.apply_to(&mut self.username)
+            | first_name.apply_to(&mut self.first_name)
+            | last_name.apply_to(&mut self.last_name);
+        if changed {
+            self.updated_at = now.max(self.updated_at);
+        }
+        changed
+    }
+}
+
+input! {
+    /// Changes to a user: absent members stay, `null` clears a name.
+    pub struct UserPatch {
+        /// Another name to be known by.
+        pub username: Change<Username>,
+        /// Another given name.
+        pub first_name: Change<Option<PersonName>>,
+        /// Another family name.
+        pub last_name: Change<Option<PersonName>>,
+    }
+}
+
+fn username(raw: &str, length: RangeInclusive<usize>) -> Result<Cow<'_, str>, Invalid> {
+    let name = line(raw, length)?;
+    if !name.starts_with(char::is_alphanumeric) {
+        return Err(Invalid::new("must begin with a letter or a digit"));
+    }
+    // Many scripts write vowels as combining marks; a name in them is made of letters all the same.
+    let belongs = |c: char| c.is_alphanumeric() || is_combining_mark(c) || "_.-".contains(c);
+    if !name.chars().all(belongs) {
+        return Err(Invalid::new("must contain only letters, digits, '_', '.' and '-'"));
+    }
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::Input;
+
+    #[test]
+    fn usernames_are_letters_digits_and_three_signs() {
+        for good in ["a", "ada.lovelace", "7of9", "Зинаида", "हिन्दी", "j_-.", "Zoë"]
+        {
+            assert_eq!(Username::parse(good).unwrap().as_str(), good);
+        }
+        for bad in [".ada", "-ada", "_ada", "a b", "a@b", "a/b", "ada\u{200b}", "a\0", "", "☕"] {
+            assert!(Username::parse(bad).is_err(), "{bad:?}");
+        }
+        assert!(Username::parse(&"a".repeat(50)).is_ok());
+        assert!(Username::parse(&"a".repeat(51)).is_err());
+    }
+
+    #[test]
+    fn usernames_are_unique_without_regard_to_case() {
+        assert_eq!(
+            Username::parse("ÉMILE").unwrap().key(),
+            Username::parse("e\u{301}mile").unwrap().key()
+        );
+    }
+
+    #[test]
+    fn a_patch_that_changes_nothing_leaves_the_time() {
+        let stamp = Stamp::new(1000, [1; 10]);
+        let name = |name| Some(PersonName::parse(name).unwrap());
+        let mut user = User::new(stamp, Username::parse("ada").unwrap(), name("Ada"), None);
+        let before = user.clone();
+        let later = Stamp::new(2000, [1; 10]).at();
+
+        let same = json!({"username": "ada", "first_name": " Ada ", "last_name": null});
+        assert!(!user.apply(UserPatch::parse(&same).unwrap(), later));
+        assert_eq!(user, before);
+
+        let other = json!({"first_name": null, "last_name": "Lovelace"});
+        assert!(user.apply(UserPatch::parse(&other).unwrap(), later));
+        assert_eq!((user.first_name, user.last_name), (None, name("Lovelace")));
+        assert_eq!((user.created_at, user.updated_at), (stamp.at(), later));
+    }
+
+    #[test]
+    fn an_empty_name_is_not_an_absent_one() {
+        let wrong = UserPatch::parse(&json!({"first_name": " "})).unwrap_err();
+        assert_eq!(wrong.to_string(), "/first_name must not be empty");
+    }
+
+    proptest! {
+        #[test]
+        fn parse_inverts_display(raw in r"[\p{L}\p{N}][\p{L}\p{N}_.-]{0,20}") {
+            if let Ok(username) = Username::parse(&raw) {
+                let shown = username.to_string();
+                prop_assert_eq!(Username::parse(&shown).unwrap(), username);
+            }
+        }
+
+        #[test]
+        fn no_string_panics(raw in any::<String>()) {
+            let _ = Username::parse(&raw);
+            let _ = PersonName::parse(&raw);
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! Identities: the keys of the catalogue, and the moment that is written into them.
+
+use std::{fmt, str::FromStr};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::Value;
+use uuid::{Builder, Uuid, Variant, Version};
+
+use crate::{Input, Invalid, Violations, input::read_text};
+
+macro_rules! id {
+    ($(#[doc = $doc:literal])+ $name:ident, $example:literal) => {
+        $(#[doc = $doc])+
+        ///
+        /// Shown hyphenated in lower case; read only in the hyphenated form of 36 characters,
+        /// in either case.
+        #[doc = concat!("
+```
+use recto_domain::", stringify!($name), ";
+
+let id: ", stringify!($name), " = \"", $example, "\".parse()?;
+assert_eq!(id.to_string(), \"", $example, "\");
+assert!(\"42\".parse::<", stringify!($name), ">().is_err());
+# Ok::<(), recto_domain::Invalid>(())
+```")]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// The identity with this UUID.
+            pub const fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// The UUID.
+            pub const fn uuid(self) -> Uuid {
+                self.0
+            }
+
+            /// The UUID's 16 bytes, most significant first: ordered as the identities are.
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Invalid;
+
+            fn from_str(text: &str) -> Result<Self, Invalid> {
+                parse_hyphenated(text).map(Self)
+            }
+        }
+
+        impl From<$name> for Uuid {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl Input for $name {
+            fn parse(value: &Value) -> Result<Self, Violations> {
+                read_text(value, str::parse)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let mut buffer = Uuid::encode_buffer();
+                serializer.serialize_str(self.0.as_hyphenated().encode_lower(&mut buffer))
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(de::Error::custom)
+            }
+        }
+
+        #[cfg(feature = "openapi")]
+        crate::openapi::described!(
+            $name,
+            crate::openapi::identity(concat!($($doc, "\n"),+), $example)
+        );
+    };
+}
+
+id! {
+    /// Who a user is.
+    UserId, "0198c5a0-7b1e-7c3a-9d54-2f6b8e1a0c47"
+}
+id! {
+    /// Which book.
+    BookId, "0198c5a1-02d4-7f10-8a6e-51c0d93b7e22"
+}
+id! {
+    /// Which review.
+    ReviewId, "0198c5a1-9c37-7b85-b2f1-c64e07a9d318"
+}
+id! {
+    /// Which tag.
+    TagId, "0198c5a2-1f60-7de9-84c7-0ab35e9f62d1"
+}
+
+/// An identity and the moment it was given: a UUIDv7 and exactly the millisecond inside it.
+///
+/// Because an entity is stamped once, with both, ordering by key is ordering by time and then
+/// key, so that "newest first" is one index and a page needs no second column to break ties.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stamp {
+    uid: Uuid,
+    at: DateTime<Utc>,
+}
+
+impl Stamp {
+    /// The last millisecond that a UUIDv7 has room for, in the year 10889.
+    const LAST_MILLISECOND: u64 = (1 << 48) - 1;
+
+    /// A stamp of the given time, in milliseconds since 1970-01-01T00:00:00Z, and 80 bits of
+    /// randomness, of which 74 are used. A time too late for a UUIDv7 becomes the last one.
+    ///
+    /// ```
+    /// use recto_domain::Stamp;
+    ///
+    /// let stamp = Stamp::new(1_767_225_600_000, [7; 10]);
+    /// assert_eq!(stamp.at().to_rfc3339(), "2026-01-01T00:00:00+00:00");
+    /// assert_eq!(Stamp::from_v7(stamp.uid()), Some(stamp));
+    /// ```
+    pub fn new(millis_since_epoch: u64, random: [u8; 10]) -> Self {
+        let millis = millis_since_epoch.min(Self::LAST_MILLISECOND);
+        Self {
+            uid: Builder::from_unix_timestamp_millis(millis, &random).into_uuid(),
+            at: moment(millis),
+        }
+    }
+
+    /// Reads the moment out of a UUIDv7; `None` for every other kind of UUID.
+    pub fn from_v7(uid: Uuid) -> Option<Self> {
+        let is_v7 =
+            uid.get_version() == Some(Version::SortRand) && uid.get_variant() == Variant::RFC4122;
+        is_v7.then(|| Self { uid, at: moment(uid.as_u64_pair().0 >> 16) })
+    }
+
+    /// The identity.
+    pub const fn uid(&self) -> Uuid {
+        self.uid
+    }
+
+    /// The moment, in UTC, to the millisecond.
+    pub const fn at(&self) -> DateTime<Utc> {
+        self.at
+    }
+}
+
+/// Where identities and the time come from. This crate has neither clock nor randomness;
+/// the floors above bring them, and tests bring their own.
+pub trait Mint: Send + Sync {
+    /// A new identity, given now. No two are alike.
+    fn stamp(&self) -> Stamp;
+
+    /// The time, to the millisecond.
+    fn now(&self) -> DateTime<Utc> {
+        self.stamp().at()
+    }
+}
+
+fn moment(millis: u64) -> DateTime<Utc> {
+    i64::try_from(millis)
+        .ok()
+        .and_then(DateTime::from_timestamp_millis)
+        .expect("48 bits of milliseconds end in the year 10889, which chrono can hold")
+}
+
+fn parse_hyphenated(text: &str) -> Result<Uuid, Invalid> {
+    // Of the forms that `Uuid` reads, only the hyphenated one has this length.
+    if text.len() == uuid::fmt::Hyphenated::LENGTH
+        && let Ok(uuid) = Uuid::try_parse(text)
+    {
+        return Ok(uuid);
+    }
+    Err(Invalid::new("must be a UUID in its hyphenated form of 36 characters"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn only_the_hyphenated_form_is_read() {
+        let text = "0198c5a0-7b1e-7c3a-9d54-2f6b8e1a0c47";
+        let id: UserId = text.parse().unwrap();
+        assert_eq!(id.to_string(), text);
+        assert_eq!(text.to_uppercase().parse::<UserId>().unwrap(), id);
+        for other in [
+            String::new(),
+            text.replace('-', ""),
+            format!("{{{text}}}"),
+            format!("urn:uuid:{text}"),
+            format!(" {}", &text[1..]),
+            text.replace('-', "0"),
+            text.replace('c', "g"),
+        ] {
+            assert!(other.parse::<UserId>().is_err(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn ids_are_strings_in_json() {
+        let json = "\"0198c5a1-02d4-7f10-8a6e-51c0d93b7e22\"";
+        let id: BookId = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::to_string(&id).unwrap(), json);
+        assert!(serde_json::from_str::<BookId>("\"0198c5a102d47f108a6e51c0d93b7e22\"").is_err());
+    }
+
+    #[test]
+    fn only_version_7_tells_its_moment() {
+        assert_eq!(Stamp::from_v7(Uuid::nil()), None);
+        assert_eq!(Stamp::from_v7(Uuid::max()), None);
+        let v4 = Builder::from_random_bytes([9; 16]).into_uuid();
+        assert_eq!(Stamp::from_v7(v4), None);
+    }
+
+    #[test]
+    fn a_moment_too_late_becomes_the_last() {
+        let last = Stamp::new(u64::MAX, [0; 10]);
+        assert_eq!(last, Stamp::new(Stamp::LAST_MILLISECOND, [0; 10]));
+        assert_eq!(Stamp::from_v7(last.uid()), Some(last));
+    }
+
+    #[test]
+    fn now_is_the_moment_of_a_stamp() {
+        struct Fixed;
+        impl Mint for Fixed {
+            fn stamp(&self) -> Stamp {
+                Stamp::new(1_767_225_600_123, [1; 10])
+            }
+        }
+        assert_eq!(Fixed.now().timestamp_millis(), 1_767_225_600_123);
+    }
+
+    proptest! {
+        #[test]
+        fn a_stamp_holds_its_own_moment(millis in 0..=Stamp::LAST_MILLISECOND, random: [u8; 10]) {
+            let stamp = Stamp::new(millis, random);
+            prop_assert_eq!(u64::try_from(stamp.at().timestamp_millis()).unwrap(), millis);
+            prop_assert_eq!(Stamp::from_v7(stamp.uid()), Some(stamp));
+        }
+
+        #[test]
+        fn keys_order_as_moments_do(a: u32, b: u32, x: [u8; 10], y: [u8; 10]) {
+            let (a, b) = (Stamp::new(a.into(), x), Stamp::new(b.into(), y));
+            prop_assert_eq!(a.uid().cmp(&b.uid()), (a.at(), a.uid()).cmp(&(b.at(), b.uid())));
+        }
+
+        #[test]
+        fn parse_inverts_display(bytes: [u8; 16]) {
+            let id = TagId::from_uuid(Uuid::from_bytes(bytes));
+            prop_assert_eq!(id.to_string().parse::<TagId>().unwrap(), id);
+        }
+
+        #[test]
+        fn no_string_panics(text in any::<String>()) {
+            let _ = text.parse::<ReviewId>();
+        }
+    }
+}

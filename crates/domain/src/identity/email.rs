@@ -1,0 +1,148 @@
+//! E-mail addresses.
+
+use std::borrow::Cow;
+
+use unicode_normalization::char::is_combining_mark;
+
+use crate::{
+    Invalid,
+    text::{line, text_key},
+    value::string_value,
+};
+
+/// An e-mail address: a dotted local part, `@`, and a domain of two labels or more.
+///
+/// Kept as typed, but trimmed and in NFC; at most 254 characters.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Email(String);
+
+string_value!(Email, "ada@example.org");
+
+#[cfg(feature = "openapi")]
+crate::openapi::described!(Email, crate::openapi::email(Email::MAX_CHARS, "ada@example.org"));
+
+impl Email {
+    /// The most characters there may be: what RFC 5321 leaves of a path of 256 octets.
+    pub const MAX_CHARS: usize = 254;
+
+    /// The key under which the address is unique: without regard to case, see [`text_key`].
+    pub fn key(&self) -> String {
+        text_key(self.as_str())
+    }
+
+    /// Accepts the forms that mailboxes have in practice: RFC 5321's dot-string and domain, with
+    /// letters of any script (RFC 6531), without quoted local parts, address literals, comments.
+    fn clean(raw: &str) -> Result<Cow<'_, str>, Invalid> {
+        let address = line(raw, 0..=Self::MAX_CHARS)?;
+        let parts = address.rsplit_once('@');
+        if parts.is_some_and(|(local, domain)| is_local_part(local) && is_domain(domain)) {
+            Ok(address)
+        } else {
+            Err(Invalid::new("must be an e-mail address such as ada@example.org"))
+        }
+    }
+}
+
+fn is_local_part(local: &str) -> bool {
+    let belongs = |c: char| is_letter_or_digit(c) || "!#$%&'*+-/=?^_`{|}~".contains(c);
+    let is_atom = |atom: &str| !atom.is_empty() && atom.chars().all(belongs);
+    local.len() <= 64 && local.split('.').all(is_atom)
+}
+
+fn is_domain(domain: &str) -> bool {
+    let top = domain.rsplit_once('.').map(|(_, top)| top);
+    // A last label of digits alone would be the end of an IPv4 address.
+    let named = top.is_some_and(|top| !top.bytes().all(|byte| byte.is_ascii_digit()));
+    named && domain.split('.').all(is_label)
+}
+
+fn is_label(label: &str) -> bool {
+    (1..=63).contains(&label.len())
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+        && label.chars().all(|c| is_letter_or_digit(c) || c == '-')
+}
+
+fn is_letter_or_digit(c: char) -> bool {
+    c.is_alphanumeric() || is_combining_mark(c)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn mailboxes_as_people_have_them() {
+        for address in [
+            "ada@example.org",
+            "Ada.Lovelace+books@mail.example.co.uk",
+            "o'brien@example.org",
+            "用户@例え.jp",
+            "a@xn--r8jz45g.jp",
+        ] {
+            assert_eq!(Email::parse(address).unwrap().as_str(), address);
+        }
+        assert_eq!(Email::parse(" ada@example.org\n").unwrap().as_str(), "ada@example.org");
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        let long_local = format!("{}@example.org", "a".repeat(65));
+        let long_label = format!("ada@{}.org", "a".repeat(64));
+        let long = format!("ada@{}org", "example.".repeat(32));
+        for address in [
+            "",
+            "@",
+            "ada",
+            "ada@",
+            "@example.org",
+            "ada@example",
+            "ada@@example.org",
+            "ada@exa mple.org",
+            "ada@.org",
+            "ada@example..org",
+            "ada@example.org.",
+            "ada@-example.org",
+            "ada@example-.org",
+            "ada@127.0.0.1",
+            "ada@[127.0.0.1]",
+            ".ada@example.org",
+            "ada.@example.org",
+            "a..b@example.org",
+            "\"ada\"@example.org",
+            "Ada <ada@example.org>",
+            "ada@example.org,eve@example.org",
+            "ada\0@example.org",
+            "ada@exam\r\nple.org",
+            &long_local,
+            &long_label,
+            &long,
+        ] {
+            assert!(Email::parse(address).is_err(), "{address:?}");
+        }
+    }
+
+    #[test]
+    fn case_is_kept_but_does_not_distinguish() {
+        let typed = Email::parse("Ada@Example.ORG").unwrap();
+        assert_eq!(typed.as_str(), "Ada@Example.ORG");
+        assert_eq!(typed.key(), Email::parse("ada@example.org").unwrap().key());
+    }
+
+    proptest! {
+        #[test]
+        fn no_string_panics(raw in any::<String>()) {
+            let _ = Email::parse(&raw);
+        }
+
+        #[test]
+        fn parse_inverts_display(raw in "[a-zé.+]{1,9}@[a-zé0-9-]{1,9}(\\.[a-z]{1,5}){1,3}") {
+            if let Ok(email) = Email::parse(&raw) {
+                let shown = email.to_string();
+                prop_assert_eq!(Email::parse(&shown).unwrap(), email);
+            }
+        }
+    }
+}

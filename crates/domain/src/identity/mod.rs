@@ -1,0 +1,9 @@
+//! The room `identity`: who is calling.
+
+mod account;
+mod email;
+mod password;
+
+pub use account::{Account, Login, Role, RoleChange, SignUp};
+pub use email::Email;
+pub use password::{Password, PasswordAttempt};

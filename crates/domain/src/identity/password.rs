@@ -1,0 +1,164 @@
+//! Passwords, on their way to be hashed or checked.
+
+use std::{borrow::Cow, fmt, ops::RangeInclusive};
+
+use serde_json::Value;
+
+use crate::{
+    Input, Invalid, Violations,
+    input::read_text,
+    text::{check_length, nfc},
+};
+
+/// A password that somebody chooses: 8 to 128 characters of any kind, in NFC, otherwise as typed.
+///
+/// Never shown: `Debug` leaves it out, and there is neither `Display` nor `Serialize`.
+///
+/// ```
+/// use recto_domain::Password;
+///
+/// let password = Password::parse("correct horse battery staple")?;
+/// assert_eq!(format!("{password:?}"), "Password(…)");
+/// assert!(Password::parse("horse").is_err());
+/// # Ok::<(), recto_domain::Invalid>(())
+/// ```
+#[derive(Clone)]
+pub struct Password(String);
+
+/// A password to be checked: 1 to 1024 characters, in NFC, as a [`Password`] is.
+///
+/// Its bounds are wide, so that what cannot be anybody's password is merely a wrong one.
+///
+/// ```
+/// use recto_domain::PasswordAttempt;
+///
+/// assert_eq!(PasswordAttempt::parse("horse")?.expose(), "horse");
+/// assert!(PasswordAttempt::parse("").is_err());
+/// # Ok::<(), recto_domain::Invalid>(())
+/// ```
+#[derive(Clone)]
+pub struct PasswordAttempt(String);
+
+impl Password {
+    /// The fewest characters there may be.
+    pub const MIN_CHARS: usize = 8;
+    /// The most characters there may be.
+    pub const MAX_CHARS: usize = 128;
+
+    /// Takes a password as it was typed, spaces included.
+    pub fn parse(typed: &str) -> Result<Self, Invalid> {
+        typed_text(typed, Self::MIN_CHARS..=Self::MAX_CHARS).map(Self)
+    }
+
+    /// The password itself, for hashing.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PasswordAttempt {
+    /// The most characters there may be: a bound on the work that an attempt can ask for.
+    pub const MAX_CHARS: usize = 1024;
+
+    /// Takes a password as it was typed, spaces included.
+    pub fn parse(typed: &str) -> Result<Self, Invalid> {
+        typed_text(typed, 1..=Self::MAX_CHARS).map(Self)
+    }
+
+    /// The password itself, for checking.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+impl fmt::Debug for PasswordAttempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordAttempt(…)")
+    }
+}
+
+impl Input for Password {
+    fn parse(value: &Value) -> Result<Self, Violations> {
+        read_text(value, Self::parse)
+    }
+}
+
+impl Input for PasswordAttempt {
+    fn parse(value: &Value) -> Result<Self, Violations> {
+        read_text(value, Self::parse)
+    }
+}
+
+#[cfg(feature = "openapi")]
+crate::openapi::described!(
+    Password,
+    crate::openapi::password(Password::MIN_CHARS..=Password::MAX_CHARS)
+);
+
+#[cfg(feature = "openapi")]
+crate::openapi::described!(
+    PasswordAttempt,
+    crate::openapi::password(1..=PasswordAttempt::MAX_CHARS)
+);
+
+/// The same password typed on another keyboard may come composed otherwise; NFC makes it one.
+fn typed_text(typed: &str, length: RangeInclusive<usize>) -> Result<String, Invalid> {
+    let password: Cow<'_, str> = nfc(typed);
+    check_length(password.chars().count(), &length)?;
+    Ok(password.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn length_counts_characters_after_composition() {
+        assert!(Password::parse("пароль12").is_ok());
+        assert!(Password::parse("пароль1").is_err());
+        assert!(Password::parse(&"é".repeat(128)).is_ok());
+        assert!(Password::parse(&"é".repeat(129)).is_err());
+        assert!(Password::parse("e\u{301}e\u{301}e\u{301}e\u{301}").is_err());
+    }
+
+    #[test]
+    fn what_was_typed_is_kept_but_for_composition() {
+        let password = Password::parse("  Cafe\u{301}\0 ☕  ").unwrap();
+        assert_eq!(password.expose(), "  Café\0 ☕  ");
+        let attempt = PasswordAttempt::parse("  Café\0 ☕  ").unwrap();
+        assert_eq!(attempt.expose(), password.expose());
+    }
+
+    #[test]
+    fn debug_shows_nothing() {
+        let password = Password::parse("hunter2hunter2").unwrap();
+        assert_eq!(format!("{password:?}"), "Password(…)");
+        let attempt = PasswordAttempt::parse("hunter2").unwrap();
+        assert_eq!(format!("{attempt:?}"), "PasswordAttempt(…)");
+    }
+
+    #[test]
+    fn an_attempt_is_bounded_too() {
+        assert!(PasswordAttempt::parse(&"a".repeat(1025)).is_err());
+        assert!(<PasswordAttempt as Input>::parse(&json!(12_345_678)).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn every_password_can_be_attempted(typed in any::<String>()) {
+            if let Ok(password) = Password::parse(&typed) {
+                let attempt = PasswordAttempt::parse(&typed).unwrap();
+                prop_assert_eq!(attempt.expose(), password.expose());
+            }
+        }
+    }
+}

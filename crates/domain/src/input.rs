@@ -1,0 +1,468 @@
+//! Reading untrusted JSON, telling every violation at once.
+//!
+//! Anything that can be read implements [`Input`]: a single value (`Title`), a body (`NewBook`),
+//! an array of either. A body reads its members through [`Fields`]; pointers grow on the way out,
+//! so an `Input` needs to know nothing of where it stands in the document.
+//!
+//! ```
+//! use recto_domain::{Input, NewReview};
+//! use serde_json::json;
+//!
+//! let refused = NewReview::parse(&json!({"rating": 6, "text": "Fine"})).unwrap_err();
+//! let pointers: Vec<_> = refused.as_slice().iter().map(|v| v.pointer.as_str()).collect();
+//! assert_eq!(pointers, ["/rating", "/review_text", "/text"]);
+//! ```
+
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use crate::{Invalid, Violation, Violations};
+
+/// A type that can be read from untrusted JSON.
+pub trait Input: Sized {
+    /// Reads `value`; pointers of the violations start at `value` itself.
+    fn parse(value: &Value) -> Result<Self, Violations>;
+}
+
+/// What one member of an object may be: required (`T`), optional (`Option<T>`),
+/// or part of a merge patch ([`Change<T>`], [`Change<Option<T>>`](Change)).
+pub trait Member: Sized {
+    /// Whether the member must be there.
+    const REQUIRED: bool;
+
+    /// Reads the member; `None` when the object has no such member.
+    fn read(value: Option<&Value>) -> Result<Self, Violations>;
+
+    /// Whether writing this down means leaving the member out.
+    fn is_absent(&self) -> bool {
+        false
+    }
+}
+
+/// What a merge patch (RFC 7396) says of one member.
+///
+/// `Change<Option<T>>` is for optional members: `null` is `Set(None)` and clears them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Change<T> {
+    /// The member is absent: leave what is there.
+    #[default]
+    Keep,
+    /// The member is present: put this in its place.
+    Set(T),
+}
+
+impl<T: PartialEq> Change<T> {
+    /// Carries the change out on `target`; tells whether `target` is another than before.
+    ///
+    /// ```
+    /// use recto_domain::Change;
+    ///
+    /// let mut pages = Some(310);
+    /// assert!(!Change::Set(Some(310)).apply_to(&mut pages));
+    /// assert!(Change::Set(None).apply_to(&mut pages));
+    /// ```
+    pub fn apply_to(self, target: &mut T) -> bool {
+        match self {
+            Self::Set(value) if value != *target => {
+                *target = value;
+                true
+            }
+            Self::Set(_) | Self::Keep => false,
+        }
+    }
+}
+
+/// Serialises as the new value; a `Keep` is to be left out by whoever writes the object.
+impl<T: Serialize> Serialize for Change<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Keep => serializer.serialize_none(),
+            Self::Set(value) => value.serialize(serializer),
+        }
+    }
+}
+
+impl<T: Input> Member for T {
+    const REQUIRED: bool = true;
+
+    fn read(value: Option<&Value>) -> Result<Self, Violations> {
+        match value {
+            None => Err(Violations::one("is required")),
+            Some(Value::Null) => Err(Violations::one("must not be null")),
+            Some(value) => T::parse(value),
+        }
+    }
+}
+
+impl<T: Input> Member for Option<T> {
+    const REQUIRED: bool = false;
+
+    fn read(value: Option<&Value>) -> Result<Self, Violations> {
+        match value {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => T::parse(value).map(Some),
+        }
+    }
+
+    fn is_absent(&self) -> bool {
+        self.is_none()
+    }
+}
+
+impl<T: Input> Member for Change<T> {
+    const REQUIRED: bool = false;
+
+    fn read(value: Option<&Value>) -> Result<Self, Violations> {
+        match value {
+            None => Ok(Self::Keep),
+            present => T::read(present).map(Self::Set),
+        }
+    }
+
+    fn is_absent(&self) -> bool {
+        matches!(self, Self::Keep)
+    }
+}
+
+impl<T: Input> Member for Change<Option<T>> {
+    const REQUIRED: bool = false;
+
+    fn read(value: Option<&Value>) -> Result<Self, Violations> {
+        match value {
+            None => Ok(Self::Keep),
+            present => Option::read(present).map(Self::Set),
+        }
+    }
+
+    fn is_absent(&self) -> bool {
+        matches!(self, Self::Keep)
+    }
+}
+
+impl<T: Input> Input for Vec<T> {
+    fn parse(value: &Value) -> Result<Self, Violations> {
+        let Value::Array(items) = value else {
+            return Err(Violations::one("must be an array"));
+        };
+        let mut list = Self::with_capacity(items.len());
+        let mut violations = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            match T::parse(item) {
+                Ok(read) => list.push(read),
+                Err(wrong) => violations.extend(wrong.under(&index.to_string()).into_vec()),
+            }
+        }
+        Violations::from_list(violations).map_or(Ok(list), Err)
+    }
+}
+
+impl Input for bool {
+    fn parse(value: &Value) -> Result<Self, Violations> {
+        value.as_bool().ok_or_else(|| Violations::one("must be true or false"))
+    }
+}
+
+/// The members of one JSON object, while they are read.
+///
+/// ```
+/// use recto_domain::{Input, TagName, Violations, input::Fields};
+/// use serde_json::{Value, json};
+///
+/// struct Shelf { name: TagName, tags: Option<Vec<TagName>> }
+///
+/// impl Input for Shelf {
+///     fn parse(value: &Value) -> Result<Self, Violations> {
+///         let mut fields = Fields::of(value)?;
+///         let (name, tags) = (fields.member("name"), fields.member("tags"));
+///         fields.finish(|| Some(Self { name: name?, tags: tags? }))
+///     }
+/// }
+///
+/// let shelf = Shelf::parse(&json!({"name": "fresh"})).unwrap();
+/// assert_eq!(shelf.name.as_str(), "fresh");
+/// assert!(shelf.tags.is_none());
+/// let wrong = Shelf::parse(&json!({"name": "fresh", "tags": ["x", 1]})).err().unwrap();
+/// assert_eq!(wrong.to_string(), "/tags/1 must be a string");
+/// ```
+#[derive(Debug)]
+pub struct Fields<'a> {
+    members: &'a Map<String, Value>,
+    known: Vec<&'static str>,
+    violations: Vec<Violation>,
+}
+
+impl<'a> Fields<'a> {
+    /// Unknown members beyond this many are counted, not listed: one violation each would let a
+    /// small body ask for a huge answer.
+    const UNKNOWN_LISTED: usize = 50;
+
+    /// Opens an object; anything else is a violation at the pointer "".
+    pub fn of(value: &'a Value) -> Result<Self, Violations> {
+        match value {
+            Value::Object(members) => {
+                Ok(Self { members, known: Vec::new(), violations: Vec::new() })
+            }
+            _ => Err(Violations::one("must be an object")),
+        }
+    }
+
+    /// Reads the member `name`; on a violation notes it and gives `None`.
+    pub fn member<M: Member>(&mut self, name: &'static str) -> Option<M> {
+        self.known.push(name);
+        match M::read(self.members.get(name)) {
+            Ok(member) => Some(member),
+            Err(wrong) => {
+                self.violations.extend(wrong.under(name).into_vec());
+                None
+            }
+        }
+    }
+
+    /// Refuses members that were never asked for, then builds the value if nothing was wrong.
+    ///
+    /// `build` gives `None` only for a member that was refused; a rule that spans members may
+    /// give `None` too, and then the document as a whole is the violation.
+    pub fn finish<T>(mut self, build: impl FnOnce() -> Option<T>) -> Result<T, Violations> {
+        self.note_unknown_members();
+        match Violations::from_list(self.violations) {
+            Some(violations) => Err(violations),
+            None => build().ok_or_else(|| Violations::one("is not valid")),
+        }
+    }
+
+    fn note_unknown_members(&mut self) {
+        self.known.sort_unstable();
+        let mut unknown = self.members.keys().filter(|name| !self.known.contains(&name.as_str()));
+        let detail = format!("is not a known member; known are: {}", self.known.join(", "));
+        for name in unknown.by_ref().take(Self::UNKNOWN_LISTED) {
+            let wrong = Violations::one(detail.clone()).under(name);
+            self.violations.extend(wrong.into_vec());
+        }
+        let more = unknown.count();
+        if more > 0 {
+            let wrong = Violations::one(format!("has {more} more unknown members"));
+            self.violations.extend(wrong.into_vec());
+        }
+    }
+}
+
+/// Reads a JSON string and hands it to `parse`.
+pub(crate) fn read_text<T>(
+    value: &Value,
+    parse: impl FnOnce(&str) -> Result<T, Invalid>,
+) -> Result<T, Violations> {
+    let Value::String(text) = value else {
+        return Err(Violations::one("must be a string"));
+    };
+    Ok(parse(text)?)
+}
+
+/// The whole number that `value` is. As in JSON Schema, `5.0` is one; `4.5` and `"5"` are not.
+/// Numbers beyond `i64` come out as its nearest end, which every range of ours excludes.
+pub(crate) fn whole_number(value: &Value) -> Option<i64> {
+    let Value::Number(number) = value else {
+        return None;
+    };
+    if let Some(exact) = number.as_i64() {
+        return Some(exact);
+    }
+    let float = number.as_f64().filter(|float| float.fract() == 0.0)?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the fraction is zero and the cast saturates at both ends"
+    )]
+    let nearest = float as i64;
+    Some(nearest)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        BookPatch, Login, NewBook, NewReview, NewTag, Rating, ReviewPatch, RoleChange, SignUp,
+        TagNames, Title, UserPatch,
+    };
+
+    fn refusals<T: Input>(value: &Value) -> Vec<(String, String)> {
+        let wrong = T::parse(value).err().expect("the document is refused").into_vec();
+        wrong.into_iter().map(|v| (v.pointer, v.detail.into_owned())).collect()
+    }
+
+    fn refusal<T: Input>(value: &Value) -> String {
+        let [(pointer, detail)] = <[_; 1]>::try_from(refusals::<T>(value)).unwrap();
+        assert_eq!(pointer, "");
+        detail
+    }
+
+    #[test]
+    fn every_violation_is_told_at_once() {
+        let body = json!({
+            "title": "", "publisher": 3, "published_date": "1999-02-30", "page_count": 4.5,
+            "language": "en_GB", "isbn": "9780099284094", "a/b": 1,
+        });
+        let pointers: Vec<_> = refusals::<NewBook>(&body).into_iter().map(|(at, _)| at).collect();
+        assert_eq!(
+            pointers,
+            [
+                "/title",
+                "/author",
+                "/publisher",
+                "/published_date",
+                "/page_count",
+                "/language",
+                "/isbn",
+                "/a~1b",
+            ]
+        );
+    }
+
+    #[test]
+    fn only_an_object_has_members() {
+        for value in [json!(null), json!([]), json!("x"), json!(1), json!(true)] {
+            assert_eq!(refusal::<NewBook>(&value), "must be an object");
+        }
+    }
+
+    #[test]
+    fn required_members_must_be_there() {
+        assert_eq!(
+            refusals::<NewReview>(&json!({"rating": null})),
+            [
+                ("/rating".into(), "must not be null".into()),
+                ("/review_text".into(), "is required".into()),
+            ]
+        );
+    }
+
+    #[test]
+    fn optional_members_may_be_absent_or_null() {
+        let bare = NewBook::parse(&json!({"title": "Emma", "author": "Jane Austen"})).unwrap();
+        let nulls =
+            json!({"title": "Emma", "author": "Jane Austen", "isbn": null, "language": null});
+        assert_eq!(NewBook::parse(&nulls).unwrap(), bare);
+    }
+
+    #[test]
+    fn unknown_members_are_named_beside_the_known() {
+        assert_eq!(
+            refusals::<NewTag>(&json!({"name": "x", "Name": "y"})),
+            [("/Name".into(), "is not a known member; known are: name".into())]
+        );
+        let mut crowd: Map<String, Value> = (0..1000).map(|n| (n.to_string(), json!(n))).collect();
+        crowd.insert("name".into(), json!("x"));
+        let told = refusals::<NewTag>(&Value::Object(crowd));
+        assert_eq!(told.len(), 51);
+        assert_eq!(told[50], (String::new(), "has 950 more unknown members".into()));
+    }
+
+    #[test]
+    fn patches_tell_keep_from_clear() {
+        let patch = BookPatch::parse(&json!({"title": "Persuasion", "isbn": null})).unwrap();
+        assert_eq!(patch.title, Change::Set(Title::parse("Persuasion").unwrap()));
+        assert_eq!((patch.isbn, patch.author), (Change::Set(None), Change::Keep));
+        assert_eq!(
+            refusals::<BookPatch>(&json!({"title": null})),
+            [("/title".into(), "must not be null".into())]
+        );
+    }
+
+    #[test]
+    fn inputs_survive_a_round_trip() {
+        let patch = json!({"title": "Persuasion", "isbn": null});
+        let read = BookPatch::parse(&patch).unwrap();
+        assert_eq!(serde_json::to_value(&read).unwrap(), patch);
+        assert_eq!(serde_json::from_value::<BookPatch>(patch).unwrap(), read);
+        let bad = serde_json::from_value::<NewTag>(json!({})).unwrap_err();
+        assert_eq!(bad.to_string(), "/name is required");
+    }
+
+    #[test]
+    fn whole_numbers_may_have_a_zero_fraction() {
+        for good in [json!(5), json!(5.0), json!(0.5e1)] {
+            assert_eq!(<Rating as Input>::parse(&good).unwrap().get(), 5);
+        }
+        for bad in [
+            json!(0),
+            json!(6),
+            json!(4.5),
+            json!("5"),
+            json!(-1),
+            json!(i64::MIN),
+            json!(u64::MAX),
+            json!(1e300),
+            json!(-1e300),
+            json!([5]),
+            json!(true),
+        ] {
+            assert_eq!(refusal::<Rating>(&bad), "must be a whole number from 1 to 5", "{bad}");
+        }
+    }
+
+    #[test]
+    fn items_of_an_array_are_placed() {
+        assert_eq!(
+            refusals::<TagNames>(&json!({"tags": [{"name": "x"}, null, {"name": 1}, {"x": 2}]})),
+            [
+                ("/tags/1".into(), "must be an object".into()),
+                ("/tags/2/name".into(), "must be a string".into()),
+                ("/tags/3/name".into(), "is required".into()),
+                ("/tags/3/x".into(), "is not a known member; known are: name".into()),
+            ]
+        );
+        assert_eq!(
+            refusals::<TagNames>(&json!({"tags": {}})),
+            [("/tags".into(), "must be an array".into())]
+        );
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+            "-?[0-9]{4}(-[0-9]{2}){0,2}".prop_map(Value::from),
+        ];
+        let name = prop_oneof![
+            "title|author|publisher|published_date|page_count|language|isbn",
+            "rating|review_text|name|tags|username|email|password|first_name|last_name|role",
+            any::<String>(),
+        ];
+        leaf.prop_recursive(4, 64, 12, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::btree_map(name.clone(), inner, 0..12)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_json_panics(value in any_json()) {
+            let _ = NewBook::parse(&value);
+            let _ = BookPatch::parse(&value);
+            let _ = NewReview::parse(&value);
+            let _ = ReviewPatch::parse(&value);
+            let _ = TagNames::parse(&value);
+            let _ = UserPatch::parse(&value);
+            let _ = SignUp::parse(&value);
+            let _ = Login::parse(&value);
+            let _ = RoleChange::parse(&value);
+        }
+
+        #[test]
+        fn every_pointer_leads_somewhere(value in any_json()) {
+            if let Err(wrong) = NewBook::parse(&value) {
+                for violation in wrong.as_slice().iter().filter(|v| v.detail != "is required") {
+                    prop_assert!(value.pointer(&violation.pointer).is_some(), "{}", violation);
+                }
+            }
+        }
+    }
+}

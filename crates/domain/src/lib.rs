@@ -1,0 +1,51 @@
+//! Recto's domain: entities, the values they are made of, what clients may send, and how
+//! entities relate to each other.
+//!
+//! This floor does no I/O and has neither clock nor randomness: identities and times are passed
+//! in ([`Stamp`], [`Mint`]). Values are newtypes with private fields and fallible constructors,
+//! so whoever holds a [`Title`] or an [`Isbn`] holds a valid one.
+//!
+//! ```
+//! use recto_domain::{Book, BookPatch, Input, NewBook, Stamp};
+//! use serde_json::json;
+//!
+//! let new = NewBook::parse(&json!({
+//!     "title": "Voyage au centre de la Terre",
+//!     "author": "Jules Verne",
+//!     "published_date": "1864-11-25",
+//!     "isbn": "2-253-01254-8",
+//! }))?;
+//! let mut book = Book::new(Stamp::new(1_767_225_600_000, [1; 10]), new, None);
+//! assert_eq!(book.isbn.as_ref().map(AsRef::as_ref), Some("9782253012542"));
+//!
+//! let patch = BookPatch::parse(&json!({"language": "fr", "isbn": null}))?;
+//! assert!(book.apply(patch, book.created_at));
+//! assert!(book.isbn.is_none());
+//! # Ok::<(), recto_domain::Violations>(())
+//! ```
+//!
+//! # Features
+//!
+//! - `openapi`: `utoipa::ToSchema` for ids, values, entities and inputs.
+
+pub mod catalog;
+pub mod conflict;
+pub mod id;
+pub mod identity;
+pub mod input;
+pub mod relation;
+pub mod text;
+pub mod violation;
+
+#[cfg(feature = "openapi")]
+mod openapi;
+mod record;
+mod value;
+
+pub use catalog::*;
+pub use conflict::Conflict;
+pub use id::{BookId, Mint, ReviewId, Stamp, TagId, UserId};
+pub use identity::*;
+pub use input::{Change, Input};
+pub use text::text_key;
+pub use violation::{Invalid, Violation, Violations};

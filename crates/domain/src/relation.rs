@@ -1,0 +1,208 @@
+//! Relations between entities, each declared once and walked from both sides.
+//!
+//! A relation has two names: `User.books` and `Book.user` are one fact seen
+//! from its two ends. The [`relations!`](crate::relations) macro declares both
+//! ends together and the [`Relation`] trait ties each to its inverse, so a
+//! relation that can be walked one way only cannot be written.
+//!
+//! ```
+//! use recto_domain::{relation::Relation, BookReviews, ReviewBook};
+//!
+//! fn there_and_back<R: Relation>() -> (&'static str, &'static str) {
+//!     (R::INFO.name, <R::Inverse as Relation>::INFO.name)
+//! }
+//! assert_eq!(there_and_back::<BookReviews>(), ("reviews", "book"));
+//! assert_eq!(there_and_back::<ReviewBook>(), ("book", "reviews"));
+//! ```
+//!
+//! What has been loaded of a relation is held by a [`Level`], and read through
+//! a [`View`]; what has not been loaded is [`NotLoaded`], never an empty list.
+
+mod declare;
+mod graph;
+mod include;
+mod sort;
+
+use std::fmt::{Debug, Display};
+use std::hash::Hash;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+pub use graph::{AnyLevel, Counted, Edge, Level, Links, NotLoaded, Span, View, Views};
+pub use include::{
+    DEFAULT_PER_PARENT, Include, IncludeError, MAX_DEPTH, Requested, children_per_parent, paths,
+};
+pub use sort::{Position, Sort, SortError, SortField, SortTerm, SortValue};
+
+/// What identifies an entity: small, copyable, and ordered by age.
+///
+/// A later entity has a greater key, so "newest first" is "greatest key first".
+pub trait Key: Copy + Eq + Ord + Hash + Debug + Display + FromStr + Send + Sync + 'static {}
+
+impl<T> Key for T where T: Copy + Eq + Ord + Hash + Debug + Display + FromStr + Send + Sync + 'static
+{}
+
+/// Something with an identity, a collection it lives in, and relations.
+pub trait Entity: Clone + Debug + Serialize + Send + Sync + 'static {
+    /// The type of its key.
+    type Key: Key;
+
+    /// What is known of the entity without having one.
+    const INFO: &'static EntityInfo;
+
+    /// Its key.
+    fn key(&self) -> Self::Key;
+
+    /// What it is sorted by under `field`, one of [`EntityInfo::sorts`].
+    ///
+    /// Fields that [follow the key](SortField::follows_key) are never asked for.
+    fn sort_value(&self, field: &SortField) -> SortValue;
+}
+
+/// What is known of a kind of entity.
+#[derive(Debug)]
+pub struct EntityInfo {
+    /// Its name in the singular, as documentation has it: `Book`.
+    pub name: &'static str,
+    /// Its collection: the table, and the last segment of its path: `books`.
+    pub collection: &'static str,
+    /// The member that holds its key: `uid`.
+    pub key: &'static str,
+    /// What its pages may be sorted by.
+    pub sorts: &'static [SortField],
+    /// The relations of its room, those of other entities among them.
+    pub room: fn() -> &'static [&'static RelationInfo],
+}
+
+impl EntityInfo {
+    /// The relations that start at this entity, in the order of declaration.
+    pub fn relations(&self) -> impl Iterator<Item = &'static RelationInfo> + use<> {
+        let name = self.name;
+        (self.room)().iter().copied().filter(move |relation| relation.from.name == name)
+    }
+
+    /// The relation of that name that starts here.
+    pub fn relation(&self, name: &str) -> Option<&'static RelationInfo> {
+        self.relations().find(|relation| relation.name == name)
+    }
+}
+
+impl PartialEq for EntityInfo {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+/// How many entities a relation leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cardinality {
+    /// Any number.
+    Many,
+    /// One or none: the key may be empty.
+    Optional,
+    /// Exactly one: the key is required.
+    One,
+}
+
+/// What becomes of the many when the one they point at is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDelete {
+    /// They go with it.
+    Cascade,
+    /// They stay, and their key becomes empty.
+    SetNull,
+    /// They stand in its way: it cannot be deleted.
+    Restrict,
+}
+
+/// The columns that store a relation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Storage {
+    /// A foreign key in the table of the many.
+    ForeignKey {
+        /// The table that has the column.
+        table: &'static str,
+        /// The foreign-key column.
+        column: &'static str,
+    },
+    /// A link table with a foreign key to either side.
+    Link {
+        /// The link table.
+        table: &'static str,
+        /// Its key to the entity the relation starts at.
+        from: &'static str,
+        /// Its key to the entity the relation leads to.
+        to: &'static str,
+    },
+}
+
+/// One direction of a relation, as data.
+#[derive(Debug)]
+pub struct RelationInfo {
+    /// Its name, and the last segment of its path: `reviews`.
+    pub name: &'static str,
+    /// The entity it starts at.
+    pub from: &'static EntityInfo,
+    /// The entity it leads to.
+    pub to: &'static EntityInfo,
+    /// The name of the way back.
+    pub inverse: &'static str,
+    /// How many it leads to.
+    pub cardinality: Cardinality,
+    /// What happens to the many when the one is deleted.
+    pub on_delete: OnDelete,
+    /// The columns behind it.
+    pub storage: Storage,
+}
+
+impl PartialEq for RelationInfo {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.from == other.from
+    }
+}
+
+/// One direction of a relation, as a type.
+///
+/// Implemented by [`relations!`](crate::relations) alone: both directions at
+/// once, each the other's [`Inverse`](Relation::Inverse).
+pub trait Relation: Copy + Default + Debug + Send + Sync + 'static {
+    /// The entity it starts at.
+    type From: Entity;
+    /// The entity it leads to.
+    type To: Entity;
+    /// The way back.
+    type Inverse: Relation<From = Self::To, To = Self::From, Inverse = Self>;
+    /// What reading it gives: [`Views`], `Option<`[`View`]`>` or a [`View`].
+    type Loaded<'g>;
+
+    /// The direction as data.
+    const INFO: &'static RelationInfo;
+
+    /// Reads the relation of the entity at `index` from a loaded edge.
+    #[doc(hidden)]
+    fn read(edge: &Edge, index: usize) -> Self::Loaded<'_>;
+}
+
+/// A direction that leads to any number of entities.
+pub trait ToMany: Relation {}
+
+/// The foreign key may be empty: the way back leads to one or none.
+#[derive(Debug, Clone, Copy)]
+pub struct OptionalKey;
+
+/// The foreign key is always there: the way back leads to exactly one.
+#[derive(Debug, Clone, Copy)]
+pub struct RequiredKey;
+
+/// A direction that follows a foreign key of the entity it starts at.
+pub trait ToOne: Relation {
+    /// Whether the key may be empty: [`OptionalKey`] or [`RequiredKey`].
+    type Presence;
+
+    /// The key it follows; `None` where an optional key is empty.
+    fn foreign_key(from: &Self::From) -> Option<<Self::To as Entity>::Key>;
+}

@@ -1,0 +1,435 @@
+//! Which relations to load along: `user,reviews(limit:5,sort:-rating).user`.
+
+use super::{Cardinality, EntityInfo, RelationInfo, Sort, SortError};
+
+/// The most relations that a path may have.
+pub const MAX_DEPTH: usize = 3;
+
+/// How many entities a to-many relation carries for each parent unless asked.
+pub const DEFAULT_PER_PARENT: u32 = 20;
+
+/// The most that a to-many relation carries for each parent.
+const MAX_PER_PARENT: u32 = 100;
+
+/// The most entities that one relation carries for all parents together.
+const MAX_PER_EDGE: u32 = 10_000;
+
+/// How many children each of `parents` may carry when `limit` are wished for.
+///
+/// The cap falls as the parents become more, so that no request can ask for a
+/// million entities: min(100, ⌊10,000 ÷ parents⌋), and never less than one.
+///
+/// ```
+/// use recto_domain::relation::children_per_parent;
+///
+/// assert_eq!(children_per_parent(20, 20), 20);
+/// assert_eq!(children_per_parent(500, 1), 100);
+/// assert_eq!(children_per_parent(20, 2_000), 5);
+/// ```
+pub fn children_per_parent(limit: u32, parents: u32) -> u32 {
+    limit.min(MAX_PER_PARENT).min((MAX_PER_EDGE / parents.max(1)).max(1))
+}
+
+/// A tree of relations to load, or count, from an entity on.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Include {
+    edges: Vec<Requested>,
+    counts: Vec<&'static RelationInfo>,
+}
+
+/// A relation to load, and what to load behind it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Requested {
+    /// The relation.
+    pub relation: &'static RelationInfo,
+    /// How many a parent may carry; to-many relations alone look at it.
+    pub limit: u32,
+    /// In which order; to-many relations alone look at it.
+    pub sort: Sort,
+    /// What to load behind it.
+    pub nested: Include,
+    customised: bool,
+}
+
+impl Include {
+    /// Nothing but the entity itself.
+    pub const fn nothing() -> Self {
+        Self { edges: Vec::new(), counts: Vec::new() }
+    }
+
+    /// Reads a list of paths that start at `entity`.
+    ///
+    /// Paths that begin alike are merged: `reviews,reviews.user` loads the
+    /// reviews once.
+    ///
+    /// # Errors
+    /// An unknown relation (with the valid paths), a path that is too long,
+    /// and an edge whose options are malformed.
+    ///
+    /// ```
+    /// use recto_domain::{Book, relation::{Entity, Include}};
+    ///
+    /// let include = Include::parse(Book::INFO, "user,reviews(limit:5,sort:-rating).user")?;
+    /// assert_eq!(include.edges().len(), 2);
+    /// assert_eq!(include.edges()[1].limit, 5);
+    /// # Ok::<(), recto_domain::relation::IncludeError>(())
+    /// ```
+    pub fn parse(entity: &'static EntityInfo, raw: &str) -> Result<Self, IncludeError> {
+        let mut include = Self::default();
+        for path in split_outside_parentheses(raw, ',') {
+            include.add(entity, path)?;
+        }
+        Ok(include)
+    }
+
+    /// The relations to load.
+    pub fn edges(&self) -> &[Requested] {
+        &self.edges
+    }
+
+    /// The relations to count without loading them.
+    pub fn counts(&self) -> &[&'static RelationInfo] {
+        &self.counts
+    }
+
+    /// Whether nothing is asked for beyond the entity itself.
+    pub fn is_empty(&self) -> bool {
+        self.edges.is_empty() && self.counts.is_empty()
+    }
+
+    /// How many relations are loaded, at every level together.
+    pub fn edge_count(&self) -> usize {
+        self.edges.iter().map(|edge| 1 + edge.nested.edge_count()).sum()
+    }
+
+    /// Adds the relations named in `raw`, `tags,reviews.user.books`, to be counted.
+    /// What stands before a last dot must be loaded already.
+    ///
+    /// # Errors
+    /// An unknown relation; one that is not to-many; a path that is not loaded.
+    pub fn count(&mut self, entity: &'static EntityInfo, raw: &str) -> Result<(), IncludeError> {
+        for path in raw.split(',').map(str::trim) {
+            let (level, from, name) = match path.rsplit_once('.') {
+                None => (&mut *self, entity, path),
+                Some((parents, name)) => {
+                    let mut level = &mut *self;
+                    let mut from = entity;
+                    for step in parents.split('.') {
+                        let edge = level.edges.iter_mut().find(|edge| edge.relation.name == step);
+                        let edge = edge.ok_or_else(|| IncludeError::CountOfUnloaded {
+                            path: path.to_owned(),
+                            parents: parents.to_owned(),
+                        })?;
+                        from = edge.relation.to;
+                        level = &mut edge.nested;
+                    }
+                    (level, from, name)
+                }
+            };
+            let relation = from
+                .relation(name)
+                .filter(|relation| relation.cardinality == Cardinality::Many)
+                .ok_or_else(|| IncludeError::Uncountable {
+                    path: path.to_owned(),
+                    known: from
+                        .relations()
+                        .filter(|relation| relation.cardinality == Cardinality::Many)
+                        .map(|relation| relation.name)
+                        .collect::<Vec<_>>()
+                        .join(", "),
+                })?;
+            if !level.counts.contains(&relation) {
+                level.counts.push(relation);
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, entity: &'static EntityInfo, path: &str) -> Result<(), IncludeError> {
+        let mut level = self;
+        let mut from = entity;
+        for (depth, step) in split_outside_parentheses(path, '.').enumerate() {
+            if depth == MAX_DEPTH {
+                return Err(IncludeError::TooDeep { path: path.to_owned() });
+            }
+            let (name, options) = split_options(step.trim())
+                .ok_or_else(|| IncludeError::Malformed { path: path.to_owned() })?;
+            let relation = from.relation(name).ok_or_else(|| IncludeError::Unknown {
+                path: path.to_owned(),
+                known: paths(entity, MAX_DEPTH).join(", "),
+            })?;
+            let position = level.edges.iter().position(|edge| edge.relation == relation);
+            let edge = if let Some(position) = position {
+                &mut level.edges[position]
+            } else {
+                level.edges.push(Requested::new(relation));
+                let last = level.edges.len() - 1;
+                &mut level.edges[last]
+            };
+            if let Some(options) = options {
+                edge.customise(options)?;
+            }
+            from = relation.to;
+            level = &mut edge.nested;
+        }
+        Ok(())
+    }
+}
+
+impl Requested {
+    fn new(relation: &'static RelationInfo) -> Self {
+        Self {
+            relation,
+            limit: DEFAULT_PER_PARENT,
+            sort: Sort::default(),
+            nested: Include::nothing(),
+            customised: false,
+        }
+    }
+
+    fn customise(&mut self, options: &str) -> Result<(), IncludeError> {
+        let name = self.relation.name.to_owned();
+        if self.relation.cardinality != Cardinality::Many {
+            return Err(IncludeError::OptionOfOne { name });
+        }
+        let mut read = Self::new(self.relation);
+        let mut sort: Option<String> = None;
+        for option in options.split(',').map(str::trim) {
+            match option.split_once(':') {
+                Some(("limit", limit)) => {
+                    read.limit = parse_limit(limit.trim())
+                        .ok_or_else(|| IncludeError::Limit { name: name.clone() })?;
+                }
+                Some(("sort", by)) if sort.is_none() => sort = Some(by.to_owned()),
+                // A further field of a sort: `(sort:-rating,created_at)`.
+                None if sort.is_some() && !option.is_empty() => {
+                    sort.as_mut().into_iter().for_each(|sort| {
+                        sort.push(',');
+                        sort.push_str(option);
+                    });
+                }
+                _ => {
+                    return Err(IncludeError::UnknownOption { name, option: option.to_owned() });
+                }
+            }
+        }
+        if let Some(sort) = sort {
+            read.sort = Sort::parse(self.relation.to, &sort)?;
+        }
+        if self.customised && (self.limit != read.limit || self.sort != read.sort) {
+            return Err(IncludeError::Contradiction { name });
+        }
+        self.limit = read.limit;
+        self.sort = read.sort;
+        self.customised = true;
+        Ok(())
+    }
+}
+
+/// Every path of relations that starts at `entity`, up to `depth` long.
+///
+/// ```
+/// use recto_domain::{Tag, relation::{paths, Entity}};
+///
+/// assert_eq!(paths(Tag::INFO, 2), ["books", "books.user", "books.reviews", "books.tags"]);
+/// ```
+pub fn paths(entity: &'static EntityInfo, depth: usize) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut level = vec![(String::new(), entity)];
+    for _ in 0..depth {
+        let mut next = Vec::new();
+        for (prefix, from) in level {
+            for relation in from.relations() {
+                let dot = if prefix.is_empty() { "" } else { "." };
+                let path = format!("{prefix}{dot}{}", relation.name);
+                all.push(path.clone());
+                next.push((path, relation.to));
+            }
+        }
+        level = next;
+    }
+    all
+}
+
+/// A list of paths that cannot be followed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum IncludeError {
+    /// A step that no relation is named by.
+    #[error("\"{path}\" is not a path of relations; the valid ones are {known}")]
+    Unknown {
+        /// The path.
+        path: String,
+        /// The paths there are.
+        known: String,
+    },
+    /// More steps than [`MAX_DEPTH`].
+    #[error("\"{path}\" has more than {MAX_DEPTH} levels")]
+    TooDeep {
+        /// The path.
+        path: String,
+    },
+    /// Parentheses that do not match, or an empty step.
+    #[error("\"{path}\" is not of the form relation(limit:5,sort:-field).relation")]
+    Malformed {
+        /// The path.
+        path: String,
+    },
+    /// A limit that is not a whole number above zero.
+    #[error("the limit of \"{name}\" must be a whole number from 1")]
+    Limit {
+        /// The relation.
+        name: String,
+    },
+    /// An option that there is not.
+    #[error("\"{option}\" is not an option of \"{name}\"; the options are limit:N and sort:FIELD")]
+    UnknownOption {
+        /// The relation.
+        name: String,
+        /// What was written.
+        option: String,
+    },
+    /// Options on a relation that leads to one entity.
+    #[error("\"{name}\" leads to one, so it takes no limit and no sort")]
+    OptionOfOne {
+        /// The relation.
+        name: String,
+    },
+    /// Two different sets of options for one relation.
+    #[error("\"{name}\" is given two different limits or sorts")]
+    Contradiction {
+        /// The relation.
+        name: String,
+    },
+    /// A sort that its entity does not offer.
+    #[error(transparent)]
+    Sort(#[from] SortError),
+    /// A count of what is not a to-many relation.
+    #[error("\"{path}\" cannot be counted; what can be counted is {known}")]
+    Uncountable {
+        /// The path.
+        path: String,
+        /// What can be counted there.
+        known: String,
+    },
+    /// A count behind a relation that is not loaded.
+    #[error("\"{path}\" can be counted only where \"{parents}\" is included")]
+    CountOfUnloaded {
+        /// The path.
+        path: String,
+        /// What stands before its last dot.
+        parents: String,
+    },
+}
+
+/// A whole number from 1; what exceeds 32 bits is as good as the largest.
+fn parse_limit(raw: &str) -> Option<u32> {
+    if raw.is_empty() || !raw.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let limit = raw.parse().unwrap_or(u32::MAX);
+    (limit > 0).then_some(limit)
+}
+
+/// `name(options)` or `name`; `None` when the parentheses do not match.
+fn split_options(step: &str) -> Option<(&str, Option<&str>)> {
+    match step.split_once('(') {
+        None => (!step.is_empty() && !step.contains(')')).then_some((step, None)),
+        Some((name, rest)) => {
+            let options = rest.strip_suffix(')')?;
+            let clean = !name.is_empty() && !options.contains(['(', ')']);
+            clean.then_some((name.trim_end(), Some(options)))
+        }
+    }
+}
+
+fn split_outside_parentheses(raw: &str, separator: char) -> impl Iterator<Item = &str> {
+    let mut depth = 0_usize;
+    raw.split(move |c: char| {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c == separator && depth == 0
+    })
+    .map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::relation::Entity;
+    use crate::{Book, Review};
+
+    #[test]
+    fn an_unknown_path_lists_the_valid_ones() {
+        let error = Include::parse(Review::INFO, "book.author").unwrap_err().to_string();
+        assert!(error.contains("\"book.author\""), "{error}");
+        assert!(error.contains("book.tags.books"), "{error}");
+    }
+
+    #[test]
+    fn paths_that_begin_alike_are_merged() {
+        let include = Include::parse(Book::INFO, "reviews,reviews.user,tags,reviews").unwrap();
+        assert_eq!(include.edges().len(), 2);
+        assert_eq!(include.edge_count(), 3);
+    }
+
+    #[test]
+    fn options_are_read_and_checked() {
+        let include =
+            Include::parse(Book::INFO, "tags( limit:7, sort:-name,created_at ).books").unwrap();
+        assert_eq!(include.edges()[0].limit, 7);
+        assert_eq!(include.edges()[0].sort.to_string(), "-name,created_at");
+        for wrong in [
+            "tags(limit:0)",
+            "tags(limit:-1)",
+            "tags(limit:1e3)",
+            "tags(limit:)",
+            "tags(limit)",
+            "tags(sort:)",
+            "tags(sort:rating)",
+            "tags(page:2)",
+            "tags(",
+            "tags)",
+            "tags()",
+            "user(limit:2)",
+            "tags(limit:2),tags(limit:3)",
+            "",
+            ",",
+            "tags.",
+            ".tags",
+            "tags.books.tags.books",
+        ] {
+            assert!(Include::parse(Book::INFO, wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_limit_beyond_every_number_is_clamped() {
+        let include = Include::parse(Book::INFO, "tags(limit:99999999999999999999)").unwrap();
+        assert_eq!(children_per_parent(include.edges()[0].limit, 1), 100);
+    }
+
+    #[test]
+    fn counts_need_their_parents() {
+        let mut include = Include::parse(Book::INFO, "user").unwrap();
+        include.count(Book::INFO, "tags,reviews,user.books").unwrap();
+        assert_eq!(include.counts().len(), 2);
+        assert_eq!(include.edges()[0].nested.counts().len(), 1);
+        assert!(include.count(Book::INFO, "user").is_err());
+        assert!(include.count(Book::INFO, "tags.books").is_err());
+        assert!(include.count(Book::INFO, "").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_string_panics(raw in "[a-z.,():\\-0-9 ]{0,60}|.{0,40}") {
+            let _ = Include::parse(Book::INFO, &raw);
+            let _ = Include::nothing().count(Book::INFO, &raw);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The order of a page, and a place in it.
+
+use serde::{Deserialize, Serialize};
+
+use super::EntityInfo;
+
+/// A member that pages of an entity may be sorted by.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SortField {
+    /// Its name in `sort=…`.
+    pub name: &'static str,
+    /// Whether it may be empty; empty values come last in either direction.
+    pub nullable: bool,
+    /// Whether its order is the order of the key, as it is for `created_at`.
+    pub follows_key: bool,
+}
+
+impl SortField {
+    /// A field that every entity has a value for.
+    pub const fn required(name: &'static str) -> Self {
+        Self { name, nullable: false, follows_key: false }
+    }
+
+    /// A field that may be empty.
+    pub const fn optional(name: &'static str) -> Self {
+        Self { name, nullable: true, follows_key: false }
+    }
+
+    /// The time of creation, whose order is the key's.
+    pub const fn creation() -> Self {
+        Self { name: "created_at", nullable: false, follows_key: true }
+    }
+}
+
+/// A field and a direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SortTerm {
+    /// What to sort by.
+    pub field: &'static SortField,
+    /// Whether the greatest comes first.
+    pub descending: bool,
+}
+
+/// The order of a page: its terms, and then the key, which breaks ties.
+///
+/// Without terms the newest come first. The key runs in the direction of the
+/// last term, so that one index serves both.
+///
+/// ```
+/// use recto_domain::{Book, relation::{Entity, Sort}};
+///
+/// let sort = Sort::parse(Book::INFO, "-published_date,title")?;
+/// assert_eq!(sort.to_string(), "-published_date,title");
+/// assert!(Sort::parse(Book::INFO, "price").is_err());
+/// # Ok::<(), recto_domain::relation::SortError>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sort {
+    terms: Vec<SortTerm>,
+    key_ascending: bool,
+}
+
+impl Sort {
+    /// Reads `field,-field,…` against the fields that `entity` offers.
+    ///
+    /// # Errors
+    /// An unknown field, with the ones that are known; a field named twice.
+    pub fn parse(entity: &EntityInfo, raw: &str) -> Result<Self, SortError> {
+        let mut sort = Self::default();
+        for part in raw.split(',').map(str::trim) {
+            let (name, descending) = match part.strip_prefix('-') {
+                Some(name) => (name, true),
+                None => (part, false),
+            };
+            let field = entity.sorts.iter().find(|field| field.name == name).ok_or_else(|| {
+                SortError::Unknown {
+                    name: name.to_owned(),
+                    known: entity
+                        .sorts
+                        .iter()
+                        .map(|field| field.name)
+                        .collect::<Vec<_>>()
+                        .join(", "),
+                }
+            })?;
+            if sort.terms.iter().any(|term| term.field == field) {
+                return Err(SortError::Twice { name: name.to_owned() });
+            }
+            sort.terms.push(SortTerm { field, descending });
+        }
+        sort.key_ascending = sort.terms.last().is_some_and(|term| !term.descending);
+        Ok(sort)
+    }
+
+    /// The terms that decide before the key does: those up to the first that
+    /// follows the key, after which nothing is left to decide.
+    pub fn terms(&self) -> &[SortTerm] {
+        let end = self.terms.iter().position(|term| term.field.follows_key);
+        &self.terms[..end.unwrap_or(self.terms.len())]
+    }
+
+    /// Whether the key, which breaks ties, ascends.
+    pub fn key_ascending(&self) -> bool {
+        match self.terms.iter().find(|term| term.field.follows_key) {
+            Some(term) => !term.descending,
+            None => self.key_ascending,
+        }
+    }
+
+    /// Whether this is the order that pages have unless asked otherwise.
+    pub fn is_newest_first(&self) -> bool {
+        self.terms().is_empty() && !self.key_ascending()
+    }
+}
+
+impl std::fmt::Display for Sort {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, term) in self.terms.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            let minus = if term.descending { "-" } else { "" };
+            write!(f, "{comma}{minus}{}", term.field.name)?;
+        }
+        Ok(())
+    }
+}
+
+/// What an entity is sorted by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SortValue {
+    /// A whole number.
+    Integer(i64),
+    /// A [text key](crate::text_key), compared byte by byte.
+    Text(String),
+    /// No value.
+    Empty,
+}
+
+/// A place in an order: just behind the entity whose values these are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position<K> {
+    /// A value for each of the [terms](Sort::terms).
+    pub values: Vec<SortValue>,
+    /// The key.
+    pub key: K,
+}
+
+/// A `sort` that names what cannot be sorted by.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SortError {
+    /// No such field.
+    #[error("cannot sort by \"{name}\"; the fields are {known}")]
+    Unknown {
+        /// The field that was asked for.
+        name: String,
+        /// The fields there are.
+        known: String,
+    },
+    /// The same field again.
+    #[error("\"{name}\" is named twice")]
+    Twice {
+        /// The field.
+        name: String,
+    },
+}

@@ -1,0 +1,175 @@
+//! Text: how it is cleaned when it comes in, and the key by which it is compared and sorted.
+
+use std::{borrow::Cow, ops::RangeInclusive};
+
+use caseless::Caseless;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+
+use crate::Invalid;
+
+/// The key under which `text` sorts and is unique: Unicode's default case folding of the NFC
+/// form, in NFC. Keys are compared by code point, which for UTF-8 is byte by byte.
+///
+/// ```
+/// use recto_domain::text_key;
+///
+/// assert_eq!(text_key("Straße"), text_key("STRASSE"));
+/// assert_eq!(text_key("Ba\u{301}rbara"), text_key("bárbara"));
+/// ```
+pub fn text_key(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    text.nfc().default_case_fold().nfc().collect()
+}
+
+/// Cleans text of one line: trimmed, NFC, no control characters, `length` in characters.
+pub(crate) fn line(raw: &str, length: RangeInclusive<usize>) -> Result<Cow<'_, str>, Invalid> {
+    clean(raw, &length, Lines::One)
+}
+
+/// Cleans text of any number of lines: as [`line()`], but line breaks and tabs may stay.
+pub(crate) fn paragraphs(
+    raw: &str,
+    length: RangeInclusive<usize>,
+) -> Result<Cow<'_, str>, Invalid> {
+    clean(raw, &length, Lines::Many)
+}
+
+/// `text` in NFC, borrowed if it is so already.
+pub(crate) fn nfc(text: &str) -> Cow<'_, str> {
+    match is_nfc_quick(text.chars()) {
+        IsNormalized::Yes => Cow::Borrowed(text),
+        IsNormalized::No | IsNormalized::Maybe => Cow::Owned(text.nfc().collect()),
+    }
+}
+
+/// Whether `count` characters are as many as `length` allows.
+pub(crate) fn check_length(count: usize, length: &RangeInclusive<usize>) -> Result<(), Invalid> {
+    if length.contains(&count) {
+        return Ok(());
+    }
+    let (min, max) = (length.start(), length.end());
+    Err(Invalid::new(if count > *max {
+        format!("must have at most {max} characters").into()
+    } else if count == 0 {
+        Cow::Borrowed("must not be empty")
+    } else {
+        format!("must have at least {min} characters").into()
+    }))
+}
+
+#[derive(Clone, Copy)]
+enum Lines {
+    One,
+    Many,
+}
+
+impl Lines {
+    fn forbids(self, control: char) -> bool {
+        match self {
+            Self::One => true,
+            Self::Many => !matches!(control, '\n' | '\r' | '\t'),
+        }
+    }
+
+    const fn refusal(self) -> &'static str {
+        match self {
+            Self::One => "must not contain control characters",
+            Self::Many => "must not contain control characters other than line breaks and tabs",
+        }
+    }
+}
+
+fn clean<'a>(
+    raw: &'a str,
+    length: &RangeInclusive<usize>,
+    lines: Lines,
+) -> Result<Cow<'a, str>, Invalid> {
+    // Every row read back from a database comes through here, and nearly all of it is plain.
+    if is_plain(raw) {
+        check_length(raw.len(), length)?;
+        return Ok(Cow::Borrowed(raw));
+    }
+    let trimmed = raw.trim();
+    if trimmed.chars().any(|c| c.is_control() && lines.forbids(c)) {
+        return Err(Invalid::new(lines.refusal()));
+    }
+    let clean = nfc(trimmed);
+    check_length(clean.chars().count(), length)?;
+    Ok(clean)
+}
+
+/// Printable ASCII with nothing to trim: clean as it stands, and a byte is a character.
+fn is_plain(raw: &str) -> bool {
+    let bytes = raw.as_bytes();
+    bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
+        && bytes.first() != Some(&b' ')
+        && bytes.last() != Some(&b' ')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn keys_ignore_case_and_composition() {
+        assert_eq!(text_key("Sci-Fi"), "sci-fi");
+        assert_eq!(text_key("ÉMILE"), text_key("e\u{301}mile"));
+        assert_eq!(text_key("ΣΊΣΥΦΟΣ"), text_key("Σίσυφος"));
+        assert_ne!(text_key("resume"), text_key("résumé"));
+    }
+
+    #[test]
+    fn trims_and_composes() {
+        assert_eq!(line("  Dune \n", 1..=9).unwrap(), "Dune");
+        assert_eq!(line("\u{3000}Cafe\u{301}\u{a0}", 1..=4).unwrap(), "Café");
+    }
+
+    #[test]
+    fn plain_text_is_borrowed() {
+        assert!(matches!(line("Dune", 1..=4), Ok(Cow::Borrowed("Dune"))));
+        assert!(matches!(line(" Dune", 1..=4), Ok(Cow::Borrowed("Dune"))));
+    }
+
+    #[test]
+    fn length_counts_characters() {
+        assert_eq!(line("日本語", 1..=3).unwrap(), "日本語");
+        assert_eq!(line("日本語!", 1..=3).unwrap_err().detail(), "must have at most 3 characters");
+        assert_eq!(line(" ", 1..=3).unwrap_err().detail(), "must not be empty");
+        assert_eq!(line("ab", 3..=4).unwrap_err().detail(), "must have at least 3 characters");
+        assert_eq!(paragraphs("", 0..=3).unwrap(), "");
+    }
+
+    #[test]
+    fn refuses_control_characters() {
+        for bad in ["a\0b", "a\nb", "a\tb", "a\u{7f}b", "a\u{85}b"] {
+            assert!(line(bad, 0..=9).is_err(), "{bad:?}");
+        }
+        assert_eq!(paragraphs("a\r\n\tb", 0..=9).unwrap(), "a\r\n\tb");
+        assert!(paragraphs("a\0b", 0..=9).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn cleaning_is_idempotent(raw in any::<String>()) {
+            if let Ok(once) = paragraphs(&raw, 0..=usize::MAX) {
+                prop_assert_eq!(&paragraphs(&once, 0..=usize::MAX).unwrap(), &once);
+            }
+        }
+
+        #[test]
+        fn canonically_equal_texts_have_one_key(raw in any::<String>()) {
+            let decomposed: String = raw.nfd().collect();
+            prop_assert_eq!(text_key(&raw), text_key(&decomposed));
+        }
+
+        #[test]
+        fn the_ascii_path_agrees_with_the_general_one(raw in "[ -~]{0,20}") {
+            let general: String = raw.nfc().default_case_fold().nfc().collect();
+            prop_assert_eq!(text_key(&raw), general);
+        }
+    }
+}

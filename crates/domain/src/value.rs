@@ -1,0 +1,234 @@
+//! The macros that spare every validated value the same fifty lines of forwarding.
+//!
+//! A value is a newtype with a private field; the only ways in are its constructors, so that
+//! whoever holds one need not check it again.
+
+/// A value kept as text, given `clean: fn(&str) -> Result<Cow<str>, Invalid>` on the type.
+///
+/// `clean` borrows whatever is clean already, so that taking over an owned string (as when a row
+/// is read back) costs one scan and no allocation.
+macro_rules! string_value {
+    ($name:ident, $example:literal) => {
+        impl $name {
+            /// Reads `raw`, cleaning what may be cleaned and refusing the rest.
+            #[doc = concat!("
+```
+use recto_domain::", stringify!($name), ";
+
+let value = ", stringify!($name), "::parse(", stringify!($example), ")?;
+assert_eq!(value.as_str(), ", stringify!($example), ");
+# Ok::<(), recto_domain::Invalid>(())
+```")]
+            pub fn parse(raw: &str) -> Result<Self, $crate::Invalid> {
+                Self::clean(raw).map(|clean| Self(clean.into_owned()))
+            }
+
+            /// The text in the form in which it is kept.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, concat!(stringify!($name), "({:?})"), self.0)
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::Invalid;
+
+            fn from_str(raw: &str) -> Result<Self, $crate::Invalid> {
+                Self::parse(raw)
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        /// Takes over the string's memory if it is clean already.
+        impl TryFrom<String> for $name {
+            type Error = $crate::Invalid;
+
+            fn try_from(raw: String) -> Result<Self, $crate::Invalid> {
+                let clean = match Self::clean(&raw)? {
+                    std::borrow::Cow::Borrowed(same) if same.len() == raw.len() => None,
+                    other => Some(other.into_owned()),
+                };
+                Ok(Self(clean.unwrap_or(raw)))
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.0
+            }
+        }
+
+        impl $crate::Input for $name {
+            fn parse(value: &serde_json::Value) -> Result<Self, $crate::Violations> {
+                $crate::input::read_text(value, Self::parse)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let raw = <String as serde::Deserialize>::deserialize(deserializer)?;
+                Self::try_from(raw).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+pub(crate) use string_value;
+
+/// Text that is bounded in characters and cleaned by one of the functions in [`crate::text`]
+/// (or one of its own that builds on them).
+macro_rules! text_value {
+    (
+        $(#[doc = $doc:literal])+
+        $name:ident, $min:literal..=$max:literal, $clean:path, $example:literal
+    ) => {
+        $(#[doc = $doc])+
+        ///
+        #[doc = concat!(
+            "Kept trimmed, in NFC, with ", $min, " to ", $max, " characters."
+        )]
+        #[derive(Clone, PartialEq, Eq, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The fewest characters there may be.
+            pub const MIN_CHARS: usize = $min;
+            /// The most characters there may be.
+            pub const MAX_CHARS: usize = $max;
+
+            fn clean(raw: &str) -> Result<std::borrow::Cow<'_, str>, $crate::Invalid> {
+                $clean(raw, $min..=$max)
+            }
+        }
+
+        $crate::value::string_value!($name, $example);
+
+        #[cfg(feature = "openapi")]
+        $crate::openapi::described!(
+            $name,
+            $crate::openapi::text(concat!($($doc, "\n"),+), $min..=$max, $example)
+        );
+    };
+}
+pub(crate) use text_value;
+
+/// A whole number within bounds.
+macro_rules! number_value {
+    (
+        $(#[doc = $doc:literal])+
+        $name:ident($repr:ty), $min:literal..=$max:literal, $example:literal
+    ) => {
+        $(#[doc = $doc])+
+        #[doc = concat!("
+```
+use recto_domain::", stringify!($name), ";
+
+assert_eq!(", stringify!($name), "::new(", $example, ")?.get(), ", $example, ");
+assert!(", stringify!($name), "::new(", $max, " + 1).is_err());
+# Ok::<(), recto_domain::Invalid>(())
+```")]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name($repr);
+
+        impl $name {
+            /// The least there may be.
+            pub const MIN: $repr = $min;
+            /// The most there may be.
+            pub const MAX: $repr = $max;
+
+            const REFUSAL: &str = concat!("must be a whole number from ", $min, " to ", $max);
+
+            /// The value of this number; refused when out of bounds.
+            pub fn new(number: i64) -> Result<Self, $crate::Invalid> {
+                <$repr>::try_from(number)
+                    .ok()
+                    .filter(|number| (Self::MIN..=Self::MAX).contains(number))
+                    .map(Self)
+                    .ok_or_else(|| $crate::Invalid::new(Self::REFUSAL))
+            }
+
+            /// The number.
+            pub const fn get(self) -> $repr {
+                self.0
+            }
+        }
+
+        impl TryFrom<i64> for $name {
+            type Error = $crate::Invalid;
+
+            fn try_from(number: i64) -> Result<Self, $crate::Invalid> {
+                Self::new(number)
+            }
+        }
+
+        impl From<$name> for i64 {
+            fn from(value: $name) -> Self {
+                value.0.into()
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::Invalid;
+
+            fn from_str(text: &str) -> Result<Self, $crate::Invalid> {
+                let number = text.parse();
+                number.map_or_else(|_| Err($crate::Invalid::new(Self::REFUSAL)), Self::new)
+            }
+        }
+
+        impl $crate::Input for $name {
+            fn parse(value: &serde_json::Value) -> Result<Self, $crate::Violations> {
+                let number = $crate::input::whole_number(value);
+                let value = number.and_then(|number| Self::new(number).ok());
+                value.ok_or_else(|| $crate::Violations::one(Self::REFUSAL))
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serde::Serialize::serialize(&self.0, serializer)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let number = <i64 as serde::Deserialize>::deserialize(deserializer)?;
+                Self::new(number).map_err(serde::de::Error::custom)
+            }
+        }
+
+        #[cfg(feature = "openapi")]
+        $crate::openapi::described!(
+            $name,
+            $crate::openapi::number(concat!($($doc, "\n"),+), $min..=$max, $example)
+        );
+    };
+}
+pub(crate) use number_value;

@@ -1,0 +1,160 @@
+//! What is wrong with a value, and where in a document.
+
+use std::{borrow::Cow, error::Error, fmt};
+
+use serde::Serialize;
+
+/// The rule that one value broke, worded to follow the value's name:
+/// "rating" *"must be a whole number from 1 to 5"*.
+///
+/// ```
+/// use recto_domain::Rating;
+///
+/// let refused = Rating::new(6).unwrap_err();
+/// assert_eq!(refused.to_string(), "must be a whole number from 1 to 5");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid(Cow<'static, str>);
+
+impl Invalid {
+    /// Words for a broken rule; they start in lower case and have no full stop.
+    ///
+    /// ```
+    /// let rule = recto_domain::Invalid::new("must not be empty");
+    /// assert_eq!(rule.detail(), "must not be empty");
+    /// ```
+    pub fn new(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self(detail.into())
+    }
+
+    /// The words alone.
+    pub fn detail(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Invalid {}
+
+/// One broken rule and the place in a JSON document that broke it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// RFC 6901 JSON pointer; the empty string is the whole document.
+    pub pointer: String,
+    /// The rule, as in [`Invalid`].
+    pub detail: Cow<'static, str>,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.pointer.is_empty() {
+            write!(f, "the document {}", self.detail)
+        } else {
+            write!(f, "{} {}", self.pointer, self.detail)
+        }
+    }
+}
+
+/// Everything that is wrong with a document: one violation at least.
+///
+/// Serialises as an array of `{"pointer", "detail"}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Violations(Vec<Violation>);
+
+impl Violations {
+    /// A single violation at the document's root.
+    ///
+    /// ```
+    /// use recto_domain::Violations;
+    ///
+    /// let wrong = Violations::one("must not be empty").under("name").under("tags");
+    /// assert_eq!(wrong.as_slice()[0].pointer, "/tags/name");
+    /// ```
+    pub fn one(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self(vec![Violation { pointer: String::new(), detail: detail.into() }])
+    }
+
+    /// All of `list`, or nothing when there is nothing wrong.
+    pub fn from_list(list: Vec<Violation>) -> Option<Self> {
+        (!list.is_empty()).then_some(Self(list))
+    }
+
+    /// The same violations seen from one level up: every pointer gains the member name
+    /// (or array index) `token` in front, with `~` and `/` escaped.
+    #[must_use]
+    pub fn under(mut self, token: &str) -> Self {
+        let prefix = pointer_step(token);
+        for violation in &mut self.0 {
+            violation.pointer.insert_str(0, &prefix);
+        }
+        self
+    }
+
+    /// The violations in the order in which they were found.
+    pub fn as_slice(&self) -> &[Violation] {
+        &self.0
+    }
+
+    /// The violations themselves, to put together with others.
+    pub fn into_vec(self) -> Vec<Violation> {
+        self.0
+    }
+}
+
+impl From<Invalid> for Violations {
+    fn from(invalid: Invalid) -> Self {
+        Self::one(invalid.0)
+    }
+}
+
+impl fmt::Display for Violations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, violation) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}{violation}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for Violations {}
+
+/// `/token`, escaped as RFC 6901 asks.
+fn pointer_step(token: &str) -> String {
+    format!("/{}", token.replace('~', "~0").replace('/', "~1"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pointers_escape_tilde_and_slash() {
+        let wrong = Violations::one("is odd").under("a/b~c").under("0");
+        assert_eq!(wrong.as_slice()[0].pointer, "/0/a~1b~0c");
+    }
+
+    #[test]
+    fn display_names_each_place() {
+        let mut all = Violations::one("must not be empty").under("title").into_vec();
+        all.extend(Violations::one("must be an object").into_vec());
+        let all = Violations::from_list(all).unwrap();
+        assert_eq!(all.to_string(), "/title must not be empty; the document must be an object");
+    }
+
+    #[test]
+    fn no_violations_is_not_a_collection() {
+        assert_eq!(Violations::from_list(Vec::new()), None);
+    }
+
+    #[test]
+    fn serialises_as_an_array() {
+        let json = serde_json::to_value(Violations::one("is required").under("title")).unwrap();
+        assert_eq!(json, serde_json::json!([{"pointer": "/title", "detail": "is required"}]));
+    }
+}

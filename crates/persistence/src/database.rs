@@ -1,0 +1,183 @@
+//! The database, as upper floors see it: somewhere to read and to write.
+
+mod connect;
+mod job;
+mod url;
+mod worker;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Sender, TrySendError};
+use tokio::sync::oneshot;
+
+pub use url::{DatabaseUrl, DatabaseUrlError};
+
+use crate::error::Failure;
+use crate::{Connection, Error};
+use job::{Job, Work};
+
+/// How a [`Database`] is used.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How many connections there are, besides SQLite's one for writing.
+    /// Each has a thread of its own.
+    pub connections: NonZeroUsize,
+    /// How much work may wait before more is refused.
+    pub queue: usize,
+    /// How long a locked database is waited for.
+    pub busy_timeout: Duration,
+}
+
+impl Default for Options {
+    /// As many connections as there are processors, and four at least where
+    /// they spend their time waiting for a server.
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Self { connections: processors, queue: 1024, busy_timeout: Duration::from_secs(10) }
+    }
+}
+
+/// A database on one of the two engines.
+///
+/// Cheap to clone. Work runs on threads of the database's own, one for each
+/// connection, so that nothing waits for a disk or a server on a thread that
+/// serves requests.
+#[derive(Debug, Clone)]
+pub struct Database {
+    url: Arc<DatabaseUrl>,
+    readers: Sender<Job>,
+    writer: Sender<Job>,
+}
+
+impl Database {
+    /// Opens a database. An embedded one is made if it does not exist; its
+    /// schema is not looked at.
+    ///
+    /// # Errors
+    /// [`Unavailable`](Error::Unavailable) when the first connection fails.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// use recto_persistence::{Database, DatabaseUrl, Options};
+    ///
+    /// let url = DatabaseUrl::file(dir.path().join("recto.db"));
+    /// let database = Database::open(&url, Options::default())?;
+    /// database.read_blocking(|conn| conn.ping())?;
+    /// # Ok::<(), recto_persistence::Error>(())
+    /// ```
+    pub fn open(url: &DatabaseUrl, options: Options) -> Result<Self, Error> {
+        // Fails here rather than at the first request.
+        connect::connect(url, options)?;
+        let connections = if url.is_embedded() {
+            options.connections.get()
+        } else {
+            options.connections.get().max(4)
+        };
+        let readers = worker::spawn_pool(url, options, connections);
+        let writer =
+            if url.is_embedded() { worker::spawn_writer(url, options) } else { readers.clone() };
+        Ok(Self { url: Arc::new(url.clone()), readers, writer })
+    }
+
+    /// A connection that is nobody else's, for migrating.
+    ///
+    /// # Errors
+    /// [`Unavailable`](Error::Unavailable).
+    pub fn connect(url: &DatabaseUrl) -> Result<Connection, Error> {
+        connect::connect(url, Options::default())
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &DatabaseUrl {
+        &self.url
+    }
+
+    /// Runs work that changes nothing. It may run a second time, should the
+    /// connection turn out to be broken.
+    ///
+    /// # Errors
+    /// What `work` returns; [`Overloaded`](Error::Overloaded) and
+    /// [`Unavailable`](Error::Unavailable) without running it.
+    pub async fn read<T, E>(
+        &self,
+        work: impl FnMut(&mut Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Failure,
+    {
+        let answer = submit(&self.readers, Work::read(work))?;
+        answer.await.map_err(|_| Error::Panicked)?
+    }
+
+    /// Runs work in a transaction: kept when it succeeds, undone when it
+    /// fails. It may run several times, where another transaction got in the
+    /// way; only the last run counts.
+    ///
+    /// On SQLite, which has one writer and waits for the disk at each commit,
+    /// all work that is waiting shares a commit.
+    ///
+    /// # Errors
+    /// What `work` returns; [`Overloaded`](Error::Overloaded) and
+    /// [`Unavailable`](Error::Unavailable) without running it.
+    pub async fn write<T, E>(
+        &self,
+        work: impl FnMut(&mut Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Failure,
+    {
+        let answer = submit(&self.writer, Work::write(work))?;
+        answer.await.map_err(|_| Error::Panicked)?
+    }
+
+    /// [`read`](Self::read), for programs without an async runtime.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn read_blocking<T, E>(
+        &self,
+        work: impl FnMut(&mut Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Failure,
+    {
+        let answer = submit(&self.readers, Work::read(work))?;
+        answer.blocking_recv().map_err(|_| Error::Panicked)?
+    }
+
+    /// [`write`](Self::write), for programs without an async runtime.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn write_blocking<T, E>(
+        &self,
+        work: impl FnMut(&mut Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Failure,
+    {
+        let answer = submit(&self.writer, Work::write(work))?;
+        answer.blocking_recv().map_err(|_| Error::Panicked)?
+    }
+}
+
+type Answer<T, E> = oneshot::Receiver<Result<T, E>>;
+
+fn submit<T, E>(queue: &Sender<Job>, (job, answer): (Job, Answer<T, E>)) -> Result<Answer<T, E>, E>
+where
+    E: Failure,
+{
+    match queue.try_send(job) {
+        Ok(()) => Ok(answer),
+        Err(TrySendError::Full(_)) => Err(Error::Overloaded.into()),
+        Err(TrySendError::Disconnected(_)) => {
+            Err(Error::Unavailable("its threads have ended".to_owned()).into())
+        }
+    }
+}

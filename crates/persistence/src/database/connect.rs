@@ -1,0 +1,89 @@
+//! Opening a connection, and making sure of its settings.
+
+use diesel::connection::{Connection as _, SimpleConnection as _};
+use diesel::sql_types::{BigInt, Text};
+use diesel::{PgConnection, RunQueryDsl as _, SqliteConnection};
+
+use super::{DatabaseUrl, Options};
+use crate::connection::Engine;
+use crate::{Connection, Error};
+
+/// Opens a connection whose settings are known to hold.
+pub(super) fn connect(url: &DatabaseUrl, options: Options) -> Result<Connection, Error> {
+    let engine = match (url.path(), url.conninfo()) {
+        (Some(path), _) => Engine::Sqlite(sqlite(&path.to_string_lossy(), options)?),
+        (None, conninfo) => Engine::Postgres(postgres(conninfo.unwrap_or_default())?),
+    };
+    Ok(Connection { engine })
+}
+
+#[derive(diesel::QueryableByName)]
+struct Pragma {
+    #[diesel(sql_type = Text)]
+    value: String,
+}
+
+/// `synchronous=FULL` makes a commit durable in WAL mode too. The settings are
+/// read back: SQLite ignores what it does not know without a word.
+fn sqlite(path: &str, options: Options) -> Result<SqliteConnection, Error> {
+    // The prefix keeps SQLite from reading meaning into the name.
+    let mut conn = SqliteConnection::establish(path).map_err(unavailable)?;
+    let busy = options.busy_timeout.as_millis();
+    conn.batch_execute(&format!(
+        "PRAGMA busy_timeout = {busy};
+         PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = FULL;
+         PRAGMA foreign_keys = ON;
+         PRAGMA trusted_schema = OFF;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA cache_size = -65536;
+         PRAGMA mmap_size = 268435456;"
+    ))
+    .map_err(unavailable)?;
+    for (pragma, expected) in [("foreign_keys", "1"), ("journal_mode", "wal"), ("synchronous", "2")]
+    {
+        let sql = format!("SELECT CAST({pragma} AS TEXT) AS value FROM pragma_{pragma}");
+        let Pragma { value } = diesel::sql_query(sql).get_result(&mut conn).map_err(unavailable)?;
+        if value != expected {
+            return Err(Error::Unavailable(format!(
+                "SQLite keeps {pragma} at {value} where it must be {expected}"
+            )));
+        }
+    }
+    Ok(conn)
+}
+
+#[derive(diesel::QueryableByName)]
+struct Encoding {
+    #[diesel(sql_type = Text)]
+    encoding: String,
+    #[diesel(sql_type = BigInt)]
+    version: i64,
+}
+
+fn postgres(url: &str) -> Result<PgConnection, Error> {
+    let mut conn = PgConnection::establish(url).map_err(unavailable)?;
+    conn.batch_execute(
+        "SET TIME ZONE 'UTC'; SET client_encoding = 'UTF8'; SET application_name = 'recto';",
+    )
+    .map_err(unavailable)?;
+    let Encoding { encoding, version } = diesel::sql_query(
+        "SELECT current_setting('server_encoding') AS encoding,
+                current_setting('server_version_num')::bigint AS version",
+    )
+    .get_result(&mut conn)
+    .map_err(unavailable)?;
+    if encoding != "UTF8" {
+        return Err(Error::Unavailable(format!(
+            "the database is encoded as {encoding} where it must be UTF8"
+        )));
+    }
+    if version < 130_000 {
+        return Err(Error::Unavailable("PostgreSQL must be version 13 or later".to_owned()));
+    }
+    Ok(conn)
+}
+
+fn unavailable(error: impl std::fmt::Display) -> Error {
+    Error::Unavailable(error.to_string())
+}

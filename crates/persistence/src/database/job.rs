@@ -1,0 +1,115 @@
+//! A piece of work, on its way to a connection and back.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tokio::sync::oneshot;
+
+use super::Answer;
+use crate::error::Failure;
+use crate::{Connection, Error};
+
+/// Work whose types have been forgotten.
+pub(super) type Job = Box<dyn AnyWork>;
+
+/// Whether work changes anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Read,
+    Write,
+}
+
+/// What running work once came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It succeeded, and what it wrote is to be kept.
+    Done,
+    /// It failed for good.
+    Failed,
+    /// It may succeed if it is run again.
+    Again,
+    /// The connection may be broken.
+    Suspect,
+}
+
+/// Work that can be run, run again, and answered.
+pub(super) trait AnyWork: Send {
+    fn kind(&self) -> Kind;
+    /// Runs it and keeps the result.
+    fn run(&mut self, conn: &mut Connection) -> Outcome;
+    /// Replaces the result by a failure.
+    fn fail(&mut self, error: Error);
+    /// Sends the result to whoever waits for it.
+    fn answer(self: Box<Self>);
+    /// Whether nobody waits any more.
+    fn is_abandoned(&self) -> bool;
+}
+
+/// A closure, its result and who waits for it.
+pub(super) struct Work<W, T, E> {
+    kind: Kind,
+    work: W,
+    result: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<W, T, E> Work<W, T, E>
+where
+    W: FnMut(&mut Connection) -> Result<T, E> + Send + 'static,
+    T: Send + 'static,
+    E: Failure,
+{
+    pub(super) fn read(work: W) -> (Job, Answer<T, E>) {
+        Self::job(Kind::Read, work)
+    }
+
+    pub(super) fn write(work: W) -> (Job, Answer<T, E>) {
+        Self::job(Kind::Write, work)
+    }
+
+    fn job(kind: Kind, work: W) -> (Job, Answer<T, E>) {
+        let (reply, answer) = oneshot::channel();
+        (Box::new(Self { kind, work, result: None, reply }), answer)
+    }
+}
+
+impl<W, T, E> AnyWork for Work<W, T, E>
+where
+    W: FnMut(&mut Connection) -> Result<T, E> + Send + 'static,
+    T: Send + 'static,
+    E: Failure,
+{
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn run(&mut self, conn: &mut Connection) -> Outcome {
+        // The connection is checked or rolled back whatever happened to it.
+        let result = catch_unwind(AssertUnwindSafe(|| (self.work)(conn)))
+            .unwrap_or_else(|_| Err(Error::Panicked.into()));
+        let outcome = match &result {
+            Ok(_) => Outcome::Done,
+            Err(error) => match error.database() {
+                Some(error) if error.is_transient() => Outcome::Again,
+                Some(Error::Unavailable(_) | Error::Query(_) | Error::Panicked) => Outcome::Suspect,
+                _ => Outcome::Failed,
+            },
+        };
+        self.result = Some(result);
+        outcome
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.result = Some(Err(error.into()));
+    }
+
+    fn answer(self: Box<Self>) {
+        if let Some(result) = self.result {
+            // Whoever asked may have gone away; then nobody needs the answer.
+            let _ = self.reply.send(result);
+        }
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.reply.is_closed()
+    }
+}

@@ -1,0 +1,205 @@
+//! Threads that own a connection each and work off a queue.
+
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::job::{Job, Kind, Outcome};
+use super::{DatabaseUrl, Options, connect};
+use crate::connection::Engine;
+use crate::{Connection, Error};
+
+/// How often work is run again that another transaction got in the way of.
+const ATTEMPTS: u32 = 8;
+
+/// How much work shares one commit on SQLite.
+const GROUP: usize = 128;
+
+/// Threads that read, and write too where the engine lets several write.
+pub(super) fn spawn_pool(url: &DatabaseUrl, options: Options, connections: usize) -> Sender<Job> {
+    let (sender, receiver) = bounded(options.queue);
+    for number in 0..connections {
+        let mut line = Line::new(url, options, receiver.clone());
+        spawn(format!("recto-db-{number}"), move || {
+            while let Some(job) = line.next() {
+                line.run(job);
+            }
+        });
+    }
+    sender
+}
+
+/// The one thread that writes to an embedded database.
+pub(super) fn spawn_writer(url: &DatabaseUrl, options: Options) -> Sender<Job> {
+    let (sender, receiver) = bounded(options.queue);
+    let mut line = Line::new(url, options, receiver);
+    spawn("recto-db-writer".to_owned(), move || {
+        while let Some(first) = line.next() {
+            let mut group = vec![first];
+            group.extend(line.queue.try_iter().take(GROUP - 1).filter(|job| !job.is_abandoned()));
+            line.run_group(group);
+        }
+    });
+    sender
+}
+
+fn spawn(name: String, work: impl FnOnce() + Send + 'static) {
+    let spawned = std::thread::Builder::new().name(name).spawn(work);
+    spawned.expect("a thread that cannot be started at start-up leaves nothing to run");
+}
+
+/// A connection and the queue it works off.
+struct Line {
+    url: DatabaseUrl,
+    options: Options,
+    queue: Receiver<Job>,
+    connection: Option<Connection>,
+}
+
+impl Line {
+    fn new(url: &DatabaseUrl, options: Options, queue: Receiver<Job>) -> Self {
+        Self { url: url.clone(), options, queue, connection: None }
+    }
+
+    /// The next work that somebody still waits for.
+    fn next(&mut self) -> Option<Job> {
+        loop {
+            let job = self.queue.recv().ok()?;
+            if !job.is_abandoned() {
+                return Some(job);
+            }
+        }
+    }
+
+    fn connection(&mut self) -> Result<&mut Connection, Error> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => connect::connect(&self.url, self.options)?,
+        };
+        Ok(self.connection.insert(connection))
+    }
+
+    fn run(&mut self, mut job: Job) {
+        for attempt in 1..=ATTEMPTS {
+            let connection = match self.connection() {
+                Ok(connection) => connection,
+                Err(error) => {
+                    job.fail(error);
+                    break;
+                }
+            };
+            let outcome = match job.kind() {
+                Kind::Read => job.run(connection),
+                Kind::Write => in_transaction(connection, &mut job),
+            };
+            let again = match outcome {
+                Outcome::Done | Outcome::Failed => false,
+                Outcome::Again => true,
+                // Reading again does no harm; writing might happen twice.
+                Outcome::Suspect => self.is_broken() && job.kind() == Kind::Read && attempt == 1,
+            };
+            if !again {
+                break;
+            }
+            std::thread::sleep(pause(attempt));
+        }
+        job.answer();
+    }
+
+    /// Runs a group in one transaction, each in a savepoint, and answers when
+    /// the commit is on disk.
+    fn run_group(&mut self, mut group: Vec<Job>) {
+        if let [_] = group[..] {
+            if let Some(job) = group.pop() {
+                self.run(job);
+            }
+            return;
+        }
+        let committed = self.connection().and_then(|connection| {
+            connection.begin("BEGIN IMMEDIATE")?;
+            for job in &mut group {
+                in_savepoint(connection, job)?;
+            }
+            connection.commit()
+        });
+        if let Err(error) = committed {
+            // Nothing of the group has been kept. One by one each gets the
+            // attempts and the answer it would have had alone.
+            tracing::warn!(%error, jobs = group.len(), "a group of writes is done one by one");
+            self.reset();
+            for job in group {
+                self.run(job);
+            }
+            return;
+        }
+        for job in group {
+            job.answer();
+        }
+    }
+
+    /// Whether the connection gives no sign of life; such a one is dropped.
+    fn is_broken(&mut self) -> bool {
+        let broken = match &mut self.connection {
+            Some(connection) => connection.depth() > 0 || connection.ping().is_err(),
+            None => true,
+        };
+        if broken {
+            self.connection = None;
+        }
+        broken
+    }
+
+    /// Leaves whatever transaction is open.
+    fn reset(&mut self) {
+        let Some(connection) = &mut self.connection else { return };
+        if connection.depth() > 0 && connection.roll_back().is_err() {
+            self.connection = None;
+        }
+    }
+}
+
+fn in_transaction(connection: &mut Connection, job: &mut Job) -> Outcome {
+    let begun = connection.begin(match connection.engine {
+        Engine::Sqlite(_) => "BEGIN IMMEDIATE",
+        Engine::Postgres(_) => "BEGIN",
+    });
+    let outcome = match begun {
+        Ok(()) => job.run(connection),
+        Err(error) => return refuse(job, error),
+    };
+    let ended = match outcome {
+        Outcome::Done => connection.commit(),
+        _ => connection.roll_back(),
+    };
+    match ended {
+        Ok(()) => outcome,
+        Err(error) => refuse(job, error),
+    }
+}
+
+/// The transaction could not begin or end, whatever the work itself came to.
+fn refuse(job: &mut Job, error: Error) -> Outcome {
+    let again = error.is_transient();
+    job.fail(error);
+    if again { Outcome::Again } else { Outcome::Suspect }
+}
+
+/// An error here means that the transaction around it is lost.
+fn in_savepoint(connection: &mut Connection, job: &mut Job) -> Result<(), Error> {
+    connection.begin_savepoint()?;
+    match job.run(connection) {
+        Outcome::Done => connection.commit(),
+        Outcome::Failed => connection.roll_back(),
+        // Better alone, where it can be run again on a connection that works.
+        Outcome::Again | Outcome::Suspect => {
+            connection.roll_back()?;
+            Err(Error::Busy)
+        }
+    }
+}
+
+/// A little longer each time, and not the same for all who wait.
+fn pause(attempt: u32) -> Duration {
+    let spread = std::thread::current().name().map_or(0, str::len) as u64 % 5;
+    Duration::from_millis((1 << attempt.min(6)) + spread)
+}

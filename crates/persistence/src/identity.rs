@@ -1,0 +1,3 @@
+//! The room `identity`: accounts.
+
+pub mod account;

@@ -1,0 +1,177 @@
+//! Accounts, each of a user.
+
+use diesel::prelude::*;
+use recto_domain::{Account, Conflict, Email, Role, UserId};
+
+use crate::connection::{Engine, on_engine};
+use crate::query::{KeyIn, Keys, SqlKey as _};
+use crate::relation::{entities, optional};
+use crate::row::Reading;
+use crate::schema::accounts;
+use crate::sql_types::{InstantValue, UidValue};
+use crate::{Connection, Error};
+
+#[derive(Debug, Queryable, Selectable, Identifiable)]
+#[diesel(table_name = accounts, primary_key(user_uid))]
+struct AccountRow {
+    user_uid: UidValue,
+    email: String,
+    role: String,
+    verified: bool,
+    disabled: bool,
+}
+
+impl TryFrom<AccountRow> for Account {
+    type Error = Error;
+
+    fn try_from(row: AccountRow) -> Result<Self, Error> {
+        let user_uid = UserId::from_value(row.user_uid);
+        let reading = Reading { table: "accounts", row: &user_uid };
+        Ok(Self {
+            email: reading.column("email", row.email)?,
+            role: row.role.parse().map_err(|reason| reading.corrupt("role", &reason))?,
+            verified: row.verified,
+            disabled: row.disabled,
+            user_uid,
+        })
+    }
+}
+
+/// What a password is checked against: a PHC string, and never shown.
+#[derive(Clone)]
+pub struct PasswordHash(pub String);
+
+impl std::fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PasswordHash(…)")
+    }
+}
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = accounts)]
+struct AccountRecord<'a> {
+    user_uid: UidValue,
+    email: &'a str,
+    email_key: String,
+    password_hash: &'a str,
+    role: &'static str,
+    verified: bool,
+    disabled: bool,
+    created_at: InstantValue,
+    updated_at: InstantValue,
+}
+
+/// Adds the account of a user.
+///
+/// # Errors
+/// [`EmailTaken`](Conflict::EmailTaken).
+pub fn insert(
+    conn: &mut Connection,
+    account: &Account,
+    password: &PasswordHash,
+    at: chrono::DateTime<chrono::Utc>,
+) -> Result<(), Error> {
+    let record = AccountRecord {
+        user_uid: account.user_uid.value(),
+        email: account.email.as_str(),
+        email_key: account.email.key(),
+        password_hash: &password.0,
+        role: account.role.as_str(),
+        verified: account.verified,
+        disabled: account.disabled,
+        created_at: InstantValue(at),
+        updated_at: InstantValue(at),
+    };
+    on_engine!(conn, c => {
+        diesel::insert_into(accounts::table).values(&record).execute(c)?
+    });
+    Ok(())
+}
+
+/// The account of a user.
+///
+/// # Errors
+/// A failing database.
+pub fn of_user(conn: &mut Connection, user: UserId) -> Result<Option<Account>, Error> {
+    let row = on_engine!(conn, c => {
+        accounts::table
+            .find(user.value())
+            .select(AccountRow::as_select())
+            .get_result::<AccountRow>(c)
+    });
+    optional(row)?.map(Account::try_from).transpose()
+}
+
+/// The accounts of several users; users without one are left out.
+///
+/// # Errors
+/// A failing database.
+pub fn of_users(conn: &mut Connection, users: &[UserId]) -> Result<Vec<Account>, Error> {
+    let keys = Keys::new(users);
+    entities(on_engine!(conn, c => {
+        accounts::table
+            .filter(KeyIn { column: accounts::user_uid, keys: &keys })
+            .select(AccountRow::as_select())
+            .load::<AccountRow>(c)?
+    }))
+}
+
+/// The account of that address, and what its password is checked against.
+///
+/// # Errors
+/// A failing database.
+pub fn by_email(
+    conn: &mut Connection,
+    email: &Email,
+) -> Result<Option<(Account, PasswordHash)>, Error> {
+    let row = on_engine!(conn, c => {
+        accounts::table
+            .filter(accounts::email_key.eq(email.key()))
+            .select((AccountRow::as_select(), accounts::password_hash))
+            .get_result::<(AccountRow, String)>(c)
+    });
+    optional(row)?.map(|(row, hash)| Ok((Account::try_from(row)?, PasswordHash(hash)))).transpose()
+}
+
+/// Gives an account another role.
+///
+/// # Errors
+/// [`LastAdmin`](Conflict::LastAdmin) when nobody would be left to administer.
+pub fn set_role(
+    conn: &mut Connection,
+    account: &Account,
+    role: Role,
+    at: chrono::DateTime<chrono::Utc>,
+) -> Result<(), Error> {
+    if role != Role::Admin {
+        keep_an_admin(conn, account.user_uid)?;
+    }
+    on_engine!(conn, c => {
+        diesel::update(accounts::table.find(account.user_uid.value()))
+            .set((accounts::role.eq(role.as_str()), accounts::updated_at.eq(InstantValue(at))))
+            .execute(c)?
+    });
+    Ok(())
+}
+
+/// Refuses if that user is the only one left who can administer. The admins
+/// stay as they are until the transaction ends.
+///
+/// # Errors
+/// [`LastAdmin`](Conflict::LastAdmin).
+pub fn keep_an_admin(conn: &mut Connection, leaving: UserId) -> Result<(), Error> {
+    let admins = accounts::table
+        .filter(accounts::role.eq(Role::Admin.as_str()))
+        .filter(accounts::disabled.eq(false))
+        .order_by(accounts::user_uid)
+        .select(accounts::user_uid);
+    let admins: Vec<UidValue> = match &mut conn.engine {
+        Engine::Sqlite(c) => admins.load(c)?,
+        // Two admins who demote each other wait for one another here.
+        Engine::Postgres(c) => admins.for_update().load(c)?,
+    };
+    if admins == [leaving.value()] {
+        return Err(Conflict::LastAdmin.into());
+    }
+    Ok(())
+}

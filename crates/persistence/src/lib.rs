@@ -1,0 +1,32 @@
+//! Recto's entities and relations on Diesel, on SQLite and PostgreSQL alike.
+//!
+//! Upper floors hold a [`Database`] and give it closures over a
+//! [`Connection`]; what they call in there are the plain synchronous functions
+//! of this crate. Which engine answers is decided by the
+//! [`DatabaseUrl`] at run time and seen nowhere above.
+//!
+//! * [`relation`]: loading entities with the relations that an include tree
+//!   asks for, by batch;
+//! * [`catalog`], [`identity`]: the rooms, each with what is written there;
+//! * [`migrations`]: the schema's versions;
+//! * [`schema`]: the tables.
+
+pub mod catalog;
+mod connection;
+mod database;
+mod error;
+pub mod identity;
+pub mod migrations;
+mod mint;
+mod query;
+pub mod relation;
+mod row;
+#[expect(missing_docs, reason = "Diesel's macros write the items")]
+pub mod schema;
+pub mod sql_types;
+
+pub use connection::Connection;
+pub use database::{Database, DatabaseUrl, DatabaseUrlError, Options};
+pub use error::{Error, Failure};
+pub use mint::SystemMint;
+pub use relation::{MappedMany, Page, Stored, Window, find, page, related, related_one};

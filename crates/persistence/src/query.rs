@@ -1,0 +1,14 @@
+//! SQL that Diesel's query builder has no words for, as parts of its queries.
+//!
+//! Each part is written once, with the words of either engine where they
+//! differ, and joins typed Diesel queries as an expression or wraps one.
+
+mod keys;
+mod limited;
+mod order;
+mod per_parent;
+
+pub(crate) use keys::{KeyIn, Keys, SqlKey};
+pub(crate) use limited::Limited;
+pub(crate) use order::{After, OrderBy, SortColumns};
+pub(crate) use per_parent::{Child, Children, CountPerParent, Link, Linked, PerParent};

@@ -1,0 +1,308 @@
+//! Order and keyset: where a page begins, and what comes behind a place.
+
+use diesel::QueryResult;
+use diesel::backend::Backend;
+use diesel::expression::{
+    AppearsOnTable, Expression, SelectableExpression, ValidGrouping,
+    expression_types::NotSelectable, is_aggregate,
+};
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{BigInt, Bool, HasSqlType, Text};
+use recto_domain::relation::{Position, Sort, SortValue};
+
+use super::SqlKey;
+
+/// The columns that the sort fields of an entity stand for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SortColumns {
+    /// Field name and qualified column: `("title", "\"books\".\"title_key\"")`.
+    pub(crate) fields: &'static [(&'static str, &'static str)],
+    /// The qualified column of the key.
+    pub(crate) key: &'static str,
+}
+
+impl SortColumns {
+    /// The same fields with the key found elsewhere, as in a link table.
+    pub(crate) fn with_key(self, key: &'static str) -> Self {
+        Self { key, ..self }
+    }
+
+    fn column(&self, field: &str) -> &'static str {
+        self.fields.iter().find(|(name, _)| *name == field).map_or(self.key, |(_, column)| column)
+    }
+}
+
+/// `ORDER BY` the terms of a sort, empty values last, the key breaking ties.
+///
+/// `NULLS LAST` would say it shorter, but SQLite does not use an index for it.
+/// Whether the value is missing is a term of its own instead, and the indexes
+/// have it as their first column.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OrderBy<'s> {
+    pub(crate) columns: SortColumns,
+    pub(crate) sort: &'s Sort,
+}
+
+impl OrderBy<'_> {
+    fn push<DB: Backend>(&self, out: &mut AstPass<'_, '_, DB>) {
+        for term in self.sort.terms() {
+            let column = self.columns.column(term.field.name);
+            let direction = if term.descending { " DESC, " } else { ", " };
+            if term.field.nullable {
+                push_presence(out, column, term.descending);
+                out.push_sql(direction);
+            }
+            out.push_sql(column);
+            out.push_sql(direction);
+        }
+        out.push_sql(self.columns.key);
+        if !self.sort.key_ascending() {
+            out.push_sql(" DESC");
+        }
+    }
+}
+
+impl<DB: Backend> QueryFragment<DB> for OrderBy<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.push(&mut out);
+        Ok(())
+    }
+}
+
+impl Expression for OrderBy<'_> {
+    type SqlType = NotSelectable;
+}
+
+impl ValidGrouping<()> for OrderBy<'_> {
+    type IsAggregate = is_aggregate::No;
+}
+
+impl<T> AppearsOnTable<T> for OrderBy<'_> {}
+
+impl<T> SelectableExpression<T> for OrderBy<'_> {}
+
+impl QueryId for OrderBy<'_> {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+/// Comes behind a place in an order; true without a place.
+///
+/// Where all terms run in one direction this is a comparison of rows, which an
+/// index answers from where the page begins. Mixed directions are spelled out,
+/// behind a comparison of the first term alone for the index to begin at.
+#[derive(Debug, Clone)]
+pub(crate) struct After<'s, K: SqlKey> {
+    columns: SortColumns,
+    place: Option<Place<'s, K>>,
+}
+
+#[derive(Debug, Clone)]
+struct Place<'s, K: SqlKey> {
+    parts: Vec<Part<'s>>,
+    key: K::Value,
+    key_ascending: bool,
+}
+
+/// One thing to compare: a column, or whether it has a value.
+#[derive(Debug, Clone, Copy)]
+struct Part<'s> {
+    column: &'static str,
+    descending: bool,
+    compared: Compared<'s>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Compared<'s> {
+    /// Whether the value is there, against whether it is at the place.
+    Presence(bool),
+    Text(&'s String),
+    Integer(&'s i64),
+}
+
+impl<'s, K: SqlKey> After<'s, K> {
+    pub(crate) fn new(
+        columns: SortColumns,
+        sort: &Sort,
+        position: Option<&'s Position<K>>,
+    ) -> Self {
+        let place = position.map(|position| Place {
+            parts: parts(columns, sort, &position.values),
+            key: position.key.value(),
+            key_ascending: sort.key_ascending(),
+        });
+        Self { columns, place }
+    }
+}
+
+fn parts<'s>(columns: SortColumns, sort: &Sort, values: &'s [SortValue]) -> Vec<Part<'s>> {
+    let mut parts = Vec::with_capacity(values.len() * 2);
+    for (term, value) in sort.terms().iter().zip(values) {
+        let column = columns.column(term.field.name);
+        let part = |compared| Part { column, descending: term.descending, compared };
+        if term.field.nullable {
+            parts.push(part(Compared::Presence(*value != SortValue::Empty)));
+        }
+        match value {
+            SortValue::Text(text) => parts.push(part(Compared::Text(text))),
+            SortValue::Integer(integer) => parts.push(part(Compared::Integer(integer))),
+            // All that are as empty as this one are equal here.
+            SortValue::Empty => {}
+        }
+    }
+    parts
+}
+
+impl<K: SqlKey, DB> QueryFragment<DB> for After<'_, K>
+where
+    DB: Backend + HasSqlType<K::SqlType> + HasSqlType<Text> + HasSqlType<BigInt>,
+    K::Value: ToSql<K::SqlType, DB>,
+    String: ToSql<Text, DB>,
+    i64: ToSql<BigInt, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let Some(place) = &self.place else {
+            out.push_sql("TRUE");
+            return Ok(());
+        };
+        let one_direction = place.parts.iter().all(|part| part.descending != place.key_ascending);
+        if one_direction {
+            self.compare_rows(place, &mut out)
+        } else {
+            self.compare_each(place, &mut out)
+        }
+    }
+}
+
+impl<K: SqlKey> After<'_, K> {
+    /// `(a, b, key) > (?, ?, ?)`
+    fn compare_rows<'b, DB>(
+        &'b self,
+        place: &'b Place<'_, K>,
+        out: &mut AstPass<'_, 'b, DB>,
+    ) -> QueryResult<()>
+    where
+        DB: Backend + HasSqlType<K::SqlType> + HasSqlType<Text> + HasSqlType<BigInt>,
+        K::Value: ToSql<K::SqlType, DB>,
+        String: ToSql<Text, DB>,
+        i64: ToSql<BigInt, DB>,
+    {
+        out.push_sql("(");
+        for part in &place.parts {
+            part.push_column(out);
+            out.push_sql(", ");
+        }
+        out.push_sql(self.columns.key);
+        out.push_sql(if place.key_ascending { ") > (" } else { ") < (" });
+        for part in &place.parts {
+            part.push_value(out)?;
+            out.push_sql(", ");
+        }
+        out.push_bind_param::<K::SqlType, _>(&place.key)?;
+        out.push_sql(")");
+        Ok(())
+    }
+
+    /// `a >= ? AND (a > ? OR (a = ? AND b < ?) OR (a = ? AND b = ? AND key < ?))`
+    fn compare_each<'b, DB>(
+        &'b self,
+        place: &'b Place<'_, K>,
+        out: &mut AstPass<'_, 'b, DB>,
+    ) -> QueryResult<()>
+    where
+        DB: Backend + HasSqlType<K::SqlType> + HasSqlType<Text> + HasSqlType<BigInt>,
+        K::Value: ToSql<K::SqlType, DB>,
+        String: ToSql<Text, DB>,
+        i64: ToSql<BigInt, DB>,
+    {
+        out.push_sql("(");
+        if let Some(first) = place.parts.first() {
+            first.push_column(out);
+            out.push_sql(if first.descending { " <= " } else { " >= " });
+            first.push_value(out)?;
+            out.push_sql(" AND (");
+        }
+        for (index, part) in place.parts.iter().enumerate() {
+            push_equals(&place.parts[..index], out)?;
+            part.push_column(out);
+            out.push_sql(if part.descending { " < " } else { " > " });
+            part.push_value(out)?;
+            out.push_sql(") OR ");
+        }
+        push_equals(&place.parts, out)?;
+        out.push_sql(self.columns.key);
+        out.push_sql(if place.key_ascending { " > " } else { " < " });
+        out.push_bind_param::<K::SqlType, _>(&place.key)?;
+        out.push_sql(")))");
+        Ok(())
+    }
+}
+
+fn push_equals<'b, DB>(parts: &'b [Part<'_>], out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
+where
+    DB: Backend + HasSqlType<Text> + HasSqlType<BigInt>,
+    String: ToSql<Text, DB>,
+    i64: ToSql<BigInt, DB>,
+{
+    out.push_sql("(");
+    for part in parts {
+        part.push_column(out);
+        out.push_sql(" = ");
+        part.push_value(out)?;
+        out.push_sql(" AND ");
+    }
+    Ok(())
+}
+
+impl Part<'_> {
+    fn push_column<DB: Backend>(&self, out: &mut AstPass<'_, '_, DB>) {
+        match self.compared {
+            Compared::Presence(_) => push_presence(out, self.column, self.descending),
+            _ => out.push_sql(self.column),
+        }
+    }
+
+    fn push_value<'b, DB>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
+    where
+        DB: Backend + HasSqlType<Text> + HasSqlType<BigInt>,
+        String: ToSql<Text, DB>,
+        i64: ToSql<BigInt, DB>,
+    {
+        match self.compared {
+            // Ascending it is asked whether the value is missing, descending whether it is there.
+            Compared::Presence(there) => {
+                out.push_sql(if there == self.descending { "TRUE" } else { "FALSE" });
+                Ok(())
+            }
+            Compared::Text(text) => out.push_bind_param::<Text, _>(text),
+            Compared::Integer(integer) => out.push_bind_param::<BigInt, _>(integer),
+        }
+    }
+}
+
+/// What puts empty values last in this direction.
+fn push_presence<DB: Backend>(out: &mut AstPass<'_, '_, DB>, column: &str, descending: bool) {
+    out.push_sql("(");
+    out.push_sql(column);
+    out.push_sql(if descending { " IS NOT NULL)" } else { " IS NULL)" });
+}
+
+impl<K: SqlKey> Expression for After<'_, K> {
+    type SqlType = Bool;
+}
+
+impl<K: SqlKey> ValidGrouping<()> for After<'_, K> {
+    type IsAggregate = is_aggregate::No;
+}
+
+impl<K: SqlKey, T> AppearsOnTable<T> for After<'_, K> {}
+
+impl<K: SqlKey, T> SelectableExpression<T> for After<'_, K> {}
+
+impl<K: SqlKey> QueryId for After<'_, K> {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}

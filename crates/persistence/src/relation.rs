@@ -1,0 +1,235 @@
+//! Relations on Diesel: each mapped once, loaded by batch in both directions.
+//!
+//! [`map_relations!`] says which columns back the relations that the domain
+//! declares. It refuses to compile where the schema does not agree (see
+//! [`check`]), tells Diesel who belongs to whom, and gives every direction the
+//! few queries that [`load`] walks include trees with.
+
+pub mod check;
+mod load;
+mod map;
+
+use diesel::result::Error as DieselError;
+use recto_domain::relation::{Entity, Include, Level, Position, Relation, Sort, ToMany, ToOne};
+
+pub use load::{AnyEdge, CHUNK};
+pub(crate) use load::{Many, One};
+pub(crate) use map::{map_relations, stored};
+
+use crate::query::{Keys, OrderBy, SortColumns, SqlKey};
+use crate::{Connection, Error};
+
+/// Which part of an order a page shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window<K> {
+    /// How many there may be, from 1.
+    pub limit: u32,
+    /// In which order.
+    pub sort: Sort,
+    /// Behind which place; from the beginning where there is none.
+    pub after: Option<Position<K>>,
+}
+
+impl<K> Window<K> {
+    /// The newest `limit`.
+    pub fn newest(limit: u32) -> Self {
+        Self { limit, sort: Sort::default(), after: None }
+    }
+
+    /// One more than fit, which tells whether there are more.
+    pub(crate) fn one_more(&self) -> i64 {
+        i64::from(self.limit) + 1
+    }
+}
+
+/// A page of entities and what was loaded along.
+#[derive(Debug)]
+pub struct Page<E> {
+    /// The entities, in order.
+    pub level: Level<E>,
+    /// Whether more come behind them.
+    pub more: bool,
+}
+
+/// An entity that has a table.
+///
+/// Implemented by this crate for the entities of the domain.
+pub trait Stored: Entity<Key: SqlKey> {
+    /// What a page of all of them can be narrowed by.
+    type Filter: Send + 'static;
+
+    /// The columns to sort by.
+    #[doc(hidden)]
+    #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
+    const SORT_COLUMNS: SortColumns;
+
+    /// The relations that can be followed from here.
+    #[doc(hidden)]
+    fn edges() -> &'static [&'static dyn AnyEdge];
+
+    /// The one with that key.
+    #[doc(hidden)]
+    fn by_key(conn: &mut Connection, key: Self::Key) -> Result<Option<Self>, Error>;
+
+    /// Those with any of these keys, in no particular order.
+    #[doc(hidden)]
+    #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
+    fn by_keys(conn: &mut Connection, keys: &Keys<Self::Key>) -> Result<Vec<Self>, Error>;
+
+    /// One more than a window shows of those that pass the filter.
+    #[doc(hidden)]
+    fn select(
+        conn: &mut Connection,
+        filter: &Self::Filter,
+        window: &Window<Self::Key>,
+    ) -> Result<Vec<Self>, Error>;
+}
+
+/// A to-many direction whose columns are known.
+///
+/// Implemented by this crate for the relations of the domain.
+pub trait MappedMany: ToMany<From: Stored, To: Stored> {
+    /// One more than a window shows of the children of one parent.
+    #[doc(hidden)]
+    fn of_one(
+        conn: &mut Connection,
+        parent: <Self::From as Entity>::Key,
+        window: &Window<<Self::To as Entity>::Key>,
+    ) -> Result<Vec<Self::To>, Error>;
+
+    /// The first `limit` children of each parent, grouped by nothing.
+    #[doc(hidden)]
+    #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
+    #[expect(clippy::type_complexity, reason = "pairs of a parent's key and a child")]
+    fn of_each(
+        conn: &mut Connection,
+        parents: &Keys<<Self::From as Entity>::Key>,
+        order: &Sort,
+        limit: i64,
+    ) -> Result<Vec<(<Self::From as Entity>::Key, Self::To)>, Error>;
+
+    /// How many children each parent has, those without left out.
+    #[doc(hidden)]
+    #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
+    #[expect(clippy::type_complexity, reason = "pairs of a parent's key and a number")]
+    fn counts(
+        conn: &mut Connection,
+        parents: &Keys<<Self::From as Entity>::Key>,
+    ) -> Result<Vec<(<Self::From as Entity>::Key, i64)>, Error>;
+}
+
+/// The entity with that key, and what `include` asks for.
+///
+/// # Errors
+/// A failing database.
+pub fn find<E: Stored>(
+    conn: &mut Connection,
+    key: E::Key,
+    include: &Include,
+) -> Result<Option<Level<E>>, Error> {
+    consistently(conn, include, |conn| {
+        let Some(entity) = E::by_key(conn, key)? else { return Ok(None) };
+        load::level(conn, vec![entity], include).map(Some)
+    })
+}
+
+/// A page of all entities that pass the filter.
+///
+/// # Errors
+/// A failing database.
+pub fn page<E: Stored>(
+    conn: &mut Connection,
+    filter: &E::Filter,
+    window: &Window<E::Key>,
+    include: &Include,
+) -> Result<Page<E>, Error> {
+    consistently(conn, include, |conn| {
+        let entities = E::select(conn, filter, window)?;
+        load::page(conn, entities, window, include)
+    })
+}
+
+/// A page of the children of one parent; `None` when there is no such parent.
+///
+/// # Errors
+/// A failing database.
+#[expect(clippy::type_complexity, reason = "a key of the child's")]
+pub fn related<R: MappedMany>(
+    conn: &mut Connection,
+    parent: <R::From as Entity>::Key,
+    window: &Window<<R::To as Entity>::Key>,
+    include: &Include,
+) -> Result<Option<Page<R::To>>, Error> {
+    consistently(conn, include, |conn| {
+        let children = R::of_one(conn, parent, window)?;
+        // Children prove their parent, so it is looked for only without them.
+        if children.is_empty() && R::From::by_key(conn, parent)?.is_none() {
+            return Ok(None);
+        }
+        load::page(conn, children, window, include).map(Some)
+    })
+}
+
+/// What a key of an entity leads to: `None` when there is no such entity, and
+/// an inner `None` when its key is empty.
+///
+/// # Errors
+/// A failing database.
+#[expect(clippy::option_option, reason = "two things can be missing: the child, its parent")]
+pub fn related_one<R: ToOne<From: Stored, To: Stored>>(
+    conn: &mut Connection,
+    child: <R::From as Entity>::Key,
+    include: &Include,
+) -> Result<Option<Option<Level<R::To>>>, Error> {
+    conn.snapshot(|conn| {
+        let Some(child) = R::From::by_key(conn, child)? else { return Ok(None) };
+        let Some(key) = R::foreign_key(&child) else { return Ok(Some(None)) };
+        find::<R::To>(conn, key, include).map(Some)
+    })
+}
+
+/// A single statement is consistent by itself; several need a snapshot.
+fn consistently<T>(
+    conn: &mut Connection,
+    include: &Include,
+    work: impl FnOnce(&mut Connection) -> Result<T, Error>,
+) -> Result<T, Error> {
+    if include.is_empty() { work(conn) } else { conn.snapshot(work) }
+}
+
+/// The parent's end of a relation, as Diesel's `belonging_to` wants it.
+///
+/// Named by the relation and not by the parent's row, so that two keys to one
+/// parent are two different ends: `#[derive(Associations)]` implements
+/// `BelongsTo` once per pair of tables, and a second key is error E0119.
+#[derive(Debug)]
+pub struct ParentOf<R: Relation<From: Stored>> {
+    pub(crate) key: <<R::From as Entity>::Key as SqlKey>::Value,
+}
+
+impl<R: Relation<From: Stored>> ParentOf<R> {
+    pub(crate) fn new(key: <R::From as Entity>::Key) -> Self {
+        Self { key: key.value() }
+    }
+}
+
+pub(crate) fn order<E: Stored>(sort: &Sort) -> OrderBy<'_> {
+    OrderBy { columns: E::SORT_COLUMNS, sort }
+}
+
+/// Turns rows into entities.
+pub(crate) fn entities<R, E>(rows: Vec<R>) -> Result<Vec<E>, Error>
+where
+    E: TryFrom<R, Error = Error>,
+{
+    rows.into_iter().map(E::try_from).collect()
+}
+
+/// An absent row is an answer, not an error.
+pub(crate) fn optional<T>(result: Result<T, DieselError>) -> Result<Option<T>, Error> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(DieselError::NotFound) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,109 @@
+//! The tables, for both engines at once.
+//!
+//! Printed by Diesel's command line from the PostgreSQL migrations and patched
+//! to the types of [`sql_types`](crate::sql_types); `diesel.toml` says how. A
+//! test compares it with the migrated databases of both engines.
+
+use diesel::{allow_tables_to_appear_in_same_query, joinable, table};
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
+    accounts (user_uid) {
+        user_uid -> Uid,
+        email -> Text,
+        email_key -> Text,
+        password_hash -> Text,
+        role -> Text,
+        verified -> Bool,
+        disabled -> Bool,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
+    book_tags (book_id, tag_id) {
+        book_id -> Uid,
+        tag_id -> Uid,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
+    books (uid) {
+        uid -> Uid,
+        title -> Text,
+        title_key -> Text,
+        author -> Text,
+        author_key -> Text,
+        publisher -> Nullable<Text>,
+        published_date -> Nullable<Integer>,
+        page_count -> Nullable<Integer>,
+        language -> Nullable<Text>,
+        isbn -> Nullable<Text>,
+        user_uid -> Nullable<Uid>,
+        origin -> Nullable<Text>,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
+    reviews (uid) {
+        uid -> Uid,
+        rating -> SmallInt,
+        review_text -> Text,
+        user_uid -> Nullable<Uid>,
+        book_uid -> Uid,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
+    tags (uid) {
+        uid -> Uid,
+        name -> Text,
+        name_key -> Text,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
+    users (uid) {
+        uid -> Uid,
+        username -> Text,
+        username_key -> Text,
+        first_name -> Nullable<Text>,
+        last_name -> Nullable<Text>,
+        origin -> Nullable<Text>,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+joinable!(accounts -> users (user_uid));
+joinable!(book_tags -> books (book_id));
+joinable!(book_tags -> tags (tag_id));
+joinable!(books -> users (user_uid));
+joinable!(reviews -> books (book_uid));
+joinable!(reviews -> users (user_uid));
+
+allow_tables_to_appear_in_same_query!(accounts, book_tags, books, reviews, tags, users);

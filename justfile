@@ -1,0 +1,38 @@
+# `just` lists these; CONTRIBUTING.md says when to use which. The checks live in `.ci/run`, so that
+# they are the same here and there, and need no `just`.
+
+[private]
+default:
+    @just --list --unsorted
+
+# Format the code
+fmt:
+    cargo fmt --all
+
+# Check format and lints
+lint:
+    .ci/run format clippy
+
+# Run every test, on SQLite and, where it is installed, on PostgreSQL
+test *args:
+    cargo test --workspace {{ args }}
+
+# Measure a release server on both engines
+bench *args:
+    bench/run {{ args }}
+
+# Print the OpenAPI description
+openapi:
+    @cargo run --quiet --package recto -- openapi
+
+# Check licences, bans and sources of the dependencies
+deny:
+    .ci/run deny
+
+# Build the documentation of all crates
+doc:
+    .ci/run doc
+
+# Everything that must hold before a change lands
+ci:
+    .ci/run

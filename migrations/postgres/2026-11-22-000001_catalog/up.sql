@@ -1,0 +1,75 @@
+-- Keys are UUIDv7. *_key columns hold the case-folded NFC form that text is
+-- sorted and compared by, byte by byte (COLLATE "C") as SQLite does it.
+-- origin says where an imported row came from, and its key there.
+
+CREATE TABLE users (
+    uid UUID NOT NULL CONSTRAINT users_pkey PRIMARY KEY,
+    username TEXT NOT NULL CONSTRAINT users_username_check CHECK (length(username) BETWEEN 1 AND 50),
+    username_key TEXT COLLATE "C" NOT NULL CONSTRAINT users_username_key_key UNIQUE,
+    first_name TEXT CONSTRAINT users_first_name_check CHECK (length(first_name) BETWEEN 1 AND 100),
+    last_name TEXT CONSTRAINT users_last_name_check CHECK (length(last_name) BETWEEN 1 AND 100),
+    origin TEXT COLLATE "C" CONSTRAINT users_origin_key UNIQUE,
+    created_at TIMESTAMPTZ NOT NULL,
+    updated_at TIMESTAMPTZ NOT NULL
+);
+
+CREATE TABLE books (
+    uid UUID NOT NULL CONSTRAINT books_pkey PRIMARY KEY,
+    title TEXT NOT NULL CONSTRAINT books_title_check CHECK (length(title) BETWEEN 1 AND 500),
+    title_key TEXT COLLATE "C" NOT NULL,
+    author TEXT NOT NULL CONSTRAINT books_author_check CHECK (length(author) BETWEEN 1 AND 1000),
+    author_key TEXT COLLATE "C" NOT NULL,
+    publisher TEXT CONSTRAINT books_publisher_check CHECK (length(publisher) BETWEEN 1 AND 200),
+    -- year * 10000 + month * 100 + day, 0 for a month or day that is not known
+    published_date INTEGER CONSTRAINT books_published_date_check
+        CHECK (published_date BETWEEN -99990000 AND 99991231),
+    page_count INTEGER CONSTRAINT books_page_count_check CHECK (page_count BETWEEN 1 AND 1000000),
+    language TEXT COLLATE "C" CONSTRAINT books_language_check CHECK (length(language) > 0),
+    isbn TEXT COLLATE "C" CONSTRAINT books_isbn_check CHECK (isbn ~ '^[0-9]{13}$'),
+    user_uid UUID CONSTRAINT books_user_uid_fkey REFERENCES users (uid) ON DELETE SET NULL,
+    origin TEXT COLLATE "C" CONSTRAINT books_origin_key UNIQUE,
+    created_at TIMESTAMPTZ NOT NULL,
+    updated_at TIMESTAMPTZ NOT NULL
+);
+
+CREATE INDEX books_user_uid_idx ON books (user_uid, uid);
+CREATE INDEX books_title_idx ON books (title_key, uid);
+CREATE INDEX books_author_idx ON books (author_key, uid);
+CREATE INDEX books_isbn_idx ON books (isbn, uid);
+CREATE INDEX books_language_idx ON books (language, uid);
+-- Empty values come last in either direction, so each direction has its index.
+CREATE INDEX books_published_date_asc_idx ON books ((published_date IS NULL), published_date, uid);
+CREATE INDEX books_published_date_desc_idx ON books ((published_date IS NOT NULL), published_date, uid);
+CREATE INDEX books_page_count_asc_idx ON books ((page_count IS NULL), page_count, uid);
+CREATE INDEX books_page_count_desc_idx ON books ((page_count IS NOT NULL), page_count, uid);
+
+CREATE TABLE reviews (
+    uid UUID NOT NULL CONSTRAINT reviews_pkey PRIMARY KEY,
+    rating SMALLINT NOT NULL CONSTRAINT reviews_rating_check CHECK (rating BETWEEN 1 AND 5),
+    review_text TEXT NOT NULL CONSTRAINT reviews_review_text_check CHECK (length(review_text) <= 20000),
+    user_uid UUID CONSTRAINT reviews_user_uid_fkey REFERENCES users (uid) ON DELETE SET NULL,
+    book_uid UUID NOT NULL CONSTRAINT reviews_book_uid_fkey REFERENCES books (uid) ON DELETE CASCADE,
+    created_at TIMESTAMPTZ NOT NULL,
+    updated_at TIMESTAMPTZ NOT NULL,
+    CONSTRAINT reviews_user_uid_book_uid_key UNIQUE (user_uid, book_uid)
+);
+
+CREATE INDEX reviews_user_uid_idx ON reviews (user_uid, uid);
+CREATE INDEX reviews_book_uid_idx ON reviews (book_uid, uid);
+CREATE INDEX reviews_rating_idx ON reviews (rating, uid);
+
+CREATE TABLE tags (
+    uid UUID NOT NULL CONSTRAINT tags_pkey PRIMARY KEY,
+    name TEXT NOT NULL CONSTRAINT tags_name_check CHECK (length(name) BETWEEN 1 AND 100),
+    name_key TEXT COLLATE "C" NOT NULL CONSTRAINT tags_name_key_key UNIQUE,
+    created_at TIMESTAMPTZ NOT NULL,
+    updated_at TIMESTAMPTZ NOT NULL
+);
+
+CREATE TABLE book_tags (
+    book_id UUID NOT NULL CONSTRAINT book_tags_book_id_fkey REFERENCES books (uid) ON DELETE CASCADE,
+    tag_id UUID NOT NULL CONSTRAINT book_tags_tag_id_fkey REFERENCES tags (uid) ON DELETE CASCADE,
+    CONSTRAINT book_tags_pkey PRIMARY KEY (book_id, tag_id)
+);
+
+CREATE INDEX book_tags_tag_id_idx ON book_tags (tag_id, book_id);
