@@ -95,7 +95,8 @@ impl Connection {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        match (&self.engine, self.depth()) {
+        let depth = self.depth();
+        match (&self.engine, depth) {
             // A deferred transaction that turns out to write can find itself
             // unable to, so the write lock is taken first.
             (Engine::Sqlite(_), 0) => self.begin("BEGIN IMMEDIATE")?,

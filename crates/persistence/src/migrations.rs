@@ -1,7 +1,6 @@
 //! The schema's versions: embedded in the program, applied under a lock.
 
 use diesel::connection::SimpleConnection as _;
-use diesel::migration::MigrationSource as _;
 use diesel::pg::Pg;
 use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -123,14 +122,14 @@ fn names(conn: &Connection) -> Result<Vec<(String, String)>, MigrationError> {
             let all = diesel::migration::MigrationSource::<Sqlite>::migrations(&SQLITE);
             all.map_err(MigrationError::Failed)?
                 .iter()
-                .map(|m| version_and_name(&m.name()))
+                .map(|m| version_and_name(m.name()))
                 .collect()
         }
         Engine::Postgres(_) => {
             let all = diesel::migration::MigrationSource::<Pg>::migrations(&POSTGRES);
             all.map_err(MigrationError::Failed)?
                 .iter()
-                .map(|m| version_and_name(&m.name()))
+                .map(|m| version_and_name(m.name()))
                 .collect()
         }
     };

@@ -27,7 +27,7 @@ pub struct Uid;
 /// A moment in time, to the microsecond, in UTC.
 #[derive(Debug, Clone, Copy, Default, SqlType, diesel::query_builder::QueryId)]
 #[diesel(postgres_type(oid = 1184, array_oid = 1185))]
-#[diesel(sqlite_type(name = "BigInt"))]
+#[diesel(sqlite_type(name = "Long"))]
 pub struct Instant;
 
 /// The value of a [`Uid`] column.

@@ -172,7 +172,7 @@ fn find_or_insert(
 ) -> Result<Vec<Tag>, Error> {
     let mut wanted: Vec<(String, &TagName)> = names.iter().map(|name| (name.key(), name)).collect();
     // In one order for everybody, so that two writers cannot block each other.
-    wanted.sort_unstable();
+    wanted.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     wanted.dedup_by(|a, b| a.0 == b.0);
     let keys: Vec<&str> = wanted.iter().map(|(key, _)| key.as_str()).collect();
     let found = by_name_keys(conn, &keys)?;

@@ -284,14 +284,6 @@ macro_rules! map_relations {
             }
         }
 
-        impl<'a> diesel::associations::HasTable for &'a $crate::relation::ParentOf<$many> {
-            type Table = $parent::table;
-
-            fn table() -> Self::Table {
-                $parent::table
-            }
-        }
-
         impl<'a> diesel::Identifiable for &'a $crate::relation::ParentOf<$many> {
             type Id = &'a $crate::sql_types::UidValue;
 
