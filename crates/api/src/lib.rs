@@ -1,1 +1,29 @@
-//! api
+//! Recto's REST interface: thin actix-web handlers, and their OpenAPI document.
+//!
+//! A handler extracts, authorises, calls the persistence floor and presents.
+//! Routes and their documentation come from one table, [`routes`]; every error
+//! passes through one [`Problem`] and leaves as `application/problem+json`.
+
+mod catalog;
+mod cursor;
+mod document;
+mod extract;
+pub mod identity;
+mod pages;
+mod parameters;
+mod present;
+mod problem;
+mod read;
+mod request;
+mod routes;
+mod server;
+mod state;
+mod table;
+
+pub use document::openapi_json;
+pub use problem::{Kind, Problem};
+pub use server::{Settings, app, bind, serve};
+pub use state::State;
+
+/// Where all of the interface lives.
+pub const BASE_PATH: &str = "/api/v1";

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use recto_domain::{Email, Username};
+use recto_persistence::DatabaseUrl;
 
-use crate::database_url::DatabaseUrl;
 use crate::listen::Listen;
 use crate::log::{LogFilter, LogFormat};
 use crate::public_url::PublicUrl;

@@ -2,8 +2,12 @@
 //!
 //! It is kept in `demo/library.toml`, which is part of the program.
 
+mod writing;
+
 use recto_domain::{Email, NewBook, NewReview, PersonName, Role, TagName, Username};
 use serde::Deserialize;
+
+pub(crate) use writing::{DemoError, SignIn};
 
 /// What the demo's passwords are made of: no two of these look alike.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
@@ -33,7 +37,7 @@ pub(crate) struct DemoAccount {
 }
 
 /// Someone who reads.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct DemoReader {
     /// The name that others see, and that owners and reviews refer to.
     pub(crate) username: Username,
@@ -81,7 +85,7 @@ pub(crate) fn library() -> Library {
 /// # Errors
 ///
 /// If the operating system has no random bytes to give.
-pub(crate) fn password() -> Result<String, getrandom::Error> {
+fn password() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)?;
     let groups: Vec<String> = bytes.chunks(4).map(group).collect();

@@ -2,7 +2,8 @@
 //! makes accounts, and prints its own description.
 
 mod cli;
-mod database_url;
+mod commands;
+mod database;
 mod demo;
 mod import;
 mod listen;
@@ -25,5 +26,11 @@ fn main() -> ExitCode {
     }
     let shared = &settings.cli.shared;
     log::start(&shared.log, shared.log_format);
-    ExitCode::SUCCESS
+    match commands::run(settings.cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::{fmt, str};
 
-use crate::database_url::DatabaseUrl;
+use recto_persistence::DatabaseUrl;
 
 /// The fewest bytes that make a key: as many as the signature has.
 const MIN_BYTES: usize = 32;
@@ -62,11 +62,23 @@ impl Secret {
         given: Option<Self>,
         database: &DatabaseUrl,
     ) -> Result<Self, SecretError> {
-        match (given, database.file()) {
+        match (given, database.path()) {
             (Some(secret), _) => Ok(secret),
             (None, Some(database)) => beside(database),
             (None, None) => Err(SecretError::Unset),
         }
+    }
+
+    /// Refuses where there will be none, before anything has been touched.
+    ///
+    /// # Errors
+    ///
+    /// If none is given for PostgreSQL.
+    pub(crate) fn demand(given: Option<&Self>, database: &DatabaseUrl) -> Result<(), SecretError> {
+        if given.is_none() && !database.is_embedded() {
+            return Err(SecretError::Unset);
+        }
+        Ok(())
     }
 
     /// A new secret of 32 random bytes, written in hexadecimal.
@@ -246,6 +258,7 @@ mod tests {
         let database = "postgres://localhost/recto".parse().unwrap();
         let error = Secret::resolve(None, &database).unwrap_err();
         assert!(error.to_string().contains("RECTO_SECRET"), "{error}");
+        assert!(Secret::demand(None, &database).is_err());
         let given: Secret = "x".repeat(32).parse().unwrap();
         assert_eq!(Secret::resolve(Some(given.clone()), &database).unwrap(), given);
         assert_eq!(format!("{given:?}"), "Secret(…)");

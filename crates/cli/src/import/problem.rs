@@ -27,6 +27,8 @@ pub(crate) enum Lost {
     Row,
     /// The row is kept, with this cell empty.
     Cell,
+    /// The row is kept, but not as the file would have it.
+    Nothing,
 }
 
 /// Whoever tells the user how an import goes.
@@ -47,11 +49,12 @@ impl fmt::Display for Problem {
         if let Some(column) = self.column {
             write!(f, "{column}: ")?;
         }
-        let lost = match self.lost {
-            Lost::Row => "the row is left out",
-            Lost::Cell => "the cell is left empty",
-        };
-        write!(f, "{} ({lost})", self.why)
+        f.write_str(&self.why)?;
+        f.write_str(match self.lost {
+            Lost::Row => " (the row is left out)",
+            Lost::Cell => " (the cell is left empty)",
+            Lost::Nothing => "",
+        })
     }
 }
 

@@ -167,14 +167,13 @@ impl<'a, const N: usize> Row<'a, N> {
         })
     }
 
+    /// The line that the row begins on.
+    pub(crate) fn line(&self) -> u64 {
+        first_line(self.record, self.end)
+    }
+
     fn problem(&self, why: String) -> Problem {
-        Problem {
-            file: self.file,
-            line: first_line(self.record, self.end),
-            column: None,
-            why,
-            lost: Lost::Row,
-        }
+        Problem { file: self.file, line: self.line(), column: None, why, lost: Lost::Row }
     }
 }
 

@@ -52,6 +52,15 @@ pub(crate) struct ImportReader {
     pub(crate) username: Username,
 }
 
+/// What became of a batch of readers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct WrittenReaders {
+    /// How many of them were added.
+    pub(crate) added: u64,
+    /// Those of them who were added under another name than the one given.
+    pub(crate) renamed: Vec<(ReaderNumber, Username)>,
+}
+
 /// A review without text. Its reader and its book have been handed over
 /// before; the pair may come more than once, and then the first counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,8 +90,8 @@ pub(crate) trait Sink {
     fn tags(&mut self, batch: &[ImportTag]) -> Result<u64, Self::Error>;
     /// Writes the links between books and tags.
     fn taggings(&mut self, batch: &[ImportTagging]) -> Result<u64, Self::Error>;
-    /// Writes readers.
-    fn readers(&mut self, batch: &[ImportReader]) -> Result<u64, Self::Error>;
+    /// Writes readers. One whose username somebody else has is given another.
+    fn readers(&mut self, batch: &[ImportReader]) -> Result<WrittenReaders, Self::Error>;
     /// Writes reviews.
     fn reviews(&mut self, batch: &[ImportReview]) -> Result<u64, Self::Error>;
 }

@@ -226,6 +226,33 @@ impl Requested {
     }
 }
 
+impl std::fmt::Display for Include {
+    /// The list of paths that reads back as this tree; counts are left out.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        fn walk(
+            include: &Include,
+            prefix: &str,
+            first: &mut bool,
+            f: &mut std::fmt::Formatter<'_>,
+        ) -> std::fmt::Result {
+            for edge in &include.edges {
+                let comma = if std::mem::take(first) { "" } else { "," };
+                write!(f, "{comma}{prefix}{}", edge.relation.name)?;
+                if edge.customised {
+                    write!(f, "(limit:{}", edge.limit)?;
+                    if edge.sort != Sort::default() {
+                        write!(f, ",sort:{}", edge.sort)?;
+                    }
+                    f.write_str(")")?;
+                }
+                walk(&edge.nested, &format!("{prefix}{}.", edge.relation.name), first, f)?;
+            }
+            Ok(())
+        }
+        walk(self, "", &mut true, f)
+    }
+}
+
 /// Every path of relations that starts at `entity`, up to `depth` long.
 ///
 /// ```
@@ -412,6 +439,14 @@ mod tests {
     fn a_limit_beyond_every_number_is_clamped() {
         let include = Include::parse(Book::INFO, "tags(limit:99999999999999999999)").unwrap();
         assert_eq!(children_per_parent(include.edges()[0].limit, 1), 100);
+    }
+
+    #[test]
+    fn display_reads_back_as_the_same_tree() {
+        for raw in ["user", "reviews(limit:5,sort:-rating,created_at).user.books,tags,user"] {
+            let include = Include::parse(Book::INFO, raw).unwrap();
+            assert_eq!(Include::parse(Book::INFO, &include.to_string()).unwrap(), include);
+        }
     }
 
     #[test]

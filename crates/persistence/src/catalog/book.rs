@@ -209,3 +209,15 @@ pub fn delete(conn: &mut Connection, uid: BookId) -> Result<bool, Error> {
     });
     Ok(deleted > 0)
 }
+
+/// Whether there is a book with that key. It may be gone by the time something
+/// is hung on it; the foreign key decides.
+///
+/// # Errors
+/// A failing database.
+pub fn exists(conn: &mut Connection, uid: BookId) -> Result<bool, Error> {
+    let found = on_engine!(conn, c => {
+        books::table.find(uid.value()).select(books::uid).get_result::<UidValue>(c)
+    });
+    Ok(optional(found)?.is_some())
+}

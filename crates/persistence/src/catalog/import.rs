@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
+use diesel::sql_types::{Array, Nullable, SmallInt, Text};
 use recto_domain::{Book, BookId, Review, Tag, TagId, User, UserId};
 
 use super::book::BookRecord;
@@ -16,7 +17,7 @@ use super::user::UserRecord;
 use crate::connection::{Engine, on_engine};
 use crate::query::SqlKey as _;
 use crate::schema::{book_tags, books, reviews, tags, users};
-use crate::sql_types::UidValue;
+use crate::sql_types::{Instant, InstantValue, Uid, UidValue};
 use crate::{Connection, Error};
 
 /// Rows in one statement on PostgreSQL, which binds 65,535 values at the most.
@@ -35,31 +36,44 @@ pub struct Written<K> {
     pub added: usize,
 }
 
+impl<K> Written<K> {
+    fn all_new(keys: impl Iterator<Item = K>) -> Self {
+        let keys: Vec<Option<K>> = keys.map(Some).collect();
+        Self { added: keys.len(), keys }
+    }
+}
+
 /// Inserts records, passing over those that a constraint says are there.
 ///
 /// A statement a row on SQLite, where it stays prepared; as many rows a
 /// statement as fit on PostgreSQL, where each costs a trip.
 macro_rules! insert_new {
-    ($conn:expr, $table:ident, $records:expr) => {{
-        let mut added = 0;
+    ($conn:expr, $table:ident, $records:expr) => {
         match &mut $conn.engine {
-            Engine::Sqlite(c) => {
-                for record in $records {
-                    added += diesel::insert_into($table::table)
-                        .values(record)
-                        .on_conflict_do_nothing()
-                        .execute(c)?;
-                }
-            }
+            Engine::Sqlite(c) => insert_one_by_one!(c, $table, $records),
             Engine::Postgres(c) => {
                 let records: Vec<_> = $records.collect();
+                let mut added = 0;
                 for chunk in records.chunks(ROWS_PER_STATEMENT) {
                     added += diesel::insert_into($table::table)
                         .values(chunk)
                         .on_conflict_do_nothing()
                         .execute(c)?;
                 }
+                added
             }
+        }
+    };
+}
+
+macro_rules! insert_one_by_one {
+    ($conn:ident, $table:ident, $records:expr) => {{
+        let mut added = 0;
+        for record in $records {
+            added += diesel::insert_into($table::table)
+                .values(record)
+                .on_conflict_do_nothing()
+                .execute($conn)?;
         }
         added
     }};
@@ -91,6 +105,9 @@ pub fn books(conn: &mut Connection, batch: &[(Origin, Book)]) -> Result<Written<
         .iter()
         .map(|(origin, book)| (BookRecord::from(book), books::origin.eq(origin.as_str())));
     let added = insert_new!(conn, books, records);
+    if added == batch.len() {
+        return Ok(Written::all_new(batch.iter().map(|(_, book)| book.uid)));
+    }
     let found =
         keys_by!(conn, books, origin, batch.iter().map(|(origin, _)| origin.as_str()).collect());
     let key = |(origin, _): &(Origin, Book)| found.get(origin).copied().map(BookId::from_value);
@@ -106,6 +123,9 @@ pub fn readers(conn: &mut Connection, batch: &[(Origin, User)]) -> Result<Writte
         .iter()
         .map(|(origin, user)| (UserRecord::from(user), users::origin.eq(origin.as_str())));
     let added = insert_new!(conn, users, records);
+    if added == batch.len() {
+        return Ok(Written::all_new(batch.iter().map(|(_, user)| user.uid)));
+    }
     let found =
         keys_by!(conn, users, origin, batch.iter().map(|(origin, _)| origin.as_str()).collect());
     let key = |(origin, _): &(Origin, User)| found.get(origin).copied().map(UserId::from_value);
@@ -118,6 +138,9 @@ pub fn readers(conn: &mut Connection, batch: &[(Origin, User)]) -> Result<Writte
 /// A failing database.
 pub fn tags(conn: &mut Connection, batch: &[Tag]) -> Result<Written<TagId>, Error> {
     let added = insert_new!(conn, tags, batch.iter().map(TagRecord::from));
+    if added == batch.len() {
+        return Ok(Written::all_new(batch.iter().map(|tag| tag.uid)));
+    }
     let name_keys: Vec<String> = batch.iter().map(|tag| tag.name.key()).collect();
     let found = keys_by!(conn, tags, name_key, name_keys.iter().map(String::as_str).collect());
     let key = |name_key: &String| found.get(name_key).copied().map(TagId::from_value);
@@ -129,9 +152,18 @@ pub fn tags(conn: &mut Connection, batch: &[Tag]) -> Result<Written<TagId>, Erro
 /// # Errors
 /// A failing database; a book or a tag that is not there.
 pub fn taggings(conn: &mut Connection, batch: &[(BookId, TagId)]) -> Result<usize, Error> {
-    let records =
+    let rows =
         batch.iter().map(|(book, tag)| BookTagRow { book_id: book.value(), tag_id: tag.value() });
-    Ok(insert_new!(conn, book_tags, records))
+    Ok(match &mut conn.engine {
+        Engine::Sqlite(c) => insert_one_by_one!(c, book_tags, rows),
+        Engine::Postgres(c) => diesel::sql_query(
+            "INSERT INTO book_tags (book_id, tag_id) SELECT * FROM unnest($1, $2) \
+             ON CONFLICT DO NOTHING",
+        )
+        .bind::<Array<Uid>, _>(rows.clone().map(|row| row.book_id).collect::<Vec<_>>())
+        .bind::<Array<Uid>, _>(rows.map(|row| row.tag_id).collect::<Vec<_>>())
+        .execute(c)?,
+    })
 }
 
 /// Writes reviews and tells how many are new: a reader reviews a book once.
@@ -139,5 +171,27 @@ pub fn taggings(conn: &mut Connection, batch: &[(BookId, TagId)]) -> Result<usiz
 /// # Errors
 /// A failing database; a book or a reader that is not there.
 pub fn reviews(conn: &mut Connection, batch: &[Review]) -> Result<usize, Error> {
-    Ok(insert_new!(conn, reviews, batch.iter().map(ReviewRecord::from)))
+    Ok(match &mut conn.engine {
+        Engine::Sqlite(c) => {
+            insert_one_by_one!(c, reviews, batch.iter().map(ReviewRecord::from))
+        }
+        Engine::Postgres(c) => diesel::sql_query(
+            "INSERT INTO reviews \
+                 (uid, rating, review_text, user_uid, book_uid, created_at, updated_at) \
+                 SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+        )
+        .bind::<Array<Uid>, _>(column(batch, |review| review.uid.value()))
+        .bind::<Array<SmallInt>, _>(column(batch, |review| i16::from(review.rating.get())))
+        .bind::<Array<Text>, _>(column(batch, |review| review.review_text.as_str()))
+        .bind::<Array<Nullable<Uid>>, _>(column(batch, |review| review.user_uid.map(UserId::value)))
+        .bind::<Array<Uid>, _>(column(batch, |review| review.book_uid.value()))
+        .bind::<Array<Instant>, _>(column(batch, |review| InstantValue(review.created_at)))
+        .bind::<Array<Instant>, _>(column(batch, |review| InstantValue(review.updated_at)))
+        .execute(c)?,
+    })
+}
+
+/// The values of one column of a batch.
+fn column<'b, R, V>(batch: &'b [R], value: impl Fn(&'b R) -> V) -> Vec<V> {
+    batch.iter().map(value).collect()
 }

@@ -46,7 +46,12 @@ impl Format<2> for BookTags<'_> {
         Ok(Some(ImportTagging { book, tag }))
     }
 
-    fn write<S: Sink>(&mut self, sink: &mut S, batch: &[ImportTagging]) -> Result<u64, S::Error> {
+    fn write<S: Sink>(
+        &mut self,
+        sink: &mut S,
+        batch: &[ImportTagging],
+        _: &mut Vec<Problem>,
+    ) -> Result<u64, S::Error> {
         sink.taggings(batch)
     }
 }

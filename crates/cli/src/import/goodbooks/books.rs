@@ -66,7 +66,12 @@ impl Format<7> for Books {
         Ok(Some(ImportBook { number, book }))
     }
 
-    fn write<S: Sink>(&mut self, sink: &mut S, batch: &[ImportBook]) -> Result<u64, S::Error> {
+    fn write<S: Sink>(
+        &mut self,
+        sink: &mut S,
+        batch: &[ImportBook],
+        _: &mut Vec<Problem>,
+    ) -> Result<u64, S::Error> {
         sink.books(batch)
     }
 }

@@ -1,12 +1,12 @@
 //! `ratings.csv`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use recto_domain::Rating;
 
 use super::Format;
 use super::books::Books;
-use crate::import::problem::Problem;
+use crate::import::problem::{Lost, Problem};
 use crate::import::sheet::{Column, Row};
 use crate::import::sink::{ImportReader, ImportReview, ReaderNumber, Sink};
 use crate::import::tally::Tally;
@@ -21,13 +21,21 @@ pub(super) struct Ratings<'a> {
     known: HashSet<ReaderNumber>,
     /// Readers met since the last batch was written.
     met: Vec<ImportReader>,
+    /// The lines that those were met on.
+    lines: HashMap<ReaderNumber, u64>,
     tally: Tally,
 }
 
 impl<'a> Ratings<'a> {
     /// For the books read before.
     pub(super) fn new(books: &'a Books) -> Self {
-        Self { books, known: HashSet::new(), met: Vec::new(), tally: Tally::default() }
+        Self {
+            books,
+            known: HashSet::new(),
+            met: Vec::new(),
+            lines: HashMap::new(),
+            tally: Tally::default(),
+        }
     }
 
     /// What became of the readers, each counted once.
@@ -35,8 +43,9 @@ impl<'a> Ratings<'a> {
         self.tally
     }
 
-    fn meet(&mut self, number: ReaderNumber) {
+    fn meet(&mut self, number: ReaderNumber, line: u64) {
         if self.known.insert(number) {
+            self.lines.insert(number, line);
             let username = format!("goodbooks-{}", number.0)
                 .parse()
                 .expect("a short word of letters, a hyphen and digits is a username");
@@ -66,17 +75,35 @@ impl Format<3> for Ratings<'_> {
             let rating = text.parse().map_err(|_| NO_RATING.to_owned())?;
             Rating::new(rating).map_err(|why| why.to_string())
         })?;
-        self.meet(reader);
+        self.meet(reader, row.line());
         Ok(Some(ImportReview { reader, book, rating }))
     }
 
     /// Writes the readers that were met, then the reviews, which refer to them.
-    fn write<S: Sink>(&mut self, sink: &mut S, batch: &[ImportReview]) -> Result<u64, S::Error> {
+    fn write<S: Sink>(
+        &mut self,
+        sink: &mut S,
+        batch: &[ImportReview],
+        notes: &mut Vec<Problem>,
+    ) -> Result<u64, S::Error> {
         if !self.met.is_empty() {
-            let added = sink.readers(&self.met)?;
+            let written = sink.readers(&self.met)?;
             self.tally.read += self.met.len() as u64;
-            self.tally.written(self.met.len(), added);
+            self.tally.written(self.met.len(), written.added);
+            for (number, username) in written.renamed {
+                notes.push(Problem {
+                    file: Self::FILE,
+                    line: self.lines.get(&number).copied().unwrap_or_default(),
+                    column: Some("user_id"),
+                    why: format!(
+                        "the username that reader {} would have is somebody else's; the reader is {username}",
+                        number.0
+                    ),
+                    lost: Lost::Nothing,
+                });
+            }
             self.met.clear();
+            self.lines.clear();
         }
         sink.reviews(batch)
     }

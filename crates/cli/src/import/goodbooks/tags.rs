@@ -60,7 +60,12 @@ impl Format<2> for Tags {
         }
     }
 
-    fn write<S: Sink>(&mut self, sink: &mut S, batch: &[ImportTag]) -> Result<u64, S::Error> {
+    fn write<S: Sink>(
+        &mut self,
+        sink: &mut S,
+        batch: &[ImportTag],
+        _: &mut Vec<Problem>,
+    ) -> Result<u64, S::Error> {
         sink.tags(batch)
     }
 }

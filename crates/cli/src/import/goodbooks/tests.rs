@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::import::sink::{
     BookNumber, ImportBook, ImportReader, ImportReview, ImportTag, ImportTagging, ReaderNumber,
-    TagNumber,
+    TagNumber, WrittenReaders,
 };
 
 /// A catalogue in memory that, like a real one, adds nothing twice.
@@ -52,12 +52,12 @@ impl Sink for Catalogue {
         Ok((self.taggings.len() - before) as u64)
     }
 
-    fn readers(&mut self, batch: &[ImportReader]) -> Result<u64, Infallible> {
+    fn readers(&mut self, batch: &[ImportReader]) -> Result<WrittenReaders, Infallible> {
         let before = self.readers.len();
         for reader in batch {
             self.readers.entry(reader.number).or_insert_with(|| reader.clone());
         }
-        Ok((self.readers.len() - before) as u64)
+        Ok(WrittenReaders { added: (self.readers.len() - before) as u64, renamed: Vec::new() })
     }
 
     fn reviews(&mut self, batch: &[ImportReview]) -> Result<u64, Infallible> {

@@ -1,0 +1,298 @@
+//! Where the next page begins, as an opaque string that a client hands back.
+//!
+//! A cursor is the [`Position`] behind the last item of a page, bound to the query that the page
+//! answered: path, filters and sort. It holds nothing that the page has not shown and is not
+//! signed; one that somebody makes up is read as strictly as any other input.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use data_encoding::BASE64URL_NOPAD;
+use recto_domain::relation::{Position, Sort, SortField, SortValue};
+use sha2::{Digest as _, Sha256};
+
+use crate::parameters::ParameterError;
+
+/// Parameters that say how a page is shown, or where it begins, but not what it is a page of.
+const NOT_BOUND: [&str; 6] = ["count", "cursor", "fields", "include", "limit", "sort"];
+
+/// Sort fields whose values are whole numbers; all others have texts.
+const INTEGERS: [&str; 5] =
+    ["page_count", "published_date", "rating", "rating_average", "reviews_count"];
+
+/// What a cursor is bound to: the query of which it is a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Binding {
+    fingerprint: [u8; Self::BYTES],
+}
+
+/// A string that is no cursor of this query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CursorError {
+    /// It is not a cursor at all.
+    #[error("is not a cursor; take it from next_cursor as it stands")]
+    Malformed,
+    /// It is a cursor of another path, other filters, or another sort.
+    #[error("belongs to another query: its path, filters and sort must stay the same")]
+    Foreign,
+}
+
+impl Binding {
+    /// The length of a fingerprint: enough to tell the queries of a mistaken client apart.
+    const BYTES: usize = 8;
+
+    /// The query with this path, these parameters and this sort.
+    ///
+    /// The order of the parameters does not matter, and those that are no filters (`limit`,
+    /// `cursor`, `include`, `count`, `fields`, and `sort`, which is given apart) are left out.
+    pub(crate) fn new(path: &str, parameters: &[(String, String)], sort: &Sort) -> Self {
+        let pairs = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let mut filters: Vec<_> = pairs.filter(|(name, _)| !NOT_BOUND.contains(name)).collect();
+        filters.sort_unstable();
+        let mut hash = Sha256::new();
+        let order = sort.to_string();
+        let parts = filters.into_iter().flat_map(|(name, value)| [name, value]);
+        for part in [path, &order].into_iter().chain(parts) {
+            // With its length before it, no part can pass for the beginning of the next.
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        let mut fingerprint = [0; Self::BYTES];
+        fingerprint.copy_from_slice(&hash.finalize()[..Self::BYTES]);
+        Self { fingerprint }
+    }
+}
+
+/// Writes the cursor of `position` in the query of `binding`.
+pub(crate) fn encode<K: Display>(binding: &Binding, position: &Position<K>) -> String {
+    let mut bytes = binding.fingerprint.to_vec();
+    serde_json::to_writer(&mut bytes, &(position.key.to_string(), &position.values))
+        .expect("strings and whole numbers are always written, and a vector takes all of them");
+    BASE64URL_NOPAD.encode(&bytes)
+}
+
+/// Reads a cursor of the query of `binding`, whose pages are in the order of `sort`.
+///
+/// # Errors
+/// It is [malformed](CursorError::Malformed) or of [another query](CursorError::Foreign).
+pub(crate) fn decode<K: FromStr>(
+    binding: &Binding,
+    sort: &Sort,
+    raw: &str,
+) -> Result<Position<K>, CursorError> {
+    let bytes = BASE64URL_NOPAD.decode(raw.as_bytes()).map_err(|_| CursorError::Malformed)?;
+    let (fingerprint, json) =
+        bytes.split_first_chunk::<{ Binding::BYTES }>().ok_or(CursorError::Malformed)?;
+    let (key, values): (String, Vec<SortValue>) =
+        serde_json::from_slice(json).map_err(|_| CursorError::Malformed)?;
+    if *fingerprint != binding.fingerprint {
+        return Err(CursorError::Foreign);
+    }
+    if !fits(sort, &values) {
+        return Err(CursorError::Malformed);
+    }
+    let key = key.parse().map_err(|_| CursorError::Malformed)?;
+    Ok(Position { values, key })
+}
+
+impl From<CursorError> for ParameterError {
+    fn from(error: CursorError) -> Self {
+        Self::new("cursor", error)
+    }
+}
+
+/// Whether there is a value for each term, and of its kind: what a database would refuse to
+/// compare with its column must not get that far.
+fn fits(sort: &Sort, values: &[SortValue]) -> bool {
+    let terms = sort.terms();
+    terms.len() == values.len()
+        && terms.iter().zip(values).all(|(term, value)| is_of(term.field, value))
+}
+
+fn is_of(field: &SortField, value: &SortValue) -> bool {
+    let is_integer = INTEGERS.contains(&field.name);
+    match value {
+        SortValue::Integer(_) => is_integer,
+        // PostgreSQL has no NUL in its texts.
+        SortValue::Text(text) => !is_integer && !text.contains('\0'),
+        SortValue::Empty => field.nullable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use recto_domain::relation::Entity;
+    use recto_domain::{
+        Book, BookId, Input, NewBook, NewReview, Review, Stamp, Tag, User, UserId, Username,
+    };
+    use serde_json::json;
+
+    use super::*;
+
+    const PATH: &str = "/api/v1/books";
+    const KEY: &str = "0198c5a1-02d4-7f10-8a6e-51c0d93b7e22";
+
+    /// A query of books as a test states it.
+    struct Query {
+        binding: Binding,
+        sort: Sort,
+    }
+
+    impl Query {
+        fn new(path: &str, filters: &[(&str, &str)], by: &str) -> Self {
+            let sort = match by {
+                "" => Sort::default(),
+                by => Sort::parse(Book::INFO, by).unwrap(),
+            };
+            let filters: Vec<_> =
+                filters.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+            Self { binding: Binding::new(path, &filters, &sort), sort }
+        }
+
+        fn by(sort: &str) -> Self {
+            Self::new(PATH, &[], sort)
+        }
+
+        fn write(&self, values: Vec<SortValue>) -> String {
+            encode(&self.binding, &Position { values, key: KEY })
+        }
+
+        fn forge(&self, json: &serde_json::Value) -> String {
+            let mut bytes = self.binding.fingerprint.to_vec();
+            bytes.extend(json.to_string().bytes());
+            BASE64URL_NOPAD.encode(&bytes)
+        }
+
+        fn read(&self, raw: &str) -> Result<Position<BookId>, CursorError> {
+            decode(&self.binding, &self.sort, raw)
+        }
+    }
+
+    #[test]
+    fn filters_bind_in_any_order_and_presentation_does_not() {
+        let of = |pairs: &[_]| Query::new(PATH, pairs, "-title").binding;
+        let one = of(&[("tag", "a"), ("author", "x"), ("tag", "b")]);
+        let other = of(&[
+            ("limit", "5"),
+            ("author", "x"),
+            ("tag", "b"),
+            ("include", "tags"),
+            ("tag", "a"),
+            ("count", "tags"),
+            ("cursor", "c"),
+        ]);
+        assert_eq!(one, other);
+    }
+
+    #[test]
+    fn another_path_filter_or_sort_is_another_query() {
+        let home = Query::new(PATH, &[("author", "x")], "title");
+        let cursor = home.write(vec![SortValue::Text("dune".to_owned())]);
+        assert!(home.read(&cursor).is_ok());
+        for other in [
+            Query::new("/api/v1/tags", &[("author", "x")], "title"),
+            Query::new(PATH, &[("author", "y")], "title"),
+            Query::new(PATH, &[("autho", "rx")], "title"),
+            Query::new(PATH, &[("tag", "x")], "title"),
+            Query::new(PATH, &[("author", "x"), ("tag", "x")], "title"),
+            Query::new(PATH, &[("author", "x")], "-title"),
+            Query::new(PATH, &[("author", "x")], "author"),
+            Query::by("title"),
+        ] {
+            assert_eq!(other.read(&cursor), Err(CursorError::Foreign), "{:?}", other.sort);
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_cursor_is_malformed() {
+        let newest = Query::by("");
+        for raw in ["", "a", "====", "AAAA", "AAAAAAAAAAA", "AAAAAAAAAAAAAAAA", "é", "null", "[]"]
+        {
+            assert_eq!(newest.read(raw), Err(CursorError::Malformed), "{raw}");
+        }
+        let whole = newest.write(vec![]);
+        assert!(newest.read(&whole).is_ok());
+        assert_eq!(newest.read(&whole[..whole.len() - 3]), Err(CursorError::Malformed));
+        assert_eq!(newest.read(&format!("{whole}=")), Err(CursorError::Malformed));
+    }
+
+    #[test]
+    fn forged_values_that_do_not_fit_the_sort_are_malformed() {
+        let cases = [
+            ("title", json!([KEY, [null]])),
+            ("title", json!([KEY, [5]])),
+            ("title", json!([KEY, ["a\0b"]])),
+            ("title", json!([KEY, [{"a": 1}]])),
+            ("title", json!([KEY, [true]])),
+            ("title", json!([KEY, []])),
+            ("title", json!([KEY, ["a", "b"]])),
+            ("title", json!([KEY, ["a"], 1])),
+            ("title", json!([7, ["a"]])),
+            ("title", json!(["not a key", ["a"]])),
+            ("page_count", json!([KEY, ["5"]])),
+            ("page_count", json!([KEY, [1.5]])),
+            ("page_count", json!([KEY, [9_223_372_036_854_775_808_u64]])),
+            ("-published_date,title", json!([KEY, ["a", 5]])),
+            ("created_at", json!([KEY, [5]])),
+        ];
+        for (by, forged) in cases {
+            let home = Query::by(by);
+            let raw = home.forge(&forged);
+            assert_eq!(home.read(&raw), Err(CursorError::Malformed), "{by} {forged}");
+        }
+        let home = Query::by("page_count");
+        assert!(home.read(&home.forge(&json!([KEY, [null]]))).is_ok());
+    }
+
+    /// Samples of all entities, so that no cursor that the service itself gave is refused.
+    #[test]
+    fn every_sort_value_of_every_entity_is_of_its_kind() {
+        fn check<E: Entity>(entity: &E) {
+            for field in E::INFO.sorts.iter().filter(|field| !field.follows_key) {
+                let value = entity.sort_value(field);
+                assert_ne!(value, SortValue::Empty, "{} has a sample value", field.name);
+                assert!(is_of(field, &value), "{}.{}: {value:?}", E::INFO.name, field.name);
+            }
+        }
+        let stamp = Stamp::new(1_767_225_600_000, [1; 10]);
+        let new = json!({"title": "T", "author": "A", "published_date": "1999", "page_count": 9});
+        let book = Book::new(stamp, NewBook::parse(&new).unwrap(), None);
+        let reader = UserId::from_uuid(stamp.uid());
+        let new = NewReview::parse(&json!({"rating": 5, "review_text": ""})).unwrap();
+        check(&Review::new(stamp, new, reader, book.uid));
+        check(&book);
+        check(&Tag::new(stamp, "poetry".parse().unwrap()));
+        check(&User::new(stamp, Username::parse("ada").unwrap(), None, None));
+    }
+
+    fn optional_integer() -> impl Strategy<Value = SortValue> {
+        prop_oneof![any::<i64>().prop_map(SortValue::Integer), Just(SortValue::Empty)]
+    }
+
+    proptest! {
+        #[test]
+        fn positions_come_back_as_they_went(
+            date in optional_integer(),
+            title in "[^\0]{0,30}",
+            descending: bool,
+            key: i64,
+        ) {
+            let by = if descending { "-published_date,-title" } else { "published_date,title" };
+            let home = Query::by(by);
+            let position = Position { values: vec![date, SortValue::Text(title)], key };
+            let raw = encode(&home.binding, &position);
+            prop_assert!(
+                raw.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+            );
+            prop_assert_eq!(decode(&home.binding, &home.sort, &raw), Ok(position));
+        }
+
+        #[test]
+        fn no_string_panics(raw in "[A-Za-z0-9_-]{0,80}|.{0,40}", json in ".{0,40}") {
+            let home = Query::by("title");
+            let _ = home.read(&raw);
+            let _ = home.read(&home.forge(&json!(json)));
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! The OpenAPI document, put together from the table of routes.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use recto_domain::User;
+use recto_domain::relation::{Cardinality, Entity, RelationInfo};
+use serde_json::{Value, json};
+use utoipa::openapi::path::PathItem;
+use utoipa::openapi::schema::{
+    ArrayBuilder, ComponentsBuilder, ObjectBuilder, OneOfBuilder, Schema, Type,
+};
+use utoipa::openapi::security::{
+    Flow, Http, HttpAuthScheme, OAuth2, Password, Scopes, SecurityScheme,
+};
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{
+    ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathsBuilder, Ref, RefOr,
+    Response, ResponseBuilder, SchemaFormat,
+};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::table::{Operation, describe};
+use crate::{BASE_PATH, Kind, present, routes};
+
+static JSON: LazyLock<Vec<u8>> = LazyLock::new(|| openapi_json().into_bytes());
+
+/// `GET /openapi.json`
+pub(crate) async fn serve(_: crate::extract::NoQuery) -> HttpResponse {
+    present::json(StatusCode::OK, JSON.clone())
+}
+
+/// The OpenAPI document of the interface, as indented JSON.
+///
+/// ```
+/// let document: serde_json::Value = serde_json::from_str(&recto_api::openapi_json()).unwrap();
+/// assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+/// ```
+pub fn openapi_json() -> String {
+    let document = openapi();
+    // What the builders made of strings and numbers cannot fail to be written.
+    document.to_pretty_json().unwrap_or_default()
+}
+
+fn openapi() -> OpenApi {
+    let mut components = Components::default();
+    components.add::<ProblemBody>();
+    let mut paths: BTreeMap<String, PathItem> = BTreeMap::new();
+    for (path, method, tag, operation) in routes::table().into_operations() {
+        let (path, method, operation) = describe(&path, &method, tag, operation, &mut components);
+        paths.entry(path).or_default().merge_operations(PathItem::new(method, operation));
+    }
+    let mut all = PathsBuilder::new();
+    for (path, item) in paths {
+        all = all.path(path, item);
+    }
+    let license = LicenseBuilder::new().name("MIT OR Apache-2.0").build();
+    OpenApiBuilder::new()
+        .info(
+            InfoBuilder::new()
+                .title("Recto")
+                .version(env!("CARGO_PKG_VERSION"))
+                .description(Some(DESCRIPTION))
+                .license(Some(license))
+                .build(),
+        )
+        .tags(Some(
+            TAGS.map(|(name, text)| TagBuilder::new().name(name).description(Some(text)).build()),
+        ))
+        .paths(all.build())
+        .components(Some(components.build()))
+        .build()
+}
+
+const DESCRIPTION: &str = "A book catalogue in which every relationship can be walked from both sides.
+
+* A **page** has `items` and, if there are more, `next_cursor`; send it back as `cursor`.
+* **Relations** are loaded along with `include=user,reviews.user,tags`. What was not asked for is absent; what is empty is `[]` or `null`; where there are more than fit, `<relation>_next` is the URL of the rest.
+* **Errors** are `application/problem+json` (RFC 9457); what is wrong in a body is listed under `errors`, with JSON pointers.
+* **Authorize** takes an e-mail address and a password, or a bearer token from `/auth/login`.";
+
+const TAGS: [(&str, &str); 6] = [
+    ("auth", "Signing up and in."),
+    ("users", "People who keep books and write reviews."),
+    ("books", "What the catalogue is about."),
+    ("reviews", "What a user thinks of a book: the triangle User → Review ← Book."),
+    ("tags", "Words that many books share."),
+    ("meta", "The interface about itself."),
+];
+
+/// The schemas that operations refer to.
+#[derive(Default)]
+pub(crate) struct Components(BTreeMap<String, RefOr<Schema>>);
+
+impl Components {
+    /// Adds a type under its name.
+    pub(crate) fn add<T: ToSchema>(&mut self) {
+        self.0.insert(T::name().into_owned(), T::schema());
+        let mut nested = Vec::new();
+        T::schemas(&mut nested);
+        self.0.extend(nested);
+    }
+
+    /// Adds an entity with its relations, which lead to further entities by name.
+    pub(crate) fn add_entity<E: Entity + ToSchema>(&mut self) {
+        self.0.insert(E::name().into_owned(), with_relations::<E>(E::schema()));
+    }
+
+    /// Adds a page of an entity.
+    pub(crate) fn add_page<E: Entity + ToSchema>(&mut self) {
+        self.add_entity::<E>();
+        let schema = page(Ref::from_schema_name(E::name()), E::INFO.collection);
+        self.0.insert(page_name::<E>(), schema);
+    }
+
+    /// Takes over the schemas of an operation.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    fn build(self) -> utoipa::openapi::Components {
+        let token_url = format!("{BASE_PATH}/auth/token");
+        let mut bearer = Http::new(HttpAuthScheme::Bearer);
+        bearer.bearer_format = Some("JWT".to_owned());
+        bearer.description = Some("An access token from `/auth/login`.".to_owned());
+        let password = OAuth2::with_description(
+            [Flow::Password(Password::new(token_url, Scopes::new()))],
+            "Your e-mail address as username, and your password. Leave the client fields empty.",
+        );
+        ComponentsBuilder::new()
+            .schemas_from_iter(self.0)
+            .security_scheme("bearer", SecurityScheme::Http(bearer))
+            .security_scheme("password", SecurityScheme::OAuth2(password))
+            .build()
+    }
+}
+
+/// The component name of a page: `BookPage`.
+pub(crate) fn page_name<E: Entity>() -> String {
+    format!("{}Page", E::INFO.name)
+}
+
+/// A schema or `null`.
+pub(crate) fn nullable(schema: impl Into<RefOr<Schema>>) -> RefOr<Schema> {
+    let null = ObjectBuilder::new().schema_type(Type::Null);
+    Schema::from(OneOfBuilder::new().item(schema).item(null).build()).into()
+}
+
+/// A response that refuses, for any of these reasons.
+pub(crate) fn refusal(kinds: &[Kind]) -> Response {
+    let titles = kinds.iter().map(|kind| kind.title()).collect::<Vec<_>>().join("; ");
+    let mut content =
+        ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name())));
+    if let [first, ..] = kinds {
+        content = content.example(Some(example_problem(*first)));
+    }
+    ResponseBuilder::new()
+        .description(format!("{titles}."))
+        .content("application/problem+json", content.build())
+        .build()
+}
+
+fn example_problem(kind: Kind) -> Value {
+    let mut problem = json!({
+        "type": format!("/problems/{}", kind.slug()),
+        "title": kind.title(),
+        "status": kind.status().as_u16(),
+        "detail": kind.meaning(),
+        "instance": format!("{BASE_PATH}/books"),
+        "request_id": "7f2a1c90-0000002a",
+    });
+    if kind == Kind::InvalidBody {
+        problem["errors"] =
+            json!([{"pointer": "/rating", "detail": "must be a whole number from 1 to 5"}]);
+    }
+    problem
+}
+
+/// Adds to an entity's own members what `include` and `count` may bring.
+fn with_relations<E: Entity>(schema: RefOr<Schema>) -> RefOr<Schema> {
+    let RefOr::T(Schema::Object(mut object)) = schema else { return schema };
+    for relation in E::INFO.relations() {
+        for (name, schema) in relation_members(relation) {
+            object.properties.insert(name, schema);
+        }
+    }
+    Schema::Object(object).into()
+}
+
+fn relation_members(relation: &RelationInfo) -> Vec<(String, RefOr<Schema>)> {
+    let target = Ref::from_schema_name(relation.to.name);
+    let name = relation.name;
+    match relation.cardinality {
+        Cardinality::One => vec![(name.to_owned(), target.into())],
+        Cardinality::Optional => vec![(name.to_owned(), nullable(target))],
+        Cardinality::Many => {
+            let rest = ObjectBuilder::new()
+                .schema_type(Type::String)
+                .format(Some(SchemaFormat::Custom("uri-reference".to_owned())))
+                .description(Some(format!("The URL of the rest of `{name}`, if there are more.")));
+            let count = ObjectBuilder::new()
+                .schema_type(Type::Integer)
+                .minimum(Some(0))
+                .description(Some(format!("How many `{name}` there are, with `count={name}`.")));
+            let items = ArrayBuilder::new()
+                .items(target)
+                .description(Some(format!("With `include={name}`.")));
+            vec![
+                (name.to_owned(), Schema::from(items.build()).into()),
+                (format!("{name}_next"), Schema::from(rest.build()).into()),
+                (format!("{name}_count"), Schema::from(count.build()).into()),
+            ]
+        }
+    }
+}
+
+fn page(item: Ref, collection: &str) -> RefOr<Schema> {
+    let cursor = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("Send it as `cursor` for the next page; absent on the last."));
+    Schema::from(
+        ObjectBuilder::new()
+            .description(Some(format!("A page of {collection}.")))
+            .property("items", ArrayBuilder::new().items(item))
+            .required("items")
+            .property("next_cursor", cursor)
+            .build(),
+    )
+    .into()
+}
+
+impl Operation {
+    /// Its page shows the accounts of users.
+    pub(crate) fn gives_accounts(self) -> Self {
+        self.gives::<UserWithAccountPage>("A page of users with their accounts.")
+    }
+}
+
+/// Declares a component whose schema is put together by hand.
+macro_rules! component {
+    ($(#[$doc:meta])* $name:ident, $schema:expr) => {
+        $(#[$doc])*
+        pub(crate) struct $name;
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                $schema
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).trim_end_matches("Body").into()
+            }
+        }
+    };
+}
+
+component!(
+    /// An RFC 9457 problem.
+    ProblemBody,
+    Schema::from(
+        ObjectBuilder::new()
+            .description(Some("What went wrong (RFC 9457)."))
+            .property("type", string("Names the kind; what it means is to be read there."))
+            .property("title", string("The kind, for people."))
+            .property("status", ObjectBuilder::new().schema_type(Type::Integer))
+            .property("detail", string("What there is to say about this one."))
+            .property("instance", string("The path that was asked."))
+            .property("request_id", string("Finds the request in the log."))
+            .property("errors", ArrayBuilder::new().items(
+                ObjectBuilder::new()
+                    .property("pointer", string("A JSON pointer (RFC 6901) into the body."))
+                    .property("detail", string("The rule that is broken there."))
+                    .required("pointer")
+                    .required("detail"),
+            ))
+            .required("type")
+            .required("title")
+            .required("status")
+            .required("detail")
+            .required("instance")
+            .required("request_id")
+            .examples([example_problem(Kind::InvalidBody)])
+            .build()
+    )
+    .into()
+);
+
+component!(
+    /// A user with its account beside it.
+    UserWithAccount,
+    {
+        let RefOr::T(Schema::Object(mut object)) = with_relations::<User>(User::schema()) else {
+            return User::schema();
+        };
+        let members = [
+            ("email", string("The address of the account.")),
+            ("role", string("`user` or `admin`.")),
+            ("verified", ObjectBuilder::new().schema_type(Type::Boolean)),
+            ("disabled", ObjectBuilder::new().schema_type(Type::Boolean)),
+        ];
+        for (name, member) in members {
+            object.properties.insert(name.to_owned(), nullable(Schema::from(member.build())));
+        }
+        object.description = Some("A user; the members of the account are shown to its owner and administrators, and `null` for a user without one.".to_owned());
+        Schema::Object(object).into()
+    }
+);
+
+component!(
+    /// A page of users with their accounts.
+    UserWithAccountPage,
+    page(Ref::from_schema_name("UserWithAccount"), "users with their accounts")
+);
+
+component!(
+    /// What signing in gives.
+    SignedIn,
+    Schema::from(
+        token_members("Signed in.")
+            .property("user", ObjectBuilder::new()
+                .property("uid", string("The key of the user."))
+                .property("username", string("The name of the user."))
+                .property("email", string("The address of the account."))
+                .property("role", string("`user` or `admin`.")))
+            .required("user")
+            .build()
+    )
+    .into()
+);
+
+component!(
+    /// What the token endpoint gives.
+    Token,
+    Schema::from(token_members("An access token (RFC 6749 section 5.1).").build()).into()
+);
+
+component!(
+    /// The form of the password grant.
+    PasswordGrant,
+    Schema::from(
+        ObjectBuilder::new()
+            .description(Some("The OAuth2 password grant (RFC 6749 section 4.3.2)."))
+            .property("grant_type", string("Always `password`.").examples([json!("password")]))
+            .property("username", string("The e-mail address.").examples([json!("ada@example.org")]))
+            .property("password", string("The password.").examples([json!("correct horse battery")]))
+            .required("grant_type")
+            .required("username")
+            .required("password")
+            .build()
+    )
+    .into()
+);
+
+fn string(description: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).description(Some(description))
+}
+
+fn token_members(description: &str) -> ObjectBuilder {
+    let seconds = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .description(Some("Seconds until it expires."));
+    ObjectBuilder::new()
+        .description(Some(description))
+        .property("access_token", string("Send it as `Authorization: Bearer …`."))
+        .property("token_type", string("Always `Bearer`.").examples([json!("Bearer")]))
+        .property("expires_in", seconds)
+        .required("access_token")
+        .required("token_type")
+        .required("expires_in")
+}

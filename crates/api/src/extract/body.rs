@@ -1,0 +1,125 @@
+//! Bodies: read to a limit, understood as JSON, and checked against the rules.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::{Method, header};
+use actix_web::web::{Bytes, BytesMut};
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::StreamExt as _;
+use recto_domain::{Input, Violations};
+
+use crate::problem::{Kind, Problem};
+
+/// The most that a body may have, in bytes.
+const LIMIT: usize = 1 << 20;
+
+/// How much of a body that is too large is still taken off the wire, so that
+/// the client gets to read the answer, in bytes.
+const DRAINED: usize = 32 << 20;
+
+/// A JSON body, already held against the rules of `T`.
+///
+/// That it breaks rules is told by [`checked`](Self::checked), after the caller
+/// has turned out to be allowed to send it at all.
+#[derive(Debug)]
+pub(crate) struct Body<T>(Result<T, Violations>);
+
+impl<T: Clone> Body<T> {
+    /// The input, or every rule it breaks.
+    pub(crate) fn checked(&self) -> Result<T, Problem> {
+        self.0.clone().map_err(Problem::from)
+    }
+}
+
+impl<T: Input + 'static> FromRequest for Body<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let accepted = expect_json(request);
+        let payload = payload.take();
+        Box::pin(async move {
+            accepted?;
+            let bytes = read(payload).await?;
+            let value = serde_json::from_slice(&bytes)
+                .map_err(|error| Problem::new(Kind::MalformedJson, not_json(&error)))?;
+            Ok(Self(T::parse(&value)))
+        })
+    }
+}
+
+/// A form, as the token endpoint has it.
+#[derive(Debug)]
+pub(crate) struct Form(HashMap<String, String>);
+
+impl Form {
+    /// The value of a field, if it was sent and is not empty.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+impl FromRequest for Form {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let is_form = media_type(request) == "application/x-www-form-urlencoded";
+        let payload = payload.take();
+        Box::pin(async move {
+            if !is_form {
+                let detail = "the body must be application/x-www-form-urlencoded";
+                return Err(Problem::new(Kind::UnsupportedMediaType, detail));
+            }
+            let bytes = read(payload).await?;
+            Ok(Self(form_urlencoded::parse(&bytes).into_owned().collect()))
+        })
+    }
+}
+
+fn expect_json(request: &HttpRequest) -> Result<(), Problem> {
+    let media_type = media_type(request);
+    let patch = request.method() == Method::PATCH && media_type == "application/merge-patch+json";
+    if media_type == "application/json" || patch {
+        return Ok(());
+    }
+    let detail = match media_type.as_str() {
+        "" => "the body must be application/json, but no Content-Type was sent".to_owned(),
+        other => format!("the body must be application/json, not {other}"),
+    };
+    Err(Problem::new(Kind::UnsupportedMediaType, detail))
+}
+
+/// The media type without its parameters, in lower case; empty without one.
+fn media_type(request: &HttpRequest) -> String {
+    let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = value.unwrap_or_default().split(';').next().unwrap_or_default();
+    essence.trim().to_ascii_lowercase()
+}
+
+async fn read(mut payload: Payload) -> Result<Bytes, Problem> {
+    let mut body = BytesMut::new();
+    let mut length = 0;
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| {
+            Problem::new(Kind::MalformedRequest, format!("the body could not be read: {error}"))
+        })?;
+        length += chunk.len();
+        if length <= LIMIT {
+            body.extend_from_slice(&chunk);
+        } else if length > DRAINED {
+            break;
+        }
+    }
+    if length > LIMIT {
+        return Err(Problem::new(Kind::TooLarge, "the body has more than 1 MiB (1,048,576 bytes)"));
+    }
+    Ok(body.freeze())
+}
+
+fn not_json(error: &serde_json::Error) -> String {
+    format!("the body is not JSON: {error}")
+}

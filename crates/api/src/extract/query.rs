@@ -1,0 +1,253 @@
+//! Queries: which page, in which order, with which relations, narrowed by what.
+
+use std::future::{Ready, ready};
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use recto_domain::relation::{Entity, Include, Sort};
+use recto_domain::{Book, Review, Tag, TagName, User};
+use recto_persistence::catalog::BookFilter;
+use recto_persistence::{Stored, Window};
+
+use crate::cursor::{self, Binding};
+use crate::parameters::{ParameterError, Parameters};
+use crate::problem::Problem;
+
+/// A query without parameters; any is refused.
+#[derive(Debug)]
+pub(crate) struct NoQuery;
+
+impl FromRequest for NoQuery {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(match request.query_string() {
+            "" => Ok(Self),
+            query => Parameters::parse(query)
+                .and_then(|parameters| parameters.finish(&[]))
+                .map(|()| Self)
+                .map_err(Problem::from),
+        })
+    }
+}
+
+/// What an item may be asked for: its relations, and counts of them.
+#[derive(Debug)]
+pub(crate) struct ItemQuery<E> {
+    /// The relations to load along.
+    pub(crate) include: Include,
+    entity: PhantomData<fn() -> E>,
+}
+
+impl<E: Entity> ItemQuery<E> {
+    /// The parameters there are.
+    pub(crate) const NAMES: &'static [&'static str] = &["include", "count"];
+
+    fn parse(query: &str) -> Result<Self, ParameterError> {
+        let mut include = Include::nothing();
+        if !query.is_empty() {
+            let mut parameters = Parameters::parse(query)?;
+            include = take_include::<E>(&mut parameters)?;
+            parameters.finish(Self::NAMES)?;
+        }
+        Ok(Self { include, entity: PhantomData })
+    }
+}
+
+impl<E: Entity> FromRequest for ItemQuery<E> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::parse(request.query_string()).map_err(Problem::from))
+    }
+}
+
+/// An entity whose pages can be narrowed.
+pub(crate) trait Filtered: Stored {
+    /// The parameters that narrow a page, and what each does.
+    const FILTERS: &'static [(&'static str, &'static str)];
+
+    /// Reads them.
+    fn filter(parameters: &mut Parameters) -> Result<Self::Filter, ParameterError>;
+}
+
+impl Filtered for Book {
+    const FILTERS: &'static [(&'static str, &'static str)] = &[
+        ("author", "Books whose author line contains this, without regard to case."),
+        ("language", "Books in this language, a BCP 47 tag."),
+        ("tag", "Books that bear the tag of this name; repeat it for books that bear all."),
+        ("user_uid", "Books that this user keeps."),
+        ("isbn", "Books with this ISBN, in either form."),
+        (
+            "published_from",
+            "Books published then or later: a year, a month or a day. A date counts as the first day of what is known.",
+        ),
+        ("published_to", "Books published then or earlier, to the end of that year, month or day."),
+    ];
+
+    fn filter(parameters: &mut Parameters) -> Result<BookFilter, ParameterError> {
+        let tags = parameters.take_all("tag");
+        let tags = tags.iter().map(|tag| value::<TagName>("tag", tag)).collect::<Result<_, _>>()?;
+        Ok(BookFilter {
+            author: parameters.take("author")?.filter(|author| !author.is_empty()),
+            language: take(parameters, "language")?,
+            tags,
+            user_uid: take(parameters, "user_uid")?,
+            isbn: take(parameters, "isbn")?,
+            published_from: take(parameters, "published_from")?,
+            published_to: take(parameters, "published_to")?,
+        })
+    }
+}
+
+/// Entities whose pages cannot be narrowed.
+macro_rules! unfiltered {
+    ($($entity:ty),*) => {$(
+        impl Filtered for $entity {
+            const FILTERS: &'static [(&'static str, &'static str)] = &[];
+
+            fn filter(_: &mut Parameters) -> Result<(), ParameterError> {
+                Ok(())
+            }
+        }
+    )*};
+}
+
+unfiltered!(User, Review, Tag);
+
+/// What a page shows: all of a kind, or those that belong to a parent.
+pub(crate) trait Scope<E: Stored> {
+    /// What it can be narrowed by.
+    type Filter;
+    /// The parameters for that, and what each does.
+    const FILTERS: &'static [(&'static str, &'static str)];
+
+    /// Reads them.
+    fn filter(parameters: &mut Parameters) -> Result<Self::Filter, ParameterError>;
+}
+
+/// All entities of a kind.
+#[derive(Debug)]
+pub(crate) struct All;
+
+/// The entities that belong to a parent.
+#[derive(Debug)]
+pub(crate) struct OfParent;
+
+impl<E: Filtered> Scope<E> for All {
+    type Filter = E::Filter;
+
+    const FILTERS: &'static [(&'static str, &'static str)] = E::FILTERS;
+
+    fn filter(parameters: &mut Parameters) -> Result<E::Filter, ParameterError> {
+        E::filter(parameters)
+    }
+}
+
+impl<E: Stored> Scope<E> for OfParent {
+    type Filter = ();
+
+    const FILTERS: &'static [(&'static str, &'static str)] = &[];
+
+    fn filter(_: &mut Parameters) -> Result<(), ParameterError> {
+        Ok(())
+    }
+}
+
+/// What a page may be asked for.
+#[derive(Debug)]
+pub(crate) struct PageQuery<E: Stored, S: Scope<E>> {
+    /// Which part of which order.
+    pub(crate) window: Window<E::Key>,
+    /// The relations to load along.
+    pub(crate) include: Include,
+    /// What it is narrowed by.
+    pub(crate) filter: S::Filter,
+    /// What its cursors are bound to.
+    pub(crate) binding: Binding,
+    /// Path and query without the cursor.
+    pub(crate) url: String,
+}
+
+/// The parameters of every page.
+pub(crate) const PAGE_PARAMETERS: &[&str] = &["limit", "cursor", "sort", "include", "count"];
+
+impl<E: Stored, S: Scope<E>> PageQuery<E, S> {
+    fn parse(path: &str, query: &str) -> Result<Self, ParameterError> {
+        let mut parameters = Parameters::parse(query)?;
+        let pairs: Vec<(String, String)> =
+            parameters.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let limit = parameters.limit()?;
+        let sort = match parameters.take("sort")? {
+            Some(sort) => Sort::parse(E::INFO, &sort)
+                .map_err(|error| ParameterError::new("sort", error.to_string()))?,
+            None => Sort::default(),
+        };
+        let include = take_include::<E>(&mut parameters)?;
+        let cursor = parameters.take("cursor")?;
+        let filter = S::filter(&mut parameters)?;
+        let filters = S::FILTERS.iter().map(|(name, _)| *name);
+        let known: Vec<&str> = PAGE_PARAMETERS.iter().copied().chain(filters).collect();
+        parameters.finish(&known)?;
+
+        let binding = Binding::new(path, &pairs, &sort);
+        let after = match cursor {
+            None => None,
+            Some(cursor) => Some(cursor::decode(&binding, &sort, &cursor)?),
+        };
+        let window = Window { limit, sort, after };
+        Ok(Self { window, include, filter, binding, url: without_cursor(path, pairs) })
+    }
+}
+
+impl<E: Stored, S: Scope<E>> FromRequest for PageQuery<E, S> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::parse(request.path(), request.query_string()).map_err(Problem::from))
+    }
+}
+
+fn take_include<E: Entity>(parameters: &mut Parameters) -> Result<Include, ParameterError> {
+    let mut include = match parameters.take("include")? {
+        Some(paths) => Include::parse(E::INFO, &paths)
+            .map_err(|error| ParameterError::new("include", error.to_string()))?,
+        None => Include::nothing(),
+    };
+    if let Some(paths) = parameters.take("count")? {
+        include
+            .count(E::INFO, &paths)
+            .map_err(|error| ParameterError::new("count", error.to_string()))?;
+    }
+    Ok(include)
+}
+
+fn take<T>(parameters: &mut Parameters, name: &'static str) -> Result<Option<T>, ParameterError>
+where
+    T: FromStr,
+    T::Err: std::fmt::Display,
+{
+    parameters.take(name)?.map(|raw| value(name, &raw)).transpose()
+}
+
+fn value<T>(name: &'static str, raw: &str) -> Result<T, ParameterError>
+where
+    T: FromStr,
+    T::Err: std::fmt::Display,
+{
+    raw.parse().map_err(|error: T::Err| ParameterError::new(name, error.to_string()))
+}
+
+fn without_cursor(path: &str, pairs: Vec<(String, String)>) -> String {
+    let mut kept = pairs.into_iter().filter(|(name, _)| name != "cursor").peekable();
+    if kept.peek().is_none() {
+        return path.to_owned();
+    }
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish();
+    format!("{path}?{query}")
+}

@@ -1,0 +1,48 @@
+//! The room `identity`: accounts, signing up and in, passwords and tokens.
+
+pub(crate) mod auth;
+pub mod password;
+pub mod token;
+
+use recto_domain::relation::Level;
+use recto_domain::{Account, User};
+use recto_persistence::Connection;
+use recto_persistence::identity::account;
+
+use crate::problem::{Kind, Problem};
+
+/// The accounts that stand beside the users of a level, as JSON.
+///
+/// A user without an account shows its members as `null`.
+pub(crate) struct Accounts(Option<Vec<Vec<u8>>>);
+
+impl Accounts {
+    /// The accounts of these users.
+    pub(crate) fn of(conn: &mut Connection, users: &Level<User>) -> Result<Self, Problem> {
+        let uids: Vec<_> = users.entities().iter().map(|user| user.uid).collect();
+        let accounts = account::of_users(conn, &uids)?;
+        let written =
+            uids.iter().map(|uid| write(accounts.iter().find(|account| account.user_uid == *uid)));
+        Ok(Self(Some(written.collect::<Result<_, _>>()?)))
+    }
+
+    /// No accounts, for those who may not see them.
+    pub(crate) fn hidden() -> Self {
+        Self(None)
+    }
+
+    /// What stands beside the user at `index`.
+    pub(crate) fn beside(&self, index: usize) -> Option<&[u8]> {
+        self.0.as_ref()?.get(index).map(Vec::as_slice)
+    }
+}
+
+fn write(account: Option<&Account>) -> Result<Vec<u8>, Problem> {
+    match account {
+        Some(account) => serde_json::to_vec(account).map_err(|error| {
+            tracing::error!(%error, "an account could not be written");
+            Problem::new(Kind::Internal, Kind::Internal.meaning())
+        }),
+        None => Ok(br#"{"email":null,"role":null,"verified":null,"disabled":null}"#.to_vec()),
+    }
+}

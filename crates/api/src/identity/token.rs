@@ -1,0 +1,370 @@
+//! Access tokens: signed, short-lived, and checked without asking the database.
+//!
+//! A token is a JWT as RFC 9068 profiles it, signed with HMAC-SHA256. The time comes from the
+//! caller and not from the system, so the library's own checks of it are off.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use data_encoding::BASE64URL_NOPAD;
+use jsonwebtoken::errors::Error as JwtError;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, crypto};
+use recto_domain::UserId;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The one algorithm: a token does not get to choose.
+const ALGORITHM: Algorithm = Algorithm::HS256;
+/// `typ` of the header, by which no other JWT of ours passes for an access token.
+const HEADER_TYPE: &str = "at+jwt";
+/// `token_type` of the claims.
+const TOKEN_TYPE: &str = "access";
+/// Who issues the tokens, and for whom: Recto for itself.
+const RECTO: &str = "recto";
+/// What the signing key is derived for; other uses of the secret have other names.
+const PURPOSE: &[u8] = b"recto access token v1";
+/// By how many seconds the clocks of two servers may differ.
+const LEEWAY: i64 = 5;
+
+/// Issues and verifies access tokens.
+#[derive(Clone)]
+pub struct Tokens {
+    signing: EncodingKey,
+    verifying: DecodingKey,
+    validation: Validation,
+}
+
+/// A token, and for how long it is good.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Issued {
+    /// The token.
+    pub access_token: String,
+    /// Seconds until it expires.
+    pub expires_in: u64,
+}
+
+/// What a valid token says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claims {
+    /// Who is calling.
+    pub user: UserId,
+    /// The token's own id.
+    pub id: Uuid,
+    /// When it was issued, to the second.
+    pub issued_at: DateTime<Utc>,
+    /// When it expires, to the second.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// A secret that is too short to sign with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the secret has {length} bytes; it must have at least {}", Tokens::MIN_SECRET_BYTES)]
+pub struct WeakSecret {
+    /// How many bytes it has.
+    pub length: usize,
+}
+
+/// A token that is no good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// It is not an access token of this service: malformed, forged, or meant for another use.
+    #[error("the access token is not valid")]
+    Invalid,
+    /// It was good once.
+    #[error("the access token has expired")]
+    Expired,
+    /// It will be good later: somebody's clock is wrong.
+    #[error("the access token is not valid yet")]
+    NotYetValid,
+}
+
+/// The claims as they are written; each is required.
+#[derive(Debug, Serialize, Deserialize)]
+struct Payload {
+    iss: String,
+    aud: String,
+    sub: UserId,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    jti: Uuid,
+    token_type: String,
+}
+
+impl Tokens {
+    /// The fewest bytes a secret may have.
+    pub const MIN_SECRET_BYTES: usize = 32;
+    /// For how many seconds a token is good: 15 minutes.
+    pub const LIFETIME: u32 = 15 * 60;
+
+    /// Tokens signed with a key that is derived from `secret`, so that the secret may serve
+    /// other ends too.
+    ///
+    /// # Errors
+    /// The secret has fewer than [`MIN_SECRET_BYTES`](Self::MIN_SECRET_BYTES).
+    ///
+    /// ```
+    /// use recto_api::identity::token::Tokens;
+    /// use recto_domain::{Stamp, UserId};
+    ///
+    /// let tokens = Tokens::new(b"a secret of thirty-two bytes, ok")?;
+    /// let stamp = Stamp::new(1_767_225_600_000, [1; 10]);
+    /// let user = UserId::from_uuid(stamp.uid());
+    /// let issued = tokens.issue(user, stamp.at(), stamp.uid());
+    /// assert_eq!(tokens.verify(&issued.access_token, stamp.at())?.user, user);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn new(secret: &[u8]) -> Result<Self, WeakSecret> {
+        if secret.len() < Self::MIN_SECRET_BYTES {
+            return Err(WeakSecret { length: secret.len() });
+        }
+        let key = derived_key(secret);
+        let mut validation = Validation::new(ALGORITHM);
+        validation.set_issuer(&[RECTO]);
+        validation.set_audience(&[RECTO]);
+        validation.set_required_spec_claims(&["iss", "aud", "sub", "exp", "nbf"]);
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        Ok(Self {
+            signing: EncodingKey::from_secret(&key),
+            verifying: DecodingKey::from_secret(&key),
+            validation,
+        })
+    }
+
+    /// A token for `user`, good from `now`; `id` is its own id, and must be new.
+    #[expect(clippy::missing_panics_doc, reason = "the claims and the key are ours to choose")]
+    pub fn issue(&self, user: UserId, now: DateTime<Utc>, id: Uuid) -> Issued {
+        let now = now.timestamp();
+        let payload = Payload {
+            iss: RECTO.to_owned(),
+            aud: RECTO.to_owned(),
+            sub: user,
+            iat: now,
+            nbf: now,
+            exp: now + i64::from(Self::LIFETIME),
+            jti: id,
+            token_type: TOKEN_TYPE.to_owned(),
+        };
+        let access_token = jsonwebtoken::encode(&header(), &payload, &self.signing)
+            .expect("plain claims are always written, and the key is one of the algorithm's");
+        Issued { access_token, expires_in: Self::LIFETIME.into() }
+    }
+
+    /// Reads a token that must be good at `now`, give or take 5 seconds.
+    ///
+    /// # Errors
+    /// [`TokenError`]; the times are looked at only once the signature has been found good.
+    pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims, TokenError> {
+        let read = jsonwebtoken::decode::<Payload>(token, &self.verifying, &self.validation);
+        let token = read.map_err(|_: JwtError| TokenError::Invalid)?;
+        let payload = token.claims;
+        if token.header.typ.as_deref() != Some(HEADER_TYPE) || payload.token_type != TOKEN_TYPE {
+            return Err(TokenError::Invalid);
+        }
+        let moment = |seconds| DateTime::from_timestamp(seconds, 0).ok_or(TokenError::Invalid);
+        let claims = Claims {
+            user: payload.sub,
+            id: payload.jti,
+            issued_at: moment(payload.iat)?,
+            expires_at: moment(payload.exp)?,
+        };
+        let now = now.timestamp();
+        if now.saturating_sub(LEEWAY) >= payload.exp {
+            return Err(TokenError::Expired);
+        }
+        if now.saturating_add(LEEWAY) < payload.nbf.max(payload.iat) {
+            return Err(TokenError::NotYetValid);
+        }
+        Ok(claims)
+    }
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tokens(…)")
+    }
+}
+
+impl fmt::Debug for Issued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issued").field("expires_in", &self.expires_in).finish_non_exhaustive()
+    }
+}
+
+fn header() -> Header {
+    Header { typ: Some(HEADER_TYPE.to_owned()), ..Header::new(ALGORITHM) }
+}
+
+/// HMAC-SHA256 of the purpose under the secret.
+fn derived_key(secret: &[u8]) -> Vec<u8> {
+    let tag = crypto::sign(PURPOSE, &EncodingKey::from_secret(secret), ALGORITHM)
+        .expect("a secret of any length is a key of HMAC");
+    BASE64URL_NOPAD.decode(tag.as_bytes()).expect("a signature is given in unpadded base64url")
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
+    const USER: &str = "0198c5a0-7b1e-7c3a-9d54-2f6b8e1a0c47";
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_767_225_600, 0).unwrap()
+    }
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        now() + TimeDelta::seconds(seconds)
+    }
+
+    fn user() -> UserId {
+        USER.parse().unwrap()
+    }
+
+    fn tokens() -> Tokens {
+        Tokens::new(SECRET).unwrap()
+    }
+
+    fn issue() -> String {
+        tokens().issue(user(), now(), Uuid::from_u128(7)).access_token
+    }
+
+    fn claims() -> Value {
+        let now = now().timestamp();
+        json!({
+            "iss": "recto", "aud": "recto", "sub": USER, "iat": now, "nbf": now, "exp": now + 900,
+            "jti": Uuid::from_u128(7), "token_type": "access",
+        })
+    }
+
+    fn signed(header: &Header, claims: &Value) -> String {
+        jsonwebtoken::encode(header, claims, &tokens().signing).unwrap()
+    }
+
+    fn verdict(token: &str) -> Result<Claims, TokenError> {
+        tokens().verify(token, now())
+    }
+
+    #[test]
+    fn a_token_says_who_calls() {
+        let issued = tokens().issue(user(), now(), Uuid::from_u128(7));
+        assert_eq!(issued.expires_in, 900);
+        let expected =
+            Claims { user: user(), id: Uuid::from_u128(7), issued_at: now(), expires_at: at(900) };
+        assert_eq!(verdict(&issued.access_token), Ok(expected));
+        assert_eq!(verdict(&signed(&header(), &claims())), Ok(expected));
+    }
+
+    #[test]
+    fn the_header_is_that_of_rfc_9068() {
+        let header = jsonwebtoken::decode_header(issue()).unwrap();
+        assert_eq!((header.typ.as_deref(), header.alg), (Some("at+jwt"), Algorithm::HS256));
+    }
+
+    #[test]
+    fn it_is_good_for_its_time_and_no_longer() {
+        let (tokens, token) = (tokens(), issue());
+        assert!(tokens.verify(&token, at(904)).is_ok());
+        assert_eq!(tokens.verify(&token, at(905)), Err(TokenError::Expired));
+        assert_eq!(tokens.verify(&token, at(86_400)), Err(TokenError::Expired));
+        assert!(tokens.verify(&token, at(-5)).is_ok());
+        assert_eq!(tokens.verify(&token, at(-6)), Err(TokenError::NotYetValid));
+    }
+
+    #[test]
+    fn no_character_of_it_can_be_changed() {
+        let token = issue();
+        for (index, old) in token.char_indices() {
+            // The last character has bits that are not used; a strict reader refuses them too.
+            let new = if old == 'A' { 'B' } else { 'A' };
+            let mut forged = token.clone();
+            forged.replace_range(index..=index, &new.to_string());
+            assert_eq!(verdict(&forged), Err(TokenError::Invalid), "character {index}");
+        }
+        for cut in 0..token.len() {
+            assert_eq!(verdict(&token[..cut]), Err(TokenError::Invalid));
+        }
+        for wrong in ["", "..", "a.b.c", "é.é.é", &format!("{token}."), &format!(" {token}")] {
+            assert_eq!(verdict(wrong), Err(TokenError::Invalid), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn unsigned_tokens_are_refused() {
+        let encode = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
+        let payload = encode(&claims());
+        for alg in ["none", "None", "NONE", ""] {
+            let header = encode(&json!({"alg": alg, "typ": "at+jwt"}));
+            for signature in ["", "AAAA", issue().rsplit('.').next().unwrap()] {
+                let token = format!("{header}.{payload}.{signature}");
+                assert_eq!(verdict(&token), Err(TokenError::Invalid), "{alg}");
+            }
+        }
+    }
+
+    #[test]
+    fn another_algorithm_is_refused_even_under_the_right_key() {
+        for algorithm in [Algorithm::HS384, Algorithm::HS512] {
+            let token = signed(&Header { alg: algorithm, ..header() }, &claims());
+            assert_eq!(verdict(&token), Err(TokenError::Invalid), "{algorithm:?}");
+        }
+    }
+
+    #[test]
+    fn another_type_is_refused() {
+        for typ in [None, Some("JWT"), Some("jwt"), Some("")] {
+            let token = signed(&Header { typ: typ.map(str::to_owned), ..header() }, &claims());
+            assert_eq!(verdict(&token), Err(TokenError::Invalid), "{typ:?}");
+        }
+    }
+
+    #[test]
+    fn every_claim_is_required_and_checked() {
+        for (name, wrongs) in [
+            ("iss", json!(["verso", "", 1, ["verso"], ["recto"]])),
+            ("aud", json!(["verso", "", 1, ["verso"], []])),
+            ("sub", json!(["", "42", 1, "0198c5a07b1e7c3a9d542f6b8e1a0c47"])),
+            ("iat", json!(["now", -1e300, i64::MAX])),
+            ("nbf", json!(["now", 1.5, [], i64::MAX])),
+            ("exp", json!(["never", 1e300, i64::MAX, u64::MAX])),
+            ("jti", json!(["", 1, "7"])),
+            ("token_type", json!(["refresh", "", 1])),
+        ] {
+            let mut missing = claims();
+            missing.as_object_mut().unwrap().remove(name).unwrap();
+            assert_eq!(verdict(&signed(&header(), &missing)), Err(TokenError::Invalid), "{name}");
+            for wrong in wrongs.as_array().unwrap().iter().chain([&Value::Null]) {
+                let mut changed = claims();
+                changed[name] = wrong.clone();
+                let refused = verdict(&signed(&header(), &changed)).is_err();
+                assert!(refused, "{name}: {wrong}");
+            }
+        }
+    }
+
+    #[test]
+    fn another_secret_is_refused_and_so_is_the_secret_itself() {
+        let other = Tokens::new(b"0123456789abcdef0123456789abcdeF").unwrap();
+        assert_eq!(other.verify(&issue(), now()), Err(TokenError::Invalid));
+        let underived = EncodingKey::from_secret(SECRET);
+        let token = jsonwebtoken::encode(&header(), &claims(), &underived).unwrap();
+        assert_eq!(verdict(&token), Err(TokenError::Invalid));
+    }
+
+    #[test]
+    fn a_short_secret_is_refused() {
+        assert_eq!(Tokens::new(&SECRET[..31]).unwrap_err(), WeakSecret { length: 31 });
+        assert!(Tokens::new(&SECRET.repeat(9)).is_ok());
+    }
+
+    #[test]
+    fn debug_shows_neither_key_nor_token() {
+        assert_eq!(format!("{:?}", tokens()), "Tokens(…)");
+        let issued = tokens().issue(user(), now(), Uuid::from_u128(7));
+        assert_eq!(format!("{issued:?}"), "Issued { expires_in: 900, .. }");
+    }
+}

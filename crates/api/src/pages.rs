@@ -1,0 +1,104 @@
+//! Pages outside the base path: Swagger UI, what problems mean, signs of life.
+
+use std::sync::{Arc, LazyLock};
+
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::json;
+use utoipa_swagger_ui::{Config, SwaggerFile};
+
+use crate::problem::{Kind, Problem};
+use crate::state::Shared;
+use crate::table::resource;
+use crate::{BASE_PATH, present};
+
+/// Adds the pages.
+pub(crate) fn configure(config: &mut web::ServiceConfig) {
+    let get = |route: actix_web::Route| vec![(Method::GET, route)];
+    config
+        .service(resource("/", get(web::get().to(|| async { redirect("/docs/") }))))
+        .service(resource("/docs", get(web::get().to(|| async { redirect("/docs/") }))))
+        .service(resource("/docs/{file:.*}", get(web::get().to(swagger_ui))))
+        .service(resource("/problems/{slug}", get(web::get().to(problem))))
+        .service(resource("/livez", get(web::get().to(live))))
+        .service(resource("/readyz", get(web::get().to(ready))));
+}
+
+fn redirect(to: &str) -> HttpResponse {
+    HttpResponse::Found().insert_header((header::LOCATION, to)).finish()
+}
+
+static SWAGGER: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
+    Arc::new(
+        Config::new([format!("{BASE_PATH}/openapi.json")])
+            .try_it_out_enabled(true)
+            .display_request_duration(true)
+            .persist_authorization(true)
+            .doc_expansion("list")
+            .default_models_expand_depth(0)
+            .filter(true)
+            .validator_url("none"),
+    )
+});
+
+/// `GET /docs/…`, from the assets that are compiled in.
+async fn swagger_ui(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let file = request.match_info().get("file").unwrap_or_default();
+    match utoipa_swagger_ui::serve(file, Arc::clone(&SWAGGER)) {
+        Ok(Some(SwaggerFile { bytes, content_type, gzpipped, .. })) => {
+            let mut response = HttpResponse::Ok();
+            if gzpipped {
+                response.insert_header(header::ContentEncoding::Gzip);
+            }
+            Ok(response.content_type(content_type).body(bytes.into_owned()))
+        }
+        Ok(None) => Err(Problem::not_found("file of Swagger UI")),
+        Err(error) => {
+            tracing::error!(%error, "Swagger UI could not be served");
+            Err(Problem::new(Kind::Internal, Kind::Internal.meaning()))
+        }
+    }
+}
+
+/// `GET /problems/{slug}`: what a problem type means.
+async fn problem(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let slug = request.match_info().get("slug").unwrap_or_default();
+    let kind = Kind::ALL
+        .iter()
+        .find(|kind| kind.slug() == slug)
+        .ok_or_else(|| Problem::not_found("problem type"))?;
+    let (title, status, meaning) = (kind.title(), kind.status(), kind.meaning());
+    let body = format!(
+        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title>\n\
+         <h1>{title}</h1>\n<p>Status {status}</p>\n<p>{}</p>\n</html>\n",
+        with_code(meaning)
+    );
+    Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(body))
+}
+
+/// Backquotes become `<code>`. The texts are this program's own.
+fn with_code(text: &str) -> String {
+    let mut html = String::with_capacity(text.len() + 32);
+    for (index, part) in text.split('`').enumerate() {
+        match index % 2 {
+            0 => html.push_str(part),
+            _ => html.extend(["<code>", part, "</code>"]),
+        }
+    }
+    html
+}
+
+/// `GET /livez`: the process answers.
+async fn live() -> HttpResponse {
+    status("live")
+}
+
+/// `GET /readyz`: the database answers, too.
+async fn ready(state: Shared) -> Result<HttpResponse, Problem> {
+    state.database.read(|conn| Ok::<_, Problem>(conn.ping()?)).await?;
+    Ok(status("ready"))
+}
+
+fn status(status: &str) -> HttpResponse {
+    present::json(StatusCode::OK, json!({ "status": status }).to_string().into_bytes())
+}

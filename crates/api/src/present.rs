@@ -1,0 +1,240 @@
+//! Loaded entities as JSON, with their relations, counts and the URLs of the rest.
+
+use actix_web::HttpResponse;
+use actix_web::http::{StatusCode, header};
+use recto_domain::relation::{AnyLevel, Edge, Entity, Include, Level, Links, Position, Sort};
+use recto_persistence::Page;
+
+use crate::BASE_PATH;
+use crate::cursor::{self, Binding};
+use crate::problem::{Kind, Problem};
+
+/// What stands beside an entity's own members, as a JSON object, for the
+/// entities of a first level: the account of a user.
+pub(crate) type Beside<'a> = &'a dyn Fn(usize) -> Option<&'a [u8]>;
+
+/// An item with what was loaded along.
+pub(crate) fn item<E: Entity>(
+    status: StatusCode,
+    level: &Level<E>,
+    include: &Include,
+) -> Result<HttpResponse, Problem> {
+    item_beside(status, level, include, &|_| None)
+}
+
+/// An item that has something beside its own members.
+pub(crate) fn item_beside<E: Entity>(
+    status: StatusCode,
+    level: &Level<E>,
+    include: &Include,
+    beside: Beside<'_>,
+) -> Result<HttpResponse, Problem> {
+    let mut out = Vec::with_capacity(1024);
+    Writer { out: &mut out }.entity(level, 0, include, beside(0))?;
+    let mut response = json(status, out);
+    if status == StatusCode::CREATED {
+        let location = header::HeaderValue::try_from(item_path(level, 0)).map_err(unwritable)?;
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// A new entity, with where it is.
+pub(crate) fn created<E: Entity>(entity: E) -> Result<HttpResponse, Problem> {
+    item(StatusCode::CREATED, &Level::root(vec![entity]), &Include::nothing())
+}
+
+/// An entity by itself.
+pub(crate) fn entity<E: Entity>(entity: E) -> Result<HttpResponse, Problem> {
+    item(StatusCode::OK, &Level::root(vec![entity]), &Include::nothing())
+}
+
+/// An item that may be missing: `null` then.
+pub(crate) fn optional<E: Entity>(
+    level: Option<&Level<E>>,
+    include: &Include,
+) -> Result<HttpResponse, Problem> {
+    match level {
+        Some(level) => item(StatusCode::OK, level, include),
+        None => Ok(json(StatusCode::OK, b"null".to_vec())),
+    }
+}
+
+/// Where a page is and how it was asked for, for the link to the next.
+#[derive(Debug)]
+pub(crate) struct Place<'a> {
+    /// What its cursors are bound to.
+    pub(crate) binding: &'a Binding,
+    /// Its order.
+    pub(crate) sort: &'a Sort,
+    /// Its path and query without the cursor: `/api/v1/books?limit=20`.
+    pub(crate) url: &'a str,
+}
+
+/// A page, with the link to the next.
+pub(crate) fn page<E: Entity>(
+    page: &Page<E>,
+    include: &Include,
+    place: &Place<'_>,
+    beside: Beside<'_>,
+) -> Result<HttpResponse, Problem> {
+    let level = &page.level;
+    let count = level.entities().len();
+    let mut out = Vec::with_capacity(64 + count * 512);
+    out.extend_from_slice(b"{\"items\":[");
+    for index in 0..count {
+        if index > 0 {
+            out.push(b',');
+        }
+        Writer { out: &mut out }.entity(level, index, include, beside(index))?;
+    }
+    out.push(b']');
+    let mut link = None;
+    if page.more && count > 0 {
+        let cursor = cursor::encode(place.binding, &position(level, count - 1, place.sort));
+        let joint = if place.url.contains('?') { '&' } else { '?' };
+        link = Some(format!("<{}{joint}cursor={cursor}>; rel=\"next\"", place.url));
+        out.extend_from_slice(b",\"next_cursor\":\"");
+        out.extend_from_slice(cursor.as_bytes());
+        out.push(b'"');
+    }
+    out.push(b'}');
+    let mut response = json(StatusCode::OK, out);
+    if let Some(link) = link {
+        let link = header::HeaderValue::try_from(link).map_err(unwritable)?;
+        response.headers_mut().insert(header::LINK, link);
+    }
+    Ok(response)
+}
+
+/// A response of JSON that is written already.
+pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> HttpResponse {
+    HttpResponse::build(status).content_type("application/json").body(body)
+}
+
+/// Nothing to say.
+pub(crate) fn no_content() -> HttpResponse {
+    HttpResponse::NoContent().finish()
+}
+
+/// What cursors of a relation's own path are bound to.
+pub(crate) fn relation_binding(path: &str, sort: &Sort) -> Binding {
+    Binding::new(path, &[], sort)
+}
+
+fn position(level: &dyn AnyLevel, index: usize, sort: &Sort) -> Position<String> {
+    Position { values: level.sort_values(index, sort), key: level.key(index) }
+}
+
+fn item_path(level: &dyn AnyLevel, index: usize) -> String {
+    format!("{BASE_PATH}/{}/{}", level.info().collection, level.key(index))
+}
+
+fn unwritable(error: impl std::fmt::Display) -> Problem {
+    tracing::error!(%error, "an answer could not be written");
+    Problem::new(Kind::Internal, Kind::Internal.meaning())
+}
+
+struct Writer<'o> {
+    out: &'o mut Vec<u8>,
+}
+
+impl Writer<'_> {
+    /// An entity's own members, what stands beside them, counts and relations.
+    ///
+    /// Its object is written by serde and then opened again: flattening would
+    /// go through a map of values for every entity.
+    fn entity(
+        &mut self,
+        level: &dyn AnyLevel,
+        index: usize,
+        include: &Include,
+        beside: Option<&[u8]>,
+    ) -> Result<(), Problem> {
+        level.write_json(index, self.out).map_err(unwritable)?;
+        self.out.pop();
+        if let Some([b'{', members @ .., b'}']) = beside {
+            self.out.push(b',');
+            self.out.extend_from_slice(members);
+        }
+        for counted in level.counts() {
+            self.member(counted.relation.name, "_count");
+            self.out.extend_from_slice(counted.numbers[index].to_string().as_bytes());
+        }
+        for (edge, requested) in level.edges().iter().zip(include.edges()) {
+            self.edge(level, index, edge, &requested.nested)?;
+        }
+        self.out.push(b'}');
+        Ok(())
+    }
+
+    fn edge(
+        &mut self,
+        level: &dyn AnyLevel,
+        index: usize,
+        edge: &Edge,
+        nested: &Include,
+    ) -> Result<(), Problem> {
+        let target = edge.target();
+        self.member(edge.relation.name, "");
+        match edge.links() {
+            Links::One(links) => match links[index] {
+                Some(one) => self.entity(target, one as usize, nested, None)?,
+                None => self.out.extend_from_slice(b"null"),
+            },
+            Links::Many(spans) => {
+                let span = spans[index];
+                self.out.push(b'[');
+                for child in span.start..span.end {
+                    if child > span.start {
+                        self.out.push(b',');
+                    }
+                    self.entity(target, child as usize, nested, None)?;
+                }
+                self.out.push(b']');
+                if span.more && span.end > span.start {
+                    let last = position(target, span.end as usize - 1, &edge.sort);
+                    self.rest(level, index, edge, nested, &last);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `"reviews_next":"/api/v1/books/…/reviews?limit=20&cursor=…"`
+    fn rest(
+        &mut self,
+        level: &dyn AnyLevel,
+        index: usize,
+        edge: &Edge,
+        nested: &Include,
+        last: &Position<String>,
+    ) {
+        let path = format!("{}/{}", item_path(level, index), edge.relation.name);
+        let binding = relation_binding(&path, &edge.sort);
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("limit", &edge.limit.to_string());
+        let sort = edge.sort.to_string();
+        if !sort.is_empty() {
+            query.append_pair("sort", &sort);
+        }
+        let include = nested.to_string();
+        if !include.is_empty() {
+            query.append_pair("include", &include);
+        }
+        query.append_pair("cursor", &cursor::encode(&binding, last));
+        self.member(edge.relation.name, "_next");
+        self.out.push(b'"');
+        self.out.extend_from_slice(path.as_bytes());
+        self.out.push(b'?');
+        self.out.extend_from_slice(query.finish().as_bytes());
+        self.out.push(b'"');
+    }
+
+    fn member(&mut self, name: &str, suffix: &str) {
+        self.out.extend_from_slice(b",\"");
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(suffix.as_bytes());
+        self.out.extend_from_slice(b"\":");
+    }
+}

@@ -1,0 +1,295 @@
+//! Everything that can go wrong, as RFC 9457 has it.
+//!
+//! One table says what each kind of problem is called and which status it has;
+//! one writer turns a [`Problem`] into a response. The cause of a failure on
+//! this side is logged and never told.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, ResponseError};
+use recto_domain::{Conflict, Violation, Violations};
+use recto_persistence::{Error, Failure};
+use serde::Serialize;
+
+use crate::identity::password::HashError;
+use crate::parameters::ParameterError;
+
+/// Declares the kinds of problems: slug, status, title, and what it means.
+macro_rules! kinds {
+    ($($kind:ident $slug:literal $status:ident $title:literal $meaning:literal)*) => {
+        /// A kind of problem; its type is `/problems/<slug>`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Kind {
+            $(#[doc = $meaning] $kind,)*
+        }
+
+        impl Kind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$kind),*];
+
+            /// Its name in URLs.
+            pub const fn slug(self) -> &'static str {
+                match self { $(Self::$kind => $slug),* }
+            }
+
+            /// The status it is answered with.
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$kind => StatusCode::$status),* }
+            }
+
+            /// Its name for people.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$kind => $title),* }
+            }
+
+            /// What it means and what to do about it.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$kind => $meaning),* }
+            }
+        }
+    };
+}
+
+kinds! {
+    MalformedRequest "malformed-request" BAD_REQUEST "Malformed request"
+        "The request is not well-formed HTTP, or its body could not be read to the end."
+    MalformedJson "malformed-json" BAD_REQUEST "Malformed JSON"
+        "The body is not a JSON text in UTF-8. The detail says where it stops being one."
+    InvalidParameter "invalid-parameter" BAD_REQUEST "Invalid parameter"
+        "A parameter of the query is unknown or has a value it cannot have. The detail names it and what is valid."
+    InvalidGrant "invalid-grant" BAD_REQUEST "Invalid grant"
+        "The token endpoint refused, as RFC 6749 section 5.2 has it: the member `error` says why."
+    Unauthenticated "unauthenticated" UNAUTHORIZED "Not signed in"
+        "The operation needs an access token, or the one sent is not valid (any more). Sign in and send it as `Authorization: Bearer …`."
+    WrongCredentials "wrong-credentials" UNAUTHORIZED "Wrong credentials"
+        "There is no account with that e-mail address and password."
+    Forbidden "forbidden" FORBIDDEN "Forbidden"
+        "You are signed in, but this is not yours to do."
+    NotFound "not-found" NOT_FOUND "Not found"
+        "There is nothing at this path: it never existed, or it has been deleted."
+    MethodNotAllowed "method-not-allowed" METHOD_NOT_ALLOWED "Method not allowed"
+        "The path exists, but not with this method. The header `Allow` lists those it has."
+    UsernameTaken "username-taken" CONFLICT "Username taken"
+        "Somebody has that username already; usernames are unique without regard to case."
+    EmailTaken "email-taken" CONFLICT "E-mail address taken"
+        "There is an account with that e-mail address already."
+    TagExists "tag-exists" CONFLICT "Tag exists"
+        "There is a tag of that name already; names are unique without regard to case."
+    AlreadyReviewed "already-reviewed" CONFLICT "Already reviewed"
+        "A reader reviews a book once. Change the review that there is."
+    LastAdmin "last-admin" CONFLICT "Last administrator"
+        "Nobody would be left to administer. Make somebody else an administrator first."
+    TooLarge "too-large" PAYLOAD_TOO_LARGE "Body too large"
+        "A body may have 1 MiB at the most."
+    UnsupportedMediaType "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE "Unsupported media type"
+        "The body must be sent as `application/json`; a PATCH may be `application/merge-patch+json`."
+    InvalidBody "invalid-body" UNPROCESSABLE_ENTITY "Invalid body"
+        "The body is JSON but breaks rules. The member `errors` lists every one, with a JSON pointer to the place."
+    Internal "internal" INTERNAL_SERVER_ERROR "Internal error"
+        "Something went wrong on this side. The `request_id` finds it in the log."
+    Overloaded "overloaded" SERVICE_UNAVAILABLE "Overloaded"
+        "More is asked than can be answered. Try again after the seconds that `Retry-After` says."
+    Unavailable "unavailable" SERVICE_UNAVAILABLE "Unavailable"
+        "The database cannot be reached. Try again after the seconds that `Retry-After` says."
+}
+
+/// A request that was refused, or failed.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    kind: Kind,
+    detail: String,
+    errors: Vec<Violation>,
+    oauth: Option<&'static str>,
+    allow: Option<String>,
+    fault: Option<Fault>,
+}
+
+/// What the database was at, for work that may run again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    Transient,
+    Broken,
+}
+
+impl Problem {
+    /// A problem of that kind, with what there is to say about this one.
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self { kind, detail, errors: Vec::new(), oauth: None, allow: None, fault: None }
+    }
+
+    /// Nothing of that sort is there.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(Kind::NotFound, format!("there is no such {what}"))
+    }
+
+    /// Signed in, but not allowed to.
+    pub fn forbidden(detail: &str) -> Self {
+        Self::new(Kind::Forbidden, detail)
+    }
+
+    /// An error of the token endpoint, by its code in RFC 6749 section 5.2.
+    pub fn oauth(code: &'static str, detail: impl Into<String>) -> Self {
+        Self { oauth: Some(code), ..Self::new(Kind::InvalidGrant, detail) }
+    }
+
+    /// The path has other methods only.
+    pub fn method_not_allowed(allow: String) -> Self {
+        let detail = format!("the methods of this path are {allow}");
+        Self { allow: Some(allow), ..Self::new(Kind::MethodNotAllowed, detail) }
+    }
+
+    /// What kind it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The problem of a response that came without one, as the router's do.
+    pub(crate) fn of_status(status: StatusCode) -> Self {
+        let kind = match status {
+            StatusCode::NOT_FOUND => Kind::NotFound,
+            StatusCode::METHOD_NOT_ALLOWED => Kind::MethodNotAllowed,
+            StatusCode::PAYLOAD_TOO_LARGE => Kind::TooLarge,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Kind::UnsupportedMediaType,
+            status if status.is_client_error() => Kind::MalformedRequest,
+            _ => Kind::Internal,
+        };
+        Self::new(kind, kind.meaning())
+    }
+
+    /// Turns the problem into the response that a client sees.
+    pub(crate) fn respond(&self, instance: &str, request_id: &str) -> HttpResponse {
+        let mut response = HttpResponse::build(self.kind.status());
+        response.content_type("application/problem+json");
+        if self.kind.status() == StatusCode::UNAUTHORIZED {
+            response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"recto\""));
+        }
+        if self.kind.status() == StatusCode::SERVICE_UNAVAILABLE {
+            response.insert_header((header::RETRY_AFTER, "1"));
+        }
+        if let Some(allow) = &self.allow {
+            response.insert_header((header::ALLOW, allow.as_str()));
+        }
+        if self.oauth.is_some() {
+            response.insert_header((header::CACHE_CONTROL, "no-store"));
+        }
+        let body = Body {
+            r#type: format!("/problems/{}", self.kind.slug()),
+            title: self.kind.title(),
+            status: self.kind.status().as_u16(),
+            detail: &self.detail,
+            instance,
+            request_id,
+            errors: &self.errors,
+            error: self.oauth,
+            error_description: self.oauth.map(|_| self.detail.as_str()),
+        };
+        // A struct of strings and numbers cannot fail to be written.
+        response.body(serde_json::to_vec(&body).unwrap_or_default())
+    }
+}
+
+/// RFC 9457 section 3, and for the token endpoint RFC 6749 section 5.2.
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    instance: &'a str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [Violation],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_description: Option<&'a str>,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.kind.title(), self.detail)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.kind.status()
+    }
+
+    /// Without a body: [`request::finish`](crate::request::finish) writes it,
+    /// which knows the request.
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.kind.status())
+    }
+}
+
+impl Failure for Problem {
+    fn database(&self) -> Option<&Error> {
+        match self.fault? {
+            Fault::Transient => Some(&Error::Busy),
+            Fault::Broken => Some(&Error::Panicked),
+        }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let (kind, fault) = match &error {
+            Error::Conflict(conflict) => return (*conflict).into(),
+            // What a key pointed at went away while the request was on its way.
+            Error::Dangling { key } if key.ends_with("book_uid") || key.ends_with("book_id") => {
+                return Self::not_found("book");
+            }
+            Error::Dangling { key } if key.ends_with("tag_id") => return Self::not_found("tag"),
+            Error::Overloaded => (Kind::Overloaded, None),
+            Error::Busy => (Kind::Overloaded, Some(Fault::Transient)),
+            Error::Unavailable(_) => (Kind::Unavailable, Some(Fault::Broken)),
+            error if error.is_transient() => (Kind::Overloaded, Some(Fault::Transient)),
+            _ => (Kind::Internal, Some(Fault::Broken)),
+        };
+        if fault != Some(Fault::Transient) {
+            tracing::error!(%error, "the database failed a request");
+        }
+        Self { fault, ..Self::new(kind, kind.meaning()) }
+    }
+}
+
+impl From<Conflict> for Problem {
+    fn from(conflict: Conflict) -> Self {
+        let kind = match conflict {
+            Conflict::UsernameTaken => Kind::UsernameTaken,
+            Conflict::EmailTaken => Kind::EmailTaken,
+            Conflict::TagExists => Kind::TagExists,
+            Conflict::AlreadyReviewed => Kind::AlreadyReviewed,
+            Conflict::LastAdmin => Kind::LastAdmin,
+            _ => Kind::Internal,
+        };
+        Self::new(kind, conflict.to_string())
+    }
+}
+
+impl From<Violations> for Problem {
+    fn from(violations: Violations) -> Self {
+        let errors = violations.into_vec();
+        let detail = match errors.len() {
+            1 => "the body breaks a rule".to_owned(),
+            several => format!("the body breaks {several} rules"),
+        };
+        Self { errors, ..Self::new(Kind::InvalidBody, detail) }
+    }
+}
+
+impl From<HashError> for Problem {
+    fn from(error: HashError) -> Self {
+        tracing::error!(%error, "a password could not be hashed or checked");
+        Self::new(Kind::Internal, Kind::Internal.meaning())
+    }
+}
+
+impl From<ParameterError> for Problem {
+    fn from(error: ParameterError) -> Self {
+        Self::new(Kind::InvalidParameter, error.to_string())
+    }
+}

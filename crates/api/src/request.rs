@@ -1,0 +1,104 @@
+//! Around every request: its id, its line in the log, and its problem if it has one.
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage as _};
+use recto_domain::Mint as _;
+use recto_persistence::SystemMint;
+use tracing::Instrument as _;
+
+use crate::problem::Problem;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What a request is called in the log and in problems.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// The id that a proxy in front gave it, or a new one.
+    fn of(request: &ServiceRequest) -> Self {
+        let given = request.headers().get(&REQUEST_ID).filter(|id| {
+            let clean = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
+            (1..=64).contains(&id.len()) && id.as_bytes().iter().all(clean)
+        });
+        given.cloned().map_or_else(Self::next, Self)
+    }
+
+    /// Different in every process, and counted within it.
+    fn next() -> Self {
+        static PROCESS: LazyLock<u32> = LazyLock::new(|| {
+            let random = SystemMint.stamp().uid().as_u128();
+            u32::try_from(random & u128::from(u32::MAX)).unwrap_or_default()
+        });
+        static COUNT: AtomicU64 = AtomicU64::new(1);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let id = format!("{:08x}-{count:08x}", *PROCESS);
+        Self(HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("-")))
+    }
+
+    fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or("-")
+    }
+}
+
+/// Gives the request its id, logs it, and writes the body of its problem.
+pub(crate) async fn finish(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let id = RequestId::of(&request);
+    let started = Instant::now();
+    let span = tracing::info_span!("request", id = id.as_str());
+    request.extensions_mut().insert(id.clone());
+    let http = request.request().clone();
+    let response = match next.call(request).instrument(span.clone()).await {
+        Ok(response) => response.map_into_boxed_body(),
+        Err(error) => ServiceResponse::new(http.clone(), error.error_response_with_cause()),
+    };
+    drop(http);
+    let mut response = explain(response, &id);
+    response.headers_mut().insert(REQUEST_ID, id.0);
+    span.in_scope(|| log(&response, started));
+    Ok(response)
+}
+
+trait IntoResponse {
+    fn error_response_with_cause(self) -> actix_web::HttpResponse;
+}
+
+impl IntoResponse for Error {
+    fn error_response_with_cause(self) -> actix_web::HttpResponse {
+        actix_web::HttpResponse::from_error(self)
+    }
+}
+
+/// Replaces what a refusal has for a body by its problem.
+fn explain(response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceResponse<BoxBody> {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    let told = response.response().error().and_then(|error| error.as_error::<Problem>()).cloned();
+    let problem = told.unwrap_or_else(|| Problem::of_status(status));
+    let explained = problem.respond(response.request().path(), id.as_str());
+    let (request, _) = response.into_parts();
+    ServiceResponse::new(request, explained)
+}
+
+fn log(response: &ServiceResponse<BoxBody>, started: Instant) {
+    let status = response.status().as_u16();
+    let request = response.request();
+    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    if status >= 500 {
+        tracing::error!(method = %request.method(), path = request.path(), status, micros, "failed");
+    } else {
+        tracing::info!(method = %request.method(), path = request.path(), status, micros, "answered");
+    }
+}

@@ -1,0 +1,121 @@
+//! The application, and serving it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::from_fn;
+use actix_web::web::Data;
+use actix_web::{App, Error, HttpServer, web};
+use recto_domain::Mint;
+use recto_persistence::{Database, SystemMint};
+
+use crate::identity::password::Hasher;
+use crate::identity::token::{Tokens, WeakSecret};
+use crate::{Problem, State, pages, request, routes};
+
+/// How to serve.
+#[derive(Clone)]
+pub struct Settings {
+    /// Host and port to listen on; port 0 picks a free one.
+    pub listen: String,
+    /// What access tokens are signed with, at least 32 bytes.
+    pub secret: Vec<u8>,
+    /// How many threads serve requests; as many as there are processors where
+    /// it is not said.
+    pub workers: Option<usize>,
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings")
+            .field("listen", &self.listen)
+            .field("workers", &self.workers)
+            .finish_non_exhaustive()
+    }
+}
+
+impl State {
+    /// The state for a database, with the system's clock and random numbers.
+    ///
+    /// # Errors
+    /// A secret that is too short.
+    pub fn new(database: Database, settings: &Settings) -> Result<Self, WeakSecret> {
+        Self::with_mint(database, settings, Arc::new(SystemMint))
+    }
+
+    /// The state for a database, with keys and times from `mint`.
+    ///
+    /// # Errors
+    /// A secret that is too short.
+    pub fn with_mint(
+        database: Database,
+        settings: &Settings,
+        mint: Arc<dyn Mint>,
+    ) -> Result<Self, WeakSecret> {
+        let tokens = Arc::new(Tokens::new(&settings.secret)?);
+        Ok(Self { database, mint, tokens, hasher: Hasher::default() })
+    }
+}
+
+/// The application: what the binary serves is what tests test.
+pub fn app(
+    state: Data<State>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    App::new()
+        .app_data(state)
+        .configure(|config| routes::table().configure(config))
+        .configure(pages::configure)
+        .default_service(web::to(|| async {
+            Err::<actix_web::HttpResponse, _>(Problem::not_found("path"))
+        }))
+        .wrap(from_fn(request::finish))
+}
+
+/// Takes the address and starts to serve on it; gives the address with the
+/// port that was found, and what to await until the server has stopped.
+///
+/// SIGTERM and SIGINT stop it: it takes no more connections and finishes what
+/// is in flight.
+///
+/// # Errors
+/// An address that cannot be had.
+pub fn bind(
+    state: State,
+    settings: &Settings,
+) -> std::io::Result<(Vec<SocketAddr>, actix_web::dev::Server)> {
+    let state = Data::new(state);
+    let mut server = HttpServer::new(move || app(state.clone())).shutdown_timeout(30);
+    if let Some(workers) = settings.workers {
+        server = server.workers(workers);
+    }
+    let server = server.bind(&settings.listen)?;
+    Ok((server.addrs(), server.run()))
+}
+
+/// Serves a database until a signal stops it; `on_listening` is told the
+/// address once connections are accepted.
+///
+/// # Errors
+/// An address that cannot be had; a secret that is too short.
+pub async fn serve(
+    database: Database,
+    settings: Settings,
+    on_listening: impl FnOnce(SocketAddr),
+) -> std::io::Result<()> {
+    let state = State::new(database, &settings).map_err(std::io::Error::other)?;
+    let (addresses, server) = bind(state, &settings)?;
+    if let Some(address) = addresses.first() {
+        on_listening(*address);
+    }
+    server.await
+}

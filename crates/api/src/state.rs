@@ -1,0 +1,26 @@
+//! What every handler has at hand.
+
+use std::sync::Arc;
+
+use actix_web::web::Data;
+use recto_domain::Mint;
+use recto_persistence::Database;
+
+use crate::identity::password::Hasher;
+use crate::identity::token::Tokens;
+
+/// What every handler has at hand; one for all workers.
+#[derive(Clone)]
+pub struct State {
+    /// The database.
+    pub database: Database,
+    /// Where keys and times come from.
+    pub mint: Arc<dyn Mint>,
+    /// Issues and checks access tokens.
+    pub tokens: Arc<Tokens>,
+    /// Hashes and checks passwords.
+    pub hasher: Hasher,
+}
+
+/// The state as a handler receives it.
+pub(crate) type Shared = Data<State>;

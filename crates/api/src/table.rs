@@ -1,0 +1,481 @@
+//! The table that routes and their documentation both come from.
+//!
+//! An operation says once who may call it, what it takes and what it gives.
+//! The route, the parameters, the security requirement and every status in the
+//! OpenAPI document follow from that.
+
+use std::borrow::Cow;
+
+use actix_web::http::Method;
+use actix_web::{FromRequest, Handler, Responder, Route, web};
+use utoipa::ToSchema;
+use utoipa::openapi::path::{
+    HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn,
+};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::{
+    ContentBuilder, HeaderBuilder, Ref, RefOr, Required, ResponseBuilder, ResponsesBuilder,
+};
+
+use recto_domain::relation::{Entity, Relation, ToMany, paths};
+
+use crate::document::{Components, page_name};
+use crate::extract::Filtered;
+use crate::problem::Problem;
+use crate::{BASE_PATH, Kind};
+
+/// Who may call an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// Anyone.
+    Anyone,
+    /// Anyone; those who are signed in may see more.
+    AnyoneOrMore,
+    /// Whoever is signed in.
+    SignedIn,
+    /// Whoever is signed in, and the operation decides: owners, administrators.
+    Verified,
+}
+
+/// What a successful answer is.
+enum Answer {
+    NoContent,
+    Content { status: u16, description: String, schema: RefOr<Schema>, media_type: &'static str },
+}
+
+/// An operation, as the document describes it.
+pub(crate) struct Operation {
+    summary: &'static str,
+    description: Cow<'static, str>,
+    who: Who,
+    parameters: Vec<Parameter>,
+    body: Option<(RefOr<Schema>, &'static [&'static str])>,
+    answer: Answer,
+    conflicts: &'static [Kind],
+    refusals: &'static [Kind],
+    components: Components,
+}
+
+impl Operation {
+    /// An operation that answers with nothing, for anyone.
+    pub(crate) fn new(summary: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            summary,
+            description: description.into(),
+            who: Who::Anyone,
+            parameters: Vec::new(),
+            body: None,
+            answer: Answer::NoContent,
+            conflicts: &[],
+            refusals: &[],
+            components: Components::default(),
+        }
+    }
+
+    /// Who may call it.
+    pub(crate) fn by(mut self, who: Who) -> Self {
+        self.who = who;
+        self
+    }
+
+    /// It takes a JSON body.
+    pub(crate) fn takes<T: ToSchema>(self) -> Self {
+        self.body::<T>(&["application/json"])
+    }
+
+    /// It takes a merge patch (RFC 7396).
+    pub(crate) fn takes_patch<T: ToSchema>(self) -> Self {
+        self.body::<T>(&["application/merge-patch+json", "application/json"])
+    }
+
+    /// It takes a form.
+    pub(crate) fn takes_form<T: ToSchema>(self) -> Self {
+        self.body::<T>(&["application/x-www-form-urlencoded"])
+    }
+
+    fn body<T: ToSchema>(mut self, media_types: &'static [&'static str]) -> Self {
+        self.components.add::<T>();
+        self.body = Some((Ref::from_schema_name(T::name()).into(), media_types));
+        self
+    }
+
+    /// It answers 200 with a JSON object.
+    pub(crate) fn gives<T: ToSchema>(mut self, description: &str) -> Self {
+        self.components.add::<T>();
+        self.content(200, description, Ref::from_schema_name(T::name()))
+    }
+
+    /// It answers 200 with an entity.
+    pub(crate) fn gives_entity<E: Entity + ToSchema>(mut self, description: &str) -> Self {
+        self.components.add_entity::<E>();
+        self.content(200, description, Ref::from_schema_name(E::name()))
+    }
+
+    /// It answers 201 with a new entity, and its `Location`.
+    pub(crate) fn creates<E: Entity + ToSchema>(mut self) -> Self {
+        self.components.add_entity::<E>();
+        let description = format!("The new {}.", E::INFO.name.to_lowercase());
+        self.content(201, &description, Ref::from_schema_name(E::name()))
+    }
+
+    /// It answers 200 with a schema of its own.
+    pub(crate) fn content(
+        mut self,
+        status: u16,
+        description: &str,
+        schema: impl Into<RefOr<Schema>>,
+    ) -> Self {
+        let (description, schema) = (description.to_owned(), schema.into());
+        self.answer =
+            Answer::Content { status, description, schema, media_type: "application/json" };
+        self
+    }
+
+    /// It may be refused with 409 for these reasons.
+    pub(crate) fn conflicts(mut self, kinds: &'static [Kind]) -> Self {
+        self.conflicts = kinds;
+        self
+    }
+
+    /// It may be refused for these further reasons.
+    pub(crate) fn refuses(mut self, kinds: &'static [Kind]) -> Self {
+        self.refusals = kinds;
+        self
+    }
+
+    /// An item of an entity: `include` and `count`.
+    pub(crate) fn item<E: Entity + ToSchema>(summary: &'static str) -> Self {
+        let name = E::INFO.name.to_lowercase();
+        Self::new(summary, format!("One {name} by its key, with the relations asked for."))
+            .include_parameters::<E>()
+            .gives_entity::<E>(&format!("The {name}."))
+    }
+
+    /// A page of all entities of a kind.
+    pub(crate) fn page<E: Filtered + ToSchema>(summary: &'static str) -> Self {
+        let description = format!(
+            "A page of {}, the newest first unless `sort` says otherwise.",
+            E::INFO.collection
+        );
+        let mut operation = Self::new(summary, description).page_of::<E>();
+        for (name, description) in E::FILTERS {
+            let parameter = query(name, description, text());
+            operation.parameters.push(parameter);
+        }
+        operation
+    }
+
+    /// A page of what a to-many relation leads to.
+    pub(crate) fn many<R: ToMany<To: ToSchema>>(summary: &'static str) -> Self {
+        let description = format!(
+            "A page of `{}.{}`; `{}.{}` is the way back.",
+            R::INFO.from.name,
+            R::INFO.name,
+            R::INFO.to.name,
+            R::INFO.inverse
+        );
+        Self::new(summary, description).page_of::<R::To>()
+    }
+
+    /// What a to-one relation leads to.
+    pub(crate) fn one<R: Relation<To: ToSchema>>(summary: &'static str) -> Self {
+        let description = format!(
+            "`{}.{}`; `{}.{}` is the way back.",
+            R::INFO.from.name,
+            R::INFO.name,
+            R::INFO.to.name,
+            R::INFO.inverse
+        );
+        let name = R::INFO.to.name.to_lowercase();
+        let operation = Self::new(summary, description).include_parameters::<R::To>();
+        if R::INFO.cardinality == recto_domain::relation::Cardinality::Optional {
+            let mut operation = operation;
+            operation.components.add_entity::<R::To>();
+            let schema = crate::document::nullable(Ref::from_schema_name(R::To::name()));
+            operation.content(200, &format!("The {name}, or `null` if there is none."), schema)
+        } else {
+            operation.gives_entity::<R::To>(&format!("The {name}."))
+        }
+    }
+
+    fn page_of<E: Entity + ToSchema>(mut self) -> Self {
+        self.components.add_page::<E>();
+        let limit = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(1))
+            .default(Some(20.into()));
+        self.parameters.push(query(
+            "limit",
+            "How many there may be. More than 100 are clamped to 100.",
+            limit,
+        ));
+        self.parameters.push(query(
+            "cursor",
+            "Where the page begins: the `next_cursor` of the page before.",
+            text(),
+        ));
+        let sorts = E::INFO.sorts.iter().map(|field| field.name).collect::<Vec<_>>().join(", ");
+        self.parameters.push(query(
+            "sort",
+            &format!("Fields to sort by, a minus for descending: {sorts}. Empty values come last."),
+            text(),
+        ));
+        self.include_parameters::<E>().content(
+            200,
+            &format!("A page of {}.", E::INFO.collection),
+            Ref::from_schema_name(page_name::<E>()),
+        )
+    }
+
+    fn include_parameters<E: Entity>(mut self) -> Self {
+        let known = paths(E::INFO, 2).join(", ");
+        self.parameters.push(query(
+            "include",
+            &format!("Relations to load along, as paths of at most three: {known}, … An edge to many may carry `(limit:5,sort:-field)`."),
+            text(),
+        ));
+        let countable: Vec<_> = E::INFO
+            .relations()
+            .filter(|relation| relation.cardinality == recto_domain::relation::Cardinality::Many)
+            .map(|relation| relation.name)
+            .collect();
+        self.parameters.push(query(
+            "count",
+            &format!("Relations to count without loading them: {}.", countable.join(", ")),
+            text(),
+        ));
+        self
+    }
+}
+
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
+fn query(name: &str, description: &str, schema: ObjectBuilder) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Query)
+        .required(Required::False)
+        .description(Some(description))
+        .schema(Some(schema))
+        .build()
+}
+
+/// The routes of a room, in the making.
+pub(crate) struct Table {
+    tag: &'static str,
+    resources: Vec<(String, Vec<(Method, Route)>)>,
+    /// The operations: path, method, tag and description.
+    operations: Vec<(String, Method, &'static str, Operation)>,
+}
+
+impl Table {
+    pub(crate) fn new() -> Self {
+        Self { tag: "", resources: Vec::new(), operations: Vec::new() }
+    }
+
+    /// What follows belongs to that group of the document.
+    pub(crate) fn group(&mut self, tag: &'static str) -> &mut Self {
+        self.tag = tag;
+        self
+    }
+
+    /// What follows is at that path below the base path.
+    pub(crate) fn at(&mut self, path: &str) -> At<'_> {
+        self.resources.push((path.to_owned(), Vec::new()));
+        At { table: self }
+    }
+
+    /// The routes, each path refusing the methods it does not have.
+    pub(crate) fn configure(self, config: &mut web::ServiceConfig) {
+        let mut scope = web::scope(BASE_PATH);
+        for (path, routes) in self.resources {
+            scope = scope.service(resource(&path, routes));
+        }
+        config.service(scope);
+    }
+
+    /// The operations, for the document.
+    pub(crate) fn into_operations(self) -> Vec<(String, Method, &'static str, Operation)> {
+        self.operations
+    }
+}
+
+/// A path with its routes; other methods are refused with those it has.
+pub(crate) fn resource(path: &str, routes: Vec<(Method, Route)>) -> actix_web::Resource {
+    let allow = routes.iter().map(|(method, _)| method.as_str()).collect::<Vec<_>>().join(", ");
+    let mut resource = web::resource(path);
+    for (_, route) in routes {
+        resource = resource.route(route);
+    }
+    resource.default_service(web::to(move || {
+        let problem = Problem::method_not_allowed(allow.clone());
+        async move { Err::<actix_web::HttpResponse, _>(problem) }
+    }))
+}
+
+/// A path in the making.
+pub(crate) struct At<'t> {
+    table: &'t mut Table,
+}
+
+macro_rules! methods {
+    ($($name:ident $method:ident),*) => {$(
+        #[doc = concat!("The path answers ", stringify!($method), ".")]
+        pub(crate) fn $name<F, Args>(self, handler: F, operation: Operation) -> Self
+        where
+            F: Handler<Args>,
+            Args: FromRequest + 'static,
+            F::Output: Responder + 'static,
+        {
+            self.add(Method::$method, web::method(Method::$method).to(handler), operation)
+        }
+    )*};
+}
+
+impl At<'_> {
+    methods!(get GET, post POST, put PUT, patch PATCH, delete DELETE);
+
+    fn add(self, method: Method, route: Route, operation: Operation) -> Self {
+        let tag = self.table.tag;
+        if let Some((path, routes)) = self.table.resources.last_mut() {
+            routes.push((method.clone(), route));
+            let path = path.clone();
+            self.table.operations.push((path, method, tag, operation));
+        }
+        self
+    }
+}
+
+/// Adds the operation to the document: all that follows from what it says.
+pub(crate) fn describe(
+    path: &str,
+    method: &Method,
+    tag: &str,
+    operation: Operation,
+    components: &mut Components,
+) -> (String, HttpMethod, utoipa::openapi::path::Operation) {
+    let statuses = refusals(path, &operation);
+    components.merge(operation.components);
+    let mut responses = ResponsesBuilder::new();
+    responses = match operation.answer {
+        Answer::NoContent => responses.response("204", ResponseBuilder::new().description("Done.")),
+        Answer::Content { status, description, schema, media_type } => {
+            let content = ContentBuilder::new().schema(Some(schema)).build();
+            let mut response =
+                ResponseBuilder::new().description(description).content(media_type, content);
+            if status == 201 {
+                let header =
+                    HeaderBuilder::new().schema(Some(text())).description(Some("Where it is."));
+                response = response.header("Location", header.build());
+            }
+            responses.response(status.to_string(), response)
+        }
+    };
+    for (status, kinds) in statuses {
+        responses = responses.response(status.to_string(), crate::document::refusal(&kinds));
+    }
+    let mut described = OperationBuilder::new()
+        .tag(tag)
+        .summary(Some(operation.summary))
+        .description(Some(operation.description.into_owned()))
+        .operation_id(Some(operation_id(path, method)))
+        .responses(responses.build());
+    for name in path_parameters(path) {
+        described = described.parameter(path_parameter(name));
+    }
+    for parameter in operation.parameters {
+        described = described.parameter(parameter);
+    }
+    if let Some((schema, media_types)) = operation.body {
+        let mut body = RequestBodyBuilder::new().required(Some(Required::True));
+        for media_type in media_types {
+            let content = ContentBuilder::new().schema(Some(schema.clone())).build();
+            body = body.content(*media_type, content);
+        }
+        described = described.request_body(Some(body.build()));
+    }
+    if operation.who != Who::Anyone {
+        for scheme in ["bearer", "password"] {
+            described = described.security(SecurityRequirement::new(scheme, [] as [&str; 0]));
+        }
+    }
+    if operation.who == Who::AnyoneOrMore {
+        described = described.security(SecurityRequirement::default());
+    }
+    (format!("{BASE_PATH}{path}"), http_method(method), described.build())
+}
+
+/// The statuses an operation may refuse with, and the kinds behind each.
+fn refusals(path: &str, operation: &Operation) -> Vec<(u16, Vec<Kind>)> {
+    let mut kinds = vec![Kind::InvalidParameter];
+    if operation.body.is_some() {
+        kinds.extend([
+            Kind::MalformedJson,
+            Kind::TooLarge,
+            Kind::UnsupportedMediaType,
+            Kind::InvalidBody,
+        ]);
+    }
+    match operation.who {
+        Who::Anyone => {}
+        Who::AnyoneOrMore | Who::SignedIn => kinds.push(Kind::Unauthenticated),
+        Who::Verified => kinds.extend([Kind::Unauthenticated, Kind::Forbidden]),
+    }
+    if path.contains('{') {
+        kinds.push(Kind::NotFound);
+    }
+    kinds.extend(operation.conflicts);
+    kinds.extend(operation.refusals);
+    kinds.extend([Kind::Internal, Kind::Overloaded, Kind::Unavailable]);
+    let mut statuses: Vec<(u16, Vec<Kind>)> = Vec::new();
+    for kind in kinds {
+        let status = kind.status().as_u16();
+        match statuses.iter_mut().find(|(known, _)| *known == status) {
+            Some((_, kinds)) => kinds.push(kind),
+            None => statuses.push((status, vec![kind])),
+        }
+    }
+    statuses.sort_by_key(|(status, _)| *status);
+    statuses
+}
+
+fn path_parameters(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+}
+
+fn path_parameter(name: &str) -> Parameter {
+    let what = name.strip_suffix("_uid").unwrap_or("item");
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .description(Some(format!("The key of the {what}.")))
+        .schema(Some(text().format(Some(utoipa::openapi::SchemaFormat::KnownFormat(
+            utoipa::openapi::KnownFormat::Uuid,
+        )))))
+        .build()
+}
+
+/// `get /books/{uid}/tags` is `get_books_uid_tags`.
+fn operation_id(path: &str, method: &Method) -> String {
+    let mut id = method.as_str().to_lowercase();
+    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+        id.push('_');
+        id.push_str(&segment.trim_matches(['{', '}']).replace(['.', '-'], "_"));
+    }
+    id
+}
+
+fn http_method(method: &Method) -> HttpMethod {
+    match method.as_str() {
+        "POST" => HttpMethod::Post,
+        "PUT" => HttpMethod::Put,
+        "PATCH" => HttpMethod::Patch,
+        "DELETE" => HttpMethod::Delete,
+        _ => HttpMethod::Get,
+    }
+}

@@ -1,0 +1,8 @@
+//! `recto openapi`.
+
+use super::{CommandError, print};
+
+/// Prints the description of the REST API as JSON.
+pub(super) fn run() -> Result<(), CommandError> {
+    Ok(print(&recto_api::openapi_json().trim_end())?)
+}

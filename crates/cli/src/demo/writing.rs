@@ -1,0 +1,124 @@
+//! Putting the library into a fresh database.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use recto_api::identity::password::{HashError, Hasher};
+use recto_domain::{
+    Account, Book, Email, Invalid, Mint, Password, Review, Role, User, UserId, Username,
+};
+use recto_persistence::catalog::{book, review, tag, user};
+use recto_persistence::identity::account::{self, PasswordHash};
+use recto_persistence::{Connection, Database, Error, SystemMint};
+
+use super::{DemoAccount, DemoBook, DemoReader, Library, password};
+
+/// Why the demo has no library.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DemoError {
+    /// There are no random bytes for a password.
+    #[error("no random bytes for the demo's passwords: {0}")]
+    Random(getrandom::Error),
+    /// A password broke the rule for passwords.
+    #[error("a password made for the demo {0}")]
+    Password(Invalid),
+    /// A password could not be made into what is stored.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// The library could not be written.
+    #[error("the demo's library could not be written: {0}")]
+    Write(#[from] Error),
+}
+
+/// How somebody signs in to the demo.
+pub(crate) struct SignIn {
+    email: Email,
+    role: Role,
+    password: String,
+}
+
+impl fmt::Display for SignIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { email, role, password } = self;
+        write!(f, "account {email} ({role}), password {password}")
+    }
+}
+
+impl Library {
+    /// Writes everything, and makes up a password for each account.
+    ///
+    /// # Errors
+    ///
+    /// If there are no random bytes, or the database fails; nothing is kept then.
+    pub(crate) fn write(self, database: &Database) -> Result<Vec<SignIn>, DemoError> {
+        let hasher = Hasher::new(1);
+        let mut sign_ins = Vec::with_capacity(self.accounts.len());
+        let mut hashes = Vec::with_capacity(self.accounts.len());
+        for account in &self.accounts {
+            let made_up = password().map_err(DemoError::Random)?;
+            let password = Password::parse(&made_up).map_err(DemoError::Password)?;
+            hashes.push(hasher.hash_blocking(&password)?);
+            let (email, role) = (account.email.clone(), account.role);
+            sign_ins.push(SignIn { email, role, password: made_up });
+        }
+        database.write_blocking(move |conn| write(conn, &self, &hashes))?;
+        Ok(sign_ins)
+    }
+}
+
+fn write(conn: &mut Connection, library: &Library, hashes: &[PasswordHash]) -> Result<(), Error> {
+    let mut people = People::default();
+    for (account, hash) in library.accounts.iter().zip(hashes) {
+        write_account(conn, account, hash, &mut people)?;
+    }
+    for reader in &library.readers {
+        people.write(conn, reader)?;
+    }
+    for book in &library.books {
+        write_book(conn, book, &people)?;
+    }
+    Ok(())
+}
+
+fn write_account(
+    conn: &mut Connection,
+    new: &DemoAccount,
+    hash: &PasswordHash,
+    people: &mut People,
+) -> Result<(), Error> {
+    let user = people.write(conn, &new.person)?;
+    let mut account = Account::new(user.uid, new.email.clone(), new.role);
+    account.verified = true;
+    account::insert(conn, &account, hash, user.created_at)
+}
+
+fn write_book(conn: &mut Connection, new: &DemoBook, people: &People) -> Result<(), Error> {
+    let owner = new.owner.as_ref().map(|owner| people.uid(owner));
+    let book = Book::new(SystemMint.stamp(), new.book.clone(), owner);
+    book::insert(conn, &book)?;
+    tag::add(conn, &SystemMint, book.uid, &new.tags)?;
+    for said in &new.reviews {
+        let reader = people.uid(&said.reader);
+        let stamp = SystemMint.stamp();
+        review::insert(conn, &Review::new(stamp, said.review.clone(), reader, book.uid))?;
+    }
+    Ok(())
+}
+
+/// Who has been written, by the key of the username.
+#[derive(Default)]
+struct People(HashMap<String, UserId>);
+
+impl People {
+    fn write(&mut self, conn: &mut Connection, new: &DemoReader) -> Result<User, Error> {
+        let DemoReader { username, first_name, last_name } = new.clone();
+        let user = User::new(SystemMint.stamp(), username, first_name, last_name);
+        user::insert(conn, &user)?;
+        self.0.insert(user.username.key(), user.uid);
+        Ok(user)
+    }
+
+    fn uid(&self, username: &Username) -> UserId {
+        self.0[&username.key()]
+    }
+}

@@ -1,0 +1,209 @@
+//! Catalogues to test with: in memory as a model, and in a database.
+
+use std::collections::BTreeSet;
+
+use recto_domain::{
+    Book, BookId, Input as _, Mint as _, NewBook, NewReview, Review, Stamp, Tag, TagId, TagName,
+    User, UserId, Username,
+};
+use recto_persistence::{Connection, catalog};
+use recto_testkit::database::Fresh;
+use recto_testkit::mint::Sequence;
+use serde_json::{Value, json};
+
+/// All there is in a catalogue, in the order in which it came to be.
+#[derive(Debug)]
+pub(crate) struct Catalogue {
+    pub(crate) users: Vec<User>,
+    pub(crate) books: Vec<Book>,
+    pub(crate) reviews: Vec<Review>,
+    pub(crate) tags: Vec<Tag>,
+    pub(crate) taggings: BTreeSet<(BookId, TagId)>,
+    mint: Sequence,
+}
+
+/// How many wrote about the book that everybody wrote about.
+pub(crate) const CROWD: usize = 25;
+
+impl Catalogue {
+    /// A catalogue with nothing in it.
+    pub(crate) fn empty() -> Self {
+        Self {
+            users: Vec::new(),
+            books: Vec::new(),
+            reviews: Vec::new(),
+            tags: Vec::new(),
+            taggings: BTreeSet::new(),
+            mint: Sequence::new(),
+        }
+    }
+
+    /// A catalogue with every case in it that loading has to get right: books
+    /// without an owner, without reviews, without tags; a reader without books
+    /// and one without anything; a review without a reader; a tag on nothing; a
+    /// book with more reviews than a page shows.
+    pub(crate) fn small() -> Self {
+        let mut c = Self::empty();
+        let [ada, bob, cleo, _dora] = ["ada", "Bob", "cleo", "Dora"].map(|name| c.user(name));
+        let shelf = [
+            ("Émile", "Jean-Jacques Rousseau", Some("1762"), Some(512), Some(ada)),
+            ("zebra", "Anonymous", None, None, None),
+            ("Apple", "Zoë Straße", Some("-0749"), Some(12), Some(ada)),
+            ("apple", "zoë STRASSE", Some("1999-07"), Some(12), Some(bob)),
+            ("ﬀ and so on", "O. Ligature", Some("1999-07-08"), None, None),
+            ("日本", "名無し", Some("1999"), Some(300), Some(bob)),
+            ("Dune", "Frank Herbert", Some("1965-08-01"), Some(612), Some(ada)),
+            ("Emma", "Jane Austen", Some("1815-12-23"), Some(474), None),
+        ];
+        let books = shelf.map(|(title, author, date, pages, owner)| {
+            c.book(
+                &json!({"title": title, "author": author, "published_date": date, "page_count": pages}),
+                owner,
+            )
+        });
+        let tags = ["classic", "SF", "été", "Zoology", "bronze-age", "unused"].map(|n| c.tag(n));
+        for (book, tag) in
+            [(0, 0), (0, 2), (2, 4), (2, 0), (3, 3), (5, 0), (6, 0), (6, 1), (6, 2), (7, 0), (7, 3)]
+        {
+            c.taggings.insert((books[book], tags[tag]));
+        }
+        for (reader, book, rating) in [
+            (ada, 6, 5),
+            (bob, 6, 3),
+            (cleo, 6, 5),
+            (cleo, 0, 4),
+            (ada, 7, 2),
+            (bob, 2, 1),
+            (ada, 2, 4),
+            (cleo, 5, 3),
+            (ada, 0, 5),
+        ] {
+            c.review(rating, reader, books[book]);
+        }
+        for number in 0..CROWD {
+            let reader = c.user(&format!("reader-{number:02}"));
+            c.review(1 + i64::try_from(number % 5).unwrap(), reader, books[6]);
+        }
+        c.reviews[4].user_uid = None;
+        c
+    }
+
+    /// A catalogue of some shape or other, the same for the same seed.
+    pub(crate) fn random(seed: u64) -> Self {
+        const TITLES: [&str; 10] =
+            ["Émile", "emile", "zebra", "Zebra", "Apple", "apple", "ﬀ", "ff", "日本", "_%\\ it's"];
+        let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let mut c = Self::empty();
+        let users: Vec<_> = (0..1 + dice.roll(6)).map(|n| c.user(&format!("u{n}"))).collect();
+        let books: Vec<_> = (0..1 + dice.roll(18))
+            .map(|_| {
+                let owner = Some(dice.pick(&users)).filter(|_| dice.roll(3) > 0);
+                let title = dice.pick(&TITLES);
+                let date = [None, Some("-0749"), Some("1999"), Some("1999-07"), Some("1999-07-08")];
+                let pages = [None, Some(1), Some(2), Some(1_000_000)];
+                let new = json!({
+                    "title": title, "author": dice.pick(&TITLES),
+                    "published_date": dice.pick(&date), "page_count": dice.pick(&pages),
+                });
+                c.book(&new, owner)
+            })
+            .collect();
+        let tags: Vec<_> = (0..dice.roll(6)).map(|n| c.tag(&format!("{}{n}", TITLES[n]))).collect();
+        for book in &books {
+            c.taggings.extend(tags.iter().filter(|_| dice.roll(2) > 0).map(|tag| (*book, *tag)));
+            for user in users.iter().filter(|_| dice.roll(2) > 0) {
+                c.review(1 + i64::try_from(dice.roll(5)).unwrap(), *user, *book);
+            }
+        }
+        for review in c.reviews.iter_mut().filter(|_| dice.roll(5) == 0) {
+            review.user_uid = None;
+        }
+        c
+    }
+
+    /// A new user.
+    pub(crate) fn user(&mut self, name: &str) -> UserId {
+        let name = Username::parse(name).unwrap();
+        self.users.push(User::new(self.mint.stamp(), name, None, None));
+        self.users[self.users.len() - 1].uid
+    }
+
+    /// A new book.
+    pub(crate) fn book(&mut self, new: &Value, owner: Option<UserId>) -> BookId {
+        let new = NewBook::parse(new).unwrap();
+        self.books.push(Book::new(self.mint.stamp(), new, owner));
+        self.books[self.books.len() - 1].uid
+    }
+
+    /// A new tag.
+    pub(crate) fn tag(&mut self, name: &str) -> TagId {
+        self.tags.push(Tag::new(self.mint.stamp(), TagName::parse(name).unwrap()));
+        self.tags[self.tags.len() - 1].uid
+    }
+
+    /// A new review.
+    pub(crate) fn review(&mut self, rating: i64, reader: UserId, book: BookId) {
+        let new = NewReview::parse(&json!({"rating": rating, "review_text": "So."})).unwrap();
+        self.reviews.push(Review::new(self.mint.stamp(), new, reader, book));
+    }
+
+    /// Another stamp of the same sequence.
+    pub(crate) fn stamp(&self) -> Stamp {
+        self.mint.stamp()
+    }
+
+    /// Puts all of it into a database.
+    pub(crate) fn store(&self, conn: &mut Connection) {
+        conn.transaction(|conn| {
+            for user in &self.users {
+                catalog::user::insert(conn, user)?;
+            }
+            for book in &self.books {
+                catalog::book::insert(conn, book)?;
+            }
+            for tag in &self.tags {
+                catalog::tag::insert(conn, tag)?;
+            }
+            let taggings: Vec<_> = self.taggings.iter().copied().collect();
+            catalog::import::taggings(conn, &taggings)?;
+            for review in &self.reviews {
+                catalog::review::insert(conn, review)?;
+            }
+            Ok::<_, recto_persistence::Error>(())
+        })
+        .unwrap();
+    }
+
+    /// Puts all of it into a database, in place of what is there.
+    pub(crate) fn replace(&self, database: &Fresh, conn: &mut Connection) {
+        database
+            .execute(
+                "DELETE FROM book_tags; DELETE FROM reviews; DELETE FROM accounts;
+                 DELETE FROM tags; DELETE FROM books; DELETE FROM users;",
+            )
+            .unwrap();
+        self.store(conn);
+    }
+
+    /// The book of that title.
+    pub(crate) fn titled(&self, title: &str) -> &Book {
+        self.books.iter().find(|book| book.title.as_str() == title).unwrap()
+    }
+}
+
+/// Numbers that look thrown and are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    /// A number below `sides`.
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 33).unwrap() % sides
+    }
+
+    fn pick<T: Copy>(&mut self, values: &[T]) -> T {
+        values[self.roll(values.len())]
+    }
+}

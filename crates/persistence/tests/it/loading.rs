@@ -1,0 +1,286 @@
+//! Loading relations: by batch, the same on both engines, and right.
+
+use std::fmt::Write as _;
+
+use recto_domain::relation::{Include, MAX_DEPTH, Sort, paths};
+use recto_domain::{
+    Book, BookId, BookReviews, BookTags, BookUser, Review, ReviewUser, Tag, TagBooks, User,
+    UserBooks, UserReviews,
+};
+use recto_persistence::catalog::{BookFilter, import};
+use recto_persistence::relation::CHUNK;
+use recto_persistence::{Connection, Stored, Window, find, page, related_one};
+use recto_testkit::both_engines;
+use recto_testkit::database::{Engine, Fresh, fresh};
+use serde_json::json;
+
+use crate::catalogue::{CROWD, Catalogue};
+use crate::model::{Modelled, expected, in_order};
+use crate::present::present;
+
+both_engines!(
+    every_path_costs_one_statement_an_edge,
+    what_is_loaded_is_what_there_is,
+    random_catalogues_are_loaded_right,
+    counts_cost_a_statement_each,
+    nothing_to_follow_costs_nothing,
+    many_keys_are_looked_for_in_chunks,
+    views_read_what_was_loaded_and_nothing_else,
+    one_leads_to_one_or_none,
+);
+
+/// Everything on a page.
+const ALL: u32 = 100;
+
+/// Include trees with orders and limits of their own.
+const BOOKS: &[&str] = &[
+    "reviews(limit:3,sort:-rating)",
+    "reviews(limit:3,sort:-rating).user",
+    "tags(sort:name)",
+    "tags(sort:-name).books(limit:2,sort:title)",
+    "reviews(limit:1),tags,user.books(sort:-published_date,title)",
+    "user.books(sort:page_count,-title).tags(limit:1,sort:-created_at)",
+    "reviews(sort:created_at,limit:2).user.reviews(limit:2,sort:rating).book",
+];
+const TAGS: &[&str] = &[
+    "books(limit:2,sort:published_date)",
+    "books(limit:3,sort:-published_date,title).reviews(limit:2,sort:rating)",
+    "books(sort:-author,created_at)",
+    "books(sort:-page_count)",
+];
+const USERS: &[&str] = &[
+    "books(sort:page_count),reviews(sort:rating,-created_at,limit:100).book.tags(sort:name)",
+    "books(limit:1,sort:-title)",
+];
+
+/// Loads every path from a page of all `E` and from one that has all relations,
+/// and gives what was loaded. Asserts how many statements each took.
+fn every_path_of<E: Stored>(conn: &mut Connection, filter: &E::Filter, rich: E::Key) -> String {
+    let mut loaded = String::new();
+    for path in paths(E::INFO, MAX_DEPTH) {
+        let include = Include::parse(E::INFO, &path).unwrap();
+        let cost = 1 + include.edge_count();
+
+        let (found, statements) =
+            conn.recording(|conn| page::<E>(conn, filter, &Window::newest(ALL), &include));
+        let found = found.unwrap();
+        assert_eq!(statements.len(), cost, "page of {}?include={path}", E::INFO.collection);
+        writeln!(loaded, "{path} more: {}\n{}", found.more, present(&found.level)).unwrap();
+
+        let (found, statements) = conn.recording(|conn| find::<E>(conn, rich, &include));
+        assert_eq!(statements.len(), cost, "one of {}?include={path}", E::INFO.collection);
+        writeln!(loaded, "{path}: {}", present(&found.unwrap().unwrap())).unwrap();
+    }
+    loaded
+}
+
+fn every_path(database: &Fresh) -> String {
+    let c = Catalogue::small();
+    let mut conn = database.connection();
+    c.store(&mut conn);
+    let dune = c.titled("Dune").uid;
+    every_path_of::<User>(&mut conn, &(), c.users[0].uid)
+        + &every_path_of::<Book>(&mut conn, &BookFilter::default(), dune)
+        + &every_path_of::<Review>(&mut conn, &(), c.reviews[0].uid)
+        + &every_path_of::<Tag>(&mut conn, &(), c.tags[0].uid)
+}
+
+fn every_path_costs_one_statement_an_edge(database: &Fresh) {
+    assert!(!every_path(database).is_empty());
+}
+
+#[test]
+fn both_engines_load_the_same_byte_for_byte() {
+    let Some(postgres) = fresh(Engine::Postgres) else { return };
+    let sqlite = fresh(Engine::Sqlite).unwrap();
+    let (sqlite, postgres) = (every_path(&sqlite), every_path(&postgres));
+    for (sqlite, postgres) in sqlite.lines().zip(postgres.lines()) {
+        assert_eq!(sqlite, postgres);
+    }
+    assert_eq!(sqlite.len(), postgres.len());
+}
+
+/// Compares what is loaded from all `E`, together and one by one, with the model.
+fn loads_right<E: Stored + Modelled>(
+    c: &Catalogue,
+    conn: &mut Connection,
+    filter: &E::Filter,
+    include: &str,
+) {
+    let parsed = Include::parse(E::INFO, include).unwrap();
+    let all = in_order::<E>(c, &Sort::default(), |_| true);
+    let nodes: Vec<_> = all.iter().map(|entity| entity.node()).collect();
+    let loaded = page::<E>(conn, filter, &Window::newest(ALL), &parsed).unwrap();
+    let model = expected(c, &nodes, &parsed);
+    for (loaded, model) in present(&loaded.level).lines().zip(&model) {
+        assert_eq!(loaded, model, "page of {}?include={include}", E::INFO.collection);
+    }
+    assert_eq!(loaded.level.entities().len(), model.len());
+
+    for (entity, node) in all.into_iter().zip(nodes).take(12) {
+        let loaded = find::<E>(conn, entity.key(), &parsed).unwrap().unwrap();
+        assert_eq!(
+            present(&loaded).trim_end(),
+            expected(c, &[node], &parsed).concat(),
+            "{}/{}?include={include}",
+            E::INFO.collection,
+            entity.key()
+        );
+    }
+}
+
+fn what_is_loaded_is_what_there_is(database: &Fresh) {
+    let c = Catalogue::small();
+    let mut conn = database.connection();
+    c.store(&mut conn);
+    let all = BookFilter::default();
+    for path in paths(User::INFO, MAX_DEPTH).iter().map(String::as_str).chain(USERS.iter().copied())
+    {
+        loads_right::<User>(&c, &mut conn, &(), path);
+    }
+    for path in paths(Book::INFO, MAX_DEPTH).iter().map(String::as_str).chain(BOOKS.iter().copied())
+    {
+        loads_right::<Book>(&c, &mut conn, &all, path);
+    }
+    for path in paths(Review::INFO, MAX_DEPTH) {
+        loads_right::<Review>(&c, &mut conn, &(), &path);
+    }
+    for path in paths(Tag::INFO, MAX_DEPTH).iter().map(String::as_str).chain(TAGS.iter().copied()) {
+        loads_right::<Tag>(&c, &mut conn, &(), path);
+    }
+}
+
+fn random_catalogues_are_loaded_right(database: &Fresh) {
+    let mut conn = database.connection();
+    for seed in 0..8 {
+        let c = Catalogue::random(seed);
+        c.replace(database, &mut conn);
+        let all = BookFilter::default();
+        BOOKS.iter().for_each(|include| loads_right::<Book>(&c, &mut conn, &all, include));
+        TAGS.iter().for_each(|include| loads_right::<Tag>(&c, &mut conn, &(), include));
+        USERS.iter().for_each(|include| loads_right::<User>(&c, &mut conn, &(), include));
+        loads_right::<Review>(&c, &mut conn, &(), "user.books,book.tags.books");
+    }
+}
+
+fn counts_cost_a_statement_each(database: &Fresh) {
+    let c = Catalogue::small();
+    let mut conn = database.connection();
+    c.store(&mut conn);
+    let mut include = Include::parse(Book::INFO, "user").unwrap();
+    include.count(Book::INFO, "tags,reviews,user.books").unwrap();
+
+    let (books, statements) = conn.recording(|conn| {
+        page::<Book>(conn, &BookFilter::default(), &Window::newest(ALL), &include)
+    });
+    assert_eq!(statements.len(), 5, "{statements:#?}");
+    let all = in_order::<Book>(&c, &Sort::default(), |_| true);
+    let nodes: Vec<_> = all.into_iter().map(Modelled::node).collect();
+    let model = expected(&c, &nodes, &include).join("\n");
+    assert_eq!(present(&books.unwrap().level).trim_end(), model);
+}
+
+fn nothing_to_follow_costs_nothing(database: &Fresh) {
+    let c = Catalogue::small();
+    let mut conn = database.connection();
+    c.store(&mut conn);
+    let zebra = c.titled("zebra").uid;
+    let include = Include::parse(Book::INFO, "user.books,tags.books,reviews.user").unwrap();
+
+    let (book, statements) = conn.recording(|conn| find::<Book>(conn, zebra, &include));
+    // The book, its tags and its reviews: there is no key of a user to look for.
+    assert_eq!(statements.len(), 3, "{statements:#?}");
+    let json = present(&book.unwrap().unwrap());
+    assert!(json.trim_end().ends_with(r#""user":null,"tags":[],"reviews":[]}"#), "{json}");
+
+    let (nobody, statements) =
+        conn.recording(|conn| find::<Book>(conn, BookId::from_uuid(c.stamp().uid()), &include));
+    assert!(nobody.unwrap().is_none());
+    assert_eq!(statements.len(), 1, "{statements:#?}");
+}
+
+fn many_keys_are_looked_for_in_chunks(database: &Fresh) {
+    let mut c = Catalogue::empty();
+    let tag = c.tag("many");
+    for number in 0..=CHUNK {
+        let owner = c.user(&format!("u{number}"));
+        let book = c.book(&json!({"title": format!("{number}"), "author": "A"}), Some(owner));
+        c.taggings.insert((book, tag));
+    }
+    let mut conn = database.connection();
+    let origin = |number: usize| format!("test:{number}");
+    conn.transaction(|conn| {
+        let users: Vec<_> =
+            c.users.iter().cloned().enumerate().map(|(n, user)| (origin(n), user)).collect();
+        let books: Vec<_> =
+            c.books.iter().cloned().enumerate().map(|(n, book)| (origin(n), book)).collect();
+        import::readers(conn, &users)?;
+        import::books(conn, &books)?;
+        import::tags(conn, &c.tags)?;
+        import::taggings(conn, &c.taggings.iter().copied().collect::<Vec<_>>())?;
+        Ok::<_, recto_persistence::Error>(())
+    })
+    .unwrap();
+
+    let everything = Window::newest(10_000);
+    let include = Include::parse(Book::INFO, "user,tags").unwrap();
+    let (books, statements) =
+        conn.recording(|conn| page::<Book>(conn, &BookFilter::default(), &everything, &include));
+    assert_eq!(statements.len(), 1 + 2 + 2);
+    let level = books.unwrap().level;
+    assert_eq!(level.entities().len(), CHUNK + 1);
+    for book in level.views() {
+        assert_eq!(book.get(BookUser).unwrap().map(|user| user.uid), book.user_uid);
+        assert_eq!(book.get(BookTags).unwrap().len(), 1);
+    }
+
+    // However many there are, one of them each may carry.
+    let include = Include::parse(Tag::INFO, "books(limit:100)").unwrap();
+    let tagged = find::<Tag>(&mut conn, tag, &include).unwrap().unwrap();
+    let books = tagged.view(0).unwrap().get(TagBooks).unwrap();
+    assert_eq!((books.len(), books.more()), (100, true));
+}
+
+fn views_read_what_was_loaded_and_nothing_else(database: &Fresh) {
+    let c = Catalogue::small();
+    let mut conn = database.connection();
+    c.store(&mut conn);
+    let include = Include::parse(Book::INFO, "reviews(limit:5,sort:-rating).user").unwrap();
+    let level = find::<Book>(&mut conn, c.titled("Dune").uid, &include).unwrap().unwrap();
+    let dune = level.view(0).unwrap();
+
+    let reviews = dune.get(BookReviews).unwrap();
+    assert!(reviews.more() && reviews.len() == 5);
+    for review in dune.get(BookReviews).unwrap() {
+        assert_eq!(review.rating.get(), 5);
+        let reader = review.get(ReviewUser).unwrap();
+        assert_eq!(reader.map(|user| user.uid), review.user_uid);
+    }
+    let unloaded = dune.get(BookTags).unwrap_err();
+    assert_eq!(
+        unloaded.to_string(),
+        "Book.tags was not loaded: include \"tags\" when loading Book"
+    );
+    let nested = dune.get(BookReviews).unwrap().next().unwrap();
+    let reader = nested.get(ReviewUser).unwrap().unwrap();
+    assert!(reader.get(UserBooks).is_err() && reader.get(UserReviews).is_err());
+    assert!(CROWD > 20);
+}
+
+fn one_leads_to_one_or_none(database: &Fresh) {
+    let c = Catalogue::small();
+    let mut conn = database.connection();
+    c.store(&mut conn);
+    let none = Include::nothing();
+    let (dune, zebra) = (c.titled("Dune"), c.titled("zebra"));
+
+    let owner = related_one::<BookUser>(&mut conn, dune.uid, &none).unwrap().unwrap().unwrap();
+    assert_eq!(owner.into_entities(), [c.users[0].clone()]);
+    assert!(related_one::<BookUser>(&mut conn, zebra.uid, &none).unwrap().unwrap().is_none());
+    let missing = BookId::from_uuid(c.stamp().uid());
+    assert!(related_one::<BookUser>(&mut conn, missing, &none).unwrap().is_none());
+
+    let include = Include::parse(User::INFO, "books").unwrap();
+    let owner = related_one::<BookUser>(&mut conn, dune.uid, &include).unwrap().unwrap().unwrap();
+    assert_eq!(owner.view(0).unwrap().get(UserBooks).unwrap().len(), 3);
+}

@@ -1,0 +1,158 @@
+//! How a catalogue ought to be ordered and loaded: the plainest way there is,
+//! in memory, one entity after the other.
+
+use std::cmp::Ordering;
+
+use recto_domain::relation::{
+    Cardinality, Entity, Include, RelationInfo, Sort, SortValue, children_per_parent,
+};
+use recto_domain::{Book, Review, Tag, User};
+use serde_json::to_string;
+
+use crate::catalogue::Catalogue;
+
+/// Some entity of a catalogue.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Node<'c> {
+    User(&'c User),
+    Book(&'c Book),
+    Review(&'c Review),
+    Tag(&'c Tag),
+}
+
+/// Entities that can stand anywhere in a tree.
+pub(crate) trait Modelled: Entity {
+    /// All of them.
+    fn all(catalogue: &Catalogue) -> &[Self];
+    /// One of them.
+    fn node(&self) -> Node<'_>;
+}
+
+macro_rules! modelled {
+    ($($entity:ident in $member:ident),+) => {$(
+        impl Modelled for $entity {
+            fn all(catalogue: &Catalogue) -> &[Self] {
+                &catalogue.$member
+            }
+
+            fn node(&self) -> Node<'_> {
+                Node::$entity(self)
+            }
+        }
+    )+};
+}
+
+modelled!(User in users, Book in books, Review in reviews, Tag in tags);
+
+/// The entities that pass, in order.
+pub(crate) fn in_order<'c, E: Modelled>(
+    catalogue: &'c Catalogue,
+    sort: &Sort,
+    passes: impl Fn(&E) -> bool,
+) -> Vec<&'c E> {
+    let mut all: Vec<&E> = E::all(catalogue).iter().filter(|entity| passes(entity)).collect();
+    all.sort_by(|a, b| compare(*a, *b, sort));
+    all
+}
+
+fn compare<E: Entity>(a: &E, b: &E, sort: &Sort) -> Ordering {
+    for term in sort.terms() {
+        let order = match (a.sort_value(term.field), b.sort_value(term.field)) {
+            (SortValue::Empty, SortValue::Empty) => Ordering::Equal,
+            (SortValue::Empty, _) => Ordering::Greater,
+            (_, SortValue::Empty) => Ordering::Less,
+            (a, b) if term.descending => b.cmp(&a),
+            (a, b) => a.cmp(&b),
+        };
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+    if sort.key_ascending() { a.key().cmp(&b.key()) } else { b.key().cmp(&a.key()) }
+}
+
+/// What `present` writes of these entities with what is included.
+pub(crate) fn expected(
+    catalogue: &Catalogue,
+    level: &[Node<'_>],
+    include: &Include,
+) -> Vec<String> {
+    let mut written: Vec<String> = level.iter().map(|node| members(*node)).collect();
+    for relation in include.counts() {
+        for (node, text) in level.iter().zip(&mut written) {
+            let count = many(catalogue, *node, relation, &Sort::default()).len();
+            *text += &format!(r#","{}_count":{count}"#, relation.name);
+        }
+    }
+    for edge in include.edges() {
+        let to_many = edge.relation.cardinality == Cardinality::Many;
+        let limit = children_per_parent(edge.limit, u32::try_from(level.len()).unwrap()) as usize;
+        let families: Vec<Vec<Node<'_>>> =
+            level.iter().map(|node| many(catalogue, *node, edge.relation, &edge.sort)).collect();
+        let loaded: Vec<Node<'_>> =
+            families.iter().flat_map(|family| family.iter().take(limit).copied()).collect();
+        let mut loaded = expected(catalogue, &loaded, &edge.nested).into_iter();
+        for (family, text) in families.iter().zip(&mut written) {
+            let shown: Vec<String> = loaded.by_ref().take(family.len().min(limit)).collect();
+            let more = if family.len() > limit { r#","more""# } else { "" };
+            let shown = match to_many {
+                true => format!("[{}{more}]", shown.join(",")),
+                false => shown.into_iter().next().unwrap_or_else(|| "null".to_owned()),
+            };
+            *text += &format!(r#","{}":{shown}"#, edge.relation.name);
+        }
+    }
+    written.into_iter().map(|text| text + "}").collect()
+}
+
+/// The members of an entity, the closing brace left out.
+fn members(node: Node<'_>) -> String {
+    let mut json = match node {
+        Node::User(user) => to_string(user),
+        Node::Book(book) => to_string(book),
+        Node::Review(review) => to_string(review),
+        Node::Tag(tag) => to_string(tag),
+    }
+    .unwrap();
+    json.pop();
+    json
+}
+
+/// All that a relation leads to from there, in order.
+fn many<'c>(
+    c: &'c Catalogue,
+    from: Node<'_>,
+    relation: &RelationInfo,
+    sort: &Sort,
+) -> Vec<Node<'c>> {
+    fn nodes<'c, E: Modelled>(entities: Vec<&'c E>) -> Vec<Node<'c>> {
+        entities.into_iter().map(Modelled::node).collect()
+    }
+    match (from, relation.name) {
+        (Node::User(user), "books") => {
+            nodes(in_order::<Book>(c, sort, |book| book.user_uid == Some(user.uid)))
+        }
+        (Node::User(user), "reviews") => {
+            nodes(in_order::<Review>(c, sort, |review| review.user_uid == Some(user.uid)))
+        }
+        (Node::Book(book), "reviews") => {
+            nodes(in_order::<Review>(c, sort, |review| review.book_uid == book.uid))
+        }
+        (Node::Book(book), "tags") => {
+            nodes(in_order::<Tag>(c, sort, |tag| c.taggings.contains(&(book.uid, tag.uid))))
+        }
+        (Node::Tag(tag), "books") => {
+            nodes(in_order::<Book>(c, sort, |book| c.taggings.contains(&(book.uid, tag.uid))))
+        }
+        (Node::Book(book), "user") => {
+            nodes(in_order::<User>(c, sort, |user| book.user_uid == Some(user.uid)))
+        }
+        (Node::Review(review), "user") => {
+            nodes(in_order::<User>(c, sort, |user| review.user_uid == Some(user.uid)))
+        }
+        (Node::Review(review), "book") => {
+            nodes(in_order::<Book>(c, sort, |book| review.book_uid == book.uid))
+        }
+        (from, name) => panic!("the model knows no {name} of {from:?}"),
+    }
+}

@@ -1,0 +1,118 @@
+//! What the domain declares is what the databases enforce, and nothing else.
+
+use std::collections::BTreeSet;
+
+use recto_domain::relation::{Cardinality, OnDelete, RelationInfo, Storage};
+use recto_domain::{Book, CATALOG_RELATIONS, Review, Tag, User};
+use recto_persistence::Stored;
+use recto_persistence::relation::AnyEdge;
+use recto_testkit::both_engines;
+use recto_testkit::database::Fresh;
+
+use crate::introspection::{foreign_keys, indexes, tables};
+
+both_engines!(
+    every_relation_is_enforced_as_it_is_declared,
+    every_foreign_key_is_a_declared_relation,
+);
+
+/// An account belongs to its user and is never walked to.
+const NOT_NAVIGABLE: &[(&str, &str)] = &[("accounts", "user_uid")];
+
+/// A foreign key that a relation needs.
+struct Needed {
+    table: &'static str,
+    column: &'static str,
+    parent: &'static str,
+    nullable: bool,
+}
+
+fn needed(relation: &RelationInfo) -> Vec<Needed> {
+    match relation.storage {
+        Storage::ForeignKey { table, column } => {
+            let to_one = match relation.cardinality {
+                Cardinality::Many => relation.to.relation(relation.inverse).unwrap(),
+                _ => relation.from.relation(relation.name).unwrap(),
+            };
+            let nullable = to_one.cardinality == Cardinality::Optional;
+            vec![Needed { table, column, parent: to_one.to.collection, nullable }]
+        }
+        Storage::Link { table, from, to } => vec![
+            Needed { table, column: from, parent: relation.from.collection, nullable: false },
+            Needed { table, column: to, parent: relation.to.collection, nullable: false },
+        ],
+    }
+}
+
+fn in_sql(rule: OnDelete) -> &'static str {
+    match rule {
+        OnDelete::Cascade => "CASCADE",
+        OnDelete::SetNull => "SET NULL",
+        OnDelete::Restrict => "RESTRICT",
+    }
+}
+
+fn every_relation_is_enforced_as_it_is_declared(database: &Fresh) {
+    let (tables, keys, indexes) = (tables(database), foreign_keys(database), indexes(database));
+    for relation in CATALOG_RELATIONS {
+        let name = format!("{}.{}", relation.from.name, relation.name);
+        for needed in needed(relation) {
+            let key = keys
+                .iter()
+                .find(|key| key.table == needed.table && key.column == needed.column)
+                .unwrap_or_else(|| panic!("{name}: {}.{}", needed.table, needed.column));
+            assert_eq!(key.parent, needed.parent, "{name}");
+            assert_eq!(key.on_delete, in_sql(relation.on_delete), "{name}");
+
+            let parent = tables[needed.parent].iter().find(|column| column.key == 1).unwrap();
+            assert_eq!(key.parent_column, parent.name, "{name}");
+            let column =
+                tables[needed.table].iter().find(|column| column.name == needed.column).unwrap();
+            assert_eq!(column.nullable, needed.nullable, "{name}");
+            assert_eq!(column.kind, parent.kind, "{name}");
+
+            let indexed = indexes.iter().any(|(table, columns)| {
+                table == needed.table && columns.first().is_some_and(|c| c == needed.column)
+            });
+            assert!(indexed, "{name}: no index under {}.{}", needed.table, needed.column);
+        }
+    }
+}
+
+fn every_foreign_key_is_a_declared_relation(database: &Fresh) {
+    let declared: BTreeSet<(String, String)> = CATALOG_RELATIONS
+        .iter()
+        .flat_map(|relation| needed(relation))
+        .map(|needed| (needed.table, needed.column))
+        .chain(NOT_NAVIGABLE.iter().copied())
+        .map(|(table, column)| (table.to_owned(), column.to_owned()))
+        .collect();
+    let migrated: BTreeSet<(String, String)> =
+        foreign_keys(database).into_iter().map(|key| (key.table, key.column)).collect();
+    assert_eq!(declared, migrated);
+}
+
+#[test]
+fn every_relation_is_mapped() {
+    fn check<E: Stored>() {
+        let edges: &[&dyn AnyEdge] = E::edges();
+        for relation in E::INFO.relations() {
+            let mapped = edges.iter().filter(|edge| edge.info() == relation).count();
+            assert_eq!(mapped, 1, "{}.{}", relation.from.name, relation.name);
+        }
+        assert_eq!(edges.len(), (E::INFO.room)().len(), "nothing is mapped but what is declared");
+    }
+    check::<User>();
+    check::<Book>();
+    check::<Review>();
+    check::<Tag>();
+}
+
+#[test]
+fn every_relation_leads_back() {
+    for relation in CATALOG_RELATIONS {
+        let back = relation.to.relation(relation.inverse).unwrap();
+        assert_eq!(back.inverse, relation.name);
+        assert_eq!(back.to, relation.from);
+    }
+}

@@ -1,0 +1,135 @@
+//! `schema.rs` is what both migrated databases have, and they have the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use recto_testkit::both_engines;
+use recto_testkit::database::{Engine, Fresh, fresh};
+
+use crate::introspection::{Column, constraints, foreign_keys, indexes, tables};
+
+both_engines!(
+    the_declared_tables_are_the_migrated_ones,
+    the_declared_joins_are_the_foreign_keys,
+    every_foreign_key_has_a_name_and_an_index,
+    keys_are_named_after_their_table,
+);
+
+const DECLARED: &str = include_str!("../../src/schema.rs");
+
+/// What `schema.rs` declares, in the engine's own words.
+fn declared(engine: Engine) -> BTreeMap<String, Vec<Column>> {
+    let mut tables = BTreeMap::new();
+    for block in DECLARED.split("table! {\n").skip(1) {
+        let lines = block.lines().map(str::trim).filter(|line| !line.starts_with("use "));
+        let mut lines = lines.filter(|line| !line.is_empty());
+        // books (uid) {
+        let (name, rest) = lines.next().unwrap().split_once(" (").unwrap();
+        let key: Vec<&str> = rest.trim_end_matches(") {").split(", ").collect();
+        let columns = lines
+            .map_while(|line| line.trim_end_matches(',').split_once(" -> "))
+            .map(|(name, kind)| {
+                let optional =
+                    kind.strip_prefix("Nullable<").map(|kind| kind.trim_end_matches('>'));
+                let place = key.iter().position(|key| *key == name);
+                Column {
+                    name: name.to_owned(),
+                    kind: kind_on(engine, optional.unwrap_or(kind)).to_owned(),
+                    nullable: optional.is_some(),
+                    key: place.map_or(0, |place| i64::try_from(place).unwrap() + 1),
+                }
+            })
+            .collect();
+        tables.insert(name.to_owned(), columns);
+    }
+    tables
+}
+
+/// What a column of a SQL type is on an engine.
+fn kind_on(engine: Engine, kind: &str) -> &'static str {
+    let (sqlite, postgres) = match kind {
+        "Uid" => ("blob", "uuid"),
+        "Instant" => ("integer", "timestamptz"),
+        "Text" => ("text", "text"),
+        "Bool" => ("integer", "bool"),
+        "SmallInt" => ("integer", "int2"),
+        "Integer" => ("integer", "int4"),
+        "BigInt" => ("integer", "int8"),
+        other => panic!("{other} is not a type that this test knows on both engines"),
+    };
+    match engine {
+        Engine::Sqlite => sqlite,
+        Engine::Postgres => postgres,
+    }
+}
+
+fn the_declared_tables_are_the_migrated_ones(database: &Fresh) {
+    let declared = declared(database.engine());
+    let migrated = tables(database);
+    assert_eq!(
+        declared.keys().collect::<Vec<_>>(),
+        migrated.keys().collect::<Vec<_>>(),
+        "the tables"
+    );
+    for (table, columns) in &declared {
+        assert_eq!(columns, &migrated[table], "the columns of {table}");
+    }
+}
+
+fn the_declared_joins_are_the_foreign_keys(database: &Fresh) {
+    // joinable!(books -> users (user_uid));
+    let declared: BTreeSet<String> = DECLARED
+        .lines()
+        .filter_map(|line| line.strip_prefix("joinable!(")?.strip_suffix(");"))
+        .map(str::to_owned)
+        .collect();
+    let keys = foreign_keys(database);
+    let migrated: BTreeSet<String> = keys
+        .iter()
+        .map(|key| format!("{} -> {} ({})", key.table, key.parent, key.column))
+        .collect();
+    assert_eq!(declared, migrated);
+}
+
+fn every_foreign_key_has_a_name_and_an_index(database: &Fresh) {
+    let (constraints, indexes) = (constraints(database), indexes(database));
+    let keys = foreign_keys(database);
+    assert!(!keys.is_empty());
+    let named = constraints.iter().filter(|constraint| constraint.kind == "REFERENCES").count();
+    assert_eq!(named, keys.len(), "every foreign key is one column, and has a name");
+    for key in &keys {
+        let name = format!("{}_{}_fkey", key.table, key.column);
+        assert!(constraints.iter().any(|constraint| constraint.name == name), "{name} is missing");
+        let indexed = |(table, columns): &(String, Vec<String>)| {
+            *table == key.table && columns.first() == Some(&key.column)
+        };
+        assert!(indexes.iter().any(indexed), "no index begins with {}.{}", key.table, key.column);
+    }
+}
+
+fn keys_are_named_after_their_table(database: &Fresh) {
+    let constraints = constraints(database);
+    for table in tables(database).keys() {
+        let name = format!("{table}_pkey");
+        assert!(constraints.iter().any(|constraint| constraint.name == name), "{name} is missing");
+    }
+}
+
+#[test]
+fn constraints_have_the_same_names_on_both_engines() {
+    let Some(postgres) = fresh(Engine::Postgres) else { return };
+    let sqlite: BTreeSet<_> = constraints(&fresh(Engine::Sqlite).unwrap()).into_iter().collect();
+    let postgres: BTreeSet<_> = constraints(&postgres).into_iter().collect();
+    let only_postgres: Vec<_> = postgres.difference(&sqlite).collect();
+    assert!(only_postgres.is_empty(), "SQLite lacks {only_postgres:?}");
+
+    // What PostgreSQL knows from the type, SQLite has to be told: how long a
+    // key is, and that a boolean is 0 or 1.
+    let types = declared(Engine::Postgres);
+    for extra in sqlite.difference(&postgres) {
+        let typed = types[&extra.table].iter().any(|column| {
+            extra.name == format!("{}_{}_check", extra.table, column.name)
+                && ["uuid", "bool"].contains(&column.kind.as_str())
+        });
+        assert!(typed && extra.kind == "CHECK", "PostgreSQL lacks {extra:?}");
+    }
+}

@@ -1,0 +1,42 @@
+//! Identities and times that are the same in every run.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use recto_domain::{Mint, Stamp};
+
+/// Mints stamps a millisecond apart, the first at 2026-01-01T00:00:00.001Z.
+///
+/// What a test makes with it has the same keys and times in every run and on
+/// either engine, so that the results can be stated word for word.
+///
+/// ```
+/// use recto_domain::Mint;
+/// use recto_testkit::mint::Sequence;
+///
+/// let mint = Sequence::new();
+/// assert!(mint.stamp().uid() < mint.stamp().uid());
+/// assert_eq!(mint.now().to_rfc3339(), "2026-01-01T00:00:00.003+00:00");
+/// assert_eq!(Sequence::new().stamp(), Sequence::new().stamp());
+/// ```
+#[derive(Debug, Default)]
+pub struct Sequence {
+    minted: AtomicU64,
+}
+
+/// 2026-01-01T00:00:00Z in milliseconds since 1970.
+const START: u64 = 1_767_225_600_000;
+
+impl Sequence {
+    /// A sequence that has minted nothing yet.
+    pub const fn new() -> Self {
+        Self { minted: AtomicU64::new(0) }
+    }
+}
+
+impl Mint for Sequence {
+    fn stamp(&self) -> Stamp {
+        let number = 1 + self.minted.fetch_add(1, Ordering::Relaxed);
+        let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
+        Stamp::new(START + number, [0, 0, a, b, c, d, e, f, g, h])
+    }
+}
