@@ -57,26 +57,12 @@ pub(crate) async fn finish(
     let started = Instant::now();
     let span = tracing::info_span!("request", id = id.as_str());
     request.extensions_mut().insert(id.clone());
-    let http = request.request().clone();
-    let response = match next.call(request).instrument(span.clone()).await {
-        Ok(response) => response.map_into_boxed_body(),
-        Err(error) => ServiceResponse::new(http.clone(), error.error_response_with_cause()),
-    };
-    drop(http);
+    // Refusals of extractors and handlers arrive as responses, too.
+    let response = next.call(request).instrument(span.clone()).await?.map_into_boxed_body();
     let mut response = explain(response, &id);
     response.headers_mut().insert(REQUEST_ID, id.0);
     span.in_scope(|| log(&response, started));
     Ok(response)
-}
-
-trait IntoResponse {
-    fn error_response_with_cause(self) -> actix_web::HttpResponse;
-}
-
-impl IntoResponse for Error {
-    fn error_response_with_cause(self) -> actix_web::HttpResponse {
-        actix_web::HttpResponse::from_error(self)
-    }
 }
 
 /// Replaces what a refusal has for a body by its problem.

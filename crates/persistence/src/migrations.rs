@@ -59,7 +59,10 @@ pub fn apply(conn: &mut Connection) -> Result<Vec<String>, MigrationError> {
             Engine::Sqlite(c) => c.run_pending_migrations(SQLITE),
             Engine::Postgres(c) => c.run_pending_migrations(POSTGRES),
         };
-        Ok(applied.map_err(MigrationError::Failed)?.iter().map(ToString::to_string).collect())
+        let versions: Vec<String> =
+            applied.map_err(MigrationError::Failed)?.iter().map(ToString::to_string).collect();
+        let known = names(conn)?;
+        Ok(known.into_iter().filter(|(v, _)| versions.contains(v)).map(|(_, name)| name).collect())
     })
 }
 

@@ -3,3 +3,4 @@
 pub mod database;
 pub mod mint;
 pub mod postgres;
+pub mod server;

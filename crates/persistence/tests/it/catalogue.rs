@@ -111,8 +111,10 @@ impl Catalogue {
         let tags: Vec<_> = (0..dice.roll(6)).map(|n| c.tag(&format!("{}{n}", TITLES[n]))).collect();
         for book in &books {
             c.taggings.extend(tags.iter().filter(|_| dice.roll(2) > 0).map(|tag| (*book, *tag)));
-            for user in users.iter().filter(|_| dice.roll(2) > 0) {
-                c.review(1 + i64::try_from(dice.roll(5)).unwrap(), *user, *book);
+            for user in &users {
+                if dice.roll(2) > 0 {
+                    c.review(1 + i64::try_from(dice.roll(5)).unwrap(), *user, *book);
+                }
             }
         }
         for review in c.reviews.iter_mut().filter(|_| dice.roll(5) == 0) {

@@ -1,1 +1,200 @@
-//! conflicts
+//! What the databases refuse, and what Recto makes of it.
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use recto_domain::relation::Include;
+use recto_domain::{
+    Account, Book, BookId, Conflict, Email, Mint as _, Review, Role, Tag, TagName, User, UserId,
+    Username,
+};
+use recto_persistence::identity::account::{self, PasswordHash};
+use recto_persistence::{Connection, Error, Stored, catalog, find};
+use recto_testkit::both_engines;
+use recto_testkit::database::{Engine, Fresh};
+use recto_testkit::mint::Sequence;
+
+use crate::catalogue::Catalogue;
+
+both_engines!(
+    what_must_be_unique_is_a_conflict,
+    a_key_that_leads_nowhere_is_refused,
+    what_breaks_a_check_is_refused_by_the_database_itself,
+    corrupt_data_is_named_by_table_column_and_row,
+    deleting_follows_the_declared_rules,
+);
+
+fn stored(database: &Fresh) -> (Catalogue, Connection) {
+    let c = Catalogue::small();
+    let mut conn = database.connection();
+    c.store(&mut conn);
+    (c, conn)
+}
+
+fn conflict<T: std::fmt::Debug>(result: Result<T, Error>) -> Conflict {
+    match result {
+        Err(Error::Conflict(conflict)) => conflict,
+        other => panic!("a conflict was expected, not {other:?}"),
+    }
+}
+
+fn new_account(user: UserId, email: &str) -> Account {
+    Account::new(user, Email::parse(email).unwrap(), Role::User)
+}
+
+fn what_must_be_unique_is_a_conflict(database: &Fresh) {
+    let (c, mut conn) = stored(database);
+    let conn = &mut conn;
+
+    // Another case is the same name.
+    let bob = User::new(c.stamp(), Username::parse("bOB").unwrap(), None, None);
+    assert_eq!(conflict(catalog::user::insert(conn, &bob)), Conflict::UsernameTaken);
+    let mut ada = c.users[0].clone();
+    ada.username = Username::parse("BOB").unwrap();
+    assert_eq!(conflict(catalog::user::update(conn, &ada)), Conflict::UsernameTaken);
+
+    let tag = Tag::new(c.stamp(), TagName::parse("ÉTÉ").unwrap());
+    assert_eq!(conflict(catalog::tag::insert(conn, &tag)), Conflict::TagExists);
+    let mut classic = c.tags[0].clone();
+    classic.name = TagName::parse("sf").unwrap();
+    assert_eq!(conflict(catalog::tag::update(conn, &classic)), Conflict::TagExists);
+
+    let mut again = c.reviews[0].clone();
+    again.uid = recto_domain::ReviewId::from_uuid(c.stamp().uid());
+    assert_eq!(conflict(catalog::review::insert(conn, &again)), Conflict::AlreadyReviewed);
+
+    let (hash, at) = (PasswordHash("$argon2id$".to_owned()), c.stamp().at());
+    account::insert(conn, &new_account(c.users[0].uid, "a@example.org"), &hash, at).unwrap();
+    let same = new_account(c.users[1].uid, "A@Example.org");
+    assert_eq!(conflict(account::insert(conn, &same, &hash, at)), Conflict::EmailTaken);
+}
+
+fn a_key_that_leads_nowhere_is_refused(database: &Fresh) {
+    let (c, mut conn) = stored(database);
+    let mut review = c.reviews[0].clone();
+    review.uid = recto_domain::ReviewId::from_uuid(c.stamp().uid());
+    review.book_uid = BookId::from_uuid(c.stamp().uid());
+    let error = catalog::review::insert(&mut conn, &review).unwrap_err();
+    match (database.engine(), &error) {
+        (Engine::Postgres, Error::Dangling { key }) => assert_eq!(key, "reviews.book_uid"),
+        // SQLite does not say which key it was.
+        (Engine::Sqlite, Error::Query(DieselError::DatabaseError(kind, _))) => {
+            assert!(matches!(kind, DatabaseErrorKind::ForeignKeyViolation), "{error:?}");
+        }
+        _ => panic!("{error:?}"),
+    }
+    let include = Include::nothing();
+    assert!(find::<Review>(&mut conn, review.uid, &include).unwrap().is_none());
+}
+
+fn what_breaks_a_check_is_refused_by_the_database_itself(database: &Fresh) {
+    let (_, _conn) = stored(database);
+    for statement in [
+        "UPDATE reviews SET rating = 6",
+        "UPDATE reviews SET rating = 0",
+        "UPDATE books SET title = ''",
+        "UPDATE books SET author = ''",
+        "UPDATE books SET page_count = 0",
+        "UPDATE books SET isbn = '978123456789X'",
+        "UPDATE books SET published_date = 99991232",
+        "UPDATE users SET username = ''",
+        "UPDATE tags SET name = ''",
+        "INSERT INTO accounts SELECT uid, 'a@b.c', 'a@b.c', '', 'root', TRUE, FALSE,
+             created_at, updated_at FROM users WHERE username = 'ada'",
+    ] {
+        let error = database.execute(statement).unwrap_err();
+        let said = Error::from(error);
+        let Error::Query(DieselError::DatabaseError(kind, _)) = &said else {
+            panic!("{statement}: {said:?}");
+        };
+        assert!(matches!(kind, DatabaseErrorKind::CheckViolation), "{statement}: {said:?}");
+        assert!(!said.is_transient());
+    }
+}
+
+/// Writes a value into a column of all rows, whatever the checks say.
+fn corrupt(database: &Fresh, table: &str, column: &str, value: &str) {
+    let bypass = match database.engine() {
+        Engine::Sqlite => "PRAGMA ignore_check_constraints = ON".to_owned(),
+        Engine::Postgres => {
+            format!("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {table}_{column}_check")
+        }
+    };
+    database.execute(&format!("{bypass}; UPDATE {table} SET {column} = {value}")).unwrap();
+}
+
+fn corrupt_data_is_named_by_table_column_and_row(database: &Fresh) {
+    fn read<E: Stored>(conn: &mut Connection, key: E::Key) -> Error {
+        find::<E>(conn, key, &Include::nothing()).unwrap_err()
+    }
+    let (c, mut conn) = stored(database);
+    let conn = &mut conn;
+    let user = c.users[0].uid;
+    let (hash, at) = (PasswordHash(String::new()), Sequence::new().now());
+    account::insert(conn, &new_account(user, "a@example.org"), &hash, at).unwrap();
+
+    let check = |error: &Error, table: &str, column: &str, row: &str| {
+        let said = error.to_string();
+        let begin = format!("corrupt data in {table}.{column} of row {row}: ");
+        assert!(said.starts_with(&begin) && said.len() > begin.len(), "{said}");
+        assert!(matches!(error, Error::Corrupt { .. }));
+    };
+
+    let (book, row) = (c.books[0].uid, c.books[0].uid.to_string());
+    for (column, value, mended) in [
+        ("title", "''", "'T'"),
+        ("author", "' '", "'A'"),
+        ("publisher", "''", "NULL"),
+        ("published_date", "19991399", "NULL"),
+        ("page_count", "0", "NULL"),
+        ("language", "'?'", "NULL"),
+        // The right form, and the wrong check digit.
+        ("isbn", "'9780000000000'", "NULL"),
+    ] {
+        corrupt(database, "books", column, value);
+        check(&read::<Book>(conn, book), "books", column, &row);
+        corrupt(database, "books", column, mended);
+    }
+    find::<Book>(conn, book, &Include::nothing()).unwrap();
+
+    let review = c.reviews[0].uid;
+    corrupt(database, "reviews", "rating", "6");
+    check(&read::<Review>(conn, review), "reviews", "rating", &review.to_string());
+
+    let tag = c.tags[0].uid;
+    corrupt(database, "tags", "name", "''");
+    check(&read::<Tag>(conn, tag), "tags", "name", &tag.to_string());
+
+    corrupt(database, "users", "first_name", "''");
+    check(&read::<User>(conn, user), "users", "first_name", &user.to_string());
+
+    corrupt(database, "accounts", "role", "'root'");
+    let error = account::of_user(conn, user).unwrap_err();
+    check(&error, "accounts", "role", &user.to_string());
+}
+
+fn deleting_follows_the_declared_rules(database: &Fresh) {
+    let (c, mut conn) = stored(database);
+    let conn = &mut conn;
+    let (ada, dune) = (c.users[0].uid, c.titled("Dune"));
+    let none = Include::nothing();
+
+    assert!(catalog::user::delete(conn, ada).unwrap());
+    assert!(!catalog::user::delete(conn, ada).unwrap());
+    let orphan = find::<Book>(conn, dune.uid, &none).unwrap().unwrap();
+    assert_eq!(orphan.entities()[0].user_uid, None);
+    let review = c.reviews.iter().find(|review| review.user_uid == Some(ada)).unwrap();
+    let review = find::<Review>(conn, review.uid, &none).unwrap().unwrap();
+    assert_eq!(review.entities()[0].user_uid, None);
+
+    assert!(catalog::book::delete(conn, dune.uid).unwrap());
+    for review in c.reviews.iter().filter(|review| review.book_uid == dune.uid) {
+        assert!(find::<Review>(conn, review.uid, &none).unwrap().is_none());
+    }
+    let tagged = Include::parse(<Tag as recto_domain::relation::Entity>::INFO, "books").unwrap();
+    let sf = c.tags.iter().find(|tag| tag.name.as_str() == "SF").unwrap();
+    let sf = find::<Tag>(conn, sf.uid, &tagged).unwrap().unwrap();
+    assert_eq!(sf.view(0).unwrap().get(recto_domain::TagBooks).unwrap().len(), 0);
+
+    let classic = c.tags[0].uid;
+    assert!(catalog::tag::delete(conn, classic).unwrap());
+    assert!(find::<Book>(conn, c.titled("Émile").uid, &none).unwrap().is_some());
+}

@@ -1,1 +1,122 @@
-//! imports
+//! Importing: much at once, and nothing twice.
+
+use recto_domain::relation::Include;
+use recto_domain::{Book, BookId, Tag, TagId, TagName, User, Username};
+use recto_persistence::catalog::import::{self, Origin};
+use recto_persistence::catalog::{BookFilter, user};
+use recto_persistence::{Connection, Error, Window, page};
+use recto_testkit::both_engines;
+use recto_testkit::database::Fresh;
+
+use crate::catalogue::Catalogue;
+
+both_engines!(
+    a_second_import_adds_nothing,
+    names_that_differ_by_case_are_one_tag,
+    a_reader_whose_name_is_taken_gets_no_key,
+    a_batch_that_fails_leaves_nothing,
+    more_rows_than_a_statement_binds_are_written,
+);
+
+/// What each part of an import added.
+fn import(conn: &mut Connection, c: &Catalogue) -> [usize; 5] {
+    fn from<T: Clone>(all: &[T]) -> Vec<(Origin, T)> {
+        all.iter().cloned().enumerate().map(|(n, row)| (format!("test:{n}"), row)).collect()
+    }
+    let readers = import::readers(conn, &from::<User>(&c.users)).unwrap();
+    let books = import::books(conn, &from::<Book>(&c.books)).unwrap();
+    let tags = import::tags(conn, &c.tags).unwrap();
+    // Keys of what was there before stay as they were.
+    assert_eq!(keys(&readers.keys), keys_of(&c.users, |user| user.uid));
+    assert_eq!(keys(&books.keys), keys_of(&c.books, |book| book.uid));
+    assert_eq!(keys(&tags.keys), keys_of(&c.tags, |tag| tag.uid));
+    let taggings: Vec<(BookId, TagId)> = c.taggings.iter().copied().collect();
+    [
+        readers.added,
+        books.added,
+        tags.added,
+        import::taggings(conn, &taggings).unwrap(),
+        import::reviews(conn, &c.reviews).unwrap(),
+    ]
+}
+
+fn keys<K: Copy>(keys: &[Option<K>]) -> Vec<K> {
+    keys.iter().map(|key| key.unwrap()).collect()
+}
+
+fn keys_of<E, K>(entities: &[E], key: impl Fn(&E) -> K) -> Vec<K> {
+    entities.iter().map(key).collect()
+}
+
+fn a_second_import_adds_nothing(database: &Fresh) {
+    let mut c = Catalogue::small();
+    // A review whose reader has gone is like no other, so it would be new each time.
+    c.reviews.retain(|review| review.user_uid.is_some());
+    let mut conn = database.connection();
+    let all = [c.users.len(), c.books.len(), c.tags.len(), c.taggings.len(), c.reviews.len()];
+    assert_eq!(import(&mut conn, &c), all);
+    assert_eq!(import(&mut conn, &c), [0; 5]);
+
+    // Another run mints other keys for the same rows; those written first count.
+    let mut again = Catalogue::small();
+    for (book, number) in again.books.iter_mut().zip(0..) {
+        book.uid = BookId::from_uuid(c.stamp().uid());
+        assert_ne!(book.uid, c.books[number].uid);
+    }
+    let batch: Vec<_> =
+        again.books.into_iter().enumerate().map(|(n, book)| (format!("test:{n}"), book)).collect();
+    let written = import::books(&mut conn, &batch).unwrap();
+    assert_eq!(keys(&written.keys), keys_of(&c.books, |book| book.uid));
+    assert_eq!(written.added, 0);
+}
+
+fn names_that_differ_by_case_are_one_tag(database: &Fresh) {
+    let c = Catalogue::empty();
+    let tag = |name: &str| Tag::new(c.stamp(), TagName::parse(name).unwrap());
+    let batch = [tag("Fantasy"), tag("fantasy"), tag("FANTASY"), tag("Poetry")];
+    let mut conn = database.connection();
+    let written = import::tags(&mut conn, &batch).unwrap();
+    let first = Some(batch[0].uid);
+    assert_eq!(written.added, 2);
+    assert_eq!(written.keys, [first, first, first, Some(batch[3].uid)]);
+}
+
+fn a_reader_whose_name_is_taken_gets_no_key(database: &Fresh) {
+    let c = Catalogue::empty();
+    let named = |name: &str| User::new(c.stamp(), Username::parse(name).unwrap(), None, None);
+    let mut conn = database.connection();
+    user::insert(&mut conn, &named("reader-1")).unwrap();
+    let batch =
+        [("test:1".to_owned(), named("Reader-1")), ("test:2".to_owned(), named("reader-2"))];
+    let written = import::readers(&mut conn, &batch).unwrap();
+    assert_eq!(written.keys, [None, Some(batch[1].1.uid)]);
+    assert_eq!(written.added, 1);
+}
+
+fn a_batch_that_fails_leaves_nothing(database: &Fresh) {
+    let c = Catalogue::small();
+    let mut conn = database.connection();
+    let failed = conn.transaction(|conn| {
+        import::tags(conn, &c.tags)?;
+        let nowhere = (BookId::from_uuid(c.stamp().uid()), c.tags[0].uid);
+        import::taggings(conn, &[nowhere])
+    });
+    let error = failed.unwrap_err();
+    assert!(matches!(error, Error::Dangling { .. } | Error::Query(_)), "{error:?}");
+    let tags = page::<Tag>(&mut conn, &(), &Window::newest(5), &Include::nothing()).unwrap();
+    assert!(tags.level.entities().is_empty());
+}
+
+fn more_rows_than_a_statement_binds_are_written(database: &Fresh) {
+    let mut c = Catalogue::empty();
+    for number in 0..9_001 {
+        c.tag(&format!("tag {number}"));
+    }
+    let mut conn = database.connection();
+    let written = conn.transaction(|conn| import::tags(conn, &c.tags)).unwrap();
+    assert_eq!(written.added, 9_001);
+    assert_eq!(keys(&written.keys), keys_of(&c.tags, |tag| tag.uid));
+    let none = Include::nothing();
+    let books = page::<Book>(&mut conn, &BookFilter::default(), &Window::newest(5), &none).unwrap();
+    assert!(books.level.entities().is_empty());
+}

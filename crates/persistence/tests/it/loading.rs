@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use recto_domain::relation::{Include, MAX_DEPTH, Sort, paths};
+use recto_domain::relation::{Entity as _, Include, MAX_DEPTH, Sort, paths};
 use recto_domain::{
     Book, BookId, BookReviews, BookTags, BookUser, Review, ReviewUser, Tag, TagBooks, User,
     UserBooks, UserReviews,
@@ -40,7 +40,7 @@ const BOOKS: &[&str] = &[
     "tags(sort:-name).books(limit:2,sort:title)",
     "reviews(limit:1),tags,user.books(sort:-published_date,title)",
     "user.books(sort:page_count,-title).tags(limit:1,sort:-created_at)",
-    "reviews(sort:created_at,limit:2).user.reviews(limit:2,sort:rating).book",
+    "reviews(sort:created_at,limit:2).user.reviews(limit:2,sort:rating)",
 ];
 const TAGS: &[&str] = &[
     "books(limit:2,sort:published_date)",
