@@ -19,7 +19,7 @@ test *args:
 
 # Measure a release server on both engines
 bench *args:
-    bench/run {{ args }}
+    cargo bench -p recto --bench http -- {{ args }}
 
 # Print the OpenAPI description
 openapi:

@@ -16,10 +16,6 @@ use crate::parameters::ParameterError;
 /// Parameters that say how a page is shown, or where it begins, but not what it is a page of.
 const NOT_BOUND: [&str; 6] = ["count", "cursor", "fields", "include", "limit", "sort"];
 
-/// Sort fields whose values are whole numbers; all others have texts.
-const INTEGERS: [&str; 5] =
-    ["page_count", "published_date", "rating", "rating_average", "reviews_count"];
-
 /// What a cursor is bound to: the query of which it is a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Binding {
@@ -110,13 +106,9 @@ fn fits(sort: &Sort, values: &[SortValue]) -> bool {
 }
 
 fn is_of(field: &SortField, value: &SortValue) -> bool {
-    let is_integer = INTEGERS.contains(&field.name);
-    match value {
-        SortValue::Integer(_) => is_integer,
-        // PostgreSQL has no NUL in its texts.
-        SortValue::Text(text) => !is_integer && !text.contains('\0'),
-        SortValue::Empty => field.nullable,
-    }
+    // PostgreSQL has no NUL in its texts.
+    let storable = !matches!(value, SortValue::Text(text) if text.contains('\0'));
+    storable && field.admits(value)
 }
 
 #[cfg(test)]
@@ -249,7 +241,7 @@ mod tests {
     #[test]
     fn every_sort_value_of_every_entity_is_of_its_kind() {
         fn check<E: Entity>(entity: &E) {
-            for field in E::INFO.sorts.iter().filter(|field| !field.follows_key) {
+            for field in E::INFO.sorts.iter().filter(|field| !field.follows_key()) {
                 let value = entity.sort_value(field);
                 assert_ne!(value, SortValue::Empty, "{} has a sample value", field.name);
                 assert!(is_of(field, &value), "{}.{}: {value:?}", E::INFO.name, field.name);

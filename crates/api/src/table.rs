@@ -42,7 +42,12 @@ pub(crate) enum Who {
 /// What a successful answer is.
 enum Answer {
     NoContent,
-    Content { status: u16, description: String, schema: RefOr<Schema>, media_type: &'static str },
+    Content {
+        status: u16,
+        description: String,
+        schema: Box<RefOr<Schema>>,
+        media_type: &'static str,
+    },
 }
 
 /// An operation, as the document describes it.
@@ -127,7 +132,7 @@ impl Operation {
         description: &str,
         schema: impl Into<RefOr<Schema>>,
     ) -> Self {
-        let (description, schema) = (description.to_owned(), schema.into());
+        let (description, schema) = (description.to_owned(), Box::new(schema.into()));
         self.answer =
             Answer::Content { status, description, schema, media_type: "application/json" };
         self
@@ -364,7 +369,7 @@ pub(crate) fn describe(
     responses = match operation.answer {
         Answer::NoContent => responses.response("204", ResponseBuilder::new().description("Done.")),
         Answer::Content { status, description, schema, media_type } => {
-            let content = ContentBuilder::new().schema(Some(schema)).build();
+            let content = ContentBuilder::new().schema(Some(*schema)).build();
             let mut response =
                 ResponseBuilder::new().description(description).content(media_type, content);
             if status == 201 {

@@ -38,14 +38,14 @@ pub(crate) enum CommandError {
 ///
 /// See [`CommandError`].
 pub(crate) fn run(cli: Cli) -> Result<(), CommandError> {
-    let url = cli.shared.database_url;
+    let url = &cli.shared.database_url;
     match cli.command {
         Command::Serve(options) => Ok(serve::run(url, options)?),
-        Command::Migrate { action } => migrate::run(&url, action),
+        Command::Migrate { action } => migrate::run(url, action),
         Command::Import { source: ImportSource::Goodbooks { directory } } => {
-            Ok(import::goodbooks(&url, &directory)?)
+            Ok(import::goodbooks(url, &directory)?)
         }
-        Command::User { action: UserAction::Create(account) } => Ok(user::create(&url, account)?),
+        Command::User { action: UserAction::Create(account) } => Ok(user::create(url, account)?),
         Command::Openapi => openapi::run(),
     }
 }

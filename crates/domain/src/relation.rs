@@ -33,7 +33,7 @@ pub use graph::{AnyLevel, Counted, Edge, Level, Links, NotLoaded, Span, View, Vi
 pub use include::{
     DEFAULT_PER_PARENT, Include, IncludeError, MAX_DEPTH, Requested, children_per_parent, paths,
 };
-pub use sort::{Position, Sort, SortError, SortField, SortTerm, SortValue};
+pub use sort::{Position, Sort, SortError, SortField, SortKind, SortTerm, SortValue};
 
 /// What identifies an entity: small, copyable, and ordered by age.
 ///

@@ -22,6 +22,7 @@ mod query;
 pub mod relation;
 mod row;
 #[expect(missing_docs, reason = "Diesel's macros write the items")]
+#[cfg_attr(not(test), expect(clippy::wildcard_imports, reason = "as Diesel prints them"))]
 pub mod schema;
 pub mod sql_types;
 

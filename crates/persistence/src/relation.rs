@@ -153,7 +153,6 @@ pub fn page<E: Stored>(
 ///
 /// # Errors
 /// A failing database.
-#[expect(clippy::type_complexity, reason = "a key of the child's")]
 pub fn related<R: MappedMany>(
     conn: &mut Connection,
     parent: <R::From as Entity>::Key,
@@ -175,7 +174,6 @@ pub fn related<R: MappedMany>(
 ///
 /// # Errors
 /// A failing database.
-#[expect(clippy::option_option, reason = "two things can be missing: the child, its parent")]
 pub fn related_one<R: ToOne<From: Stored, To: Stored>>(
     conn: &mut Connection,
     child: <R::From as Entity>::Key,

@@ -2,7 +2,8 @@
 //!
 //! Printed by Diesel's command line from the PostgreSQL migrations and patched
 //! to the types of [`sql_types`](crate::sql_types); `diesel.toml` says how. A
-//! test compares it with the migrated databases of both engines.
+//! test compares it with the migrated databases of both engines. Columns that
+//! the database generates to sort by are left out: nothing reads or writes them.
 
 use diesel::{allow_tables_to_appear_in_same_query, joinable, table};
 

@@ -36,7 +36,8 @@ impl Sequence {
 impl Mint for Sequence {
     fn stamp(&self) -> Stamp {
         let number = 1 + self.minted.fetch_add(1, Ordering::Relaxed);
-        let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
-        Stamp::new(START + number, [0, 0, a, b, c, d, e, f, g, h])
+        let mut random = [0; 10];
+        random[2..].copy_from_slice(&number.to_be_bytes());
+        Stamp::new(START + number, random)
     }
 }

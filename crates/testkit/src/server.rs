@@ -1,9 +1,11 @@
 //! A running Recto: a real server on a port of its own, and a client for it.
 
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::thread::JoinHandle;
 
 use actix_web::dev::ServerHandle;
+use recto_api::identity::password::Hasher;
 use recto_api::{Settings, State};
 use recto_domain::Role;
 use serde_json::{Value, json};
@@ -25,6 +27,7 @@ use crate::database::{Engine, Fresh, fresh};
 pub struct TestServer {
     database: Fresh,
     address: SocketAddr,
+    hasher: Hasher,
     handle: ServerHandle,
     thread: Option<JoinHandle<()>>,
     agent: ureq::Agent,
@@ -32,6 +35,9 @@ pub struct TestServer {
 
 /// The password of everybody whom a [`TestServer`] signs up.
 pub const PASSWORD: &str = "a long enough password";
+
+/// What a [`TestServer`] signs access tokens with.
+pub const SECRET: &[u8] = b"a secret for tests, and nothing else";
 
 impl TestServer {
     /// Starts a server; `None` if PostgreSQL is asked for but missing, which
@@ -50,10 +56,11 @@ impl TestServer {
     pub fn on(database: Fresh) -> Self {
         let settings = Settings {
             listen: "127.0.0.1:0".to_owned(),
-            secret: b"a secret for tests, and nothing else".to_vec(),
+            secret: SECRET.to_vec(),
             workers: Some(1),
         };
         let state = State::new(database.open(), &settings).expect("the secret is long enough");
+        let hasher = state.hasher.clone();
         let (told, started) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
@@ -65,7 +72,8 @@ impl TestServer {
         });
         let (address, handle) = started.recv().expect("the server starts");
         let config = ureq::Agent::config_builder().http_status_as_error(false).build();
-        Self { database, address, handle, thread: Some(thread), agent: config.new_agent() }
+        let agent = config.new_agent();
+        Self { database, address, hasher, handle, thread: Some(thread), agent }
     }
 
     /// The database behind it.
@@ -90,9 +98,19 @@ impl TestServer {
         format!("http://{}{base}{path}", self.address)
     }
 
+    /// How many times the server has hashed or checked a password.
+    pub fn hashes_done(&self) -> u64 {
+        self.hasher.hashes_done()
+    }
+
     /// A client that is not signed in.
     pub fn anonymous(&self) -> Client<'_> {
         Client { server: self, token: None, uid: String::new() }
+    }
+
+    /// A client that sends this access token, whatever it is worth.
+    pub fn bearer(&self, token: &str) -> Client<'_> {
+        Client { token: Some(token.to_owned()), ..self.anonymous() }
     }
 
     /// Reads a path, without signing in.
@@ -150,6 +168,61 @@ impl TestServer {
             .expect("a role can be set");
         client
     }
+}
+
+/// Runs a test on a server with a fresh database, or says loudly that it was
+/// skipped.
+///
+/// # Panics
+/// When the test does, and when the server cannot start.
+///
+/// ```
+/// use recto_testkit::database::Engine;
+/// use recto_testkit::server::run;
+///
+/// run(Engine::Sqlite, "it lives", |server| assert_eq!(server.get("/livez").status, 200));
+/// ```
+pub fn run(engine: Engine, name: &str, test: impl FnOnce(&TestServer)) {
+    match TestServer::start(engine) {
+        Some(server) => test(&server),
+        None => {
+            // Not `eprintln!`, which the test harness shows for failed tests only.
+            let _ = writeln!(io::stderr(), "skipped: {name}: {engine} is not installed");
+        }
+    }
+}
+
+/// Makes two tests of each function of a running server: `name::sqlite` and
+/// `name::postgres`.
+///
+/// ```
+/// use recto_testkit::{both_servers, server::TestServer};
+///
+/// fn the_catalogue_is_empty(server: &TestServer) {
+///     assert!(server.get("/books").json["items"].as_array().unwrap().is_empty());
+/// }
+///
+/// both_servers!(the_catalogue_is_empty);
+/// ```
+#[macro_export]
+macro_rules! both_servers {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            #[test]
+            fn sqlite() {
+                $crate::server::run(
+                    $crate::database::Engine::Sqlite, stringify!($name), super::$name,
+                );
+            }
+
+            #[test]
+            fn postgres() {
+                $crate::server::run(
+                    $crate::database::Engine::Postgres, stringify!($name), super::$name,
+                );
+            }
+        }
+    )+};
 }
 
 impl Drop for TestServer {

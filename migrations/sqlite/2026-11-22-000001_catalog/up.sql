@@ -30,6 +30,11 @@ CREATE TABLE books (
     isbn TEXT CONSTRAINT books_isbn_check CHECK (length(isbn) = 13 AND isbn NOT GLOB '*[^0-9]*'),
     user_uid BLOB CONSTRAINT books_user_uid_fkey REFERENCES users (uid) ON DELETE SET NULL,
     origin TEXT CONSTRAINT books_origin_key UNIQUE,
+    -- What optional members are sorted by: empty values come last in either direction.
+    published_date_asc INTEGER NOT NULL GENERATED ALWAYS AS (coalesce(published_date, 2147483647)) VIRTUAL,
+    published_date_desc INTEGER NOT NULL GENERATED ALWAYS AS (coalesce(published_date, -2147483648)) VIRTUAL,
+    page_count_asc INTEGER NOT NULL GENERATED ALWAYS AS (coalesce(page_count, 2147483647)) VIRTUAL,
+    page_count_desc INTEGER NOT NULL GENERATED ALWAYS AS (coalesce(page_count, -2147483648)) VIRTUAL,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL
 ) STRICT;
@@ -39,11 +44,10 @@ CREATE INDEX books_title_idx ON books (title_key, uid);
 CREATE INDEX books_author_idx ON books (author_key, uid);
 CREATE INDEX books_isbn_idx ON books (isbn, uid);
 CREATE INDEX books_language_idx ON books (language, uid);
--- Empty values come last in either direction, so each direction has its index.
-CREATE INDEX books_published_date_asc_idx ON books ((published_date IS NULL), published_date, uid);
-CREATE INDEX books_published_date_desc_idx ON books ((published_date IS NOT NULL), published_date, uid);
-CREATE INDEX books_page_count_asc_idx ON books ((page_count IS NULL), page_count, uid);
-CREATE INDEX books_page_count_desc_idx ON books ((page_count IS NOT NULL), page_count, uid);
+CREATE INDEX books_published_date_asc_idx ON books (published_date_asc, uid);
+CREATE INDEX books_published_date_desc_idx ON books (published_date_desc, uid);
+CREATE INDEX books_page_count_asc_idx ON books (page_count_asc, uid);
+CREATE INDEX books_page_count_desc_idx ON books (page_count_desc, uid);
 
 CREATE TABLE reviews (
     uid BLOB NOT NULL CONSTRAINT reviews_pkey PRIMARY KEY

@@ -58,7 +58,7 @@ struct Profile<'a> {
 
 /// What the token endpoint gives (RFC 6749 section 5.1).
 #[derive(Serialize)]
-struct Token {
+struct Granted {
     access_token: String,
     token_type: &'static str,
     expires_in: u64,
@@ -107,7 +107,7 @@ pub(crate) async fn token(state: Shared, _: NoQuery, form: Form) -> Result<HttpR
     let (user, _) = authenticate(&state, email, &password).await?.ok_or_else(refused)?;
     let stamp = state.mint.stamp();
     let issued = state.tokens.issue(user.uid, stamp.at(), stamp.uid());
-    answer(&Token {
+    answer(&Granted {
         access_token: issued.access_token,
         token_type: "Bearer",
         expires_in: issued.expires_in,

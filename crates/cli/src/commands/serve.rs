@@ -37,9 +37,9 @@ pub(crate) enum ServeError {
 }
 
 /// Serves until told to stop, on the given database or on a demo's own.
-pub(super) fn run(url: DatabaseUrl, options: ServeOptions) -> Result<(), ServeError> {
+pub(super) fn run(url: &DatabaseUrl, options: ServeOptions) -> Result<(), ServeError> {
     if !options.demo {
-        let database = prepare(&url, &options)?;
+        let database = prepare(url, &options)?;
         return serve(database, options, Vec::new());
     }
     let directory =

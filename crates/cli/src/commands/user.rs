@@ -44,7 +44,7 @@ pub(super) fn create(url: &DatabaseUrl, new: NewAccount) -> Result<(), UserError
     let database = database::open(url, options, IfBehind::Refuse)?;
     let typed = if new.password_stdin { first_line()? } else { ask()? };
     let password = Password::parse(&typed).map_err(UserError::Password)?;
-    let hash = Hasher::new(1).hash_blocking(&password)?;
+    let hash = Hasher::new(NonZeroUsize::MIN).hash_blocking(&password)?;
 
     let role = if new.admin { Role::Admin } else { Role::User };
     let user = User::new(SystemMint.stamp(), new.username, None, None);

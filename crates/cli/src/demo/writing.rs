@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::num::NonZeroUsize;
 
 use recto_api::identity::password::{HashError, Hasher};
 use recto_domain::{
@@ -51,24 +52,24 @@ impl Library {
     ///
     /// If there are no random bytes, or the database fails; nothing is kept then.
     pub(crate) fn write(self, database: &Database) -> Result<Vec<SignIn>, DemoError> {
-        let hasher = Hasher::new(1);
+        let hasher = Hasher::new(NonZeroUsize::MIN);
         let mut sign_ins = Vec::with_capacity(self.accounts.len());
-        let mut hashes = Vec::with_capacity(self.accounts.len());
+        let mut stored = Vec::with_capacity(self.accounts.len());
         for account in &self.accounts {
             let made_up = password().map_err(DemoError::Random)?;
             let password = Password::parse(&made_up).map_err(DemoError::Password)?;
-            hashes.push(hasher.hash_blocking(&password)?);
+            stored.push(hasher.hash_blocking(&password)?);
             let (email, role) = (account.email.clone(), account.role);
             sign_ins.push(SignIn { email, role, password: made_up });
         }
-        database.write_blocking(move |conn| write(conn, &self, &hashes))?;
+        database.write_blocking(move |conn| write(conn, &self, &stored))?;
         Ok(sign_ins)
     }
 }
 
-fn write(conn: &mut Connection, library: &Library, hashes: &[PasswordHash]) -> Result<(), Error> {
+fn write(conn: &mut Connection, library: &Library, stored: &[PasswordHash]) -> Result<(), Error> {
     let mut people = People::default();
-    for (account, hash) in library.accounts.iter().zip(hashes) {
+    for (account, hash) in library.accounts.iter().zip(stored) {
         write_account(conn, account, hash, &mut people)?;
     }
     for reader in &library.readers {

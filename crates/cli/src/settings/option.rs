@@ -93,6 +93,11 @@ mod tests {
     use super::*;
     use crate::cli::Cli;
 
+    fn documentation() -> String {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
+        std::fs::read_to_string(path).unwrap()
+    }
+
     fn option(long: &str) -> Known {
         let known = known_options(&Cli::command());
         known.into_iter().find(|known| known.long() == long).unwrap()
@@ -112,6 +117,32 @@ mod tests {
         assert_eq!(option.variable(), "RECTO_DATABASE_URL");
         assert_eq!(option.key().as_deref(), Some("database_url"));
         assert_eq!(super::Known::key(&self::option("config")), None);
+    }
+
+    #[test]
+    fn the_documentation_lists_every_option() {
+        let documented: Vec<String> = documentation()
+            .lines()
+            .filter(|line| line.starts_with("| `--"))
+            .map(|line| line.splitn(6, '|').take(5).collect::<Vec<_>>().join("|"))
+            .collect();
+        let code = |text: &str| if text.is_empty() { String::new() } else { format!("`{text}` ") };
+        let existing: Vec<String> = known_options(&Cli::command())
+            .iter()
+            .map(|option| {
+                let switch = matches!(option.arg.get_action(), ArgAction::SetTrue);
+                let default = option.arg.get_default_values().first();
+                let default = default.map(|value| value.to_str().unwrap());
+                format!(
+                    "| `--{}` | `{}` | {}| {}",
+                    option.long(),
+                    option.variable(),
+                    code(&option.key().unwrap_or_default()),
+                    code(default.unwrap_or(if switch { "false" } else { "" })),
+                )
+            })
+            .collect();
+        assert_eq!(documented, existing);
     }
 
     #[test]

@@ -188,6 +188,17 @@ fn help_names_all_three_sources_and_no_values() {
 }
 
 #[test]
+fn the_documented_file_is_a_good_one() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
+    let documentation = fs::read_to_string(path).unwrap();
+    let (_, rest) = documentation.split_once("```toml\n").unwrap();
+    let (file, _) = rest.split_once("```").unwrap();
+    let settings = settings(&["serve"], &[], file).unwrap();
+    assert_eq!(settings.cli.shared.log_format, LogFormat::Json);
+    assert_eq!(serve(settings).workers, Some(4));
+}
+
+#[test]
 fn a_demo_does_not_take_a_database_from_the_command_line() {
     let arguments = ["serve", "--demo", "--database-url", "sqlite:a.db"];
     let error = argument_error(settings(&arguments, &[], ""));

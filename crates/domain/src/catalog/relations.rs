@@ -29,7 +29,7 @@ impl Entity for User {
         name: "User",
         collection: "users",
         key: "uid",
-        sorts: &[SortField::required("username"), SortField::creation()],
+        sorts: &[SortField::text("username"), SortField::creation()],
         room,
     };
 
@@ -53,10 +53,10 @@ impl Entity for Book {
         collection: "books",
         key: "uid",
         sorts: &[
-            SortField::required("title"),
-            SortField::required("author"),
-            SortField::optional("published_date"),
-            SortField::optional("page_count"),
+            SortField::text("title"),
+            SortField::text("author"),
+            SortField::integer("published_date").or_empty(),
+            SortField::integer("page_count").or_empty(),
             SortField::creation(),
         ],
         room,
@@ -85,7 +85,7 @@ impl Entity for Review {
         name: "Review",
         collection: "reviews",
         key: "uid",
-        sorts: &[SortField::required("rating"), SortField::creation()],
+        sorts: &[SortField::integer("rating"), SortField::creation()],
         room,
     };
 
@@ -108,7 +108,7 @@ impl Entity for Tag {
         name: "Tag",
         collection: "tags",
         key: "uid",
-        sorts: &[SortField::required("name"), SortField::creation()],
+        sorts: &[SortField::text("name"), SortField::creation()],
         room,
     };
 

@@ -9,26 +9,56 @@ use super::EntityInfo;
 pub struct SortField {
     /// Its name in `sort=…`.
     pub name: &'static str,
+    /// What its values are.
+    pub kind: SortKind,
     /// Whether it may be empty; empty values come last in either direction.
     pub nullable: bool,
-    /// Whether its order is the order of the key, as it is for `created_at`.
-    pub follows_key: bool,
+}
+
+/// What a field is compared by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SortKind {
+    /// A [text key](crate::text_key), byte by byte.
+    Text,
+    /// A whole number.
+    Integer,
+    /// The entity's key, as for `created_at`.
+    Key,
 }
 
 impl SortField {
-    /// A field that every entity has a value for.
-    pub const fn required(name: &'static str) -> Self {
-        Self { name, nullable: false, follows_key: false }
+    /// A field of text that every entity has.
+    pub const fn text(name: &'static str) -> Self {
+        Self { name, kind: SortKind::Text, nullable: false }
     }
 
-    /// A field that may be empty.
-    pub const fn optional(name: &'static str) -> Self {
-        Self { name, nullable: true, follows_key: false }
+    /// A field with a whole number that every entity has.
+    pub const fn integer(name: &'static str) -> Self {
+        Self { name, kind: SortKind::Integer, nullable: false }
     }
 
     /// The time of creation, whose order is the key's.
     pub const fn creation() -> Self {
-        Self { name: "created_at", nullable: false, follows_key: true }
+        Self { name: "created_at", kind: SortKind::Key, nullable: false }
+    }
+
+    /// The same field where it may be empty.
+    pub const fn or_empty(self) -> Self {
+        Self { nullable: true, ..self }
+    }
+
+    /// Whether its order is the order of the key.
+    pub fn follows_key(&self) -> bool {
+        self.kind == SortKind::Key
+    }
+
+    /// Whether a value can be one of this field's.
+    pub fn admits(&self, value: &SortValue) -> bool {
+        match value {
+            SortValue::Integer(_) => self.kind == SortKind::Integer,
+            SortValue::Text(_) => self.kind == SortKind::Text,
+            SortValue::Empty => self.nullable,
+        }
     }
 }
 
@@ -95,13 +125,13 @@ impl Sort {
     /// The terms that decide before the key does: those up to the first that
     /// follows the key, after which nothing is left to decide.
     pub fn terms(&self) -> &[SortTerm] {
-        let end = self.terms.iter().position(|term| term.field.follows_key);
+        let end = self.terms.iter().position(|term| term.field.follows_key());
         &self.terms[..end.unwrap_or(self.terms.len())]
     }
 
     /// Whether the key, which breaks ties, ascends.
     pub fn key_ascending(&self) -> bool {
-        match self.terms.iter().find(|term| term.field.follows_key) {
+        match self.terms.iter().find(|term| term.field.follows_key()) {
             Some(term) => !term.descending,
             None => self.key_ascending,
         }

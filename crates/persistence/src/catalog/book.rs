@@ -1,5 +1,7 @@
 //! Books.
 
+#![expect(clippy::ref_option_ref, reason = "Diesel's `AsChangeset` writes them")]
+
 use diesel::prelude::*;
 use recto_domain::{Book, BookId, Isbn, Language, PublishedDate, TagName, UserId, text_key};
 
@@ -79,7 +81,7 @@ impl<'a> From<&'a Book> for BookRecord<'a> {
             author: book.author.as_str(),
             author_key: text_key(book.author.as_str()),
             publisher: book.publisher.as_ref().map(AsRef::as_ref),
-            published_date: book.published_date.map(|date| date.sort_key()),
+            published_date: book.published_date.map(PublishedDate::sort_key),
             page_count: book.page_count.map(|count| count.get().cast_signed()),
             language: book.language.as_ref().map(AsRef::as_ref),
             isbn: book.isbn.as_ref().map(AsRef::as_ref),
@@ -148,8 +150,10 @@ stored! {
     sorts: [
         "title" => "title_key",
         "author" => "author_key",
-        "published_date" => "published_date",
-        "page_count" => "page_count",
+        "published_date" => "published_date_asc",
+        "-published_date" => "published_date_desc",
+        "page_count" => "page_count_asc",
+        "-page_count" => "page_count_desc",
     ],
     filter: BookFilter, |query, filter| narrow!(query, filter)
 }

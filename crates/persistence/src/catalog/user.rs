@@ -1,5 +1,7 @@
 //! Users.
 
+#![expect(clippy::ref_option_ref, reason = "Diesel's `AsChangeset` writes them")]
+
 use diesel::prelude::*;
 use recto_domain::{User, UserId};
 

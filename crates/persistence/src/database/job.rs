@@ -29,6 +29,8 @@ pub(super) enum Outcome {
     Again,
     /// The connection may be broken.
     Suspect,
+    /// It has not been run, and the connection may be broken.
+    NotBegun,
 }
 
 /// Work that can be run, run again, and answered.
@@ -47,7 +49,7 @@ pub(super) trait AnyWork: Send {
 /// A closure, its result and who waits for it.
 pub(super) struct Work<W, T, E> {
     kind: Kind,
-    work: W,
+    closure: W,
     result: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<T, E>>,
 }
@@ -68,7 +70,7 @@ where
 
     fn job(kind: Kind, work: W) -> (Job, Answer<T, E>) {
         let (reply, answer) = oneshot::channel();
-        (Box::new(Self { kind, work, result: None, reply }), answer)
+        (Box::new(Self { kind, closure: work, result: None, reply }), answer)
     }
 }
 
@@ -84,7 +86,7 @@ where
 
     fn run(&mut self, conn: &mut Connection) -> Outcome {
         // The connection is checked or rolled back whatever happened to it.
-        let result = catch_unwind(AssertUnwindSafe(|| (self.work)(conn)))
+        let result = catch_unwind(AssertUnwindSafe(|| (self.closure)(conn)))
             .unwrap_or_else(|_| Err(Error::Panicked.into()));
         let outcome = match &result {
             Ok(_) => Outcome::Done,

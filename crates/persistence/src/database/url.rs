@@ -118,8 +118,8 @@ fn without_password(url: &str) -> String {
     let mut shown = match (address.find("//"), address.rfind('@')) {
         (Some(start), Some(end)) if start + 2 <= end => {
             let user = address[start + 2..end].split(':').next().unwrap_or_default();
-            let stars = if address[start + 2..end].contains(':') { ":***" } else { "" };
-            format!("{}{user}{stars}{}", &address[..start + 2], &address[end..])
+            let hidden = if address[start + 2..end].contains(':') { ":***" } else { "" };
+            format!("{}{user}{hidden}{}", &address[..start + 2], &address[end..])
         }
         _ => address.to_owned(),
     };

@@ -97,6 +97,8 @@ impl Line {
                 Outcome::Again => true,
                 // Reading again does no harm; writing might happen twice.
                 Outcome::Suspect => self.is_broken() && job.kind() == Kind::Read && attempt == 1,
+                // A server that was restarted has left every connection broken.
+                Outcome::NotBegun => self.is_broken() && attempt == 1,
             };
             if !again {
                 break;
@@ -165,7 +167,12 @@ fn in_transaction(connection: &mut Connection, job: &mut Job) -> Outcome {
     });
     let outcome = match begun {
         Ok(()) => job.run(connection),
-        Err(error) => return refuse(job, error),
+        Err(error) => {
+            return match refuse(job, error) {
+                Outcome::Again => Outcome::Again,
+                _ => Outcome::NotBegun,
+            };
+        }
     };
     let ended = match outcome {
         Outcome::Done => connection.commit(),
@@ -191,7 +198,7 @@ fn in_savepoint(connection: &mut Connection, job: &mut Job) -> Result<(), Error>
         Outcome::Done => connection.commit(),
         Outcome::Failed => connection.roll_back(),
         // Better alone, where it can be run again on a connection that works.
-        Outcome::Again | Outcome::Suspect => {
+        Outcome::Again | Outcome::Suspect | Outcome::NotBegun => {
             connection.roll_back()?;
             Err(Error::Busy)
         }

@@ -67,7 +67,7 @@ uid_keys!(UserId, BookId, ReviewId, TagId);
 #[derive(Debug)]
 pub(crate) struct Keys<K: SqlKey> {
     values: Vec<K::Value>,
-    keys: Vec<K>,
+    distinct: Vec<K>,
     json: OnceCell<String>,
 }
 
@@ -75,7 +75,7 @@ impl<K: SqlKey> Keys<K> {
     pub(crate) fn new(keys: &[K]) -> Self {
         Self {
             values: keys.iter().map(|key| key.value()).collect(),
-            keys: keys.to_vec(),
+            distinct: keys.to_vec(),
             json: OnceCell::new(),
         }
     }
@@ -88,9 +88,9 @@ impl<K: SqlKey> Keys<K> {
     /// The JSON text, for SQLite.
     pub(super) fn json(&self) -> &String {
         self.json.get_or_init(|| {
-            let mut json = String::with_capacity(2 + self.keys.len() * 35);
+            let mut json = String::with_capacity(2 + self.distinct.len() * 35);
             json.push('[');
-            for (index, key) in self.keys.iter().enumerate() {
+            for (index, key) in self.distinct.iter().enumerate() {
                 if index > 0 {
                     json.push(',');
                 }

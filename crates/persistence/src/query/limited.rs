@@ -44,6 +44,7 @@ impl<Q: QueryFragment<Sqlite>> QueryFragment<Sqlite> for Limited<Q> {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "it is bound by reference")]
 pub(super) fn push_limit_postgres<'b>(
     out: &mut AstPass<'_, 'b, Pg>,
     limit: &'b i64,
@@ -52,6 +53,7 @@ pub(super) fn push_limit_postgres<'b>(
     out.push_bind_param::<BigInt, _>(limit)
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "it is bound by reference")]
 pub(super) fn push_limit_sqlite<'b>(
     out: &mut AstPass<'_, 'b, Sqlite>,
     limit: &'b i64,

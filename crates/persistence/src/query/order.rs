@@ -9,14 +9,20 @@ use diesel::expression::{
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, Bool, HasSqlType, Text};
-use recto_domain::relation::{Position, Sort, SortValue};
+use recto_domain::relation::{Position, Sort, SortTerm, SortValue};
 
 use super::SqlKey;
 
 /// The columns that the sort fields of an entity stand for.
+///
+/// A field that may be empty has a generated column for each direction, in
+/// which a number beyond all others stands for no value: empty values come
+/// last either way, and an index leads to where a page begins. SQLite does
+/// neither for `NULLS LAST`, nor for an index on an expression.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SortColumns {
     /// Field name and qualified column: `("title", "\"books\".\"title_key\"")`.
+    /// A name with a minus before it is the field's column when it descends.
     pub(crate) fields: &'static [(&'static str, &'static str)],
     /// The qualified column of the key.
     pub(crate) key: &'static str,
@@ -28,16 +34,25 @@ impl SortColumns {
         Self { key, ..self }
     }
 
-    fn column(&self, field: &str) -> &'static str {
-        self.fields.iter().find(|(name, _)| *name == field).map_or(self.key, |(_, column)| column)
+    fn column(&self, term: &SortTerm) -> &'static str {
+        let signs: &[&str] = if term.descending { &["-", ""] } else { &[""] };
+        signs
+            .iter()
+            .find_map(|sign| {
+                let named = |name: &str| name.strip_prefix(sign) == Some(term.field.name);
+                self.fields.iter().find(|(name, _)| named(name))
+            })
+            .map_or(self.key, |(_, column)| column)
     }
 }
 
+/// What generated columns hold for no value: more than any value, ascending.
+const LAST_ASCENDING: &i64 = &2_147_483_647;
+
+/// And less than any value, descending.
+const LAST_DESCENDING: &i64 = &-2_147_483_648;
+
 /// `ORDER BY` the terms of a sort, empty values last, the key breaking ties.
-///
-/// `NULLS LAST` would say it shorter, but SQLite does not use an index for it.
-/// Whether the value is missing is a term of its own instead, and the indexes
-/// have it as their first column.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OrderBy<'s> {
     pub(crate) columns: SortColumns,
@@ -47,14 +62,8 @@ pub(crate) struct OrderBy<'s> {
 impl OrderBy<'_> {
     fn push<DB: Backend>(&self, out: &mut AstPass<'_, '_, DB>) {
         for term in self.sort.terms() {
-            let column = self.columns.column(term.field.name);
-            let direction = if term.descending { " DESC, " } else { ", " };
-            if term.field.nullable {
-                push_presence(out, column, term.descending);
-                out.push_sql(direction);
-            }
-            out.push_sql(column);
-            out.push_sql(direction);
+            out.push_sql(self.columns.column(term));
+            out.push_sql(if term.descending { " DESC, " } else { ", " });
         }
         out.push_sql(self.columns.key);
         if !self.sort.key_ascending() {
@@ -106,7 +115,7 @@ struct Place<'s, K: SqlKey> {
     key_ascending: bool,
 }
 
-/// One thing to compare: a column, or whether it has a value.
+/// One column to compare.
 #[derive(Debug, Clone, Copy)]
 struct Part<'s> {
     column: &'static str,
@@ -116,8 +125,6 @@ struct Part<'s> {
 
 #[derive(Debug, Clone, Copy)]
 enum Compared<'s> {
-    /// Whether the value is there, against whether it is at the place.
-    Presence(bool),
     Text(&'s String),
     Integer(&'s i64),
 }
@@ -138,21 +145,17 @@ impl<'s, K: SqlKey> After<'s, K> {
 }
 
 fn parts<'s>(columns: SortColumns, sort: &Sort, values: &'s [SortValue]) -> Vec<Part<'s>> {
-    let mut parts = Vec::with_capacity(values.len() * 2);
-    for (term, value) in sort.terms().iter().zip(values) {
-        let column = columns.column(term.field.name);
-        let part = |compared| Part { column, descending: term.descending, compared };
-        if term.field.nullable {
-            parts.push(part(Compared::Presence(*value != SortValue::Empty)));
-        }
-        match value {
-            SortValue::Text(text) => parts.push(part(Compared::Text(text))),
-            SortValue::Integer(integer) => parts.push(part(Compared::Integer(integer))),
-            // All that are as empty as this one are equal here.
-            SortValue::Empty => {}
-        }
-    }
-    parts
+    let part = |(term, value): (&SortTerm, &'s SortValue)| Part {
+        column: columns.column(term),
+        descending: term.descending,
+        compared: match value {
+            SortValue::Text(text) => Compared::Text(text),
+            SortValue::Integer(integer) => Compared::Integer(integer),
+            SortValue::Empty if term.descending => Compared::Integer(LAST_DESCENDING),
+            SortValue::Empty => Compared::Integer(LAST_ASCENDING),
+        },
+    };
+    sort.terms().iter().zip(values).map(part).collect()
 }
 
 impl<K: SqlKey, DB> QueryFragment<DB> for After<'_, K>
@@ -191,7 +194,7 @@ impl<K: SqlKey> After<'_, K> {
     {
         out.push_sql("(");
         for part in &place.parts {
-            part.push_column(out);
+            out.push_sql(part.column);
             out.push_sql(", ");
         }
         out.push_sql(self.columns.key);
@@ -219,14 +222,14 @@ impl<K: SqlKey> After<'_, K> {
     {
         out.push_sql("(");
         if let Some(first) = place.parts.first() {
-            first.push_column(out);
+            out.push_sql(first.column);
             out.push_sql(if first.descending { " <= " } else { " >= " });
             first.push_value(out)?;
             out.push_sql(" AND (");
         }
         for (index, part) in place.parts.iter().enumerate() {
             push_equals(&place.parts[..index], out)?;
-            part.push_column(out);
+            out.push_sql(part.column);
             out.push_sql(if part.descending { " < " } else { " > " });
             part.push_value(out)?;
             out.push_sql(") OR ");
@@ -248,7 +251,7 @@ where
 {
     out.push_sql("(");
     for part in parts {
-        part.push_column(out);
+        out.push_sql(part.column);
         out.push_sql(" = ");
         part.push_value(out)?;
         out.push_sql(" AND ");
@@ -257,13 +260,6 @@ where
 }
 
 impl Part<'_> {
-    fn push_column<DB: Backend>(&self, out: &mut AstPass<'_, '_, DB>) {
-        match self.compared {
-            Compared::Presence(_) => push_presence(out, self.column, self.descending),
-            _ => out.push_sql(self.column),
-        }
-    }
-
     fn push_value<'b, DB>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
     where
         DB: Backend + HasSqlType<Text> + HasSqlType<BigInt>,
@@ -271,22 +267,10 @@ impl Part<'_> {
         i64: ToSql<BigInt, DB>,
     {
         match self.compared {
-            // Ascending it is asked whether the value is missing, descending whether it is there.
-            Compared::Presence(there) => {
-                out.push_sql(if there == self.descending { "TRUE" } else { "FALSE" });
-                Ok(())
-            }
             Compared::Text(text) => out.push_bind_param::<Text, _>(text),
             Compared::Integer(integer) => out.push_bind_param::<BigInt, _>(integer),
         }
     }
-}
-
-/// What puts empty values last in this direction.
-fn push_presence<DB: Backend>(out: &mut AstPass<'_, '_, DB>, column: &str, descending: bool) {
-    out.push_sql("(");
-    out.push_sql(column);
-    out.push_sql(if descending { " IS NOT NULL)" } else { " IS NULL)" });
 }
 
 impl<K: SqlKey> Expression for After<'_, K> {

@@ -246,6 +246,8 @@ macro_rules! map_relations {
                 use diesel::{RunQueryDsl as _, SelectableHelper as _};
                 use $crate::query::SqlKey;
 
+                type Parent = <<$there as recto_domain::relation::Relation>::From as recto_domain::relation::Entity>::Key;
+
                 let to_key = concat!("\"", stringify!($link), "\".\"", stringify!($to_key), "\"");
                 let children = $crate::query::Children {
                     table: concat!("\"", stringify!($to), "\""),
@@ -258,7 +260,6 @@ macro_rules! map_relations {
                 };
                 let columns = <Self::To as $crate::relation::Stored>::SORT_COLUMNS.with_key(to_key);
                 let order = $crate::query::OrderBy { columns, sort };
-                type Parent = <<$there as recto_domain::relation::Relation>::From as recto_domain::relation::Entity>::Key;
                 let rows = $crate::connection::on_engine!(conn, c => {
                     $crate::query::Linked($crate::query::PerParent {
                         select: $to_row::as_select(), children, parents, order, limit,

@@ -23,7 +23,7 @@ pub(crate) struct Catalogue {
 }
 
 /// How many wrote about the book that everybody wrote about.
-pub(crate) const CROWD: usize = 25;
+const CROWD: usize = 25;
 
 impl Catalogue {
     /// A catalogue with nothing in it.
@@ -94,8 +94,8 @@ impl Catalogue {
             ["Émile", "emile", "zebra", "Zebra", "Apple", "apple", "ﬀ", "ff", "日本", "_%\\ it's"];
         let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         let mut c = Self::empty();
-        let users: Vec<_> = (0..1 + dice.roll(6)).map(|n| c.user(&format!("u{n}"))).collect();
-        let books: Vec<_> = (0..1 + dice.roll(18))
+        let users: Vec<_> = (0..=dice.roll(6)).map(|n| c.user(&format!("u{n}"))).collect();
+        let books: Vec<_> = (0..=dice.roll(18))
             .map(|_| {
                 let owner = Some(dice.pick(&users)).filter(|_| dice.roll(3) > 0);
                 let title = dice.pick(&TITLES);

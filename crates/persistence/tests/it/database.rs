@@ -1,1 +1,378 @@
-//! database
+//! The database as upper floors use it: under load, in conflict, in trouble.
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Barrier, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use recto_domain::relation::{Entity as _, Include};
+use recto_domain::{
+    Account, Book, BookId, BookTags, Conflict, Email, Mint as _, Role, Tag, TagName, User, UserId,
+};
+use recto_persistence::catalog::{BookFilter, book, tag, user};
+use recto_persistence::identity::account::{self, PasswordHash};
+use recto_persistence::{
+    Connection, Database, DatabaseUrl, Error, Options, SystemMint, Window, find, page,
+};
+use recto_testkit::both_engines;
+use recto_testkit::database::{Engine, Fresh};
+use serde_json::json;
+
+use crate::catalogue::Catalogue;
+
+both_engines!(
+    a_failed_write_leaves_nothing,
+    a_nested_transaction_is_undone_alone,
+    a_snapshot_sees_one_state,
+    fifty_writers_of_one_tag_make_one,
+    a_panic_is_an_error_and_nobody_elses,
+    an_abandoned_request_is_not_run,
+    too_much_work_is_refused,
+    two_admins_who_demote_each_other_leave_one,
+    work_goes_on_after_the_connections_are_lost,
+);
+
+fn new_tag(c: &Catalogue, name: &str) -> Tag {
+    Tag::new(c.stamp(), TagName::parse(name).unwrap())
+}
+
+fn tag_names(conn: &mut Connection) -> Vec<String> {
+    let all = page::<Tag>(conn, &(), &Window::newest(1_000), &Include::nothing()).unwrap();
+    all.level.entities().iter().map(|tag| tag.name.to_string()).collect()
+}
+
+fn a_failed_write_leaves_nothing(fresh: &Fresh) {
+    let (c, database) = (Catalogue::empty(), fresh.open());
+    let (kept, undone) = (new_tag(&c, "kept"), new_tag(&c, "undone"));
+    let result: Result<(), Error> = database.write_blocking(move |conn| {
+        tag::insert(conn, &undone)?;
+        Err(Conflict::LastAdmin.into())
+    });
+    assert!(matches!(result, Err(Error::Conflict(Conflict::LastAdmin))));
+    database.write_blocking(move |conn| tag::insert(conn, &kept)).unwrap();
+    assert_eq!(tag_names(&mut fresh.connection()), ["kept"]);
+}
+
+fn a_nested_transaction_is_undone_alone(fresh: &Fresh) {
+    let (c, database) = (Catalogue::empty(), fresh.open());
+    let (outer, inner) = (new_tag(&c, "outer"), new_tag(&c, "inner"));
+    database
+        .write_blocking(move |conn| {
+            tag::insert(conn, &outer)?;
+            let undone: Result<(), Error> = conn.transaction(|conn| {
+                tag::insert(conn, &inner)?;
+                // On PostgreSQL this would spoil the whole transaction.
+                tag::insert(conn, &inner)
+            });
+            assert!(undone.is_err());
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+    assert_eq!(tag_names(&mut fresh.connection()), ["outer"]);
+}
+
+fn a_snapshot_sees_one_state(fresh: &Fresh) {
+    let c = Catalogue::empty();
+    let mut reader = fresh.connection();
+    let mut writer = fresh.connection();
+    tag::insert(&mut writer, &new_tag(&c, "before")).unwrap();
+    reader
+        .snapshot(|conn| {
+            assert_eq!(tag_names(conn), ["before"]);
+            tag::insert(&mut writer, &new_tag(&c, "meanwhile")).unwrap();
+            assert_eq!(tag_names(conn), ["before"]);
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+    assert_eq!(tag_names(&mut reader), ["meanwhile", "before"]);
+}
+
+fn fifty_writers_of_one_tag_make_one(fresh: &Fresh) {
+    let mut c = Catalogue::empty();
+    let uid = c.book(&json!({"title": "T", "author": "A"}), None);
+    c.store(&mut fresh.connection());
+    let database = fresh.open();
+    let start = Barrier::new(50);
+    thread::scope(|scope| {
+        for number in 0..50 {
+            let (database, start) = (&database, &start);
+            scope.spawn(move || {
+                let name = if number % 2 == 0 { "new" } else { "NEW" };
+                let names = [TagName::parse(name).unwrap()];
+                start.wait();
+                database.write_blocking(move |conn| put_tags(conn, uid, &names)).unwrap();
+            });
+        }
+    });
+    let mut conn = fresh.connection();
+    assert_eq!(tag_names(&mut conn).len(), 1);
+    let include = Include::parse(Book::INFO, "tags").unwrap();
+    let book = find::<Book>(&mut conn, uid, &include).unwrap().unwrap();
+    assert_eq!(book.view(0).unwrap().get(BookTags).unwrap().len(), 1);
+}
+
+/// What a request does that tags a book.
+fn put_tags(conn: &mut Connection, uid: BookId, names: &[TagName]) -> Result<(), Error> {
+    assert!(book::lock(conn, uid)?.is_some());
+    tag::add(conn, &SystemMint, uid, names)
+}
+
+/// Work that says that it has begun, and does not end before it is told.
+fn block(
+    database: &Database,
+    kind: fn(&Database, Arc<Held>) -> Result<(), Error>,
+) -> (thread::JoinHandle<Result<(), Error>>, Arc<Held>) {
+    let (begun, has_begun) = channel();
+    let (release, released) = channel();
+    let held = Arc::new(Held {
+        begun: Mutex::new(begun),
+        release: Mutex::new(Some(release)),
+        released: Mutex::new(released),
+    });
+    let (database, holder) = (database.clone(), Arc::clone(&held));
+    let thread = thread::spawn(move || kind(&database, holder));
+    has_begun.recv_timeout(Duration::from_secs(10)).unwrap();
+    (thread, held)
+}
+
+struct Held {
+    begun: Mutex<std::sync::mpsc::Sender<()>>,
+    release: Mutex<Option<std::sync::mpsc::Sender<()>>>,
+    released: Mutex<Receiver<()>>,
+}
+
+impl Held {
+    fn hold(&self) {
+        let _ = self.begun.lock().unwrap().send(());
+        // An error tells that the sender is gone, which is the sign to go on.
+        let _ = self.released.lock().unwrap().recv();
+    }
+
+    fn release(&self) {
+        self.release.lock().unwrap().take();
+    }
+}
+
+fn hold_writer(database: &Database, held: Arc<Held>) -> Result<(), Error> {
+    database.write_blocking(move |_| {
+        held.hold();
+        Ok(())
+    })
+}
+
+fn hold_reader(database: &Database, held: Arc<Held>) -> Result<(), Error> {
+    database.read_blocking(move |_| {
+        held.hold();
+        Ok(())
+    })
+}
+
+fn a_panic_is_an_error_and_nobody_elses(fresh: &Fresh) {
+    let (c, database) = (Catalogue::empty(), fresh.open());
+    // While the writer is held the rest queues up, and on SQLite shares a commit.
+    let (blocker, held) = block(&database, hold_writer);
+    let runs = Arc::new(AtomicU32::new(0));
+    thread::scope(|scope| {
+        let writers: Vec<_> = (0..10)
+            .map(|number| {
+                let tag = new_tag(&c, &format!("tag {number}"));
+                let (database, runs) = (&database, Arc::clone(&runs));
+                scope.spawn(move || {
+                    database.write_blocking(move |conn| {
+                        tag::insert(conn, &tag)?;
+                        runs.fetch_add(1, Ordering::Relaxed);
+                        assert_ne!(number, 5, "this panic is part of the test");
+                        // A conflict is an answer, and undoes its own work alone.
+                        if number == 7 { Err(Conflict::TagExists.into()) } else { Ok(()) }
+                    })
+                })
+            })
+            .collect();
+        thread::sleep(Duration::from_millis(100));
+        held.release();
+        let results: Vec<Result<(), Error>> =
+            writers.into_iter().map(|writer| writer.join().unwrap()).collect();
+        for (number, result) in results.iter().enumerate() {
+            match number {
+                5 => assert!(matches!(result, Err(Error::Panicked)), "{result:?}"),
+                7 => assert!(matches!(result, Err(Error::Conflict(_))), "{result:?}"),
+                _ => assert!(result.is_ok(), "{number}: {result:?}"),
+            }
+        }
+    });
+    blocker.join().unwrap().unwrap();
+    let mut names = tag_names(&mut fresh.connection());
+    names.sort();
+    assert_eq!(names, [0, 1, 2, 3, 4, 6, 8, 9].map(|number| format!("tag {number}")));
+
+    let panicked: Result<(), Error> = database.read_blocking(|_| panic!("so is this one"));
+    assert!(matches!(panicked, Err(Error::Panicked)));
+    database.read_blocking(Connection::ping).unwrap();
+    let after = new_tag(&c, "after");
+    database.write_blocking(move |conn| tag::insert(conn, &after)).unwrap();
+}
+
+fn an_abandoned_request_is_not_run(fresh: &Fresh) {
+    let (c, database) = (Catalogue::empty(), fresh.open_with(one_connection(8)));
+    let blockers: Vec<_> = (0..connections(fresh)).map(|_| block(&database, hold_writer)).collect();
+    let tag = new_tag(&c, "for nobody");
+    let mut abandoned = Box::pin(database.write(move |conn| tag::insert(conn, &tag)));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(abandoned.as_mut().poll(&mut context).is_pending(), "it waits in the queue");
+    drop(abandoned);
+    for (blocker, held) in blockers {
+        held.release();
+        blocker.join().unwrap().unwrap();
+    }
+    database.write_blocking(Connection::ping).unwrap();
+    assert!(tag_names(&mut fresh.connection()).is_empty());
+}
+
+fn one_connection(queue: usize) -> Options {
+    Options { connections: NonZeroUsize::MIN, queue, ..Options::default() }
+}
+
+/// How many pieces of work run at once with one connection asked for.
+fn connections(fresh: &Fresh) -> usize {
+    match fresh.engine() {
+        Engine::Sqlite => 1,
+        Engine::Postgres => 4,
+    }
+}
+
+fn too_much_work_is_refused(fresh: &Fresh) {
+    let database = fresh.open_with(one_connection(2));
+    let blockers: Vec<_> = (0..connections(fresh)).map(|_| block(&database, hold_reader)).collect();
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut waiting: Vec<_> = (0..2).map(|_| Box::pin(database.read(Connection::ping))).collect();
+    for request in &mut waiting {
+        assert!(request.as_mut().poll(&mut context).is_pending());
+    }
+    let refused = database.read_blocking(Connection::ping);
+    assert!(matches!(refused, Err(Error::Overloaded)), "{refused:?}");
+
+    for (blocker, held) in blockers {
+        held.release();
+        blocker.join().unwrap().unwrap();
+    }
+    // The queue empties, so that there is room again.
+    let answered = (0..100).any(|_| {
+        thread::sleep(Duration::from_millis(10));
+        database.read_blocking(Connection::ping).is_ok()
+    });
+    assert!(answered);
+}
+
+fn two_admins_who_demote_each_other_leave_one(fresh: &Fresh) {
+    let c = Catalogue::small();
+    let mut conn = fresh.connection();
+    c.store(&mut conn);
+    let admins: Vec<Account> = c.users[..2]
+        .iter()
+        .zip(["a@example.org", "b@example.org"])
+        .map(|(user, email)| Account::new(user.uid, Email::parse(email).unwrap(), Role::Admin))
+        .collect();
+    let (hash, at) = (PasswordHash(String::new()), c.stamp().at());
+    for admin in &admins {
+        account::insert(&mut conn, admin, &hash, at).unwrap();
+    }
+    let database = fresh.open();
+    for _ in 0..10 {
+        let start = Barrier::new(2);
+        let results: Vec<Result<(), Error>> = thread::scope(|scope| {
+            let demoting: Vec<_> = admins
+                .iter()
+                .map(|admin| {
+                    let (database, start, admin) = (&database, &start, admin.clone());
+                    scope.spawn(move || {
+                        start.wait();
+                        database.write_blocking(move |conn| {
+                            account::set_role(conn, &admin, Role::User, SystemMint.now())
+                        })
+                    })
+                })
+                .collect();
+            demoting.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let refused = results
+            .iter()
+            .filter(|result| matches!(result, Err(Error::Conflict(Conflict::LastAdmin))))
+            .count();
+        assert_eq!((refused, results.iter().filter(|result| result.is_ok()).count()), (1, 1));
+        for admin in &admins {
+            account::set_role(&mut conn, admin, Role::Admin, at).unwrap();
+        }
+    }
+    // Neither may the last one go in another way.
+    account::set_role(&mut conn, &admins[0], Role::User, at).unwrap();
+    let last: UserId = admins[1].user_uid;
+    assert!(matches!(
+        account::keep_an_admin(&mut conn, last),
+        Err(Error::Conflict(Conflict::LastAdmin))
+    ));
+    account::keep_an_admin(&mut conn, admins[0].user_uid).unwrap();
+}
+
+fn work_goes_on_after_the_connections_are_lost(fresh: &Fresh) {
+    if fresh.engine() == Engine::Sqlite {
+        return; // there is no server to lose
+    }
+    let (c, database) = (Catalogue::empty(), fresh.open());
+    let lose_all = || {
+        // Every thread has its connection by now, or makes it later.
+        for _ in 0..8 {
+            database.read_blocking(Connection::ping).unwrap();
+        }
+        fresh
+            .execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                 WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            )
+            .unwrap();
+    };
+    lose_all();
+    let nothing = BookFilter::default();
+    for _ in 0..8 {
+        let filter = nothing.clone();
+        database
+            .read_blocking(move |conn| {
+                page::<Book>(conn, &filter, &Window::newest(5), &Include::nothing()).map(|_| ())
+            })
+            .unwrap();
+    }
+    // A transaction that could not even begin has done nothing, so it is begun again.
+    lose_all();
+    for number in 0..8 {
+        let tag = new_tag(&c, &format!("tag {number}"));
+        database.write_blocking(move |conn| tag::insert(conn, &tag)).unwrap();
+    }
+    assert_eq!(tag_names(&mut fresh.connection()).len(), 8);
+}
+
+#[test]
+fn a_database_that_cannot_be_reached_is_said_to_be_so() {
+    let nowhere = tempfile::tempdir().unwrap().path().join("missing").join("recto.db");
+    let error = Database::open(&DatabaseUrl::file(nowhere), Options::default()).unwrap_err();
+    assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
+    let url = "postgres://nobody@127.0.0.1:1/nothing?connect_timeout=2".parse().unwrap();
+    let error = Database::open(&url, Options::default()).unwrap_err();
+    assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
+}
+
+#[test]
+fn an_embedded_database_enforces_its_keys_and_keeps_what_it_has_committed() {
+    let fresh = recto_testkit::database::fresh(Engine::Sqlite).unwrap();
+    let c = Catalogue::small();
+    c.store(&mut fresh.connection());
+    assert!(user::delete(&mut fresh.connection(), c.users[0].uid).unwrap());
+    let user = find::<User>(&mut fresh.connection(), c.users[0].uid, &Include::nothing()).unwrap();
+    assert!(user.is_none());
+    // Nothing dangles, which the file itself confirms.
+    assert!(
+        fresh.rows("SELECT json_array(\"table\") AS line FROM pragma_foreign_key_check").is_empty()
+    );
+    let modes = fresh.rows("SELECT json_array(journal_mode) AS line FROM pragma_journal_mode");
+    assert_eq!(modes, [json!(["wal"])]);
+}

@@ -34,7 +34,8 @@ pub(crate) struct Constraint {
     pub(crate) kind: String,
 }
 
-/// The tables with their columns in order, Diesel's own table left out.
+/// The tables with their columns in order; Diesel's own table and columns that
+/// the database generates are left out.
 pub(crate) fn tables(database: &Fresh) -> BTreeMap<String, Vec<Column>> {
     let rows = database.rows(match database.engine() {
         Engine::Sqlite => {
@@ -49,7 +50,8 @@ pub(crate) fn tables(database: &Fresh) -> BTreeMap<String, Vec<Column>> {
                  coalesce(array_position(k.conkey, c.attnum), 0)
              )::text AS line
              FROM pg_class AS t
-             JOIN pg_attribute AS c ON c.attrelid = t.oid AND c.attnum > 0 AND NOT c.attisdropped
+             JOIN pg_attribute AS c ON c.attrelid = t.oid AND c.attnum > 0
+                 AND NOT c.attisdropped AND c.attgenerated = ''
              JOIN pg_type AS y ON y.oid = c.atttypid
              LEFT JOIN pg_constraint AS k ON k.conrelid = t.oid AND k.contype = 'p'
              WHERE t.relnamespace = 'public'::regnamespace AND t.relkind = 'r'
@@ -62,11 +64,30 @@ pub(crate) fn tables(database: &Fresh) -> BTreeMap<String, Vec<Column>> {
         tables.entry(text(row, 0)).or_default().push(Column {
             name: text(row, 1),
             kind: text(row, 2).to_lowercase(),
-            nullable: row[3] == Value::Bool(true) || row[3] == Value::from(1),
+            nullable: row[3] == true || row[3] == 1,
             key: row[4].as_i64().unwrap(),
         });
     }
     tables
+}
+
+/// Table and name of the columns that the database generates, in alphabetical
+/// order.
+pub(crate) fn generated(database: &Fresh) -> Vec<[String; 2]> {
+    let rows = database.rows(match database.engine() {
+        Engine::Sqlite => {
+            "SELECT json_array(m.name, c.name) AS line
+             FROM sqlite_master AS m JOIN pragma_table_xinfo(m.name) AS c
+             WHERE m.type = 'table' AND c.hidden IN (2, 3) ORDER BY m.name, c.name"
+        }
+        Engine::Postgres => {
+            "SELECT json_build_array(t.relname, c.attname)::text AS line
+             FROM pg_class AS t JOIN pg_attribute AS c ON c.attrelid = t.oid
+             WHERE t.relnamespace = 'public'::regnamespace AND c.attgenerated <> ''
+             ORDER BY t.relname, c.attname"
+        }
+    });
+    rows.iter().map(|row| [text(row, 0), text(row, 1)]).collect()
 }
 
 /// The foreign keys, in alphabetical order.

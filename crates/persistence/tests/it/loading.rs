@@ -14,7 +14,7 @@ use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh, fresh};
 use serde_json::json;
 
-use crate::catalogue::{CROWD, Catalogue};
+use crate::catalogue::Catalogue;
 use crate::model::{Modelled, expected, in_order};
 use crate::present::present;
 
@@ -156,9 +156,15 @@ fn random_catalogues_are_loaded_right(database: &Fresh) {
         let c = Catalogue::random(seed);
         c.replace(database, &mut conn);
         let all = BookFilter::default();
-        BOOKS.iter().for_each(|include| loads_right::<Book>(&c, &mut conn, &all, include));
-        TAGS.iter().for_each(|include| loads_right::<Tag>(&c, &mut conn, &(), include));
-        USERS.iter().for_each(|include| loads_right::<User>(&c, &mut conn, &(), include));
+        for include in BOOKS {
+            loads_right::<Book>(&c, &mut conn, &all, include);
+        }
+        for include in TAGS {
+            loads_right::<Tag>(&c, &mut conn, &(), include);
+        }
+        for include in USERS {
+            loads_right::<User>(&c, &mut conn, &(), include);
+        }
         loads_right::<Review>(&c, &mut conn, &(), "user.books,book.tags.books");
     }
 }
@@ -264,7 +270,6 @@ fn views_read_what_was_loaded_and_nothing_else(database: &Fresh) {
     let nested = dune.get(BookReviews).unwrap().next().unwrap();
     let reader = nested.get(ReviewUser).unwrap().unwrap();
     assert!(reader.get(UserBooks).is_err() && reader.get(UserReviews).is_err());
-    assert!(CROWD > 20);
 }
 
 fn one_leads_to_one_or_none(database: &Fresh) {

@@ -2,6 +2,8 @@
 //! SQLite has to hold on PostgreSQL, so each test is written once and run on
 //! both.
 
+#![expect(clippy::unwrap_used, reason = "what a test unwraps is what it expects")]
+
 mod catalogue;
 mod conflicts;
 mod database;

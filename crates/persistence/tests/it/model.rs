@@ -2,6 +2,7 @@
 //! in memory, one entity after the other.
 
 use std::cmp::Ordering;
+use std::fmt::Write as _;
 
 use recto_domain::relation::{
     Cardinality, Entity, Include, RelationInfo, Sort, SortValue, children_per_parent,
@@ -81,7 +82,7 @@ pub(crate) fn expected(
     for relation in include.counts() {
         for (node, text) in level.iter().zip(&mut written) {
             let count = many(catalogue, *node, relation, &Sort::default()).len();
-            *text += &format!(r#","{}_count":{count}"#, relation.name);
+            write!(text, r#","{}_count":{count}"#, relation.name).unwrap();
         }
     }
     for edge in include.edges() {
@@ -95,11 +96,12 @@ pub(crate) fn expected(
         for (family, text) in families.iter().zip(&mut written) {
             let shown: Vec<String> = loaded.by_ref().take(family.len().min(limit)).collect();
             let more = if family.len() > limit { r#","more""# } else { "" };
-            let shown = match to_many {
-                true => format!("[{}{more}]", shown.join(",")),
-                false => shown.into_iter().next().unwrap_or_else(|| "null".to_owned()),
+            let shown = if to_many {
+                format!("[{}{more}]", shown.join(","))
+            } else {
+                shown.into_iter().next().unwrap_or_else(|| "null".to_owned())
             };
-            *text += &format!(r#","{}":{shown}"#, edge.relation.name);
+            write!(text, r#","{}":{shown}"#, edge.relation.name).unwrap();
         }
     }
     written.into_iter().map(|text| text + "}").collect()
@@ -125,7 +127,7 @@ fn many<'c>(
     relation: &RelationInfo,
     sort: &Sort,
 ) -> Vec<Node<'c>> {
-    fn nodes<'c, E: Modelled>(entities: Vec<&'c E>) -> Vec<Node<'c>> {
+    fn nodes<E: Modelled>(entities: Vec<&E>) -> Vec<Node<'_>> {
         entities.into_iter().map(Modelled::node).collect()
     }
     match (from, relation.name) {

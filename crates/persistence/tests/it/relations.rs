@@ -71,10 +71,10 @@ fn every_relation_is_enforced_as_it_is_declared(database: &Fresh) {
             assert_eq!(column.nullable, needed.nullable, "{name}");
             assert_eq!(column.kind, parent.kind, "{name}");
 
-            let indexed = indexes.iter().any(|(table, columns)| {
+            let has_index = indexes.iter().any(|(table, columns)| {
                 table == needed.table && columns.first().is_some_and(|c| c == needed.column)
             });
-            assert!(indexed, "{name}: no index under {}.{}", needed.table, needed.column);
+            assert!(has_index, "{name}: no index under {}.{}", needed.table, needed.column);
         }
     }
 }

@@ -2,16 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use recto_domain::relation::Entity as _;
+use recto_domain::{Book, Review, Tag, User};
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh, fresh};
 
-use crate::introspection::{Column, constraints, foreign_keys, indexes, tables};
+use crate::introspection::{Column, constraints, foreign_keys, generated, indexes, tables};
 
 both_engines!(
     the_declared_tables_are_the_migrated_ones,
     the_declared_joins_are_the_foreign_keys,
     every_foreign_key_has_a_name_and_an_index,
     keys_are_named_after_their_table,
+    what_is_generated_is_what_may_be_empty_and_sorts,
 );
 
 const DECLARED: &str = include_str!("../../src/schema.rs");
@@ -99,10 +102,10 @@ fn every_foreign_key_has_a_name_and_an_index(database: &Fresh) {
     for key in &keys {
         let name = format!("{}_{}_fkey", key.table, key.column);
         assert!(constraints.iter().any(|constraint| constraint.name == name), "{name} is missing");
-        let indexed = |(table, columns): &(String, Vec<String>)| {
+        let has_index = |(table, columns): &(String, Vec<String>)| {
             *table == key.table && columns.first() == Some(&key.column)
         };
-        assert!(indexes.iter().any(indexed), "no index begins with {}.{}", key.table, key.column);
+        assert!(indexes.iter().any(has_index), "no index begins with {}.{}", key.table, key.column);
     }
 }
 
@@ -111,6 +114,28 @@ fn keys_are_named_after_their_table(database: &Fresh) {
     for table in tables(database).keys() {
         let name = format!("{table}_pkey");
         assert!(constraints.iter().any(|constraint| constraint.name == name), "{name} is missing");
+    }
+}
+
+/// For each direction a column, with an index that begins with it.
+fn what_is_generated_is_what_may_be_empty_and_sorts(database: &Fresh) {
+    let mut expected = Vec::new();
+    for entity in [User::INFO, Book::INFO, Review::INFO, Tag::INFO] {
+        for field in entity.sorts.iter().filter(|field| field.nullable) {
+            for direction in ["asc", "desc"] {
+                let column = format!("{}_{direction}", field.name);
+                expected.push([entity.collection.to_owned(), column]);
+            }
+        }
+    }
+    expected.sort();
+    let generated = generated(database);
+    assert_eq!(generated, expected);
+    let indexes = indexes(database);
+    for [table, column] in &generated {
+        let has_index =
+            |(of, columns): &(String, Vec<String>)| of == table && columns.first() == Some(column);
+        assert!(indexes.iter().any(has_index), "no index begins with {table}.{column}");
     }
 }
 
@@ -126,10 +151,10 @@ fn constraints_have_the_same_names_on_both_engines() {
     // key is, and that a boolean is 0 or 1.
     let types = declared(Engine::Postgres);
     for extra in sqlite.difference(&postgres) {
-        let typed = types[&extra.table].iter().any(|column| {
+        let implied = types[&extra.table].iter().any(|column| {
             extra.name == format!("{}_{}_check", extra.table, column.name)
                 && ["uuid", "bool"].contains(&column.kind.as_str())
         });
-        assert!(typed && extra.kind == "CHECK", "PostgreSQL lacks {extra:?}");
+        assert!(implied && extra.kind == "CHECK", "PostgreSQL lacks {extra:?}");
     }
 }

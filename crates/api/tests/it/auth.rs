@@ -1,0 +1,284 @@
+//! Signing up, signing in, and tokens.
+
+use recto_api::identity::token::Tokens;
+use recto_domain::{Mint as _, Stamp, UserId};
+use recto_persistence::SystemMint;
+use recto_testkit::both_servers;
+use recto_testkit::server::{Answer, PASSWORD, SECRET, TestServer};
+use serde_json::{Value, json};
+
+use crate::answers::{Told as _, items, members, text, uid, walk};
+use crate::library::{Library, add_book, add_review, many_reviews};
+
+fn signing_up_makes_a_user_with_a_verified_account(server: &TestServer) {
+    let body = json!({
+        "username": "ada", "email": "ada@example.org", "password": PASSWORD, "first_name": "Ada",
+    });
+    let answer = server.anonymous().post("/auth/signup", &body);
+    let user = answer.gives(201);
+    let public = ["created_at", "first_name", "last_name", "uid", "updated_at", "username"];
+    assert_eq!(members(user), public);
+    assert_eq!((text(user, "username"), text(user, "first_name")), ("ada", "Ada"));
+    assert_eq!(user["last_name"], Value::Null);
+    assert!(text(user, "created_at").ends_with('Z'));
+
+    let location = answer.header("location").unwrap();
+    assert_eq!(location, format!("/api/v1/users/{}", uid(user)));
+    assert_eq!(server.get(location).gives(200), user);
+    let account = server.sign_in("ada@example.org").get(location);
+    let account = account.gives(200);
+    assert_eq!(account["email"], "ada@example.org");
+    assert_eq!(account["role"], "user");
+    assert_eq!(account["verified"], true);
+    assert_eq!(account["disabled"], false);
+}
+
+fn names_and_addresses_are_taken_in_any_case(server: &TestServer) {
+    server.sign_up("ada");
+    let sign_up = |username: &str, email: &str| {
+        let body = json!({"username": username, "email": email, "password": PASSWORD});
+        server.anonymous().post("/auth/signup", &body)
+    };
+    sign_up("ADA", "other@example.org").refused("username-taken");
+    sign_up("other", "Ada@Example.ORG").refused("email-taken");
+    // Neither refusal left half an account behind.
+    sign_up("other", "other@example.org").gives(201);
+}
+
+fn everything_wrong_with_a_sign_up_is_told_at_once(server: &TestServer) {
+    let body = json!({
+        "username": "-", "email": "nobody", "password": "short", "first_name": 7, "last_name": "",
+        "role": "admin",
+    });
+    let answer = server.anonymous().post("/auth/signup", &body);
+    assert_eq!(
+        answer.wrong(),
+        ["/email", "/first_name", "/last_name", "/password", "/role", "/username"]
+    );
+    assert!(!answer.text().contains("short"), "a password is repeated");
+    let answer = server.anonymous().post("/auth/signup", &json!({}));
+    assert_eq!(answer.wrong(), ["/email", "/password", "/username"]);
+}
+
+fn signing_in_gives_a_token_that_is_not_to_be_kept(server: &TestServer) {
+    let ada = server.sign_up("ada");
+    // The address is nobody else's in any case.
+    let body = json!({"email": "ADA@example.org", "password": PASSWORD});
+    let answer = server.anonymous().post("/auth/login", &body);
+    let session = answer.gives(200);
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(members(session), ["access_token", "expires_in", "token_type", "user"]);
+    assert_eq!(session["token_type"], "Bearer");
+    assert!(session["expires_in"].as_u64().is_some_and(|seconds| (60..=3600).contains(&seconds)));
+    let user = json!({
+        "uid": ada.uid, "username": "ada", "email": "ada@example.org", "role": "user",
+    });
+    assert_eq!(session["user"], user);
+    let me = server.bearer(text(session, "access_token")).get("/auth/me");
+    assert_eq!(uid(me.gives(200)), ada.uid);
+}
+
+/// An answer without what tells one request from another.
+fn without_request_id(answer: &Answer) -> (Value, Vec<(String, String)>) {
+    let mut problem = answer.json.clone();
+    problem["request_id"] = Value::Null;
+    let mut headers = answer.headers.clone();
+    headers.retain(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()));
+    headers.sort();
+    (problem, headers)
+}
+
+fn a_wrong_password_and_an_unknown_address_are_told_alike(server: &TestServer) {
+    server.sign_up("ada");
+    let attempts = [
+        ("ada@example.org", "not the password"),
+        ("eve@example.org", PASSWORD),
+        // What could never be anybody's password is merely a wrong one.
+        ("ada@example.org", "x"),
+    ];
+    let mut told = Vec::new();
+    for (email, password) in attempts {
+        let before = server.hashes_done();
+        let body = json!({"email": email, "password": password});
+        let answer = server.anonymous().post("/auth/login", &body);
+        answer.refused("wrong-credentials");
+        told.push((without_request_id(&answer), server.hashes_done() - before));
+    }
+    assert_eq!(told[0].1, 1);
+    assert_eq!(told[0], told[1]);
+    assert_eq!(told[0], told[2]);
+}
+
+fn form(server: &TestServer, headers: &[(&str, &str)], body: &str) -> Answer {
+    let mut all = vec![("content-type", "application/x-www-form-urlencoded")];
+    all.extend(headers);
+    server.anonymous().send("POST", "/auth/token", &all, Some(body.as_bytes()))
+}
+
+fn the_token_endpoint_speaks_oauth(server: &TestServer) {
+    let ada = server.sign_up("ada");
+    let password = PASSWORD.replace(' ', "+");
+    let body = format!("grant_type=password&username=ada%40example.org&password={password}");
+    let clients = [
+        (&[][..], ""),
+        (&[("authorization", "Basic c3dhZ2dlcjp1aQ==")][..], ""),
+        (&[][..], "&client_id=swagger&client_secret=ui&scope="),
+    ];
+    for (headers, more) in clients {
+        let answer = form(server, headers, &format!("{body}{more}"));
+        let token = answer.gives(200);
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        assert_eq!(members(token), ["access_token", "expires_in", "token_type"]);
+        let me = server.bearer(text(token, "access_token")).get("/auth/me");
+        assert_eq!(uid(me.gives(200)), ada.uid);
+    }
+}
+
+fn the_token_endpoint_refuses_as_oauth_does(server: &TestServer) {
+    server.sign_up("ada");
+    let grant = "grant_type=password&username=ada%40example.org";
+    let cases = [
+        (String::new(), "invalid_request"),
+        ("grant_type=password".to_owned(), "invalid_request"),
+        (grant.to_owned(), "invalid_request"),
+        (format!("{grant}&password="), "invalid_request"),
+        ("username=ada%40example.org&password=x".to_owned(), "invalid_request"),
+        (format!("{grant}&grant_type=password&password=x"), "invalid_request"),
+        ("grant_type=refresh_token&refresh_token=x".to_owned(), "unsupported_grant_type"),
+        (format!("{grant}&password=not+it"), "invalid_grant"),
+        ("grant_type=password&username=eve&password=x".to_owned(), "invalid_grant"),
+        (
+            "grant_type=password&username=eve%40example.org&password=not+it".to_owned(),
+            "invalid_grant",
+        ),
+    ];
+    for (body, error) in cases {
+        let answer = form(server, &[], &body);
+        let problem = answer.refused("invalid-grant");
+        assert_eq!(problem["error"], error, "{body}");
+        assert!(!text(problem, "error_description").is_empty());
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+    }
+    let json = json!({"grant_type": "password", "username": "ada@example.org", "password": "x"});
+    server.anonymous().post("/auth/token", &json).refused("unsupported-media-type");
+}
+
+fn the_token_endpoint_tells_nobody_which_addresses_there_are(server: &TestServer) {
+    server.sign_up("ada");
+    let mut told = Vec::new();
+    for address in ["ada%40example.org", "eve%40example.org", "nobody"] {
+        let before = server.hashes_done();
+        let body = format!("grant_type=password&username={address}&password=not+it");
+        let answer = form(server, &[], &body);
+        told.push((without_request_id(&answer), server.hashes_done() - before));
+    }
+    assert_eq!(told[0], told[1]);
+    assert_eq!(told[0], told[2]);
+}
+
+fn me_is_the_caller_with_account_books_and_reviews(server: &TestServer) {
+    let library = Library::on(server);
+    server.get("/auth/me").refused("unauthenticated");
+    let me = library.ada.get("/auth/me");
+    let me = me.gives(200);
+    assert_eq!(uid(me), library.ada.uid);
+    assert_eq!(me["email"], "ada@example.org");
+    assert_eq!(me["role"], "user");
+    assert_eq!(me["verified"], true);
+    assert_eq!(me["disabled"], false);
+    assert_eq!((&me["books"], &me["reviews"]), (&json!([]), &json!([])));
+
+    let books: Vec<_> =
+        (0..22).map(|number| add_book(&library.ada, &format!("Volume {number}"))).collect();
+    let review = add_review(&library.ada, &books[0], 4);
+    let me = library.ada.get("/auth/me");
+    let me = me.gives(200);
+    assert_eq!(me["reviews"], json!([review]));
+    let mut shown = me["books"].as_array().unwrap().clone();
+    assert_eq!(shown.len(), 20);
+    shown.extend(walk(&library.anyone, text(me, "books_next")));
+    shown.reverse();
+    assert_eq!(shown, books);
+}
+
+fn a_token_is_good_or_refused(server: &TestServer) {
+    let library = Library::on(server);
+    let good = library.ada.token.clone().unwrap();
+    let user: UserId = library.ada.uid.parse().unwrap();
+    let issue = |secret: &[u8], stamp: Stamp| {
+        Tokens::new(secret).unwrap().issue(user, stamp.at(), stamp.uid()).access_token
+    };
+    let hour = 3_600_000;
+    let now = u64::try_from(SystemMint.now().timestamp_millis()).unwrap();
+    let expired = issue(SECRET, Stamp::new(now - hour, [1; 10]));
+    let early = issue(SECRET, Stamp::new(now + hour, [1; 10]));
+    let forged = issue(b"a secret of somebody else altogether", SystemMint.stamp());
+    let (head, signature) = good.rsplit_once('.').unwrap();
+    let flipped = format!("{head}.{}", signature.chars().rev().collect::<String>());
+    let unsigned = format!("{head}.");
+
+    let refused = [&expired, &early, &forged, &flipped, &unsigned, "garbage", "a.b.c", "é"];
+    let bearer = |token: &str| format!("Bearer {token}");
+    let mut values: Vec<String> = refused.iter().map(|token| bearer(token)).collect();
+    values.extend(["Basic YWRhOnB3".to_owned(), good.clone(), "Bearer".to_owned(), String::new()]);
+    for value in values {
+        let authorization = [("authorization", value.as_str())];
+        // Where a token is needed, and where one may be sent.
+        for path in ["/auth/me", &format!("/users/{}", library.ada.uid)] {
+            library.anyone.send("GET", path, &authorization, None).refused("unauthenticated");
+        }
+        let answer = library.anyone.send("POST", "/books", &authorization, Some(b"{}"));
+        answer.refused("unauthenticated");
+    }
+    for scheme in ["Bearer", "bearer", "BEARER"] {
+        let value = format!("{scheme} {good}");
+        library.anyone.send("GET", "/auth/me", &[("authorization", &value)], None).gives(200);
+    }
+}
+
+fn the_token_of_somebody_who_is_gone_is_dead(server: &TestServer) {
+    let library = Library::on(server);
+    library.admin.delete(&format!("/users/{}", library.ada.uid)).gives(204);
+    library.ada.get("/auth/me").refused("unauthenticated");
+    let body = json!({"title": "Ghosts", "author": "Henrik Ibsen"});
+    library.ada.post("/books", &body).refused("unauthenticated");
+    library.ada.get(&format!("/users/{}", library.bob.uid)).refused("unauthenticated");
+}
+
+fn who_signs_in_is_asked_before_anything_else(server: &TestServer) {
+    let library = Library::on(server);
+    let book = add_book(&library.ada, "Emma");
+    many_reviews(server, uid(&book).parse().unwrap(), 1);
+    let review =
+        uid(&items(server.get(&format!("/books/{}/reviews", uid(&book))).gives(200))[0]).to_owned();
+    for (method, path) in [
+        ("POST", "/books?nonsense=1".to_owned()),
+        ("PATCH", "/books/not-a-key".to_owned()),
+        ("DELETE", format!("/books/{}?nonsense=1", crate::library::NOBODY)),
+        ("PUT", "/books/not-a-key/tags".to_owned()),
+        ("PATCH", format!("/reviews/{review}")),
+        ("DELETE", format!("/reviews/{review}")),
+        ("GET", "/reviews?limit=0".to_owned()),
+        ("GET", "/users?nonsense=1".to_owned()),
+        ("PUT", "/users/not-a-key/role".to_owned()),
+        ("POST", "/tags".to_owned()),
+    ] {
+        let answer = library.anyone.send(method, &path, &[], Some(b"not json"));
+        answer.refused("unauthenticated");
+    }
+}
+
+both_servers!(
+    signing_up_makes_a_user_with_a_verified_account,
+    names_and_addresses_are_taken_in_any_case,
+    everything_wrong_with_a_sign_up_is_told_at_once,
+    signing_in_gives_a_token_that_is_not_to_be_kept,
+    a_wrong_password_and_an_unknown_address_are_told_alike,
+    the_token_endpoint_speaks_oauth,
+    the_token_endpoint_refuses_as_oauth_does,
+    the_token_endpoint_tells_nobody_which_addresses_there_are,
+    me_is_the_caller_with_account_books_and_reviews,
+    a_token_is_good_or_refused,
+    the_token_of_somebody_who_is_gone_is_dead,
+    who_signs_in_is_asked_before_anything_else,
+);

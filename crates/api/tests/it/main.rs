@@ -1,0 +1,22 @@
+//! The interface from outside: a real server, a real socket, both engines.
+
+mod answers;
+mod auth;
+mod bodies;
+mod books;
+mod documents;
+mod filters;
+mod include;
+mod library;
+mod noise;
+mod openapi;
+mod pages;
+mod parameters;
+mod problems;
+mod races;
+mod reviews;
+mod roles;
+mod schema;
+mod tags;
+mod users;
+mod wire;

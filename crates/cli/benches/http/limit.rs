@@ -1,0 +1,91 @@
+//! The limit: workers like the server's that answer from memory.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use actix_web::dev::ServerHandle;
+use actix_web::http::StatusCode;
+use actix_web::web::{Bytes, Data};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+
+use crate::load::Load;
+use crate::server::Server;
+
+/// A server that knows the answers to a load by heart.
+pub(crate) struct Limit {
+    address: SocketAddr,
+    handle: ServerHandle,
+    thread: Option<JoinHandle<()>>,
+}
+
+type Answers = Arc<HashMap<String, Bytes>>;
+
+impl Limit {
+    /// Asks the real server once for each answer. Where a request changes
+    /// something, one answer serves for all.
+    pub(crate) fn of(server: &Server, load: &Load) -> Self {
+        let mut answers = HashMap::new();
+        let mut status = StatusCode::OK;
+        for request in &load.requests {
+            if request.method == "GET" {
+                answers.insert(request.path.clone(), Bytes::from(server.get(&request.path)));
+            } else {
+                status = StatusCode::CREATED;
+                answers.insert(request.path.clone(), Bytes::from_static(REVIEW));
+            }
+        }
+        let answers: Answers = Arc::new(answers);
+        let (told, started) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            actix_web::rt::System::new().block_on(async move {
+                let server = HttpServer::new(move || {
+                    App::new()
+                        .app_data(Data::from(Arc::clone(&answers)))
+                        .app_data(Data::new(status))
+                        .default_service(web::to(answer))
+                })
+                .bind("127.0.0.1:0")
+                .expect("a free port can be had");
+                let address = server.addrs()[0];
+                let server = server.run();
+                told.send((address, server.handle())).expect("the starter waits");
+                server.await.expect("it runs until it is stopped");
+            });
+        });
+        let (address, handle) = started.recv().expect("it starts");
+        Self { address, handle, thread: Some(thread) }
+    }
+
+    pub(crate) fn address(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl Drop for Limit {
+    fn drop(&mut self) {
+        drop(self.handle.stop(false));
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Takes the body, as a server must, and answers.
+async fn answer(
+    request: HttpRequest,
+    _body: Bytes,
+    answers: Data<HashMap<String, Bytes>>,
+    status: Data<StatusCode>,
+) -> HttpResponse {
+    let path = request.uri().path_and_query().map_or("", |path| path.as_str());
+    match answers.get(path) {
+        Some(bytes) => {
+            HttpResponse::build(**status).content_type("application/json").body(bytes.clone())
+        }
+        None => HttpResponse::NotFound().finish(),
+    }
+}
+
+const REVIEW: &[u8] = br#"{"uid":"019a9f5e-4d2b-7c31-8a55-0123456789ab","rating":4,"review_text":"Read it twice.","user_uid":"019a9f5e-4d2b-7c31-8a55-0123456789ac","book_uid":"019a9f5e-4d2b-7c31-8a55-0123456789ad","created_at":"2026-11-22T12:00:00.123Z","updated_at":"2026-11-22T12:00:00.123Z"}"#;

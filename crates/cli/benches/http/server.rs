@@ -1,0 +1,185 @@
+//! The real server: the release binary with an imported catalogue.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use recto_testkit::database::{Engine, Fresh, fresh};
+use serde_json::Value;
+
+use crate::load::{Load, Request};
+
+/// A running `recto serve`.
+pub(crate) struct Server {
+    child: Child,
+    address: String,
+    agent: ureq::Agent,
+    _database: Fresh,
+}
+
+/// How many different answers a load asks for.
+const VARIETY: usize = 200;
+
+/// Accounts that write reviews, so that none runs out of books.
+const READERS: usize = 60;
+
+impl Server {
+    /// Imports the catalogue into a fresh database and serves it.
+    pub(crate) fn start(engine: Engine, catalogue: &Path) -> Option<Self> {
+        let database = fresh(engine)?;
+        if engine == Engine::Postgres {
+            // The tests' cluster does not wait for the disk; a server would.
+            for setting in ["fsync", "synchronous_commit", "full_page_writes"] {
+                database.execute(&format!("ALTER SYSTEM SET {setting} = on")).expect("superuser");
+            }
+            database.execute("SELECT pg_reload_conf()").expect("superuser");
+        }
+        let url = match database.url().path() {
+            Some(path) => format!("sqlite:{}", path.display()),
+            None => database.url().to_string(),
+        };
+        let recto = || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_recto"));
+            command
+                .env("RECTO_DATABASE_URL", &url)
+                .env("RECTO_SECRET", "a secret for measuring, nothing else")
+                .stdin(Stdio::null());
+            command
+        };
+        let imported = recto().args(["import", "goodbooks"]).arg(catalogue).output();
+        let imported = imported.expect("the program starts");
+        assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
+        if engine == Engine::Postgres {
+            database.execute("VACUUM ANALYZE").expect("superuser");
+        }
+        let mut child = recto()
+            .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let stdout = child.stdout.take().expect("it is piped");
+        let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+        let address = lines
+            .find_map(|line| line.strip_prefix("listening on ").map(str::to_owned))
+            .expect("it says where it listens");
+        let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+        Some(Self { child, address, agent: config.new_agent(), _database: database })
+    }
+
+    /// `http://HOST:PORT`
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The body of an answer.
+    pub(crate) fn get(&self, path: &str) -> Vec<u8> {
+        let mut response =
+            self.agent.get(format!("{}{path}", self.address)).call().expect("it answers");
+        assert_eq!(response.status(), 200, "{path}");
+        response.body_mut().with_config().limit(64 << 20).read_to_vec().expect("it has a body")
+    }
+
+    fn json(&self, path: &str) -> Value {
+        serde_json::from_slice(&self.get(path)).expect("it is JSON")
+    }
+
+    /// What is to be measured.
+    pub(crate) fn loads(&self) -> Vec<Load> {
+        let (all, popular) = self.books();
+        let pages = self.pages();
+        let gets = |name, paths: Vec<String>| Load {
+            name,
+            requests: paths
+                .into_iter()
+                .map(|path| Request { method: "GET", path, token: None, body: None })
+                .collect(),
+        };
+        let book = |suffix: &str| {
+            let path = |uid: &String| format!("/api/v1/books/{uid}{suffix}");
+            popular.iter().take(VARIETY).map(path).collect::<Vec<_>>()
+        };
+        let with = |suffix: &str| pages.iter().map(|page| format!("{page}{suffix}")).collect();
+        vec![
+            gets("a book by key", book("")),
+            gets("a book with all its relations", book("?include=user,reviews,tags")),
+            gets("a page of 20", with("")),
+            gets("a page of 20 with reviews and tags", with("&include=reviews,tags")),
+            Load { name: "a review created", requests: self.reviews(&all) },
+        ]
+    }
+
+    /// The keys of all books, and of those that have both reviews and tags.
+    fn books(&self) -> (Vec<String>, Vec<String>) {
+        let (mut all, mut popular) = (Vec::new(), Vec::new());
+        let mut path = "/api/v1/books?limit=100&count=reviews,tags".to_owned();
+        loop {
+            let page = self.json(&path);
+            for book in page["items"].as_array().into_iter().flatten() {
+                let uid = book["uid"].as_str().unwrap_or_default().to_owned();
+                if book["reviews_count"].as_u64() > Some(0) && book["tags_count"].as_u64() > Some(0)
+                {
+                    popular.push(uid.clone());
+                }
+                all.push(uid);
+            }
+            let Some(cursor) = page["next_cursor"].as_str() else { break };
+            path = format!("/api/v1/books?limit=100&count=reviews,tags&cursor={cursor}");
+        }
+        (all, popular)
+    }
+
+    /// The paths of pages, from popular books on.
+    fn pages(&self) -> Vec<String> {
+        let mut paths = vec!["/api/v1/books?sort=created_at&limit=20".to_owned()];
+        while paths.len() < VARIETY {
+            let page = self.json(&paths[paths.len() - 1]);
+            let Some(cursor) = page["next_cursor"].as_str() else { break };
+            paths.push(format!("/api/v1/books?sort=created_at&limit=20&cursor={cursor}"));
+        }
+        paths
+    }
+
+    /// Reviews that nobody has written yet: every reader on every book, so
+    /// that they last for longer than is measured.
+    fn reviews(&self, books: &[String]) -> Vec<Request> {
+        let tokens: Vec<String> = (0..READERS).map(|number| self.sign_up(number)).collect();
+        let body = r#"{"rating":4,"review_text":"Read it twice."}"#;
+        let per_reader = (200_000 / READERS).min(books.len());
+        tokens
+            .iter()
+            .flat_map(|token| {
+                books.iter().take(per_reader).map(|book| Request {
+                    method: "POST",
+                    path: format!("/api/v1/books/{book}/reviews"),
+                    token: Some(token.clone()),
+                    body: Some(body.to_owned()),
+                })
+            })
+            .collect()
+    }
+
+    fn sign_up(&self, number: usize) -> String {
+        let email = format!("reader{number}@example.org");
+        let password = "only for measuring";
+        let post = |path: &str, body: Value| {
+            let url = format!("{}/api/v1{path}", self.address);
+            let mut response = self.agent.post(url).send_json(body).expect("it answers");
+            response.body_mut().read_json::<Value>().expect("it is JSON")
+        };
+        let username = format!("measuring-{number}");
+        post(
+            "/auth/signup",
+            serde_json::json!({"username": username, "email": email, "password": password}),
+        );
+        let signed_in =
+            post("/auth/login", serde_json::json!({"email": email, "password": password}));
+        signed_in["access_token"].as_str().expect("signed in").to_owned()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

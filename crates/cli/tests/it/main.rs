@@ -1,0 +1,10 @@
+//! The program, run as a process: what it prints where, and how it exits.
+
+#![expect(clippy::unwrap_used, reason = "what a test unwraps is what it expects")]
+
+mod import;
+mod migrate;
+mod program;
+mod serve;
+mod settings;
+mod user;

@@ -1,0 +1,108 @@
+//! `recto migrate`.
+
+use recto_testkit::database::{Engine, Fresh, bare};
+
+use crate::program::{Ended, Program};
+
+const NAMES: [&str; 2] = ["2026-11-22-000001_catalog", "2026-11-22-000002_identity"];
+
+/// Runs a test on a database without a schema, on both engines.
+macro_rules! on_bare_databases {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            use super::*;
+
+            #[test]
+            fn sqlite() {
+                super::$name(&bare(Engine::Sqlite).unwrap());
+            }
+
+            #[test]
+            fn postgres() {
+                if let Some(database) = bare(Engine::Postgres) {
+                    super::$name(&database);
+                }
+            }
+        }
+    )+};
+}
+
+on_bare_databases!(
+    migrations_are_applied_listed_and_undone,
+    several_at_once_apply_each_migration_once,
+    a_newer_database_is_refused,
+);
+
+fn lines(standing: [&str; 2]) -> String {
+    let lines = standing.iter().zip(NAMES).map(|(standing, name)| format!("{standing} {name}\n"));
+    lines.collect::<Vec<_>>().concat()
+}
+
+fn migrations_are_applied_listed_and_undone(database: &Fresh) {
+    let program = Program::on(database);
+    let migrate = |action: &[&str]| program.run(&[&["migrate"], action].concat());
+    assert_eq!(migrate(&["status"]).succeeded(), lines(["pending", "pending"]));
+    assert_eq!(migrate(&[]).succeeded(), lines(["applied", "applied"]));
+    assert_eq!(migrate(&[]).succeeded(), "nothing to apply\n");
+    assert_eq!(migrate(&["status"]).succeeded(), lines(["applied", "applied"]));
+    assert_eq!(migrate(&["revert"]).succeeded(), format!("reverted {}\n", NAMES[1]));
+    assert_eq!(migrate(&["status"]).succeeded(), lines(["applied", "pending"]));
+    assert_eq!(migrate(&["revert"]).succeeded(), format!("reverted {}\n", NAMES[0]));
+    let error = migrate(&["revert"]).failed(1);
+    assert!(error.contains("there is none to revert"), "{error}");
+    assert_eq!(migrate(&[]).succeeded(), lines(["applied", "applied"]));
+}
+
+fn several_at_once_apply_each_migration_once(database: &Fresh) {
+    let program = Program::on(database);
+    let started: Vec<_> = (0..4).map(|_| program.start(&["migrate"])).collect();
+    let mut said: Vec<String> = started
+        .into_iter()
+        .map(|child| Ended::from(child.wait_with_output().unwrap()).succeeded())
+        .collect();
+    said.sort();
+    assert_eq!(said[0], lines(["applied", "applied"]));
+    assert!(said[1..].iter().all(|said| said == "nothing to apply\n"), "{said:?}");
+}
+
+fn a_newer_database_is_refused(database: &Fresh) {
+    let program = Program::on(database).with("RECTO_SECRET", &"x".repeat(32));
+    program.run(&["migrate"]).succeeded();
+    let later = "INSERT INTO __diesel_schema_migrations (version) VALUES ('29990101000001')";
+    database.execute(later).unwrap();
+
+    let small = crate::program::small();
+    let (import, user) = (
+        ["import", "goodbooks", small.to_str().unwrap()],
+        ["user", "create", "--username", "ada", "--email", "ada@example.org", "--password-stdin"],
+    );
+    let serve = ["serve", "--migrate", "--listen", "127.0.0.1:0"];
+    for command in [&["migrate"][..], &["migrate", "revert"], &serve, &import, &user] {
+        let error = program.run_with_input(command, "correct horse\n").failed(1);
+        assert!(error.contains("newer than this program"), "{command:?}: {error}");
+        assert!(error.contains("29990101000001"), "{command:?}: {error}");
+    }
+    let status = program.run(&["migrate", "status"]).succeeded();
+    assert_eq!(status, lines(["applied", "applied"]) + "unknown 29990101000001\n");
+}
+
+#[test]
+fn a_database_that_cannot_be_reached_is_named_without_its_password() {
+    let program = Program::new();
+    let nowhere = "postgres://me:hidden@127.0.0.1:1/recto";
+    let error = program.run(&["migrate", "--database-url", nowhere]).failed(1);
+    assert!(error.starts_with("error: postgres://me:***@127.0.0.1:1/recto: "), "{error}");
+    assert!(!error.contains("hidden"), "{error}");
+    let error = program.run(&["migrate", "--database-url", "sqlite:no/such/place.db"]).failed(1);
+    assert!(error.starts_with("error: sqlite:no/such/place.db: "), "{error}");
+}
+
+#[test]
+fn what_is_no_database_is_left_alone() {
+    let program = Program::new();
+    let text = "Dear diary, today I read a book. ".repeat(100);
+    std::fs::write(program.path("recto.db"), &text).unwrap();
+    let error = program.run(&["migrate"]).failed(1);
+    assert!(error.contains("not a database"), "{error}");
+    assert_eq!(std::fs::read_to_string(program.path("recto.db")).unwrap(), text);
+}

@@ -1,0 +1,174 @@
+//! `recto serve`.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
+
+use recto_testkit::database::{Engine, bare};
+use serde_json::{Value, json};
+
+use crate::program::Program;
+
+const SECRET: &str = "a secret of more than thirty-two bytes";
+
+fn get(url: &str) -> (u16, String) {
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let mut answer = agent.get(url).call().unwrap();
+    (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+}
+
+fn sign_in(address: &str, email: &str, password: &str) -> Value {
+    let mut answer = ureq::post(&format!("{address}/api/v1/auth/login"))
+        .send_json(json!({"email": email, "password": password}))
+        .unwrap();
+    answer.body_mut().read_json().unwrap()
+}
+
+#[test]
+fn it_says_where_it_listens_and_ends_when_told() {
+    for signal in ["TERM", "INT"] {
+        let program = Program::new();
+        let mut server = program.serve(&[]);
+        let address = server.address();
+        assert!(address.starts_with("http://127.0.0.1:") && !address.ends_with(":0"), "{address}");
+        assert_eq!(get(&format!("{address}/livez")).0, 200);
+
+        server.signal(signal);
+        assert_eq!(server.wait().succeeded(), "");
+        assert!(TcpStream::connect(address.trim_start_matches("http://")).is_err());
+        assert_eq!(program.files(), ["recto.db", "recto.db.secret"]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_embedded_database_gets_a_secret_that_only_its_owner_can_read() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let program = Program::new();
+    let start = || {
+        let mut server = program.serve(&[]);
+        server.address();
+        server.signal("TERM");
+        server.wait().succeeded();
+        fs::read_to_string(program.path("recto.db.secret")).unwrap()
+    };
+    let secret = start();
+    assert_eq!(secret.trim_end().len(), 64);
+    let mode = fs::metadata(program.path("recto.db.secret")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(start(), secret);
+}
+
+#[test]
+fn a_server_s_database_wants_a_secret_and_its_migrations() {
+    let Some(database) = bare(Engine::Postgres) else { return };
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+    let error = Program::on(&database).run(&[&serve[..], &["--migrate"]].concat()).failed(1);
+    assert!(error.contains("RECTO_SECRET must be set"), "{error}");
+    let tables = "SELECT to_regclass('books')::text AS line WHERE to_regclass('books') IS NOT NULL";
+    assert!(database.rows(tables).is_empty());
+
+    let program = Program::on(&database).with("RECTO_SECRET", SECRET);
+    let error = program.run(&serve).failed(1);
+    assert!(error.contains("recto migrate") && error.contains("--migrate"), "{error}");
+
+    let mut server = program.serve(&["--migrate"]);
+    assert_eq!(get(&format!("{}/livez", server.address())).0, 200);
+    server.signal("TERM");
+    let ended = server.wait();
+    assert!(!ended.stderr.contains(SECRET));
+    ended.succeeded();
+    assert!(program.files().is_empty());
+}
+
+#[test]
+fn an_address_that_is_taken_is_named() {
+    let program = Program::new();
+    let mut server = program.serve(&[]);
+    let address = server.address().trim_start_matches("http://").to_owned();
+    let error = Program::new().run(&["serve", "--listen", &address]).failed(1);
+    assert!(error.contains(&format!("error: serving on {address}: ")), "{error}");
+}
+
+#[test]
+fn several_servers_share_a_new_database() {
+    let program = Program::new();
+    let mut servers: Vec<_> = (0..4).map(|_| program.serve(&[])).collect();
+    for server in &mut servers {
+        assert_eq!(get(&format!("{}/livez", server.address())).0, 200);
+    }
+    for server in servers {
+        server.signal("TERM");
+        server.wait().succeeded();
+    }
+}
+
+#[test]
+fn a_request_in_flight_is_finished() {
+    for signal in ["TERM", "INT"] {
+        let program = Program::new();
+        let mut server = program.serve(&[]);
+        let address = server.address().trim_start_matches("http://").to_owned();
+        let mut stream = TcpStream::connect(&address).unwrap();
+        let body = r#"{"email":"nobody@example.org","password":"correct horse"}"#;
+        let (begun, rest) = body.split_at(10);
+        write!(
+            stream,
+            "POST /api/v1/auth/login HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{begun}",
+            body.len(),
+        )
+        .unwrap();
+        // For the server to begin to read it, and then to have been told.
+        thread::sleep(Duration::from_millis(300));
+        server.signal(signal);
+        thread::sleep(Duration::from_millis(300));
+        stream.write_all(rest.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 401 "), "{signal}: {answer}");
+        server.wait().succeeded();
+    }
+}
+
+#[test]
+fn the_demo_has_a_library_and_two_accounts_and_leaves_nothing() {
+    let program = Program::new();
+    let temporary = program.path("tmp");
+    fs::create_dir(&temporary).unwrap();
+    let program = program.with("TMPDIR", temporary.to_str().unwrap());
+    let mut server = program.serve(&["--demo"]);
+    let accounts = [server.line(), server.line()].map(|line| {
+        let (email, rest) = line.strip_prefix("account ").unwrap().split_once(' ').unwrap();
+        let (role, password) = rest.split_once(", password ").unwrap();
+        (email.to_owned(), role.trim_matches(['(', ')']).to_owned(), password.to_owned())
+    });
+    let address = server.address();
+    for ((email, role, password), expected) in accounts.iter().zip(["admin", "user"]) {
+        assert_eq!(role, expected);
+        let signed_in = sign_in(&address, email, password);
+        assert_eq!(signed_in["user"]["role"], expected);
+        assert!(signed_in["access_token"].is_string());
+    }
+    let (status, books) =
+        get(&format!("{address}/api/v1/books?limit=100&include=reviews.user,tags"));
+    let books: Value = serde_json::from_str(&books).unwrap();
+    assert_eq!((status, books["items"].as_array().unwrap().len()), (200, 24));
+
+    server.signal("TERM");
+    server.wait().succeeded();
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
+    assert_eq!(program.files(), ["tmp"]);
+}
+
+#[test]
+fn the_description_of_the_api_is_printed_as_json() {
+    let program = Program::new();
+    let description: Value = serde_json::from_str(&program.run(&["openapi"]).succeeded()).unwrap();
+    assert_eq!(description["openapi"].as_str().unwrap()[..3], *"3.1");
+    assert!(program.files().is_empty());
+}

@@ -1,0 +1,80 @@
+//! Where settings come from, and what happens to those that are no good.
+
+use std::fs;
+
+use crate::program::Program;
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    let program = Program::new();
+    let help = program.run(&["--help"]).succeeded();
+    for command in ["serve", "migrate", "import", "user", "openapi"] {
+        assert!(help.contains(command), "{help}");
+    }
+    assert!(program.run(&["--version"]).succeeded().starts_with("recto "));
+    for command in [
+        &["serve", "--help"][..],
+        &["migrate", "status", "--help"],
+        &["import", "goodbooks", "--help"],
+        &["user", "create", "--help"],
+    ] {
+        let help = program.run(command).succeeded();
+        assert!(help.contains("RECTO_DATABASE_URL"), "{help}");
+    }
+    assert!(program.files().is_empty());
+}
+
+#[test]
+fn what_is_unknown_is_named_before_anything_starts() {
+    let program = Program::new();
+    assert!(program.run(&[]).failed(2).contains("Usage"));
+    assert!(program.run(&["serve", "--listn", "x"]).failed(2).contains("--listn"));
+    assert!(program.run(&["sevre"]).failed(2).contains("sevre"));
+    assert!(program.run(&["serve", "--workers", "0"]).failed(2).contains("--workers"));
+    let error = program.run(&["serve", "--database-url", "mysql://me:hidden@h/n"]).failed(2);
+    assert!(error.contains("--database-url") && !error.contains("hidden"), "{error}");
+
+    fs::write(program.path("recto.toml"), "listen = '127.0.0.1:0'\nlistn = 1\n").unwrap();
+    assert!(program.run(&["migrate"]).failed(2).contains("recto.toml:2: listn: unknown key"));
+    assert_eq!(program.files(), ["recto.toml"]);
+}
+
+#[test]
+fn an_unknown_variable_is_a_warning_and_a_bad_value_an_error() {
+    let program =
+        Program::new().with("RECTO_DATABASE_ULR", "x").with("RECTO_REQUIRE_POSTGRES", "1");
+    let ended = program.run(&["migrate", "status"]);
+    assert!(ended.stderr.starts_with("warning: RECTO_DATABASE_ULR: "), "{}", ended.stderr);
+    assert_eq!(ended.stderr.lines().count(), 1);
+    ended.succeeded();
+
+    let error = Program::new().with("RECTO_LOG_FORMAT", "xml").run(&["migrate"]).failed(2);
+    assert!(error.contains("RECTO_LOG_FORMAT: invalid value `xml`"), "{error}");
+}
+
+#[test]
+fn flags_win_over_the_environment_and_that_over_the_file() {
+    let program = Program::new();
+    fs::write(program.path("recto.toml"), "database_url = 'sqlite:file.db'\n").unwrap();
+    program.run(&["migrate"]).succeeded();
+    let program = program.with("RECTO_DATABASE_URL", "sqlite:variable.db");
+    program.run(&["migrate"]).succeeded();
+    program.run(&["migrate", "--database-url", "sqlite:flag.db"]).succeeded();
+    assert_eq!(program.files(), ["file.db", "flag.db", "recto.toml", "variable.db"]);
+}
+
+#[test]
+fn logs_go_to_standard_error_in_the_form_that_was_asked_for() {
+    let program = Program::new();
+    let import =
+        ["import", "goodbooks", crate::program::small().to_str().unwrap()].map(str::to_owned);
+    let import: Vec<&str> = import.iter().map(String::as_str).collect();
+    let ended = program.run(&[&import[..], &["--log-format", "json"]].concat());
+    let first = ended.stderr.lines().next().unwrap();
+    let event: serde_json::Value = serde_json::from_str(first).unwrap();
+    assert_eq!((&event["level"], &event["message"]), (&"INFO".into(), &"applied".into()));
+    ended.succeeded();
+
+    let ended = Program::new().run(&[&import[..], &["--log", "off"]].concat());
+    assert!(!ended.stderr.contains("applied"), "{}", ended.stderr);
+}

@@ -1,0 +1,137 @@
+//! Which floor may stand on which, and that the documents which say so point
+//! at what is there.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What may not be reached from the domain: databases, servers, runtimes, and
+/// randomness.
+const OUTSIDE: [&str; 9] = [
+    "actix-web",
+    "diesel",
+    "diesel_migrations",
+    "getrandom",
+    "libsqlite3-sys",
+    "pq-sys",
+    "rand",
+    "tokio",
+    "tracing",
+];
+
+/// What talks to a database by itself.
+const DATABASES: [&str; 4] = ["diesel", "diesel_migrations", "libsqlite3-sys", "pq-sys"];
+
+#[test]
+fn the_domain_reaches_neither_database_nor_server() {
+    let reached = dependencies("recto-domain", &["--all-features"]);
+    assert!(reached.contains("serde"), "{reached:?}");
+    for outside in OUTSIDE {
+        assert!(!reached.contains(outside), "recto-domain reaches {outside}");
+    }
+}
+
+#[test]
+fn the_api_and_the_program_leave_the_database_to_persistence() {
+    for floor in ["recto-api", "recto"] {
+        let direct = dependencies(floor, &["--depth", "1"]);
+        assert!(direct.contains("recto-persistence"), "{direct:?}");
+        for database in DATABASES {
+            assert!(!direct.contains(database), "{floor} depends on {database}");
+        }
+    }
+}
+
+#[test]
+fn persistence_knows_no_server() {
+    let reached = dependencies("recto-persistence", &["--all-features"]);
+    assert!(reached.contains("diesel"), "{reached:?}");
+    assert!(!reached.contains("actix-web"), "recto-persistence reaches actix-web");
+}
+
+#[test]
+fn each_floor_stands_on_those_below() {
+    let below_the_roof = ["recto-api", "recto-domain", "recto-persistence"];
+    let floors: [(&str, &[&str]); 5] = [
+        ("recto-domain", &[]),
+        ("recto-persistence", &["recto-domain"]),
+        ("recto-api", &["recto-domain", "recto-persistence"]),
+        ("recto-testkit", &below_the_roof),
+        ("recto", &below_the_roof),
+    ];
+    for (floor, expected) in floors {
+        let mut direct = dependencies(floor, &["--depth", "1"]);
+        direct.retain(|package| package.starts_with("recto"));
+        assert!(direct.iter().eq(expected), "{floor} stands on {direct:?}, not {expected:?}");
+    }
+}
+
+#[test]
+fn every_invariant_names_what_holds_it() {
+    let architecture = read("ARCHITECTURE.md");
+    let invariants: Vec<&str> = architecture
+        .lines()
+        .filter(|line| line.starts_with("**Architecture Invariant:**"))
+        .collect();
+    assert!(invariants.len() >= 10, "{invariants:#?}");
+    for invariant in invariants {
+        let tests: Vec<(&str, &str)> = invariant
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .filter_map(|span| span.split_once(".rs::"))
+            .collect();
+        let by_compiler = invariant.contains("Held by the compiler");
+        assert!(by_compiler || !tests.is_empty(), "nothing holds it: {invariant}");
+        for (file, test) in tests {
+            let source = read(&format!("{file}.rs"));
+            assert!(source.contains(&format!("fn {test}(")), "{file}.rs has no test {test}");
+        }
+    }
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut documents = markdown(&root());
+    documents.extend(markdown(&root().join("docs")));
+    documents.extend(markdown(&root().join("docs/decisions")));
+    assert!(documents.len() >= 10, "{documents:?}");
+    for document in documents {
+        let text = fs::read_to_string(&document).unwrap();
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.contains("://") && !target.starts_with('#')) {
+            let file = target.split('#').next().unwrap_or_default();
+            let place = document.parent().unwrap().join(file);
+            assert!(place.exists(), "{} links to {target}", document.display());
+        }
+    }
+}
+
+/// The packages that one is built with, itself left out.
+fn dependencies(package: &str, arguments: &[&str]) -> BTreeSet<String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--locked", "--edges", "normal", "--prefix", "none"])
+        .args(["--format", "{p}", "--package", package])
+        .args(arguments)
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let names = lines.lines().filter_map(|line| line.split_whitespace().next());
+    names.filter(|name| *name != package).map(ToOwned::to_owned).collect()
+}
+
+fn markdown(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect()
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
