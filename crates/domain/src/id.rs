@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 use uuid::{Builder, Uuid, Variant, Version};
 
-use crate::{Input, Invalid, Violations, input::read_text};
+use crate::{Input, Invalid, Violations, input::read_text, value::number_value};
 
 macro_rules! id {
     ($(#[doc = $doc:literal])+ $name:ident, $example:literal) => {
@@ -113,6 +113,34 @@ id! {
 id! {
     /// Which tag.
     TagId, "0198c5a2-1f60-7de9-84c7-0ab35e9f62d1"
+}
+
+macro_rules! numbered_id {
+    ($($(#[doc = $doc:literal])+ $name:ident)+) => {$(
+        number_value! {
+            $(#[doc = $doc])+
+            ///
+            /// A number that the database counts up; the greatest is the newest.
+            $name(i64), 1..=9_007_199_254_740_991, 42
+        }
+    )+};
+}
+
+numbered_id! {
+    /// Which post of the blog.
+    PostId
+    /// Which comment of the blog.
+    CommentId
+    /// Which student.
+    StudentId
+    /// Which course.
+    CourseId
+    /// Which company.
+    CompanyId
+    /// Which department.
+    DepartmentId
+    /// Which employee.
+    EmployeeId
 }
 
 /// An identity and the moment it was given: a UUIDv7 and exactly the millisecond inside it.

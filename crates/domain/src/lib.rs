@@ -28,12 +28,15 @@
 //!
 //! - `openapi`: `utoipa::ToSchema` for ids, values, entities and inputs.
 
+pub mod blog;
 pub mod catalog;
 pub mod conflict;
 pub mod id;
 pub mod identity;
 pub mod input;
+pub mod org;
 pub mod relation;
+pub mod school;
 pub mod text;
 pub mod violation;
 
@@ -42,10 +45,16 @@ mod openapi;
 mod record;
 mod value;
 
+pub use blog::*;
 pub use catalog::*;
 pub use conflict::Conflict;
-pub use id::{BookId, Mint, ReviewId, Stamp, TagId, UserId};
+pub use id::{
+    BookId, CommentId, CompanyId, CourseId, DepartmentId, EmployeeId, Mint, PostId, ReviewId, Stamp,
+    StudentId, TagId, UserId,
+};
 pub use identity::*;
 pub use input::{Change, Input};
+pub use org::*;
+pub use school::*;
 pub use text::text_key;
 pub use violation::{Invalid, Violation, Violations};

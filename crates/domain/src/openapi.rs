@@ -130,7 +130,7 @@ pub(crate) fn list<T: Described>(max: usize) -> Schema {
 }
 
 /// A whole number within bounds.
-pub(crate) fn number(doc: &str, bounds: RangeInclusive<u32>, example: u32) -> Schema {
+pub(crate) fn number(doc: &str, bounds: RangeInclusive<i64>, example: i64) -> Schema {
     ObjectBuilder::new()
         .schema_type(Type::Integer)
         .description(Some(first_paragraph(doc)))

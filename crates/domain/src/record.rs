@@ -106,3 +106,107 @@ macro_rules! input {
     };
 }
 pub(crate) use input;
+
+/// An entity that the database numbers, with the inputs that make and change it.
+///
+/// The members that a client gives are declared once and stand in the entity, in what makes one
+/// (`new`) and in what patches one (`patch`). Members behind `under` come from elsewhere: the path
+/// that an entity is made under. `sorts` names the members of text that pages can be sorted by.
+macro_rules! numbered {
+    (
+        $(#[doc = $doc:literal])+
+        pub struct $name:ident($id:ident) in $collection:ident of $room:path {
+            $($(#[doc = $member_doc:literal])+ pub $member:ident: $type:ty,)+
+        }
+        under {$($(#[doc = $under_doc:literal])+ pub $under:ident: $under_type:ty,)*}
+        $(#[doc = $new_doc:literal])+
+        new $new:ident;
+        $(#[doc = $patch_doc:literal])+
+        patch $patch:ident;
+        sorts [$($sort:ident),*]
+    ) => {
+        $crate::record::entity! {
+            $(#[doc = $doc])+
+            pub struct $name {
+                /// The key.
+                pub id: $crate::$id,
+                $($(#[doc = $member_doc])+ pub $member: $type,)+
+                $($(#[doc = $under_doc])+ pub $under: $under_type,)*
+                /// When it was made, in UTC.
+                pub created_at: chrono::DateTime<chrono::Utc>,
+                /// When it last changed, in UTC.
+                pub updated_at: chrono::DateTime<chrono::Utc>,
+            }
+        }
+
+        $crate::record::input! {
+            $(#[doc = $new_doc])+
+            pub struct $new {
+                $($(#[doc = $member_doc])+ pub $member: $type,)+
+            }
+        }
+
+        $crate::record::input! {
+            $(#[doc = $patch_doc])+
+            pub struct $patch {
+                $($(#[doc = $member_doc])+ pub $member: $crate::Change<$type>,)+
+            }
+        }
+
+        impl $name {
+            /// The entity that `new` describes, under a number that the database gave.
+            pub fn new(
+                id: $crate::$id,
+                at: chrono::DateTime<chrono::Utc>,
+                new: $new,
+                $($under: $under_type,)*
+            ) -> Self {
+                let $new { $($member),+ } = new;
+                Self { id, $($member,)+ $($under,)* created_at: at, updated_at: at }
+            }
+
+            /// Carries the patch out; `updated_at` moves on only if something changed, which is
+            /// told.
+            pub fn apply(&mut self, patch: $patch, now: chrono::DateTime<chrono::Utc>) -> bool {
+                let mut changed = false;
+                $(changed |= patch.$member.apply_to(&mut self.$member);)+
+                if changed {
+                    self.updated_at = now.max(self.updated_at);
+                }
+                changed
+            }
+        }
+
+        impl $crate::relation::Entity for $name {
+            type Key = $crate::$id;
+
+            const INFO: &'static $crate::relation::EntityInfo = &$crate::relation::EntityInfo {
+                name: stringify!($name),
+                collection: stringify!($collection),
+                key: "id",
+                sorts: &[
+                    $($crate::relation::SortField::text(stringify!($sort)),)*
+                    $crate::relation::SortField::creation(),
+                ],
+                room: || &$room,
+            };
+
+            fn key(&self) -> $crate::$id {
+                self.id
+            }
+
+            fn sort_value(
+                &self,
+                field: &$crate::relation::SortField,
+            ) -> $crate::relation::SortValue {
+                match field.name {
+                    $(stringify!($sort) => $crate::relation::SortValue::Text(
+                        $crate::text_key(self.$sort.as_str()),
+                    ),)*
+                    _ => $crate::relation::SortValue::Empty,
+                }
+            }
+        }
+    };
+}
+pub(crate) use numbered;

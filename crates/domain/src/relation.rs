@@ -71,15 +71,26 @@ pub struct EntityInfo {
     pub key: &'static str,
     /// What its pages may be sorted by.
     pub sorts: &'static [SortField],
-    /// The relations of its room, those of other entities among them.
-    pub room: fn() -> &'static [&'static RelationInfo],
+    /// The room it belongs to.
+    pub room: fn() -> &'static Room,
+}
+
+/// Entities that belong together, and the relations between them.
+#[derive(Debug)]
+pub struct Room {
+    /// Its name: `catalog`.
+    pub name: &'static str,
+    /// Where its collections are below the base path: nothing, or `/blog`.
+    pub path: &'static str,
+    /// Its relations, both directions of each.
+    pub relations: &'static [&'static RelationInfo],
 }
 
 impl EntityInfo {
     /// The relations that start at this entity, in the order of declaration.
     pub fn relations(&self) -> impl Iterator<Item = &'static RelationInfo> + use<> {
         let name = self.name;
-        (self.room)().iter().copied().filter(move |relation| relation.from.name == name)
+        (self.room)().relations.iter().copied().filter(move |relation| relation.from.name == name)
     }
 
     /// The relation of that name that starts here.
@@ -137,6 +148,15 @@ pub enum Storage {
         from: &'static str,
         /// Its key to the entity the relation leads to.
         to: &'static str,
+        /// What else it holds: `enrolled_at`.
+        data: &'static [&'static str],
+    },
+    /// No columns of its own: one relation after another.
+    Through {
+        /// The first relation on the way.
+        first: &'static str,
+        /// The second.
+        second: &'static str,
     },
 }
 
@@ -153,8 +173,9 @@ pub struct RelationInfo {
     pub inverse: &'static str,
     /// How many it leads to.
     pub cardinality: Cardinality,
-    /// What happens to the many when the one is deleted.
-    pub on_delete: OnDelete,
+    /// What happens to the many when the one is deleted; `None` where that
+    /// follows from the relations it goes through.
+    pub on_delete: Option<OnDelete>,
     /// The columns behind it.
     pub storage: Storage,
 }
@@ -179,6 +200,9 @@ pub trait Relation: Copy + Default + Debug + Send + Sync + 'static {
     /// What reading it gives: [`Views`], `Option<`[`View`]`>` or a [`View`].
     type Loaded<'g>;
 
+    /// What a link says besides that it is there; `()` where it says nothing.
+    type Data: LinkData;
+
     /// The direction as data.
     const INFO: &'static RelationInfo;
 
@@ -189,6 +213,27 @@ pub trait Relation: Copy + Default + Debug + Send + Sync + 'static {
 
 /// A direction that leads to any number of entities.
 pub trait ToMany: Relation {}
+
+/// A to-many direction that is one to-many direction after another.
+pub trait Through: ToMany {
+    /// From where it starts.
+    type First: ToMany<From = Self::From>;
+    /// To where it leads.
+    type Second: ToMany<From = <Self::First as Relation>::To, To = Self::To>;
+}
+
+/// What a link between two entities says besides that it is there.
+///
+/// Serialized as an object, whose members are shown beside those of the entity
+/// that is reached over the link.
+pub trait LinkData: Clone + Debug + Serialize + Send + Sync + 'static {
+    /// Whether there is anything to say.
+    const PRESENT: bool = true;
+}
+
+impl LinkData for () {
+    const PRESENT: bool = false;
+}
 
 /// The foreign key may be empty: the way back leads to one or none.
 #[derive(Debug, Clone, Copy)]

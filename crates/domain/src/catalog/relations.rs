@@ -1,12 +1,12 @@
 //! How the entities of the catalogue belong together.
 
 use super::{Book, Review, Tag, User};
-use crate::relation::{Entity, EntityInfo, RelationInfo, SortField, SortValue};
+use crate::relation::{Entity, EntityInfo, SortField, SortValue};
 use crate::{BookId, ReviewId, TagId, UserId, relations, text_key};
 
 relations! {
-    /// The relations of the catalogue, both directions of each.
-    pub static CATALOG_RELATIONS;
+    /// The room.
+    pub static CATALOG = "catalog" at "";
 
     /// The books that a user keeps, and who keeps a book.
     UserBooks = User.books: many <=> BookUser = Book.user: optional(user_uid), on delete SetNull;
@@ -18,10 +18,6 @@ relations! {
     BookTags = Book.tags: many <=> TagBooks = Tag.books: many, through book_tags(book_id, tag_id), on delete Cascade;
 }
 
-fn room() -> &'static [&'static RelationInfo] {
-    CATALOG_RELATIONS
-}
-
 impl Entity for User {
     type Key = UserId;
 
@@ -30,7 +26,7 @@ impl Entity for User {
         collection: "users",
         key: "uid",
         sorts: &[SortField::text("username"), SortField::creation()],
-        room,
+        room: || &CATALOG,
     };
 
     fn key(&self) -> UserId {
@@ -59,7 +55,7 @@ impl Entity for Book {
             SortField::integer("page_count").or_empty(),
             SortField::creation(),
         ],
-        room,
+        room: || &CATALOG,
     };
 
     fn key(&self) -> BookId {
@@ -86,7 +82,7 @@ impl Entity for Review {
         collection: "reviews",
         key: "uid",
         sorts: &[SortField::integer("rating"), SortField::creation()],
-        room,
+        room: || &CATALOG,
     };
 
     fn key(&self) -> ReviewId {
@@ -109,7 +105,7 @@ impl Entity for Tag {
         collection: "tags",
         key: "uid",
         sorts: &[SortField::text("name"), SortField::creation()],
-        room,
+        room: || &CATALOG,
     };
 
     fn key(&self) -> TagId {

@@ -7,12 +7,13 @@
 /// makes the types `UserBooks` and `BookUser`, each the other's inverse. The
 /// way back is `optional(member)` or `one(member)` after the member that holds
 /// the key: declaring an `Option` member as `one`, or the reverse, does not
-/// compile. A link table is `many <=> many` and names the table with its keys.
+/// compile. A link table is `many <=> many` and names the table with its keys,
+/// and what else it holds. A relation `through` two others has no column.
 ///
 /// ```ignore
 /// relations! {
-///     /// The relations of the catalogue.
-///     pub static RELATIONS;
+///     /// The catalogue.
+///     pub static CATALOG = "catalog" at "";
 ///     /// The books that a user keeps, and who keeps a book.
 ///     UserBooks = User.books: many <=> BookUser = Book.user: optional(user_uid), on delete SetNull;
 ///     /// The tags of a book, and the books that bear a tag.
@@ -21,31 +22,37 @@
 /// ```
 #[macro_export]
 macro_rules! relations {
-    ($(#[$list:meta])* $vis:vis static $name:ident; $($declared:tt)*) => {
-        $crate::relations!(@next [$(#[$list])* $vis $name] [] $($declared)*);
+    (
+        $(#[$room:meta])* $vis:vis static $name:ident = $label:literal at $path:literal;
+        $($declared:tt)*
+    ) => {
+        $crate::relations!(@next [$(#[$room])* $vis $name $label $path] [] $($declared)*);
     };
 
-    (@next [$(#[$list:meta])* $vis:vis $name:ident] [$($all:ident)*]) => {
-        $(#[$list])*
-        $vis static $name: &[&$crate::relation::RelationInfo] =
-            &[$(<$all as $crate::relation::Relation>::INFO),*];
+    (@next [$(#[$room:meta])* $vis:vis $name:ident $label:literal $path:literal] [$($all:ident)*]) => {
+        $(#[$room])*
+        $vis static $name: $crate::relation::Room = $crate::relation::Room {
+            name: $label,
+            path: $path,
+            relations: &[$(<$all as $crate::relation::Relation>::INFO),*],
+        };
     };
 
     (@next $list:tt [$($all:ident)*]
-        $(#[$doc:meta])*
+        $(#[doc = $doc:literal])*
         $many:ident = $one_entity:ident . $many_name:ident : many
         <=> $one:ident = $many_entity:ident . $one_name:ident : $kind:ident ($key:ident),
         on delete $rule:ident;
         $($rest:tt)*
     ) => {
-        $crate::relations!(@direction $many $(#[$doc])*, $one, $one_entity . $many_name -> $many_entity . $one_name,
-            Many, $rule, $crate::relation::Storage::ForeignKey {
+        $crate::relations!(@direction $many $(#[doc = $doc])*, $one, $one_entity . $many_name -> $many_entity . $one_name,
+            Many, (), Some($crate::relation::OnDelete::$rule), $crate::relation::Storage::ForeignKey {
                 table: <$many_entity as $crate::relation::Entity>::INFO.collection,
                 column: stringify!($key),
             });
         impl $crate::relation::ToMany for $many {}
-        $crate::relations!(@direction $one $(#[$doc])*, $many, $many_entity . $one_name -> $one_entity . $many_name,
-            $kind, $rule, $crate::relation::Storage::ForeignKey {
+        $crate::relations!(@direction $one $(#[doc = $doc])*, $many, $many_entity . $one_name -> $one_entity . $many_name,
+            $kind, (), Some($crate::relation::OnDelete::$rule), $crate::relation::Storage::ForeignKey {
                 table: <$many_entity as $crate::relation::Entity>::INFO.collection,
                 column: stringify!($key),
             });
@@ -60,31 +67,59 @@ macro_rules! relations {
     };
 
     (@next $list:tt [$($all:ident)*]
-        $(#[$doc:meta])*
+        $(#[doc = $doc:literal])*
         $there:ident = $a:ident . $there_name:ident : many
         <=> $back:ident = $b:ident . $back_name:ident : many,
-        through $link:ident ($a_key:ident, $b_key:ident),
+        through $link:ident ($a_key:ident, $b_key:ident)
+            $(with $data:ident { $($member:ident),+ })?,
         on delete $rule:ident;
         $($rest:tt)*
     ) => {
-        $crate::relations!(@direction $there $(#[$doc])*, $back, $a . $there_name -> $b . $back_name,
-            Many, $rule, $crate::relation::Storage::Link {
+        $crate::relations!(@direction $there $(#[doc = $doc])*, $back, $a . $there_name -> $b . $back_name,
+            Many, $crate::relations!(@data $($data)?), Some($crate::relation::OnDelete::$rule), $crate::relation::Storage::Link {
                 table: stringify!($link), from: stringify!($a_key), to: stringify!($b_key),
+                data: &[$($(stringify!($member)),+)?],
             });
         impl $crate::relation::ToMany for $there {}
-        $crate::relations!(@direction $back $(#[$doc])*, $there, $b . $back_name -> $a . $there_name,
-            Many, $rule, $crate::relation::Storage::Link {
+        $crate::relations!(@direction $back $(#[doc = $doc])*, $there, $b . $back_name -> $a . $there_name,
+            Many, $crate::relations!(@data $($data)?), Some($crate::relation::OnDelete::$rule), $crate::relation::Storage::Link {
                 table: stringify!($link), from: stringify!($b_key), to: stringify!($a_key),
+                data: &[$($(stringify!($member)),+)?],
             });
         impl $crate::relation::ToMany for $back {}
         $crate::relations!(@next $list [$($all)* $there $back] $($rest)*);
     };
 
-    (@direction $this:ident $(#[$doc:meta])*, $inverse:ident,
-        $from:ident . $name:ident -> $to:ident . $back:ident,
-        $kind:ident, $rule:ident, $storage:expr
+    (@next $list:tt [$($all:ident)*]
+        $(#[doc = $doc:literal])*
+        $many:ident = $one_entity:ident . $many_name:ident : many
+        <=> $one:ident = $many_entity:ident . $one_name:ident : one,
+        through $first:ident, $second:ident;
+        $($rest:tt)*
     ) => {
-        $(#[$doc])*
+        $crate::relations!(@direction $many $(#[doc = $doc])*, $one, $one_entity . $many_name -> $many_entity . $one_name,
+            Many, (), None, $crate::relation::Storage::Through {
+                first: <$first as $crate::relation::Relation>::INFO.name,
+                second: <$second as $crate::relation::Relation>::INFO.name,
+            });
+        impl $crate::relation::ToMany for $many {}
+        $crate::relations!(@direction $one $(#[doc = $doc])*, $many, $many_entity . $one_name -> $one_entity . $many_name,
+            one, (), None, $crate::relation::Storage::Through {
+                first: <$second as $crate::relation::Relation>::INFO.inverse,
+                second: <$first as $crate::relation::Relation>::INFO.inverse,
+            });
+        impl $crate::relation::Through for $many {
+            type First = $first;
+            type Second = $second;
+        }
+        $crate::relations!(@next $list [$($all)* $many $one] $($rest)*);
+    };
+
+    (@direction $this:ident $(#[doc = $doc:literal])*, $inverse:ident,
+        $from:ident . $name:ident -> $to:ident . $back:ident,
+        $kind:ident, $data:ty, $rule:expr, $storage:expr
+    ) => {
+        $(#[doc = $doc])*
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
         pub struct $this;
 
@@ -93,6 +128,7 @@ macro_rules! relations {
             type To = $to;
             type Inverse = $inverse;
             type Loaded<'g> = $crate::relations!(@loaded $kind 'g $to);
+            type Data = $data;
 
             const INFO: &'static $crate::relation::RelationInfo = &$crate::relation::RelationInfo {
                 name: stringify!($name),
@@ -100,7 +136,7 @@ macro_rules! relations {
                 to: <$to as $crate::relation::Entity>::INFO,
                 inverse: stringify!($back),
                 cardinality: $crate::relations!(@cardinality $kind),
-                on_delete: $crate::relation::OnDelete::$rule,
+                on_delete: $rule,
                 storage: $storage,
             };
 
@@ -109,6 +145,9 @@ macro_rules! relations {
             }
         }
     };
+
+    (@data) => { () };
+    (@data $data:ident) => { $data };
 
     (@cardinality Many) => { $crate::relation::Cardinality::Many };
     (@cardinality optional) => { $crate::relation::Cardinality::Optional };

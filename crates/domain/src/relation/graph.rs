@@ -8,13 +8,14 @@
 use std::any::Any;
 use std::fmt::Debug;
 
-use super::{Entity, EntityInfo, Relation, RelationInfo, Sort, SortValue};
+use super::{Entity, EntityInfo, LinkData, Relation, RelationInfo, Sort, SortValue};
 
 /// The entities reached over one path, and what was loaded from them.
 #[derive(Debug)]
 pub struct Level<E> {
     entities: Vec<E>,
     occurrences: Vec<u32>,
+    links: Option<Box<dyn AnyLinkData>>,
     edges: Vec<Edge>,
     counts: Vec<Counted>,
 }
@@ -75,7 +76,7 @@ impl<E: Entity> Level<E> {
     /// A first level: entities that each occur once.
     pub fn root(entities: Vec<E>) -> Self {
         let occurrences = vec![1; entities.len()];
-        Self { entities, occurrences, edges: Vec::new(), counts: Vec::new() }
+        Self { entities, occurrences, links: None, edges: Vec::new(), counts: Vec::new() }
     }
 
     /// The level that `links` lead to from `parents`.
@@ -98,7 +99,18 @@ impl<E: Entity> Level<E> {
                 }
             }
         }
-        Self { entities, occurrences, edges: Vec::new(), counts: Vec::new() }
+        Self { entities, occurrences, links: None, edges: Vec::new(), counts: Vec::new() }
+    }
+
+    /// Adds what the links say over which the entities were reached.
+    ///
+    /// # Panics
+    /// If there is not one for each entity, which is a mistake of the loader.
+    pub fn attach_links<D: LinkData>(&mut self, links: Vec<D>) {
+        if D::PRESENT {
+            assert_eq!(links.len(), self.entities.len(), "a link for every entity");
+            self.links = Some(Box::new(links));
+        }
     }
 
     /// The entities, in order.
@@ -220,6 +232,28 @@ pub trait AnyLevel: Any + Debug + Send + Sync {
     /// # Errors
     /// When an entity's own serialization fails.
     fn write_json(&self, index: usize, out: &mut Vec<u8>) -> serde_json::Result<()>;
+    /// Appends what the link to the entity at `index` says as a JSON object,
+    /// if links here say anything; tells whether they do.
+    ///
+    /// # Errors
+    /// When the link's own serialization fails.
+    fn write_link_json(&self, index: usize, out: &mut Vec<u8>) -> serde_json::Result<bool>;
+}
+
+/// What links say, one for each entity of a level.
+trait AnyLinkData: Any + Debug + Send + Sync {
+    fn as_any(&self) -> &dyn Any;
+    fn write_json(&self, index: usize, out: &mut Vec<u8>) -> serde_json::Result<()>;
+}
+
+impl<D: LinkData> AnyLinkData for Vec<D> {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn write_json(&self, index: usize, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        serde_json::to_writer(out, &self[index])
+    }
 }
 
 impl<E: Entity> AnyLevel for Level<E> {
@@ -255,6 +289,13 @@ impl<E: Entity> AnyLevel for Level<E> {
     fn write_json(&self, index: usize, out: &mut Vec<u8>) -> serde_json::Result<()> {
         serde_json::to_writer(out, &self.entities[index])
     }
+
+    fn write_link_json(&self, index: usize, out: &mut Vec<u8>) -> serde_json::Result<bool> {
+        match &self.links {
+            Some(links) => links.write_json(index, out).map(|()| true),
+            None => Ok(false),
+        }
+    }
 }
 
 /// An entity and what was loaded from it.
@@ -287,6 +328,29 @@ impl<'g, E: Entity> View<'g, E> {
             .find(|edge| edge.relation == R::INFO)
             .map(|edge| R::read(edge, self.index))
             .ok_or(NotLoaded { entity: E::INFO.name, relation: R::INFO.name })
+    }
+
+    /// What the link says over which the entity was reached.
+    ///
+    /// # Errors
+    /// [`NotLoaded`] when the entity was not reached over that relation.
+    ///
+    /// ```
+    /// use recto_domain::relation::{NotLoaded, View};
+    /// use recto_domain::{Student, StudentCourses};
+    ///
+    /// fn first_enrolment(student: View<'_, Student>) -> Result<Option<String>, NotLoaded> {
+    ///     let since = |link: &recto_domain::Enrolment| link.enrolled_at.to_rfc3339();
+    ///     student.get(StudentCourses)?.next().map(|course| course.link(StudentCourses).map(since)).transpose()
+    /// }
+    /// ```
+    pub fn link<R: Relation<To = E>>(&self, _: R) -> Result<&'g R::Data, NotLoaded> {
+        self.level
+            .links
+            .as_ref()
+            .and_then(|links| links.as_any().downcast_ref::<Vec<R::Data>>())
+            .and_then(|links| links.get(self.index))
+            .ok_or(NotLoaded { entity: R::INFO.from.name, relation: R::INFO.name })
     }
 
     /// The entity, for as long as the graph lives.
