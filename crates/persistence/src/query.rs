@@ -11,4 +11,4 @@ mod per_parent;
 pub(crate) use keys::{KeyIn, Keys, SqlKey};
 pub(crate) use limited::Limited;
 pub(crate) use order::{After, OrderBy, SortColumns};
-pub(crate) use per_parent::{Child, Children, CountPerParent, Link, Linked, PerParent};
+pub(crate) use per_parent::{Children, CountPerParent, Join, Keyed, PerParent, Telling, Way};

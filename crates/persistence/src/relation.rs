@@ -10,10 +10,10 @@ mod load;
 mod map;
 
 use diesel::result::Error as DieselError;
-use recto_domain::relation::{Entity, Include, Level, Position, Relation, Sort, ToMany, ToOne};
+use recto_domain::relation::{Entity, Include, Level, Position, Relation, Sort, ToMany};
 
 pub use load::{AnyEdge, CHUNK};
-pub(crate) use load::{Many, One};
+pub(crate) use load::{Many, One, by_foreign_key, linked_to};
 pub(crate) use map::{map_relations, stored};
 
 use crate::query::{Keys, OrderBy, SortColumns, SqlKey};
@@ -85,6 +85,21 @@ pub trait Stored: Entity<Key: SqlKey> {
     ) -> Result<Vec<Self>, Error>;
 }
 
+/// The key of what a relation starts at.
+pub type FromKey<R> = <<R as Relation>::From as Entity>::Key;
+
+/// The value of that key in the database.
+pub(crate) type ValueOf<R> = <FromKey<R> as SqlKey>::Value;
+
+/// The key of what a relation leads to.
+pub type ToKey<R> = <<R as Relation>::To as Entity>::Key;
+
+/// Children with what their links say; `()` where there is nothing to say.
+pub(crate) type Linked<R> = Vec<(<R as Relation>::To, <R as Relation>::Data)>;
+
+/// Children with their parent's key and what their links say.
+pub(crate) type Keyed<R> = Vec<(FromKey<R>, <R as Relation>::To, <R as Relation>::Data)>;
+
 /// A to-many direction whose columns are known.
 ///
 /// Implemented by this crate for the relations of the domain.
@@ -93,29 +108,41 @@ pub trait MappedMany: ToMany<From: Stored, To: Stored> {
     #[doc(hidden)]
     fn of_one(
         conn: &mut Connection,
-        parent: <Self::From as Entity>::Key,
-        window: &Window<<Self::To as Entity>::Key>,
-    ) -> Result<Vec<Self::To>, Error>;
+        parent: FromKey<Self>,
+        window: &Window<ToKey<Self>>,
+    ) -> Result<Vec<(Self::To, Self::Data)>, Error>;
 
-    /// The first `limit` children of each parent, grouped by nothing.
+    /// The first `limit` children of each parent, in no particular order.
     #[doc(hidden)]
     #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
-    #[expect(clippy::type_complexity, reason = "pairs of a parent's key and a child")]
+    #[expect(clippy::type_complexity, reason = "a parent's key, a child and its link")]
     fn of_each(
         conn: &mut Connection,
-        parents: &Keys<<Self::From as Entity>::Key>,
-        order: &Sort,
+        parents: &Keys<FromKey<Self>>,
+        sort: &Sort,
         limit: i64,
-    ) -> Result<Vec<(<Self::From as Entity>::Key, Self::To)>, Error>;
+    ) -> Result<Vec<(FromKey<Self>, Self::To, Self::Data)>, Error>;
 
     /// How many children each parent has, those without left out.
     #[doc(hidden)]
     #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
-    #[expect(clippy::type_complexity, reason = "pairs of a parent's key and a number")]
     fn counts(
         conn: &mut Connection,
-        parents: &Keys<<Self::From as Entity>::Key>,
-    ) -> Result<Vec<(<Self::From as Entity>::Key, i64)>, Error>;
+        parents: &Keys<FromKey<Self>>,
+    ) -> Result<Vec<(FromKey<Self>, i64)>, Error>;
+}
+
+/// A to-one direction whose columns are known.
+///
+/// Implemented by this crate for the relations of the domain.
+pub trait MappedOne: Relation<From: Stored, To: Stored> {
+    /// What these entities lead to, each once, and where in there each leads.
+    #[doc(hidden)]
+    #[expect(clippy::type_complexity, reason = "parents, and an index for each child")]
+    fn of_all(
+        conn: &mut Connection,
+        children: &[Self::From],
+    ) -> Result<(Vec<Self::To>, Vec<Option<u32>>), Error>;
 }
 
 /// The entity with that key, and what `include` asks for.
@@ -155,8 +182,8 @@ pub fn page<E: Stored>(
 /// A failing database.
 pub fn related<R: MappedMany>(
     conn: &mut Connection,
-    parent: <R::From as Entity>::Key,
-    window: &Window<<R::To as Entity>::Key>,
+    parent: FromKey<R>,
+    window: &Window<ToKey<R>>,
     include: &Include,
 ) -> Result<Option<Page<R::To>>, Error> {
     consistently(conn, include, |conn| {
@@ -165,7 +192,7 @@ pub fn related<R: MappedMany>(
         if children.is_empty() && R::From::by_key(conn, parent)?.is_none() {
             return Ok(None);
         }
-        load::page(conn, children, window, include).map(Some)
+        load::linked_page(conn, children, window, include).map(Some)
     })
 }
 
@@ -174,15 +201,18 @@ pub fn related<R: MappedMany>(
 ///
 /// # Errors
 /// A failing database.
-pub fn related_one<R: ToOne<From: Stored, To: Stored>>(
+pub fn related_one<R: MappedOne>(
     conn: &mut Connection,
-    child: <R::From as Entity>::Key,
+    child: FromKey<R>,
     include: &Include,
 ) -> Result<Option<Option<Level<R::To>>>, Error> {
     conn.snapshot(|conn| {
         let Some(child) = R::From::by_key(conn, child)? else { return Ok(None) };
-        let Some(key) = R::foreign_key(&child) else { return Ok(Some(None)) };
-        find::<R::To>(conn, key, include).map(Some)
+        let (found, _) = R::of_all(conn, std::slice::from_ref(&child))?;
+        if found.is_empty() {
+            return Ok(Some(None));
+        }
+        load::level(conn, found, include).map(|level| Some(Some(level)))
     })
 }
 

@@ -106,19 +106,19 @@ impl InstantValue {
 }
 
 /// A member of a row that holds a foreign key, empty or not.
-pub(crate) trait KeyMember {
+pub(crate) trait KeyMember<V> {
     /// The key, if there is one.
-    fn as_key(&self) -> Option<&UidValue>;
+    fn as_key(&self) -> Option<&V>;
 }
 
-impl KeyMember for UidValue {
-    fn as_key(&self) -> Option<&UidValue> {
+impl<V> KeyMember<V> for V {
+    fn as_key(&self) -> Option<&V> {
         Some(self)
     }
 }
 
-impl KeyMember for Option<UidValue> {
-    fn as_key(&self) -> Option<&UidValue> {
+impl<V> KeyMember<V> for Option<V> {
+    fn as_key(&self) -> Option<&V> {
         self.as_ref()
     }
 }

@@ -34,7 +34,7 @@ impl TryFrom<BookRow> for Book {
     type Error = Error;
 
     fn try_from(row: BookRow) -> Result<Self, Error> {
-        let uid = BookId::from_value(row.uid);
+        let uid = BookId::from_uuid(row.uid.0);
         let reading = Reading { table: "books", row: &uid };
         let published_date = row.published_date.map(PublishedDate::from_sort_key).transpose();
         Ok(Self {
@@ -46,7 +46,7 @@ impl TryFrom<BookRow> for Book {
             page_count: reading.optional("page_count", row.page_count.map(i64::from))?,
             language: reading.optional("language", row.language)?,
             isbn: reading.optional("isbn", row.isbn)?,
-            user_uid: row.user_uid.map(UserId::from_value),
+            user_uid: row.user_uid.map(|uid| UserId::from_uuid(uid.0)),
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
             uid,
@@ -145,7 +145,7 @@ macro_rules! narrow {
 }
 
 stored! {
-    Book, BookRow, books,
+    Book, BookRow, books.uid,
     edges: EDGES,
     sorts: [
         "title" => "title_key",

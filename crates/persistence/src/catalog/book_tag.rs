@@ -12,3 +12,8 @@ pub(super) struct BookTagRow {
     pub(super) book_id: UidValue,
     pub(super) tag_id: UidValue,
 }
+
+/// Bearing a tag says nothing more than that.
+impl From<BookTagRow> for () {
+    fn from(_: BookTagRow) {}
+}

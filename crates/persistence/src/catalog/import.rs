@@ -106,7 +106,7 @@ pub fn books(conn: &mut Connection, batch: &[(Origin, Book)]) -> Result<Written<
     }
     let found =
         keys_by!(conn, books, origin, batch.iter().map(|(origin, _)| origin.as_str()).collect());
-    let key = |(origin, _): &(Origin, Book)| found.get(origin).copied().map(BookId::from_value);
+    let key = |(origin, _): &(Origin, Book)| found.get(origin).copied().map(|uid| BookId::from_uuid(uid.0));
     Ok(Written { keys: batch.iter().map(key).collect(), added })
 }
 
@@ -124,7 +124,7 @@ pub fn readers(conn: &mut Connection, batch: &[(Origin, User)]) -> Result<Writte
     }
     let found =
         keys_by!(conn, users, origin, batch.iter().map(|(origin, _)| origin.as_str()).collect());
-    let key = |(origin, _): &(Origin, User)| found.get(origin).copied().map(UserId::from_value);
+    let key = |(origin, _): &(Origin, User)| found.get(origin).copied().map(|uid| UserId::from_uuid(uid.0));
     Ok(Written { keys: batch.iter().map(key).collect(), added })
 }
 
@@ -139,7 +139,7 @@ pub fn tags(conn: &mut Connection, batch: &[Tag]) -> Result<Written<TagId>, Erro
     }
     let name_keys: Vec<String> = batch.iter().map(|tag| tag.name.key()).collect();
     let found = keys_by!(conn, tags, name_key, name_keys.iter().map(String::as_str).collect());
-    let key = |name_key: &String| found.get(name_key).copied().map(TagId::from_value);
+    let key = |name_key: &String| found.get(name_key).copied().map(|uid| TagId::from_uuid(uid.0));
     Ok(Written { keys: name_keys.iter().map(key).collect(), added })
 }
 

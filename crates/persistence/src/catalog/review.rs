@@ -28,13 +28,13 @@ impl TryFrom<ReviewRow> for Review {
     type Error = Error;
 
     fn try_from(row: ReviewRow) -> Result<Self, Error> {
-        let uid = ReviewId::from_value(row.uid);
+        let uid = ReviewId::from_uuid(row.uid.0);
         let reading = Reading { table: "reviews", row: &uid };
         Ok(Self {
             rating: reading.column("rating", i64::from(row.rating))?,
             review_text: reading.column("review_text", row.review_text)?,
-            user_uid: row.user_uid.map(UserId::from_value),
-            book_uid: BookId::from_value(row.book_uid),
+            user_uid: row.user_uid.map(|uid| UserId::from_uuid(uid.0)),
+            book_uid: BookId::from_uuid(row.book_uid.0),
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
             uid,
@@ -68,7 +68,7 @@ impl<'a> From<&'a Review> for ReviewRecord<'a> {
     }
 }
 
-stored! { Review, ReviewRow, reviews, edges: EDGES, sorts: ["rating" => "rating"] }
+stored! { Review, ReviewRow, reviews.uid, edges: EDGES, sorts: ["rating" => "rating"] }
 
 /// Adds a review. Its book must be known to exist, and be locked.
 ///

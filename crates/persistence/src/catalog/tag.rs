@@ -26,7 +26,7 @@ impl TryFrom<TagRow> for Tag {
     type Error = Error;
 
     fn try_from(row: TagRow) -> Result<Self, Error> {
-        let uid = TagId::from_value(row.uid);
+        let uid = TagId::from_uuid(row.uid.0);
         let reading = Reading { table: "tags", row: &uid };
         Ok(Self {
             name: reading.column("name", row.name)?,
@@ -59,7 +59,7 @@ impl<'a> From<&'a Tag> for TagRecord<'a> {
     }
 }
 
-stored! { Tag, TagRow, tags, edges: EDGES, sorts: ["name" => "name_key"] }
+stored! { Tag, TagRow, tags.uid, edges: EDGES, sorts: ["name" => "name_key"] }
 
 /// Adds a tag.
 ///

@@ -29,7 +29,7 @@ impl TryFrom<UserRow> for User {
     type Error = Error;
 
     fn try_from(row: UserRow) -> Result<Self, Error> {
-        let uid = UserId::from_value(row.uid);
+        let uid = UserId::from_uuid(row.uid.0);
         let reading = Reading { table: "users", row: &uid };
         Ok(Self {
             username: reading.column("username", row.username)?,
@@ -68,7 +68,7 @@ impl<'a> From<&'a User> for UserRecord<'a> {
     }
 }
 
-stored! { User, UserRow, users, edges: EDGES, sorts: ["username" => "username_key"] }
+stored! { User, UserRow, users.uid, edges: EDGES, sorts: ["username" => "username_key"] }
 
 /// Adds a user.
 ///

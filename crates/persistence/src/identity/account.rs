@@ -25,7 +25,7 @@ impl TryFrom<AccountRow> for Account {
     type Error = Error;
 
     fn try_from(row: AccountRow) -> Result<Self, Error> {
-        let user_uid = UserId::from_value(row.user_uid);
+        let user_uid = UserId::from_uuid(row.user_uid.0);
         let reading = Reading { table: "accounts", row: &user_uid };
         Ok(Self {
             email: reading.column("email", row.email)?,

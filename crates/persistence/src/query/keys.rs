@@ -14,10 +14,13 @@ use diesel::expression::{
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
-use diesel::sql_types::{Array, Bool, HasSqlType, Text};
+use diesel::sql_types::{Array, BigInt, Bool, HasSqlType, Text};
 use diesel::sqlite::Sqlite;
 use recto_domain::relation::Key;
-use recto_domain::{BookId, ReviewId, TagId, UserId};
+use recto_domain::{
+    BookId, CommentId, CompanyId, CourseId, DepartmentId, EmployeeId, Invalid, PostId, ReviewId,
+    StudentId, TagId, UserId,
+};
 
 use crate::sql_types::{Uid, UidValue};
 
@@ -32,8 +35,11 @@ pub trait SqlKey: Key {
 
     /// The value to bind.
     fn value(self) -> Self::Value;
-    /// The key of a value.
-    fn from_value(value: Self::Value) -> Self;
+    /// The key of a value that was read.
+    ///
+    /// # Errors
+    /// A value that no such key has.
+    fn from_value(value: Self::Value) -> Result<Self, Invalid>;
     /// Appends it as an element of a JSON array.
     fn write_json(self, out: &mut String);
 }
@@ -49,8 +55,8 @@ macro_rules! uid_keys {
                 UidValue(self.uuid())
             }
 
-            fn from_value(value: UidValue) -> Self {
-                Self::from_uuid(value.0)
+            fn from_value(value: UidValue) -> Result<Self, Invalid> {
+                Ok(Self::from_uuid(value.0))
             }
 
             fn write_json(self, out: &mut String) {
@@ -62,6 +68,31 @@ macro_rules! uid_keys {
 }
 
 uid_keys!(UserId, BookId, ReviewId, TagId);
+
+macro_rules! numbered_keys {
+    ($($key:ty),*) => {$(
+        impl SqlKey for $key {
+            type SqlType = BigInt;
+            type Value = i64;
+            const FROM_JSON: &'static str = "parent.value";
+
+            fn value(self) -> i64 {
+                self.get()
+            }
+
+            fn from_value(value: i64) -> Result<Self, Invalid> {
+                Self::new(value)
+            }
+
+            fn write_json(self, out: &mut String) {
+                // Writing to a string cannot fail.
+                let _ = write!(out, "{self}");
+            }
+        }
+    )*};
+}
+
+numbered_keys!(PostId, CommentId, StudentId, CourseId, CompanyId, DepartmentId, EmployeeId);
 
 /// Keys to be looked for, all at once.
 #[derive(Debug)]

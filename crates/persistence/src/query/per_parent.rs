@@ -7,13 +7,15 @@
 //! limit reads an index just as far as it must. PostgreSQL says this by
 //! `LATERAL`, SQLite by a correlated `IN`.
 
+use diesel::QueryResult;
+use diesel::RunQueryDsl;
+use diesel::backend::Backend;
 use diesel::expression::Expression;
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{Array, BigInt, HasSqlType, Text};
 use diesel::sqlite::Sqlite;
-use diesel::{QueryResult, RunQueryDsl};
 
 use super::limited::{push_limit_postgres, push_limit_sqlite};
 use super::{Keys, OrderBy, SqlKey};
@@ -25,28 +27,32 @@ pub(crate) struct Children {
     pub(crate) table: &'static str,
     /// The column that holds the parent's key: `"book_tags"."book_id"`.
     pub(crate) parent_key: &'static str,
-    /// The way through a link table.
-    pub(crate) link: Option<Link>,
+    /// The way to them.
+    pub(crate) way: Way,
 }
 
-/// A link table between parents and children.
+/// How children hang on their parent.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Link {
-    /// The table: `"book_tags"`.
-    pub(crate) table: &'static str,
-    /// Its key to the child: `"book_tags"."tag_id"`.
-    pub(crate) child_key: &'static str,
-    /// The child's own key: `"tags"."uid"`.
-    pub(crate) target: &'static str,
+pub(crate) enum Way {
+    /// By a key of their own.
+    Direct,
+    /// By a link table. What is counted off are links, so a child has one for
+    /// each parent, and the link's own key gives the order.
+    Link(Join),
+    /// By a key to something that has a key to the parent.
+    Through(Join),
 }
 
-/// The children of many parents: `SELECT child…`.
-#[derive(Debug)]
-pub(crate) struct Child<'q, S, K: SqlKey>(pub(crate) PerParent<'q, S, K>);
-
-/// The children of many parents through a link table: `SELECT parent key, child…`.
-#[derive(Debug)]
-pub(crate) struct Linked<'q, S, K: SqlKey>(pub(crate) PerParent<'q, S, K>);
+/// How the table on the way is joined to the children.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Join {
+    /// The table on the way: `"book_tags"`.
+    pub(crate) table: &'static str,
+    /// Its column that leads on: `"book_tags"."tag_id"`.
+    pub(crate) from: &'static str,
+    /// The column of the children that it leads to: `"tags"."uid"`.
+    pub(crate) to: &'static str,
+}
 
 /// The first `limit` children of each parent.
 #[derive(Debug)]
@@ -59,22 +65,25 @@ pub(crate) struct PerParent<'q, S, K: SqlKey> {
 }
 
 impl<S, K: SqlKey> PerParent<'_, S, K> {
-    /// ` FROM "book_tags" INNER JOIN "tags" ON … WHERE "book_tags"."book_id" = parent`
-    fn push_inner<DB: diesel::backend::Backend>(
-        &self,
-        join: bool,
-        parent: &str,
-        out: &mut AstPass<'_, '_, DB>,
-    ) {
+    /// The table whose rows are counted off.
+    fn limited(&self) -> &'static str {
+        match self.children.way {
+            Way::Direct | Way::Through(_) => self.children.table,
+            Way::Link(join) => join.table,
+        }
+    }
+
+    /// ` FROM "book_tags" INNER JOIN "tags" ON … WHERE "book_tags"."book_id" = parent ORDER BY `
+    fn push_inner<DB: Backend>(&self, parent: &str, out: &mut AstPass<'_, '_, DB>) {
         out.push_sql(" FROM ");
-        match self.children.link {
-            None => out.push_sql(self.children.table),
-            Some(link) => {
-                out.push_sql(link.table);
-                if join {
-                    out.push_sql(" INNER JOIN ");
-                    push_target(self.children, link, out);
-                }
+        match self.children.way {
+            Way::Direct => out.push_sql(self.children.table),
+            // The link's key orders links; the children are needed for theirs only.
+            Way::Link(join) if self.order.sort.terms().is_empty() => out.push_sql(join.table),
+            Way::Link(join) | Way::Through(join) => {
+                out.push_sql(join.table);
+                out.push_sql(" INNER JOIN ");
+                push_children(self.children, join, out);
             }
         }
         out.push_sql(" WHERE ");
@@ -85,16 +94,11 @@ impl<S, K: SqlKey> PerParent<'_, S, K> {
     }
 }
 
-fn push_target<DB: diesel::backend::Backend>(
-    children: Children,
-    link: Link,
-    out: &mut AstPass<'_, '_, DB>,
-) {
-    out.push_sql(children.table);
-    out.push_sql(" ON ");
-    out.push_sql(link.target);
-    out.push_sql(" = ");
-    out.push_sql(link.child_key);
+/// `"tags" ON "tags"."uid" = "book_tags"."tag_id"`
+fn push_children<DB: Backend>(children: Children, join: Join, out: &mut AstPass<'_, '_, DB>) {
+    for part in [children.table, " ON ", join.to, " = ", join.from] {
+        out.push_sql(part);
+    }
 }
 
 impl<S: QueryFragment<Pg>, K: SqlKey> QueryFragment<Pg> for PerParent<'_, S, K>
@@ -104,20 +108,24 @@ where
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("SELECT ");
-        if self.children.link.is_some() {
+        if let Way::Through(_) = self.children.way {
             out.push_sql("parent.key, ");
         }
         self.select.walk_ast(out.reborrow())?;
         out.push_sql(" FROM unnest(");
         out.push_bind_param::<Array<K::SqlType>, _>(self.parents.values())?;
         out.push_sql(") AS parent(key) CROSS JOIN LATERAL (SELECT ");
-        out.push_sql(self.children.table);
+        out.push_sql(self.limited());
         out.push_sql(".*");
-        self.push_inner(true, "parent.key", &mut out);
+        self.push_inner("parent.key", &mut out);
         self.order.walk_ast(out.reborrow())?;
         push_limit_postgres(&mut out, &self.limit)?;
         out.push_sql(") AS ");
-        out.push_sql(self.children.table);
+        out.push_sql(self.limited());
+        if let Way::Link(join) = self.children.way {
+            out.push_sql(" INNER JOIN ");
+            push_children(self.children, join, &mut out);
+        }
         Ok(())
     }
 }
@@ -125,8 +133,8 @@ where
 impl<S: QueryFragment<Sqlite>, K: SqlKey> QueryFragment<Sqlite> for PerParent<'_, S, K> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         out.push_sql("SELECT ");
-        if self.children.link.is_some() {
-            out.push_sql(self.children.parent_key);
+        if let Way::Through(_) = self.children.way {
+            out.push_sql(K::FROM_JSON);
             out.push_sql(", ");
         }
         self.select.walk_ast(out.reborrow())?;
@@ -134,45 +142,47 @@ impl<S: QueryFragment<Sqlite>, K: SqlKey> QueryFragment<Sqlite> for PerParent<'_
         out.push_bind_param::<Text, _>(self.parents.json())?;
         // CROSS JOIN keeps SQLite from turning the loops inside out.
         out.push_sql(") AS parent CROSS JOIN ");
-        let (table, key, join) = match self.children.link {
-            None => (self.children.table, "rowid", false),
-            Some(link) => (link.table, link.child_key, !self.order.sort.terms().is_empty()),
-        };
-        out.push_sql(table);
+        out.push_sql(self.limited());
         out.push_sql(" ON ");
-        if self.children.link.is_some() {
-            out.push_sql(self.children.parent_key);
-            out.push_sql(" = ");
-            out.push_sql(K::FROM_JSON);
-            out.push_sql(" AND ");
-        } else {
-            out.push_sql(table);
-            out.push_sql(".");
+        match self.children.way {
+            Way::Direct | Way::Through(_) => {
+                let table = self.children.table;
+                for part in [table, ".rowid IN (SELECT ", table, ".rowid"] {
+                    out.push_sql(part);
+                }
+            }
+            Way::Link(join) => {
+                let (key, value) = (self.children.parent_key, K::FROM_JSON);
+                for part in [key, " = ", value, " AND ", join.from, " IN (SELECT ", join.from] {
+                    out.push_sql(part);
+                }
+            }
         }
-        out.push_sql(key);
-        out.push_sql(" IN (SELECT ");
-        if self.children.link.is_none() {
-            out.push_sql(table);
-            out.push_sql(".");
-        }
-        out.push_sql(key);
-        self.push_inner(join, K::FROM_JSON, &mut out);
+        self.push_inner(K::FROM_JSON, &mut out);
         self.order.walk_ast(out.reborrow())?;
         push_limit_sqlite(&mut out, &self.limit)?;
         out.push_sql(")");
-        if let Some(link) = self.children.link {
+        if let Way::Link(join) = self.children.way {
             out.push_sql(" CROSS JOIN ");
-            push_target(self.children, link, &mut out);
+            push_children(self.children, join, &mut out);
         }
         Ok(())
     }
 }
 
-impl<S: Expression, K: SqlKey> Query for Child<'_, S, K> {
+/// `SELECT child…`, or `SELECT link…, child…`: what says by itself whose it is.
+#[derive(Debug)]
+pub(crate) struct Telling<'q, S, K: SqlKey>(pub(crate) PerParent<'q, S, K>);
+
+/// `SELECT parent key, child…`: what is reached through something else.
+#[derive(Debug)]
+pub(crate) struct Keyed<'q, S, K: SqlKey>(pub(crate) PerParent<'q, S, K>);
+
+impl<S: Expression, K: SqlKey> Query for Telling<'_, S, K> {
     type SqlType = S::SqlType;
 }
 
-impl<S: Expression, K: SqlKey> Query for Linked<'_, S, K> {
+impl<S: Expression, K: SqlKey> Query for Keyed<'_, S, K> {
     type SqlType = (K::SqlType, S::SqlType);
 }
 
@@ -180,25 +190,31 @@ impl<S: Expression, K: SqlKey> Query for Linked<'_, S, K> {
 /// Parents without children have no row.
 #[derive(Debug)]
 pub(crate) struct CountPerParent<'q, K: SqlKey> {
-    /// The table that has the parent's key.
-    pub(crate) table: &'static str,
-    /// The column that holds the parent's key.
-    pub(crate) parent_key: &'static str,
+    pub(crate) children: Children,
     pub(crate) parents: &'q Keys<K>,
 }
 
 impl<K: SqlKey> CountPerParent<'_, K> {
-    fn push_select<DB: diesel::backend::Backend>(&self, out: &mut AstPass<'_, '_, DB>) {
-        for part in
-            ["SELECT ", self.parent_key, ", count(*) FROM ", self.table, " WHERE ", self.parent_key]
-        {
+    fn push_select<DB: Backend>(&self, out: &mut AstPass<'_, '_, DB>) {
+        for part in ["SELECT ", self.children.parent_key, ", count(*) FROM "] {
             out.push_sql(part);
         }
+        match self.children.way {
+            Way::Direct => out.push_sql(self.children.table),
+            Way::Link(join) => out.push_sql(join.table),
+            Way::Through(join) => {
+                out.push_sql(join.table);
+                out.push_sql(" INNER JOIN ");
+                push_children(self.children, join, out);
+            }
+        }
+        out.push_sql(" WHERE ");
+        out.push_sql(self.children.parent_key);
     }
 
-    fn push_group<DB: diesel::backend::Backend>(&self, out: &mut AstPass<'_, '_, DB>) {
+    fn push_group<DB: Backend>(&self, out: &mut AstPass<'_, '_, DB>) {
         out.push_sql(" GROUP BY ");
-        out.push_sql(self.parent_key);
+        out.push_sql(self.children.parent_key);
     }
 }
 
@@ -244,7 +260,7 @@ impl<K: SqlKey> QueryId for CountPerParent<'_, K> {
 
 macro_rules! per_parent_query {
     ($($query:ident),*) => {$(
-        impl<S, K: SqlKey, DB: diesel::backend::Backend> QueryFragment<DB> for $query<'_, S, K>
+        impl<S, K: SqlKey, DB: Backend> QueryFragment<DB> for $query<'_, S, K>
         where
             for<'q> PerParent<'q, S, K>: QueryFragment<DB>,
         {
@@ -263,4 +279,4 @@ macro_rules! per_parent_query {
     )*};
 }
 
-per_parent_query!(Child, Linked);
+per_parent_query!(Telling, Keyed);

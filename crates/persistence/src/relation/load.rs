@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use std::marker::PhantomData;
 
 use recto_domain::relation::{
-    AnyLevel, Cardinality, Counted, Edge, Entity, Include, Level, Links, Relation, RelationInfo,
-    Requested, Span, Storage, ToOne, children_per_parent,
+    AnyLevel, Cardinality, Counted, Edge, Entity, Include, Level, LinkData, Links, Relation,
+    RelationInfo, Requested, SortValue, Span, Storage, ToOne, children_per_parent,
 };
 
-use super::{MappedMany, Page, Stored, Window};
+use super::{FromKey, MappedMany, MappedOne, Page, Stored, ToKey, Window};
 use crate::query::Keys;
 use crate::{Connection, Error};
 
@@ -80,6 +80,22 @@ pub(super) fn page<E: Stored>(
     Ok(Page { level: level(conn, entities, include)?, more })
 }
 
+/// A page of children and what their links say.
+#[expect(clippy::type_complexity, reason = "children with their links")]
+pub(super) fn linked_page<E: Stored, D: LinkData>(
+    conn: &mut Connection,
+    mut children: Vec<(E, D)>,
+    window: &Window<E::Key>,
+    include: &Include,
+) -> Result<Page<E>, Error> {
+    let more = children.len() > window.limit as usize;
+    children.truncate(window.limit as usize);
+    let (entities, links) = children.into_iter().unzip();
+    let mut level = level(conn, entities, include)?;
+    level.attach_links::<D>(links);
+    Ok(Page { level, more })
+}
+
 fn follow<E: Stored>(
     conn: &mut Connection,
     level: &mut Level<E>,
@@ -124,11 +140,12 @@ impl<R: MappedMany> AnyEdge for Many<R> {
         let occurrences = parents.occurrences().iter().sum();
         let limit = children_per_parent(requested.limit, occurrences);
         let from = typed::<R>(parents);
-        let (children, links) = match from.entities() {
+        let Children { entities, said, links } = match from.entities() {
             [parent] => of_one::<R>(conn, parent.key(), requested, limit)?,
             several => of_each::<R>(conn, several, requested, limit)?,
         };
-        let mut target = Level::reached(children, parents, &links);
+        let mut target = Level::reached(entities, parents, &links);
+        target.attach_links::<R::Data>(said);
         follow(conn, &mut target, &requested.nested)?;
         Ok(Edge::new(R::INFO, (limit, requested.sort.clone()), links, Box::new(target)))
     }
@@ -145,18 +162,27 @@ impl<R: MappedMany> AnyEdge for Many<R> {
     }
 }
 
+/// What a to-many direction leads to from the entities of a level.
+struct Children<E, D> {
+    entities: Vec<E>,
+    /// What the link to each says.
+    said: Vec<D>,
+    links: Links,
+}
+
 fn of_one<R: MappedMany>(
     conn: &mut Connection,
-    parent: <R::From as Entity>::Key,
+    parent: FromKey<R>,
     requested: &Requested,
     limit: u32,
-) -> Result<(Vec<R::To>, Links), Error> {
+) -> Result<Children<R::To, R::Data>, Error> {
     let window = Window { limit, sort: requested.sort.clone(), after: None };
     let mut children = R::of_one(conn, parent, &window)?;
     let more = children.len() > limit as usize;
     children.truncate(limit as usize);
     let span = Span { start: 0, end: index(children.len()), more };
-    Ok((children, Links::Many(vec![span])))
+    let (entities, said) = children.into_iter().unzip();
+    Ok(Children { entities, said, links: Links::Many(vec![span]) })
 }
 
 fn of_each<R: MappedMany>(
@@ -164,43 +190,41 @@ fn of_each<R: MappedMany>(
     parents: &[R::From],
     requested: &Requested,
     limit: u32,
-) -> Result<(Vec<R::To>, Links), Error> {
+) -> Result<Children<R::To, R::Data>, Error> {
     let keys = distinct(parents.iter().map(Entity::key));
-    let mut pairs = Vec::with_capacity(keys.len());
+    let sort = &requested.sort;
+    let mut found = Vec::with_capacity(keys.len());
     for chunk in keys.chunks(CHUNK) {
-        pairs.extend(R::of_each(conn, &Keys::new(chunk), &requested.sort, i64::from(limit) + 1)?);
+        found.extend(R::of_each(conn, &Keys::new(chunk), sort, i64::from(limit) + 1)?);
     }
     // Which children there are was decided in SQL. A join promises no order,
     // so it is established here, by the very values that SQL compared.
-    if requested.sort.terms().is_empty() {
-        pairs.sort_unstable_by(|(a_parent, a), (b_parent, b)| {
-            let by_key = if requested.sort.key_ascending() {
-                a.key().cmp(&b.key())
-            } else {
-                b.key().cmp(&a.key())
-            };
+    if sort.terms().is_empty() {
+        found.sort_unstable_by(|(a_parent, a, _), (b_parent, b, _)| {
+            let (a, b) = (a.key(), b.key());
+            let by_key = if sort.key_ascending() { a.cmp(&b) } else { b.cmp(&a) };
             a_parent.cmp(b_parent).then(by_key)
         });
     } else {
-        pairs.sort_by_cached_key(|(parent, child)| (*parent, Rank::of(child, requested)));
+        found.sort_by_cached_key(|(parent, child, _)| (*parent, Rank::of(child, requested)));
     }
-    Ok(group(&keys, parents, pairs, limit))
+    Ok(group(parents, found, limit))
 }
 
-/// Cuts pairs that are sorted by parent into a run for each parent.
-fn group<P: Stored, C>(
-    keys: &[P::Key],
+/// Cuts children that are sorted by parent into a run for each parent.
+fn group<P: Stored, C, D>(
     parents: &[P],
-    pairs: Vec<(P::Key, C)>,
+    found: Vec<(P::Key, C, D)>,
     limit: u32,
-) -> (Vec<C>, Links) {
-    let mut runs: HashMap<P::Key, Span> = HashMap::with_capacity(keys.len());
-    let mut children: Vec<C> = Vec::with_capacity(pairs.len());
+) -> Children<C, D> {
+    let mut runs: HashMap<P::Key, Span> = HashMap::with_capacity(parents.len());
+    let mut entities: Vec<C> = Vec::with_capacity(found.len());
+    let mut said: Vec<D> = Vec::with_capacity(found.len());
     let mut current: Option<(P::Key, Span)> = None;
-    for (parent, child) in pairs {
+    for (parent, child, link) in found {
         if current.is_none_or(|(key, _)| key != parent) {
             runs.extend(current);
-            let start = index(children.len());
+            let start = index(entities.len());
             current = Some((parent, Span { start, end: start, more: false }));
         }
         if let Some((_, span)) = &mut current {
@@ -208,16 +232,17 @@ fn group<P: Stored, C>(
                 span.more = true;
             } else {
                 span.end += 1;
-                children.push(child);
+                entities.push(child);
+                said.push(link);
             }
         }
     }
     runs.extend(current);
     let run = |parent: &P| runs.get(&parent.key()).copied().unwrap_or_default();
-    (children, Links::Many(parents.iter().map(run).collect()))
+    Children { entities, said, links: Links::Many(parents.iter().map(run).collect()) }
 }
 
-impl<R: ToOne<From: Stored, To: Stored>> AnyEdge for One<R> {
+impl<R: MappedOne> AnyEdge for One<R> {
     fn info(&self) -> &'static RelationInfo {
         R::INFO
     }
@@ -228,48 +253,88 @@ impl<R: ToOne<From: Stored, To: Stored>> AnyEdge for One<R> {
         parents: &dyn AnyLevel,
         requested: &Requested,
     ) -> Result<Edge, Error> {
-        let from = typed::<R>(parents).entities();
-        let keys = distinct(from.iter().filter_map(R::foreign_key));
-        let mut found: Vec<R::To> = Vec::with_capacity(keys.len());
-        for chunk in keys.chunks(CHUNK) {
-            match chunk {
-                [key] => found.extend(R::To::by_key(conn, *key)?),
-                several => found.extend(R::To::by_keys(conn, &Keys::new(several))?),
-            }
-        }
-        let places: HashMap<_, _> =
-            found.iter().enumerate().map(|(place, entity)| (entity.key(), index(place))).collect();
-        let link = |entity: &R::From| match R::foreign_key(entity) {
-            None => Ok(None),
-            Some(key) => places.get(&key).copied().map(Some).ok_or_else(dangling::<R>),
-        };
-        let links = Links::One(from.iter().map(link).collect::<Result<_, Error>>()?);
+        let (found, links) = R::of_all(conn, typed::<R>(parents).entities())?;
+        let links = Links::One(links);
         let mut target = Level::reached(found, parents, &links);
         follow(conn, &mut target, &requested.nested)?;
         let shape = (requested.limit, requested.sort.clone());
         Ok(Edge::new(R::INFO, shape, links, Box::new(target)))
     }
 
-    fn count(&self, _: &mut Connection, parents: &dyn AnyLevel) -> Result<Counted, Error> {
-        // Counting is offered for to-many relations only.
-        debug_assert_eq!(R::INFO.cardinality, Cardinality::Many);
-        let number = |entity| u64::from(R::foreign_key(entity).is_some());
-        let numbers = typed::<R>(parents).entities().iter().map(number).collect();
+    fn count(&self, conn: &mut Connection, parents: &dyn AnyLevel) -> Result<Counted, Error> {
+        let (_, links) = R::of_all(conn, typed::<R>(parents).entities())?;
+        let numbers = links.iter().map(|link| u64::from(link.is_some())).collect();
         Ok(Counted { relation: R::INFO, numbers })
     }
 }
 
+/// What foreign keys lead to.
+#[expect(clippy::type_complexity, reason = "parents, and an index for each child")]
+pub(crate) fn by_foreign_key<R: ToOne<From: Stored, To: Stored>>(
+    conn: &mut Connection,
+    children: &[R::From],
+) -> Result<(Vec<R::To>, Vec<Option<u32>>), Error> {
+    let keys = distinct(children.iter().filter_map(R::foreign_key));
+    let mut found: Vec<R::To> = Vec::with_capacity(keys.len());
+    for chunk in keys.chunks(CHUNK) {
+        match chunk {
+            [key] => found.extend(R::To::by_key(conn, *key)?),
+            several => found.extend(R::To::by_keys(conn, &Keys::new(several))?),
+        }
+    }
+    let places = places(&found);
+    let link = |entity: &R::From| match R::foreign_key(entity) {
+        None => Ok(None),
+        Some(key) => places.get(&key).copied().map(Some).ok_or_else(dangling::<R>),
+    };
+    let links = children.iter().map(link).collect::<Result<_, Error>>()?;
+    Ok((found, links))
+}
+
+/// What children lead to over something in between: pairs of a child's key and
+/// what it leads to, of which each is kept once.
+#[expect(clippy::type_complexity, reason = "parents, and an index for each child")]
+pub(crate) fn linked_to<R: Relation<From: Stored, To: Stored>>(
+    children: &[R::From],
+    pairs: Vec<(FromKey<R>, R::To)>,
+) -> Result<(Vec<R::To>, Vec<Option<u32>>), Error> {
+    let mut found: Vec<R::To> = Vec::new();
+    let mut places: HashMap<ToKey<R>, u32> = HashMap::new();
+    let mut links: HashMap<FromKey<R>, u32> = HashMap::with_capacity(pairs.len());
+    for (child, entity) in pairs {
+        let place = *places.entry(entity.key()).or_insert_with(|| {
+            found.push(entity);
+            index(found.len() - 1)
+        });
+        links.insert(child, place);
+    }
+    let link = |child: &R::From| links.get(&child.key()).copied();
+    let links: Vec<_> = children.iter().map(link).collect();
+    if R::INFO.cardinality == Cardinality::One && links.contains(&None) {
+        return Err(dangling::<R>());
+    }
+    Ok((found, links))
+}
+
+fn places<E: Entity>(entities: &[E]) -> HashMap<E::Key, u32> {
+    entities.iter().enumerate().map(|(place, entity)| (entity.key(), index(place))).collect()
+}
+
 /// Within a snapshot a key cannot dangle while foreign keys are enforced.
 fn dangling<R: Relation>() -> Error {
-    let (Storage::ForeignKey { table, column } | Storage::Link { table, to: column, .. }) =
-        R::INFO.storage;
-    Error::Dangling { key: format!("{table}.{column}") }
+    let key = match R::INFO.storage {
+        Storage::ForeignKey { table, column } | Storage::Link { table, to: column, .. } => {
+            format!("{table}.{column}")
+        }
+        Storage::Through { first, second } => format!("{first}.{second}"),
+    };
+    Error::Dangling { key }
 }
 
 /// Where a child stands among its siblings.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Rank<K: Ord> {
-    values: Vec<Directed<recto_domain::relation::SortValue>>,
+    values: Vec<Directed<SortValue>>,
     key: Directed<K>,
 }
 
@@ -299,10 +364,10 @@ impl<T> Directed<T> {
     }
 }
 
-impl Directed<recto_domain::relation::SortValue> {
-    fn value(value: recto_domain::relation::SortValue, descending: bool) -> Self {
+impl Directed<SortValue> {
+    fn value(value: SortValue, descending: bool) -> Self {
         match value {
-            recto_domain::relation::SortValue::Empty => Self::Last,
+            SortValue::Empty => Self::Last,
             value => Self::new(value, descending),
         }
     }

@@ -8,12 +8,12 @@
 /// `row` is the private struct that a row of the table is read into. A filter
 /// narrows the boxed query of a page.
 macro_rules! stored {
-    ($entity:ty, $row:ty, $table:ident, edges: $edges:path, sorts: [$($field:literal => $column:literal),* $(,)?]) => {
-        $crate::relation::stored!($entity, $row, $table, edges: $edges,
+    ($entity:ty, $row:ty, $table:ident . $key:ident, edges: $edges:path, sorts: [$($field:literal => $column:literal),* $(,)?]) => {
+        $crate::relation::stored!($entity, $row, $table.$key, edges: $edges,
             sorts: [$($field => $column),*], filter: (), |query, _filter| query);
     };
     (
-        $entity:ty, $row:ty, $table:ident,
+        $entity:ty, $row:ty, $table:ident . $key:ident,
         edges: $edges:path,
         sorts: [$($field:literal => $column:literal),* $(,)?],
         filter: $filter_type:ty, |$query:ident, $filter:ident| $narrowed:expr
@@ -24,7 +24,7 @@ macro_rules! stored {
             #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
             const SORT_COLUMNS: $crate::query::SortColumns = $crate::query::SortColumns {
                 fields: &[$(($field, concat!("\"", stringify!($table), "\".\"", $column, "\""))),*],
-                key: concat!("\"", stringify!($table), "\".\"uid\""),
+                key: concat!("\"", stringify!($table), "\".\"", stringify!($key), "\""),
             };
 
             fn edges() -> &'static [&'static dyn $crate::relation::AnyEdge] {
@@ -92,8 +92,14 @@ pub(crate) use stored;
 /// ```ignore
 /// map_relations! {
 ///     pub(crate) static EDGES;
+///     // A foreign key: the rows of the many, the rows of the one.
 ///     UserBooks <=> BookUser: books.user_uid -> users.uid as BookRow;
+///     // A link table, whose rows become what the link says.
 ///     BookTags <=> TagBooks: book_tags(book_id -> books.uid as BookRow, tag_id -> tags.uid as TagRow) as BookTagRow;
+///     // A key to the same table.
+///     EmployeeReports <=> EmployeeManager: employees.manager_id -> self.id as EmployeeRow;
+///     // One relation after another.
+///     CompanyEmployees <=> EmployeeCompany: through departments(company_id -> companies.id as CompanyRow, id <- employees.department_id as EmployeeRow) as DepartmentRow;
 /// }
 /// ```
 macro_rules! map_relations {
@@ -106,79 +112,22 @@ macro_rules! map_relations {
         $vis static $name: &[&dyn $crate::relation::AnyEdge] = &[$(&$edge),*];
     };
 
-    (@next $list:tt [$($edge:expr,)*]
+    // A foreign key to the same table: nothing is joined, all else is as with any.
+    (@next $list:tt $edges:tt
+        $many:ident <=> $one:ident: $child:ident . $key:ident -> self . $parent_key:ident as $row:ident;
+        $($rest:tt)*
+    ) => {
+        $crate::relation::map_relations!(@foreign_key $many $one $child . $key -> $child . $parent_key as $row);
+        $crate::relation::map_relations!(@list $list $edges $many $one $($rest)*);
+    };
+
+    (@next $list:tt $edges:tt
         $many:ident <=> $one:ident: $child:ident . $key:ident -> $parent:ident . $parent_key:ident as $row:ident;
         $($rest:tt)*
     ) => {
-        const _: () = {
-            use $crate::relation::check;
-            check::foreign_key::<_, <$one as recto_domain::relation::ToOne>::Presence, _>(
-                &$child::$key, &$parent::$parent_key,
-            );
-            check::joined(&$child::table, &$parent::table);
-        };
-        $crate::relation::map_relations!(@belongs $many, $parent, $row, $child . $key);
-
-        impl $crate::relation::MappedMany for $many {
-            fn of_one(
-                conn: &mut $crate::Connection,
-                parent: <Self::From as recto_domain::relation::Entity>::Key,
-                window: &$crate::relation::Window<<Self::To as recto_domain::relation::Entity>::Key>,
-            ) -> Result<Vec<Self::To>, $crate::Error> {
-                use diesel::{BelongingToDsl as _, QueryDsl as _, RunQueryDsl as _, SelectableHelper as _};
-
-                let columns = <Self::To as $crate::relation::Stored>::SORT_COLUMNS;
-                let parent = $crate::relation::ParentOf::<$many>::new(parent);
-                $crate::relation::entities($crate::connection::on_engine!(conn, c => {
-                    let query = $row::belonging_to(&parent)
-                        .filter($crate::query::After::<<Self::To as recto_domain::relation::Entity>::Key>::new(
-                            columns, &window.sort, window.after.as_ref(),
-                        ))
-                        .order_by($crate::query::OrderBy { columns, sort: &window.sort })
-                        .select($row::as_select());
-                    $crate::query::Limited { query, limit: window.one_more() }.load::<$row>(c)?
-                }))
-            }
-
-            #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
-            fn of_each(
-                conn: &mut $crate::Connection,
-                parents: &$crate::query::Keys<<Self::From as recto_domain::relation::Entity>::Key>,
-                sort: &recto_domain::relation::Sort,
-                limit: i64,
-            ) -> Result<Vec<(<Self::From as recto_domain::relation::Entity>::Key, Self::To)>, $crate::Error> {
-                use diesel::{RunQueryDsl as _, SelectableHelper as _};
-                use recto_domain::relation::ToOne as _;
-
-                let children = $crate::query::Children {
-                    table: concat!("\"", stringify!($child), "\""),
-                    parent_key: concat!("\"", stringify!($child), "\".\"", stringify!($key), "\""),
-                    link: None,
-                };
-                let order = $crate::relation::order::<Self::To>(sort);
-                let rows = $crate::connection::on_engine!(conn, c => {
-                    $crate::query::Child($crate::query::PerParent {
-                        select: $row::as_select(), children, parents, order, limit,
-                    })
-                    .load::<$row>(c)?
-                });
-                rows.into_iter()
-                    .map(|row| {
-                        let child = <Self::To>::try_from(row)?;
-                        let parent = $one::foreign_key(&child).ok_or($crate::Error::Dangling {
-                            key: concat!(stringify!($child), ".", stringify!($key)).to_owned(),
-                        })?;
-                        Ok((parent, child))
-                    })
-                    .collect()
-            }
-
-            $crate::relation::map_relations!(@counts $child . $key);
-        }
-
-        $crate::relation::map_relations!(@next $list
-            [$($edge,)* $crate::relation::Many::<$many>::EDGE, $crate::relation::One::<$one>::EDGE,]
-            $($rest)*);
+        const _: () = $crate::relation::check::joined(&$child::table, &$parent::table);
+        $crate::relation::map_relations!(@foreign_key $many $one $child . $key -> $parent . $parent_key as $row);
+        $crate::relation::map_relations!(@list $list $edges $many $one $($rest)*);
     };
 
     (@next $list:tt [$($edge:expr,)*]
@@ -197,81 +146,245 @@ macro_rules! map_relations {
             check::joined(&$link::table, &$b::table);
             check::link(&$link::table, &$link::$a_key, &$link::$b_key);
         };
-        $crate::relation::map_relations!(@linked $there, $link, $row, $a . $a_id, $a_key, $b . $b_id, $b_key, $b_row);
-        $crate::relation::map_relations!(@linked $back, $link, $row, $b . $b_id, $b_key, $a . $a_id, $a_key, $a_row);
+        $crate::relation::map_relations!(@linked $there, $link, $row, $a, $a_key, $b . $b_id, $b_key, $b_row);
+        $crate::relation::map_relations!(@linked $back, $link, $row, $b, $b_key, $a . $a_id, $a_key, $a_row);
 
         $crate::relation::map_relations!(@next $list
             [$($edge,)* $crate::relation::Many::<$there>::EDGE, $crate::relation::Many::<$back>::EDGE,]
             $($rest)*);
     };
 
+    (@next $list:tt $edges:tt
+        $many:ident <=> $one:ident: through $way:ident (
+            $way_key:ident -> $parent:ident . $parent_id:ident as $parent_row:ident,
+            $way_id:ident <- $child:ident . $child_key:ident as $child_row:ident
+        ) as $way_row:ident;
+        $($rest:tt)*
+    ) => {
+        $crate::relation::map_relations!(@belongs $many, $parent, $way_row, $way . $way_key);
+
+        impl $crate::relation::MappedMany for $many {
+            fn of_one(
+                conn: &mut $crate::Connection,
+                parent: $crate::relation::FromKey<Self>,
+                window: &$crate::relation::Window<$crate::relation::ToKey<Self>>,
+            ) -> Result<$crate::relation::Linked<Self>, $crate::Error> {
+                let columns = <Self::To as $crate::relation::Stored>::SORT_COLUMNS;
+                let rows = $crate::relation::map_relations!(@window conn, c, $many, parent, window, columns,
+                    $way_row.inner_join($child::table), $child_row);
+                Ok($crate::relation::entities(rows)?.into_iter().map(|child| (child, ())).collect())
+            }
+
+            $crate::relation::map_relations!(@each $many, $crate::query::Keyed, $child_row::as_select(),
+                ($crate::relation::ValueOf<$many>, $child_row),
+                |(parent, row)| {
+                    let parent = $crate::query::SqlKey::from_value(parent)
+                        .map_err(|reason| $crate::row::corrupt_key(stringify!($way), stringify!($way_key), &reason))?;
+                    Ok((parent, <Self::To>::try_from(row)?, ()))
+                },
+                key: <Self::To as $crate::relation::Stored>::SORT_COLUMNS.key,
+                $crate::query::Children {
+                    table: concat!("\"", stringify!($child), "\""),
+                    parent_key: concat!("\"", stringify!($way), "\".\"", stringify!($way_key), "\""),
+                    way: $crate::query::Way::Through($crate::query::Join {
+                        table: concat!("\"", stringify!($way), "\""),
+                        from: concat!("\"", stringify!($way), "\".\"", stringify!($way_id), "\""),
+                        to: concat!("\"", stringify!($child), "\".\"", stringify!($child_key), "\""),
+                    }),
+                });
+        }
+
+        impl $crate::relation::MappedOne for $one {
+            fn of_all(
+                conn: &mut $crate::Connection,
+                children: &[Self::From],
+            ) -> Result<(Vec<Self::To>, Vec<Option<u32>>), $crate::Error> {
+                use diesel::{QueryDsl as _, RunQueryDsl as _, SelectableHelper as _, Table as _};
+                use recto_domain::relation::Entity as _;
+                use $crate::query::SqlKey as _;
+
+                let column = $child::table.primary_key();
+                let mut pairs = Vec::with_capacity(children.len());
+                for chunk in children.chunks($crate::relation::CHUNK) {
+                    let keys: Vec<_> = chunk.iter().map(|child| child.key()).collect();
+                    let keys = $crate::query::Keys::new(&keys);
+                    let rows = $crate::connection::on_engine!(conn, c => {
+                        $child::table
+                            .inner_join($way::table.inner_join($parent::table))
+                            .filter($crate::query::KeyIn { column, keys: &keys })
+                            .select((column, $parent_row::as_select()))
+                            .load::<($crate::relation::ValueOf<$one>, $parent_row)>(c)?
+                    });
+                    for (child, row) in rows {
+                        let child = $crate::query::SqlKey::from_value(child)
+                            .map_err(|reason| $crate::row::corrupt_key(stringify!($child), "id", &reason))?;
+                        pairs.push((child, <Self::To>::try_from(row)?));
+                    }
+                }
+                $crate::relation::linked_to::<$one>(children, pairs)
+            }
+        }
+
+        $crate::relation::map_relations!(@list $list $edges $many $one $($rest)*);
+    };
+
+    // A to-many and a to-one direction are added to the list.
+    (@list $list:tt [$($edge:expr,)*] $many:ident $one:ident $($rest:tt)*) => {
+        $crate::relation::map_relations!(@next $list
+            [$($edge,)* $crate::relation::Many::<$many>::EDGE, $crate::relation::One::<$one>::EDGE,]
+            $($rest)*);
+    };
+
+    // Both directions of a foreign key.
+    (@foreign_key $many:ident $one:ident
+        $child:ident . $key:ident -> $parent:ident . $parent_key:ident as $row:ident
+    ) => {
+        const _: () = $crate::relation::check::foreign_key::<
+            _, <$one as recto_domain::relation::ToOne>::Presence, _,
+        >(&$child::$key, &$parent::$parent_key);
+        $crate::relation::map_relations!(@belongs $many, $parent, $row, $child . $key);
+
+        impl $crate::relation::MappedMany for $many {
+            fn of_one(
+                conn: &mut $crate::Connection,
+                parent: $crate::relation::FromKey<Self>,
+                window: &$crate::relation::Window<$crate::relation::ToKey<Self>>,
+            ) -> Result<$crate::relation::Linked<Self>, $crate::Error> {
+                let columns = <Self::To as $crate::relation::Stored>::SORT_COLUMNS;
+                let rows = $crate::relation::map_relations!(@window conn, c, $many, parent, window, columns, $row, $row);
+                Ok($crate::relation::entities(rows)?.into_iter().map(|child| (child, ())).collect())
+            }
+
+            $crate::relation::map_relations!(@each $many, $crate::query::Telling, $row::as_select(), $row,
+                |row| {
+                    let child = <Self::To>::try_from(row)?;
+                    let parent = <$one as recto_domain::relation::ToOne>::foreign_key(&child)
+                        .ok_or_else(|| $crate::Error::Dangling {
+                            key: concat!(stringify!($child), ".", stringify!($key)).to_owned(),
+                        })?;
+                    Ok((parent, child, ()))
+                },
+                key: <Self::To as $crate::relation::Stored>::SORT_COLUMNS.key,
+                $crate::query::Children {
+                    table: concat!("\"", stringify!($child), "\""),
+                    parent_key: concat!("\"", stringify!($child), "\".\"", stringify!($key), "\""),
+                    way: $crate::query::Way::Direct,
+                });
+        }
+
+        impl $crate::relation::MappedOne for $one {
+            fn of_all(
+                conn: &mut $crate::Connection,
+                children: &[Self::From],
+            ) -> Result<(Vec<Self::To>, Vec<Option<u32>>), $crate::Error> {
+                $crate::relation::by_foreign_key::<$one>(conn, children)
+            }
+        }
+    };
+
     // One direction through a link table.
     (@linked $there:ident, $link:ident, $link_row:ident,
-        $from:ident . $from_id:ident, $from_key:ident,
-        $to:ident . $to_id:ident, $to_key:ident, $to_row:ident
+        $from:ident, $from_key:ident, $to:ident . $to_id:ident, $to_key:ident, $to_row:ident
     ) => {
         $crate::relation::map_relations!(@belongs $there, $from, $link_row, $link . $from_key);
 
         impl $crate::relation::MappedMany for $there {
             fn of_one(
                 conn: &mut $crate::Connection,
-                parent: <Self::From as recto_domain::relation::Entity>::Key,
-                window: &$crate::relation::Window<<Self::To as recto_domain::relation::Entity>::Key>,
-            ) -> Result<Vec<Self::To>, $crate::Error> {
-                use diesel::{BelongingToDsl as _, QueryDsl as _, RunQueryDsl as _, SelectableHelper as _};
-
+                parent: $crate::relation::FromKey<Self>,
+                window: &$crate::relation::Window<$crate::relation::ToKey<Self>>,
+            ) -> Result<$crate::relation::Linked<Self>, $crate::Error> {
                 // By the link's own key: its index is in that order already.
                 let columns = <Self::To as $crate::relation::Stored>::SORT_COLUMNS
                     .with_key(concat!("\"", stringify!($link), "\".\"", stringify!($to_key), "\""));
-                let parent = $crate::relation::ParentOf::<$there>::new(parent);
-                $crate::relation::entities($crate::connection::on_engine!(conn, c => {
-                    let query = $link_row::belonging_to(&parent)
-                        .inner_join($to::table)
-                        .filter($crate::query::After::<<Self::To as recto_domain::relation::Entity>::Key>::new(
-                            columns, &window.sort, window.after.as_ref(),
-                        ))
-                        .order_by($crate::query::OrderBy { columns, sort: &window.sort })
-                        .select($to_row::as_select());
-                    $crate::query::Limited { query, limit: window.one_more() }.load::<$to_row>(c)?
-                }))
-            }
-
-            #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
-            fn of_each(
-                conn: &mut $crate::Connection,
-                parents: &$crate::query::Keys<<Self::From as recto_domain::relation::Entity>::Key>,
-                sort: &recto_domain::relation::Sort,
-                limit: i64,
-            ) -> Result<Vec<(<Self::From as recto_domain::relation::Entity>::Key, Self::To)>, $crate::Error> {
-                use diesel::{RunQueryDsl as _, SelectableHelper as _};
-                use $crate::query::SqlKey;
-
-                type Parent = <<$there as recto_domain::relation::Relation>::From as recto_domain::relation::Entity>::Key;
-
-                let to_key = concat!("\"", stringify!($link), "\".\"", stringify!($to_key), "\"");
-                let children = $crate::query::Children {
-                    table: concat!("\"", stringify!($to), "\""),
-                    parent_key: concat!("\"", stringify!($link), "\".\"", stringify!($from_key), "\""),
-                    link: Some($crate::query::Link {
-                        table: concat!("\"", stringify!($link), "\""),
-                        child_key: to_key,
-                        target: concat!("\"", stringify!($to), "\".\"", stringify!($to_id), "\""),
-                    }),
-                };
-                let columns = <Self::To as $crate::relation::Stored>::SORT_COLUMNS.with_key(to_key);
-                let order = $crate::query::OrderBy { columns, sort };
-                let rows = $crate::connection::on_engine!(conn, c => {
-                    $crate::query::Linked($crate::query::PerParent {
-                        select: $to_row::as_select(), children, parents, order, limit,
-                    })
-                    .load::<(<Parent as SqlKey>::Value, $to_row)>(c)?
-                });
+                let rows = $crate::relation::map_relations!(@window conn, c, $there, parent, window, columns,
+                    $link_row.inner_join($to::table), ($link_row, $to_row));
                 rows.into_iter()
-                    .map(|(parent, row)| Ok((Parent::from_value(parent), <Self::To>::try_from(row)?)))
+                    .map(|(link, row)| Ok((<Self::To>::try_from(row)?, link.into())))
                     .collect()
             }
 
-            $crate::relation::map_relations!(@counts $link . $from_key);
+            $crate::relation::map_relations!(@each $there, $crate::query::Telling,
+                ($link_row::as_select(), $to_row::as_select()),
+                ($link_row, $to_row),
+                |(link, row)| {
+                    let parent = $crate::query::SqlKey::from_value(link.$from_key)
+                        .map_err(|reason| $crate::row::corrupt_key(stringify!($link), stringify!($from_key), &reason))?;
+                    Ok((parent, <Self::To>::try_from(row)?, link.into()))
+                },
+                key: concat!("\"", stringify!($link), "\".\"", stringify!($to_key), "\""),
+                $crate::query::Children {
+                    table: concat!("\"", stringify!($to), "\""),
+                    parent_key: concat!("\"", stringify!($link), "\".\"", stringify!($from_key), "\""),
+                    way: $crate::query::Way::Link($crate::query::Join {
+                        table: concat!("\"", stringify!($link), "\""),
+                        from: concat!("\"", stringify!($link), "\".\"", stringify!($to_key), "\""),
+                        to: concat!("\"", stringify!($to), "\".\"", stringify!($to_id), "\""),
+                    }),
+                });
+        }
+    };
+
+    // A window of the rows that belong to one parent.
+    (@window $conn:ident, $c:ident, $many:ident, $parent:ident, $window:ident, $columns:ident,
+        $belonging:ident $(. $join:ident ($joined:path))?, $row:tt
+    ) => {{
+        use diesel::{BelongingToDsl as _, QueryDsl as _, RunQueryDsl as _, SelectableHelper as _};
+
+        let parent = $crate::relation::ParentOf::<$many>::new($parent);
+        $crate::connection::on_engine!($conn, $c => {
+            let query = $belonging::belonging_to(&parent)
+                $(.$join($joined))?
+                .filter($crate::query::After::<$crate::relation::ToKey<$many>>::new(
+                    $columns, &$window.sort, $window.after.as_ref(),
+                ))
+                .order_by($crate::query::OrderBy { columns: $columns, sort: &$window.sort })
+                .select($crate::relation::map_relations!(@select $row));
+            $crate::query::Limited { query, limit: $window.one_more() }.load::<$row>($c)?
+        })
+    }};
+
+    (@select ($link:ident, $row:ident)) => { ($link::as_select(), $row::as_select()) };
+    (@select $row:ident) => { $row::as_select() };
+
+    // The first rows that belong to each of many parents, and how many there are.
+    (@each $many:ident, $query:path, $select:expr, $row:ty, $keyed:expr, key: $key:expr, $children:expr) => {
+        #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
+        fn of_each(
+            conn: &mut $crate::Connection,
+            parents: &$crate::query::Keys<$crate::relation::FromKey<Self>>,
+            sort: &recto_domain::relation::Sort,
+            limit: i64,
+        ) -> Result<$crate::relation::Keyed<Self>, $crate::Error> {
+            use diesel::{RunQueryDsl as _, SelectableHelper as _};
+
+            let columns = <Self::To as $crate::relation::Stored>::SORT_COLUMNS.with_key($key);
+            let order = $crate::query::OrderBy { columns, sort };
+            let rows = $crate::connection::on_engine!(conn, c => {
+                $query($crate::query::PerParent { select: $select, children: $children, parents, order, limit })
+                    .load::<$row>(c)?
+            });
+            rows.into_iter().map($keyed).collect()
+        }
+
+        #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
+        fn counts(
+            conn: &mut $crate::Connection,
+            parents: &$crate::query::Keys<$crate::relation::FromKey<Self>>,
+        ) -> Result<Vec<($crate::relation::FromKey<Self>, i64)>, $crate::Error> {
+            use diesel::RunQueryDsl as _;
+
+            let rows = $crate::connection::on_engine!(conn, c => {
+                $crate::query::CountPerParent { children: $children, parents }
+                    .load::<($crate::relation::ValueOf<Self>, i64)>(c)?
+            });
+            rows.into_iter()
+                .map(|(parent, count)| {
+                    let parent = $crate::query::SqlKey::from_value(parent)
+                        .map_err(|reason| $crate::row::corrupt_key($children.table, "key", &reason))?;
+                    Ok((parent, count))
+                })
+                .collect()
         }
     };
 
@@ -286,7 +399,7 @@ macro_rules! map_relations {
         }
 
         impl<'a> diesel::Identifiable for &'a $crate::relation::ParentOf<$many> {
-            type Id = &'a $crate::sql_types::UidValue;
+            type Id = &'a $crate::relation::ValueOf<$many>;
 
             fn id(self) -> Self::Id {
                 &self.key
@@ -294,7 +407,7 @@ macro_rules! map_relations {
         }
 
         impl diesel::associations::BelongsTo<$crate::relation::ParentOf<$many>> for $row {
-            type ForeignKey = $crate::sql_types::UidValue;
+            type ForeignKey = $crate::relation::ValueOf<$many>;
             type ForeignKeyColumn = $child::$key;
 
             fn foreign_key(&self) -> Option<&Self::ForeignKey> {
@@ -304,31 +417,6 @@ macro_rules! map_relations {
             fn foreign_key_column() -> Self::ForeignKeyColumn {
                 $child::$key
             }
-        }
-    };
-
-    (@counts $table:ident . $key:ident) => {
-        #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
-        fn counts(
-            conn: &mut $crate::Connection,
-            parents: &$crate::query::Keys<<Self::From as recto_domain::relation::Entity>::Key>,
-        ) -> Result<Vec<(<Self::From as recto_domain::relation::Entity>::Key, i64)>, $crate::Error> {
-            use diesel::RunQueryDsl as _;
-            use $crate::query::SqlKey;
-            type Parent<R> = <<R as recto_domain::relation::Relation>::From as recto_domain::relation::Entity>::Key;
-
-            let rows = $crate::connection::on_engine!(conn, c => {
-                $crate::query::CountPerParent {
-                    table: concat!("\"", stringify!($table), "\""),
-                    parent_key: concat!("\"", stringify!($table), "\".\"", stringify!($key), "\""),
-                    parents,
-                }
-                .load::<(<Parent<Self> as SqlKey>::Value, i64)>(c)?
-            });
-            Ok(rows
-                .into_iter()
-                .map(|(parent, count)| (<Parent<Self> as SqlKey>::from_value(parent), count))
-                .collect())
         }
     };
 }
