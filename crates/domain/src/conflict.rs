@@ -25,4 +25,15 @@ pub enum Conflict {
     /// Somebody must be left to administer.
     #[error("the last administrator cannot be demoted, disabled or deleted")]
     LastAdmin,
+    /// An employee cannot manage those who manage it.
+    #[error("an employee cannot end up above itself")]
+    AboveItself,
+    /// What restricts a delete must go, or be moved, first.
+    #[error("{count} {relation} stand in the way")]
+    InTheWay {
+        /// The relation that leads to what is in the way.
+        relation: &'static str,
+        /// How many there are.
+        count: u64,
+    },
 }

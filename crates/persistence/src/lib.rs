@@ -11,6 +11,7 @@
 //! * [`migrations`]: the schema's versions;
 //! * [`schema`]: the tables.
 
+pub mod blog;
 pub mod catalog;
 mod connection;
 mod database;
@@ -18,16 +19,20 @@ mod error;
 pub mod identity;
 pub mod migrations;
 mod mint;
+mod numbered;
+pub mod org;
 mod query;
 pub mod relation;
 mod row;
 #[expect(missing_docs, reason = "Diesel's macros write the items")]
 #[cfg_attr(not(test), expect(clippy::wildcard_imports, reason = "as Diesel prints them"))]
 pub mod schema;
+pub mod school;
 pub mod sql_types;
 
 pub use connection::Connection;
 pub use database::{Database, DatabaseUrl, DatabaseUrlError, Options};
 pub use error::{Error, Failure};
 pub use mint::SystemMint;
-pub use relation::{MappedMany, Page, Stored, Window, find, page, related, related_one};
+pub use numbered::{Numbered, Refused};
+pub use relation::{MappedMany, MappedOne, Page, Stored, Window, find, page, related, related_one};

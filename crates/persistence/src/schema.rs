@@ -60,12 +60,118 @@ table! {
     use diesel::sql_types::*;
     use crate::sql_types::*;
 
+    comments (id) {
+        id -> BigInt,
+        text -> Text,
+        post_id -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
+    companies (id) {
+        id -> BigInt,
+        name -> Text,
+        name_key -> Text,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
+    courses (id) {
+        id -> BigInt,
+        title -> Text,
+        title_key -> Text,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
+    departments (id) {
+        id -> BigInt,
+        name -> Text,
+        name_key -> Text,
+        company_id -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
+    employees (id) {
+        id -> BigInt,
+        name -> Text,
+        name_key -> Text,
+        department_id -> BigInt,
+        manager_id -> Nullable<BigInt>,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
+    posts (id) {
+        id -> BigInt,
+        title -> Text,
+        title_key -> Text,
+        content -> Text,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
     reviews (uid) {
         uid -> Uid,
         rating -> SmallInt,
         review_text -> Text,
         user_uid -> Nullable<Uid>,
         book_uid -> Uid,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
+    student_courses (student_id, course_id) {
+        student_id -> BigInt,
+        course_id -> BigInt,
+        enrolled_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
+    students (id) {
+        id -> BigInt,
+        name -> Text,
+        name_key -> Text,
         created_at -> Instant,
         updated_at -> Instant,
     }
@@ -104,7 +210,27 @@ joinable!(accounts -> users (user_uid));
 joinable!(book_tags -> books (book_id));
 joinable!(book_tags -> tags (tag_id));
 joinable!(books -> users (user_uid));
+joinable!(comments -> posts (post_id));
+joinable!(departments -> companies (company_id));
+joinable!(employees -> departments (department_id));
 joinable!(reviews -> books (book_uid));
 joinable!(reviews -> users (user_uid));
+joinable!(student_courses -> courses (course_id));
+joinable!(student_courses -> students (student_id));
 
-allow_tables_to_appear_in_same_query!(accounts, book_tags, books, reviews, tags, users);
+allow_tables_to_appear_in_same_query!(
+    accounts,
+    book_tags,
+    books,
+    comments,
+    companies,
+    courses,
+    departments,
+    employees,
+    posts,
+    reviews,
+    student_courses,
+    students,
+    tags,
+    users,
+);

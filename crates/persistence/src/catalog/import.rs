@@ -106,7 +106,9 @@ pub fn books(conn: &mut Connection, batch: &[(Origin, Book)]) -> Result<Written<
     }
     let found =
         keys_by!(conn, books, origin, batch.iter().map(|(origin, _)| origin.as_str()).collect());
-    let key = |(origin, _): &(Origin, Book)| found.get(origin).copied().map(|uid| BookId::from_uuid(uid.0));
+    let key = |(origin, _): &(Origin, Book)| {
+        found.get(origin).copied().map(|uid| BookId::from_uuid(uid.0))
+    };
     Ok(Written { keys: batch.iter().map(key).collect(), added })
 }
 
@@ -124,7 +126,9 @@ pub fn readers(conn: &mut Connection, batch: &[(Origin, User)]) -> Result<Writte
     }
     let found =
         keys_by!(conn, users, origin, batch.iter().map(|(origin, _)| origin.as_str()).collect());
-    let key = |(origin, _): &(Origin, User)| found.get(origin).copied().map(|uid| UserId::from_uuid(uid.0));
+    let key = |(origin, _): &(Origin, User)| {
+        found.get(origin).copied().map(|uid| UserId::from_uuid(uid.0))
+    };
     Ok(Written { keys: batch.iter().map(key).collect(), added })
 }
 

@@ -212,11 +212,7 @@ fn of_each<R: MappedMany>(
 }
 
 /// Cuts children that are sorted by parent into a run for each parent.
-fn group<P: Stored, C, D>(
-    parents: &[P],
-    found: Vec<(P::Key, C, D)>,
-    limit: u32,
-) -> Children<C, D> {
+fn group<P: Stored, C, D>(parents: &[P], found: Vec<(P::Key, C, D)>, limit: u32) -> Children<C, D> {
     let mut runs: HashMap<P::Key, Span> = HashMap::with_capacity(parents.len());
     let mut entities: Vec<C> = Vec::with_capacity(found.len());
     let mut said: Vec<D> = Vec::with_capacity(found.len());

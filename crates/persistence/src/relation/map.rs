@@ -8,14 +8,14 @@
 /// `row` is the private struct that a row of the table is read into. A filter
 /// narrows the boxed query of a page.
 macro_rules! stored {
-    ($entity:ty, $row:ty, $table:ident . $key:ident, edges: $edges:path, sorts: [$($field:literal => $column:literal),* $(,)?]) => {
+    ($entity:ty, $row:ty, $table:ident . $key:ident, edges: $edges:path, sorts: [$($field:expr => $column:expr),* $(,)?]) => {
         $crate::relation::stored!($entity, $row, $table.$key, edges: $edges,
             sorts: [$($field => $column),*], filter: (), |query, _filter| query);
     };
     (
         $entity:ty, $row:ty, $table:ident . $key:ident,
         edges: $edges:path,
-        sorts: [$($field:literal => $column:literal),* $(,)?],
+        sorts: [$($field:expr => $column:expr),* $(,)?],
         filter: $filter_type:ty, |$query:ident, $filter:ident| $narrowed:expr
     ) => {
         impl $crate::relation::Stored for $entity {
@@ -201,7 +201,6 @@ macro_rules! map_relations {
             ) -> Result<(Vec<Self::To>, Vec<Option<u32>>), $crate::Error> {
                 use diesel::{QueryDsl as _, RunQueryDsl as _, SelectableHelper as _, Table as _};
                 use recto_domain::relation::Entity as _;
-                use $crate::query::SqlKey as _;
 
                 let column = $child::table.primary_key();
                 let mut pairs = Vec::with_capacity(children.len());

@@ -1,0 +1,3 @@
+DROP TABLE student_courses;
+DROP TABLE courses;
+DROP TABLE students;
