@@ -43,6 +43,7 @@ impl SortField {
     }
 
     /// The same field where it may be empty.
+    #[must_use]
     pub const fn or_empty(self) -> Self {
         Self { nullable: true, ..self }
     }

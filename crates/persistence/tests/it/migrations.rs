@@ -1,5 +1,6 @@
 //! Migrations go up and down, know where they stand, and keep each other out.
 
+use std::sync::Barrier;
 use std::thread;
 
 use recto_persistence::migrations::{self, MigrationError, State};
@@ -54,9 +55,16 @@ fn a_newer_database_is_recognised(database: &Fresh) {
 
 fn of_several_at_once_exactly_one_applies(database: &Fresh) {
     let empty = bare(database.engine()).unwrap();
+    let start = Barrier::new(4);
     let applied: Vec<Vec<String>> = thread::scope(|scope| {
         let migrating: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| migrations::apply(&mut empty.connection()).unwrap()))
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut conn = empty.connection();
+                    start.wait();
+                    migrations::apply(&mut conn).unwrap()
+                })
+            })
             .collect();
         migrating.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
