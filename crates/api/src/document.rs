@@ -115,6 +115,11 @@ impl Components {
         self.0.insert(page_name::<E>(), schema);
     }
 
+    /// Takes a schema away.
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
     /// Takes over the schemas of an operation.
     pub(crate) fn merge(&mut self, other: Self) {
         self.0.extend(other.0);
@@ -234,7 +239,8 @@ fn page(item: Ref, collection: &str) -> RefOr<Schema> {
 impl Operation {
     /// Its page shows the accounts of users.
     pub(crate) fn gives_accounts(self) -> Self {
-        self.gives::<UserWithAccountPage>("A page of users with their accounts.")
+        self.without(&page_name::<User>())
+            .gives::<UserWithAccountPage>("A page of users with their accounts.")
     }
 }
 
@@ -346,7 +352,7 @@ component!(
             .description(Some("The OAuth2 password grant (RFC 6749 section 4.3.2)."))
             .property("grant_type", string("Always `password`.").examples([json!("password")]))
             .property("username", string("The e-mail address.").examples([json!("ada@example.org")]))
-            .property("password", string("The password.").examples([json!("correct horse battery")]))
+            .property("password", string("The password.").examples([json!("correct horse battery staple")]))
             .required("grant_type")
             .required("username")
             .required("password")

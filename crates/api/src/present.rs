@@ -222,6 +222,10 @@ impl Writer<'_> {
         if !include.is_empty() {
             query.append_pair("include", &include);
         }
+        let counts = count_paths(nested, "");
+        if !counts.is_empty() {
+            query.append_pair("count", &counts.join(","));
+        }
         query.append_pair("cursor", &cursor::encode(&binding, last));
         self.member(edge.relation.name, "_next");
         self.out.push(b'"');
@@ -237,4 +241,14 @@ impl Writer<'_> {
         self.out.extend_from_slice(suffix.as_bytes());
         self.out.extend_from_slice(b"\":");
     }
+}
+
+/// What is counted, at every level, as `count` reads it.
+fn count_paths(include: &Include, prefix: &str) -> Vec<String> {
+    let here = include.counts().iter().map(|relation| format!("{prefix}{}", relation.name));
+    let below = include.edges().iter().flat_map(|edge| {
+        let prefix = format!("{prefix}{}.", edge.relation.name);
+        count_paths(&edge.nested, &prefix)
+    });
+    here.chain(below).collect()
 }

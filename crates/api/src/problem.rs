@@ -243,6 +243,10 @@ impl From<Error> for Problem {
                 return Self::not_found("book");
             }
             Error::Dangling { key } if key.ends_with("tag_id") => return Self::not_found("tag"),
+            // Nobody but the caller is written as a user of anything.
+            Error::Dangling { key } if key.ends_with("user_uid") => {
+                return Self::new(Kind::Unauthenticated, "the account of this token is gone");
+            }
             Error::Overloaded => (Kind::Overloaded, None),
             Error::Busy => (Kind::Overloaded, Some(Fault::Transient)),
             Error::Unavailable(_) => (Kind::Unavailable, Some(Fault::Broken)),

@@ -84,8 +84,8 @@ pub fn app(
 /// Takes the address and starts to serve on it; gives the address with the
 /// port that was found, and what to await until the server has stopped.
 ///
-/// SIGTERM and SIGINT stop it: it takes no more connections and finishes what
-/// is in flight.
+/// It does not listen for signals, which are the whole process's business;
+/// [`serve`] does.
 ///
 /// # Errors
 /// An address that cannot be had.
@@ -94,7 +94,8 @@ pub fn bind(
     settings: &Settings,
 ) -> std::io::Result<(Vec<SocketAddr>, actix_web::dev::Server)> {
     let state = Data::new(state);
-    let mut server = HttpServer::new(move || app(state.clone())).shutdown_timeout(30);
+    let mut server =
+        HttpServer::new(move || app(state.clone())).disable_signals().shutdown_timeout(30);
     if let Some(workers) = settings.workers {
         server = server.workers(workers);
     }
@@ -105,6 +106,9 @@ pub fn bind(
 /// Serves a database until a signal stops it; `on_listening` is told the
 /// address once connections are accepted.
 ///
+/// At SIGTERM or SIGINT no more connections are taken, and what is in flight is
+/// finished.
+///
 /// # Errors
 /// An address that cannot be had; a secret that is too short.
 pub async fn serve(
@@ -114,8 +118,42 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let state = State::new(database, &settings).map_err(std::io::Error::other)?;
     let (addresses, server) = bind(state, &settings)?;
+    // Before anybody is told: whoever reads the address may send a signal at
+    // once. (actix-web's own handling starts later, and SIGINT makes it cut
+    // connections off.)
+    let told = stop_signal()?;
+    let handle = server.handle();
+    actix_web::rt::spawn(async move {
+        told.await;
+        handle.stop(true).await;
+    });
     if let Some(address) = addresses.first() {
         on_listening(*address);
     }
     server.await
+}
+
+/// Resolves at the first SIGTERM or SIGINT after this call.
+#[cfg(unix)]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use std::task::Poll;
+
+    use actix_web::rt::signal::unix::{SignalKind, signal};
+
+    let mut signals = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
+    Ok(std::future::poll_fn(move |context| {
+        let told = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+        if told { Poll::Ready(()) } else { Poll::Pending }
+    }))
+}
+
+/// Resolves at Ctrl-C.
+#[cfg(not(unix))]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        if actix_web::rt::signal::ctrl_c().await.is_err() {
+            // Then only a kill ends the server.
+            std::future::pending::<()>().await;
+        }
+    })
 }

@@ -205,6 +205,12 @@ impl Operation {
         }
     }
 
+    /// It does not show that component after all.
+    pub(crate) fn without(mut self, component: &str) -> Self {
+        self.components.remove(component);
+        self
+    }
+
     fn page_of<E: Entity + ToSchema>(mut self) -> Self {
         self.components.add_page::<E>();
         let limit = ObjectBuilder::new()
@@ -246,11 +252,16 @@ impl Operation {
             .filter(|relation| relation.cardinality == recto_domain::relation::Cardinality::Many)
             .map(|relation| relation.name)
             .collect();
-        self.parameters.push(query(
-            "count",
-            &format!("Relations to count without loading them: {}.", countable.join(", ")),
-            text(),
-        ));
+        let description = match countable.as_slice() {
+            [] => {
+                "Relations to count without loading them, behind what `include` loads.".to_owned()
+            }
+            names => format!(
+                "Relations to count without loading them: {}; as a path, those behind what `include` loads.",
+                names.join(", ")
+            ),
+        };
+        self.parameters.push(query("count", &description, text()));
         self
     }
 }

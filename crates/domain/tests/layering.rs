@@ -1,6 +1,8 @@
 //! Which floor may stand on which, and that the documents which say so point
 //! at what is there.
 
+#![expect(clippy::unwrap_used, reason = "what a test unwraps is what it expects")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -72,7 +72,7 @@ pub fn apply(conn: &mut Connection) -> Result<Vec<String>, MigrationError> {
 /// [`NothingToRevert`](MigrationError::NothingToRevert); a migration that fails.
 pub fn revert(conn: &mut Connection) -> Result<String, MigrationError> {
     locked(conn, |conn| {
-        if list(conn)?.iter().all(|migration| !migration.applied) {
+        if listed(conn)?.iter().all(|migration| !migration.applied) {
             return Err(MigrationError::NothingToRevert);
         }
         let reverted = match &mut conn.engine {
@@ -90,6 +90,10 @@ pub fn revert(conn: &mut Connection) -> Result<String, MigrationError> {
 /// # Errors
 /// A failing database.
 pub fn list(conn: &mut Connection) -> Result<Vec<Migration>, MigrationError> {
+    locked(conn, listed)
+}
+
+fn listed(conn: &mut Connection) -> Result<Vec<Migration>, MigrationError> {
     let applied = applied(conn)?;
     Ok(names(conn)?
         .into_iter()
@@ -102,6 +106,10 @@ pub fn list(conn: &mut Connection) -> Result<Vec<Migration>, MigrationError> {
 /// # Errors
 /// A failing database.
 pub fn state(conn: &mut Connection) -> Result<State, MigrationError> {
+    locked(conn, compared)
+}
+
+fn compared(conn: &mut Connection) -> Result<State, MigrationError> {
     let known = names(conn)?;
     let unknown: Vec<String> = applied(conn)?
         .into_iter()
@@ -110,7 +118,7 @@ pub fn state(conn: &mut Connection) -> Result<State, MigrationError> {
     if !unknown.is_empty() {
         return Ok(State::Newer(unknown));
     }
-    let pending: Vec<String> = list(conn)?
+    let pending: Vec<String> = listed(conn)?
         .into_iter()
         .filter(|migration| !migration.applied)
         .map(|migration| migration.name)
@@ -145,6 +153,9 @@ fn version_and_name(name: &dyn diesel::migration::MigrationName) -> (String, Str
 }
 
 /// Versions that the database has, whether or not this program knows them.
+///
+/// Diesel makes its table first where there is none, and on PostgreSQL two
+/// that do so at once collide: hence the lock even around looking.
 fn applied(conn: &mut Connection) -> Result<Vec<String>, MigrationError> {
     let versions = on_engine!(conn, c => c.applied_migrations()).map_err(MigrationError::Failed)?;
     Ok(versions.iter().map(ToString::to_string).collect())

@@ -52,13 +52,31 @@ impl<T: Input + 'static> FromRequest for Body<T> {
 }
 
 /// A form, as the token endpoint has it.
-#[derive(Debug)]
-pub(crate) struct Form(HashMap<String, String>);
+#[derive(Debug, Default)]
+pub(crate) struct Form {
+    fields: HashMap<String, String>,
+    repeated: Option<String>,
+}
 
 impl Form {
+    fn parse(bytes: &[u8]) -> Self {
+        let mut form = Self::default();
+        for (name, value) in form_urlencoded::parse(bytes).into_owned() {
+            if form.fields.insert(name.clone(), value).is_some() {
+                form.repeated = Some(name);
+            }
+        }
+        form
+    }
+
     /// The value of a field, if it was sent and is not empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.fields.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The name of a field that was sent more than once.
+    pub(crate) fn repeated(&self) -> Option<&str> {
+        self.repeated.as_deref()
     }
 }
 
@@ -75,7 +93,7 @@ impl FromRequest for Form {
                 return Err(Problem::new(Kind::UnsupportedMediaType, detail));
             }
             let bytes = read(payload).await?;
-            Ok(Self(form_urlencoded::parse(&bytes).into_owned().collect()))
+            Ok(Self::parse(&bytes))
         })
     }
 }

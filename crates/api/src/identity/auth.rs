@@ -95,6 +95,9 @@ pub(crate) async fn token(state: Shared, _: NoQuery, form: Form) -> Result<HttpR
         form.get(name)
             .ok_or_else(|| Problem::oauth("invalid_request", format!("`{name}` is missing")))
     };
+    if let Some(name) = form.repeated() {
+        return Err(Problem::oauth("invalid_request", format!("`{name}` is repeated")));
+    }
     if required("grant_type")? != "password" {
         return Err(Problem::oauth("unsupported_grant_type", "the one grant here is `password`"));
     }

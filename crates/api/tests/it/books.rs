@@ -103,18 +103,18 @@ fn a_book_is_changed_by_owner_or_administrator(server: &TestServer) {
     library.ada.patch("/books/emma", &json!({})).refused("not-found");
     assert_eq!(server.get(&path).gives(200), &book);
 
-    let patch = json!({"page_count": 474, "language": "en", "publisher": "John Murray"});
-    let changed = library.ada.patch(&path, &patch).gives(200).clone();
+    let change = json!({"page_count": 474, "language": "en", "publisher": "John Murray"});
+    let changed = library.ada.patch(&path, &change).gives(200).clone();
     assert_eq!(changed["page_count"], 474);
     assert_eq!(text(&changed, "title"), "Emma");
     assert!(text(&changed, "updated_at") > text(&book, "updated_at"));
     assert_eq!(text(&changed, "created_at"), text(&book, "created_at"));
     assert_eq!(server.get(&path).gives(200), &changed);
 
-    let patch = br#"{"page_count":null,"title":"Emma, a novel"}"#;
+    let change = br#"{"page_count":null,"title":"Emma, a novel"}"#;
     for media_type in ["application/merge-patch+json", "APPLICATION/JSON ;charset=utf-8"] {
         let headers = [("content-type", media_type)];
-        let changed = library.admin.send("PATCH", &path, &headers, Some(patch)).gives(200).clone();
+        let changed = library.admin.send("PATCH", &path, &headers, Some(change)).gives(200).clone();
         assert_eq!(changed["page_count"], Value::Null);
         assert_eq!(text(&changed, "title"), "Emma, a novel");
         assert_eq!(text(&changed, "publisher"), "John Murray");
@@ -123,8 +123,8 @@ fn a_book_is_changed_by_owner_or_administrator(server: &TestServer) {
     let same = library.ada.patch(&path, &json!({})).gives(200).clone();
     assert_eq!(server.get(&path).gives(200), &same);
 
-    let patch = json!({"title": null, "author": "", "user_uid": library.bob.uid, "isbn": "x"});
-    let wrong = library.ada.patch(&path, &patch);
+    let change = json!({"title": null, "author": "", "user_uid": library.bob.uid, "isbn": "x"});
+    let wrong = library.ada.patch(&path, &change);
     assert_eq!(wrong.wrong(), ["/author", "/isbn", "/title", "/user_uid"]);
     assert_eq!(server.get(&path).gives(200), &same);
 }

@@ -1,1 +1,121 @@
-//! filters
+//! Narrowing the books.
+
+use recto_testkit::both_servers;
+use recto_testkit::server::TestServer;
+use serde_json::json;
+
+use crate::answers::{Told as _, each, items, text, uid, walk};
+use crate::library::{Library, NOBODY, add_book, fill_shelf, tag_book};
+
+/// The titles of the books that a query finds, sorted by title.
+fn titles(library: &Library<'_>, query: &str) -> Vec<String> {
+    let page = library.anyone.get(&format!("/books?sort=title&{query}"));
+    each(items(page.gives(200)), "title").into_iter().map(str::to_owned).collect()
+}
+
+fn each_filter_narrows(server: &TestServer) {
+    let library = Library::on(server);
+    fill_shelf(&library);
+    let bobs = format!("user_uid={}", library.bob.uid);
+    let cases: [(&str, &[&str]); 24] = [
+        ("author=straSSe", &["Apple", "apple"]),
+        ("author=STRA%C3%9FE", &["Apple", "apple"]),
+        ("author=an", &["Dune", "Emma", "zebra", "Émile"]),
+        ("author=%25", &[]),
+        ("author=_", &[]),
+        ("author=%5C", &[]),
+        ("author=%E5%90%8D", &["日本"]),
+        ("language=en", &["Dune", "Emma", "ﬀ and so on"]),
+        ("language=EN", &["Dune", "Emma", "ﬀ and so on"]),
+        ("language=de", &["Apple"]),
+        ("language=de-at", &["apple"]),
+        ("tag=classics", &["Dune", "Emma", "Émile"]),
+        ("tag=CLASSICS&tag=Science+fiction", &["Dune"]),
+        ("tag=classics&tag=classics", &["Dune", "Emma", "Émile"]),
+        ("tag=100%25_sand%5C", &["Dune"]),
+        ("tag=100", &[]),
+        (&bobs, &["Apple", "apple", "Emma", "ﬀ and so on"]),
+        ("published_from=1999-07", &["apple", "ﬀ and so on"]),
+        ("published_from=1999", &["apple", "ﬀ and so on", "日本"]),
+        ("published_to=1762", &["Apple", "Émile"]),
+        (
+            "published_to=1999-07",
+            &["Apple", "apple", "Dune", "Emma", "ﬀ and so on", "Émile", "日本"],
+        ),
+        ("published_from=1965-08-01&published_to=1965-08-01", &["Dune"]),
+        ("published_to=-0749", &["Apple"]),
+        ("published_from=1800&published_to=1700", &[]),
+    ];
+    for (query, expected) in cases {
+        assert_eq!(titles(&library, query), expected, "{query}");
+    }
+    assert!(titles(&library, &format!("user_uid={NOBODY}")).is_empty());
+    let both = format!("{bobs}&language=en&published_from=1900");
+    assert_eq!(titles(&library, &both), ["ﬀ and so on"]);
+}
+
+fn an_isbn_is_found_in_either_form(server: &TestServer) {
+    let library = Library::on(server);
+    for (title, isbn) in
+        [("one", "9780306406157"), ("other", "0306406152"), ("third", "9780099284093")]
+    {
+        let body = json!({"title": title, "author": "A", "isbn": isbn});
+        assert_eq!(library.ada.post("/books", &body).gives(201)["title"], title);
+    }
+    add_book(&library.ada, "none");
+    for isbn in ["9780306406157", "0306406152", "978-0-306-40615-7", "0-306-40615-2"] {
+        assert_eq!(titles(&library, &format!("isbn={isbn}")), ["one", "other"], "{isbn}");
+    }
+    assert!(titles(&library, "isbn=9780804429573").is_empty());
+}
+
+fn a_filter_must_be_what_it_filters(server: &TestServer) {
+    let library = Library::on(server);
+    for query in [
+        "isbn=9780306406158",
+        "isbn=",
+        "language=not+a+language",
+        "language=",
+        "tag=",
+        "tag=classics&tag=",
+        "user_uid=ada",
+        "user_uid=",
+        "published_from=yesterday",
+        "published_from=1999-13",
+        "published_to=",
+        "author=a&author=b",
+        "language=en&language=de",
+        "author=%00",
+        "author=%FF",
+        "author=%zz",
+    ] {
+        let answer = library.anyone.get(&format!("/books?{query}"));
+        let name = query.split('=').next().unwrap();
+        let detail = text(answer.refused("invalid-parameter"), "detail");
+        assert!(detail.starts_with(name), "{query}: {detail}");
+    }
+    // They narrow the list of all books and nothing else.
+    let path = format!("/users/{}/books?language=en", library.ada.uid);
+    library.anyone.get(&path).refused("invalid-parameter");
+}
+
+fn filters_hold_over_pages(server: &TestServer) {
+    let library = Library::on(server);
+    let mut expected = Vec::new();
+    for number in 0..9 {
+        let book = add_book(&library.ada, &format!("{number}"));
+        if number % 2 == 0 {
+            tag_book(&library.ada, &book, &["Even & odd", "also=this"]);
+            expected.insert(0, uid(&book).to_owned());
+        }
+    }
+    let walked = walk(&library.anyone, "/books?limit=2&tag=even+%26+ODD&tag=also%3Dthis");
+    assert_eq!(walked.iter().map(uid).collect::<Vec<_>>(), expected);
+}
+
+both_servers!(
+    each_filter_narrows,
+    an_isbn_is_found_in_either_form,
+    a_filter_must_be_what_it_filters,
+    filters_hold_over_pages,
+);

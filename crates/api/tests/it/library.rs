@@ -1,13 +1,16 @@
 //! People and books to test with.
 
+use std::sync::OnceLock;
+
+use recto_api::identity::password::Hasher;
 use recto_api::identity::token::Tokens;
 use recto_domain::{
-    Account, Book, BookId, Email, Input as _, Mint as _, NewBook, NewReview, Review, Role, Tag,
-    TagId, TagName, User, UserId, Username,
+    Account, Book, BookId, Email, Input as _, Mint as _, NewBook, NewReview, Password, Review,
+    Role, Tag, TagId, TagName, User, UserId, Username,
 };
 use recto_persistence::identity::account::{self, PasswordHash};
 use recto_persistence::{Connection, Error, SystemMint, catalog};
-use recto_testkit::server::{Client, SECRET, TestServer};
+use recto_testkit::server::{Client, PASSWORD, SECRET, TestServer};
 use serde_json::{Value, json};
 
 use crate::answers::{Told as _, uid};
@@ -17,7 +20,6 @@ pub(crate) const NOBODY: &str = "0190b4a0-0000-7000-8000-000000000000";
 
 /// An administrator and two who are none, each with an account and signed in.
 pub(crate) struct Library<'s> {
-    pub(crate) server: &'s TestServer,
     pub(crate) admin: Client<'s>,
     pub(crate) ada: Client<'s>,
     pub(crate) bob: Client<'s>,
@@ -29,7 +31,6 @@ impl<'s> Library<'s> {
         // From here on, panics of the server are noted.
         crate::wire::panics();
         Self {
-            server,
             admin: member(server, "root", Role::Admin),
             ada: member(server, "ada", Role::User),
             bob: member(server, "bob", Role::User),
@@ -43,7 +44,8 @@ impl<'s> Library<'s> {
     }
 }
 
-/// Somebody with an account whom nobody knows the password of, signed in.
+/// Somebody with an account, signed in without the cost of it; the password is
+/// everybody's.
 pub(crate) fn member<'s>(server: &'s TestServer, name: &str, role: Role) -> Client<'s> {
     let user = User::new(SystemMint.stamp(), Username::parse(name).unwrap(), None, None);
     let email = Email::parse(&format!("{name}@example.org")).unwrap();
@@ -54,12 +56,18 @@ pub(crate) fn member<'s>(server: &'s TestServer, name: &str, role: Role) -> Clie
     let uid = user.uid.to_string();
     write(server, move |conn| {
         catalog::user::insert(conn, &user)?;
-        let hash = PasswordHash("*".to_owned());
-        account::insert(conn, &account, &hash, user.created_at)
+        account::insert(conn, &account, password(), user.created_at)
     });
     let mut client = server.bearer(&issued.access_token);
     client.uid = uid;
     client
+}
+
+fn password() -> &'static PasswordHash {
+    static HASH: OnceLock<PasswordHash> = OnceLock::new();
+    HASH.get_or_init(|| {
+        Hasher::default().hash_blocking(&Password::parse(PASSWORD).unwrap()).unwrap()
+    })
 }
 
 /// A reader without an account, as imports bring them.

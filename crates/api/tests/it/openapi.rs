@@ -1,1 +1,353 @@
-//! openapi
+//! The document: well formed, and true of what is served.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use recto_testkit::both_servers;
+use recto_testkit::server::{Client, TestServer};
+use serde_json::{Value, json};
+
+use crate::answers::{Told as _, text, uid};
+use crate::library::{Library, add_book, add_review, add_tag};
+use crate::schema::Schemas;
+
+const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
+
+/// An operation of the document, at a path where it finds something.
+#[derive(Debug)]
+pub(crate) struct Operation {
+    pub(crate) method: String,
+    pub(crate) template: String,
+    pub(crate) path: String,
+    pub(crate) described: Value,
+}
+
+/// The document as it is printed.
+pub(crate) fn document() -> Value {
+    serde_json::from_str(&recto_api::openapi_json()).expect("the document is JSON")
+}
+
+/// Every operation of the document.
+pub(crate) fn operations(library: &Library<'_>) -> Vec<Operation> {
+    let book = add_book(&library.ada, "Emma");
+    let review = add_review(&library.ada, &book, 4);
+    let tag = add_tag(&library.ada, "Classics");
+    let mut all = Vec::new();
+    for (template, item) in document()["paths"].as_object().unwrap() {
+        let key = match template.strip_prefix("/api/v1/").unwrap().split('/').next() {
+            Some("books") => uid(&book),
+            Some("reviews") => uid(&review),
+            Some("tags") => uid(&tag),
+            _ => &library.ada.uid,
+        };
+        let path = template.replace("{uid}", key).replace("{tag_uid}", uid(&tag));
+        assert!(!path.contains('{'), "{path}");
+        for (method, described) in item.as_object().unwrap() {
+            let (method, template) = (method.to_uppercase(), template.clone());
+            let (path, described) = (path.clone(), described.clone());
+            all.push(Operation { method, template, path, described });
+        }
+    }
+    all
+}
+
+#[test]
+fn the_document_is_as_it_was() {
+    insta::with_settings!({prepend_module_to_snapshot => false}, {
+        insta::assert_snapshot!("openapi", recto_api::openapi_json());
+    });
+}
+
+/// Calls `visit` for every object in the document, with where it stands.
+fn walk(value: &Value, at: &str, visit: &mut impl FnMut(&str, &serde_json::Map<String, Value>)) {
+    match value {
+        Value::Object(object) => {
+            visit(at, object);
+            for (name, member) in object {
+                walk(member, &format!("{at}/{}", name.replace('/', "~1")), visit);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                walk(item, &format!("{at}/{index}"), visit);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere_and_every_component_is_used() {
+    let document = document();
+    assert!(text(&document, "openapi").starts_with("3.1"));
+    for member in ["title", "version", "description"] {
+        assert!(!text(&document["info"], member).is_empty());
+    }
+    let mut used = BTreeSet::new();
+    walk(&document, "", &mut |at, object| {
+        if let Some(Value::String(reference)) = object.get("$ref") {
+            let pointer = reference.strip_prefix('#').expect("references stay in the document");
+            assert!(document.pointer(pointer).is_some(), "{at}: {reference}");
+            used.insert(pointer.rsplit('/').next().unwrap().to_owned());
+        }
+    });
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let mut there: BTreeSet<String> = schemas.keys().cloned().collect();
+    there.retain(|name| !used.contains(name));
+    assert!(there.is_empty(), "nothing leads to {there:?}");
+}
+
+#[test]
+fn every_operation_says_what_it_is() {
+    let document = document();
+    let tags: BTreeSet<&str> =
+        document["tags"].as_array().unwrap().iter().map(|tag| text(tag, "name")).collect();
+    let mut ids = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let at = format!("{method} {path}");
+            assert!(!text(operation, "summary").is_empty(), "{at}");
+            assert!(!text(operation, "description").is_empty(), "{at}");
+            assert!(ids.insert(text(operation, "operationId").to_owned()), "{at}");
+            for tag in operation["tags"].as_array().unwrap() {
+                assert!(tags.contains(tag.as_str().unwrap()), "{at}");
+            }
+            assert_parameters(&at, path, operation);
+            assert_responses(&at, path, operation);
+        }
+    }
+    assert!(ids.len() > 30);
+}
+
+fn assert_parameters(at: &str, path: &str, operation: &Value) {
+    let mut in_path: BTreeSet<&str> =
+        path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
+    let mut names = BTreeSet::new();
+    for parameter in operation["parameters"].as_array().into_iter().flatten() {
+        let name = text(parameter, "name");
+        assert!(names.insert(name), "{at}: {name} twice");
+        let description = text(parameter, "description");
+        assert!(!description.contains(": ."), "{at}: {name}: {description}");
+        assert!(parameter["schema"]["type"].is_string(), "{at}: {name}");
+        if parameter["in"] == "path" {
+            assert_eq!(parameter["required"], true, "{at}: {name}");
+            assert!(in_path.remove(name), "{at}: {name}");
+        }
+    }
+    assert!(in_path.is_empty(), "{at}: undescribed {in_path:?}");
+}
+
+fn assert_responses(at: &str, path: &str, operation: &Value) {
+    let responses = operation["responses"].as_object().unwrap();
+    let statuses: BTreeSet<&str> = responses.keys().map(String::as_str).collect();
+    let needs = |status: &str| assert!(statuses.contains(status), "{at} may answer {status}");
+    assert_eq!(statuses.iter().filter(|status| status.starts_with('2')).count(), 1, "{at}");
+    for status in ["400", "500", "503"] {
+        needs(status);
+    }
+    if path.contains('{') {
+        needs("404");
+    }
+    if operation.get("requestBody").is_some() {
+        for status in ["413", "415", "422"] {
+            needs(status);
+        }
+        assert_eq!(operation["requestBody"]["required"], true, "{at}");
+    }
+    let security = operation["security"].as_array();
+    if let Some(security) = security {
+        needs("401");
+        for scheme in ["bearer", "password"] {
+            assert!(security.iter().any(|one| one.get(scheme).is_some()), "{at}: {scheme}");
+        }
+    }
+    for (status, response) in responses {
+        assert!(!text(response, "description").is_empty(), "{at} {status}");
+        let content = response.get("content").and_then(Value::as_object);
+        match status.as_bytes()[0] {
+            b'2' if status == "204" => assert_eq!(content, None, "{at}"),
+            b'2' => {
+                assert!(content.unwrap().contains_key("application/json"), "{at}");
+                let location = response.pointer("/headers/Location");
+                assert_eq!(location.is_some(), status == "201", "{at}");
+            }
+            _ => {
+                let problem = &content.unwrap()["application/problem+json"];
+                assert_eq!(problem["schema"]["$ref"], "#/components/schemas/Problem", "{at}");
+                assert_eq!(problem["example"]["status"].to_string(), *status, "{at}");
+            }
+        }
+    }
+}
+
+#[test]
+fn both_ways_to_authorise_are_described() {
+    let schemes = &document()["components"]["securitySchemes"];
+    assert_eq!(
+        (&schemes["bearer"]["type"], &schemes["bearer"]["scheme"]),
+        (&json!("http"), &json!("bearer"))
+    );
+    let flow = &schemes["password"]["flows"]["password"];
+    assert_eq!(schemes["password"]["type"], "oauth2");
+    assert_eq!(flow["tokenUrl"], "/api/v1/auth/token");
+    assert!(flow["scopes"].is_object());
+}
+
+#[test]
+fn examples_fit_their_schemas() {
+    let document = document();
+    let schemas = Schemas::of(&document);
+    let mut checked = 0;
+    walk(&document, "", &mut |at, object| {
+        let Some(Value::Array(examples)) = object.get("examples") else { return };
+        let schema = Value::Object(object.clone());
+        for example in examples {
+            schemas.check(&schema, example, &format!("{at}/examples"));
+            checked += 1;
+        }
+    });
+    assert!(checked > 40, "{checked}");
+}
+
+fn the_document_is_served(server: &TestServer) {
+    let answer = server.get("/openapi.json");
+    assert_eq!(answer.gives(200), &document());
+}
+
+fn every_operation_is_there_and_nothing_else(server: &TestServer) {
+    let library = Library::on(server);
+    let mut of_paths: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for operation in operations(&library) {
+        let Operation { method, template, path, described } = operation;
+        let answer = library.anyone.send(&method, &path, &[], None);
+        let open = described
+            .get("security")
+            .is_none_or(|schemes| schemes.as_array().unwrap().iter().any(|one| one == &json!({})));
+        let expected = match (open, described.get("requestBody")) {
+            (false, _) => 401,
+            (true, Some(_)) => 415,
+            (true, None) => 200,
+        };
+        assert_eq!(answer.status, expected, "{method} {path}: {}", answer.text());
+        assert!(described["responses"].get(expected.to_string()).is_some(), "{method} {template}");
+        of_paths.entry(path).or_default().push(method);
+    }
+    for (path, mut there) in of_paths {
+        there.sort_unstable();
+        for method in METHODS.iter().filter(|method| !there.contains(&(**method).to_owned())) {
+            let answer = library.admin.send(method, &path, &[], None);
+            answer.refused("method-not-allowed");
+            let mut allow: Vec<_> = answer.header("allow").unwrap().split(", ").collect();
+            allow.sort_unstable();
+            assert_eq!(allow, there, "{method} {path}");
+        }
+    }
+}
+
+fn answers_are_as_described(server: &TestServer) {
+    let library = Library::on(server);
+    let document = document();
+    let schemas = Schemas::of(&document);
+    let operations = operations(&library);
+    crate::library::fill_shelf(&library);
+    let mut checked = 0;
+    for operation in operations.iter().filter(|operation| operation.method == "GET") {
+        let names: Vec<&str> = operation.described["parameters"]
+            .as_array()
+            .map(|all| all.iter().map(|parameter| text(parameter, "name")).collect())
+            .unwrap_or_default();
+        let mut queries = vec![String::new()];
+        if names.contains(&"include") {
+            let answer = library.admin.get(&format!("{}?include=x", operation.path));
+            let detail = text(answer.refused("invalid-parameter"), "detail").to_owned();
+            let (_, known) = detail.split_once("the valid ones are ").unwrap();
+            queries.extend(known.split(", ").map(|path| format!("?include={path}")));
+        }
+        if names.contains(&"limit") {
+            queries.push("?limit=1".to_owned());
+        }
+        for query in queries {
+            let answer = library.admin.get(&format!("{}{query}", operation.path));
+            let content = &operation.described["responses"]["200"]["content"];
+            let schema = &content["application/json"]["schema"];
+            schemas.check(schema, answer.gives(200), &format!("GET {}{query}", operation.template));
+            checked += 1;
+        }
+    }
+    assert!(checked > 100, "{checked}");
+    let refused = library.anyone.get("/auth/me");
+    let problem = json!({"$ref": "#/components/schemas/Problem"});
+    schemas.check(&problem, refused.refused("unauthenticated"), "a problem");
+}
+
+/// Sends a body as its example has it; gives the status.
+fn send_example(client: &Client<'_>, operation: &Operation, schemas: &Schemas<'_>) -> u16 {
+    let content = operation.described["requestBody"]["content"].as_object().unwrap();
+    let (media_type, body) = content.iter().next().unwrap();
+    let schema = schemas.resolve(&body["schema"]);
+    let example = schema.get("examples").map_or_else(
+        || {
+            let members = schema["properties"].as_object().unwrap().iter();
+            members.map(|(name, member)| (name.clone(), member["examples"][0].clone())).collect()
+        },
+        |examples| examples[0].clone(),
+    );
+    let body = if media_type.contains("form") {
+        let pairs = example.as_object().unwrap().iter();
+        let pairs = pairs.map(|(name, value)| format!("{name}={}", value.as_str().unwrap()));
+        pairs.collect::<Vec<_>>().join("&").replace(' ', "+").replace('@', "%40")
+    } else {
+        example.to_string()
+    };
+    let headers = [("content-type", media_type.as_str())];
+    let answer = client.send(&operation.method, &operation.path, &headers, Some(body.as_bytes()));
+    if answer.status < 300 {
+        let status = answer.status.to_string();
+        let content = &operation.described["responses"][&status]["content"];
+        let at = format!("{} {}", operation.method, operation.template);
+        schemas.check(&content["application/json"]["schema"], &answer.json, &at);
+    }
+    answer.status
+}
+
+fn the_examples_sign_one_person_up_and_in(server: &TestServer) {
+    let document = document();
+    let schemas = Schemas::of(&document);
+    for (path, status) in [("/auth/signup", 201), ("/auth/login", 200), ("/auth/token", 200)] {
+        let path = format!("/api/v1{path}");
+        let described = document["paths"][&path]["post"].clone();
+        let operation =
+            Operation { method: "POST".to_owned(), template: path.clone(), path, described };
+        let sent = send_example(&server.anonymous(), &operation, &schemas);
+        assert_eq!(sent, status, "{}", operation.path);
+    }
+}
+
+fn bodies_may_be_sent_as_the_examples_have_them(server: &TestServer) {
+    let library = Library::on(server);
+    let document = document();
+    let schemas = Schemas::of(&document);
+    let operations = operations(&library).into_iter().filter(|operation| {
+        operation.described.get("requestBody").is_some() && !operation.path.contains("/auth/")
+    });
+    for operation in operations {
+        let template = operation.template.strip_prefix("/api/v1").unwrap();
+        let (client, expected) = match (operation.method.as_str(), template) {
+            ("POST", "/books") => (&library.ada, 201),
+            ("POST", "/books/{uid}/reviews") => (&library.bob, 201),
+            // The book has been given that very tag before.
+            (_, "/tags" | "/tags/{uid}") => (&library.ada, 409),
+            ("PUT", "/users/{uid}/role") => (&library.admin, 200),
+            _ => (&library.ada, 200),
+        };
+        let status = send_example(client, &operation, &schemas);
+        assert_eq!(status, expected, "{} {template}", operation.method);
+    }
+}
+
+both_servers!(
+    the_document_is_served,
+    every_operation_is_there_and_nothing_else,
+    answers_are_as_described,
+    the_examples_sign_one_person_up_and_in,
+    bodies_may_be_sent_as_the_examples_have_them,
+);

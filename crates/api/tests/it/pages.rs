@@ -1,1 +1,242 @@
-//! pages
+//! Pages: their size, their cursors, and walking them from end to end.
+
+use std::collections::BTreeSet;
+
+use recto_testkit::both_servers;
+use recto_testkit::server::TestServer;
+use serde_json::{Value, json};
+
+use crate::answers::{Told as _, each, items, text, uid, walk};
+use crate::library::{Library, add_book, fill_shelf, many_books, many_reviews};
+
+fn a_page_has_twenty_items_unless_asked(server: &TestServer) {
+    let library = Library::on(server);
+    many_books(server, "much", 105);
+    for (query, count) in [
+        ("", 20),
+        ("?limit=1", 1),
+        ("?limit=99", 99),
+        ("?limit=100", 100),
+        ("?limit=101", 100),
+        ("?limit=1000000000", 100),
+        ("?limit=99999999999999999999999999", 100),
+    ] {
+        let page = library.anyone.get(&format!("/books{query}"));
+        assert_eq!(items(page.gives(200)).len(), count, "{query}");
+        assert!(page.next().is_some());
+    }
+    for limit in ["0", "-1", "1e9", "", "abc", "1.0", "%2B1", "0x10", " 1"] {
+        for path in ["/books", "/tags"] {
+            let answer = library.anyone.get(&format!("{path}?limit={limit}").replace(' ', "%20"));
+            assert!(text(answer.refused("invalid-parameter"), "detail").starts_with("limit"));
+        }
+    }
+}
+
+fn the_last_page_says_so(server: &TestServer) {
+    let library = Library::on(server);
+    let empty = library.anyone.get("/books");
+    assert_eq!(empty.gives(200), &json!({"items": []}));
+    assert_eq!(empty.next(), None);
+    let books: Vec<_> = ["A", "B", "C", "D"].map(|title| add_book(&library.ada, title)).into();
+    // As many as there are: nothing follows.
+    assert_eq!(library.anyone.get("/books?limit=4").next(), None);
+    let first = library.anyone.get("/books?limit=2");
+    assert_eq!(items(first.gives(200)), [books[3].clone(), books[2].clone()]);
+    let next = first.next().unwrap();
+    assert!(next.starts_with("/api/v1/books?limit=2&cursor="), "{next}");
+    let second = library.anyone.get(&next);
+    assert_eq!(items(second.gives(200)), [books[1].clone(), books[0].clone()]);
+    assert_eq!(second.next(), None);
+    assert_eq!(second.json.as_object().unwrap().len(), 1);
+    // A cursor may be read again, and with another limit.
+    assert_eq!(library.anyone.get(&next).json, second.json);
+    let other = library.anyone.get(&next.replace("limit=2", "limit=1&count=tags"));
+    assert_eq!(uid(&items(other.gives(200))[0]), uid(&books[1]));
+}
+
+fn walking_meets_everything_once(server: &TestServer) {
+    let library = Library::on(server);
+    let books = fill_shelf(&library);
+    many_reviews(server, uid(&books[6]).parse().unwrap(), 13);
+    let (tag, _) = many_books(server, "many", 23);
+    let ada = format!("/users/{}", library.ada.uid);
+    let dune = format!("/books/{}", uid(&books[6]));
+    let paths = [
+        "/books".to_owned(),
+        "/books?sort=title".to_owned(),
+        "/books?sort=-title".to_owned(),
+        "/books?sort=author,-page_count".to_owned(),
+        "/books?sort=-published_date,title".to_owned(),
+        "/books?sort=page_count".to_owned(),
+        "/books?sort=-page_count,author,created_at".to_owned(),
+        "/books?sort=created_at&include=user,tags.books(limit:2)&count=reviews".to_owned(),
+        "/books?tag=Classics&sort=title".to_owned(),
+        "/books?language=en&published_from=1800&sort=-title".to_owned(),
+        format!("/books?user_uid={}&author=e", library.ada.uid),
+        "/reviews?sort=rating".to_owned(),
+        "/reviews?sort=-rating,created_at&include=user".to_owned(),
+        "/tags?sort=-name".to_owned(),
+        "/users?sort=username".to_owned(),
+        format!("{ada}/books?sort=-title"),
+        format!("{ada}/reviews?sort=rating"),
+        format!("{dune}/reviews"),
+        format!("{dune}/reviews?sort=rating"),
+        format!("{dune}/tags?sort=name"),
+        format!("/tags/{tag}/books?sort=-title"),
+        format!("/tags/{tag}/books"),
+    ];
+    for path in paths {
+        let joint = if path.contains('?') { '&' } else { '?' };
+        let whole = library.admin.get(&format!("{path}{joint}limit=100"));
+        let whole = items(whole.gives(200)).to_vec();
+        assert!(whole.len() > 1, "too little at {path}");
+        for limit in [1, 3] {
+            let walked = walk(&library.admin, &format!("{path}{joint}limit={limit}"));
+            assert_eq!(walked, whole, "{path} by {limit}");
+        }
+        let once: BTreeSet<&str> = whole.iter().map(uid).collect();
+        assert_eq!(once.len(), whole.len(), "{path}");
+    }
+}
+
+fn texts_sort_by_code_point_and_empty_values_come_last(server: &TestServer) {
+    let library = Library::on(server);
+    fill_shelf(&library);
+    let sorted = |sort: &str, member: &str| {
+        let page = library.anyone.get(&format!("/books?sort={sort}"));
+        let values: Vec<Value> =
+            items(page.gives(200)).iter().map(|book| book[member].clone()).collect();
+        json!(values)
+    };
+    let titles =
+        json!(["Apple", "apple", "Dune", "Emma", "ﬀ and so on", "zebra", "Émile", "日本",]);
+    assert_eq!(sorted("title", "title"), titles);
+    let mut reversed = titles.as_array().unwrap().clone();
+    reversed.reverse();
+    assert_eq!(sorted("-title", "title"), json!(reversed));
+    assert_eq!(
+        sorted("published_date", "published_date"),
+        json!(
+            ["-0749", "1762", "1815-12-23", "1965-08-01", "1999", "1999-07", "1999-07-08", null,]
+        )
+    );
+    assert_eq!(
+        sorted("-published_date", "published_date"),
+        json!(
+            ["1999-07-08", "1999-07", "1999", "1965-08-01", "1815-12-23", "1762", "-0749", null,]
+        )
+    );
+    assert_eq!(sorted("page_count", "page_count"), json!([12, 12, 300, 474, 512, 612, null, null]));
+    assert_eq!(
+        sorted("-page_count,title", "title"),
+        json!(["Dune", "Émile", "Emma", "日本", "Apple", "apple", "ﬀ and so on", "zebra"])
+    );
+}
+
+fn sorting_is_by_known_fields_alone(server: &TestServer) {
+    let library = Library::on(server);
+    for sort in ["price", "", "title,", "%2Btitle", "--title", "title,-title", "Title", "user.name"]
+    {
+        let answer = library.anyone.get(&format!("/books?sort={sort}"));
+        assert!(text(answer.refused("invalid-parameter"), "detail").starts_with("sort"), "{sort}");
+    }
+    let answer = library.anyone.get("/tags?sort=title");
+    let detail = text(answer.refused("invalid-parameter"), "detail");
+    assert!(detail.contains("title") && detail.contains("name, created_at"), "{detail}");
+}
+
+fn a_cursor_belongs_to_one_query(server: &TestServer) {
+    let library = Library::on(server);
+    let books = fill_shelf(&library);
+    let cursor_of = |path: &str| {
+        let page = library.admin.get(path);
+        text(page.gives(200), "next_cursor").to_owned()
+    };
+    let titles = cursor_of("/books?sort=title&limit=2");
+    let english = cursor_of("/books?sort=title&limit=2&language=en");
+    let reviews = cursor_of("/reviews?limit=1");
+    let dune = format!("/books/{}/reviews", uid(&books[6]));
+    let of_dune = cursor_of(&format!("{dune}?limit=1"));
+    let of_emma = cursor_of(&format!("/books/{}/reviews?limit=1", uid(&books[7])));
+    for (path, cursor) in [
+        ("/books?", &titles),
+        ("/books?sort=-title&", &titles),
+        ("/books?sort=title,author&", &titles),
+        ("/books?sort=title&language=en&", &titles),
+        ("/books?sort=title&", &english),
+        ("/books?sort=title&language=fr&", &english),
+        ("/tags?", &reviews),
+        (&format!("{dune}?"), &of_emma),
+        (&format!("{dune}?"), &reviews),
+        ("/reviews?", &of_dune),
+    ] {
+        let answer = library.admin.get(&format!("{path}cursor={cursor}"));
+        let detail = text(answer.refused("invalid-parameter"), "detail");
+        assert!(detail.starts_with("cursor"), "{path}: {detail}");
+    }
+    // What does not change the query may be said in another way.
+    let again = library.admin.get(&format!("/books?cursor={english}&language=en&sort=title"));
+    assert_eq!(items(again.gives(200)).len(), 1);
+}
+
+fn a_made_up_cursor_is_refused(server: &TestServer) {
+    let library = Library::on(server);
+    fill_shelf(&library);
+    let page = library.anyone.get("/books?sort=title&limit=2");
+    let good = text(page.gives(200), "next_cursor").to_owned();
+    let mut made_up = vec![
+        String::new(),
+        "x".to_owned(),
+        "garbage".to_owned(),
+        "%00".to_owned(),
+        "AAAA".to_owned(),
+        format!("{good}AA"),
+        format!("{good}=="),
+        good.to_lowercase(),
+        "a".repeat(4_000),
+        "%F0%9F%92%A5".to_owned(),
+        "null".to_owned(),
+        "eyJrZXkiOjF9".to_owned(),
+    ];
+    // Every cut and every changed character: refused or a place in the order.
+    made_up.extend((0..good.len()).map(|end| good[..end].to_owned()));
+    for cursor in made_up {
+        let answer = library.anyone.get(&format!("/books?sort=title&cursor={cursor}"));
+        answer.refused("invalid-parameter");
+    }
+    for at in 0..good.len() {
+        let other = if &good[at..=at] == "A" { "B" } else { "A" };
+        let cursor = format!("{}{other}{}", &good[..at], &good[at + 1..]);
+        let answer = library.anyone.get(&format!("/books?sort=title&cursor={cursor}"));
+        assert!([200, 400].contains(&answer.status), "{cursor}: {}", answer.text());
+    }
+    for cursors in [format!("{good}&cursor={good}"), format!("&cursor={good}")] {
+        let answer = library.anyone.get(&format!("/books?sort=title&cursor={cursors}"));
+        answer.refused("invalid-parameter");
+    }
+}
+
+fn pages_hold_while_books_come_and_go(server: &TestServer) {
+    let library = Library::on(server);
+    let books: Vec<_> = (0..9).map(|n| add_book(&library.ada, &format!("{n}"))).collect();
+    let first = library.anyone.get("/books?limit=3");
+    assert_eq!(each(items(first.gives(200)), "title"), ["8", "7", "6"]);
+    // The very book that the cursor stands behind goes; a new one comes in front.
+    library.ada.delete(&format!("/books/{}", uid(&books[6]))).gives(204);
+    library.ada.delete(&format!("/books/{}", uid(&books[4]))).gives(204);
+    add_book(&library.ada, "9");
+    let rest = walk(&library.anyone, &first.next().unwrap());
+    assert_eq!(each(&rest, "title"), ["5", "3", "2", "1", "0"]);
+}
+
+both_servers!(
+    a_page_has_twenty_items_unless_asked,
+    the_last_page_says_so,
+    walking_meets_everything_once,
+    texts_sort_by_code_point_and_empty_values_come_last,
+    sorting_is_by_known_fields_alone,
+    a_cursor_belongs_to_one_query,
+    a_made_up_cursor_is_refused,
+    pages_hold_while_books_come_and_go,
+);

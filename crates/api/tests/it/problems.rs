@@ -1,1 +1,266 @@
-//! problems
+//! Refusals: each is a problem, whole, and says what it is.
+
+use recto_api::Kind;
+use recto_testkit::both_servers;
+use recto_testkit::database::Engine;
+use recto_testkit::server::{Answer, TestServer};
+use serde_json::{Value, json};
+
+use crate::answers::{Told as _, assert_problem, assert_sound, text, uid};
+use crate::library::{Library, NOBODY, add_book, add_review, add_tag};
+use crate::wire;
+
+/// The problem as text, without what differs from run to run.
+fn settled(answer: &Answer) -> String {
+    assert_problem(answer);
+    let mut problem = answer.json.clone();
+    problem["request_id"] = json!("[request id]");
+    serde_json::to_string_pretty(&problem).unwrap()
+}
+
+fn each_kind_of_problem_is_as_it_was(server: &TestServer) {
+    let library = Library::on(server);
+    server.sign_up("cleo");
+    let (ada, admin, anyone) = (&library.ada, &library.admin, &library.anyone);
+    let book = add_book(ada, "Emma");
+    add_review(ada, &book, 4);
+    add_tag(ada, "Classics");
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let json_body = [("content-type", "application/json")];
+    let reviews = format!("/books/{}/reviews", uid(&book));
+    let review = json!({"rating": 4, "review_text": ""});
+    let sign_up = |username: &str, email: &str| {
+        let body = json!({"username": username, "email": email, "password": "long enough"});
+        anyone.post("/auth/signup", &body)
+    };
+    let wrong = json!({"email": "cleo@example.org", "password": "not it"});
+    let large = vec![b' '; (1 << 20) + 1];
+    let told = [
+        ("malformed-json", ada.send("POST", "/books", &json_body, Some(b"{\"title\": "))),
+        ("invalid-parameter", anyone.get("/books?autor=austen")),
+        ("invalid-grant", anyone.send("POST", "/auth/token", &form, Some(b"grant_type=x"))),
+        ("unauthenticated", anyone.get("/auth/me")),
+        ("wrong-credentials", anyone.post("/auth/login", &wrong)),
+        ("forbidden", ada.get("/reviews")),
+        ("not-found", anyone.get(&format!("/books/{NOBODY}"))),
+        ("method-not-allowed", anyone.delete("/books")),
+        ("username-taken", sign_up("cleo", "other@example.org")),
+        ("email-taken", sign_up("other", "cleo@example.org")),
+        ("tag-exists", ada.post("/tags", &json!({"name": "classics"}))),
+        ("already-reviewed", ada.post(&reviews, &review)),
+        ("last-admin", admin.put(&format!("/users/{}/role", admin.uid), &json!({"role": "user"}))),
+        ("too-large", ada.send("POST", "/books", &json_body, Some(&large))),
+        ("unsupported-media-type", ada.send("POST", "/books", &[], Some(b"{}"))),
+        ("invalid-body", ada.post("/books", &json!({"title": "", "autor": "x"}))),
+    ];
+    for (slug, answer) in &told {
+        answer.refused(slug);
+        let settled = settled(answer).replace(uid(&book), "[book]").replace(&admin.uid, "[admin]");
+        insta::with_settings!({prepend_module_to_snapshot => false, snapshot_path => "snapshots/problems"}, {
+            insta::assert_snapshot!(*slug, settled);
+        });
+    }
+    // What cannot be provoked from outside is what fails inside, and what is not HTTP.
+    let provoked: Vec<_> = told.iter().map(|(slug, _)| *slug).collect();
+    let rest: Vec<_> =
+        Kind::ALL.iter().map(|kind| kind.slug()).filter(|slug| !provoked.contains(slug)).collect();
+    assert_eq!(rest, ["malformed-request", "internal", "overloaded", "unavailable"]);
+}
+
+fn a_problem_type_is_a_page(server: &TestServer) {
+    for kind in Kind::ALL {
+        let page = server.get(&format!("/problems/{}", kind.slug()));
+        assert_eq!(page.status, 200);
+        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+        assert!(page.text().contains(kind.title()), "{}", page.text());
+        assert!(page.text().contains(&kind.status().as_u16().to_string()));
+    }
+    server.get("/problems/nonsense").refused("not-found");
+    server.get("/problems/").refused("not-found");
+}
+
+fn a_request_has_an_id(server: &TestServer) {
+    let first = server.get("/nowhere");
+    let second = server.get("/nowhere");
+    assert_ne!(first.refused("not-found")["request_id"], second.refused("not-found")["request_id"]);
+    assert!(server.get("/livez").header("x-request-id").is_some());
+    let id = "7f2a.1c90-0000:002a_x";
+    let answer = server.anonymous().send("GET", "/nowhere", &[("x-request-id", id)], None);
+    assert_eq!(answer.refused("not-found")["request_id"], id);
+    for foreign in ["a b", "<script>", "\"", &"x".repeat(65)] {
+        let answer = server.anonymous().send("GET", "/nowhere", &[("x-request-id", foreign)], None);
+        assert_ne!(answer.refused("not-found")["request_id"], foreign);
+    }
+}
+
+fn a_path_that_is_none_is_not_found(server: &TestServer) {
+    Library::on(server);
+    for path in [
+        "/nonsense",
+        "/books/",
+        "//books",
+        "/books//reviews",
+        "/books/x/y/z",
+        "/api/v2/books",
+        "/api/v1",
+        "/api/v1/",
+        "/api",
+        "/docsx",
+        "/livez/",
+        "/readyz/x",
+        "/Books",
+        "/.",
+        "/..",
+        "/api/v1/books/%2e%2e/users",
+        "/books/%ff",
+        "/books/%00",
+        "/books/%zz",
+        "/books/%",
+        "/tags/%F0%9F%92%A5",
+        "/users/..%2f..%2fetc%2fpasswd",
+        "/reviews/{uid}",
+        "/books/*",
+    ] {
+        let answer = server.get(path);
+        let problem = answer.refused("not-found");
+        assert!(server.url(path).ends_with(text(problem, "instance")), "{path}: {problem}");
+    }
+    for uid in ["x", "0", "-1", "0190b4a0-0000-7000-8000-00000000000", "' OR 1=1 --", "null"] {
+        for room in ["books", "users", "reviews", "tags"] {
+            server.get(&format!("/{room}/{}", uid.replace(' ', "%20"))).refused("not-found");
+        }
+    }
+    assert_sound(server);
+}
+
+fn methods_that_a_path_does_not_have_are_listed(server: &TestServer) {
+    for (method, path, allow) in [
+        ("DELETE", "/books", "GET, POST"),
+        ("POST", "/auth/me", "GET"),
+        ("PUT", "/livez", "GET"),
+        ("DELETE", "/docs/", "GET"),
+        ("POST", "/problems/not-found", "GET"),
+        ("BREW", "/books", "GET, POST"),
+        ("PROPFIND", "/tags/x", "GET, PUT, DELETE"),
+        ("OPTIONS", "/books", "GET, POST"),
+        ("TRACE", "/books", "GET, POST"),
+    ] {
+        let answer = server.anonymous().send(method, path, &[], None);
+        answer.refused("method-not-allowed");
+        assert_eq!(answer.header("allow"), Some(allow), "{method} {path}");
+    }
+    // A HEAD has no body, whatever it is answered with.
+    let head = server.anonymous().send("HEAD", "/books", &[], None);
+    assert_eq!((head.status, head.body.len()), (405, 0));
+    assert_eq!(head.header("allow"), Some("GET, POST"));
+    server.anonymous().send("BREW", "/coffee", &[], None).refused("not-found");
+}
+
+fn what_is_not_http_is_refused(server: &TestServer) {
+    Library::on(server);
+    let long = "x".repeat(8_000);
+    let answer = wire::line(server, "GET", &format!("/api/v1/books?{long}=1")).unwrap();
+    answer.refused("invalid-parameter");
+    let answer = wire::line(server, "GET", &format!("/api/v1/books/{long}")).unwrap();
+    answer.refused("not-found");
+    wire::line(server, "GET", "/api/v1/books/%zz").unwrap().refused("not-found");
+    wire::line(server, "GET", "/api/v1/books?author=%zz").unwrap().refused("invalid-parameter");
+    wire::line(server, "GET", "/api/v1/nowhere%").unwrap().refused("not-found");
+
+    // A worker survives what never becomes a request; nothing but a 4xx comes back.
+    let endless = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(200_000));
+    let headers = format!("GET /livez HTTP/1.1\r\nx: {}\r\n\r\n", "x".repeat(200_000));
+    let many = format!("GET /livez HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(500));
+    for request in [
+        "nonsense\r\n\r\n",
+        "GET\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+        "GET  / HTTP/1.1\r\n\r\n",
+        "\u{0}\u{1}\u{2}\r\n\r\n",
+        "GET /\u{0} HTTP/1.1\r\n\r\n",
+        &endless,
+        &headers,
+        &many,
+        "GET / HTTP/1.1\r\nno colon\r\n\r\n",
+        "POST / HTTP/1.1\r\ncontent-length: x\r\n\r\n",
+        "POST / HTTP/1.1\r\ncontent-length: -1\r\n\r\n",
+        "POST /api/v1/auth/login HTTP/1.1\r\ntransfer-encoding: chunked\r\ncontent-type: application/json\r\n\r\nzz\r\n",
+        "POST / HTTP/1.1\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabc",
+    ] {
+        if let Some(answer) = wire::raw(server, request.as_bytes()) {
+            assert!((400..500).contains(&answer.status), "{request:.60}: {answer:?}");
+        }
+    }
+    assert_sound(server);
+}
+
+fn a_header_that_is_no_text_is_no_token(server: &TestServer) {
+    let request = b"GET /api/v1/auth/me HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer \xff\xfe\r\n\r\n";
+    wire::raw(server, request).unwrap().refused("unauthenticated");
+    let request = b"POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: \xff\r\ncontent-length: 2\r\n\r\n{}";
+    wire::raw(server, request).unwrap().refused("unsupported-media-type");
+}
+
+fn a_failing_database_is_told_without_its_reasons(server: &TestServer) {
+    let library = Library::on(server);
+    let tables = ["book_tags", "reviews", "books", "tags", "accounts", "users"];
+    for table in tables {
+        server.database().execute(&format!("ALTER TABLE {table} RENAME TO gone_{table}")).unwrap();
+    }
+    for path in ["/books", "/tags", "/auth/me"] {
+        let answer = library.ada.get(path);
+        let problem = answer.refused("internal");
+        // The cause is for the log.
+        for leak in ["books", "table", "relation", "SQL", "sql", "column"] {
+            assert!(!text(problem, "detail").contains(leak), "{problem}");
+        }
+        assert_eq!(problem.get("cause"), None);
+    }
+    for table in tables {
+        server.database().execute(&format!("ALTER TABLE gone_{table} RENAME TO {table}")).unwrap();
+    }
+    library.ada.get("/auth/me").gives(200);
+    assert_eq!(library.anyone.get("/books").gives(200), &json!({"items": Value::Array(vec![])}));
+    assert_sound(server);
+}
+
+fn a_lost_connection_is_made_anew(server: &TestServer) {
+    let library = Library::on(server);
+    if server.database().engine() == Engine::Sqlite {
+        return; // It has no connections that could be lost.
+    }
+    for _ in 0..3 {
+        let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+            WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        server.database().execute(others).unwrap();
+        // Whoever meets a dead connection may be told to come back, nothing worse.
+        for path in ["/books", "/auth/me", "/tags", "/readyz"] {
+            let answer = library.ada.get(path);
+            match answer.status {
+                200 => {}
+                503 => assert_problem(&answer),
+                status => panic!("{status}: {answer:?}"),
+            }
+        }
+        let written = library.ada.post("/books", &json!({"title": "Emma", "author": "x"}));
+        assert!([201, 503].contains(&written.status), "{written:?}");
+        for _ in 0..20 {
+            library.ada.get("/readyz");
+        }
+        add_book(&library.ada, "Persuasion");
+        library.ada.get("/books?include=user,tags").gives(200);
+        assert_sound(server);
+    }
+}
+
+both_servers!(
+    a_lost_connection_is_made_anew,
+    each_kind_of_problem_is_as_it_was,
+    a_problem_type_is_a_page,
+    a_request_has_an_id,
+    a_path_that_is_none_is_not_found,
+    methods_that_a_path_does_not_have_are_listed,
+    what_is_not_http_is_refused,
+    a_header_that_is_no_text_is_no_token,
+    a_failing_database_is_told_without_its_reasons,
+);

@@ -70,8 +70,8 @@ fn a_profile_is_changed_by_its_user_alone(server: &TestServer) {
     library.ada.patch(&format!("/users/{NOBODY}"), &json!({})).refused("not-found");
     library.ada.patch("/users/me", &json!({})).refused("not-found");
 
-    let patch = json!({"first_name": "Ada", "last_name": "Lovelace"});
-    let changed = library.ada.patch(&path, &patch).gives(200).clone();
+    let change = json!({"first_name": "Ada", "last_name": "Lovelace"});
+    let changed = library.ada.patch(&path, &change).gives(200).clone();
     assert_eq!(members(&changed), WITH_ACCOUNT);
     assert_eq!((text(&changed, "first_name"), text(&changed, "last_name")), ("Ada", "Lovelace"));
     assert!(text(&changed, "updated_at") > text(&changed, "created_at"));

@@ -91,13 +91,16 @@ fn a_snapshot_sees_one_state(fresh: &Fresh) {
 
 fn fifty_writers_of_one_tag_make_one(fresh: &Fresh) {
     let mut c = Catalogue::empty();
-    let uid = c.book(&json!({"title": "T", "author": "A"}), None);
-    c.store(&mut fresh.connection());
+    // Writers of one book wait for each other; those of several do not.
+    let books = ["a", "b", "c", "d", "e"]
+        .map(|title| c.book(&json!({"title": title, "author": "A"}), None));
+    let mut conn = fresh.connection();
+    c.store(&mut conn);
     let database = fresh.open();
     let start = Barrier::new(50);
     thread::scope(|scope| {
         for number in 0..50 {
-            let (database, start) = (&database, &start);
+            let (database, start, uid) = (&database, &start, books[number % books.len()]);
             scope.spawn(move || {
                 let name = if number % 2 == 0 { "new" } else { "NEW" };
                 let names = [TagName::parse(name).unwrap()];
@@ -106,11 +109,12 @@ fn fifty_writers_of_one_tag_make_one(fresh: &Fresh) {
             });
         }
     });
-    let mut conn = fresh.connection();
     assert_eq!(tag_names(&mut conn).len(), 1);
     let include = Include::parse(Book::INFO, "tags").unwrap();
-    let book = find::<Book>(&mut conn, uid, &include).unwrap().unwrap();
-    assert_eq!(book.view(0).unwrap().get(BookTags).unwrap().len(), 1);
+    for uid in books {
+        let book = find::<Book>(&mut conn, uid, &include).unwrap().unwrap();
+        assert_eq!(book.view(0).unwrap().get(BookTags).unwrap().len(), 1);
+    }
 }
 
 /// What a request does that tags a book.

@@ -1,6 +1,8 @@
 //! Loading relations: by batch, the same on both engines, and right.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use recto_domain::relation::{Entity as _, Include, MAX_DEPTH, Sort, paths};
 use recto_domain::{
@@ -9,7 +11,7 @@ use recto_domain::{
 };
 use recto_persistence::catalog::{BookFilter, import};
 use recto_persistence::relation::CHUNK;
-use recto_persistence::{Connection, Stored, Window, find, page, related_one};
+use recto_persistence::{Connection, Stored, Window, catalog, find, page, related_one};
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh, fresh};
 use serde_json::json;
@@ -25,6 +27,8 @@ both_engines!(
     counts_cost_a_statement_each,
     nothing_to_follow_costs_nothing,
     many_keys_are_looked_for_in_chunks,
+    the_cap_falls_with_every_occurrence,
+    what_is_loaded_together_is_of_one_state,
     views_read_what_was_loaded_and_nothing_else,
     one_leads_to_one_or_none,
 );
@@ -245,6 +249,54 @@ fn many_keys_are_looked_for_in_chunks(database: &Fresh) {
     let tagged = find::<Tag>(&mut conn, tag, &include).unwrap().unwrap();
     let books = tagged.view(0).unwrap().get(TagBooks).unwrap();
     assert_eq!((books.len(), books.more()), (100, true));
+}
+
+/// One user who is shown six hundred times counts as six hundred parents.
+fn the_cap_falls_with_every_occurrence(database: &Fresh) {
+    let mut c = Catalogue::empty();
+    let owner = c.user("owner");
+    for number in 0..600 {
+        c.book(&json!({"title": format!("{number}"), "author": "A"}), Some(owner));
+    }
+    let mut conn = database.connection();
+    c.store(&mut conn);
+    let include = Include::parse(Book::INFO, "user.books(limit:100)").unwrap();
+    let books =
+        page::<Book>(&mut conn, &BookFilter::default(), &Window::newest(600), &include).unwrap();
+    let level = books.level;
+    let user = level.view(0).unwrap().get(BookUser).unwrap().unwrap();
+    let shown = user.get(UserBooks).unwrap();
+    assert_eq!((shown.len(), shown.more()), (10_000 / 600, true));
+}
+
+/// An owner who comes and goes is either there or not, never half.
+fn what_is_loaded_together_is_of_one_state(database: &Fresh) {
+    let mut c = Catalogue::empty();
+    let uid = c.book(&json!({"title": "T", "author": "A"}), None);
+    let owner = c.user("owner");
+    c.store(&mut database.connection());
+    let mut book = c.books[0].clone();
+    book.user_uid = Some(owner);
+
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut conn = database.connection();
+            for _ in 0..200 {
+                catalog::book::update(&mut conn, &book).unwrap();
+                catalog::user::delete(&mut conn, owner).unwrap();
+                catalog::user::insert(&mut conn, &c.users[0]).unwrap();
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        let mut conn = database.connection();
+        let include = Include::parse(Book::INFO, "user").unwrap();
+        while !done.load(Ordering::Relaxed) {
+            let book = find::<Book>(&mut conn, uid, &include).unwrap().unwrap();
+            let book = book.view(0).unwrap();
+            assert_eq!(book.get(BookUser).unwrap().map(|user| user.uid), book.user_uid);
+        }
+    });
 }
 
 fn views_read_what_was_loaded_and_nothing_else(database: &Fresh) {

@@ -1,5 +1,6 @@
 //! Migrations go up and down, know where they stand, and keep each other out.
 
+use std::sync::Barrier;
 use std::thread;
 
 use recto_persistence::migrations::{self, MigrationError, State};
@@ -53,15 +54,21 @@ fn a_newer_database_is_recognised(database: &Fresh) {
 }
 
 fn of_several_at_once_exactly_one_applies(database: &Fresh) {
-    let empty = bare(database.engine()).unwrap();
-    let applied: Vec<Vec<String>> = thread::scope(|scope| {
-        let migrating: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| migrations::apply(&mut empty.connection()).unwrap()))
-            .collect();
-        migrating.into_iter().map(|thread| thread.join().unwrap()).collect()
-    });
-    let worked: Vec<_> = applied.iter().filter(|applied| !applied.is_empty()).collect();
-    assert_eq!(worked.len(), 1, "{applied:?}");
-    assert_eq!(worked[0].len(), NAMES.len());
-    assert_eq!(everything(&empty), everything(database));
+    for _ in 0..8 {
+        let empty = bare(database.engine()).unwrap();
+        let start = Barrier::new(4);
+        let applied: Vec<Vec<String>> = thread::scope(|scope| {
+            let apply = || {
+                let mut conn = empty.connection();
+                start.wait();
+                migrations::apply(&mut conn).unwrap()
+            };
+            let migrating: Vec<_> = (0..4).map(|_| scope.spawn(apply)).collect();
+            migrating.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let worked: Vec<_> = applied.iter().filter(|applied| !applied.is_empty()).collect();
+        assert_eq!(worked.len(), 1, "{applied:?}");
+        assert_eq!(worked[0].len(), NAMES.len());
+        assert_eq!(everything(&empty), everything(database));
+    }
 }
