@@ -16,9 +16,11 @@ mod problem;
 mod read;
 mod request;
 mod routes;
+mod school;
 mod server;
 mod state;
 mod table;
+mod write;
 
 pub use document::openapi_json;
 pub use problem::{Kind, Problem};

@@ -127,7 +127,8 @@ fn position(level: &dyn AnyLevel, index: usize, sort: &Sort) -> Position<String>
 }
 
 fn item_path(level: &dyn AnyLevel, index: usize) -> String {
-    format!("{BASE_PATH}/{}/{}", level.info().collection, level.key(index))
+    let info = level.info();
+    format!("{BASE_PATH}{}/{}/{}", (info.room)().path, info.collection, level.key(index))
 }
 
 fn unwritable(error: impl std::fmt::Display) -> Problem {
@@ -156,6 +157,12 @@ impl Writer<'_> {
         if let Some([b'{', members @ .., b'}']) = beside {
             self.out.push(b',');
             self.out.extend_from_slice(members);
+        }
+        let end = self.out.len();
+        if level.write_link_json(index, self.out).map_err(unwritable)? {
+            // Its object goes on where the entity's left off.
+            self.out[end] = b',';
+            self.out.pop();
         }
         for counted in level.counts() {
             self.member(counted.relation.name, "_count");

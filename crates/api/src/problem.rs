@@ -7,7 +7,7 @@
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use recto_domain::{Conflict, Violation, Violations};
-use recto_persistence::{Error, Failure};
+use recto_persistence::{Error, Failure, Refused};
 use serde::Serialize;
 
 use crate::identity::password::HashError;
@@ -76,6 +76,10 @@ kinds! {
         "There is a tag of that name already; names are unique without regard to case."
     AlreadyReviewed "already-reviewed" CONFLICT "Already reviewed"
         "A reader reviews a book once. Change the review that there is."
+    AboveItself "above-itself" CONFLICT "Above itself"
+        "An employee cannot manage those who manage it, directly or over others."
+    InTheWay "in-the-way" CONFLICT "In the way"
+        "What is to be deleted is still pointed at. The detail says by what and how many: move or delete those first."
     LastAdmin "last-admin" CONFLICT "Last administrator"
         "Nobody would be left to administer. Make somebody else an administrator first."
     TooLarge "too-large" PAYLOAD_TOO_LARGE "Body too large"
@@ -239,14 +243,7 @@ impl From<Error> for Problem {
         let (kind, fault) = match &error {
             Error::Conflict(conflict) => return (*conflict).into(),
             // What a key pointed at went away while the request was on its way.
-            Error::Dangling { key } if key.ends_with("book_uid") || key.ends_with("book_id") => {
-                return Self::not_found("book");
-            }
-            Error::Dangling { key } if key.ends_with("tag_id") => return Self::not_found("tag"),
-            // Nobody but the caller is written as a user of anything.
-            Error::Dangling { key } if key.ends_with("user_uid") => {
-                return Self::new(Kind::Unauthenticated, "the account of this token is gone");
-            }
+            Error::Dangling { key } => return went_away(key),
             Error::Overloaded => (Kind::Overloaded, None),
             Error::Busy => (Kind::Overloaded, Some(Fault::Transient)),
             Error::Unavailable(_) => (Kind::Unavailable, Some(Fault::Broken)),
@@ -260,6 +257,19 @@ impl From<Error> for Problem {
     }
 }
 
+/// What a key pointed at was in the path, or in the body.
+fn went_away(key: &str) -> Problem {
+    let (table, column) = key.split_once('.').unwrap_or(("", key));
+    match (table, column) {
+        ("reviews" | "book_tags", "book_uid" | "book_id") => Problem::not_found("book"),
+        ("book_tags", _) => Problem::not_found("tag"),
+        ("student_courses", "student_id") => Problem::not_found("student"),
+        ("student_courses", _) => Problem::not_found("course"),
+        ("comments", _) => Problem::not_found("post"),
+        _ => Violations::one("points at something that is not there").under(column).into(),
+    }
+}
+
 impl From<Conflict> for Problem {
     fn from(conflict: Conflict) -> Self {
         let kind = match conflict {
@@ -268,9 +278,20 @@ impl From<Conflict> for Problem {
             Conflict::TagExists => Kind::TagExists,
             Conflict::AlreadyReviewed => Kind::AlreadyReviewed,
             Conflict::LastAdmin => Kind::LastAdmin,
+            Conflict::AboveItself => Kind::AboveItself,
+            Conflict::InTheWay { .. } => Kind::InTheWay,
             _ => Kind::Internal,
         };
         Self::new(kind, conflict.to_string())
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Violations(violations) => violations.into(),
+            Refused::Database(error) => error.into(),
+        }
     }
 }
 

@@ -2,8 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use recto_domain::relation::{Relation, ToOne};
-use recto_persistence::{MappedMany, Stored, find, related, related_one};
+use recto_persistence::{MappedMany, MappedOne, Stored, find, related, related_one};
 
 use crate::extract::{All, Filtered, ItemQuery, OfParent, PageQuery, PathKey, no_such};
 use crate::present::{self, Place};
@@ -70,7 +69,7 @@ pub(crate) async fn one<R>(
     query: ItemQuery<R::To>,
 ) -> Result<HttpResponse, Problem>
 where
-    R: ToOne + Relation<From: Stored, To: Stored>,
+    R: MappedOne,
 {
     let ItemQuery { include, .. } = query;
     let (level, include) = state

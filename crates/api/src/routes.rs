@@ -1,17 +1,24 @@
 //! Every path, who may call it, and what it does.
 
+use recto_domain::relation::{Cardinality, Entity, OnDelete, Relation, RelationInfo};
 use recto_domain::{
-    Book, BookPatch, BookReviews, BookTags, BookUser, Login, NewBook, NewReview, NewTag, Review,
-    ReviewBook, ReviewPatch, ReviewUser, RoleChange, SignUp, Tag, TagBooks, TagNames, User,
-    UserBooks, UserPatch, UserReviews,
+    Book, BookPatch, BookReviews, BookTags, BookUser, Comment, CommentPost, Company,
+    CompanyDepartments, CompanyEmployees, Course, CourseStudents, Department, DepartmentCompany,
+    DepartmentEmployees, Employee, EmployeeCompany, EmployeeDepartment, EmployeeManager,
+    EmployeeReports, Login, NewBook, NewComment, NewReview, NewTag, Post, PostComments, Review,
+    ReviewBook, ReviewPatch, ReviewUser, RoleChange, SignUp, Student, StudentCourses, Tag,
+    TagBooks, TagNames, User, UserBooks, UserPatch, UserReviews,
 };
+use recto_persistence::{MappedMany, MappedOne, Numbered};
+use utoipa::ToSchema;
 
 use crate::catalog::{books, reviews, tags, users};
 use crate::document::{PasswordGrant, SignedIn, Token, UserWithAccount};
+use crate::extract::Filtered;
 use crate::identity::auth;
 use crate::problem::Kind;
 use crate::table::{Operation, Table, Who};
-use crate::{document, read};
+use crate::{document, read, school, write};
 
 /// The whole interface below the base path.
 pub(crate) fn table() -> Table {
@@ -21,6 +28,9 @@ pub(crate) fn table() -> Table {
     catalog_books(&mut table);
     catalog_reviews(&mut table);
     catalog_tags(&mut table);
+    blog(&mut table);
+    school_room(&mut table);
+    org(&mut table);
     table.group("meta").at("/openapi.json").get(
         document::serve,
         Operation::new("This document", "The OpenAPI description of the interface.").content(
@@ -104,12 +114,8 @@ fn catalog_users(table: &mut Table) {
             .gives::<UserWithAccount>("The user with its account.")
             .conflicts(&[Kind::LastAdmin]),
     );
-    table
-        .at("/users/{uid}/books")
-        .get(read::many::<UserBooks>, Operation::many::<UserBooks>("List a user's books"));
-    table
-        .at("/users/{uid}/reviews")
-        .get(read::many::<UserReviews>, Operation::many::<UserReviews>("List a user's reviews"));
+    many::<UserBooks>(table, "List a user's books");
+    many::<UserReviews>(table, "List a user's reviews");
 }
 
 fn catalog_books(table: &mut Table) {
@@ -142,9 +148,7 @@ fn catalog_books(table: &mut Table) {
             )
             .by(Who::Verified),
         );
-    table
-        .at("/books/{uid}/user")
-        .get(read::one::<BookUser>, Operation::one::<BookUser>("Get who keeps a book"));
+    one::<BookUser>(table, "Get who keeps a book");
     table
         .at("/books/{uid}/reviews")
         .get(read::many::<BookReviews>, Operation::many::<BookReviews>("List a book's reviews"))
@@ -202,12 +206,8 @@ fn catalog_reviews(table: &mut Table) {
             Operation::new("Delete a review", "By its author or an administrator.")
                 .by(Who::Verified),
         );
-    table
-        .at("/reviews/{uid}/book")
-        .get(read::one::<ReviewBook>, Operation::one::<ReviewBook>("Get a review's book"));
-    table
-        .at("/reviews/{uid}/user")
-        .get(read::one::<ReviewUser>, Operation::one::<ReviewUser>("Get who wrote a review"));
+    one::<ReviewBook>(table, "Get a review's book");
+    one::<ReviewUser>(table, "Get who wrote a review");
 }
 
 fn catalog_tags(table: &mut Table) {
@@ -236,7 +236,171 @@ fn catalog_tags(table: &mut Table) {
             Operation::new("Delete a tag", "By an administrator; it is taken off its books.")
                 .by(Who::Verified),
         );
+    many::<TagBooks>(table, "List a tag's books");
+}
+
+fn blog(table: &mut Table) {
+    table.group("blog");
+    numbered::<Post>(
+        table,
+        ["List posts", "Write a post", "Get a post", "Change a post", "Delete a post"],
+    );
+    numbered_items::<Comment>(table, ["Get a comment", "Change a comment", "Delete a comment"]);
     table
-        .at("/tags/{uid}/books")
-        .get(read::many::<TagBooks>, Operation::many::<TagBooks>("List a tag's books"));
+        .at("/blog/posts/{id}/comments")
+        .get(read::many::<PostComments>, Operation::many::<PostComments>("List a post's comments"))
+        .post(
+            write::create_under::<Post, Comment>,
+            Operation::new("Comment on a post", "Any verified account comments.")
+                .by(Who::Verified)
+                .takes::<NewComment>()
+                .creates::<Comment>(),
+        );
+    one::<CommentPost>(table, "Get a comment's post");
+}
+
+fn school_room(table: &mut Table) {
+    table.group("school");
+    numbered::<Student>(
+        table,
+        [
+            "List students",
+            "Enter a student",
+            "Get a student",
+            "Change a student",
+            "Delete a student",
+        ],
+    );
+    numbered::<Course>(
+        table,
+        ["List courses", "Offer a course", "Get a course", "Change a course", "Delete a course"],
+    );
+    many::<StudentCourses>(table, "List a student's courses");
+    many::<CourseStudents>(table, "List a course's students");
+    table
+        .at("/school/students/{id}/courses/{course_id}")
+        .put(
+            school::enrol,
+            Operation::new("Enrol a student", "Idempotent: `enrolled_at` stays what it was.")
+                .by(Who::Verified),
+        )
+        .delete(
+            school::withdraw,
+            Operation::new("Withdraw a student", "Idempotent.").by(Who::Verified),
+        );
+}
+
+fn org(table: &mut Table) {
+    table.group("org");
+    numbered::<Company>(
+        table,
+        [
+            "List companies",
+            "Found a company",
+            "Get a company",
+            "Change a company",
+            "Delete a company",
+        ],
+    );
+    numbered::<Department>(
+        table,
+        [
+            "List departments",
+            "Set up a department",
+            "Get a department",
+            "Change a department",
+            "Delete a department",
+        ],
+    );
+    numbered::<Employee>(
+        table,
+        [
+            "List employees",
+            "Take on an employee",
+            "Get an employee",
+            "Change an employee",
+            "Delete an employee",
+        ],
+    );
+    many::<CompanyDepartments>(table, "List a company's departments");
+    many::<CompanyEmployees>(table, "List a company's employees");
+    many::<DepartmentEmployees>(table, "List a department's employees");
+    many::<EmployeeReports>(table, "List whom an employee manages");
+    one::<DepartmentCompany>(table, "Get a department's company");
+    one::<EmployeeDepartment>(table, "Get an employee's department");
+    one::<EmployeeCompany>(table, "Get an employee's company");
+    one::<EmployeeManager>(table, "Get an employee's manager");
+}
+
+/// The path of a relation: `/org/companies/{id}/departments`.
+fn relation_path<R: Relation>() -> String {
+    let from = R::INFO.from;
+    format!("{}/{}/{{{}}}/{}", (from.room)().path, from.collection, from.key, R::INFO.name)
+}
+
+/// A to-many relation as a page.
+fn many<R: MappedMany<To: ToSchema>>(table: &mut Table, summary: &'static str) {
+    table.at(&relation_path::<R>()).get(read::many::<R>, Operation::many::<R>(summary));
+}
+
+/// A to-one relation as an item.
+fn one<R: MappedOne<To: ToSchema>>(table: &mut Table, summary: &'static str) {
+    table.at(&relation_path::<R>()).get(read::one::<R>, Operation::one::<R>(summary));
+}
+
+/// The collection of an entity that the database numbers, and its items.
+fn numbered<E>(table: &mut Table, [list, create, rest @ ..]: [&'static str; 5])
+where
+    E: Numbered<Under = (), New: ToSchema, Patch: ToSchema> + Filtered + ToSchema,
+{
+    table.at(&collection_path::<E>()).get(read::page::<E>, Operation::page::<E>(list)).post(
+        write::create::<E>,
+        Operation::new(create, "Any verified account may.")
+            .by(Who::Verified)
+            .takes::<E::New>()
+            .creates::<E>(),
+    );
+    numbered_items::<E>(table, rest);
+}
+
+/// The items of an entity that the database numbers.
+fn numbered_items<E>(table: &mut Table, [get, change, delete]: [&'static str; 3])
+where
+    E: Numbered<New: ToSchema, Patch: ToSchema> + ToSchema,
+{
+    table
+        .at(&format!("{}/{{{}}}", collection_path::<E>(), E::INFO.key))
+        .get(read::item::<E>, Operation::item::<E>(get))
+        .patch(
+            write::patch::<E>,
+            Operation::new(change, "Any verified account may.")
+                .by(Who::Verified)
+                .takes_patch::<E::Patch>()
+                .gives_entity::<E>("As it is now.")
+                .conflicts(patch_conflicts::<E>()),
+        )
+        .delete(
+            write::delete::<E>,
+            Operation::new(delete, "By an administrator.")
+                .by(Who::Verified)
+                .conflicts(delete_conflicts::<E>()),
+        );
+}
+
+fn collection_path<E: Entity>() -> String {
+    format!("{}/{}", (E::INFO.room)().path, E::INFO.collection)
+}
+
+/// A relation of an entity to its own kind may be refused for going in circles.
+fn patch_conflicts<E: Entity>() -> &'static [Kind] {
+    let own = |relation: &RelationInfo| relation.to == E::INFO && relation.from == E::INFO;
+    if E::INFO.relations().any(own) { &[Kind::AboveItself] } else { &[] }
+}
+
+/// A relation that restricts may refuse to let go.
+fn delete_conflicts<E: Entity>() -> &'static [Kind] {
+    let restricts = |relation: &RelationInfo| {
+        relation.cardinality == Cardinality::Many && relation.on_delete == Some(OnDelete::Restrict)
+    };
+    if E::INFO.relations().any(restricts) { &[Kind::InTheWay] } else { &[] }
 }

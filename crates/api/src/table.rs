@@ -464,15 +464,26 @@ fn path_parameters(path: &str) -> impl Iterator<Item = &str> {
 }
 
 fn path_parameter(name: &str) -> Parameter {
-    let what = name.strip_suffix("_uid").unwrap_or("item");
+    let (what, is_uuid) = match name.strip_suffix("uid") {
+        Some(what) => (what, true),
+        None => (name.strip_suffix("id").unwrap_or(name), false),
+    };
+    let what = match what.trim_end_matches('_') {
+        "" => "item",
+        what => what,
+    };
+    let schema = if is_uuid {
+        let format = utoipa::openapi::KnownFormat::Uuid;
+        text().format(Some(utoipa::openapi::SchemaFormat::KnownFormat(format)))
+    } else {
+        ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1))
+    };
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Path)
         .required(Required::True)
         .description(Some(format!("The key of the {what}.")))
-        .schema(Some(text().format(Some(utoipa::openapi::SchemaFormat::KnownFormat(
-            utoipa::openapi::KnownFormat::Uuid,
-        )))))
+        .schema(Some(schema))
         .build()
 }
 

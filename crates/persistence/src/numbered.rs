@@ -75,11 +75,7 @@ impl From<diesel::result::Error> for Refused {
 ///
 /// SQLite does not tell which foreign key refused, and neither engine tells how
 /// many rows stand behind it, so they are counted before.
-pub(crate) fn nothing_in_the_way<E: Stored>(
-    conn: &mut Connection,
-    key: E::Key,
-) -> Result<(), Error> {
-    let Some(entity) = E::by_key(conn, key)? else { return Ok(()) };
+pub(crate) fn nothing_in_the_way<E: Stored>(conn: &mut Connection, entity: E) -> Result<(), Error> {
     let level = Level::root(vec![entity]);
     for edge in E::edges() {
         let relation = edge.info();
@@ -267,7 +263,9 @@ macro_rules! numbered {
                 }
 
                 fn delete(conn: &mut Connection, key: Self::Key) -> Result<bool, Error> {
-                    nothing_in_the_way::<Self>(conn, key)?;
+                    // Locked, so that nothing gets in the way after looking.
+                    let Some(entity) = Self::lock(conn, key)? else { return Ok(false) };
+                    nothing_in_the_way(conn, entity)?;
                     let deleted = on_engine!(conn, c => {
                         diesel::delete($table::table.find(key.value())).execute(c)?
                     });

@@ -7,7 +7,9 @@ use std::str::FromStr;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use recto_domain::relation::{Entity, Include, Sort};
-use recto_domain::{Book, Review, Tag, TagName, User};
+use recto_domain::{
+    Book, Comment, Company, Course, Department, Employee, Post, Review, Student, Tag, TagName, User,
+};
 use recto_persistence::catalog::BookFilter;
 use recto_persistence::{Stored, Window};
 
@@ -117,7 +119,7 @@ macro_rules! unfiltered {
     )*};
 }
 
-unfiltered!(User, Review, Tag);
+unfiltered!(User, Review, Tag, Post, Comment, Student, Course, Company, Department, Employee);
 
 /// What a page shows: all of a kind, or those that belong to a parent.
 pub(crate) trait Scope<E: Stored> {

@@ -281,7 +281,9 @@ pub(crate) fn by_foreign_key<R: ToOne<From: Stored, To: Stored>>(
     let places = places(&found);
     let link = |entity: &R::From| match R::foreign_key(entity) {
         None => Ok(None),
-        Some(key) => places.get(&key).copied().map(Some).ok_or_else(dangling::<R>),
+        Some(key) => {
+            places.get(&key).copied().map(Some).ok_or_else(|| dangling::<R>(&entity.key()))
+        }
     };
     let links = children.iter().map(link).collect::<Result<_, Error>>()?;
     Ok((found, links))
@@ -304,11 +306,11 @@ pub(crate) fn linked_to<R: Relation<From: Stored, To: Stored>>(
         });
         links.insert(child, place);
     }
-    let link = |child: &R::From| links.get(&child.key()).copied();
-    let links: Vec<_> = children.iter().map(link).collect();
-    if R::INFO.cardinality == Cardinality::One && links.contains(&None) {
-        return Err(dangling::<R>());
-    }
+    let link = |child: &R::From| match links.get(&child.key()).copied() {
+        None if R::INFO.cardinality == Cardinality::One => Err(dangling::<R>(&child.key())),
+        place => Ok(place),
+    };
+    let links = children.iter().map(link).collect::<Result<_, Error>>()?;
     Ok((found, links))
 }
 
@@ -316,15 +318,17 @@ fn places<E: Entity>(entities: &[E]) -> HashMap<E::Key, u32> {
     entities.iter().enumerate().map(|(place, entity)| (entity.key(), index(place))).collect()
 }
 
-/// Within a snapshot a key cannot dangle while foreign keys are enforced.
-fn dangling<R: Relation>() -> Error {
-    let key = match R::INFO.storage {
+/// Within a snapshot a key cannot dangle while foreign keys are enforced, so
+/// this was put there by something that does not enforce them.
+fn dangling<R: Relation>(row: &FromKey<R>) -> Error {
+    let (table, column) = match R::INFO.storage {
         Storage::ForeignKey { table, column } | Storage::Link { table, to: column, .. } => {
-            format!("{table}.{column}")
+            (table, column)
         }
-        Storage::Through { first, second } => format!("{first}.{second}"),
+        Storage::Through { first, second } => (first, second),
     };
-    Error::Dangling { key }
+    let reason = "it points at a row that does not exist".to_owned();
+    Error::Corrupt { table, column, row: row.to_string(), reason }
 }
 
 /// Where a child stands among its siblings.
