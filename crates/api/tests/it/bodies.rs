@@ -8,7 +8,9 @@ use crate::answers::{Told as _, assert_sound, items, text, uid};
 use crate::library::{Library, add_book, add_review, add_tag};
 
 /// Where a body is taken: method, path, and who may send it.
-fn takers<'l, 's>(library: &'l Library<'s>) -> Vec<(&'static str, String, &'l Client<'s>)> {
+pub(crate) fn takers<'l, 's>(
+    library: &'l Library<'s>,
+) -> Vec<(&'static str, String, &'l Client<'s>)> {
     let book = add_book(&library.ada, "Emma");
     let review = add_review(&library.ada, &book, 4);
     let tag = add_tag(&library.ada, "Classics");

@@ -9,31 +9,13 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Client, TestServer};
 use serde_json::{Value, json};
 
-use crate::answers::{assert_problem, assert_sound, uid};
-use crate::library::{Library, add_book, add_review, add_tag};
+use crate::answers::{assert_problem, assert_sound};
+use crate::bodies::takers;
+use crate::library::Library;
 
 fn runner(cases: u32) -> TestRunner {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     TestRunner::new(config)
-}
-
-/// Where bodies are taken, and who may send them.
-fn takers<'l, 's>(library: &'l Library<'s>) -> Vec<(&'static str, String, &'l Client<'s>)> {
-    let book = add_book(&library.ada, "Emma");
-    let review = add_review(&library.ada, &book, 4);
-    let tag = add_tag(&library.ada, "Classics");
-    vec![
-        ("POST", "/auth/signup".to_owned(), &library.anyone),
-        ("POST", "/auth/login".to_owned(), &library.anyone),
-        ("POST", "/books".to_owned(), &library.ada),
-        ("PATCH", format!("/books/{}", uid(&book)), &library.ada),
-        ("POST", format!("/books/{}/reviews", uid(&book)), &library.bob),
-        ("PUT", format!("/books/{}/tags", uid(&book)), &library.ada),
-        ("PATCH", format!("/reviews/{}", uid(&review)), &library.ada),
-        ("PUT", format!("/tags/{}", uid(&tag)), &library.ada),
-        ("PATCH", format!("/users/{}", library.ada.uid), &library.ada),
-        ("PUT", format!("/users/{}/role", library.bob.uid), &library.admin),
-    ]
 }
 
 fn send(to: &(&str, String, &Client<'_>), body: &[u8]) {
