@@ -274,7 +274,10 @@ fn migrated_template() -> Option<&'static TestDatabase> {
 
 fn direct_sqlite(file: &std::path::Path) -> SqliteConnection {
     let file = file.to_str().expect("temporary paths are UTF-8");
-    SqliteConnection::establish(file).expect("the file is a database")
+    let mut connection = SqliteConnection::establish(file).expect("the file is a database");
+    // A server may be at work on it, or on its way out.
+    connection.batch_execute("PRAGMA busy_timeout = 10000").expect("there is that pragma");
+    connection
 }
 
 fn direct_postgres(database: &TestDatabase) -> PgConnection {

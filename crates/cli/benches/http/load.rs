@@ -32,16 +32,22 @@ const DURATION: &str = "5s";
 impl Load {
     /// Sends the requests in turn for some seconds, to `http://HOST:PORT`.
     pub(crate) fn run(&self, address: &str) -> Measured {
-        let script = tempfile::NamedTempFile::new().expect("a temporary file can be made");
-        std::fs::write(script.path(), self.script()).expect("it can be written");
+        let file = || tempfile::NamedTempFile::new().expect("a temporary file can be made");
+        let (script, requests) = (file(), file());
+        std::fs::write(script.path(), SCRIPT).expect("it can be written");
+        std::fs::write(requests.path(), self.lines()).expect("it can be written");
         let output = Command::new("wrk")
             .args(["-t", "1", "-c", CONNECTIONS, "-d", DURATION, "--latency", "-s"])
             .arg(script.path())
             .arg(address)
+            .arg("--")
+            .arg(requests.path())
             .output()
             .expect("wrk is installed");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{text}");
+        let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(complaints.is_empty(), "{complaints}");
         let after = |label: &str| {
             let line = text.lines().find_map(|line| line.trim().strip_prefix(label));
             line.map(|rest| rest.trim().to_owned())
@@ -53,27 +59,34 @@ impl Load {
         }
     }
 
-    /// Requests are put together before the clock starts.
-    fn script(&self) -> String {
-        let mut lua = String::from("local requests = {}\ninit = function(args)\n");
-        for request in &self.requests {
-            let mut headers = String::new();
-            if let Some(token) = &request.token {
-                let _ = write!(headers, "[\"Authorization\"]=\"Bearer {token}\",");
-            }
-            if request.body.is_some() {
-                headers.push_str("[\"Content-Type\"]=\"application/json\",");
-            }
-            let body = request.body.as_ref().map_or("nil".to_owned(), |body| format!("[[{body}]]"));
-            let _ = writeln!(
-                lua,
-                "  requests[#requests + 1] = wrk.format(\"{}\", [[{}]], {{{headers}}}, {body})",
-                request.method, request.path
-            );
+    /// A request a line: method, path, token and body.
+    fn lines(&self) -> String {
+        let mut lines = String::new();
+        for Request { method, path, token, body } in &self.requests {
+            let token = token.as_deref().unwrap_or_default();
+            let body = body.as_deref().unwrap_or_default();
+            // Writing to a string cannot fail.
+            let _ = writeln!(lines, "{method}\t{path}\t{token}\t{body}");
         }
-        lua.push_str(
-            "end\nlocal i = 0\nrequest = function()\n  i = i % #requests + 1\n  return requests[i]\nend\n",
-        );
-        lua
+        lines
     }
 }
+
+/// Puts the requests together before the clock starts.
+const SCRIPT: &str = r#"
+local requests = {}
+init = function(args)
+  for line in io.lines(args[1]) do
+    local method, path, token, body = line:match("([^\t]*)\t([^\t]*)\t([^\t]*)\t(.*)")
+    local headers = {}
+    if token ~= "" then headers["Authorization"] = "Bearer " .. token end
+    if body == "" then body = nil else headers["Content-Type"] = "application/json" end
+    requests[#requests + 1] = wrk.format(method, path, headers, body)
+  end
+end
+local i = 0
+request = function()
+  i = i % #requests + 1
+  return requests[i]
+end
+"#;
