@@ -31,11 +31,12 @@ pub(crate) async fn page<E: Filtered>(
     state: Shared,
     query: PageQuery<E, All>,
 ) -> Result<HttpResponse, Problem> {
-    let PageQuery { window, include, filter, binding, url } = query;
+    let PageQuery { window, include, filter, related, binding, url } = query;
     let (page, window, include) = state
         .database
         .read(move |conn| {
-            let page = recto_persistence::page::<E>(conn, &filter, &window, &include)?;
+            let page =
+                recto_persistence::page_where::<E>(conn, &filter, &related, &window, &include)?;
             Ok::<_, Problem>((page, window.clone(), include.clone()))
         })
         .await?;

@@ -19,7 +19,7 @@ use utoipa::openapi::{
     ContentBuilder, HeaderBuilder, Ref, RefOr, Required, ResponseBuilder, ResponsesBuilder,
 };
 
-use recto_domain::relation::{Entity, Relation, ToMany, paths};
+use recto_domain::relation::{Entity, Quantifier, Relation, ToMany, paths};
 
 use crate::document::{Components, page_name};
 use crate::extract::Filtered;
@@ -165,6 +165,18 @@ impl Operation {
             E::INFO.collection
         );
         let mut operation = Self::new(summary, description).page_of::<E>();
+        let relations = E::INFO.relations().map(|relation| relation.name);
+        let relations = relations.collect::<Vec<_>>().join(", ");
+        for (quantifier, what) in Quantifier::ALL.into_iter().zip([
+            "at least one is related that meets the conditions",
+            "none is related that meets the conditions",
+            "all that are related meet the conditions",
+        ]) {
+            let description = format!(
+                "Where {what}: `relation(field:value,field:from..to)`, the conditions optional but for `only`. The relations are {relations}."
+            );
+            operation.parameters.push(query(quantifier.name(), &description, text()));
+        }
         for (name, description) in E::FILTERS {
             let parameter = query(name, description, text());
             operation.parameters.push(parameter);

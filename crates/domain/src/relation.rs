@@ -19,6 +19,7 @@
 //! a [`View`]; what has not been loaded is [`NotLoaded`], never an empty list.
 
 mod declare;
+mod filter;
 mod graph;
 mod include;
 mod sort;
@@ -29,6 +30,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
+pub use filter::{Condition, FilterError, Matching, Quantifier, RelationFilter};
 pub use graph::{AnyLevel, Counted, Edge, Level, Links, NotLoaded, Span, View, Views};
 pub use include::{
     DEFAULT_PER_PARENT, Include, IncludeError, MAX_DEPTH, Requested, children_per_parent, paths,

@@ -35,4 +35,6 @@ pub use database::{Database, DatabaseUrl, DatabaseUrlError, Options};
 pub use error::{Error, Failure};
 pub use mint::SystemMint;
 pub use numbered::{Numbered, Refused};
-pub use relation::{MappedMany, MappedOne, Page, Stored, Window, find, page, related, related_one};
+pub use relation::{
+    MappedMany, MappedOne, Page, Stored, Window, find, page, page_where, related, related_one,
+};

@@ -7,8 +7,10 @@ mod keys;
 mod limited;
 mod order;
 mod per_parent;
+mod related;
 
 pub(crate) use keys::{KeyIn, Keys, SqlKey};
 pub(crate) use limited::Limited;
 pub(crate) use order::{After, OrderBy, SortColumns};
 pub(crate) use per_parent::{Children, CountPerParent, Join, Keyed, PerParent, Telling, Way};
+pub(crate) use related::{Correlation, Related};

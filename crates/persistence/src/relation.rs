@@ -10,13 +10,15 @@ mod load;
 mod map;
 
 use diesel::result::Error as DieselError;
-use recto_domain::relation::{Entity, Include, Level, Position, Relation, Sort, ToMany};
+use recto_domain::relation::{
+    Entity, Include, Level, Position, Relation, RelationFilter, Sort, ToMany,
+};
 
 pub use load::{AnyEdge, CHUNK};
-pub(crate) use load::{Many, One, by_foreign_key, linked_to};
+pub(crate) use load::{Many, One, by_foreign_key, linked_to, related_to};
 pub(crate) use map::{map_relations, stored};
 
-use crate::query::{Keys, OrderBy, SortColumns, SqlKey};
+use crate::query::{Children, Keys, OrderBy, SortColumns, SqlKey};
 use crate::{Connection, Error};
 
 /// Which part of an order a page shows.
@@ -81,6 +83,7 @@ pub trait Stored: Entity<Key: SqlKey> {
     fn select(
         conn: &mut Connection,
         filter: &Self::Filter,
+        related: &[RelationFilter],
         window: &Window<Self::Key>,
     ) -> Result<Vec<Self>, Error>;
 }
@@ -104,6 +107,11 @@ pub(crate) type Keyed<R> = Vec<(FromKey<R>, <R as Relation>::To, <R as Relation>
 ///
 /// Implemented by this crate for the relations of the domain.
 pub trait MappedMany: ToMany<From: Stored, To: Stored> {
+    /// Where the children are.
+    #[doc(hidden)]
+    #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
+    const CHILDREN: Children;
+
     /// One more than a window shows of the children of one parent.
     #[doc(hidden)]
     fn of_one(
@@ -136,6 +144,11 @@ pub trait MappedMany: ToMany<From: Stored, To: Stored> {
 ///
 /// Implemented by this crate for the relations of the domain.
 pub trait MappedOne: Relation<From: Stored, To: Stored> {
+    /// Where the one is, and the column that leads there.
+    #[doc(hidden)]
+    #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
+    const PARENT: (Children, &'static str);
+
     /// What these entities lead to, each once, and where in there each leads.
     #[doc(hidden)]
     #[expect(clippy::type_complexity, reason = "parents, and an index for each child")]
@@ -170,8 +183,23 @@ pub fn page<E: Stored>(
     window: &Window<E::Key>,
     include: &Include,
 ) -> Result<Page<E>, Error> {
+    page_where(conn, filter, &[], window, include)
+}
+
+/// A page of all entities that pass the filter, and all filters on what they
+/// are related to.
+///
+/// # Errors
+/// A failing database.
+pub fn page_where<E: Stored>(
+    conn: &mut Connection,
+    filter: &E::Filter,
+    related: &[RelationFilter],
+    window: &Window<E::Key>,
+    include: &Include,
+) -> Result<Page<E>, Error> {
     consistently(conn, include, |conn| {
-        let entities = E::select(conn, filter, window)?;
+        let entities = E::select(conn, filter, related, window)?;
         load::page(conn, entities, window, include)
     })
 }

@@ -17,12 +17,14 @@ pub(crate) async fn list(
     caller: Caller,
     query: PageQuery<Review, All>,
 ) -> Result<HttpResponse, Problem> {
-    let PageQuery { window, include, filter, binding, url } = query;
+    let PageQuery { window, include, filter, related, binding, url } = query;
     let (page, window, include) = state
         .database
         .read(move |conn| {
             caller.admin(conn)?;
-            let page = recto_persistence::page::<Review>(conn, &filter, &window, &include)?;
+            let page = recto_persistence::page_where::<Review>(
+                conn, &filter, &related, &window, &include,
+            )?;
             Ok::<_, Problem>((page, window.clone(), include.clone()))
         })
         .await?;

@@ -22,13 +22,15 @@ pub(crate) async fn list(
     caller: Caller,
     query: PageQuery<User, All>,
 ) -> Result<HttpResponse, Problem> {
-    let PageQuery { window, include, filter, binding, url } = query;
+    let PageQuery { window, include, filter, related, binding, url } = query;
     let (page, accounts, window, include) = state
         .database
         .read(move |conn| {
             conn.snapshot(|conn| {
                 caller.admin(conn)?;
-                let page = recto_persistence::page::<User>(conn, &filter, &window, &include)?;
+                let page = recto_persistence::page_where::<User>(
+                    conn, &filter, &related, &window, &include,
+                )?;
                 let accounts = Accounts::of(conn, &page.level)?;
                 Ok::<_, Problem>((page, accounts, window.clone(), include.clone()))
             })

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use recto_domain::relation::{Entity, Include, Sort};
+use recto_domain::relation::{Entity, Include, Quantifier, RelationFilter, Sort};
 use recto_domain::{
     Book, Comment, Company, Course, Department, Employee, Post, Review, Student, Tag, TagName, User,
 };
@@ -127,6 +127,8 @@ pub(crate) trait Scope<E: Stored> {
     type Filter;
     /// The parameters for that, and what each does.
     const FILTERS: &'static [(&'static str, &'static str)];
+    /// Whether it can be narrowed by what its entities are related to.
+    const RELATED: bool;
 
     /// Reads them.
     fn filter(parameters: &mut Parameters) -> Result<Self::Filter, ParameterError>;
@@ -145,6 +147,8 @@ impl<E: Filtered> Scope<E> for All {
 
     const FILTERS: &'static [(&'static str, &'static str)] = E::FILTERS;
 
+    const RELATED: bool = true;
+
     fn filter(parameters: &mut Parameters) -> Result<E::Filter, ParameterError> {
         E::filter(parameters)
     }
@@ -154,6 +158,8 @@ impl<E: Stored> Scope<E> for OfParent {
     type Filter = ();
 
     const FILTERS: &'static [(&'static str, &'static str)] = &[];
+
+    const RELATED: bool = false;
 
     fn filter(_: &mut Parameters) -> Result<(), ParameterError> {
         Ok(())
@@ -169,6 +175,8 @@ pub(crate) struct PageQuery<E: Stored, S: Scope<E>> {
     pub(crate) include: Include,
     /// What it is narrowed by.
     pub(crate) filter: S::Filter,
+    /// What must hold of what its entities are related to.
+    pub(crate) related: Vec<RelationFilter>,
     /// What its cursors are bound to.
     pub(crate) binding: Binding,
     /// Path and query without the cursor.
@@ -192,8 +200,12 @@ impl<E: Stored, S: Scope<E>> PageQuery<E, S> {
         let include = take_include::<E>(&mut parameters)?;
         let cursor = parameters.take("cursor")?;
         let filter = S::filter(&mut parameters)?;
+        let related = if S::RELATED { take_related::<E>(&mut parameters)? } else { Vec::new() };
         let filters = S::FILTERS.iter().map(|(name, _)| *name);
-        let known: Vec<&str> = PAGE_PARAMETERS.iter().copied().chain(filters).collect();
+        let quantifiers = Quantifier::ALL.map(Quantifier::name);
+        let quantifiers = quantifiers.into_iter().filter(|_| S::RELATED);
+        let known: Vec<&str> =
+            PAGE_PARAMETERS.iter().copied().chain(filters).chain(quantifiers).collect();
         parameters.finish(&known)?;
 
         let binding = Binding::new(path, &pairs, &sort);
@@ -202,7 +214,7 @@ impl<E: Stored, S: Scope<E>> PageQuery<E, S> {
             Some(cursor) => Some(cursor::decode(&binding, &sort, &cursor)?),
         };
         let window = Window { limit, sort, after };
-        Ok(Self { window, include, filter, binding, url: without_cursor(path, pairs) })
+        Ok(Self { window, include, filter, related, binding, url: without_cursor(path, pairs) })
     }
 }
 
@@ -228,6 +240,27 @@ fn take_include<E: Entity>(parameters: &mut Parameters) -> Result<Include, Param
     }
     Ok(include)
 }
+
+fn take_related<E: Entity>(
+    parameters: &mut Parameters,
+) -> Result<Vec<RelationFilter>, ParameterError> {
+    let mut filters = Vec::new();
+    for quantifier in Quantifier::ALL {
+        for raw in parameters.take_all(quantifier.name()) {
+            let filter = RelationFilter::parse(E::INFO, quantifier, &raw)
+                .map_err(|error| ParameterError::new(quantifier.name(), error.to_string()))?;
+            filters.push(filter);
+        }
+    }
+    if filters.len() > MAX_RELATED {
+        let detail = format!("at most {MAX_RELATED} filters on relations fit in one query");
+        return Err(ParameterError::new("some", detail));
+    }
+    Ok(filters)
+}
+
+/// The most filters on relations that a query may have; each is a subquery.
+const MAX_RELATED: usize = 8;
 
 fn take<T>(parameters: &mut Parameters, name: &'static str) -> Result<Option<T>, ParameterError>
 where

@@ -16,6 +16,7 @@ mod pages;
 mod parameters;
 mod problems;
 mod races;
+mod related;
 mod reviews;
 mod roles;
 mod schema;

@@ -51,7 +51,7 @@ impl Entity for Book {
         sorts: &[
             SortField::text("title"),
             SortField::text("author"),
-            SortField::integer("published_date").or_empty(),
+            SortField::date("published_date").or_empty(),
             SortField::integer("page_count").or_empty(),
             SortField::creation(),
         ],

@@ -22,6 +22,8 @@ pub enum SortKind {
     Text,
     /// A whole number.
     Integer,
+    /// A date, by its [sort key](crate::PublishedDate::sort_key).
+    Date,
     /// The entity's key, as for `created_at`.
     Key,
 }
@@ -35,6 +37,11 @@ impl SortField {
     /// A field with a whole number that every entity has.
     pub const fn integer(name: &'static str) -> Self {
         Self { name, kind: SortKind::Integer, nullable: false }
+    }
+
+    /// A field with a date that every entity has.
+    pub const fn date(name: &'static str) -> Self {
+        Self { name, kind: SortKind::Date, nullable: false }
     }
 
     /// The time of creation, whose order is the key's.
@@ -56,7 +63,7 @@ impl SortField {
     /// Whether a value can be one of this field's.
     pub fn admits(&self, value: &SortValue) -> bool {
         match value {
-            SortValue::Integer(_) => self.kind == SortKind::Integer,
+            SortValue::Integer(_) => matches!(self.kind, SortKind::Integer | SortKind::Date),
             SortValue::Text(_) => self.kind == SortKind::Text,
             SortValue::Empty => self.nullable,
         }

@@ -9,7 +9,7 @@ use diesel::expression::{
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, Bool, HasSqlType, Text};
-use recto_domain::relation::{Position, Sort, SortTerm, SortValue};
+use recto_domain::relation::{Position, Sort, SortField, SortTerm, SortValue};
 
 use super::SqlKey;
 
@@ -34,6 +34,12 @@ impl SortColumns {
         Self { key, ..self }
     }
 
+    /// The column of a field as it ascends.
+    pub(super) fn plain(&self, field: &SortField) -> &'static str {
+        let named = |(name, _): &&(&str, &str)| *name == field.name;
+        self.fields.iter().find(named).map_or(self.key, |(_, column)| column)
+    }
+
     fn column(&self, term: &SortTerm) -> &'static str {
         let signs: &[&str] = if term.descending { &["-", ""] } else { &[""] };
         signs
@@ -47,7 +53,7 @@ impl SortColumns {
 }
 
 /// What generated columns hold for no value: more than any value, ascending.
-const LAST_ASCENDING: &i64 = &2_147_483_647;
+pub(super) const LAST_ASCENDING: &i64 = &2_147_483_647;
 
 /// And less than any value, descending.
 const LAST_DESCENDING: &i64 = &-2_147_483_648;

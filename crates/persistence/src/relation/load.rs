@@ -9,11 +9,11 @@ use std::marker::PhantomData;
 
 use recto_domain::relation::{
     AnyLevel, Cardinality, Counted, Edge, Entity, Include, Level, LinkData, Links, Relation,
-    RelationInfo, Requested, SortValue, Span, Storage, ToOne, children_per_parent,
+    RelationFilter, RelationInfo, Requested, SortValue, Span, Storage, ToOne, children_per_parent,
 };
 
 use super::{FromKey, MappedMany, MappedOne, Page, Stored, ToKey, Window};
-use crate::query::Keys;
+use crate::query::{Children, Correlation, Keys, Related};
 use crate::{Connection, Error};
 
 /// How many keys one statement looks for.
@@ -35,6 +35,11 @@ pub trait AnyEdge: Sync {
         parents: &dyn AnyLevel,
         requested: &Requested,
     ) -> Result<Edge, Error>;
+
+    /// Where what it leads to is found.
+    #[doc(hidden)]
+    #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
+    fn correlation(&self) -> Correlation;
 
     /// Counts what it leads to.
     #[doc(hidden)]
@@ -120,6 +125,16 @@ fn mapped<E: Stored>(relation: &RelationInfo) -> &'static dyn AnyEdge {
         .expect("every relation of the domain is mapped, which a test holds")
 }
 
+/// The condition that a filter puts on entities of a kind.
+pub(crate) fn related_to<E: Stored>(filter: &RelationFilter) -> Related {
+    Related { correlation: mapped::<E>(filter.relation).correlation(), filter: filter.clone() }
+}
+
+fn correlation<R: Relation<To: Stored>>(children: Children, anchor: &'static str) -> Correlation {
+    let to_itself = R::INFO.from == R::INFO.to;
+    Correlation { children, anchor, columns: R::To::SORT_COLUMNS, to_itself }
+}
+
 fn typed<R: Relation>(parents: &dyn AnyLevel) -> &Level<R::From> {
     (parents.as_any() as &dyn Any)
         .downcast_ref()
@@ -131,6 +146,10 @@ impl<R: MappedMany> AnyEdge for Many<R> {
         R::INFO
     }
 
+    fn correlation(&self) -> Correlation {
+        correlation::<R>(R::CHILDREN, R::From::SORT_COLUMNS.key)
+    }
+
     fn load(
         &self,
         conn: &mut Connection,
@@ -140,7 +159,7 @@ impl<R: MappedMany> AnyEdge for Many<R> {
         let occurrences = parents.occurrences().iter().sum();
         let limit = children_per_parent(requested.limit, occurrences);
         let from = typed::<R>(parents);
-        let Children { entities, said, links } = match from.entities() {
+        let Reached { entities, said, links } = match from.entities() {
             [parent] => of_one::<R>(conn, parent.key(), requested, limit)?,
             several => of_each::<R>(conn, several, requested, limit)?,
         };
@@ -163,7 +182,7 @@ impl<R: MappedMany> AnyEdge for Many<R> {
 }
 
 /// What a to-many direction leads to from the entities of a level.
-struct Children<E, D> {
+struct Reached<E, D> {
     entities: Vec<E>,
     /// What the link to each says.
     said: Vec<D>,
@@ -175,14 +194,14 @@ fn of_one<R: MappedMany>(
     parent: FromKey<R>,
     requested: &Requested,
     limit: u32,
-) -> Result<Children<R::To, R::Data>, Error> {
+) -> Result<Reached<R::To, R::Data>, Error> {
     let window = Window { limit, sort: requested.sort.clone(), after: None };
     let mut children = R::of_one(conn, parent, &window)?;
     let more = children.len() > limit as usize;
     children.truncate(limit as usize);
     let span = Span { start: 0, end: index(children.len()), more };
     let (entities, said) = children.into_iter().unzip();
-    Ok(Children { entities, said, links: Links::Many(vec![span]) })
+    Ok(Reached { entities, said, links: Links::Many(vec![span]) })
 }
 
 fn of_each<R: MappedMany>(
@@ -190,7 +209,7 @@ fn of_each<R: MappedMany>(
     parents: &[R::From],
     requested: &Requested,
     limit: u32,
-) -> Result<Children<R::To, R::Data>, Error> {
+) -> Result<Reached<R::To, R::Data>, Error> {
     let keys = distinct(parents.iter().map(Entity::key));
     let sort = &requested.sort;
     let mut found = Vec::with_capacity(keys.len());
@@ -212,7 +231,7 @@ fn of_each<R: MappedMany>(
 }
 
 /// Cuts children that are sorted by parent into a run for each parent.
-fn group<P: Stored, C, D>(parents: &[P], found: Vec<(P::Key, C, D)>, limit: u32) -> Children<C, D> {
+fn group<P: Stored, C, D>(parents: &[P], found: Vec<(P::Key, C, D)>, limit: u32) -> Reached<C, D> {
     let mut runs: HashMap<P::Key, Span> = HashMap::with_capacity(parents.len());
     let mut entities: Vec<C> = Vec::with_capacity(found.len());
     let mut said: Vec<D> = Vec::with_capacity(found.len());
@@ -235,12 +254,16 @@ fn group<P: Stored, C, D>(parents: &[P], found: Vec<(P::Key, C, D)>, limit: u32)
     }
     runs.extend(current);
     let run = |parent: &P| runs.get(&parent.key()).copied().unwrap_or_default();
-    Children { entities, said, links: Links::Many(parents.iter().map(run).collect()) }
+    Reached { entities, said, links: Links::Many(parents.iter().map(run).collect()) }
 }
 
 impl<R: MappedOne> AnyEdge for One<R> {
     fn info(&self) -> &'static RelationInfo {
         R::INFO
+    }
+
+    fn correlation(&self) -> Correlation {
+        correlation::<R>(R::PARENT.0, R::PARENT.1)
     }
 
     fn load(

@@ -63,6 +63,7 @@ macro_rules! stored {
             fn select(
                 conn: &mut $crate::Connection,
                 filter: &Self::Filter,
+                related: &[recto_domain::relation::RelationFilter],
                 window: &$crate::relation::Window<Self::Key>,
             ) -> Result<Vec<Self>, $crate::Error> {
                 use diesel::{QueryDsl as _, RunQueryDsl as _, SelectableHelper as _};
@@ -72,11 +73,14 @@ macro_rules! stored {
                 );
                 let $filter = filter;
                 $crate::relation::entities($crate::connection::on_engine!(conn, c => {
-                    let $query = $table::table
+                    let mut $query = $table::table
                         .select(<$row>::as_select())
                         .filter(after)
                         .order_by($crate::relation::order::<Self>(&window.sort))
                         .into_boxed();
+                    for filter in related {
+                        $query = $query.filter($crate::relation::related_to::<Self>(filter));
+                    }
                     $crate::query::Limited { query: $narrowed, limit: window.one_more() }
                         .load::<$row>(c)?
                 }))
@@ -195,6 +199,20 @@ macro_rules! map_relations {
         }
 
         impl $crate::relation::MappedOne for $one {
+            #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
+            const PARENT: ($crate::query::Children, &'static str) = (
+                $crate::query::Children {
+                    table: concat!("\"", stringify!($parent), "\""),
+                    parent_key: concat!("\"", stringify!($way), "\".\"", stringify!($way_id), "\""),
+                    way: $crate::query::Way::Through($crate::query::Join {
+                        table: concat!("\"", stringify!($way), "\""),
+                        from: concat!("\"", stringify!($way), "\".\"", stringify!($way_key), "\""),
+                        to: concat!("\"", stringify!($parent), "\".\"", stringify!($parent_id), "\""),
+                    }),
+                },
+                concat!("\"", stringify!($child), "\".\"", stringify!($child_key), "\""),
+            );
+
             fn of_all(
                 conn: &mut $crate::Connection,
                 children: &[Self::From],
@@ -272,6 +290,16 @@ macro_rules! map_relations {
         }
 
         impl $crate::relation::MappedOne for $one {
+            #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
+            const PARENT: ($crate::query::Children, &'static str) = (
+                $crate::query::Children {
+                    table: concat!("\"", stringify!($parent), "\""),
+                    parent_key: concat!("\"", stringify!($parent), "\".\"", stringify!($parent_key), "\""),
+                    way: $crate::query::Way::Direct,
+                },
+                concat!("\"", stringify!($child), "\".\"", stringify!($key), "\""),
+            );
+
             fn of_all(
                 conn: &mut $crate::Connection,
                 children: &[Self::From],
@@ -349,6 +377,9 @@ macro_rules! map_relations {
     // The first rows that belong to each of many parents, and how many there are.
     (@each $many:ident, $query:path, $select:expr, $row:ty, $keyed:expr, key: $key:expr, $children:expr) => {
         #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
+        const CHILDREN: $crate::query::Children = $children;
+
+        #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
         fn of_each(
             conn: &mut $crate::Connection,
             parents: &$crate::query::Keys<$crate::relation::FromKey<Self>>,
@@ -360,7 +391,7 @@ macro_rules! map_relations {
             let columns = <Self::To as $crate::relation::Stored>::SORT_COLUMNS.with_key($key);
             let order = $crate::query::OrderBy { columns, sort };
             let rows = $crate::connection::on_engine!(conn, c => {
-                $query($crate::query::PerParent { select: $select, children: $children, parents, order, limit })
+                $query($crate::query::PerParent { select: $select, children: Self::CHILDREN, parents, order, limit })
                     .load::<$row>(c)?
             });
             rows.into_iter().map($keyed).collect()
@@ -374,13 +405,13 @@ macro_rules! map_relations {
             use diesel::RunQueryDsl as _;
 
             let rows = $crate::connection::on_engine!(conn, c => {
-                $crate::query::CountPerParent { children: $children, parents }
+                $crate::query::CountPerParent { children: Self::CHILDREN, parents }
                     .load::<($crate::relation::ValueOf<Self>, i64)>(c)?
             });
             rows.into_iter()
                 .map(|(parent, count)| {
                     let parent = $crate::query::SqlKey::from_value(parent)
-                        .map_err(|reason| $crate::row::corrupt_key($children.table, "key", &reason))?;
+                        .map_err(|reason| $crate::row::corrupt_key(Self::CHILDREN.table, "key", &reason))?;
                     Ok((parent, count))
                 })
                 .collect()
