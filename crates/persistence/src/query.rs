@@ -9,8 +9,8 @@ mod order;
 mod per_parent;
 mod related;
 
-pub(crate) use keys::{KeyIn, Keys, SqlKey};
-pub(crate) use limited::Limited;
-pub(crate) use order::{After, OrderBy, SortColumns};
-pub(crate) use per_parent::{Children, CountPerParent, Join, Keyed, PerParent, Telling, Way};
-pub(crate) use related::{Correlation, Related};
+pub use keys::{KeyIn, Keys, SqlKey};
+pub use limited::Limited;
+pub use order::{After, OrderBy, SortColumns};
+pub use per_parent::{Children, CountPerParent, Join, Keyed, PerParent, Telling, Way};
+pub use related::{Correlation, Related};

@@ -15,15 +15,15 @@ use super::{Children, SortColumns, Way};
 
 /// Where what a relation leads to is found, seen from where it starts.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Correlation {
+pub struct Correlation {
     /// The tables it leads over, and the column that tells whose the rows are.
-    pub(crate) children: Children,
+    pub children: Children,
     /// The column that this is compared with: `"books"."uid"`.
-    pub(crate) anchor: &'static str,
+    pub anchor: &'static str,
     /// The columns of what it leads to.
-    pub(crate) columns: SortColumns,
+    pub columns: SortColumns,
     /// Whether it leads to the table it starts from.
-    pub(crate) to_itself: bool,
+    pub to_itself: bool,
 }
 
 /// Some, none or only such as meet the conditions are related.
@@ -32,9 +32,9 @@ pub(crate) struct Correlation {
 /// name is in an index, and has its books in another. Without, each entity of
 /// the page is asked whether there are any (`EXISTS`), which stops at the first.
 #[derive(Debug, Clone)]
-pub(crate) struct Related {
-    pub(crate) correlation: Correlation,
-    pub(crate) filter: RelationFilter,
+pub struct Related {
+    pub correlation: Correlation,
+    pub filter: RelationFilter,
 }
 
 impl Related {

@@ -38,7 +38,6 @@ pub trait AnyEdge: Sync {
 
     /// Where what it leads to is found.
     #[doc(hidden)]
-    #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
     fn correlation(&self) -> Correlation;
 
     /// Counts what it leads to.
@@ -48,18 +47,22 @@ pub trait AnyEdge: Sync {
 
 /// A to-many direction.
 #[derive(Debug)]
-pub(crate) struct Many<R>(PhantomData<fn() -> R>);
+#[doc(hidden)]
+pub struct Many<R>(PhantomData<fn() -> R>);
 
 /// A to-one direction.
 #[derive(Debug)]
-pub(crate) struct One<R>(PhantomData<fn() -> R>);
+#[doc(hidden)]
+pub struct One<R>(PhantomData<fn() -> R>);
 
 impl<R> Many<R> {
-    pub(crate) const EDGE: Self = Self(PhantomData);
+    #[doc(hidden)]
+    pub const EDGE: Self = Self(PhantomData);
 }
 
 impl<R> One<R> {
-    pub(crate) const EDGE: Self = Self(PhantomData);
+    #[doc(hidden)]
+    pub const EDGE: Self = Self(PhantomData);
 }
 
 /// Puts entities on a level and loads what is included from there.
@@ -126,7 +129,7 @@ fn mapped<E: Stored>(relation: &RelationInfo) -> &'static dyn AnyEdge {
 }
 
 /// The condition that a filter puts on entities of a kind.
-pub(crate) fn related_to<E: Stored>(filter: &RelationFilter) -> Related {
+pub fn related_to<E: Stored>(filter: &RelationFilter) -> Related {
     Related { correlation: mapped::<E>(filter.relation).correlation(), filter: filter.clone() }
 }
 
@@ -289,7 +292,8 @@ impl<R: MappedOne> AnyEdge for One<R> {
 
 /// What foreign keys lead to.
 #[expect(clippy::type_complexity, reason = "parents, and an index for each child")]
-pub(crate) fn by_foreign_key<R: ToOne<From: Stored, To: Stored>>(
+#[doc(hidden)]
+pub fn by_foreign_key<R: ToOne<From: Stored, To: Stored>>(
     conn: &mut Connection,
     children: &[R::From],
 ) -> Result<(Vec<R::To>, Vec<Option<u32>>), Error> {
@@ -315,7 +319,8 @@ pub(crate) fn by_foreign_key<R: ToOne<From: Stored, To: Stored>>(
 /// What children lead to over something in between: pairs of a child's key and
 /// what it leads to, of which each is kept once.
 #[expect(clippy::type_complexity, reason = "parents, and an index for each child")]
-pub(crate) fn linked_to<R: Relation<From: Stored, To: Stored>>(
+#[doc(hidden)]
+pub fn linked_to<R: Relation<From: Stored, To: Stored>>(
     children: &[R::From],
     pairs: Vec<(FromKey<R>, R::To)>,
 ) -> Result<(Vec<R::To>, Vec<Option<u32>>), Error> {

@@ -7,9 +7,10 @@
 ///
 /// `row` is the private struct that a row of the table is read into. A filter
 /// narrows the boxed query of a page.
+#[macro_export]
 macro_rules! stored {
     ($entity:ty, $row:ty, $table:ident . $key:ident, edges: $edges:path, sorts: [$($field:expr => $column:expr),* $(,)?]) => {
-        $crate::relation::stored!($entity, $row, $table.$key, edges: $edges,
+        $crate::stored!($entity, $row, $table.$key, edges: $edges,
             sorts: [$($field => $column),*], filter: (), |query, _filter| query);
     };
     (
@@ -21,7 +22,6 @@ macro_rules! stored {
         impl $crate::relation::Stored for $entity {
             type Filter = $filter_type;
 
-            #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
             const SORT_COLUMNS: $crate::query::SortColumns = $crate::query::SortColumns {
                 fields: &[$(($field, concat!("\"", stringify!($table), "\".\"", $column, "\""))),*],
                 key: concat!("\"", stringify!($table), "\".\"", stringify!($key), "\""),
@@ -44,7 +44,6 @@ macro_rules! stored {
                 $crate::relation::optional(row)?.map(Self::try_from).transpose()
             }
 
-            #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
             fn by_keys(
                 conn: &mut $crate::Connection,
                 keys: &$crate::query::Keys<Self::Key>,
@@ -88,7 +87,7 @@ macro_rules! stored {
         }
     };
 }
-pub(crate) use stored;
+pub use stored;
 
 /// Maps the relations of a room to their columns, both directions of each, and
 /// lists them.
@@ -106,9 +105,10 @@ pub(crate) use stored;
 ///     CompanyEmployees <=> EmployeeCompany: through departments(company_id -> companies.id as CompanyRow, id <- employees.department_id as EmployeeRow) as DepartmentRow;
 /// }
 /// ```
+#[macro_export]
 macro_rules! map_relations {
     ($(#[$list:meta])* $vis:vis static $name:ident; $($mapped:tt)*) => {
-        $crate::relation::map_relations!(@next [$(#[$list])* $vis $name] [] $($mapped)*);
+        $crate::map_relations!(@next [$(#[$list])* $vis $name] [] $($mapped)*);
     };
 
     (@next [$(#[$list:meta])* $vis:vis $name:ident] [$($edge:expr,)*]) => {
@@ -118,42 +118,44 @@ macro_rules! map_relations {
 
     // A foreign key to the same table: nothing is joined, all else is as with any.
     (@next $list:tt $edges:tt
-        $many:ident <=> $one:ident: $child:ident . $key:ident -> self . $parent_key:ident as $row:ident;
+        $many:ident <=> $one:ident: $child:tt . $key:tt -> self . $parent_key:tt as $row:ident;
         $($rest:tt)*
     ) => {
-        $crate::relation::map_relations!(@foreign_key $many $one $child . $key -> $child . $parent_key as $row);
-        $crate::relation::map_relations!(@list $list $edges $many $one $($rest)*);
+        $crate::map_relations!(@check OwnForeignKey $one,
+            <$one as recto_domain::relation::ToOne>::Presence, $child . $key -> $child . $parent_key);
+        $crate::map_relations!(@foreign_key $many $one $child . $key -> $child . $parent_key as $row);
+        $crate::map_relations!(@list $list $edges $many $one $($rest)*);
     };
 
     (@next $list:tt $edges:tt
-        $many:ident <=> $one:ident: $child:ident . $key:ident -> $parent:ident . $parent_key:ident as $row:ident;
+        $many:ident <=> $one:ident: $child:tt . $key:tt -> $parent:tt . $parent_key:tt as $row:ident;
         $($rest:tt)*
     ) => {
-        const _: () = $crate::relation::check::joined(&$child::table, &$parent::table);
-        $crate::relation::map_relations!(@foreign_key $many $one $child . $key -> $parent . $parent_key as $row);
-        $crate::relation::map_relations!(@list $list $edges $many $one $($rest)*);
+        $crate::map_relations!(@check ForeignKey $one,
+            <$one as recto_domain::relation::ToOne>::Presence, $child . $key -> $parent . $parent_key);
+        $crate::map_relations!(@foreign_key $many $one $child . $key -> $parent . $parent_key as $row);
+        $crate::map_relations!(@list $list $edges $many $one $($rest)*);
     };
 
     (@next $list:tt [$($edge:expr,)*]
-        $there:ident <=> $back:ident: $link:ident (
-            $a_key:ident -> $a:ident . $a_id:ident as $a_row:ident,
-            $b_key:ident -> $b:ident . $b_id:ident as $b_row:ident
+        $there:ident <=> $back:ident: $link:tt (
+            $a_key:tt -> $a:tt . $a_id:tt as $a_row:ident,
+            $b_key:tt -> $b:tt . $b_id:tt as $b_row:ident
         ) as $row:ident;
         $($rest:tt)*
     ) => {
-        const _: () = {
-            use $crate::relation::check;
-            use recto_domain::relation::RequiredKey;
-            check::foreign_key::<_, RequiredKey, _>(&$link::$a_key, &$a::$a_id);
-            check::foreign_key::<_, RequiredKey, _>(&$link::$b_key, &$b::$b_id);
-            check::joined(&$link::table, &$a::table);
-            check::joined(&$link::table, &$b::table);
-            check::link(&$link::table, &$link::$a_key, &$link::$b_key);
-        };
-        $crate::relation::map_relations!(@linked $there, $link, $row, $a, $a_key, $b . $b_id, $b_key, $b_row);
-        $crate::relation::map_relations!(@linked $back, $link, $row, $b, $b_key, $a . $a_id, $a_key, $a_row);
+        $crate::map_relations!(@check ForeignKey $there, recto_domain::relation::RequiredKey, $link . $a_key -> $a . $a_id);
+        $crate::map_relations!(@check ForeignKey $back, recto_domain::relation::RequiredKey, $link . $b_key -> $b . $b_id);
 
-        $crate::relation::map_relations!(@next $list
+        impl $crate::relation::check::Link for $there {
+            type First = $link::$a_key;
+            type Second = $link::$b_key;
+        }
+
+        $crate::map_relations!(@linked $there, $link, $row, $a, $a_key, $b . $b_id, $b_key, $b_row);
+        $crate::map_relations!(@linked $back, $link, $row, $b, $b_key, $a . $a_id, $a_key, $a_row);
+
+        $crate::map_relations!(@next $list
             [$($edge,)* $crate::relation::Many::<$there>::EDGE, $crate::relation::Many::<$back>::EDGE,]
             $($rest)*);
     };
@@ -165,7 +167,7 @@ macro_rules! map_relations {
         ) as $way_row:ident;
         $($rest:tt)*
     ) => {
-        $crate::relation::map_relations!(@belongs $many, $parent, $way_row, $way . $way_key);
+        $crate::map_relations!(@belongs $many, $parent, $way_row, $way . $way_key);
 
         impl $crate::relation::MappedMany for $many {
             fn of_one(
@@ -174,12 +176,12 @@ macro_rules! map_relations {
                 window: &$crate::relation::Window<$crate::relation::ToKey<Self>>,
             ) -> Result<$crate::relation::Linked<Self>, $crate::Error> {
                 let columns = <Self::To as $crate::relation::Stored>::SORT_COLUMNS;
-                let rows = $crate::relation::map_relations!(@window conn, c, $many, parent, window, columns,
+                let rows = $crate::map_relations!(@window conn, c, $many, parent, window, columns,
                     $way_row.inner_join($child::table), $child_row);
                 Ok($crate::relation::entities(rows)?.into_iter().map(|child| (child, ())).collect())
             }
 
-            $crate::relation::map_relations!(@each $many, $crate::query::Keyed, $child_row::as_select(),
+            $crate::map_relations!(@each $many, $crate::query::Keyed, $child_row::as_select(),
                 ($crate::relation::ValueOf<$many>, $child_row),
                 |(parent, row)| {
                     let parent = $crate::query::SqlKey::from_value(parent)
@@ -199,7 +201,6 @@ macro_rules! map_relations {
         }
 
         impl $crate::relation::MappedOne for $one {
-            #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
             const PARENT: ($crate::query::Children, &'static str) = (
                 $crate::query::Children {
                     table: concat!("\"", stringify!($parent), "\""),
@@ -242,24 +243,31 @@ macro_rules! map_relations {
             }
         }
 
-        $crate::relation::map_relations!(@list $list $edges $many $one $($rest)*);
+        $crate::map_relations!(@list $list $edges $many $one $($rest)*);
     };
 
     // A to-many and a to-one direction are added to the list.
     (@list $list:tt [$($edge:expr,)*] $many:ident $one:ident $($rest:tt)*) => {
-        $crate::relation::map_relations!(@next $list
+        $crate::map_relations!(@next $list
             [$($edge,)* $crate::relation::Many::<$many>::EDGE, $crate::relation::One::<$one>::EDGE,]
             $($rest)*);
+    };
+
+    // What the compiler is to look at. Columns come here as the tokens that they
+    // are in the mapping (`tt`), for only then does it point at them there.
+    (@check $kind:ident $of:ident, $presence:ty, $child:tt . $key:tt -> $parent:tt . $parent_key:tt) => {
+        impl $crate::relation::check::$kind for $of {
+            type Presence = $presence;
+            type Parent = $parent::$parent_key;
+            type Column = $child::$key;
+        }
     };
 
     // Both directions of a foreign key.
     (@foreign_key $many:ident $one:ident
         $child:ident . $key:ident -> $parent:ident . $parent_key:ident as $row:ident
     ) => {
-        const _: () = $crate::relation::check::foreign_key::<
-            _, <$one as recto_domain::relation::ToOne>::Presence, _,
-        >(&$child::$key, &$parent::$parent_key);
-        $crate::relation::map_relations!(@belongs $many, $parent, $row, $child . $key);
+        $crate::map_relations!(@belongs $many, $parent, $row, $child . $key);
 
         impl $crate::relation::MappedMany for $many {
             fn of_one(
@@ -268,11 +276,11 @@ macro_rules! map_relations {
                 window: &$crate::relation::Window<$crate::relation::ToKey<Self>>,
             ) -> Result<$crate::relation::Linked<Self>, $crate::Error> {
                 let columns = <Self::To as $crate::relation::Stored>::SORT_COLUMNS;
-                let rows = $crate::relation::map_relations!(@window conn, c, $many, parent, window, columns, $row, $row);
+                let rows = $crate::map_relations!(@window conn, c, $many, parent, window, columns, $row, $row);
                 Ok($crate::relation::entities(rows)?.into_iter().map(|child| (child, ())).collect())
             }
 
-            $crate::relation::map_relations!(@each $many, $crate::query::Telling, $row::as_select(), $row,
+            $crate::map_relations!(@each $many, $crate::query::Telling, $row::as_select(), $row,
                 |row| {
                     let child = <Self::To>::try_from(row)?;
                     let parent = <$one as recto_domain::relation::ToOne>::foreign_key(&child)
@@ -290,7 +298,6 @@ macro_rules! map_relations {
         }
 
         impl $crate::relation::MappedOne for $one {
-            #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
             const PARENT: ($crate::query::Children, &'static str) = (
                 $crate::query::Children {
                     table: concat!("\"", stringify!($parent), "\""),
@@ -313,7 +320,7 @@ macro_rules! map_relations {
     (@linked $there:ident, $link:ident, $link_row:ident,
         $from:ident, $from_key:ident, $to:ident . $to_id:ident, $to_key:ident, $to_row:ident
     ) => {
-        $crate::relation::map_relations!(@belongs $there, $from, $link_row, $link . $from_key);
+        $crate::map_relations!(@belongs $there, $from, $link_row, $link . $from_key);
 
         impl $crate::relation::MappedMany for $there {
             fn of_one(
@@ -324,14 +331,14 @@ macro_rules! map_relations {
                 // By the link's own key: its index is in that order already.
                 let columns = <Self::To as $crate::relation::Stored>::SORT_COLUMNS
                     .with_key(concat!("\"", stringify!($link), "\".\"", stringify!($to_key), "\""));
-                let rows = $crate::relation::map_relations!(@window conn, c, $there, parent, window, columns,
+                let rows = $crate::map_relations!(@window conn, c, $there, parent, window, columns,
                     $link_row.inner_join($to::table), ($link_row, $to_row));
                 rows.into_iter()
                     .map(|(link, row)| Ok((<Self::To>::try_from(row)?, link.into())))
                     .collect()
             }
 
-            $crate::relation::map_relations!(@each $there, $crate::query::Telling,
+            $crate::map_relations!(@each $there, $crate::query::Telling,
                 ($link_row::as_select(), $to_row::as_select()),
                 ($link_row, $to_row),
                 |(link, row)| {
@@ -366,7 +373,7 @@ macro_rules! map_relations {
                     $columns, &$window.sort, $window.after.as_ref(),
                 ))
                 .order_by($crate::query::OrderBy { columns: $columns, sort: &$window.sort })
-                .select($crate::relation::map_relations!(@select $row));
+                .select($crate::map_relations!(@select $row));
             $crate::query::Limited { query, limit: $window.one_more() }.load::<$row>($c)?
         })
     }};
@@ -376,10 +383,8 @@ macro_rules! map_relations {
 
     // The first rows that belong to each of many parents, and how many there are.
     (@each $many:ident, $query:path, $select:expr, $row:ty, $keyed:expr, key: $key:expr, $children:expr) => {
-        #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
         const CHILDREN: $crate::query::Children = $children;
 
-        #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
         fn of_each(
             conn: &mut $crate::Connection,
             parents: &$crate::query::Keys<$crate::relation::FromKey<Self>>,
@@ -397,7 +402,6 @@ macro_rules! map_relations {
             rows.into_iter().map($keyed).collect()
         }
 
-        #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
         fn counts(
             conn: &mut $crate::Connection,
             parents: &$crate::query::Keys<$crate::relation::FromKey<Self>>,
@@ -420,20 +424,8 @@ macro_rules! map_relations {
 
     // Rows of `$row` belong to the parents of `$many` by `$child.$key`.
     (@belongs $many:ident, $parent:ident, $row:ident, $child:ident . $key:ident) => {
-        impl diesel::associations::HasTable for $crate::relation::ParentOf<$many> {
+        impl $crate::relation::HasParents for $many {
             type Table = $parent::table;
-
-            fn table() -> Self::Table {
-                $parent::table
-            }
-        }
-
-        impl<'a> diesel::Identifiable for &'a $crate::relation::ParentOf<$many> {
-            type Id = &'a $crate::relation::ValueOf<$many>;
-
-            fn id(self) -> Self::Id {
-                &self.key
-            }
         }
 
         impl diesel::associations::BelongsTo<$crate::relation::ParentOf<$many>> for $row {
@@ -445,9 +437,10 @@ macro_rules! map_relations {
             }
 
             fn foreign_key_column() -> Self::ForeignKeyColumn {
-                $child::$key
+                // Each name is written once: a wrong one is one error.
+                Default::default()
             }
         }
     };
 }
-pub(crate) use map_relations;
+pub use map_relations;
