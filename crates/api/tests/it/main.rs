@@ -4,6 +4,7 @@
 
 mod answers;
 mod auth;
+mod blog;
 mod bodies;
 mod books;
 mod documents;
@@ -12,6 +13,7 @@ mod include;
 mod library;
 mod noise;
 mod openapi;
+mod org;
 mod pages;
 mod parameters;
 mod problems;
@@ -19,7 +21,9 @@ mod races;
 mod related;
 mod reviews;
 mod roles;
+mod rooms;
 mod schema;
+mod school;
 mod tags;
 mod users;
 mod wire;
