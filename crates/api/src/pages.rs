@@ -1,6 +1,7 @@
 //! Pages outside the base path: Swagger UI, what problems mean, signs of life.
 
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -93,9 +94,16 @@ async fn live() -> HttpResponse {
     status("live")
 }
 
+/// How long the database may take to show that it is there.
+const READY_WITHIN: Duration = Duration::from_secs(2);
+
 /// `GET /readyz`: the database answers, too.
 async fn ready(state: Shared) -> Result<HttpResponse, Problem> {
-    state.database.read(|conn| Ok::<_, Problem>(conn.ping()?)).await?;
+    let ping = state.database.read(|conn| Ok::<_, Problem>(conn.ping()?));
+    // A database that is too busy to say so is not ready either.
+    let answered = tokio::time::timeout(READY_WITHIN, ping).await;
+    answered
+        .unwrap_or_else(|_| Err(Problem::new(Kind::Unavailable, Kind::Unavailable.meaning())))?;
     Ok(status("ready"))
 }
 

@@ -85,7 +85,7 @@ kinds! {
     TooLarge "too-large" PAYLOAD_TOO_LARGE "Body too large"
         "A body may have 1 MiB at the most."
     UnsupportedMediaType "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE "Unsupported media type"
-        "The body must be sent as `application/json`; a PATCH may be `application/merge-patch+json`."
+        "The body must be sent as `application/json` in UTF-8, without a content coding. A PATCH may be `application/merge-patch+json`; the token endpoint takes `application/x-www-form-urlencoded`."
     InvalidBody "invalid-body" UNPROCESSABLE_ENTITY "Invalid body"
         "The body is JSON but breaks rules. The member `errors` lists every one, with a JSON pointer to the place."
     Internal "internal" INTERNAL_SERVER_ERROR "Internal error"
@@ -266,6 +266,10 @@ fn went_away(key: &str) -> Problem {
         ("student_courses", "student_id") => Problem::not_found("student"),
         ("student_courses", _) => Problem::not_found("course"),
         ("comments", _) => Problem::not_found("post"),
+        // Whose the token was that the request came with.
+        (_, "user_uid") => {
+            Problem::new(Kind::Unauthenticated, "the account of this token is gone or disabled")
+        }
         _ => Violations::one("points at something that is not there").under(column).into(),
     }
 }
@@ -308,6 +312,9 @@ impl From<Violations> for Problem {
 
 impl From<HashError> for Problem {
     fn from(error: HashError) -> Self {
+        if matches!(error, HashError::Overloaded) {
+            return Self::new(Kind::Overloaded, Kind::Overloaded.meaning());
+        }
         tracing::error!(%error, "a password could not be hashed or checked");
         Self::new(Kind::Internal, Kind::Internal.meaning())
     }

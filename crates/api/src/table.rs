@@ -442,13 +442,11 @@ pub(crate) fn describe(
 /// The statuses an operation may refuse with, and the kinds behind each.
 fn refusals(path: &str, operation: &Operation) -> Vec<(u16, Vec<Kind>)> {
     let mut kinds = vec![Kind::InvalidParameter];
-    if operation.body.is_some() {
-        kinds.extend([
-            Kind::MalformedJson,
-            Kind::TooLarge,
-            Kind::UnsupportedMediaType,
-            Kind::InvalidBody,
-        ]);
+    if let Some((_, media_types)) = &operation.body {
+        kinds.extend([Kind::TooLarge, Kind::UnsupportedMediaType]);
+        if media_types.contains(&"application/json") {
+            kinds.extend([Kind::MalformedJson, Kind::InvalidBody]);
+        }
     }
     match operation.who {
         Who::Anyone => {}

@@ -6,6 +6,12 @@ use recto_persistence::{Connection, Database, DatabaseUrl, Options};
 /// Why the database cannot be worked with. Each says which one it is.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DatabaseError {
+    /// An embedded database that is not there.
+    #[error("{url} does not exist")]
+    Missing {
+        /// The database.
+        url: String,
+    },
     /// It does not answer, or answers with an error.
     #[error("{url}: {source}")]
     Failed {
@@ -83,6 +89,14 @@ pub(crate) fn open(
     }
     Database::open(url, options)
         .map_err(|source| DatabaseError::Failed { url: url.to_string(), source })
+}
+
+/// Refuses an embedded database that is not there.
+pub(crate) fn must_exist(url: &DatabaseUrl) -> Result<(), DatabaseError> {
+    match url.path() {
+        Some(path) if !path.exists() => Err(DatabaseError::Missing { url: url.to_string() }),
+        _ => Ok(()),
+    }
 }
 
 /// Connects without looking at the schema.

@@ -102,13 +102,28 @@ fn expect_json(request: &HttpRequest) -> Result<(), Problem> {
     let media_type = media_type(request);
     let patch = request.method() == Method::PATCH && media_type == "application/merge-patch+json";
     if media_type == "application/json" || patch {
-        return Ok(());
+        return expect_plain_utf8(request);
     }
     let detail = match media_type.as_str() {
         "" => "the body must be application/json, but no Content-Type was sent".to_owned(),
         other => format!("the body must be application/json, not {other}"),
     };
     Err(Problem::new(Kind::UnsupportedMediaType, detail))
+}
+
+/// JSON is UTF-8 (RFC 8259 section 8.1), and no content coding is undone here.
+fn expect_plain_utf8(request: &HttpRequest) -> Result<(), Problem> {
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let content_type = header(header::CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
+    let charset = content_type.split(';').find_map(|part| part.trim().strip_prefix("charset="));
+    let unsupported = |detail| Err(Problem::new(Kind::UnsupportedMediaType, detail));
+    if charset.is_some_and(|charset| charset.trim_matches('"') != "utf-8") {
+        return unsupported("the body must be in UTF-8");
+    }
+    if header(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+        return unsupported("the body must be sent without a content coding");
+    }
+    Ok(())
 }
 
 /// The media type without its parameters, in lower case; empty without one.

@@ -8,7 +8,8 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use recto_domain::relation::{Entity, Include, Quantifier, RelationFilter, Sort};
 use recto_domain::{
-    Book, Comment, Company, Course, Department, Employee, Post, Review, Student, Tag, TagName, User,
+    Author, Book, Comment, Company, Course, Department, Employee, Post, Review, Student, Tag,
+    TagName, TagNames, User,
 };
 use recto_persistence::catalog::BookFilter;
 use recto_persistence::{Stored, Window};
@@ -93,9 +94,20 @@ impl Filtered for Book {
 
     fn filter(parameters: &mut Parameters) -> Result<BookFilter, ParameterError> {
         let tags = parameters.take_all("tag");
-        let tags = tags.iter().map(|tag| value::<TagName>("tag", tag)).collect::<Result<_, _>>()?;
+        let tags =
+            tags.iter().map(|tag| value::<TagName>("tag", tag)).collect::<Result<Vec<_>, _>>()?;
+        let tags = TagNames::new(tags).into_names();
+        if tags.len() > MAX_TAGS {
+            let detail = format!("at most {MAX_TAGS} different tags fit in one query");
+            return Err(ParameterError::new("tag", detail));
+        }
+        let author = parameters.take("author")?.filter(|author| !author.is_empty());
+        if author.as_ref().is_some_and(|author| author.chars().count() > Author::MAX_CHARS) {
+            let detail = format!("has more than {} characters", Author::MAX_CHARS);
+            return Err(ParameterError::new("author", detail));
+        }
         Ok(BookFilter {
-            author: parameters.take("author")?.filter(|author| !author.is_empty()),
+            author,
             language: take(parameters, "language")?,
             tags,
             user_uid: take(parameters, "user_uid")?,
@@ -105,6 +117,9 @@ impl Filtered for Book {
         })
     }
 }
+
+/// The most tags that a query may name; each is a subquery.
+const MAX_TAGS: usize = 10;
 
 /// Entities whose pages cannot be narrowed.
 macro_rules! unfiltered {

@@ -18,6 +18,9 @@ const PASSES: u32 = 2;
 /// Lanes of one hash: requests are what runs in parallel here.
 const LANES: u32 = 1;
 
+/// How many may wait for their turn: some seconds' worth, after which an answer is no use.
+const WAITING: usize = 128;
+
 /// Checked in place of the hash of an account that does not exist. Its cost is that of a real
 /// one, and nobody can know a password for it, for its digest is an arbitrary text.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$\
@@ -34,6 +37,7 @@ struct Shared {
     argon2: Argon2<'static>,
     /// One permit a hash that may run now: each takes a processor and 19 MiB.
     permits: Arc<Semaphore>,
+    places: Arc<Semaphore>,
     done: AtomicU64,
 }
 
@@ -47,6 +51,9 @@ pub enum HashError {
     /// What is stored for the account is not a hash that can be checked.
     #[error("the stored password hash cannot be read: {0}")]
     Corrupt(password_hash::Error),
+    /// More passwords wait to be hashed than will be.
+    #[error("too many passwords wait to be hashed")]
+    Overloaded,
     /// The server is shutting down, or the thread panicked.
     #[error("hashing was interrupted")]
     Interrupted,
@@ -73,6 +80,7 @@ impl Hasher {
             shared: Arc::new(Shared {
                 argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
                 permits: Arc::new(Semaphore::new(permits)),
+                places: Arc::new(Semaphore::new(WAITING)),
                 done: AtomicU64::new(0),
             }),
         }
@@ -132,8 +140,12 @@ impl Hasher {
         work: impl FnOnce(&Shared) -> Result<T, HashError> + Send + 'static,
     ) -> Result<T, HashError> {
         let shared = Arc::clone(&self.shared);
+        // A place among those who wait, given back when the hashing begins.
+        let place = Arc::clone(&shared.places).try_acquire_owned();
+        let place = place.map_err(|_| HashError::Overloaded)?;
         let permit = Arc::clone(&shared.permits).acquire_owned().await;
         let permit = permit.map_err(|_| HashError::Interrupted)?;
+        drop(place);
         let done = tokio::task::spawn_blocking(move || {
             // Held by the work and not by the request: a client that hangs up ends the one but
             // not the other, and could otherwise start any number.

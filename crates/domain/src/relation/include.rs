@@ -194,9 +194,10 @@ impl Requested {
         }
         let mut read = Self::new(self.relation);
         let mut sort: Option<String> = None;
+        let mut limited = false;
         for option in options.split(',').map(str::trim) {
             match option.split_once(':') {
-                Some(("limit", limit)) => {
+                Some(("limit", limit)) if !std::mem::replace(&mut limited, true) => {
                     read.limit = parse_limit(limit.trim())
                         .ok_or_else(|| IncludeError::Limit { name: name.clone() })?;
                 }

@@ -2,7 +2,9 @@
 
 #![expect(clippy::ref_option_ref, reason = "Diesel's `AsChangeset` writes them")]
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::{Bool, Integer};
 use recto_domain::{Book, BookId, Isbn, Language, PublishedDate, TagName, UserId, text_key};
 
 use super::relations::EDGES;
@@ -134,11 +136,16 @@ macro_rules! narrow {
         if let Some(isbn) = &$filter.isbn {
             query = query.filter(books::isbn.eq(isbn.as_ref()));
         }
-        if let Some(from) = $filter.published_from {
-            query = query.filter(books::published_date.ge(from.sort_key()));
-        }
-        if let Some(to) = $filter.published_to {
-            query = query.filter(books::published_date.le(to.last_sort_key()));
+        if $filter.published_from.is_some() || $filter.published_to.is_some() {
+            let from = $filter.published_from.map_or(i32::MIN, |from| from.sort_key());
+            // Below what stands for no date in the column that is indexed.
+            let to = $filter.published_to.map_or(i32::MAX - 1, |to| to.last_sort_key());
+            query = query.filter(
+                sql::<Bool>(r#""books"."published_date_asc" BETWEEN "#)
+                    .bind::<Integer, _>(from)
+                    .sql(" AND ")
+                    .bind::<Integer, _>(to),
+            );
         }
         query
     }};

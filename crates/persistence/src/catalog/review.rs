@@ -70,7 +70,8 @@ impl<'a> From<&'a Review> for ReviewRecord<'a> {
 
 stored! { Review, ReviewRow, reviews.uid, edges: EDGES, sorts: ["rating" => "rating"] }
 
-/// Adds a review. Its book must be known to exist, and be locked.
+/// Adds a review. Its book must be known to exist; should it go away in the
+/// meantime, the foreign key decides.
 ///
 /// # Errors
 /// [`AlreadyReviewed`](recto_domain::Conflict::AlreadyReviewed).

@@ -5,7 +5,7 @@ use recto_domain::{BookId, Mint, Tag, TagId, TagName};
 
 use super::book_tag::BookTagRow;
 use super::relations::EDGES;
-use crate::connection::{lock_row, on_engine};
+use crate::connection::{Engine, lock_row, on_engine};
 use crate::query::SqlKey as _;
 use crate::relation::{entities, optional, stored};
 use crate::row::Reading;
@@ -175,36 +175,42 @@ fn find_or_insert(
     wanted.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     wanted.dedup_by(|a, b| a.0 == b.0);
     let keys: Vec<&str> = wanted.iter().map(|(key, _)| key.as_str()).collect();
-    let found = by_name_keys(conn, &keys)?;
-    let missing: Vec<&TagName> = wanted
-        .iter()
-        .filter(|(key, _)| !found.iter().any(|tag| tag.name.key() == *key))
-        .map(|(_, name)| *name)
-        .collect();
-    if missing.is_empty() {
-        return Ok(found);
+    // A tag may be deleted between looking for it and making it, or made by
+    // somebody else: what counts is what is there in the end, and locked.
+    for _ in 0..FIND_OR_INSERT_ROUNDS {
+        let found = by_name_keys(conn, &keys)?;
+        if found.len() == keys.len() {
+            return Ok(found);
+        }
+        for (key, name) in &wanted {
+            if found.iter().any(|tag| tag.name.key() == *key) {
+                continue;
+            }
+            let tag = Tag::new(mint.stamp(), (*name).clone());
+            on_engine!(conn, c => {
+                diesel::insert_into(tags::table)
+                    .values(TagRecord::from(&tag))
+                    .on_conflict(tags::name_key)
+                    .do_nothing()
+                    .execute(c)?
+            });
+        }
     }
-    for name in missing {
-        let tag = Tag::new(mint.stamp(), name.clone());
-        on_engine!(conn, c => {
-            diesel::insert_into(tags::table)
-                .values(TagRecord::from(&tag))
-                .on_conflict(tags::name_key)
-                .do_nothing()
-                .execute(c)?
-        });
-    }
-    // Somebody else may have made one in the meantime: what counts is what is there.
-    by_name_keys(conn, &keys)
+    Err(Error::Busy)
 }
 
+/// Looking, making and looking again, and once more for whoever got in between.
+const FIND_OR_INSERT_ROUNDS: usize = 4;
+
+/// The tags that there are, which nobody deletes before the transaction ends.
 fn by_name_keys(conn: &mut Connection, keys: &[&str]) -> Result<Vec<Tag>, Error> {
-    entities(on_engine!(conn, c => {
-        tags::table
-            .filter(tags::name_key.eq_any(keys))
-            .select(TagRow::as_select())
-            .load::<TagRow>(c)?
-    }))
+    let query = tags::table.filter(tags::name_key.eq_any(keys)).order_by(tags::name_key);
+    entities(match &mut conn.engine {
+        Engine::Sqlite(c) => query.select(TagRow::as_select()).load::<TagRow>(c)?,
+        Engine::Postgres(c) => {
+            query.select(TagRow::as_select()).for_key_share().load::<TagRow>(c)?
+        }
+    })
 }
 
 fn connect(conn: &mut Connection, book: BookId, tags: &[TagId]) -> Result<(), Error> {

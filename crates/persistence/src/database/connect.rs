@@ -79,7 +79,7 @@ struct Encoding {
 fn postgres(url: &str) -> Result<PgConnection, Error> {
     let mut conn = PgConnection::establish(url).map_err(unavailable)?;
     conn.batch_execute(
-        "SET TIME ZONE 'UTC'; SET client_encoding = 'UTF8'; SET application_name = 'recto';",
+        "SET statement_timeout = '30s'; SET TIME ZONE 'UTC'; SET client_encoding = 'UTF8'; SET application_name = 'recto';",
     )
     .map_err(unavailable)?;
     let Encoding { encoding, version } = diesel::sql_query(
