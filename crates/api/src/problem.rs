@@ -268,10 +268,6 @@ fn went_away(key: &str) -> Problem {
         ("student_courses", "student_id") => Problem::not_found("student"),
         ("student_courses", _) => Problem::not_found("course"),
         ("comments", _) => Problem::not_found("post"),
-        // Whose the token was that the request came with.
-        (_, "user_uid") => {
-            Problem::new(Kind::Unauthenticated, "the account of this token is gone or disabled")
-        }
         _ => Violations::one("points at something that is not there").under(column).into(),
     }
 }
