@@ -55,9 +55,7 @@ pub struct Page<E> {
     pub more: bool,
 }
 
-/// An entity that has a table.
-///
-/// Implemented by this crate for the entities of the domain.
+/// An entity that has a table. Implemented by [`stored!`].
 pub trait Stored: Entity<Key: SqlKey> {
     /// What a page of all of them can be narrowed by.
     type Filter: Send + 'static;
@@ -105,9 +103,7 @@ pub type Linked<R> = Vec<(<R as Relation>::To, <R as Relation>::Data)>;
 #[doc(hidden)]
 pub type Keyed<R> = Vec<(FromKey<R>, <R as Relation>::To, <R as Relation>::Data)>;
 
-/// A to-many direction whose columns are known.
-///
-/// Implemented by this crate for the relations of the domain.
+/// A to-many direction whose columns are known. Implemented by [`map_relations!`].
 pub trait MappedMany: ToMany<From: Stored, To: Stored> {
     /// One more than a window shows of the children of one parent.
     #[doc(hidden)]
@@ -135,9 +131,7 @@ pub trait MappedMany: ToMany<From: Stored, To: Stored> {
     ) -> Result<Vec<(FromKey<Self>, i64)>, Error>;
 }
 
-/// A to-one direction whose columns are known.
-///
-/// Implemented by this crate for the relations of the domain.
+/// A to-one direction whose columns are known. Implemented by [`map_relations!`].
 pub trait MappedOne: Relation<From: Stored, To: Stored> {
     /// What these entities lead to, each once, and where in there each leads.
     #[doc(hidden)]

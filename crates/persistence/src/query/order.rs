@@ -130,11 +130,7 @@ enum Compared<'s> {
 }
 
 impl<'s, K: SqlKey> After<'s, K> {
-    pub fn new(
-        columns: SortColumns,
-        sort: &Sort,
-        position: Option<&'s Position<K>>,
-    ) -> Self {
+    pub fn new(columns: SortColumns, sort: &Sort, position: Option<&'s Position<K>>) -> Self {
         let place = position.map(|position| Place {
             parts: parts(columns, sort, &position.values),
             key: position.key.value(),
