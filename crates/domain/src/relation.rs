@@ -254,7 +254,7 @@ pub struct RequiredKey;
 /// A member of an entity that can hold the key of a to-one relation.
 #[diagnostic::on_unimplemented(
     message = "a member of type `{Self}` cannot be the key of the relation `{R}`",
-    label = "in here `{R}` is declared `one` although its key is an `Option`, or `optional` although it is none",
+    label = "in here `{R}` is declared `one` and its key is an `Option`, or `optional` and its key is none",
     note = "a relation `one(…)` needs a member of type `{K}`, a relation `optional(…)` one of type `Option<{K}>`"
 )]
 pub trait KeyMember<R, Presence, K> {

@@ -57,9 +57,7 @@ pub struct Page<E> {
     pub more: bool,
 }
 
-/// An entity that has a table.
-///
-/// Implemented by this crate for the entities of the domain.
+/// An entity that has a table. Implemented by [`stored!`].
 pub trait Stored: Entity<Key: SqlKey> {
     /// What a page of all of them can be narrowed by.
     type Filter: Send + 'static;
@@ -108,9 +106,7 @@ pub type Linked<R> = Vec<(<R as Relation>::To, <R as Relation>::Data)>;
 #[doc(hidden)]
 pub type Keyed<R> = Vec<(FromKey<R>, <R as Relation>::To, <R as Relation>::Data)>;
 
-/// A to-many direction whose columns are known.
-///
-/// Implemented by this crate for the relations of the domain.
+/// A to-many direction whose columns are known. Implemented by [`map_relations!`].
 pub trait MappedMany: ToMany<From: Stored, To: Stored> {
     /// Where the children are.
     #[doc(hidden)]
@@ -142,9 +138,7 @@ pub trait MappedMany: ToMany<From: Stored, To: Stored> {
     ) -> Result<Vec<(FromKey<Self>, i64)>, Error>;
 }
 
-/// A to-one direction whose columns are known.
-///
-/// Implemented by this crate for the relations of the domain.
+/// A to-one direction whose columns are known. Implemented by [`map_relations!`].
 pub trait MappedOne: Relation<From: Stored, To: Stored> {
     /// Where the one is, and the column that leads there.
     #[doc(hidden)]

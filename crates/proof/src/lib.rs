@@ -5,7 +5,7 @@
 //! nothing to do with the mistake.
 //!
 //! ```
-#![doc = include_str!("../tests/accepted.rs")]
+#![doc = include_str!("../tests/accepted/magazine.rs")]
 //! ```
 
 /// An entity with a number as its key, of a room called `ROOM`.

@@ -40,6 +40,8 @@ key_types!(Uid, Integer, BigInt);
 )]
 pub trait Joined<Parent> {}
 
+// Else the compiler lists all that Diesel can join instead of saying this.
+#[diagnostic::do_not_recommend]
 impl<C: QuerySource + JoinTo<P>, P: QuerySource> Joined<P> for C {}
 
 /// A primary key that is the pair of the foreign keys of a link table.

@@ -6,7 +6,7 @@
 /// Gives an entity its table: reading by key, by keys and by page.
 ///
 /// `row` is the private struct that a row of the table is read into. A filter
-/// narrows the boxed query of a page.
+/// narrows the boxed query of a page. An example is with [`map_relations!`](crate::map_relations).
 #[macro_export]
 macro_rules! stored {
     ($entity:ty, $row:ty, $table:ident . $key:ident, edges: $edges:path, sorts: [$($field:expr => $column:expr),* $(,)?]) => {
@@ -105,6 +105,113 @@ pub use stored;
 ///     CompanyEmployees <=> EmployeeCompany: through departments(company_id -> companies.id as CompanyRow, id <- employees.department_id as EmployeeRow) as DepartmentRow;
 /// }
 /// ```
+///
+/// Any crate can map tables of its own, in the crate that declares the
+/// relations; it depends on `diesel` and `recto_domain` as well, which the
+/// macros name. Every row is `Identifiable`, and becomes its entity by
+/// `TryFrom`. Several keys may point at one parent, as here:
+///
+/// ```
+/// use recto_domain::relation::{Entity, EntityInfo, Include, SortField, SortValue};
+/// use recto_domain::relations;
+/// use recto_persistence::{Connection, Error, Window, map_relations, page, stored};
+///
+/// diesel::table! {
+///     people (id) { id -> BigInt, name -> Text }
+/// }
+/// diesel::table! {
+///     letters (id) { id -> BigInt, sender_id -> BigInt, recipient_id -> Nullable<BigInt> }
+/// }
+/// diesel::joinable!(letters -> people (sender_id));
+/// diesel::allow_tables_to_appear_in_same_query!(letters, people);
+///
+/// #[derive(Clone, Debug, serde::Serialize)]
+/// pub struct Person { id: i64, name: String }
+///
+/// #[derive(Clone, Debug, serde::Serialize)]
+/// pub struct Letter { id: i64, sender_id: i64, recipient_id: Option<i64> }
+///
+/// relations! {
+///     pub static POST = "post" at "/post";
+///     PersonSent = Person.sent: many <=> LetterSender = Letter.sender: one(sender_id), on delete Cascade;
+///     PersonReceived = Person.received: many <=> LetterRecipient = Letter.recipient: optional(recipient_id), on delete SetNull;
+/// }
+///
+/// map_relations! {
+///     static EDGES;
+///     PersonSent <=> LetterSender: letters.sender_id -> people.id as LetterRow;
+///     PersonReceived <=> LetterRecipient: letters.recipient_id -> people.id as LetterRow;
+/// }
+///
+/// stored!(Person, PersonRow, people.id, edges: EDGES, sorts: ["name" => "name"]);
+/// stored!(Letter, LetterRow, letters.id, edges: EDGES, sorts: []);
+///
+/// /// How many of the newest people sent something to themselves.
+/// fn to_themselves(conn: &mut Connection) -> Result<usize, Error> {
+///     let include = Include::parse(Person::INFO, "sent.recipient").expect("both are declared");
+///     let people = page::<Person>(conn, &(), &Window::newest(100), &include)?;
+///     let to_themselves = people.level.views().filter(|person| {
+///         let mut sent = person.get(PersonSent).expect("it was included");
+///         sent.any(|letter| {
+///             let recipient = letter.get(LetterRecipient).expect("it was included");
+///             recipient.is_some_and(|recipient| recipient.id == person.id)
+///         })
+///     });
+///     Ok(to_themselves.count())
+/// }
+///
+/// impl Entity for Person {
+///     type Key = i64;
+///     const INFO: &'static EntityInfo = &EntityInfo {
+///         name: "Person",
+///         collection: "people",
+///         key: "id",
+///         sorts: &[SortField::text("name"), SortField::creation()],
+///         room: || &POST,
+///     };
+///     fn key(&self) -> i64 { self.id }
+///     fn sort_value(&self, _: &SortField) -> SortValue { SortValue::Text(self.name.clone()) }
+/// }
+///
+/// impl Entity for Letter {
+///     type Key = i64;
+///     const INFO: &'static EntityInfo = &EntityInfo {
+///         name: "Letter",
+///         collection: "letters",
+///         key: "id",
+///         sorts: &[SortField::creation()],
+///         room: || &POST,
+///     };
+///     fn key(&self) -> i64 { self.id }
+///     fn sort_value(&self, _: &SortField) -> SortValue { SortValue::Empty }
+/// }
+///
+/// #[derive(diesel::Queryable, diesel::Selectable, diesel::Identifiable)]
+/// #[diesel(table_name = people)]
+/// struct PersonRow { id: i64, name: String }
+///
+/// impl TryFrom<PersonRow> for Person {
+///     type Error = Error;
+///     fn try_from(row: PersonRow) -> Result<Self, Error> {
+///         Ok(Self { id: row.id, name: row.name })
+///     }
+/// }
+///
+/// #[derive(diesel::Queryable, diesel::Selectable, diesel::Identifiable)]
+/// #[diesel(table_name = letters)]
+/// struct LetterRow { id: i64, sender_id: i64, recipient_id: Option<i64> }
+///
+/// impl TryFrom<LetterRow> for Letter {
+///     type Error = Error;
+///     fn try_from(row: LetterRow) -> Result<Self, Error> {
+///         Ok(Self { id: row.id, sender_id: row.sender_id, recipient_id: row.recipient_id })
+///     }
+/// }
+/// # fn main() {}
+/// ```
+///
+/// What the schema does not back does not compile; see [`check`](crate::relation::check)
+/// for what is demanded.
 #[macro_export]
 macro_rules! map_relations {
     ($(#[$list:meta])* $vis:vis static $name:ident; $($mapped:tt)*) => {

@@ -14,6 +14,7 @@ mod loading;
 mod migrations;
 mod model;
 mod numbered;
+mod own_schema;
 mod pages;
 mod plans;
 mod present;

@@ -1,4 +1,4 @@
-//! The foreign-key column is gone from the table; the mapping still names it.
+//! The foreign key is gone from the table and from its row; the mapping still names it.
 
 use recto_domain::relations;
 use recto_persistence::map_relations;
@@ -30,7 +30,22 @@ relations! {
 }
 
 row!(AuthorRow of Author in authors { name: String });
-row!(ArticleRow of Article in articles { title: String, author_id: i64 });
+#[derive(diesel::Queryable, diesel::Selectable, diesel::Identifiable)]
+#[diesel(table_name = articles)]
+struct ArticleRow {
+    id: i64,
+    title: String,
+}
+
+impl TryFrom<ArticleRow> for Article {
+    type Error = recto_persistence::Error;
+
+    fn try_from(row: ArticleRow) -> Result<Self, recto_persistence::Error> {
+        Ok(Self { id: row.id, title: row.title, author_id: 1 })
+    }
+}
+
+recto_persistence::stored!(Article, ArticleRow, articles.id, edges: EDGES, sorts: []);
 
 map_relations! {
     static EDGES;
