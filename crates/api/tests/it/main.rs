@@ -6,6 +6,8 @@ mod answers;
 mod auth;
 mod bodies;
 mod books;
+mod browser;
+mod diagram;
 mod documents;
 mod filters;
 mod include;

@@ -113,7 +113,7 @@ impl Description {
 
     /// As an entity-relationship diagram in the language of Mermaid.
     ///
-    /// A line bears both names. It is dotted where a relation goes through others.
+    /// A line bears both names. It is dashed where a relation goes through others.
     pub fn mermaid(&self) -> String {
         let mut out = "erDiagram\n".to_owned();
         for entity in &self.entities {
