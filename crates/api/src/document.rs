@@ -6,7 +6,9 @@ use std::sync::LazyLock;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use recto_domain::User;
-use recto_domain::relation::{Cardinality, Entity, LinkData as _, Relation, RelationInfo};
+use recto_domain::relation::{
+    Cardinality, Description, Entity, LinkData as _, Relation, RelationInfo,
+};
 use serde_json::{Value, json};
 use utoipa::openapi::path::PathItem;
 use utoipa::openapi::schema::{
@@ -30,6 +32,14 @@ static JSON: LazyLock<Vec<u8>> = LazyLock::new(|| openapi_json().into_bytes());
 /// `GET /openapi.json`
 pub(crate) async fn serve(_: crate::extract::NoQuery) -> HttpResponse {
     present::json(StatusCode::OK, JSON.clone())
+}
+
+static SCHEMA: LazyLock<Vec<u8>> =
+    LazyLock::new(|| Description::of(&recto_domain::ROOMS).json().into_bytes());
+
+/// `GET /schema`
+pub(crate) async fn schema(_: crate::extract::NoQuery) -> HttpResponse {
+    present::json(StatusCode::OK, SCHEMA.clone())
 }
 
 /// The OpenAPI document of the interface, as indented JSON.
@@ -79,7 +89,8 @@ const DESCRIPTION: &str = "A book catalogue in which every relationship can be w
 * A **page** has `items` and, if there are more, `next_cursor`; send it back as `cursor`.
 * **Relations** are loaded along with `include=user,reviews.user,tags`. What was not asked for is absent; what is empty is `[]` or `null`; where there are more than fit, `<relation>_next` is the URL of the rest.
 * **Errors** are `application/problem+json` (RFC 9457); what is wrong in a body is listed under `errors`, with JSON pointers.
-* **Authorize** takes an e-mail address and a password, or a bearer token from `/auth/login`.";
+* **Authorize** takes an e-mail address and a password, or a bearer token from `/auth/login`.
+* [The diagram](/schema) shows all entities, and every relation with both of its names.";
 
 const TAGS: [(&str, &str); 9] = [
     ("auth", "Signing up and in."),

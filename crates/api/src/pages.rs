@@ -1,4 +1,6 @@
-//! Pages outside the base path: Swagger UI, what problems mean, signs of life.
+//! Pages outside the base path: Swagger UI, the diagram, what problems mean, signs of life.
+
+mod diagram;
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -20,6 +22,8 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         .service(resource("/", get(web::get().to(|| async { redirect("/docs/") }))))
         .service(resource("/docs", get(web::get().to(|| async { redirect("/docs/") }))))
         .service(resource("/docs/{file:.*}", get(web::get().to(swagger_ui))))
+        .service(resource("/schema", get(web::get().to(diagram::show))))
+        .service(resource("/schema/{file}", get(web::get().to(diagram::file))))
         .service(resource("/problems/{slug}", get(web::get().to(problem))))
         .service(resource("/livez", get(web::get().to(live))))
         .service(resource("/readyz", get(web::get().to(ready))));

@@ -1,6 +1,6 @@
 //! Every path, who may call it, and what it does.
 
-use recto_domain::relation::{Cardinality, Entity, OnDelete, Relation, RelationInfo};
+use recto_domain::relation::{Cardinality, Description, Entity, OnDelete, RelationInfo};
 use recto_domain::{
     Book, BookPatch, BookReviews, BookTags, BookUser, Comment, CommentPost, Company,
     CompanyDepartments, CompanyEmployees, Course, CourseStudents, Department, DepartmentCompany,
@@ -31,7 +31,20 @@ pub(crate) fn table() -> Table {
     blog(&mut table);
     school_room(&mut table);
     org(&mut table);
-    table.group("meta").at("/openapi.json").get(
+    meta(&mut table);
+    table
+}
+
+fn meta(table: &mut Table) {
+    table.group("meta").at("/schema").get(
+        document::schema,
+        Operation::new(
+            "Entities and relations",
+            "The relation catalogue: every kind of entity, and both directions of every relation.",
+        )
+        .gives::<Description>("The catalogue; paths are below the base path."),
+    );
+    table.at("/openapi.json").get(
         document::serve,
         Operation::new("This document", "The OpenAPI description of the interface.").content(
             200,
@@ -39,7 +52,6 @@ pub(crate) fn table() -> Table {
             utoipa::openapi::schema::ObjectBuilder::new(),
         ),
     );
-    table
 }
 
 fn identity(table: &mut Table) {
@@ -332,20 +344,14 @@ fn org(table: &mut Table) {
     one::<EmployeeManager>(table, "Get an employee's manager");
 }
 
-/// The path of a relation: `/org/companies/{id}/departments`.
-fn relation_path<R: Relation>() -> String {
-    let from = R::INFO.from;
-    format!("{}/{}/{{{}}}/{}", (from.room)().path, from.collection, from.key, R::INFO.name)
-}
-
 /// A to-many relation as a page.
 fn many<R: MappedMany<To: ToSchema>>(table: &mut Table, summary: &'static str) {
-    table.at(&relation_path::<R>()).get(read::many::<R>, Operation::many::<R>(summary));
+    table.at(&R::INFO.path()).get(read::many::<R>, Operation::many::<R>(summary));
 }
 
 /// A to-one relation as an item.
 fn one<R: MappedOne<To: ToSchema>>(table: &mut Table, summary: &'static str) {
-    table.at(&relation_path::<R>()).get(read::one::<R>, Operation::one::<R>(summary));
+    table.at(&R::INFO.path()).get(read::one::<R>, Operation::one::<R>(summary));
 }
 
 /// The collection of an entity that the database numbers, and its items.
@@ -369,7 +375,7 @@ where
     E: Numbered<New: ToSchema, Patch: ToSchema> + ToSchema,
 {
     table
-        .at(&format!("{}/{{{}}}", collection_path::<E>(), E::INFO.key))
+        .at(&E::INFO.item_path())
         .get(read::item::<E>, Operation::item::<E>(get))
         .patch(
             write::patch::<E>,

@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use recto_domain::{Email, Username};
 use recto_persistence::DatabaseUrl;
 
@@ -83,6 +83,23 @@ pub(crate) enum Command {
     },
     /// Print the OpenAPI description of the REST API as JSON
     Openapi,
+    /// Print the entities and the relations between them
+    Schema {
+        /// As data, or as a diagram in the language of Mermaid or Graphviz
+        #[arg(long, value_name = "FORMAT", value_enum, default_value = "json")]
+        format: SchemaFormat,
+    },
+}
+
+/// How `recto schema` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaFormat {
+    /// What `/api/v1/schema` answers with
+    Json,
+    /// An entity-relationship diagram for Mermaid
+    Mermaid,
+    /// A graph for Graphviz
+    Dot,
 }
 
 /// The options of `recto serve`.

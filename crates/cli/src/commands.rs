@@ -3,6 +3,7 @@
 mod import;
 mod migrate;
 mod openapi;
+mod schema;
 mod serve;
 mod user;
 
@@ -47,6 +48,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), CommandError> {
         }
         Command::User { action: UserAction::Create(account) } => Ok(user::create(url, account)?),
         Command::Openapi => openapi::run(),
+        Command::Schema { format } => schema::run(format),
     }
 }
 

@@ -58,3 +58,6 @@ pub use org::*;
 pub use school::*;
 pub use text::text_key;
 pub use violation::{Invalid, Violation, Violations};
+
+/// Every room whose entities belong together, in the order in which they are shown.
+pub static ROOMS: [&relation::Room; 4] = [&CATALOG, &BLOG, &SCHOOL, &ORG];

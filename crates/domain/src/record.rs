@@ -15,6 +15,16 @@ macro_rules! entity {
             $($(#[doc = $member_doc])+ pub $member: $type,)+
         }
 
+        impl $name {
+            /// Its members, in the order in which they are shown.
+            pub const MEMBERS: &'static [$crate::relation::Member] = &[
+                $($crate::relation::Member {
+                    name: stringify!($member),
+                    declared: stringify!($type),
+                }),+
+            ];
+        }
+
         #[cfg(feature = "openapi")]
         $crate::openapi::described!($name, {
             let shape = $crate::openapi::Shape::new(concat!($($doc, "\n"),+));
@@ -188,6 +198,7 @@ macro_rules! numbered {
                     $($crate::relation::SortField::text(stringify!($sort)),)*
                     $crate::relation::SortField::creation(),
                 ],
+                members: $name::MEMBERS,
                 room: || &$room,
             };
 

@@ -19,6 +19,7 @@
 //! a [`View`]; what has not been loaded is [`NotLoaded`], never an empty list.
 
 mod declare;
+mod describe;
 mod filter;
 mod graph;
 mod include;
@@ -30,6 +31,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
+pub use describe::{Description, EntityDescription, MemberDescription, RelationDescription};
 pub use filter::{Condition, FilterError, Matching, Quantifier, RelationFilter};
 pub use graph::{AnyLevel, Counted, Edge, Level, Links, NotLoaded, Span, View, Views};
 pub use include::{
@@ -73,8 +75,19 @@ pub struct EntityInfo {
     pub key: &'static str,
     /// What its pages may be sorted by.
     pub sorts: &'static [SortField],
+    /// Its own members, in the order in which they are shown.
+    pub members: &'static [Member],
     /// The room it belongs to.
     pub room: fn() -> &'static Room,
+}
+
+/// A member of an entity, as it was declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// Its name: `user_uid`.
+    pub name: &'static str,
+    /// Its type, as it was written: `Option<UserId>`.
+    pub declared: &'static str,
 }
 
 /// Entities that belong together, and the relations between them.
@@ -88,7 +101,44 @@ pub struct Room {
     pub relations: &'static [&'static RelationInfo],
 }
 
+impl Member {
+    /// The name of its type, without the path to it and without what it is a type of: `UserId`.
+    ///
+    /// ```
+    /// use recto_domain::{Book, relation::Entity};
+    ///
+    /// let key = Book::INFO.members.iter().find(|member| member.name == "user_uid");
+    /// assert!(key.is_some_and(|key| key.kind() == "UserId" && key.is_optional()));
+    /// ```
+    pub fn kind(&self) -> &'static str {
+        let inner = self.declared.strip_prefix("Option<").unwrap_or(self.declared);
+        let path = inner.split(['<', '>']).next().unwrap_or(inner);
+        path.rsplit("::").next().unwrap_or(path).trim()
+    }
+
+    /// Whether it may have no value.
+    pub fn is_optional(&self) -> bool {
+        self.declared.starts_with("Option<")
+    }
+}
+
+impl Room {
+    /// Its entities: those that its relations start at, in the order of declaration.
+    pub fn entities(&self) -> impl Iterator<Item = &'static EntityInfo> + use<> {
+        let relations = self.relations;
+        let ends = relations.iter().map(|relation| relation.from);
+        ends.enumerate()
+            .filter(|(index, entity)| !relations[..*index].iter().any(|r| r.from == *entity))
+            .map(|(_, entity)| entity)
+    }
+}
+
 impl EntityInfo {
+    /// Where one of them is, below the base path: `/books/{uid}`.
+    pub fn item_path(&self) -> String {
+        format!("{}/{}/{{{}}}", (self.room)().path, self.collection, self.key)
+    }
+
     /// The relations that start at this entity, in the order of declaration.
     pub fn relations(&self) -> impl Iterator<Item = &'static RelationInfo> + use<> {
         let name = self.name;
@@ -110,6 +160,7 @@ impl PartialEq for EntityInfo {
 /// How many entities a relation leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Cardinality {
     /// Any number.
     Many,
@@ -122,6 +173,7 @@ pub enum Cardinality {
 /// What becomes of the many when the one they point at is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum OnDelete {
     /// They go with it.
     Cascade,
@@ -134,6 +186,7 @@ pub enum OnDelete {
 /// The columns that store a relation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Storage {
     /// A foreign key in the table of the many.
     ForeignKey {
@@ -180,6 +233,13 @@ pub struct RelationInfo {
     pub on_delete: Option<OnDelete>,
     /// The columns behind it.
     pub storage: Storage,
+}
+
+impl RelationInfo {
+    /// Where it is read, below the base path: `/books/{uid}/reviews`.
+    pub fn path(&self) -> String {
+        format!("{}/{}", self.from.item_path(), self.name)
+    }
 }
 
 impl PartialEq for RelationInfo {

@@ -7,6 +7,8 @@ mod auth;
 mod blog;
 mod bodies;
 mod books;
+mod browser;
+mod diagram;
 mod documents;
 mod filters;
 mod include;

@@ -11,7 +11,7 @@ use super::option::Known;
 const PREFIX: &str = "RECTO_";
 
 /// Variables that steer the project's own tests and are no option.
-const FOR_TESTS: [&str; 1] = ["RECTO_REQUIRE_POSTGRES"];
+const FOR_TESTS: [&str; 2] = ["RECTO_REQUIRE_CHROMIUM", "RECTO_REQUIRE_POSTGRES"];
 
 /// What the environment says.
 #[derive(Debug, Default)]

@@ -5,6 +5,7 @@
 mod import;
 mod migrate;
 mod program;
+mod schema;
 mod serve;
 mod settings;
 mod tour;

@@ -8,7 +8,7 @@ use crate::program::Program;
 fn help_and_version_go_to_standard_output() {
     let program = Program::new();
     let help = program.run(&["--help"]).succeeded();
-    for command in ["serve", "migrate", "import", "user", "openapi"] {
+    for command in ["serve", "migrate", "import", "user", "openapi", "schema"] {
         assert!(help.contains(command), "{help}");
     }
     assert!(program.run(&["--version"]).succeeded().starts_with("recto "));

@@ -26,6 +26,7 @@ impl Entity for User {
         collection: "users",
         key: "uid",
         sorts: &[SortField::text("username"), SortField::creation()],
+        members: Self::MEMBERS,
         room: || &CATALOG,
     };
 
@@ -55,6 +56,7 @@ impl Entity for Book {
             SortField::integer("page_count").or_empty(),
             SortField::creation(),
         ],
+        members: Self::MEMBERS,
         room: || &CATALOG,
     };
 
@@ -82,6 +84,7 @@ impl Entity for Review {
         collection: "reviews",
         key: "uid",
         sorts: &[SortField::integer("rating"), SortField::creation()],
+        members: Self::MEMBERS,
         room: || &CATALOG,
     };
 
@@ -105,6 +108,7 @@ impl Entity for Tag {
         collection: "tags",
         key: "uid",
         sorts: &[SortField::text("name"), SortField::creation()],
+        members: Self::MEMBERS,
         room: || &CATALOG,
     };
 

@@ -1,0 +1,135 @@
+//! The relation catalogue as it is served: as JSON, as a page, and as a browser draws it.
+
+use std::collections::BTreeSet;
+
+use recto_domain::ROOMS;
+use recto_domain::relation::Description;
+use recto_testkit::both_servers;
+use recto_testkit::server::TestServer;
+use serde_json::Value;
+
+use crate::answers::Told as _;
+use crate::browser::Browser;
+use crate::openapi::document;
+use crate::schema::Schemas;
+
+fn the_catalogue_is_served_as_json(server: &TestServer) {
+    let answer = server.get("/api/v1/schema");
+    let expected: Value = serde_json::from_str(&Description::of(&ROOMS).json()).unwrap();
+    assert_eq!(answer.gives(200), &expected);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    let document = document();
+    let described = &document["paths"]["/api/v1/schema"]["get"]["responses"]["200"]["content"];
+    let schema = &described["application/json"]["schema"];
+    Schemas::of(&document).check(schema, &answer.json, "/api/v1/schema");
+    server.get("/api/v1/schema?format=dot").refused("invalid-parameter");
+}
+
+fn the_page_has_all_it_needs_and_nothing_from_elsewhere(server: &TestServer) {
+    let page = server.get("/schema");
+    assert_eq!(page.status, 200);
+    assert!(page.header("content-type").unwrap().starts_with("text/html"));
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self'"));
+    let html = page.text();
+    // Scripts come from files, never from within the page.
+    assert_eq!(html.matches("<script").count(), html.matches("<script defer src=\"/").count());
+    let mut files = BTreeSet::new();
+    for attribute in ["src=\"", "href=\""] {
+        for part in html.split(attribute).skip(1) {
+            let target = part.split('"').next().unwrap();
+            match target.strip_prefix("/schema/") {
+                Some(file) => _ = files.insert(file.to_owned()),
+                None => assert!(
+                    target.starts_with('#')
+                        || ["data:,", "/docs/", "/api/v1/schema"].contains(&target),
+                    "{target}"
+                ),
+            }
+        }
+    }
+    assert_eq!(files.len(), 5, "{files:?}");
+    for file in &files {
+        let asset = server.get(&format!("/schema/{file}"));
+        assert_eq!(asset.status, 200, "{file}");
+        assert!(!asset.body.is_empty(), "{file}");
+        let for_good = asset.header("cache-control").unwrap().contains("immutable");
+        assert_eq!(for_good, file.bytes().any(|byte| byte.is_ascii_digit()), "{file}");
+        let zipped = asset.header("content-encoding") == Some("gzip");
+        assert_eq!(zipped, asset.body.starts_with(&[0x1f, 0x8b]), "{file}");
+    }
+    for room in ROOMS {
+        assert!(html.contains(&format!("<section id=\"{}\">", room.name)));
+    }
+}
+
+fn what_is_no_file_of_the_page_is_not_found(server: &TestServer) {
+    for file in ["nonsense.js", "mermaid.js", "mermaid-1.0.0.js", "draw.js.map", "page.css/x"] {
+        server.get(&format!("/schema/{file}")).refused("not-found");
+    }
+    let refused = server.anonymous().delete("/schema");
+    assert_eq!(refused.refused("method-not-allowed")["status"], 405);
+}
+
+#[test]
+fn what_the_catalogue_says_can_be_read_is_served() {
+    let document = document();
+    let catalogue = Description::of(&ROOMS);
+    let entities = catalogue.entities.iter().map(|entity| &entity.path);
+    for path in entities.chain(catalogue.relations.iter().map(|relation| &relation.path)) {
+        assert!(document["paths"][format!("/api/v1{path}")]["get"].is_object(), "{path}");
+    }
+}
+
+#[test]
+fn a_browser_draws_every_room_with_both_names_on_each_line() {
+    let name = "a_browser_draws_every_room_with_both_names_on_each_line";
+    let Some(browser) = Browser::find(name) else { return };
+    let server = TestServer::start(recto_testkit::database::Engine::Sqlite).unwrap();
+    let dom = browser.dom(&server.url("/schema"));
+    let figures: Vec<_> = dom.split("<figure data-room=\"").skip(1).collect();
+    assert_eq!(figures.len(), ROOMS.len() + 1);
+    for figure in figures {
+        let room = figure.split('"').next().unwrap();
+        let rooms: Vec<_> =
+            ROOMS.into_iter().filter(|one| room == "all" || one.name == room).collect();
+        let catalogue = Description::of(&rooms);
+        let (drawn, below) = figure.split_once("<details").unwrap();
+        assert!(drawn.contains("<svg"), "{room} is not drawn:\n{below}");
+        assert!(!drawn.contains("class=\"error"), "{room}: {drawn}");
+        // Drawn, so the text is folded away.
+        assert!(!below.starts_with(" open"), "{room}");
+        let words = text_of(drawn);
+        for entity in &catalogue.entities {
+            assert!(words.iter().any(|word| word == entity.name), "{room}: {words:?}");
+        }
+        for relation in catalogue.pairs() {
+            let names = relation.both_names();
+            assert!(words.contains(&names), "{room}: {names} is not among {words:?}");
+        }
+    }
+}
+
+#[test]
+fn a_browser_shows_the_documentation_with_its_link_to_the_diagram() {
+    let name = "a_browser_shows_the_documentation_with_its_link_to_the_diagram";
+    let Some(browser) = Browser::find(name) else { return };
+    let server = TestServer::start(recto_testkit::database::Engine::Sqlite).unwrap();
+    let dom = browser.dom(&server.url("/docs/"));
+    assert!(dom.contains("href=\"/schema\""), "{dom}");
+    for path in ["/api/v1/schema", "/api/v1/books"] {
+        assert!(dom.contains(&format!("data-path=\"{path}\"")), "{path}");
+    }
+}
+
+/// What stands between tags, piece by piece.
+fn text_of(html: &str) -> Vec<String> {
+    let pieces = html.split('>').filter_map(|part| part.split('<').next());
+    pieces.map(str::trim).filter(|text| !text.is_empty()).map(ToOwned::to_owned).collect()
+}
+
+both_servers!(
+    the_catalogue_is_served_as_json,
+    the_page_has_all_it_needs_and_nothing_from_elsewhere,
+    what_is_no_file_of_the_page_is_not_found,
+);

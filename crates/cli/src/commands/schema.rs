@@ -1,0 +1,18 @@
+//! `recto schema`.
+
+use recto_domain::ROOMS;
+use recto_domain::relation::Description;
+
+use super::{CommandError, print};
+use crate::cli::SchemaFormat;
+
+/// Prints the relation catalogue.
+pub(super) fn run(format: SchemaFormat) -> Result<(), CommandError> {
+    let catalogue = Description::of(&ROOMS);
+    let text = match format {
+        SchemaFormat::Json => catalogue.json(),
+        SchemaFormat::Mermaid => catalogue.mermaid(),
+        SchemaFormat::Dot => catalogue.dot(),
+    };
+    Ok(print(&text.trim_end())?)
+}

@@ -1,0 +1,42 @@
+//! `recto schema`: the relation catalogue on standard output.
+
+use recto_domain::ROOMS;
+use recto_domain::relation::Description;
+use serde_json::Value;
+
+use crate::program::Program;
+
+#[test]
+fn every_format_is_printed_whole_and_alone() {
+    let program = Program::new();
+    let catalogue = Description::of(&ROOMS);
+    for (format, expected) in [
+        ("json", catalogue.json() + "\n"),
+        ("mermaid", catalogue.mermaid()),
+        ("dot", catalogue.dot()),
+    ] {
+        let ended = program.run(&["schema", "--format", format]);
+        assert_eq!(ended.stderr, "", "{format}");
+        assert_eq!(ended.succeeded(), expected, "{format}");
+    }
+    // No database was opened on the way.
+    assert!(program.files().is_empty());
+}
+
+#[test]
+fn without_a_format_it_is_json() {
+    let printed = Program::new().run(&["schema"]).succeeded();
+    let catalogue: Value = serde_json::from_str(&printed).unwrap();
+    let rooms = catalogue["entities"].as_array().unwrap().iter().map(|entity| &entity["room"]);
+    for room in ROOMS {
+        assert!(rooms.clone().any(|found| found == room.name), "{}", room.name);
+    }
+}
+
+#[test]
+fn an_unknown_format_is_named_with_the_known_ones() {
+    let error = Program::new().run(&["schema", "--format", "svg"]).failed(2);
+    for word in ["svg", "json", "mermaid", "dot"] {
+        assert!(error.contains(word), "{error}");
+    }
+}
