@@ -1,7 +1,7 @@
 //! Recto's REST interface: thin actix-web handlers, and their OpenAPI document.
 //!
 //! A handler extracts, authorises, calls the persistence floor and presents.
-//! Routes and their documentation come from one table, [`routes`]; every error
+//! Routes and their documentation come from one table; every error
 //! passes through one [`Problem`] and leaves as `application/problem+json`.
 
 mod catalog;

@@ -222,7 +222,7 @@ impl ResponseError for Problem {
         self.kind.status()
     }
 
-    /// Without a body: [`request::finish`](crate::request::finish) writes it,
+    /// Without a body: the middleware writes it,
     /// which knows the request.
     fn error_response(&self) -> HttpResponse {
         HttpResponse::new(self.kind.status())

@@ -6,14 +6,17 @@ use serde_json::json;
 
 use crate::answers::{Told as _, each, items};
 
+/// Names and values.
+type Query<'q> = &'q [(&'q str, &'q str)];
+
 /// What a query finds, by title or name, in that order.
-fn found(server: &TestServer, path: &str, member: &str, query: &[(&str, &str)]) -> Vec<String> {
+fn found(server: &TestServer, path: &str, member: &str, query: Query<'_>) -> Vec<String> {
     let query = form(query);
     let page = server.get(&format!("{path}?sort={member}&{query}"));
     each(items(page.gives(200)), member).into_iter().map(str::to_owned).collect()
 }
 
-fn form(query: &[(&str, &str)]) -> String {
+fn form(query: Query<'_>) -> String {
     let encoded = |text: &str| text.replace(' ', "+").replace('(', "%28").replace(')', "%29");
     let pairs: Vec<_> =
         query.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
@@ -37,7 +40,7 @@ fn books_by_their_tags_reviews_and_user(server: &TestServer) {
             assert_eq!(reader.post(&format!("{path}/reviews"), &review).status, 201);
         }
     }
-    let cases: [(&[(&str, &str)], &[&str]); 14] = [
+    let cases: [(Query<'_>, &[&str]); 14] = [
         (&[("some", "tags")], &["Both", "Latin only", "Verse only"]),
         (&[("none", "tags")], &["Neither"]),
         (&[("some", "tags(name:LATIN)")], &["Both", "Latin only"]),
@@ -59,7 +62,7 @@ fn books_by_their_tags_reviews_and_user(server: &TestServer) {
     for (query, expected) in cases {
         assert_eq!(found(server, "/books", "title", query), expected, "{query:?}");
     }
-    let users = |query: &[(&str, &str)]| found(server, "/tags", "name", query);
+    let users = |query: Query<'_>| found(server, "/tags", "name", query);
     assert_eq!(users(&[("some", "books(title:Neither)")]), [""; 0]);
     assert_eq!(users(&[("some", "books(title:latin ONLY)")]), ["Latin"]);
 }
@@ -81,7 +84,7 @@ fn companies_through_departments_and_managers(server: &TestServer) {
     make("/org/employees", json!({"name": "Clerk", "department_id": cards, "manager_id": boss}));
     make("/org/employees", json!({"name": "Weaver", "department_id": threads}));
 
-    let cases: [(&str, &[(&str, &str)], &[&str]); 9] = [
+    let cases: [(&str, Query<'_>, &[&str]); 9] = [
         ("/org/companies", &[("some", "employees(name:boss)")], &["Engines"]),
         ("/org/companies", &[("none", "employees")], &["Nobody"]),
         ("/org/companies", &[("only", "employees(name:weaver)")], &["Looms", "Nobody"]),

@@ -25,9 +25,8 @@ fn main() {
     let arguments: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let temporary = tempfile::tempdir().expect("a temporary directory can be made");
-    let directory = arguments
-        .first()
-        .map_or_else(|| catalogue::write(temporary.path()), |directory| PathBuf::from(directory));
+    let directory =
+        arguments.first().map_or_else(|| catalogue::write(temporary.path()), PathBuf::from);
     println!("catalogue: {}", if arguments.is_empty() { "made up" } else { "as given" });
     println!();
     println!("| engine | request | requests/s | p99 | limit | ratio |");

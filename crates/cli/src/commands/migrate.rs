@@ -9,8 +9,8 @@ use crate::database::{self, DatabaseError};
 
 /// Applies, lists or undoes migrations, and prints a line for each.
 pub(super) fn run(url: &DatabaseUrl, action: Option<MigrateAction>) -> Result<(), CommandError> {
-    if action.is_some() {
-        // To look at a database, or to undo something there, is not to make one.
+    if let Some(MigrateAction::Revert) = action {
+        // To undo something in a database is not to make one.
         database::must_exist(url)?;
     }
     let mut conn = database::connect(url)?;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use recto_testkit::database::Fresh;
 
 /// How long a process may take to do what is asked, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A place to run the program in.
 pub(crate) struct Program {
