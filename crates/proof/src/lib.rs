@@ -37,6 +37,7 @@ macro_rules! entity {
                     name: stringify!($entity),
                     collection: stringify!($collection),
                     key: "id",
+                    members: &[],
                     sorts: &[recto_domain::relation::SortField::creation()],
                     room: || &ROOM,
                 };

@@ -166,6 +166,7 @@ pub use stored;
 ///         name: "Person",
 ///         collection: "people",
 ///         key: "id",
+///         members: &[],
 ///         sorts: &[SortField::text("name"), SortField::creation()],
 ///         room: || &POST,
 ///     };
@@ -179,6 +180,7 @@ pub use stored;
 ///         name: "Letter",
 ///         collection: "letters",
 ///         key: "id",
+///         members: &[],
 ///         sorts: &[SortField::creation()],
 ///         room: || &POST,
 ///     };

@@ -108,6 +108,7 @@ macro_rules! entity {
                 name: stringify!($entity),
                 collection: stringify!($table),
                 key: "id",
+                members: &[],
                 sorts: &[$(SortField::text(stringify!($sort)),)? SortField::creation()],
                 room: || &POST_OFFICE,
             };
