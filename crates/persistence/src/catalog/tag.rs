@@ -38,7 +38,8 @@ impl TryFrom<TagRow> for Tag {
 }
 
 #[derive(Debug, Insertable, AsChangeset)]
-#[diesel(table_name = tags)]
+// Several rows fit in one statement on SQLite only where none leaves out a column.
+#[diesel(table_name = tags, treat_none_as_default_value = false)]
 pub(super) struct TagRecord<'a> {
     uid: UidValue,
     name: &'a str,
@@ -184,16 +185,16 @@ fn find_or_insert(
     if missing.is_empty() {
         return Ok(found);
     }
-    for name in missing {
-        let tag = Tag::new(mint.stamp(), name.clone());
-        on_engine!(conn, c => {
-            diesel::insert_into(tags::table)
-                .values(TagRecord::from(&tag))
-                .on_conflict(tags::name_key)
-                .do_nothing()
-                .execute(c)?
-        });
-    }
+    let new: Vec<Tag> =
+        missing.into_iter().map(|name| Tag::new(mint.stamp(), name.clone())).collect();
+    let records: Vec<_> = new.iter().map(TagRecord::from).collect();
+    on_engine!(conn, c => {
+        diesel::insert_into(tags::table)
+            .values(&records)
+            .on_conflict(tags::name_key)
+            .do_nothing()
+            .execute(c)?
+    });
     // Somebody else may have made one in the meantime: what counts is what is there.
     by_name_keys(conn, &keys)
 }
@@ -208,11 +209,13 @@ fn by_name_keys(conn: &mut Connection, keys: &[&str]) -> Result<Vec<Tag>, Error>
 }
 
 fn connect(conn: &mut Connection, book: BookId, tags: &[TagId]) -> Result<(), Error> {
-    for tag in tags {
-        let row = BookTagRow { book_id: book.value(), tag_id: tag.value() };
-        on_engine!(conn, c => {
-            diesel::insert_into(book_tags::table).values(row).on_conflict_do_nothing().execute(c)?
-        });
+    if tags.is_empty() {
+        return Ok(());
     }
+    let rows: Vec<_> =
+        tags.iter().map(|tag| BookTagRow { book_id: book.value(), tag_id: tag.value() }).collect();
+    on_engine!(conn, c => {
+        diesel::insert_into(book_tags::table).values(&rows).on_conflict_do_nothing().execute(c)?
+    });
     Ok(())
 }
