@@ -35,7 +35,8 @@ fn a_company_begins_with_departments_and_employees(server: &TestServer) {
     assert_eq!(members(company), ["created_at", "departments", "id", "name", "updated_at"]);
     let departments = array(company, "departments");
     assert_eq!(each(departments, "name"), ["Store", "Mill", "Mill", "Attic"]);
-    let staff: Vec<_> = departments.iter().map(|one| each(array(one, "employees"), "name")).collect();
+    let staff: Vec<_> =
+        departments.iter().map(|one| each(array(one, "employees"), "name")).collect();
     assert_eq!(staff, [vec![], vec!["Zoë", "Ada", "Ada"], vec!["Babbage"], vec![]]);
     for department in departments {
         assert_eq!(department["company_id"], company["id"]);
@@ -77,7 +78,8 @@ fn a_thousand_objects_are_written_at_once(server: &TestServer) {
     for department in array(&deep, "departments") {
         let expected: Vec<_> = (0..110).map(|n| format!("E{n}")).collect();
         assert_eq!(each(array(department, "employees"), "name"), expected);
-        let path = format!("/org/departments/{}/employees?limit=100&sort=created_at", department["id"]);
+        let path =
+            format!("/org/departments/{}/employees?limit=100&sort=created_at", department["id"]);
         assert_eq!(walk(&library.anyone, &path), array(department, "employees"));
     }
     let path = format!("/org/companies/{}/departments?limit=100&sort=created_at", wide["id"]);
@@ -201,11 +203,15 @@ fn of_several_it_is_the_newest_that_the_caller_keeps(server: &TestServer) {
     };
     let [older, newer] = ["Older", "Newer"].map(|title| add(&library.ada, title, EMMA));
     let bobs = add(&library.bob, "Bob's", EMMA);
-    let title = |uid: &str| text(server.get(&format!("/books/{uid}")).gives(200), "title").to_owned();
+    let title =
+        |uid: &str| text(server.get(&format!("/books/{uid}")).gives(200), "title").to_owned();
 
     let changed = batch(&library.ada, &[book("Ada's", EMMA)]);
     assert_eq!(changed, [("updated".to_owned(), newer.clone())]);
-    assert_eq!((title(&older), title(&newer), title(&bobs)), ("Older".into(), "Ada's".into(), "Bob's".into()));
+    assert_eq!(
+        (title(&older), title(&newer), title(&bobs)),
+        ("Older".into(), "Ada's".into(), "Bob's".into())
+    );
 
     // Who keeps none of them gets one; what others keep stays as it is.
     let cleo = crate::library::member(server, "cleo", recto_domain::Role::User);
@@ -231,7 +237,8 @@ fn of_several_it_is_the_newest_that_the_caller_keeps(server: &TestServer) {
 fn a_batch_is_written_whole_or_not_at_all(server: &TestServer) {
     let library = Library::on(server);
     let ours = add_book(&library.ada, "Ours");
-    let mut books: Vec<_> = (0..20).map(|n| json!({"title": format!("T{n}"), "author": "A"})).collect();
+    let mut books: Vec<_> =
+        (0..20).map(|n| json!({"title": format!("T{n}"), "author": "A"})).collect();
     books[3] = book("The Sea", SEA);
     books[5] = json!({"title": "T", "author": "A", "isbn": 9, "uid": uid(&ours)});
     books[9] = book("The Sea", "0-09-928409-X");
@@ -269,7 +276,8 @@ fn a_batch_is_written_whole_or_not_at_all(server: &TestServer) {
 fn isbn(number: usize) -> String {
     let body = format!("978{number:09}");
     let digits = body.bytes().map(|digit| usize::from(digit - b'0'));
-    let sum: usize = digits.zip([1, 3].into_iter().cycle()).map(|(digit, weight)| digit * weight).sum();
+    let sum: usize =
+        digits.zip([1, 3].into_iter().cycle()).map(|(digit, weight)| digit * weight).sum();
     format!("{body}{}", (10 - sum % 10) % 10)
 }
 

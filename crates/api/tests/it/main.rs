@@ -4,21 +4,26 @@
 
 mod answers;
 mod auth;
+mod blog;
 mod bodies;
 mod books;
 mod documents;
 mod filters;
+mod graphs;
 mod include;
 mod library;
 mod noise;
 mod openapi;
+mod org;
 mod pages;
 mod parameters;
 mod problems;
 mod races;
 mod reviews;
 mod roles;
+mod rooms;
 mod schema;
+mod school;
 mod tags;
 mod users;
 mod wire;
