@@ -153,7 +153,12 @@ mod described {
 
     impl Described for BookEntry {
         fn describe() -> Schema {
-            NewBook::describe()
+            let mut schema = NewBook::describe();
+            if let Schema::Object(book) = &mut schema {
+                let text = "A book to add. Where it is known, what is absent stays as it is and `null` clears.";
+                book.description = Some(text.to_owned());
+            }
+            schema
         }
     }
 
