@@ -9,6 +9,7 @@ mod cursor;
 mod document;
 mod extract;
 pub mod identity;
+mod org;
 mod pages;
 mod parameters;
 mod present;

@@ -107,6 +107,14 @@ pub(crate) fn page<E: Entity>(
     Ok(response)
 }
 
+/// An answer that is no entity.
+pub(crate) fn document(
+    status: StatusCode,
+    body: &impl serde::Serialize,
+) -> Result<HttpResponse, Problem> {
+    Ok(json(status, serde_json::to_vec(body).map_err(unwritable)?))
+}
+
 /// A response of JSON that is written already.
 pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> HttpResponse {
     HttpResponse::build(status).content_type("application/json").body(body)

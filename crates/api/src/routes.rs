@@ -2,23 +2,23 @@
 
 use recto_domain::relation::{Cardinality, Description, Entity, OnDelete, RelationInfo};
 use recto_domain::{
-    Book, BookPatch, BookReviews, BookTags, BookUser, Comment, CommentPost, Company,
-    CompanyDepartments, CompanyEmployees, Course, CourseStudents, Department, DepartmentCompany,
-    DepartmentEmployees, Employee, EmployeeCompany, EmployeeDepartment, EmployeeManager,
-    EmployeeReports, Login, NewBook, NewComment, NewReview, NewTag, Post, PostComments, Review,
-    ReviewBook, ReviewPatch, ReviewUser, RoleChange, SignUp, Student, StudentCourses, Tag,
-    TagBooks, TagNames, User, UserBooks, UserPatch, UserReviews,
+    Book, BookBatch, BookOutcomes, BookPatch, BookReviews, BookTags, BookUser, Comment,
+    CommentPost, Company, CompanyDepartments, CompanyEmployees, Course, CourseStudents, Department,
+    DepartmentCompany, DepartmentEmployees, Employee, EmployeeCompany, EmployeeDepartment,
+    EmployeeManager, EmployeeReports, Login, NewBook, NewComment, NewCompanyGraph, NewReview,
+    NewTag, Post, PostComments, Review, ReviewBook, ReviewPatch, ReviewUser, RoleChange, SignUp,
+    Student, StudentCourses, Tag, TagBooks, TagNames, User, UserBooks, UserPatch, UserReviews,
 };
 use recto_persistence::{MappedMany, MappedOne, Numbered};
 use utoipa::ToSchema;
 
-use crate::catalog::{books, reviews, tags, users};
+use crate::catalog::{batch, books, reviews, tags, users};
 use crate::document::{PasswordGrant, SignedIn, Token, UserWithAccount};
 use crate::extract::Filtered;
 use crate::identity::auth;
 use crate::problem::Kind;
 use crate::table::{Operation, Table, Who};
-use crate::{document, read, school, write};
+use crate::{document, org, read, school, write};
 
 /// The whole interface below the base path.
 pub(crate) fn table() -> Table {
@@ -30,7 +30,7 @@ pub(crate) fn table() -> Table {
     catalog_tags(&mut table);
     blog(&mut table);
     school_room(&mut table);
-    org(&mut table);
+    org_room(&mut table);
     meta(&mut table);
     table
 }
@@ -138,6 +138,17 @@ fn catalog_books(table: &mut Table) {
             .by(Who::Verified)
             .takes::<NewBook>()
             .creates::<Book>(),
+    );
+    // Before the items, whose path would take its name for a key.
+    table.at("/books/batch").post(
+        batch::upsert,
+        Operation::new(
+            "Add or update books",
+            "Up to 1,000 books in one transaction: all of them or none. A book is known by its ISBN: the newest with it that the caller keeps is changed as by a PATCH (for an administrator who keeps none, the newest that anybody keeps). Where there is none, and where a book has no ISBN, it is added, and the caller keeps it.",
+        )
+        .by(Who::Verified)
+        .takes::<BookBatch>()
+        .gives::<BookOutcomes>("What became of each book."),
     );
     table
         .at("/books/{uid}")
@@ -302,18 +313,22 @@ fn school_room(table: &mut Table) {
         );
 }
 
-fn org(table: &mut Table) {
+fn org_room(table: &mut Table) {
     table.group("org");
-    numbered::<Company>(
-        table,
-        [
-            "List companies",
-            "Found a company",
-            "Get a company",
-            "Change a company",
-            "Delete a company",
-        ],
-    );
+    table
+        .at("/org/companies")
+        .get(read::page::<Company>, Operation::page::<Company>("List companies"))
+        .post(
+            org::found,
+            Operation::new(
+                "Found a company",
+                "Any verified account may. It may begin with departments and their employees, at most 1,000 objects in all; the answer shows all that was made.",
+            )
+            .by(Who::Verified)
+            .takes::<NewCompanyGraph>()
+            .creates::<Company>(),
+        );
+    numbered_items::<Company>(table, ["Get a company", "Change a company", "Delete a company"]);
     numbered::<Department>(
         table,
         [

@@ -156,6 +156,39 @@ impl<T: Input> Input for Vec<T> {
     }
 }
 
+/// An array of at most `MAX` items; its length is checked before anything in it is read.
+///
+/// ```
+/// use recto_domain::{Input, TagName, input::AtMost};
+/// use serde_json::json;
+///
+/// let two = AtMost::<TagName, 2>::parse(&json!(["poetry", "latin"])).unwrap();
+/// assert_eq!(two.into_vec().len(), 2);
+/// let wrong = AtMost::<TagName, 2>::parse(&json!([1, 2, 3])).unwrap_err();
+/// assert_eq!(wrong.to_string(), "the document must have at most 2 items");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct AtMost<T, const MAX: usize>(Vec<T>);
+
+impl<T, const MAX: usize> AtMost<T, MAX> {
+    /// The items.
+    pub fn into_vec(self) -> Vec<T> {
+        self.0
+    }
+}
+
+impl<T: Input, const MAX: usize> Input for AtMost<T, MAX> {
+    fn parse(value: &Value) -> Result<Self, Violations> {
+        match value.as_array() {
+            Some(items) if items.len() > MAX => {
+                Err(Violations::one(format!("must have at most {MAX} items")))
+            }
+            _ => Vec::parse(value).map(Self),
+        }
+    }
+}
+
 impl Input for bool {
     fn parse(value: &Value) -> Result<Self, Violations> {
         value.as_bool().ok_or_else(|| Violations::one("must be true or false"))

@@ -12,7 +12,7 @@ use utoipa::openapi::{
     schema::{AdditionalProperties, AnyOfBuilder, ArrayBuilder, SchemaType, Type},
 };
 
-use crate::Change;
+use crate::{Change, input::AtMost};
 
 /// A type whose JSON form can be described.
 pub(crate) trait Described {
@@ -52,6 +52,12 @@ impl<T: Described> Described for Option<T> {
 impl<T: Described> Described for Change<T> {
     fn describe() -> Schema {
         T::describe()
+    }
+}
+
+impl<T: Described, const MAX: usize> Described for AtMost<T, MAX> {
+    fn describe() -> Schema {
+        list::<T>(MAX)
     }
 }
 
@@ -222,6 +228,10 @@ fn nullable(schema: Schema) -> Schema {
             }
             Schema::Object(object)
         }
+        Schema::Array(mut array) => {
+            array.schema_type = SchemaType::from_iter([Type::Array, Type::Null]);
+            Schema::Array(array)
+        }
         other => {
             let null = ObjectBuilder::new().schema_type(Type::Null);
             AnyOfBuilder::new().item(other).item(null).build().into()
@@ -242,11 +252,11 @@ mod tests {
 
     use super::*;
     use crate::{
-        Account, Book, BookPatch, Comment, Company, CompanyPatch, Course, Department,
+        Account, Book, BookBatch, BookPatch, Comment, Company, CompanyPatch, Course, Department,
         DepartmentPatch, Employee, EmployeePatch, Enrolment, Input, Login, NewBook, NewComment,
-        NewCompany, NewCourse, NewDepartment, NewEmployee, NewPost, NewReview, NewStudent, NewTag,
-        Post, PostPatch, Review, ReviewPatch, RoleChange, SignUp, Student, Tag, TagNames, User,
-        UserPatch,
+        NewCompany, NewCompanyGraph, NewCourse, NewDepartment, NewEmployee, NewPost, NewReview,
+        NewStudent, NewTag, Post, PostPatch, Review, ReviewPatch, RoleChange, SignUp, Student, Tag,
+        TagNames, User, UserPatch,
     };
 
     fn json_schema<T: PartialSchema>() -> Value {
@@ -265,6 +275,8 @@ mod tests {
     fn examples_of_inputs_are_read() {
         assert_example_is_read::<NewBook>();
         assert_example_is_read::<BookPatch>();
+        assert_example_is_read::<BookBatch>();
+        assert_example_is_read::<NewCompanyGraph>();
         assert_example_is_read::<NewReview>();
         assert_example_is_read::<ReviewPatch>();
         assert_example_is_read::<NewTag>();

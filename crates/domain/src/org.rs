@@ -1,6 +1,10 @@
 //! The room `org`: companies, departments and employees; several levels, through, and a relation
 //! of a table to itself.
 
+mod graph;
+
+pub use graph::{NewCompanyGraph, NewDepartmentWithin, NewEmployeeWithin};
+
 use crate::record::numbered;
 use crate::relations;
 use crate::text::line;

@@ -95,6 +95,27 @@ impl Violations {
         self
     }
 
+    /// These violations, or the first `most` of them and one that counts the rest: what answers
+    /// a body must not be many times larger than it.
+    ///
+    /// ```
+    /// use recto_domain::{Input, NewTag, Violations};
+    /// use serde_json::json;
+    ///
+    /// let wrong = Vec::<NewTag>::parse(&json!([1, 2, 3])).unwrap_err().up_to(1);
+    /// let told: Vec<_> = wrong.as_slice().iter().map(ToString::to_string).collect();
+    /// assert_eq!(told, ["/0 must be an object", "the document breaks rules in 2 more places"]);
+    /// ```
+    #[must_use]
+    pub fn up_to(mut self, most: usize) -> Self {
+        let more = self.0.len().saturating_sub(most);
+        if more > 0 {
+            self.0.truncate(most);
+            self.0.extend(Self::one(format!("breaks rules in {more} more places")).0);
+        }
+        self
+    }
+
     /// The violations in the order in which they were found.
     pub fn as_slice(&self) -> &[Violation] {
         &self.0

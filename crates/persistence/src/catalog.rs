@@ -1,5 +1,6 @@
 //! The room `catalog`: users, books, reviews and tags.
 
+pub mod batch;
 pub mod book;
 mod book_tag;
 pub mod import;

@@ -1,8 +1,10 @@
 //! Entities that the database numbers: one declaration gives an entity its
 //! row, its table, and what is written there.
 
+use std::collections::VecDeque;
+
 use chrono::{DateTime, Utc};
-use recto_domain::relation::{Cardinality, Level, OnDelete};
+use recto_domain::relation::{Cardinality, Entity, Level, OnDelete};
 use recto_domain::{Conflict, Input, Violation, Violations};
 
 use crate::relation::Stored;
@@ -29,6 +31,18 @@ pub trait Numbered: Stored {
         under: Self::Under,
         at: DateTime<Utc>,
     ) -> Result<Self, Refused>;
+
+    /// Makes several with one statement, in the order given. The keys that they hold must be
+    /// known to lead somewhere.
+    ///
+    /// # Errors
+    /// A failing database.
+    fn insert_all(
+        conn: &mut Connection,
+        new: Vec<Self::New>,
+        under: Self::Under,
+        at: DateTime<Utc>,
+    ) -> Result<Vec<Self>, Error>;
 
     /// The one with that key, kept as it is until the transaction ends.
     ///
@@ -110,6 +124,28 @@ pub(crate) fn look_up<E: Stored>(
     }))
 }
 
+/// Rows in one statement, of which each binds a few values: SQLite takes 32,766 of them, PostgreSQL
+/// 65,535.
+pub(crate) const ROWS_PER_STATEMENT: usize = 2_000;
+
+/// What was made, in the order in which it was asked for.
+///
+/// Neither engine promises an order for what an insert gives back. Numbers ascend in the order of
+/// the rows as far as anybody knows; what a row holds settles it.
+pub(crate) fn in_order<E: Stored, N>(
+    mut made: Vec<E>,
+    new: &[N],
+    is: impl Fn(&N, &E) -> bool,
+) -> Vec<E> {
+    made.sort_unstable_by_key(Entity::key);
+    let mut made = VecDeque::from(made);
+    let next = |new: &N| {
+        let place = made.iter().position(|made| is(new, made))?;
+        made.remove(place)
+    };
+    new.iter().filter_map(next).collect()
+}
+
 /// Gives an entity that the database numbers its row and its table.
 ///
 /// `text` members may have a column to sort by, in brackets. `key` members are
@@ -161,7 +197,9 @@ macro_rules! numbered {
 
         const _: () = {
             use chrono::{DateTime, Utc};
-            use diesel::{ExpressionMethods as _, QueryDsl as _, RunQueryDsl as _};
+            use diesel::{
+                ExpressionMethods as _, QueryDsl as _, RunQueryDsl as _, SelectableHelper as _,
+            };
             use recto_domain::{$entity, $id, $new, $patch, Violation, Violations};
             use $crate::connection::{lock_row, on_engine};
             use $crate::numbered::{Numbered, Refused, nothing_in_the_way};
@@ -169,13 +207,32 @@ macro_rules! numbered {
             use $crate::sql_types::InstantValue;
             use $crate::{Connection, Error};
 
+            // Several rows fit in one statement on SQLite only where none leaves out a column.
             #[derive(diesel::Insertable, diesel::AsChangeset)]
-            #[diesel(table_name = $table, treat_none_as_null = true)]
+            #[diesel(
+                table_name = $table,
+                treat_none_as_null = true,
+                treat_none_as_default_value = false
+            )]
             struct Record<'r> {
                 $($text: &'r str, $($text_key: String,)?)*
                 $($key: i64,)*
                 $($maybe: Option<i64>,)*
                 updated_at: InstantValue,
+            }
+
+            impl<'r> Record<'r> {
+                fn of(new: &'r $new, at: DateTime<Utc>) -> Self {
+                    Self {
+                        $(
+                            $text: new.$text.as_str(),
+                            $($text_key: recto_domain::text_key(new.$text.as_str()),)?
+                        )*
+                        $($key: new.$key.value(),)*
+                        $($maybe: new.$maybe.map(|key| key.value()),)*
+                        updated_at: InstantValue(at),
+                    }
+                }
             }
 
             impl Numbered for $entity {
@@ -198,15 +255,7 @@ macro_rules! numbered {
                     if let Some(wrong) = Violations::from_list(wrong.into_iter().flatten().collect()) {
                         return Err(wrong.into());
                     }
-                    let record = Record {
-                        $(
-                            $text: new.$text.as_str(),
-                            $($text_key: recto_domain::text_key(new.$text.as_str()),)?
-                        )*
-                        $($key: new.$key.value(),)*
-                        $($maybe: new.$maybe.map(|key| key.value()),)*
-                        updated_at: InstantValue(at),
-                    };
+                    let record = Record::of(&new, at);
                     let id: i64 = on_engine!(conn, c => {
                         diesel::insert_into($table::table)
                             .values((
@@ -222,6 +271,41 @@ macro_rules! numbered {
                         $crate::row::corrupt_key(stringify!($table), "id", &reason)
                     })?;
                     Ok(Self::new(id, at, new, $($crate::numbered::numbered!(@value under $under))?))
+                }
+
+                fn insert_all(
+                    conn: &mut Connection,
+                    new: Vec<$new>,
+                    under: Self::Under,
+                    at: DateTime<Utc>,
+                ) -> Result<Vec<Self>, Error> {
+                    let records: Vec<_> = new
+                        .iter()
+                        .map(|new| (
+                            Record::of(new, at),
+                            $table::created_at.eq(InstantValue(at)),
+                            $($table::$under.eq(under.value()),)?
+                        ))
+                        .collect();
+                    let () = $crate::numbered::numbered!(@unused under $($under)?);
+                    let mut made: Vec<Self> = Vec::with_capacity(new.len());
+                    for chunk in records.chunks($crate::numbered::ROWS_PER_STATEMENT) {
+                        let rows = on_engine!(conn, c => {
+                            diesel::insert_into($table::table)
+                                .values(chunk)
+                                .returning($row::as_returning())
+                                .get_results::<$row>(c)?
+                        });
+                        for row in rows {
+                            made.push(Self::try_from(row)?);
+                        }
+                    }
+                    Ok($crate::numbered::in_order(made, &new, |new, made| {
+                        $(new.$text == made.$text &&)*
+                        $(new.$key == made.$key &&)*
+                        $(new.$maybe == made.$maybe &&)*
+                        true
+                    }))
                 }
 
                 fn lock(conn: &mut Connection, key: Self::Key) -> Result<Option<Self>, Error> {
@@ -287,3 +371,23 @@ macro_rules! numbered {
     (@value $under:ident $name:ident) => { $under };
 }
 pub(crate) use numbered;
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use recto_domain::{Company, CompanyId, CompanyName, NewCompany};
+
+    use super::in_order;
+
+    #[test]
+    fn what_was_made_is_put_in_the_order_asked_for() {
+        let new = |name: &str| NewCompany { name: CompanyName::parse(name).unwrap() };
+        let asked = ["b", "a", "b", "c"].map(new);
+        let made = [(3, "b"), (4, "c"), (1, "a"), (2, "b")].map(|(id, name)| {
+            Company::new(CompanyId::new(id).unwrap(), DateTime::UNIX_EPOCH, new(name))
+        });
+        let ordered = in_order(made.to_vec(), &asked, |new, made| new.name == made.name);
+        let numbers: Vec<_> = ordered.iter().map(|company| company.id.get()).collect();
+        assert_eq!(numbers, [2, 1, 3, 4]);
+    }
+}

@@ -1,13 +1,18 @@
 //! The room `org`: companies, departments and employees.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use recto_domain::input::AtMost;
+use recto_domain::relation::{Edge, Level, Links, Sort, Span, ToMany};
 use recto_domain::{
-    CompanyDepartments, CompanyEmployees, Conflict, DepartmentCompany, DepartmentEmployees,
-    Employee, EmployeeCompany, EmployeeDepartment, EmployeeManager, EmployeeReports,
+    Company, CompanyDepartments, CompanyEmployees, Conflict, Department, DepartmentCompany,
+    DepartmentEmployees, Employee, EmployeeCompany, EmployeeDepartment, EmployeeManager,
+    EmployeeReports, NewCompanyGraph, NewDepartment, NewDepartmentWithin, NewEmployee,
+    NewEmployeeWithin,
 };
 
 use crate::connection::{Engine, on_engine};
-use crate::numbered::numbered;
+use crate::numbered::{Numbered as _, Refused, numbered};
 use crate::query::SqlKey;
 use crate::relation::{map_relations, optional};
 use crate::schema::{companies, departments, employees};
@@ -40,6 +45,68 @@ numbered! {
     key department_id: Department,
     key? manager_id: Employee,
     guard: not_above_itself,
+}
+
+/// Founds a company with the departments and employees that it begins with, a statement a level.
+///
+/// What is given back is all that was made, in the order given: with the relations
+/// [`CompanyDepartments`] and [`DepartmentEmployees`] if the graph spoke of departments, without
+/// otherwise.
+///
+/// # Errors
+/// A failing database; nothing is kept then if it ran in a transaction.
+pub fn found(
+    conn: &mut Connection,
+    graph: NewCompanyGraph,
+    at: DateTime<Utc>,
+) -> Result<Level<Company>, Refused> {
+    let NewCompanyGraph { company, departments } = graph;
+    let company = Company::insert(conn, company, (), at)?;
+    let company_id = company.id;
+    let mut company = Level::root(vec![company]);
+    let Some(departments) = departments else { return Ok(company) };
+
+    let (new, staff): (Vec<NewDepartment>, Vec<Vec<NewEmployeeWithin>>) = departments
+        .into_vec()
+        .into_iter()
+        .map(|NewDepartmentWithin { name, employees }| {
+            let staff = employees.map(AtMost::into_vec).unwrap_or_default();
+            (NewDepartment { name, company_id }, staff)
+        })
+        .unzip();
+    let departments = Department::insert_all(conn, new, (), at)?;
+    let of_company = all_of(std::iter::once(departments.len()));
+    let of_departments = all_of(staff.iter().map(Vec::len));
+    let new = staff.into_iter().zip(&departments).flat_map(|(staff, department)| {
+        let department_id = department.id;
+        let within =
+            move |NewEmployeeWithin { name }| NewEmployee { name, department_id, manager_id: None };
+        staff.into_iter().map(within)
+    });
+    let employees = Employee::insert_all(conn, new.collect(), (), at)?;
+
+    let mut departments = Level::reached(departments, &company, &of_company);
+    let employees = Level::reached(employees, &departments, &of_departments);
+    departments.attach(made::<DepartmentEmployees>(of_departments, employees));
+    company.attach(made::<CompanyDepartments>(of_company, departments));
+    Ok(company)
+}
+
+/// Runs of these lengths, one behind the other, with nothing left over.
+fn all_of(lengths: impl Iterator<Item = usize>) -> Links {
+    let mut end = 0;
+    let run = |length: usize| {
+        let start = end;
+        end += u32::try_from(length).expect("a graph has 1,000 objects at the most");
+        Span { start, end, more: false }
+    };
+    Links::Many(lengths.map(run).collect())
+}
+
+/// A relation that leads to all that was made behind it.
+fn made<R: ToMany>(links: Links, children: Level<R::To>) -> Edge {
+    let shape = (u32::MAX, Sort::default());
+    Edge::new(R::INFO, shape, links, Box::new(children))
 }
 
 /// Whoever changes managers on PostgreSQL, one at a time; "boss" in ASCII.

@@ -28,6 +28,7 @@ pub(crate) fn takers<'l, 's>(
         ("POST", format!("/books/{book}/tags"), &library.ada),
         ("PUT", format!("/books/{book}/tags"), &library.ada),
         ("PATCH", format!("/reviews/{review}"), &library.ada),
+        ("POST", "/books/batch".to_owned(), &library.ada),
         ("POST", "/tags".to_owned(), &library.ada),
         ("PUT", format!("/tags/{tag}"), &library.ada),
         ("POST", format!("/blog/posts/{}/comments", rooms.post), &library.bob),

@@ -11,6 +11,7 @@ mod browser;
 mod diagram;
 mod documents;
 mod filters;
+mod graphs;
 mod include;
 mod library;
 mod noise;

@@ -7,7 +7,8 @@ mod tag;
 mod user;
 
 pub use book::{
-    Author, Book, BookPatch, Isbn, Language, NewBook, PageCount, PublishedDate, Publisher, Title,
+    Author, Book, BookBatch, BookEntry, BookOutcome, BookOutcomes, BookPatch, Isbn, Language,
+    NewBook, Outcome, PageCount, PublishedDate, Publisher, Title,
 };
 pub use relations::*;
 pub use review::{NewReview, Rating, Review, ReviewPatch, ReviewText};

@@ -57,7 +57,12 @@ impl TryFrom<BookRow> for Book {
 }
 
 #[derive(Debug, Insertable, AsChangeset)]
-#[diesel(table_name = books, treat_none_as_null = true)]
+#[diesel(
+    table_name = books,
+    treat_none_as_null = true,
+    // Several rows fit in one statement on SQLite only where none leaves out a column.
+    treat_none_as_default_value = false
+)]
 pub(super) struct BookRecord<'a> {
     uid: UidValue,
     title: &'a str,

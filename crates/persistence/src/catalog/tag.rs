@@ -38,7 +38,8 @@ impl TryFrom<TagRow> for Tag {
 }
 
 #[derive(Debug, Insertable, AsChangeset)]
-#[diesel(table_name = tags)]
+// Several rows fit in one statement on SQLite only where none leaves out a column.
+#[diesel(table_name = tags, treat_none_as_default_value = false)]
 pub(super) struct TagRecord<'a> {
     uid: UidValue,
     name: &'a str,
@@ -214,11 +215,13 @@ fn by_name_keys(conn: &mut Connection, keys: &[&str]) -> Result<Vec<Tag>, Error>
 }
 
 fn connect(conn: &mut Connection, book: BookId, tags: &[TagId]) -> Result<(), Error> {
-    for tag in tags {
-        let row = BookTagRow { book_id: book.value(), tag_id: tag.value() };
-        on_engine!(conn, c => {
-            diesel::insert_into(book_tags::table).values(row).on_conflict_do_nothing().execute(c)?
-        });
+    if tags.is_empty() {
+        return Ok(());
     }
+    let rows: Vec<_> =
+        tags.iter().map(|tag| BookTagRow { book_id: book.value(), tag_id: tag.value() }).collect();
+    on_engine!(conn, c => {
+        diesel::insert_into(book_tags::table).values(&rows).on_conflict_do_nothing().execute(c)?
+    });
     Ok(())
 }

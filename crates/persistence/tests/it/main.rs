@@ -8,6 +8,7 @@ mod catalogue;
 mod conflicts;
 mod database;
 mod filters;
+mod graphs;
 mod imports;
 mod introspection;
 mod loading;

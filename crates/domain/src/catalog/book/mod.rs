@@ -1,5 +1,6 @@
 //! Books: what is in the catalogue.
 
+mod batch;
 mod imprint;
 mod isbn;
 mod language;
@@ -8,6 +9,7 @@ mod published_date;
 use chrono::{DateTime, Utc};
 
 pub use self::{
+    batch::{BookBatch, BookEntry, BookOutcome, BookOutcomes, Outcome},
     imprint::{Author, PageCount, Publisher, Title},
     isbn::Isbn,
     language::Language,

@@ -1,0 +1,38 @@
+//! The room `org`: a company with all that it begins with. All else is
+//! [`read`](crate::read)'s and [`write`](crate::write)'s.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use recto_domain::relation::{AnyLevel as _, Entity as _, Include};
+use recto_domain::{Company, NewCompanyGraph};
+use recto_persistence::org;
+
+use crate::extract::{Body, Caller, NoQuery};
+use crate::present;
+use crate::problem::{Kind, Problem};
+use crate::state::Shared;
+
+/// `POST /org/companies`
+pub(crate) async fn found(
+    state: Shared,
+    caller: Caller,
+    _: NoQuery,
+    body: Body<NewCompanyGraph>,
+) -> Result<HttpResponse, Problem> {
+    let mint = state.mint.clone();
+    let level = state
+        .database
+        .write(move |conn| {
+            caller.verified(conn)?;
+            Ok::<_, Problem>(org::found(conn, body.checked()?, mint.now())?)
+        })
+        .await?;
+    let include = if level.edges().is_empty() { Include::nothing() } else { whole()? };
+    present::item(StatusCode::CREATED, &level, &include)
+}
+
+/// What a body may have made along with the company.
+fn whole() -> Result<Include, Problem> {
+    Include::parse(Company::INFO, "departments.employees")
+        .map_err(|error| Problem::new(Kind::Internal, error.to_string()))
+}

@@ -1,0 +1,325 @@
+//! Much at once: a company with all that it begins with, and books by their ISBN.
+
+use std::thread;
+
+use recto_testkit::both_servers;
+use recto_testkit::server::{Client, TestServer};
+use serde_json::{Value, json};
+
+use crate::answers::{Told as _, assert_sound, each, items, members, text, uid, walk};
+use crate::library::{Library, add_book};
+
+/// The company as it is stored, in the order in which everything was sent.
+fn stored(server: &TestServer, company: &Value) -> Value {
+    let tree = "departments(sort:created_at,limit:100).employees(sort:created_at,limit:100)";
+    let path = format!("/org/companies/{}?include={tree}", company["id"]);
+    server.get(&path).gives(200).clone()
+}
+
+fn array<'v>(value: &'v Value, member: &str) -> &'v [Value] {
+    value[member].as_array().unwrap_or_else(|| panic!("no {member} in {value}"))
+}
+
+fn a_company_begins_with_departments_and_employees(server: &TestServer) {
+    let library = Library::on(server);
+    let body = json!({"name": "Analytical Engines Ltd", "departments": [
+        {"name": "Store"},
+        {"name": "Mill", "employees": [{"name": "Zoë"}, {"name": "Ada"}, {"name": "Ada"}]},
+        {"name": "Mill", "employees": [{"name": "Babbage"}]},
+        {"name": "Attic", "employees": []},
+    ]});
+    let answer = library.ada.post("/org/companies", &body);
+    let company = answer.gives(201);
+    let location = format!("/api/v1/org/companies/{}", company["id"]);
+    assert_eq!(answer.header("location"), Some(location.as_str()));
+    assert_eq!(members(company), ["created_at", "departments", "id", "name", "updated_at"]);
+    let departments = array(company, "departments");
+    assert_eq!(each(departments, "name"), ["Store", "Mill", "Mill", "Attic"]);
+    let staff: Vec<_> =
+        departments.iter().map(|one| each(array(one, "employees"), "name")).collect();
+    assert_eq!(staff, [vec![], vec!["Zoë", "Ada", "Ada"], vec!["Babbage"], vec![]]);
+    for department in departments {
+        assert_eq!(department["company_id"], company["id"]);
+        for employee in array(department, "employees") {
+            assert_eq!(employee["department_id"], department["id"]);
+            assert_eq!(employee["manager_id"], Value::Null);
+        }
+    }
+    assert_eq!(&stored(server, company), company);
+    let through = server.get(&format!("/org/companies/{}/employees?sort=name", company["id"]));
+    assert_eq!(each(items(through.gives(200)), "name"), ["Ada", "Ada", "Babbage", "Zoë"]);
+}
+
+fn a_company_may_begin_with_nothing(server: &TestServer) {
+    let library = Library::on(server);
+    for body in [json!({"name": "Acme"}), json!({"name": "Acme", "departments": null})] {
+        let answer = library.ada.post("/org/companies", &body);
+        assert_eq!(members(answer.gives(201)), ["created_at", "id", "name", "updated_at"]);
+    }
+    let answer = library.ada.post("/org/companies", &json!({"name": "Acme", "departments": []}));
+    assert_eq!(answer.gives(201)["departments"], json!([]));
+    assert_eq!(walk(&library.anyone, "/org/companies").len(), 3);
+}
+
+/// A company of that many departments, each of that many employees.
+fn company(departments: usize, employees: usize) -> Value {
+    let staff: Vec<_> = (0..employees).map(|n| json!({"name": format!("E{n}")})).collect();
+    let department = |n| json!({"name": format!("D{n}"), "employees": staff});
+    let departments: Vec<_> = (0..departments).map(department).collect();
+    json!({"name": "Acme", "departments": departments})
+}
+
+fn a_thousand_objects_are_written_at_once(server: &TestServer) {
+    let library = Library::on(server);
+    let wide = library.ada.post("/org/companies", &company(999, 0)).gives(201).clone();
+    assert_eq!(array(&wide, "departments").len(), 999);
+    let deep = library.ada.post("/org/companies", &company(9, 110)).gives(201).clone();
+    assert_eq!(array(&deep, "departments").len(), 9);
+    for department in array(&deep, "departments") {
+        let expected: Vec<_> = (0..110).map(|n| format!("E{n}")).collect();
+        assert_eq!(each(array(department, "employees"), "name"), expected);
+        let path =
+            format!("/org/departments/{}/employees?limit=100&sort=created_at", department["id"]);
+        assert_eq!(walk(&library.anyone, &path), array(department, "employees"));
+    }
+    let path = format!("/org/companies/{}/departments?limit=100&sort=created_at", wide["id"]);
+    let names = each(array(&wide, "departments"), "name");
+    assert_eq!(each(&walk(&library.anyone, &path), "name"), names);
+}
+
+fn a_company_is_written_whole_or_not_at_all(server: &TestServer) {
+    let library = Library::on(server);
+    let body = json!({"name": "Acme", "departments": [
+        {"name": "Mill", "employees": [{"name": "Ada"}, {"name": ""}, {"name": "Bob", "id": 1}]},
+        {"name": "Store", "company_id": 7},
+        {"employees": [{}, {}, {}, {"name": "x".repeat(201)}]},
+        "Attic",
+    ]});
+    library.anyone.post("/org/companies", &body).refused("unauthenticated");
+    assert_eq!(
+        library.ada.post("/org/companies", &body).wrong(),
+        [
+            "/departments/0/employees/1/name",
+            "/departments/0/employees/2/id",
+            "/departments/1/company_id",
+            "/departments/2/employees/0/name",
+            "/departments/2/employees/1/name",
+            "/departments/2/employees/2/name",
+            "/departments/2/employees/3/name",
+            "/departments/2/name",
+            "/departments/3",
+        ]
+    );
+    for (departments, employees) in [(1_000, 0), (10, 99), (1, 999)] {
+        let answer = library.ada.post("/org/companies", &company(departments, employees));
+        assert_eq!(answer.wrong(), ["/departments"]);
+    }
+    let long = json!({"name": "x".repeat(1 << 20)});
+    library.ada.post("/org/companies", &long).refused("too-large");
+    for path in ["/org/companies", "/org/departments", "/org/employees"] {
+        assert_eq!(server.get(path).gives(200), &json!({"items": []}));
+    }
+    // What is wrong in a thousand places is told of the first, and counted.
+    let empty: Vec<_> = (0..999).map(|_| json!({"x": 1})).collect();
+    let answer = library.ada.post("/org/companies", &json!({"name": "A", "departments": empty}));
+    assert_eq!(answer.wrong().len(), 1_001);
+    assert_sound(server);
+}
+
+const EMMA: &str = "9780141439587";
+const SEA: &str = "9780099284093";
+
+fn book(title: &str, isbn: &str) -> Value {
+    json!({"title": title, "author": "Somebody", "isbn": isbn})
+}
+
+/// Sends a batch; what became of each book, and its key.
+#[track_caller]
+fn batch(client: &Client<'_>, books: &[Value]) -> Vec<(String, String)> {
+    let answer = client.post("/books/batch", &json!({ "books": books }));
+    let outcomes = items(answer.gives(200));
+    assert_eq!(outcomes.len(), books.len());
+    for (index, outcome) in outcomes.iter().enumerate() {
+        assert_eq!(outcome["index"], index);
+        assert_eq!(members(outcome), ["index", "outcome", "uid"]);
+    }
+    let told = |one: &Value| (text(one, "outcome").to_owned(), uid(one).to_owned());
+    outcomes.iter().map(told).collect()
+}
+
+#[track_caller]
+fn outcomes(client: &Client<'_>, books: &[Value]) -> Vec<String> {
+    batch(client, books).into_iter().map(|(outcome, _)| outcome).collect()
+}
+
+fn books_are_known_by_their_isbn(server: &TestServer) {
+    let library = Library::on(server);
+    let full = json!({
+        "title": "Emma", "author": "Jane Austen", "publisher": "Penguin",
+        "published_date": "1815", "page_count": 474, "language": "en", "isbn": EMMA,
+    });
+    let nameless = json!({"title": "Nameless", "author": "Anonymous"});
+    let shelf = [full, book("The Sea", "0-09-928409-X"), nameless.clone()];
+    let first = batch(&library.ada, &shelf);
+    assert_eq!(outcomes_of(&first), ["created", "created", "created"]);
+    let path = format!("/books/{}", first[0].1);
+    let before = server.get(&path).gives(200).clone();
+    assert_eq!(text(&before, "user_uid"), library.ada.uid);
+    assert_eq!(text(&before, "publisher"), "Penguin");
+
+    // What is absent stays, what is given replaces, `null` clears.
+    let partly = json!({
+        "title": "Emma", "author": "Austen", "isbn": "0141439580", "page_count": null,
+        "language": "fr",
+    });
+    let second = batch(&library.ada, &[nameless, partly.clone(), book("The Sea", SEA)]);
+    assert_eq!(outcomes_of(&second), ["created", "updated", "unchanged"]);
+    assert_eq!([&second[1].1, &second[2].1], [&first[0].1, &first[1].1]);
+    assert_ne!(second[0].1, first[2].1);
+    let after = server.get(&path).gives(200).clone();
+    assert_eq!(text(&after, "author"), "Austen");
+    assert_eq!((&after["page_count"], &after["language"]), (&Value::Null, &json!("fr")));
+    for member in ["title", "publisher", "published_date", "isbn", "user_uid", "created_at"] {
+        assert_eq!(after[member], before[member], "{member}");
+    }
+    assert!(text(&after, "updated_at") > text(&before, "updated_at"));
+    // The keys that sorting goes by are written along.
+    let sorted = server.get("/books?sort=author&limit=1&author=austen");
+    assert_eq!(each(items(sorted.gives(200)), "uid"), [first[0].1.as_str()]);
+
+    assert_eq!(outcomes(&library.ada, &[partly]), ["unchanged"]);
+    assert_eq!(server.get(&path).gives(200), &after);
+    assert_eq!(walk(&library.anyone, "/books").len(), 4);
+}
+
+fn outcomes_of(told: &[(String, String)]) -> Vec<&str> {
+    told.iter().map(|(outcome, _)| outcome.as_str()).collect()
+}
+
+fn of_several_it_is_the_newest_that_the_caller_keeps(server: &TestServer) {
+    let library = Library::on(server);
+    let add = |client: &Client<'_>, title: &str, isbn: &str| {
+        uid(client.post("/books", &book(title, isbn)).gives(201)).to_owned()
+    };
+    let [older, newer] = ["Older", "Newer"].map(|title| add(&library.ada, title, EMMA));
+    let bobs = add(&library.bob, "Bob's", EMMA);
+    let title =
+        |uid: &str| text(server.get(&format!("/books/{uid}")).gives(200), "title").to_owned();
+
+    let changed = batch(&library.ada, &[book("Ada's", EMMA)]);
+    assert_eq!(changed, [("updated".to_owned(), newer.clone())]);
+    assert_eq!(
+        (title(&older), title(&newer), title(&bobs)),
+        ("Older".into(), "Ada's".into(), "Bob's".into())
+    );
+
+    // Who keeps none of them gets one; what others keep stays as it is.
+    let cleo = crate::library::member(server, "cleo", recto_domain::Role::User);
+    let [(outcome, cleos)] = <[_; 1]>::try_from(batch(&cleo, &[book("Cleo's", EMMA)])).unwrap();
+    assert_eq!(outcome, "created");
+    let kept = server.get(&format!("/books/{cleos}")).gives(200).clone();
+    assert_eq!(text(&kept, "user_uid"), cleo.uid);
+    assert_eq!(title(&bobs), "Bob's");
+
+    // An administrator who keeps none changes the newest that there is, and its keeper keeps it.
+    let changed = batch(&library.admin, &[book("Seen to", EMMA), book("The Sea", SEA)]);
+    assert_eq!(outcomes_of(&changed), ["updated", "created"]);
+    assert_eq!(changed[0].1, cleos);
+    let kept = server.get(&format!("/books/{cleos}")).gives(200).clone();
+    assert_eq!((text(&kept, "title"), text(&kept, "user_uid")), ("Seen to", cleo.uid.as_str()));
+    // One of the administrator's own comes before newer ones of others.
+    let own = add(&library.admin, "Own", EMMA);
+    let newest = add(&library.bob, "Newest", EMMA);
+    assert_eq!(batch(&library.admin, &[book("Mine", EMMA)]), [("updated".to_owned(), own)]);
+    assert_eq!(title(&newest), "Newest");
+}
+
+fn a_batch_is_written_whole_or_not_at_all(server: &TestServer) {
+    let library = Library::on(server);
+    let ours = add_book(&library.ada, "Ours");
+    let mut books: Vec<_> =
+        (0..20).map(|n| json!({"title": format!("T{n}"), "author": "A"})).collect();
+    books[3] = book("The Sea", SEA);
+    books[5] = json!({"title": "T", "author": "A", "isbn": 9, "uid": uid(&ours)});
+    books[9] = book("The Sea", "0-09-928409-X");
+    books[17] = json!({"title": "", "page_count": 0});
+    books[18] = json!(null);
+    let body = json!({"books": books, "more": true});
+    library.anyone.post("/books/batch", &body).refused("unauthenticated");
+    assert_eq!(
+        library.ada.post("/books/batch", &body).wrong(),
+        [
+            "/books/17/author",
+            "/books/17/page_count",
+            "/books/17/title",
+            "/books/18",
+            "/books/5/isbn",
+            "/books/5/uid",
+            "/books/9/isbn",
+            "/more",
+        ]
+    );
+    let many: Vec<_> = (0..1_001).map(|_| json!({"title": "T", "author": "A"})).collect();
+    assert_eq!(library.ada.post("/books/batch", &json!({ "books": many })).wrong(), ["/books"]);
+    for body in [json!({}), json!({"books": null}), json!({"books": {}})] {
+        assert_eq!(library.ada.post("/books/batch", &body).wrong(), ["/books"], "{body}");
+    }
+    let long = json!({"books": [{"title": "x".repeat(1 << 20), "author": "A"}]});
+    library.ada.post("/books/batch", &long).refused("too-large");
+    library.ada.get("/books/batch").refused("method-not-allowed");
+    library.ada.post("/books/batch?sort=title", &json!({"books": []})).refused("invalid-parameter");
+    assert_eq!(walk(&library.anyone, "/books"), [ours]);
+    assert_sound(server);
+}
+
+/// The ISBN with that number in it.
+fn isbn(number: usize) -> String {
+    let body = format!("978{number:09}");
+    let digits = body.bytes().map(|digit| usize::from(digit - b'0'));
+    let sum: usize =
+        digits.zip([1, 3].into_iter().cycle()).map(|(digit, weight)| digit * weight).sum();
+    format!("{body}{}", (10 - sum % 10) % 10)
+}
+
+fn a_thousand_books_go_in_one_batch(server: &TestServer) {
+    let library = Library::on(server);
+    assert!(batch(&library.ada, &[]).is_empty());
+    let mut shelf: Vec<_> = (0..1_000).map(|n| book(&format!("Volume {n:04}"), &isbn(n))).collect();
+    let first = batch(&library.ada, &shelf);
+    assert!(outcomes_of(&first).iter().all(|outcome| *outcome == "created"));
+    shelf.reverse();
+    shelf[0]["title"] = json!("The last volume");
+    let second = batch(&library.ada, &shelf);
+    let expected = std::iter::once("updated").chain(std::iter::repeat_n("unchanged", 999));
+    assert!(outcomes_of(&second).into_iter().eq(expected));
+    assert!(first.iter().map(|(_, uid)| uid).eq(second.iter().rev().map(|(_, uid)| uid)));
+    let books = walk(&library.anyone, "/books?limit=100&sort=created_at");
+    assert_eq!(books.len(), 1_000);
+    assert_eq!(each(&books, "uid"), first.iter().map(|(_, uid)| uid.as_str()).collect::<Vec<_>>());
+    assert_eq!(text(&books[999], "title"), "The last volume");
+}
+
+fn the_same_batch_twice_at_once_adds_a_book_once(server: &TestServer) {
+    let library = Library::on(server);
+    let shelf: Vec<_> = (0..50).map(|n| book(&format!("Volume {n}"), &isbn(n))).collect();
+    let created: usize = thread::scope(|scope| {
+        let (ada, shelf) = (&library.ada, &shelf);
+        let senders: Vec<_> = (0..4).map(|_| scope.spawn(move || outcomes(ada, shelf))).collect();
+        let told = senders.into_iter().map(|sender| sender.join().unwrap());
+        told.map(|told| told.iter().filter(|outcome| *outcome == "created").count()).sum()
+    });
+    assert_eq!(created, 50);
+    assert_eq!(walk(&library.anyone, "/books?limit=100").len(), 50);
+}
+
+both_servers!(
+    a_company_begins_with_departments_and_employees,
+    a_company_may_begin_with_nothing,
+    a_thousand_objects_are_written_at_once,
+    a_company_is_written_whole_or_not_at_all,
+    books_are_known_by_their_isbn,
+    of_several_it_is_the_newest_that_the_caller_keeps,
+    a_batch_is_written_whole_or_not_at_all,
+    a_thousand_books_go_in_one_batch,
+    the_same_batch_twice_at_once_adds_a_book_once,
+);

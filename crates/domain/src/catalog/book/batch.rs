@@ -1,0 +1,253 @@
+//! Many books at once: added where they are new, brought up to date where they are known.
+
+use std::collections::{HashMap, hash_map};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{BookPatch, Isbn, NewBook};
+use crate::{
+    BookId, Input, Violation, Violations,
+    input::{AtMost, Fields},
+};
+
+/// Books to add or to bring up to date: at most 1,000, of which no two have one ISBN.
+///
+/// ```
+/// use recto_domain::{BookBatch, Input};
+/// use serde_json::json;
+///
+/// let emma = json!({"title": "Emma", "author": "Jane Austen", "isbn": "9780141439587"});
+/// let wrong = BookBatch::parse(&json!({"books": [emma, emma, {"title": ""}]})).unwrap_err();
+/// let pointers: Vec<_> = wrong.as_slice().iter().map(|v| v.pointer.as_str()).collect();
+/// assert_eq!(pointers, ["/books/2/title", "/books/2/author", "/books/1/isbn"]);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BookBatch {
+    books: Vec<BookEntry>,
+}
+
+/// A book of a batch, read both ways: one object says what a new book is and what changes about
+/// a known one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BookEntry {
+    /// The book to add.
+    pub new: NewBook,
+    /// The same as a patch: members that are absent stay as they are, `null` clears.
+    pub patch: BookPatch,
+}
+
+/// What became of one book of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct BookOutcome {
+    /// Where it stands in the batch, from 0.
+    pub index: usize,
+    /// What was done.
+    pub outcome: Outcome,
+    /// The key of the book that was added, changed or found.
+    pub uid: BookId,
+}
+
+/// What an upsert did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It was new, and has been added.
+    Created,
+    /// It was known, and something about it has changed.
+    Updated,
+    /// It was known, and is what it was.
+    Unchanged,
+}
+
+/// What became of the books of a batch, in their order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BookOutcomes {
+    /// One for each book.
+    pub items: Vec<BookOutcome>,
+}
+
+impl BookBatch {
+    /// The most books that one batch may hold.
+    pub const MAX: usize = 1_000;
+
+    /// The books in the order in which they came.
+    pub fn into_books(self) -> Vec<BookEntry> {
+        self.books
+    }
+}
+
+impl Input for BookBatch {
+    fn parse(value: &Value) -> Result<Self, Violations> {
+        let repeated = repeated_isbns(value);
+        let mut fields = Fields::of(value)?;
+        let books: Option<AtMost<BookEntry, { Self::MAX }>> = fields.member("books");
+        let read = fields.finish(|| Some(Self { books: books?.into_vec() }));
+        let (read, mut wrong) = match read {
+            Ok(read) => (Some(read), Vec::new()),
+            Err(wrong) => (None, wrong.into_vec()),
+        };
+        wrong.extend(repeated);
+        match (read, Violations::from_list(wrong)) {
+            (Some(read), None) => Ok(read),
+            (_, Some(wrong)) => Err(wrong.up_to(Self::MAX)),
+            (None, None) => Err(Violations::one("is not valid")),
+        }
+    }
+}
+
+impl Input for BookEntry {
+    fn parse(value: &Value) -> Result<Self, Violations> {
+        Ok(Self { new: NewBook::parse(value)?, patch: BookPatch::parse(value)? })
+    }
+}
+
+/// A violation for each book whose ISBN an earlier one has, in whichever notation. They are
+/// looked for in the JSON, so that they are told beside what else is wrong.
+fn repeated_isbns(batch: &Value) -> Vec<Violation> {
+    let Some(books) = batch.get("books").and_then(Value::as_array) else { return Vec::new() };
+    let mut first: HashMap<Isbn, usize> = HashMap::new();
+    let mut repeated = Vec::new();
+    for (index, book) in books.iter().enumerate().take(BookBatch::MAX) {
+        let isbn = book.get("isbn").and_then(Value::as_str);
+        let Some(isbn) = isbn.and_then(|isbn| Isbn::parse(isbn).ok()) else { continue };
+        match first.entry(isbn) {
+            hash_map::Entry::Vacant(vacant) => _ = vacant.insert(index),
+            hash_map::Entry::Occupied(earlier) => repeated.push(Violation {
+                pointer: format!("/books/{index}/isbn"),
+                detail: format!("must not be that of another book, as of /books/{}", earlier.get())
+                    .into(),
+            }),
+        }
+    }
+    repeated
+}
+
+#[cfg(feature = "openapi")]
+mod described {
+    use utoipa::openapi::Schema;
+
+    use super::{
+        AtMost, BookBatch, BookEntry, BookId, BookOutcome, BookOutcomes, NewBook, Outcome,
+    };
+    use crate::openapi::{Described, Shape, choice, described, number};
+
+    described!(
+        BookBatch,
+        Shape::new("Books to add, or to bring up to date where their ISBN is known.")
+            .member::<AtMost<BookEntry, { BookBatch::MAX }>>(
+                "books",
+                "The books, of which no two may have one ISBN.",
+                true,
+            )
+            .closed()
+            .schema()
+    );
+
+    described!(
+        BookOutcomes,
+        Shape::new("What became of the books of a batch, in their order.")
+            .member::<AtMost<BookOutcome, { BookBatch::MAX }>>("items", "One for each book.", true)
+            .schema()
+    );
+
+    impl Described for BookEntry {
+        fn describe() -> Schema {
+            let mut schema = NewBook::describe();
+            if let Schema::Object(book) = &mut schema {
+                let text = "A book to add. Where it is known, what is absent stays as it is and `null` clears.";
+                book.description = Some(text.to_owned());
+            }
+            schema
+        }
+    }
+
+    impl Described for BookOutcome {
+        fn describe() -> Schema {
+            Shape::new("What became of one book.")
+                .member::<Place>("index", "Where it stands in the batch, from 0.", true)
+                .member::<Outcome>("outcome", "What was done.", true)
+                .member::<BookId>("uid", "The key of the book.", true)
+                .schema()
+        }
+    }
+
+    impl Described for Outcome {
+        fn describe() -> Schema {
+            choice("What was done.", &["created", "updated", "unchanged"])
+        }
+    }
+
+    struct Place;
+
+    impl Described for Place {
+        fn describe() -> Schema {
+            number("Where it stands in the batch, from 0.", 0..=999, 0)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::Change;
+
+    #[test]
+    fn a_book_is_read_as_new_and_as_a_patch() {
+        let body =
+            json!({"books": [{"title": "Emma", "author": "Jane Austen", "publisher": null}]});
+        let [emma] = <[_; 1]>::try_from(BookBatch::parse(&body).unwrap().into_books()).unwrap();
+        assert_eq!(emma.new.publisher, None);
+        assert_eq!(emma.patch.title, Change::Set(emma.new.title));
+        assert_eq!(emma.patch.publisher, Change::Set(None));
+        assert_eq!(emma.patch.page_count, Change::Keep);
+    }
+
+    #[test]
+    fn two_notations_of_one_isbn_are_one() {
+        let book = |isbn: &str| json!({"title": "The Sea", "author": "Iris Murdoch", "isbn": isbn});
+        let other = "9780141439587";
+        let body = json!({"books": [
+            book("0-09-928409-X"), book(other), book("9780099284093"), book("978-0-09-928409-3"),
+        ]});
+        let wrong = BookBatch::parse(&body).unwrap_err().into_vec();
+        let told: Vec<_> = wrong.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "/books/2/isbn must not be that of another book, as of /books/0",
+                "/books/3/isbn must not be that of another book, as of /books/0",
+            ]
+        );
+        let nameless = json!({"title": "Emma", "author": "Jane Austen", "isbn": null});
+        assert!(BookBatch::parse(&json!({"books": [nameless, nameless]})).is_ok());
+    }
+
+    #[test]
+    fn a_batch_has_a_thousand_books_at_the_most() {
+        let books = |count: usize| {
+            let books: Vec<_> = (0..count).map(|_| json!({"title": "T", "author": "A"})).collect();
+            BookBatch::parse(&json!({ "books": books }))
+        };
+        assert_eq!(books(1_000).unwrap().into_books().len(), 1_000);
+        let wrong = books(1_001).unwrap_err();
+        assert_eq!(wrong.to_string(), "/books must have at most 1000 items");
+        assert!(books(0).unwrap().into_books().is_empty());
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_of_all_books_up_to_a_bound() {
+        let body = json!({"books": [{"title": "", "author": "A"}, {"isbn": "1"}], "more": 1});
+        let wrong = BookBatch::parse(&body).unwrap_err().into_vec();
+        let pointers: Vec<_> = wrong.iter().map(|violation| violation.pointer.as_str()).collect();
+        let expected =
+            ["/books/0/title", "/books/1/title", "/books/1/author", "/books/1/isbn", "/more"];
+        assert_eq!(pointers, expected);
+        let empty: Vec<_> = (0..1_000).map(|_| json!({})).collect();
+        let wrong = BookBatch::parse(&json!({ "books": empty })).unwrap_err();
+        assert_eq!(wrong.as_slice().len(), 1_001);
+        assert!(BookBatch::parse(&json!({})).is_err());
+    }
+}

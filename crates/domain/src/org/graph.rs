@@ -1,0 +1,166 @@
+//! A company written at once, with its departments and their employees.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{DepartmentName, EmployeeName, NewCompany};
+use crate::{
+    Input, Violations,
+    input::{AtMost, Fields},
+    record::input,
+};
+
+/// A company to found, and with it the departments and employees that it begins with.
+///
+/// All of it is written or none; pointers of violations lead into the nesting.
+///
+/// ```
+/// use recto_domain::{Input, NewCompanyGraph};
+/// use serde_json::json;
+///
+/// let wrong = NewCompanyGraph::parse(&json!({
+///     "name": "Analytical Engines Ltd",
+///     "departments": [{"name": "Mill", "employees": [{"name": "Ada"}, {"name": ""}]}],
+/// }));
+/// assert_eq!(wrong.unwrap_err().as_slice()[0].pointer, "/departments/0/employees/1/name");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NewCompanyGraph {
+    /// The company.
+    #[serde(flatten)]
+    pub company: NewCompany,
+    /// Its departments, if the body spoke of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub departments: Option<AtMost<NewDepartmentWithin, { NewCompanyGraph::MAX - 1 }>>,
+}
+
+input! {
+    /// A department to set up along with its company.
+    pub struct NewDepartmentWithin {
+        /// What it is called.
+        pub name: DepartmentName,
+        /// Who works in it.
+        pub employees: Option<AtMost<NewEmployeeWithin, { NewCompanyGraph::MAX - 1 }>>,
+    }
+}
+
+input! {
+    /// An employee to take on along with the department.
+    pub struct NewEmployeeWithin {
+        /// What the employee is called.
+        pub name: EmployeeName,
+    }
+}
+
+impl NewCompanyGraph {
+    /// The most that one body may make, the company counted.
+    pub const MAX: usize = 1_000;
+}
+
+impl Input for NewCompanyGraph {
+    fn parse(value: &Value) -> Result<Self, Violations> {
+        let objects = objects(value);
+        if objects > Self::MAX {
+            let detail =
+                format!("must not make more than {} objects in all, not {objects}", Self::MAX);
+            return Err(Violations::one(detail).under("departments"));
+        }
+        let mut fields = Fields::of(value)?;
+        let (name, departments) = (fields.member("name"), fields.member("departments"));
+        fields
+            .finish(|| {
+                Some(Self { company: NewCompany { name: name? }, departments: departments? })
+            })
+            .map_err(|wrong| wrong.up_to(Self::MAX))
+    }
+}
+
+#[cfg(feature = "openapi")]
+crate::openapi::described!(NewCompanyGraph, {
+    type Departments = Option<AtMost<NewDepartmentWithin, { NewCompanyGraph::MAX - 1 }>>;
+    crate::openapi::Shape::new(
+        "A company to found, and what it begins with: at most 1,000 objects in all.",
+    )
+    .member::<super::CompanyName>("name", "What it is called.", true)
+    .member::<Departments>("departments", "Its departments, with their employees.", false)
+    .closed()
+    .schema()
+});
+
+/// How many objects a body is about to make, counted before any of them is read.
+fn objects(company: &Value) -> usize {
+    let Some(departments) = company.get("departments").and_then(Value::as_array) else { return 1 };
+    let staff = |department: &Value| {
+        department.get("employees").and_then(Value::as_array).map_or(0, Vec::len)
+    };
+    1 + departments.len() + departments.iter().map(staff).sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn company(departments: usize, employees: usize) -> Value {
+        let staff: Vec<_> = (0..employees).map(|n| json!({"name": format!("E {n}")})).collect();
+        let departments: Vec<_> = (0..departments)
+            .map(|n| json!({"name": format!("D {n}"), "employees": staff}))
+            .collect();
+        json!({"name": "Acme", "departments": departments})
+    }
+
+    #[test]
+    fn a_body_makes_a_thousand_objects_at_the_most() {
+        assert!(NewCompanyGraph::parse(&company(9, 110)).is_ok());
+        assert!(NewCompanyGraph::parse(&company(999, 0)).is_ok());
+        for (departments, employees) in [(10, 99), (1_000, 0), (1, 999)] {
+            let wrong = NewCompanyGraph::parse(&company(departments, employees)).unwrap_err();
+            let [only] = wrong.as_slice() else { panic!("{wrong}") };
+            assert_eq!(only.pointer, "/departments", "{departments} of {employees}");
+        }
+    }
+
+    #[test]
+    fn every_violation_of_every_level_is_told() {
+        let wrong = NewCompanyGraph::parse(&json!({
+            "name": "", "size": 3,
+            "departments": [
+                {"name": "Mill", "employees": [{"name": "Ada"}, {}, 7]},
+                {"employees": {}},
+                {"name": "Store", "company_id": 1, "employees": null},
+            ],
+        }));
+        let wrong = wrong.unwrap_err().into_vec();
+        let pointers: Vec<_> = wrong.iter().map(|violation| violation.pointer.as_str()).collect();
+        assert_eq!(
+            pointers,
+            [
+                "/name",
+                "/departments/0/employees/1/name",
+                "/departments/0/employees/2",
+                "/departments/1/name",
+                "/departments/1/employees",
+                "/departments/2/company_id",
+                "/size",
+            ]
+        );
+    }
+
+    #[test]
+    fn violations_beyond_the_bound_are_counted() {
+        let departments: Vec<_> = (0..900).map(|_| json!({"name": "", "a": 1})).collect();
+        let body = json!({"name": "Acme", "departments": departments});
+        let wrong = NewCompanyGraph::parse(&body).unwrap_err().into_vec();
+        assert_eq!(wrong.len(), 1_001);
+        assert_eq!(wrong[1_000].detail, "breaks rules in 800 more places");
+    }
+
+    #[test]
+    fn a_company_may_come_alone() {
+        let alone = NewCompanyGraph::parse(&json!({"name": "Acme"})).unwrap();
+        assert_eq!(alone.departments, None);
+        let nothing = NewCompanyGraph::parse(&json!({"name": "Acme", "departments": []})).unwrap();
+        assert_eq!(nothing.departments.unwrap().into_vec(), []);
+    }
+}

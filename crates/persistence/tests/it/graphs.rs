@@ -1,0 +1,104 @@
+//! Much written at once costs few statements, however much it is.
+
+use chrono::DateTime;
+use recto_domain::{
+    Account, Book, BookBatch, Email, Input as _, Mint as _, NewBook, NewCompanyGraph, Outcome,
+    Role, TagName, User, UserId, Username,
+};
+use recto_persistence::catalog::{batch, book, tag, user};
+use recto_persistence::{Connection, org};
+use recto_testkit::both_engines;
+use recto_testkit::database::{Engine, Fresh};
+use recto_testkit::mint::Sequence;
+use serde_json::{Value, json};
+
+both_engines!(
+    a_company_costs_a_statement_a_level,
+    a_batch_of_books_costs_the_same_however_many,
+    tags_are_made_and_put_on_a_book_together,
+);
+
+fn a_company_costs_a_statement_a_level(database: &Fresh) {
+    let mut conn = database.connection();
+    for (departments, employees, statements) in [(0, 0, 1), (1, 0, 2), (3, 2, 3), (9, 110, 3)] {
+        let staff: Vec<_> = (0..employees).map(|n| json!({"name": format!("E{n}")})).collect();
+        let departments: Vec<_> = (0..departments)
+            .map(|n| json!({"name": format!("D{n}"), "employees": staff}))
+            .collect();
+        let graph = json!({"name": "Acme", "departments": departments});
+        let graph = NewCompanyGraph::parse(&graph).unwrap();
+        let (made, sent) =
+            conn.recording(|conn| org::found(conn, graph.clone(), DateTime::UNIX_EPOCH));
+        made.unwrap();
+        assert_eq!(sent.len(), statements, "{sent:#?}");
+    }
+}
+
+fn a_batch_of_books_costs_the_same_however_many(database: &Fresh) {
+    let mut conn = database.connection();
+    let mint = Sequence::new();
+    let [ada, root] = [("ada", Role::User), ("root", Role::Admin)]
+        .map(|(name, role)| account(&mut conn, &mint, name, role));
+    // PostgreSQL is told whose turn it is.
+    let turn = usize::from(database.engine() == Engine::Postgres);
+    for count in [1, 10, 1_000] {
+        let shelf: Vec<_> = (0..count).map(|n| isbn(n + count * 10)).collect();
+        for (expected, statements) in [(Outcome::Created, 2), (Outcome::Unchanged, 1)] {
+            let told = upsert(&mut conn, &mint, &ada, &shelf, statements + turn);
+            assert!(told.into_iter().all(|outcome| outcome == expected));
+        }
+        let told = upsert(&mut conn, &mint, &root, &shelf, 2 + turn);
+        assert!(told.into_iter().all(|outcome| outcome == Outcome::Unchanged));
+    }
+}
+
+/// What became of books with these ISBNs, which cost that many statements.
+fn upsert(
+    conn: &mut Connection,
+    mint: &Sequence,
+    caller: &Account,
+    isbns: &[String],
+    statements: usize,
+) -> Vec<Outcome> {
+    let book = |isbn: &String| json!({"title": "T", "author": "A", "isbn": isbn});
+    let books: Vec<Value> = isbns.iter().map(book).collect();
+    let books = BookBatch::parse(&json!({ "books": books })).unwrap().into_books();
+    let (told, sent) = conn.recording(|conn| batch::upsert(conn, mint, caller, books));
+    assert_eq!(sent.len(), statements, "{sent:#?}");
+    told.unwrap().into_iter().map(|one| one.outcome).collect()
+}
+
+fn account(conn: &mut Connection, mint: &Sequence, name: &str, role: Role) -> Account {
+    let user = User::new(mint.stamp(), Username::parse(name).unwrap(), None, None);
+    user::insert(conn, &user).unwrap();
+    Account::new(user.uid, Email::parse(&format!("{name}@example.org")).unwrap(), role)
+}
+
+/// The ISBN with that number in it.
+fn isbn(number: usize) -> String {
+    let body = format!("978{number:09}");
+    let digits = body.bytes().map(|digit| usize::from(digit - b'0'));
+    let sum: usize =
+        digits.zip([1, 3].into_iter().cycle()).map(|(digit, weight)| digit * weight).sum();
+    format!("{body}{}", (10 - sum % 10) % 10)
+}
+
+fn tags_are_made_and_put_on_a_book_together(database: &Fresh) {
+    let mut conn = database.connection();
+    let mint = Sequence::new();
+    let new = NewBook::parse(&json!({"title": "Emma", "author": "Jane Austen"})).unwrap();
+    let emma = Book::new(mint.stamp(), new, None::<UserId>);
+    book::insert(&mut conn, &emma).unwrap();
+    let names: Vec<_> = (0..100).map(|n| TagName::parse(&format!("tag {n}")).unwrap()).collect();
+    // Looked for, made, looked for again, put on.
+    for (names, statements) in [(&names[..50], 4), (&names[..], 4), (&names[..], 2), (&[], 1)] {
+        let (added, sent) = conn.recording(|conn| tag::add(conn, &mint, emma.uid, names));
+        added.unwrap();
+        assert_eq!(sent.len(), statements, "{sent:#?}");
+    }
+    let line = match database.engine() {
+        Engine::Sqlite => "json_array(count(*))",
+        Engine::Postgres => "json_build_array(count(*))::text",
+    };
+    assert_eq!(database.rows(&format!("SELECT {line} AS line FROM book_tags")), [json!([100])]);
+}
