@@ -183,19 +183,18 @@ fn find_or_insert(
         if found.len() == keys.len() {
             return Ok(found);
         }
-        for (key, name) in &wanted {
-            if found.iter().any(|tag| tag.name.key() == *key) {
-                continue;
-            }
-            let tag = Tag::new(mint.stamp(), (*name).clone());
-            on_engine!(conn, c => {
-                diesel::insert_into(tags::table)
-                    .values(TagRecord::from(&tag))
-                    .on_conflict(tags::name_key)
-                    .do_nothing()
-                    .execute(c)?
-            });
-        }
+        let missing =
+            wanted.iter().filter(|(key, _)| !found.iter().any(|tag| tag.name.key() == *key));
+        let new: Vec<Tag> =
+            missing.map(|(_, name)| Tag::new(mint.stamp(), (*name).clone())).collect();
+        let records: Vec<_> = new.iter().map(TagRecord::from).collect();
+        on_engine!(conn, c => {
+            diesel::insert_into(tags::table)
+                .values(&records)
+                .on_conflict(tags::name_key)
+                .do_nothing()
+                .execute(c)?
+        });
     }
     Err(Error::Busy)
 }
