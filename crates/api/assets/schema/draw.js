@@ -9,7 +9,6 @@ mermaid.initialize({
   securityLevel: "strict",
   deterministicIds: true,
   theme: dark ? "dark" : "neutral",
-  er: { useMaxWidth: false },
 });
 
 async function draw(figure) {

@@ -158,7 +158,7 @@ fn table(description: &Description) -> String {
     let mut rows = String::new();
     for relation in &description.relations {
         let RelationDescription { from, name, to, inverse, path, .. } = relation;
-        let (stored, on_delete) = (stored(relation.storage), on_delete(relation.on_delete));
+        let (stored, on_delete) = (stored(relation.storage), on_delete(relation));
         let count = match relation.cardinality {
             Cardinality::Many => "any number",
             Cardinality::Optional => "one or none",
@@ -172,7 +172,7 @@ fn table(description: &Description) -> String {
     }
     format!(
         "<div class=\"table\" tabindex=\"0\">\n<table>\n<thead><tr><th>Relation</th><th>leads to</th>\
-         <th>how many</th><th>and back</th><th>when the one is deleted, the many</th>\
+         <th>how many</th><th>and back</th><th>on delete</th>\
          <th>stored in</th><th>read at</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n"
     )
 }
@@ -188,12 +188,19 @@ fn stored(storage: Storage) -> String {
     }
 }
 
-fn on_delete(rule: Option<OnDelete>) -> &'static str {
-    match rule {
-        Some(OnDelete::Cascade) => "go with it",
-        Some(OnDelete::SetNull) => "stay, without it",
-        Some(OnDelete::Restrict) => "stand in its way",
-        None => "",
+fn on_delete(relation: &RelationDescription) -> String {
+    if matches!(relation.storage, Storage::Link { .. }) {
+        return "the link goes".to_owned();
+    }
+    let (one, many) = match relation.cardinality {
+        Cardinality::Many => (relation.from, relation.to),
+        Cardinality::Optional | Cardinality::One => (relation.to, relation.from),
+    };
+    match relation.on_delete {
+        Some(OnDelete::Cascade) => format!("{many} goes with {one}"),
+        Some(OnDelete::SetNull) => format!("{many} stays without {one}"),
+        Some(OnDelete::Restrict) => format!("{many} stands in the way of {one}"),
+        None => String::new(),
     }
 }
 

@@ -31,7 +31,8 @@ impl Browser {
             asked.is_ok_and(|output| output.status.success())
         };
         let program = NAMES.into_iter().find(runs);
-        let required = std::env::var_os(REQUIRE).is_some_and(|value| value != "" && value != "0");
+        let required =
+            std::env::var_os(REQUIRE).is_some_and(|value| !value.is_empty() && value != "0");
         assert!(program.is_some() || !required, "{REQUIRE} is set, and Chromium is not installed");
         if program.is_none() {
             // Not `eprintln!`, which the test harness shows for failed tests only.

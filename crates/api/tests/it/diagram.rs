@@ -21,6 +21,7 @@ fn the_catalogue_is_served_as_json(server: &TestServer) {
     let document = document();
     let described = &document["paths"]["/api/v1/schema"]["get"]["responses"]["200"]["content"];
     let schema = &described["application/json"]["schema"];
+    assert!(!document["components"]["schemas"]["Schema"].to_string().contains("```"));
     Schemas::of(&document).check(schema, &answer.json, "/api/v1/schema");
     server.get("/api/v1/schema?format=dot").refused("invalid-parameter");
 }

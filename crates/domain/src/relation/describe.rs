@@ -16,7 +16,11 @@ use super::{Cardinality, EntityInfo, Member, OnDelete, RelationInfo, Room, Stora
 /// assert!(Description::of(&ROOMS).relations.len() > blog.relations.len());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Schema))]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(as = Schema, description = "Entities, and the relations between them.")
+)]
 pub struct Description {
     /// The entities, room by room.
     pub entities: Vec<EntityDescription>,
@@ -73,6 +77,7 @@ pub struct RelationDescription {
     pub cardinality: Cardinality,
     /// What happens to the many when the one is deleted; `null` where that follows from the
     /// relations it goes through.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub on_delete: Option<OnDelete>,
     /// The columns behind it.
     pub storage: Storage,
@@ -108,7 +113,8 @@ impl Description {
 
     /// As indented JSON.
     pub fn json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("names, flags and lists of them can be written")
+        // Names, flags and lists of them cannot fail to be written.
+        serde_json::to_string_pretty(self).unwrap_or_default()
     }
 
     /// As an entity-relationship diagram in the language of Mermaid.
