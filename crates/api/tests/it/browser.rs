@@ -12,7 +12,7 @@ const REQUIRE: &str = "RECTO_REQUIRE_CHROMIUM";
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 /// How long a page may take, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A Chromium without a window.
 pub(crate) struct Browser {
