@@ -167,6 +167,25 @@ impl Shape {
         Self { object: object.description(Some(first_paragraph(doc))), example: Map::new() }
     }
 
+    /// All that `T` has, to have more.
+    pub(crate) fn of<T: Described>(doc: &str) -> Self {
+        let Schema::Object(mut object) = T::describe() else { return Self::new(doc) };
+        let example = match object.examples.pop() {
+            Some(Value::Object(example)) => example,
+            _ => Map::new(),
+        };
+        object.description = Some(first_paragraph(doc));
+        object.examples.clear();
+        Self { object: object.into(), example }
+    }
+
+    /// Does not require a member after all.
+    pub(crate) fn optional(self, name: &str) -> Self {
+        let mut object = self.object.build();
+        object.required.retain(|required| required != name);
+        Self { object: object.into(), ..self }
+    }
+
     pub(crate) fn member<M: Described>(mut self, name: &str, doc: &str, required: bool) -> Self {
         let mut schema = M::describe();
         if let Some(example) = retell(&mut schema, first_paragraph(doc)) {
@@ -242,8 +261,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        Account, Book, BookPatch, Input, Login, NewBook, NewReview, NewTag, Review, ReviewPatch,
-        RoleChange, SignUp, Tag, TagNames, User, UserPatch,
+        Account, Author, Book, BookPatch, Contributors, Input, Login, NewBook, NewBookGraph,
+        NewReview, NewTag, Review, ReviewPatch, RoleChange, SignUp, Tag, TagNames, User, UserPatch,
     };
 
     fn json_schema<T: PartialSchema>() -> Value {
@@ -262,6 +281,8 @@ mod tests {
     fn examples_of_inputs_are_read() {
         assert_example_is_read::<NewBook>();
         assert_example_is_read::<BookPatch>();
+        assert_example_is_read::<NewBookGraph>();
+        assert_example_is_read::<Contributors>();
         assert_example_is_read::<NewReview>();
         assert_example_is_read::<ReviewPatch>();
         assert_example_is_read::<NewTag>();
@@ -283,6 +304,7 @@ mod tests {
         assert_entity::<Book>();
         assert_entity::<Review>();
         assert_entity::<Tag>();
+        assert_entity::<Author>();
     }
 
     #[test]
