@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use recto_domain::User;
-use recto_domain::relation::{Cardinality, Entity, RelationInfo};
+use recto_domain::relation::{Cardinality, Entity, RelationInfo, Storage};
 use serde_json::{Value, json};
 use utoipa::openapi::path::PathItem;
 use utoipa::openapi::schema::{
@@ -81,11 +81,12 @@ const DESCRIPTION: &str = "A book catalogue in which every relationship can be w
 * **Errors** are `application/problem+json` (RFC 9457); what is wrong in a body is listed under `errors`, with JSON pointers.
 * **Authorize** takes an e-mail address and a password, or a bearer token from `/auth/login`.";
 
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 10] = [
     ("auth", "Signing up and in."),
     ("users", "People who keep books and write reviews."),
     ("books", "What the catalogue is about."),
     ("reviews", "What a user thinks of a book: the triangle User → Review ← Book."),
+    ("authors", "Whom books credit: many-to-many, in an order, each with a role."),
     ("tags", "Words that many books share."),
     ("blog", "Posts and comments: one-to-many with a required key."),
     ("school", "Students and courses: many-to-many, with a link that has data of its own."),
@@ -214,13 +215,23 @@ fn relation_members(relation: &RelationInfo) -> Vec<(String, RefOr<Schema>)> {
                 .description(Some(format!("How many `{name}` there are, with `count={name}`.")));
             let items = ArrayBuilder::new()
                 .items(target)
-                .description(Some(format!("With `include={name}`.")));
+                .description(Some(format!("With `include={name}`{}.", link_members(relation))));
             vec![
                 (name.to_owned(), Schema::from(items.build()).into()),
                 (format!("{name}_next"), Schema::from(rest.build()).into()),
                 (format!("{name}_count"), Schema::from(count.build()).into()),
             ]
         }
+    }
+}
+
+/// `; beside their own members stand those of the link: position, role`
+fn link_members(relation: &RelationInfo) -> String {
+    match relation.storage {
+        Storage::Link { data: members @ [_, ..], .. } => {
+            format!("; beside their own members stand those of the link: {}", members.join(", "))
+        }
+        _ => String::new(),
     }
 }
 

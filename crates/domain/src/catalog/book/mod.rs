@@ -77,6 +77,16 @@ impl Book {
         }
     }
 
+    /// Gives the book another credit line; `updated_at` moves on only if it is another, which is
+    /// told.
+    pub fn credit(&mut self, line: CreditLine, now: DateTime<Utc>) -> bool {
+        let changed = Change::Set(line).apply_to(&mut self.author);
+        if changed {
+            self.updated_at = now.max(self.updated_at);
+        }
+        changed
+    }
+
     /// Carries the patch out; `updated_at` moves on only if something changed, which is told.
     pub fn apply(&mut self, patch: BookPatch, now: DateTime<Utc>) -> bool {
         let BookPatch { title, author, publisher, published_date, page_count, language, isbn } =
