@@ -9,7 +9,8 @@
 /// the key: declaring an `Option` member as `one`, or the reverse, does not
 /// compile. A link table is `many <=> many` and names the table with its keys,
 /// and what else it holds; `many by position` says that those it leads to stand in
-/// the order of that number of the link. A relation `through` two others has no column.
+/// the order of that number of the link, which no two links of one parent may
+/// have in common. A relation `through` two others has no column.
 ///
 /// ```ignore
 /// relations! {

@@ -73,6 +73,11 @@ impl OrderBy<'_> {
     fn push<DB: Backend>(&self, out: &mut AstPass<'_, '_, DB>) {
         for term in self.sort.terms() {
             out.push_sql(self.columns.column(term));
+            if term.field.of_link {
+                // No two links of a parent have one place: nothing is left to decide.
+                out.push_sql(if term.descending { " DESC" } else { "" });
+                return;
+            }
             out.push_sql(if term.descending { " DESC, " } else { ", " });
         }
         out.push_sql(self.columns.key);
