@@ -187,7 +187,9 @@ impl Operation {
             }
             None => description,
         };
-        Self::new(summary, description).page_of::<R::To>(R::INFO.sorts())
+        let mut operation = Self::new(summary, description).page_of::<R::To>(R::INFO.sorts());
+        operation.components.add_links::<R>();
+        operation
     }
 
     /// What a to-one relation leads to.

@@ -61,6 +61,12 @@ impl Described for bool {
     }
 }
 
+impl Described for u32 {
+    fn describe() -> Schema {
+        number("A whole number.", 0..=u32::MAX.into(), 1)
+    }
+}
+
 impl Described for DateTime<Utc> {
     fn describe() -> Schema {
         ObjectBuilder::new()
@@ -261,8 +267,11 @@ mod tests {
 
     use super::*;
     use crate::{
-        Account, Author, Book, BookPatch, Contributors, Input, Login, NewBook, NewBookGraph,
-        NewReview, NewTag, Review, ReviewPatch, RoleChange, SignUp, Tag, TagNames, User, UserPatch,
+        Account, Author, Book, BookPatch, Comment, Company, CompanyPatch, Contribution,
+        Contributors, Course, Department, DepartmentPatch, Employee, EmployeePatch, Enrolment,
+        Input, Login, NewBook, NewBookGraph, NewComment, NewCompany, NewCourse, NewDepartment,
+        NewEmployee, NewPost, NewReview, NewStudent, NewTag, Post, PostPatch, Review, ReviewPatch,
+        RoleChange, SignUp, Student, Tag, TagNames, User, UserPatch,
     };
 
     fn json_schema<T: PartialSchema>() -> Value {
@@ -291,6 +300,17 @@ mod tests {
         assert_example_is_read::<SignUp>();
         assert_example_is_read::<Login>();
         assert_example_is_read::<RoleChange>();
+        assert_example_is_read::<NewPost>();
+        assert_example_is_read::<PostPatch>();
+        assert_example_is_read::<NewComment>();
+        assert_example_is_read::<NewStudent>();
+        assert_example_is_read::<NewCourse>();
+        assert_example_is_read::<NewCompany>();
+        assert_example_is_read::<CompanyPatch>();
+        assert_example_is_read::<NewDepartment>();
+        assert_example_is_read::<DepartmentPatch>();
+        assert_example_is_read::<NewEmployee>();
+        assert_example_is_read::<EmployeePatch>();
     }
 
     #[test]
@@ -305,6 +325,15 @@ mod tests {
         assert_entity::<Review>();
         assert_entity::<Tag>();
         assert_entity::<Author>();
+        assert_entity::<Contribution>();
+        assert_entity::<Post>();
+        assert_entity::<Comment>();
+        assert_entity::<Student>();
+        assert_entity::<Course>();
+        assert_entity::<Enrolment>();
+        assert_entity::<Company>();
+        assert_entity::<Department>();
+        assert_entity::<Employee>();
     }
 
     #[test]

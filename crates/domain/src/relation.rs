@@ -245,6 +245,12 @@ pub trait LinkData: Clone + Debug + Serialize + Send + Sync + 'static {
         let _ = field;
         SortValue::Empty
     }
+
+    /// The schema of that object, if there is anything to say.
+    #[cfg(feature = "openapi")]
+    fn described() -> Option<utoipa::openapi::RefOr<utoipa::openapi::Schema>> {
+        None
+    }
 }
 
 impl LinkData for () {

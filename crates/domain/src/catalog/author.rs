@@ -148,14 +148,17 @@ crate::openapi::described!(ContributorRole, {
     crate::openapi::choice("What somebody did for a book; `author` unless said otherwise.", &words)
 });
 
-/// What the link between a book and an author says besides that it is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Contribution {
-    /// Where in the book's credit line the author stands, from 1.
-    pub position: u32,
-    /// What the author did for the book.
-    pub role: ContributorRole,
+entity! {
+    /// What the link between a book and an author says besides that it is there.
+    pub struct Contribution {
+        /// Where in the book's credit line the author stands, from 1.
+        pub position: u32,
+        /// What the author did for the book.
+        pub role: ContributorRole,
+    }
 }
+
+impl Copy for Contribution {}
 
 impl LinkData for Contribution {
     fn sort_value(&self, field: &SortField) -> SortValue {
@@ -163,6 +166,11 @@ impl LinkData for Contribution {
             "position" => SortValue::Integer(self.position.into()),
             _ => SortValue::Empty,
         }
+    }
+
+    #[cfg(feature = "openapi")]
+    fn described() -> Option<utoipa::openapi::RefOr<utoipa::openapi::Schema>> {
+        Some(<Self as utoipa::PartialSchema>::schema())
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod catalogue;
 mod conflicts;
+mod contributors;
 mod database;
 mod filters;
 mod imports;
@@ -13,8 +14,11 @@ mod introspection;
 mod loading;
 mod migrations;
 mod model;
+mod numbered;
 mod pages;
 mod plans;
 mod present;
 mod relations;
+mod rooms;
 mod schema;
+mod writes;
