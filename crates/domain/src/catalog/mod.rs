@@ -1,13 +1,16 @@
 //! The room `catalog`: people, their books, the reviews and the tags.
 
+mod author;
 mod book;
 mod relations;
 mod review;
 mod tag;
 mod user;
 
+pub use author::{Author, AuthorName, Contribution, Contributor, ContributorRole, Contributors};
 pub use book::{
-    Author, Book, BookPatch, Isbn, Language, NewBook, PageCount, PublishedDate, Publisher, Title,
+    Book, BookPatch, CreditLine, Isbn, Language, NewBook, NewBookGraph, PageCount, PublishedDate,
+    Publisher, Title,
 };
 pub use relations::*;
 pub use review::{NewReview, Rating, Review, ReviewPatch, ReviewText};

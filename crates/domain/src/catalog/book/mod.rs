@@ -1,5 +1,6 @@
 //! Books: what is in the catalogue.
 
+mod graph;
 mod imprint;
 mod isbn;
 mod language;
@@ -8,7 +9,8 @@ mod published_date;
 use chrono::{DateTime, Utc};
 
 pub use self::{
-    imprint::{Author, PageCount, Publisher, Title},
+    graph::NewBookGraph,
+    imprint::{CreditLine, PageCount, Publisher, Title},
     isbn::Isbn,
     language::Language,
     published_date::PublishedDate,
@@ -26,7 +28,7 @@ entity! {
         /// The title.
         pub title: Title,
         /// Who wrote it, as the title page has it.
-        pub author: Author,
+        pub author: CreditLine,
         /// Who published it, if known.
         pub publisher: Option<Publisher>,
         /// When it was published, as precisely as is known.
@@ -75,6 +77,16 @@ impl Book {
         }
     }
 
+    /// Gives the book another credit line; `updated_at` moves on only if it is another, which is
+    /// told.
+    pub fn credit(&mut self, line: CreditLine, now: DateTime<Utc>) -> bool {
+        let changed = Change::Set(line).apply_to(&mut self.author);
+        if changed {
+            self.updated_at = now.max(self.updated_at);
+        }
+        changed
+    }
+
     /// Carries the patch out; `updated_at` moves on only if something changed, which is told.
     pub fn apply(&mut self, patch: BookPatch, now: DateTime<Utc>) -> bool {
         let BookPatch { title, author, publisher, published_date, page_count, language, isbn } =
@@ -99,7 +111,7 @@ input! {
         /// The title.
         pub title: Title,
         /// Who wrote it, as the title page has it.
-        pub author: Author,
+        pub author: CreditLine,
         /// Who published it.
         pub publisher: Option<Publisher>,
         /// When it was published, as precisely as is known: a year, a month or a day.
@@ -119,7 +131,7 @@ input! {
         /// Another title.
         pub title: Change<Title>,
         /// Another author.
-        pub author: Change<Author>,
+        pub author: Change<CreditLine>,
         /// Another publisher.
         pub publisher: Change<Option<Publisher>>,
         /// Another date of publication: a year, a month or a day.
