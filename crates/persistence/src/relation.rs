@@ -3,7 +3,7 @@
 //! [`map_relations!`] says which columns back the relations that the domain
 //! declares. It refuses to compile where the schema does not agree (see
 //! [`check`]), tells Diesel who belongs to whom, and gives every direction the
-//! few queries that [`load`] walks include trees with.
+//! few queries that `load` walks include trees with.
 
 pub mod check;
 mod load;
