@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 use uuid::{Builder, Uuid, Variant, Version};
@@ -111,6 +111,10 @@ id! {
     ReviewId, "0198c5a1-9c37-7b85-b2f1-c64e07a9d318"
 }
 id! {
+    /// Which author.
+    AuthorId, "0198c5a2-6d0b-7a41-9e3c-58f7b1d2c064"
+}
+id! {
     /// Which tag.
     TagId, "0198c5a2-1f60-7de9-84c7-0ab35e9f62d1"
 }
@@ -203,6 +207,13 @@ pub trait Mint: Send + Sync {
     fn now(&self) -> DateTime<Utc> {
         self.stamp().at()
     }
+}
+
+/// When something was changed that was last changed `before`: always later, though the clock
+/// may not have moved on since, or may have been set back. Two versions never share a moment.
+pub(crate) fn moved_on(before: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
+    let next = before.checked_add_signed(TimeDelta::milliseconds(1)).unwrap_or(before);
+    now.max(next)
 }
 
 fn moment(millis: u64) -> DateTime<Utc> {

@@ -181,7 +181,7 @@ macro_rules! numbered {
                 let mut changed = false;
                 $(changed |= patch.$member.apply_to(&mut self.$member);)+
                 if changed {
-                    self.updated_at = now.max(self.updated_at);
+                    self.updated_at = $crate::id::moved_on(self.updated_at, now);
                 }
                 changed
             }

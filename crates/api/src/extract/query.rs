@@ -6,10 +6,12 @@ use std::str::FromStr;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use recto_domain::relation::{Entity, Include, Quantifier, RelationFilter, Sort};
+use recto_domain::relation::{
+    Entity, Include, Quantifier, Relation, RelationFilter, RelationInfo, Sort,
+};
 use recto_domain::{
-    Author, Book, Comment, Company, Course, Department, Employee, Post, Review, Student, Tag,
-    TagName, TagNames, User,
+    Author, Book, Comment, Company, Course, CreditLine, Department, Employee, Post, Review,
+    Student, Tag, TagName, TagNames, User,
 };
 use recto_persistence::catalog::BookFilter;
 use recto_persistence::{Stored, Window};
@@ -102,8 +104,8 @@ impl Filtered for Book {
             return Err(ParameterError::new("tag", detail));
         }
         let author = parameters.take("author")?.filter(|author| !author.is_empty());
-        if author.as_ref().is_some_and(|author| author.chars().count() > Author::MAX_CHARS) {
-            let detail = format!("has more than {} characters", Author::MAX_CHARS);
+        if author.as_ref().is_some_and(|author| author.chars().count() > CreditLine::MAX_CHARS) {
+            let detail = format!("has more than {} characters", CreditLine::MAX_CHARS);
             return Err(ParameterError::new("author", detail));
         }
         Ok(BookFilter {
@@ -134,7 +136,9 @@ macro_rules! unfiltered {
     )*};
 }
 
-unfiltered!(User, Review, Tag, Post, Comment, Student, Course, Company, Department, Employee);
+unfiltered!(
+    User, Review, Tag, Author, Post, Comment, Student, Course, Company, Department, Employee
+);
 
 /// What a page shows: all of a kind, or those that belong to a parent.
 pub(crate) trait Scope<E: Stored> {
@@ -144,6 +148,8 @@ pub(crate) trait Scope<E: Stored> {
     const FILTERS: &'static [(&'static str, &'static str)];
     /// Whether it can be narrowed by what its entities are related to.
     const RELATED: bool;
+    /// The relation over which they belong to the parent.
+    const RELATION: Option<&'static RelationInfo>;
 
     /// Reads them.
     fn filter(parameters: &mut Parameters) -> Result<Self::Filter, ParameterError>;
@@ -153,14 +159,15 @@ pub(crate) trait Scope<E: Stored> {
 #[derive(Debug)]
 pub(crate) struct All;
 
-/// The entities that belong to a parent.
+/// The entities that belong to a parent over a relation.
 #[derive(Debug)]
-pub(crate) struct OfParent;
+pub(crate) struct OfParent<R>(PhantomData<fn() -> R>);
 
 impl<E: Filtered> Scope<E> for All {
     type Filter = E::Filter;
 
     const FILTERS: &'static [(&'static str, &'static str)] = E::FILTERS;
+    const RELATION: Option<&'static RelationInfo> = None;
 
     const RELATED: bool = true;
 
@@ -169,10 +176,11 @@ impl<E: Filtered> Scope<E> for All {
     }
 }
 
-impl<E: Stored> Scope<E> for OfParent {
+impl<E: Stored, R: Relation<To = E>> Scope<E> for OfParent<R> {
     type Filter = ();
 
     const FILTERS: &'static [(&'static str, &'static str)] = &[];
+    const RELATION: Option<&'static RelationInfo> = Some(R::INFO);
 
     const RELATED: bool = false;
 
@@ -207,11 +215,13 @@ impl<E: Stored, S: Scope<E>> PageQuery<E, S> {
         let pairs: Vec<(String, String)> =
             parameters.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let limit = parameters.limit()?;
-        let sort = match parameters.take("sort")? {
-            Some(sort) => Sort::parse(E::INFO, &sort)
-                .map_err(|error| ParameterError::new("sort", error.to_string()))?,
-            None => Sort::default(),
+        let sort = match (parameters.take("sort")?, S::RELATION) {
+            (Some(sort), Some(relation)) => Sort::parse_along(relation, &sort),
+            (Some(sort), None) => Sort::parse(E::INFO, &sort),
+            (None, Some(relation)) => Ok(Sort::along(relation)),
+            (None, None) => Ok(Sort::default()),
         };
+        let sort = sort.map_err(|error| ParameterError::new("sort", error.to_string()))?;
         let include = take_include::<E>(&mut parameters)?;
         let cursor = parameters.take("cursor")?;
         let filter = S::filter(&mut parameters)?;

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     BookId, Change, ReviewId, Stamp, UserId,
+    id::moved_on,
     record::{entity, input},
     text::paragraphs,
     value::{number_value, text_value},
@@ -72,7 +73,7 @@ impl Review {
         let changed =
             rating.apply_to(&mut self.rating) | review_text.apply_to(&mut self.review_text);
         if changed {
-            self.updated_at = now.max(self.updated_at);
+            self.updated_at = moved_on(self.updated_at, now);
         }
         changed
     }

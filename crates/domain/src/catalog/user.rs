@@ -7,6 +7,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use crate::{
     Change, Invalid, Stamp, UserId,
+    id::moved_on,
     record::{entity, input},
     text::{line, text_key},
     value::text_value,
@@ -81,7 +82,7 @@ impl User {
             | first_name.apply_to(&mut self.first_name)
             | last_name.apply_to(&mut self.last_name);
         if changed {
-            self.updated_at = now.max(self.updated_at);
+            self.updated_at = moved_on(self.updated_at, now);
         }
         changed
     }

@@ -26,6 +26,8 @@ pub struct SortColumns {
     pub fields: &'static [(&'static str, &'static str)],
     /// The qualified column of the key.
     pub key: &'static str,
+    /// The qualified column that orders the links, where they have an order.
+    pub order: Option<&'static str>,
 }
 
 impl SortColumns {
@@ -35,6 +37,12 @@ impl SortColumns {
         Self { key, ..self }
     }
 
+    /// The same for links that are ordered by a column of theirs.
+    #[must_use]
+    pub fn ordered_by(self, order: Option<&'static str>) -> Self {
+        Self { order, ..self }
+    }
+
     /// The column of a field as it ascends.
     pub(super) fn plain(&self, field: &SortField) -> &'static str {
         let named = |(name, _): &&(&str, &str)| *name == field.name;
@@ -42,6 +50,9 @@ impl SortColumns {
     }
 
     fn column(&self, term: &SortTerm) -> &'static str {
+        if term.field.of_link {
+            return self.order.unwrap_or(self.key);
+        }
         let signs: &[&str] = if term.descending { &["-", ""] } else { &[""] };
         signs
             .iter()
@@ -70,6 +81,11 @@ impl OrderBy<'_> {
     fn push<DB: Backend>(&self, out: &mut AstPass<'_, '_, DB>) {
         for term in self.sort.terms() {
             out.push_sql(self.columns.column(term));
+            if term.field.of_link {
+                // No two links of a parent have one place: nothing is left to decide.
+                out.push_sql(if term.descending { " DESC" } else { "" });
+                return;
+            }
             out.push_sql(if term.descending { " DESC, " } else { ", " });
         }
         out.push_sql(self.columns.key);

@@ -25,6 +25,7 @@ macro_rules! stored {
             const SORT_COLUMNS: $crate::query::SortColumns = $crate::query::SortColumns {
                 fields: &[$(($field, concat!("\"", stringify!($table), "\".\"", $column, "\""))),*],
                 key: concat!("\"", stringify!($table), "\".\"", stringify!($key), "\""),
+                order: None,
             };
 
             fn edges() -> &'static [&'static dyn $crate::relation::AnyEdge] {
@@ -99,6 +100,8 @@ pub use stored;
 ///     UserBooks <=> BookUser: books.user_uid -> users.uid as BookRow;
 ///     // A link table, whose rows become what the link says.
 ///     BookTags <=> TagBooks: book_tags(book_id -> books.uid as BookRow, tag_id -> tags.uid as TagRow) as BookTagRow;
+///     // The same, where the links are in an order.
+///     BookContributors <=> AuthorBooks: book_contributors(book_id -> books.uid as BookRow, author_id -> authors.uid as AuthorRow) as BookContributorRow by position;
 ///     // A key to the same table.
 ///     EmployeeReports <=> EmployeeManager: employees.manager_id -> self.id as EmployeeRow;
 ///     // One relation after another.
@@ -250,19 +253,24 @@ macro_rules! map_relations {
         $there:ident <=> $back:ident: $link:tt (
             $a_key:tt -> $a:tt . $a_id:tt as $a_row:ident,
             $b_key:tt -> $b:tt . $b_id:tt as $b_row:ident
-        ) as $row:ident;
+        ) as $row:ident $(by $order:ident)?;
         $($rest:tt)*
     ) => {
         $crate::map_relations!(@check ForeignKey $there, recto_domain::relation::RequiredKey, $link . $a_key -> $a . $a_id);
         $crate::map_relations!(@check ForeignKey $back, recto_domain::relation::RequiredKey, $link . $b_key -> $b . $b_id);
+        const _: () = {
+            use $crate::relation::check;
+            check::ordered(<$there as recto_domain::relation::Relation>::INFO, &[$(stringify!($order))?]);
+            $(check::place(&$link::$order);)?
+        };
 
         impl $crate::relation::check::Link for $there {
             type First = $link::$a_key;
             type Second = $link::$b_key;
         }
 
-        $crate::map_relations!(@linked $there, $link, $row, $a, $a_key, $b . $b_id, $b_key, $b_row);
-        $crate::map_relations!(@linked $back, $link, $row, $b, $b_key, $a . $a_id, $a_key, $a_row);
+        $crate::map_relations!(@linked $there, $link, $row, $a, $a_key, $b . $b_id, $b_key, $b_row, $($order)?);
+        $crate::map_relations!(@linked $back, $link, $row, $b, $b_key, $a . $a_id, $a_key, $a_row, $($order)?);
 
         $crate::map_relations!(@next $list
             [$($edge,)* $crate::relation::Many::<$there>::EDGE, $crate::relation::Many::<$back>::EDGE,]
@@ -298,6 +306,7 @@ macro_rules! map_relations {
                     Ok((parent, <Self::To>::try_from(row)?, ()))
                 },
                 key: <Self::To as $crate::relation::Stored>::SORT_COLUMNS.key,
+                order: None,
                 $crate::query::Children {
                     table: concat!("\"", stringify!($child), "\""),
                     parent_key: concat!("\"", stringify!($way), "\".\"", stringify!($way_key), "\""),
@@ -399,6 +408,7 @@ macro_rules! map_relations {
                     Ok((parent, child, ()))
                 },
                 key: <Self::To as $crate::relation::Stored>::SORT_COLUMNS.key,
+                order: None,
                 $crate::query::Children {
                     table: concat!("\"", stringify!($child), "\""),
                     parent_key: concat!("\"", stringify!($child), "\".\"", stringify!($key), "\""),
@@ -427,7 +437,7 @@ macro_rules! map_relations {
 
     // One direction through a link table.
     (@linked $there:ident, $link:ident, $link_row:ident,
-        $from:ident, $from_key:ident, $to:ident . $to_id:ident, $to_key:ident, $to_row:ident
+        $from:ident, $from_key:ident, $to:ident . $to_id:ident, $to_key:ident, $to_row:ident, $($order:ident)?
     ) => {
         $crate::map_relations!(@belongs $there, $from, $link_row, $link . $from_key);
 
@@ -439,11 +449,12 @@ macro_rules! map_relations {
             ) -> Result<$crate::relation::Linked<Self>, $crate::Error> {
                 // By the link's own key: its index is in that order already.
                 let columns = <Self::To as $crate::relation::Stored>::SORT_COLUMNS
-                    .with_key(concat!("\"", stringify!($link), "\".\"", stringify!($to_key), "\""));
+                    .with_key(concat!("\"", stringify!($link), "\".\"", stringify!($to_key), "\""))
+                    .ordered_by($crate::map_relations!(@order $link $($order)?));
                 let rows = $crate::map_relations!(@window conn, c, $there, parent, window, columns,
                     $link_row.inner_join($to::table), ($link_row, $to_row));
                 rows.into_iter()
-                    .map(|(link, row)| Ok((<Self::To>::try_from(row)?, link.into())))
+                    .map(|(link, row)| Ok((<Self::To>::try_from(row)?, link.try_into()?)))
                     .collect()
             }
 
@@ -453,9 +464,10 @@ macro_rules! map_relations {
                 |(link, row)| {
                     let parent = $crate::query::SqlKey::from_value(link.$from_key)
                         .map_err(|reason| $crate::row::corrupt_key(stringify!($link), stringify!($from_key), &reason))?;
-                    Ok((parent, <Self::To>::try_from(row)?, link.into()))
+                    Ok((parent, <Self::To>::try_from(row)?, link.try_into()?))
                 },
                 key: concat!("\"", stringify!($link), "\".\"", stringify!($to_key), "\""),
+                order: $crate::map_relations!(@order $link $($order)?),
                 $crate::query::Children {
                     table: concat!("\"", stringify!($to), "\""),
                     parent_key: concat!("\"", stringify!($link), "\".\"", stringify!($from_key), "\""),
@@ -466,6 +478,12 @@ macro_rules! map_relations {
                     }),
                 });
         }
+    };
+
+    // The column that orders links, if one does.
+    (@order $link:ident) => { None };
+    (@order $link:ident $order:ident) => {
+        Some(concat!("\"", stringify!($link), "\".\"", stringify!($order), "\""))
     };
 
     // A window of the rows that belong to one parent.
@@ -491,7 +509,7 @@ macro_rules! map_relations {
     (@select $row:ident) => { $row::as_select() };
 
     // The first rows that belong to each of many parents, and how many there are.
-    (@each $many:ident, $query:path, $select:expr, $row:ty, $keyed:expr, key: $key:expr, $children:expr) => {
+    (@each $many:ident, $query:path, $select:expr, $row:ty, $keyed:expr, key: $key:expr, order: $order:expr, $children:expr) => {
         const CHILDREN: $crate::query::Children = $children;
 
         fn of_each(
@@ -502,7 +520,9 @@ macro_rules! map_relations {
         ) -> Result<$crate::relation::Keyed<Self>, $crate::Error> {
             use diesel::{RunQueryDsl as _, SelectableHelper as _};
 
-            let columns = <Self::To as $crate::relation::Stored>::SORT_COLUMNS.with_key($key);
+            let columns = <Self::To as $crate::relation::Stored>::SORT_COLUMNS
+                .with_key($key)
+                .ordered_by($order);
             let order = $crate::query::OrderBy { columns, sort };
             let rows = $crate::connection::on_engine!(conn, c => {
                 $query($crate::query::PerParent { select: $select, children: Self::CHILDREN, parents, order, limit })

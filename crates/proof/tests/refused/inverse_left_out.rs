@@ -28,6 +28,7 @@ impl Relation for AuthorArticles {
         cardinality: Cardinality::Many,
         on_delete: Some(OnDelete::Restrict),
         storage: Storage::ForeignKey { table: "articles", column: "author_id" },
+        order: None,
     };
 
     fn read(edge: &Edge, index: usize) -> Views<'_, Article> {
