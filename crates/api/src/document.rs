@@ -81,11 +81,12 @@ const DESCRIPTION: &str = "A book catalogue in which every relationship can be w
 * **Errors** are `application/problem+json` (RFC 9457); what is wrong in a body is listed under `errors`, with JSON pointers.
 * **Authorize** takes an e-mail address and a password, or a bearer token from `/auth/login`.";
 
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 10] = [
     ("auth", "Signing up and in."),
     ("users", "People who keep books and write reviews."),
     ("books", "What the catalogue is about."),
     ("reviews", "What a user thinks of a book: the triangle User → Review ← Book."),
+    ("authors", "Whom books credit: many-to-many, in an order, each with a role."),
     ("tags", "Words that many books share."),
     ("blog", "Posts and comments: one-to-many with a required key."),
     ("school", "Students and courses: many-to-many, with a link that has data of its own."),

@@ -229,9 +229,8 @@ impl Writer<'_> {
         let binding = relation_binding(&path, &edge.sort);
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("limit", &edge.limit.to_string());
-        let sort = edge.sort.to_string();
-        if !sort.is_empty() {
-            query.append_pair("sort", &sort);
+        if edge.sort != Sort::along(edge.relation) {
+            query.append_pair("sort", &edge.sort.to_string());
         }
         let include = nested.to_string();
         if !include.is_empty() {

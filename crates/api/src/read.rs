@@ -47,7 +47,7 @@ pub(crate) async fn page<E: Filtered>(
 pub(crate) async fn many<R: MappedMany>(
     state: Shared,
     parent: PathKey<R::From>,
-    query: PageQuery<R::To, OfParent>,
+    query: PageQuery<R::To, OfParent<R>>,
 ) -> Result<HttpResponse, Problem> {
     let PageQuery { window, include, binding, url, .. } = query;
     let (page, window, include) = state

@@ -2,12 +2,13 @@
 
 use recto_domain::relation::{Cardinality, Entity, OnDelete, Relation, RelationInfo};
 use recto_domain::{
-    Book, BookBatch, BookOutcomes, BookPatch, BookReviews, BookTags, BookUser, Comment,
-    CommentPost, Company, CompanyDepartments, CompanyEmployees, Course, CourseStudents, Department,
-    DepartmentCompany, DepartmentEmployees, Employee, EmployeeCompany, EmployeeDepartment,
-    EmployeeManager, EmployeeReports, Login, NewBook, NewComment, NewCompanyGraph, NewReview,
-    NewTag, Post, PostComments, Review, ReviewBook, ReviewPatch, ReviewUser, RoleChange, SignUp,
-    Student, StudentCourses, Tag, TagBooks, TagNames, User, UserBooks, UserPatch, UserReviews,
+    Author, AuthorBooks, Book, BookBatch, BookContributors, BookOutcomes, BookPatch, BookReviews,
+    BookTags, BookUser, Comment, CommentPost, Company, CompanyDepartments, CompanyEmployees,
+    Contributors, Course, CourseStudents, Department, DepartmentCompany, DepartmentEmployees,
+    Employee, EmployeeCompany, EmployeeDepartment, EmployeeManager, EmployeeReports, Login,
+    NewBookGraph, NewComment, NewCompanyGraph, NewReview, NewTag, Post, PostComments, Review,
+    ReviewBook, ReviewPatch, ReviewUser, RoleChange, SignUp, Student, StudentCourses, Tag,
+    TagBooks, TagNames, User, UserBooks, UserPatch, UserReviews,
 };
 use recto_persistence::{MappedMany, MappedOne, Numbered};
 use utoipa::ToSchema;
@@ -27,6 +28,7 @@ pub(crate) fn table() -> Table {
     catalog_users(&mut table);
     catalog_books(&mut table);
     catalog_reviews(&mut table);
+    catalog_authors(&mut table);
     catalog_tags(&mut table);
     blog(&mut table);
     school_room(&mut table);
@@ -122,9 +124,12 @@ fn catalog_books(table: &mut Table) {
     table.group("books");
     table.at("/books").get(read::page::<Book>, Operation::page::<Book>("List books")).post(
         books::create,
-        Operation::new("Add a book", "Whoever adds a book keeps it.")
+        Operation::new(
+            "Add a book",
+            "Whoever adds a book keeps it. It may come with `tags` and `contributors`, which are shown then; without contributors they are read from `author`.",
+        )
             .by(Who::Verified)
-            .takes::<NewBook>()
+            .takes::<NewBookGraph>()
             .creates::<Book>(),
     );
     // Before the items, whose path would take its name for a key.
@@ -145,7 +150,7 @@ fn catalog_books(table: &mut Table) {
             books::patch,
             Operation::new(
                 "Change a book",
-                "By its owner or an administrator. What is absent stays, `null` clears.",
+                "By its owner or an administrator. What is absent stays, `null` clears. Another `author` makes those whom it names the contributors.",
             )
             .by(Who::Verified)
             .takes_patch::<BookPatch>()
@@ -170,6 +175,22 @@ fn catalog_books(table: &mut Table) {
                 .takes::<NewReview>()
                 .creates::<Review>()
                 .conflicts(&[Kind::AlreadyReviewed]),
+        );
+    table
+        .at("/books/{uid}/contributors")
+        .get(
+            read::many::<BookContributors>,
+            Operation::many::<BookContributors>("List whom a book credits"),
+        )
+        .put(
+            books::set_contributors,
+            Operation::new(
+                "Set whom a book credits",
+                "Makes these its contributors, in this order, and no others; `author` becomes their names with a comma between. Authors who do not exist are made.",
+            )
+            .by(Who::Verified)
+            .takes::<Contributors>()
+            .gives_entity::<Book>("The book with its contributors."),
         );
     table
         .at("/books/{uid}/tags")
@@ -219,6 +240,15 @@ fn catalog_reviews(table: &mut Table) {
         );
     one::<ReviewBook>(table, "Get a review's book");
     one::<ReviewUser>(table, "Get who wrote a review");
+}
+
+fn catalog_authors(table: &mut Table) {
+    table.group("authors");
+    table.at("/authors").get(read::page::<Author>, Operation::page::<Author>("List authors"));
+    table
+        .at("/authors/{uid}")
+        .get(read::item::<Author>, Operation::item::<Author>("Get an author"));
+    many::<AuthorBooks>(table, "List the books that credit an author");
 }
 
 fn catalog_tags(table: &mut Table) {

@@ -19,7 +19,7 @@ use utoipa::openapi::{
     ContentBuilder, HeaderBuilder, Ref, RefOr, Required, ResponseBuilder, ResponsesBuilder,
 };
 
-use recto_domain::relation::{Entity, Relation, ToMany, paths};
+use recto_domain::relation::{Entity, Relation, SortField, ToMany, paths};
 
 use crate::document::{Components, page_name};
 use crate::extract::Filtered;
@@ -164,7 +164,7 @@ impl Operation {
             "A page of {}, the newest first unless `sort` says otherwise.",
             E::INFO.collection
         );
-        let mut operation = Self::new(summary, description).page_of::<E>();
+        let mut operation = Self::new(summary, description).page_of::<E>(E::INFO.sorts.iter());
         for (name, description) in E::FILTERS {
             let parameter = query(name, description, text());
             operation.parameters.push(parameter);
@@ -181,7 +181,13 @@ impl Operation {
             R::INFO.to.name,
             R::INFO.inverse
         );
-        let mut operation = Self::new(summary, description).page_of::<R::To>();
+        let description = match R::INFO.order {
+            Some(field) => {
+                format!("{description} By `{}` unless `sort` says otherwise.", field.name)
+            }
+            None => description,
+        };
+        let mut operation = Self::new(summary, description).page_of::<R::To>(R::INFO.sorts());
         operation.components.add_links::<R>();
         operation
     }
@@ -213,7 +219,10 @@ impl Operation {
         self
     }
 
-    fn page_of<E: Entity + ToSchema>(mut self) -> Self {
+    fn page_of<E: Entity + ToSchema>(
+        mut self,
+        sorts: impl Iterator<Item = &'static SortField>,
+    ) -> Self {
         self.components.add_page::<E>();
         let limit = ObjectBuilder::new()
             .schema_type(Type::Integer)
@@ -229,7 +238,7 @@ impl Operation {
             "Where the page begins: the `next_cursor` of the page before.",
             text(),
         ));
-        let sorts = E::INFO.sorts.iter().map(|field| field.name).collect::<Vec<_>>().join(", ");
+        let sorts = sorts.map(|field| field.name).collect::<Vec<_>>().join(", ");
         self.parameters.push(query(
             "sort",
             &format!("Fields to sort by, a minus for descending: {sorts}. Empty values come last."),

@@ -111,6 +111,10 @@ id! {
     ReviewId, "0198c5a1-9c37-7b85-b2f1-c64e07a9d318"
 }
 id! {
+    /// Which author.
+    AuthorId, "0198c5a2-6d0b-7a41-9e3c-58f7b1d2c064"
+}
+id! {
     /// Which tag.
     TagId, "0198c5a2-1f60-7de9-84c7-0ab35e9f62d1"
 }

@@ -251,6 +251,11 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Notes that the member `name`, which has been read, breaks a rule that others have a part in.
+    pub fn refuse(&mut self, name: &str, detail: &'static str) {
+        self.violations.extend(Violations::one(detail).under(name).into_vec());
+    }
+
     /// Refuses members that were never asked for, then builds the value if nothing was wrong.
     ///
     /// `build` gives `None` only for a member that was refused; a rule that spans members may

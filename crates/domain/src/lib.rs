@@ -49,8 +49,8 @@ pub use blog::*;
 pub use catalog::*;
 pub use conflict::Conflict;
 pub use id::{
-    BookId, CommentId, CompanyId, CourseId, DepartmentId, EmployeeId, Mint, PostId, ReviewId,
-    Stamp, StudentId, TagId, UserId,
+    AuthorId, BookId, CommentId, CompanyId, CourseId, DepartmentId, EmployeeId, Mint, PostId,
+    ReviewId, Stamp, StudentId, TagId, UserId,
 };
 pub use identity::*;
 pub use input::{Change, Input};

@@ -67,6 +67,12 @@ impl Described for bool {
     }
 }
 
+impl Described for u32 {
+    fn describe() -> Schema {
+        number("A whole number.", 0..=u32::MAX.into(), 1)
+    }
+}
+
 impl Described for DateTime<Utc> {
     fn describe() -> Schema {
         ObjectBuilder::new()
@@ -173,6 +179,25 @@ impl Shape {
         Self { object: object.description(Some(first_paragraph(doc))), example: Map::new() }
     }
 
+    /// All that `T` has, to have more.
+    pub(crate) fn of<T: Described>(doc: &str) -> Self {
+        let Schema::Object(mut object) = T::describe() else { return Self::new(doc) };
+        let example = match object.examples.pop() {
+            Some(Value::Object(example)) => example,
+            _ => Map::new(),
+        };
+        object.description = Some(first_paragraph(doc));
+        object.examples.clear();
+        Self { object: object.into(), example }
+    }
+
+    /// Does not require a member after all.
+    pub(crate) fn optional(self, name: &str) -> Self {
+        let mut object = self.object.build();
+        object.required.retain(|required| required != name);
+        Self { object: object.into(), ..self }
+    }
+
     pub(crate) fn member<M: Described>(mut self, name: &str, doc: &str, required: bool) -> Self {
         let mut schema = M::describe();
         if let Some(example) = retell(&mut schema, first_paragraph(doc)) {
@@ -252,11 +277,11 @@ mod tests {
 
     use super::*;
     use crate::{
-        Account, Book, BookBatch, BookPatch, Comment, Company, CompanyPatch, Course, Department,
-        DepartmentPatch, Employee, EmployeePatch, Enrolment, Input, Login, NewBook, NewComment,
-        NewCompany, NewCompanyGraph, NewCourse, NewDepartment, NewEmployee, NewPost, NewReview,
-        NewStudent, NewTag, Post, PostPatch, Review, ReviewPatch, RoleChange, SignUp, Student, Tag,
-        TagNames, User, UserPatch,
+        Account, Author, Book, BookBatch, BookPatch, Comment, Company, CompanyPatch, Contribution,
+        Contributors, Course, Department, DepartmentPatch, Employee, EmployeePatch, Enrolment,
+        Input, Login, NewBook, NewBookGraph, NewComment, NewCompany, NewCompanyGraph, NewCourse,
+        NewDepartment, NewEmployee, NewPost, NewReview, NewStudent, NewTag, Post, PostPatch,
+        Review, ReviewPatch, RoleChange, SignUp, Student, Tag, TagNames, User, UserPatch,
     };
 
     fn json_schema<T: PartialSchema>() -> Value {
@@ -277,6 +302,8 @@ mod tests {
         assert_example_is_read::<BookPatch>();
         assert_example_is_read::<BookBatch>();
         assert_example_is_read::<NewCompanyGraph>();
+        assert_example_is_read::<NewBookGraph>();
+        assert_example_is_read::<Contributors>();
         assert_example_is_read::<NewReview>();
         assert_example_is_read::<ReviewPatch>();
         assert_example_is_read::<NewTag>();
@@ -309,6 +336,8 @@ mod tests {
         assert_entity::<Book>();
         assert_entity::<Review>();
         assert_entity::<Tag>();
+        assert_entity::<Author>();
+        assert_entity::<Contribution>();
         assert_entity::<Post>();
         assert_entity::<Comment>();
         assert_entity::<Student>();

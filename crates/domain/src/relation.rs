@@ -178,6 +178,16 @@ pub struct RelationInfo {
     pub on_delete: Option<OnDelete>,
     /// The columns behind it.
     pub storage: Storage,
+    /// What its links are ordered by; the newest come first where it is `None`.
+    pub order: Option<&'static SortField>,
+}
+
+impl RelationInfo {
+    /// What its pages may be sorted by: the fields of the entities that it
+    /// leads to, and the one that orders its links.
+    pub fn sorts(&self) -> impl Iterator<Item = &'static SortField> + use<> {
+        self.to.sorts.iter().chain(self.order)
+    }
 }
 
 impl PartialEq for RelationInfo {
@@ -229,6 +239,12 @@ pub trait Through: ToMany {
 pub trait LinkData: Clone + Debug + Serialize + Send + Sync + 'static {
     /// Whether there is anything to say.
     const PRESENT: bool = true;
+
+    /// What a link is sorted by under `field`, which is one [of links](SortField::of_link).
+    fn sort_value(&self, field: &SortField) -> SortValue {
+        let _ = field;
+        SortValue::Empty
+    }
 
     /// The schema of that object, if there is anything to say.
     #[cfg(feature = "openapi")]

@@ -1,7 +1,9 @@
-//! The room `catalog`: users, books, reviews and tags.
+//! The room `catalog`: users, books, authors, reviews and tags.
 
+pub mod author;
 pub mod batch;
 pub mod book;
+mod book_contributor;
 mod book_tag;
 pub mod import;
 mod relations;

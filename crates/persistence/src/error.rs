@@ -1,5 +1,7 @@
 //! What can go wrong between a query and its answer.
 
+use std::convert::Infallible;
+
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use recto_domain::Conflict;
 
@@ -83,6 +85,13 @@ impl From<DieselError> for Error {
                 None => Self::Query(error),
             },
         }
+    }
+}
+
+/// Reading a link that holds nothing cannot fail.
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }
 

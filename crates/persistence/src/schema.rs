@@ -28,6 +28,31 @@ table! {
     use diesel::sql_types::*;
     use crate::sql_types::*;
 
+    authors (uid) {
+        uid -> Uid,
+        name -> Text,
+        name_key -> Text,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
+    book_contributors (book_id, author_id) {
+        book_id -> Uid,
+        author_id -> Uid,
+        position -> Integer,
+        role -> Text,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
     book_tags (book_id, tag_id) {
         book_id -> Uid,
         tag_id -> Uid,
@@ -207,6 +232,8 @@ table! {
 }
 
 joinable!(accounts -> users (user_uid));
+joinable!(book_contributors -> authors (author_id));
+joinable!(book_contributors -> books (book_id));
 joinable!(book_tags -> books (book_id));
 joinable!(book_tags -> tags (tag_id));
 joinable!(books -> users (user_uid));
@@ -220,6 +247,8 @@ joinable!(student_courses -> students (student_id));
 
 allow_tables_to_appear_in_same_query!(
     accounts,
+    authors,
+    book_contributors,
     book_tags,
     books,
     comments,

@@ -1,9 +1,13 @@
-//! Writing books and their tags.
+//! Writing books, their tags and whom they credit.
 
 use actix_web::HttpResponse;
-use recto_domain::relation::{Entity as _, Include};
-use recto_domain::{Account, Book, BookPatch, BookTags, NewBook, Role, Tag, TagNames};
-use recto_persistence::catalog::{book, tag};
+use actix_web::http::StatusCode;
+use recto_domain::relation::{Entity as _, Include, Level, Relation};
+use recto_domain::{
+    Account, Book, BookContributors, BookPatch, BookTags, Contributors, NewBookGraph, Role, Tag,
+    TagNames,
+};
+use recto_persistence::catalog::{author, book, tag};
 use recto_persistence::{Connection, find};
 
 use crate::extract::{Body, Caller, Keys2, NoQuery, PathKey, no_such};
@@ -16,19 +20,34 @@ pub(crate) async fn create(
     state: Shared,
     caller: Caller,
     _: NoQuery,
-    body: Body<NewBook>,
+    body: Body<NewBookGraph>,
 ) -> Result<HttpResponse, Problem> {
     let mint = state.mint.clone();
-    let book = state
+    let (level, include) = state
         .database
         .write(move |conn| {
             let account = caller.verified(conn)?;
-            let book = Book::new(mint.stamp(), body.checked()?, Some(account.user_uid));
+            let NewBookGraph { book, tags, contributors } = body.checked()?;
+            let book = Book::new(mint.stamp(), book, Some(account.user_uid));
+            let mut shown = Vec::new();
             book::insert(conn, &book)?;
-            Ok::<_, Problem>(book)
+            if contributors.is_some() {
+                shown.push(BookContributors::INFO.name);
+            }
+            let contributors = contributors.unwrap_or_else(|| Contributors::of_line(&book.author));
+            author::credit_new(conn, &*mint, &[(book.uid, &contributors)])?;
+            if let Some(tags) = tags {
+                tag::add(conn, &*mint, book.uid, &tags.into_names())?;
+                shown.push(BookTags::INFO.name);
+            }
+            if shown.is_empty() {
+                return Ok::<_, Problem>((Level::root(vec![book]), Include::nothing()));
+            }
+            let include = including(&shown)?;
+            Ok((loaded(conn, &book, &include)?, include))
         })
         .await?;
-    present::created(book)
+    present::item(StatusCode::CREATED, &level, &include)
 }
 
 /// `PATCH /books/{uid}`
@@ -44,8 +63,13 @@ pub(crate) async fn patch(
         .database
         .write(move |conn| {
             let mut book = own(conn, caller, &key)?;
+            let credited = book.author.clone();
             if book.apply(body.checked()?, mint.now()) {
                 book::update(conn, &book)?;
+            }
+            if book.author != credited {
+                let contributors = Contributors::of_line(&book.author);
+                author::credit(conn, &*mint, book.uid, &contributors)?;
             }
             Ok::<_, Problem>(book)
         })
@@ -108,17 +132,41 @@ async fn change_tags(
     change: ChangeTags,
 ) -> Result<HttpResponse, Problem> {
     let mint = state.mint.clone();
-    let include = with_tags()?;
+    let include = including(&[BookTags::INFO.name])?;
     let (level, include) = state
         .database
         .write(move |conn| {
             let book = own(conn, caller, &key)?;
             change(conn, &*mint, book.uid, &body.checked()?.into_names())?;
-            let level = find::<Book>(conn, book.uid, &include)?;
-            Ok::<_, Problem>((level.ok_or_else(|| no_such(Book::INFO))?, include.clone()))
+            Ok::<_, Problem>((loaded(conn, &book, &include)?, include.clone()))
         })
         .await?;
-    present::item(actix_web::http::StatusCode::OK, &level, &include)
+    present::item(StatusCode::OK, &level, &include)
+}
+
+/// `PUT /books/{uid}/contributors`
+pub(crate) async fn set_contributors(
+    state: Shared,
+    caller: Caller,
+    key: PathKey<Book>,
+    _: NoQuery,
+    body: Body<Contributors>,
+) -> Result<HttpResponse, Problem> {
+    let mint = state.mint.clone();
+    let include = including(&[BookContributors::INFO.name])?;
+    let (level, include) = state
+        .database
+        .write(move |conn| {
+            let mut book = own(conn, caller, &key)?;
+            let contributors = body.checked()?;
+            author::credit(conn, &*mint, book.uid, &contributors)?;
+            if book.credit(contributors.line().clone(), mint.now()) {
+                book::update(conn, &book)?;
+            }
+            Ok::<_, Problem>((loaded(conn, &book, &include)?, include.clone()))
+        })
+        .await?;
+    present::item(StatusCode::OK, &level, &include)
 }
 
 /// `PUT /books/{uid}/tags/{tag_uid}`
@@ -157,11 +205,16 @@ pub(crate) async fn take_tag(
     Ok(present::no_content())
 }
 
-/// The book with its tags, as many as a page can have.
-fn with_tags() -> Result<Include, Problem> {
-    let paths = format!("{}(limit:100)", <BookTags as recto_domain::relation::Relation>::INFO.name);
-    Include::parse(Book::INFO, &paths)
+/// A book with these relations, as much of each as a page can have.
+fn including(relations: &[&str]) -> Result<Include, Problem> {
+    let paths: Vec<String> = relations.iter().map(|name| format!("{name}(limit:100)")).collect();
+    Include::parse(Book::INFO, &paths.join(","))
         .map_err(|error| Problem::new(crate::Kind::Internal, error.to_string()))
+}
+
+/// The book as it has been written, with the relations asked for.
+fn loaded(conn: &mut Connection, book: &Book, include: &Include) -> Result<Level<Book>, Problem> {
+    find::<Book>(conn, book.uid, include)?.ok_or_else(|| no_such(Book::INFO))
 }
 
 /// The book, if the caller keeps it or administers.

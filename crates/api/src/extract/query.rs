@@ -6,9 +6,10 @@ use std::str::FromStr;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use recto_domain::relation::{Entity, Include, Sort};
+use recto_domain::relation::{Entity, Include, Relation, RelationInfo, Sort};
 use recto_domain::{
-    Book, Comment, Company, Course, Department, Employee, Post, Review, Student, Tag, TagName, User,
+    Author, Book, Comment, Company, Course, Department, Employee, Post, Review, Student, Tag,
+    TagName, User,
 };
 use recto_persistence::catalog::BookFilter;
 use recto_persistence::{Stored, Window};
@@ -119,7 +120,9 @@ macro_rules! unfiltered {
     )*};
 }
 
-unfiltered!(User, Review, Tag, Post, Comment, Student, Course, Company, Department, Employee);
+unfiltered!(
+    User, Review, Tag, Author, Post, Comment, Student, Course, Company, Department, Employee
+);
 
 /// What a page shows: all of a kind, or those that belong to a parent.
 pub(crate) trait Scope<E: Stored> {
@@ -127,6 +130,8 @@ pub(crate) trait Scope<E: Stored> {
     type Filter;
     /// The parameters for that, and what each does.
     const FILTERS: &'static [(&'static str, &'static str)];
+    /// The relation over which they belong to the parent.
+    const RELATION: Option<&'static RelationInfo>;
 
     /// Reads them.
     fn filter(parameters: &mut Parameters) -> Result<Self::Filter, ParameterError>;
@@ -136,24 +141,26 @@ pub(crate) trait Scope<E: Stored> {
 #[derive(Debug)]
 pub(crate) struct All;
 
-/// The entities that belong to a parent.
+/// The entities that belong to a parent over a relation.
 #[derive(Debug)]
-pub(crate) struct OfParent;
+pub(crate) struct OfParent<R>(PhantomData<fn() -> R>);
 
 impl<E: Filtered> Scope<E> for All {
     type Filter = E::Filter;
 
     const FILTERS: &'static [(&'static str, &'static str)] = E::FILTERS;
+    const RELATION: Option<&'static RelationInfo> = None;
 
     fn filter(parameters: &mut Parameters) -> Result<E::Filter, ParameterError> {
         E::filter(parameters)
     }
 }
 
-impl<E: Stored> Scope<E> for OfParent {
+impl<E: Stored, R: Relation<To = E>> Scope<E> for OfParent<R> {
     type Filter = ();
 
     const FILTERS: &'static [(&'static str, &'static str)] = &[];
+    const RELATION: Option<&'static RelationInfo> = Some(R::INFO);
 
     fn filter(_: &mut Parameters) -> Result<(), ParameterError> {
         Ok(())
@@ -184,11 +191,13 @@ impl<E: Stored, S: Scope<E>> PageQuery<E, S> {
         let pairs: Vec<(String, String)> =
             parameters.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let limit = parameters.limit()?;
-        let sort = match parameters.take("sort")? {
-            Some(sort) => Sort::parse(E::INFO, &sort)
-                .map_err(|error| ParameterError::new("sort", error.to_string()))?,
-            None => Sort::default(),
+        let sort = match (parameters.take("sort")?, S::RELATION) {
+            (Some(sort), Some(relation)) => Sort::parse_along(relation, &sort),
+            (Some(sort), None) => Sort::parse(E::INFO, &sort),
+            (None, Some(relation)) => Ok(Sort::along(relation)),
+            (None, None) => Ok(Sort::default()),
         };
+        let sort = sort.map_err(|error| ParameterError::new("sort", error.to_string()))?;
         let include = take_include::<E>(&mut parameters)?;
         let cursor = parameters.take("cursor")?;
         let filter = S::filter(&mut parameters)?;

@@ -6,9 +6,10 @@ use std::num::NonZeroUsize;
 
 use recto_api::identity::password::{HashError, Hasher};
 use recto_domain::{
-    Account, Book, Email, Invalid, Mint, Password, Review, Role, User, UserId, Username,
+    Account, Book, Contributors, Email, Invalid, Mint, Password, Review, Role, User, UserId,
+    Username,
 };
-use recto_persistence::catalog::{book, review, tag, user};
+use recto_persistence::catalog::{author, book, review, tag, user};
 use recto_persistence::identity::account::{self, PasswordHash};
 use recto_persistence::{Connection, Database, Error, SystemMint};
 
@@ -97,6 +98,8 @@ fn write_book(conn: &mut Connection, new: &DemoBook, people: &People) -> Result<
     let owner = new.owner.as_ref().map(|owner| people.uid(owner));
     let book = Book::new(SystemMint.stamp(), new.book.clone(), owner);
     book::insert(conn, &book)?;
+    let contributors = Contributors::of_line(&book.author);
+    author::credit_new(conn, &SystemMint, &[(book.uid, &contributors)])?;
     tag::add(conn, &SystemMint, book.uid, &new.tags)?;
     for said in &new.reviews {
         let reader = people.uid(&said.reader);

@@ -1,14 +1,16 @@
 //! The room `catalog`: people, their books, the reviews and the tags.
 
+mod author;
 mod book;
 mod relations;
 mod review;
 mod tag;
 mod user;
 
+pub use author::{Author, AuthorName, Contribution, Contributor, ContributorRole, Contributors};
 pub use book::{
-    Author, Book, BookBatch, BookEntry, BookOutcome, BookOutcomes, BookPatch, Isbn, Language,
-    NewBook, Outcome, PageCount, PublishedDate, Publisher, Title,
+    Book, BookBatch, BookEntry, BookOutcome, BookOutcomes, BookPatch, CreditLine, Isbn, Language,
+    NewBook, NewBookGraph, Outcome, PageCount, PublishedDate, Publisher, Title,
 };
 pub use relations::*;
 pub use review::{NewReview, Rating, Review, ReviewPatch, ReviewText};

@@ -1,8 +1,8 @@
 //! How the entities of the catalogue belong together.
 
-use super::{Book, Review, Tag, User};
+use super::{Author, Book, Contribution, Review, Tag, User};
 use crate::relation::{Entity, EntityInfo, SortField, SortValue};
-use crate::{BookId, ReviewId, TagId, UserId, relations, text_key};
+use crate::{AuthorId, BookId, ReviewId, TagId, UserId, relations, text_key};
 
 relations! {
     /// The room.
@@ -16,6 +16,9 @@ relations! {
     BookReviews = Book.reviews: many <=> ReviewBook = Review.book: one(book_uid), on delete Cascade;
     /// The tags of a book, and the books that bear a tag.
     BookTags = Book.tags: many <=> TagBooks = Tag.books: many, through book_tags(book_id, tag_id), on delete Cascade;
+    /// Whom a book credits, in the order of its credit line, and the books that credit somebody.
+    BookContributors = Book.contributors: many by position <=> AuthorBooks = Author.books: many,
+        through book_contributors(book_id, author_id) with Contribution { position, role }, on delete Cascade;
 }
 
 impl Entity for User {
@@ -109,6 +112,29 @@ impl Entity for Tag {
     };
 
     fn key(&self) -> TagId {
+        self.uid
+    }
+
+    fn sort_value(&self, field: &SortField) -> SortValue {
+        match field.name {
+            "name" => SortValue::Text(self.name.key()),
+            _ => SortValue::Empty,
+        }
+    }
+}
+
+impl Entity for Author {
+    type Key = AuthorId;
+
+    const INFO: &'static EntityInfo = &EntityInfo {
+        name: "Author",
+        collection: "authors",
+        key: "uid",
+        sorts: &[SortField::text("name"), SortField::creation()],
+        room: || &CATALOG,
+    };
+
+    fn key(&self) -> AuthorId {
         self.uid
     }
 

@@ -130,7 +130,7 @@ impl Input for TagNames {
     fn parse(value: &Value) -> Result<Self, Violations> {
         let mut fields = Fields::of(value)?;
         let tags: Option<Listed> = fields.member("tags");
-        fields.finish(|| Some(Self::new(tags?.0.into_iter().map(|tag| tag.name))))
+        fields.finish(|| tags.map(Listed::into_names))
     }
 }
 
@@ -150,7 +150,14 @@ crate::openapi::described!(TagNames, {
 });
 
 /// The array of a [`TagNames`] body, its length checked before anything in it is read.
-struct Listed(Vec<NewTag>);
+pub(super) struct Listed(Vec<NewTag>);
+
+impl Listed {
+    /// The names, each once.
+    pub(super) fn into_names(self) -> TagNames {
+        TagNames::new(self.0.into_iter().map(|tag| tag.name))
+    }
+}
 
 impl Input for Listed {
     fn parse(value: &Value) -> Result<Self, Violations> {

@@ -8,7 +8,9 @@
 /// way back is `optional(member)` or `one(member)` after the member that holds
 /// the key: declaring an `Option` member as `one`, or the reverse, does not
 /// compile. A link table is `many <=> many` and names the table with its keys,
-/// and what else it holds. A relation `through` two others has no column.
+/// and what else it holds; `many by position` says that those it leads to stand in
+/// the order of that number of the link, which no two links of one parent may
+/// have in common. A relation `through` two others has no column.
 ///
 /// ```ignore
 /// relations! {
@@ -49,13 +51,13 @@ macro_rules! relations {
             Many, (), Some($crate::relation::OnDelete::$rule), $crate::relation::Storage::ForeignKey {
                 table: <$many_entity as $crate::relation::Entity>::INFO.collection,
                 column: stringify!($key),
-            });
+            }, None);
         impl $crate::relation::ToMany for $many {}
         $crate::relations!(@direction $one $(#[doc = $doc])*, $many, $many_entity . $one_name -> $one_entity . $many_name,
             $kind, (), Some($crate::relation::OnDelete::$rule), $crate::relation::Storage::ForeignKey {
                 table: <$many_entity as $crate::relation::Entity>::INFO.collection,
                 column: stringify!($key),
-            });
+            }, None);
         impl $crate::relation::ToOne for $one {
             type Presence = $crate::relations!(@presence $kind);
 
@@ -68,7 +70,7 @@ macro_rules! relations {
 
     (@next $list:tt [$($all:ident)*]
         $(#[doc = $doc:literal])*
-        $there:ident = $a:ident . $there_name:ident : many
+        $there:ident = $a:ident . $there_name:ident : many $(by $order:ident)?
         <=> $back:ident = $b:ident . $back_name:ident : many,
         through $link:ident ($a_key:ident, $b_key:ident)
             $(with $data:ident { $($member:ident),+ })?,
@@ -79,13 +81,13 @@ macro_rules! relations {
             Many, $crate::relations!(@data $($data)?), Some($crate::relation::OnDelete::$rule), $crate::relation::Storage::Link {
                 table: stringify!($link), from: stringify!($a_key), to: stringify!($b_key),
                 data: &[$($(stringify!($member)),+)?],
-            });
+            }, $crate::relations!(@order $($order)?));
         impl $crate::relation::ToMany for $there {}
         $crate::relations!(@direction $back $(#[doc = $doc])*, $there, $b . $back_name -> $a . $there_name,
             Many, $crate::relations!(@data $($data)?), Some($crate::relation::OnDelete::$rule), $crate::relation::Storage::Link {
                 table: stringify!($link), from: stringify!($b_key), to: stringify!($a_key),
                 data: &[$($(stringify!($member)),+)?],
-            });
+            }, None);
         impl $crate::relation::ToMany for $back {}
         $crate::relations!(@next $list [$($all)* $there $back] $($rest)*);
     };
@@ -101,13 +103,13 @@ macro_rules! relations {
             Many, (), None, $crate::relation::Storage::Through {
                 first: <$first as $crate::relation::Relation>::INFO.name,
                 second: <$second as $crate::relation::Relation>::INFO.name,
-            });
+            }, None);
         impl $crate::relation::ToMany for $many {}
         $crate::relations!(@direction $one $(#[doc = $doc])*, $many, $many_entity . $one_name -> $one_entity . $many_name,
             one, (), None, $crate::relation::Storage::Through {
                 first: <$second as $crate::relation::Relation>::INFO.inverse,
                 second: <$first as $crate::relation::Relation>::INFO.inverse,
-            });
+            }, None);
         impl $crate::relation::Through for $many {
             type First = $first;
             type Second = $second;
@@ -117,7 +119,7 @@ macro_rules! relations {
 
     (@direction $this:ident $(#[doc = $doc:literal])*, $inverse:ident,
         $from:ident . $name:ident -> $to:ident . $back:ident,
-        $kind:ident, $data:ty, $rule:expr, $storage:expr
+        $kind:ident, $data:ty, $rule:expr, $storage:expr, $order:expr
     ) => {
         $(#[doc = $doc])*
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -138,6 +140,7 @@ macro_rules! relations {
                 cardinality: $crate::relations!(@cardinality $kind),
                 on_delete: $rule,
                 storage: $storage,
+                order: $order,
             };
 
             fn read(edge: &$crate::relation::Edge, index: usize) -> Self::Loaded<'_> {
@@ -148,6 +151,11 @@ macro_rules! relations {
 
     (@data) => { () };
     (@data $data:ident) => { $data };
+
+    (@order) => { None };
+    (@order $order:ident) => {
+        Some(&$crate::relation::SortField::integer(stringify!($order)).of_link())
+    };
 
     (@cardinality Many) => { $crate::relation::Cardinality::Many };
     (@cardinality optional) => { $crate::relation::Cardinality::Optional };

@@ -8,7 +8,7 @@
 use std::any::Any;
 use std::fmt::Debug;
 
-use super::{Entity, EntityInfo, LinkData, Relation, RelationInfo, Sort, SortValue};
+use super::{Entity, EntityInfo, LinkData, Relation, RelationInfo, Sort, SortField, SortValue};
 
 /// The entities reached over one path, and what was loaded from them.
 #[derive(Debug)]
@@ -244,6 +244,7 @@ pub trait AnyLevel: Any + Debug + Send + Sync {
 trait AnyLinkData: Any + Debug + Send + Sync {
     fn as_any(&self) -> &dyn Any;
     fn write_json(&self, index: usize, out: &mut Vec<u8>) -> serde_json::Result<()>;
+    fn sort_value(&self, index: usize, field: &SortField) -> SortValue;
 }
 
 impl<D: LinkData> AnyLinkData for Vec<D> {
@@ -253,6 +254,10 @@ impl<D: LinkData> AnyLinkData for Vec<D> {
 
     fn write_json(&self, index: usize, out: &mut Vec<u8>) -> serde_json::Result<()> {
         serde_json::to_writer(out, &self[index])
+    }
+
+    fn sort_value(&self, index: usize, field: &SortField) -> SortValue {
+        self[index].sort_value(field)
     }
 }
 
@@ -283,7 +288,11 @@ impl<E: Entity> AnyLevel for Level<E> {
 
     fn sort_values(&self, index: usize, sort: &Sort) -> Vec<SortValue> {
         let entity = &self.entities[index];
-        sort.terms().iter().map(|term| entity.sort_value(term.field)).collect()
+        let value = |field: &SortField| match &self.links {
+            Some(links) if field.of_link => links.sort_value(index, field),
+            _ => entity.sort_value(field),
+        };
+        sort.terms().iter().map(|term| value(term.field)).collect()
     }
 
     fn write_json(&self, index: usize, out: &mut Vec<u8>) -> serde_json::Result<()> {

@@ -181,7 +181,7 @@ impl Requested {
         Self {
             relation,
             limit: DEFAULT_PER_PARENT,
-            sort: Sort::default(),
+            sort: Sort::along(relation),
             nested: Include::nothing(),
             customised: false,
         }
@@ -214,7 +214,7 @@ impl Requested {
             }
         }
         if let Some(sort) = sort {
-            read.sort = Sort::parse(self.relation.to, &sort)?;
+            read.sort = Sort::parse_along(self.relation, &sort)?;
         }
         if self.customised && (self.limit != read.limit || self.sort != read.sort) {
             return Err(IncludeError::Contradiction { name });
@@ -240,7 +240,7 @@ impl std::fmt::Display for Include {
                 write!(f, "{comma}{prefix}{}", edge.relation.name)?;
                 if edge.customised {
                     write!(f, "(limit:{}", edge.limit)?;
-                    if edge.sort != Sort::default() {
+                    if edge.sort != Sort::along(edge.relation) {
                         write!(f, ",sort:{}", edge.sort)?;
                     }
                     f.write_str(")")?;
@@ -258,7 +258,7 @@ impl std::fmt::Display for Include {
 /// ```
 /// use recto_domain::{Tag, relation::{paths, Entity}};
 ///
-/// assert_eq!(paths(Tag::INFO, 2), ["books", "books.user", "books.reviews", "books.tags"]);
+/// assert_eq!(paths(Tag::INFO, 2), ["books", "books.user", "books.reviews", "books.tags", "books.contributors"]);
 /// ```
 pub fn paths(entity: &'static EntityInfo, depth: usize) -> Vec<String> {
     let mut all = Vec::new();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::EntityInfo;
+use super::{EntityInfo, RelationInfo};
 
 /// A member that pages of an entity may be sorted by.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct SortField {
     pub kind: SortKind,
     /// Whether it may be empty; empty values come last in either direction.
     pub nullable: bool,
+    /// Whether the link has it over which an entity is reached, and not the entity.
+    pub of_link: bool,
 }
 
 /// What a field is compared by.
@@ -29,23 +31,29 @@ pub enum SortKind {
 impl SortField {
     /// A field of text that every entity has.
     pub const fn text(name: &'static str) -> Self {
-        Self { name, kind: SortKind::Text, nullable: false }
+        Self { name, kind: SortKind::Text, nullable: false, of_link: false }
     }
 
     /// A field with a whole number that every entity has.
     pub const fn integer(name: &'static str) -> Self {
-        Self { name, kind: SortKind::Integer, nullable: false }
+        Self { name, kind: SortKind::Integer, nullable: false, of_link: false }
     }
 
     /// The time of creation, whose order is the key's.
     pub const fn creation() -> Self {
-        Self { name: "created_at", kind: SortKind::Key, nullable: false }
+        Self { name: "created_at", kind: SortKind::Key, nullable: false, of_link: false }
     }
 
     /// The same field where it may be empty.
     #[must_use]
     pub const fn or_empty(self) -> Self {
         Self { nullable: true, ..self }
+    }
+
+    /// The same field as one of a link.
+    #[must_use]
+    pub const fn of_link(self) -> Self {
+        Self { of_link: true, ..self }
     }
 
     /// Whether its order is the order of the key.
@@ -97,22 +105,49 @@ impl Sort {
     /// # Errors
     /// An unknown field, with the ones that are known; a field named twice.
     pub fn parse(entity: &EntityInfo, raw: &str) -> Result<Self, SortError> {
+        Self::read(entity.sorts, None, raw)
+    }
+
+    /// Reads `field,-field,…` against what a page of `relation` can be sorted by:
+    /// the fields of the entities, and the one that orders its links.
+    ///
+    /// # Errors
+    /// As with [`parse`](Self::parse).
+    pub fn parse_along(relation: &RelationInfo, raw: &str) -> Result<Self, SortError> {
+        Self::read(relation.to.sorts, relation.order, raw)
+    }
+
+    /// The order that `relation` has unless asked otherwise: that of its links
+    /// where they have one, and else the newest first.
+    ///
+    /// ```
+    /// use recto_domain::{BookContributors, BookReviews, relation::{Relation, Sort}};
+    ///
+    /// assert_eq!(Sort::along(BookContributors::INFO).to_string(), "position");
+    /// assert_eq!(Sort::along(BookReviews::INFO), Sort::default());
+    /// ```
+    pub fn along(relation: &RelationInfo) -> Self {
+        relation.order.map_or_else(Self::default, |field| Self {
+            terms: vec![SortTerm { field, descending: false }],
+            key_ascending: true,
+        })
+    }
+
+    fn read(
+        own: &'static [SortField],
+        order: Option<&'static SortField>,
+        raw: &str,
+    ) -> Result<Self, SortError> {
         let mut sort = Self::default();
         for part in raw.split(',').map(str::trim) {
             let (name, descending) = match part.strip_prefix('-') {
                 Some(name) => (name, true),
                 None => (part, false),
             };
-            let field = entity.sorts.iter().find(|field| field.name == name).ok_or_else(|| {
-                SortError::Unknown {
-                    name: name.to_owned(),
-                    known: entity
-                        .sorts
-                        .iter()
-                        .map(|field| field.name)
-                        .collect::<Vec<_>>()
-                        .join(", "),
-                }
+            let mut fields = own.iter().chain(order);
+            let field = fields.find(|field| field.name == name).ok_or_else(|| {
+                let known: Vec<_> = own.iter().chain(order).map(|field| field.name).collect();
+                SortError::Unknown { name: name.to_owned(), known: known.join(", ") }
             })?;
             if sort.terms.iter().any(|term| term.field == field) {
                 return Err(SortError::Twice { name: name.to_owned() });

@@ -6,16 +6,18 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use recto_domain::{Book, BookId, Review, Tag, TagId, User, UserId};
+use recto_domain::{Author, AuthorId, Book, BookId, Review, Tag, TagId, User, UserId};
 
+use super::author::AuthorRecord;
 use super::book::BookRecord;
+use super::book_contributor::BookContributorRecord;
 use super::book_tag::BookTagRow;
 use super::review::ReviewRecord;
 use super::tag::TagRecord;
 use super::user::UserRecord;
 use crate::connection::{Engine, on_engine};
 use crate::query::SqlKey as _;
-use crate::schema::{book_tags, books, reviews, tags, users};
+use crate::schema::{authors, book_contributors, book_tags, books, reviews, tags, users};
 use crate::sql_types::UidValue;
 use crate::{Connection, Error};
 
@@ -155,6 +157,38 @@ pub fn taggings(conn: &mut Connection, batch: &[(BookId, TagId)]) -> Result<usiz
     let records =
         batch.iter().map(|(book, tag)| BookTagRow { book_id: book.value(), tag_id: tag.value() });
     Ok(insert_new!(conn, book_tags, records))
+}
+
+/// Writes authors; of two that differ by case alone the first is written.
+///
+/// # Errors
+/// A failing database.
+pub fn authors(conn: &mut Connection, batch: &[Author]) -> Result<Written<AuthorId>, Error> {
+    let added = insert_new!(conn, authors, batch.iter().map(AuthorRecord::from));
+    if added == batch.len() {
+        return Ok(Written::all_new(batch.iter().map(|author| author.uid)));
+    }
+    let name_keys: Vec<String> = batch.iter().map(|author| author.name.key()).collect();
+    let found = authors_by_key(conn, name_keys.iter().map(String::as_str).collect())?;
+    let keys = name_keys.iter().map(|name_key| found.get(name_key).copied()).collect();
+    Ok(Written { keys, added })
+}
+
+/// The authors of these names, by the keys of the names.
+pub(super) fn authors_by_key(
+    conn: &mut Connection,
+    name_keys: Vec<&str>,
+) -> Result<HashMap<String, AuthorId>, Error> {
+    let found = keys_by!(conn, authors, name_key, name_keys);
+    Ok(found.into_iter().map(|(key, uid)| (key, AuthorId::from_uuid(uid.0))).collect())
+}
+
+/// Writes who contributed to what, and tells how many of the links are new.
+pub(super) fn contributions(
+    conn: &mut Connection,
+    batch: &[BookContributorRecord],
+) -> Result<usize, Error> {
+    Ok(insert_new!(conn, book_contributors, batch.iter().copied()))
 }
 
 /// Writes reviews and tells how many are new: a reader reviews a book once.

@@ -18,8 +18,8 @@ use diesel::sql_types::{Array, BigInt, Bool, HasSqlType, Text};
 use diesel::sqlite::Sqlite;
 use recto_domain::relation::Key;
 use recto_domain::{
-    BookId, CommentId, CompanyId, CourseId, DepartmentId, EmployeeId, Invalid, PostId, ReviewId,
-    StudentId, TagId, UserId,
+    AuthorId, BookId, CommentId, CompanyId, CourseId, DepartmentId, EmployeeId, Invalid, PostId,
+    ReviewId, StudentId, TagId, UserId,
 };
 
 use crate::sql_types::{Uid, UidValue};
@@ -67,7 +67,7 @@ macro_rules! uid_keys {
     )*};
 }
 
-uid_keys!(UserId, BookId, ReviewId, TagId);
+uid_keys!(UserId, BookId, ReviewId, TagId, AuthorId);
 
 macro_rules! numbered_keys {
     ($($key:ty),*) => {$(

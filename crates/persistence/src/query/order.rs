@@ -26,6 +26,8 @@ pub(crate) struct SortColumns {
     pub(crate) fields: &'static [(&'static str, &'static str)],
     /// The qualified column of the key.
     pub(crate) key: &'static str,
+    /// The qualified column that orders the links, where they have an order.
+    pub(crate) order: Option<&'static str>,
 }
 
 impl SortColumns {
@@ -34,7 +36,15 @@ impl SortColumns {
         Self { key, ..self }
     }
 
+    /// The same for links that are ordered by a column of theirs.
+    pub(crate) fn ordered_by(self, order: Option<&'static str>) -> Self {
+        Self { order, ..self }
+    }
+
     fn column(&self, term: &SortTerm) -> &'static str {
+        if term.field.of_link {
+            return self.order.unwrap_or(self.key);
+        }
         let signs: &[&str] = if term.descending { &["-", ""] } else { &[""] };
         signs
             .iter()
@@ -63,6 +73,11 @@ impl OrderBy<'_> {
     fn push<DB: Backend>(&self, out: &mut AstPass<'_, '_, DB>) {
         for term in self.sort.terms() {
             out.push_sql(self.columns.column(term));
+            if term.field.of_link {
+                // No two links of a parent have one place: nothing is left to decide.
+                out.push_sql(if term.descending { " DESC" } else { "" });
+                return;
+            }
             out.push_sql(if term.descending { " DESC, " } else { ", " });
         }
         out.push_sql(self.columns.key);

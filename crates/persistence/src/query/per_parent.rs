@@ -37,7 +37,7 @@ pub(crate) enum Way {
     /// By a key of their own.
     Direct,
     /// By a link table. What is counted off are links, so a child has one for
-    /// each parent, and the link's own key gives the order.
+    /// each parent, and the link's own columns give the order.
     Link(Join),
     /// By a key to something that has a key to the parent.
     Through(Join),
@@ -78,8 +78,10 @@ impl<S, K: SqlKey> PerParent<'_, S, K> {
         out.push_sql(" FROM ");
         match self.children.way {
             Way::Direct => out.push_sql(self.children.table),
-            // The link's key orders links; the children are needed for theirs only.
-            Way::Link(join) if self.order.sort.terms().is_empty() => out.push_sql(join.table),
+            // The link's columns order links; the children are needed for theirs only.
+            Way::Link(join) if self.order.sort.terms().iter().all(|term| term.field.of_link) => {
+                out.push_sql(join.table);
+            }
             Way::Link(join) | Way::Through(join) => {
                 out.push_sql(join.table);
                 out.push_sql(" INNER JOIN ");

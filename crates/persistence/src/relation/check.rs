@@ -8,7 +8,7 @@ use diesel::QuerySource;
 use diesel::expression::Expression;
 use diesel::query_source::{JoinTo, Table};
 use diesel::sql_types::{BigInt, Integer, Nullable};
-use recto_domain::relation::{OptionalKey, RequiredKey};
+use recto_domain::relation::{OptionalKey, RelationInfo, RequiredKey};
 
 use crate::sql_types::Uid;
 
@@ -55,7 +55,7 @@ impl<A, B> PairOf<A, B> for (A, B) {}
 /// Holds when `K` can store a relation to a parent whose key is `P`.
 ///
 /// ```
-/// use recto_domain::relation::{OptionalKey, RequiredKey};
+/// use recto_domain::relation::{OptionalKey, RelationInfo, RequiredKey};
 /// use recto_persistence::relation::check::foreign_key;
 /// use recto_persistence::schema::{books, reviews, users};
 ///
@@ -119,4 +119,55 @@ pub const fn link<T: Table, A, B>(_: &T, _: &A, _: &B)
 where
     T::PrimaryKey: PairOf<A, B>,
 {
+}
+
+/// Holds when a column can hold the place of a link among others.
+///
+/// ```
+/// use recto_persistence::{relation::check::place, schema::book_contributors};
+///
+/// place(&book_contributors::position);
+/// ```
+pub const fn place<C: Expression<SqlType = Integer>>(_: &C) {}
+
+/// Holds when links are mapped to be ordered by the column that the relation declares.
+///
+/// ```
+/// use recto_domain::{BookContributors, relation::Relation};
+/// use recto_persistence::relation::check::ordered;
+///
+/// const _: () = ordered(BookContributors::INFO, &["position"]);
+/// ```
+///
+/// ```compile_fail,E0080
+/// # use recto_domain::{BookContributors, relation::Relation};
+/// # use recto_persistence::relation::check::ordered;
+/// const _: () = ordered(BookContributors::INFO, &[]);
+/// ```
+///
+/// # Panics
+/// When they differ: at compile time, in a constant.
+pub const fn ordered(relation: &RelationInfo, columns: &[&str]) {
+    match (relation.order, columns) {
+        (None, []) => {}
+        (Some(field), [column]) if same(field.name.as_bytes(), column.as_bytes()) => {}
+        (Some(_), _) => {
+            panic!(
+                "the relation is declared `many by …`, so its link must be mapped `… by` the same"
+            )
+        }
+        (None, _) => {
+            panic!(
+                "the link is mapped `… by …`, so the relation must be declared `many by` the same"
+            )
+        }
+    }
+}
+
+const fn same(a: &[u8], b: &[u8]) -> bool {
+    match (a, b) {
+        ([], []) => true,
+        ([a, a_rest @ ..], [b, b_rest @ ..]) => *a == *b && same(a_rest, b_rest),
+        _ => false,
+    }
 }

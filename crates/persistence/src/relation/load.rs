@@ -205,7 +205,9 @@ fn of_each<R: MappedMany>(
             a_parent.cmp(b_parent).then(by_key)
         });
     } else {
-        found.sort_by_cached_key(|(parent, child, _)| (*parent, Rank::of(child, requested)));
+        found.sort_by_cached_key(|(parent, child, link)| {
+            (*parent, Rank::of(child, link, requested))
+        });
     }
     Ok(group(parents, found, limit))
 }
@@ -338,12 +340,17 @@ struct Rank<K: Ord> {
 }
 
 impl<K: Ord> Rank<K> {
-    fn of<E: Entity<Key = K>>(entity: &E, requested: &Requested) -> Self {
+    fn of<E: Entity<Key = K>>(entity: &E, link: &impl LinkData, requested: &Requested) -> Self {
         let sort = &requested.sort;
         let values = sort
             .terms()
             .iter()
-            .map(|term| Directed::value(entity.sort_value(term.field), term.descending))
+            .map(|term| {
+                let field = term.field;
+                let value =
+                    if field.of_link { link.sort_value(field) } else { entity.sort_value(field) };
+                Directed::value(value, term.descending)
+            })
             .collect();
         Self { values, key: Directed::new(entity.key(), !sort.key_ascending()) }
     }

@@ -25,6 +25,7 @@ macro_rules! stored {
             const SORT_COLUMNS: $crate::query::SortColumns = $crate::query::SortColumns {
                 fields: &[$(($field, concat!("\"", stringify!($table), "\".\"", $column, "\""))),*],
                 key: concat!("\"", stringify!($table), "\".\"", stringify!($key), "\""),
+                order: None,
             };
 
             fn edges() -> &'static [&'static dyn $crate::relation::AnyEdge] {
@@ -96,6 +97,8 @@ pub(crate) use stored;
 ///     UserBooks <=> BookUser: books.user_uid -> users.uid as BookRow;
 ///     // A link table, whose rows become what the link says.
 ///     BookTags <=> TagBooks: book_tags(book_id -> books.uid as BookRow, tag_id -> tags.uid as TagRow) as BookTagRow;
+///     // The same, where the links are in an order.
+///     BookContributors <=> AuthorBooks: book_contributors(book_id -> books.uid as BookRow, author_id -> authors.uid as AuthorRow) as BookContributorRow by position;
 ///     // A key to the same table.
 ///     EmployeeReports <=> EmployeeManager: employees.manager_id -> self.id as EmployeeRow;
 ///     // One relation after another.
@@ -134,7 +137,7 @@ macro_rules! map_relations {
         $there:ident <=> $back:ident: $link:ident (
             $a_key:ident -> $a:ident . $a_id:ident as $a_row:ident,
             $b_key:ident -> $b:ident . $b_id:ident as $b_row:ident
-        ) as $row:ident;
+        ) as $row:ident $(by $order:ident)?;
         $($rest:tt)*
     ) => {
         const _: () = {
@@ -145,9 +148,11 @@ macro_rules! map_relations {
             check::joined(&$link::table, &$a::table);
             check::joined(&$link::table, &$b::table);
             check::link(&$link::table, &$link::$a_key, &$link::$b_key);
+            check::ordered(<$there as recto_domain::relation::Relation>::INFO, &[$(stringify!($order))?]);
+            $(check::place(&$link::$order);)?
         };
-        $crate::relation::map_relations!(@linked $there, $link, $row, $a, $a_key, $b . $b_id, $b_key, $b_row);
-        $crate::relation::map_relations!(@linked $back, $link, $row, $b, $b_key, $a . $a_id, $a_key, $a_row);
+        $crate::relation::map_relations!(@linked $there, $link, $row, $a, $a_key, $b . $b_id, $b_key, $b_row, $($order)?);
+        $crate::relation::map_relations!(@linked $back, $link, $row, $b, $b_key, $a . $a_id, $a_key, $a_row, $($order)?);
 
         $crate::relation::map_relations!(@next $list
             [$($edge,)* $crate::relation::Many::<$there>::EDGE, $crate::relation::Many::<$back>::EDGE,]
@@ -183,6 +188,7 @@ macro_rules! map_relations {
                     Ok((parent, <Self::To>::try_from(row)?, ()))
                 },
                 key: <Self::To as $crate::relation::Stored>::SORT_COLUMNS.key,
+                order: None,
                 $crate::query::Children {
                     table: concat!("\"", stringify!($child), "\""),
                     parent_key: concat!("\"", stringify!($way), "\".\"", stringify!($way_key), "\""),
@@ -264,6 +270,7 @@ macro_rules! map_relations {
                     Ok((parent, child, ()))
                 },
                 key: <Self::To as $crate::relation::Stored>::SORT_COLUMNS.key,
+                order: None,
                 $crate::query::Children {
                     table: concat!("\"", stringify!($child), "\""),
                     parent_key: concat!("\"", stringify!($child), "\".\"", stringify!($key), "\""),
@@ -283,7 +290,7 @@ macro_rules! map_relations {
 
     // One direction through a link table.
     (@linked $there:ident, $link:ident, $link_row:ident,
-        $from:ident, $from_key:ident, $to:ident . $to_id:ident, $to_key:ident, $to_row:ident
+        $from:ident, $from_key:ident, $to:ident . $to_id:ident, $to_key:ident, $to_row:ident, $($order:ident)?
     ) => {
         $crate::relation::map_relations!(@belongs $there, $from, $link_row, $link . $from_key);
 
@@ -295,11 +302,12 @@ macro_rules! map_relations {
             ) -> Result<$crate::relation::Linked<Self>, $crate::Error> {
                 // By the link's own key: its index is in that order already.
                 let columns = <Self::To as $crate::relation::Stored>::SORT_COLUMNS
-                    .with_key(concat!("\"", stringify!($link), "\".\"", stringify!($to_key), "\""));
+                    .with_key(concat!("\"", stringify!($link), "\".\"", stringify!($to_key), "\""))
+                    .ordered_by($crate::relation::map_relations!(@order $link $($order)?));
                 let rows = $crate::relation::map_relations!(@window conn, c, $there, parent, window, columns,
                     $link_row.inner_join($to::table), ($link_row, $to_row));
                 rows.into_iter()
-                    .map(|(link, row)| Ok((<Self::To>::try_from(row)?, link.into())))
+                    .map(|(link, row)| Ok((<Self::To>::try_from(row)?, link.try_into()?)))
                     .collect()
             }
 
@@ -309,9 +317,10 @@ macro_rules! map_relations {
                 |(link, row)| {
                     let parent = $crate::query::SqlKey::from_value(link.$from_key)
                         .map_err(|reason| $crate::row::corrupt_key(stringify!($link), stringify!($from_key), &reason))?;
-                    Ok((parent, <Self::To>::try_from(row)?, link.into()))
+                    Ok((parent, <Self::To>::try_from(row)?, link.try_into()?))
                 },
                 key: concat!("\"", stringify!($link), "\".\"", stringify!($to_key), "\""),
+                order: $crate::relation::map_relations!(@order $link $($order)?),
                 $crate::query::Children {
                     table: concat!("\"", stringify!($to), "\""),
                     parent_key: concat!("\"", stringify!($link), "\".\"", stringify!($from_key), "\""),
@@ -322,6 +331,12 @@ macro_rules! map_relations {
                     }),
                 });
         }
+    };
+
+    // The column that orders links, if one does.
+    (@order $link:ident) => { None };
+    (@order $link:ident $order:ident) => {
+        Some(concat!("\"", stringify!($link), "\".\"", stringify!($order), "\""))
     };
 
     // A window of the rows that belong to one parent.
@@ -347,7 +362,7 @@ macro_rules! map_relations {
     (@select $row:ident) => { $row::as_select() };
 
     // The first rows that belong to each of many parents, and how many there are.
-    (@each $many:ident, $query:path, $select:expr, $row:ty, $keyed:expr, key: $key:expr, $children:expr) => {
+    (@each $many:ident, $query:path, $select:expr, $row:ty, $keyed:expr, key: $key:expr, order: $order:expr, $children:expr) => {
         #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
         fn of_each(
             conn: &mut $crate::Connection,
@@ -357,7 +372,9 @@ macro_rules! map_relations {
         ) -> Result<$crate::relation::Keyed<Self>, $crate::Error> {
             use diesel::{RunQueryDsl as _, SelectableHelper as _};
 
-            let columns = <Self::To as $crate::relation::Stored>::SORT_COLUMNS.with_key($key);
+            let columns = <Self::To as $crate::relation::Stored>::SORT_COLUMNS
+                .with_key($key)
+                .ordered_by($order);
             let order = $crate::query::OrderBy { columns, sort };
             let rows = $crate::connection::on_engine!(conn, c => {
                 $query($crate::query::PerParent { select: $select, children: $children, parents, order, limit })

@@ -1,10 +1,10 @@
 //! Catalogues to test with: in memory as a model, and in a database.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use recto_domain::{
-    Book, BookId, Input as _, Mint as _, NewBook, NewReview, Review, Stamp, Tag, TagId, TagName,
-    User, UserId, Username,
+    Author, Book, BookId, Contributors, Input as _, Mint as _, NewBook, NewReview, Review, Stamp,
+    Tag, TagId, TagName, User, UserId, Username,
 };
 use recto_persistence::{Connection, catalog};
 use recto_testkit::database::Fresh;
@@ -19,6 +19,8 @@ pub(crate) struct Catalogue {
     pub(crate) reviews: Vec<Review>,
     pub(crate) tags: Vec<Tag>,
     pub(crate) taggings: BTreeSet<(BookId, TagId)>,
+    pub(crate) authors: Vec<Author>,
+    pub(crate) credits: BTreeMap<BookId, Contributors>,
     mint: Sequence,
 }
 
@@ -34,6 +36,8 @@ impl Catalogue {
             reviews: Vec::new(),
             tags: Vec::new(),
             taggings: BTreeSet::new(),
+            authors: Vec::new(),
+            credits: BTreeMap::new(),
             mint: Sequence::new(),
         }
     }
@@ -41,7 +45,8 @@ impl Catalogue {
     /// A catalogue with every case in it that loading has to get right: books
     /// without an owner, without reviews, without tags; a reader without books
     /// and one without anything; a review without a reader; a tag on nothing; a
-    /// book with more reviews than a page shows.
+    /// book with more reviews than a page shows; books that credit several people, in
+    /// an order that is neither of names nor of keys, and one that credits nobody.
     pub(crate) fn small() -> Self {
         let mut c = Self::empty();
         let [ada, bob, cleo, _dora] = ["ada", "Bob", "cleo", "Dora"].map(|name| c.user(name));
@@ -66,6 +71,18 @@ impl Catalogue {
             [(0, 0), (0, 2), (2, 4), (2, 0), (3, 3), (5, 0), (6, 0), (6, 1), (6, 2), (7, 0), (7, 3)]
         {
             c.taggings.insert((books[book], tags[tag]));
+        }
+        for (book, credited) in [
+            (0, json!([{"name": "Rousseau"}, {"name": "Émile Zola", "role": "foreword"}])),
+            (2, json!([{"name": "zoë"}])),
+            (
+                4,
+                json!([{"name": "Émile Zola"}, {"name": "Zoë"}, {"name": "Ada", "role": "editor"}]),
+            ),
+            (5, json!([{"name": "Ada"}, {"name": "Rousseau", "role": "translator"}])),
+            (6, json!([{"name": "b"}, {"name": "Ada"}, {"name": "A"}, {"name": "ZOË"}])),
+        ] {
+            c.credit(books[book], &credited);
         }
         for (reader, book, rating) in [
             (ada, 6, 5),
@@ -109,6 +126,15 @@ impl Catalogue {
             })
             .collect();
         let tags: Vec<_> = (0..dice.roll(6)).map(|n| c.tag(&format!("{}{n}", TITLES[n]))).collect();
+        let people = ["Zoë", "ada", "Bob", "ﬀ"];
+        for (book, first) in books.iter().zip(0..) {
+            let credited: Vec<_> = (0..dice.roll(4))
+                .map(|next| json!({"name": people[(first + next) % people.len()]}))
+                .collect();
+            if !credited.is_empty() {
+                c.credit(*book, &Value::Array(credited));
+            }
+        }
         for book in &books {
             c.taggings.extend(tags.iter().filter(|_| dice.roll(2) > 0).map(|tag| (*book, *tag)));
             for user in &users {
@@ -143,6 +169,17 @@ impl Catalogue {
         self.tags[self.tags.len() - 1].uid
     }
 
+    /// Whom a book credits; authors are made as they are named.
+    pub(crate) fn credit(&mut self, book: BookId, credited: &Value) {
+        let credited = Contributors::parse(&json!({"contributors": credited})).unwrap();
+        for one in credited.as_slice() {
+            if self.authors.iter().all(|author| author.name.key() != one.name.key()) {
+                self.authors.push(Author::new(self.mint.stamp(), one.name.clone()));
+            }
+        }
+        self.credits.insert(book, credited);
+    }
+
     /// A new review.
     pub(crate) fn review(&mut self, rating: i64, reader: UserId, book: BookId) {
         let new = NewReview::parse(&json!({"rating": rating, "review_text": "So."})).unwrap();
@@ -168,6 +205,9 @@ impl Catalogue {
             }
             let taggings: Vec<_> = self.taggings.iter().copied().collect();
             catalog::import::taggings(conn, &taggings)?;
+            catalog::import::authors(conn, &self.authors)?;
+            let credits: Vec<_> = self.credits.iter().map(|(book, who)| (*book, who)).collect();
+            catalog::author::credit_new(conn, &self.mint, &credits)?;
             for review in &self.reviews {
                 catalog::review::insert(conn, review)?;
             }
@@ -180,7 +220,8 @@ impl Catalogue {
     pub(crate) fn replace(&self, database: &Fresh, conn: &mut Connection) {
         database
             .execute(
-                "DELETE FROM book_tags; DELETE FROM reviews; DELETE FROM accounts;
+                "DELETE FROM book_contributors; DELETE FROM authors;
+                 DELETE FROM book_tags; DELETE FROM reviews; DELETE FROM accounts;
                  DELETE FROM tags; DELETE FROM books; DELETE FROM users;",
             )
             .unwrap();

@@ -6,8 +6,8 @@ use std::thread;
 
 use recto_domain::relation::{Entity as _, Include, MAX_DEPTH, Sort, paths};
 use recto_domain::{
-    Book, BookId, BookReviews, BookTags, BookUser, Comment, Company, Course, Department, Employee,
-    Post, Review, ReviewUser, Student, Tag, TagBooks, User, UserBooks, UserReviews,
+    Author, Book, BookId, BookReviews, BookTags, BookUser, Comment, Company, Course, Department,
+    Employee, Post, Review, ReviewUser, Student, Tag, TagBooks, User, UserBooks, UserReviews,
 };
 use recto_persistence::catalog::{BookFilter, import};
 use recto_persistence::relation::CHUNK;
@@ -44,8 +44,14 @@ const BOOKS: &[&str] = &[
     "tags(sort:name)",
     "tags(sort:-name).books(limit:2,sort:title)",
     "reviews(limit:1),tags,user.books(sort:-published_date,title)",
+    "contributors(limit:2),contributors.books.contributors(limit:1,sort:-position)",
     "user.books(sort:page_count,-title).tags(limit:1,sort:-created_at)",
     "reviews(sort:created_at,limit:2).user.reviews(limit:2,sort:rating)",
+];
+const AUTHORS: &[&str] = &[
+    "books(sort:title).contributors(limit:2)",
+    "books.contributors(sort:-position,limit:3).books(limit:1)",
+    "books.contributors(sort:name)",
 ];
 const TAGS: &[&str] = &[
     "books(limit:2,sort:published_date)",
@@ -88,6 +94,7 @@ fn every_path(database: &Fresh) -> String {
         + &every_path_of::<Book>(&mut conn, &BookFilter::default(), dune)
         + &every_path_of::<Review>(&mut conn, &(), c.reviews[0].uid)
         + &every_path_of::<Tag>(&mut conn, &(), c.tags[0].uid)
+        + &every_path_of::<Author>(&mut conn, &(), c.authors[0].uid)
         + &every_path_of_the_rooms(&mut conn)
 }
 
@@ -165,6 +172,10 @@ fn what_is_loaded_is_what_there_is(database: &Fresh) {
     for path in paths(Tag::INFO, MAX_DEPTH).iter().map(String::as_str).chain(TAGS.iter().copied()) {
         loads_right::<Tag>(&c, &mut conn, &(), path);
     }
+    let paths = paths(Author::INFO, MAX_DEPTH);
+    for path in paths.iter().map(String::as_str).chain(AUTHORS.iter().copied()) {
+        loads_right::<Author>(&c, &mut conn, &(), path);
+    }
 }
 
 fn random_catalogues_are_loaded_right(database: &Fresh) {
@@ -175,6 +186,9 @@ fn random_catalogues_are_loaded_right(database: &Fresh) {
         let all = BookFilter::default();
         for include in BOOKS {
             loads_right::<Book>(&c, &mut conn, &all, include);
+        }
+        for include in AUTHORS {
+            loads_right::<Author>(&c, &mut conn, &(), include);
         }
         for include in TAGS {
             loads_right::<Tag>(&c, &mut conn, &(), include);

@@ -6,6 +6,7 @@
 
 mod catalogue;
 mod conflicts;
+mod contributors;
 mod database;
 mod filters;
 mod graphs;

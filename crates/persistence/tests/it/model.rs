@@ -5,9 +5,10 @@ use std::cmp::Ordering;
 use std::fmt::Write as _;
 
 use recto_domain::relation::{
-    Cardinality, Entity, Include, RelationInfo, Sort, SortValue, children_per_parent,
+    Cardinality, Entity, Include, LinkData as _, RelationInfo, Sort, SortField, SortValue,
+    children_per_parent,
 };
-use recto_domain::{Book, Review, Tag, User};
+use recto_domain::{Author, Book, Contribution, Review, Tag, User};
 use serde_json::to_string;
 
 use crate::catalogue::Catalogue;
@@ -19,6 +20,11 @@ pub(crate) enum Node<'c> {
     Book(&'c Book),
     Review(&'c Review),
     Tag(&'c Tag),
+    Author(&'c Author),
+    /// An author reached from a book.
+    Contributor(&'c Author, Contribution),
+    /// A book reached from an author.
+    Credited(&'c Book, Contribution),
 }
 
 /// Entities that can stand anywhere in a tree.
@@ -43,7 +49,7 @@ macro_rules! modelled {
     )+};
 }
 
-modelled!(User in users, Book in books, Review in reviews, Tag in tags);
+modelled!(User in users, Book in books, Review in reviews, Tag in tags, Author in authors);
 
 /// The entities that pass, in order.
 pub(crate) fn in_order<'c, E: Modelled>(
@@ -57,8 +63,17 @@ pub(crate) fn in_order<'c, E: Modelled>(
 }
 
 fn compare<E: Entity>(a: &E, b: &E, sort: &Sort) -> Ordering {
+    compare_by(a, b, sort, |entity, field| entity.sort_value(field))
+}
+
+fn compare_by<E: Entity>(
+    a: &E,
+    b: &E,
+    sort: &Sort,
+    value: impl Fn(&E, &SortField) -> SortValue,
+) -> Ordering {
     for term in sort.terms() {
-        let order = match (a.sort_value(term.field), b.sort_value(term.field)) {
+        let order = match (value(a, term.field), value(b, term.field)) {
             (SortValue::Empty, SortValue::Empty) => Ordering::Equal,
             (SortValue::Empty, _) => Ordering::Greater,
             (_, SortValue::Empty) => Ordering::Less,
@@ -114,10 +129,37 @@ fn members(node: Node<'_>) -> String {
         Node::Book(book) => to_string(book),
         Node::Review(review) => to_string(review),
         Node::Tag(tag) => to_string(tag),
+        Node::Author(author) | Node::Contributor(author, _) => to_string(author),
+        Node::Credited(book, _) => to_string(book),
     }
     .unwrap();
     json.pop();
+    if let Node::Contributor(_, link) | Node::Credited(_, link) = node {
+        let Contribution { position, role } = link;
+        write!(json, r#","position":{position},"role":"{role}""#).unwrap();
+    }
     json
+}
+
+/// What the book says of the author, if it credits them.
+fn contribution(c: &Catalogue, book: &Book, author: &Author) -> Option<Contribution> {
+    let credited = c.credits.get(&book.uid)?.as_slice();
+    let place = credited.iter().position(|one| one.name.key() == author.name.key())?;
+    let position = u32::try_from(place + 1).unwrap();
+    Some(Contribution { position, role: credited[place].role.unwrap_or_default() })
+}
+
+/// Whom a book credits, in order.
+fn contributors<'c>(c: &'c Catalogue, book: &Book, sort: &Sort) -> Vec<Node<'c>> {
+    let link = |author: &Author| contribution(c, book, author);
+    let mut all: Vec<&Author> = c.authors.iter().filter(|author| link(author).is_some()).collect();
+    all.sort_by(|a, b| {
+        compare_by(*a, *b, sort, |author, field| match link(author) {
+            Some(link) if field.of_link => link.sort_value(field),
+            _ => author.sort_value(field),
+        })
+    });
+    all.into_iter().map(|author| Node::Contributor(author, link(author).unwrap())).collect()
 }
 
 /// All that a relation leads to from there, in order.
@@ -130,7 +172,18 @@ fn many<'c>(
     fn nodes<E: Modelled>(entities: Vec<&E>) -> Vec<Node<'_>> {
         entities.into_iter().map(Modelled::node).collect()
     }
+    let from = match from {
+        Node::Contributor(author, _) => Node::Author(author),
+        Node::Credited(book, _) => Node::Book(book),
+        other => other,
+    };
     match (from, relation.name) {
+        (Node::Book(book), "contributors") => contributors(c, book, sort),
+        (Node::Author(author), "books") => {
+            let link = |book: &Book| contribution(c, book, author);
+            let books = in_order::<Book>(c, sort, |book| link(book).is_some());
+            books.into_iter().map(|book| Node::Credited(book, link(book).unwrap())).collect()
+        }
         (Node::User(user), "books") => {
             nodes(in_order::<Book>(c, sort, |book| book.user_uid == Some(user.uid)))
         }

@@ -8,9 +8,9 @@ use diesel::sql_types::Text;
 use diesel::{Connection as _, PgConnection, RunQueryDsl as _};
 use recto_domain::relation::{Entity, Include, Position, Sort};
 use recto_domain::{
-    Book, BookReviews, BookTags, Company, CompanyDepartments, CompanyEmployees, CourseStudents,
-    DepartmentEmployees, Employee, EmployeeReports, PostComments, Student, StudentCourses,
-    TagBooks, UserBooks, UserReviews,
+    AuthorBooks, Book, BookContributors, BookReviews, BookTags, Company, CompanyDepartments,
+    CompanyEmployees, CourseStudents, DepartmentEmployees, Employee, EmployeeReports, PostComments,
+    Student, StudentCourses, TagBooks, UserBooks, UserReviews,
 };
 use recto_persistence::catalog::BookFilter;
 use recto_persistence::{Connection, MappedMany, Stored, Window, find, page, related};
@@ -183,12 +183,19 @@ fn children_come_from_the_index_under_their_key(database: &Fresh) {
         Engine::Sqlite => ("book_tags_tag_id_idx", "USING PRIMARY KEY (book_id=?)"),
         Engine::Postgres => ("book_tags_tag_id_idx", "book_tags_pkey"),
     };
+    // In SQLite's words the unique index is that of the second constraint.
+    let in_order = match database.engine() {
+        Engine::Sqlite => "sqlite_autoindex_book_contributors_2 (book_id=?)",
+        Engine::Postgres => "book_contributors_book_id_position_key",
+    };
     for (relation, index, statements) in [
         ("User.books", "books_user_uid_idx", children::<UserBooks>(conn, &())),
         ("User.reviews", "reviews_user_uid_idx", children::<UserReviews>(conn, &())),
         ("Book.reviews", "reviews_book_uid_idx", children::<BookReviews>(conn, &all)),
         ("Book.tags", tags_by_book, children::<BookTags>(conn, &all)),
         ("Tag.books", books_by_tag, children::<TagBooks>(conn, &())),
+        ("Book.contributors", in_order, children::<BookContributors>(conn, &all)),
+        ("Author.books", "book_contributors_author_id_idx", children::<AuthorBooks>(conn, &())),
     ] {
         for sql in statements {
             let plan = plan(database, &sql);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use recto_domain::relation::{Cardinality, OnDelete, RelationInfo, Storage};
 use recto_domain::{
-    Book, Comment, Company, Course, Department, Employee, Post, Review, Student, Tag, User,
+    Author, Book, Comment, Company, Course, Department, Employee, Post, Review, Student, Tag, User,
 };
 use recto_persistence::Stored;
 use recto_persistence::relation::AnyEdge;
@@ -122,6 +122,7 @@ fn every_relation_is_mapped() {
     check::<Book>();
     check::<Review>();
     check::<Tag>();
+    check::<Author>();
     check::<Post>();
     check::<Comment>();
     check::<Student>();

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use recto_domain::{Author, Isbn, Language, NewBook, PublishedDate, Title};
+use recto_domain::{CreditLine, Isbn, Language, NewBook, PublishedDate, Title};
 
 use super::Format;
 use crate::import::problem::Problem;
@@ -54,7 +54,7 @@ impl Format<7> for Books {
         let goodreads_id = goodreads_id.required(|text| self.new_goodreads_id(text))?;
         let book = NewBook {
             title: title.required(Title::parse)?,
-            author: authors.required(Author::parse)?,
+            author: authors.required(CreditLine::parse)?,
             publisher: None,
             published_date: year.optional(notes, published),
             page_count: None,

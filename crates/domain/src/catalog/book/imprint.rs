@@ -11,8 +11,8 @@ text_value! {
 }
 
 text_value! {
-    /// Who wrote a book, as its title page has it: one name or several.
-    Author, 1..=1000, line, "Iris Murdoch"
+    /// Whom a book credits, as its title page has it: one name or several, with a comma between.
+    CreditLine, 1..=1000, line, "Iris Murdoch"
 }
 
 text_value! {
@@ -36,7 +36,7 @@ mod tests {
         assert!(Title::parse(&"ß".repeat(Title::MAX_CHARS)).is_ok());
         let refusal = Title::parse(&"ß".repeat(501)).unwrap_err();
         assert_eq!(refusal.detail(), "must have at most 500 characters");
-        assert!(Author::parse(&"a".repeat(1001)).is_err());
+        assert!(CreditLine::parse(&"a".repeat(1001)).is_err());
         assert!(Publisher::parse(&"a".repeat(201)).is_err());
         assert!(Title::parse(" \n ").is_err());
     }
@@ -66,7 +66,7 @@ mod tests {
                 let shown = title.to_string();
                 prop_assert_eq!(Title::parse(&shown).unwrap(), title);
             }
-            let _ = Author::parse(&raw);
+            let _ = CreditLine::parse(&raw);
             let _ = Publisher::parse(&raw);
         }
 

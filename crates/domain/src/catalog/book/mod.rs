@@ -1,6 +1,7 @@
 //! Books: what is in the catalogue.
 
 mod batch;
+mod graph;
 mod imprint;
 mod isbn;
 mod language;
@@ -10,7 +11,8 @@ use chrono::{DateTime, Utc};
 
 pub use self::{
     batch::{BookBatch, BookEntry, BookOutcome, BookOutcomes, Outcome},
-    imprint::{Author, PageCount, Publisher, Title},
+    graph::NewBookGraph,
+    imprint::{CreditLine, PageCount, Publisher, Title},
     isbn::Isbn,
     language::Language,
     published_date::PublishedDate,
@@ -28,7 +30,7 @@ entity! {
         /// The title.
         pub title: Title,
         /// Who wrote it, as the title page has it.
-        pub author: Author,
+        pub author: CreditLine,
         /// Who published it, if known.
         pub publisher: Option<Publisher>,
         /// When it was published, as precisely as is known.
@@ -77,6 +79,16 @@ impl Book {
         }
     }
 
+    /// Gives the book another credit line; `updated_at` moves on only if it is another, which is
+    /// told.
+    pub fn credit(&mut self, line: CreditLine, now: DateTime<Utc>) -> bool {
+        let changed = Change::Set(line).apply_to(&mut self.author);
+        if changed {
+            self.updated_at = now.max(self.updated_at);
+        }
+        changed
+    }
+
     /// Carries the patch out; `updated_at` moves on only if something changed, which is told.
     pub fn apply(&mut self, patch: BookPatch, now: DateTime<Utc>) -> bool {
         let BookPatch { title, author, publisher, published_date, page_count, language, isbn } =
@@ -101,7 +113,7 @@ input! {
         /// The title.
         pub title: Title,
         /// Who wrote it, as the title page has it.
-        pub author: Author,
+        pub author: CreditLine,
         /// Who published it.
         pub publisher: Option<Publisher>,
         /// When it was published, as precisely as is known: a year, a month or a day.
@@ -121,7 +133,7 @@ input! {
         /// Another title.
         pub title: Change<Title>,
         /// Another author.
-        pub author: Change<Author>,
+        pub author: Change<CreditLine>,
         /// Another publisher.
         pub publisher: Change<Option<Publisher>>,
         /// Another date of publication: a year, a month or a day.

@@ -1,0 +1,289 @@
+//! Whom books credit: in order, each with a role, everybody once.
+
+use recto_domain::relation::{Entity as _, Include, Relation as _, Sort};
+use recto_domain::{
+    Author, AuthorBooks, Book, BookContributors, BookId, ContributorRole, Contributors, CreditLine,
+    Input as _,
+};
+use recto_persistence::catalog::{BookFilter, author, book};
+use recto_persistence::{Connection, SystemMint, Window, find, migrations, page, related};
+use recto_testkit::both_engines;
+use recto_testkit::database::{Engine, Fresh};
+use serde_json::{Value, json};
+
+use crate::catalogue::Catalogue;
+use crate::pages::walk;
+
+both_engines!(
+    contributors_stand_in_the_order_of_the_line,
+    setting_contributors_replaces_them,
+    an_order_of_links_is_read_in_pages,
+    each_of_many_books_has_its_first_contributors,
+    links_go_with_either_end,
+    what_breaks_the_order_is_refused_by_the_database_itself,
+    crediting_costs_the_same_for_any_number_of_books,
+    books_from_before_credit_whom_their_lines_name,
+);
+
+fn contributors(list: &Value) -> Contributors {
+    Contributors::parse(&json!({"contributors": list})).unwrap()
+}
+
+fn line(names: &str) -> Contributors {
+    Contributors::of_line(&CreditLine::parse(names).unwrap())
+}
+
+/// A book that credits these people.
+fn credited(c: &mut Catalogue, conn: &mut Connection, who: &Contributors) -> BookId {
+    let uid = c.book(&json!({"title": "T", "author": who.line().as_str()}), None);
+    book::insert(conn, c.books.last().unwrap()).unwrap();
+    author::credit(conn, &SystemMint, uid, who).unwrap();
+    uid
+}
+
+/// Position, role and name of everybody whom a book credits.
+fn credits(conn: &mut Connection, uid: BookId) -> Vec<(u32, ContributorRole, String)> {
+    let include = Include::parse(Book::INFO, "contributors(limit:100)").unwrap();
+    let level = find::<Book>(conn, uid, &include).unwrap().unwrap();
+    let contributors = level.view(0).unwrap().get(BookContributors).unwrap();
+    contributors
+        .map(|author| {
+            let link = author.link(BookContributors).unwrap();
+            (link.position, link.role, author.name.as_str().to_owned())
+        })
+        .collect()
+}
+
+fn named(credits: &[(u32, ContributorRole, String)]) -> Vec<(u32, &str, &str)> {
+    credits.iter().map(|(position, role, name)| (*position, role.as_str(), name.as_str())).collect()
+}
+
+/// The sort by place, or against it.
+fn by_place(raw: &str) -> Sort {
+    Sort::parse_along(BookContributors::INFO, raw).unwrap()
+}
+
+fn contributors_stand_in_the_order_of_the_line(database: &Fresh) {
+    let (mut c, mut conn) = (Catalogue::empty(), database.connection());
+    let conn = &mut conn;
+    // The names are in no alphabetical order, and neither are their keys.
+    let first = credited(&mut c, conn, &line("Zoë, Émile, Ada"));
+    let second = credited(&mut c, conn, &line("ada, ZOË, Bob, Ada"));
+    assert_eq!(
+        named(&credits(conn, first)),
+        [(1, "author", "Zoë"), (2, "author", "Émile"), (3, "author", "Ada")]
+    );
+    // They are the same people, in the spelling that came first.
+    assert_eq!(
+        named(&credits(conn, second)),
+        [(1, "author", "Ada"), (2, "author", "Zoë"), (3, "author", "Bob")]
+    );
+    let all = page::<Author>(conn, &(), &Window::newest(10), &Include::nothing()).unwrap();
+    assert_eq!(all.level.entities().len(), 4);
+    // And the way back leads to both books, the newest first.
+    let ada = all.level.entities().iter().find(|author| author.name.as_str() == "Ada").unwrap();
+    let include = Include::parse(Author::INFO, "books").unwrap();
+    let level = find::<Author>(conn, ada.uid, &include).unwrap().unwrap();
+    let books: Vec<_> = level.view(0).unwrap().get(AuthorBooks).unwrap().collect();
+    let places: Vec<_> =
+        books.iter().map(|book| book.link(AuthorBooks).unwrap().position).collect();
+    assert_eq!(books.iter().map(|book| book.uid).collect::<Vec<_>>(), [second, first]);
+    assert_eq!(places, [1, 3]);
+}
+
+fn setting_contributors_replaces_them(database: &Fresh) {
+    let (mut c, mut conn) = (Catalogue::empty(), database.connection());
+    let conn = &mut conn;
+    let uid = credited(&mut c, conn, &line("Homer, Robert Fagles"));
+    let other = contributors(&json!([
+        {"name": "Bernard Knox", "role": "introduction"},
+        {"name": "ROBERT FAGLES", "role": "translator"},
+        {"name": "Homer"},
+    ]));
+    author::credit(conn, &SystemMint, uid, &other).unwrap();
+    let expected = [
+        (1, "introduction", "Bernard Knox"),
+        (2, "translator", "Robert Fagles"),
+        (3, "author", "Homer"),
+    ];
+    assert_eq!(named(&credits(conn, uid)), expected);
+    // Again the same: nothing is made anew, and who is credited no more stays.
+    author::credit(conn, &SystemMint, uid, &other).unwrap();
+    assert_eq!(named(&credits(conn, uid)), expected);
+    author::credit(conn, &SystemMint, uid, &line("Homer")).unwrap();
+    assert_eq!(named(&credits(conn, uid)), [(1, "author", "Homer")]);
+    let all = page::<Author>(conn, &(), &Window::newest(10), &Include::nothing()).unwrap();
+    assert_eq!(all.level.entities().len(), 3);
+}
+
+fn an_order_of_links_is_read_in_pages(database: &Fresh) {
+    let (mut c, mut conn) = (Catalogue::empty(), database.connection());
+    let conn = &mut conn;
+    let names: Vec<String> = (0..23).map(|n| format!("{} {n}", ["b", "C", "a"][n % 3])).collect();
+    let uid = credited(&mut c, conn, &line(&names.join(", ")));
+    credited(&mut c, conn, &line("a 2, b 0, somebody else"));
+    let backwards: Vec<String> = names.iter().rev().cloned().collect();
+    for (sort, expected) in [("position", &names), ("-position", &backwards)] {
+        for limit in [1, 2, 7, 22, 23, 100] {
+            let walked = walk::<Author>(&by_place(sort), limit, |window| {
+                related::<BookContributors>(conn, uid, window, &Include::nothing())
+                    .unwrap()
+                    .unwrap()
+            });
+            let walked: Vec<_> = walked.iter().map(|author| author.name.to_string()).collect();
+            assert_eq!(&walked, expected, "sort={sort}&limit={limit}");
+        }
+    }
+    // By their own fields too, and by both.
+    let by_name = walk::<Author>(&by_place("name"), 5, |window| {
+        related::<BookContributors>(conn, uid, window, &Include::nothing()).unwrap().unwrap()
+    });
+    assert!(by_name.is_sorted_by_key(|author| author.name.key()));
+    assert_eq!(by_name.len(), names.len());
+}
+
+fn each_of_many_books_has_its_first_contributors(database: &Fresh) {
+    let (mut c, mut conn) = (Catalogue::empty(), database.connection());
+    let conn = &mut conn;
+    let lines = ["Ada, Bob, Cleo", "Cleo, Bob", "Bob", "Dora, Ada, Bob, Cleo"];
+    let books: Vec<BookId> =
+        lines.iter().map(|names| credited(&mut c, conn, &line(names))).collect();
+    for (include, expected) in [
+        ("contributors(limit:2)", ["Dora, Ada…", "Bob", "Cleo, Bob", "Ada, Bob…"]),
+        ("contributors", ["Dora, Ada, Bob, Cleo", "Bob", "Cleo, Bob", "Ada, Bob, Cleo"]),
+        ("contributors(limit:2,sort:-position)", ["Cleo, Bob…", "Bob", "Bob, Cleo", "Cleo, Bob…"]),
+        ("contributors(limit:1,sort:name)", ["Ada…", "Bob", "Bob…", "Ada…"]),
+    ] {
+        let parsed = Include::parse(Book::INFO, include).unwrap();
+        assert_eq!(parsed.to_string().replace("(limit:20)", ""), include);
+        let (found, statements) = conn.recording(|conn| {
+            page::<Book>(conn, &BookFilter::default(), &Window::newest(10), &parsed)
+        });
+        let found = found.unwrap();
+        assert_eq!(statements.len(), 2);
+        assert_eq!(found.level.entities().len(), books.len());
+        let lines: Vec<String> = found
+            .level
+            .views()
+            .map(|book| {
+                let contributors = book.get(BookContributors).unwrap();
+                let more = if contributors.more() { "…" } else { "" };
+                let names: Vec<_> = contributors.map(|author| author.name.to_string()).collect();
+                names.join(", ") + more
+            })
+            .collect();
+        assert_eq!(lines, expected, "{include}");
+    }
+}
+
+fn links_go_with_either_end(database: &Fresh) {
+    let (mut c, mut conn) = (Catalogue::empty(), database.connection());
+    let conn = &mut conn;
+    let first = credited(&mut c, conn, &line("Ada, Bob"));
+    let second = credited(&mut c, conn, &line("Bob, Ada"));
+    assert!(book::delete(conn, first).unwrap());
+    assert_eq!(named(&credits(conn, second)), [(1, "author", "Bob"), (2, "author", "Ada")]);
+    database.execute("DELETE FROM authors WHERE name = 'Bob'").unwrap();
+    assert_eq!(named(&credits(conn, second)), [(2, "author", "Ada")]);
+}
+
+fn what_breaks_the_order_is_refused_by_the_database_itself(database: &Fresh) {
+    let (mut c, mut conn) = (Catalogue::empty(), database.connection());
+    credited(&mut c, &mut conn, &line("Ada, Bob"));
+    for wrong in [
+        "UPDATE book_contributors SET position = 1",
+        "UPDATE book_contributors SET position = 0 WHERE position = 1",
+        "UPDATE book_contributors SET role = 'cook'",
+        "INSERT INTO book_contributors SELECT book_id, author_id, position + 5, role FROM book_contributors",
+        "UPDATE authors SET name_key = 'x'",
+        "UPDATE authors SET name = ''",
+    ] {
+        database.execute(wrong).expect_err(wrong);
+    }
+}
+
+fn crediting_costs_the_same_for_any_number_of_books(database: &Fresh) {
+    let (mut c, mut conn) = (Catalogue::empty(), database.connection());
+    let conn = &mut conn;
+    let names: Vec<String> = (0..40).map(|number| format!("N{number}")).collect();
+    for known in [false, true] {
+        let credits: Vec<(BookId, Contributors)> = names
+            .chunks(4)
+            .map(|chunk| {
+                let credits = line(&chunk.join(", "));
+                let uid = c.book(&json!({"title": "T", "author": credits.line().as_str()}), None);
+                book::insert(conn, c.books.last().unwrap()).unwrap();
+                (uid, credits)
+            })
+            .collect();
+        let credits: Vec<_> = credits.iter().map(|(uid, credits)| (*uid, credits)).collect();
+        let (made, statements) =
+            conn.recording(|conn| author::credit_new(conn, &SystemMint, &credits));
+        assert_eq!(made.unwrap(), (if known { 0 } else { 40 }, 40));
+        // A statement a row is what SQLite inserts fastest by.
+        let rows = match (database.engine(), known) {
+            (Engine::Sqlite, false) => 80,
+            (Engine::Sqlite, true) => 40,
+            (Engine::Postgres, false) => 2,
+            (Engine::Postgres, true) => 1,
+        };
+        assert_eq!(statements.len(), 1 + rows, "{statements:#?}");
+    }
+}
+
+fn books_from_before_credit_whom_their_lines_name(database: &Fresh) {
+    let (mut c, mut conn) = (Catalogue::small(), database.connection());
+    let conn = &mut conn;
+    // There is no such table yet.
+    (c.authors.clear(), c.credits.clear());
+    for author in [
+        "Homer, Robert Fagles, HOMER, Bernard Knox",
+        ",, ,  , x",
+        "STRASSE, Straße, ΣΊΣΥΦΟΣ, Σίσυφος, ﬀ, FF",
+        "a,b, \u{a0}c\u{3000}, C",
+        ", leading",
+        "İstanbul, i\u{307}stanbul, \u{301}x",
+    ] {
+        c.book(&json!({"title": "T", "author": author}), None);
+    }
+    let name = "2026-11-22-000006_contributors";
+    while migrations::revert(conn).unwrap() != name {}
+    c.store(conn);
+    migrations::apply(conn).unwrap();
+    let mut seen = std::collections::BTreeMap::new();
+    for book in &c.books {
+        let expected: Vec<_> = Contributors::of_line(&book.author)
+            .as_slice()
+            .iter()
+            .map(|one| {
+                // The spelling of the earliest book.
+                seen.entry(one.name.key()).or_insert_with(|| one.name.to_string()).clone()
+            })
+            .collect();
+        let credits = credits(conn, book.uid);
+        let found: Vec<_> = credits.iter().map(|(_, _, name)| name.clone()).collect();
+        assert_eq!(found, expected, "{:?}", book.author);
+        assert!(
+            credits
+                .iter()
+                .map(|(position, ..)| *position)
+                .eq(1..=u32::try_from(found.len()).unwrap())
+        );
+    }
+    let all = page::<Author>(conn, &(), &Window::newest(100), &Include::nothing()).unwrap();
+    assert_eq!(all.level.entities().len(), seen.len());
+    for author in all.level.entities() {
+        let uid = author.uid.uuid();
+        assert_eq!((uid.get_version_num(), uid.get_variant()), (7, uuid::Variant::RFC4122));
+        // The key holds the moment of creation, to the millisecond.
+        let (seconds, nanos) = uid.get_timestamp().unwrap().to_unix();
+        let made = u64::try_from(author.created_at.timestamp_millis()).unwrap();
+        assert_eq!(seconds * 1000 + u64::from(nanos / 1_000_000), made);
+    }
+    // Whoever is named again is found, so the keys are those that the domain makes.
+    let again: Vec<_> = c.books.iter().map(|book| Contributors::of_line(&book.author)).collect();
+    database.execute("DELETE FROM book_contributors").unwrap();
+    let again: Vec<_> = c.books.iter().map(|book| book.uid).zip(&again).collect();
+    let (authors, _) = author::credit_new(conn, &SystemMint, &again).unwrap();
+    assert_eq!(authors, 0);
+}

@@ -1,0 +1,2 @@
+DROP TABLE book_contributors;
+DROP TABLE authors;
