@@ -183,6 +183,11 @@ fn books_are_known_by_their_isbn(server: &TestServer) {
         assert_eq!(after[member], before[member], "{member}");
     }
     assert!(text(&after, "updated_at") > text(&before, "updated_at"));
+    // Whom the book credits follows from the credit line, as after a PATCH.
+    let credited = server.get(&format!("{path}/contributors"));
+    assert_eq!(each(items(credited.gives(200)), "name"), ["Austen"]);
+    let credited = server.get(&format!("/books/{}/contributors", first[1].1));
+    assert_eq!(each(items(credited.gives(200)), "name"), ["Somebody"]);
     // The keys that sorting goes by are written along.
     let sorted = server.get("/books?sort=author&limit=1&author=austen");
     assert_eq!(each(items(sorted.gives(200)), "uid"), [first[0].1.as_str()]);

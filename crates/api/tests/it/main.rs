@@ -4,6 +4,7 @@
 
 mod answers;
 mod auth;
+mod authors;
 mod blog;
 mod bodies;
 mod books;

@@ -32,6 +32,7 @@ pub(crate) fn operations(library: &Library<'_>) -> Vec<Operation> {
     let book = add_book(&library.ada, "Emma");
     let review = add_review(&library.ada, &book, 4);
     let tag = add_tag(&library.ada, "Classics");
+    let authors = library.anyone.get("/authors").gives(200).clone();
     let rooms = Rooms::filled(&library.ada);
     let mut all = Vec::new();
     for (template, item) in document()["paths"].as_object().unwrap() {
@@ -40,6 +41,7 @@ pub(crate) fn operations(library: &Library<'_>) -> Vec<Operation> {
             Some("books") => uid(&book),
             Some("reviews") => uid(&review),
             Some("tags") => uid(&tag),
+            Some("authors") => uid(&authors["items"][0]),
             _ => &library.ada.uid,
         };
         let path = template.replace("{uid}", key).replace("{tag_uid}", uid(&tag));

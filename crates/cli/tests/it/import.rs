@@ -36,10 +36,10 @@ fn import(program: &Program) -> Ended {
     program.run(&["import", "goodbooks", small().to_str().unwrap()])
 }
 
-/// Rows of each table: books, tags, taggings, users, reviews, accounts.
+/// Rows of each table: books, tags, taggings, users, reviews, accounts, authors, and their links.
 fn counts(database: &Fresh) -> Vec<Value> {
     let count = |table| format!("SELECT CAST(count(*) AS TEXT) AS line FROM {table}");
-    ["books", "tags", "book_tags", "users", "reviews", "accounts"]
+    ["books", "tags", "book_tags", "users", "reviews", "accounts", "authors", "book_contributors"]
         .iter()
         .flat_map(|table| database.rows(&count(table)))
         .collect()

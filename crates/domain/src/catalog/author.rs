@@ -317,3 +317,59 @@ crate::openapi::described!(Contributors, {
         .closed()
         .schema()
 });
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn names(contributors: &Contributors) -> Vec<&str> {
+        contributors.as_slice().iter().map(|one| one.name.as_str()).collect()
+    }
+
+    fn of_line(line: &str) -> Contributors {
+        Contributors::of_line(&CreditLine::parse(line).unwrap())
+    }
+
+    #[test]
+    fn a_line_names_everybody_once() {
+        assert_eq!(names(&of_line("Homer, Robert Fagles,  HOMER")), ["Homer", "Robert Fagles"]);
+        assert_eq!(names(&of_line("Smith,Jr., \u{3000}A, , a")), ["Smith,Jr.", "A"]);
+        assert_eq!(names(&of_line(",")), [","]);
+        assert_eq!(names(&of_line(&"x".repeat(1000))).len(), 1);
+        let crowd = (0..47).map(|n| format!("N{n}")).collect::<Vec<_>>().join(", ");
+        assert_eq!(of_line(&crowd).as_slice().len(), 47);
+        assert_eq!(of_line(&crowd).line().as_str(), crowd);
+    }
+
+    #[test]
+    fn a_list_survives_a_round_trip() {
+        let body = json!({"contributors": [{"name": "Homer"}, {"name": "R", "role": "foreword"}]});
+        let read = Contributors::parse(&body).unwrap();
+        assert_eq!(serde_json::to_value(&read).unwrap(), body);
+        assert_eq!(serde_json::from_value::<Contributors>(body).unwrap(), read);
+    }
+
+    #[test]
+    fn every_role_is_read_as_it_is_written() {
+        for role in ContributorRole::ALL {
+            assert_eq!(role.to_string().parse(), Ok(*role));
+            assert_eq!(serde_json::to_value(role).unwrap(), role.as_str());
+        }
+        assert!("cook".parse::<ContributorRole>().is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_names_somebody_and_its_names_name_them_again(raw in "(?s:.{0,40})|[aA, \u{a0}ß]{1,30}") {
+            if let Ok(line) = CreditLine::parse(&raw) {
+                let contributors = Contributors::of_line(&line);
+                prop_assert!(!contributors.as_slice().is_empty());
+                let again = Contributors::of_line(contributors.line());
+                prop_assert_eq!(names(&again), names(&contributors));
+            }
+        }
+    }
+}

@@ -76,11 +76,27 @@ pub fn credit(
     book: BookId,
     contributors: &Contributors,
 ) -> Result<(), Error> {
+    credit_all(conn, mint, &[(book, contributors)])
+}
+
+/// As [`credit`], for several books.
+///
+/// # Errors
+/// A failing database.
+pub fn credit_all(
+    conn: &mut Connection,
+    mint: &dyn Mint,
+    books: &[(BookId, &Contributors)],
+) -> Result<(), Error> {
+    if books.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<_> = books.iter().map(|(book, _)| book.value()).collect();
     on_engine!(conn, c => {
-        let former = book_contributors::table.filter(book_contributors::book_id.eq(book.value()));
+        let former = book_contributors::table.filter(book_contributors::book_id.eq_any(&keys));
         diesel::delete(former).execute(c)?
     });
-    credit_new(conn, mint, &[(book, contributors)]).map(|_| ())
+    credit_new(conn, mint, books).map(|_| ())
 }
 
 /// Credits contributors of books that have none yet; tells how many authors

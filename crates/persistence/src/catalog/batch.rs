@@ -6,8 +6,11 @@ use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable};
 use diesel::upsert::excluded;
-use recto_domain::{Account, Book, BookEntry, BookOutcome, Isbn, Mint, Outcome, Role, UserId};
+use recto_domain::{
+    Account, Book, BookEntry, BookOutcome, Contributors, Isbn, Mint, Outcome, Role, UserId,
+};
 
+use super::author;
 use super::book::{BookRecord, BookRow};
 use crate::connection::{Engine, on_engine};
 use crate::query::SqlKey as _;
@@ -17,7 +20,8 @@ use crate::sql_types::UidValue;
 use crate::{Connection, Error};
 
 /// Adds the books of a batch that are new and changes those that are known, and tells in their
-/// order what became of each. Three statements on either engine, and one more for administrators.
+/// order what became of each. Three statements on either engine, one more for administrators, and
+/// those that crediting the contributors takes where a credit line is new.
 ///
 /// A book is known by its ISBN. Since several entries may share one, it is the newest that the
 /// caller keeps; for an administrator who keeps none, the newest that there is. What others keep
@@ -37,21 +41,28 @@ pub fn upsert(
     take_turns(conn, caller.user_uid)?;
     let mut known = known(conn, caller, &batch)?;
     let mut outcomes = Vec::with_capacity(batch.len());
-    let mut written = Vec::new();
+    let (mut written, mut credits) = (Vec::new(), Vec::new());
     for (index, BookEntry { new, patch }) in batch.into_iter().enumerate() {
+        let mut credited = None;
         let (book, outcome) = match new.isbn.as_ref().and_then(|isbn| known.remove(isbn)) {
             None => (Book::new(mint.stamp(), new, Some(caller.user_uid)), Outcome::Created),
             Some(mut book) => {
+                credited = Some(book.author.clone());
                 let changed = book.apply(patch, mint.now());
                 (book, if changed { Outcome::Updated } else { Outcome::Unchanged })
             }
         };
         outcomes.push(BookOutcome { index, outcome, uid: book.uid });
+        if credited.as_ref() != Some(&book.author) {
+            credits.push((book.uid, Contributors::of_line(&book.author)));
+        }
         if outcome != Outcome::Unchanged {
             written.push(book);
         }
     }
     write(conn, &written)?;
+    let credits: Vec<_> = credits.iter().map(|(book, credits)| (*book, credits)).collect();
+    author::credit_all(conn, mint, &credits)?;
     Ok(outcomes)
 }
 
