@@ -367,7 +367,8 @@ mod tests {
             if let Ok(line) = CreditLine::parse(&raw) {
                 let contributors = Contributors::of_line(&line);
                 prop_assert!(!contributors.as_slice().is_empty());
-                prop_assert_eq!(names(&Contributors::of_line(contributors.line())), names(&contributors));
+                let again = Contributors::of_line(contributors.line());
+                prop_assert_eq!(names(&again), names(&contributors));
             }
         }
     }
