@@ -82,10 +82,9 @@ fn every_path_leads_somewhere(server: &TestServer) {
         ("Review", format!("/reviews/{}", uid(&review))),
         ("Tag", format!("/tags/{}", uid(&tag))),
     ];
-    let rooms = Rooms::filled(&library.ada);
-    let rooms = rooms.entities().map(|(name, path)| (name, path));
+    let others = Rooms::filled(&library.ada).entities();
     let mut tried = 0;
-    for (entity, path) in roots.into_iter().chain(rooms) {
+    for (entity, path) in roots.into_iter().chain(others) {
         // The refusal of an unknown path lists the valid ones.
         let answer = server.get(&format!("{path}?include=nonsense"));
         let detail = text(answer.refused("invalid-parameter"), "detail").to_owned();

@@ -141,8 +141,11 @@ fn a_company_has_the_employees_of_its_departments(server: &TestServer) {
     assert_eq!(of(format!("{engines}/departments")), [org.mill.clone(), org.cards.clone()]);
     let all = [org.luigi.clone(), org.charles.clone(), org.ada.clone()];
     assert_eq!(of(format!("{engines}/employees")), all);
-    assert_eq!(of(format!("{}/employees", company(&org.empty))), [json!(0); 0]);
-    assert_eq!(of(format!("{}/employees", department(&org.mill))), [org.charles.clone()]);
+    assert!(of(format!("{}/employees", company(&org.empty))).is_empty());
+    assert_eq!(
+        of(format!("{}/employees", department(&org.mill))),
+        std::slice::from_ref(&org.charles)
+    );
     assert_eq!(one(format!("{}/company", department(&org.mill))), org.engines);
     assert_eq!(one(format!("{}/department", employee(&org.charles))), org.mill);
     assert_eq!(one(format!("{}/company", employee(&org.charles))), org.engines);
@@ -155,7 +158,7 @@ fn a_company_has_the_employees_of_its_departments(server: &TestServer) {
     assert_eq!(loaded["employees_count"], 3);
     assert_eq!(array(&loaded, "employees"), [org.ada.clone(), org.charles.clone()]);
     let rest = walk(&library.anyone, text(&loaded, "employees_next"));
-    assert_eq!(rest, [org.luigi.clone()]);
+    assert_eq!(rest, std::slice::from_ref(&org.luigi));
     for department in array(&loaded, "departments") {
         let employees = array(department, "employees");
         assert_eq!(department["employees_count"], employees.len());
@@ -166,7 +169,7 @@ fn a_company_has_the_employees_of_its_departments(server: &TestServer) {
     let moved = json!({"company_id": org.empty["id"]});
     library.bob.patch(&department(&org.cards), &moved).gives(200);
     assert_eq!(one(format!("{}/company", employee(&org.ada))), org.empty);
-    assert_eq!(of(format!("{engines}/employees")), [org.charles.clone()]);
+    assert_eq!(of(format!("{engines}/employees")), std::slice::from_ref(&org.charles));
     let page = server.get("/org/employees?include=company&sort=name");
     let companies: Vec<_> =
         items(page.gives(200)).iter().map(|one| text(&one["company"], "name")).collect();
@@ -192,7 +195,7 @@ fn who_manages_and_who_is_managed(server: &TestServer) {
     library.admin.delete(&employee(&org.charles)).gives(204);
     let left = server.get(&employee(&org.luigi)).gives(200).clone();
     assert_eq!((&left["manager_id"], manager(&org.luigi)), (&Value::Null, Value::Null));
-    assert_eq!(reports(&org.ada), [json!(0); 0]);
+    assert!(reports(&org.ada).is_empty());
     let changed = json!({"manager_id": org.ada["id"]});
     let changed = library.bob.patch(&employee(&org.luigi), &changed).gives(200).clone();
     assert_eq!((reports(&org.ada), manager(&org.luigi)), (vec![changed], org.ada.clone()));

@@ -80,8 +80,8 @@ impl Rooms {
 
     /// The entity of that kind with that key.
     pub(crate) fn one<E: Entity>(&self, key: E::Key) -> &Value {
-        let mut all = self.of(E::INFO).iter();
-        all.find(|entity| entity["id"].to_string() == key.to_string()).unwrap()
+        let key: Value = key.to_string().parse().unwrap();
+        self.of(E::INFO).iter().find(|entity| entity["id"] == key).unwrap()
     }
 
     /// All that a relation leads to from there, in no particular order, with

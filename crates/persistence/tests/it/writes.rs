@@ -222,7 +222,7 @@ fn enrolling_is_idempotent(database: &Fresh) {
     assert_eq!(since(&mut conn), [json!({"enrolled_at": first["enrolled_at"]})]);
     for _ in 0..2 {
         school::withdraw(&mut conn, ada, algebra).unwrap();
-        assert_eq!(since(&mut conn), [json!(null); 0]);
+        assert!(since(&mut conn).is_empty());
     }
     let refused = school::enrol(&mut conn, ada, CourseId::new(99).unwrap(), SystemMint.now());
     assert!(refused.is_err(), "{refused:?}");
