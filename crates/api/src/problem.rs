@@ -265,10 +265,6 @@ fn went_away(key: &str) -> Problem {
         (_, "user_uid") => Problem::new(Kind::Unauthenticated, "the account of this token is gone"),
         ("reviews" | "book_tags", "book_uid" | "book_id") => Problem::not_found("book"),
         ("book_tags", _) => Problem::not_found("tag"),
-        // Only the caller's own key is written there.
-        ("books" | "reviews", "user_uid") => {
-            Problem::new(Kind::Unauthenticated, "the account of this token is gone or disabled")
-        }
         ("student_courses", "student_id") => Problem::not_found("student"),
         ("student_courses", _) => Problem::not_found("course"),
         ("comments", _) => Problem::not_found("post"),
