@@ -61,13 +61,13 @@ fn every_row_is_accounted_for(database: &Fresh) {
     let added = "added 11 books, 7 tags, 9 taggings, 4 readers, 6 reviews in ";
     assert!(summary.starts_with(added), "{summary}");
     assert_eq!(first.succeeded(), FIRST);
-    assert_eq!(counts(database), [11, 7, 9, 4, 6, 0]);
+    assert_eq!(counts(database), [11, 7, 9, 4, 6, 0, 13, 13]);
 
     let second = import(&program);
     let added = "added 0 books, 0 tags, 0 taggings, 0 readers, 0 reviews in ";
     assert!(second.stderr.contains(added), "{}", second.stderr);
     assert_eq!(second.succeeded(), SECOND);
-    assert_eq!(counts(database), [11, 7, 9, 4, 6, 0]);
+    assert_eq!(counts(database), [11, 7, 9, 4, 6, 0, 13, 13]);
 }
 
 fn values_arrive_as_the_files_mean_them(database: &Fresh) {
@@ -109,6 +109,19 @@ fn values_arrive_as_the_files_mean_them(database: &Fresh) {
         tags,
         [serde_json::json!({"name": "Classics"}), serde_json::json!({"name": "to-read"})]
     );
+    // The names in a cell are people, each once, in their order.
+    let authors = database.rows(&format!(
+        "SELECT CAST({object}('name', authors.name, 'position', position, 'role', role) AS TEXT) \
+         AS line FROM book_contributors JOIN authors ON authors.uid = author_id \
+         JOIN books ON books.uid = book_id WHERE books.origin = 'goodbooks:book:2' ORDER BY position"
+    ));
+    assert_eq!(
+        authors,
+        [
+            serde_json::json!({"name": "Homer", "position": 1, "role": "author"}),
+            serde_json::json!({"name": "Robert Fagles", "position": 2, "role": "author"}),
+        ]
+    );
     let ratings = database.rows(
         "SELECT CAST(rating AS TEXT) AS line FROM reviews \
          JOIN users ON users.uid = reviews.user_uid JOIN books ON books.uid = reviews.book_uid \
@@ -134,12 +147,12 @@ fn a_taken_name_is_named_and_another_found(database: &Fresh) {
         first.stderr
     );
     assert_eq!(first.succeeded(), FIRST);
-    assert_eq!(counts(database), [11, 7, 9, 6, 6, 2]);
+    assert_eq!(counts(database), [11, 7, 9, 6, 6, 2, 13, 13]);
 
     let second = import(&program);
     assert!(!second.stderr.contains("somebody else"), "{}", second.stderr);
     assert_eq!(second.succeeded(), SECOND);
-    assert_eq!(counts(database), [11, 7, 9, 6, 6, 2]);
+    assert_eq!(counts(database), [11, 7, 9, 6, 6, 2, 13, 13]);
 }
 
 fn a_stopped_import_goes_on(database: &Fresh) {
@@ -153,10 +166,10 @@ fn a_stopped_import_goes_on(database: &Fresh) {
     assert_eq!(stopped.code, Some(1));
     let error = "error: book_tags.csv:1: tag_id: the header has no such column\n";
     assert!(stopped.stderr.ends_with(error), "{}", stopped.stderr);
-    assert_eq!(counts(database), [11, 7, 0, 0, 0, 0]);
+    assert_eq!(counts(database), [11, 7, 0, 0, 0, 0, 13, 13]);
 
     import(&program).succeeded();
-    assert_eq!(counts(database), [11, 7, 9, 4, 6, 0]);
+    assert_eq!(counts(database), [11, 7, 9, 4, 6, 0, 13, 13]);
 }
 
 #[test]
