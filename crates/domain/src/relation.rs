@@ -243,6 +243,37 @@ pub struct OptionalKey;
 #[derive(Debug, Clone, Copy)]
 pub struct RequiredKey;
 
+/// A member of an entity that can hold the key of a to-one relation.
+#[diagnostic::on_unimplemented(
+    message = "a member of type `{Self}` cannot be the key of the relation `{R}`",
+    label = "in here `{R}` is declared `one` and its key is an `Option`, or `optional` and its key is none",
+    note = "a relation `one(…)` needs a member of type `{K}`, a relation `optional(…)` one of type `Option<{K}>`"
+)]
+pub trait KeyMember<R, Presence, K> {
+    /// The key, if there is one.
+    fn key(self) -> Option<K>;
+}
+
+impl<R, K: Key> KeyMember<R, RequiredKey, K> for K {
+    fn key(self) -> Option<K> {
+        Some(self)
+    }
+}
+
+impl<R, K: Key> KeyMember<R, OptionalKey, K> for Option<K> {
+    fn key(self) -> Self {
+        self
+    }
+}
+
+#[doc(hidden)]
+pub fn held_key<R: ToOne, M>(member: M) -> Option<<R::To as Entity>::Key>
+where
+    M: KeyMember<R, R::Presence, <R::To as Entity>::Key>,
+{
+    member.key()
+}
+
 /// A direction that follows a foreign key of the entity it starts at.
 pub trait ToOne: Relation {
     /// Whether the key may be empty: [`OptionalKey`] or [`RequiredKey`].

@@ -16,11 +16,15 @@ use crate::Error;
 /// Which engine is not to be seen from outside; the queries of this crate are
 /// written once and compiled for each.
 pub struct Connection {
-    pub(crate) engine: Engine,
+    #[doc(hidden)]
+    pub engine: Engine,
 }
 
-pub(crate) enum Engine {
+/// The engines there are. Public for the macros that are expanded elsewhere.
+pub enum Engine {
+    /// The embedded one.
     Sqlite(SqliteConnection),
+    /// The server.
     Postgres(PgConnection),
 }
 
@@ -29,6 +33,8 @@ pub(crate) enum Engine {
 /// The code is compiled twice, against the concrete connection types, so all
 /// of Diesel is at hand: `on_conflict`, boxed queries, `for_update` and the
 /// types that `#[derive(MultiConnection)]` cannot bridge.
+#[doc(hidden)]
+#[macro_export]
 macro_rules! on_engine {
     ($connection:expr, $engine:ident => $code:expr) => {
         match &mut $connection.engine {
@@ -37,7 +43,7 @@ macro_rules! on_engine {
         }
     };
 }
-pub(crate) use on_engine;
+pub use on_engine;
 
 /// Reads one row so that nobody changes it before the transaction ends.
 ///

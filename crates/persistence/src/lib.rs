@@ -8,12 +8,14 @@
 //! * [`relation`]: loading entities with the relations that an include tree
 //!   asks for, by batch;
 //! * [`catalog`], [`identity`]: the rooms, each with what is written there;
+//! * [`map_relations!`], [`stored!`]: the same for tables of one's own;
 //! * [`migrations`]: the schema's versions;
 //! * [`schema`]: the tables.
 
 pub mod blog;
 pub mod catalog;
-mod connection;
+#[doc(hidden)]
+pub mod connection;
 mod database;
 mod error;
 pub mod identity;
@@ -21,18 +23,23 @@ pub mod migrations;
 mod mint;
 mod numbered;
 pub mod org;
-mod query;
+#[doc(hidden)]
+pub mod query;
 pub mod relation;
-mod row;
+#[doc(hidden)]
+pub mod row;
 #[expect(missing_docs, reason = "Diesel's macros write the items")]
 #[cfg_attr(not(test), expect(clippy::wildcard_imports, reason = "as Diesel prints them"))]
 pub mod schema;
 pub mod school;
 pub mod sql_types;
 
+#[doc(inline)]
 pub use connection::Connection;
 pub use database::{Database, DatabaseUrl, DatabaseUrlError, Options};
 pub use error::{Error, Failure};
 pub use mint::SystemMint;
 pub use numbered::{Numbered, Refused};
+#[doc(inline)]
+pub use query::SqlKey;
 pub use relation::{MappedMany, MappedOne, Page, Stored, Window, find, page, related, related_one};

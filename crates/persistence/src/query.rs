@@ -8,7 +8,7 @@ mod limited;
 mod order;
 mod per_parent;
 
-pub(crate) use keys::{KeyIn, Keys, SqlKey};
-pub(crate) use limited::Limited;
-pub(crate) use order::{After, OrderBy, SortColumns};
-pub(crate) use per_parent::{Children, CountPerParent, Join, Keyed, PerParent, Telling, Way};
+pub use keys::{KeyIn, Keys, SqlKey};
+pub use limited::Limited;
+pub use order::{After, OrderBy, SortColumns};
+pub use per_parent::{Children, CountPerParent, Join, Keyed, PerParent, Telling, Way};

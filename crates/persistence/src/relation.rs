@@ -9,12 +9,15 @@ pub mod check;
 mod load;
 mod map;
 
+use diesel::Identifiable;
+use diesel::associations::HasTable;
 use diesel::result::Error as DieselError;
 use recto_domain::relation::{Entity, Include, Level, Position, Relation, Sort, ToMany};
 
 pub use load::{AnyEdge, CHUNK};
-pub(crate) use load::{Many, One, by_foreign_key, linked_to};
-pub(crate) use map::{map_relations, stored};
+#[doc(hidden)]
+pub use load::{Many, One, by_foreign_key, linked_to};
+pub use map::{map_relations, stored};
 
 use crate::query::{Keys, OrderBy, SortColumns, SqlKey};
 use crate::{Connection, Error};
@@ -37,7 +40,8 @@ impl<K> Window<K> {
     }
 
     /// One more than fit, which tells whether there are more.
-    pub(crate) fn one_more(&self) -> i64 {
+    #[doc(hidden)]
+    pub fn one_more(&self) -> i64 {
         i64::from(self.limit) + 1
     }
 }
@@ -51,16 +55,13 @@ pub struct Page<E> {
     pub more: bool,
 }
 
-/// An entity that has a table.
-///
-/// Implemented by this crate for the entities of the domain.
+/// An entity that has a table. Implemented by [`stored!`].
 pub trait Stored: Entity<Key: SqlKey> {
     /// What a page of all of them can be narrowed by.
     type Filter: Send + 'static;
 
     /// The columns to sort by.
     #[doc(hidden)]
-    #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
     const SORT_COLUMNS: SortColumns;
 
     /// The relations that can be followed from here.
@@ -73,7 +74,6 @@ pub trait Stored: Entity<Key: SqlKey> {
 
     /// Those with any of these keys, in no particular order.
     #[doc(hidden)]
-    #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
     fn by_keys(conn: &mut Connection, keys: &Keys<Self::Key>) -> Result<Vec<Self>, Error>;
 
     /// One more than a window shows of those that pass the filter.
@@ -89,20 +89,21 @@ pub trait Stored: Entity<Key: SqlKey> {
 pub type FromKey<R> = <<R as Relation>::From as Entity>::Key;
 
 /// The value of that key in the database.
-pub(crate) type ValueOf<R> = <FromKey<R> as SqlKey>::Value;
+#[doc(hidden)]
+pub type ValueOf<R> = <FromKey<R> as SqlKey>::Value;
 
 /// The key of what a relation leads to.
 pub type ToKey<R> = <<R as Relation>::To as Entity>::Key;
 
 /// Children with what their links say; `()` where there is nothing to say.
-pub(crate) type Linked<R> = Vec<(<R as Relation>::To, <R as Relation>::Data)>;
+#[doc(hidden)]
+pub type Linked<R> = Vec<(<R as Relation>::To, <R as Relation>::Data)>;
 
 /// Children with their parent's key and what their links say.
-pub(crate) type Keyed<R> = Vec<(FromKey<R>, <R as Relation>::To, <R as Relation>::Data)>;
+#[doc(hidden)]
+pub type Keyed<R> = Vec<(FromKey<R>, <R as Relation>::To, <R as Relation>::Data)>;
 
-/// A to-many direction whose columns are known.
-///
-/// Implemented by this crate for the relations of the domain.
+/// A to-many direction whose columns are known. Implemented by [`map_relations!`].
 pub trait MappedMany: ToMany<From: Stored, To: Stored> {
     /// One more than a window shows of the children of one parent.
     #[doc(hidden)]
@@ -114,7 +115,6 @@ pub trait MappedMany: ToMany<From: Stored, To: Stored> {
 
     /// The first `limit` children of each parent, in no particular order.
     #[doc(hidden)]
-    #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
     #[expect(clippy::type_complexity, reason = "a parent's key, a child and its link")]
     fn of_each(
         conn: &mut Connection,
@@ -125,16 +125,13 @@ pub trait MappedMany: ToMany<From: Stored, To: Stored> {
 
     /// How many children each parent has, those without left out.
     #[doc(hidden)]
-    #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
     fn counts(
         conn: &mut Connection,
         parents: &Keys<FromKey<Self>>,
     ) -> Result<Vec<(FromKey<Self>, i64)>, Error>;
 }
 
-/// A to-one direction whose columns are known.
-///
-/// Implemented by this crate for the relations of the domain.
+/// A to-one direction whose columns are known. Implemented by [`map_relations!`].
 pub trait MappedOne: Relation<From: Stored, To: Stored> {
     /// What these entities lead to, each once, and where in there each leads.
     #[doc(hidden)]
@@ -231,22 +228,50 @@ fn consistently<T>(
 /// parent are two different ends: `#[derive(Associations)]` implements
 /// `BelongsTo` once per pair of tables, and a second key is error E0119.
 #[derive(Debug)]
+#[doc(hidden)]
 pub struct ParentOf<R: Relation<From: Stored>> {
-    pub(crate) key: <<R::From as Entity>::Key as SqlKey>::Value,
+    #[doc(hidden)]
+    pub key: <<R::From as Entity>::Key as SqlKey>::Value,
 }
 
 impl<R: Relation<From: Stored>> ParentOf<R> {
-    pub(crate) fn new(key: <R::From as Entity>::Key) -> Self {
+    #[doc(hidden)]
+    pub fn new(key: <R::From as Entity>::Key) -> Self {
         Self { key: key.value() }
     }
 }
 
-pub(crate) fn order<E: Stored>(sort: &Sort) -> OrderBy<'_> {
+/// In which table the parents of a to-many direction are.
+#[doc(hidden)]
+pub trait HasParents: Relation<From: Stored> {
+    /// The table.
+    type Table: diesel::Table + Default;
+}
+
+impl<R: HasParents> HasTable for ParentOf<R> {
+    type Table = R::Table;
+
+    fn table() -> R::Table {
+        R::Table::default()
+    }
+}
+
+impl<'a, R: HasParents> Identifiable for &'a ParentOf<R> {
+    type Id = &'a ValueOf<R>;
+
+    fn id(self) -> Self::Id {
+        &self.key
+    }
+}
+
+#[doc(hidden)]
+pub fn order<E: Stored>(sort: &Sort) -> OrderBy<'_> {
     OrderBy { columns: E::SORT_COLUMNS, sort }
 }
 
 /// Turns rows into entities.
-pub(crate) fn entities<R, E>(rows: Vec<R>) -> Result<Vec<E>, Error>
+#[doc(hidden)]
+pub fn entities<R, E>(rows: Vec<R>) -> Result<Vec<E>, Error>
 where
     E: TryFrom<R, Error = Error>,
 {
@@ -254,7 +279,8 @@ where
 }
 
 /// An absent row is an answer, not an error.
-pub(crate) fn optional<T>(result: Result<T, DieselError>) -> Result<Option<T>, Error> {
+#[doc(hidden)]
+pub fn optional<T>(result: Result<T, DieselError>) -> Result<Option<T>, Error> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(DieselError::NotFound) => Ok(None),

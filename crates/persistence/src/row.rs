@@ -46,6 +46,6 @@ impl<K: Display> Reading<'_, K> {
 }
 
 /// The error that a key which was read on the way is no key.
-pub(crate) fn corrupt_key(table: &'static str, column: &'static str, reason: &Invalid) -> Error {
+pub fn corrupt_key(table: &'static str, column: &'static str, reason: &Invalid) -> Error {
     Error::Corrupt { table, column, row: "unknown".to_owned(), reason: reason.to_string() }
 }

@@ -106,7 +106,8 @@ impl InstantValue {
 }
 
 /// A member of a row that holds a foreign key, empty or not.
-pub(crate) trait KeyMember<V> {
+#[doc(hidden)]
+pub trait KeyMember<V> {
     /// The key, if there is one.
     fn as_key(&self) -> Option<&V>;
 }

@@ -41,7 +41,7 @@ macro_rules! relations {
     (@next $list:tt [$($all:ident)*]
         $(#[doc = $doc:literal])*
         $many:ident = $one_entity:ident . $many_name:ident : many
-        <=> $one:ident = $many_entity:ident . $one_name:ident : $kind:ident ($key:ident),
+        <=> $one:ident = $many_entity:ident . $one_name:ident : $kind:ident ($key:tt),
         on delete $rule:ident;
         $($rest:tt)*
     ) => {
@@ -60,7 +60,9 @@ macro_rules! relations {
             type Presence = $crate::relations!(@presence $kind);
 
             fn foreign_key(from: &$many_entity) -> Option<<$one_entity as $crate::relation::Entity>::Key> {
-                $crate::relations!(@key $kind from.$key)
+                // Under its own name, which the compiler points at when it cannot be a key.
+                let $key = from.$key;
+                $crate::relation::held_key::<Self, _>($key)
             }
         }
         $crate::relations!(@next $list [$($all)* $many $one] $($rest)*);
@@ -115,6 +117,18 @@ macro_rules! relations {
         $crate::relations!(@next $list [$($all)* $many $one] $($rest)*);
     };
 
+    // Anything else begins like a relation and goes on in another way.
+    (@next $list:tt $all:tt
+        $(#[doc = $doc:literal])*
+        $this:ident = $from:ident . $name:ident $($rest:tt)*
+    ) => {
+        compile_error!(concat!(
+            "`", stringify!($from), ".", stringify!($name), "` is not a whole relation, which has two names: `",
+            stringify!($this), " = ", stringify!($from), ".", stringify!($name),
+            ": many <=> Back = Other.back: one(key), on delete Restrict;` (see `relations!` for all forms)",
+        ));
+    };
+
     (@direction $this:ident $(#[doc = $doc:literal])*, $inverse:ident,
         $from:ident . $name:ident -> $to:ident . $back:ident,
         $kind:ident, $data:ty, $rule:expr, $storage:expr
@@ -164,6 +178,4 @@ macro_rules! relations {
     (@read optional $edge:ident $index:ident) => { $edge.optional($index) };
     (@read one $edge:ident $index:ident) => { $edge.one($index) };
 
-    (@key optional $from:ident . $key:ident) => { $from.$key };
-    (@key one $from:ident . $key:ident) => { Some($from.$key) };
 }

@@ -6,6 +6,7 @@
 
 use std::cell::OnceCell;
 use std::fmt::Write as _;
+use std::hash::Hash;
 
 use diesel::QueryResult;
 use diesel::expression::{
@@ -29,7 +30,13 @@ pub trait SqlKey: Key {
     /// Its SQL type.
     type SqlType: 'static;
     /// Its value in Rust.
-    type Value: ToSql<Self::SqlType, Pg> + ToSql<Self::SqlType, Sqlite> + Copy + Send + Sync;
+    type Value: ToSql<Self::SqlType, Pg>
+        + ToSql<Self::SqlType, Sqlite>
+        + Copy
+        + Eq
+        + Hash
+        + Send
+        + Sync;
     /// How SQLite reads it out of a JSON array's `value`.
     const FROM_JSON: &'static str;
 
@@ -94,16 +101,36 @@ macro_rules! numbered_keys {
 
 numbered_keys!(PostId, CommentId, StudentId, CourseId, CompanyId, DepartmentId, EmployeeId);
 
+/// A number by itself, for tables whose keys need no type of their own.
+impl SqlKey for i64 {
+    type SqlType = BigInt;
+    type Value = Self;
+    const FROM_JSON: &'static str = "parent.value";
+
+    fn value(self) -> Self {
+        self
+    }
+
+    fn from_value(value: Self) -> Result<Self, Invalid> {
+        Ok(value)
+    }
+
+    fn write_json(self, out: &mut String) {
+        // Writing to a string cannot fail.
+        let _ = write!(out, "{self}");
+    }
+}
+
 /// Keys to be looked for, all at once.
 #[derive(Debug)]
-pub(crate) struct Keys<K: SqlKey> {
+pub struct Keys<K: SqlKey> {
     values: Vec<K::Value>,
     distinct: Vec<K>,
     json: OnceCell<String>,
 }
 
 impl<K: SqlKey> Keys<K> {
-    pub(crate) fn new(keys: &[K]) -> Self {
+    pub fn new(keys: &[K]) -> Self {
         Self {
             values: keys.iter().map(|key| key.value()).collect(),
             distinct: keys.to_vec(),
@@ -135,9 +162,9 @@ impl<K: SqlKey> Keys<K> {
 
 /// `column` is one of the keys.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct KeyIn<'k, C, K: SqlKey> {
-    pub(crate) column: C,
-    pub(crate) keys: &'k Keys<K>,
+pub struct KeyIn<'k, C, K: SqlKey> {
+    pub column: C,
+    pub keys: &'k Keys<K>,
 }
 
 impl<C: QueryFragment<Pg>, K: SqlKey> QueryFragment<Pg> for KeyIn<'_, C, K>

@@ -13,9 +13,9 @@ use diesel::{QueryResult, RunQueryDsl};
 /// requests have unless they say otherwise are therefore written out; the rest
 /// are bound, so that the number of statements to keep prepared stays small.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limited<Q> {
-    pub(crate) query: Q,
-    pub(crate) limit: i64,
+pub struct Limited<Q> {
+    pub query: Q,
+    pub limit: i64,
 }
 
 impl<Q: Query> Query for Limited<Q> {

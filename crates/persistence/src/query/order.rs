@@ -20,17 +20,17 @@ use super::SqlKey;
 /// last either way, and an index leads to where a page begins. SQLite does
 /// neither for `NULLS LAST`, nor for an index on an expression.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct SortColumns {
+pub struct SortColumns {
     /// Field name and qualified column: `("title", "\"books\".\"title_key\"")`.
     /// A name with a minus before it is the field's column when it descends.
-    pub(crate) fields: &'static [(&'static str, &'static str)],
+    pub fields: &'static [(&'static str, &'static str)],
     /// The qualified column of the key.
-    pub(crate) key: &'static str,
+    pub key: &'static str,
 }
 
 impl SortColumns {
     /// The same fields with the key found elsewhere, as in a link table.
-    pub(crate) fn with_key(self, key: &'static str) -> Self {
+    pub fn with_key(self, key: &'static str) -> Self {
         Self { key, ..self }
     }
 
@@ -54,9 +54,9 @@ const LAST_DESCENDING: &i64 = &-2_147_483_648;
 
 /// `ORDER BY` the terms of a sort, empty values last, the key breaking ties.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct OrderBy<'s> {
-    pub(crate) columns: SortColumns,
-    pub(crate) sort: &'s Sort,
+pub struct OrderBy<'s> {
+    pub columns: SortColumns,
+    pub sort: &'s Sort,
 }
 
 impl OrderBy<'_> {
@@ -103,7 +103,7 @@ impl QueryId for OrderBy<'_> {
 /// index answers from where the page begins. Mixed directions are spelled out,
 /// behind a comparison of the first term alone for the index to begin at.
 #[derive(Debug, Clone)]
-pub(crate) struct After<'s, K: SqlKey> {
+pub struct After<'s, K: SqlKey> {
     columns: SortColumns,
     place: Option<Place<'s, K>>,
 }
@@ -130,11 +130,7 @@ enum Compared<'s> {
 }
 
 impl<'s, K: SqlKey> After<'s, K> {
-    pub(crate) fn new(
-        columns: SortColumns,
-        sort: &Sort,
-        position: Option<&'s Position<K>>,
-    ) -> Self {
+    pub fn new(columns: SortColumns, sort: &Sort, position: Option<&'s Position<K>>) -> Self {
         let place = position.map(|position| Place {
             parts: parts(columns, sort, &position.values),
             key: position.key.value(),

@@ -22,18 +22,18 @@ use super::{Keys, OrderBy, SqlKey};
 
 /// Where the children of a relation are found: all names are quoted.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Children {
+pub struct Children {
     /// The table of the children: `"tags"`.
-    pub(crate) table: &'static str,
+    pub table: &'static str,
     /// The column that holds the parent's key: `"book_tags"."book_id"`.
-    pub(crate) parent_key: &'static str,
+    pub parent_key: &'static str,
     /// The way to them.
-    pub(crate) way: Way,
+    pub way: Way,
 }
 
 /// How children hang on their parent.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Way {
+pub enum Way {
     /// By a key of their own.
     Direct,
     /// By a link table. What is counted off are links, so a child has one for
@@ -45,23 +45,23 @@ pub(crate) enum Way {
 
 /// How the table on the way is joined to the children.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Join {
+pub struct Join {
     /// The table on the way: `"book_tags"`.
-    pub(crate) table: &'static str,
+    pub table: &'static str,
     /// Its column that leads on: `"book_tags"."tag_id"`.
-    pub(crate) from: &'static str,
+    pub from: &'static str,
     /// The column of the children that it leads to: `"tags"."uid"`.
-    pub(crate) to: &'static str,
+    pub to: &'static str,
 }
 
 /// The first `limit` children of each parent.
 #[derive(Debug)]
-pub(crate) struct PerParent<'q, S, K: SqlKey> {
-    pub(crate) select: S,
-    pub(crate) children: Children,
-    pub(crate) parents: &'q Keys<K>,
-    pub(crate) order: OrderBy<'q>,
-    pub(crate) limit: i64,
+pub struct PerParent<'q, S, K: SqlKey> {
+    pub select: S,
+    pub children: Children,
+    pub parents: &'q Keys<K>,
+    pub order: OrderBy<'q>,
+    pub limit: i64,
 }
 
 impl<S, K: SqlKey> PerParent<'_, S, K> {
@@ -172,11 +172,11 @@ impl<S: QueryFragment<Sqlite>, K: SqlKey> QueryFragment<Sqlite> for PerParent<'_
 
 /// `SELECT child…`, or `SELECT link…, child…`: what says by itself whose it is.
 #[derive(Debug)]
-pub(crate) struct Telling<'q, S, K: SqlKey>(pub(crate) PerParent<'q, S, K>);
+pub struct Telling<'q, S, K: SqlKey>(pub PerParent<'q, S, K>);
 
 /// `SELECT parent key, child…`: what is reached through something else.
 #[derive(Debug)]
-pub(crate) struct Keyed<'q, S, K: SqlKey>(pub(crate) PerParent<'q, S, K>);
+pub struct Keyed<'q, S, K: SqlKey>(pub PerParent<'q, S, K>);
 
 impl<S: Expression, K: SqlKey> Query for Telling<'_, S, K> {
     type SqlType = S::SqlType;
@@ -189,9 +189,9 @@ impl<S: Expression, K: SqlKey> Query for Keyed<'_, S, K> {
 /// How many children each of many parents has: `SELECT parent key, count`.
 /// Parents without children have no row.
 #[derive(Debug)]
-pub(crate) struct CountPerParent<'q, K: SqlKey> {
-    pub(crate) children: Children,
-    pub(crate) parents: &'q Keys<K>,
+pub struct CountPerParent<'q, K: SqlKey> {
+    pub children: Children,
+    pub parents: &'q Keys<K>,
 }
 
 impl<K: SqlKey> CountPerParent<'_, K> {

@@ -1,12 +1,12 @@
 //! What the compiler demands of the schema before it believes a relation.
 //!
 //! Diesel's own `#[derive(Associations)]` accepts a key of any type and never
-//! looks at `joinable!`. These checks stand at each mapping, one after the
-//! other, so that one mistake gives one error that names it.
+//! looks at `joinable!`. What is demanded here are bounds on associated types,
+//! for then the compiler points at the column of the mapping that breaks one,
+//! and not at all mappings together.
 
-use diesel::QuerySource;
 use diesel::expression::Expression;
-use diesel::query_source::{JoinTo, Table};
+use diesel::query_source::{Column, JoinTo, QuerySource, Table};
 use diesel::sql_types::{BigInt, Integer, Nullable};
 use recto_domain::relation::{OptionalKey, RequiredKey};
 
@@ -16,8 +16,8 @@ use crate::sql_types::Uid;
 /// key, and nullable exactly if the relation is optional.
 #[diagnostic::on_unimplemented(
     message = "a column of type `{Self}` cannot be the foreign key of this relation",
-    label = "wrong type, or nullable where the relation is not",
-    note = "an `optional(…)` relation needs a column `Nullable<K>`, a `one(…)` relation a column `K`, where `K` is the SQL type of the parent's key"
+    label = "this column has the wrong type, or may be empty where the relation may not (or the reverse)",
+    note = "the key it points at has the type `{Key}`; a relation `one(…)` needs a column of just that type, a relation `optional(…)` one of `Nullable<{Key}>`"
 )]
 pub trait ForeignKeyType<Presence, Key> {}
 
@@ -34,89 +34,66 @@ key_types!(Uid, Integer, BigInt);
 
 /// A table that `joinable!` joins to its parent's.
 #[diagnostic::on_unimplemented(
-    message = "the tables of this relation are not joinable",
-    label = "`joinable!` is missing for this table and `{Parent}`",
+    message = "`{Self}` and `{Parent}` are not joinable",
+    label = "`joinable!` is missing for the table of this column",
     note = "declare `joinable!(child -> parent (foreign_key));` beside the tables"
 )]
 pub trait Joined<Parent> {}
 
+// Else the compiler lists all that Diesel can join instead of saying this.
+#[diagnostic::do_not_recommend]
 impl<C: QuerySource + JoinTo<P>, P: QuerySource> Joined<P> for C {}
 
 /// A primary key that is the pair of the foreign keys of a link table.
 #[diagnostic::on_unimplemented(
-    message = "the table is not a link table for this relation",
-    label = "its primary key is not the pair of its two foreign keys",
+    message = "a table keyed by `{Self}` is not a link table",
+    label = "the primary key of this table is not the pair of its two foreign keys, in the order of the mapping",
     note = "without the composite primary key the same link could be stored twice"
 )]
 pub trait PairOf<A, B> {}
 
 impl<A, B> PairOf<A, B> for (A, B) {}
 
-/// Holds when `K` can store a relation to a parent whose key is `P`.
+/// A foreign key to another table.
 ///
 /// ```
-/// use recto_domain::relation::{OptionalKey, RequiredKey};
-/// use recto_persistence::relation::check::foreign_key;
-/// use recto_persistence::schema::{books, reviews, users};
+/// use recto_domain::relation::OptionalKey;
+/// use recto_persistence::relation::check::ForeignKey;
+/// use recto_persistence::schema::{books, users};
 ///
-/// foreign_key::<_, OptionalKey, _>(&books::user_uid, &users::uid);
-/// foreign_key::<_, RequiredKey, _>(&reviews::book_uid, &books::uid);
+/// struct BookUser;
+///
+/// impl ForeignKey for BookUser {
+///     type Presence = OptionalKey;
+///     type Parent = users::uid;
+///     type Column = books::user_uid;
+/// }
 /// ```
-///
-/// A column that may be empty stores no required relation, one that may not be
-/// stores no optional one, and a text is no key:
-///
-/// ```compile_fail,E0277
-/// # use recto_domain::relation::RequiredKey;
-/// # use recto_persistence::{relation::check::foreign_key, schema::{books, users}};
-/// foreign_key::<_, RequiredKey, _>(&books::user_uid, &users::uid);
-/// ```
-///
-/// ```compile_fail,E0277
-/// # use recto_domain::relation::OptionalKey;
-/// # use recto_persistence::{relation::check::foreign_key, schema::{books, reviews}};
-/// foreign_key::<_, OptionalKey, _>(&reviews::book_uid, &books::uid);
-/// ```
-///
-/// ```compile_fail,E0277
-/// # use recto_domain::relation::RequiredKey;
-/// # use recto_persistence::{relation::check::foreign_key, schema::{books, users}};
-/// foreign_key::<_, RequiredKey, _>(&books::title, &users::uid);
-/// ```
-pub const fn foreign_key<K: Expression, Presence, P: Expression>(_: &K, _: &P)
-where
-    K::SqlType: ForeignKeyType<Presence, P::SqlType>,
-{
+pub trait ForeignKey {
+    /// Whether it may be empty: [`OptionalKey`] or [`RequiredKey`].
+    type Presence;
+    /// The key it points at.
+    type Parent: Column;
+    /// The column.
+    type Column: Column<Table: Joined<<Self::Parent as Column>::Table>>
+        + Expression<SqlType: ForeignKeyType<Self::Presence, <Self::Parent as Expression>::SqlType>>;
 }
 
-/// Holds when the table `C` is joined to the table `P`.
-///
-/// ```
-/// use recto_persistence::{relation::check::joined, schema::{books, users}};
-///
-/// joined(&books::table, &users::table);
-/// ```
-///
-/// ```compile_fail,E0277
-/// # use recto_persistence::{relation::check::joined, schema::{reviews, tags}};
-/// joined(&reviews::table, &tags::table);
-/// ```
-pub const fn joined<C: Joined<P>, P>(_: &C, _: &P) {}
+/// A foreign key to the table it is in: nothing is joined.
+pub trait OwnForeignKey {
+    /// Whether it may be empty: [`OptionalKey`] or [`RequiredKey`].
+    type Presence;
+    /// The key it points at.
+    type Parent: Column;
+    /// The column.
+    type Column: Column<Table = <Self::Parent as Column>::Table>
+        + Expression<SqlType: ForeignKeyType<Self::Presence, <Self::Parent as Expression>::SqlType>>;
+}
 
-/// Holds when `T` is keyed by the pair.
-///
-/// ```
-/// use recto_persistence::{relation::check::link, schema::book_tags};
-///
-/// link(&book_tags::table, &book_tags::book_id, &book_tags::tag_id);
-/// ```
-///
-/// ```compile_fail,E0277
-/// # use recto_persistence::{relation::check::link, schema::reviews};
-/// link(&reviews::table, &reviews::user_uid, &reviews::book_uid);
-/// ```
-pub const fn link<T: Table, A, B>(_: &T, _: &A, _: &B)
-where
-    T::PrimaryKey: PairOf<A, B>,
-{
+/// Two foreign keys that are, as a pair, the primary key of their table.
+pub trait Link {
+    /// The first.
+    type First: Column<Table: Table<PrimaryKey: PairOf<Self::First, Self::Second>>>;
+    /// The second.
+    type Second: Column;
 }

@@ -43,18 +43,22 @@ pub trait AnyEdge: Sync {
 
 /// A to-many direction.
 #[derive(Debug)]
-pub(crate) struct Many<R>(PhantomData<fn() -> R>);
+#[doc(hidden)]
+pub struct Many<R>(PhantomData<fn() -> R>);
 
 /// A to-one direction.
 #[derive(Debug)]
-pub(crate) struct One<R>(PhantomData<fn() -> R>);
+#[doc(hidden)]
+pub struct One<R>(PhantomData<fn() -> R>);
 
 impl<R> Many<R> {
-    pub(crate) const EDGE: Self = Self(PhantomData);
+    #[doc(hidden)]
+    pub const EDGE: Self = Self(PhantomData);
 }
 
 impl<R> One<R> {
-    pub(crate) const EDGE: Self = Self(PhantomData);
+    #[doc(hidden)]
+    pub const EDGE: Self = Self(PhantomData);
 }
 
 /// Puts entities on a level and loads what is included from there.
@@ -266,7 +270,8 @@ impl<R: MappedOne> AnyEdge for One<R> {
 
 /// What foreign keys lead to.
 #[expect(clippy::type_complexity, reason = "parents, and an index for each child")]
-pub(crate) fn by_foreign_key<R: ToOne<From: Stored, To: Stored>>(
+#[doc(hidden)]
+pub fn by_foreign_key<R: ToOne<From: Stored, To: Stored>>(
     conn: &mut Connection,
     children: &[R::From],
 ) -> Result<(Vec<R::To>, Vec<Option<u32>>), Error> {
@@ -292,7 +297,8 @@ pub(crate) fn by_foreign_key<R: ToOne<From: Stored, To: Stored>>(
 /// What children lead to over something in between: pairs of a child's key and
 /// what it leads to, of which each is kept once.
 #[expect(clippy::type_complexity, reason = "parents, and an index for each child")]
-pub(crate) fn linked_to<R: Relation<From: Stored, To: Stored>>(
+#[doc(hidden)]
+pub fn linked_to<R: Relation<From: Stored, To: Stored>>(
     children: &[R::From],
     pairs: Vec<(FromKey<R>, R::To)>,
 ) -> Result<(Vec<R::To>, Vec<Option<u32>>), Error> {

@@ -6,10 +6,11 @@
 /// Gives an entity its table: reading by key, by keys and by page.
 ///
 /// `row` is the private struct that a row of the table is read into. A filter
-/// narrows the boxed query of a page.
+/// narrows the boxed query of a page. An example is with [`map_relations!`](crate::map_relations).
+#[macro_export]
 macro_rules! stored {
     ($entity:ty, $row:ty, $table:ident . $key:ident, edges: $edges:path, sorts: [$($field:expr => $column:expr),* $(,)?]) => {
-        $crate::relation::stored!($entity, $row, $table.$key, edges: $edges,
+        $crate::stored!($entity, $row, $table.$key, edges: $edges,
             sorts: [$($field => $column),*], filter: (), |query, _filter| query);
     };
     (
@@ -21,7 +22,6 @@ macro_rules! stored {
         impl $crate::relation::Stored for $entity {
             type Filter = $filter_type;
 
-            #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
             const SORT_COLUMNS: $crate::query::SortColumns = $crate::query::SortColumns {
                 fields: &[$(($field, concat!("\"", stringify!($table), "\".\"", $column, "\""))),*],
                 key: concat!("\"", stringify!($table), "\".\"", stringify!($key), "\""),
@@ -44,7 +44,6 @@ macro_rules! stored {
                 $crate::relation::optional(row)?.map(Self::try_from).transpose()
             }
 
-            #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
             fn by_keys(
                 conn: &mut $crate::Connection,
                 keys: &$crate::query::Keys<Self::Key>,
@@ -84,7 +83,7 @@ macro_rules! stored {
         }
     };
 }
-pub(crate) use stored;
+pub use stored;
 
 /// Maps the relations of a room to their columns, both directions of each, and
 /// lists them.
@@ -102,9 +101,117 @@ pub(crate) use stored;
 ///     CompanyEmployees <=> EmployeeCompany: through departments(company_id -> companies.id as CompanyRow, id <- employees.department_id as EmployeeRow) as DepartmentRow;
 /// }
 /// ```
+///
+/// Any crate can map tables of its own, in the crate that declares the
+/// relations; it depends on `diesel` and `recto_domain` as well, which the
+/// macros name. Every row is `Identifiable`, and becomes its entity by
+/// `TryFrom`. Several keys may point at one parent, as here:
+///
+/// ```
+/// use recto_domain::relation::{Entity, EntityInfo, Include, SortField, SortValue};
+/// use recto_domain::relations;
+/// use recto_persistence::{Connection, Error, Window, map_relations, page, stored};
+///
+/// diesel::table! {
+///     people (id) { id -> BigInt, name -> Text }
+/// }
+/// diesel::table! {
+///     letters (id) { id -> BigInt, sender_id -> BigInt, recipient_id -> Nullable<BigInt> }
+/// }
+/// diesel::joinable!(letters -> people (sender_id));
+/// diesel::allow_tables_to_appear_in_same_query!(letters, people);
+///
+/// #[derive(Clone, Debug, serde::Serialize)]
+/// pub struct Person { id: i64, name: String }
+///
+/// #[derive(Clone, Debug, serde::Serialize)]
+/// pub struct Letter { id: i64, sender_id: i64, recipient_id: Option<i64> }
+///
+/// relations! {
+///     pub static POST = "post" at "/post";
+///     PersonSent = Person.sent: many <=> LetterSender = Letter.sender: one(sender_id), on delete Cascade;
+///     PersonReceived = Person.received: many <=> LetterRecipient = Letter.recipient: optional(recipient_id), on delete SetNull;
+/// }
+///
+/// map_relations! {
+///     static EDGES;
+///     PersonSent <=> LetterSender: letters.sender_id -> people.id as LetterRow;
+///     PersonReceived <=> LetterRecipient: letters.recipient_id -> people.id as LetterRow;
+/// }
+///
+/// stored!(Person, PersonRow, people.id, edges: EDGES, sorts: ["name" => "name"]);
+/// stored!(Letter, LetterRow, letters.id, edges: EDGES, sorts: []);
+///
+/// /// How many of the newest people sent something to themselves.
+/// fn to_themselves(conn: &mut Connection) -> Result<usize, Error> {
+///     let include = Include::parse(Person::INFO, "sent.recipient").expect("both are declared");
+///     let people = page::<Person>(conn, &(), &Window::newest(100), &include)?;
+///     let to_themselves = people.level.views().filter(|person| {
+///         let mut sent = person.get(PersonSent).expect("it was included");
+///         sent.any(|letter| {
+///             let recipient = letter.get(LetterRecipient).expect("it was included");
+///             recipient.is_some_and(|recipient| recipient.id == person.id)
+///         })
+///     });
+///     Ok(to_themselves.count())
+/// }
+///
+/// impl Entity for Person {
+///     type Key = i64;
+///     const INFO: &'static EntityInfo = &EntityInfo {
+///         name: "Person",
+///         collection: "people",
+///         key: "id",
+///         sorts: &[SortField::text("name"), SortField::creation()],
+///         room: || &POST,
+///     };
+///     fn key(&self) -> i64 { self.id }
+///     fn sort_value(&self, _: &SortField) -> SortValue { SortValue::Text(self.name.clone()) }
+/// }
+///
+/// impl Entity for Letter {
+///     type Key = i64;
+///     const INFO: &'static EntityInfo = &EntityInfo {
+///         name: "Letter",
+///         collection: "letters",
+///         key: "id",
+///         sorts: &[SortField::creation()],
+///         room: || &POST,
+///     };
+///     fn key(&self) -> i64 { self.id }
+///     fn sort_value(&self, _: &SortField) -> SortValue { SortValue::Empty }
+/// }
+///
+/// #[derive(diesel::Queryable, diesel::Selectable, diesel::Identifiable)]
+/// #[diesel(table_name = people)]
+/// struct PersonRow { id: i64, name: String }
+///
+/// impl TryFrom<PersonRow> for Person {
+///     type Error = Error;
+///     fn try_from(row: PersonRow) -> Result<Self, Error> {
+///         Ok(Self { id: row.id, name: row.name })
+///     }
+/// }
+///
+/// #[derive(diesel::Queryable, diesel::Selectable, diesel::Identifiable)]
+/// #[diesel(table_name = letters)]
+/// struct LetterRow { id: i64, sender_id: i64, recipient_id: Option<i64> }
+///
+/// impl TryFrom<LetterRow> for Letter {
+///     type Error = Error;
+///     fn try_from(row: LetterRow) -> Result<Self, Error> {
+///         Ok(Self { id: row.id, sender_id: row.sender_id, recipient_id: row.recipient_id })
+///     }
+/// }
+/// # fn main() {}
+/// ```
+///
+/// What the schema does not back does not compile; see [`check`](crate::relation::check)
+/// for what is demanded.
+#[macro_export]
 macro_rules! map_relations {
     ($(#[$list:meta])* $vis:vis static $name:ident; $($mapped:tt)*) => {
-        $crate::relation::map_relations!(@next [$(#[$list])* $vis $name] [] $($mapped)*);
+        $crate::map_relations!(@next [$(#[$list])* $vis $name] [] $($mapped)*);
     };
 
     (@next [$(#[$list:meta])* $vis:vis $name:ident] [$($edge:expr,)*]) => {
@@ -114,42 +221,44 @@ macro_rules! map_relations {
 
     // A foreign key to the same table: nothing is joined, all else is as with any.
     (@next $list:tt $edges:tt
-        $many:ident <=> $one:ident: $child:ident . $key:ident -> self . $parent_key:ident as $row:ident;
+        $many:ident <=> $one:ident: $child:tt . $key:tt -> self . $parent_key:tt as $row:ident;
         $($rest:tt)*
     ) => {
-        $crate::relation::map_relations!(@foreign_key $many $one $child . $key -> $child . $parent_key as $row);
-        $crate::relation::map_relations!(@list $list $edges $many $one $($rest)*);
+        $crate::map_relations!(@check OwnForeignKey $one,
+            <$one as recto_domain::relation::ToOne>::Presence, $child . $key -> $child . $parent_key);
+        $crate::map_relations!(@foreign_key $many $one $child . $key -> $child . $parent_key as $row);
+        $crate::map_relations!(@list $list $edges $many $one $($rest)*);
     };
 
     (@next $list:tt $edges:tt
-        $many:ident <=> $one:ident: $child:ident . $key:ident -> $parent:ident . $parent_key:ident as $row:ident;
+        $many:ident <=> $one:ident: $child:tt . $key:tt -> $parent:tt . $parent_key:tt as $row:ident;
         $($rest:tt)*
     ) => {
-        const _: () = $crate::relation::check::joined(&$child::table, &$parent::table);
-        $crate::relation::map_relations!(@foreign_key $many $one $child . $key -> $parent . $parent_key as $row);
-        $crate::relation::map_relations!(@list $list $edges $many $one $($rest)*);
+        $crate::map_relations!(@check ForeignKey $one,
+            <$one as recto_domain::relation::ToOne>::Presence, $child . $key -> $parent . $parent_key);
+        $crate::map_relations!(@foreign_key $many $one $child . $key -> $parent . $parent_key as $row);
+        $crate::map_relations!(@list $list $edges $many $one $($rest)*);
     };
 
     (@next $list:tt [$($edge:expr,)*]
-        $there:ident <=> $back:ident: $link:ident (
-            $a_key:ident -> $a:ident . $a_id:ident as $a_row:ident,
-            $b_key:ident -> $b:ident . $b_id:ident as $b_row:ident
+        $there:ident <=> $back:ident: $link:tt (
+            $a_key:tt -> $a:tt . $a_id:tt as $a_row:ident,
+            $b_key:tt -> $b:tt . $b_id:tt as $b_row:ident
         ) as $row:ident;
         $($rest:tt)*
     ) => {
-        const _: () = {
-            use $crate::relation::check;
-            use recto_domain::relation::RequiredKey;
-            check::foreign_key::<_, RequiredKey, _>(&$link::$a_key, &$a::$a_id);
-            check::foreign_key::<_, RequiredKey, _>(&$link::$b_key, &$b::$b_id);
-            check::joined(&$link::table, &$a::table);
-            check::joined(&$link::table, &$b::table);
-            check::link(&$link::table, &$link::$a_key, &$link::$b_key);
-        };
-        $crate::relation::map_relations!(@linked $there, $link, $row, $a, $a_key, $b . $b_id, $b_key, $b_row);
-        $crate::relation::map_relations!(@linked $back, $link, $row, $b, $b_key, $a . $a_id, $a_key, $a_row);
+        $crate::map_relations!(@check ForeignKey $there, recto_domain::relation::RequiredKey, $link . $a_key -> $a . $a_id);
+        $crate::map_relations!(@check ForeignKey $back, recto_domain::relation::RequiredKey, $link . $b_key -> $b . $b_id);
 
-        $crate::relation::map_relations!(@next $list
+        impl $crate::relation::check::Link for $there {
+            type First = $link::$a_key;
+            type Second = $link::$b_key;
+        }
+
+        $crate::map_relations!(@linked $there, $link, $row, $a, $a_key, $b . $b_id, $b_key, $b_row);
+        $crate::map_relations!(@linked $back, $link, $row, $b, $b_key, $a . $a_id, $a_key, $a_row);
+
+        $crate::map_relations!(@next $list
             [$($edge,)* $crate::relation::Many::<$there>::EDGE, $crate::relation::Many::<$back>::EDGE,]
             $($rest)*);
     };
@@ -161,7 +270,7 @@ macro_rules! map_relations {
         ) as $way_row:ident;
         $($rest:tt)*
     ) => {
-        $crate::relation::map_relations!(@belongs $many, $parent, $way_row, $way . $way_key);
+        $crate::map_relations!(@belongs $many, $parent, $way_row, $way . $way_key);
 
         impl $crate::relation::MappedMany for $many {
             fn of_one(
@@ -170,12 +279,12 @@ macro_rules! map_relations {
                 window: &$crate::relation::Window<$crate::relation::ToKey<Self>>,
             ) -> Result<$crate::relation::Linked<Self>, $crate::Error> {
                 let columns = <Self::To as $crate::relation::Stored>::SORT_COLUMNS;
-                let rows = $crate::relation::map_relations!(@window conn, c, $many, parent, window, columns,
+                let rows = $crate::map_relations!(@window conn, c, $many, parent, window, columns,
                     $way_row.inner_join($child::table), $child_row);
                 Ok($crate::relation::entities(rows)?.into_iter().map(|child| (child, ())).collect())
             }
 
-            $crate::relation::map_relations!(@each $many, $crate::query::Keyed, $child_row::as_select(),
+            $crate::map_relations!(@each $many, $crate::query::Keyed, $child_row::as_select(),
                 ($crate::relation::ValueOf<$many>, $child_row),
                 |(parent, row)| {
                     let parent = $crate::query::SqlKey::from_value(parent)
@@ -224,24 +333,31 @@ macro_rules! map_relations {
             }
         }
 
-        $crate::relation::map_relations!(@list $list $edges $many $one $($rest)*);
+        $crate::map_relations!(@list $list $edges $many $one $($rest)*);
     };
 
     // A to-many and a to-one direction are added to the list.
     (@list $list:tt [$($edge:expr,)*] $many:ident $one:ident $($rest:tt)*) => {
-        $crate::relation::map_relations!(@next $list
+        $crate::map_relations!(@next $list
             [$($edge,)* $crate::relation::Many::<$many>::EDGE, $crate::relation::One::<$one>::EDGE,]
             $($rest)*);
+    };
+
+    // What the compiler is to look at. Columns come here as the tokens that they
+    // are in the mapping (`tt`), for only then does it point at them there.
+    (@check $kind:ident $of:ident, $presence:ty, $child:tt . $key:tt -> $parent:tt . $parent_key:tt) => {
+        impl $crate::relation::check::$kind for $of {
+            type Presence = $presence;
+            type Parent = $parent::$parent_key;
+            type Column = $child::$key;
+        }
     };
 
     // Both directions of a foreign key.
     (@foreign_key $many:ident $one:ident
         $child:ident . $key:ident -> $parent:ident . $parent_key:ident as $row:ident
     ) => {
-        const _: () = $crate::relation::check::foreign_key::<
-            _, <$one as recto_domain::relation::ToOne>::Presence, _,
-        >(&$child::$key, &$parent::$parent_key);
-        $crate::relation::map_relations!(@belongs $many, $parent, $row, $child . $key);
+        $crate::map_relations!(@belongs $many, $parent, $row, $child . $key);
 
         impl $crate::relation::MappedMany for $many {
             fn of_one(
@@ -250,11 +366,11 @@ macro_rules! map_relations {
                 window: &$crate::relation::Window<$crate::relation::ToKey<Self>>,
             ) -> Result<$crate::relation::Linked<Self>, $crate::Error> {
                 let columns = <Self::To as $crate::relation::Stored>::SORT_COLUMNS;
-                let rows = $crate::relation::map_relations!(@window conn, c, $many, parent, window, columns, $row, $row);
+                let rows = $crate::map_relations!(@window conn, c, $many, parent, window, columns, $row, $row);
                 Ok($crate::relation::entities(rows)?.into_iter().map(|child| (child, ())).collect())
             }
 
-            $crate::relation::map_relations!(@each $many, $crate::query::Telling, $row::as_select(), $row,
+            $crate::map_relations!(@each $many, $crate::query::Telling, $row::as_select(), $row,
                 |row| {
                     let child = <Self::To>::try_from(row)?;
                     let parent = <$one as recto_domain::relation::ToOne>::foreign_key(&child)
@@ -285,7 +401,7 @@ macro_rules! map_relations {
     (@linked $there:ident, $link:ident, $link_row:ident,
         $from:ident, $from_key:ident, $to:ident . $to_id:ident, $to_key:ident, $to_row:ident
     ) => {
-        $crate::relation::map_relations!(@belongs $there, $from, $link_row, $link . $from_key);
+        $crate::map_relations!(@belongs $there, $from, $link_row, $link . $from_key);
 
         impl $crate::relation::MappedMany for $there {
             fn of_one(
@@ -296,14 +412,14 @@ macro_rules! map_relations {
                 // By the link's own key: its index is in that order already.
                 let columns = <Self::To as $crate::relation::Stored>::SORT_COLUMNS
                     .with_key(concat!("\"", stringify!($link), "\".\"", stringify!($to_key), "\""));
-                let rows = $crate::relation::map_relations!(@window conn, c, $there, parent, window, columns,
+                let rows = $crate::map_relations!(@window conn, c, $there, parent, window, columns,
                     $link_row.inner_join($to::table), ($link_row, $to_row));
                 rows.into_iter()
                     .map(|(link, row)| Ok((<Self::To>::try_from(row)?, link.into())))
                     .collect()
             }
 
-            $crate::relation::map_relations!(@each $there, $crate::query::Telling,
+            $crate::map_relations!(@each $there, $crate::query::Telling,
                 ($link_row::as_select(), $to_row::as_select()),
                 ($link_row, $to_row),
                 |(link, row)| {
@@ -338,7 +454,7 @@ macro_rules! map_relations {
                     $columns, &$window.sort, $window.after.as_ref(),
                 ))
                 .order_by($crate::query::OrderBy { columns: $columns, sort: &$window.sort })
-                .select($crate::relation::map_relations!(@select $row));
+                .select($crate::map_relations!(@select $row));
             $crate::query::Limited { query, limit: $window.one_more() }.load::<$row>($c)?
         })
     }};
@@ -348,7 +464,6 @@ macro_rules! map_relations {
 
     // The first rows that belong to each of many parents, and how many there are.
     (@each $many:ident, $query:path, $select:expr, $row:ty, $keyed:expr, key: $key:expr, $children:expr) => {
-        #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
         fn of_each(
             conn: &mut $crate::Connection,
             parents: &$crate::query::Keys<$crate::relation::FromKey<Self>>,
@@ -366,7 +481,6 @@ macro_rules! map_relations {
             rows.into_iter().map($keyed).collect()
         }
 
-        #[expect(private_interfaces, reason = "upper floors name the trait, never its parts")]
         fn counts(
             conn: &mut $crate::Connection,
             parents: &$crate::query::Keys<$crate::relation::FromKey<Self>>,
@@ -389,20 +503,8 @@ macro_rules! map_relations {
 
     // Rows of `$row` belong to the parents of `$many` by `$child.$key`.
     (@belongs $many:ident, $parent:ident, $row:ident, $child:ident . $key:ident) => {
-        impl diesel::associations::HasTable for $crate::relation::ParentOf<$many> {
+        impl $crate::relation::HasParents for $many {
             type Table = $parent::table;
-
-            fn table() -> Self::Table {
-                $parent::table
-            }
-        }
-
-        impl<'a> diesel::Identifiable for &'a $crate::relation::ParentOf<$many> {
-            type Id = &'a $crate::relation::ValueOf<$many>;
-
-            fn id(self) -> Self::Id {
-                &self.key
-            }
         }
 
         impl diesel::associations::BelongsTo<$crate::relation::ParentOf<$many>> for $row {
@@ -414,9 +516,10 @@ macro_rules! map_relations {
             }
 
             fn foreign_key_column() -> Self::ForeignKeyColumn {
-                $child::$key
+                // Each name is written once: a wrong one is one error.
+                Default::default()
             }
         }
     };
 }
-pub(crate) use map_relations;
+pub use map_relations;

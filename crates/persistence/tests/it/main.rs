@@ -13,6 +13,7 @@ mod introspection;
 mod loading;
 mod migrations;
 mod model;
+mod own_schema;
 mod pages;
 mod plans;
 mod present;

@@ -1,0 +1,365 @@
+//! Tables that are none of Recto's, mapped by the same macros: two foreign
+//! keys to one parent, a relation of a table to itself, a link that says
+//! something of its own.
+
+use recto_domain::relation::{
+    AnyLevel as _, Entity, EntityInfo, Include, Key, LinkData, NotLoaded, Relation, Sort,
+    SortField, SortValue, View, paths,
+};
+use recto_domain::relations;
+use recto_persistence::{
+    Connection, Page, Window, find, map_relations, page, related, related_one, stored,
+};
+use recto_testkit::both_engines;
+use recto_testkit::database::Fresh;
+use serde::Serialize;
+
+both_engines!(
+    two_keys_to_one_parent_are_two_relations,
+    a_message_leads_to_its_replies_and_back,
+    links_say_what_they_say_on_both_sides,
+    everything_is_counted,
+    everything_is_paged,
+    every_path_costs_a_statement_an_edge,
+    what_was_not_asked_for_is_not_loaded,
+);
+
+diesel::table! {
+    people (id) {
+        id -> BigInt,
+        name -> Text,
+    }
+}
+
+diesel::table! {
+    messages (id) {
+        id -> BigInt,
+        body -> Text,
+        sender_id -> BigInt,
+        recipient_id -> Nullable<BigInt>,
+        answers_id -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    circles (id) {
+        id -> BigInt,
+        name -> Text,
+    }
+}
+
+diesel::table! {
+    memberships (person_id, circle_id) {
+        person_id -> BigInt,
+        circle_id -> BigInt,
+        duty -> Text,
+    }
+}
+
+// Diesel joins two tables by one key, whichever it is; relations go by theirs.
+diesel::joinable!(messages -> people (sender_id));
+diesel::joinable!(memberships -> people (person_id));
+diesel::joinable!(memberships -> circles (circle_id));
+diesel::allow_tables_to_appear_in_same_query!(circles, memberships, messages, people);
+
+const TABLES: &str = "
+    CREATE TABLE people (id BIGINT PRIMARY KEY, name TEXT NOT NULL);
+    CREATE TABLE messages (
+        id BIGINT PRIMARY KEY,
+        body TEXT NOT NULL,
+        sender_id BIGINT NOT NULL REFERENCES people (id) ON DELETE CASCADE,
+        recipient_id BIGINT REFERENCES people (id) ON DELETE SET NULL,
+        answers_id BIGINT REFERENCES messages (id) ON DELETE SET NULL
+    );
+    CREATE TABLE circles (id BIGINT PRIMARY KEY, name TEXT NOT NULL);
+    CREATE TABLE memberships (
+        person_id BIGINT NOT NULL REFERENCES people (id) ON DELETE CASCADE,
+        circle_id BIGINT NOT NULL REFERENCES circles (id) ON DELETE CASCADE,
+        duty TEXT NOT NULL,
+        PRIMARY KEY (person_id, circle_id)
+    );
+    INSERT INTO people VALUES (1, 'Ada'), (2, 'Bob'), (3, 'Cleo');
+    INSERT INTO messages VALUES
+        (10, 'Hello', 1, 2, NULL),
+        (11, 'Hello yourself', 2, 1, 10),
+        (12, 'Hello from me, too', 3, 1, 10),
+        (13, 'To nobody', 1, NULL, NULL),
+        (14, 'To myself', 1, 1, 13);
+    INSERT INTO circles VALUES (20, 'Readers'), (21, 'Writers');
+    INSERT INTO memberships VALUES
+        (1, 20, 'chair'), (1, 21, 'guest'), (2, 20, 'member'), (3, 20, 'treasurer');
+";
+
+/// An entity, the row of its table, and how one becomes the other.
+macro_rules! entity {
+    ($entity:ident, $row:ident in $table:ident { $($member:ident: $type:ty),+ } sorts [$($sort:ident)?]) => {
+        #[derive(Clone, Debug, PartialEq, Serialize)]
+        pub(crate) struct $entity {
+            pub(crate) id: i64,
+            $(pub(crate) $member: $type,)+
+        }
+
+        impl Entity for $entity {
+            type Key = i64;
+
+            const INFO: &'static EntityInfo = &EntityInfo {
+                name: stringify!($entity),
+                collection: stringify!($table),
+                key: "id",
+                sorts: &[$(SortField::text(stringify!($sort)),)? SortField::creation()],
+                room: || &POST_OFFICE,
+            };
+
+            fn key(&self) -> i64 {
+                self.id
+            }
+
+            fn sort_value(&self, field: &SortField) -> SortValue {
+                match field.name {
+                    $(stringify!($sort) => SortValue::Text(self.$sort.clone()),)?
+                    _ => SortValue::Empty,
+                }
+            }
+        }
+
+        #[derive(diesel::Queryable, diesel::Selectable, diesel::Identifiable)]
+        #[diesel(table_name = $table)]
+        struct $row {
+            id: i64,
+            $($member: $type,)+
+        }
+
+        impl TryFrom<$row> for $entity {
+            type Error = recto_persistence::Error;
+
+            fn try_from(row: $row) -> Result<Self, recto_persistence::Error> {
+                Ok(Self { id: row.id, $($member: row.$member),+ })
+            }
+        }
+
+        stored!($entity, $row, $table.id, edges: EDGES, sorts: [$(stringify!($sort) => stringify!($sort))?]);
+    };
+}
+
+entity!(Person, PersonRow in people { name: String } sorts [name]);
+entity!(Message, MessageRow in messages { body: String, sender_id: i64, recipient_id: Option<i64>, answers_id: Option<i64> } sorts [body]);
+entity!(Circle, CircleRow in circles { name: String } sorts []);
+
+/// What somebody does in a circle.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Membership {
+    duty: String,
+}
+
+impl LinkData for Membership {}
+
+#[derive(diesel::Queryable, diesel::Selectable, diesel::Identifiable)]
+#[diesel(table_name = memberships, primary_key(person_id, circle_id))]
+struct MembershipRow {
+    person_id: i64,
+    circle_id: i64,
+    duty: String,
+}
+
+impl From<MembershipRow> for Membership {
+    fn from(row: MembershipRow) -> Self {
+        Self { duty: row.duty }
+    }
+}
+
+relations! {
+    /// The room.
+    pub(crate) static POST_OFFICE = "post_office" at "/post-office";
+
+    /// What somebody sent, and who sent it.
+    PersonSent = Person.sent: many <=> MessageSender = Message.sender: one(sender_id), on delete Cascade;
+    /// What somebody received, and who received it.
+    PersonReceived = Person.received: many <=> MessageRecipient = Message.recipient: optional(recipient_id), on delete SetNull;
+    /// What answers a message, and what it answers.
+    MessageAnswers = Message.answers: many <=> MessageQuestion = Message.question: optional(answers_id), on delete SetNull;
+    /// The circles somebody is in, and who is in a circle.
+    PersonCircles = Person.circles: many <=> CircleMembers = Circle.members: many, through memberships(person_id, circle_id) with Membership { duty }, on delete Cascade;
+}
+
+map_relations! {
+    static EDGES;
+
+    PersonSent <=> MessageSender: messages.sender_id -> people.id as MessageRow;
+    PersonReceived <=> MessageRecipient: messages.recipient_id -> people.id as MessageRow;
+    MessageAnswers <=> MessageQuestion: messages.answers_id -> self.id as MessageRow;
+    PersonCircles <=> CircleMembers: memberships(person_id -> people.id as PersonRow, circle_id -> circles.id as CircleRow) as MembershipRow;
+}
+
+const ADA: i64 = 1;
+const BOB: i64 = 2;
+const HELLO: i64 = 10;
+const READERS: i64 = 20;
+
+fn post_office(database: &Fresh) -> Connection {
+    database.execute(TABLES).unwrap();
+    database.connection()
+}
+
+fn everybody(conn: &mut Connection, include: &str) -> Page<Person> {
+    let include = Include::parse(Person::INFO, include).unwrap();
+    page::<Person>(conn, &(), &Window::newest(100), &include).unwrap()
+}
+
+/// The keys of what a to-many relation leads to.
+fn keys<'g, E: Entity<Key = i64>>(views: impl Iterator<Item = View<'g, E>>) -> Vec<i64> {
+    views.map(|view| view.key()).collect()
+}
+
+fn two_keys_to_one_parent_are_two_relations(database: &Fresh) {
+    let mut conn = post_office(database);
+
+    let everybody = everybody(&mut conn, "sent.recipient,received(sort:body).sender");
+    let letters = |person: View<'_, Person>| -> Result<(Vec<i64>, Vec<i64>), NotLoaded> {
+        Ok((keys(person.get(PersonSent)?), keys(person.get(PersonReceived)?)))
+    };
+    let letters: Vec<_> = everybody.level.views().map(|p| letters(p).unwrap()).collect();
+    let expected = [(vec![12], vec![]), (vec![11], vec![10]), (vec![14, 13, 10], vec![12, 11, 14])];
+    assert_eq!(letters, expected, "of Cleo, Bob and Ada");
+
+    let ada = everybody.level.views().find(|person| person.id == ADA).unwrap();
+    let recipients: Vec<Option<i64>> = ada
+        .get(PersonSent)
+        .unwrap()
+        .map(|message| message.get(MessageRecipient).unwrap().map(|person| person.id))
+        .collect();
+    assert_eq!(recipients, [Some(ADA), None, Some(BOB)]);
+    let senders = ada.get(PersonReceived).unwrap().map(|m| m.get(MessageSender).unwrap().id);
+    assert_eq!(senders.collect::<Vec<_>>(), [3, BOB, ADA]);
+
+    let none = Include::nothing();
+    let sender = related_one::<MessageSender>(&mut conn, 12, &none).unwrap().unwrap();
+    assert_eq!(sender.unwrap().entities()[0].name, "Cleo");
+    assert!(related_one::<MessageRecipient>(&mut conn, 13, &none).unwrap().unwrap().is_none());
+}
+
+fn a_message_leads_to_its_replies_and_back(database: &Fresh) {
+    let mut conn = post_office(database);
+    let include = Include::parse(Message::INFO, "answers.question,question").unwrap();
+
+    let level = find::<Message>(&mut conn, HELLO, &include).unwrap().unwrap();
+    let hello = level.view(0).unwrap();
+    assert!(hello.get(MessageQuestion).unwrap().is_none());
+    assert_eq!(keys(hello.get(MessageAnswers).unwrap()), [12, 11]);
+    for answer in hello.get(MessageAnswers).unwrap() {
+        assert_eq!(answer.get(MessageQuestion).unwrap().unwrap().entity(), hello.entity());
+    }
+}
+
+fn links_say_what_they_say_on_both_sides(database: &Fresh) {
+    let mut conn = post_office(database);
+
+    let everybody = everybody(&mut conn, "circles.members");
+    let ada = everybody.level.views().find(|person| person.id == ADA).unwrap();
+    let duties = |person: &View<'_, Person>| -> Result<Vec<(String, String)>, NotLoaded> {
+        person
+            .get(PersonCircles)?
+            .map(|c| Ok((c.name.clone(), c.link(PersonCircles)?.duty.clone())))
+            .collect()
+    };
+    let expected = [("Writers", "guest"), ("Readers", "chair")];
+    assert_eq!(duties(&ada).unwrap(), expected.map(|(name, duty)| (name.into(), duty.into())));
+
+    let readers = ada.get(PersonCircles).unwrap().find(|circle| circle.id == READERS).unwrap();
+    let members: Vec<_> = readers
+        .get(CircleMembers)
+        .unwrap()
+        .map(|m| (m.entity().name.as_str(), m.link(CircleMembers).unwrap().duty.as_str()))
+        .collect();
+    assert_eq!(members, [("Cleo", "treasurer"), ("Bob", "member"), ("Ada", "chair")]);
+    assert!(ada.link(CircleMembers).is_err(), "she was not reached over a circle");
+}
+
+fn everything_is_counted(database: &Fresh) {
+    let mut conn = post_office(database);
+    let mut include = Include::nothing();
+    include.count(Person::INFO, "sent,received,circles").unwrap();
+
+    let (everybody, statements) =
+        conn.recording(|conn| page::<Person>(conn, &(), &Window::newest(100), &include).unwrap());
+    assert_eq!(statements.len(), 4, "{statements:#?}");
+    let counts: Vec<_> =
+        everybody.level.counts().iter().map(|c| (c.relation.name, c.numbers.clone())).collect();
+    let expected =
+        [("sent", vec![1, 1, 3]), ("received", vec![0, 1, 3]), ("circles", vec![1, 1, 2])];
+    assert_eq!(counts, expected, "of Cleo, Bob and Ada");
+}
+
+/// The keys of all pages of a relation, each page as long as `limit`.
+fn walk<R>(conn: &mut Connection, parent: i64, limit: u32, sort: &Sort) -> Vec<i64>
+where
+    R: recto_persistence::MappedMany<From: Entity<Key = i64>, To: Entity<Key = i64>>,
+{
+    let mut window = Window { limit, sort: sort.clone(), after: None };
+    let mut walked = Vec::new();
+    loop {
+        let page = related::<R>(conn, parent, &window, &Include::nothing()).unwrap().unwrap();
+        walked.extend(page.level.entities().iter().map(Entity::key));
+        let last = page.level.entities().last().filter(|_| page.more);
+        let Some(last) = last else { return walked };
+        let values = sort.terms().iter().map(|term| last.sort_value(term.field)).collect();
+        window.after = Some(recto_domain::relation::Position { values, key: last.key() });
+    }
+}
+
+fn everything_is_paged(database: &Fresh) {
+    let mut conn = post_office(database);
+    let (newest, by_body) = (Sort::default(), Sort::parse(Message::INFO, "body").unwrap());
+
+    for limit in 1..=4 {
+        assert_eq!(walk::<PersonSent>(&mut conn, ADA, limit, &newest), [14, 13, 10]);
+        assert_eq!(walk::<PersonReceived>(&mut conn, ADA, limit, &by_body), [12, 11, 14]);
+        assert_eq!(walk::<MessageAnswers>(&mut conn, HELLO, limit, &newest), [12, 11]);
+        assert_eq!(walk::<CircleMembers>(&mut conn, READERS, limit, &newest), [3, 2, 1]);
+    }
+    let everybody = everybody(&mut conn, "received(limit:2,sort:-body)");
+    let ada = everybody.level.views().find(|person| person.id == ADA).unwrap();
+    let received = ada.get(PersonReceived).unwrap();
+    assert!(received.more());
+    assert_eq!(keys(received), [14, 11]);
+}
+
+fn every_path_costs_a_statement_an_edge(database: &Fresh) {
+    fn all<E>(conn: &mut Connection)
+    where
+        E: recto_persistence::Stored<Filter = (), Key: Key>,
+    {
+        for path in paths(E::INFO, 3) {
+            let include = Include::parse(E::INFO, &path).unwrap();
+            let (found, statements) =
+                conn.recording(|conn| page::<E>(conn, &(), &Window::newest(100), &include));
+            assert!(!found.unwrap().level.entities().is_empty());
+            assert_eq!(statements.len(), 1 + include.edge_count(), "{}: {path}", E::INFO.name);
+        }
+    }
+    let mut conn = post_office(database);
+    all::<Person>(&mut conn);
+    all::<Message>(&mut conn);
+    all::<Circle>(&mut conn);
+}
+
+fn what_was_not_asked_for_is_not_loaded(database: &Fresh) {
+    let mut conn = post_office(database);
+
+    // Cleo received nothing: that is an empty list if it was asked for, and an
+    // error if it was not.
+    let asked = everybody(&mut conn, "received");
+    let cleo = asked.level.view(0).unwrap();
+    assert_eq!(cleo.get(PersonReceived).unwrap().len(), 0);
+    let not_loaded = |relation: &'static str| NotLoaded { entity: "Person", relation };
+    assert_eq!(cleo.get(PersonSent).unwrap_err(), not_loaded(PersonSent::INFO.name));
+
+    let unasked = everybody(&mut conn, "sent");
+    let cleo = unasked.level.view(0).unwrap();
+    assert_eq!(cleo.get(PersonReceived).unwrap_err(), not_loaded("received"));
+    assert_eq!(
+        cleo.get(PersonReceived).unwrap_err().to_string(),
+        "Person.received was not loaded: include \"received\" when loading Person"
+    );
+    let message = cleo.get(PersonSent).unwrap().next().unwrap();
+    assert!(message.get(MessageSender).is_err(), "not even what it was reached from");
+}

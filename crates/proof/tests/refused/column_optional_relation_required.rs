@@ -1,0 +1,59 @@
+//! The column may be empty; the relation says that every article has an author.
+
+use recto_domain::relations;
+use recto_persistence::map_relations;
+use recto_proof::{entity, row};
+
+diesel::table! {
+    authors (id) {
+        id -> BigInt,
+        name -> Text,
+    }
+}
+
+diesel::table! {
+    articles (id) {
+        id -> BigInt,
+        title -> Text,
+        author_id -> Nullable<BigInt>,
+    }
+}
+
+diesel::joinable!(articles -> authors (author_id));
+diesel::allow_tables_to_appear_in_same_query!(articles, authors);
+
+entity!(Author in authors { name: String });
+entity!(Article in articles { title: String, author_id: i64 });
+
+relations! {
+    pub static ROOM = "magazine" at "/magazine";
+
+    AuthorArticles = Author.articles: many <=> ArticleAuthor = Article.author: one(author_id), on delete Restrict;
+}
+
+row!(AuthorRow of Author in authors { name: String });
+#[derive(diesel::Queryable, diesel::Selectable, diesel::Identifiable)]
+#[diesel(table_name = articles)]
+struct ArticleRow {
+    id: i64,
+    title: String,
+    author_id: Option<i64>,
+}
+
+impl TryFrom<ArticleRow> for Article {
+    type Error = recto_persistence::Error;
+
+    fn try_from(row: ArticleRow) -> Result<Self, recto_persistence::Error> {
+        Ok(Self { id: row.id, title: row.title, author_id: row.author_id.unwrap_or_default() })
+    }
+}
+
+recto_persistence::stored!(Article, ArticleRow, articles.id, edges: EDGES, sorts: []);
+
+map_relations! {
+    static EDGES;
+
+    AuthorArticles <=> ArticleAuthor: articles.author_id -> authors.id as ArticleRow;
+}
+
+fn main() {}
