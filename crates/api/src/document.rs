@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use recto_domain::User;
-use recto_domain::relation::{Cardinality, Entity, RelationInfo};
+use recto_domain::relation::{Cardinality, Entity, LinkData as _, Relation, RelationInfo};
 use serde_json::{Value, json};
 use utoipa::openapi::path::PathItem;
 use utoipa::openapi::schema::{
@@ -95,40 +95,64 @@ const TAGS: [(&str, &str); 9] = [
 
 /// The schemas that operations refer to.
 #[derive(Default)]
-pub(crate) struct Components(BTreeMap<String, RefOr<Schema>>);
+pub(crate) struct Components {
+    schemas: BTreeMap<String, RefOr<Schema>>,
+    /// What links say, by entity and member: beside an entity's own members.
+    links: BTreeMap<(&'static str, String), RefOr<Schema>>,
+}
 
 impl Components {
     /// Adds a type under its name.
     pub(crate) fn add<T: ToSchema>(&mut self) {
-        self.0.insert(T::name().into_owned(), T::schema());
+        self.schemas.insert(T::name().into_owned(), T::schema());
         let mut nested = Vec::new();
         T::schemas(&mut nested);
-        self.0.extend(nested);
+        self.schemas.extend(nested);
     }
 
     /// Adds an entity with its relations, which lead to further entities by name.
     pub(crate) fn add_entity<E: Entity + ToSchema>(&mut self) {
-        self.0.insert(E::name().into_owned(), with_relations::<E>(E::schema()));
+        self.schemas.insert(E::name().into_owned(), with_relations::<E>(E::schema()));
     }
 
     /// Adds a page of an entity.
     pub(crate) fn add_page<E: Entity + ToSchema>(&mut self) {
         self.add_entity::<E>();
         let schema = page(Ref::from_schema_name(E::name()), E::INFO.collection);
-        self.0.insert(page_name::<E>(), schema);
+        self.schemas.insert(page_name::<E>(), schema);
+    }
+
+    /// Adds what links say to the entity that they lead to.
+    pub(crate) fn add_links<R: Relation>(&mut self) {
+        let Some(RefOr::T(Schema::Object(link))) = R::Data::described() else { return };
+        for (name, mut schema) in link.properties {
+            if let RefOr::T(Schema::Object(member)) = &mut schema {
+                let own = member.description.take().unwrap_or_default();
+                let (from, relation) = (R::INFO.from.name, R::INFO.name);
+                member.description =
+                    Some(format!("{own} There where it is reached over `{from}.{relation}`."));
+            }
+            self.links.insert((R::INFO.to.name, name), schema);
+        }
     }
 
     /// Takes a schema away.
     pub(crate) fn remove(&mut self, name: &str) {
-        self.0.remove(name);
+        self.schemas.remove(name);
     }
 
     /// Takes over the schemas of an operation.
     pub(crate) fn merge(&mut self, other: Self) {
-        self.0.extend(other.0);
+        self.schemas.extend(other.schemas);
+        self.links.extend(other.links);
     }
 
-    fn build(self) -> utoipa::openapi::Components {
+    fn build(mut self) -> utoipa::openapi::Components {
+        for ((entity, name), member) in self.links {
+            if let Some(RefOr::T(Schema::Object(object))) = self.schemas.get_mut(entity) {
+                object.properties.insert(name, member);
+            }
+        }
         let token_url = format!("{BASE_PATH}/auth/token");
         let mut bearer = Http::new(HttpAuthScheme::Bearer);
         bearer.bearer_format = Some("JWT".to_owned());
@@ -138,7 +162,7 @@ impl Components {
             "Your e-mail address as username, and your password. Leave the client fields empty.",
         );
         ComponentsBuilder::new()
-            .schemas_from_iter(self.0)
+            .schemas_from_iter(self.schemas)
             .security_scheme("bearer", SecurityScheme::Http(bearer))
             .security_scheme("password", SecurityScheme::OAuth2(password))
             .build()

@@ -261,6 +261,8 @@ impl From<Error> for Problem {
 fn went_away(key: &str) -> Problem {
     let (table, column) = key.split_once('.').unwrap_or(("", key));
     match (table, column) {
+        // Nobody but the caller is written as a user of anything.
+        (_, "user_uid") => Problem::new(Kind::Unauthenticated, "the account of this token is gone"),
         ("reviews" | "book_tags", "book_uid" | "book_id") => Problem::not_found("book"),
         ("book_tags", _) => Problem::not_found("tag"),
         ("student_courses", "student_id") => Problem::not_found("student"),

@@ -181,7 +181,9 @@ impl Operation {
             R::INFO.to.name,
             R::INFO.inverse
         );
-        Self::new(summary, description).page_of::<R::To>()
+        let mut operation = Self::new(summary, description).page_of::<R::To>();
+        operation.components.add_links::<R>();
+        operation
     }
 
     /// What a to-one relation leads to.

@@ -29,7 +29,7 @@ pub enum Conflict {
     #[error("an employee cannot end up above itself")]
     AboveItself,
     /// What restricts a delete must go, or be moved, first.
-    #[error("{count} {relation} stand in the way")]
+    #[error("{count} of its {relation} stand in the way")]
     InTheWay {
         /// The relation that leads to what is in the way.
         relation: &'static str,

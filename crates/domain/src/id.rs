@@ -248,6 +248,16 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_read_as_they_are_shown() {
+        for text in ["1", "42", "9007199254740991"] {
+            assert_eq!(text.parse::<PostId>().unwrap().to_string(), text);
+        }
+        for other in ["0", "-1", "+1", "01", " 1", "1.0", "1e3", "", "9007199254740992"] {
+            assert!(other.parse::<PostId>().is_err(), "{other:?}");
+        }
+    }
+
+    #[test]
     fn ids_are_strings_in_json() {
         let json = "\"0198c5a1-02d4-7f10-8a6e-51c0d93b7e22\"";
         let id: BookId = serde_json::from_str(json).unwrap();

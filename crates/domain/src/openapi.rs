@@ -242,8 +242,11 @@ mod tests {
 
     use super::*;
     use crate::{
-        Account, Book, BookPatch, Input, Login, NewBook, NewReview, NewTag, Review, ReviewPatch,
-        RoleChange, SignUp, Tag, TagNames, User, UserPatch,
+        Account, Book, BookPatch, Comment, Company, CompanyPatch, Course, Department,
+        DepartmentPatch, Employee, EmployeePatch, Enrolment, Input, Login, NewBook, NewComment,
+        NewCompany, NewCourse, NewDepartment, NewEmployee, NewPost, NewReview, NewStudent, NewTag,
+        Post, PostPatch, Review, ReviewPatch, RoleChange, SignUp, Student, Tag, TagNames, User,
+        UserPatch,
     };
 
     fn json_schema<T: PartialSchema>() -> Value {
@@ -270,6 +273,17 @@ mod tests {
         assert_example_is_read::<SignUp>();
         assert_example_is_read::<Login>();
         assert_example_is_read::<RoleChange>();
+        assert_example_is_read::<NewPost>();
+        assert_example_is_read::<PostPatch>();
+        assert_example_is_read::<NewComment>();
+        assert_example_is_read::<NewStudent>();
+        assert_example_is_read::<NewCourse>();
+        assert_example_is_read::<NewCompany>();
+        assert_example_is_read::<CompanyPatch>();
+        assert_example_is_read::<NewDepartment>();
+        assert_example_is_read::<DepartmentPatch>();
+        assert_example_is_read::<NewEmployee>();
+        assert_example_is_read::<EmployeePatch>();
     }
 
     #[test]
@@ -283,6 +297,14 @@ mod tests {
         assert_entity::<Book>();
         assert_entity::<Review>();
         assert_entity::<Tag>();
+        assert_entity::<Post>();
+        assert_entity::<Comment>();
+        assert_entity::<Student>();
+        assert_entity::<Course>();
+        assert_entity::<Enrolment>();
+        assert_entity::<Company>();
+        assert_entity::<Department>();
+        assert_entity::<Employee>();
     }
 
     #[test]

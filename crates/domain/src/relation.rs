@@ -229,6 +229,12 @@ pub trait Through: ToMany {
 pub trait LinkData: Clone + Debug + Serialize + Send + Sync + 'static {
     /// Whether there is anything to say.
     const PRESENT: bool = true;
+
+    /// The schema of that object, if there is anything to say.
+    #[cfg(feature = "openapi")]
+    fn described() -> Option<utoipa::openapi::RefOr<utoipa::openapi::Schema>> {
+        None
+    }
 }
 
 impl LinkData for () {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::record::numbered;
+use crate::record::{entity, numbered};
 use crate::relation::LinkData;
 use crate::relations;
 use crate::text::line;
@@ -18,14 +18,20 @@ text_value! {
     CourseTitle, 1..=200, line, "Partial differential equations"
 }
 
-/// What a link between a student and a course says besides that it is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Enrolment {
-    /// Since when the student takes the course, in UTC.
-    pub enrolled_at: DateTime<Utc>,
+entity! {
+    /// What a link between a student and a course says besides that it is there.
+    pub struct Enrolment {
+        /// Since when the student takes the course, in UTC.
+        pub enrolled_at: DateTime<Utc>,
+    }
 }
 
-impl LinkData for Enrolment {}
+impl LinkData for Enrolment {
+    #[cfg(feature = "openapi")]
+    fn described() -> Option<utoipa::openapi::RefOr<utoipa::openapi::Schema>> {
+        Some(<Self as utoipa::PartialSchema>::schema())
+    }
+}
 
 relations! {
     /// The room.

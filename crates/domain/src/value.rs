@@ -197,9 +197,11 @@ assert!(", stringify!($name), "::new(", $max, " + 1).is_err());
         impl std::str::FromStr for $name {
             type Err = $crate::Invalid;
 
+            /// Read only as it is shown: `+4` and `04` are refused, so that one
+            /// value has one name in a URL.
             fn from_str(text: &str) -> Result<Self, $crate::Invalid> {
-                let number = text.parse();
-                number.map_or_else(|_| Err($crate::Invalid::new(Self::REFUSAL)), Self::new)
+                let number = text.parse().ok().filter(|number: &i64| number.to_string() == text);
+                number.map_or_else(|| Err($crate::Invalid::new(Self::REFUSAL)), Self::new)
             }
         }
 

@@ -47,9 +47,13 @@ pub use on_engine;
 
 /// Reads one row so that nobody changes it before the transaction ends.
 ///
-/// SQLite has one writer, whose transaction has the write lock already.
+/// `for_update` keeps others from pointing at it too, `for_no_key_update` lets
+/// them. SQLite has one writer, whose transaction has the write lock already.
 macro_rules! lock_row {
-    ($connection:expr, $table:ident, $key:expr, $row:ty) => {{
+    ($connection:expr, $table:ident, $key:expr, $row:ty) => {
+        $crate::connection::lock_row!($connection, $table, $key, $row, for_update)
+    };
+    ($connection:expr, $table:ident, $key:expr, $row:ty, $strength:ident) => {{
         use diesel::SelectableHelper as _;
         let query = $table::table.find($key);
         match &mut $connection.engine {
@@ -57,7 +61,7 @@ macro_rules! lock_row {
                 query.select(<$row>::as_select()).get_result::<$row>(c)
             }
             $crate::connection::Engine::Postgres(c) => {
-                query.select(<$row>::as_select()).for_update().get_result::<$row>(c)
+                query.select(<$row>::as_select()).$strength().get_result::<$row>(c)
             }
         }
     }};

@@ -32,6 +32,9 @@ pub trait Numbered: Stored {
 
     /// The one with that key, kept as it is until the transaction ends.
     ///
+    /// Others can point at it meanwhile; two who point at each other would wait
+    /// in a ring if they could not.
+    ///
     /// # Errors
     /// A failing database.
     fn lock(conn: &mut Connection, key: Self::Key) -> Result<Option<Self>, Error>;
@@ -222,7 +225,8 @@ macro_rules! numbered {
                 }
 
                 fn lock(conn: &mut Connection, key: Self::Key) -> Result<Option<Self>, Error> {
-                    let row = lock_row!(conn, $table, key.value(), $row);
+                    // Others may go on pointing at it, which they do by its key.
+                    let row = lock_row!(conn, $table, key.value(), $row, for_no_key_update);
                     $crate::relation::optional(row)?.map(Self::try_from).transpose()
                 }
 
@@ -264,8 +268,9 @@ macro_rules! numbered {
 
                 fn delete(conn: &mut Connection, key: Self::Key) -> Result<bool, Error> {
                     // Locked, so that nothing gets in the way after looking.
-                    let Some(entity) = Self::lock(conn, key)? else { return Ok(false) };
-                    nothing_in_the_way(conn, entity)?;
+                    let row = lock_row!(conn, $table, key.value(), $row, for_update);
+                    let Some(row) = $crate::relation::optional(row)? else { return Ok(false) };
+                    nothing_in_the_way::<Self>(conn, row.try_into()?)?;
                     let deleted = on_engine!(conn, c => {
                         diesel::delete($table::table.find(key.value())).execute(c)?
                     });

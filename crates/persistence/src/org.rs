@@ -8,8 +8,8 @@ use recto_domain::{
 
 use crate::connection::{Engine, on_engine};
 use crate::numbered::numbered;
-use crate::query::SqlKey as _;
-use crate::relation::map_relations;
+use crate::query::SqlKey;
+use crate::relation::{map_relations, optional};
 use crate::schema::{companies, departments, employees};
 use crate::{Connection, Error};
 
@@ -57,17 +57,19 @@ fn not_above_itself(conn: &mut Connection, employee: &Employee) -> Result<(), Er
     if let Engine::Postgres(c) = &mut conn.engine {
         diesel::sql_query(format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")).execute(c)?;
     }
-    let mut above = employee.manager_id.map(|manager| manager.value());
+    let mut above = employee.manager_id.map(SqlKey::value);
     while let Some(manager) = above {
         if manager == employee.id.value() {
             return Err(Conflict::AboveItself.into());
         }
-        above = on_engine!(conn, c => {
+        // One who has left meanwhile is above nobody.
+        let next = on_engine!(conn, c => {
             employees::table
                 .find(manager)
                 .select(employees::manager_id)
-                .get_result::<Option<i64>>(c)?
+                .get_result::<Option<i64>>(c)
         });
+        above = optional(next)?.flatten();
     }
     Ok(())
 }

@@ -111,7 +111,7 @@ pub trait MappedMany: ToMany<From: Stored, To: Stored> {
         conn: &mut Connection,
         parent: FromKey<Self>,
         window: &Window<ToKey<Self>>,
-    ) -> Result<Vec<(Self::To, Self::Data)>, Error>;
+    ) -> Result<Linked<Self>, Error>;
 
     /// The first `limit` children of each parent, in no particular order.
     #[doc(hidden)]

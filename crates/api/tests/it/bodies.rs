@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::answers::{Told as _, assert_sound, items, text, uid};
 use crate::library::{Library, add_book, add_review, add_tag};
+use crate::rooms::Rooms;
 
 /// Where a body is taken: method, path, and who may send it.
 pub(crate) fn takers<'l, 's>(
@@ -15,7 +16,8 @@ pub(crate) fn takers<'l, 's>(
     let review = add_review(&library.ada, &book, 4);
     let tag = add_tag(&library.ada, "Classics");
     let (book, review, tag) = (uid(&book), uid(&review), uid(&tag));
-    vec![
+    let rooms = Rooms::filled(&library.ada);
+    let mut takers = vec![
         ("POST", "/auth/signup".to_owned(), &library.anyone),
         ("POST", "/auth/login".to_owned(), &library.anyone),
         ("PATCH", format!("/users/{}", library.ada.uid), &library.ada),
@@ -28,7 +30,14 @@ pub(crate) fn takers<'l, 's>(
         ("PATCH", format!("/reviews/{review}"), &library.ada),
         ("POST", "/tags".to_owned(), &library.ada),
         ("PUT", format!("/tags/{tag}"), &library.ada),
-    ]
+        ("POST", format!("/blog/posts/{}/comments", rooms.post), &library.bob),
+        ("PATCH", format!("/blog/comments/{}", rooms.comment), &library.bob),
+    ];
+    for (collection, key) in rooms.collections() {
+        takers.push(("POST", collection.to_owned(), &library.ada));
+        takers.push(("PATCH", format!("{collection}/{key}"), &library.bob));
+    }
+    takers
 }
 
 fn send(client: &Client<'_>, method: &str, path: &str, body: &[u8]) -> Answer {

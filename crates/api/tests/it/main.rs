@@ -4,6 +4,7 @@
 
 mod answers;
 mod auth;
+mod blog;
 mod bodies;
 mod books;
 mod documents;
@@ -12,13 +13,16 @@ mod include;
 mod library;
 mod noise;
 mod openapi;
+mod org;
 mod pages;
 mod parameters;
 mod problems;
 mod races;
 mod reviews;
 mod roles;
+mod rooms;
 mod schema;
+mod school;
 mod tags;
 mod users;
 mod wire;

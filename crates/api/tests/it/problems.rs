@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::answers::{Told as _, assert_problem, assert_sound, text, uid};
 use crate::library::{Library, NOBODY, add_book, add_review, add_tag};
+use crate::rooms::Rooms;
 use crate::wire;
 
 /// The problem as text, without what differs from run to run.
@@ -35,6 +36,10 @@ fn each_kind_of_problem_is_as_it_was(server: &TestServer) {
     };
     let wrong = json!({"email": "cleo@example.org", "password": "not it"});
     let large = vec![b' '; (1 << 20) + 1];
+    let rooms = Rooms::filled(ada);
+    let (company, employee) =
+        (format!("/org/companies/{}", rooms.company), format!("/org/employees/{}", rooms.employee));
+    let itself = json!({"manager_id": rooms.employee.parse::<u32>().unwrap()});
     let told = [
         ("malformed-json", ada.send("POST", "/books", &json_body, Some(b"{\"title\": "))),
         ("invalid-parameter", anyone.get("/books?autor=austen")),
@@ -48,6 +53,8 @@ fn each_kind_of_problem_is_as_it_was(server: &TestServer) {
         ("email-taken", sign_up("other", "cleo@example.org")),
         ("tag-exists", ada.post("/tags", &json!({"name": "classics"}))),
         ("already-reviewed", ada.post(&reviews, &review)),
+        ("above-itself", ada.patch(&employee, &itself)),
+        ("in-the-way", admin.delete(&company)),
         ("last-admin", admin.put(&format!("/users/{}/role", admin.uid), &json!({"role": "user"}))),
         ("too-large", ada.send("POST", "/books", &json_body, Some(&large))),
         ("unsupported-media-type", ada.send("POST", "/books", &[], Some(b"{}"))),

@@ -12,7 +12,7 @@ use crate::answers::{Told as _, assert_problem, assert_sound, each, items, uid, 
 use crate::library::{Library, add_book, add_tag, member, tags};
 
 /// Runs all of these at the same moment; the answers, in their order.
-fn at_once<'s, F: Fn() -> Answer + Send + 's>(requests: Vec<F>) -> Vec<Answer> {
+pub(crate) fn at_once<'s, F: Fn() -> Answer + Send + 's>(requests: Vec<F>) -> Vec<Answer> {
     let start = Barrier::new(requests.len());
     std::thread::scope(|scope| {
         let running: Vec<_> = requests
@@ -30,7 +30,7 @@ fn at_once<'s, F: Fn() -> Answer + Send + 's>(requests: Vec<F>) -> Vec<Answer> {
 }
 
 /// How many answers have each status; refusals must be whole problems.
-fn tally(answers: &[Answer]) -> BTreeMap<u16, usize> {
+pub(crate) fn tally(answers: &[Answer]) -> BTreeMap<u16, usize> {
     let mut statuses = BTreeMap::new();
     for answer in answers {
         *statuses.entry(answer.status).or_default() += 1;

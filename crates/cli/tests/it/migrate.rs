@@ -4,7 +4,13 @@ use recto_testkit::database::{Engine, Fresh, bare};
 
 use crate::program::{Ended, Program};
 
-const NAMES: [&str; 2] = ["2026-11-22-000001_catalog", "2026-11-22-000002_identity"];
+const NAMES: [&str; 5] = [
+    "2026-11-22-000001_catalog",
+    "2026-11-22-000002_identity",
+    "2026-11-22-000003_blog",
+    "2026-11-22-000004_school",
+    "2026-11-22-000005_org",
+];
 
 /// Runs a test on a database without a schema, on both engines.
 macro_rules! on_bare_databases {
@@ -33,24 +39,29 @@ on_bare_databases!(
     a_newer_database_is_refused,
 );
 
-fn lines(standing: [&str; 2]) -> String {
-    let lines = standing.iter().zip(NAMES).map(|(standing, name)| format!("{standing} {name}\n"));
+/// The migrations as they are listed when that many are applied.
+fn lines(applied: usize) -> String {
+    let standing = |place| if place < applied { "applied" } else { "pending" };
+    let lines = NAMES.iter().enumerate();
+    let lines = lines.map(|(place, name)| format!("{} {name}\n", standing(place)));
     lines.collect::<Vec<_>>().concat()
 }
 
 fn migrations_are_applied_listed_and_undone(database: &Fresh) {
     let program = Program::on(database);
     let migrate = |action: &[&str]| program.run(&[&["migrate"], action].concat());
-    assert_eq!(migrate(&["status"]).succeeded(), lines(["pending", "pending"]));
-    assert_eq!(migrate(&[]).succeeded(), lines(["applied", "applied"]));
+    let all = NAMES.len();
+    assert_eq!(migrate(&["status"]).succeeded(), lines(0));
+    assert_eq!(migrate(&[]).succeeded(), lines(all));
     assert_eq!(migrate(&[]).succeeded(), "nothing to apply\n");
-    assert_eq!(migrate(&["status"]).succeeded(), lines(["applied", "applied"]));
-    assert_eq!(migrate(&["revert"]).succeeded(), format!("reverted {}\n", NAMES[1]));
-    assert_eq!(migrate(&["status"]).succeeded(), lines(["applied", "pending"]));
-    assert_eq!(migrate(&["revert"]).succeeded(), format!("reverted {}\n", NAMES[0]));
+    assert_eq!(migrate(&["status"]).succeeded(), lines(all));
+    for (left, name) in NAMES.iter().enumerate().rev() {
+        assert_eq!(migrate(&["revert"]).succeeded(), format!("reverted {name}\n"));
+        assert_eq!(migrate(&["status"]).succeeded(), lines(left));
+    }
     let error = migrate(&["revert"]).failed(1);
     assert!(error.contains("there is none to revert"), "{error}");
-    assert_eq!(migrate(&[]).succeeded(), lines(["applied", "applied"]));
+    assert_eq!(migrate(&[]).succeeded(), lines(all));
 }
 
 fn several_at_once_apply_each_migration_once(database: &Fresh) {
@@ -61,7 +72,7 @@ fn several_at_once_apply_each_migration_once(database: &Fresh) {
         .map(|child| Ended::from(child.wait_with_output().unwrap()).succeeded())
         .collect();
     said.sort();
-    assert_eq!(said[0], lines(["applied", "applied"]));
+    assert_eq!(said[0], lines(NAMES.len()));
     assert!(said[1..].iter().all(|said| said == "nothing to apply\n"), "{said:?}");
 }
 
@@ -83,7 +94,7 @@ fn a_newer_database_is_refused(database: &Fresh) {
         assert!(error.contains("29990101000001"), "{command:?}: {error}");
     }
     let status = program.run(&["migrate", "status"]).succeeded();
-    assert_eq!(status, lines(["applied", "applied"]) + "unknown 29990101000001\n");
+    assert_eq!(status, lines(NAMES.len()) + "unknown 29990101000001\n");
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! Opening a connection, and making sure of its settings.
 
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
 use diesel::connection::{Connection as _, SimpleConnection as _};
 use diesel::sql_types::{BigInt, Text};
 use diesel::{PgConnection, RunQueryDsl as _, SqliteConnection};
@@ -29,16 +32,16 @@ fn sqlite(path: &str, options: Options) -> Result<SqliteConnection, Error> {
     // The prefix keeps SQLite from reading meaning into the name.
     let mut conn = SqliteConnection::establish(path).map_err(unavailable)?;
     let busy = options.busy_timeout.as_millis();
-    conn.batch_execute(&format!(
-        "PRAGMA busy_timeout = {busy};
-         PRAGMA journal_mode = WAL;
-         PRAGMA synchronous = FULL;
+    conn.batch_execute(&format!("PRAGMA busy_timeout = {busy}")).map_err(unavailable)?;
+    write_ahead(&mut conn, options.busy_timeout)?;
+    conn.batch_execute(
+        "PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
          PRAGMA trusted_schema = OFF;
          PRAGMA temp_store = MEMORY;
          PRAGMA cache_size = -65536;
-         PRAGMA mmap_size = 268435456;"
-    ))
+         PRAGMA mmap_size = 268435456;",
+    )
     .map_err(unavailable)?;
     for (pragma, expected) in [("foreign_keys", "1"), ("journal_mode", "wal"), ("synchronous", "2")]
     {
@@ -51,6 +54,18 @@ fn sqlite(path: &str, options: Options) -> Result<SqliteConnection, Error> {
         }
     }
     Ok(conn)
+}
+
+/// Switches a new database to its write-ahead log. Of several connections that
+/// do so at once SQLite turns some away without waiting, whatever its timeout.
+fn write_ahead(conn: &mut SqliteConnection, busy_timeout: Duration) -> Result<(), Error> {
+    let since = Instant::now();
+    loop {
+        match conn.batch_execute("PRAGMA journal_mode = WAL").map_err(Error::from) {
+            Err(Error::Busy) if since.elapsed() < busy_timeout => sleep(Duration::from_millis(5)),
+            switched => return switched.map_err(unavailable),
+        }
+    }
 }
 
 #[derive(diesel::QueryableByName)]

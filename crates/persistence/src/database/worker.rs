@@ -1,6 +1,6 @@
 //! Threads that own a connection each and work off a queue.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -9,7 +9,7 @@ use super::{DatabaseUrl, Options, connect};
 use crate::connection::Engine;
 use crate::{Connection, Error};
 
-/// How often work is run again that another transaction got in the way of.
+/// How often work is run at the most that another transaction gets in the way of.
 const ATTEMPTS: u32 = 8;
 
 /// How much work shares one commit on SQLite.
@@ -80,6 +80,7 @@ impl Line {
     }
 
     fn run(&mut self, mut job: Job) {
+        let since = Instant::now();
         for attempt in 1..=ATTEMPTS {
             let connection = match self.connection() {
                 Ok(connection) => connection,
@@ -94,7 +95,7 @@ impl Line {
             };
             let again = match outcome {
                 Outcome::Done | Outcome::Failed => false,
-                Outcome::Again => true,
+                Outcome::Again => self.has_time(since),
                 // Reading again does no harm; writing might happen twice.
                 Outcome::Suspect => self.is_broken() && job.kind() == Kind::Read && attempt == 1,
                 // A server that was restarted has left every connection broken.
@@ -117,8 +118,18 @@ impl Line {
             }
             return;
         }
-        let committed = self.connection().and_then(|connection| {
-            connection.begin("BEGIN IMMEDIATE")?;
+        let begun = self.begin_group();
+        if let Err(error) = &begun
+            && error.is_transient()
+        {
+            // Somebody else holds the database; each by itself would find it no other.
+            for mut job in group {
+                job.fail(Error::Busy);
+                job.answer();
+            }
+            return;
+        }
+        let committed = begun.and_then(|connection| {
             for job in &mut group {
                 in_savepoint(connection, job)?;
             }
@@ -137,6 +148,25 @@ impl Line {
         for job in group {
             job.answer();
         }
+    }
+
+    /// Begins the transaction of a group, waiting as long as for a single write.
+    fn begin_group(&mut self) -> Result<&mut Connection, Error> {
+        let since = Instant::now();
+        loop {
+            match self.connection()?.begin("BEGIN IMMEDIATE") {
+                Err(error) if error.is_transient() && self.has_time(since) => {}
+                Err(error) => return Err(error),
+                Ok(()) => return self.connection(),
+            }
+        }
+    }
+
+    /// Whether there is time to try again. SQLite waits by itself each time, so
+    /// that after a second wait somebody has been kept for twice the time; a
+    /// server settles its transactions' quarrels at once.
+    fn has_time(&self, since: Instant) -> bool {
+        !self.url.is_embedded() || since.elapsed() < self.options.busy_timeout * 3 / 2
     }
 
     /// Whether the connection gives no sign of life; such a one is dropped.

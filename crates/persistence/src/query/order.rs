@@ -30,6 +30,7 @@ pub struct SortColumns {
 
 impl SortColumns {
     /// The same fields with the key found elsewhere, as in a link table.
+    #[must_use]
     pub fn with_key(self, key: &'static str) -> Self {
         Self { key, ..self }
     }

@@ -85,7 +85,6 @@ pub(super) fn page<E: Stored>(
 }
 
 /// A page of children and what their links say.
-#[expect(clippy::type_complexity, reason = "children with their links")]
 pub(super) fn linked_page<E: Stored, D: LinkData>(
     conn: &mut Connection,
     mut children: Vec<(E, D)>,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use recto_domain::relation::{Entity as _, Include};
 use recto_domain::{
@@ -363,6 +363,62 @@ fn a_database_that_cannot_be_reached_is_said_to_be_so() {
     let url = "postgres://nobody@127.0.0.1:1/nothing?connect_timeout=2".parse().unwrap();
     let error = Database::open(&url, Options::default()).unwrap_err();
     assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
+}
+
+/// The first to come makes the log, for which SQLite turns the others away.
+#[test]
+fn a_new_database_may_be_opened_by_many_at_once() {
+    for _ in 0..10 {
+        let new = recto_testkit::database::bare(Engine::Sqlite).unwrap();
+        let start = Barrier::new(8);
+        thread::scope(|scope| {
+            let opening: Vec<_> = (0..8)
+                .map(|_| {
+                    scope.spawn(|| {
+                        start.wait();
+                        Database::connect(&new.url()).map(|_| ())
+                    })
+                })
+                .collect();
+            for opened in opening {
+                opened.join().unwrap().unwrap();
+            }
+        });
+    }
+}
+
+/// Whoever waits for a database that somebody else has locked is told so before
+/// long: one write as well as a group of them.
+#[test]
+fn a_database_that_stays_locked_is_busy_after_twice_the_wait() {
+    let fresh = recto_testkit::database::fresh(Engine::Sqlite).unwrap();
+    let busy_timeout = Duration::from_millis(500);
+    let database = fresh.open_with(Options { busy_timeout, ..Options::default() });
+    database.write_blocking(Connection::ping).unwrap();
+    let write = || {
+        let began = Instant::now();
+        let written = database.write_blocking(Connection::ping);
+        assert!(matches!(written, Err(Error::Busy)), "{written:?}");
+        began.elapsed()
+    };
+    let mut locker = fresh.connection();
+    locker
+        .transaction(|_| {
+            let waited = write();
+            assert!(waited >= busy_timeout * 2, "{waited:?}");
+            assert!(waited < busy_timeout * 4, "{waited:?}");
+            // The first is on its own; the others, who come meanwhile, are a group.
+            thread::scope(|scope| {
+                let waiting: Vec<_> = (0..8).map(|_| scope.spawn(write)).collect();
+                for waited in waiting {
+                    let waited = waited.join().unwrap();
+                    assert!(waited < busy_timeout * 6, "{waited:?}");
+                }
+            });
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+    database.write_blocking(Connection::ping).unwrap();
 }
 
 #[test]

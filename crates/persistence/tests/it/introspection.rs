@@ -34,14 +34,15 @@ pub(crate) struct Constraint {
     pub(crate) kind: String,
 }
 
-/// The tables with their columns in order; Diesel's own table and columns that
-/// the database generates are left out.
+/// The tables with their columns in order; the engine's and Diesel's own tables
+/// and columns that the database generates are left out.
 pub(crate) fn tables(database: &Fresh) -> BTreeMap<String, Vec<Column>> {
     let rows = database.rows(match database.engine() {
         Engine::Sqlite => {
             "SELECT json_array(m.name, c.name, c.type, c.\"notnull\" = 0, c.pk) AS line
              FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c
              WHERE m.type = 'table' AND m.name NOT LIKE '\\_\\_diesel%' ESCAPE '\\'
+               AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
              ORDER BY m.name, c.cid"
         }
         Engine::Postgres => {
@@ -163,7 +164,8 @@ pub(crate) fn constraints(database: &Fresh) -> Vec<Constraint> {
         Engine::Sqlite => database
             .rows(
                 "SELECT json_array(name, sql) AS line FROM sqlite_master
-                 WHERE type = 'table' AND name NOT LIKE '\\_\\_diesel%' ESCAPE '\\'",
+                 WHERE type = 'table' AND name NOT LIKE '\\_\\_diesel%' ESCAPE '\\'
+                   AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
             )
             .iter()
             .flat_map(|row| written_constraints(&text(row, 0), &text(row, 1)))
@@ -217,7 +219,8 @@ pub(crate) fn everything(database: &Fresh) -> Vec<String> {
     let rows = database.rows(match database.engine() {
         Engine::Sqlite => {
             "SELECT json_array(type, name, tbl_name, sql) AS line FROM sqlite_master
-             WHERE tbl_name NOT LIKE '\\_\\_diesel%' ESCAPE '\\'"
+             WHERE tbl_name NOT LIKE '\\_\\_diesel%' ESCAPE '\\'
+               AND tbl_name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
         }
         Engine::Postgres => {
             "SELECT json_build_array('column', table_name, column_name, data_type, is_nullable,

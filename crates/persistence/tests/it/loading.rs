@@ -6,8 +6,8 @@ use std::thread;
 
 use recto_domain::relation::{Entity as _, Include, MAX_DEPTH, Sort, paths};
 use recto_domain::{
-    Book, BookId, BookReviews, BookTags, BookUser, Review, ReviewUser, Tag, TagBooks, User,
-    UserBooks, UserReviews,
+    Book, BookId, BookReviews, BookTags, BookUser, Comment, Company, Course, Department, Employee,
+    Post, Review, ReviewUser, Student, Tag, TagBooks, User, UserBooks, UserReviews,
 };
 use recto_persistence::catalog::{BookFilter, import};
 use recto_persistence::relation::CHUNK;
@@ -19,6 +19,7 @@ use serde_json::json;
 use crate::catalogue::Catalogue;
 use crate::model::{Modelled, expected, in_order};
 use crate::present::present;
+use crate::rooms::Rooms;
 
 both_engines!(
     every_path_costs_one_statement_an_edge,
@@ -87,6 +88,18 @@ fn every_path(database: &Fresh) -> String {
         + &every_path_of::<Book>(&mut conn, &BookFilter::default(), dune)
         + &every_path_of::<Review>(&mut conn, &(), c.reviews[0].uid)
         + &every_path_of::<Tag>(&mut conn, &(), c.tags[0].uid)
+        + &every_path_of_the_rooms(&mut conn)
+}
+
+fn every_path_of_the_rooms(conn: &mut Connection) -> String {
+    let rooms = Rooms::stored(conn);
+    every_path_of::<Post>(conn, &(), rooms.post)
+        + &every_path_of::<Comment>(conn, &(), rooms.comment)
+        + &every_path_of::<Student>(conn, &(), rooms.student)
+        + &every_path_of::<Course>(conn, &(), rooms.course)
+        + &every_path_of::<Company>(conn, &(), rooms.company)
+        + &every_path_of::<Department>(conn, &(), rooms.department)
+        + &every_path_of::<Employee>(conn, &(), rooms.employee)
 }
 
 fn every_path_costs_one_statement_an_edge(database: &Fresh) {

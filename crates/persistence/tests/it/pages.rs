@@ -21,7 +21,7 @@ both_engines!(
     a_parent_that_is_missing_has_no_page,
 );
 
-const LIMITS: [u32; 5] = [1, 2, 3, 7, 20];
+pub(crate) const LIMITS: [u32; 5] = [1, 2, 3, 7, 20];
 
 const BOOK_SORTS: [&str; 16] = [
     "created_at",
@@ -42,13 +42,13 @@ const BOOK_SORTS: [&str; 16] = [
     "author,-created_at",
 ];
 
-fn sorts<E: Entity>(raw: &[&str]) -> Vec<Sort> {
+pub(crate) fn sorts<E: Entity>(raw: &[&str]) -> Vec<Sort> {
     let parsed = raw.iter().map(|raw| Sort::parse(E::INFO, raw).unwrap());
     std::iter::once(Sort::default()).chain(parsed).collect()
 }
 
 /// Turns pages to the end and gives all that was on them.
-fn walk<E: Stored>(
+pub(crate) fn walk<E: Stored>(
     sort: &Sort,
     limit: u32,
     mut turn: impl FnMut(&Window<E::Key>) -> Page<E>,

@@ -7,19 +7,26 @@ use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::Text;
 use diesel::{Connection as _, PgConnection, RunQueryDsl as _};
 use recto_domain::relation::{Entity, Include, Position, Sort};
-use recto_domain::{Book, BookReviews, BookTags, TagBooks, UserBooks, UserReviews};
+use recto_domain::{
+    Book, BookReviews, BookTags, Company, CompanyDepartments, CompanyEmployees, CourseStudents,
+    DepartmentEmployees, Employee, EmployeeReports, PostComments, Student, StudentCourses,
+    TagBooks, UserBooks, UserReviews,
+};
 use recto_persistence::catalog::BookFilter;
 use recto_persistence::{Connection, MappedMany, Stored, Window, find, page, related};
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh};
 
 use crate::catalogue::Catalogue;
+use crate::rooms::{ROOMS, Rooms};
 
 both_engines!(
     each_sort_of_books_is_an_index,
     children_come_from_the_index_under_their_key,
     the_sql_of_pages_is_known,
     the_sql_of_includes_is_known,
+    the_rooms_come_from_the_index_under_their_key,
+    the_sql_of_the_rooms_is_known,
 );
 
 /// The statements that `work` sends, without the values bound to them.
@@ -61,7 +68,15 @@ fn plan_of_postgres(database: &Fresh, sql: &str) -> String {
     }
     let mut conn = PgConnection::establish(&database.url().to_string()).unwrap();
     // The binder, not the text, knows that this one is a list of keys.
-    let sql = sql.replace("unnest($1)", "unnest($1::uuid[])").replace("ANY($1)", "ANY($1::uuid[])");
+    let numbered = ROOMS[1..].iter().flat_map(|room| room.relations);
+    let is_numbered = numbered.into_iter().any(|relation| {
+        sql.starts_with(&format!("SELECT \"{}\"", relation.to.collection))
+            || sql.contains(&format!("\"{}\".\"id\"", relation.to.collection))
+    });
+    let list = if is_numbered { "$1::bigint[]" } else { "$1::uuid[]" };
+    let sql = sql
+        .replace("unnest($1)", &format!("unnest({list})"))
+        .replace("ANY($1)", &format!("ANY({list})"));
     let values = (1..100).take_while(|number| sql.contains(&format!("${number}"))).count();
     let values =
         if values == 0 { String::new() } else { format!("({})", vec!["NULL"; values].join(", ")) };
@@ -219,4 +234,73 @@ fn the_sql_of_includes_is_known(database: &Fresh) {
     });
     write!(known, "counts\n{}", asked[1..].join("\n")).unwrap();
     insta::assert_snapshot!(format!("includes_{}", database.engine()), known);
+}
+
+fn the_rooms_come_from_the_index_under_their_key(database: &Fresh) {
+    let conn = &mut database.connection();
+    Rooms::stored(conn);
+    let courses_of = match database.engine() {
+        Engine::Sqlite => "USING PRIMARY KEY (student_id=?)",
+        Engine::Postgres => "student_courses_pkey",
+    };
+    for (relation, index, statements) in [
+        ("Post.comments", "comments_post_id_idx", children::<PostComments>(conn, &())),
+        ("Student.courses", courses_of, children::<StudentCourses>(conn, &())),
+        ("Course.students", "student_courses_course_id_idx", children::<CourseStudents>(conn, &())),
+        (
+            "Company.departments",
+            "departments_company_id_idx",
+            children::<CompanyDepartments>(conn, &()),
+        ),
+        (
+            "Department.employees",
+            "employees_department_id_idx",
+            children::<DepartmentEmployees>(conn, &()),
+        ),
+        ("Employee.reports", "employees_manager_id_idx", children::<EmployeeReports>(conn, &())),
+    ] {
+        for sql in statements {
+            let plan = plan(database, &sql);
+            assert!(plan.contains(index), "{relation}\n{sql}\n{plan}");
+            assert!(!sorts_by_itself(&plan), "{relation}\n{sql}\n{plan}");
+        }
+    }
+    // Those of several departments have to be put in order, but none else is
+    // looked at. PostgreSQL, which is forbidden to sort here, goes another way.
+    for sql in children::<CompanyEmployees>(conn, &()) {
+        let plan = plan(database, &sql);
+        if database.engine() == Engine::Postgres {
+            continue;
+        }
+        for index in ["departments_company_id_idx", "employees_department_id_idx"] {
+            assert!(plan.contains(index), "{sql}\n{plan}");
+        }
+    }
+}
+
+fn the_sql_of_the_rooms_is_known(database: &Fresh) {
+    fn known<E: Stored<Filter = ()>>(conn: &mut Connection, known: &mut String, includes: &[&str]) {
+        for include in includes {
+            let parsed = Include::parse(E::INFO, include).unwrap();
+            let asked = statements(conn, |conn| {
+                page::<E>(conn, &(), &Window::newest(20), &parsed).unwrap()
+            });
+            writeln!(known, "{}: {include}\n{}", E::INFO.name, asked[1]).unwrap();
+        }
+    }
+    let conn = &mut database.connection();
+    let rooms = Rooms::stored(conn);
+    let mut sql = String::new();
+    known::<Student>(conn, &mut sql, &["courses", "courses(limit:5,sort:title)"]);
+    known::<Company>(conn, &mut sql, &["employees", "employees(limit:5,sort:name)"]);
+    known::<Employee>(conn, &mut sql, &["company", "manager", "reports"]);
+    let include = Include::parse(Company::INFO, "employees").unwrap();
+    let of_one = statements(conn, |conn| find::<Company>(conn, rooms.company, &include).unwrap());
+    writeln!(sql, "one Company: employees\n{}", of_one[1]).unwrap();
+    let mut counts = Include::nothing();
+    counts.count(Company::INFO, "departments,employees").unwrap();
+    let counted =
+        statements(conn, |conn| page::<Company>(conn, &(), &Window::newest(20), &counts).unwrap());
+    write!(sql, "Company: counts\n{}", counted[1..].join("\n")).unwrap();
+    insta::assert_snapshot!(format!("rooms_{}", database.engine()), sql);
 }

@@ -15,6 +15,11 @@ pub(crate) fn present(level: &dyn AnyLevel) -> String {
 fn write(level: &dyn AnyLevel, index: usize, out: &mut Vec<u8>) {
     level.write_json(index, out).unwrap();
     assert_eq!(out.pop(), Some(b'}'));
+    let end = out.len();
+    if level.write_link_json(index, out).unwrap() {
+        assert_eq!((out[end], out.pop()), (b'{', Some(b'}')));
+        out[end] = b',';
+    }
     for counted in level.counts() {
         let count = counted.numbers[index];
         out.extend(format!(r#","{}_count":{count}"#, counted.relation.name).bytes());

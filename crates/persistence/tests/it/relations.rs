@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 
 use recto_domain::relation::{Cardinality, OnDelete, RelationInfo, Storage};
-use recto_domain::{Book, CATALOG_RELATIONS, Review, Tag, User};
+use recto_domain::{
+    Book, Comment, Company, Course, Department, Employee, Post, Review, Student, Tag, User,
+};
 use recto_persistence::Stored;
 use recto_persistence::relation::AnyEdge;
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 
 use crate::introspection::{foreign_keys, indexes, tables};
+use crate::rooms::relations;
 
 both_engines!(
     every_relation_is_enforced_as_it_is_declared,
@@ -37,10 +40,12 @@ fn needed(relation: &RelationInfo) -> Vec<Needed> {
             let nullable = to_one.cardinality == Cardinality::Optional;
             vec![Needed { table, column, parent: to_one.to.collection, nullable }]
         }
-        Storage::Link { table, from, to } => vec![
+        Storage::Link { table, from, to, .. } => vec![
             Needed { table, column: from, parent: relation.from.collection, nullable: false },
             Needed { table, column: to, parent: relation.to.collection, nullable: false },
         ],
+        // It is made of relations that have theirs.
+        Storage::Through { .. } => Vec::new(),
     }
 }
 
@@ -54,7 +59,7 @@ fn in_sql(rule: OnDelete) -> &'static str {
 
 fn every_relation_is_enforced_as_it_is_declared(database: &Fresh) {
     let (tables, keys, indexes) = (tables(database), foreign_keys(database), indexes(database));
-    for relation in CATALOG_RELATIONS {
+    for relation in relations() {
         let name = format!("{}.{}", relation.from.name, relation.name);
         for needed in needed(relation) {
             let key = keys
@@ -62,7 +67,8 @@ fn every_relation_is_enforced_as_it_is_declared(database: &Fresh) {
                 .find(|key| key.table == needed.table && key.column == needed.column)
                 .unwrap_or_else(|| panic!("{name}: {}.{}", needed.table, needed.column));
             assert_eq!(key.parent, needed.parent, "{name}");
-            assert_eq!(key.on_delete, in_sql(relation.on_delete), "{name}");
+            let rule = relation.on_delete.expect("what has a key has a rule");
+            assert_eq!(key.on_delete, in_sql(rule), "{name}");
 
             let parent = tables[needed.parent].iter().find(|column| column.key == 1).unwrap();
             assert_eq!(key.parent_column, parent.name, "{name}");
@@ -76,13 +82,19 @@ fn every_relation_is_enforced_as_it_is_declared(database: &Fresh) {
             });
             assert!(has_index, "{name}: no index under {}.{}", needed.table, needed.column);
         }
+        if let Storage::Link { table, from, to, data } = relation.storage {
+            let columns: BTreeSet<&str> =
+                tables[table].iter().map(|column| column.name.as_str()).collect();
+            let declared: BTreeSet<&str> =
+                [from, to].into_iter().chain(data.iter().copied()).collect();
+            assert_eq!(columns, declared, "{name}");
+        }
     }
 }
 
 fn every_foreign_key_is_a_declared_relation(database: &Fresh) {
-    let declared: BTreeSet<(String, String)> = CATALOG_RELATIONS
-        .iter()
-        .flat_map(|relation| needed(relation))
+    let declared: BTreeSet<(String, String)> = relations()
+        .flat_map(needed)
         .map(|needed| (needed.table, needed.column))
         .chain(NOT_NAVIGABLE.iter().copied())
         .map(|(table, column)| (table.to_owned(), column.to_owned()))
@@ -100,19 +112,46 @@ fn every_relation_is_mapped() {
             let mapped = edges.iter().filter(|edge| edge.info() == relation).count();
             assert_eq!(mapped, 1, "{}.{}", relation.from.name, relation.name);
         }
-        assert_eq!(edges.len(), (E::INFO.room)().len(), "nothing is mapped but what is declared");
+        assert_eq!(
+            edges.len(),
+            (E::INFO.room)().relations.len(),
+            "nothing is mapped but what is declared"
+        );
     }
     check::<User>();
     check::<Book>();
     check::<Review>();
     check::<Tag>();
+    check::<Post>();
+    check::<Comment>();
+    check::<Student>();
+    check::<Course>();
+    check::<Company>();
+    check::<Department>();
+    check::<Employee>();
 }
 
 #[test]
 fn every_relation_leads_back() {
-    for relation in CATALOG_RELATIONS {
+    for relation in relations() {
         let back = relation.to.relation(relation.inverse).unwrap();
         assert_eq!(back.inverse, relation.name);
         assert_eq!(back.to, relation.from);
+        assert_eq!(back.on_delete, relation.on_delete);
     }
+}
+
+#[test]
+fn what_leads_through_others_names_relations_that_follow_each_other() {
+    let mut there = 0;
+    for relation in relations() {
+        if let Storage::Through { first, second } = relation.storage {
+            let first = relation.from.relation(first).unwrap();
+            let second = first.to.relation(second).unwrap();
+            assert_eq!(second.to, relation.to, "{}", relation.name);
+            assert_eq!(relation.on_delete, None);
+            there += 1;
+        }
+    }
+    assert_eq!(there, 2);
 }

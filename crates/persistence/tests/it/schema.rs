@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use recto_domain::relation::Entity as _;
-use recto_domain::{Book, Review, Tag, User};
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh, fresh};
 
 use crate::introspection::{Column, constraints, foreign_keys, generated, indexes, tables};
+use crate::rooms::entities;
 
 both_engines!(
     the_declared_tables_are_the_migrated_ones,
@@ -88,6 +87,8 @@ fn the_declared_joins_are_the_foreign_keys(database: &Fresh) {
     let keys = foreign_keys(database);
     let migrated: BTreeSet<String> = keys
         .iter()
+        // A table is not joined to itself without another name for it.
+        .filter(|key| key.table != key.parent)
         .map(|key| format!("{} -> {} ({})", key.table, key.parent, key.column))
         .collect();
     assert_eq!(declared, migrated);
@@ -120,7 +121,7 @@ fn keys_are_named_after_their_table(database: &Fresh) {
 /// For each direction a column, with an index that begins with it.
 fn what_is_generated_is_what_may_be_empty_and_sorts(database: &Fresh) {
     let mut expected = Vec::new();
-    for entity in [User::INFO, Book::INFO, Review::INFO, Tag::INFO] {
+    for entity in entities() {
         for field in entity.sorts.iter().filter(|field| field.nullable) {
             for direction in ["asc", "desc"] {
                 let column = format!("{}_{direction}", field.name);

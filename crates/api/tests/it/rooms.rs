@@ -1,0 +1,301 @@
+//! The rooms blog, school and org: something in each of them, and what holds
+//! for all of their entities alike.
+
+use recto_testkit::both_servers;
+use recto_testkit::server::{Client, TestServer};
+use serde_json::{Value, json};
+
+use crate::answers::{Told as _, assert_sound, items, members, text};
+use crate::library::Library;
+
+/// One of each, belonging together; the keys as they stand in paths.
+pub(crate) struct Rooms {
+    pub(crate) post: String,
+    pub(crate) comment: String,
+    pub(crate) student: String,
+    pub(crate) course: String,
+    pub(crate) company: String,
+    pub(crate) department: String,
+    pub(crate) employee: String,
+}
+
+impl Rooms {
+    /// Makes one of each; the employee has a manager and one to manage.
+    #[track_caller]
+    pub(crate) fn filled(client: &Client<'_>) -> Self {
+        let post = add(client, "/blog/posts", &json!({"title": "Zero", "content": "Distances."}));
+        let comments = format!("/blog/posts/{}/comments", id(&post));
+        let comment = add(client, &comments, &json!({"text": "So."}));
+        let student = add(client, "/school/students", &json!({"name": "Sofia"}));
+        let course = add(client, "/school/courses", &json!({"title": "Equations"}));
+        enrol(client, &student, &course);
+        let company = add(client, "/org/companies", &json!({"name": "Engines"}));
+        let department = add_department(client, "Cards", &company);
+        let top = add_employee(client, "Top", &department, None);
+        let employee = add_employee(client, "Ada", &department, Some(&top));
+        add_employee(client, "Charles", &department, Some(&employee));
+        Self {
+            post: id(&post),
+            comment: id(&comment),
+            student: id(&student),
+            course: id(&course),
+            company: id(&company),
+            department: id(&department),
+            employee: id(&employee),
+        }
+    }
+
+    /// The collections that take new items, and the key of one there.
+    pub(crate) fn collections(&self) -> [(&'static str, &str); 6] {
+        [
+            ("/blog/posts", &self.post),
+            ("/school/students", &self.student),
+            ("/school/courses", &self.course),
+            ("/org/companies", &self.company),
+            ("/org/departments", &self.department),
+            ("/org/employees", &self.employee),
+        ]
+    }
+
+    /// Every entity by name, and where it is.
+    pub(crate) fn entities(&self) -> [(&'static str, String); 7] {
+        [
+            ("Post", format!("/blog/posts/{}", self.post)),
+            ("Comment", format!("/blog/comments/{}", self.comment)),
+            ("Student", format!("/school/students/{}", self.student)),
+            ("Course", format!("/school/courses/{}", self.course)),
+            ("Company", format!("/org/companies/{}", self.company)),
+            ("Department", format!("/org/departments/{}", self.department)),
+            ("Employee", format!("/org/employees/{}", self.employee)),
+        ]
+    }
+
+    /// What `{id}` stands for in a path; nothing outside of these rooms.
+    pub(crate) fn key_below(&self, path: &str) -> Option<&str> {
+        match path {
+            path if path.starts_with("/blog/comments/") => Some(&self.comment),
+            path => {
+                let mut collections = self.collections().into_iter();
+                collections.find(|(at, _)| path.starts_with(at)).map(|(_, key)| key)
+            }
+        }
+    }
+}
+
+/// The key of an item, as it stands in a path.
+#[track_caller]
+pub(crate) fn id(value: &Value) -> String {
+    value["id"].as_u64().unwrap_or_else(|| panic!("no id in {value}")).to_string()
+}
+
+/// Makes an item.
+#[track_caller]
+pub(crate) fn add(client: &Client<'_>, path: &str, body: &Value) -> Value {
+    client.post(path, body).gives(201).clone()
+}
+
+/// Makes a department of a company.
+#[track_caller]
+pub(crate) fn add_department(client: &Client<'_>, name: &str, company: &Value) -> Value {
+    add(client, "/org/departments", &json!({"name": name, "company_id": company["id"]}))
+}
+
+/// Makes an employee of a department.
+#[track_caller]
+pub(crate) fn add_employee(
+    client: &Client<'_>,
+    name: &str,
+    department: &Value,
+    manager: Option<&Value>,
+) -> Value {
+    let manager = manager.map(|manager| &manager["id"]);
+    let body = json!({"name": name, "department_id": department["id"], "manager_id": manager});
+    add(client, "/org/employees", &body)
+}
+
+/// Enrols a student.
+#[track_caller]
+pub(crate) fn enrol(client: &Client<'_>, student: &Value, course: &Value) {
+    let path = format!("/school/students/{}/courses/{}", id(student), id(course));
+    client.send("PUT", &path, &[], None).gives(204);
+}
+
+/// What a body of each collection may be, and the member that names the item.
+fn examples(rooms: &Rooms) -> Vec<(&'static str, Value, &'static str)> {
+    let number = |key: &str| key.parse::<u64>().unwrap();
+    vec![
+        ("/blog/posts", json!({"title": "One", "content": "a\n\nb"}), "title"),
+        ("/school/students", json!({"name": "One"}), "name"),
+        ("/school/courses", json!({"title": "One"}), "title"),
+        ("/org/companies", json!({"name": "One"}), "name"),
+        ("/org/departments", json!({"name": "One", "company_id": number(&rooms.company)}), "name"),
+        (
+            "/org/employees",
+            json!({"name": "One", "department_id": number(&rooms.department), "manager_id": null}),
+            "name",
+        ),
+    ]
+}
+
+fn items_are_made_read_changed_and_deleted(server: &TestServer) {
+    let library = Library::on(server);
+    let rooms = Rooms::filled(&library.ada);
+    for (collection, body, naming) in examples(&rooms) {
+        library.anyone.post(collection, &body).refused("unauthenticated");
+        let answer = library.ada.post(collection, &body);
+        let made = answer.gives(201).clone();
+        let mut names: Vec<&str> = members(&body);
+        names.extend(["id", "created_at", "updated_at"]);
+        names.sort_unstable();
+        assert_eq!(members(&made), names);
+        for (name, value) in body.as_object().unwrap() {
+            assert_eq!(&made[name], value);
+        }
+        let path = format!("{collection}/{}", id(&made));
+        assert_eq!(answer.header("location"), Some(format!("/api/v1{path}").as_str()));
+        assert_eq!(made["created_at"], made["updated_at"]);
+        assert_eq!(server.get(&path).gives(200), &made);
+        assert_eq!(items(server.get(collection).gives(200))[0], made, "the newest comes first");
+        let page = server.get(&format!("{collection}?limit=1"));
+        assert_eq!(items(page.gives(200)), std::slice::from_ref(&made));
+        assert!(page.next().is_some());
+
+        // Nobody owns it, so that any member may change it.
+        let change = json!({naming: "Other"});
+        library.anyone.patch(&path, &change).refused("unauthenticated");
+        let changed = library.bob.patch(&path, &change).gives(200).clone();
+        assert_eq!(changed[naming], "Other");
+        assert!(text(&changed, "updated_at") > text(&made, "updated_at"));
+        assert_eq!(changed["created_at"], made["created_at"]);
+        assert_eq!(server.get(&path).gives(200), &changed);
+        assert_eq!(library.ada.patch(&path, &json!({})).gives(200), &changed);
+        assert_eq!(library.ada.patch(&path, &change).gives(200), &changed, "nothing changes");
+
+        library.anyone.delete(&path).refused("unauthenticated");
+        library.bob.delete(&path).refused("forbidden");
+        library.admin.delete(&path).gives(204);
+        library.admin.delete(&path).refused("not-found");
+        server.get(&path).refused("not-found");
+        library.ada.patch(&path, &json!({naming: 1})).refused("not-found");
+        // A key is never given twice.
+        let next = library.ada.post(collection, &body).gives(201).clone();
+        assert!(next["id"].as_u64() > made["id"].as_u64());
+    }
+    assert_sound(server);
+}
+
+fn what_is_wrong_with_an_item_is_pointed_at(server: &TestServer) {
+    let library = Library::on(server);
+    let rooms = Rooms::filled(&library.ada);
+    for (collection, body, naming) in examples(&rooms) {
+        let pointer = format!("/{naming}");
+        let path = format!("{collection}/{}", rooms.key_below(collection).unwrap());
+        for value in [json!(""), json!("  "), json!(null), json!(7), json!("a\u{0}b")] {
+            let mut wrong = body.clone();
+            wrong[naming] = value.clone();
+            assert_eq!(library.ada.post(collection, &wrong).wrong(), [&pointer], "{wrong}");
+            let answer = library.ada.patch(&path, &json!({naming: value}));
+            assert_eq!(answer.wrong(), [&pointer], "{wrong}");
+        }
+        let mut missing = body.clone();
+        missing.as_object_mut().unwrap().remove(naming);
+        assert_eq!(library.ada.post(collection, &missing).wrong(), [&pointer]);
+        // What the server gives is not the client's to set.
+        let mut more = body.clone();
+        more["id"] = json!(1);
+        more["created_at"] = json!("2026-01-01T00:00:00Z");
+        assert_eq!(library.ada.post(collection, &more).wrong(), ["/created_at", "/id"]);
+        assert_eq!(library.ada.patch(&path, &json!({"id": 1})).wrong(), ["/id"]);
+    }
+}
+
+fn a_malformed_key_leads_nowhere(server: &TestServer) {
+    let library = Library::on(server);
+    let rooms = Rooms::filled(&library.ada);
+    for (_, there) in rooms.entities() {
+        let collection = &there[..there.rfind('/').unwrap()];
+        server.get(&there).gives(200);
+        for key in [
+            "0",
+            "-1",
+            "1e3",
+            "1.0",
+            "+1",
+            "01",
+            "%31%20",
+            "1%00",
+            "x",
+            "9999999",
+            "9007199254740991",
+            "9007199254740992",
+            "9223372036854775808",
+            "99999999999999999999",
+            "0190b4a0-0000-7000-8000-000000000000",
+        ] {
+            let path = format!("{collection}/{key}");
+            server.get(&path).refused("not-found");
+            library.ada.patch(&path, &json!({})).refused("not-found");
+            library.admin.delete(&path).refused("not-found");
+        }
+    }
+    for (path, relations) in [
+        ("/blog/posts", &["comments"][..]),
+        ("/blog/comments", &["post"]),
+        ("/school/students", &["courses"]),
+        ("/school/courses", &["students"]),
+        ("/org/companies", &["departments", "employees"]),
+        ("/org/departments", &["employees", "company"]),
+        ("/org/employees", &["department", "company", "manager", "reports"]),
+    ] {
+        for relation in relations {
+            for key in ["0", "-1", "1e3", "99999999999999999999", "9999999"] {
+                server.get(&format!("{path}/{key}/{relation}")).refused("not-found");
+            }
+        }
+    }
+    assert_sound(server);
+}
+
+fn who_is_not_verified_writes_nothing(server: &TestServer) {
+    let library = Library::on(server);
+    let rooms = Rooms::filled(&library.ada);
+    let unverify = "UPDATE accounts SET verified = FALSE";
+    server.database().execute(unverify).unwrap();
+    for (collection, body, naming) in examples(&rooms) {
+        library.ada.post(collection, &body).refused("forbidden");
+        let path = format!("{collection}/{}", rooms.key_below(collection).unwrap());
+        library.ada.patch(&path, &json!({naming: "Other"})).refused("forbidden");
+        library.admin.delete(&path).refused("forbidden");
+        library.ada.get(&path).gives(200);
+    }
+    let comments = format!("/blog/posts/{}/comments", rooms.post);
+    library.ada.post(&comments, &json!({"text": "So."})).refused("forbidden");
+    let link = format!("/school/students/{}/courses/{}", rooms.student, rooms.course);
+    library.ada.send("PUT", &link, &[], None).refused("forbidden");
+    library.ada.delete(&link).refused("forbidden");
+}
+
+fn pages_are_sorted_by_name(server: &TestServer) {
+    let library = Library::on(server);
+    for name in ["zebra", "Émile", "apple", "Apple", "日本"] {
+        add(&library.ada, "/org/companies", &json!({"name": name}));
+        add(&library.ada, "/school/courses", &json!({"title": name}));
+    }
+    for (path, member) in [("/org/companies", "name"), ("/school/courses", "title")] {
+        let up = crate::answers::walk(&library.anyone, &format!("{path}?sort={member}&limit=2"));
+        assert_eq!(crate::answers::each(&up, member), ["apple", "Apple", "zebra", "Émile", "日本"]);
+        let down = crate::answers::walk(&library.anyone, &format!("{path}?sort=-{member}&limit=2"));
+        assert!(down.iter().eq(up.iter().rev()));
+        server.get(&format!("{path}?sort=content")).refused("invalid-parameter");
+    }
+    server.get("/blog/posts?sort=content").refused("invalid-parameter");
+    server.get("/org/employees?author=x").refused("invalid-parameter");
+}
+
+both_servers!(
+    items_are_made_read_changed_and_deleted,
+    what_is_wrong_with_an_item_is_pointed_at,
+    a_malformed_key_leads_nowhere,
+    who_is_not_verified_writes_nothing,
+    pages_are_sorted_by_name,
+);

@@ -1,0 +1,390 @@
+//! What is written to the rooms whose entities the database numbers: what is
+//! refused, what stands in the way, and what becomes of those who stay.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Barrier};
+use std::thread;
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use recto_domain::relation::{Entity, Include};
+use recto_domain::{
+    Comment, Company, CompanyId, Conflict, Course, CourseId, CourseStudents, Department,
+    DepartmentId, Employee, EmployeeId, Input as _, Mint as _, Post, PostComments, Student,
+    StudentCourses,
+};
+use recto_persistence::{
+    Connection, Error, Numbered, Refused, SystemMint, Window, find, related, school,
+};
+use recto_testkit::both_engines;
+use recto_testkit::database::Fresh;
+use serde_json::{Value, json};
+
+use crate::rooms::Maker;
+
+both_engines!(
+    what_is_written_is_read_again,
+    a_patch_changes_what_it_names,
+    keys_that_lead_nowhere_are_pointed_at,
+    what_restricts_is_named_and_counted,
+    those_who_belong_go_along_or_stay_without,
+    enrolling_is_idempotent,
+    nobody_ends_up_above_itself,
+    nobody_ends_up_above_itself_by_two_changes_at_once,
+    a_manager_who_leaves_meanwhile_is_no_failure,
+    the_databases_refuse_by_themselves,
+    corrupt_data_is_named,
+);
+
+fn there<E: Numbered>(conn: &mut Connection, key: E::Key) -> Option<E> {
+    let found = find::<E>(conn, key, &Include::nothing()).unwrap();
+    found.map(|level| level.into_entities().remove(0))
+}
+
+fn patch<E: Numbered>(conn: &mut Connection, key: E::Key, patch: &Value) -> Result<E, Refused> {
+    let patch = E::Patch::parse(patch).unwrap();
+    conn.transaction(|conn| {
+        let entity = E::lock(conn, key)?.expect("it is there");
+        E::patch(conn, entity, patch, SystemMint.now())
+    })
+}
+
+fn conflict<T: std::fmt::Debug>(result: Result<T, impl Into<Refused>>) -> Conflict {
+    match result.map_err(Into::into) {
+        Err(Refused::Database(Error::Conflict(conflict))) => conflict,
+        other => panic!("a conflict was expected, not {other:?}"),
+    }
+}
+
+fn pointers<T: std::fmt::Debug>(result: Result<T, Refused>) -> Vec<String> {
+    match result {
+        Err(Refused::Violations(wrong)) => {
+            wrong.into_vec().into_iter().map(|violation| violation.pointer).collect()
+        }
+        other => panic!("violations were expected, not {other:?}"),
+    }
+}
+
+fn what_is_written_is_read_again(database: &Fresh) {
+    let mut conn = database.connection();
+    let mut maker = Maker::new(&mut conn);
+    let new = json!({"title": " Émile ", "content": "One\n\ntwo."});
+    let post = maker.try_make::<Post>(&new, ()).unwrap();
+    assert_eq!((post.title.as_str(), post.id.get()), ("Émile", 1));
+    assert_eq!(post.created_at, post.updated_at);
+    let comment = maker.try_make::<Comment>(&json!({"text": "So."}), post.id).unwrap();
+    assert_eq!(comment.post_id, post.id);
+    let company = maker.company("Engines");
+    let cards = maker.department("Cards", company);
+    let ada = maker.employee("Ada", cards, None);
+    let new = json!({"name": "Charles", "department_id": cards, "manager_id": ada});
+    let charles = maker.try_make::<Employee>(&new, ()).unwrap();
+    assert_eq!((charles.department_id, charles.manager_id), (cards, Some(ada)));
+    assert!(charles.id > ada, "the newest has the greatest key");
+    assert_eq!(there::<Post>(&mut conn, post.id), Some(post));
+    assert_eq!(there::<Comment>(&mut conn, comment.id), Some(comment));
+    assert_eq!(there::<Employee>(&mut conn, charles.id), Some(charles));
+    assert_eq!(there::<Company>(&mut conn, CompanyId::new(99).unwrap()), None);
+}
+
+fn a_patch_changes_what_it_names(database: &Fresh) {
+    let mut conn = database.connection();
+    let mut maker = Maker::new(&mut conn);
+    let [one, other] = ["One", "Other"].map(|name| maker.company(name));
+    let (cards, mill) = (maker.department("Cards", one), maker.department("Mill", other));
+    let ada = maker.employee("Ada", cards, None);
+    let bob = maker.employee("Bob", cards, Some(ada));
+    let conn = &mut conn;
+
+    let before = there::<Employee>(conn, bob).unwrap();
+    let after = patch::<Employee>(conn, bob, &json!({})).unwrap();
+    assert_eq!(after, before, "nothing was asked for, not even a new time");
+    let after = patch::<Employee>(conn, bob, &json!({"name": "Bob", "manager_id": ada})).unwrap();
+    assert_eq!(after, before, "nothing is another than before");
+    let after = patch::<Employee>(conn, bob, &json!({"department_id": mill})).unwrap();
+    assert_eq!((after.department_id, after.manager_id), (mill, Some(ada)));
+    assert!(after.updated_at > before.updated_at && after.created_at == before.created_at);
+    let after = patch::<Employee>(conn, bob, &json!({"manager_id": null, "name": "B"})).unwrap();
+    assert_eq!((after.name.as_str(), after.manager_id), ("B", None));
+    assert_eq!(there::<Employee>(conn, bob), Some(after));
+    let moved = patch::<Department>(conn, cards, &json!({"company_id": other})).unwrap();
+    assert_eq!(there::<Department>(conn, cards), Some(moved));
+}
+
+fn keys_that_lead_nowhere_are_pointed_at(database: &Fresh) {
+    let mut conn = database.connection();
+    let mut maker = Maker::new(&mut conn);
+    let lost = maker.try_make::<Department>(&json!({"name": "Lost", "company_id": 7}), ());
+    assert_eq!(pointers(lost), ["/company_id"]);
+    let new = json!({"name": "Nobody", "department_id": 7, "manager_id": 7});
+    let lost = maker.try_make::<Employee>(&new, ());
+    assert_eq!(pointers(lost), ["/department_id", "/manager_id"]);
+    let company = maker.company("Engines");
+    let cards = maker.department("Cards", company);
+    let new = json!({"name": "Nobody", "department_id": cards, "manager_id": 7});
+    assert_eq!(pointers(maker.try_make::<Employee>(&new, ())), ["/manager_id"]);
+    let ada = maker.employee("Ada", cards, None);
+    let conn = &mut conn;
+
+    let wrong = json!({"department_id": 7, "manager_id": 7});
+    let lost = patch::<Employee>(conn, ada, &wrong);
+    assert_eq!(pointers(lost), ["/department_id", "/manager_id"]);
+    assert_eq!(
+        pointers(patch::<Department>(conn, cards, &json!({"company_id": 7}))),
+        ["/company_id"]
+    );
+    let ada = there::<Employee>(conn, ada).unwrap();
+    assert_eq!((ada.department_id, ada.manager_id), (cards, None), "nothing was written");
+    assert_eq!(there::<Department>(conn, cards).unwrap().company_id, company);
+}
+
+fn what_restricts_is_named_and_counted(database: &Fresh) {
+    let mut conn = database.connection();
+    let mut maker = Maker::new(&mut conn);
+    let [engines, empty] = ["Engines", "Empty"].map(|name| maker.company(name));
+    let [cards, _] = ["Cards", "Mill"].map(|name| maker.department(name, engines));
+    let staff = ["Ada", "Bob", "Cleo"].map(|name| maker.employee(name, cards, None));
+    let conn = &mut conn;
+
+    let refused = conflict(Company::delete(conn, engines));
+    assert_eq!(refused, Conflict::InTheWay { relation: "departments", count: 2 });
+    assert_eq!(refused.to_string(), "2 of its departments stand in the way");
+    let refused = conflict(Department::delete(conn, cards));
+    assert_eq!(refused, Conflict::InTheWay { relation: "employees", count: 3 });
+    assert!(
+        there::<Company>(conn, engines).is_some() && there::<Department>(conn, cards).is_some()
+    );
+
+    assert!(Company::delete(conn, empty).unwrap());
+    assert!(!Company::delete(conn, empty).unwrap());
+    for one in staff {
+        assert!(Employee::delete(conn, one).unwrap());
+    }
+    assert!(Department::delete(conn, cards).unwrap());
+    assert!(!Department::delete(conn, DepartmentId::new(99).unwrap()).unwrap());
+    let refused = conflict(Company::delete(conn, engines));
+    assert_eq!(refused, Conflict::InTheWay { relation: "departments", count: 1 });
+}
+
+fn those_who_belong_go_along_or_stay_without(database: &Fresh) {
+    let mut conn = database.connection();
+    let mut maker = Maker::new(&mut conn);
+    let posts = ["One", "Other"].map(|title| maker.post(title));
+    let comments = posts.map(|post| maker.comment("So.", post));
+    let students = ["Ada", "Bob"].map(|name| maker.student(name));
+    let courses = ["Algebra", "Botany"].map(|title| maker.course(title));
+    for (student, course) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+        maker.enrol(students[student], courses[course]);
+    }
+    let company = maker.company("Engines");
+    let cards = maker.department("Cards", company);
+    let top = maker.employee("Top", cards, None);
+    let middle = maker.employee("Middle", cards, Some(top));
+    let below = maker.employee("Below", cards, Some(middle));
+    let conn = &mut conn;
+
+    assert!(Post::delete(conn, posts[0]).unwrap());
+    assert_eq!(there::<Comment>(conn, comments[0]), None);
+    assert!(there::<Comment>(conn, comments[1]).is_some());
+    let gone = related::<PostComments>(conn, posts[0], &Window::newest(5), &Include::nothing());
+    assert!(gone.unwrap().is_none());
+
+    assert!(Student::delete(conn, students[0]).unwrap());
+    assert!(Course::delete(conn, courses[1]).unwrap());
+    let include = Include::parse(Course::INFO, "students").unwrap();
+    let level = find::<Course>(conn, courses[0], &include).unwrap().unwrap();
+    let left: Vec<_> =
+        level.view(0).unwrap().get(CourseStudents).unwrap().map(|student| student.id).collect();
+    assert_eq!(left, [students[1]]);
+    let include = Include::parse(Student::INFO, "courses").unwrap();
+    let level = find::<Student>(conn, students[1], &include).unwrap().unwrap();
+    let left: Vec<_> =
+        level.view(0).unwrap().get(StudentCourses).unwrap().map(|course| course.id).collect();
+    assert_eq!(left, [courses[0]]);
+
+    assert!(Employee::delete(conn, middle).unwrap());
+    assert_eq!(there::<Employee>(conn, below).unwrap().manager_id, None);
+    assert_eq!(there::<Employee>(conn, top).unwrap().manager_id, None);
+}
+
+fn enrolling_is_idempotent(database: &Fresh) {
+    let mut conn = database.connection();
+    let mut maker = Maker::new(&mut conn);
+    let (ada, algebra) = (maker.student("Ada"), maker.course("Algebra"));
+    let first = maker.enrol(ada, algebra);
+    let again = maker.enrol(ada, algebra);
+    assert_ne!(first["enrolled_at"], again["enrolled_at"]);
+    let since = |conn: &mut Connection| {
+        let page = related::<StudentCourses>(conn, ada, &Window::newest(5), &Include::nothing());
+        let level = page.unwrap().unwrap().level;
+        let links = level.views().map(|course| json!(course.link(StudentCourses).unwrap()));
+        links.collect::<Vec<_>>()
+    };
+    assert_eq!(since(&mut conn), [json!({"enrolled_at": first["enrolled_at"]})]);
+    for _ in 0..2 {
+        school::withdraw(&mut conn, ada, algebra).unwrap();
+        assert!(since(&mut conn).is_empty());
+    }
+    let refused = school::enrol(&mut conn, ada, CourseId::new(99).unwrap(), SystemMint.now());
+    assert!(refused.is_err(), "{refused:?}");
+}
+
+/// A company with employees, each managed by the one before.
+fn chain(conn: &mut Connection, length: usize) -> Vec<EmployeeId> {
+    let mut maker = Maker::new(conn);
+    let company = maker.company("Engines");
+    let cards = maker.department("Cards", company);
+    let mut chain: Vec<EmployeeId> = Vec::new();
+    for number in 0..length {
+        let manager = chain.last().copied();
+        chain.push(maker.employee(&format!("{number}"), cards, manager));
+    }
+    chain
+}
+
+fn nobody_ends_up_above_itself(database: &Fresh) {
+    let conn = &mut database.connection();
+    let chain = chain(conn, 6);
+    let manage = |conn: &mut Connection, who: usize, by: usize| {
+        patch::<Employee>(conn, chain[who], &json!({"manager_id": chain[by]}))
+    };
+    // Itself, the next, and the last below.
+    for (who, by) in [(0, 0), (0, 1), (0, 5), (2, 4), (3, 3)] {
+        assert_eq!(conflict(manage(conn, who, by)), Conflict::AboveItself, "{who} by {by}");
+    }
+    assert_eq!(there::<Employee>(conn, chain[0]).unwrap().manager_id, None, "it is as it was");
+    // Upwards, and to another branch, whoever is below comes along.
+    manage(conn, 5, 0).unwrap();
+    manage(conn, 2, 5).unwrap();
+    assert_eq!(conflict(manage(conn, 5, 4)), Conflict::AboveItself);
+    // With another name alone the manager is not asked.
+    patch::<Employee>(conn, chain[4], &json!({"name": "renamed"})).unwrap();
+    patch::<Employee>(conn, chain[5], &json!({"manager_id": null})).unwrap();
+    manage(conn, 0, 4).unwrap();
+    assert_eq!(conflict(manage(conn, 5, 1)), Conflict::AboveItself);
+}
+
+/// Each alone would do; together they make a circle.
+fn nobody_ends_up_above_itself_by_two_changes_at_once(fresh: &Fresh) {
+    let chain = chain(&mut fresh.connection(), 4);
+    let conn = &mut fresh.connection();
+    let database = fresh.open();
+    for _ in 0..10 {
+        for one in &chain {
+            patch::<Employee>(conn, *one, &json!({"manager_id": null})).unwrap();
+        }
+        patch::<Employee>(conn, chain[1], &json!({"manager_id": chain[0]})).unwrap();
+        patch::<Employee>(conn, chain[3], &json!({"manager_id": chain[2]})).unwrap();
+        let (start, runs) = (Barrier::new(2), Arc::new(AtomicU32::new(0)));
+        let results: Vec<Result<Employee, Error>> = thread::scope(|scope| {
+            let changing: Vec<_> = [(chain[0], chain[3]), (chain[2], chain[1])]
+                .into_iter()
+                .map(|(who, by)| {
+                    let (database, start, runs) = (&database, &start, Arc::clone(&runs));
+                    scope.spawn(move || {
+                        start.wait();
+                        database.write_blocking(move |conn| {
+                            runs.fetch_add(1, Ordering::Relaxed);
+                            match patch::<Employee>(conn, who, &json!({"manager_id": by})) {
+                                Err(Refused::Database(error)) => Err(error),
+                                other => Ok(other.unwrap()),
+                            }
+                        })
+                    })
+                })
+                .collect();
+            changing.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let refused = results
+            .iter()
+            .filter(|result| matches!(result, Err(Error::Conflict(Conflict::AboveItself))))
+            .count();
+        let done = results.iter().filter(|result| result.is_ok()).count();
+        assert_eq!((refused, done), (1, 1), "{results:?}");
+        // They take turns, so that neither is undone and run again.
+        assert_eq!(runs.load(Ordering::Relaxed), 2);
+    }
+}
+
+/// Managers come and go while others are put below them.
+fn a_manager_who_leaves_meanwhile_is_no_failure(fresh: &Fresh) {
+    let conn = &mut fresh.connection();
+    let chain = chain(conn, 2);
+    let department = there::<Employee>(conn, chain[0]).unwrap().department_id;
+    let database = fresh.open();
+    let new = json!({"name": "Passing", "department_id": department, "manager_id": chain[0]});
+    for _ in 0..20 {
+        let passing = Maker::new(conn).try_make::<Employee>(&new, ()).unwrap().id;
+        let start = Barrier::new(2);
+        let changed = thread::scope(|scope| {
+            let (database, start) = (&database, &start);
+            scope.spawn(move || {
+                start.wait();
+                let left = database.write_blocking(move |conn| Employee::delete(conn, passing));
+                assert!(left.unwrap());
+            });
+            let who = chain[1];
+            let changing = scope.spawn(move || {
+                start.wait();
+                database.write_blocking(move |conn| {
+                    match patch::<Employee>(conn, who, &json!({"manager_id": passing})) {
+                        Err(Refused::Database(error)) => Err(error),
+                        other => Ok(other.is_ok()),
+                    }
+                })
+            });
+            changing.join().unwrap()
+        });
+        // Either in time, or there was no such manager any more.
+        assert!(matches!(changed, Ok(_) | Err(Error::Dangling { .. })), "{changed:?}");
+        let who = there::<Employee>(conn, chain[1]).unwrap();
+        assert_ne!(who.manager_id, Some(passing));
+    }
+}
+
+fn the_databases_refuse_by_themselves(database: &Fresh) {
+    let mut conn = database.connection();
+    chain(&mut conn, 2);
+    let mut maker = Maker::new(&mut conn);
+    let post = maker.post("One");
+    maker.comment("So.", post);
+    let (student, course) = (maker.student("Ada"), maker.course("Algebra"));
+    maker.enrol(student, course);
+    for statement in [
+        "UPDATE posts SET title = ''",
+        "UPDATE posts SET content = ''",
+        "UPDATE comments SET text = ''",
+        "UPDATE students SET name = ''",
+        "UPDATE courses SET title = ''",
+        "UPDATE companies SET name = ''",
+        "UPDATE departments SET name = ''",
+        "UPDATE employees SET name = ''",
+        "UPDATE employees SET manager_id = id",
+    ] {
+        let said = Error::from(database.execute(statement).unwrap_err());
+        let Error::Query(DieselError::DatabaseError(kind, _)) = &said else {
+            panic!("{statement}: {said:?}");
+        };
+        assert!(matches!(kind, DatabaseErrorKind::CheckViolation), "{statement}: {said:?}");
+    }
+    let twice = "INSERT INTO student_courses SELECT student_id, course_id, enrolled_at FROM student_courses";
+    let said = Error::from(database.execute(twice).unwrap_err());
+    let unique = DatabaseErrorKind::UniqueViolation;
+    let is_unique = matches!(&said, Error::Query(DieselError::DatabaseError(kind, _))
+        if std::mem::discriminant(kind) == std::mem::discriminant(&unique));
+    assert!(is_unique, "{said:?}");
+}
+
+fn corrupt_data_is_named(database: &Fresh) {
+    let mut conn = database.connection();
+    let post = Maker::new(&mut conn).post("One");
+    let bypass = match database.engine() {
+        recto_testkit::database::Engine::Sqlite => "PRAGMA ignore_check_constraints = ON",
+        recto_testkit::database::Engine::Postgres => {
+            "ALTER TABLE posts DROP CONSTRAINT posts_title_check"
+        }
+    };
+    database.execute(&format!("{bypass}; UPDATE posts SET title = ''")).unwrap();
+    let error = find::<Post>(&mut conn, post, &Include::nothing()).unwrap_err();
+    let said = error.to_string();
+    assert!(said.starts_with("corrupt data in posts.title of row 1: "), "{said}");
+}
