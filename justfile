@@ -33,6 +33,10 @@ deny:
 doc:
     .ci/run doc
 
+# Build the book in target/book (needs mdbook)
+book:
+    mdbook build docs
+
 # Everything that must hold before a change lands
 ci:
     .ci/run

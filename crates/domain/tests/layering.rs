@@ -98,6 +98,7 @@ fn every_link_leads_somewhere() {
     let mut documents = markdown(&root());
     documents.extend(markdown(&root().join("docs")));
     documents.extend(markdown(&root().join("docs/decisions")));
+    documents.extend(markdown(&root().join("docs/guide")));
     assert!(documents.len() >= 10, "{documents:?}");
     for document in documents {
         let text = fs::read_to_string(&document).unwrap();

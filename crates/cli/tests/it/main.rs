@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test unwraps is what it expects")]
 
+mod book;
 mod import;
 mod migrate;
+mod page;
 mod program;
 mod schema;
 mod serve;

@@ -77,6 +77,18 @@ impl Program {
         Ended::from(child.wait_with_output().unwrap())
     }
 
+    /// Runs a script in its place and with its environment, where it is known as `recto`.
+    pub(crate) fn shell(&self, script: &str) -> Output {
+        let program = Path::new(env!("CARGO_BIN_EXE_recto")).parent().unwrap();
+        let path = std::env::var("PATH").unwrap_or_default();
+        self.place(&mut Command::new("sh"))
+            .args(["-eu", "-c", script])
+            .env("PATH", format!("{}:{path}", program.display()))
+            .env("no_proxy", "*")
+            .output()
+            .unwrap()
+    }
+
     /// Starts it and does not wait.
     pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         self.command(arguments).stdin(Stdio::null()).spawn().unwrap()
@@ -98,19 +110,21 @@ impl Program {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_recto"));
+        self.place(&mut command).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Gives a command the directory and the environment.
+    fn place<'c>(&self, command: &'c mut Command) -> &'c mut Command {
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("RECTO_") {
                 command.env_remove(name);
             }
         }
         command
-            .args(arguments)
             .current_dir(self.directory.path())
             .env("NO_COLOR", "1")
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command
     }
 }
 

@@ -1,157 +1,20 @@
-//! The tour of README.md, taken as a reader takes it: all blocks in one shell,
-//! on a new server. What a block shows must be what stands on the page.
-//!
-//! Keys, times, cursors and request ids are other ones each time; of keys it is
-//! compared which of them are the same.
-
-use std::collections::HashMap;
-use std::path::Path;
-use std::process::Command;
+//! The tour of README.md shows what the page says.
 
 use recto_testkit::both_engines;
-use recto_testkit::database::{Engine, Fresh};
-use serde_json::Value;
+use recto_testkit::database::Fresh;
 
-use crate::program::Program;
+use crate::page::{blocks, fenced, follow, path};
 
 both_engines!(the_tour_shows_what_the_page_says);
 
-/// What the page has the server listen on.
-const ADDRESS: &str = "http://127.0.0.1:8080";
-
-/// Printed between the blocks.
-const END: &str = "\n-- end of a block --\n";
-
-/// A block of the tour and what it shows.
-struct Block {
-    script: String,
-    shown: Shown,
-}
-
-/// What a block shows, by the page.
-enum Shown {
-    /// The lines behind `# →`; mostly none.
-    Lines(Vec<String>),
-    /// The JSON document of the block that follows.
-    Json(Value),
-}
-
 fn the_tour_shows_what_the_page_says(database: &Fresh) {
-    let program = match database.engine() {
-        // As the page starts it: with nothing but defaults.
-        Engine::Sqlite => Program::new(),
-        Engine::Postgres => {
-            Program::on(database).with("RECTO_SECRET", "a secret of thirty-two bytes or more")
-        }
-    };
-    let mut server = program.serve(&[]);
-    let blocks = blocks(&tour());
-    assert!(blocks.len() >= 8, "the tour has {} blocks", blocks.len());
-
-    let end = format!("\nprintf '%s' '{END}'\n");
-    let script: Vec<String> = blocks.iter().map(|block| block.script.clone() + &end).collect();
-    let script = script.concat().replace(ADDRESS, &server.address());
-    let output = Command::new("sh")
-        .args(["-eu", "-c", &script])
-        .current_dir(program.path(""))
-        .env("no_proxy", "*")
-        .output()
-        .unwrap();
-    let printed = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "after {printed}");
-    assert!(output.status.success(), "after {printed}");
-
-    let (mut of_page, mut of_server) = (Redaction::default(), Redaction::default());
-    for (block, printed) in blocks.iter().zip(printed.split(END)) {
-        match &block.shown {
-            Shown::Lines(lines) => {
-                let printed: Vec<&str> = printed.lines().collect();
-                assert_eq!(&printed, lines, "{}", block.script);
-            }
-            Shown::Json(json) => {
-                let printed: Value = serde_json::from_str(printed)
-                    .unwrap_or_else(|error| panic!("{error}: {printed}\n{}", block.script));
-                assert_eq!(of_server.apply(&printed), of_page.apply(json), "{}", block.script);
-            }
-        }
-    }
-}
-
-/// The section of the page.
-fn tour() -> String {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
-    let page = std::fs::read_to_string(page).unwrap();
+    let page = std::fs::read_to_string(path("README.md")).unwrap();
     let (_, tour) = page.split_once("\n## A five-minute tour\n").unwrap();
-    tour.split("\n## ").next().unwrap().to_owned()
-}
-
-fn blocks(tour: &str) -> Vec<Block> {
-    let mut blocks: Vec<Block> = Vec::new();
-    for fenced in tour.split("\n```").skip(1).step_by(2) {
-        let (language, text) = fenced.split_once('\n').unwrap();
-        match language {
-            "sh" => {
-                let lines = text.lines().filter_map(|line| line.strip_prefix("# → "));
-                let shown = Shown::Lines(lines.map(ToOwned::to_owned).collect());
-                blocks.push(Block { script: text.to_owned(), shown });
-            }
-            "json" => {
-                let json = serde_json::from_str(text).unwrap();
-                blocks.last_mut().unwrap().shown = Shown::Json(json);
-            }
-            other => panic!("the tour has a block of {other:?}"),
-        }
+    let tour = tour.split("\n## ").next().unwrap();
+    for fenced in fenced(tour) {
+        assert!(matches!(fenced.language, "sh" | "json"), "the tour has {:?}", fenced.language);
     }
-    blocks
-}
-
-/// Replaces what is another each time, keys by their number.
-#[derive(Default)]
-struct Redaction {
-    keys: HashMap<String, usize>,
-}
-
-impl Redaction {
-    fn apply(&mut self, value: &Value) -> Value {
-        match value {
-            Value::Array(items) => items.iter().map(|item| self.apply(item)).collect(),
-            Value::Object(members) => {
-                let member = |(name, value): (&String, &Value)| match name.as_str() {
-                    "request_id" | "next_cursor" => (name.clone(), Value::from("…")),
-                    _ => (name.clone(), self.apply(value)),
-                };
-                Value::Object(members.iter().map(member).collect())
-            }
-            Value::String(text) => Value::from(self.text(text)),
-            other => other.clone(),
-        }
-    }
-
-    /// Works on the segments of a path, so that a key is found there too.
-    fn text(&mut self, text: &str) -> String {
-        let segments = text.split('/').map(|segment| {
-            if is_key(segment) {
-                let next = self.keys.len();
-                format!("key {}", self.keys.entry(segment.to_owned()).or_insert(next))
-            } else if is_time(segment) {
-                "time".to_owned()
-            } else {
-                segment.to_owned()
-            }
-        });
-        segments.collect::<Vec<_>>().join("/")
-    }
-}
-
-/// `01a2038d-e3bf-704d-8e48-d3d5deaa1ffd`
-fn is_key(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
-        && parts.concat().bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-/// `2026-11-22T13:59:20.255Z`, with the fraction or without.
-fn is_time(text: &str) -> bool {
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    text.len() >= 20 && text.ends_with('Z') && text.as_bytes()[10] == b'T' && digits >= 14
+    let blocks = blocks(tour);
+    assert!(blocks.len() >= 8, "the tour has {} blocks", blocks.len());
+    follow(database, &blocks);
 }
