@@ -90,6 +90,11 @@ pub(crate) fn assert_problem(answer: &Answer) {
     }
 }
 
+/// A member that is a moment. As text a moment without milliseconds would come after those with.
+pub(crate) fn moment(value: &Value, member: &str) -> chrono::DateTime<chrono::FixedOffset> {
+    chrono::DateTime::parse_from_rfc3339(text(value, member)).unwrap()
+}
+
 /// The text of a member.
 #[track_caller]
 pub(crate) fn text<'v>(value: &'v Value, member: &str) -> &'v str {

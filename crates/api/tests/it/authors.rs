@@ -4,7 +4,7 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::{Value, json};
 
-use crate::answers::{Told as _, each, items, members, text, uid};
+use crate::answers::{Told as _, each, items, members, moment, text, uid};
 use crate::library::{Library, NOBODY, add_book};
 
 /// Names of the contributors that stand in a book, or on a page.
@@ -61,7 +61,7 @@ fn put_sets_whom_a_book_credits(server: &TestServer) {
     let changed = library.ada.put(&path, &body).gives(200).clone();
     // The line is as it was sent; people keep the name they had.
     assert_eq!(text(&changed, "author"), "Fiona Stafford, JANE AUSTEN, Hugh Thomson");
-    assert!(text(&changed, "updated_at") > text(&book, "updated_at"));
+    assert!(moment(&changed, "updated_at") > moment(&book, "updated_at"));
     assert_eq!(names(&changed["contributors"]), ["Fiona Stafford", "Jane Austen", "Hugh Thomson"]);
     assert_eq!(each(items_of(&changed), "role"), ["introduction", "author", "illustrator"]);
     let positions: Vec<_> = items_of(&changed).iter().map(|one| one["position"].clone()).collect();
@@ -95,7 +95,7 @@ fn put_sets_whom_a_book_credits(server: &TestServer) {
             "/contributors/3/x"
         ]
     );
-    let many = |count: usize| Value::from_iter((0..count).map(|n| json!({"name": n.to_string()})));
+    let many = |count: usize| (0..count).map(|n| json!({"name": n.to_string()})).collect::<Value>();
     assert_eq!(wrong(many(101)), ["/contributors"]);
     // Together they are longer than a credit line.
     let long = |c: char| json!({"name": c.to_string().repeat(500)});

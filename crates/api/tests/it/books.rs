@@ -4,7 +4,7 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::{Value, json};
 
-use crate::answers::{Told as _, members, text, uid};
+use crate::answers::{Told as _, members, moment, text, uid};
 use crate::library::{Library, NOBODY, add_book, add_review, tag_book};
 
 const MEMBERS: [&str; 11] = [
@@ -107,7 +107,7 @@ fn a_book_is_changed_by_owner_or_administrator(server: &TestServer) {
     let changed = library.ada.patch(&path, &change).gives(200).clone();
     assert_eq!(changed["page_count"], 474);
     assert_eq!(text(&changed, "title"), "Emma");
-    assert!(text(&changed, "updated_at") > text(&book, "updated_at"));
+    assert!(moment(&changed, "updated_at") > moment(&book, "updated_at"));
     assert_eq!(text(&changed, "created_at"), text(&book, "created_at"));
     assert_eq!(server.get(&path).gives(200), &changed);
 

@@ -6,7 +6,7 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Client, TestServer};
 use serde_json::{Value, json};
 
-use crate::answers::{Told as _, assert_sound, each, items, members, text, uid, walk};
+use crate::answers::{Told as _, assert_sound, each, items, members, moment, text, uid, walk};
 use crate::library::{Library, add_book};
 
 /// The company as it is stored, in the order in which everything was sent.
@@ -182,7 +182,7 @@ fn books_are_known_by_their_isbn(server: &TestServer) {
     for member in ["title", "publisher", "published_date", "isbn", "user_uid", "created_at"] {
         assert_eq!(after[member], before[member], "{member}");
     }
-    assert!(text(&after, "updated_at") > text(&before, "updated_at"));
+    assert!(moment(&after, "updated_at") > moment(&before, "updated_at"));
     // Whom the book credits follows from the credit line, as after a PATCH.
     let credited = server.get(&format!("{path}/contributors"));
     assert_eq!(each(items(credited.gives(200)), "name"), ["Austen"]);

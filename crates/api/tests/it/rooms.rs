@@ -5,7 +5,7 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Client, TestServer};
 use serde_json::{Value, json};
 
-use crate::answers::{Told as _, assert_sound, items, members, text};
+use crate::answers::{Told as _, assert_sound, items, members, moment};
 use crate::library::Library;
 
 /// One of each, belonging together; the keys as they stand in paths.
@@ -165,7 +165,7 @@ fn items_are_made_read_changed_and_deleted(server: &TestServer) {
         library.anyone.patch(&path, &change).refused("unauthenticated");
         let changed = library.bob.patch(&path, &change).gives(200).clone();
         assert_eq!(changed[naming], "Other");
-        assert!(text(&changed, "updated_at") > text(&made, "updated_at"));
+        assert!(moment(&changed, "updated_at") > moment(&made, "updated_at"));
         assert_eq!(changed["created_at"], made["created_at"]);
         assert_eq!(server.get(&path).gives(200), &changed);
         assert_eq!(library.ada.patch(&path, &json!({})).gives(200), &changed);

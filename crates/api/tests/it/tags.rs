@@ -4,7 +4,7 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::{Value, json};
 
-use crate::answers::{Told as _, each, items, members, text, uid};
+use crate::answers::{Told as _, each, items, members, moment, text, uid};
 use crate::library::{Library, NOBODY, add_book, add_tag, tag_book, tags};
 
 fn a_tag_is_added_once(server: &TestServer) {
@@ -39,7 +39,7 @@ fn any_member_renames_a_tag(server: &TestServer) {
     assert_eq!(library.bob.put(&path, &json!({"name": ""})).wrong(), ["/name"]);
     let renamed = library.bob.put(&path, &name).gives(200).clone();
     assert_eq!(text(&renamed, "name"), "Science Fiction");
-    assert!(text(&renamed, "updated_at") > text(&tag, "updated_at"));
+    assert!(moment(&renamed, "updated_at") > moment(&tag, "updated_at"));
     assert_eq!(server.get(&path).gives(200), &renamed);
     let shown = server.get(&format!("/books/{}/tags", uid(&book)));
     assert_eq!(shown.gives(200), &json!({"items": [renamed]}));

@@ -235,7 +235,8 @@ fn books_from_before_credit_whom_their_lines_name(database: &Fresh) {
     let (mut c, mut conn) = (Catalogue::small(), database.connection());
     let conn = &mut conn;
     // There is no such table yet.
-    (c.authors.clear(), c.credits.clear());
+    c.authors.clear();
+    c.credits.clear();
     for author in [
         "Homer, Robert Fagles, HOMER, Bernard Knox",
         ",, ,  , x",

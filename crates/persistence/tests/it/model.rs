@@ -63,7 +63,7 @@ pub(crate) fn in_order<'c, E: Modelled>(
 }
 
 fn compare<E: Entity>(a: &E, b: &E, sort: &Sort) -> Ordering {
-    compare_by(a, b, sort, |entity, field| entity.sort_value(field))
+    compare_by(a, b, sort, E::sort_value)
 }
 
 fn compare_by<E: Entity>(
@@ -126,11 +126,10 @@ pub(crate) fn expected(
 fn members(node: Node<'_>) -> String {
     let mut json = match node {
         Node::User(user) => to_string(user),
-        Node::Book(book) => to_string(book),
+        Node::Book(book) | Node::Credited(book, _) => to_string(book),
         Node::Review(review) => to_string(review),
         Node::Tag(tag) => to_string(tag),
         Node::Author(author) | Node::Contributor(author, _) => to_string(author),
-        Node::Credited(book, _) => to_string(book),
     }
     .unwrap();
     json.pop();
