@@ -34,9 +34,7 @@ use serde::Serialize;
 pub use describe::{Description, EntityDescription, MemberDescription, RelationDescription};
 pub use filter::{Condition, FilterError, Matching, Quantifier, RelationFilter};
 pub use graph::{AnyLevel, Counted, Edge, Level, Links, NotLoaded, Span, View, Views};
-pub use include::{
-    DEFAULT_PER_PARENT, Include, IncludeError, MAX_DEPTH, Requested, children_per_parent, paths,
-};
+pub use include::{DEFAULT_PER_PARENT, Include, IncludeError, MAX_DEPTH, Requested, paths};
 pub use sort::{Position, Sort, SortError, SortField, SortKind, SortTerm, SortValue};
 
 /// What identifies an entity: small, copyable, and ordered by age.

@@ -23,18 +23,20 @@ pub(crate) struct Limit {
 type Answers = Arc<HashMap<String, Bytes>>;
 
 impl Limit {
-    /// Asks the real server once for each answer. Where a request changes
-    /// something, one answer serves for all.
+    /// Asks the real server once for each answer, which must be the one that is
+    /// meant to be measured. Where requests create something, the last of them
+    /// is sent, and its answer serves for all.
     pub(crate) fn of(server: &Server, load: &Load) -> Self {
         let mut answers = HashMap::new();
         let mut status = StatusCode::OK;
-        for request in &load.requests {
-            if request.method == "GET" {
-                answers.insert(request.path.clone(), Bytes::from(server.get(&request.path)));
-            } else {
-                status = StatusCode::CREATED;
-                answers.insert(request.path.clone(), Bytes::from_static(REVIEW));
-            }
+        if let Some(last) = load.requests.last().filter(|request| request.method == "POST") {
+            status = StatusCode::CREATED;
+            let created = Bytes::from(server.create(last));
+            let paths = load.requests.iter().map(|request| request.path.clone());
+            answers.extend(paths.map(|path| (path, created.clone())));
+        } else {
+            let paths = load.requests.iter().map(|request| request.path.clone());
+            answers.extend(paths.map(|path| (path.clone(), Bytes::from(server.get(&path)))));
         }
         let answers: Answers = Arc::new(answers);
         let (told, started) = std::sync::mpsc::channel();
@@ -87,5 +89,3 @@ async fn answer(
         None => HttpResponse::NotFound().finish(),
     }
 }
-
-const REVIEW: &[u8] = br#"{"uid":"019a9f5e-4d2b-7c31-8a55-0123456789ab","rating":4,"review_text":"Read it twice.","user_uid":"019a9f5e-4d2b-7c31-8a55-0123456789ac","book_uid":"019a9f5e-4d2b-7c31-8a55-0123456789ad","created_at":"2026-11-22T12:00:00.123Z","updated_at":"2026-11-22T12:00:00.123Z"}"#;

@@ -79,6 +79,20 @@ impl Server {
         response.body_mut().with_config().limit(64 << 20).read_to_vec().expect("it has a body")
     }
 
+    /// The body of what a request creates.
+    pub(crate) fn create(&self, request: &Request) -> Vec<u8> {
+        let token = request.token.as_deref().unwrap_or_default();
+        let mut response = self
+            .agent
+            .post(format!("{}{}", self.address, request.path))
+            .header("authorization", format!("Bearer {token}"))
+            .content_type("application/json")
+            .send(request.body.as_deref().unwrap_or_default())
+            .expect("it answers");
+        assert_eq!(response.status(), 201, "{}", request.path);
+        response.body_mut().read_to_vec().expect("it has a body")
+    }
+
     fn json(&self, path: &str) -> Value {
         serde_json::from_slice(&self.get(path)).expect("it is JSON")
     }

@@ -14,21 +14,8 @@ const MAX_PER_PARENT: u32 = 100;
 /// The most entities that one relation carries for all parents together.
 const MAX_PER_EDGE: u32 = 10_000;
 
-/// How many children each of `parents` may carry when `limit` are wished for.
-///
-/// The cap falls as the parents become more, so that no request can ask for a
-/// million entities: min(100, ⌊10,000 ÷ parents⌋), and never less than one.
-///
-/// ```
-/// use recto_domain::relation::children_per_parent;
-///
-/// assert_eq!(children_per_parent(20, 20), 20);
-/// assert_eq!(children_per_parent(500, 1), 100);
-/// assert_eq!(children_per_parent(20, 2_000), 5);
-/// ```
-pub fn children_per_parent(limit: u32, parents: u32) -> u32 {
-    limit.min(MAX_PER_PARENT).min((MAX_PER_EDGE / parents.max(1)).max(1))
-}
+/// The most entities that the relations of a request carry together.
+const MAX_TOGETHER: u32 = 40_000;
 
 /// A tree of relations to load, or count, from an entity on.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -49,6 +36,8 @@ pub struct Requested {
     /// What to load behind it.
     pub nested: Include,
     customised: bool,
+    /// The most entities that this relation may carry for all parents together.
+    most: u32,
 }
 
 impl Include {
@@ -79,7 +68,17 @@ impl Include {
         for path in split_outside_parentheses(raw, ',') {
             include.add(entity, path)?;
         }
+        let edges = u32::try_from(include.edge_count()).unwrap_or(u32::MAX);
+        include.share(MAX_PER_EDGE.min(MAX_TOGETHER / edges.max(1)));
         Ok(include)
+    }
+
+    /// Says of every relation of the tree how much it may carry.
+    fn share(&mut self, most: u32) {
+        for edge in &mut self.edges {
+            edge.most = most;
+            edge.nested.share(most);
+        }
     }
 
     /// The relations to load.
@@ -184,7 +183,29 @@ impl Requested {
             sort: Sort::along(relation),
             nested: Include::nothing(),
             customised: false,
+            most: MAX_PER_EDGE,
         }
+    }
+
+    /// How many children each of `parents` may carry; parents that are shown several times count
+    /// as often.
+    ///
+    /// What is asked for, but never more than min(100, ⌊10,000 ÷ parents⌋), so that no request can
+    /// ask for a million entities; and where more than four relations are asked for, they share
+    /// 40,000. Never less than one.
+    ///
+    /// ```
+    /// use recto_domain::{Book, relation::{Entity, Include}};
+    ///
+    /// let include = Include::parse(Book::INFO, "tags(limit:50).books")?;
+    /// let tags = &include.edges()[0];
+    /// assert_eq!(tags.per_parent(1), 50);
+    /// assert_eq!(tags.per_parent(1_000), 10);
+    /// assert_eq!(tags.nested.edges()[0].per_parent(1), 20);
+    /// # Ok::<(), recto_domain::relation::IncludeError>(())
+    /// ```
+    pub fn per_parent(&self, parents: u32) -> u32 {
+        self.limit.min(MAX_PER_PARENT).min((self.most / parents.max(1)).max(1))
     }
 
     fn customise(&mut self, options: &str) -> Result<(), IncludeError> {
@@ -439,7 +460,24 @@ mod tests {
     #[test]
     fn a_limit_beyond_every_number_is_clamped() {
         let include = Include::parse(Book::INFO, "tags(limit:99999999999999999999)").unwrap();
-        assert_eq!(children_per_parent(include.edges()[0].limit, 1), 100);
+        assert_eq!(include.edges()[0].per_parent(1), 100);
+    }
+
+    #[test]
+    fn many_relations_share_what_a_few_may_have_each() {
+        let per_parent = |raw: &str| {
+            let include = Include::parse(Book::INFO, raw).unwrap();
+            include.edges()[0].per_parent(100)
+        };
+        assert_eq!(per_parent("tags(limit:100)"), 100);
+        assert_eq!(per_parent("tags(limit:100).books.user,reviews"), 100);
+        assert_eq!(per_parent("tags(limit:100).books.user,reviews.user.reviews"), 66);
+        let all = paths(Book::INFO, MAX_DEPTH).join(",").replacen("tags", "tags(limit:100)", 1);
+        let include = Include::parse(Book::INFO, &all).unwrap();
+        let edges = u32::try_from(include.edge_count()).unwrap();
+        let tags = include.edges().iter().find(|edge| edge.relation.name == "tags").unwrap();
+        assert!(tags.per_parent(100) * 100 * edges <= 40_000);
+        assert_eq!(tags.per_parent(1_000_000), 1);
     }
 
     #[test]

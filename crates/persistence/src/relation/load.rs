@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 
 use recto_domain::relation::{
     AnyLevel, Cardinality, Counted, Edge, Entity, Include, Level, LinkData, Links, Relation,
-    RelationFilter, RelationInfo, Requested, SortValue, Span, Storage, ToOne, children_per_parent,
+    RelationFilter, RelationInfo, Requested, SortValue, Span, Storage, ToOne,
 };
 
 use super::{FromKey, MappedMany, MappedOne, Page, Stored, ToKey, Window};
@@ -159,7 +159,7 @@ impl<R: MappedMany> AnyEdge for Many<R> {
         requested: &Requested,
     ) -> Result<Edge, Error> {
         let occurrences = parents.occurrences().iter().sum();
-        let limit = children_per_parent(requested.limit, occurrences);
+        let limit = requested.per_parent(occurrences);
         let from = typed::<R>(parents);
         let Reached { entities, said, links } = match from.entities() {
             [parent] => of_one::<R>(conn, parent.key(), requested, limit)?,

@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 
 use recto_domain::relation::{
     Cardinality, Entity, Include, LinkData as _, RelationInfo, Sort, SortField, SortValue,
-    children_per_parent,
 };
 use recto_domain::{Author, Book, Contribution, Review, Tag, User};
 use serde_json::to_string;
@@ -102,7 +101,7 @@ pub(crate) fn expected(
     }
     for edge in include.edges() {
         let to_many = edge.relation.cardinality == Cardinality::Many;
-        let limit = children_per_parent(edge.limit, u32::try_from(level.len()).unwrap()) as usize;
+        let limit = edge.per_parent(u32::try_from(level.len()).unwrap()) as usize;
         let families: Vec<Vec<Node<'_>>> =
             level.iter().map(|node| many(catalogue, *node, edge.relation, &edge.sort)).collect();
         let loaded: Vec<Node<'_>> =

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 
 use recto_domain::relation::{
     Cardinality, Entity, EntityInfo, Include, RelationInfo, Room, Sort, Storage,
-    children_per_parent,
 };
 use recto_domain::{
     BLOG, CATALOG, Comment, CommentId, Company, CompanyId, Course, CourseId, Department,
@@ -125,7 +124,7 @@ impl Rooms {
         }
         for edge in include.edges() {
             let parents = u32::try_from(level.len()).unwrap();
-            let limit = children_per_parent(edge.limit, parents) as usize;
+            let limit = edge.per_parent(parents) as usize;
             let families: Vec<Vec<Value>> = level
                 .iter()
                 .map(|from| in_order(self.follow(edge.relation, from), &edge.sort))
