@@ -15,7 +15,7 @@ const MAX_PER_PARENT: u32 = 100;
 const MAX_PER_EDGE: u32 = 10_000;
 
 /// The most entities that the relations of a request carry together.
-const MAX_TOGETHER: u32 = 40_000;
+const MAX_TOGETHER: u32 = 30_000;
 
 /// A tree of relations to load, or count, from an entity on.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -191,8 +191,8 @@ impl Requested {
     /// as often.
     ///
     /// What is asked for, but never more than min(100, ⌊10,000 ÷ parents⌋), so that no request can
-    /// ask for a million entities; and where more than four relations are asked for, they share
-    /// 40,000. Never less than one.
+    /// ask for a million entities; and where more than three relations are asked for, they share
+    /// 30,000. Never less than one.
     ///
     /// ```
     /// use recto_domain::{Book, relation::{Entity, Include}};
@@ -470,13 +470,13 @@ mod tests {
             include.edges()[0].per_parent(100)
         };
         assert_eq!(per_parent("tags(limit:100)"), 100);
-        assert_eq!(per_parent("tags(limit:100).books.user,reviews"), 100);
-        assert_eq!(per_parent("tags(limit:100).books.user,reviews.user.reviews"), 66);
+        assert_eq!(per_parent("tags(limit:100).books,reviews"), 100);
+        assert_eq!(per_parent("tags(limit:100).books,reviews.user"), 75);
         let all = paths(Book::INFO, MAX_DEPTH).join(",").replacen("tags", "tags(limit:100)", 1);
         let include = Include::parse(Book::INFO, &all).unwrap();
         let edges = u32::try_from(include.edge_count()).unwrap();
         let tags = include.edges().iter().find(|edge| edge.relation.name == "tags").unwrap();
-        assert!(tags.per_parent(100) * 100 * edges <= 40_000);
+        assert!(tags.per_parent(100) * 100 * edges <= 30_000);
         assert_eq!(tags.per_parent(1_000_000), 1);
     }
 
