@@ -1,6 +1,7 @@
 //! The room `identity`: who is calling.
 
 mod account;
+mod common;
 mod email;
 mod password;
 
