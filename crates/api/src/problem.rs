@@ -168,6 +168,7 @@ impl Problem {
 
     /// The same, with a challenge in `WWW-Authenticate` that names an error of RFC 6750 section
     /// 3.1.
+    #[must_use]
     pub fn challenging(self, error: &'static str) -> Self {
         Self { challenge: Some(error), ..self }
     }

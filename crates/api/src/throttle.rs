@@ -133,13 +133,13 @@ impl Throttle {
     /// # Ok::<(), std::net::AddrParseError>(())
     /// ```
     pub fn new(limits: Limits) -> Self {
-        Self::with_clock(limits, MonotonicClock)
+        Self::with_clock(limits, &MonotonicClock)
     }
 }
 
 impl<C: Clock + Clone> Throttle<C> {
     /// Counts from now on, by that clock.
-    pub fn with_clock(limits: Limits, clock: C) -> Self {
+    pub fn with_clock(limits: Limits, clock: &C) -> Self {
         let budget =
             |name, limit: Option<Limit>| limit.map(|limit| Budget::new(name, limit, clock.clone()));
         Self {

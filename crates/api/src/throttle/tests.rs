@@ -5,7 +5,7 @@ use crate::Kind;
 
 fn throttle() -> (FakeRelativeClock, Throttle<FakeRelativeClock>) {
     let clock = FakeRelativeClock::default();
-    (clock.clone(), Throttle::with_clock(Limits::default(), clock))
+    (clock.clone(), Throttle::with_clock(Limits::default(), &clock))
 }
 
 fn at(address: &str) -> Client {
