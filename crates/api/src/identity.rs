@@ -2,6 +2,7 @@
 
 pub(crate) mod auth;
 pub mod password;
+pub mod secret;
 pub mod token;
 
 use recto_domain::relation::Level;

@@ -3,6 +3,7 @@
 mod account;
 mod audit;
 mod deletion;
+mod common;
 mod email;
 mod key;
 mod mail;
