@@ -9,6 +9,7 @@ mod cursor;
 mod document;
 mod extract;
 pub mod identity;
+pub mod mail;
 mod org;
 mod pages;
 mod parameters;

@@ -118,7 +118,7 @@ impl Tokens {
         if secret.len() < Self::MIN_SECRET_BYTES {
             return Err(WeakSecret { length: secret.len() });
         }
-        let key = derived_key(secret);
+        let key = derived_key(secret, PURPOSE);
         let mut validation = Validation::new(ALGORITHM);
         validation.set_issuer(&[RECTO]);
         validation.set_audience(&[RECTO]);
@@ -197,8 +197,8 @@ fn header() -> Header {
 }
 
 /// HMAC-SHA256 of the purpose under the secret.
-fn derived_key(secret: &[u8]) -> Vec<u8> {
-    let tag = crypto::sign(PURPOSE, &EncodingKey::from_secret(secret), ALGORITHM)
+pub(super) fn derived_key(secret: &[u8], purpose: &[u8]) -> Vec<u8> {
+    let tag = crypto::sign(purpose, &EncodingKey::from_secret(secret), ALGORITHM)
         .expect("a secret of any length is a key of HMAC");
     BASE64URL_NOPAD.decode(tag.as_bytes()).expect("a signature is given in unpadded base64url")
 }
