@@ -14,7 +14,7 @@ mod worker;
 use std::path::PathBuf;
 
 pub use files::Files;
-pub use message::{Composer, Letter, Mail};
+pub use message::{Composer, Letter};
 pub use sender::{InvalidSender, Sender};
 pub use smtp::{InvalidSmtpUrl, Smtp, SmtpUrl};
 pub use worker::{Outbox, Worker};

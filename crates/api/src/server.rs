@@ -11,9 +11,10 @@ use actix_web::{App, Error, HttpServer, web};
 use recto_domain::Mint;
 use recto_persistence::{Database, SystemMint};
 
+use crate::identity::mailed::MailedTokens;
 use crate::identity::password::Hasher;
 use crate::identity::token::{Tokens, WeakSecret};
-use crate::{Problem, State, pages, request, routes};
+use crate::{Problem, State, mail, pages, request, routes};
 
 /// How to serve.
 #[derive(Clone)]
@@ -25,6 +26,11 @@ pub struct Settings {
     /// How many threads serve requests; as many as there are processors where
     /// it is not said.
     pub workers: Option<usize>,
+    /// What links in mails begin with, without a slash at the end; where it is not said, the
+    /// address that is listened on.
+    pub public_url: Option<String>,
+    /// How mail is sent.
+    pub mail: mail::Settings,
 }
 
 impl std::fmt::Debug for Settings {
@@ -32,6 +38,8 @@ impl std::fmt::Debug for Settings {
         f.debug_struct("Settings")
             .field("listen", &self.listen)
             .field("workers", &self.workers)
+            .field("public_url", &self.public_url)
+            .field("mail", &self.mail)
             .finish_non_exhaustive()
     }
 }
@@ -55,7 +63,9 @@ impl State {
         mint: Arc<dyn Mint>,
     ) -> Result<Self, WeakSecret> {
         let tokens = Arc::new(Tokens::new(&settings.secret)?);
-        Ok(Self { database, mint, tokens, hasher: Hasher::default() })
+        let mailed_tokens = Arc::new(MailedTokens::new(&settings.secret, None));
+        let (hasher, mail) = (Hasher::default(), mail::Outbox::default());
+        Ok(Self { database, mint, tokens, hasher, mailed_tokens, mail })
     }
 }
 
@@ -84,23 +94,30 @@ pub fn app(
 /// Takes the address and starts to serve on it; gives the address with the
 /// port that was found, and what to await until the server has stopped.
 ///
+/// Mail is sent from then on, by this thread's runtime, until
+/// [`Outbox::stop`](mail::Outbox::stop).
+///
 /// It does not listen for signals, which are the whole process's business;
 /// [`serve`] does.
 ///
 /// # Errors
-/// An address that cannot be had.
+/// An address that cannot be had; mail that cannot be sent as the settings say.
 pub fn bind(
     state: State,
     settings: &Settings,
 ) -> std::io::Result<(Vec<SocketAddr>, actix_web::dev::Server)> {
-    let state = Data::new(state);
+    let data = Data::new(state.clone());
     let mut server =
-        HttpServer::new(move || app(state.clone())).disable_signals().shutdown_timeout(30);
+        HttpServer::new(move || app(data.clone())).disable_signals().shutdown_timeout(30);
     if let Some(workers) = settings.workers {
         server = server.workers(workers);
     }
     let server = server.bind(&settings.listen)?;
-    Ok((server.addrs(), server.run()))
+    let addresses = server.addrs();
+    if let Some(address) = addresses.first() {
+        mail::Worker::new(&state, settings, *address)?.start();
+    }
+    Ok((addresses, server.run()))
 }
 
 /// Serves a database until a signal stops it; `on_listening` is told the
@@ -117,6 +134,7 @@ pub async fn serve(
     on_listening: impl FnOnce(SocketAddr),
 ) -> std::io::Result<()> {
     let state = State::new(database, &settings).map_err(std::io::Error::other)?;
+    let outbox = state.mail.clone();
     let (addresses, server) = bind(state, &settings)?;
     // Before anybody is told: whoever reads the address may send a signal at
     // once. (actix-web's own handling starts later, and SIGINT makes it cut
@@ -130,7 +148,9 @@ pub async fn serve(
     if let Some(address) = addresses.first() {
         on_listening(*address);
     }
-    server.await
+    let served = server.await;
+    outbox.stop().await;
+    served
 }
 
 /// Resolves at the first SIGTERM or SIGINT after this call.

@@ -6,8 +6,10 @@ use actix_web::web::Data;
 use recto_domain::Mint;
 use recto_persistence::Database;
 
+use crate::identity::mailed::MailedTokens;
 use crate::identity::password::Hasher;
 use crate::identity::token::Tokens;
+use crate::mail::Outbox;
 
 /// What every handler has at hand; one for all workers.
 #[derive(Clone)]
@@ -20,6 +22,10 @@ pub struct State {
     pub tokens: Arc<Tokens>,
     /// Hashes and checks passwords.
     pub hasher: Hasher,
+    /// Makes the tokens that links in mails carry.
+    pub mailed_tokens: Arc<MailedTokens>,
+    /// To be told when a mail has been put into the outbox.
+    pub mail: Outbox,
 }
 
 /// The state as a handler receives it.

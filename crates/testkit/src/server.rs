@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::thread::JoinHandle;
 
 use actix_web::dev::ServerHandle;
@@ -9,6 +10,7 @@ use recto_api::identity::password::Hasher;
 use recto_api::{Settings, State};
 use recto_domain::Role;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::database::{Engine, Fresh, fresh};
 
@@ -28,6 +30,7 @@ pub struct TestServer {
     database: Fresh,
     address: SocketAddr,
     hasher: Hasher,
+    mail: TempDir,
     handle: ServerHandle,
     thread: Option<JoinHandle<()>>,
     agent: ureq::Agent,
@@ -54,10 +57,16 @@ impl TestServer {
     /// # Panics
     /// If the server cannot start.
     pub fn on(database: Fresh) -> Self {
+        let mail = tempfile::tempdir().expect("temporary directories can be made");
         let settings = Settings {
             listen: "127.0.0.1:0".to_owned(),
             secret: SECRET.to_vec(),
             workers: Some(1),
+            public_url: None,
+            mail: recto_api::mail::Settings {
+                delivery: recto_api::mail::Delivery::Files(mail.path().to_owned()),
+                from: None,
+            },
         };
         let state = State::new(database.open(), &settings).expect("the secret is long enough");
         let hasher = state.hasher.clone();
@@ -73,7 +82,7 @@ impl TestServer {
         let (address, handle) = started.recv().expect("the server starts");
         let config = ureq::Agent::config_builder().http_status_as_error(false).build();
         let agent = config.new_agent();
-        Self { database, address, hasher, handle, thread: Some(thread), agent }
+        Self { database, address, hasher, mail, handle, thread: Some(thread), agent }
     }
 
     /// The database behind it.
@@ -96,6 +105,11 @@ impl TestServer {
             recto_api::BASE_PATH
         };
         format!("http://{}{base}{path}", self.address)
+    }
+
+    /// The directory that the server writes its mail to.
+    pub fn mail_directory(&self) -> &Path {
+        self.mail.path()
     }
 
     /// How many times the server has hashed or checked a password.
