@@ -7,9 +7,10 @@ use recto_domain::Mint;
 use recto_persistence::Database;
 
 use crate::client::TrustedProxies;
+use crate::identity::mailed::MailedTokens;
 use crate::identity::password::Hasher;
-use crate::identity::secret::{DerivedKeys, Secrets};
 use crate::identity::token::Tokens;
+use crate::mail::Outbox;
 use crate::throttle::Throttle;
 
 /// What every handler has at hand; one for all workers.
@@ -23,8 +24,6 @@ pub struct State {
     pub tokens: Arc<Tokens>,
     /// Hashes and checks passwords.
     pub hasher: Hasher,
-    /// What the server's keys are derived from.
-    pub secrets: Arc<Secrets>,
     /// What each client has left.
     pub throttle: Arc<Throttle>,
     /// Whose `X-Forwarded-For` is believed.
@@ -34,16 +33,13 @@ pub struct State {
     pub public_url: Option<Arc<str>>,
     /// Whether `/auth/token` takes passwords.
     pub password_grant: bool,
+    /// Makes the tokens that links in mails carry.
+    pub mailed_tokens: Arc<MailedTokens>,
+    /// To be told when a mail has been put into the outbox.
+    pub mail: Outbox,
 }
 
 impl State {
-    /// The keys for that use of the server's secret, and of the one before.
-    ///
-    /// Each use has a purpose of its own, such as `recto mailed token v1`.
-    pub fn derived_keys(&self, purpose: &str) -> DerivedKeys {
-        self.secrets.derived_keys(purpose)
-    }
-
     /// Whether the world reaches this server by TLS.
     pub(crate) fn is_https(&self) -> bool {
         self.public_url.as_ref().is_some_and(|url| url.starts_with("https://"))

@@ -73,6 +73,8 @@ fn serve(
         listen: listen.clone(),
         workers: options.workers.map(usize::from),
         secret: secret.as_bytes().to_vec(),
+        public_url: None,
+        mail: recto_api::mail::Settings::default(),
     };
     actix_web::rt::System::new()
         .block_on(recto_api::serve(database, settings, move |address| announce(address, &sign_ins)))

@@ -2,8 +2,8 @@
 
 mod account;
 mod audit;
-mod deletion;
 mod common;
+mod deletion;
 mod email;
 mod key;
 mod mail;
