@@ -131,7 +131,7 @@ impl Client {
         self.allowances.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn of(request: &HttpRequest) -> Self {
+    pub(crate) fn of(request: &HttpRequest) -> Self {
         if let Some(client) = request.extensions().get::<Self>() {
             return client.clone();
         }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use recto_domain::User;
+use recto_domain::{ApiKey, User};
 use recto_domain::relation::{
     Cardinality, Description, Entity, LinkData as _, Relation, RelationInfo,
 };
@@ -93,7 +93,7 @@ const DESCRIPTION: &str = "A book catalogue in which every relationship can be w
 * [The diagram](/schema) shows all entities, and every relation with both of its names.";
 
 const TAGS: [(&str, &str); 10] = [
-    ("auth", "Signing up and in."),
+    ("auth", "Signing up and in, sessions, API keys, passwords, and one's own account."),
     ("users", "People who keep books and write reviews."),
     ("books", "What the catalogue is about."),
     ("reviews", "What a user thinks of a book: the triangle User → Review ← Book."),
@@ -134,6 +134,14 @@ impl Components {
         self.schemas.insert(page_name::<E>(), schema);
     }
 
+    /// Adds a page of what is listed by its key alone.
+    pub(crate) fn add_list<T: ToSchema>(&mut self) {
+        self.add::<T>();
+        let what = T::name().to_lowercase();
+        let schema = page(Ref::from_schema_name(T::name()), &format!("entries: {what}"));
+        self.schemas.insert(list_name::<T>(), schema);
+    }
+
     /// Adds what links say to the entity that they lead to.
     pub(crate) fn add_links<R: Relation>(&mut self) {
         let Some(RefOr::T(Schema::Object(link))) = R::Data::described() else { return };
@@ -168,7 +176,7 @@ impl Components {
         let token_url = format!("{BASE_PATH}/auth/token");
         let mut bearer = Http::new(HttpAuthScheme::Bearer);
         bearer.bearer_format = Some("JWT".to_owned());
-        bearer.description = Some("An access token from `/auth/login`.".to_owned());
+        bearer.description = Some("An access token from `/auth/login`, or an API key from `/auth/keys`.".to_owned());
         let password = OAuth2::with_description(
             [Flow::Password(Password::new(token_url, Scopes::new()))],
             "Your e-mail address as username, and your password. Leave the client fields empty.",
@@ -184,6 +192,11 @@ impl Components {
 /// The component name of a page: `BookPage`.
 pub(crate) fn page_name<E: Entity>() -> String {
     format!("{}Page", E::INFO.name)
+}
+
+/// The component name of a page of what is listed by its key alone: `SessionPage`.
+pub(crate) fn list_name<T: ToSchema>() -> String {
+    format!("{}Page", T::name())
 }
 
 /// A schema or `null`.
@@ -365,7 +378,7 @@ component!(
     /// What signing in gives.
     SignedIn,
     Schema::from(
-        token_members("Signed in.")
+        refreshable_members("Signed in.")
             .property("user", ObjectBuilder::new()
                 .property("uid", string("The key of the user."))
                 .property("username", string("The name of the user."))
@@ -375,6 +388,55 @@ component!(
             .build()
     )
     .into()
+);
+
+component!(
+    /// What refreshing gives.
+    TokenPair,
+    Schema::from(refreshable_members("The next pair of tokens.").build()).into()
+);
+
+component!(
+    /// A new API key, with its secret.
+    NewKey,
+    {
+        let RefOr::T(Schema::Object(mut object)) = ApiKey::schema() else {
+            return ApiKey::schema();
+        };
+        let key = string("What the script sends as its bearer token; it is never shown again.");
+        object.properties.insert("key".to_owned(), Schema::from(key.build()).into());
+        object.required.push("key".to_owned());
+        object.description = Some("A new API key.".to_owned());
+        Schema::Object(object).into()
+    }
+);
+
+component!(
+    /// Everything that belongs to an account.
+    Export,
+    {
+        let list = |of: &str| ArrayBuilder::new().items(Ref::from_schema_name(of));
+        Schema::from(
+            ObjectBuilder::new()
+                .description(Some("Everything that belongs to an account."))
+                .property("user", Ref::from_schema_name("User"))
+                .property("account", Ref::from_schema_name("Account"))
+                .property("books", list("Book"))
+                .property("reviews", list("Review"))
+                .property("sessions", list("Session"))
+                .property("api_keys", list("ApiKey"))
+                .property("audit", list("AuditEntry"))
+                .required("user")
+                .required("account")
+                .required("books")
+                .required("reviews")
+                .required("sessions")
+                .required("api_keys")
+                .required("audit")
+                .build(),
+        )
+        .into()
+    }
 );
 
 component!(
@@ -402,6 +464,13 @@ component!(
 
 fn string(description: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).description(Some(description))
+}
+
+/// The members of a pair of tokens.
+fn refreshable_members(description: &str) -> ObjectBuilder {
+    token_members(description)
+        .property("refresh_token", string("Send it to `/auth/refresh`, once, for the next pair."))
+        .required("refresh_token")
 }
 
 fn token_members(description: &str) -> ObjectBuilder {

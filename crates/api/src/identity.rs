@@ -1,10 +1,18 @@
-//! The room `identity`: accounts, signing up and in, passwords and tokens.
+//! The room `identity`: accounts, sessions, keys, passwords, tokens, mail and the audit.
 
+pub(crate) mod audit;
 pub(crate) mod auth;
+pub(crate) mod keys;
 pub mod mailed;
+pub(crate) mod mailing;
+pub(crate) mod me;
 pub mod password;
+pub(crate) mod passwords;
+pub(crate) mod pruning;
 pub mod secret;
+pub(crate) mod sessions;
 pub mod token;
+pub mod uses;
 
 use recto_domain::relation::Level;
 use recto_domain::{Account, User};
@@ -47,4 +55,9 @@ fn write(account: Option<&Account>) -> Result<Vec<u8>, Problem> {
         }),
         None => Ok(br#"{"email":null,"role":null,"verified":null,"disabled":null}"#.to_vec()),
     }
+}
+
+/// Tokens are not to be kept by anything on the way (RFC 6749 section 5.1).
+fn answer(body: &impl serde::Serialize) -> Result<actix_web::HttpResponse, Problem> {
+    crate::present::document(actix_web::http::StatusCode::OK, body)
 }

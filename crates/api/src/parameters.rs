@@ -1,6 +1,7 @@
 //! The parameters of a query string: each read once, and none overlooked.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// How many items a page has unless `limit` says otherwise.
 pub(crate) const DEFAULT_LIMIT: u32 = 20;
@@ -63,6 +64,17 @@ impl Parameters {
         Ok(first)
     }
 
+    /// Takes the one value of a parameter, read as what it stands for.
+    ///
+    /// # Errors
+    /// It is repeated, or is nothing of that kind.
+    pub(crate) fn take_parsed<T>(&mut self, name: &'static str) -> Result<Option<T>, ParameterError>
+    where
+        T: FromStr<Err: fmt::Display>,
+    {
+        self.take(name)?.map(|raw| parsed(name, &raw)).transpose()
+    }
+
     /// Takes all values of a parameter that may be repeated, in their order.
     pub(crate) fn take_all(&mut self, name: &str) -> Vec<String> {
         self.pairs.extract_if(.., |(found, _)| found == name).map(|(_, value)| value).collect()
@@ -109,6 +121,17 @@ impl ParameterError {
     pub(crate) fn new(name: impl Into<String>, detail: impl fmt::Display) -> Self {
         Self { name: name.into(), detail: detail.to_string() }
     }
+}
+
+/// The value of a parameter, read as what it stands for.
+///
+/// # Errors
+/// It is nothing of that kind.
+pub(crate) fn parsed<T>(name: &'static str, raw: &str) -> Result<T, ParameterError>
+where
+    T: FromStr<Err: fmt::Display>,
+{
+    raw.parse().map_err(|error: T::Err| ParameterError::new(name, error))
 }
 
 /// Undoes the encoding of forms, strictly: `form_urlencoded` would replace what is not UTF-8

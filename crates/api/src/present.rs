@@ -4,9 +4,11 @@ use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
 use recto_domain::relation::{AnyLevel, Edge, Entity, Include, Level, Links, Position, Sort};
 use recto_persistence::Page;
+use recto_persistence::identity::Listed;
 
 use crate::BASE_PATH;
 use crate::cursor::{self, Binding};
+use crate::extract::ListPlace;
 use crate::problem::{Kind, Problem};
 
 /// What stands beside an entity's own members, as a JSON object, for the
@@ -92,8 +94,7 @@ pub(crate) fn page<E: Entity>(
     let mut link = None;
     if page.more && count > 0 {
         let cursor = cursor::encode(place.binding, &position(level, count - 1, place.sort));
-        let joint = if place.url.contains('?') { '&' } else { '?' };
-        link = Some(format!("<{}{joint}cursor={cursor}>; rel=\"next\"", place.url));
+        link = Some(next_link(place.url, &cursor)?);
         out.extend_from_slice(b",\"next_cursor\":\"");
         out.extend_from_slice(cursor.as_bytes());
         out.push(b'"');
@@ -101,10 +102,41 @@ pub(crate) fn page<E: Entity>(
     out.push(b'}');
     let mut response = json(StatusCode::OK, out);
     if let Some(link) = link {
-        let link = header::HeaderValue::try_from(link).map_err(unwritable)?;
         response.headers_mut().insert(header::LINK, link);
     }
     Ok(response)
+}
+
+/// A page of what is listed by its key alone, with the link to the next.
+pub(crate) fn listed<T: serde::Serialize, K: std::fmt::Display>(
+    listed: &Listed<T>,
+    key: impl Fn(&T) -> K,
+    place: &ListPlace,
+) -> Result<HttpResponse, Problem> {
+    #[derive(serde::Serialize)]
+    struct Body<'a, T> {
+        items: &'a [T],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        next_cursor: Option<&'a str>,
+    }
+    let last = listed.items.last().filter(|_| listed.more);
+    let cursor = last.map(|last| {
+        let position = Position { values: Vec::new(), key: key(last).to_string() };
+        cursor::encode(&place.binding, &position)
+    });
+    let body = Body { items: &listed.items, next_cursor: cursor.as_deref() };
+    let mut response = document(StatusCode::OK, &body)?;
+    if let Some(cursor) = &cursor {
+        response.headers_mut().insert(header::LINK, next_link(&place.url, cursor)?);
+    }
+    Ok(response)
+}
+
+/// Where the next page is (RFC 8288).
+fn next_link(url: &str, cursor: &str) -> Result<header::HeaderValue, Problem> {
+    let joint = if url.contains('?') { '&' } else { '?' };
+    let link = format!("<{url}{joint}cursor={cursor}>; rel=\"next\"");
+    header::HeaderValue::try_from(link).map_err(unwritable)
 }
 
 /// An answer that is no entity.

@@ -62,6 +62,8 @@ kinds! {
         "The operation needs an access token, or the one sent is not valid (any more). Sign in and send it as `Authorization: Bearer …`."
     WrongCredentials "wrong-credentials" UNAUTHORIZED "Wrong credentials"
         "There is no account with that e-mail address and password."
+    WrongPassword "wrong-password" FORBIDDEN "Wrong password"
+        "You are signed in, but this takes the account's password as well, and that was another."
     Forbidden "forbidden" FORBIDDEN "Forbidden"
         "You are signed in, but this is not yours to do."
     NotFound "not-found" NOT_FOUND "Not found"

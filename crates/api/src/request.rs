@@ -7,14 +7,17 @@ use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _};
-use recto_domain::Mint as _;
+use recto_domain::{AuditAction, AuditDetail, Mint as _, RequestName};
 use recto_persistence::SystemMint;
 use tracing::Instrument as _;
 
 use crate::client::Client;
+use crate::extract::{Known, Witness};
+use crate::state::Shared;
 use crate::problem::Problem;
 use crate::{headers, throttle};
 
@@ -46,6 +49,11 @@ impl RequestId {
         Self(HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("-")))
     }
 
+    /// The id as the audit keeps it.
+    pub(crate) fn name(&self) -> Option<RequestName> {
+        RequestName::parse(self.as_str()).ok()
+    }
+
     fn as_str(&self) -> &str {
         self.0.to_str().unwrap_or("-")
     }
@@ -63,6 +71,9 @@ pub(crate) async fn finish(
     request.extensions_mut().insert(id.clone());
     // Refusals of extractors and handlers arrive as responses, too.
     let response = next.call(request).instrument(span.clone()).await?.map_into_boxed_body();
+    if response.status() == StatusCode::FORBIDDEN {
+        note_refusal(&response).await;
+    }
     let mut response = explain(response, &id);
     response.headers_mut().insert(REQUEST_ID, id.0);
     let counted = response.request().extensions().get::<Client>().map(Client::allowances);
@@ -70,6 +81,17 @@ pub(crate) async fn finish(
     headers::protect(&mut response);
     span.in_scope(|| log(&response, started));
     Ok(response)
+}
+
+/// Leaves in the audit that somebody asked for what they may not.
+async fn note_refusal(response: &ServiceResponse<BoxBody>) {
+    let request = response.request();
+    let Some(state) = request.app_data::<Shared>() else { return };
+    let mut entry = Witness::of(request).entry(state, AuditAction::Refused);
+    entry.actor_uid = request.extensions().get::<Known>().and_then(Known::user);
+    let asked: String = format!("{} {}", request.method(), request.path()).chars().take(500).collect();
+    entry.detail = AuditDetail::parse(&asked).ok();
+    state.note(entry).await;
 }
 
 /// Replaces what a refusal has for a body by its problem.

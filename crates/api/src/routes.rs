@@ -1,22 +1,23 @@
 //! Every path, who may call it, and what it does.
 
+mod identity;
+
 use recto_domain::relation::{Cardinality, Description, Entity, OnDelete, RelationInfo};
 use recto_domain::{
     Author, AuthorBooks, Book, BookBatch, BookContributors, BookOutcomes, BookPatch, BookReviews,
     BookTags, BookUser, Comment, CommentPost, Company, CompanyDepartments, CompanyEmployees,
-    Contributors, Course, CourseStudents, Department, DepartmentCompany, DepartmentEmployees,
+    Contributors, Course, CourseStudents, Department, DepartmentCompany, DepartmentEmployees, Disabling,
     Employee, EmployeeCompany, EmployeeDepartment, EmployeeManager, EmployeeReports, Login,
     NewBookGraph, NewComment, NewCompanyGraph, NewReview, NewTag, Post, PostComments, Review,
-    ReviewBook, ReviewPatch, ReviewUser, RoleChange, SignUp, Student, StudentCourses, Tag,
+    ReviewBook, ReviewPatch, ReviewUser, RoleChange, Student, StudentCourses, Tag,
     TagBooks, TagNames, User, UserBooks, UserPatch, UserReviews,
 };
 use recto_persistence::{MappedMany, MappedOne, Numbered};
 use utoipa::ToSchema;
 
 use crate::catalog::{batch, books, reviews, tags, users};
-use crate::document::{PasswordGrant, SignedIn, Token, UserWithAccount};
+use crate::document::UserWithAccount;
 use crate::extract::Filtered;
-use crate::identity::auth;
 use crate::problem::Kind;
 use crate::table::{Operation, Table, Who};
 use crate::{document, org, read, school, write};
@@ -24,7 +25,7 @@ use crate::{document, org, read, school, write};
 /// The whole interface below the base path.
 pub(crate) fn table() -> Table {
     let mut table = Table::new();
-    identity(&mut table);
+    identity::add(&mut table);
     catalog_users(&mut table);
     catalog_books(&mut table);
     catalog_reviews(&mut table);
@@ -53,41 +54,6 @@ fn meta(table: &mut Table) {
             "An OpenAPI 3.1 document.",
             utoipa::openapi::schema::ObjectBuilder::new(),
         ),
-    );
-}
-
-fn identity(table: &mut Table) {
-    table.group("auth");
-    table.at("/auth/signup").post(
-        auth::sign_up,
-        Operation::new("Sign up", "Makes a user and its account.")
-            .takes::<SignUp>()
-            .creates::<User>()
-            .conflicts(&[Kind::UsernameTaken, Kind::EmailTaken])
-            .refuses(&[Kind::TooManyRequests]),
-    );
-    table.at("/auth/login").post(
-        auth::login,
-        Operation::new("Sign in", "Gives an access token for an e-mail address and a password.")
-            .takes::<Login>()
-            .gives::<SignedIn>("Signed in.")
-            .refuses(&[Kind::WrongCredentials, Kind::TooManyRequests]),
-    );
-    table.at("/auth/token").post(
-        auth::token,
-        Operation::new(
-            "Get a token",
-            "The OAuth2 password grant (RFC 6749 section 4.3), for the Authorize dialog; `username` is the e-mail address. Other programs had better use `/auth/login`.",
-        )
-        .takes_form::<PasswordGrant>()
-        .gives::<Token>("Signed in.")
-        .refuses(&[Kind::InvalidGrant, Kind::TooManyRequests]),
-    );
-    table.at("/auth/me").get(
-        auth::me,
-        Operation::new("Who am I", "The caller: user and account, with books and reviews.")
-            .by(Who::SignedIn)
-            .gives::<UserWithAccount>("The caller."),
     );
 }
 
@@ -128,6 +94,17 @@ fn catalog_users(table: &mut Table) {
             .takes::<RoleChange>()
             .gives::<UserWithAccount>("The user with its account.")
             .conflicts(&[Kind::LastAdmin]),
+    );
+    table.at("/users/{uid}/disabled").put(
+        users::set_disabled,
+        Operation::new(
+            "Disable or enable an account",
+            "By an administrator. Disabling ends the account's sessions, and its API keys open nothing until it is enabled again.",
+        )
+        .by(Who::Verified)
+        .takes::<Disabling>()
+        .gives::<UserWithAccount>("The user with its account.")
+        .conflicts(&[Kind::LastAdmin]),
     );
     many::<UserBooks>(table, "List a user's books");
     many::<UserReviews>(table, "List a user's reviews");

@@ -8,14 +8,18 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, Error, HttpServer, web};
+use chrono::TimeDelta;
 use recto_domain::Mint;
+use recto_persistence::identity::prune;
 use recto_persistence::{Database, SystemMint};
 
 use crate::client::TrustedProxies;
 use crate::identity::mailed::MailedTokens;
 use crate::identity::password::Hasher;
+use crate::identity::pruning;
 use crate::identity::secret::{Secrets, WeakSecret};
 use crate::identity::token::Tokens;
+use crate::identity::uses::KeyUses;
 use crate::throttle::{Limits, Throttle};
 use crate::{Problem, State, mail, pages, request, routes};
 
@@ -40,6 +44,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Whether `/auth/token` takes passwords.
     pub password_grant: bool,
+    /// For how long mails, entries of the audit and API keys that have ended are kept.
+    pub kept: TimeDelta,
     /// How mail is sent.
     pub mail: mail::Settings,
 }
@@ -63,6 +69,7 @@ impl Settings {
             trusted_proxies: TrustedProxies::default(),
             limits: Limits::default(),
             password_grant: true,
+            kept: prune::KEPT,
             mail: mail::Settings::default(),
         }
     }
@@ -109,6 +116,7 @@ impl State {
             hasher: Hasher::default(),
             mailed_tokens: Arc::new(MailedTokens::new(&secrets)),
             mail: mail::Outbox::default(),
+            key_uses: KeyUses::default(),
             throttle: Arc::new(Throttle::new(settings.limits)),
             trusted_proxies: Arc::new(settings.trusted_proxies.clone()),
             public_url: settings.public_url.as_deref().map(Arc::from),
@@ -165,6 +173,9 @@ pub fn bind(
     if let Some(address) = addresses.first() {
         mail::Worker::new(&state, settings, *address)?.start();
     }
+    let State { database, mint, key_uses, .. } = state;
+    actix_web::rt::spawn(key_uses.keep(database.clone(), mint.clone()));
+    actix_web::rt::spawn(pruning::keep(database, mint, settings.kept));
     Ok((addresses, server.run()))
 }
 

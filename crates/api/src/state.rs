@@ -10,6 +10,7 @@ use crate::client::TrustedProxies;
 use crate::identity::mailed::MailedTokens;
 use crate::identity::password::Hasher;
 use crate::identity::token::Tokens;
+use crate::identity::uses::KeyUses;
 use crate::mail::Outbox;
 use crate::throttle::Throttle;
 
@@ -37,6 +38,8 @@ pub struct State {
     pub mailed_tokens: Arc<MailedTokens>,
     /// To be told when a mail has been put into the outbox.
     pub mail: Outbox,
+    /// To be told when an API key was used.
+    pub key_uses: KeyUses,
 }
 
 impl State {

@@ -21,8 +21,8 @@ use utoipa::openapi::{
 
 use recto_domain::relation::{Entity, Quantifier, Relation, SortField, ToMany, paths};
 
-use crate::document::{Components, page_name};
-use crate::extract::Filtered;
+use crate::document::{Components, list_name, page_name};
+use crate::extract::{Filtered, Narrowed};
 use crate::problem::Problem;
 use crate::{BASE_PATH, Kind};
 
@@ -35,6 +35,8 @@ pub(crate) enum Who {
     AnyoneOrMore,
     /// Whoever is signed in.
     SignedIn,
+    /// Whoever has signed in, and no API key.
+    InPerson,
     /// Whoever is signed in, and the operation decides: owners, administrators.
     Verified,
 }
@@ -42,6 +44,7 @@ pub(crate) enum Who {
 /// What a successful answer is.
 enum Answer {
     NoContent,
+    Accepted,
     Content {
         status: u16,
         description: String,
@@ -123,6 +126,50 @@ impl Operation {
         self.components.add_entity::<E>();
         let description = format!("The new {}.", E::INFO.name.to_lowercase());
         self.content(201, &description, Ref::from_schema_name(E::name()))
+    }
+
+    /// It answers 201 with something new that is no entity, and its `Location`.
+    pub(crate) fn makes<T: ToSchema>(mut self, description: &str) -> Self {
+        self.components.add::<T>();
+        self.content(201, description, Ref::from_schema_name(T::name()))
+    }
+
+    /// It answers 202 with nothing.
+    pub(crate) fn accepts(mut self) -> Self {
+        self.answer = Answer::Accepted;
+        self
+    }
+
+    /// A page of what is listed by its key alone.
+    pub(crate) fn list<T: ToSchema, F: Narrowed>(
+        summary: &'static str,
+        description: &'static str,
+    ) -> Self {
+        let mut operation = Self::new(summary, description).paged();
+        for (name, description) in F::FILTERS {
+            operation.parameters.push(query(name, description, text()));
+        }
+        operation.components.add_list::<T>();
+        operation.content(200, "A page.", Ref::from_schema_name(list_name::<T>()))
+    }
+
+    /// It takes `limit` and `cursor`.
+    fn paged(mut self) -> Self {
+        let limit = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(1))
+            .default(Some(20.into()));
+        self.parameters.push(query(
+            "limit",
+            "How many there may be. More than 100 are clamped to 100.",
+            limit,
+        ));
+        self.parameters.push(query(
+            "cursor",
+            "Where the page begins: the `next_cursor` of the page before.",
+            text(),
+        ));
+        self
     }
 
     /// It answers 200 with a schema of its own.
@@ -236,20 +283,7 @@ impl Operation {
         sorts: impl Iterator<Item = &'static SortField>,
     ) -> Self {
         self.components.add_page::<E>();
-        let limit = ObjectBuilder::new()
-            .schema_type(Type::Integer)
-            .minimum(Some(1))
-            .default(Some(20.into()));
-        self.parameters.push(query(
-            "limit",
-            "How many there may be. More than 100 are clamped to 100.",
-            limit,
-        ));
-        self.parameters.push(query(
-            "cursor",
-            "Where the page begins: the `next_cursor` of the page before.",
-            text(),
-        ));
+        self = self.paged();
         let sorts = sorts.map(|field| field.name).collect::<Vec<_>>().join(", ");
         self.parameters.push(query(
             "sort",
@@ -402,6 +436,10 @@ pub(crate) fn describe(
     let mut responses = ResponsesBuilder::new();
     responses = match operation.answer {
         Answer::NoContent => responses.response("204", ResponseBuilder::new().description("Done.")),
+        Answer::Accepted => {
+            let description = "Asked for; what comes of it comes by mail.";
+            responses.response("202", ResponseBuilder::new().description(description))
+        }
         Answer::Content { status, description, schema, media_type } => {
             let content = ContentBuilder::new().schema(Some(*schema)).build();
             let mut response =
@@ -460,7 +498,7 @@ fn refusals(path: &str, operation: &Operation) -> Vec<(u16, Vec<Kind>)> {
     match operation.who {
         Who::Anyone => {}
         Who::AnyoneOrMore | Who::SignedIn => kinds.push(Kind::Unauthenticated),
-        Who::Verified => kinds.extend([Kind::Unauthenticated, Kind::Forbidden]),
+        Who::Verified | Who::InPerson => kinds.extend([Kind::Unauthenticated, Kind::Forbidden]),
     }
     if path.contains('{') {
         kinds.push(Kind::NotFound);

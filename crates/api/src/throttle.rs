@@ -96,6 +96,8 @@ pub struct Throttle<C: Clock = MonotonicClock> {
     sign_in_place: Option<Budget<C>>,
     sign_up: Option<Budget<C>>,
     mail: Option<Budget<C>>,
+    /// How often a place gets into the audit for having been refused.
+    noted: Option<Budget<C>>,
 }
 
 /// A try to sign in, on its way. It counts as failed unless it is given back.
@@ -147,6 +149,7 @@ impl<C: Clock + Clone> Throttle<C> {
             sign_in_place: budget("sign-in-place", limits.sign_in_place),
             sign_up: budget("sign-up", limits.sign_up),
             mail: budget("mail", limits.mail),
+            noted: budget("noted", Some(Limit::new(NonZeroU32::MIN, Duration::from_secs(60)))),
         }
     }
 
@@ -185,6 +188,13 @@ impl<C: Clock + Clone> Throttle<C> {
             }
         }
         Ok(attempt)
+    }
+
+    /// Whether it is a minute since the audit last heard of refusals there, so that whoever is
+    /// refused cannot fill it.
+    pub(crate) fn is_worth_noting(&self, client: &Client) -> bool {
+        let place = key(&[&client.place().to_string()]);
+        self.noted.as_ref().is_some_and(|budget| budget.take(place).is_ok())
     }
 
     /// Before an account is made.

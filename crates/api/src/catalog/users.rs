@@ -2,14 +2,18 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use recto_domain::relation::{Entity as _, Level};
-use recto_domain::{Role, RoleChange, User, UserId, UserPatch};
+use chrono::{DateTime, Utc};
+use recto_domain::relation::{Entity as _, Include, Level};
+use recto_domain::{
+    Account, AuditAction, AuditDetail, Disabling, ReviewsFate, Role, RoleChange, User, UserId,
+    UserPatch,
+};
 use recto_persistence::catalog::user;
 use recto_persistence::identity::account;
 use recto_persistence::{Connection, find};
 
 use crate::extract::{
-    All, Body, Caller, ItemQuery, MaybeCaller, NoQuery, PageQuery, PathKey, no_such,
+    All, Body, Caller, ItemQuery, MaybeCaller, NoQuery, PageQuery, PathKey, Witness, no_such,
 };
 use crate::identity::Accounts;
 use crate::present::{self, Place};
@@ -53,7 +57,7 @@ pub(crate) async fn item(
         .database
         .read(move |conn| {
             let level = find::<User>(conn, key.0, &include)?.ok_or_else(|| no_such(User::INFO))?;
-            let accounts = match caller.0 {
+            let accounts = match &caller.0 {
                 Some(caller) if may_see_account(conn, caller, key.0)? => {
                     Accounts::of(conn, &level)?
                 }
@@ -90,7 +94,7 @@ pub(crate) async fn patch(
             Ok::<_, Problem>((level, accounts))
         })
         .await?;
-    let include = recto_domain::relation::Include::nothing();
+    let include = Include::nothing();
     present::item_beside(StatusCode::OK, &level, &include, &|index| accounts.beside(index))
 }
 
@@ -98,16 +102,22 @@ pub(crate) async fn patch(
 pub(crate) async fn delete(
     state: Shared,
     caller: Caller,
+    witness: Witness,
     key: PathKey<User>,
     _: NoQuery,
 ) -> Result<HttpResponse, Problem> {
+    let shared = state.clone();
     state
-        .database
-        .write(move |conn| {
-            caller.admin(conn)?;
-            account::keep_an_admin(conn, key.0)?;
-            let deleted = user::delete(conn, key.0)?;
-            deleted.then_some(()).ok_or_else(|| no_such(User::INFO))
+        .write_noting(move |conn, entries| {
+            let admin = caller.admin(conn)?;
+            if !account::delete(conn, key.0, ReviewsFate::Keep)? {
+                return Err(no_such(User::INFO));
+            }
+            let mut entry = witness.entry(&shared, AuditAction::AccountDeleted);
+            entry.actor_uid = Some(admin.user_uid);
+            entry.subject_uid = Some(key.0);
+            entries.push(entry);
+            Ok(())
         })
         .await?;
     Ok(present::no_content())
@@ -117,29 +127,84 @@ pub(crate) async fn delete(
 pub(crate) async fn set_role(
     state: Shared,
     caller: Caller,
+    witness: Witness,
     key: PathKey<User>,
     _: NoQuery,
     body: Body<RoleChange>,
 ) -> Result<HttpResponse, Problem> {
-    let mint = state.mint.clone();
-    let (level, accounts) = state
-        .database
-        .write(move |conn| {
-            caller.admin(conn)?;
-            let user = user::lock(conn, key.0)?.ok_or_else(|| no_such(User::INFO))?;
-            let account = account::of_user(conn, user.uid)?
-                .ok_or_else(|| Problem::not_found("account: the user has none"))?;
-            account::set_role(conn, &account, body.checked()?.role, mint.now())?;
-            let level = Level::root(vec![user]);
-            let accounts = Accounts::of(conn, &level)?;
-            Ok::<_, Problem>((level, accounts))
-        })
-        .await?;
-    let include = recto_domain::relation::Include::nothing();
-    present::item_beside(StatusCode::OK, &level, &include, &|index| accounts.beside(index))
+    let work = move |conn: &mut Connection, account: &Account, at| {
+        let RoleChange { role } = body.checked()?;
+        if role == account.role {
+            return Ok(None);
+        }
+        account::set_role(conn, account, role, at)?;
+        let detail = format!("{} to {role}", account.role);
+        Ok(Some((AuditAction::RoleChanged, AuditDetail::parse(&detail).ok())))
+    };
+    administer(state, caller, witness, key.0, work).await
 }
 
-fn may_see_account(conn: &mut Connection, caller: Caller, user: UserId) -> Result<bool, Problem> {
+/// `PUT /users/{uid}/disabled`, by an administrator. Sessions end, and keys
+/// open nothing.
+pub(crate) async fn set_disabled(
+    state: Shared,
+    caller: Caller,
+    witness: Witness,
+    key: PathKey<User>,
+    _: NoQuery,
+    body: Body<Disabling>,
+) -> Result<HttpResponse, Problem> {
+    let work = move |conn: &mut Connection, account: &Account, at| {
+        let Disabling { disabled } = body.checked()?;
+        if disabled == account.disabled {
+            return Ok(None);
+        }
+        account::set_disabled(conn, account.user_uid, disabled, at)?;
+        let action =
+            if disabled { AuditAction::AccountDisabled } else { AuditAction::AccountEnabled };
+        Ok(Some((action, None)))
+    };
+    administer(state, caller, witness, key.0, work).await
+}
+
+/// What changed about an account, and what there is to say of it.
+type Change = Option<(AuditAction, Option<AuditDetail>)>;
+
+/// An administrator changes something about an account.
+async fn administer(
+    state: Shared,
+    caller: Caller,
+    witness: Witness,
+    user: UserId,
+    change: impl Fn(&mut Connection, &Account, DateTime<Utc>) -> Result<Change, Problem>
+    + Send
+    + 'static,
+) -> Result<HttpResponse, Problem> {
+    let shared = state.clone();
+    let (level, accounts) = state
+        .write_noting(move |conn, entries| {
+            let admin = caller.admin(conn)?;
+            let user = user::lock(conn, user)?.ok_or_else(|| no_such(User::INFO))?;
+            let account = account::of_user(conn, user.uid)?
+                .ok_or_else(|| Problem::not_found("account: the user has none"))?;
+            if let Some((action, detail)) = change(conn, &account, shared.mint.now())? {
+                let mut entry = witness.entry(&shared, action);
+                entry.actor_uid = Some(admin.user_uid);
+                entry.subject_uid = Some(user.uid);
+                entry.detail = detail;
+                entries.push(entry);
+            }
+            let level = Level::root(vec![user]);
+            let accounts = Accounts::of(conn, &level)?;
+            Ok((level, accounts))
+        })
+        .await?;
+    present::item_beside(StatusCode::OK, &level, &Include::nothing(), &|index| {
+        accounts.beside(index)
+    })
+}
+
+fn may_see_account(conn: &mut Connection, caller: &Caller, user: UserId) -> Result<bool, Problem> {
     let account = caller.account(conn)?;
     Ok(account.user_uid == user || account.role == Role::Admin)
 }

@@ -23,6 +23,20 @@ impl<E: Entity> FromRequest for PathKey<E> {
     }
 }
 
+/// The key of something that is no entity, `/auth/sessions/{id}`.
+#[derive(Debug)]
+pub(crate) struct Key<K>(pub(crate) K);
+
+impl<K: FromStr> FromRequest for Key<K> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let key = request.match_info().get("id").and_then(|raw| raw.parse().ok());
+        ready(key.map(Self).ok_or_else(|| Problem::not_found("item")))
+    }
+}
+
 /// The two keys in a path, `/books/{uid}/tags/{tag_uid}`.
 #[derive(Debug)]
 pub(crate) struct Keys2<A: Entity, B: Entity>(pub(crate) A::Key, pub(crate) B::Key);

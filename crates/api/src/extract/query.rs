@@ -17,7 +17,7 @@ use recto_persistence::catalog::BookFilter;
 use recto_persistence::{Stored, Window};
 
 use crate::cursor::{self, Binding};
-use crate::parameters::{ParameterError, Parameters};
+use crate::parameters::{ParameterError, Parameters, parsed};
 use crate::problem::Problem;
 
 /// A query without parameters; any is refused.
@@ -97,7 +97,7 @@ impl Filtered for Book {
     fn filter(parameters: &mut Parameters) -> Result<BookFilter, ParameterError> {
         let tags = parameters.take_all("tag");
         let tags =
-            tags.iter().map(|tag| value::<TagName>("tag", tag)).collect::<Result<Vec<_>, _>>()?;
+            tags.iter().map(|tag| parsed::<TagName>("tag", tag)).collect::<Result<Vec<_>, _>>()?;
         let tags = TagNames::new(tags).into_names();
         if tags.len() > MAX_TAGS {
             let detail = format!("at most {MAX_TAGS} different tags fit in one query");
@@ -110,12 +110,12 @@ impl Filtered for Book {
         }
         Ok(BookFilter {
             author,
-            language: take(parameters, "language")?,
+            language: parameters.take_parsed("language")?,
             tags,
-            user_uid: take(parameters, "user_uid")?,
-            isbn: take(parameters, "isbn")?,
-            published_from: take(parameters, "published_from")?,
-            published_to: take(parameters, "published_to")?,
+            user_uid: parameters.take_parsed("user_uid")?,
+            isbn: parameters.take_parsed("isbn")?,
+            published_from: parameters.take_parsed("published_from")?,
+            published_to: parameters.take_parsed("published_to")?,
         })
     }
 }
@@ -287,23 +287,7 @@ fn take_related<E: Entity>(
 /// The most filters on relations that a query may have; each is a subquery.
 const MAX_RELATED: usize = 8;
 
-fn take<T>(parameters: &mut Parameters, name: &'static str) -> Result<Option<T>, ParameterError>
-where
-    T: FromStr,
-    T::Err: std::fmt::Display,
-{
-    parameters.take(name)?.map(|raw| value(name, &raw)).transpose()
-}
-
-fn value<T>(name: &'static str, raw: &str) -> Result<T, ParameterError>
-where
-    T: FromStr,
-    T::Err: std::fmt::Display,
-{
-    raw.parse().map_err(|error: T::Err| ParameterError::new(name, error.to_string()))
-}
-
-fn without_cursor(path: &str, pairs: Vec<(String, String)>) -> String {
+pub(super) fn without_cursor(path: &str, pairs: Vec<(String, String)>) -> String {
     let mut kept = pairs.into_iter().filter(|(name, _)| name != "cursor").peekable();
     if kept.peek().is_none() {
         return path.to_owned();

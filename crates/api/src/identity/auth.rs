@@ -1,53 +1,57 @@
-//! Signing up, signing in, and who one is.
+//! Signing up and signing in.
 
 use actix_web::HttpResponse;
-use actix_web::http::{StatusCode, header};
-use recto_domain::relation::{Entity as _, Include, Level};
-use recto_domain::{Account, Email, Login, PasswordAttempt, Role, SignUp, User, UserId, Username};
+use recto_domain::relation::Include;
+use recto_domain::{
+    Account, AuditAction, AuditDetail, Email, Login, MailKind, PasswordAttempt, Role, SignUp, User,
+    UserId, Username,
+};
 use recto_persistence::catalog::user;
 use recto_persistence::find;
-use recto_persistence::identity::account;
+use recto_persistence::identity::account::{self, PasswordHash};
 use serde::Serialize;
 
-use super::Accounts;
-use crate::client::Client;
-use crate::extract::{Body, Caller, Form, NoQuery};
+use super::sessions::{Opening, Pair};
+use super::{answer, mailing};
+use crate::extract::{Body, Form, NoQuery, Witness};
 use crate::present;
 use crate::problem::{Kind, Problem};
-use crate::state::{Shared, State};
+use crate::state::Shared;
 
 /// `POST /auth/signup`
 pub(crate) async fn sign_up(
     state: Shared,
-    client: Client,
+    witness: Witness,
     _: NoQuery,
     body: Body<SignUp>,
 ) -> Result<HttpResponse, Problem> {
     let input = body.checked()?;
-    state.throttle.sign_up(&client)?;
+    state.throttle.sign_up(&witness.client)?;
     let hash = state.hasher.hash(&input.password).await?;
-    let mint = state.mint.clone();
+    let shared = state.clone();
     let user = state
-        .database
-        .write(move |conn| {
+        .write_noting(move |conn, entries| {
             let SignUp { username, email, first_name, last_name, .. } = input.clone();
-            let user = User::new(mint.stamp(), username, first_name, last_name);
-            let mut account = Account::new(user.uid, email, Role::User);
-            account.verified = true;
+            let user = User::new(shared.mint.stamp(), username, first_name, last_name);
+            let account = Account::new(user.uid, email, Role::User);
             user::insert(conn, &user)?;
             account::insert(conn, &account, &hash, user.created_at)?;
-            Ok::<_, Problem>(user)
+            mailing::enqueue(conn, &shared, &account, MailKind::Verification)?;
+            let mut entry = witness.entry(&shared, AuditAction::SignUp);
+            entry.actor_uid = Some(user.uid);
+            entries.push(entry);
+            Ok(user)
         })
         .await?;
+    state.mail.wake();
     present::created(user)
 }
 
 /// What signing in gives.
 #[derive(Serialize)]
 struct SignedIn<'a> {
-    access_token: String,
-    token_type: &'static str,
-    expires_in: u64,
+    #[serde(flatten)]
+    pair: Pair,
     user: Profile<'a>,
 }
 
@@ -59,32 +63,23 @@ struct Profile<'a> {
     role: Role,
 }
 
-/// What the token endpoint gives (RFC 6749 section 5.1).
-#[derive(Serialize)]
-struct Granted {
-    access_token: String,
-    token_type: &'static str,
-    expires_in: u64,
-}
-
 /// `POST /auth/login`
 pub(crate) async fn login(
     state: Shared,
-    client: Client,
+    witness: Witness,
     _: NoQuery,
     body: Body<Login>,
 ) -> Result<HttpResponse, Problem> {
     let Login { email, password } = body.checked()?;
-    let found = authenticate(&state, &client, Some(email), &password).await?;
-    let (user, account) = found.ok_or_else(|| {
-        Problem::new(Kind::WrongCredentials, "there is no account with that e-mail and password")
-    })?;
-    let stamp = state.mint.stamp();
-    let issued = state.tokens.issue(user.uid, stamp.at(), stamp.uid());
+    let opening = Opening::lasting(&state);
+    let (user, account) = sign_in(&state, &witness, Some(email), &password, &opening)
+        .await?
+        .ok_or_else(|| {
+            let detail = "there is no account with that e-mail and password";
+            Problem::new(Kind::WrongCredentials, detail)
+        })?;
     answer(&SignedIn {
-        access_token: issued.access_token,
-        token_type: "Bearer",
-        expires_in: issued.expires_in,
+        pair: opening.pair(&state, user.uid),
         user: Profile {
             uid: user.uid,
             username: &user.username,
@@ -97,7 +92,7 @@ pub(crate) async fn login(
 /// `POST /auth/token`: the password grant of RFC 6749 section 4.3, for Swagger UI.
 pub(crate) async fn token(
     state: Shared,
-    client: Client,
+    witness: Witness,
     _: NoQuery,
     form: Form,
 ) -> Result<HttpResponse, Problem> {
@@ -120,69 +115,96 @@ pub(crate) async fn token(
     let password = PasswordAttempt::parse(password).map_err(|_| refused())?;
     // What is no address belongs to nobody, but costs the same to refuse.
     let email = Email::parse(username).ok();
-    let (user, _) = authenticate(&state, &client, email, &password).await?.ok_or_else(refused)?;
-    let stamp = state.mint.stamp();
-    let issued = state.tokens.issue(user.uid, stamp.at(), stamp.uid());
-    answer(&Granted {
-        access_token: issued.access_token,
-        token_type: "Bearer",
-        expires_in: issued.expires_in,
-    })
+    let opening = Opening::short(&state);
+    let signed_in = sign_in(&state, &witness, email, &password, &opening).await?;
+    let (user, _) = signed_in.ok_or_else(refused)?;
+    answer(&opening.pair(&state, user.uid))
 }
 
-/// `GET /auth/me`: the caller, with account, books and reviews.
-pub(crate) async fn me(state: Shared, caller: Caller, _: NoQuery) -> Result<HttpResponse, Problem> {
-    let include = Include::parse(User::INFO, "books,reviews")
-        .map_err(|error| Problem::new(Kind::Internal, error.to_string()))?;
-    let (level, accounts, include) = state
-        .database
-        .read(move |conn| {
-            conn.snapshot(|conn| {
-                let account = caller.account(conn)?;
-                let level: Level<User> = find(conn, account.user_uid, &include)?
-                    .ok_or_else(|| Problem::not_found("user"))?;
-                let accounts = Accounts::of(conn, &level)?;
-                Ok::<_, Problem>((level, accounts, include.clone()))
-            })
-        })
-        .await?;
-    present::item_beside(StatusCode::OK, &level, &include, &|index| accounts.beside(index))
+/// Who has an address, with what the password is checked against.
+struct Candidate {
+    user: User,
+    account: Account,
+    hash: PasswordHash,
 }
 
-/// Who has that address and password. Costs the same whether or not the
-/// address is known.
-async fn authenticate(
-    state: &State,
-    client: &Client,
+/// Opens a session for who has that address and password; `None` if nobody
+/// has. Costs the same whether or not the address is known.
+async fn sign_in(
+    state: &Shared,
+    witness: &Witness,
     email: Option<Email>,
     password: &PasswordAttempt,
+    opening: &Opening,
 ) -> Result<Option<(User, Account)>, Problem> {
-    let attempt = state.throttle.sign_in(client, email.as_ref())?;
-    let found = state
+    let attempt = match state.throttle.sign_in(&witness.client, email.as_ref()) {
+        Ok(attempt) => attempt,
+        Err(refusal) => {
+            if state.throttle.is_worth_noting(&witness.client) {
+                state.note(witness.entry(state, AuditAction::SignInThrottled)).await;
+            }
+            return Err(refusal);
+        }
+    };
+    let candidate = candidate(state, email).await?;
+    let stored = candidate.as_ref().map(|candidate| &candidate.hash);
+    let matches = state.hasher.verify(password, stored).await?;
+    let subject = candidate.as_ref().map(|candidate| candidate.account.user_uid);
+    if let Some(candidate) = candidate.filter(|one| matches && !one.account.disabled) {
+        attempt.give_back();
+        if open(state, witness, &candidate, password, opening).await? {
+            return Ok(Some((candidate.user, candidate.account)));
+        }
+    }
+    let mut entry = witness.entry(state, AuditAction::SignInFailed);
+    entry.subject_uid = subject;
+    state.note(entry).await;
+    Ok(None)
+}
+
+async fn candidate(state: &Shared, email: Option<Email>) -> Result<Option<Candidate>, Problem> {
+    state
         .database
         .read(move |conn| {
             let Some(email) = &email else { return Ok(None) };
             let Some((account, hash)) = account::by_email(conn, email)? else { return Ok(None) };
             let user = find::<User>(conn, account.user_uid, &Include::nothing())?;
             let user = user.and_then(|level| level.into_entities().pop());
-            Ok::<_, Problem>(user.map(|user| (user, account, hash)))
+            Ok::<_, Problem>(user.map(|user| Candidate { user, account, hash }))
         })
-        .await?;
-    let stored = found.as_ref().map(|(_, _, hash)| hash);
-    let matches = state.hasher.verify(password, stored).await?;
-    let found = found.filter(|(_, account, _)| matches && !account.disabled);
-    if found.is_some() {
-        attempt.give_back();
-    }
-    Ok(found.map(|(user, account, _)| (user, account)))
+        .await
 }
 
-/// Tokens are not to be kept by anything on the way (RFC 6749 section 5.1).
-fn answer(body: &impl Serialize) -> Result<HttpResponse, Problem> {
-    let body = serde_json::to_vec(body)
-        .map_err(|error| Problem::new(Kind::Internal, error.to_string()))?;
-    let mut response = present::json(StatusCode::OK, body);
-    let no_store = header::HeaderValue::from_static("no-store");
-    response.headers_mut().insert(header::CACHE_CONTROL, no_store);
-    Ok(response)
+/// Begins the session, unless password or account are others by now.
+async fn open(
+    state: &Shared,
+    witness: &Witness,
+    candidate: &Candidate,
+    password: &PasswordAttempt,
+    opening: &Opening,
+) -> Result<bool, Problem> {
+    let stronger = state.hasher.stronger(password, &candidate.hash).await?;
+    let (shared, witness) = (state.clone(), witness.clone());
+    let (user, checked, opening) =
+        (candidate.user.uid, candidate.hash.clone(), opening.clone());
+    state
+        .write_noting(move |conn, entries| {
+            let present = account::with_password(conn, user)?;
+            let same = |(account, hash): &(Account, PasswordHash)| {
+                !account.disabled && hash.0 == checked.0
+            };
+            if !present.as_ref().is_some_and(same) {
+                return Ok(false);
+            }
+            if let Some(stronger) = &stronger {
+                account::rehash(conn, user, stronger, &checked)?;
+            }
+            opening.open(conn, user, &witness)?;
+            let mut entry = witness.entry(&shared, AuditAction::SignIn);
+            entry.actor_uid = Some(user);
+            entry.detail = stronger.as_ref().and_then(|_| AuditDetail::parse("re-hashed").ok());
+            entries.push(entry);
+            Ok(true)
+        })
+        .await
 }

@@ -95,7 +95,7 @@ impl Hasher {
     /// Outside of a Tokio runtime.
     pub async fn hash(&self, password: &Password) -> Result<PasswordHash, HashError> {
         let password = password.clone();
-        self.run(move |shared| shared.hash(&password)).await
+        self.run(move |shared| shared.hash(password.expose())).await
     }
 
     /// Whether the attempt is the password of `stored`.
@@ -121,13 +121,33 @@ impl Hasher {
         .await
     }
 
+    /// A new hash of a password that has just been checked against `stored`, if that was made
+    /// with less work than is asked for now.
+    ///
+    /// # Errors
+    /// Every [`HashError`].
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime.
+    pub async fn stronger(
+        &self,
+        attempt: &PasswordAttempt,
+        stored: &PasswordHash,
+    ) -> Result<Option<PasswordHash>, HashError> {
+        if !is_weaker(&stored.0)? {
+            return Ok(None);
+        }
+        let attempt = attempt.clone();
+        self.run(move |shared| shared.hash(attempt.expose()).map(Some)).await
+    }
+
     /// Hashes a password on this thread, for programs that have no runtime. The bound on how
     /// many run at once does not apply.
     ///
     /// # Errors
     /// [`Failed`](HashError::Failed).
     pub fn hash_blocking(&self, password: &Password) -> Result<PasswordHash, HashError> {
-        self.shared.hash(password)
+        self.shared.hash(password.expose())
     }
 
     /// How many times Argon2 has been run to its end, by this hasher and its clones.
@@ -164,8 +184,8 @@ impl Default for Hasher {
 }
 
 impl Shared {
-    fn hash(&self, password: &Password) -> Result<PasswordHash, HashError> {
-        let hash = self.argon2.hash_password(password.expose().as_bytes());
+    fn hash(&self, password: &str) -> Result<PasswordHash, HashError> {
+        let hash = self.argon2.hash_password(password.as_bytes());
         self.done.fetch_add(1, Ordering::Relaxed);
         Ok(PasswordHash(hash.map_err(HashError::Failed)?.to_string()))
     }
@@ -181,6 +201,17 @@ impl Shared {
             Err(error) => Err(HashError::Corrupt(error)),
         }
     }
+}
+
+/// Whether a hash took less work than new ones do.
+fn is_weaker(stored: &str) -> Result<bool, HashError> {
+    let corrupt = |error: phc::Error| HashError::Corrupt(error.into());
+    let stored = phc::PasswordHash::new(stored).map_err(corrupt)?;
+    let number = |name: &str| stored.params.get_decimal(name).unwrap_or(0);
+    let current = stored.algorithm == Algorithm::Argon2id.ident()
+        && stored.version == Some(Version::V0x13.into());
+    let enough = number("m") >= MEMORY_KIB && number("t") >= PASSES && number("p") >= LANES;
+    Ok(!current || !enough)
 }
 
 #[cfg(test)]

@@ -1,0 +1,83 @@
+//! Queries of what is listed by its key alone: sessions, keys, the audit.
+
+use std::future::{Ready, ready};
+use std::str::FromStr;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use recto_domain::relation::Sort;
+
+use super::query::without_cursor;
+use crate::cursor::{self, Binding};
+use crate::parameters::{ParameterError, Parameters};
+use crate::problem::Problem;
+
+/// What a list can be narrowed by.
+pub(crate) trait Narrowed: Sized {
+    /// The parameters for that, and what each does.
+    const FILTERS: &'static [(&'static str, &'static str)];
+
+    /// Reads them.
+    fn take(parameters: &mut Parameters) -> Result<Self, ParameterError>;
+}
+
+impl Narrowed for () {
+    const FILTERS: &'static [(&'static str, &'static str)] = &[];
+
+    fn take(_: &mut Parameters) -> Result<Self, ParameterError> {
+        Ok(())
+    }
+}
+
+/// Which page of a list, the newest first.
+#[derive(Debug)]
+pub(crate) struct ListQuery<K, F = ()> {
+    /// How many there may be.
+    pub(crate) limit: u32,
+    /// The last of the page before.
+    pub(crate) after: Option<K>,
+    /// What it is narrowed by.
+    pub(crate) filter: F,
+    /// For the link to the next.
+    pub(crate) place: ListPlace,
+}
+
+/// Where a list is and how it was asked for.
+#[derive(Debug)]
+pub(crate) struct ListPlace {
+    /// What its cursors are bound to.
+    pub(crate) binding: Binding,
+    /// Path and query without the cursor.
+    pub(crate) url: String,
+}
+
+impl<K: FromStr, F: Narrowed> ListQuery<K, F> {
+    fn parse(path: &str, query: &str) -> Result<Self, ParameterError> {
+        let mut parameters = Parameters::parse(query)?;
+        let pairs: Vec<(String, String)> =
+            parameters.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let limit = parameters.limit()?;
+        let cursor = parameters.take("cursor")?;
+        let filter = F::take(&mut parameters)?;
+        let filters = F::FILTERS.iter().map(|(name, _)| *name);
+        let known: Vec<&str> = ["limit", "cursor"].into_iter().chain(filters).collect();
+        parameters.finish(&known)?;
+        let sort = Sort::default();
+        let binding = Binding::new(path, &pairs, &sort);
+        let after = match cursor {
+            None => None,
+            Some(cursor) => Some(cursor::decode::<K>(&binding, &sort, &cursor)?.key),
+        };
+        let place = ListPlace { binding, url: without_cursor(path, pairs) };
+        Ok(Self { limit, after, filter, place })
+    }
+}
+
+impl<K: FromStr, F: Narrowed> FromRequest for ListQuery<K, F> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::parse(request.path(), request.query_string()).map_err(Problem::from))
+    }
+}

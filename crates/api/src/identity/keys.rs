@@ -1,0 +1,123 @@
+//! API keys, for scripts.
+
+use actix_web::HttpResponse;
+use actix_web::http::{StatusCode, header};
+use recto_domain::{ApiKey, ApiKeyId, AuditAction, NewApiKey, Secret};
+use recto_persistence::identity::key;
+use serde::Serialize;
+
+use crate::BASE_PATH;
+use crate::extract::{Body, Caller, Key, ListQuery, NoQuery, Witness, verified};
+use crate::present;
+use crate::problem::Problem;
+use crate::state::Shared;
+
+/// A new key, with the secret that is never shown again.
+#[derive(Serialize)]
+struct Made<'a> {
+    #[serde(flatten)]
+    entry: &'a ApiKey,
+    key: &'a str,
+}
+
+/// `POST /auth/keys`
+pub(crate) async fn create(
+    state: Shared,
+    caller: Caller,
+    witness: Witness,
+    _: NoQuery,
+    body: Body<NewApiKey>,
+) -> Result<HttpResponse, Problem> {
+    let secret = Secret::api_key(state.mint.random());
+    let (stamp, shared) = (state.mint.stamp(), state.clone());
+    let (hash, hint) = (secret.hash(), secret.hint().to_owned());
+    let made = state
+        .write_noting(move |conn, entries| {
+            let (account, _) = caller.in_person(conn)?;
+            let account = verified(account)?;
+            let new = body.checked()?;
+            new.check(stamp.at())?;
+            let made = ApiKey {
+                id: ApiKeyId::from_uuid(stamp.uid()),
+                name: new.name,
+                scopes: new.scopes,
+                hint: hint.clone(),
+                created_at: stamp.at(),
+                expires_at: new.expires_at,
+                last_used_at: None,
+            };
+            key::insert(conn, account.user_uid, &made, &hash)?;
+            let mut entry = witness.entry(&shared, AuditAction::KeyCreated);
+            entry.actor_uid = Some(account.user_uid);
+            entries.push(entry);
+            Ok(made)
+        })
+        .await?;
+    let body = Made { entry: &made, key: secret.expose() };
+    let mut response = present::document(StatusCode::CREATED, &body)?;
+    let location = format!("{BASE_PATH}/auth/keys/{}", made.id);
+    // A path of ASCII letters and digits is always a header value.
+    if let Ok(location) = header::HeaderValue::try_from(location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// `GET /auth/keys`
+pub(crate) async fn list(
+    state: Shared,
+    caller: Caller,
+    query: ListQuery<ApiKeyId>,
+) -> Result<HttpResponse, Problem> {
+    let ListQuery { limit, after, .. } = query;
+    let listed = state
+        .database
+        .read(move |conn| {
+            let (account, _) = caller.in_person(conn)?;
+            Ok::<_, Problem>(key::page(conn, account.user_uid, after, limit)?)
+        })
+        .await?;
+    present::listed(&listed, |key| key.id, &query.place)
+}
+
+/// `GET /auth/keys/{id}`
+pub(crate) async fn item(
+    state: Shared,
+    caller: Caller,
+    key: Key<ApiKeyId>,
+    _: NoQuery,
+) -> Result<HttpResponse, Problem> {
+    let found = state
+        .database
+        .read(move |conn| {
+            let (account, _) = caller.in_person(conn)?;
+            let found = key::find(conn, account.user_uid, key.0)?;
+            found.ok_or_else(|| Problem::not_found("API key"))
+        })
+        .await?;
+    present::document(StatusCode::OK, &found)
+}
+
+/// `DELETE /auth/keys/{id}`
+pub(crate) async fn revoke(
+    state: Shared,
+    caller: Caller,
+    witness: Witness,
+    key: Key<ApiKeyId>,
+    _: NoQuery,
+) -> Result<HttpResponse, Problem> {
+    let shared = state.clone();
+    state
+        .write_noting(move |conn, entries| {
+            let (account, _) = caller.in_person(conn)?;
+            if !key::delete(conn, account.user_uid, key.0)? {
+                return Err(Problem::not_found("API key"));
+            }
+            let mut entry = witness.entry(&shared, AuditAction::KeyRevoked);
+            entry.actor_uid = Some(account.user_uid);
+            entries.push(entry);
+            Ok(())
+        })
+        .await?;
+    Ok(present::no_content())
+}

@@ -1,0 +1,118 @@
+//! Mails that requests ask for: put into the outbox by the transaction that needs them.
+
+use actix_web::HttpResponse;
+use recto_domain::{
+    Account, AuditAction, EmailRequest, MailId, MailKind, MailedPurpose, MailedTokenId,
+    Verification,
+};
+use recto_domain::relation::{Include, Level};
+use recto_persistence::identity::{account, mailed, outbox};
+use recto_persistence::{Connection, find};
+
+use super::Accounts;
+use crate::extract::{Body, NoQuery, Witness};
+use crate::present;
+use crate::problem::Problem;
+use crate::state::{Shared, State};
+
+/// Puts a mail into the outbox, with a link if it is of that kind. Whoever
+/// calls this wakes the worker when it is kept.
+pub(crate) fn enqueue(
+    conn: &mut Connection,
+    state: &State,
+    account: &Account,
+    kind: MailKind,
+) -> Result<(), Problem> {
+    let now = state.mint.now();
+    let token = match kind.purpose() {
+        None => None,
+        Some(purpose) => {
+            let id = MailedTokenId::from_uuid(state.mint.stamp().uid());
+            let (user, hash) = (account.user_uid, state.mailed_tokens.hash(id));
+            let new = mailed::NewMailedToken { id, user, purpose, hash, at: now };
+            mailed::issue(conn, &new)?;
+            Some(id)
+        }
+    };
+    let id = MailId::from_uuid(state.mint.stamp().uid());
+    let (user, recipient) = (account.user_uid, &account.email);
+    outbox::enqueue(conn, &outbox::NewMail { id, user, kind, token, recipient, at: now })?;
+    Ok(())
+}
+
+/// `POST /auth/verify-request`: another link, for an account that is there
+/// and not verified. The answer does not tell whether it is.
+pub(crate) async fn verify_request(
+    state: Shared,
+    witness: Witness,
+    _: NoQuery,
+    body: Body<EmailRequest>,
+) -> Result<HttpResponse, Problem> {
+    let wants = |account: &Account| !account.verified;
+    request(state, witness, body, MailKind::Verification, wants).await
+}
+
+/// `POST /auth/password-reset-request`
+pub(crate) async fn reset_request(
+    state: Shared,
+    witness: Witness,
+    _: NoQuery,
+    body: Body<EmailRequest>,
+) -> Result<HttpResponse, Problem> {
+    request(state, witness, body, MailKind::PasswordReset, |_| true).await
+}
+
+async fn request(
+    state: Shared,
+    witness: Witness,
+    body: Body<EmailRequest>,
+    kind: MailKind,
+    wants: impl Fn(&Account) -> bool + Send + 'static,
+) -> Result<HttpResponse, Problem> {
+    let email = body.checked()?.email;
+    state.throttle.mail(&witness.client)?;
+    let shared = state.clone();
+    let enqueued = state
+        .database
+        .write(move |conn| {
+            let found = account::by_email(conn, &email)?;
+            let found = found.filter(|(account, _)| !account.disabled && wants(account));
+            let Some((account, _)) = found else { return Ok(false) };
+            enqueue(conn, &shared, &account, kind)?;
+            Ok::<_, Problem>(true)
+        })
+        .await?;
+    if enqueued {
+        state.mail.wake();
+    }
+    Ok(HttpResponse::Accepted().finish())
+}
+
+/// `POST /auth/verify`: spends the token of a link.
+pub(crate) async fn verify(
+    state: Shared,
+    witness: Witness,
+    _: NoQuery,
+    body: Body<Verification>,
+) -> Result<HttpResponse, Problem> {
+    let hash = body.checked()?.token.hash();
+    let shared = state.clone();
+    let (level, accounts) = state
+        .write_noting(move |conn, entries| {
+            let now = shared.mint.now();
+            let user = mailed::spend(conn, MailedPurpose::Verify, &hash, now)?
+                .ok_or_else(|| Problem::not_found("token: it is used, expired or replaced"))?;
+            if account::set_verified(conn, user, now)? {
+                let mut entry = witness.entry(&shared, AuditAction::EmailVerified);
+                entry.subject_uid = Some(user);
+                entries.push(entry);
+            }
+            let level: Level<recto_domain::User> = find(conn, user, &Include::nothing())?
+                .ok_or_else(|| Problem::not_found("user"))?;
+            let accounts = Accounts::of(conn, &level)?;
+            Ok((level, accounts))
+        })
+        .await?;
+    let status = actix_web::http::StatusCode::OK;
+    present::item_beside(status, &level, &Include::nothing(), &|index| accounts.beside(index))
+}

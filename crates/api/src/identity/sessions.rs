@@ -1,0 +1,202 @@
+//! Sessions: begun by signing in, kept alive by refreshing, ended by signing out.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use recto_domain::{
+    AuditAction, Refresh, Secret, Session, SessionId, TokenPairId, UserId,
+};
+use recto_persistence::identity::session::{self, NewSession, NextPair, Rotation};
+use recto_persistence::Connection;
+
+use super::answer;
+use super::token::Issued;
+use crate::extract::{Body, Caller, Key, ListQuery, NoQuery, Witness};
+use crate::present;
+use crate::problem::Problem;
+use crate::state::{Shared, State};
+
+/// A pair of tokens, as a client receives it.
+#[derive(serde::Serialize)]
+pub(crate) struct Pair {
+    access_token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    token_type: &'static str,
+    expires_in: u64,
+}
+
+/// The tokens of a session in the making.
+#[derive(Clone)]
+pub(crate) struct Opening {
+    session: SessionId,
+    pair: TokenPairId,
+    refresh: Option<Secret>,
+    at: chrono::DateTime<chrono::Utc>,
+}
+
+impl Opening {
+    /// A session that lasts as long as it is refreshed.
+    pub(crate) fn lasting(state: &State) -> Self {
+        let refresh = Some(Secret::refresh_token(state.mint.random()));
+        Self { refresh, ..Self::short(state) }
+    }
+
+    /// A session that ends with its access token.
+    pub(crate) fn short(state: &State) -> Self {
+        let stamp = state.mint.stamp();
+        Self {
+            session: SessionId::from_uuid(stamp.uid()),
+            pair: TokenPairId::from_uuid(state.mint.stamp().uid()),
+            refresh: None,
+            at: stamp.at(),
+        }
+    }
+
+    /// Begins the session.
+    pub(crate) fn open(
+        &self,
+        conn: &mut Connection,
+        user: UserId,
+        witness: &Witness,
+    ) -> Result<(), Problem> {
+        let expires_at = match self.refresh {
+            Some(_) => Session::expiry(self.at, self.at),
+            None => self.at + Session::ACCESS,
+        };
+        let new = NewSession {
+            id: self.session,
+            user,
+            pair: self.pair,
+            refresh: self.refresh.as_ref().map(Secret::hash),
+            client: &witness.device(),
+            at: self.at,
+            expires_at,
+        };
+        Ok(session::open(conn, &new)?)
+    }
+
+    /// The tokens, for whom the session was opened.
+    pub(crate) fn pair(self, state: &State, user: UserId) -> Pair {
+        let Issued { access_token, expires_in } =
+            state.tokens.issue(user, self.at, self.pair.uuid());
+        let refresh_token = self.refresh.map(|secret| secret.expose().to_owned());
+        Pair { access_token, refresh_token, token_type: "Bearer", expires_in }
+    }
+}
+
+/// `POST /auth/refresh`
+pub(crate) async fn refresh(
+    state: Shared,
+    witness: Witness,
+    _: NoQuery,
+    body: Body<Refresh>,
+) -> Result<HttpResponse, Problem> {
+    let presented = body.checked()?.refresh_token.hash();
+    let opening = Opening::lasting(&state);
+    let (shared, next) = (state.clone(), opening.clone());
+    let rotation = state
+        .write_noting(move |conn, entries| {
+            let refresh = next.refresh.as_ref().map(Secret::hash);
+            let Some(refresh) = refresh else { return Ok(Rotation::Refused) };
+            let pair = NextPair { id: next.pair, refresh };
+            let rotation = session::rotate(conn, &presented, &pair, next.at)?;
+            // That the session has ended must be kept: this is no error of the transaction.
+            if let Rotation::Reused { user, .. } = rotation {
+                let mut entry = witness.entry(&shared, AuditAction::TokenReuse);
+                entry.subject_uid = Some(user);
+                entries.push(entry);
+            }
+            Ok(rotation)
+        })
+        .await?;
+    match rotation {
+        Rotation::Renewed { user, .. } => answer(&opening.pair(&state, user)),
+        Rotation::Reused { .. } => Err(Problem::invalid_token(
+            "the refresh token has been used before; the session has ended",
+        )),
+        Rotation::Refused => Err(Problem::invalid_token("the refresh token is not valid")),
+    }
+}
+
+/// `POST /auth/logout`
+pub(crate) async fn logout(
+    state: Shared,
+    caller: Caller,
+    witness: Witness,
+    _: NoQuery,
+) -> Result<HttpResponse, Problem> {
+    let shared = state.clone();
+    state
+        .write_noting(move |conn, entries| {
+            let (account, id) = caller.in_person(conn)?;
+            session::close(conn, account.user_uid, id)?;
+            let mut entry = witness.entry(&shared, AuditAction::SignOut);
+            entry.actor_uid = Some(account.user_uid);
+            entries.push(entry);
+            Ok(())
+        })
+        .await?;
+    Ok(present::no_content())
+}
+
+/// `GET /auth/sessions`
+pub(crate) async fn list(
+    state: Shared,
+    caller: Caller,
+    query: ListQuery<SessionId>,
+) -> Result<HttpResponse, Problem> {
+    let ListQuery { limit, after, .. } = query;
+    let now = state.mint.now();
+    let listed = state
+        .database
+        .read(move |conn| {
+            let (account, current) = caller.in_person(conn)?;
+            let user = account.user_uid;
+            Ok::<_, Problem>(session::page(conn, user, Some(current), after, limit, now)?)
+        })
+        .await?;
+    present::listed(&listed, |session| session.id, &query.place)
+}
+
+/// `GET /auth/sessions/{id}`
+pub(crate) async fn item(
+    state: Shared,
+    caller: Caller,
+    key: Key<SessionId>,
+    _: NoQuery,
+) -> Result<HttpResponse, Problem> {
+    let now = state.mint.now();
+    let session = state
+        .database
+        .read(move |conn| {
+            let (account, current) = caller.in_person(conn)?;
+            let found = session::find(conn, account.user_uid, key.0, Some(current), now)?;
+            found.ok_or_else(|| Problem::not_found("session"))
+        })
+        .await?;
+    present::document(StatusCode::OK, &session)
+}
+
+/// `DELETE /auth/sessions/{id}`
+pub(crate) async fn revoke(
+    state: Shared,
+    caller: Caller,
+    witness: Witness,
+    key: Key<SessionId>,
+    _: NoQuery,
+) -> Result<HttpResponse, Problem> {
+    let shared = state.clone();
+    state
+        .write_noting(move |conn, entries| {
+            let (account, _) = caller.in_person(conn)?;
+            if !session::close(conn, account.user_uid, key.0)? {
+                return Err(Problem::not_found("session"));
+            }
+            let mut entry = witness.entry(&shared, AuditAction::SessionRevoked);
+            entry.actor_uid = Some(account.user_uid);
+            entries.push(entry);
+            Ok(())
+        })
+        .await?;
+    Ok(present::no_content())
+}
