@@ -6,7 +6,8 @@ use recto_domain::{
     UserId, Username,
 };
 use recto_persistence::identity::account::{self, PasswordHash};
-use recto_persistence::identity::session::{self, NewSession, NextPair, Rotation};
+use recto_persistence::identity::rotation::{NextPair, Rotation, rotate};
+use recto_persistence::identity::session::{self, NewSession};
 use recto_persistence::{Connection, catalog};
 use recto_testkit::database::Fresh;
 use recto_testkit::mint::Sequence;
@@ -83,7 +84,7 @@ pub(crate) fn refreshed(
     now: DateTime<Utc>,
 ) -> NextPair {
     let next = next(mint);
-    let rotation = session::rotate(conn, presented, &next, now).unwrap();
+    let rotation = rotate(conn, presented, &next, now).unwrap();
     assert!(matches!(rotation, Rotation::Renewed { .. }), "{rotation:?}");
     next
 }

@@ -8,7 +8,8 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use recto_domain::{Client, Mint as _, Role, Session, SessionId, TokenPairId, UserAgent, UserId};
 use recto_persistence::Error;
 use recto_persistence::identity::account;
-use recto_persistence::identity::session::{self, NewSession, Rotation};
+use recto_persistence::identity::rotation::{Rotation, rotate};
+use recto_persistence::identity::session::{self, NewSession};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 use recto_testkit::mint::Sequence;
@@ -61,7 +62,7 @@ fn refreshing_spends_a_token_and_issues_the_next(database: &Fresh) {
     let ada = person(conn, mint, "ada", Role::User);
     let first = sign_in(conn, mint, ada, noon());
     let second = next(mint);
-    let rotation = session::rotate(conn, &first.refresh, &second, noon()).unwrap();
+    let rotation = rotate(conn, &first.refresh, &second, noon()).unwrap();
     assert_eq!(rotation, Rotation::Renewed { user: ada, session: first.session });
     let third = refreshed(conn, mint, &second.refresh, noon());
     // What was issued before stays good for as long as it says.
@@ -82,7 +83,7 @@ fn a_spent_token_is_spared_once_and_its_successor_dies(database: &Fresh) {
     assert!(session::caller(conn, spared.id, noon()).unwrap().is_some());
     assert_eq!(count(database, ALIVE), 1);
 
-    let again = session::rotate(conn, &first.refresh, &next(mint), noon() + seconds(1)).unwrap();
+    let again = rotate(conn, &first.refresh, &next(mint), noon() + seconds(1)).unwrap();
     assert_eq!(again, Rotation::Reused { user: ada, session: first.session });
     assert!(session::caller(conn, spared.id, noon()).unwrap().is_none());
     assert_eq!((count(database, "sessions"), count(database, "token_pairs")), (0, 0));
@@ -94,7 +95,7 @@ fn a_dead_token_that_is_used_ends_the_session(database: &Fresh) {
     let (first, other) = (sign_in(conn, mint, ada, noon()), sign_in(conn, mint, ada, noon()));
     let lost = refreshed(conn, mint, &first.refresh, noon());
     refreshed(conn, mint, &first.refresh, noon());
-    let stolen = session::rotate(conn, &lost.refresh, &next(mint), noon()).unwrap();
+    let stolen = rotate(conn, &lost.refresh, &next(mint), noon()).unwrap();
     assert_eq!(stolen, Rotation::Reused { user: ada, session: first.session });
     // Another family has nothing to do with it.
     assert_eq!(count(database, "sessions"), 1);
@@ -107,7 +108,7 @@ fn there_is_no_mercy_once_the_successor_is_used(database: &Fresh) {
     let first = sign_in(conn, mint, ada, noon());
     let second = refreshed(conn, mint, &first.refresh, noon());
     refreshed(conn, mint, &second.refresh, noon());
-    let again = session::rotate(conn, &first.refresh, &next(mint), noon()).unwrap();
+    let again = rotate(conn, &first.refresh, &next(mint), noon()).unwrap();
     assert!(matches!(again, Rotation::Reused { .. }));
     assert_eq!(count(database, "token_pairs"), 0);
 }
@@ -118,7 +119,7 @@ fn there_is_no_mercy_after_thirty_seconds(database: &Fresh) {
     let first = sign_in(conn, mint, ada, noon());
     refreshed(conn, mint, &first.refresh, noon());
     let late = noon() + Session::MERCY + TimeDelta::milliseconds(1);
-    let again = session::rotate(conn, &first.refresh, &next(mint), late).unwrap();
+    let again = rotate(conn, &first.refresh, &next(mint), late).unwrap();
     assert!(matches!(again, Rotation::Reused { .. }));
 }
 
@@ -129,11 +130,11 @@ fn a_token_that_counts_for_nothing_changes_nothing(database: &Fresh) {
     let unknown = next(mint).refresh;
     let late = noon() + Session::IDLE;
     for (presented, now) in [(unknown, noon()), (first.refresh, late)] {
-        let refused = session::rotate(conn, &presented, &next(mint), now).unwrap();
+        let refused = rotate(conn, &presented, &next(mint), now).unwrap();
         assert_eq!(refused, Rotation::Refused);
     }
     database.execute("UPDATE accounts SET disabled = TRUE").unwrap();
-    let refused = session::rotate(conn, &first.refresh, &next(mint), noon()).unwrap();
+    let refused = rotate(conn, &first.refresh, &next(mint), noon()).unwrap();
     assert_eq!(refused, Rotation::Refused);
     database.execute("UPDATE accounts SET disabled = FALSE").unwrap();
     refreshed(conn, mint, &first.refresh, noon());
@@ -152,7 +153,7 @@ fn a_session_lasts_a_month_unused_and_a_quarter_at_most(database: &Fresh) {
     assert_eq!((shown.created_at, shown.last_used_at), (noon(), now));
     assert_eq!(shown.expires_at, noon() + Session::LONGEST);
     let ended = noon() + Session::LONGEST;
-    assert_eq!(session::rotate(conn, &refresh, &next(mint), ended).unwrap(), Rotation::Refused);
+    assert_eq!(rotate(conn, &refresh, &next(mint), ended).unwrap(), Rotation::Refused);
 }
 
 fn sessions_are_listed_and_ended_by_their_owner(database: &Fresh) {
@@ -244,7 +245,7 @@ fn race(database: &Fresh, mint: &Sequence, attempts: [Attempt; 2]) -> Vec<Rotati
             let (start, mut conn) = (&start, database.connection());
             scope.spawn(move || {
                 start.wait();
-                session::rotate(&mut conn, &presented, &next(mint), now).unwrap()
+                rotate(&mut conn, &presented, &next(mint), now).unwrap()
             })
         });
         racing.into_iter().map(|thread| thread.join().unwrap()).collect()
