@@ -2,12 +2,14 @@
 //!
 //! A session is a family of token pairs. Refreshing spends a pair and issues
 //! the next; at any time one pair at most is alive, neither spent nor dead,
-//! which the databases see to by themselves. Refreshing is in
-//! [`rotation`](super::rotation).
+//! which the databases see to by themselves. How is in
+//! `rotation.rs`.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use recto_domain::{Account, Client, SecretHash, Session, SessionId, TokenPairId, UserId};
+
+pub use super::rotation::{NextPair, Rotation, rotate};
 
 use super::account::AccountRow;
 use super::{Listed, before};

@@ -6,8 +6,7 @@ use recto_domain::{
     UserId, Username,
 };
 use recto_persistence::identity::account::{self, PasswordHash};
-use recto_persistence::identity::rotation::{NextPair, Rotation, rotate};
-use recto_persistence::identity::session::{self, NewSession};
+use recto_persistence::identity::session::{self, NewSession, NextPair, Rotation, rotate};
 use recto_persistence::{Connection, catalog};
 use recto_testkit::database::Fresh;
 use recto_testkit::mint::Sequence;
