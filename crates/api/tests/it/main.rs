@@ -15,6 +15,7 @@ mod filters;
 mod graphs;
 mod include;
 mod library;
+mod mail;
 mod noise;
 mod openapi;
 mod org;
