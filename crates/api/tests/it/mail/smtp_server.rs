@@ -134,6 +134,9 @@ struct Reception {
 struct Line {
     tls: AtomicBool,
     silent: AtomicBool,
+    /// The machine takes all that follows a content it has refused for content, so there the
+    /// server hangs up.
+    over: AtomicBool,
 }
 
 impl Handler for Reception {
@@ -166,6 +169,7 @@ impl Handler for Reception {
 
     fn data_end(&mut self) -> Response {
         if let Some(Verdict::Content(code)) = self.verdict {
+            self.line.over.store(true, Ordering::Relaxed);
             return Response::custom(code, "not like this".to_owned());
         }
         self.line.silent.store(matches!(self.verdict, Some(Verdict::Silence)), Ordering::Relaxed);
@@ -239,6 +243,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         say(&mut stream, &response).await?;
         match response.action {
             Action::Close => break,
+            _ if line.over.load(Ordering::Relaxed) => break,
             Action::UpgradeTls => return Ok(Some(stream.into_inner())),
             Action::NoReply | Action::Reply => {}
         }
