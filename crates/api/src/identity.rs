@@ -1,6 +1,7 @@
 //! The room `identity`: accounts, signing up and in, passwords and tokens.
 
 pub(crate) mod auth;
+pub mod mailed;
 pub mod password;
 pub mod secret;
 pub mod token;

@@ -11,6 +11,7 @@ mod document;
 mod extract;
 mod headers;
 pub mod identity;
+pub mod mail;
 mod org;
 mod pages;
 mod parameters;

@@ -12,11 +12,12 @@ use recto_domain::Mint;
 use recto_persistence::{Database, SystemMint};
 
 use crate::client::TrustedProxies;
+use crate::identity::mailed::MailedTokens;
 use crate::identity::password::Hasher;
 use crate::identity::secret::{Secrets, WeakSecret};
 use crate::identity::token::Tokens;
 use crate::throttle::{Limits, Throttle};
-use crate::{Problem, State, pages, request, routes};
+use crate::{Problem, State, mail, pages, request, routes};
 
 /// How to serve.
 #[derive(Clone)]
@@ -33,6 +34,8 @@ pub struct Settings {
     /// The address that links begin with, without a slash at its end; the one that is listened on
     /// where it is not said. With `https`, browsers are told to come by TLS only.
     pub public_url: Option<String>,
+    /// How mail is sent.
+    pub mail: mail::Settings,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
     /// How often a client may try what tempts.
@@ -57,6 +60,7 @@ impl Settings {
             previous_secret: None,
             workers: None,
             public_url: None,
+            mail: mail::Settings::default(),
             trusted_proxies: TrustedProxies::default(),
             limits: Limits::default(),
             password_grant: true,
@@ -70,6 +74,7 @@ impl std::fmt::Debug for Settings {
             .field("listen", &self.listen)
             .field("workers", &self.workers)
             .field("public_url", &self.public_url)
+            .field("mail", &self.mail)
             .field("trusted_proxies", &self.trusted_proxies)
             .field("limits", &self.limits)
             .field("password_grant", &self.password_grant)
@@ -101,6 +106,8 @@ impl State {
             mint,
             tokens: Arc::new(Tokens::new(&settings.secret, previous)?),
             hasher: Hasher::default(),
+            mailed_tokens: Arc::new(MailedTokens::new(&settings.secret, previous)),
+            mail: mail::Outbox::default(),
             secrets: Arc::new(Secrets::new(&settings.secret, previous)?),
             throttle: Arc::new(Throttle::new(settings.limits)),
             trusted_proxies: Arc::new(settings.trusted_proxies.clone()),
@@ -135,23 +142,30 @@ pub fn app(
 /// Takes the address and starts to serve on it; gives the address with the
 /// port that was found, and what to await until the server has stopped.
 ///
+/// Mail is sent from then on, by this thread's runtime, until
+/// [`Outbox::stop`](mail::Outbox::stop).
+///
 /// It does not listen for signals, which are the whole process's business;
 /// [`serve`] does.
 ///
 /// # Errors
-/// An address that cannot be had.
+/// An address that cannot be had; mail that cannot be sent as the settings say.
 pub fn bind(
     state: State,
     settings: &Settings,
 ) -> std::io::Result<(Vec<SocketAddr>, actix_web::dev::Server)> {
-    let state = Data::new(state);
+    let data = Data::new(state.clone());
     let mut server =
-        HttpServer::new(move || app(state.clone())).disable_signals().shutdown_timeout(30);
+        HttpServer::new(move || app(data.clone())).disable_signals().shutdown_timeout(30);
     if let Some(workers) = settings.workers {
         server = server.workers(workers);
     }
     let server = server.bind(&settings.listen)?;
-    Ok((server.addrs(), server.run()))
+    let addresses = server.addrs();
+    if let Some(address) = addresses.first() {
+        mail::Worker::new(&state, settings, *address)?.start();
+    }
+    Ok((addresses, server.run()))
 }
 
 /// Serves a database until a signal stops it; `on_listening` is told the
@@ -168,6 +182,7 @@ pub async fn serve(
     on_listening: impl FnOnce(SocketAddr),
 ) -> std::io::Result<()> {
     let state = State::new(database, &settings).map_err(std::io::Error::other)?;
+    let outbox = state.mail.clone();
     let (addresses, server) = bind(state, &settings)?;
     // Before anybody is told: whoever reads the address may send a signal at
     // once. (actix-web's own handling starts later, and SIGINT makes it cut
@@ -181,7 +196,9 @@ pub async fn serve(
     if let Some(address) = addresses.first() {
         on_listening(*address);
     }
-    server.await
+    let served = server.await;
+    outbox.stop().await;
+    served
 }
 
 /// Resolves at the first SIGTERM or SIGINT after this call.

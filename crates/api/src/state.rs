@@ -7,9 +7,11 @@ use recto_domain::Mint;
 use recto_persistence::Database;
 
 use crate::client::TrustedProxies;
+use crate::identity::mailed::MailedTokens;
 use crate::identity::password::Hasher;
 use crate::identity::secret::{DerivedKeys, Secrets};
 use crate::identity::token::Tokens;
+use crate::mail::Outbox;
 use crate::throttle::Throttle;
 
 /// What every handler has at hand; one for all workers.
@@ -23,6 +25,10 @@ pub struct State {
     pub tokens: Arc<Tokens>,
     /// Hashes and checks passwords.
     pub hasher: Hasher,
+    /// Makes the tokens that links in mails carry.
+    pub mailed_tokens: Arc<MailedTokens>,
+    /// To be told when a mail has been put into the outbox.
+    pub mail: Outbox,
     /// What the server's keys are derived from.
     pub secrets: Arc<Secrets>,
     /// What each client has left.

@@ -118,6 +118,30 @@ id! {
     /// Which tag.
     TagId, "0198c5a2-1f60-7de9-84c7-0ab35e9f62d1"
 }
+id! {
+    /// Which session of a user.
+    SessionId, "0198c5a3-0e42-7a95-b3c8-7d10f2a6e593"
+}
+id! {
+    /// Which pair of tokens of a session; what an access token names as its `jti`.
+    TokenPairId, "0198c5a3-1b77-70d3-9f2e-40c8a15b6d7f"
+}
+id! {
+    /// Which API key.
+    ApiKeyId, "0198c5a3-2c05-7e6b-8a41-e59d03b7c218"
+}
+id! {
+    /// Which token that was mailed to somebody.
+    MailedTokenId, "0198c5a3-3d91-7b2c-94f0-16a7e8c5d03b"
+}
+id! {
+    /// Which mail.
+    MailId, "0198c5a3-4fa8-7c17-a6d5-92e04b1f873c"
+}
+id! {
+    /// Which entry of the audit.
+    AuditId, "0198c5a3-5b3d-7f84-8e19-c3705da2b64e"
+}
 
 macro_rules! numbered_id {
     ($($(#[doc = $doc:literal])+ $name:ident)+) => {$(
@@ -207,6 +231,9 @@ pub trait Mint: Send + Sync {
     fn now(&self) -> DateTime<Utc> {
         self.stamp().at()
     }
+
+    /// 256 bits that nobody can guess, for a [`Secret`](crate::Secret).
+    fn random(&self) -> [u8; 32];
 }
 
 /// When something was changed that was last changed `before`: always later, though the clock
@@ -297,6 +324,10 @@ mod tests {
         impl Mint for Fixed {
             fn stamp(&self) -> Stamp {
                 Stamp::new(1_767_225_600_123, [1; 10])
+            }
+
+            fn random(&self) -> [u8; 32] {
+                [1; 32]
             }
         }
         assert_eq!(Fixed.now().timestamp_millis(), 1_767_225_600_123);

@@ -13,6 +13,9 @@
 //! assert_eq!(pointers, ["/rating", "/review_text", "/text"]);
 //! ```
 
+use std::borrow::Cow;
+
+use chrono::{DateTime, Datelike as _, Utc};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -195,6 +198,20 @@ impl Input for bool {
     }
 }
 
+/// A moment as RFC 3339 writes it, in any offset; kept in UTC, to the microsecond.
+impl Input for DateTime<Utc> {
+    fn parse(value: &Value) -> Result<Self, Violations> {
+        read_text(value, |text| {
+            let moment = DateTime::parse_from_rfc3339(text).ok();
+            moment
+                .and_then(|moment| Self::from_timestamp_micros(moment.timestamp_micros()))
+                // An offset can lead out of the years that RFC 3339 can write.
+                .filter(|moment| (0..=9999).contains(&moment.year()))
+                .ok_or_else(|| Invalid::new("must be a moment such as 2027-01-31T12:00:00Z"))
+        })
+    }
+}
+
 /// The members of one JSON object, while they are read.
 ///
 /// ```
@@ -252,7 +269,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Notes that the member `name`, which has been read, breaks a rule that others have a part in.
-    pub fn refuse(&mut self, name: &str, detail: &'static str) {
+    pub fn refuse(&mut self, name: &str, detail: impl Into<Cow<'static, str>>) {
         self.violations.extend(Violations::one(detail).under(name).into_vec());
     }
 

@@ -49,8 +49,9 @@ pub use blog::*;
 pub use catalog::*;
 pub use conflict::Conflict;
 pub use id::{
-    AuthorId, BookId, CommentId, CompanyId, CourseId, DepartmentId, EmployeeId, Mint, PostId,
-    ReviewId, Stamp, StudentId, TagId, UserId,
+    ApiKeyId, AuditId, AuthorId, BookId, CommentId, CompanyId, CourseId, DepartmentId, EmployeeId,
+    MailId, MailedTokenId, Mint, PostId, ReviewId, SessionId, Stamp, StudentId, TagId, TokenPairId,
+    UserId,
 };
 pub use identity::*;
 pub use input::{Change, Input};

@@ -3,7 +3,7 @@
 //! Values are described inline in the objects that hold them, so that a reader of the document
 //! sees the bounds beside the member and no component name is spent on them.
 
-use std::ops::RangeInclusive;
+use std::{net::IpAddr, ops::RangeInclusive};
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
@@ -67,6 +67,12 @@ impl Described for bool {
     }
 }
 
+impl Described for String {
+    fn describe() -> Schema {
+        described_string("A text.", "PfQ8").build().into()
+    }
+}
+
 impl Described for u32 {
     fn describe() -> Schema {
         number("A whole number.", 0..=u32::MAX.into(), 1)
@@ -81,6 +87,12 @@ impl Described for DateTime<Utc> {
             .examples([json!("2026-03-01T09:30:00.125Z")])
             .build()
             .into()
+    }
+}
+
+impl Described for IpAddr {
+    fn describe() -> Schema {
+        described_string("An address of the internet protocol.", "203.0.113.7").build().into()
     }
 }
 
@@ -139,6 +151,14 @@ pub(crate) fn list<T: Described>(max: usize) -> Schema {
         .examples(example.map(|example| json!([example])))
         .build()
         .into()
+}
+
+/// An array of one item at least, each once.
+pub(crate) fn some_of<T: Described>() -> Schema {
+    let Schema::Array(mut array) = list::<T>(usize::MAX) else { return T::describe() };
+    array.max_items = None;
+    array.min_items = Some(1);
+    Schema::Array(array)
 }
 
 /// A whole number within bounds.

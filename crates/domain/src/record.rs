@@ -42,7 +42,8 @@ pub(crate) use entity;
 /// An input: what a client sends, read from untrusted JSON with every violation at once.
 ///
 /// A member's type says how it is read, see [`crate::input::Member`]. `secret struct` is for
-/// inputs that hold a password: they cannot be written down or compared.
+/// inputs that hold a password or a token: they cannot be written down or compared. `rules` says
+/// what members have to do with each other; there each is an `Option`, empty where it was refused.
 macro_rules! input {
     (
         $(#[doc = $doc:literal])+
@@ -60,7 +61,7 @@ macro_rules! input {
             )+
         }
 
-        $crate::record::input!(@read $name { $($member)+ });
+        $crate::record::input!(@read $name { $($member: $type,)+ } |fields| {});
         $crate::record::input!(
             @describe $name ($($doc)+) { $($member: $type, ($($member_doc)+),)+ }
         );
@@ -70,6 +71,7 @@ macro_rules! input {
         pub secret struct $name:ident {
             $($(#[doc = $member_doc:literal])+ pub $member:ident: $type:ty,)+
         }
+        $(rules |$fields:ident| $rules:block)?
     ) => {
         $(#[doc = $doc])+
         #[derive(Clone, Debug)]
@@ -77,17 +79,24 @@ macro_rules! input {
             $($(#[doc = $member_doc])+ pub $member: $type,)+
         }
 
-        $crate::record::input!(@read $name { $($member)+ });
+        $crate::record::input!(
+            @read $name { $($member: $type,)+ } $(|$fields| $rules)? |fields| {}
+        );
         $crate::record::input!(
             @describe $name ($($doc)+) { $($member: $type, ($($member_doc)+),)+ }
         );
     };
-    (@read $name:ident { $($member:ident)+ }) => {
+    // Rules that span members come first where there are any, and others are left out.
+    (
+        @read $name:ident { $($member:ident: $type:ty,)+ }
+        |$fields:ident| $rules:block $(|$none:ident| $nothing:block)?
+    ) => {
         impl $crate::Input for $name {
             fn parse(value: &serde_json::Value) -> Result<Self, $crate::Violations> {
-                let mut fields = $crate::input::Fields::of(value)?;
-                $(let $member = fields.member(stringify!($member));)+
-                fields.finish(|| Some(Self { $($member: $member?,)+ }))
+                let mut $fields = $crate::input::Fields::of(value)?;
+                $(let $member: Option<$type> = $fields.member(stringify!($member));)+
+                $rules
+                $fields.finish(|| Some(Self { $($member: $member?,)+ }))
             }
         }
 

@@ -2,14 +2,17 @@
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::thread::JoinHandle;
 
 use actix_web::dev::ServerHandle;
 use recto_api::identity::password::Hasher;
+use recto_api::mail::Delivery;
 use recto_api::throttle::Limits;
 use recto_api::{Settings, State};
 use recto_domain::Role;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::database::{Engine, Fresh, fresh};
 
@@ -29,6 +32,7 @@ pub struct TestServer {
     database: Fresh,
     address: SocketAddr,
     hasher: Hasher,
+    mail: TempDir,
     handle: ServerHandle,
     thread: Option<JoinHandle<()>>,
     agent: ureq::Agent,
@@ -64,11 +68,16 @@ impl TestServer {
         Settings { workers: Some(1), limits: Limits::none(), ..settings }
     }
 
-    /// Starts a server on that database, with those settings.
+    /// Starts a server on that database, with those settings; what would be written to a mail
+    /// directory is written to the server's own.
     ///
     /// # Panics
     /// If the server cannot start.
-    pub fn with(database: Fresh, settings: Settings) -> Self {
+    pub fn with(database: Fresh, mut settings: Settings) -> Self {
+        let mail = tempfile::tempdir().expect("temporary directories can be made");
+        if let Delivery::Files(directory) = &mut settings.mail.delivery {
+            mail.path().clone_into(directory);
+        }
         let state = State::new(database.open(), &settings).expect("the secret is long enough");
         let hasher = state.hasher.clone();
         let (told, started) = std::sync::mpsc::channel();
@@ -83,7 +92,7 @@ impl TestServer {
         let (address, handle) = started.recv().expect("the server starts");
         let config = ureq::Agent::config_builder().http_status_as_error(false).build();
         let agent = config.new_agent();
-        Self { database, address, hasher, handle, thread: Some(thread), agent }
+        Self { database, address, hasher, mail, handle, thread: Some(thread), agent }
     }
 
     /// The database behind it.
@@ -106,6 +115,11 @@ impl TestServer {
             recto_api::BASE_PATH
         };
         format!("http://{}{base}{path}", self.address)
+    }
+
+    /// The directory that the server writes its mail to.
+    pub fn mail_directory(&self) -> &Path {
+        self.mail.path()
     }
 
     /// How many times the server has hashed or checked a password.

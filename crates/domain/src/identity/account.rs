@@ -127,6 +127,13 @@ input! {
         /// The family name.
         pub last_name: Option<PersonName>,
     }
+    rules |fields| {
+        if let (Some(username), Some(email), Some(password)) = (&username, &email, &password)
+            && let Err(broken) = password.check_against(username, email)
+        {
+            fields.refuse("password", broken.detail().to_owned());
+        }
+    }
 }
 
 input! {
@@ -144,6 +151,14 @@ input! {
     pub struct RoleChange {
         /// What the user may do from now on.
         pub role: Role,
+    }
+}
+
+input! {
+    /// Whether an account is shut.
+    pub struct Disabling {
+        /// Whether nobody can sign in to the account from now on.
+        pub disabled: bool,
     }
 }
 

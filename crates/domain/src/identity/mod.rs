@@ -1,10 +1,24 @@
 //! The room `identity`: who is calling.
 
 mod account;
+mod audit;
 mod common;
+mod deletion;
 mod email;
+mod key;
+mod mail;
 mod password;
+mod password_change;
+mod secret;
+mod session;
 
-pub use account::{Account, Login, Role, RoleChange, SignUp};
+pub use account::{Account, Disabling, Login, Role, RoleChange, SignUp};
+pub use audit::{AuditAction, AuditDetail, AuditEntry, RequestName};
+pub use deletion::{AccountDeletion, ReviewsFate};
 pub use email::Email;
+pub use key::{ApiKey, ApiKeyName, NewApiKey, Scope, Scopes};
+pub use mail::{EmailRequest, MailKind, MailedPurpose, Verification};
 pub use password::{Password, PasswordAttempt};
+pub use password_change::{PasswordChange, PasswordReset};
+pub use secret::{Secret, SecretHash};
+pub use session::{Client, Refresh, Session, UserAgent};

@@ -4,11 +4,11 @@ use std::{borrow::Cow, fmt, ops::RangeInclusive};
 
 use serde_json::Value;
 
-use super::common::is_common;
+use super::{Email, common::is_common};
 use crate::{
-    Input, Invalid, Violations,
+    Input, Invalid, Username, Violations,
     input::read_text,
-    text::{check_length, nfc},
+    text::{check_length, nfc, text_key},
 };
 
 /// A password that somebody chooses: 8 to 128 characters of any kind, in NFC, otherwise as typed,
@@ -47,6 +47,8 @@ impl Password {
     pub const MIN_CHARS: usize = 8;
     /// The most characters there may be.
     pub const MAX_CHARS: usize = 128;
+    /// Names of fewer characters may be part of a password: much else contains them, too.
+    pub const MIN_NAME_CHARS: usize = 4;
 
     /// Takes a password as it was typed, spaces included.
     ///
@@ -58,6 +60,37 @@ impl Password {
             return Err(Invalid::new("must not be one of the passwords that many people have"));
         }
         Ok(Self(password))
+    }
+
+    /// Refuses a password that its user's names give away: one that contains the username or the
+    /// local part of the address, where those have [`MIN_NAME_CHARS`](Self::MIN_NAME_CHARS) or
+    /// more, or the whole address. Case makes no difference.
+    ///
+    /// ```
+    /// use recto_domain::{Email, Password, Username};
+    ///
+    /// let (name, email) = (Username::parse("lovelace")?, Email::parse("ada@example.org")?);
+    /// assert!(Password::parse("i am ADA")?.check_against(&name, &email).is_ok());
+    /// assert!(Password::parse("LoveLace1815")?.check_against(&name, &email).is_err());
+    /// # Ok::<(), recto_domain::Invalid>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The rule that is broken.
+    pub fn check_against(&self, username: &Username, email: &Email) -> Result<(), Invalid> {
+        let password = text_key(&self.0);
+        let gives_away = |name: &str, fewest: usize| {
+            name.chars().count() >= fewest && password.contains(&text_key(name))
+        };
+        if gives_away(username.as_str(), Self::MIN_NAME_CHARS) {
+            return Err(Invalid::new("must not contain the username"));
+        }
+        let address = email.as_str();
+        let local = address.rsplit_once('@').map_or(address, |(local, _)| local);
+        if gives_away(local, Self::MIN_NAME_CHARS) || gives_away(address, 0) {
+            return Err(Invalid::new("must not contain the e-mail address"));
+        }
+        Ok(())
     }
 
     /// The password itself, for hashing.
@@ -171,6 +204,27 @@ mod tests {
     fn an_attempt_is_bounded_too() {
         assert!(PasswordAttempt::parse(&"a".repeat(1025)).is_err());
         assert!(<PasswordAttempt as Input>::parse(&json!(12_345_678)).is_err());
+    }
+
+    #[test]
+    fn names_do_not_make_passwords() {
+        let check = |username: &str, email: &str, password: &str| {
+            let (username, email) = (Username::parse(username), Email::parse(email));
+            Password::parse(password).unwrap().check_against(&username.unwrap(), &email.unwrap())
+        };
+        for (username, email, password) in [
+            ("grace", "g@example.org", "my GRACE is 12"),
+            ("Straße", "g@example.org", "xxSTRASSExx"),
+            ("gh", "hopper@example.org", "grasshoPPer"),
+            ("gh", "gh@example.org", "GH@example.org"),
+            ("gh", "gh@example.org", "it is gh@example.org!"),
+        ] {
+            assert!(check(username, email, password).is_err(), "{password}");
+        }
+        // Three letters are in many a word, and a domain is nobody's name.
+        for password in ["crusading", "example.org"] {
+            assert!(check("ada", "ada@example.org", password).is_ok(), "{password}");
+        }
     }
 
     proptest! {

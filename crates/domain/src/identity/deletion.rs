@@ -1,0 +1,87 @@
+//! Leaving.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::PasswordAttempt;
+use crate::{Input, Invalid, Violations, input::read_text, record::input};
+
+input! {
+    /// What somebody sends who deletes the own account.
+    pub secret struct AccountDeletion {
+        /// The account's password.
+        pub password: PasswordAttempt,
+        /// What becomes of the account's reviews.
+        pub reviews: ReviewsFate,
+    }
+}
+
+/// What becomes of the reviews of somebody who leaves.
+///
+/// ```
+/// use recto_domain::ReviewsFate;
+///
+/// assert_eq!("keep".parse::<ReviewsFate>()?, ReviewsFate::Keep);
+/// # Ok::<(), recto_domain::Invalid>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReviewsFate {
+    /// They stay, without a user.
+    Keep,
+    /// They go along.
+    Erase,
+}
+
+impl ReviewsFate {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Erase => "erase",
+        }
+    }
+}
+
+impl FromStr for ReviewsFate {
+    type Err = Invalid;
+
+    fn from_str(word: &str) -> Result<Self, Invalid> {
+        let mut fates = [Self::Keep, Self::Erase].into_iter();
+        fates
+            .find(|fate| fate.as_str() == word)
+            .ok_or_else(|| Invalid::new("must be \"keep\" or \"erase\""))
+    }
+}
+
+impl Input for ReviewsFate {
+    fn parse(value: &Value) -> Result<Self, Violations> {
+        read_text(value, str::parse)
+    }
+}
+
+#[cfg(feature = "openapi")]
+crate::openapi::described!(
+    ReviewsFate,
+    crate::openapi::choice("What becomes of the reviews.", &["keep", "erase"])
+);
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn who_leaves_says_what_becomes_of_the_reviews() {
+        let body = json!({"password": "canary", "reviews": "erase"});
+        let deletion = AccountDeletion::parse(&body).unwrap();
+        assert_eq!(deletion.reviews, ReviewsFate::Erase);
+        assert!(!format!("{deletion:?}").contains("canary"));
+        for wrong in [json!({"password": "x"}), json!({"password": "x", "reviews": "burn"})] {
+            assert!(AccountDeletion::parse(&wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Secrets that the server makes: refresh tokens, API keys, and tokens that are mailed.
+
+use std::fmt;
+
+use data_encoding::BASE64URL_NOPAD;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::{Input, Invalid, Violations, input::read_text, text::check_length};
+
+/// A secret that whoever holds it shows to the server.
+///
+/// Never shown but by [`expose`](Self::expose): `Debug` leaves it out, and there is neither
+/// `Display` nor `Serialize`. What is stored of it is its [`hash`](Self::hash).
+///
+/// ```
+/// use recto_domain::Secret;
+///
+/// let token = Secret::refresh_token([7; 32]);
+/// assert!(token.expose().starts_with("recto_rt_"));
+/// assert_eq!(Secret::parse(token.expose())?.hash(), token.hash());
+/// assert_eq!(format!("{token:?}"), "Secret(…)");
+/// # Ok::<(), recto_domain::Invalid>(())
+/// ```
+#[derive(Clone)]
+pub struct Secret(String);
+
+/// What is stored of a [`Secret`]: its SHA-256. The secrets have 256 random bits, so that no slow
+/// hash is needed to keep them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SecretHash([u8; 32]);
+
+impl Secret {
+    /// The most characters there may be: a bound on the work that hashing one takes. Whatever is
+    /// shorter may merely be unknown.
+    pub const MAX_CHARS: usize = 1024;
+
+    /// What refresh tokens begin with, so that they are known when they turn up where they
+    /// should not.
+    pub const REFRESH_TOKEN: &str = "recto_rt_";
+
+    /// What API keys begin with.
+    pub const API_KEY: &str = "recto_key_";
+
+    /// Takes a secret as it was sent: 1 to 1024 characters.
+    ///
+    /// # Errors
+    /// One that is empty or longer.
+    pub fn parse(sent: &str) -> Result<Self, Invalid> {
+        check_length(sent.chars().count(), &(1..=Self::MAX_CHARS))?;
+        Ok(Self(sent.to_owned()))
+    }
+
+    /// A new refresh token of these random bytes.
+    pub fn refresh_token(random: [u8; 32]) -> Self {
+        Self::encoded(Self::REFRESH_TOKEN, random)
+    }
+
+    /// A new API key of these random bytes.
+    pub fn api_key(random: [u8; 32]) -> Self {
+        Self::encoded(Self::API_KEY, random)
+    }
+
+    /// A token to be mailed, of bytes that only the server can derive.
+    pub fn mailed_token(derived: [u8; 32]) -> Self {
+        Self::encoded("", derived)
+    }
+
+    /// Whether this looks like an API key rather than an access token.
+    ///
+    /// ```
+    /// assert!(recto_domain::Secret::api_key([7; 32]).is_api_key());
+    /// ```
+    pub fn is_api_key(&self) -> bool {
+        self.0.starts_with(Self::API_KEY)
+    }
+
+    /// The secret itself, for its owner alone.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Its last four characters, by which its owner knows it again and nobody can guess it.
+    ///
+    /// ```
+    /// assert_eq!(recto_domain::Secret::api_key([7; 32]).hint(), "BwcH");
+    /// ```
+    pub fn hint(&self) -> &str {
+        let start = self.0.char_indices().rev().nth(3).map_or(0, |(index, _)| index);
+        &self.0[start..]
+    }
+
+    /// What is stored of it and looked for.
+    pub fn hash(&self) -> SecretHash {
+        SecretHash(Sha256::digest(&self.0).into())
+    }
+
+    fn encoded(prefix: &str, bytes: [u8; 32]) -> Self {
+        Self(format!("{prefix}{}", BASE64URL_NOPAD.encode(&bytes)))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl Input for Secret {
+    fn parse(value: &Value) -> Result<Self, Violations> {
+        read_text(value, Self::parse)
+    }
+}
+
+#[cfg(feature = "openapi")]
+crate::openapi::described!(
+    Secret,
+    crate::openapi::text(
+        "A secret that the server made.",
+        1..=Secret::MAX_CHARS,
+        "q6FzLx2v0b7yUo9cHjTn4mWkR1sEd8pGiA5uXwNzPfQ"
+    )
+);
+
+impl SecretHash {
+    /// A hash that was stored.
+    ///
+    /// ```
+    /// use recto_domain::{Secret, SecretHash};
+    ///
+    /// let hash = Secret::api_key([7; 32]).hash();
+    /// assert_eq!(SecretHash::from_bytes(*hash.as_bytes()), hash);
+    /// ```
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes, for storing.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretHash(…)")
+    }
+}
+
+/// As it comes from a database.
+impl TryFrom<Vec<u8>> for SecretHash {
+    type Error = Invalid;
+
+    fn try_from(bytes: Vec<u8>) -> Result<Self, Invalid> {
+        bytes.try_into().map(Self).map_err(|_| Invalid::new("must have 32 bytes"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let secret = Secret::parse("canary").unwrap();
+        assert_eq!(format!("{secret:?} {:?}", secret.hash()), "Secret(…) SecretHash(…)");
+    }
+
+    #[test]
+    fn the_hash_is_sha_256_of_what_is_sent() {
+        let hash = Secret::parse("abc").unwrap().hash();
+        assert_eq!(hash.as_bytes()[..4], [0xba, 0x78, 0x16, 0xbf]);
+        assert!(SecretHash::try_from(vec![0; 31]).is_err());
+    }
+
+    #[test]
+    fn any_text_may_be_sent_within_bounds() {
+        assert!(Secret::parse("").is_err());
+        assert!(Secret::parse(&"é".repeat(1025)).is_err());
+        assert_eq!(Secret::parse("é").unwrap().hint(), "é");
+        assert_eq!(Secret::parse("aéééé").unwrap().hint(), "éééé");
+    }
+}
