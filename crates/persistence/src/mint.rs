@@ -20,4 +20,11 @@ impl Mint for SystemMint {
     fn stamp(&self) -> Stamp {
         Stamp::from_v7(uuid::Uuid::now_v7()).expect("now_v7 makes version 7")
     }
+
+    fn random(&self) -> [u8; 32] {
+        let mut random = [0; 32];
+        // A key that could be guessed would be worse than none.
+        getrandom::fill(&mut random).expect("the system has randomness to give");
+        random
+    }
 }

@@ -28,6 +28,38 @@ table! {
     use diesel::sql_types::*;
     use crate::sql_types::*;
 
+    api_keys (uid) {
+        uid -> Uid,
+        user_uid -> Uid,
+        name -> Text,
+        hash -> Binary,
+        hint -> Text,
+        scopes -> Text,
+        created_at -> Instant,
+        expires_at -> Nullable<Instant>,
+        last_used_at -> Nullable<Instant>,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
+    audit (uid) {
+        uid -> Uid,
+        action -> Text,
+        actor_uid -> Nullable<Uid>,
+        subject_uid -> Nullable<Uid>,
+        address -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+        detail -> Nullable<Text>,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
     authors (uid) {
         uid -> Uid,
         name -> Text,
@@ -153,6 +185,49 @@ table! {
     use diesel::sql_types::*;
     use crate::sql_types::*;
 
+    leases (name) {
+        name -> Text,
+        holder -> Uid,
+        until -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
+    mailed_tokens (uid) {
+        uid -> Uid,
+        user_uid -> Uid,
+        purpose -> Text,
+        hash -> Binary,
+        expires_at -> Instant,
+        created_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
+    mails (uid) {
+        uid -> Uid,
+        user_uid -> Uid,
+        kind -> Text,
+        token_uid -> Nullable<Uid>,
+        recipient -> Text,
+        created_at -> Instant,
+        attempts -> Integer,
+        next_attempt_at -> Instant,
+        sent_at -> Nullable<Instant>,
+        failed_at -> Nullable<Instant>,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
     posts (id) {
         id -> BigInt,
         title -> Text,
@@ -175,6 +250,21 @@ table! {
         book_uid -> Uid,
         created_at -> Instant,
         updated_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
+    sessions (uid) {
+        uid -> Uid,
+        user_uid -> Uid,
+        created_at -> Instant,
+        last_used_at -> Instant,
+        expires_at -> Instant,
+        address -> Nullable<Text>,
+        agent -> Nullable<Text>,
     }
 }
 
@@ -219,6 +309,22 @@ table! {
     use diesel::sql_types::*;
     use crate::sql_types::*;
 
+    token_pairs (uid) {
+        uid -> Uid,
+        session_uid -> Uid,
+        generation -> Integer,
+        refresh_hash -> Nullable<Binary>,
+        issued_at -> Instant,
+        spent_at -> Nullable<Instant>,
+        spared -> Bool,
+        dead -> Bool,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
     users (uid) {
         uid -> Uid,
         username -> Text,
@@ -232,6 +338,7 @@ table! {
 }
 
 joinable!(accounts -> users (user_uid));
+joinable!(api_keys -> users (user_uid));
 joinable!(book_contributors -> authors (author_id));
 joinable!(book_contributors -> books (book_id));
 joinable!(book_tags -> books (book_id));
@@ -240,13 +347,19 @@ joinable!(books -> users (user_uid));
 joinable!(comments -> posts (post_id));
 joinable!(departments -> companies (company_id));
 joinable!(employees -> departments (department_id));
+joinable!(mailed_tokens -> users (user_uid));
+joinable!(mails -> users (user_uid));
 joinable!(reviews -> books (book_uid));
 joinable!(reviews -> users (user_uid));
+joinable!(sessions -> users (user_uid));
 joinable!(student_courses -> courses (course_id));
 joinable!(student_courses -> students (student_id));
+joinable!(token_pairs -> sessions (session_uid));
 
 allow_tables_to_appear_in_same_query!(
     accounts,
+    api_keys,
+    audit,
     authors,
     book_contributors,
     book_tags,
@@ -256,10 +369,15 @@ allow_tables_to_appear_in_same_query!(
     courses,
     departments,
     employees,
+    leases,
+    mailed_tokens,
+    mails,
     posts,
     reviews,
+    sessions,
     student_courses,
     students,
     tags,
+    token_pairs,
     users,
 );

@@ -181,3 +181,27 @@ fn escaped(text: &str) -> String {
     }
     escaped
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markup_is_escaped() {
+        let words = Words {
+            subject: "",
+            reason: "",
+            link: Some(Link { url: "http://a/?b&c\"'".to_owned(), action: "", term: "" }),
+            otherwise: "",
+        };
+        let html = words.html("<b>&");
+        assert!(html.contains("Hello &lt;b&gt;&amp;,"), "{html}");
+        assert!(html.contains("href=\"http://a/?b&amp;c&quot;&#39;\""), "{html}");
+    }
+
+    #[test]
+    fn lines_too_long_to_pass_are_encoded() {
+        let part = part(ContentType::TEXT_PLAIN, format!("{}\n", "x".repeat(999)));
+        assert!(part.formatted().split(|byte| *byte == b'\n').all(|line| line.len() <= 78));
+    }
+}

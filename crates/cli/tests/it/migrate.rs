@@ -4,13 +4,14 @@ use recto_testkit::database::{Engine, Fresh, bare};
 
 use crate::program::{Ended, Program};
 
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 7] = [
     "2026-11-22-000001_catalog",
     "2026-11-22-000002_identity",
     "2026-11-22-000003_blog",
     "2026-11-22-000004_school",
     "2026-11-22-000005_org",
     "2026-11-22-000006_contributors",
+    "2026-11-22-000007_sessions",
 ];
 
 /// Runs a test on a database without a schema, on both engines.

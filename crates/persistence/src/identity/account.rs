@@ -1,19 +1,21 @@
 //! Accounts, each of a user.
 
 use diesel::prelude::*;
-use recto_domain::{Account, Conflict, Email, Role, UserId};
+use recto_domain::{Account, Conflict, Email, ReviewsFate, Role, SessionId, UserId};
 
 use crate::connection::{Engine, on_engine};
 use crate::query::{KeyIn, Keys, SqlKey as _};
 use crate::relation::{entities, optional};
 use crate::row::Reading;
-use crate::schema::accounts;
+use crate::schema::{accounts, reviews};
 use crate::sql_types::{InstantValue, UidValue};
-use crate::{Connection, Error};
+use crate::{Connection, Error, catalog};
+
+use super::session;
 
 #[derive(Debug, Queryable, Selectable, Identifiable)]
 #[diesel(table_name = accounts, primary_key(user_uid))]
-struct AccountRow {
+pub(super) struct AccountRow {
     user_uid: UidValue,
     email: String,
     role: String,
@@ -131,6 +133,129 @@ pub fn by_email(
             .get_result::<(AccountRow, String)>(c)
     });
     optional(row)?.map(|(row, hash)| Ok((Account::try_from(row)?, PasswordHash(hash)))).transpose()
+}
+
+/// The account of a user, and what its password is checked against.
+///
+/// # Errors
+/// A failing database.
+pub fn with_password(
+    conn: &mut Connection,
+    user: UserId,
+) -> Result<Option<(Account, PasswordHash)>, Error> {
+    let row = on_engine!(conn, c => {
+        accounts::table
+            .find(user.value())
+            .select((AccountRow::as_select(), accounts::password_hash))
+            .get_result::<(AccountRow, String)>(c)
+    });
+    optional(row)?.map(|(row, hash)| Ok((Account::try_from(row)?, PasswordHash(hash)))).transpose()
+}
+
+/// Gives an account another password and ends its sessions, all but `keep`.
+///
+/// With `was`, the password that was shown to be known, nothing happens if the
+/// account has another by now. Tells whether something did.
+///
+/// # Errors
+/// A failing database.
+pub fn set_password(
+    conn: &mut Connection,
+    user: UserId,
+    password: &PasswordHash,
+    was: Option<&PasswordHash>,
+    keep: Option<SessionId>,
+    at: chrono::DateTime<chrono::Utc>,
+) -> Result<bool, Error> {
+    let set = (accounts::password_hash.eq(&password.0), accounts::updated_at.eq(InstantValue(at)));
+    let account = accounts::table.find(user.value());
+    let changed = on_engine!(conn, c => match was {
+        Some(was) => diesel::update(account.filter(accounts::password_hash.eq(&was.0)))
+            .set(set)
+            .execute(c)?,
+        None => diesel::update(account).set(set).execute(c)?,
+    });
+    if changed > 0 {
+        session::close_others(conn, user, keep)?;
+    }
+    Ok(changed > 0)
+}
+
+/// Keeps a stronger hash of the same password. Tells whether it was still the
+/// same.
+///
+/// # Errors
+/// A failing database.
+pub fn rehash(
+    conn: &mut Connection,
+    user: UserId,
+    password: &PasswordHash,
+    was: &PasswordHash,
+) -> Result<bool, Error> {
+    let account = accounts::table.find(user.value()).filter(accounts::password_hash.eq(&was.0));
+    let changed = on_engine!(conn, c => {
+        diesel::update(account).set(accounts::password_hash.eq(&password.0)).execute(c)?
+    });
+    Ok(changed > 0)
+}
+
+/// Notes that the address is known to be the user's. Tells whether that is
+/// news.
+///
+/// # Errors
+/// A failing database.
+pub fn set_verified(
+    conn: &mut Connection,
+    user: UserId,
+    at: chrono::DateTime<chrono::Utc>,
+) -> Result<bool, Error> {
+    let unverified = accounts::table.find(user.value()).filter(accounts::verified.eq(false));
+    let changed = on_engine!(conn, c => {
+        diesel::update(unverified)
+            .set((accounts::verified.eq(true), accounts::updated_at.eq(InstantValue(at))))
+            .execute(c)?
+    });
+    Ok(changed > 0)
+}
+
+/// Shuts an account, which ends its sessions, or opens it again. Its API keys
+/// stay, but open nothing while it is shut. Tells whether there is one.
+///
+/// # Errors
+/// [`LastAdmin`](Conflict::LastAdmin) when nobody would be left to administer.
+pub fn set_disabled(
+    conn: &mut Connection,
+    user: UserId,
+    disabled: bool,
+    at: chrono::DateTime<chrono::Utc>,
+) -> Result<bool, Error> {
+    if disabled {
+        keep_an_admin(conn, user)?;
+    }
+    let changed = on_engine!(conn, c => {
+        diesel::update(accounts::table.find(user.value()))
+            .set((accounts::disabled.eq(disabled), accounts::updated_at.eq(InstantValue(at))))
+            .execute(c)?
+    });
+    if disabled {
+        session::close_others(conn, user, None)?;
+    }
+    Ok(changed > 0)
+}
+
+/// Deletes a user with the account and all that belongs to it. Its books stay,
+/// without a user, and so do its reviews unless they are to be erased. Tells
+/// whether there was one.
+///
+/// # Errors
+/// [`LastAdmin`](Conflict::LastAdmin) when nobody would be left to administer.
+pub fn delete(conn: &mut Connection, user: UserId, fate: ReviewsFate) -> Result<bool, Error> {
+    keep_an_admin(conn, user)?;
+    if fate == ReviewsFate::Erase {
+        let own = reviews::table.filter(reviews::user_uid.eq(user.value()));
+        on_engine!(conn, c => diesel::delete(own).execute(c)?);
+    }
+    catalog::user::delete(conn, user)
 }
 
 /// Gives an account another role.

@@ -19,8 +19,9 @@ use diesel::sql_types::{Array, BigInt, Bool, HasSqlType, Text};
 use diesel::sqlite::Sqlite;
 use recto_domain::relation::Key;
 use recto_domain::{
-    AuthorId, BookId, CommentId, CompanyId, CourseId, DepartmentId, EmployeeId, Invalid, PostId,
-    ReviewId, StudentId, TagId, UserId,
+    ApiKeyId, AuditId, AuthorId, BookId, CommentId, CompanyId, CourseId, DepartmentId, EmployeeId,
+    Invalid, MailId, MailedTokenId, PostId, ReviewId, SessionId, StudentId, TagId, TokenPairId,
+    UserId,
 };
 
 use crate::sql_types::{Uid, UidValue};
@@ -75,6 +76,7 @@ macro_rules! uid_keys {
 }
 
 uid_keys!(UserId, BookId, ReviewId, TagId, AuthorId);
+uid_keys!(SessionId, TokenPairId, ApiKeyId, MailedTokenId, MailId, AuditId);
 
 macro_rules! numbered_keys {
     ($($key:ty),*) => {$(

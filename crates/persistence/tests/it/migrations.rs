@@ -16,13 +16,14 @@ both_engines!(
     of_several_at_once_exactly_one_applies,
 );
 
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 7] = [
     "2026-11-22-000001_catalog",
     "2026-11-22-000002_identity",
     "2026-11-22-000003_blog",
     "2026-11-22-000004_school",
     "2026-11-22-000005_org",
     "2026-11-22-000006_contributors",
+    "2026-11-22-000007_sessions",
 ];
 
 fn they_go_down_to_nothing_and_up_to_the_same_schema(database: &Fresh) {
@@ -46,11 +47,11 @@ fn the_state_is_told(database: &Fresh) {
     assert!(migrations::apply(&mut conn).unwrap().is_empty());
 
     migrations::revert(&mut conn).unwrap();
-    let pending = State::Behind(vec![NAMES[5].to_owned()]);
+    let pending = State::Behind(vec![NAMES[6].to_owned()]);
     assert_eq!(migrations::state(&mut conn).unwrap(), pending);
     let listed = migrations::list(&mut conn).unwrap();
     let listed: Vec<_> = listed.iter().map(|m| (m.name.as_str(), m.applied)).collect();
-    assert_eq!(listed, NAMES.map(|name| (name, name != NAMES[5])));
+    assert_eq!(listed, NAMES.map(|name| (name, name != NAMES[6])));
 }
 
 fn a_newer_database_is_recognised(database: &Fresh) {

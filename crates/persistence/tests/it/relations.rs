@@ -19,8 +19,15 @@ both_engines!(
     every_foreign_key_is_a_declared_relation,
 );
 
-/// An account belongs to its user and is never walked to.
-const NOT_NAVIGABLE: &[(&str, &str)] = &[("accounts", "user_uid")];
+/// What the room `identity` keeps belongs to a user and is never walked to.
+const NOT_NAVIGABLE: &[(&str, &str)] = &[
+    ("accounts", "user_uid"),
+    ("api_keys", "user_uid"),
+    ("mailed_tokens", "user_uid"),
+    ("mails", "user_uid"),
+    ("sessions", "user_uid"),
+    ("token_pairs", "session_uid"),
+];
 
 /// A foreign key that a relation needs.
 struct Needed {

@@ -52,6 +52,7 @@ fn kind_on(engine: Engine, kind: &str) -> &'static str {
         "Uid" => ("blob", "uuid"),
         "Instant" => ("integer", "timestamptz"),
         "Text" => ("text", "text"),
+        "Binary" => ("blob", "bytea"),
         "Bool" => ("integer", "bool"),
         "SmallInt" => ("integer", "int2"),
         "Integer" => ("integer", "int4"),

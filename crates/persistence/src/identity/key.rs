@@ -1,0 +1,196 @@
+//! API keys.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+use recto_domain::{Account, ApiKey, ApiKeyId, Scopes, SecretHash, UserId};
+
+use super::account::AccountRow;
+use super::{Listed, before};
+use crate::connection::on_engine;
+use crate::query::SqlKey as _;
+use crate::relation::{entities, optional};
+use crate::row::Reading;
+use crate::schema::{accounts, api_keys};
+use crate::sql_types::{InstantValue, UidValue};
+use crate::{Connection, Error};
+
+/// Who calls with an API key, and what may be done with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyCaller {
+    /// Whose key it is.
+    pub account: Account,
+    /// The key.
+    pub key: ApiKeyId,
+    /// What may be done with it.
+    pub scopes: Scopes,
+    /// When it was last used, to the minute or so.
+    pub last_used_at: Option<DateTime<Utc>>,
+}
+
+impl KeyCaller {
+    /// Whether its use `now` is worth noting, by [`touch`].
+    pub fn is_stale(&self, now: DateTime<Utc>) -> bool {
+        self.last_used_at.is_none_or(|used| used <= now - NOTED_EVERY)
+    }
+}
+
+/// How often the use of a key is noted, so that reading does not always write.
+const NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
+
+#[derive(Debug, Queryable, Selectable, Identifiable)]
+#[diesel(table_name = api_keys, primary_key(uid))]
+struct ApiKeyRow {
+    uid: UidValue,
+    name: String,
+    hint: String,
+    scopes: String,
+    created_at: InstantValue,
+    expires_at: Option<InstantValue>,
+    last_used_at: Option<InstantValue>,
+}
+
+impl TryFrom<ApiKeyRow> for ApiKey {
+    type Error = Error;
+
+    fn try_from(row: ApiKeyRow) -> Result<Self, Error> {
+        let id = ApiKeyId::from_uuid(row.uid.0);
+        let reading = Reading { table: "api_keys", row: &id };
+        Ok(Self {
+            name: reading.column("name", row.name)?,
+            scopes: read_scopes(&reading, &row.scopes)?,
+            hint: row.hint,
+            created_at: row.created_at.0,
+            expires_at: row.expires_at.map(|at| at.0),
+            last_used_at: row.last_used_at.map(|at| at.0),
+            id,
+        })
+    }
+}
+
+/// Adds an API key of a user.
+///
+/// # Errors
+/// A failing database.
+pub fn insert(
+    conn: &mut Connection,
+    user: UserId,
+    key: &ApiKey,
+    hash: &SecretHash,
+) -> Result<(), Error> {
+    let record = (
+        api_keys::uid.eq(key.id.value()),
+        api_keys::user_uid.eq(user.value()),
+        api_keys::name.eq(key.name.as_str()),
+        api_keys::hash.eq(&hash.as_bytes()[..]),
+        api_keys::hint.eq(&key.hint),
+        api_keys::scopes.eq(key.scopes.as_str()),
+        api_keys::created_at.eq(InstantValue(key.created_at)),
+        api_keys::expires_at.eq(key.expires_at.map(InstantValue)),
+        api_keys::last_used_at.eq(key.last_used_at.map(InstantValue)),
+    );
+    on_engine!(conn, c => {
+        diesel::insert_into(api_keys::table).values(record).execute(c)?
+    });
+    Ok(())
+}
+
+/// Who calls with the API key of that hash: one statement. `None` if there is
+/// none, it has ended or the account is disabled.
+///
+/// # Errors
+/// A failing database.
+pub fn caller(
+    conn: &mut Connection,
+    hash: &SecretHash,
+    now: DateTime<Utc>,
+) -> Result<Option<KeyCaller>, Error> {
+    let lasts = api_keys::expires_at
+        .is_null()
+        .or(api_keys::expires_at.gt(InstantValue(now)).assume_not_null());
+    let row = on_engine!(conn, c => {
+        api_keys::table
+            .inner_join(accounts::table.on(accounts::user_uid.eq(api_keys::user_uid)))
+            .filter(api_keys::hash.eq(&hash.as_bytes()[..]))
+            .filter(lasts)
+            .filter(accounts::disabled.eq(false))
+            .select((AccountRow::as_select(), ApiKeyRow::as_select()))
+            .get_result::<(AccountRow, ApiKeyRow)>(c)
+    });
+    let Some((account, row)) = optional(row)? else { return Ok(None) };
+    let key = ApiKeyId::from_uuid(row.uid.0);
+    Ok(Some(KeyCaller {
+        account: account.try_into()?,
+        scopes: read_scopes(&Reading { table: "api_keys", row: &key }, &row.scopes)?,
+        last_used_at: row.last_used_at.map(|at| at.0),
+        key,
+    }))
+}
+
+/// Notes that a key is used `now`, unless that was noted within the last
+/// minute.
+///
+/// # Errors
+/// A failing database.
+pub fn touch(conn: &mut Connection, id: ApiKeyId, now: DateTime<Utc>) -> Result<(), Error> {
+    let stale = api_keys::last_used_at
+        .is_null()
+        .or(api_keys::last_used_at.le(InstantValue(now - NOTED_EVERY)).assume_not_null());
+    on_engine!(conn, c => {
+        diesel::update(api_keys::table.find(id.value()).filter(stale))
+            .set(api_keys::last_used_at.eq(InstantValue(now)))
+            .execute(c)?
+    });
+    Ok(())
+}
+
+/// The API keys of a user, those that have ended among them, the newest first:
+/// at most `limit`, behind `after` if that is given.
+///
+/// # Errors
+/// A failing database.
+pub fn page(
+    conn: &mut Connection,
+    user: UserId,
+    after: Option<ApiKeyId>,
+    limit: u32,
+) -> Result<Listed<ApiKey>, Error> {
+    let rows = on_engine!(conn, c => {
+        api_keys::table
+            .filter(api_keys::user_uid.eq(user.value()))
+            .filter(api_keys::uid.lt(before(after)))
+            .order_by(api_keys::uid.desc())
+            .limit(i64::from(limit) + 1)
+            .select(ApiKeyRow::as_select())
+            .load::<ApiKeyRow>(c)?
+    });
+    Ok(Listed::of(entities(rows)?, limit))
+}
+
+/// An API key of a user.
+///
+/// # Errors
+/// A failing database.
+pub fn find(conn: &mut Connection, user: UserId, id: ApiKeyId) -> Result<Option<ApiKey>, Error> {
+    let row = on_engine!(conn, c => {
+        api_keys::table
+            .find(id.value())
+            .filter(api_keys::user_uid.eq(user.value()))
+            .select(ApiKeyRow::as_select())
+            .get_result::<ApiKeyRow>(c)
+    });
+    optional(row)?.map(ApiKey::try_from).transpose()
+}
+
+/// Revokes an API key of a user. Tells whether there was one.
+///
+/// # Errors
+/// A failing database.
+pub fn delete(conn: &mut Connection, user: UserId, id: ApiKeyId) -> Result<bool, Error> {
+    let own = api_keys::table.find(id.value()).filter(api_keys::user_uid.eq(user.value()));
+    let deleted = on_engine!(conn, c => diesel::delete(own).execute(c)?);
+    Ok(deleted > 0)
+}
+
+fn read_scopes(reading: &Reading<'_, ApiKeyId>, words: &str) -> Result<Scopes, Error> {
+    words.parse().map_err(|reason| reading.corrupt("scopes", &reason))
+}

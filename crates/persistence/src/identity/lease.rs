@@ -1,0 +1,54 @@
+//! Leases: what one copy of the server does at a time.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::query_dsl::methods;
+use diesel::upsert::excluded;
+use uuid::Uuid;
+
+use crate::connection::on_engine;
+use crate::schema::leases;
+use crate::sql_types::{InstantValue, UidValue};
+use crate::{Connection, Error};
+
+/// Takes a lease until a moment, or renews one's own. Tells whether one has
+/// it; otherwise somebody else does, who has not let it run out.
+///
+/// # Errors
+/// A failing database; a name that is empty or longer than 50 characters.
+pub fn take(
+    conn: &mut Connection,
+    name: &str,
+    holder: Uuid,
+    now: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let record = (
+        leases::name.eq(name),
+        leases::holder.eq(UidValue(holder)),
+        leases::until.eq(InstantValue(until)),
+    );
+    let is_free = leases::until.le(InstantValue(now)).or(leases::holder.eq(UidValue(holder)));
+    let taken = on_engine!(conn, c => {
+        let statement = diesel::insert_into(leases::table)
+            .values(record)
+            .on_conflict(leases::name)
+            .do_update()
+            .set((
+                leases::holder.eq(excluded(leases::holder)),
+                leases::until.eq(excluded(leases::until)),
+            ));
+        methods::FilterDsl::filter(statement, is_free).execute(c)?
+    });
+    Ok(taken > 0)
+}
+
+/// Gives a lease back before it has run out, if one has it.
+///
+/// # Errors
+/// A failing database.
+pub fn release(conn: &mut Connection, name: &str, holder: Uuid) -> Result<(), Error> {
+    let own = leases::table.filter(leases::name.eq(name).and(leases::holder.eq(UidValue(holder))));
+    on_engine!(conn, c => diesel::delete(own).execute(c)?);
+    Ok(())
+}

@@ -1,0 +1,282 @@
+//! Mails on their way.
+//!
+//! A mail is enqueued in the transaction that needs it and sent after that, at
+//! least once: whoever claims it has it for some time, and if nothing more is
+//! heard by then, it is due again.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+use recto_domain::{Email, MailId, MailKind, MailedTokenId, SecretHash, UserId, Username};
+
+use crate::connection::{Engine, on_engine};
+use crate::query::{KeyIn, Keys, SqlKey as _};
+use crate::relation::entities;
+use crate::row::Reading;
+use crate::schema::{mailed_tokens, mails, users};
+use crate::sql_types::{InstantValue, UidValue};
+use crate::{Connection, Error};
+
+/// How often sending a mail is tried before it counts as failed.
+pub const ATTEMPTS: u32 = 12;
+
+/// A mail that is to be sent.
+#[derive(Debug, Clone)]
+pub struct NewMail<'a> {
+    /// Its key.
+    pub id: MailId,
+    /// To whom.
+    pub user: UserId,
+    /// What it says.
+    pub kind: MailKind,
+    /// The token that is in it, if any.
+    pub token: Option<MailedTokenId>,
+    /// The address that it goes to.
+    pub recipient: &'a Email,
+    /// When it is enqueued, and due.
+    pub at: DateTime<Utc>,
+}
+
+/// A mail that somebody has claimed, to send it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// Its key.
+    pub id: MailId,
+    /// To whom.
+    pub user: UserId,
+    /// What that user is called.
+    pub username: Username,
+    /// What it says.
+    pub kind: MailKind,
+    /// The address that it goes to.
+    pub recipient: Email,
+    /// When it was enqueued.
+    pub created_at: DateTime<Utc>,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// The token that is in it, if any.
+    pub token: Option<MailedTokenId>,
+    /// What is stored of that token. `None` if it has been used or superseded
+    /// or has expired since, so that the mail is of no use any more.
+    pub token_hash: Option<SecretHash>,
+}
+
+/// How long after an attempt a mail is due again: ten seconds, twice as long
+/// after each attempt, an hour at most.
+///
+/// ```
+/// use recto_persistence::identity::outbox::back_off;
+///
+/// let seconds = [1, 2, 9, 10, 12].map(|attempt| back_off(attempt).num_seconds());
+/// assert_eq!(seconds, [10, 20, 2560, 3600, 3600]);
+/// ```
+pub fn back_off(attempt: u32) -> TimeDelta {
+    // Beyond nine doublings the bound decides.
+    let doublings = attempt.saturating_sub(1).min(9);
+    TimeDelta::seconds(10 << doublings).min(TimeDelta::hours(1))
+}
+
+/// Enqueues a mail.
+///
+/// # Errors
+/// A failing database.
+pub fn enqueue(conn: &mut Connection, new: &NewMail<'_>) -> Result<(), Error> {
+    let record = (
+        mails::uid.eq(new.id.value()),
+        mails::user_uid.eq(new.user.value()),
+        mails::kind.eq(new.kind.as_str()),
+        mails::token_uid.eq(new.token.map(MailedTokenId::value)),
+        mails::recipient.eq(new.recipient.as_str()),
+        mails::created_at.eq(InstantValue(new.at)),
+        mails::attempts.eq(0),
+        mails::next_attempt_at.eq(InstantValue(new.at)),
+    );
+    on_engine!(conn, c => {
+        diesel::insert_into(mails::table).values(record).execute(c)?
+    });
+    Ok(())
+}
+
+/// Claims at most `limit` mails that are due, the longest due first. Until the
+/// [`back_off`] is over nobody else gets them. Those that have been tried
+/// [`ATTEMPTS`] times count as failed instead.
+///
+/// # Errors
+/// A failing database.
+pub fn claim(conn: &mut Connection, limit: u32, now: DateTime<Utc>) -> Result<Vec<Mail>, Error> {
+    conn.transaction(|conn| {
+        let mut claimed = Vec::new();
+        for (attempts, mails) in lock_due(conn, limit, now)? {
+            if attempts >= ATTEMPTS {
+                fail(conn, &mails, now)?;
+            } else {
+                again_later(conn, &mails, attempts + 1, now)?;
+                claimed.extend(mails);
+            }
+        }
+        if claimed.is_empty() { Ok(Vec::new()) } else { read(conn, &claimed, now) }
+    })
+}
+
+/// Notes that a mail has been sent.
+///
+/// # Errors
+/// A failing database.
+pub fn mark_sent(conn: &mut Connection, id: MailId, now: DateTime<Utc>) -> Result<(), Error> {
+    on_engine!(conn, c => {
+        diesel::update(mails::table.find(id.value()))
+            .set(mails::sent_at.eq(InstantValue(now)))
+            .execute(c)?
+    });
+    Ok(())
+}
+
+/// Notes that a mail cannot be sent, however often it is tried.
+///
+/// # Errors
+/// A failing database.
+pub fn give_up(conn: &mut Connection, id: MailId, now: DateTime<Utc>) -> Result<(), Error> {
+    fail(conn, &[id], now)
+}
+
+/// Forgets a mail that is of no use any more.
+///
+/// # Errors
+/// A failing database.
+pub fn discard(conn: &mut Connection, id: MailId) -> Result<(), Error> {
+    on_engine!(conn, c => diesel::delete(mails::table.find(id.value())).execute(c)?);
+    Ok(())
+}
+
+/// When the next mail is due, if one is waiting.
+///
+/// # Errors
+/// A failing database.
+pub fn next_due(conn: &mut Connection) -> Result<Option<DateTime<Utc>>, Error> {
+    let next: Vec<InstantValue> = on_engine!(conn, c => {
+        mails::table
+            .filter(mails::sent_at.is_null())
+            .filter(mails::failed_at.is_null())
+            .order_by(mails::next_attempt_at)
+            .select(mails::next_attempt_at)
+            .limit(1)
+            .load(c)?
+    });
+    Ok(next.first().map(|at| at.0))
+}
+
+#[derive(Debug, Queryable)]
+struct MailRow {
+    uid: UidValue,
+    user_uid: UidValue,
+    username: String,
+    kind: String,
+    recipient: String,
+    created_at: InstantValue,
+    attempts: i32,
+    token_uid: Option<UidValue>,
+    token_hash: Option<Vec<u8>>,
+}
+
+impl TryFrom<MailRow> for Mail {
+    type Error = Error;
+
+    fn try_from(row: MailRow) -> Result<Self, Error> {
+        let (id, user) = (MailId::from_uuid(row.uid.0), UserId::from_uuid(row.user_uid.0));
+        let reading = Reading { table: "mails", row: &id };
+        Ok(Self {
+            user,
+            username: Reading { table: "users", row: &user }.column("username", row.username)?,
+            kind: row.kind.parse().map_err(|reason| reading.corrupt("kind", &reason))?,
+            recipient: reading.column("recipient", row.recipient)?,
+            created_at: row.created_at.0,
+            attempt: u32::try_from(row.attempts)
+                .map_err(|reason| reading.corrupt("attempts", &reason))?,
+            token: row.token_uid.map(|token| MailedTokenId::from_uuid(token.0)),
+            token_hash: Reading { table: "mailed_tokens", row: &id }
+                .optional("hash", row.token_hash)?,
+            id,
+        })
+    }
+}
+
+/// The mails that are due, by how often they have been tried, kept as they are
+/// until the transaction ends. What others have claimed meanwhile is left out.
+fn lock_due(
+    conn: &mut Connection,
+    limit: u32,
+    now: DateTime<Utc>,
+) -> Result<BTreeMap<u32, Vec<MailId>>, Error> {
+    let due = mails::table
+        .filter(mails::sent_at.is_null())
+        .filter(mails::failed_at.is_null())
+        .filter(mails::next_attempt_at.le(InstantValue(now)))
+        .order_by((mails::next_attempt_at, mails::uid))
+        .limit(i64::from(limit))
+        .select((mails::uid, mails::attempts));
+    let due: Vec<(UidValue, i32)> = match &mut conn.engine {
+        Engine::Sqlite(c) => due.load(c)?,
+        Engine::Postgres(c) => due.for_update().skip_locked().load(c)?,
+    };
+    let mut by_attempts: BTreeMap<u32, Vec<MailId>> = BTreeMap::new();
+    for (uid, attempts) in due {
+        let mails = by_attempts.entry(u32::try_from(attempts).unwrap_or_default()).or_default();
+        mails.push(MailId::from_uuid(uid.0));
+    }
+    Ok(by_attempts)
+}
+
+fn again_later(
+    conn: &mut Connection,
+    mails: &[MailId],
+    attempt: u32,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let keys = Keys::new(mails);
+    let claimed = mails::table.filter(KeyIn { column: mails::uid, keys: &keys });
+    on_engine!(conn, c => {
+        diesel::update(claimed)
+            .set((
+                mails::attempts.eq(i32::try_from(attempt).unwrap_or(i32::MAX)),
+                mails::next_attempt_at.eq(InstantValue(now + back_off(attempt))),
+            ))
+            .execute(c)?
+    });
+    Ok(())
+}
+
+fn fail(conn: &mut Connection, mails: &[MailId], now: DateTime<Utc>) -> Result<(), Error> {
+    let keys = Keys::new(mails);
+    let failed = mails::table.filter(KeyIn { column: mails::uid, keys: &keys });
+    on_engine!(conn, c => {
+        diesel::update(failed).set(mails::failed_at.eq(InstantValue(now))).execute(c)?
+    });
+    Ok(())
+}
+
+fn read(conn: &mut Connection, mails: &[MailId], now: DateTime<Utc>) -> Result<Vec<Mail>, Error> {
+    let keys = Keys::new(mails);
+    let is_good = mails::token_uid
+        .eq(mailed_tokens::uid.nullable())
+        .and(mailed_tokens::expires_at.gt(InstantValue(now)).nullable());
+    entities(on_engine!(conn, c => {
+        mails::table
+            .inner_join(users::table)
+            .left_join(mailed_tokens::table.on(is_good))
+            .filter(KeyIn { column: mails::uid, keys: &keys })
+            .order_by(mails::uid)
+            .select((
+                mails::uid,
+                mails::user_uid,
+                users::username,
+                mails::kind,
+                mails::recipient,
+                mails::created_at,
+                mails::attempts,
+                mails::token_uid,
+                mailed_tokens::hash.nullable(),
+            ))
+            .load::<MailRow>(c)?
+    }))
+}
