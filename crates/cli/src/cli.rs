@@ -200,8 +200,10 @@ pub(crate) struct ServeOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Switch {
     /// It is
+    #[value(aliases = ["true", "yes", "1"])]
     On,
     /// It is not
+    #[value(aliases = ["false", "no", "0"])]
     Off,
 }
 
