@@ -3,6 +3,7 @@
 pub(crate) mod auth;
 pub mod mailed;
 pub mod password;
+pub mod secret;
 pub mod token;
 
 use recto_domain::relation::Level;

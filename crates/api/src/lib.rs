@@ -5,9 +5,11 @@
 //! passes through one [`Problem`] and leaves as `application/problem+json`.
 
 mod catalog;
+pub mod client;
 mod cursor;
 mod document;
 mod extract;
+mod headers;
 pub mod identity;
 pub mod mail;
 mod org;
@@ -22,6 +24,7 @@ mod school;
 mod server;
 mod state;
 mod table;
+pub mod throttle;
 mod write;
 
 pub use document::openapi_json;

@@ -88,6 +88,8 @@ kinds! {
         "The body must be sent as `application/json` in UTF-8, without a content coding. A PATCH may be `application/merge-patch+json`; the token endpoint takes `application/x-www-form-urlencoded`."
     InvalidBody "invalid-body" UNPROCESSABLE_ENTITY "Invalid body"
         "The body is JSON but breaks rules. The member `errors` lists every one, with a JSON pointer to the place."
+    TooManyRequests "too-many-requests" TOO_MANY_REQUESTS "Too many requests"
+        "Too much of this has come from your address of late. Try again after the seconds that `Retry-After` says; `RateLimit` says what is left of which budget."
     Internal "internal" INTERNAL_SERVER_ERROR "Internal error"
         "Something went wrong on this side. The `request_id` finds it in the log."
     Overloaded "overloaded" SERVICE_UNAVAILABLE "Overloaded"
@@ -104,6 +106,8 @@ pub struct Problem {
     errors: Vec<Violation>,
     oauth: Option<&'static str>,
     allow: Option<String>,
+    challenge: Option<&'static str>,
+    retry_after: Option<u32>,
     fault: Option<Fault>,
 }
 
@@ -117,8 +121,16 @@ enum Fault {
 impl Problem {
     /// A problem of that kind, with what there is to say about this one.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
-        Self { kind, detail, errors: Vec::new(), oauth: None, allow: None, fault: None }
+        Self {
+            kind,
+            detail: detail.into(),
+            errors: Vec::new(),
+            oauth: None,
+            allow: None,
+            challenge: None,
+            retry_after: None,
+            fault: None,
+        }
     }
 
     /// Nothing of that sort is there.
@@ -140,6 +152,31 @@ impl Problem {
     pub fn method_not_allowed(allow: String) -> Self {
         let detail = format!("the methods of this path are {allow}");
         Self { allow: Some(allow), ..Self::new(Kind::MethodNotAllowed, detail) }
+    }
+
+    /// A token was sent, but is no good: RFC 6750 section 3.1 wants that told apart from none.
+    pub fn invalid_token(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Unauthenticated, detail).challenging("invalid_token")
+    }
+
+    /// Too much of something has come from there; after `seconds` there may be more.
+    pub fn too_many_requests(detail: &str, seconds: u64) -> Self {
+        let retry_after = Some(u32::try_from(seconds).unwrap_or(u32::MAX));
+        let detail = format!("{detail}: try again in {seconds} s");
+        Self { retry_after, ..Self::new(Kind::TooManyRequests, detail) }
+    }
+
+    /// The same, with a challenge in `WWW-Authenticate` that names an error of RFC 6750 section
+    /// 3.1.
+    #[must_use]
+    pub fn challenging(self, error: &'static str) -> Self {
+        Self { challenge: Some(error), ..self }
+    }
+
+    /// After how many seconds to try again, where it is known.
+    pub fn retry_after(&self) -> Option<u32> {
+        let unavailable = self.kind.status() == StatusCode::SERVICE_UNAVAILABLE;
+        self.retry_after.or_else(|| unavailable.then_some(1))
     }
 
     /// What kind it is.
@@ -164,11 +201,11 @@ impl Problem {
     pub(crate) fn respond(&self, instance: &str, request_id: &str) -> HttpResponse {
         let mut response = HttpResponse::build(self.kind.status());
         response.content_type("application/problem+json");
-        if self.kind.status() == StatusCode::UNAUTHORIZED {
-            response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"recto\""));
+        if let Some(challenge) = self.www_authenticate() {
+            response.insert_header((header::WWW_AUTHENTICATE, challenge));
         }
-        if self.kind.status() == StatusCode::SERVICE_UNAVAILABLE {
-            response.insert_header((header::RETRY_AFTER, "1"));
+        if let Some(seconds) = self.retry_after() {
+            response.insert_header((header::RETRY_AFTER, seconds));
         }
         if let Some(allow) = &self.allow {
             response.insert_header((header::ALLOW, allow.as_str()));
@@ -189,6 +226,16 @@ impl Problem {
         };
         // A struct of strings and numbers cannot fail to be written.
         response.body(serde_json::to_vec(&body).unwrap_or_default())
+    }
+
+    /// RFC 6750 section 3: without an error where there was no token to be wrong.
+    fn www_authenticate(&self) -> Option<String> {
+        let realm = "Bearer realm=\"recto\"";
+        match self.challenge {
+            Some(error) => Some(format!("{realm}, error=\"{error}\"")),
+            None if self.kind.status() == StatusCode::UNAUTHORIZED => Some(realm.to_owned()),
+            None => None,
+        }
     }
 }
 
@@ -262,7 +309,7 @@ fn went_away(key: &str) -> Problem {
     let (table, column) = key.split_once('.').unwrap_or(("", key));
     match (table, column) {
         // Nobody but the caller is written as a user of anything.
-        (_, "user_uid") => Problem::new(Kind::Unauthenticated, "the account of this token is gone"),
+        (_, "user_uid") => Problem::invalid_token("the account of this token is gone"),
         ("reviews" | "book_tags", "book_uid" | "book_id") => Problem::not_found("book"),
         ("book_tags", _) => Problem::not_found("tag"),
         ("student_courses", "student_id") => Problem::not_found("student"),

@@ -1,4 +1,5 @@
-//! Around every request: its id, its line in the log, and its problem if it has one.
+//! Around every request: its id, its line in the log, its problem if it has one, and the headers
+//! that every answer has.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +14,9 @@ use recto_domain::Mint as _;
 use recto_persistence::SystemMint;
 use tracing::Instrument as _;
 
+use crate::client::Client;
 use crate::problem::Problem;
+use crate::{headers, throttle};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -48,7 +51,8 @@ impl RequestId {
     }
 }
 
-/// Gives the request its id, logs it, and writes the body of its problem.
+/// Gives the request its id, logs it, and writes the body of its problem and what heads every
+/// answer.
 pub(crate) async fn finish(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -61,6 +65,9 @@ pub(crate) async fn finish(
     let response = next.call(request).instrument(span.clone()).await?.map_into_boxed_body();
     let mut response = explain(response, &id);
     response.headers_mut().insert(REQUEST_ID, id.0);
+    let counted = response.request().extensions().get::<Client>().map(Client::allowances);
+    throttle::tell(response.headers_mut(), &counted.unwrap_or_default());
+    headers::protect(&mut response);
     span.in_scope(|| log(&response, started));
     Ok(response)
 }

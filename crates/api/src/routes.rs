@@ -63,14 +63,15 @@ fn identity(table: &mut Table) {
         Operation::new("Sign up", "Makes a user and its account.")
             .takes::<SignUp>()
             .creates::<User>()
-            .conflicts(&[Kind::UsernameTaken, Kind::EmailTaken]),
+            .conflicts(&[Kind::UsernameTaken, Kind::EmailTaken])
+            .refuses(&[Kind::TooManyRequests]),
     );
     table.at("/auth/login").post(
         auth::login,
         Operation::new("Sign in", "Gives an access token for an e-mail address and a password.")
             .takes::<Login>()
             .gives::<SignedIn>("Signed in.")
-            .refuses(&[Kind::WrongCredentials]),
+            .refuses(&[Kind::WrongCredentials, Kind::TooManyRequests]),
     );
     table.at("/auth/token").post(
         auth::token,
@@ -80,7 +81,7 @@ fn identity(table: &mut Table) {
         )
         .takes_form::<PasswordGrant>()
         .gives::<Token>("Signed in.")
-        .refuses(&[Kind::InvalidGrant]),
+        .refuses(&[Kind::InvalidGrant, Kind::TooManyRequests]),
     );
     table.at("/auth/me").get(
         auth::me,

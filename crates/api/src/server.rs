@@ -11,9 +11,12 @@ use actix_web::{App, Error, HttpServer, web};
 use recto_domain::Mint;
 use recto_persistence::{Database, SystemMint};
 
+use crate::client::TrustedProxies;
 use crate::identity::mailed::MailedTokens;
 use crate::identity::password::Hasher;
-use crate::identity::token::{Tokens, WeakSecret};
+use crate::identity::secret::{Secrets, WeakSecret};
+use crate::identity::token::Tokens;
+use crate::throttle::{Limits, Throttle};
 use crate::{Problem, State, mail, pages, request, routes};
 
 /// How to serve.
@@ -23,14 +26,46 @@ pub struct Settings {
     pub listen: String,
     /// What access tokens are signed with, at least 32 bytes.
     pub secret: Vec<u8>,
+    /// What they were signed with before, and are still good with: at least 32 bytes, too.
+    pub previous_secret: Option<Vec<u8>>,
     /// How many threads serve requests; as many as there are processors where
     /// it is not said.
     pub workers: Option<usize>,
-    /// What links in mails begin with, without a slash at the end; where it is not said, the
-    /// address that is listened on.
+    /// The address that links begin with, without a slash at its end; the one that is listened on
+    /// where it is not said. With `https`, browsers are told to come by TLS only.
     pub public_url: Option<String>,
     /// How mail is sent.
     pub mail: mail::Settings,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: TrustedProxies,
+    /// How often a client may try what tempts.
+    pub limits: Limits,
+    /// Whether `/auth/token` takes passwords.
+    pub password_grant: bool,
+}
+
+impl Settings {
+    /// What is usual for everything but the address and the secret.
+    ///
+    /// ```
+    /// use recto_api::Settings;
+    ///
+    /// let settings = Settings::new("127.0.0.1:0", b"a secret of thirty-two bytes, ok");
+    /// assert!(settings.password_grant && settings.previous_secret.is_none());
+    /// ```
+    pub fn new(listen: impl Into<String>, secret: impl Into<Vec<u8>>) -> Self {
+        Self {
+            listen: listen.into(),
+            secret: secret.into(),
+            previous_secret: None,
+            workers: None,
+            public_url: None,
+            mail: mail::Settings::default(),
+            trusted_proxies: TrustedProxies::default(),
+            limits: Limits::default(),
+            password_grant: true,
+        }
+    }
 }
 
 impl std::fmt::Debug for Settings {
@@ -40,6 +75,9 @@ impl std::fmt::Debug for Settings {
             .field("workers", &self.workers)
             .field("public_url", &self.public_url)
             .field("mail", &self.mail)
+            .field("trusted_proxies", &self.trusted_proxies)
+            .field("limits", &self.limits)
+            .field("password_grant", &self.password_grant)
             .finish_non_exhaustive()
     }
 }
@@ -62,10 +100,20 @@ impl State {
         settings: &Settings,
         mint: Arc<dyn Mint>,
     ) -> Result<Self, WeakSecret> {
-        let tokens = Arc::new(Tokens::new(&settings.secret)?);
-        let mailed_tokens = Arc::new(MailedTokens::new(&settings.secret, None));
-        let (hasher, mail) = (Hasher::default(), mail::Outbox::default());
-        Ok(Self { database, mint, tokens, hasher, mailed_tokens, mail })
+        let previous = settings.previous_secret.as_deref();
+        Ok(Self {
+            database,
+            mint,
+            tokens: Arc::new(Tokens::new(&settings.secret, previous)?),
+            hasher: Hasher::default(),
+            mailed_tokens: Arc::new(MailedTokens::new(&settings.secret, previous)),
+            mail: mail::Outbox::default(),
+            secrets: Arc::new(Secrets::new(&settings.secret, previous)?),
+            throttle: Arc::new(Throttle::new(settings.limits)),
+            trusted_proxies: Arc::new(settings.trusted_proxies.clone()),
+            public_url: settings.public_url.as_deref().map(Arc::from),
+            password_grant: settings.password_grant,
+        })
     }
 }
 

@@ -7,6 +7,8 @@ use std::thread::JoinHandle;
 
 use actix_web::dev::ServerHandle;
 use recto_api::identity::password::Hasher;
+use recto_api::mail::Delivery;
+use recto_api::throttle::Limits;
 use recto_api::{Settings, State};
 use recto_domain::Role;
 use serde_json::{Value, json};
@@ -57,17 +59,25 @@ impl TestServer {
     /// # Panics
     /// If the server cannot start.
     pub fn on(database: Fresh) -> Self {
+        Self::with(database, Self::settings())
+    }
+
+    /// What it is started with unless a test says otherwise: nobody is throttled.
+    pub fn settings() -> Settings {
+        let settings = Settings::new("127.0.0.1:0", SECRET);
+        Settings { workers: Some(1), limits: Limits::none(), ..settings }
+    }
+
+    /// Starts a server on that database, with those settings; what would be written to a mail
+    /// directory is written to the server's own.
+    ///
+    /// # Panics
+    /// If the server cannot start.
+    pub fn with(database: Fresh, mut settings: Settings) -> Self {
         let mail = tempfile::tempdir().expect("temporary directories can be made");
-        let settings = Settings {
-            listen: "127.0.0.1:0".to_owned(),
-            secret: SECRET.to_vec(),
-            workers: Some(1),
-            public_url: None,
-            mail: recto_api::mail::Settings {
-                delivery: recto_api::mail::Delivery::Files(mail.path().to_owned()),
-                from: None,
-            },
-        };
+        if let Delivery::Files(directory) = &mut settings.mail.delivery {
+            mail.path().clone_into(directory);
+        }
         let state = State::new(database.open(), &settings).expect("the secret is long enough");
         let hasher = state.hasher.clone();
         let (told, started) = std::sync::mpsc::channel();

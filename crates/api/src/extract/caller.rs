@@ -28,9 +28,9 @@ impl Caller {
     /// 401 if it has been deleted or disabled.
     pub(crate) fn account(self, conn: &mut Connection) -> Result<Account, Problem> {
         let account = account::of_user(conn, self.user)?;
-        account.filter(|account| !account.disabled).ok_or_else(|| {
-            Problem::new(Kind::Unauthenticated, "the account of this token is gone or disabled")
-        })
+        account
+            .filter(|account| !account.disabled)
+            .ok_or_else(|| Problem::invalid_token("the account of this token is gone or disabled"))
     }
 
     /// The caller's account, which must be verified.
@@ -87,7 +87,7 @@ impl FromRequest for MaybeCaller {
 
 fn identify(request: &HttpRequest) -> Result<Option<Caller>, Problem> {
     let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(None) };
-    let refused = |detail: &str| Problem::new(Kind::Unauthenticated, detail);
+    let refused = |detail: &str| Problem::invalid_token(detail);
     let (scheme, token) = value
         .to_str()
         .ok()

@@ -10,6 +10,7 @@ use recto_persistence::identity::account;
 use serde::Serialize;
 
 use super::Accounts;
+use crate::client::Client;
 use crate::extract::{Body, Caller, Form, NoQuery};
 use crate::present;
 use crate::problem::{Kind, Problem};
@@ -18,10 +19,12 @@ use crate::state::{Shared, State};
 /// `POST /auth/signup`
 pub(crate) async fn sign_up(
     state: Shared,
+    client: Client,
     _: NoQuery,
     body: Body<SignUp>,
 ) -> Result<HttpResponse, Problem> {
     let input = body.checked()?;
+    state.throttle.sign_up(&client)?;
     let hash = state.hasher.hash(&input.password).await?;
     let mint = state.mint.clone();
     let user = state
@@ -67,11 +70,13 @@ struct Granted {
 /// `POST /auth/login`
 pub(crate) async fn login(
     state: Shared,
+    client: Client,
     _: NoQuery,
     body: Body<Login>,
 ) -> Result<HttpResponse, Problem> {
     let Login { email, password } = body.checked()?;
-    let (user, account) = authenticate(&state, Some(email), &password).await?.ok_or_else(|| {
+    let found = authenticate(&state, &client, Some(email), &password).await?;
+    let (user, account) = found.ok_or_else(|| {
         Problem::new(Kind::WrongCredentials, "there is no account with that e-mail and password")
     })?;
     let stamp = state.mint.stamp();
@@ -90,7 +95,15 @@ pub(crate) async fn login(
 }
 
 /// `POST /auth/token`: the password grant of RFC 6749 section 4.3, for Swagger UI.
-pub(crate) async fn token(state: Shared, _: NoQuery, form: Form) -> Result<HttpResponse, Problem> {
+pub(crate) async fn token(
+    state: Shared,
+    client: Client,
+    _: NoQuery,
+    form: Form,
+) -> Result<HttpResponse, Problem> {
+    if !state.password_grant {
+        return Err(Problem::oauth("unsupported_grant_type", "the password grant is turned off"));
+    }
     let required = |name| {
         form.get(name)
             .ok_or_else(|| Problem::oauth("invalid_request", format!("`{name}` is missing")))
@@ -107,7 +120,7 @@ pub(crate) async fn token(state: Shared, _: NoQuery, form: Form) -> Result<HttpR
     let password = PasswordAttempt::parse(password).map_err(|_| refused())?;
     // What is no address belongs to nobody, but costs the same to refuse.
     let email = Email::parse(username).ok();
-    let (user, _) = authenticate(&state, email, &password).await?.ok_or_else(refused)?;
+    let (user, _) = authenticate(&state, &client, email, &password).await?.ok_or_else(refused)?;
     let stamp = state.mint.stamp();
     let issued = state.tokens.issue(user.uid, stamp.at(), stamp.uid());
     answer(&Granted {
@@ -140,9 +153,11 @@ pub(crate) async fn me(state: Shared, caller: Caller, _: NoQuery) -> Result<Http
 /// address is known.
 async fn authenticate(
     state: &State,
+    client: &Client,
     email: Option<Email>,
     password: &PasswordAttempt,
 ) -> Result<Option<(User, Account)>, Problem> {
+    let attempt = state.throttle.sign_in(client, email.as_ref())?;
     let found = state
         .database
         .read(move |conn| {
@@ -155,9 +170,11 @@ async fn authenticate(
         .await?;
     let stored = found.as_ref().map(|(_, _, hash)| hash);
     let matches = state.hasher.verify(password, stored).await?;
-    Ok(found
-        .filter(|(_, account, _)| matches && !account.disabled)
-        .map(|(user, account, _)| (user, account)))
+    let found = found.filter(|(_, account, _)| matches && !account.disabled);
+    if found.is_some() {
+        attempt.give_back();
+    }
+    Ok(found.map(|(user, account, _)| (user, account)))
 }
 
 /// Tokens are not to be kept by anything on the way (RFC 6749 section 5.1).

@@ -10,7 +10,7 @@ use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use recto_domain::{MailedTokenId, Secret, SecretHash};
 
-use super::token::derived_key;
+use super::secret::hmac;
 
 /// What the keys are derived for.
 const PURPOSE: &[u8] = b"recto mailed token v1";
@@ -36,7 +36,7 @@ impl MailedTokens {
     /// assert_eq!(tokens.find(id, &kept).map(|token| token.hash()), Some(kept));
     /// ```
     pub fn new(secret: &[u8], previous: Option<&[u8]>) -> Self {
-        let key = |secret| EncodingKey::from_secret(&derived_key(secret, PURPOSE));
+        let key = |secret| EncodingKey::from_secret(&hmac(secret, PURPOSE));
         Self { current: key(secret), previous: previous.map(key) }
     }
 
@@ -61,8 +61,8 @@ impl fmt::Debug for MailedTokens {
 
 /// HMAC-SHA256 of the id.
 fn token(key: &EncodingKey, id: MailedTokenId) -> Secret {
-    let tag = crypto::sign(id.as_bytes(), key, Algorithm::HS256)
-        .expect("a derived key is a key of HMAC");
+    let tag =
+        crypto::sign(id.as_bytes(), key, Algorithm::HS256).expect("a derived key is a key of HMAC");
     let tag = BASE64URL_NOPAD.decode(tag.as_bytes());
     let tag = tag.expect("a signature is given in unpadded base64url");
     Secret::mailed_token(tag.try_into().expect("HMAC-SHA256 has 32 bytes"))

@@ -1,6 +1,7 @@
 //! Access tokens: signed, short-lived, and checked without asking the database.
 //!
-//! A token is a JWT as RFC 9068 profiles it, signed with HMAC-SHA256. The time comes from the
+//! A token is a JWT as RFC 9068 profiles it, signed with HMAC-SHA256. There may be two keys at a
+//! time: the current one signs, and either verifies, as the token's `kid` says. The time comes from the
 //! caller and not from the system, so the library's own checks of it are off.
 
 use std::fmt;
@@ -8,10 +9,12 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::errors::Error as JwtError;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, crypto};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use recto_domain::UserId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+use super::secret::{Secrets, WeakSecret, hmac};
 
 /// The one algorithm: a token does not get to choose.
 const ALGORITHM: Algorithm = Algorithm::HS256;
@@ -22,16 +25,26 @@ const TOKEN_TYPE: &str = "access";
 /// Who issues the tokens, and for whom: Recto for itself.
 const RECTO: &str = "recto";
 /// What the signing key is derived for; other uses of the secret have other names.
-const PURPOSE: &[u8] = b"recto access token v1";
+const PURPOSE: &str = "recto access token v1";
+/// What a key signs to have a name.
+const KEY_ID: &[u8] = b"recto key id v1";
 /// By how many seconds the clocks of two servers may differ.
 const LEEWAY: i64 = 5;
 
 /// Issues and verifies access tokens.
 #[derive(Clone)]
 pub struct Tokens {
+    current: Key,
+    previous: Option<Key>,
+    validation: Validation,
+}
+
+/// A key, and what tokens call it.
+#[derive(Clone)]
+struct Key {
+    id: String,
     signing: EncodingKey,
     verifying: DecodingKey,
-    validation: Validation,
 }
 
 /// A token, and for how long it is good.
@@ -54,14 +67,6 @@ pub struct Claims {
     pub issued_at: DateTime<Utc>,
     /// When it expires, to the second.
     pub expires_at: DateTime<Utc>,
-}
-
-/// A secret that is too short to sign with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the secret has {length} bytes; it must have at least {}", Tokens::MIN_SECRET_BYTES)]
-pub struct WeakSecret {
-    /// How many bytes it has.
-    pub length: usize,
 }
 
 /// A token that is no good.
@@ -92,44 +97,36 @@ struct Payload {
 }
 
 impl Tokens {
-    /// The fewest bytes a secret may have.
-    pub const MIN_SECRET_BYTES: usize = 32;
     /// For how many seconds a token is good: 15 minutes.
     pub const LIFETIME: u32 = 15 * 60;
 
     /// Tokens signed with a key that is derived from `secret`, so that the secret may serve
-    /// other ends too.
+    /// other ends too. Those that were signed by the `previous` secret are good as well.
     ///
     /// # Errors
-    /// The secret has fewer than [`MIN_SECRET_BYTES`](Self::MIN_SECRET_BYTES).
+    /// A secret has fewer than [`Secrets::MIN_BYTES`].
     ///
     /// ```
     /// use recto_api::identity::token::Tokens;
     /// use recto_domain::{Stamp, UserId};
     ///
-    /// let tokens = Tokens::new(b"a secret of thirty-two bytes, ok")?;
+    /// let tokens = Tokens::new(b"a secret of thirty-two bytes, ok", None)?;
     /// let stamp = Stamp::new(1_767_225_600_000, [1; 10]);
     /// let user = UserId::from_uuid(stamp.uid());
     /// let issued = tokens.issue(user, stamp.at(), stamp.uid());
     /// assert_eq!(tokens.verify(&issued.access_token, stamp.at())?.user, user);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn new(secret: &[u8]) -> Result<Self, WeakSecret> {
-        if secret.len() < Self::MIN_SECRET_BYTES {
-            return Err(WeakSecret { length: secret.len() });
-        }
-        let key = derived_key(secret, PURPOSE);
+    pub fn new(secret: &[u8], previous: Option<&[u8]>) -> Result<Self, WeakSecret> {
+        let keys = Secrets::new(secret, previous)?.derived_keys(PURPOSE);
         let mut validation = Validation::new(ALGORITHM);
         validation.set_issuer(&[RECTO]);
         validation.set_audience(&[RECTO]);
         validation.set_required_spec_claims(&["iss", "aud", "sub", "exp", "nbf"]);
         validation.validate_exp = false;
         validation.validate_nbf = false;
-        Ok(Self {
-            signing: EncodingKey::from_secret(&key),
-            verifying: DecodingKey::from_secret(&key),
-            validation,
-        })
+        let (current, previous) = (Key::of(keys.current), keys.previous.map(Key::of));
+        Ok(Self { current, previous, validation })
     }
 
     /// A token for `user`, good from `now`; `id` is its own id, and must be new.
@@ -146,8 +143,9 @@ impl Tokens {
             jti: id,
             token_type: TOKEN_TYPE.to_owned(),
         };
-        let access_token = jsonwebtoken::encode(&header(), &payload, &self.signing)
-            .expect("plain claims are always written, and the key is one of the algorithm's");
+        let access_token =
+            jsonwebtoken::encode(&self.current.header(), &payload, &self.current.signing)
+                .expect("plain claims are always written, and the key is one of the algorithm's");
         Issued { access_token, expires_in: Self::LIFETIME.into() }
     }
 
@@ -156,7 +154,9 @@ impl Tokens {
     /// # Errors
     /// [`TokenError`]; the times are looked at only once the signature has been found good.
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims, TokenError> {
-        let read = jsonwebtoken::decode::<Payload>(token, &self.verifying, &self.validation);
+        let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
+        let key = header.kid.and_then(|id| self.key(&id)).ok_or(TokenError::Invalid)?;
+        let read = jsonwebtoken::decode::<Payload>(token, &key.verifying, &self.validation);
         let token = read.map_err(|_: JwtError| TokenError::Invalid)?;
         let payload = token.claims;
         if token.header.typ.as_deref() != Some(HEADER_TYPE) || payload.token_type != TOKEN_TYPE {
@@ -178,6 +178,27 @@ impl Tokens {
         }
         Ok(claims)
     }
+
+    /// The key of that name. Names are no secrets.
+    fn key(&self, id: &str) -> Option<&Key> {
+        std::iter::once(&self.current).chain(&self.previous).find(|key| key.id == id)
+    }
+}
+
+impl Key {
+    fn of(key: [u8; 32]) -> Self {
+        Self {
+            // Enough to tell two keys apart, and nothing from which to guess one.
+            id: BASE64URL_NOPAD.encode(&hmac(&key, KEY_ID)[..6]),
+            signing: EncodingKey::from_secret(&key),
+            verifying: DecodingKey::from_secret(&key),
+        }
+    }
+
+    fn header(&self) -> Header {
+        let (typ, kid) = (Some(HEADER_TYPE.to_owned()), Some(self.id.clone()));
+        Header { typ, kid, ..Header::new(ALGORITHM) }
+    }
 }
 
 impl fmt::Debug for Tokens {
@@ -192,17 +213,6 @@ impl fmt::Debug for Issued {
     }
 }
 
-fn header() -> Header {
-    Header { typ: Some(HEADER_TYPE.to_owned()), ..Header::new(ALGORITHM) }
-}
-
-/// HMAC-SHA256 of the purpose under the secret.
-pub(super) fn derived_key(secret: &[u8], purpose: &[u8]) -> Vec<u8> {
-    let tag = crypto::sign(purpose, &EncodingKey::from_secret(secret), ALGORITHM)
-        .expect("a secret of any length is a key of HMAC");
-    BASE64URL_NOPAD.decode(tag.as_bytes()).expect("a signature is given in unpadded base64url")
-}
-
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
@@ -211,6 +221,7 @@ mod tests {
     use super::*;
 
     const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
+    const OTHER: &[u8] = b"0123456789abcdef0123456789abcdeF";
     const USER: &str = "0198c5a0-7b1e-7c3a-9d54-2f6b8e1a0c47";
 
     fn now() -> DateTime<Utc> {
@@ -226,11 +237,15 @@ mod tests {
     }
 
     fn tokens() -> Tokens {
-        Tokens::new(SECRET).unwrap()
+        Tokens::new(SECRET, None).unwrap()
     }
 
     fn issue() -> String {
         tokens().issue(user(), now(), Uuid::from_u128(7)).access_token
+    }
+
+    fn header() -> Header {
+        tokens().current.header()
     }
 
     fn claims() -> Value {
@@ -242,7 +257,7 @@ mod tests {
     }
 
     fn signed(header: &Header, claims: &Value) -> String {
-        jsonwebtoken::encode(header, claims, &tokens().signing).unwrap()
+        jsonwebtoken::encode(header, claims, &tokens().current.signing).unwrap()
     }
 
     fn verdict(token: &str) -> Result<Claims, TokenError> {
@@ -263,6 +278,7 @@ mod tests {
     fn the_header_is_that_of_rfc_9068() {
         let header = jsonwebtoken::decode_header(issue()).unwrap();
         assert_eq!((header.typ.as_deref(), header.alg), (Some("at+jwt"), Algorithm::HS256));
+        assert_eq!(header.kid.map(|id| id.len()), Some(8));
     }
 
     #[test]
@@ -298,7 +314,8 @@ mod tests {
         let encode = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
         let payload = encode(&claims());
         for alg in ["none", "None", "NONE", ""] {
-            let header = encode(&json!({"alg": alg, "typ": "at+jwt"}));
+            let kid = tokens().current.id;
+            let header = encode(&json!({"alg": alg, "typ": "at+jwt", "kid": kid}));
             for signature in ["", "AAAA", issue().rsplit('.').next().unwrap()] {
                 let token = format!("{header}.{payload}.{signature}");
                 assert_eq!(verdict(&token), Err(TokenError::Invalid), "{alg}");
@@ -348,7 +365,7 @@ mod tests {
 
     #[test]
     fn another_secret_is_refused_and_so_is_the_secret_itself() {
-        let other = Tokens::new(b"0123456789abcdef0123456789abcdeF").unwrap();
+        let other = Tokens::new(OTHER, None).unwrap();
         assert_eq!(other.verify(&issue(), now()), Err(TokenError::Invalid));
         let underived = EncodingKey::from_secret(SECRET);
         let token = jsonwebtoken::encode(&header(), &claims(), &underived).unwrap();
@@ -356,9 +373,38 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_changed_without_signing_anybody_out() {
+        let (before, after) = (issue(), Tokens::new(OTHER, Some(SECRET)).unwrap());
+        assert_eq!(after.verify(&before, now()).unwrap().user, user());
+        let new = after.issue(user(), now(), Uuid::from_u128(8)).access_token;
+        assert_eq!(after.verify(&new, now()).unwrap().id, Uuid::from_u128(8));
+        // Copies of the server that are still to change know the new key as the other one.
+        let waiting = Tokens::new(SECRET, Some(OTHER)).unwrap();
+        assert!(waiting.verify(&new, now()).is_ok() && waiting.verify(&before, now()).is_ok());
+        // And in the end the old key is gone.
+        let end = Tokens::new(OTHER, None).unwrap();
+        assert_eq!(end.verify(&before, now()), Err(TokenError::Invalid));
+        assert!(end.verify(&new, now()).is_ok());
+    }
+
+    #[test]
+    fn the_key_is_the_one_that_is_named_and_no_other() {
+        let both = Tokens::new(OTHER, Some(SECRET)).unwrap();
+        let named = |kid: Option<&str>| {
+            let header = Header { kid: kid.map(str::to_owned), ..header() };
+            both.verify(&signed(&header, &claims()), now())
+        };
+        assert!(named(Some(&tokens().current.id)).is_ok());
+        for wrong in [None, Some(""), Some("AAAAAAAA"), Some(both.current.id.as_str())] {
+            assert_eq!(named(wrong), Err(TokenError::Invalid), "{wrong:?}");
+        }
+    }
+
+    #[test]
     fn a_short_secret_is_refused() {
-        assert_eq!(Tokens::new(&SECRET[..31]).unwrap_err(), WeakSecret { length: 31 });
-        assert!(Tokens::new(&SECRET.repeat(9)).is_ok());
+        assert_eq!(Tokens::new(&SECRET[..31], None).unwrap_err(), WeakSecret { length: 31 });
+        assert!(Tokens::new(SECRET, Some(&OTHER[..31])).is_err());
+        assert!(Tokens::new(&SECRET.repeat(9), None).is_ok());
     }
 
     #[test]

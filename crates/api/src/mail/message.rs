@@ -95,8 +95,7 @@ impl Composer {
     }
 
     fn words(&self, letter: &Letter) -> Words {
-        let page =
-            |page, token: &Secret| format!("{}/{page}#{}", self.public_url, token.expose());
+        let page = |page, token: &Secret| format!("{}/{page}#{}", self.public_url, token.expose());
         match letter {
             Letter::Verification(token) => Words {
                 subject: "Confirm your e-mail address",

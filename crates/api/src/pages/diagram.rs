@@ -36,7 +36,6 @@ pub(super) async fn show() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
         .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((header::CACHE_CONTROL, ASK_AGAIN))
         .body(PAGE.as_str())
 }
@@ -54,7 +53,6 @@ pub(super) async fn file(request: HttpRequest) -> Result<HttpResponse, Problem> 
     }
     Ok(response
         .content_type(file.media_type)
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((header::CACHE_CONTROL, file.caching))
         .body(file.bytes))
 }

@@ -206,7 +206,7 @@ fn a_token_is_good_or_refused(server: &TestServer) {
     let good = library.ada.token.clone().unwrap();
     let user: UserId = library.ada.uid.parse().unwrap();
     let issue = |secret: &[u8], stamp: Stamp| {
-        Tokens::new(secret).unwrap().issue(user, stamp.at(), stamp.uid()).access_token
+        Tokens::new(secret, None).unwrap().issue(user, stamp.at(), stamp.uid()).access_token
     };
     let hour = 3_600_000;
     let now = u64::try_from(SystemMint.now().timestamp_millis()).unwrap();

@@ -46,17 +46,28 @@ impl Browser {
     /// # Panics
     /// If the browser fails, or does not come to an end.
     pub(crate) fn dom(&self, url: &str) -> String {
+        self.dom_and_console(url).0
+    }
+
+    /// The document of a page after its scripts have run, and what the browser has logged
+    /// meanwhile, its console included.
+    ///
+    /// # Panics
+    /// As [`dom`](Self::dom).
+    pub(crate) fn dom_and_console(&self, url: &str) -> (String, String) {
         let profile = tempfile::Builder::new().prefix("recto-browser-").tempdir().unwrap();
         let output = tempfile::NamedTempFile::new().unwrap();
+        let console = tempfile::NamedTempFile::new().unwrap();
         let mut child = Command::new(self.program)
             // Tests may run as root in a container, where the sandbox cannot.
             .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
             .args(["--no-first-run", "--disable-background-networking", "--disable-extensions"])
             .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg("--enable-logging=stderr")
             .args(["--virtual-time-budget=20000", "--dump-dom", url])
             .stdin(Stdio::null())
             .stdout(output.reopen().unwrap())
-            .stderr(Stdio::null())
+            .stderr(console.reopen().unwrap())
             .spawn()
             .unwrap();
         let until = Instant::now() + PATIENCE;
@@ -72,6 +83,7 @@ impl Browser {
             }
         };
         assert!(status.success(), "{url}: {status}");
-        std::fs::read_to_string(output.path()).unwrap()
+        let console = std::fs::read(console.path()).unwrap();
+        (std::fs::read_to_string(output.path()).unwrap(), String::from_utf8_lossy(&console).into())
     }
 }

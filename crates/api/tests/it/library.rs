@@ -52,7 +52,7 @@ pub(crate) fn member<'s>(server: &'s TestServer, name: &str, role: Role) -> Clie
     let mut account = Account::new(user.uid, email, role);
     account.verified = true;
     let stamp = SystemMint.stamp();
-    let issued = Tokens::new(SECRET).unwrap().issue(user.uid, stamp.at(), stamp.uid());
+    let issued = Tokens::new(SECRET, None).unwrap().issue(user.uid, stamp.at(), stamp.uid());
     let uid = user.uid.to_string();
     write(server, move |conn| {
         catalog::user::insert(conn, &user)?;

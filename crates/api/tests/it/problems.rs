@@ -71,7 +71,10 @@ fn each_kind_of_problem_is_as_it_was(server: &TestServer) {
     let provoked: Vec<_> = told.iter().map(|(slug, _)| *slug).collect();
     let rest: Vec<_> =
         Kind::ALL.iter().map(|kind| kind.slug()).filter(|slug| !provoked.contains(slug)).collect();
-    assert_eq!(rest, ["malformed-request", "internal", "overloaded", "unavailable"]);
+    assert_eq!(
+        rest,
+        ["malformed-request", "too-many-requests", "internal", "overloaded", "unavailable"]
+    );
 }
 
 fn a_problem_type_is_a_page(server: &TestServer) {

@@ -2,6 +2,7 @@
 
 mod account;
 mod audit;
+mod common;
 mod deletion;
 mod email;
 mod key;

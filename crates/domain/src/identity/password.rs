@@ -4,14 +4,15 @@ use std::{borrow::Cow, fmt, ops::RangeInclusive};
 
 use serde_json::Value;
 
-use super::Email;
+use super::{Email, common::is_common};
 use crate::{
     Input, Invalid, Username, Violations,
     input::read_text,
     text::{check_length, nfc, text_key},
 };
 
-/// A password that somebody chooses: 8 to 128 characters of any kind, in NFC, otherwise as typed.
+/// A password that somebody chooses: 8 to 128 characters of any kind, in NFC, otherwise as typed,
+/// and none of the common ones.
 ///
 /// Never shown: `Debug` leaves it out, and there is neither `Display` nor `Serialize`.
 ///
@@ -21,6 +22,7 @@ use crate::{
 /// let password = Password::parse("correct horse battery staple")?;
 /// assert_eq!(format!("{password:?}"), "Password(…)");
 /// assert!(Password::parse("horse").is_err());
+/// assert!(Password::parse("Password1").is_err());
 /// # Ok::<(), recto_domain::Invalid>(())
 /// ```
 #[derive(Clone)]
@@ -49,8 +51,15 @@ impl Password {
     pub const MIN_NAME_CHARS: usize = 4;
 
     /// Takes a password as it was typed, spaces included.
+    ///
+    /// # Errors
+    /// One that is too short or too long, or that is among the common ones in any case of letters.
     pub fn parse(typed: &str) -> Result<Self, Invalid> {
-        typed_text(typed, Self::MIN_CHARS..=Self::MAX_CHARS).map(Self)
+        let password = typed_text(typed, Self::MIN_CHARS..=Self::MAX_CHARS)?;
+        if is_common(&password) {
+            return Err(Invalid::new("must not be one of the passwords that many people have"));
+        }
+        Ok(Self(password))
     }
 
     /// Refuses a password that its user's names give away: one that contains the username or the
@@ -170,6 +179,17 @@ mod tests {
         assert_eq!(password.expose(), "  Café\0 ☕  ");
         let attempt = PasswordAttempt::parse("  Café\0 ☕  ").unwrap();
         assert_eq!(attempt.expose(), password.expose());
+    }
+
+    #[test]
+    fn what_many_people_have_is_refused_in_any_case_of_letters() {
+        for common in ["password1", "PassWord1", "1q2w3e4r5t", "iloveyou2"] {
+            let refused = Password::parse(common).unwrap_err();
+            assert!(refused.detail().contains("many people"), "{common}: {refused}");
+            // It may be what somebody had from before.
+            assert!(PasswordAttempt::parse(common).is_ok());
+        }
+        assert!(Password::parse("password1 and more").is_ok());
     }
 
     #[test]

@@ -1,0 +1,238 @@
+//! Where a request comes from.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Ready, ready};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
+use ipnet::IpNet;
+
+use crate::state::Shared;
+use crate::throttle::Allowance;
+
+/// The proxies in front of the server whose `X-Forwarded-For` is believed.
+///
+/// ```
+/// use recto_api::client::TrustedProxies;
+///
+/// let proxies: TrustedProxies = "127.0.0.1, 10.0.0.0/8, fd00::/8".parse()?;
+/// assert!(proxies.trusts("10.1.2.3".parse()?));
+/// assert!(!TrustedProxies::default().trusts("127.0.0.1".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TrustedProxies(Vec<IpNet>);
+
+/// Why a text is no list of proxies.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is neither an IP address nor a network such as 10.0.0.0/8")]
+pub struct InvalidProxy(String);
+
+impl TrustedProxies {
+    /// Whether what comes from that address is believed.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.iter().any(|network| network.contains(&address))
+    }
+
+    /// The address behind `peer`, according to the values of `X-Forwarded-For` in their order.
+    ///
+    /// Each proxy adds at the right whom it was called by, so the way back leads from there over
+    /// those that are trusted, and ends at the first that is not. What it says of others may be a
+    /// lie. Where a trusted proxy wrote something else than an address, the way ends with it.
+    fn behind<'a>(
+        &self,
+        peer: IpAddr,
+        forwarded: impl DoubleEndedIterator<Item = &'a str>,
+    ) -> IpAddr {
+        let mut address = peer.to_canonical();
+        for hop in forwarded.rev().flat_map(|value| value.rsplit(',')) {
+            if !self.trusts(address) {
+                break;
+            }
+            match parse_hop(hop.trim()) {
+                Some(hop) => address = hop.to_canonical(),
+                None => break,
+            }
+        }
+        address
+    }
+}
+
+impl FromStr for TrustedProxies {
+    type Err = InvalidProxy;
+
+    fn from_str(text: &str) -> Result<Self, InvalidProxy> {
+        let networks = text.split(',').map(str::trim).map(|one| {
+            let network = one.parse().or_else(|_| one.parse::<IpAddr>().map(IpNet::from));
+            network.map_err(|_| InvalidProxy(one.to_owned()))
+        });
+        networks.collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl fmt::Display for TrustedProxies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let networks: Vec<_> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&networks.join(","))
+    }
+}
+
+/// Who sent a request, as far as the network knows.
+///
+/// All extractions from one request share what has been counted for it.
+#[derive(Debug, Clone)]
+pub struct Client {
+    address: IpAddr,
+    allowances: Arc<Mutex<Vec<Allowance>>>,
+}
+
+impl Client {
+    /// A client at that address.
+    ///
+    /// ```
+    /// use recto_api::client::Client;
+    ///
+    /// let client = Client::at("::ffff:192.0.2.7".parse()?);
+    /// assert_eq!(client.address().to_string(), "192.0.2.7");
+    /// # Ok::<(), std::net::AddrParseError>(())
+    /// ```
+    pub fn at(address: IpAddr) -> Self {
+        Self { address: address.to_canonical(), allowances: Arc::default() }
+    }
+
+    /// Its address; an IPv4 one is never written as IPv6.
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// What counts as one place: an IPv4 address, or a /64 of IPv6, which is what a household has.
+    pub fn place(&self) -> IpAddr {
+        match self.address {
+            IpAddr::V4(address) => address.into(),
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (!0 << 64)).into(),
+        }
+    }
+
+    /// Keeps what is left of a budget, for the headers of the answer; the last word on it counts.
+    pub(crate) fn tell(&self, allowance: Allowance) {
+        let mut told = self.allowances.lock().unwrap_or_else(PoisonError::into_inner);
+        told.retain(|earlier| earlier.name != allowance.name);
+        told.push(allowance);
+    }
+
+    /// What has been counted for this request.
+    pub(crate) fn allowances(&self) -> Vec<Allowance> {
+        self.allowances.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn of(request: &HttpRequest) -> Self {
+        if let Some(client) = request.extensions().get::<Self>() {
+            return client.clone();
+        }
+        let peer = request.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
+        let state = request.app_data::<Shared>();
+        let address = state
+            .map_or(peer, |state| state.trusted_proxies.behind(peer, forwarded(request.headers())));
+        let client = Self::at(address);
+        request.extensions_mut().insert(client.clone());
+        client
+    }
+}
+
+impl FromRequest for Client {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self::of(request)))
+    }
+}
+
+/// A value that is no text says nothing, and nothing left of it is believed.
+fn forwarded(headers: &HeaderMap) -> impl DoubleEndedIterator<Item = &str> {
+    let values: Vec<_> = headers
+        .get_all(header::X_FORWARDED_FOR)
+        .map(|value| value.to_str().unwrap_or(""))
+        .collect();
+    values.into_iter()
+}
+
+/// An address as proxies write it: alone, in brackets, with a port.
+fn parse_hop(hop: &str) -> Option<IpAddr> {
+    let alone = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']')).unwrap_or(hop);
+    alone.parse().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|hop| hop.ip()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn behind(peer: &str, forwarded: &[&str]) -> String {
+        let proxies: TrustedProxies = "127.0.0.1,10.0.0.0/8,fd00::/8".parse().unwrap();
+        proxies.behind(peer.parse().unwrap(), forwarded.iter().copied()).to_string()
+    }
+
+    #[test]
+    fn without_proxies_the_peer_is_the_client_whatever_it_says() {
+        let none = TrustedProxies::default();
+        let peer: IpAddr = "127.0.0.1".parse().unwrap();
+        assert_eq!(none.behind(peer, ["192.0.2.1"].into_iter()), peer);
+        assert_eq!(behind("192.0.2.9", &["192.0.2.1"]), "192.0.2.9");
+        assert_eq!(behind("192.0.2.9", &["10.0.0.1"]), "192.0.2.9");
+    }
+
+    #[test]
+    fn the_way_back_ends_at_the_first_who_is_not_trusted() {
+        assert_eq!(behind("10.0.0.1", &["192.0.2.1"]), "192.0.2.1");
+        assert_eq!(behind("10.0.0.1", &["198.51.100.7, 192.0.2.1, 10.0.0.2"]), "192.0.2.1");
+        assert_eq!(behind("10.0.0.1", &["198.51.100.7", "192.0.2.1", "10.0.0.2"]), "192.0.2.1");
+        assert_eq!(behind("::ffff:10.0.0.1", &["2001:db8::7"]), "2001:db8::7");
+        // Nobody but the proxies themselves: somebody within.
+        assert_eq!(behind("10.0.0.1", &["10.0.0.3,10.0.0.2"]), "10.0.0.3");
+        assert_eq!(behind("10.0.0.1", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn the_way_ends_where_there_is_no_address() {
+        for nonsense in ["", "unknown", "192.0.2.1, nonsense", "192.0.2.1,", "_hidden", "1.2.3"] {
+            assert_eq!(behind("10.0.0.1", &[nonsense]), "10.0.0.1", "{nonsense}");
+            assert_eq!(behind("10.0.0.1", &[nonsense, "10.0.0.9"]), "10.0.0.9", "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_read_as_proxies_write_them() {
+        for (hop, address) in [
+            ("192.0.2.1:8080", "192.0.2.1"),
+            ("[2001:db8::1]:8080", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+        ] {
+            assert_eq!(behind("fd00::1", &[hop]), address);
+        }
+    }
+
+    #[test]
+    fn lists_are_addresses_and_networks() {
+        let proxies: TrustedProxies = " 10.0.0.0/8 ,::1".parse().unwrap();
+        assert_eq!(proxies.to_string(), "10.0.0.0/8,::1/128");
+        for wrong in ["", "10.0.0.0/8,", "10.0.0.0/33", "proxy.example", "10.0.0"] {
+            let refused = wrong.parse::<TrustedProxies>().unwrap_err().to_string();
+            assert!(refused.contains("10.0.0.0/8"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_household_is_one_place() {
+        let place = |address: &str| Client::at(address.parse().unwrap()).place().to_string();
+        assert_eq!(place("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(place("192.0.2.1"), "192.0.2.1");
+        assert_eq!(place("::ffff:192.0.2.1"), "192.0.2.1");
+    }
+}

@@ -1,0 +1,55 @@
+//! What heads every answer, refusals and pages included, so that browsers keep to what is meant.
+
+use actix_web::dev::ServiceResponse;
+use actix_web::http::header::{self, HeaderValue};
+
+use crate::BASE_PATH;
+use crate::state::Shared;
+
+/// For what is data: nothing is loaded, and nobody frames it. Pages bring policies of their own.
+const POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'");
+
+/// Two years, and whatever lies below the host, too.
+const TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=63072000; includeSubDomains");
+
+/// Adds the headers that are the same for all, and forbids that answers about accounts are kept.
+pub(crate) fn protect<B>(response: &mut ServiceResponse<B>) {
+    let request = response.request();
+    let https = request.app_data::<Shared>().is_some_and(|state| state.is_https());
+    // As the router read it: no spelling of the path escapes.
+    let private = is_private(request.match_info().as_str());
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
+    }
+    if https {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, TLS_ONLY);
+    }
+    if private {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+/// Whether it lies under `/auth`.
+fn is_private(path: &str) -> bool {
+    let rest = path.strip_prefix(BASE_PATH).and_then(|rest| rest.strip_prefix("/auth"));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_about_accounts_is_private() {
+        for path in ["/api/v1/auth", "/api/v1/auth/", "/api/v1/auth/login", "/api/v1/auth/x/y"] {
+            assert!(is_private(path), "{path}");
+        }
+        for path in ["/", "/auth/login", "/api/v1/authors", "/api/v1/books", "/docs/"] {
+            assert!(!is_private(path), "{path}");
+        }
+    }
+}

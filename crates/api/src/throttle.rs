@@ -1,0 +1,283 @@
+//! How often a client may try what costs or tempts: signing in, signing up, having mail sent.
+//!
+//! Counted in this process alone, so several copies of the server allow that much each. Who is
+//! counted is a place (see [`Client::place`]), or a place and an account together: a stranger
+//! elsewhere uses up nothing of the owner's.
+
+mod budget;
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use governor::Quota;
+use governor::clock::{Clock, MonotonicClock};
+use recto_domain::Email;
+use sha2::{Digest as _, Sha256};
+
+use crate::client::Client;
+use crate::problem::Problem;
+use budget::{Budget, Exhausted, Key, Taken, whole_seconds};
+
+/// Some at once, and then one each so often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    burst: NonZeroU32,
+    every: Duration,
+}
+
+/// What is limited, and how; `None` is not limited at all.
+///
+/// ```
+/// use recto_api::throttle::Limits;
+///
+/// assert!(Limits::default().sign_up.is_some());
+/// assert!(Limits::none().sign_up.is_none());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Failed sign-ins of a place to an account: 10, and one in 6 s.
+    pub sign_in: Option<Limit>,
+    /// Failed sign-ins of a place to any accounts: 50, and one a second.
+    pub sign_in_place: Option<Limit>,
+    /// Sign-ups of a place: 10, and one a minute.
+    pub sign_up: Option<Limit>,
+    /// Mails that a place has had sent: 10, and one a minute.
+    pub mail: Option<Limit>,
+}
+
+impl Limit {
+    /// So many at once, and one more after each period; one of no length counts as a nanosecond.
+    ///
+    /// ```
+    /// use std::num::NonZeroU32;
+    /// use std::time::Duration;
+    ///
+    /// use recto_api::throttle::Limit;
+    ///
+    /// let limit = Limit::new(NonZeroU32::MIN, Duration::from_secs(60));
+    /// assert_ne!(limit, Limit::new(NonZeroU32::MIN, Duration::from_secs(61)));
+    /// ```
+    pub fn new(burst: NonZeroU32, every: Duration) -> Self {
+        Self { burst, every: every.max(Duration::from_nanos(1)) }
+    }
+
+    /// As often later on, but so many at once.
+    #[must_use]
+    pub fn with_burst(self, burst: NonZeroU32) -> Self {
+        Self { burst, ..self }
+    }
+
+    fn quota(self) -> Quota {
+        let quota = Quota::with_period(self.every).expect("a period has at least a nanosecond");
+        quota.allow_burst(self.burst)
+    }
+}
+
+impl Limits {
+    /// Nothing is limited.
+    pub fn none() -> Self {
+        Self { sign_in: None, sign_in_place: None, sign_up: None, mail: None }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let limit = |burst, seconds| {
+            NonZeroU32::new(burst).map(|burst| Limit::new(burst, Duration::from_secs(seconds)))
+        };
+        Self {
+            sign_in: limit(10, 6),
+            sign_in_place: limit(50, 1),
+            sign_up: limit(10, 60),
+            mail: limit(10, 60),
+        }
+    }
+}
+
+/// What the clients of this process have left.
+pub struct Throttle<C: Clock = MonotonicClock> {
+    sign_in: Option<Budget<C>>,
+    sign_in_place: Option<Budget<C>>,
+    sign_up: Option<Budget<C>>,
+    mail: Option<Budget<C>>,
+}
+
+/// A try to sign in, on its way. It counts as failed unless it is given back.
+#[must_use = "what is not given back counts as a failed try"]
+pub struct Attempt {
+    client: Client,
+    taken: Vec<Taken>,
+}
+
+/// What a client has left of a budget.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Allowance {
+    pub(crate) name: &'static str,
+    quota: u32,
+    /// In how many seconds all of it comes back.
+    window: u64,
+    remaining: u32,
+    /// In how many seconds from now all of it will be back; where nothing is left, the first of it.
+    reset: u64,
+}
+
+impl Throttle {
+    /// Counts from now on, by the system's monotonic clock.
+    ///
+    /// ```
+    /// use recto_api::client::Client;
+    /// use recto_api::throttle::{Limits, Throttle};
+    ///
+    /// let throttle = Throttle::new(Limits::default());
+    /// let client = Client::at("192.0.2.1".parse()?);
+    /// for _ in 0..10 {
+    ///     assert!(throttle.sign_up(&client).is_ok());
+    /// }
+    /// assert!(throttle.sign_up(&client).is_err());
+    /// # Ok::<(), std::net::AddrParseError>(())
+    /// ```
+    pub fn new(limits: Limits) -> Self {
+        Self::with_clock(limits, &MonotonicClock)
+    }
+}
+
+impl<C: Clock + Clone> Throttle<C> {
+    /// Counts from now on, by that clock.
+    pub fn with_clock(limits: Limits, clock: &C) -> Self {
+        let budget =
+            |name, limit: Option<Limit>| limit.map(|limit| Budget::new(name, limit, clock.clone()));
+        Self {
+            sign_in: budget("sign-in", limits.sign_in),
+            sign_in_place: budget("sign-in-place", limits.sign_in_place),
+            sign_up: budget("sign-up", limits.sign_up),
+            mail: budget("mail", limits.mail),
+        }
+    }
+
+    /// Before a password is checked. The try is counted at once, so that many at a time are no
+    /// more than one after the other, and given back if it turns out good.
+    ///
+    /// It is the same whether or not there is such an account; what is no address at all (`None`)
+    /// counts for the place alone.
+    ///
+    /// # Errors
+    /// 429: too many have failed, from there for that account or from there altogether.
+    pub fn sign_in(&self, client: &Client, email: Option<&Email>) -> Result<Attempt, Problem> {
+        let mut attempt = Attempt { client: client.clone(), taken: Vec::new() };
+        let place = client.place().to_string();
+        let account = self.sign_in.as_ref().zip(email);
+        let budgets = [
+            self.sign_in_place
+                .as_ref()
+                .map(|budget| (budget, key(&[&place]), "too many sign-ins have failed from there")),
+            account.map(|(budget, email)| {
+                let detail = "too many sign-ins to that account have failed from there";
+                (budget, key(&[&place, &email.key()]), detail)
+            }),
+        ];
+        for (budget, key, detail) in budgets.into_iter().flatten() {
+            match budget.take(key) {
+                Ok(taken) => {
+                    client.tell(taken.left().clone());
+                    attempt.taken.push(taken);
+                }
+                Err(exhausted) => {
+                    // Nothing will be tried.
+                    attempt.give_back();
+                    return Err(refusal(client, exhausted, detail));
+                }
+            }
+        }
+        Ok(attempt)
+    }
+
+    /// Before an account is made.
+    ///
+    /// # Errors
+    /// 429: too many have been, from there.
+    pub fn sign_up(&self, client: &Client) -> Result<(), Problem> {
+        spend(self.sign_up.as_ref(), client, "too many accounts have been made from there")
+    }
+
+    /// Before a mail is sent to whatever address somebody names.
+    ///
+    /// # Errors
+    /// 429: too many have been, for somebody there.
+    pub fn mail(&self, client: &Client) -> Result<(), Problem> {
+        spend(self.mail.as_ref(), client, "too many mails have been asked for from there")
+    }
+}
+
+impl Attempt {
+    /// It was good, or was never judged: it does not count.
+    pub fn give_back(self) {
+        for taken in self.taken {
+            self.client.tell(taken.give_back());
+        }
+    }
+}
+
+impl<C: Clock> fmt::Debug for Throttle<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Throttle(…)")
+    }
+}
+
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt").field("client", &self.client).finish_non_exhaustive()
+    }
+}
+
+/// Adds what is left of each budget (draft-ietf-httpapi-ratelimit-headers-10).
+pub(crate) fn tell(headers: &mut HeaderMap, allowances: &[Allowance]) {
+    if allowances.is_empty() {
+        return;
+    }
+    let list = |write: fn(&Allowance) -> String| {
+        HeaderValue::try_from(allowances.iter().map(write).collect::<Vec<_>>().join(", "))
+    };
+    let policy = list(|one| format!("\"{}\";q={};w={}", one.name, one.quota, one.window));
+    let left = list(|one| format!("\"{}\";r={};t={}", one.name, one.remaining, one.reset));
+    for (name, value) in [("ratelimit-policy", policy), ("ratelimit", left)] {
+        if let Ok(value) = value {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+}
+
+fn spend<C: Clock>(
+    budget: Option<&Budget<C>>,
+    client: &Client,
+    detail: &str,
+) -> Result<(), Problem> {
+    let Some(budget) = budget else { return Ok(()) };
+    let taken = budget
+        .take(key(&[&client.place().to_string()]))
+        .map_err(|exhausted| refusal(client, exhausted, detail))?;
+    client.tell(taken.left().clone());
+    Ok(())
+}
+
+fn refusal(client: &Client, exhausted: Exhausted, detail: &str) -> Problem {
+    let seconds = whole_seconds(exhausted.wait).max(1);
+    client.tell(exhausted.left);
+    Problem::too_many_requests(detail, seconds)
+}
+
+/// The first half of SHA-256 of the parts, each with its length before it.
+fn key(parts: &[&str]) -> Key {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    let mut half = [0; size_of::<Key>()];
+    half.copy_from_slice(&hash.finalize()[..size_of::<Key>()]);
+    Key::from_be_bytes(half)
+}
+
+#[cfg(test)]
+mod tests;

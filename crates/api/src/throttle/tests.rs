@@ -1,0 +1,172 @@
+use governor::clock::FakeRelativeClock;
+
+use super::*;
+use crate::Kind;
+
+fn throttle() -> (FakeRelativeClock, Throttle<FakeRelativeClock>) {
+    let clock = FakeRelativeClock::default();
+    (clock.clone(), Throttle::with_clock(Limits::default(), &clock))
+}
+
+fn at(address: &str) -> Client {
+    Client::at(address.parse().unwrap())
+}
+
+fn email(address: &str) -> Email {
+    Email::parse(address).unwrap()
+}
+
+/// How many tries fail until one is refused, and how long it is to wait.
+fn fail(throttle: &Throttle<FakeRelativeClock>, client: &Client, account: &str) -> (usize, u32) {
+    let mut failed = 0;
+    loop {
+        match throttle.sign_in(client, Some(&email(account))) {
+            Ok(_) => failed += 1,
+            Err(problem) => {
+                assert_eq!(problem.kind(), Kind::TooManyRequests);
+                return (failed, problem.retry_after().unwrap());
+            }
+        }
+    }
+}
+
+fn headers(client: &Client) -> [String; 2] {
+    let mut headers = HeaderMap::new();
+    tell(&mut headers, &client.allowances());
+    ["ratelimit-policy", "ratelimit"]
+        .map(|name| headers.get(name).unwrap().to_str().unwrap().to_owned())
+}
+
+#[test]
+fn ten_sign_ins_may_fail_and_then_one_in_six_seconds() {
+    let (clock, throttle) = throttle();
+    let client = at("192.0.2.1");
+    assert_eq!(fail(&throttle, &client, "ada@example.org"), (10, 6));
+    // Waiting for longer than is asked does not help, and trying does not harm.
+    clock.advance(Duration::from_millis(5_500));
+    assert_eq!(fail(&throttle, &client, "Ada@Example.org"), (0, 1));
+    clock.advance(Duration::from_millis(500));
+    assert_eq!(fail(&throttle, &client, "ada@example.org"), (1, 6));
+    clock.advance(Duration::from_mins(1));
+    assert_eq!(fail(&throttle, &client, "ada@example.org"), (10, 6));
+}
+
+#[test]
+fn a_stranger_elsewhere_does_not_lock_the_owner_out() {
+    let (_, throttle) = throttle();
+    for stranger in 1..=200 {
+        fail(&throttle, &at(&format!("198.51.100.{stranger}")), "ada@example.org");
+    }
+    throttle.sign_in(&at("192.0.2.1"), Some(&email("ada@example.org"))).unwrap().give_back();
+    // Whoever has a /64 has it as one place.
+    assert_eq!(fail(&throttle, &at("2001:db8::1"), "ada@example.org").0, 10);
+    assert_eq!(fail(&throttle, &at("2001:db8::ffff:1"), "ada@example.org").0, 0);
+    assert_eq!(fail(&throttle, &at("2001:db8:0:1::1"), "ada@example.org").0, 10);
+}
+
+#[test]
+fn a_place_may_fail_fifty_times_whatever_the_accounts() {
+    let (clock, throttle) = throttle();
+    let client = at("192.0.2.1");
+    for account in 0..5 {
+        assert_eq!(fail(&throttle, &client, &format!("{account}@example.org")).0, 10);
+    }
+    assert_eq!(fail(&throttle, &client, "another@example.org"), (0, 1));
+    clock.advance(Duration::from_secs(3));
+    assert_eq!(fail(&throttle, &client, "another@example.org"), (3, 1));
+}
+
+#[test]
+fn what_is_no_address_counts_for_the_place() {
+    let (_, throttle) = throttle();
+    let client = at("192.0.2.1");
+    let failed = std::iter::from_fn(|| throttle.sign_in(&client, None).ok()).count();
+    assert_eq!(failed, 50);
+    assert_eq!(fail(&throttle, &client, "ada@example.org").0, 0);
+}
+
+#[test]
+fn a_refusal_by_the_account_costs_the_place_nothing() {
+    let (_, throttle) = throttle();
+    let client = at("192.0.2.1");
+    fail(&throttle, &client, "ada@example.org");
+    for _ in 0..1000 {
+        assert!(throttle.sign_in(&client, Some(&email("ada@example.org"))).is_err());
+    }
+    assert_eq!(fail(&throttle, &client, "bob@example.org").0, 10);
+}
+
+#[test]
+fn who_signs_in_well_never_waits() {
+    let (_, throttle) = throttle();
+    let client = at("192.0.2.1");
+    for _ in 0..1000 {
+        throttle.sign_in(&client, Some(&email("ada@example.org"))).unwrap().give_back();
+    }
+    assert_eq!(fail(&throttle, &client, "ada@example.org").0, 10);
+}
+
+#[test]
+fn a_sign_in_that_is_good_does_not_make_up_for_those_that_failed() {
+    let (_, throttle) = throttle();
+    let client = at("192.0.2.1");
+    for _ in 0..9 {
+        drop(throttle.sign_in(&client, Some(&email("ada@example.org"))).unwrap());
+        throttle.sign_in(&client, Some(&email("own@example.org"))).unwrap().give_back();
+    }
+    throttle.sign_in(&client, Some(&email("ada@example.org"))).unwrap().give_back();
+    assert_eq!(fail(&throttle, &client, "ada@example.org").0, 1);
+}
+
+#[test]
+fn many_at_once_are_no_more_than_one_after_the_other() {
+    let (_, throttle) = throttle();
+    let granted: usize = std::thread::scope(|scope| {
+        let tries: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| fail(&throttle, &at("192.0.2.1"), "ada@example.org").0))
+            .collect();
+        tries.into_iter().map(|one| one.join().unwrap()).sum()
+    });
+    assert_eq!(granted, 10);
+}
+
+#[test]
+fn accounts_and_mails_are_counted_apart_by_the_place() {
+    let (clock, throttle) = throttle();
+    let client = at("192.0.2.1");
+    for _ in 0..10 {
+        throttle.sign_up(&client).unwrap();
+        throttle.mail(&client).unwrap();
+    }
+    assert_eq!(throttle.sign_up(&client).unwrap_err().retry_after(), Some(60));
+    assert_eq!(throttle.mail(&client).unwrap_err().retry_after(), Some(60));
+    assert!(throttle.sign_up(&at("192.0.2.2")).is_ok());
+    clock.advance(Duration::from_mins(1));
+    assert!(throttle.sign_up(&client).is_ok());
+}
+
+#[test]
+fn the_headers_say_what_is_left() {
+    let (_, throttle) = throttle();
+    let client = at("192.0.2.1");
+    let attempt = throttle.sign_in(&client, Some(&email("ada@example.org"))).unwrap();
+    let policies = "\"sign-in-place\";q=50;w=50, \"sign-in\";q=10;w=60";
+    let left = "\"sign-in-place\";r=49;t=1, \"sign-in\";r=9;t=6";
+    assert_eq!(headers(&client), [policies, left]);
+    attempt.give_back();
+    let left = "\"sign-in-place\";r=50;t=0, \"sign-in\";r=10;t=0";
+    assert_eq!(headers(&client), [policies, left]);
+    fail(&throttle, &client, "ada@example.org");
+    assert!(headers(&client)[1].ends_with("\"sign-in\";r=0;t=6"), "{:?}", headers(&client));
+}
+
+#[test]
+fn without_limits_nothing_is_counted_and_nothing_said() {
+    let throttle = Throttle::new(Limits::none());
+    let client = at("192.0.2.1");
+    for _ in 0..1000 {
+        assert!(throttle.sign_in(&client, Some(&email("ada@example.org"))).is_ok());
+        assert!(throttle.sign_up(&client).is_ok());
+    }
+    assert!(client.allowances().is_empty());
+}

@@ -1,0 +1,111 @@
+//! What heads every answer.
+
+use recto_testkit::both_servers;
+use recto_testkit::database::{Engine, fresh};
+use recto_testkit::server::TestServer;
+use serde_json::json;
+
+use crate::browser::Browser;
+
+const API: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'";
+
+fn every_answer_is_headed_so_that_browsers_keep_to_it(server: &TestServer) {
+    let ada = server.sign_up("ada");
+    let answers = [
+        server.get("/books"),
+        server.get("/books/nonsense"),
+        server.get("/nowhere"),
+        server.get("/reviews"),
+        server.get("/openapi.json"),
+        server.get("/livez"),
+        server.get("/problems/not-found"),
+        server.get("/docs/nonsense.js"),
+        server.anonymous().delete("/books"),
+        server.anonymous().send("POST", "/books", &[], Some(b"{")),
+        ada.post("/books", &json!({"title": "Emma", "author": "Jane Austen"})),
+    ];
+    for answer in &answers {
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{answer:?}");
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{answer:?}");
+        assert_eq!(answer.header("content-security-policy"), Some(API), "{answer:?}");
+        assert_eq!(answer.header("strict-transport-security"), None, "{answer:?}");
+        assert_eq!(answer.header("cache-control"), None, "{answer:?}");
+    }
+    for page in ["/docs/", "/docs/index.html", "/schema"] {
+        let page = server.get(page);
+        assert_eq!(page.status, 200);
+        assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+        let policy = page.header("content-security-policy").unwrap();
+        let scripts = policy.split("; ").find(|one| one.starts_with("script-src")).unwrap();
+        assert_eq!(scripts, "script-src 'self'");
+        assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
+    }
+}
+
+fn nothing_under_auth_is_kept(server: &TestServer) {
+    let ada = server.sign_up("ada");
+    let anyone = server.anonymous();
+    let wrong = json!({"email": "ada@example.org", "password": "not it"});
+    for answer in [
+        ada.get("/auth/me"),
+        anyone.get("/auth/me"),
+        anyone.get("/auth/nowhere"),
+        anyone.get("/%61uth/me"),
+        anyone.delete("/auth/login"),
+        anyone.post("/auth/login", &wrong),
+        anyone.post("/auth/signup", &json!({})),
+        anyone.post("/auth/token", &json!({})),
+    ] {
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{answer:?}");
+    }
+    assert_eq!(anyone.get("/authors").header("cache-control"), None);
+}
+
+fn a_bad_token_is_told_apart_from_none(server: &TestServer) {
+    let challenge = |answer: recto_testkit::server::Answer| {
+        assert_eq!(answer.status, 401);
+        answer.header("www-authenticate").unwrap().to_owned()
+    };
+    let none = "Bearer realm=\"recto\"";
+    assert_eq!(challenge(server.get("/auth/me")), none);
+    let wrong = json!({"email": "ada@example.org", "password": "not it"});
+    assert_eq!(challenge(server.anonymous().post("/auth/login", &wrong)), none);
+    let bad = format!("{none}, error=\"invalid_token\"");
+    assert_eq!(challenge(server.bearer("nonsense").get("/auth/me")), bad);
+    assert_eq!(challenge(server.bearer("nonsense").get("/users/nonsense")), bad);
+}
+
+#[test]
+fn by_tls_browsers_are_told_to_stay_there() {
+    let settings = recto_api::Settings {
+        public_url: Some("https://books.example".to_owned()),
+        ..TestServer::settings()
+    };
+    let server = TestServer::with(fresh(Engine::Sqlite).unwrap(), settings);
+    for path in ["/books", "/nowhere", "/docs/"] {
+        let expected = Some("max-age=63072000; includeSubDomains");
+        assert_eq!(server.get(path).header("strict-transport-security"), expected, "{path}");
+    }
+}
+
+#[test]
+fn swagger_ui_keeps_to_its_policy_in_a_browser() {
+    let Some(browser) = Browser::find("swagger_ui_keeps_to_its_policy_in_a_browser") else {
+        return;
+    };
+    let server = TestServer::start(Engine::Sqlite).unwrap();
+    let (dom, console) = browser.dom_and_console(&server.url("/docs/"));
+    for path in ["/api/v1/books", "/api/v1/auth/login", "/api/v1/schema"] {
+        assert!(dom.contains(&format!("data-path=\"{path}\"")), "{path}\n{console}");
+    }
+    assert!(!console.contains("Content Security Policy"), "{console}");
+    let (_, console) = browser.dom_and_console(&server.url("/schema"));
+    assert!(!console.contains("Content Security Policy"), "{console}");
+}
+
+both_servers!(
+    every_answer_is_headed_so_that_browsers_keep_to_it,
+    nothing_under_auth_is_kept,
+    a_bad_token_is_told_apart_from_none,
+);

@@ -1,0 +1,72 @@
+//! Passwords that too many people have.
+
+use std::cmp::Ordering;
+
+use crate::text::text_key;
+
+/// The list, one a line, in lower case and sorted by bytes. Where it comes from is said beside it.
+const LIST: &str = include_str!("../../assets/common-passwords/list.txt");
+
+/// Whether `password` is among the common ones, without regard to case.
+///
+/// The list is searched as it lies in the program: some fifteen comparisons, and nothing is kept.
+pub(super) fn is_common(password: &str) -> bool {
+    contains(LIST, &text_key(password))
+}
+
+/// Halves sorted lines until `wanted` is found or nothing is left.
+fn contains(lines: &str, wanted: &str) -> bool {
+    let mut rest = lines.as_bytes();
+    while !rest.is_empty() {
+        let middle = rest.len() / 2;
+        let start = rest[..middle].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let length = rest[start..].iter().position(|byte| *byte == b'\n');
+        let end = length.map_or(rest.len(), |length| start + length);
+        match wanted.as_bytes().cmp(&rest[start..end]) {
+            Ordering::Equal => return true,
+            Ordering::Less => rest = &rest[..start],
+            Ordering::Greater => rest = rest.get(end + 1..).unwrap_or_default(),
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Password;
+
+    #[test]
+    fn the_list_is_long_sorted_and_made_of_what_could_be_chosen() {
+        let lines: Vec<_> = LIST.lines().collect();
+        assert!(lines.len() >= 10_000, "{}", lines.len());
+        assert!(lines.is_sorted_by(|one, next| one < next));
+        for line in lines {
+            let length = line.chars().count();
+            assert!((Password::MIN_CHARS..=Password::MAX_CHARS).contains(&length), "{line}");
+            assert_eq!(text_key(line), line);
+        }
+    }
+
+    #[test]
+    fn each_of_them_is_found_and_what_lies_between_is_not() {
+        for line in LIST.lines() {
+            assert!(is_common(line), "{line}");
+            assert!(is_common(&line.to_uppercase()), "{line}");
+            assert!(!is_common(&format!("{line}\u{1}")), "{line}");
+        }
+        for other in ["", "\n", "!", "~~~~~~~~~", "password\n", "correct horse battery staple"] {
+            assert!(!is_common(other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn short_lists_are_searched_to_their_ends() {
+        for lines in ["", "b", "b\n", "b\nd", "b\nd\n", "b\nd\nf\n"] {
+            for wanted in ["a", "b", "c", "d", "e", "f", "g", ""] {
+                let expected = lines.lines().any(|line| line == wanted);
+                assert_eq!(contains(lines, wanted), expected, "{wanted:?} in {lines:?}");
+            }
+        }
+    }
+}
