@@ -101,14 +101,15 @@ impl State {
         mint: Arc<dyn Mint>,
     ) -> Result<Self, WeakSecret> {
         let previous = settings.previous_secret.as_deref();
+        let secrets = Secrets::new(&settings.secret, previous)?;
         Ok(Self {
             database,
             mint,
             tokens: Arc::new(Tokens::new(&settings.secret, previous)?),
             hasher: Hasher::default(),
-            mailed_tokens: Arc::new(MailedTokens::new(&settings.secret, previous)),
+            mailed_tokens: Arc::new(MailedTokens::new(&secrets)),
             mail: mail::Outbox::default(),
-            secrets: Arc::new(Secrets::new(&settings.secret, previous)?),
+            secrets: Arc::new(secrets),
             throttle: Arc::new(Throttle::new(settings.limits)),
             trusted_proxies: Arc::new(settings.trusted_proxies.clone()),
             public_url: settings.public_url.as_deref().map(Arc::from),

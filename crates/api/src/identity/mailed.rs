@@ -4,68 +4,51 @@
 //! database or a backup of it can make no link, for that takes the server's secret; and a mail
 //! that waits to be sent holds nothing worth stealing.
 
-use std::fmt;
-
-use data_encoding::BASE64URL_NOPAD;
-use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use recto_domain::{MailedTokenId, Secret, SecretHash};
 
-use super::secret::hmac;
+use super::secret::{DerivedKeys, Secrets, hmac};
 
 /// What the keys are derived for.
-const PURPOSE: &[u8] = b"recto mailed token v1";
+const PURPOSE: &str = "recto mailed token v1";
 
 /// Makes the tokens that links carry.
-#[derive(Clone)]
-pub struct MailedTokens {
-    current: EncodingKey,
-    previous: Option<EncodingKey>,
-}
+#[derive(Debug, Clone)]
+pub struct MailedTokens(DerivedKeys);
 
 impl MailedTokens {
-    /// Tokens of the server's secret; `previous` is the one before it, whose tokens are still
-    /// found.
+    /// Tokens of the server's secret; those of the one before it are still found.
     ///
     /// ```
     /// use recto_api::identity::mailed::MailedTokens;
+    /// use recto_api::identity::secret::Secrets;
     /// use recto_domain::{MailedTokenId, Stamp};
     ///
-    /// let tokens = MailedTokens::new(b"a secret of thirty-two bytes, ok", None);
+    /// let secrets = Secrets::new(b"a secret of thirty-two bytes, ok", None)?;
+    /// let tokens = MailedTokens::new(&secrets);
     /// let id = MailedTokenId::from_uuid(Stamp::new(0, [1; 10]).uid());
     /// let kept = tokens.hash(id);
     /// assert_eq!(tokens.find(id, &kept).map(|token| token.hash()), Some(kept));
+    /// # Ok::<(), recto_api::identity::secret::WeakSecret>(())
     /// ```
-    pub fn new(secret: &[u8], previous: Option<&[u8]>) -> Self {
-        let key = |secret| EncodingKey::from_secret(&hmac(secret, PURPOSE));
-        Self { current: key(secret), previous: previous.map(key) }
+    pub fn new(secrets: &Secrets) -> Self {
+        Self(secrets.derived_keys(PURPOSE))
     }
 
     /// The hash to keep for a new token; `id` must be new, and is kept beside it.
     pub fn hash(&self, id: MailedTokenId) -> SecretHash {
-        token(&self.current, id).hash()
+        token(&self.0.current, id).hash()
     }
 
     /// The token with this id whose hash is the one that was kept; none if it was made of a
     /// secret that is gone.
     pub fn find(&self, id: MailedTokenId, kept: &SecretHash) -> Option<Secret> {
-        let keys = std::iter::once(&self.current).chain(&self.previous);
-        keys.map(|key| token(key, id)).find(|token| token.hash() == *kept)
-    }
-}
-
-impl fmt::Debug for MailedTokens {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("MailedTokens(…)")
+        self.0.iter().map(|key| token(key, id)).find(|token| token.hash() == *kept)
     }
 }
 
 /// HMAC-SHA256 of the id.
-fn token(key: &EncodingKey, id: MailedTokenId) -> Secret {
-    let tag =
-        crypto::sign(id.as_bytes(), key, Algorithm::HS256).expect("a derived key is a key of HMAC");
-    let tag = BASE64URL_NOPAD.decode(tag.as_bytes());
-    let tag = tag.expect("a signature is given in unpadded base64url");
-    Secret::mailed_token(tag.try_into().expect("HMAC-SHA256 has 32 bytes"))
+fn token(key: &[u8; 32], id: MailedTokenId) -> Secret {
+    Secret::mailed_token(hmac(key, id.as_bytes()))
 }
 
 #[cfg(test)]
@@ -75,13 +58,17 @@ mod tests {
     const OLD: &[u8] = b"0123456789abcdef0123456789abcdef";
     const NEW: &[u8] = b"fedcba9876543210fedcba9876543210";
 
+    fn tokens(secret: &[u8], previous: Option<&[u8]>) -> MailedTokens {
+        MailedTokens::new(&Secrets::new(secret, previous).unwrap())
+    }
+
     fn id() -> MailedTokenId {
         "0198c5a0-7b1e-7c3a-9d54-2f6b8e1a0c47".parse().unwrap()
     }
 
     #[test]
     fn a_token_is_of_one_id_and_fits_a_link() {
-        let tokens = MailedTokens::new(OLD, None);
+        let tokens = tokens(OLD, None);
         let token = tokens.find(id(), &tokens.hash(id())).unwrap();
         assert_eq!(token.expose().len(), 43);
         assert!(token.expose().bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)));
@@ -92,21 +79,16 @@ mod tests {
     #[test]
     fn the_token_is_an_hmac_of_the_id_under_a_derived_key() {
         // Made with another program's HMAC, so that a new version still finds its tokens.
-        let token = token(&MailedTokens::new(OLD, None).current, id());
+        let token = token(&tokens(OLD, None).0.current, id());
         assert_eq!(token.expose(), "5NOI8Uft4E9h94GPcr017ww1WjqWXt4Q92TW8AcrQUc");
     }
 
     #[test]
     fn a_new_secret_still_finds_the_tokens_of_the_old_one() {
-        let kept = MailedTokens::new(OLD, None).hash(id());
-        let both = MailedTokens::new(NEW, Some(OLD));
+        let kept = tokens(OLD, None).hash(id());
+        let both = tokens(NEW, Some(OLD));
         assert!(both.find(id(), &kept).is_some());
         assert_ne!(both.hash(id()), kept);
-        assert!(MailedTokens::new(NEW, None).find(id(), &kept).is_none());
-    }
-
-    #[test]
-    fn debug_does_not_show_the_keys() {
-        assert_eq!(format!("{:?}", MailedTokens::new(OLD, Some(NEW))), "MailedTokens(…)");
+        assert!(tokens(NEW, None).find(id(), &kept).is_none());
     }
 }

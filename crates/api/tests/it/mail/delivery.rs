@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use mail_parser::MessageParser;
 use recto_api::identity::mailed::MailedTokens;
+use recto_api::identity::secret::Secrets;
 use recto_api::mail::{self, Delivery, Worker};
 use recto_api::{Settings, State};
 use recto_domain::{
@@ -78,21 +79,21 @@ impl<'d> Post<'d> {
     }
 
     /// A copy of the server, as it is before it serves.
-    fn copy(&self, secret: &[u8]) -> (State, Settings) {
+    fn copy(&self, secret: &[u8], previous: Option<&[u8]>) -> (State, Worker) {
         let settings = Settings {
-            listen: "127.0.0.1:0".to_owned(),
-            secret: secret.to_vec(),
-            workers: Some(1),
+            previous_secret: previous.map(<[u8]>::to_vec),
             public_url: Some(SITE.to_owned()),
             mail: mail::Settings { delivery: self.delivery.clone(), from: None },
+            ..Settings::new("127.0.0.1:0", secret)
         };
         let database = self.database.open();
-        (State::with_mint(database, &settings, self.clock.clone()).unwrap(), settings)
+        let state = State::with_mint(database, &settings, self.clock.clone()).unwrap();
+        let worker = Worker::new(&state, &settings, ([127, 0, 0, 1], 80).into()).unwrap();
+        (state, worker)
     }
 
     fn worker(&self) -> Worker {
-        let (state, settings) = self.copy(SECRET);
-        Worker::new(&state, &settings, ([127, 0, 0, 1], 80).into()).unwrap()
+        self.copy(SECRET, None).1
     }
 
     /// Sends what is due, by a new copy of the server.
@@ -116,7 +117,7 @@ impl<'d> Post<'d> {
     }
 
     fn issue(&self, purpose: MailedPurpose) -> (MailedTokenId, String) {
-        let tokens = MailedTokens::new(SECRET, None);
+        let tokens = MailedTokens::new(&Secrets::new(SECRET, None).unwrap());
         let id = MailedTokenId::from_uuid(self.clock.stamp().uid());
         let hash = tokens.hash(id);
         let new = NewMailedToken { id, user: self.user, purpose, hash, at: self.clock.now() };
@@ -232,16 +233,11 @@ fn a_new_secret_sends_what_was_enqueued_under_the_old_one(database: &Fresh) {
         let (post, server) = Post::by_smtp(database).await;
         let link = post.enqueue(MailKind::Verification).unwrap();
         let next = b"another secret, which has replaced the first";
-        let (mut state, settings) = post.copy(next);
-        state.mailed_tokens = Arc::new(MailedTokens::new(next, Some(SECRET)));
-        let worker = Worker::new(&state, &settings, ([127, 0, 0, 1], 80).into()).unwrap();
-        worker.deliver().await.unwrap();
+        post.copy(next, Some(SECRET)).1.deliver().await.unwrap();
         assert_eq!(read(&server.received()[0].content).1, link);
 
         post.enqueue(MailKind::Verification);
-        let (state, settings) = post.copy(next);
-        let worker = Worker::new(&state, &settings, ([127, 0, 0, 1], 80).into()).unwrap();
-        worker.deliver().await.unwrap();
+        post.copy(next, None).1.deliver().await.unwrap();
         assert_eq!(server.received().len(), 1, "that link could not be made again");
         assert_eq!(post.next_due(), None);
     });
@@ -310,8 +306,8 @@ fn two_copies_of_the_server_send_a_mail_once(database: &Fresh) {
 fn a_worker_wakes_when_it_is_told_and_stops_when_it_is_told(database: &Fresh) {
     in_runtime(async {
         let (post, server) = Post::by_smtp(database).await;
-        let (state, settings) = post.copy(SECRET);
-        Worker::new(&state, &settings, ([127, 0, 0, 1], 80).into()).unwrap().start();
+        let (state, worker) = post.copy(SECRET, None);
+        worker.start();
         for mails in 1..=3 {
             // It has looked into the outbox, and found nothing more.
             tokio::time::sleep(Duration::from_millis(100)).await;
