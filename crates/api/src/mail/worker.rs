@@ -20,7 +20,7 @@ use crate::{Settings, State};
 /// there, and what is due again.
 const POLL: Duration = Duration::from_secs(5);
 /// The longest that a server may take for a message.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 /// How long a message that is on its way may take once the server is stopping.
 const GRACE: Duration = Duration::from_secs(20);
 
