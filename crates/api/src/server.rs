@@ -190,10 +190,11 @@ pub async fn serve(
     // once. (actix-web's own handling starts later, and SIGINT makes it cut
     // connections off.)
     let told = stop_signal()?;
-    let handle = server.handle();
+    let (handle, stopping) = (server.handle(), outbox.clone());
     actix_web::rt::spawn(async move {
         told.await;
-        handle.stop(true).await;
+        // At once, so that neither waits for the other to let go of the database.
+        futures_util::future::join(handle.stop(true), stopping.stop()).await;
     });
     if let Some(address) = addresses.first() {
         on_listening(*address);
