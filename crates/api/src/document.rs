@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use recto_domain::{ApiKey, User};
 use recto_domain::relation::{
     Cardinality, Description, Entity, LinkData as _, Relation, RelationInfo,
 };
+use recto_domain::{ApiKey, User};
 use serde_json::{Value, json};
 use utoipa::openapi::path::PathItem;
 use utoipa::openapi::schema::{
@@ -176,7 +176,8 @@ impl Components {
         let token_url = format!("{BASE_PATH}/auth/token");
         let mut bearer = Http::new(HttpAuthScheme::Bearer);
         bearer.bearer_format = Some("JWT".to_owned());
-        bearer.description = Some("An access token from `/auth/login`, or an API key from `/auth/keys`.".to_owned());
+        bearer.description =
+            Some("An access token from `/auth/login`, or an API key from `/auth/keys`.".to_owned());
         let password = OAuth2::with_description(
             [Flow::Password(Password::new(token_url, Scopes::new()))],
             "Your e-mail address as username, and your password. Leave the client fields empty.",

@@ -12,9 +12,10 @@ mod smtp;
 mod worker;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use files::Files;
-pub use message::{Composer, Letter};
+pub use message::{Composer, Letter, Unaddressable};
 pub use sender::{InvalidSender, Sender};
 pub use smtp::{InvalidSmtpUrl, Smtp, SmtpUrl};
 pub use worker::{Outbox, Worker};
@@ -76,13 +77,14 @@ impl Transport {
         })
     }
 
-    /// Hands a message over. When this returns, the other side has it for good.
+    /// Hands a message over. When this returns, the other side has it for good. A server gets
+    /// no more than `limit` for it.
     ///
     /// # Errors
     /// [`SendError`]; its words hold nothing of the message.
-    pub async fn send(&self, message: Message) -> Result<(), SendError> {
+    pub async fn send(&self, message: Message, limit: Duration) -> Result<(), SendError> {
         match self {
-            Self::Smtp(smtp) => smtp.send(&message).await,
+            Self::Smtp(smtp) => smtp.send(&message, limit).await,
             Self::Files(files) => files.write(message).await,
         }
     }

@@ -17,8 +17,8 @@ use tracing::Instrument as _;
 
 use crate::client::Client;
 use crate::extract::{Known, Witness};
-use crate::state::Shared;
 use crate::problem::Problem;
+use crate::state::Shared;
 use crate::{headers, throttle};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -89,7 +89,8 @@ async fn note_refusal(response: &ServiceResponse<BoxBody>) {
     let Some(state) = request.app_data::<Shared>() else { return };
     let mut entry = Witness::of(request).entry(state, AuditAction::Refused);
     entry.actor_uid = request.extensions().get::<Known>().and_then(Known::user);
-    let asked: String = format!("{} {}", request.method(), request.path()).chars().take(500).collect();
+    let asked: String =
+        format!("{} {}", request.method(), request.path()).chars().take(500).collect();
     entry.detail = AuditDetail::parse(&asked).ok();
     state.note(entry).await;
 }

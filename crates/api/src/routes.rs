@@ -6,11 +6,11 @@ use recto_domain::relation::{Cardinality, Description, Entity, OnDelete, Relatio
 use recto_domain::{
     Author, AuthorBooks, Book, BookBatch, BookContributors, BookOutcomes, BookPatch, BookReviews,
     BookTags, BookUser, Comment, CommentPost, Company, CompanyDepartments, CompanyEmployees,
-    Contributors, Course, CourseStudents, Department, DepartmentCompany, DepartmentEmployees, Disabling,
-    Employee, EmployeeCompany, EmployeeDepartment, EmployeeManager, EmployeeReports, Login,
+    Contributors, Course, CourseStudents, Department, DepartmentCompany, DepartmentEmployees,
+    Disabling, Employee, EmployeeCompany, EmployeeDepartment, EmployeeManager, EmployeeReports,
     NewBookGraph, NewComment, NewCompanyGraph, NewReview, NewTag, Post, PostComments, Review,
-    ReviewBook, ReviewPatch, ReviewUser, RoleChange, Student, StudentCourses, Tag,
-    TagBooks, TagNames, User, UserBooks, UserPatch, UserReviews,
+    ReviewBook, ReviewPatch, ReviewUser, RoleChange, Student, StudentCourses, Tag, TagBooks,
+    TagNames, User, UserBooks, UserPatch, UserReviews,
 };
 use recto_persistence::{MappedMany, MappedOne, Numbered};
 use utoipa::ToSchema;

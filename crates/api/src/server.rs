@@ -38,6 +38,8 @@ pub struct Settings {
     /// The address that links begin with, without a slash at its end; the one that is listened on
     /// where it is not said. With `https`, browsers are told to come by TLS only.
     pub public_url: Option<String>,
+    /// How mail is sent.
+    pub mail: mail::Settings,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
     /// How often a client may try what tempts.
@@ -46,8 +48,6 @@ pub struct Settings {
     pub password_grant: bool,
     /// For how long mails, entries of the audit and API keys that have ended are kept.
     pub kept: TimeDelta,
-    /// How mail is sent.
-    pub mail: mail::Settings,
 }
 
 impl Settings {
@@ -66,11 +66,11 @@ impl Settings {
             previous_secret: None,
             workers: None,
             public_url: None,
+            mail: mail::Settings::default(),
             trusted_proxies: TrustedProxies::default(),
             limits: Limits::default(),
             password_grant: true,
             kept: prune::KEPT,
-            mail: mail::Settings::default(),
         }
     }
 }
@@ -162,9 +162,10 @@ pub fn bind(
     state: State,
     settings: &Settings,
 ) -> std::io::Result<(Vec<SocketAddr>, actix_web::dev::Server)> {
-    let data = Data::new(state.clone());
+    let state = Data::new(state);
+    let shared = state.clone();
     let mut server =
-        HttpServer::new(move || app(data.clone())).disable_signals().shutdown_timeout(30);
+        HttpServer::new(move || app(shared.clone())).disable_signals().shutdown_timeout(30);
     if let Some(workers) = settings.workers {
         server = server.workers(workers);
     }
@@ -173,9 +174,9 @@ pub fn bind(
     if let Some(address) = addresses.first() {
         mail::Worker::new(&state, settings, *address)?.start();
     }
-    let State { database, mint, key_uses, .. } = state;
-    actix_web::rt::spawn(key_uses.keep(database.clone(), mint.clone()));
-    actix_web::rt::spawn(pruning::keep(database, mint, settings.kept));
+    let (database, mint) = (&state.database, &state.mint);
+    actix_web::rt::spawn(state.key_uses.clone().keep(database.clone(), mint.clone()));
+    actix_web::rt::spawn(pruning::keep(database.clone(), mint.clone(), settings.kept));
     Ok((addresses, server.run()))
 }
 
@@ -199,17 +200,18 @@ pub async fn serve(
     // once. (actix-web's own handling starts later, and SIGINT makes it cut
     // connections off.)
     let told = stop_signal()?;
-    let handle = server.handle();
+    let (handle, stopping) = (server.handle(), outbox.clone());
     actix_web::rt::spawn(async move {
         told.await;
-        handle.stop(true).await;
+        // At once, so that neither waits for the other to let go of the database.
+        futures_util::future::join(handle.stop(true), stopping.stop()).await;
     });
     if let Some(address) = addresses.first() {
         on_listening(*address);
     }
-    let served = server.await;
+    let result = server.await;
     outbox.stop().await;
-    served
+    result
 }
 
 /// Resolves at the first SIGTERM or SIGINT after this call.

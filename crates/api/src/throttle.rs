@@ -63,6 +63,12 @@ impl Limit {
         Self { burst, every: every.max(Duration::from_nanos(1)) }
     }
 
+    /// As often later on, but so many at once.
+    #[must_use]
+    pub fn with_burst(self, burst: NonZeroU32) -> Self {
+        Self { burst, ..self }
+    }
+
     fn quota(self) -> Quota {
         let quota = Quota::with_period(self.every).expect("a period has at least a nanosecond");
         quota.allow_burst(self.burst)

@@ -4,9 +4,12 @@
 //! environment, file) is the business of [`crate::settings`], which reads these
 //! definitions: an option added here is at once a variable and a file key.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use recto_api::client::TrustedProxies;
+use recto_api::mail::{Sender, SmtpUrl};
 use recto_domain::{Email, Username};
 use recto_persistence::DatabaseUrl;
 
@@ -130,6 +133,28 @@ pub(crate) struct ServeOptions {
     )]
     pub(crate) secret: Option<Secret>,
 
+    /// The secret before this one, whose tokens and links stay good, while it is being changed
+    #[arg(
+        long,
+        value_name = "TEXT",
+        hide_default_value = true,
+        value_parser = Confidential::<Secret>::new()
+    )]
+    pub(crate) secret_previous: Option<Secret>,
+
+    /// The server that sends mail: `smtps://USER:PASSWORD@HOST`, or `smtp://…?tls=required`; without one, mail is written to files
+    #[arg(
+        long,
+        value_name = "URL",
+        hide_default_value = true,
+        value_parser = Confidential::<SmtpUrl>::new()
+    )]
+    pub(crate) smtp_url: Option<SmtpUrl>,
+
+    /// Whom mail comes from, such as `Recto <recto@books.example>` [default: `recto` at the public URL's host]
+    #[arg(long, value_name = "SENDER")]
+    pub(crate) mail_from: Option<Sender>,
+
     /// The directory that outgoing mail is written to [default: `mail` beside an embedded database]
     #[arg(long, value_name = "DIR")]
     pub(crate) mail_dir: Option<PathBuf>,
@@ -138,6 +163,30 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<PublicUrl>,
 
+    /// The proxies whose `X-Forwarded-For` is believed: addresses and networks, with commas between
+    #[arg(long, value_name = "LIST")]
+    pub(crate) trusted_proxies: Option<TrustedProxies>,
+
+    /// Whether `/auth/token` takes passwords, which Swagger UI signs in with
+    #[arg(long, value_name = "SWITCH", value_enum, default_value = "on")]
+    pub(crate) password_grant: Switch,
+
+    /// Whether failed sign-ins, sign-ups and requests for mail are limited by address
+    #[arg(long, value_name = "SWITCH", value_enum, default_value = "on")]
+    pub(crate) throttle: Switch,
+
+    /// How many sign-ins to one account may fail at once from one address; then one in 6 seconds may
+    #[arg(long, value_name = "N", default_value = "10")]
+    pub(crate) sign_in_burst: NonZeroU32,
+
+    /// How many sign-ins may fail at once from one address; then one a second may
+    #[arg(long, value_name = "N", default_value = "50")]
+    pub(crate) sign_in_place_burst: NonZeroU32,
+
+    /// How many accounts may be made at once from one address; then one a minute may
+    #[arg(long, value_name = "N", default_value = "10")]
+    pub(crate) sign_up_burst: NonZeroU32,
+
     /// How many threads answer requests [default: one a processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) workers: Option<u16>,
@@ -145,6 +194,17 @@ pub(crate) struct ServeOptions {
     /// How many connections to the database are held open [default: the engine's own measure]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) database_connections: Option<u16>,
+}
+
+/// Whether something is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Switch {
+    /// It is
+    #[value(aliases = ["true", "yes", "1"])]
+    On,
+    /// It is not
+    #[value(aliases = ["false", "no", "0"])]
+    Off,
 }
 
 /// What `recto migrate` can do beside applying.

@@ -10,7 +10,9 @@ use recto_api::identity::password::Hasher;
 use recto_api::mail::Delivery;
 use recto_api::throttle::Limits;
 use recto_api::{Settings, State};
-use recto_domain::Role;
+use recto_domain::{Mint, Role};
+use recto_persistence::SystemMint;
+use recto_persistence::identity::account;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -142,11 +144,25 @@ impl TestServer {
         self.anonymous().get(path)
     }
 
-    /// Makes an account, `name@example.org`, and signs it in.
+    /// Makes a verified account, `name@example.org`, and signs it in.
     ///
     /// # Panics
     /// If the name is taken.
     pub fn sign_up(&self, name: &str) -> Client<'_> {
+        let client = self.sign_up_unverified(name);
+        let user = client.uid.parse().expect("a user has a key");
+        self.database
+            .open()
+            .write_blocking(move |conn| account::set_verified(conn, user, Mint::now(&SystemMint)))
+            .expect("an account can be verified");
+        client
+    }
+
+    /// Makes an account, `name@example.org`, whose address nobody has verified, and signs it in.
+    ///
+    /// # Panics
+    /// If the name is taken.
+    pub fn sign_up_unverified(&self, name: &str) -> Client<'_> {
         let email = format!("{name}@example.org");
         let body = json!({"username": name, "email": email, "password": PASSWORD});
         let user = self.anonymous().post("/auth/signup", &body);
@@ -180,14 +196,8 @@ impl TestServer {
         self.database
             .open()
             .write_blocking(move |conn| {
-                use recto_persistence::identity::account;
                 let account = account::of_user(conn, user)?.expect("it has just been made");
-                account::set_role(
-                    conn,
-                    &account,
-                    Role::Admin,
-                    recto_domain::Mint::now(&recto_persistence::SystemMint),
-                )
+                account::set_role(conn, &account, Role::Admin, Mint::now(&SystemMint))
             })
             .expect("a role can be set");
         client

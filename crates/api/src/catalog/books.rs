@@ -62,7 +62,7 @@ pub(crate) async fn patch(
     let book = state
         .database
         .write(move |conn| {
-            let mut book = own(conn, caller, &key)?;
+            let mut book = own(conn, &caller, &key)?;
             let credited = book.author.clone();
             if book.apply(body.checked()?, mint.now()) {
                 book::update(conn, &book)?;
@@ -87,7 +87,7 @@ pub(crate) async fn delete(
     state
         .database
         .write(move |conn| {
-            let book = own(conn, caller, &key)?;
+            let book = own(conn, &caller, &key)?;
             book::delete(conn, book.uid)?;
             Ok::<_, Problem>(())
         })
@@ -136,7 +136,7 @@ async fn change_tags(
     let (level, include) = state
         .database
         .write(move |conn| {
-            let book = own(conn, caller, &key)?;
+            let book = own(conn, &caller, &key)?;
             change(conn, &*mint, book.uid, &body.checked()?.into_names())?;
             Ok::<_, Problem>((loaded(conn, &book, &include)?, include.clone()))
         })
@@ -157,7 +157,7 @@ pub(crate) async fn set_contributors(
     let (level, include) = state
         .database
         .write(move |conn| {
-            let mut book = own(conn, caller, &key)?;
+            let mut book = own(conn, &caller, &key)?;
             let contributors = body.checked()?;
             author::credit(conn, &*mint, book.uid, &contributors)?;
             if book.credit(contributors.line().clone(), mint.now()) {
@@ -179,7 +179,7 @@ pub(crate) async fn put_tag(
     state
         .database
         .write(move |conn| {
-            let book = own(conn, caller, &PathKey(keys.0))?;
+            let book = own(conn, &caller, &PathKey(keys.0))?;
             let there = tag::put(conn, book.uid, keys.1)?;
             there.then_some(()).ok_or_else(|| no_such(Tag::INFO))
         })
@@ -197,7 +197,7 @@ pub(crate) async fn take_tag(
     state
         .database
         .write(move |conn| {
-            let book = own(conn, caller, &PathKey(keys.0))?;
+            let book = own(conn, &caller, &PathKey(keys.0))?;
             tag::take(conn, book.uid, keys.1)?;
             Ok::<_, Problem>(())
         })
@@ -218,7 +218,7 @@ fn loaded(conn: &mut Connection, book: &Book, include: &Include) -> Result<Level
 }
 
 /// The book, if the caller keeps it or administers.
-fn own(conn: &mut Connection, caller: Caller, key: &PathKey<Book>) -> Result<Book, Problem> {
+fn own(conn: &mut Connection, caller: &Caller, key: &PathKey<Book>) -> Result<Book, Problem> {
     let account = caller.verified(conn)?;
     let book = book::lock(conn, key.0)?.ok_or_else(|| no_such(Book::INFO))?;
     if may_change(&account, &book) {

@@ -88,10 +88,7 @@ impl Caller {
     ///
     /// # Errors
     /// As [`account`](Self::account), and 403.
-    pub(crate) fn in_person(
-        &self,
-        conn: &mut Connection,
-    ) -> Result<(Account, SessionId), Problem> {
+    pub(crate) fn in_person(&self, conn: &mut Connection) -> Result<(Account, SessionId), Problem> {
         let (account, session) = self.resolve(conn)?;
         let session = session.ok_or_else(|| Problem::forbidden("an API key cannot do this"))?;
         Ok((account, session))
@@ -211,17 +208,15 @@ impl Witness {
         let id = request.extensions().get::<RequestId>().and_then(RequestId::name);
         Self {
             client,
-            agent: agent.and_then(|agent| UserAgent::of(&String::from_utf8_lossy(agent.as_bytes()))),
+            agent: agent
+                .and_then(|agent| UserAgent::of(&String::from_utf8_lossy(agent.as_bytes()))),
             request: id,
         }
     }
 
     /// What a session shows of where it was begun.
     pub(crate) fn device(&self) -> recto_domain::Client {
-        recto_domain::Client {
-            address: Some(self.client.address()),
-            agent: self.agent.clone(),
-        }
+        recto_domain::Client { address: Some(self.client.address()), agent: self.agent.clone() }
     }
 
     /// An entry of the audit that tells of this request.

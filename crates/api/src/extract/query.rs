@@ -2,7 +2,6 @@
 
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
-use std::str::FromStr;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};

@@ -43,7 +43,7 @@ pub(crate) async fn sign_up(
             Ok(user)
         })
         .await?;
-    state.mail.wake();
+    state.mail.enqueued();
     present::created(user)
 }
 
@@ -72,9 +72,8 @@ pub(crate) async fn login(
 ) -> Result<HttpResponse, Problem> {
     let Login { email, password } = body.checked()?;
     let opening = Opening::lasting(&state);
-    let (user, account) = sign_in(&state, &witness, Some(email), &password, &opening)
-        .await?
-        .ok_or_else(|| {
+    let (user, account) =
+        sign_in(&state, &witness, Some(email), &password, &opening).await?.ok_or_else(|| {
             let detail = "there is no account with that e-mail and password";
             Problem::new(Kind::WrongCredentials, detail)
         })?;
@@ -185,8 +184,7 @@ async fn open(
 ) -> Result<bool, Problem> {
     let stronger = state.hasher.stronger(password, &candidate.hash).await?;
     let (shared, witness) = (state.clone(), witness.clone());
-    let (user, checked, opening) =
-        (candidate.user.uid, candidate.hash.clone(), opening.clone());
+    let (user, checked, opening) = (candidate.user.uid, candidate.hash.clone(), opening.clone());
     state
         .write_noting(move |conn, entries| {
             let present = account::with_password(conn, user)?;

@@ -1,11 +1,11 @@
 //! Mails that requests ask for: put into the outbox by the transaction that needs them.
 
 use actix_web::HttpResponse;
+use recto_domain::relation::{Include, Level};
 use recto_domain::{
     Account, AuditAction, EmailRequest, MailId, MailKind, MailedPurpose, MailedTokenId,
     Verification,
 };
-use recto_domain::relation::{Include, Level};
 use recto_persistence::identity::{account, mailed, outbox};
 use recto_persistence::{Connection, find};
 
@@ -83,7 +83,7 @@ async fn request(
         })
         .await?;
     if enqueued {
-        state.mail.wake();
+        state.mail.enqueued();
     }
     Ok(HttpResponse::Accepted().finish())
 }
@@ -107,8 +107,8 @@ pub(crate) async fn verify(
                 entry.subject_uid = Some(user);
                 entries.push(entry);
             }
-            let level: Level<recto_domain::User> = find(conn, user, &Include::nothing())?
-                .ok_or_else(|| Problem::not_found("user"))?;
+            let level: Level<recto_domain::User> =
+                find(conn, user, &Include::nothing())?.ok_or_else(|| Problem::not_found("user"))?;
             let accounts = Accounts::of(conn, &level)?;
             Ok((level, accounts))
         })

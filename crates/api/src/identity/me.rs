@@ -36,7 +36,6 @@ pub(crate) async fn me(state: Shared, caller: Caller, _: NoQuery) -> Result<Http
     present::item_beside(StatusCode::OK, &level, &include, &|index| accounts.beside(index))
 }
 
-
 /// `DELETE /auth/me`: the account and all that is its alone. Books stay
 /// without a user; of the reviews the caller decides.
 pub(crate) async fn leave(
@@ -104,14 +103,12 @@ pub(crate) async fn export(
                     user: own,
                     books: all_related::<UserBooks>(conn, user)?,
                     reviews: all_related::<UserReviews>(conn, user)?,
-                    sessions: all(|after| {
-                        session::page(conn, user, Some(current), after, CHUNK, now)
-                    }, |session| session.id)?,
-                    api_keys: all(|after| key::page(conn, user, after, CHUNK), |key| key.id)?,
-                    audit: all(
-                        |after| audit::page(conn, &filter, after, CHUNK),
-                        |entry| entry.id,
+                    sessions: all(
+                        |after| session::page(conn, user, Some(current), after, CHUNK, now),
+                        |session| session.id,
                     )?,
+                    api_keys: all(|after| key::page(conn, user, after, CHUNK), |key| key.id)?,
+                    audit: all(|after| audit::page(conn, &filter, after, CHUNK), |entry| entry.id)?,
                     account,
                 })
             })

@@ -1,11 +1,11 @@
 //! Another password, by who knows the present one or holds a mailed token.
 
 use actix_web::HttpResponse;
+use recto_domain::relation::Include;
 use recto_domain::{
     Account, AuditAction, MailKind, MailedPurpose, PasswordAttempt, PasswordChange, PasswordReset,
     SecretHash, User, UserId, Violations,
 };
-use recto_domain::relation::Include;
 use recto_persistence::identity::account::{self, PasswordHash};
 use recto_persistence::identity::mailed;
 use recto_persistence::{Connection, find};
@@ -14,7 +14,7 @@ use super::mailing;
 use crate::extract::{Body, Caller, NoQuery, Witness};
 use crate::present;
 use crate::problem::{Kind, Problem};
-use crate::state::{Shared, State};
+use crate::state::Shared;
 
 /// `PUT /auth/password`: by who has signed in and knows the present one. All
 /// other sessions end.
@@ -57,7 +57,7 @@ pub(crate) async fn change(
             Ok(())
         })
         .await?;
-    state.mail.wake();
+    state.mail.enqueued();
     Ok(present::no_content())
 }
 
@@ -100,7 +100,7 @@ pub(crate) async fn reset(
             Ok(())
         })
         .await?;
-    state.mail.wake();
+    state.mail.enqueued();
     Ok(present::no_content())
 }
 

@@ -2,11 +2,9 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use recto_domain::{
-    AuditAction, Refresh, Secret, Session, SessionId, TokenPairId, UserId,
-};
-use recto_persistence::identity::session::{self, NewSession, NextPair, Rotation};
+use recto_domain::{AuditAction, Refresh, Secret, Session, SessionId, TokenPairId, UserId};
 use recto_persistence::Connection;
+use recto_persistence::identity::session::{self, NewSession, NextPair, Rotation};
 
 use super::answer;
 use super::token::Issued;

@@ -36,9 +36,8 @@ impl KeyUses {
             self.0.wake.notified().await;
             let keys = self.0.keys.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let (now, used) = (mint.now(), keys.clone());
-            let noted = database.write(move |conn| {
-                used.iter().try_for_each(|id| key::touch(conn, *id, now))
-            });
+            let noted = database
+                .write(move |conn| used.iter().try_for_each(|id| key::touch(conn, *id, now)));
             if let Err(error) = noted.await {
                 tracing::warn!(%error, "the use of API keys could not be noted");
             }

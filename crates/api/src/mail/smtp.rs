@@ -1,6 +1,5 @@
 //! Handing messages to an SMTP server.
 
-use std::error::Error as _;
 use std::fmt;
 use std::io;
 use std::str::FromStr;
@@ -8,7 +7,7 @@ use std::time::Duration;
 
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::extension::ClientId;
-use lettre::transport::smtp::response::Detail;
+use lettre::transport::smtp::response::Category;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use url::{Host, Url};
 
@@ -16,8 +15,6 @@ use super::{Message, SendError, Sender};
 
 /// How long the server may take for each answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long a message may take in all.
-pub(super) const SEND_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Where an SMTP server is, and how it is spoken to:
 /// `scheme://user:password@host:port/name?tls=…`.
@@ -66,7 +63,7 @@ impl Smtp {
     /// TLS cannot be set up.
     pub fn new(url: &SmtpUrl, sender: &Sender) -> io::Result<Self> {
         let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.0.as_str())
-            .map_err(|error| io::Error::other(told(&error)))?
+            .map_err(|error| io::Error::other(error.to_string()))?
             .timeout(Some(ANSWER_TIMEOUT));
         // Some servers turn away those who greet without a name.
         let named = url.0.path().len() > 1 || !sender.domain().contains('.');
@@ -77,18 +74,18 @@ impl Smtp {
         }))
     }
 
-    /// Hands a message over.
+    /// Hands a message over, within that time.
     ///
     /// # Errors
     /// [`SendError`]; words of the server are repeated.
-    pub async fn send(&self, message: &Message) -> Result<(), SendError> {
+    pub async fn send(&self, message: &Message, limit: Duration) -> Result<(), SendError> {
         let content = message.formatted();
         let sent = self.0.send_raw(message.content.envelope(), &content);
         // An answer may come in many lines, each in time.
-        match tokio::time::timeout(SEND_TIMEOUT, sent).await {
+        match tokio::time::timeout(limit, sent).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) if is_final(&error) => Err(SendError::Refused(told(&error))),
-            Ok(Err(error)) => Err(SendError::Later(told(&error))),
+            Ok(Err(error)) if is_final(&error) => Err(SendError::Refused(error.to_string())),
+            Ok(Err(error)) => Err(SendError::Later(error.to_string())),
             Err(_) => Err(SendError::Later("the server took too long".to_owned())),
         }
     }
@@ -144,22 +141,7 @@ fn is_here(url: &Url) -> bool {
 /// section 4.2.1). Others are about the connection or signing in: somebody may put that right.
 fn is_final(error: &SmtpError) -> bool {
     let status = error.status();
-    error.is_permanent() && status.is_some_and(|code| matches!(code.detail, Detail::Five))
-}
-
-/// The error and what it came of.
-fn told(error: &SmtpError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        // Some errors tell their causes themselves.
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        cause = error.source();
-    }
-    text
+    error.is_permanent() && status.is_some_and(|code| code.category == Category::MailSystem)
 }
 
 #[cfg(test)]

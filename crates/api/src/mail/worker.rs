@@ -19,6 +19,8 @@ use crate::{Settings, State};
 /// How often the outbox is looked into unasked: for what other copies of the server have put
 /// there, and what is due again.
 const POLL: Duration = Duration::from_secs(5);
+/// The longest that a server may take for a message.
+const LONGEST: Duration = Duration::from_mins(1);
 /// How long a message that is on its way may take once the server is stopping.
 const GRACE: Duration = Duration::from_secs(20);
 
@@ -127,7 +129,7 @@ impl Worker {
             Ok(message) => message,
             Err(error) => return Fate::Refused(error.to_string()),
         };
-        match self.transport.send(message).await {
+        match self.transport.send(message, time_for(mail.attempt)).await {
             Ok(()) => Fate::Sent,
             Err(SendError::Later(reason)) => Fate::Later(reason),
             Err(SendError::Refused(reason)) => Fate::Refused(reason),
@@ -197,6 +199,13 @@ impl Outbox {
     fn is_stopping(&self) -> bool {
         self.0.stopping.load(Ordering::Relaxed)
     }
+}
+
+/// How long an attempt may take: it ends before the mail can be claimed by somebody else, and a
+/// slow server gets more time with each.
+fn time_for(attempt: u32) -> Duration {
+    let claimed = outbox::back_off(attempt).to_std().unwrap_or_default();
+    claimed.saturating_sub(Duration::from_secs(1)).min(LONGEST)
 }
 
 impl std::fmt::Debug for Worker {

@@ -1,8 +1,8 @@
 //! The paths of the room `identity`.
 
 use recto_domain::{
-    AccountDeletion, ApiKey, AuditEntry, EmailRequest, Login, NewApiKey,
-    PasswordChange, PasswordReset, Refresh, Session, SignUp, User, Verification,
+    AccountDeletion, ApiKey, AuditEntry, EmailRequest, Login, NewApiKey, PasswordChange,
+    PasswordReset, Refresh, Session, SignUp, User, Verification,
 };
 
 use crate::document::{Export, NewKey, PasswordGrant, SignedIn, Token, TokenPair, UserWithAccount};
@@ -174,8 +174,11 @@ fn sessions(table: &mut Table) {
         )
         .delete(
             sessions::revoke,
-            Operation::new("End a session", "One of the caller's own; its tokens are dead at once.")
-                .by(Who::InPerson),
+            Operation::new(
+                "End a session",
+                "One of the caller's own; its tokens are dead at once.",
+            )
+            .by(Who::InPerson),
         );
 }
 
@@ -210,7 +213,10 @@ fn keys(table: &mut Table) {
         )
         .delete(
             keys::revoke,
-            Operation::new("Revoke an API key", "One of the caller's own; it opens nothing from then on.")
-                .by(Who::InPerson),
+            Operation::new(
+                "Revoke an API key",
+                "One of the caller's own; it opens nothing from then on.",
+            )
+            .by(Who::InPerson),
         );
 }

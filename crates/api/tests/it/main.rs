@@ -16,6 +16,7 @@ mod graphs;
 mod headers;
 mod include;
 mod library;
+mod mail;
 mod noise;
 mod openapi;
 mod org;

@@ -74,3 +74,15 @@ fn sign_ups_are_throttled_by_place() {
     let page = server.get("/books");
     assert_eq!((page.status, page.header("ratelimit")), (200, None));
 }
+
+#[test]
+fn the_password_grant_can_be_turned_off() {
+    let settings = recto_api::Settings { password_grant: false, ..TestServer::settings() };
+    let server = TestServer::with(fresh(Engine::Sqlite).unwrap(), settings);
+    server.sign_up("ada");
+    let password = PASSWORD.replace(' ', "+");
+    let body = format!("grant_type=password&username=ada%40example.org&password={password}");
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let answer = server.anonymous().send("POST", "/auth/token", &form, Some(body.as_bytes()));
+    assert_eq!(answer.refused("invalid-grant")["error"], "unsupported_grant_type");
+}

@@ -3,10 +3,13 @@
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 
+use recto_api::mail::{self, Delivery};
+use recto_api::throttle::Limits;
 use recto_persistence::{Database, DatabaseUrl, Options};
 
-use crate::cli::ServeOptions;
+use crate::cli::{ServeOptions, Switch};
 use crate::database::{self, DatabaseError, IfBehind};
 use crate::demo::{self, DemoError, SignIn};
 use crate::secret::{Secret, SecretError};
@@ -67,18 +70,66 @@ fn serve(
     options: ServeOptions,
     sign_ins: Vec<SignIn>,
 ) -> Result<(), ServeError> {
-    let secret = Secret::resolve(options.secret, database.url())?;
-    let listen = options.listen.to_string();
-    let settings = recto_api::Settings {
-        listen: listen.clone(),
-        workers: options.workers.map(usize::from),
-        secret: secret.as_bytes().to_vec(),
-        public_url: None,
-        mail: recto_api::mail::Settings::default(),
-    };
+    let settings = settings(&options, &database)?;
+    let listen = settings.listen.clone();
     actix_web::rt::System::new()
         .block_on(recto_api::serve(database, settings, move |address| announce(address, &sign_ins)))
         .map_err(|source| ServeError::Network { listen, source })
+}
+
+/// What the options come to for this database.
+fn settings(
+    options: &ServeOptions,
+    database: &Database,
+) -> Result<recto_api::Settings, SecretError> {
+    let secret = Secret::resolve(options.secret.clone(), database.url())?;
+    let previous = options.secret_previous.as_ref().map(|secret| secret.as_bytes().to_vec());
+    let settings = recto_api::Settings::new(options.listen.to_string(), secret.as_bytes());
+    Ok(recto_api::Settings {
+        previous_secret: previous,
+        workers: options.workers.map(usize::from),
+        public_url: options.public_url.as_ref().map(ToString::to_string),
+        mail: mail(options, database.url()),
+        trusted_proxies: options.trusted_proxies.clone().unwrap_or_default(),
+        limits: limits(options),
+        password_grant: options.password_grant == Switch::On,
+        ..settings
+    })
+}
+
+fn limits(options: &ServeOptions) -> Limits {
+    let usual = Limits::default();
+    match options.throttle {
+        Switch::Off => Limits::none(),
+        Switch::On => Limits {
+            sign_in: usual.sign_in.map(|limit| limit.with_burst(options.sign_in_burst)),
+            sign_in_place: usual
+                .sign_in_place
+                .map(|limit| limit.with_burst(options.sign_in_place_burst)),
+            sign_up: usual.sign_up.map(|limit| limit.with_burst(options.sign_up_burst)),
+            mail: usual.mail,
+        },
+    }
+}
+
+/// By SMTP where a server is named, and otherwise into files: those of an embedded database lie
+/// beside it.
+fn mail(options: &ServeOptions, database: &DatabaseUrl) -> mail::Settings {
+    let from = options.mail_from.clone();
+    if let Some(url) = &options.smtp_url {
+        return mail::Settings { delivery: Delivery::Smtp(url.clone()), from };
+    }
+    let directory = options.mail_dir.clone().unwrap_or_else(|| {
+        let beside = database.path().and_then(Path::parent);
+        beside.map_or_else(|| PathBuf::from("mail"), |parent| parent.join("mail"))
+    });
+    if !database.is_embedded() {
+        tracing::warn!(
+            directory = %directory.display(),
+            "without RECTO_SMTP_URL no mail reaches anybody: it is written to files"
+        );
+    }
+    mail::Settings { delivery: Delivery::Files(directory), from }
 }
 
 /// Tells whoever started the server that it accepts connections, and where.

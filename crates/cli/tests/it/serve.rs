@@ -85,6 +85,105 @@ fn a_server_s_database_wants_a_secret_and_its_migrations() {
     assert!(program.files().is_empty());
 }
 
+/// Runs a server to its end; gives what `work` makes of its address, and its log.
+fn while_serving<T>(
+    program: &Program,
+    arguments: &[&str],
+    work: impl FnOnce(&str) -> T,
+) -> (T, String) {
+    let mut server = program.serve(arguments);
+    let done = work(&server.address());
+    server.signal("TERM");
+    let ended = server.wait();
+    let log = ended.stderr.clone();
+    ended.succeeded();
+    (done, log)
+}
+
+#[test]
+fn a_secret_is_changed_without_signing_anybody_out() {
+    let next = "another secret of more than thirty-two bytes";
+    let program = Program::new().with("RECTO_SECRET", SECRET);
+    let who = ["--username", "ada", "--email", "ada@example.org", "--password-stdin"];
+    let create = [&["user", "create"][..], &who].concat();
+    program.run_with_input(&create, "a long enough password\n").succeeded();
+    let me = |address: &str, token: &str| {
+        let url = format!("{address}/api/v1/auth/me");
+        let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+        let agent: ureq::Agent = config.into();
+        let bearer = format!("Bearer {token}");
+        agent.get(url).header("authorization", bearer).call().unwrap().status().as_u16()
+    };
+    let (token, _) = while_serving(&program, &[], |address| {
+        let signed_in = sign_in(address, "ada@example.org", "a long enough password");
+        signed_in["access_token"].as_str().unwrap().to_owned()
+    });
+    let program = program.with("RECTO_SECRET", next);
+    assert_eq!(while_serving(&program, &[], |address| me(address, &token)).0, 401);
+    let program = program.with("RECTO_SECRET_PREVIOUS", SECRET);
+    let (status, log) = while_serving(&program, &[], |address| me(address, &token));
+    assert_eq!(status, 200);
+    assert!(!log.contains(SECRET) && !log.contains(next), "{log}");
+    let program = program.with("RECTO_SECRET_PREVIOUS", "hunter2");
+    let error = program.run(&["serve"]).failed(2);
+    assert!(error.contains("RECTO_SECRET_PREVIOUS") && !error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn what_faces_the_world_is_set_by_options() {
+    let program = Program::new()
+        .with("RECTO_TRUSTED_PROXIES", "127.0.0.1,10.0.0.0/8")
+        .with("RECTO_PUBLIC_URL", "https://books.example")
+        .with("RECTO_PASSWORD_GRANT", "off")
+        .with("RECTO_SIGN_IN_BURST", "1");
+    let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+    let agent: ureq::Agent = config.into();
+    while_serving(&program, &[], |address| {
+        let mut fail = |client: &str| {
+            let answer = agent
+                .post(format!("{address}/api/v1/auth/login"))
+                .header("x-forwarded-for", client)
+                .send_json(json!({"email": "eve@example.org", "password": "not it"}))
+                .unwrap();
+            assert!(answer.headers().contains_key("strict-transport-security"));
+            answer.status().as_u16()
+        };
+        let statuses = ["192.0.2.1", "192.0.2.1", "192.0.2.2"].map(&mut fail);
+        assert_eq!(statuses, [401, 429, 401]);
+        let form = [("grant_type", "password"), ("username", "x@y.org"), ("password", "x")];
+        let mut refused =
+            agent.post(format!("{address}/api/v1/auth/token")).send_form(form).unwrap();
+        let problem: Value = refused.body_mut().read_json().unwrap();
+        assert_eq!(
+            (refused.status().as_u16(), &problem["error"]),
+            (400, &json!("unsupported_grant_type"))
+        );
+    });
+    for (option, value, why) in [
+        ("--trusted-proxies", "proxy.example", "10.0.0.0/8"),
+        ("--smtp-url", "smtp://me:hunter2@mail.example", "in the clear"),
+        ("--mail-from", "recto", "recto@example.org"),
+        ("--password-grant", "perhaps", "off"),
+        ("--sign-in-burst", "0", "--sign-in-burst"),
+    ] {
+        let error = program.run(&["serve", option, value]).failed(2);
+        assert!(error.contains(why) && !error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn a_server_s_database_without_a_mail_server_is_warned_of() {
+    let Some(database) = bare(Engine::Postgres) else { return };
+    let program = Program::on(&database).with("RECTO_SECRET", SECRET);
+    let ((), log) = while_serving(&program, &["--migrate"], |_| ());
+    assert!(log.contains("RECTO_SMTP_URL"), "{log}");
+    let program = program.with("RECTO_SMTP_URL", "smtp://me:hunter2@localhost?tls=required");
+    let ((), log) = while_serving(&program, &[], |_| ());
+    assert!(!log.contains("RECTO_SMTP_URL") && !log.contains("hunter2"), "{log}");
+    let ((), log) = while_serving(&Program::new(), &[], |_| ());
+    assert!(!log.contains("RECTO_SMTP_URL"), "{log}");
+}
+
 #[test]
 fn an_address_that_is_taken_is_named() {
     let program = Program::new();
