@@ -73,7 +73,7 @@ mod tests {
         assert_eq!(token.expose().len(), 43);
         assert!(token.expose().bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)));
         let other = "0198c5a0-7b1e-7c3a-9d54-2f6b8e1a0c48".parse().unwrap();
-        assert!(of_old.find(other, &of_old.hash(id())).is_none());
+        assert!(tokens.find(other, &tokens.hash(id())).is_none());
     }
 
     #[test]
