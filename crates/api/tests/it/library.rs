@@ -6,9 +6,10 @@ use recto_api::identity::password::Hasher;
 use recto_api::identity::token::Tokens;
 use recto_domain::{
     Account, Book, BookId, Email, Input as _, Mint as _, NewBook, NewReview, Password, Review,
-    Role, Tag, TagId, TagName, User, UserId, Username,
+    Role, Session, SessionId, Stamp, Tag, TagId, TagName, TokenPairId, User, UserId, Username,
 };
 use recto_persistence::identity::account::{self, PasswordHash};
+use recto_persistence::identity::session::{self, NewSession};
 use recto_persistence::{Connection, Error, SystemMint, catalog};
 use recto_testkit::server::{Client, PASSWORD, SECRET, TestServer};
 use serde_json::{Value, json};
@@ -51,16 +52,35 @@ pub(crate) fn member<'s>(server: &'s TestServer, name: &str, role: Role) -> Clie
     let email = Email::parse(&format!("{name}@example.org")).unwrap();
     let mut account = Account::new(user.uid, email, role);
     account.verified = true;
-    let stamp = SystemMint.stamp();
-    let issued = Tokens::new(SECRET, None).unwrap().issue(user.uid, stamp.at(), stamp.uid());
-    let uid = user.uid.to_string();
+    let owner = user.uid;
     write(server, move |conn| {
         catalog::user::insert(conn, &user)?;
         account::insert(conn, &account, password(), user.created_at)
     });
+    let stamp = SystemMint.stamp();
+    open_session(server, owner, stamp);
+    let issued = Tokens::new(SECRET, None).unwrap().issue(owner, stamp.at(), stamp.uid());
+    let uid = owner.to_string();
     let mut client = server.bearer(&issued.access_token);
     client.uid = uid;
     client
+}
+
+/// A session whose access token has that id, as signing in opens it.
+pub(crate) fn open_session(server: &TestServer, user: UserId, token: Stamp) {
+    let now = SystemMint.stamp();
+    write(server, move |conn| {
+        let new = NewSession {
+            id: SessionId::from_uuid(now.uid()),
+            user,
+            pair: TokenPairId::from_uuid(token.uid()),
+            refresh: None,
+            client: &recto_domain::Client::default(),
+            at: now.at(),
+            expires_at: now.at() + Session::IDLE,
+        };
+        session::open(conn, &new)
+    });
 }
 
 fn password() -> &'static PasswordHash {
