@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use files::Files;
-pub use message::{Composer, Letter};
+pub use message::{Composer, Letter, Unaddressable};
 pub use sender::{InvalidSender, Sender};
 pub use smtp::{InvalidSmtpUrl, Smtp, SmtpUrl};
 pub use worker::{Outbox, Worker};

@@ -155,9 +155,10 @@ pub fn bind(
     state: State,
     settings: &Settings,
 ) -> std::io::Result<(Vec<SocketAddr>, actix_web::dev::Server)> {
-    let data = Data::new(state.clone());
+    let state = Data::new(state);
+    let shared = state.clone();
     let mut server =
-        HttpServer::new(move || app(data.clone())).disable_signals().shutdown_timeout(30);
+        HttpServer::new(move || app(shared.clone())).disable_signals().shutdown_timeout(30);
     if let Some(workers) = settings.workers {
         server = server.workers(workers);
     }
@@ -198,9 +199,9 @@ pub async fn serve(
     if let Some(address) = addresses.first() {
         on_listening(*address);
     }
-    let served = server.await;
+    let result = server.await;
     outbox.stop().await;
-    served
+    result
 }
 
 /// Resolves at the first SIGTERM or SIGINT after this call.

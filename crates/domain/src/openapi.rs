@@ -297,11 +297,13 @@ mod tests {
 
     use super::*;
     use crate::{
-        Account, Author, Book, BookBatch, BookPatch, Comment, Company, CompanyPatch, Contribution,
-        Contributors, Course, Department, DepartmentPatch, Employee, EmployeePatch, Enrolment,
-        Input, Login, NewBook, NewBookGraph, NewComment, NewCompany, NewCompanyGraph, NewCourse,
-        NewDepartment, NewEmployee, NewPost, NewReview, NewStudent, NewTag, Post, PostPatch,
-        Review, ReviewPatch, RoleChange, SignUp, Student, Tag, TagNames, User, UserPatch,
+        Account, AccountDeletion, ApiKey, AuditEntry, Author, Book, BookBatch, BookPatch, Comment,
+        Company, CompanyPatch, Contribution, Contributors, Course, Department, DepartmentPatch,
+        Disabling, EmailRequest, Employee, EmployeePatch, Enrolment, Input, Login, NewApiKey,
+        NewBook, NewBookGraph, NewComment, NewCompany, NewCompanyGraph, NewCourse, NewDepartment,
+        NewEmployee, NewPost, NewReview, NewStudent, NewTag, PasswordChange, PasswordReset, Post,
+        PostPatch, Refresh, Review, ReviewPatch, RoleChange, Session, SignUp, Student, Tag,
+        TagNames, User, UserPatch, Verification,
     };
 
     fn json_schema<T: PartialSchema>() -> Value {
@@ -332,6 +334,14 @@ mod tests {
         assert_example_is_read::<SignUp>();
         assert_example_is_read::<Login>();
         assert_example_is_read::<RoleChange>();
+        assert_example_is_read::<Disabling>();
+        assert_example_is_read::<Verification>();
+        assert_example_is_read::<EmailRequest>();
+        assert_example_is_read::<Refresh>();
+        assert_example_is_read::<PasswordChange>();
+        assert_example_is_read::<PasswordReset>();
+        assert_example_is_read::<AccountDeletion>();
+        assert_example_is_read::<NewApiKey>();
         assert_example_is_read::<NewPost>();
         assert_example_is_read::<PostPatch>();
         assert_example_is_read::<NewComment>();
@@ -366,6 +376,9 @@ mod tests {
         assert_entity::<Company>();
         assert_entity::<Department>();
         assert_entity::<Employee>();
+        assert_entity::<Session>();
+        assert_entity::<ApiKey>();
+        assert_entity::<AuditEntry>();
     }
 
     #[test]

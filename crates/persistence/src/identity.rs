@@ -11,6 +11,7 @@ pub mod lease;
 pub mod mailed;
 pub mod outbox;
 pub mod prune;
+mod rotation;
 pub mod session;
 
 /// Some of what there is, the newest first.

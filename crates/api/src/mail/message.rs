@@ -28,6 +28,11 @@ pub enum Letter {
     PasswordChanged,
 }
 
+/// An address that no mail can be sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no mail can be sent to the recipient's address")]
+pub struct Unaddressable;
+
 /// The parts that letters are made of.
 struct Words {
     subject: &'static str,
@@ -64,12 +69,10 @@ impl Composer {
     /// put into the outbox.
     ///
     /// # Errors
-    /// The recipient's address is none that mail can be sent to.
-    pub fn compose(
-        &self,
-        mail: &Mail,
-        letter: &Letter,
-    ) -> Result<Message, lettre::address::AddressError> {
+    /// [`Unaddressable`].
+    #[expect(clippy::missing_panics_doc, reason = "sender and recipient are all it takes")]
+    pub fn compose(&self, mail: &Mail, letter: &Letter) -> Result<Message, Unaddressable> {
+        let recipient = mail.recipient.as_str().parse().map_err(|_| Unaddressable)?;
         let username = mail.username.as_str();
         let words = self.words(letter);
         let id = mail.id.uuid();
@@ -82,7 +85,7 @@ impl Composer {
             .message_id(Some(format!("<{id}@{}>", self.sender.domain())))
             .date(mail.created_at.into())
             .from(self.sender.mailbox().clone())
-            .to(Mailbox::new(None, mail.recipient.as_str().parse()?))
+            .to(Mailbox::new(None, recipient))
             .subject(words.subject)
             // RFC 3834: whoever is away need not answer.
             .raw_header(HeaderValue::new(

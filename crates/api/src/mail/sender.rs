@@ -27,6 +27,7 @@ pub struct InvalidSender;
 impl Sender {
     /// `Recto <recto@HOST>` for the host of the public URL; `localhost` where that is an
     /// address or a name without a dot, which no mail server elsewhere could make sense of.
+    #[expect(clippy::missing_panics_doc, reason = "the last address is ours and a good one")]
     pub fn of_site(public_url: &str) -> Self {
         let url = Url::parse(public_url).ok();
         let named = url.as_ref().and_then(Url::host).and_then(|host| match host {

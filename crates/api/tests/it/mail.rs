@@ -119,6 +119,22 @@ fn a_plain_name_leaves_the_link_whole_on_its_line() {
 }
 
 #[test]
+fn whoever_can_have_an_account_can_be_written_to() {
+    let composer = Composer::new(Sender::of_site(SITE), SITE);
+    for address in [
+        "Ada.Lovelace+books@mail.example.co.uk",
+        "o'brien@example.org",
+        "!#$%&'*+-/=?^_`{|}~@example.org",
+        "a@xn--r8jz45g.jp",
+        "用户@例え.jp",
+        "nin\u{303}o@example.org",
+    ] {
+        let mail = Mail { recipient: address.parse().unwrap(), ..mail(MailKind::ALL[0], "ada") };
+        composer.compose(&mail, &Letter::PasswordChanged).unwrap();
+    }
+}
+
+#[test]
 fn a_server_gets_the_message_as_it_was_written() {
     in_runtime(async {
         let server = SmtpServer::start(Tls::Never).await;

@@ -83,7 +83,7 @@ impl Secret {
     /// Its last four characters, by which its owner knows it again and nobody can guess it.
     ///
     /// ```
-    /// assert_eq!(recto_domain::Secret::api_key([7; 32]).hint(), "BwcH");
+    /// assert_eq!(recto_domain::Secret::api_key([7; 32]).hint(), "HBwc");
     /// ```
     pub fn hint(&self) -> &str {
         let start = self.0.char_indices().rev().nth(3).map_or(0, |(index, _)| index);

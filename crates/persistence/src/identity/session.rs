@@ -2,15 +2,18 @@
 //!
 //! A session is a family of token pairs. Refreshing spends a pair and issues
 //! the next; at any time one pair at most is alive, neither spent nor dead,
-//! which the databases see to by themselves.
+//! which the databases see to by themselves. How is in
+//! `rotation.rs`.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use recto_domain::{Account, Client, SecretHash, Session, SessionId, TokenPairId, UserId};
 
+pub use super::rotation::{NextPair, Rotation, rotate};
+
 use super::account::AccountRow;
 use super::{Listed, before};
-use crate::connection::{Engine, on_engine};
+use crate::connection::on_engine;
 use crate::query::SqlKey as _;
 use crate::relation::optional;
 use crate::row::Reading;
@@ -35,37 +38,6 @@ pub struct NewSession<'a> {
     pub at: DateTime<Utc>,
     /// When it ends unless it is used before.
     pub expires_at: DateTime<Utc>,
-}
-
-/// The pair of tokens that takes the place of one that is spent.
-#[derive(Debug, Clone)]
-pub struct NextPair {
-    /// Its key.
-    pub id: TokenPairId,
-    /// What is stored of its refresh token.
-    pub refresh: SecretHash,
-}
-
-/// What became of a refresh token that was presented.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rotation {
-    /// It was good, and the next pair is in its place.
-    Renewed {
-        /// Whose session it is.
-        user: UserId,
-        /// The session.
-        session: SessionId,
-    },
-    /// It had been used before, so that somebody has stolen it: its session has
-    /// ended. That must be kept, so this is no error.
-    Reused {
-        /// Whose session it was.
-        user: UserId,
-        /// The session.
-        session: SessionId,
-    },
-    /// It is unknown, its session has expired, or its account is disabled.
-    Refused,
 }
 
 #[derive(Debug, Queryable, Selectable, Identifiable)]
@@ -158,46 +130,6 @@ pub fn caller(
         .transpose()
 }
 
-/// Puts the next pair of tokens in the place of the one whose refresh token is
-/// presented.
-///
-/// One that was spent at most [`Session::MERCY`] ago is taken once more, for a
-/// client that never received the answer, as long as its successor has not been
-/// used; the successor dies. Any other use of a spent token ends the session.
-///
-/// # Errors
-/// A failing database.
-pub fn rotate(
-    conn: &mut Connection,
-    presented: &SecretHash,
-    next: &NextPair,
-    now: DateTime<Utc>,
-) -> Result<Rotation, Error> {
-    conn.transaction(|conn| {
-        let Some(family) = lock_family(conn, presented)? else { return Ok(Rotation::Refused) };
-        if family.disabled || family.expires_at <= now {
-            return Ok(Rotation::Refused);
-        }
-        let (user, session) = (family.user, family.session);
-        let Some((spent, latest)) = family.turn(now) else {
-            close(conn, user, session)?;
-            return Ok(Rotation::Reused { user, session });
-        };
-        retire(conn, spent, now)?;
-        issue(conn, session.value(), latest + 1, next.id, Some(&next.refresh), now)?;
-        let expires_at = Session::expiry(family.created_at, now);
-        on_engine!(conn, c => {
-            diesel::update(sessions::table.find(session.value()))
-                .set((
-                    sessions::last_used_at.eq(InstantValue(now)),
-                    sessions::expires_at.eq(InstantValue(expires_at)),
-                ))
-                .execute(c)?
-        });
-        Ok(Rotation::Renewed { user, session })
-    })
-}
-
 /// The sessions of a user that have not ended, the newest first: at most
 /// `limit`, behind `after` if that is given.
 ///
@@ -273,132 +205,8 @@ pub fn close_others(
     }))
 }
 
-/// A pair, as far as refreshing asks.
-#[derive(Debug, Clone, Queryable, Selectable)]
-#[diesel(table_name = token_pairs)]
-struct Pair {
-    uid: UidValue,
-    generation: i32,
-    refresh_hash: Option<Vec<u8>>,
-    spent_at: Option<InstantValue>,
-    spared: bool,
-    dead: bool,
-}
-
-impl Pair {
-    fn is_alive(&self) -> bool {
-        self.spent_at.is_none() && !self.dead
-    }
-}
-
-/// A session while one of its tokens is presented.
-#[derive(Debug)]
-struct Family {
-    session: SessionId,
-    user: UserId,
-    created_at: DateTime<Utc>,
-    expires_at: DateTime<Utc>,
-    disabled: bool,
-    presented: Pair,
-    alive: Option<Pair>,
-}
-
-/// What is to be retired when the next pair is issued.
-#[derive(Debug, Clone, Copy)]
-enum Spent {
-    /// The pair, spent for the first time.
-    First(UidValue),
-    /// The pair, spent again, and its successor, which dies.
-    Again { spared: UidValue, dead: UidValue },
-}
-
-impl Family {
-    /// What is spent by presenting the token, and the last generation there is;
-    /// `None` if it must not be presented any more.
-    fn turn(&self, now: DateTime<Utc>) -> Option<(Spent, i32)> {
-        let Pair { uid, generation, spent_at, spared, dead, .. } = &self.presented;
-        match spent_at {
-            None if !dead => Some((Spent::First(*uid), *generation)),
-            Some(at) if !spared && !dead && now - at.0 <= Session::MERCY => {
-                let next = self.alive.as_ref().filter(|pair| pair.generation == generation + 1)?;
-                Some((Spent::Again { spared: *uid, dead: next.uid }, next.generation))
-            }
-            _ => None,
-        }
-    }
-}
-
-/// The session of that refresh token, kept as it is until the transaction ends.
-///
-/// Its row is what all who refresh it queue for; the pairs are read behind
-/// that, as the one before has left them.
-fn lock_family(conn: &mut Connection, presented: &SecretHash) -> Result<Option<Family>, Error> {
-    let hash = &presented.as_bytes()[..];
-    let of_token = token_pairs::table
-        .filter(token_pairs::refresh_hash.eq(hash))
-        .select(token_pairs::session_uid);
-    let session = sessions::table.filter(sessions::uid.eq_any(of_token)).select((
-        sessions::uid,
-        sessions::user_uid,
-        sessions::created_at,
-        sessions::expires_at,
-    ));
-    type Locked = (UidValue, UidValue, InstantValue, InstantValue);
-    let locked = match &mut conn.engine {
-        Engine::Sqlite(c) => session.get_result::<Locked>(c),
-        Engine::Postgres(c) => session.for_update().get_result::<Locked>(c),
-    };
-    let Some((session, user, created_at, expires_at)) = optional(locked)? else { return Ok(None) };
-    let is_alive = token_pairs::spent_at.is_null().and(token_pairs::dead.eq(false));
-    let is_presented = token_pairs::refresh_hash.eq(hash).assume_not_null();
-    let pairs = on_engine!(conn, c => {
-        token_pairs::table
-            .inner_join(sessions::table)
-            .inner_join(accounts::table.on(accounts::user_uid.eq(sessions::user_uid)))
-            .filter(token_pairs::session_uid.eq(session))
-            .filter(is_alive.or(is_presented))
-            .select((Pair::as_select(), accounts::disabled))
-            .load::<(Pair, bool)>(c)?
-    });
-    let is_presented = |pair: &&(Pair, bool)| pair.0.refresh_hash.as_deref() == Some(hash);
-    let Some((presented, disabled)) = pairs.iter().find(is_presented).cloned() else {
-        return Ok(None);
-    };
-    Ok(Some(Family {
-        session: SessionId::from_uuid(session.0),
-        user: UserId::from_uuid(user.0),
-        created_at: created_at.0,
-        expires_at: expires_at.0,
-        disabled,
-        presented,
-        alive: pairs.into_iter().map(|(pair, _)| pair).find(Pair::is_alive),
-    }))
-}
-
-fn retire(conn: &mut Connection, spent: Spent, now: DateTime<Utc>) -> Result<(), Error> {
-    match spent {
-        Spent::First(pair) => on_engine!(conn, c => {
-            diesel::update(token_pairs::table.find(pair))
-                .set(token_pairs::spent_at.eq(InstantValue(now)))
-                .execute(c)?
-        }),
-        Spent::Again { spared, dead } => {
-            on_engine!(conn, c => {
-                diesel::update(token_pairs::table.find(spared))
-                    .set(token_pairs::spared.eq(true))
-                    .execute(c)?
-            });
-            on_engine!(conn, c => {
-                diesel::update(token_pairs::table.find(dead))
-                    .set(token_pairs::dead.eq(true))
-                    .execute(c)?
-            })
-        }
-    };
-    Ok(())
-}
-
-fn issue(
+/// Adds a pair of tokens to a session.
+pub(super) fn issue(
     conn: &mut Connection,
     session: UidValue,
     generation: i32,

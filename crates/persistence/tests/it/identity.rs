@@ -1,0 +1,95 @@
+//! People with accounts, for the tests of the room `identity`.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use recto_domain::{
+    Account, Client, Email, Mint as _, Role, Secret, SecretHash, SessionId, TokenPairId, User,
+    UserId, Username,
+};
+use recto_persistence::identity::account::{self, PasswordHash};
+use recto_persistence::identity::session::{self, NewSession, NextPair, Rotation, rotate};
+use recto_persistence::{Connection, catalog};
+use recto_testkit::database::Fresh;
+use recto_testkit::mint::Sequence;
+
+/// Noon of the day on which the tests of this room take place.
+pub(crate) fn noon() -> DateTime<Utc> {
+    "2026-01-01T12:00:00Z".parse().unwrap()
+}
+
+pub(crate) fn seconds(seconds: i64) -> TimeDelta {
+    TimeDelta::seconds(seconds)
+}
+
+pub(crate) fn email(name: &str) -> Email {
+    Email::parse(&format!("{name}@example.org")).unwrap()
+}
+
+pub(crate) fn password(words: &str) -> PasswordHash {
+    PasswordHash(format!("$argon2id$ of {words}"))
+}
+
+/// A user with an account.
+pub(crate) fn person(conn: &mut Connection, mint: &Sequence, name: &str, role: Role) -> UserId {
+    let user = User::new(mint.stamp(), Username::parse(name).unwrap(), None, None);
+    catalog::user::insert(conn, &user).unwrap();
+    let account = Account::new(user.uid, email(name), role);
+    account::insert(conn, &account, &password("old"), user.created_at).unwrap();
+    user.uid
+}
+
+/// A session and its first tokens.
+pub(crate) struct SignedIn {
+    pub(crate) session: SessionId,
+    pub(crate) pair: TokenPairId,
+    pub(crate) refresh: SecretHash,
+}
+
+pub(crate) fn sign_in(
+    conn: &mut Connection,
+    mint: &Sequence,
+    user: UserId,
+    at: DateTime<Utc>,
+) -> SignedIn {
+    let signed_in = SignedIn {
+        session: SessionId::from_uuid(mint.stamp().uid()),
+        pair: TokenPairId::from_uuid(mint.stamp().uid()),
+        refresh: Secret::refresh_token(mint.random()).hash(),
+    };
+    let new = NewSession {
+        id: signed_in.session,
+        user,
+        pair: signed_in.pair,
+        refresh: Some(signed_in.refresh),
+        client: &Client::default(),
+        at,
+        expires_at: recto_domain::Session::expiry(at, at),
+    };
+    session::open(conn, &new).unwrap();
+    signed_in
+}
+
+pub(crate) fn next(mint: &Sequence) -> NextPair {
+    NextPair {
+        id: TokenPairId::from_uuid(mint.stamp().uid()),
+        refresh: Secret::refresh_token(mint.random()).hash(),
+    }
+}
+
+/// Refreshes and gives the next pair.
+pub(crate) fn refreshed(
+    conn: &mut Connection,
+    mint: &Sequence,
+    presented: &SecretHash,
+    now: DateTime<Utc>,
+) -> NextPair {
+    let next = next(mint);
+    let rotation = rotate(conn, presented, &next, now).unwrap();
+    assert!(matches!(rotation, Rotation::Renewed { .. }), "{rotation:?}");
+    next
+}
+
+/// How many rows there are.
+pub(crate) fn count(database: &Fresh, rows: &str) -> u64 {
+    let counted = database.rows(&format!("SELECT CAST(count(*) AS TEXT) AS line FROM {rows}"));
+    counted[0].as_u64().unwrap()
+}

@@ -1,0 +1,200 @@
+//! Accounts and API keys: what changes them, and what goes along.
+
+use chrono::TimeDelta;
+use recto_domain::{
+    ApiKey, ApiKeyId, ApiKeyName, Conflict, Mint as _, ReviewsFate, Role, Scopes, Secret,
+    SecretHash, UserId,
+};
+use recto_persistence::identity::{account, key, session};
+use recto_persistence::{Connection, Error};
+use recto_testkit::both_engines;
+use recto_testkit::database::Fresh;
+use recto_testkit::mint::Sequence;
+
+use crate::catalogue::Catalogue;
+use crate::identity::{count, email, noon, password, person, seconds, sign_in};
+
+both_engines!(
+    another_password_ends_the_other_sessions,
+    a_password_that_has_changed_meanwhile_stays,
+    an_address_is_verified_once,
+    a_disabled_account_has_no_sessions,
+    the_last_admin_stays,
+    who_leaves_takes_along_what_belongs_to_them,
+    reviews_stay_or_go,
+    a_key_calls_until_it_ends,
+    the_use_of_a_key_is_noted_once_a_minute,
+    keys_are_listed_and_revoked_by_their_owner,
+);
+
+fn another_password_ends_the_other_sessions(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let ada = person(conn, mint, "ada", Role::User);
+    let (here, there) = (sign_in(conn, mint, ada, noon()), sign_in(conn, mint, ada, noon()));
+    let (_, was) = account::with_password(conn, ada).unwrap().unwrap();
+    let new = password("new");
+    let keep = Some(here.session);
+    assert!(account::set_password(conn, ada, &new, Some(&was), keep, noon()).unwrap());
+    assert!(session::caller(conn, here.pair, noon()).unwrap().is_some());
+    assert!(session::caller(conn, there.pair, noon()).unwrap().is_none());
+    let (_, stored) = account::by_email(conn, &email("ada")).unwrap().unwrap();
+    assert_eq!(stored.0, new.0);
+    // A reset ends them all.
+    assert!(account::set_password(conn, ada, &password("newer"), None, None, noon()).unwrap());
+    assert!(session::caller(conn, here.pair, noon()).unwrap().is_none());
+}
+
+fn a_password_that_has_changed_meanwhile_stays(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let ada = person(conn, mint, "ada", Role::User);
+    let here = sign_in(conn, mint, ada, noon());
+    let (other, new) = (password("other"), password("new"));
+    assert!(!account::set_password(conn, ada, &new, Some(&other), None, noon()).unwrap());
+    assert!(!account::rehash(conn, ada, &new, &other).unwrap());
+    let (_, stored) = account::with_password(conn, ada).unwrap().unwrap();
+    assert_eq!(stored.0, password("old").0);
+    assert!(account::rehash(conn, ada, &new, &stored).unwrap());
+    assert!(session::caller(conn, here.pair, noon()).unwrap().is_some());
+    let nobody = UserId::from_uuid(mint.stamp().uid());
+    assert!(account::with_password(conn, nobody).unwrap().is_none());
+}
+
+fn an_address_is_verified_once(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let ada = person(conn, mint, "ada", Role::User);
+    assert!(account::set_verified(conn, ada, noon()).unwrap());
+    assert!(!account::set_verified(conn, ada, noon()).unwrap());
+    assert!(account::of_user(conn, ada).unwrap().unwrap().verified);
+}
+
+fn a_disabled_account_has_no_sessions(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    person(conn, mint, "root", Role::Admin);
+    let ada = person(conn, mint, "ada", Role::User);
+    let tokens = sign_in(conn, mint, ada, noon());
+    assert!(account::set_disabled(conn, ada, true, noon()).unwrap());
+    assert!(account::set_disabled(conn, ada, false, noon()).unwrap());
+    // Opened again, it does not open old sessions again.
+    assert!(session::caller(conn, tokens.pair, noon()).unwrap().is_none());
+    let nobody = UserId::from_uuid(mint.stamp().uid());
+    assert!(!account::set_disabled(conn, nobody, true, noon()).unwrap());
+}
+
+fn the_last_admin_stays(database: &Fresh) {
+    fn is_last<T: std::fmt::Debug>(result: &Result<T, Error>) -> bool {
+        matches!(result, Err(Error::Conflict(Conflict::LastAdmin)))
+    }
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let [root, second] = ["root", "toor"].map(|name| person(conn, mint, name, Role::Admin));
+    let tokens = sign_in(conn, mint, root, noon());
+    account::set_disabled(conn, second, true, noon()).unwrap();
+    assert!(is_last(&account::set_disabled(conn, root, true, noon())));
+    assert!(is_last(&account::delete(conn, root, ReviewsFate::Keep)));
+    assert!(session::caller(conn, tokens.pair, noon()).unwrap().is_some());
+    account::set_disabled(conn, second, false, noon()).unwrap();
+    assert!(account::delete(conn, root, ReviewsFate::Keep).unwrap());
+    assert!(!account::delete(conn, root, ReviewsFate::Keep).unwrap());
+}
+
+fn who_leaves_takes_along_what_belongs_to_them(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    person(conn, mint, "root", Role::Admin);
+    let ada = person(conn, mint, "ada", Role::User);
+    sign_in(conn, mint, ada, noon());
+    store(conn, mint, ada, None);
+    account::delete(conn, ada, ReviewsFate::Erase).unwrap();
+    for table in ["sessions", "token_pairs", "api_keys"] {
+        assert_eq!(count(database, table), 0, "{table}");
+    }
+    assert_eq!((count(database, "users"), count(database, "accounts")), (1, 1));
+}
+
+fn reviews_stay_or_go(database: &Fresh) {
+    let (conn, catalogue) = (&mut database.connection(), Catalogue::small());
+    catalogue.store(conn);
+    let (all, without) = ("reviews", "reviews WHERE user_uid IS NULL");
+    let (all_before, without_before) = (count(database, all), count(database, without));
+    let of = |user: UserId| {
+        catalogue.reviews.iter().filter(|review| review.user_uid == Some(user)).count() as u64
+    };
+    let reviewers: Vec<_> =
+        catalogue.users.iter().map(|user| user.uid).filter(|user| of(*user) > 0).collect();
+    let (keeps, erases) = (reviewers[0], reviewers[1]);
+    account::delete(conn, keeps, ReviewsFate::Keep).unwrap();
+    assert_eq!(count(database, all), all_before);
+    account::delete(conn, erases, ReviewsFate::Erase).unwrap();
+    assert_eq!(count(database, all), all_before - of(erases));
+    assert_eq!(count(database, without), without_before + of(keeps));
+    assert_eq!(count(database, "books"), catalogue.books.len() as u64);
+}
+
+fn store(
+    conn: &mut Connection,
+    mint: &Sequence,
+    user: UserId,
+    expires_at: Option<chrono::DateTime<chrono::Utc>>,
+) -> (ApiKey, SecretHash) {
+    let secret = Secret::api_key(mint.random());
+    let api_key = ApiKey {
+        id: ApiKeyId::from_uuid(mint.stamp().uid()),
+        name: ApiKeyName::parse("export").unwrap(),
+        scopes: Scopes::ALL,
+        hint: secret.hint().to_owned(),
+        created_at: noon(),
+        expires_at,
+        last_used_at: None,
+    };
+    key::insert(conn, user, &api_key, &secret.hash()).unwrap();
+    (api_key, secret.hash())
+}
+
+fn a_key_calls_until_it_ends(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let ada = person(conn, mint, "ada", Role::User);
+    let (lasting, hash) = store(conn, mint, ada, None);
+    let (_, ending) = store(conn, mint, ada, Some(noon() + seconds(1)));
+    let (caller, statements) =
+        conn.recording(|conn| key::caller(conn, &hash, noon()).unwrap().unwrap());
+    assert_eq!(statements.len(), 1, "{statements:?}");
+    assert_eq!((caller.account.user_uid, caller.key), (ada, lasting.id));
+    assert_eq!((caller.scopes, caller.last_used_at), (Scopes::ALL, None));
+    assert!(key::caller(conn, &ending, noon()).unwrap().is_some());
+    assert!(key::caller(conn, &ending, noon() + seconds(1)).unwrap().is_none());
+    let unknown = Secret::api_key(mint.random()).hash();
+    assert!(key::caller(conn, &unknown, noon()).unwrap().is_none());
+    database.execute("UPDATE accounts SET disabled = TRUE").unwrap();
+    assert!(key::caller(conn, &hash, noon()).unwrap().is_none());
+}
+
+fn the_use_of_a_key_is_noted_once_a_minute(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let ada = person(conn, mint, "ada", Role::User);
+    let (api_key, hash) = store(conn, mint, ada, None);
+    let mut noted = Vec::new();
+    for at in [0, 59, 60, 61, 119, 120].map(|at| noon() + seconds(at)) {
+        let stale = key::caller(conn, &hash, at).unwrap().unwrap().is_stale(at);
+        key::touch(conn, api_key.id, at).unwrap();
+        let used = key::find(conn, ada, api_key.id).unwrap().unwrap().last_used_at;
+        assert_eq!(used == Some(at), stale);
+        noted.push((used.unwrap() - noon()).num_seconds());
+    }
+    assert_eq!(noted, [0, 0, 60, 60, 60, 120]);
+}
+
+fn keys_are_listed_and_revoked_by_their_owner(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let [ada, bob] = ["ada", "bob"].map(|name| person(conn, mint, name, Role::User));
+    let (first, hash) = store(conn, mint, ada, Some(noon() + TimeDelta::days(1)));
+    let (second, _) = store(conn, mint, ada, None);
+    assert_eq!(key::find(conn, ada, first.id).unwrap().as_ref(), Some(&first));
+    let page = key::page(conn, ada, None, 1).unwrap();
+    assert_eq!((page.items, page.more), (vec![second.clone()], true));
+    let page = key::page(conn, ada, Some(second.id), 1).unwrap();
+    assert_eq!((page.items, page.more), (vec![first.clone()], false));
+    assert!(key::page(conn, bob, None, 9).unwrap().items.is_empty());
+    assert!(key::find(conn, bob, first.id).unwrap().is_none());
+    assert!(!key::delete(conn, bob, first.id).unwrap());
+    assert!(key::delete(conn, ada, first.id).unwrap());
+    assert!(!key::delete(conn, ada, first.id).unwrap());
+    assert!(key::caller(conn, &hash, noon()).unwrap().is_none());
+}

@@ -1,0 +1,213 @@
+//! Mailed tokens and the outbox.
+
+use std::collections::BTreeSet;
+use std::sync::Barrier;
+use std::thread;
+
+use chrono::{DateTime, Utc};
+use recto_domain::{
+    MailId, MailKind, MailedPurpose, MailedTokenId, Mint as _, ReviewsFate, Role, Secret,
+    SecretHash, UserId,
+};
+use recto_persistence::Connection;
+use recto_persistence::identity::account;
+use recto_persistence::identity::mailed::{self, NewMailedToken};
+use recto_persistence::identity::outbox::{self, NewMail};
+use recto_testkit::both_engines;
+use recto_testkit::database::Fresh;
+use recto_testkit::mint::Sequence;
+
+use crate::identity::{count, email, noon, person, seconds};
+
+both_engines!(
+    looking_at_a_token_spends_nothing,
+    a_token_is_good_for_its_purpose_until_it_expires,
+    a_newer_token_supersedes_the_older,
+    of_two_who_spend_a_token_one_does,
+    a_mail_is_claimed_with_what_is_written_in_it,
+    a_mail_is_tried_less_and_less_often_and_then_no_more,
+    what_is_sent_given_up_or_discarded_is_not_claimed_again,
+    no_mail_is_claimed_by_two,
+    mail_goes_with_its_user,
+);
+
+fn issue(
+    conn: &mut Connection,
+    mint: &Sequence,
+    user: UserId,
+    purpose: MailedPurpose,
+) -> (MailedTokenId, SecretHash) {
+    let hash = Secret::mailed_token(mint.random()).hash();
+    let id = MailedTokenId::from_uuid(mint.stamp().uid());
+    mailed::issue(conn, &NewMailedToken { id, user, purpose, hash, at: noon() }).unwrap();
+    (id, hash)
+}
+
+fn enqueue(
+    conn: &mut Connection,
+    mint: &Sequence,
+    user: UserId,
+    kind: MailKind,
+    token: Option<MailedTokenId>,
+) -> MailId {
+    let id = MailId::from_uuid(mint.stamp().uid());
+    let recipient = &email("ada");
+    outbox::enqueue(conn, &NewMail { id, user, kind, token, recipient, at: noon() }).unwrap();
+    id
+}
+
+fn claimed(conn: &mut Connection, now: DateTime<Utc>) -> Vec<MailId> {
+    outbox::claim(conn, 10, now).unwrap().into_iter().map(|mail| mail.id).collect()
+}
+
+fn looking_at_a_token_spends_nothing(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let ada = person(conn, mint, "ada", Role::User);
+    let (_, hash) = issue(conn, mint, ada, MailedPurpose::Reset);
+    for _ in 0..2 {
+        let user = mailed::look(conn, MailedPurpose::Reset, &hash, noon()).unwrap();
+        assert_eq!(user, Some(ada));
+    }
+    assert_eq!(mailed::spend(conn, MailedPurpose::Reset, &hash, noon()).unwrap(), Some(ada));
+    assert_eq!(mailed::spend(conn, MailedPurpose::Reset, &hash, noon()).unwrap(), None);
+    assert_eq!(mailed::look(conn, MailedPurpose::Reset, &hash, noon()).unwrap(), None);
+}
+
+fn a_token_is_good_for_its_purpose_until_it_expires(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let ada = person(conn, mint, "ada", Role::User);
+    for (purpose, other) in [
+        (MailedPurpose::Verify, MailedPurpose::Reset),
+        (MailedPurpose::Reset, MailedPurpose::Verify),
+    ] {
+        let (_, hash) = issue(conn, mint, ada, purpose);
+        let end = noon() + purpose.lifetime();
+        assert_eq!(mailed::spend(conn, other, &hash, noon()).unwrap(), None);
+        assert_eq!(mailed::look(conn, purpose, &hash, end).unwrap(), None);
+        assert_eq!(mailed::spend(conn, purpose, &hash, end).unwrap(), None);
+        assert_eq!(mailed::spend(conn, purpose, &hash, end - seconds(1)).unwrap(), Some(ada));
+    }
+}
+
+fn a_newer_token_supersedes_the_older(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let [ada, bob] = ["ada", "bob"].map(|name| person(conn, mint, name, Role::User));
+    let (_, older) = issue(conn, mint, ada, MailedPurpose::Verify);
+    let (_, reset) = issue(conn, mint, ada, MailedPurpose::Reset);
+    let (_, his) = issue(conn, mint, bob, MailedPurpose::Verify);
+    let (_, newer) = issue(conn, mint, ada, MailedPurpose::Verify);
+    assert_eq!(mailed::spend(conn, MailedPurpose::Verify, &older, noon()).unwrap(), None);
+    assert_eq!(mailed::spend(conn, MailedPurpose::Verify, &newer, noon()).unwrap(), Some(ada));
+    assert_eq!(mailed::spend(conn, MailedPurpose::Verify, &his, noon()).unwrap(), Some(bob));
+    assert_eq!(mailed::spend(conn, MailedPurpose::Reset, &reset, noon()).unwrap(), Some(ada));
+}
+
+fn of_two_who_spend_a_token_one_does(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let ada = person(conn, mint, "ada", Role::User);
+    for _ in 0..10 {
+        let (_, hash) = issue(conn, mint, ada, MailedPurpose::Reset);
+        let start = Barrier::new(2);
+        let spent: Vec<_> = thread::scope(|scope| {
+            let spending = [(); 2].map(|()| {
+                let (start, mut conn) = (&start, database.connection());
+                scope.spawn(move || {
+                    start.wait();
+                    mailed::spend(&mut conn, MailedPurpose::Reset, &hash, noon()).unwrap()
+                })
+            });
+            spending.into_iter().filter_map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(spent, [ada]);
+    }
+}
+
+fn a_mail_is_claimed_with_what_is_written_in_it(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let ada = person(conn, mint, "ada", Role::User);
+    assert_eq!(outbox::next_due(conn).unwrap(), None);
+    let (token, hash) = issue(conn, mint, ada, MailedPurpose::Reset);
+    let reset = enqueue(conn, mint, ada, MailKind::PasswordReset, Some(token));
+    let notice = enqueue(conn, mint, ada, MailKind::PasswordChanged, None);
+    assert_eq!(outbox::next_due(conn).unwrap(), Some(noon()));
+    assert!(claimed(conn, noon() - seconds(1)).is_empty());
+
+    let mails = outbox::claim(conn, 10, noon()).unwrap();
+    let [first, second] = &mails[..] else { panic!("{mails:?}") };
+    assert_eq!((first.id, first.user, first.kind), (reset, ada, MailKind::PasswordReset));
+    assert_eq!((first.username.as_str(), &first.recipient), ("ada", &email("ada")));
+    assert_eq!((first.created_at, first.attempt), (noon(), 1));
+    assert_eq!((first.token, first.token_hash), (Some(token), Some(hash)));
+    assert_eq!((second.id, second.token, second.token_hash), (notice, None, None));
+    assert_eq!(outbox::next_due(conn).unwrap(), Some(noon() + seconds(10)));
+
+    // A token that is gone has no hash any more.
+    mailed::spend(conn, MailedPurpose::Reset, &hash, noon()).unwrap();
+    let mails = outbox::claim(conn, 10, noon() + seconds(10)).unwrap();
+    assert_eq!((mails[0].attempt, mails[0].token, mails[0].token_hash), (2, Some(token), None));
+    let (token, _) = issue(conn, mint, ada, MailedPurpose::Reset);
+    let late = enqueue(conn, mint, ada, MailKind::PasswordReset, Some(token));
+    let mails = outbox::claim(conn, 10, noon() + MailedPurpose::Reset.lifetime()).unwrap();
+    let late = mails.iter().find(|mail| mail.id == late).unwrap();
+    assert_eq!(late.token_hash, None, "it has expired");
+}
+
+fn a_mail_is_tried_less_and_less_often_and_then_no_more(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let ada = person(conn, mint, "ada", Role::User);
+    let mail = enqueue(conn, mint, ada, MailKind::PasswordChanged, None);
+    let mut now = noon();
+    for attempt in 1..=outbox::ATTEMPTS {
+        assert!(claimed(conn, now - seconds(1)).is_empty(), "attempt {attempt}");
+        assert_eq!(claimed(conn, now), [mail], "attempt {attempt}");
+        now += outbox::back_off(attempt);
+    }
+    assert_eq!(count(database, "mails WHERE failed_at IS NOT NULL"), 0);
+    assert!(claimed(conn, now).is_empty());
+    assert_eq!(count(database, "mails WHERE failed_at IS NOT NULL"), 1);
+    assert_eq!(outbox::next_due(conn).unwrap(), None);
+}
+
+fn what_is_sent_given_up_or_discarded_is_not_claimed_again(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let ada = person(conn, mint, "ada", Role::User);
+    let [sent, given_up, discarded] =
+        [(); 3].map(|()| enqueue(conn, mint, ada, MailKind::PasswordChanged, None));
+    assert_eq!(claimed(conn, noon()).len(), 3);
+    outbox::mark_sent(conn, sent, noon()).unwrap();
+    outbox::give_up(conn, given_up, noon()).unwrap();
+    outbox::discard(conn, discarded).unwrap();
+    assert!(claimed(conn, noon() + seconds(9999)).is_empty());
+    assert_eq!(count(database, "mails"), 2);
+    assert_eq!(count(database, "mails WHERE sent_at IS NOT NULL"), 1);
+}
+
+fn no_mail_is_claimed_by_two(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let ada = person(conn, mint, "ada", Role::User);
+    let all: BTreeSet<MailId> =
+        (0..40).map(|_| enqueue(conn, mint, ada, MailKind::PasswordChanged, None)).collect();
+    let start = Barrier::new(2);
+    let claimed: Vec<MailId> = thread::scope(|scope| {
+        let claiming = [(); 2].map(|()| {
+            let (start, mut conn) = (&start, database.connection());
+            scope.spawn(move || {
+                start.wait();
+                let claim = |_| outbox::claim(&mut conn, 3, noon()).unwrap();
+                (0..20).flat_map(claim).map(|mail| mail.id).collect::<Vec<_>>()
+            })
+        });
+        claiming.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(claimed.len(), all.len(), "each once");
+    assert_eq!(claimed.into_iter().collect::<BTreeSet<_>>(), all);
+}
+
+fn mail_goes_with_its_user(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let ada = person(conn, mint, "ada", Role::User);
+    let (token, _) = issue(conn, mint, ada, MailedPurpose::Verify);
+    enqueue(conn, mint, ada, MailKind::Verification, Some(token));
+    account::delete(conn, ada, ReviewsFate::Keep).unwrap();
+    assert_eq!((count(database, "mails"), count(database, "mailed_tokens")), (0, 0));
+}

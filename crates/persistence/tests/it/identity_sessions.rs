@@ -1,0 +1,264 @@
+//! Sessions: which tokens count, and what becomes of those that are used again.
+
+use std::sync::Barrier;
+use std::thread;
+
+use chrono::TimeDelta;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use recto_domain::{Client, Mint as _, Role, Session, SessionId, TokenPairId, UserAgent, UserId};
+use recto_persistence::Error;
+use recto_persistence::identity::account;
+use recto_persistence::identity::session::{self, NewSession, Rotation, rotate};
+use recto_testkit::both_engines;
+use recto_testkit::database::Fresh;
+use recto_testkit::mint::Sequence;
+
+use crate::identity::{count, next, noon, person, refreshed, seconds, sign_in};
+
+both_engines!(
+    an_access_token_counts_as_long_as_its_session,
+    refreshing_spends_a_token_and_issues_the_next,
+    a_spent_token_is_spared_once_and_its_successor_dies,
+    a_dead_token_that_is_used_ends_the_session,
+    there_is_no_mercy_once_the_successor_is_used,
+    there_is_no_mercy_after_thirty_seconds,
+    a_token_that_counts_for_nothing_changes_nothing,
+    a_session_lasts_a_month_unused_and_a_quarter_at_most,
+    sessions_are_listed_and_ended_by_their_owner,
+    of_racing_refreshes_at_most_one_pair_is_alive,
+    a_spared_token_and_its_successor_race,
+    the_database_keeps_a_second_pair_from_living,
+);
+
+const ALIVE: &str = "token_pairs WHERE spent_at IS NULL AND NOT dead";
+
+fn an_access_token_counts_as_long_as_its_session(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let ada = person(conn, mint, "ada", Role::User);
+    let tokens = sign_in(conn, mint, ada, noon());
+    let (called, statements) =
+        conn.recording(|conn| session::caller(conn, tokens.pair, noon()).unwrap().unwrap());
+    assert_eq!((called.0.user_uid, called.1), (ada, tokens.session));
+    assert_eq!(statements.len(), 1, "{statements:?}");
+    let last = noon() + Session::IDLE;
+    assert!(session::caller(conn, tokens.pair, last - seconds(1)).unwrap().is_some());
+    assert!(session::caller(conn, tokens.pair, last).unwrap().is_none());
+    let unknown = TokenPairId::from_uuid(mint.stamp().uid());
+    assert!(session::caller(conn, unknown, noon()).unwrap().is_none());
+
+    assert!(session::close(conn, ada, tokens.session).unwrap());
+    assert!(session::caller(conn, tokens.pair, noon()).unwrap().is_none());
+    assert_eq!(count(database, "token_pairs"), 0);
+
+    let tokens = sign_in(conn, mint, ada, noon());
+    // Past Recto, so that the session stays.
+    database.execute("UPDATE accounts SET disabled = TRUE").unwrap();
+    assert!(session::caller(conn, tokens.pair, noon()).unwrap().is_none());
+}
+
+fn refreshing_spends_a_token_and_issues_the_next(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let ada = person(conn, mint, "ada", Role::User);
+    let first = sign_in(conn, mint, ada, noon());
+    let second = next(mint);
+    let rotation = rotate(conn, &first.refresh, &second, noon()).unwrap();
+    assert_eq!(rotation, Rotation::Renewed { user: ada, session: first.session });
+    let third = refreshed(conn, mint, &second.refresh, noon());
+    // What was issued before stays good for as long as it says.
+    for pair in [first.pair, second.id, third.id] {
+        let (_, session) = session::caller(conn, pair, noon()).unwrap().unwrap();
+        assert_eq!(session, first.session);
+    }
+    assert_eq!((count(database, "token_pairs"), count(database, ALIVE)), (3, 1));
+}
+
+fn a_spent_token_is_spared_once_and_its_successor_dies(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let ada = person(conn, mint, "ada", Role::User);
+    let first = sign_in(conn, mint, ada, noon());
+    let lost = refreshed(conn, mint, &first.refresh, noon());
+    let spared = refreshed(conn, mint, &first.refresh, noon() + Session::MERCY);
+    assert!(session::caller(conn, lost.id, noon()).unwrap().is_none());
+    assert!(session::caller(conn, spared.id, noon()).unwrap().is_some());
+    assert_eq!(count(database, ALIVE), 1);
+
+    let again = rotate(conn, &first.refresh, &next(mint), noon() + seconds(1)).unwrap();
+    assert_eq!(again, Rotation::Reused { user: ada, session: first.session });
+    assert!(session::caller(conn, spared.id, noon()).unwrap().is_none());
+    assert_eq!((count(database, "sessions"), count(database, "token_pairs")), (0, 0));
+}
+
+fn a_dead_token_that_is_used_ends_the_session(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let ada = person(conn, mint, "ada", Role::User);
+    let (first, other) = (sign_in(conn, mint, ada, noon()), sign_in(conn, mint, ada, noon()));
+    let lost = refreshed(conn, mint, &first.refresh, noon());
+    refreshed(conn, mint, &first.refresh, noon());
+    let stolen = rotate(conn, &lost.refresh, &next(mint), noon()).unwrap();
+    assert_eq!(stolen, Rotation::Reused { user: ada, session: first.session });
+    // Another family has nothing to do with it.
+    assert_eq!(count(database, "sessions"), 1);
+    refreshed(conn, mint, &other.refresh, noon());
+}
+
+fn there_is_no_mercy_once_the_successor_is_used(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let ada = person(conn, mint, "ada", Role::User);
+    let first = sign_in(conn, mint, ada, noon());
+    let second = refreshed(conn, mint, &first.refresh, noon());
+    refreshed(conn, mint, &second.refresh, noon());
+    let again = rotate(conn, &first.refresh, &next(mint), noon()).unwrap();
+    assert!(matches!(again, Rotation::Reused { .. }));
+    assert_eq!(count(database, "token_pairs"), 0);
+}
+
+fn there_is_no_mercy_after_thirty_seconds(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let ada = person(conn, mint, "ada", Role::User);
+    let first = sign_in(conn, mint, ada, noon());
+    refreshed(conn, mint, &first.refresh, noon());
+    let late = noon() + Session::MERCY + TimeDelta::milliseconds(1);
+    let again = rotate(conn, &first.refresh, &next(mint), late).unwrap();
+    assert!(matches!(again, Rotation::Reused { .. }));
+}
+
+fn a_token_that_counts_for_nothing_changes_nothing(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let ada = person(conn, mint, "ada", Role::User);
+    let first = sign_in(conn, mint, ada, noon());
+    let unknown = next(mint).refresh;
+    let late = noon() + Session::IDLE;
+    for (presented, now) in [(unknown, noon()), (first.refresh, late)] {
+        let refused = rotate(conn, &presented, &next(mint), now).unwrap();
+        assert_eq!(refused, Rotation::Refused);
+    }
+    database.execute("UPDATE accounts SET disabled = TRUE").unwrap();
+    let refused = rotate(conn, &first.refresh, &next(mint), noon()).unwrap();
+    assert_eq!(refused, Rotation::Refused);
+    database.execute("UPDATE accounts SET disabled = FALSE").unwrap();
+    refreshed(conn, mint, &first.refresh, noon());
+}
+
+fn a_session_lasts_a_month_unused_and_a_quarter_at_most(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let ada = person(conn, mint, "ada", Role::User);
+    let first = sign_in(conn, mint, ada, noon());
+    let mut refresh = first.refresh;
+    for day in [29, 58, 87] {
+        refresh = refreshed(conn, mint, &refresh, noon() + TimeDelta::days(day)).refresh;
+    }
+    let now = noon() + TimeDelta::days(87);
+    let shown = session::find(conn, ada, first.session, None, now).unwrap().unwrap();
+    assert_eq!((shown.created_at, shown.last_used_at), (noon(), now));
+    assert_eq!(shown.expires_at, noon() + Session::LONGEST);
+    let ended = noon() + Session::LONGEST;
+    assert_eq!(rotate(conn, &refresh, &next(mint), ended).unwrap(), Rotation::Refused);
+}
+
+fn sessions_are_listed_and_ended_by_their_owner(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let (ada, bob) = (person(conn, mint, "ada", Role::User), person(conn, mint, "bob", Role::User));
+    let client =
+        Client { address: Some("2001:db8::7".parse().unwrap()), agent: UserAgent::of("curl/8.0") };
+    let short = SessionId::from_uuid(mint.stamp().uid());
+    let new = NewSession {
+        id: short,
+        user: ada,
+        pair: TokenPairId::from_uuid(mint.stamp().uid()),
+        refresh: None,
+        client: &client,
+        at: noon(),
+        expires_at: noon() + Session::ACCESS,
+    };
+    session::open(conn, &new).unwrap();
+    let own: Vec<SessionId> = (0..3).map(|_| sign_in(conn, mint, ada, noon()).session).collect();
+    let his = sign_in(conn, mint, bob, noon()).session;
+
+    let shown = session::find(conn, ada, short, Some(short), noon()).unwrap().unwrap();
+    assert_eq!((shown.address, shown.agent, shown.current), (client.address, client.agent, true));
+    assert_eq!(shown.expires_at, noon() + Session::ACCESS);
+
+    let ids = |user: UserId, after, limit, now, conn: &mut _| {
+        let page = session::page(conn, user, Some(own[1]), after, limit, now).unwrap();
+        let current: Vec<_> = page.items.iter().filter(|it| it.current).map(|it| it.id).collect();
+        assert!(current.iter().all(|id| *id == own[1]));
+        (page.items.iter().map(|it| it.id).collect::<Vec<_>>(), page.more)
+    };
+    assert_eq!(ids(ada, None, 2, noon(), conn), (vec![own[2], own[1]], true));
+    assert_eq!(ids(ada, Some(own[1]), 2, noon(), conn), (vec![own[0], short], false));
+    let later = noon() + Session::ACCESS;
+    assert_eq!(ids(ada, Some(own[1]), 2, later, conn), (vec![own[0]], false));
+    assert_eq!(ids(bob, None, 2, noon(), conn), (vec![his], false));
+
+    // Another's is not there.
+    assert_eq!(session::find(conn, bob, own[0], None, noon()).unwrap(), None);
+    assert!(!session::close(conn, bob, own[0]).unwrap());
+    assert!(session::close(conn, ada, own[0]).unwrap());
+    assert!(!session::close(conn, ada, own[0]).unwrap());
+    assert_eq!(session::close_others(conn, ada, Some(own[1])).unwrap(), 2);
+    assert_eq!(ids(ada, None, 9, noon(), conn).0, [own[1]]);
+    assert_eq!(session::close_others(conn, ada, None).unwrap(), 1);
+    assert_eq!(count(database, "sessions"), 1);
+    account::delete(conn, bob, recto_domain::ReviewsFate::Keep).unwrap();
+    assert_eq!(count(database, "token_pairs"), 0);
+}
+
+/// Two present one token at the same time.
+fn of_racing_refreshes_at_most_one_pair_is_alive(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let ada = person(conn, mint, "ada", Role::User);
+    for round in 0..20 {
+        let first = sign_in(conn, mint, ada, noon());
+        // Some come in time for mercy, and some do not.
+        let second = noon() + Session::MERCY + TimeDelta::milliseconds(i64::from(round % 2));
+        let rotations = race(database, mint, [(first.refresh, noon()), (first.refresh, second)]);
+        let renewed = rotations.iter().filter(|it| matches!(it, Rotation::Renewed { .. })).count();
+        assert!(renewed >= 1, "{rotations:?}");
+        assert!(count(database, ALIVE) <= 1, "{rotations:?}");
+        session::close_others(conn, ada, None).unwrap();
+    }
+}
+
+/// Whoever comes first, the other finds a token that may not be used.
+fn a_spared_token_and_its_successor_race(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let ada = person(conn, mint, "ada", Role::User);
+    for _ in 0..20 {
+        let first = sign_in(conn, mint, ada, noon());
+        let second = refreshed(conn, mint, &first.refresh, noon());
+        let both = [(first.refresh, noon()), (second.refresh, noon())];
+        let rotations = race(database, mint, both);
+        let renewed = rotations.iter().filter(|it| matches!(it, Rotation::Renewed { .. })).count();
+        let reused = rotations.iter().filter(|it| matches!(it, Rotation::Reused { .. })).count();
+        assert_eq!((renewed, reused), (1, 1), "{rotations:?}");
+        assert_eq!(count(database, "token_pairs"), 0);
+    }
+}
+
+type Attempt = (recto_domain::SecretHash, chrono::DateTime<chrono::Utc>);
+
+fn race(database: &Fresh, mint: &Sequence, attempts: [Attempt; 2]) -> Vec<Rotation> {
+    let start = Barrier::new(2);
+    thread::scope(|scope| {
+        let racing = attempts.map(|(presented, now)| {
+            let (start, mut conn) = (&start, database.connection());
+            scope.spawn(move || {
+                start.wait();
+                rotate(&mut conn, &presented, &next(mint), now).unwrap()
+            })
+        });
+        racing.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+fn the_database_keeps_a_second_pair_from_living(database: &Fresh) {
+    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let ada = person(conn, mint, "ada", Role::User);
+    let first = sign_in(conn, mint, ada, noon());
+    let second = refreshed(conn, mint, &first.refresh, noon());
+    refreshed(conn, mint, &second.refresh, noon());
+    let said = Error::from(database.execute("UPDATE token_pairs SET spent_at = NULL").unwrap_err());
+    let is_unique = matches!(&said, Error::Query(DieselError::DatabaseError(kind, _))
+        if matches!(kind, DatabaseErrorKind::UniqueViolation));
+    assert!(is_unique, "{said:?}");
+}
