@@ -2,14 +2,14 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use recto_domain::{MailKind, Mint};
 use recto_persistence::identity::outbox::{self, Mail};
 use recto_persistence::{Database, Error};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 
 use super::{Composer, Letter, SendError, Sender, Transport};
@@ -81,8 +81,10 @@ impl Worker {
     /// runtime is running.
     pub fn start(self) {
         let shared = self.outbox.0.clone();
-        let running = actix_web::rt::spawn(self.run());
-        *shared.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(running);
+        // It is locked by those only who stop the outbox already.
+        if let Ok(mut running) = shared.running.try_lock() {
+            *running = Some(actix_web::rt::spawn(self.run()));
+        }
     }
 
     /// Sends what is due now.
@@ -188,12 +190,14 @@ impl Outbox {
     pub async fn stop(&self) {
         self.0.stopping.store(true, Ordering::Relaxed);
         self.0.wake.notify_one();
-        let running = self.0.running.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(mut running) = running else { return };
-        if tokio::time::timeout(GRACE, &mut running).await.is_err() {
+        // Whoever comes second waits for the same end.
+        let mut running = self.0.running.lock().await;
+        let Some(worker) = running.as_mut() else { return };
+        if tokio::time::timeout(GRACE, &mut *worker).await.is_err() {
             tracing::warn!("stopped amid a mail; it is sent again later");
-            running.abort();
+            worker.abort();
         }
+        *running = None;
     }
 
     fn is_stopping(&self) -> bool {

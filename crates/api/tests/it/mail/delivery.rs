@@ -327,6 +327,30 @@ fn a_worker_wakes_when_it_is_told_and_stops_when_it_is_told(database: &Fresh) {
     });
 }
 
+fn a_message_on_its_way_arrives_before_the_worker_stops(database: &Fresh) {
+    in_runtime(async {
+        let (post, server) = Post::by_smtp(database).await;
+        let (state, worker) = post.copy(SECRET, None);
+        post.enqueue(MailKind::Verification);
+        post.enqueue(MailKind::PasswordChanged);
+        server.judge(Verdict::Hesitation);
+        worker.start();
+        server.wait_for(1).await;
+        // The server and its program may both say so.
+        let first = actix_web::rt::spawn({
+            let outbox = state.mail.clone();
+            async move { outbox.stop().await }
+        });
+        tokio::task::yield_now().await;
+        state.mail.stop().await;
+        assert_eq!(server.received().len(), 1, "the second is left to the next server");
+        first.await.unwrap();
+        post.clock.advance(10);
+        post.deliver().await;
+        assert_eq!(server.received().len(), 2, "the first has been marked");
+    });
+}
+
 fn files_take_the_place_of_a_server(database: &Fresh) {
     let directory = tempfile::tempdir().unwrap();
     let mails = directory.path().join("kept/mail");
@@ -372,5 +396,6 @@ both_engines!(
     a_crash_after_sending_sends_the_same_message_again,
     two_copies_of_the_server_send_a_mail_once,
     a_worker_wakes_when_it_is_told_and_stops_when_it_is_told,
+    a_message_on_its_way_arrives_before_the_worker_stops,
     files_take_the_place_of_a_server,
 );

@@ -42,6 +42,8 @@ pub(super) enum Verdict {
     Content(u16),
     /// It is taken, but the client is never told.
     Silence,
+    /// It is taken, and the client is told half a second later.
+    Hesitation,
 }
 
 /// A message that was taken.
@@ -134,6 +136,7 @@ struct Reception {
 struct Line {
     tls: AtomicBool,
     silent: AtomicBool,
+    slow: AtomicBool,
     /// The machine takes all that follows a content it has refused for content, so there the
     /// server hangs up.
     over: AtomicBool,
@@ -172,7 +175,9 @@ impl Handler for Reception {
             self.line.over.store(true, Ordering::Relaxed);
             return Response::custom(code, "not like this".to_owned());
         }
-        self.line.silent.store(matches!(self.verdict, Some(Verdict::Silence)), Ordering::Relaxed);
+        let (silent, slow) = (&self.line.silent, &self.line.slow);
+        silent.store(matches!(self.verdict, Some(Verdict::Silence)), Ordering::Relaxed);
+        slow.store(matches!(self.verdict, Some(Verdict::Hesitation)), Ordering::Relaxed);
         self.mailbox.received.lock().unwrap().push(self.message.clone());
         self.mailbox.arrived.notify_one();
         OK
@@ -239,6 +244,9 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         command.clear();
         if line.silent.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
+        }
+        if line.slow.swap(false, Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_millis(500)).await;
         }
         say(&mut stream, &response).await?;
         match response.action {
