@@ -177,9 +177,11 @@ impl Hasher {
 }
 
 impl Default for Hasher {
-    /// A hasher that runs as many hashes at once as there are processors.
+    /// A hasher that runs as many hashes at once as half of the processors, at least one: so many
+    /// as may sign in at once, the others keep serving.
     fn default() -> Self {
-        Self::new(std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Self::new(NonZeroUsize::new(processors / 2).unwrap_or(NonZeroUsize::MIN))
     }
 }
 
