@@ -6,6 +6,7 @@ pub(crate) mod keys;
 pub mod mailed;
 pub(crate) mod mailing;
 pub(crate) mod me;
+pub(crate) mod own;
 pub mod password;
 pub(crate) mod passwords;
 pub(crate) mod pruning;

@@ -7,7 +7,7 @@ use recto_persistence::identity::key;
 use serde::Serialize;
 
 use crate::BASE_PATH;
-use crate::extract::{Body, Caller, Key, ListQuery, NoQuery, Witness, verified};
+use crate::extract::{Body, Caller, NoQuery, Witness, verified};
 use crate::present;
 use crate::problem::Problem;
 use crate::state::Shared;
@@ -61,63 +61,4 @@ pub(crate) async fn create(
         response.headers_mut().insert(header::LOCATION, location);
     }
     Ok(response)
-}
-
-/// `GET /auth/keys`
-pub(crate) async fn list(
-    state: Shared,
-    caller: Caller,
-    query: ListQuery<ApiKeyId>,
-) -> Result<HttpResponse, Problem> {
-    let ListQuery { limit, after, .. } = query;
-    let listed = state
-        .database
-        .read(move |conn| {
-            let (account, _) = caller.in_person(conn)?;
-            Ok::<_, Problem>(key::page(conn, account.user_uid, after, limit)?)
-        })
-        .await?;
-    present::listed(&listed, |key| key.id, &query.place)
-}
-
-/// `GET /auth/keys/{id}`
-pub(crate) async fn item(
-    state: Shared,
-    caller: Caller,
-    key: Key<ApiKeyId>,
-    _: NoQuery,
-) -> Result<HttpResponse, Problem> {
-    let found = state
-        .database
-        .read(move |conn| {
-            let (account, _) = caller.in_person(conn)?;
-            let found = key::find(conn, account.user_uid, key.0)?;
-            found.ok_or_else(|| Problem::not_found("API key"))
-        })
-        .await?;
-    present::document(StatusCode::OK, &found)
-}
-
-/// `DELETE /auth/keys/{id}`
-pub(crate) async fn revoke(
-    state: Shared,
-    caller: Caller,
-    witness: Witness,
-    key: Key<ApiKeyId>,
-    _: NoQuery,
-) -> Result<HttpResponse, Problem> {
-    let shared = state.clone();
-    state
-        .write_noting(move |conn, entries| {
-            let (account, _) = caller.in_person(conn)?;
-            if !key::delete(conn, account.user_uid, key.0)? {
-                return Err(Problem::not_found("API key"));
-            }
-            let mut entry = witness.entry(&shared, AuditAction::KeyRevoked);
-            entry.actor_uid = Some(account.user_uid);
-            entries.push(entry);
-            Ok(())
-        })
-        .await?;
-    Ok(present::no_content())
 }

@@ -1,14 +1,13 @@
 //! Sessions: begun by signing in, kept alive by refreshing, ended by signing out.
 
 use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
 use recto_domain::{AuditAction, Refresh, Secret, Session, SessionId, TokenPairId, UserId};
 use recto_persistence::Connection;
 use recto_persistence::identity::session::{self, NewSession, NextPair, Rotation};
 
 use super::answer;
 use super::token::Issued;
-use crate::extract::{Body, Caller, Key, ListQuery, NoQuery, Witness};
+use crate::extract::{Body, Caller, NoQuery, Witness};
 use crate::present;
 use crate::problem::Problem;
 use crate::state::{Shared, State};
@@ -129,68 +128,6 @@ pub(crate) async fn logout(
             let (account, id) = caller.in_person(conn)?;
             session::close(conn, account.user_uid, id)?;
             let mut entry = witness.entry(&shared, AuditAction::SignOut);
-            entry.actor_uid = Some(account.user_uid);
-            entries.push(entry);
-            Ok(())
-        })
-        .await?;
-    Ok(present::no_content())
-}
-
-/// `GET /auth/sessions`
-pub(crate) async fn list(
-    state: Shared,
-    caller: Caller,
-    query: ListQuery<SessionId>,
-) -> Result<HttpResponse, Problem> {
-    let ListQuery { limit, after, .. } = query;
-    let now = state.mint.now();
-    let listed = state
-        .database
-        .read(move |conn| {
-            let (account, current) = caller.in_person(conn)?;
-            let user = account.user_uid;
-            Ok::<_, Problem>(session::page(conn, user, Some(current), after, limit, now)?)
-        })
-        .await?;
-    present::listed(&listed, |session| session.id, &query.place)
-}
-
-/// `GET /auth/sessions/{id}`
-pub(crate) async fn item(
-    state: Shared,
-    caller: Caller,
-    key: Key<SessionId>,
-    _: NoQuery,
-) -> Result<HttpResponse, Problem> {
-    let now = state.mint.now();
-    let session = state
-        .database
-        .read(move |conn| {
-            let (account, current) = caller.in_person(conn)?;
-            let found = session::find(conn, account.user_uid, key.0, Some(current), now)?;
-            found.ok_or_else(|| Problem::not_found("session"))
-        })
-        .await?;
-    present::document(StatusCode::OK, &session)
-}
-
-/// `DELETE /auth/sessions/{id}`
-pub(crate) async fn revoke(
-    state: Shared,
-    caller: Caller,
-    witness: Witness,
-    key: Key<SessionId>,
-    _: NoQuery,
-) -> Result<HttpResponse, Problem> {
-    let shared = state.clone();
-    state
-        .write_noting(move |conn, entries| {
-            let (account, _) = caller.in_person(conn)?;
-            if !session::close(conn, account.user_uid, key.0)? {
-                return Err(Problem::not_found("session"));
-            }
-            let mut entry = witness.entry(&shared, AuditAction::SessionRevoked);
             entry.actor_uid = Some(account.user_uid);
             entries.push(entry);
             Ok(())

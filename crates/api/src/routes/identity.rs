@@ -7,7 +7,7 @@ use recto_domain::{
 
 use crate::document::{Export, NewKey, PasswordGrant, SignedIn, Token, TokenPair, UserWithAccount};
 use crate::identity::audit::{self, AuditFilter};
-use crate::identity::{auth, keys, mailing, me, passwords, sessions};
+use crate::identity::{auth, keys, mailing, me, own, passwords, sessions};
 use crate::problem::Kind;
 use crate::table::{Operation, Table, Who};
 
@@ -157,7 +157,7 @@ fn passwords(table: &mut Table) {
 
 fn sessions(table: &mut Table) {
     table.at("/auth/sessions").get(
-        sessions::list,
+        own::list::<Session>,
         Operation::list::<Session, ()>(
             "List my sessions",
             "Where the caller is signed in, the newest first.",
@@ -167,13 +167,13 @@ fn sessions(table: &mut Table) {
     table
         .at("/auth/sessions/{id}")
         .get(
-            sessions::item,
+            own::item::<Session>,
             Operation::new("Get a session", "One of the caller's own.")
                 .by(Who::InPerson)
                 .gives::<Session>("The session."),
         )
         .delete(
-            sessions::revoke,
+            own::revoke::<Session>,
             Operation::new(
                 "End a session",
                 "One of the caller's own; its tokens are dead at once.",
@@ -186,7 +186,7 @@ fn keys(table: &mut Table) {
     table
         .at("/auth/keys")
         .get(
-            keys::list,
+            own::list::<ApiKey>,
             Operation::list::<ApiKey, ()>(
                 "List my API keys",
                 "Without their secrets, the newest first.",
@@ -206,13 +206,13 @@ fn keys(table: &mut Table) {
     table
         .at("/auth/keys/{id}")
         .get(
-            keys::item,
+            own::item::<ApiKey>,
             Operation::new("Get an API key", "One of the caller's own, without its secret.")
                 .by(Who::InPerson)
                 .gives::<ApiKey>("The key."),
         )
         .delete(
-            keys::revoke,
+            own::revoke::<ApiKey>,
             Operation::new(
                 "Revoke an API key",
                 "One of the caller's own; it opens nothing from then on.",
