@@ -65,7 +65,7 @@ pub(crate) struct Shared {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve the REST API and its documentation until SIGTERM or SIGINT
-    Serve(ServeOptions),
+    Serve(Box<ServeOptions>),
     /// Bring the database up to the schema of this program, or look at and undo migrations
     Migrate {
         /// Without one: apply what is pending.

@@ -35,7 +35,7 @@ fn settings(
 
 fn serve(settings: Settings) -> ServeOptions {
     match settings.cli.command {
-        cli::Command::Serve(options) => options,
+        cli::Command::Serve(options) => *options,
         other => panic!("expected serve, got {other:?}"),
     }
 }
