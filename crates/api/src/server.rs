@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -22,6 +23,9 @@ use crate::identity::token::Tokens;
 use crate::identity::uses::KeyUses;
 use crate::throttle::{Limits, Throttle};
 use crate::{Problem, State, mail, pages, request, routes};
+
+/// How long the database's connections may take to close.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// How to serve.
 #[derive(Clone)]
@@ -193,7 +197,7 @@ pub async fn serve(
     settings: Settings,
     on_listening: impl FnOnce(SocketAddr),
 ) -> std::io::Result<()> {
-    let state = State::new(database, &settings).map_err(std::io::Error::other)?;
+    let state = State::new(database.clone(), &settings).map_err(std::io::Error::other)?;
     let outbox = state.mail.clone();
     let (addresses, server) = bind(state, &settings)?;
     // Before anybody is told: whoever reads the address may send a signal at
@@ -211,6 +215,10 @@ pub async fn serve(
     }
     let result = server.await;
     outbox.stop().await;
+    // The process may end with this; a connection that is cut off leaves its journal behind.
+    if !database.close(CLOSING) {
+        tracing::warn!("the database was not closed in time");
+    }
     result
 }
 

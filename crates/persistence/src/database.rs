@@ -5,11 +5,12 @@ mod job;
 mod url;
 mod worker;
 
+use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Sender, TrySendError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
 
 pub use url::{DatabaseUrl, DatabaseUrlError};
@@ -49,6 +50,8 @@ pub struct Database {
     url: Arc<DatabaseUrl>,
     readers: Sender<Job>,
     writer: Sender<Job>,
+    /// Says that all threads have ended by hanging up.
+    ended: Receiver<Infallible>,
 }
 
 impl Database {
@@ -75,10 +78,35 @@ impl Database {
         } else {
             options.connections.get().max(4)
         };
-        let readers = worker::spawn_pool(url, options, connections);
-        let writer =
-            if url.is_embedded() { worker::spawn_writer(url, options) } else { readers.clone() };
-        Ok(Self { url: Arc::new(url.clone()), readers, writer })
+        let (alive, ended) = bounded(0);
+        let readers = worker::spawn_pool(url, options, connections, &alive);
+        let writer = if url.is_embedded() {
+            worker::spawn_writer(url, options, &alive)
+        } else {
+            readers.clone()
+        };
+        Ok(Self { url: Arc::new(url.clone()), readers, writer, ended })
+    }
+
+    /// Waits until the connections are closed, which they are once nobody else holds the
+    /// database: an embedded one is a single file from then on. Tells whether they were in time.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// use recto_persistence::{Database, DatabaseUrl, Options};
+    /// use std::time::Duration;
+    ///
+    /// let url = DatabaseUrl::file(dir.path().join("recto.db"));
+    /// let database = Database::open(&url, Options::default())?;
+    /// let another = database.clone();
+    /// assert!(!database.close(Duration::ZERO));
+    /// assert!(another.close(Duration::from_secs(10)));
+    /// # Ok::<(), recto_persistence::Error>(())
+    /// ```
+    pub fn close(self, patience: Duration) -> bool {
+        let Self { url: _, readers, writer, ended } = self;
+        drop((readers, writer));
+        matches!(ended.recv_timeout(patience), Err(RecvTimeoutError::Disconnected))
     }
 
     /// A connection that is nobody else's, for migrating.

@@ -4,6 +4,7 @@
 
 mod book;
 mod import;
+mod mail;
 mod migrate;
 mod page;
 mod program;

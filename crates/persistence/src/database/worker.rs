@@ -1,5 +1,6 @@
 //! Threads that own a connection each and work off a queue.
 
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -15,30 +16,44 @@ const ATTEMPTS: u32 = 8;
 /// How much work shares one commit on SQLite.
 const GROUP: usize = 128;
 
+/// What a thread holds until its connection is closed. Nothing is ever sent.
+pub(super) type Alive = Sender<Infallible>;
+
 /// Threads that read, and write too where the engine lets several write.
-pub(super) fn spawn_pool(url: &DatabaseUrl, options: Options, connections: usize) -> Sender<Job> {
+pub(super) fn spawn_pool(
+    url: &DatabaseUrl,
+    options: Options,
+    connections: usize,
+    alive: &Alive,
+) -> Sender<Job> {
     let (sender, receiver) = bounded(options.queue);
     for number in 0..connections {
         let mut line = Line::new(url, options, receiver.clone());
+        let alive = alive.clone();
         spawn(format!("recto-db-{number}"), move || {
             while let Some(job) = line.next() {
                 line.run(job);
             }
+            drop(line);
+            drop(alive);
         });
     }
     sender
 }
 
 /// The one thread that writes to an embedded database.
-pub(super) fn spawn_writer(url: &DatabaseUrl, options: Options) -> Sender<Job> {
+pub(super) fn spawn_writer(url: &DatabaseUrl, options: Options, alive: &Alive) -> Sender<Job> {
     let (sender, receiver) = bounded(options.queue);
     let mut line = Line::new(url, options, receiver);
+    let alive = alive.clone();
     spawn("recto-db-writer".to_owned(), move || {
         while let Some(first) = line.next() {
             let mut group = vec![first];
             group.extend(line.queue.try_iter().take(GROUP - 1).filter(|job| !job.is_abandoned()));
             line.run_group(group);
         }
+        drop(line);
+        drop(alive);
     });
     sender
 }
