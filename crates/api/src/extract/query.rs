@@ -285,7 +285,7 @@ fn take_related<E: Entity>(
 }
 
 /// The most filters on relations that a query may have; each is a subquery.
-const MAX_RELATED: usize = 8;
+const MAX_RELATED: usize = 4;
 
 fn take<T>(parameters: &mut Parameters, name: &'static str) -> Result<Option<T>, ParameterError>
 where
