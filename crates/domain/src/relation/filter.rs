@@ -255,7 +255,7 @@ mod tests {
             assert_eq!(filter.conditions.len(), 1, "{raw}");
             assert_eq!(filter.conditions[0].matching, Matching::Text(key.to_owned()), "{raw}");
         }
-        let filter = parse(r#"reviews(rating:2,rating:..3)"#).unwrap();
+        let filter = parse("reviews(rating:2,rating:..3)").unwrap();
         assert_eq!(filter.conditions.len(), 2);
     }
 

@@ -28,11 +28,10 @@ pub struct Correlation {
 
 /// Some, none or only such as meet the conditions are related.
 ///
-/// For some with conditions the related are looked for first (`IN`): a tag of a
-/// certain name is in an index, and has its books in another. Otherwise each
+/// For some of a certain text the related are looked for first (`IN`): a tag of
+/// that name is in an index, and has its books in another. Otherwise each
 /// entity of the page is asked whether there is one (`EXISTS`), which stops at
-/// the first, where a list of all that are not wanted would be made for each
-/// request.
+/// the first, where a list of all would be made for each request.
 #[derive(Debug, Clone)]
 pub struct Related {
     pub correlation: Correlation,
@@ -71,7 +70,9 @@ where
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let Correlation { children, anchor, to_itself, .. } = self.correlation;
         let negated = self.filter.quantifier != Quantifier::Some;
-        if (negated || self.filter.conditions.is_empty()) && !to_itself {
+        let is_text = |condition: &Condition| matches!(condition.matching, Matching::Text(_));
+        let from_index = !negated && self.filter.conditions.iter().any(is_text);
+        if !from_index && !to_itself {
             out.push_sql(if negated { "NOT EXISTS (SELECT 1" } else { "EXISTS (SELECT 1" });
             self.push_from(&mut out);
             out.push_sql(" = ");
