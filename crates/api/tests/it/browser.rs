@@ -25,7 +25,7 @@ const PICTURES: &str = "RECTO_BROWSER_PICTURES";
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 /// How long anything may take, on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(2);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How often to look whether it has happened.
 const POLL: Duration = Duration::from_millis(50);

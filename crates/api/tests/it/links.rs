@@ -58,6 +58,16 @@ fn assert_clean(browser: &mut Browser, link: &str) {
     assert_eq!(browser.complaints(), [""; 0]);
 }
 
+/// On the narrowest of screens nothing is cut off.
+#[track_caller]
+fn assert_fits(browser: &mut Browser, page: &str) {
+    browser.resize(320, 640);
+    browser.picture(&format!("{page}-narrow"));
+    let cut = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+    assert_eq!(browser.evaluate(cut), 0);
+    browser.resize(1280, 900);
+}
+
 #[test]
 fn the_pages_have_all_they_need_and_keep_to_themselves() {
     let server = TestServer::start(Engine::Sqlite).unwrap();
@@ -120,6 +130,7 @@ fn opening_a_link_spends_nothing_and_its_button_verifies() {
     browser.click("#spend button");
     browser.wait_for("#gone", "It has been used");
     browser.picture("verify-gone");
+    assert_fits(&mut browser, "verify");
     assert_clean(&mut browser, link);
 }
 
@@ -172,14 +183,18 @@ fn a_password_is_reset_by_its_link() {
 
     browser.open(link);
     assert_clean(&mut browser, link);
-    change_password(&mut browser, "short", "shorter");
-    browser.wait_for("#new_password-wrong", "8");
-    browser.wait_for("#confirm_new_password-wrong", "It must be the same as above.");
-    assert_eq!(browser.evaluate("document.activeElement.id"), "new_password");
-    browser.picture("reset-wrong");
-    change_password(&mut browser, "I am Lovelace", "I am Lovelace");
-    browser.wait_for("#new_password-wrong", "It must not contain the username.");
-    assert_eq!(browser.evaluate("document.activeElement.id"), "new_password");
+    for (new, again, field, told) in [
+        ("short", "short", "new_password", "It must have at least 8 characters."),
+        (NEW, PASSWORD, "confirm_new_password", "It must be the same as above."),
+        ("I am Lovelace", "I am Lovelace", "new_password", "It must not contain the username."),
+    ] {
+        change_password(&mut browser, new, again);
+        browser.wait_for(&format!("#{field}-wrong"), told);
+        assert_eq!(browser.evaluate("document.activeElement.id"), field);
+        assert_eq!(browser.evaluate("document.querySelectorAll('[aria-invalid]').length"), 1);
+        browser.picture(&format!("reset-{field}"));
+    }
+    assert_fits(&mut browser, "reset");
     // None of this has spent the link.
     login(PASSWORD).gives(200);
 

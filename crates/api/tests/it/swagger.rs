@@ -8,8 +8,9 @@ use crate::answers::{Told as _, items, text, uid};
 use crate::browser::Browser;
 use crate::library::add_book;
 
-/// The operation that is tried out.
+/// The operations that are tried out.
 const REVIEWS: &str = ".opblock-post:has([data-path=\"/api/v1/books/{uid}/reviews\"])";
+const LOGOUT: &str = ".opblock-post:has([data-path=\"/api/v1/auth/logout\"])";
 
 const DIALOG: &str = ".dialog-ux .modal-ux";
 
@@ -45,37 +46,39 @@ fn sign_in(browser: &mut Browser, email: &str, password: &str) {
     browser.click(&format!("{form} button.authorize"));
 }
 
-/// Signs out of whatever the dialog is signed in to.
-fn sign_out(browser: &mut Browser) {
+/// Has the dialog forget what it is signed in with.
+fn forget(browser: &mut Browser) {
     open_dialog(browser);
-    browser.click(&format!("{DIALOG} .auth-btn-wrapper .btn:not(.authorize):not(.btn-done)"));
+    browser.click(&format!("{DIALOG} [aria-label=\"Remove authorization\"]"));
     browser.wait(&format!("!document.querySelector('{DIALOG}').innerText.includes('Logout')"));
     close_dialog(browser);
 }
 
-/// Shows the operation, and fills in which book it is about.
-fn choose(browser: &mut Browser, book: &Value) {
-    let open = format!("document.querySelector('{REVIEWS}').classList.contains('is-open')");
+/// Shows an operation.
+fn unfold(browser: &mut Browser, operation: &str) {
+    let open = format!("document.querySelector('{operation}').classList.contains('is-open')");
     if browser.evaluate(&open) == false {
-        browser.click(&format!("{REVIEWS} .opblock-summary-control"));
+        browser.click(&format!("{operation} .opblock-summary-control"));
     }
+}
+
+/// Fills in which book is to be reviewed.
+fn choose(browser: &mut Browser, book: &Value) {
+    unfold(browser, REVIEWS);
     browser.fill(&format!("{REVIEWS} input[placeholder=\"uid\"]"), uid(book));
 }
 
-/// Executes the operation with the body that the documentation proposes, and
+/// Executes an operation, with the body that the documentation proposes where it takes one, and
 /// gives the status that is shown.
-fn execute(browser: &mut Browser) -> String {
+fn execute(browser: &mut Browser, operation: &str) -> String {
+    let status = format!("{operation} .live-responses-table tbody .response-col_status");
     // What an execution before has left on the page would be taken for its answer.
-    let status = format!("{REVIEWS} .live-responses-table .response-col_status");
     if browser.evaluate(&format!("document.querySelector('{status}') !== null")) == true {
-        browser.click(&format!("{REVIEWS} .btn-clear"));
+        browser.click(&format!("{operation} .btn-clear"));
         browser.wait(&format!("document.querySelector('{status}') === null"));
     }
-    browser.click(&format!("{REVIEWS} .execute"));
-    let shown = format!(
-        "/^\\d+/.exec(document.querySelector('{REVIEWS} .live-responses-table \
-         tbody .response-col_status')?.innerText)?.[0]"
-    );
+    browser.click(&format!("{operation} .execute"));
+    let shown = format!("/^\\d+/.exec(document.querySelector('{status}')?.innerText)?.[0]");
     browser.wait(&shown).as_str().unwrap().to_owned()
 }
 
@@ -90,7 +93,7 @@ fn who_signs_in_posts_a_review_and_who_signs_out_does_not() {
         return;
     };
     choose(&mut browser, &emma);
-    assert_eq!(execute(&mut browser), "401");
+    assert_eq!(execute(&mut browser, REVIEWS), "401");
 
     sign_in(&mut browser, "ada@example.org", "not the password");
     browser.wait_for(&format!("{DIALOG} .errors"), "Auth Error");
@@ -100,20 +103,38 @@ fn who_signs_in_posts_a_review_and_who_signs_out_does_not() {
     browser.wait_for(&scheme("oauth_"), "Logout");
     browser.picture("swagger-signed-in");
     close_dialog(&mut browser);
-    assert_eq!(execute(&mut browser), "201");
+    assert_eq!(execute(&mut browser, REVIEWS), "201");
     browser.picture("swagger-created");
     let reviews = server.get(&format!("/books/{}/reviews", uid(&emma)));
     assert_eq!(items(reviews.gives(200))[0]["user_uid"], ada.uid.as_str());
     // The second review is a conflict: who asks is known.
-    assert_eq!(execute(&mut browser), "409");
+    assert_eq!(execute(&mut browser, REVIEWS), "409");
     // Nothing that opens the account outlives the page.
     let kept = browser.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])");
     assert_eq!(kept, "[{},{}]");
 
-    sign_out(&mut browser);
+    forget(&mut browser);
     choose(&mut browser, &persuasion);
-    assert_eq!(execute(&mut browser), "401");
+    assert_eq!(execute(&mut browser, REVIEWS), "401");
     browser.picture("swagger-signed-out");
+}
+
+#[test]
+fn a_session_that_has_ended_opens_nothing() {
+    let server = TestServer::start(Engine::Sqlite).unwrap();
+    let emma = add_book(&server.sign_up("ada"), "Emma");
+    let Some(mut browser) = documentation(&server, "a_session_that_has_ended_opens_nothing") else {
+        return;
+    };
+    sign_in(&mut browser, "ada@example.org", PASSWORD);
+    browser.wait_for(&scheme("oauth_"), "Logout");
+    close_dialog(&mut browser);
+    unfold(&mut browser, LOGOUT);
+    assert_eq!(execute(&mut browser, LOGOUT), "204");
+    // The page sends its token still, and it is dead.
+    choose(&mut browser, &emma);
+    assert_eq!(execute(&mut browser, REVIEWS), "401");
+    browser.wait_for(&format!("{REVIEWS} .curl-command"), "Authorization: Bearer");
 }
 
 #[test]
@@ -135,9 +156,9 @@ fn an_api_key_signs_in_as_well() {
         browser.wait_for(&field, "Logout");
         close_dialog(&mut browser);
         choose(&mut browser, book);
-        assert_eq!(execute(&mut browser), status);
-        sign_out(&mut browser);
-        assert_eq!(execute(&mut browser), "401");
+        assert_eq!(execute(&mut browser, REVIEWS), status);
+        forget(&mut browser);
+        assert_eq!(execute(&mut browser, REVIEWS), "401");
     }
 }
 
