@@ -63,7 +63,7 @@ async function explain(form, response) {
   if (response.status === 404 || errors.some(({ pointer }) => pointer === "/token")) {
     tell("gone");
   } else if (response.status === 429) {
-    say(form, `Too many have tried from your network. Try again in ${response.headers.get("retry-after")} seconds.`);
+    say(form, `That was asked for too often from your network. Try again in ${response.headers.get("retry-after")} seconds.`);
   } else if (response.status === 422) {
     say(form, mark(form, errors).join("; "));
   } else {
@@ -88,6 +88,9 @@ async function send(form) {
     return;
   }
   form.reset();
+  if (form === spend) {
+    token = "";
+  }
   tell(form.dataset.done);
 }
 
@@ -100,7 +103,7 @@ for (const form of document.querySelectorAll("form")) {
     try {
       await send(form);
     } catch {
-      say(form, "The server could not be reached. Nothing has been lost: try again.");
+      say(form, "The server could not be reached. Try again.");
     } finally {
       button.disabled = false;
     }

@@ -1,4 +1,4 @@
-//! A real browser, where one is installed, driven over the DevTools protocol.
+//! A real browser, where one is installed, driven over the protocol of its developer tools.
 //!
 //! The protocol is spoken over a pair of pipes, a message of JSON each up to a zero byte: no port,
 //! no WebSocket, and nobody else who could join in.

@@ -1,8 +1,11 @@
 //! The pages that mails link to, from the link in the mail to what its button does.
 
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use recto_testkit::database::Engine;
+use recto_api::Settings;
+use recto_api::throttle::{Limit, Limits};
+use recto_testkit::database::{Engine, fresh};
 use recto_testkit::server::{PASSWORD, TestServer};
 use serde_json::json;
 
@@ -17,7 +20,7 @@ const PAGES: [&str; 2] = ["/verify", "/reset-password"];
 /// The links to a page in the mails that have been sent, the oldest first; waits until there are
 /// that many.
 fn links(server: &TestServer, page: &str, count: usize) -> Vec<String> {
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_mins(1);
     let base = server.url(&format!("{page}#"));
     loop {
         let files = std::fs::read_dir(server.mail_directory()).unwrap();
@@ -71,6 +74,8 @@ fn assert_fits(browser: &mut Browser, page: &str) {
 #[test]
 fn the_pages_have_all_they_need_and_keep_to_themselves() {
     let server = TestServer::start(Engine::Sqlite).unwrap();
+    // They are there while the database is not.
+    server.database().execute("ALTER TABLE users RENAME TO gone_users").unwrap();
     for path in PAGES {
         let page = server.get(path);
         assert_eq!(page.status, 200);
@@ -82,6 +87,8 @@ fn the_pages_have_all_they_need_and_keep_to_themselves() {
         assert!(policy.contains("connect-src 'self';") && !policy.contains("unsafe"), "{policy}");
         let html = page.text();
         assert!(!html.contains("style=") && !html.contains("<style"), "{html}");
+        // Wherever the public URL begins, what a page asks for is below that.
+        assert!(!html.contains("data-post=\"/") && html.contains("data-post=\"api/v1/auth/"));
         let name = &path[1..];
         let linked = |attribute| html.split(attribute).skip(1).map(|part| &part[..20]);
         for target in linked(" src=\"").chain(linked(" href=\"")) {
@@ -164,6 +171,40 @@ fn whose_link_is_gone_gets_another() {
     browser.wait_for("#done", "Your address is confirmed");
     assert!(is_verified(&server, "ada@example.org"));
     assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn what_goes_wrong_is_said_and_can_be_tried_again() {
+    let Some(mut browser) = Browser::find("what_goes_wrong_is_said_and_can_be_tried_again") else {
+        return;
+    };
+    let once = Some(Limit::new(NonZeroU32::MIN, Duration::from_hours(1)));
+    let limits = Limits { mail: once, ..Limits::none() };
+    let settings = Settings { limits, ..TestServer::settings() };
+    let server = TestServer::with(fresh(Engine::Sqlite).unwrap(), settings);
+    let page = server.url("/reset-password");
+    for told in ["Look into your mailbox", "Try again in 3600 seconds"] {
+        browser.open(&page);
+        browser.fill("#email", "nobody@example.org");
+        browser.click("#gone button");
+        browser.wait_for("main", told);
+        browser.open("about:blank");
+    }
+
+    // What is too long for a token is none.
+    browser.open(&format!("{page}#{}", "x".repeat(2000)));
+    change_password(&mut browser, NEW, NEW);
+    browser.wait_for("#gone", "part of it is missing");
+
+    browser.open(&format!("{page}#token"));
+    server.database().execute("ALTER TABLE mailed_tokens RENAME TO gone").unwrap();
+    change_password(&mut browser, NEW, NEW);
+    browser.wait_for("#spend .status", "Internal error");
+    server.database().execute("ALTER TABLE gone RENAME TO mailed_tokens").unwrap();
+    drop(server);
+    browser.click("#spend button");
+    browser.wait_for("#spend .status", "The server could not be reached");
+    browser.picture("reset-unreachable");
 }
 
 #[test]
