@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
+use actix_web::rt::task::JoinHandle;
 use actix_web::web::Data;
 use actix_web::{App, Error, HttpServer, web};
 use chrono::TimeDelta;
@@ -155,7 +156,7 @@ pub fn app(
 /// port that was found, and what to await until the server has stopped.
 ///
 /// Mail is sent from then on, by this thread's runtime, until
-/// [`Outbox::stop`](mail::Outbox::stop).
+/// [`Outbox::stop`](mail::Outbox::stop); what else is done in the background ends with the runtime.
 ///
 /// It does not listen for signals, which are the whole process's business;
 /// [`serve`] does.
@@ -166,6 +167,17 @@ pub fn bind(
     state: State,
     settings: &Settings,
 ) -> std::io::Result<(Vec<SocketAddr>, actix_web::dev::Server)> {
+    let (addresses, server, _) = start(state, settings)?;
+    Ok((addresses, server))
+}
+
+/// What is done now and again beside the requests.
+type Background = [JoinHandle<()>; 2];
+
+fn start(
+    state: State,
+    settings: &Settings,
+) -> std::io::Result<(Vec<SocketAddr>, actix_web::dev::Server, Background)> {
     let state = Data::new(state);
     let shared = state.clone();
     let mut server =
@@ -179,9 +191,11 @@ pub fn bind(
         mail::Worker::new(&state, settings, *address)?.start();
     }
     let (database, mint) = (&state.database, &state.mint);
-    actix_web::rt::spawn(state.key_uses.clone().keep(database.clone(), mint.clone()));
-    actix_web::rt::spawn(pruning::keep(database.clone(), mint.clone(), settings.kept));
-    Ok((addresses, server.run()))
+    let background = [
+        actix_web::rt::spawn(state.key_uses.clone().keep(database.clone(), mint.clone())),
+        actix_web::rt::spawn(pruning::keep(database.clone(), mint.clone(), settings.kept)),
+    ];
+    Ok((addresses, server.run(), background))
 }
 
 /// Serves a database until a signal stops it; `on_listening` is told the
@@ -199,7 +213,7 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let state = State::new(database.clone(), &settings).map_err(std::io::Error::other)?;
     let outbox = state.mail.clone();
-    let (addresses, server) = bind(state, &settings)?;
+    let (addresses, server, background) = start(state, &settings)?;
     // Before anybody is told: whoever reads the address may send a signal at
     // once. (actix-web's own handling starts later, and SIGINT makes it cut
     // connections off.)
@@ -215,6 +229,11 @@ pub async fn serve(
     }
     let result = server.await;
     outbox.stop().await;
+    for task in background {
+        task.abort();
+        // That it was aborted is no news.
+        let _ = task.await;
+    }
     // The process may end with this; a connection that is cut off leaves its journal behind.
     if !database.close(CLOSING) {
         tracing::warn!("the database was not closed in time");

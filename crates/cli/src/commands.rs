@@ -41,7 +41,7 @@ pub(crate) enum CommandError {
 pub(crate) fn run(cli: Cli) -> Result<(), CommandError> {
     let url = &cli.shared.database_url;
     match cli.command {
-        Command::Serve(options) => Ok(serve::run(url, *options)?),
+        Command::Serve(options) => Ok(serve::run(url, &options)?),
         Command::Migrate { action } => migrate::run(url, action),
         Command::Import { source: ImportSource::Goodbooks { directory } } => {
             Ok(import::goodbooks(url, &directory)?)

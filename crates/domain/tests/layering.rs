@@ -77,20 +77,51 @@ fn every_invariant_names_what_holds_it() {
         .filter(|line| line.starts_with("**Architecture Invariant:**"))
         .collect();
     assert!(invariants.len() >= 10, "{invariants:#?}");
+    let mut named = Vec::new();
     for invariant in invariants {
-        let tests: Vec<(&str, &str)> = invariant
-            .split('`')
-            .skip(1)
-            .step_by(2)
-            .filter_map(|span| span.split_once(".rs::"))
-            .collect();
+        let tests = tests_named(invariant);
         let by_compiler = invariant.contains("Held by the compiler");
         assert!(by_compiler || !tests.is_empty(), "nothing holds it: {invariant}");
-        for (file, test) in tests {
-            let source = read(&format!("{file}.rs"));
-            assert!(source.contains(&format!("fn {test}(")), "{file}.rs has no test {test}");
-        }
+        named.extend(tests);
     }
+    assert_eq!(missing(&named), [""; 0]);
+}
+
+#[test]
+fn every_threat_names_what_covers_it() {
+    let security = read("docs/security.md");
+    let (_, threats) = security.split_once("\n## Threats\n").unwrap();
+    let threats = threats.split("\n## ").next().unwrap();
+    // Behind the heading and the line below it.
+    let rows: Vec<&str> = threats.lines().filter(|line| line.starts_with("| ")).skip(2).collect();
+    assert!(rows.len() >= 20, "{rows:#?}");
+    for row in rows {
+        assert!(!tests_named(row).is_empty(), "nothing covers it: {row}");
+    }
+    assert_eq!(missing(&tests_named(&security)), [""; 0]);
+}
+
+#[test]
+fn every_decision_names_tests_that_exist() {
+    for document in markdown(&root().join("docs/decisions")) {
+        let text = fs::read_to_string(&document).unwrap();
+        assert_eq!(missing(&tests_named(&text)), [""; 0], "{}", document.display());
+    }
+}
+
+/// What is called `file.rs::test` in a text: the file without its ending, and the test.
+fn tests_named(text: &str) -> Vec<(&str, &str)> {
+    text.split('`').skip(1).step_by(2).filter_map(|span| span.split_once(".rs::")).collect()
+}
+
+/// Those of them that no file has.
+fn missing(tests: &[(&str, &str)]) -> Vec<String> {
+    let is_there = |(file, test): &(&str, &str)| {
+        let source = fs::read_to_string(root().join(format!("{file}.rs"))).unwrap_or_default();
+        source.contains(&format!("fn {test}("))
+    };
+    let missing = tests.iter().filter(|test| !is_there(test));
+    missing.map(|(file, test)| format!("{file}.rs::{test}")).collect()
 }
 
 #[test]

@@ -2,15 +2,15 @@
 
 mod connect;
 mod job;
+mod threads;
 mod url;
 mod worker;
 
-use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use crossbeam_channel::{RecvTimeoutError, Sender, TrySendError};
 use tokio::sync::oneshot;
 
 pub use url::{DatabaseUrl, DatabaseUrlError};
@@ -18,6 +18,7 @@ pub use url::{DatabaseUrl, DatabaseUrlError};
 use crate::error::Failure;
 use crate::{Connection, Error};
 use job::{Job, Work};
+use threads::Threads;
 
 /// How a [`Database`] is used.
 #[derive(Debug, Clone, Copy)]
@@ -45,13 +46,20 @@ impl Default for Options {
 /// Cheap to clone. Work runs on threads of the database's own, one for each
 /// connection, so that nothing waits for a disk or a server on a thread that
 /// serves requests.
+///
+/// Whoever drops the last clone waits until what has begun is done and the connections are
+/// closed; only the database's own work, which may hold a clone, cannot.
 #[derive(Debug, Clone)]
-pub struct Database {
-    url: Arc<DatabaseUrl>,
+pub struct Database(Arc<Shared>);
+
+/// What all clones share. Members are dropped in this order: threads end when nobody is left to
+/// send them anything.
+#[derive(Debug)]
+struct Shared {
+    url: DatabaseUrl,
     readers: Sender<Job>,
     writer: Sender<Job>,
-    /// Says that all threads have ended by hanging up.
-    ended: Receiver<Infallible>,
+    threads: Threads,
 }
 
 impl Database {
@@ -78,18 +86,19 @@ impl Database {
         } else {
             options.connections.get().max(4)
         };
-        let (alive, ended) = bounded(0);
-        let readers = worker::spawn_pool(url, options, connections, &alive);
+        let mut threads = Threads::new();
+        let readers = worker::spawn_pool(&mut threads, url, options, connections);
         let writer = if url.is_embedded() {
-            worker::spawn_writer(url, options, &alive)
+            worker::spawn_writer(&mut threads, url, options)
         } else {
             readers.clone()
         };
-        Ok(Self { url: Arc::new(url.clone()), readers, writer, ended })
+        Ok(Self(Arc::new(Shared { url: url.clone(), readers, writer, threads })))
     }
 
-    /// Waits until the connections are closed, which they are once nobody else holds the
-    /// database: an embedded one is a single file from then on. Tells whether they were in time.
+    /// Lets go of the database and waits until the connections are closed, which they are once
+    /// nobody else holds it: an embedded one is a single file from then on. `patience` is for the
+    /// others; tells whether they were in time.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
@@ -104,8 +113,8 @@ impl Database {
     /// # Ok::<(), recto_persistence::Error>(())
     /// ```
     pub fn close(self, patience: Duration) -> bool {
-        let Self { url: _, readers, writer, ended } = self;
-        drop((readers, writer));
+        let ended = self.0.threads.ended();
+        drop(self);
         matches!(ended.recv_timeout(patience), Err(RecvTimeoutError::Disconnected))
     }
 
@@ -119,7 +128,7 @@ impl Database {
 
     /// Where it is.
     pub fn url(&self) -> &DatabaseUrl {
-        &self.url
+        &self.0.url
     }
 
     /// Runs work that changes nothing. It may run a second time, should the
@@ -136,7 +145,7 @@ impl Database {
         T: Send + 'static,
         E: Failure,
     {
-        let answer = submit(&self.readers, Work::read(work))?;
+        let answer = submit(&self.0.readers, Work::read(work))?;
         answer.await.map_err(|_| Error::Panicked)?
     }
 
@@ -158,7 +167,7 @@ impl Database {
         T: Send + 'static,
         E: Failure,
     {
-        let answer = submit(&self.writer, Work::write(work))?;
+        let answer = submit(&self.0.writer, Work::write(work))?;
         answer.await.map_err(|_| Error::Panicked)?
     }
 
@@ -174,7 +183,7 @@ impl Database {
         T: Send + 'static,
         E: Failure,
     {
-        let answer = submit(&self.readers, Work::read(work))?;
+        let answer = submit(&self.0.readers, Work::read(work))?;
         answer.blocking_recv().map_err(|_| Error::Panicked)?
     }
 
@@ -190,7 +199,7 @@ impl Database {
         T: Send + 'static,
         E: Failure,
     {
-        let answer = submit(&self.writer, Work::write(work))?;
+        let answer = submit(&self.0.writer, Work::write(work))?;
         answer.blocking_recv().map_err(|_| Error::Panicked)?
     }
 }

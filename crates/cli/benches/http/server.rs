@@ -1,6 +1,6 @@
 //! The real server: the release binary with an imported catalogue.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -14,7 +14,35 @@ pub(crate) struct Server {
     child: Child,
     address: String,
     agent: ureq::Agent,
-    _database: Fresh,
+    place: Place,
+}
+
+/// Where the program runs: its database, and its working directory, for mail that it may write.
+struct Place {
+    url: String,
+    directory: tempfile::TempDir,
+    database: Fresh,
+}
+
+impl Place {
+    fn of(database: Fresh) -> Self {
+        let url = match database.url().path() {
+            Some(path) => format!("sqlite:{}", path.display()),
+            None => database.url().to_string(),
+        };
+        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        Self { url, directory, database }
+    }
+
+    fn recto(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_recto"));
+        command
+            .env("RECTO_DATABASE_URL", &self.url)
+            .env("RECTO_SECRET", "a secret for measuring, nothing else")
+            .current_dir(self.directory.path())
+            .stdin(Stdio::null());
+        command
+    }
 }
 
 /// How many different answers a load asks for.
@@ -34,25 +62,16 @@ impl Server {
             }
             database.execute("SELECT pg_reload_conf()").expect("superuser");
         }
-        let url = match database.url().path() {
-            Some(path) => format!("sqlite:{}", path.display()),
-            None => database.url().to_string(),
-        };
-        let recto = || {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_recto"));
-            command
-                .env("RECTO_DATABASE_URL", &url)
-                .env("RECTO_SECRET", "a secret for measuring, nothing else")
-                .stdin(Stdio::null());
-            command
-        };
-        let imported = recto().args(["import", "goodbooks"]).arg(catalogue).output();
+        let place = Place::of(database);
+        let catalogue = std::path::absolute(catalogue).expect("it is a path");
+        let imported = place.recto().args(["import", "goodbooks"]).arg(catalogue).output();
         let imported = imported.expect("the program starts");
         assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
         if engine == Engine::Postgres {
-            database.execute("VACUUM ANALYZE").expect("superuser");
+            place.database.execute("VACUUM ANALYZE").expect("superuser");
         }
-        let mut child = recto()
+        let mut child = place
+            .recto()
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"])
             .stdout(Stdio::piped())
             .spawn()
@@ -63,7 +82,7 @@ impl Server {
             .find_map(|line| line.strip_prefix("listening on ").map(str::to_owned))
             .expect("it says where it listens");
         let config = ureq::Agent::config_builder().http_status_as_error(false).build();
-        Some(Self { child, address, agent: config.new_agent(), _database: database })
+        Some(Self { child, address, agent: config.new_agent(), place })
     }
 
     /// `http://HOST:PORT`
@@ -156,7 +175,7 @@ impl Server {
     /// Reviews that nobody has written yet: every reader on every book, so
     /// that they last for longer than is measured.
     fn reviews(&self, books: &[String]) -> Vec<Request> {
-        let tokens: Vec<String> = (0..READERS).map(|number| self.sign_up(number)).collect();
+        let tokens: Vec<String> = (0..READERS).map(|number| self.sign_in(number)).collect();
         let body = r#"{"rating":4,"review_text":"Read it twice."}"#;
         let per_reader = (200_000 / READERS).min(books.len());
         tokens
@@ -172,21 +191,36 @@ impl Server {
             .collect()
     }
 
-    fn sign_up(&self, number: usize) -> String {
-        let email = format!("reader{number}@example.org");
-        let password = "only for measuring";
-        let post = |path: &str, body: Value| {
-            let url = format!("{}/api/v1{path}", self.address);
-            let mut response = self.agent.post(url).send_json(body).expect("it answers");
-            response.body_mut().read_json::<Value>().expect("it is JSON")
-        };
-        let username = format!("measuring-{number}");
-        post(
-            "/auth/signup",
-            serde_json::json!({"username": username, "email": email, "password": password}),
-        );
-        let signed_in =
-            post("/auth/login", serde_json::json!({"email": email, "password": password}));
+    /// Makes a verified account, which signing up would not, and signs it in.
+    fn sign_in(&self, number: usize) -> String {
+        let (username, email) =
+            (format!("measuring-{number}"), format!("reader{number}@example.org"));
+        let password = "only while it is timed";
+        let mut created = self
+            .place
+            .recto()
+            .args([
+                "user",
+                "create",
+                "--password-stdin",
+                "--username",
+                &username,
+                "--email",
+                &email,
+            ])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        let mut input = created.stdin.take().expect("it is piped");
+        writeln!(input, "{password}").expect("it reads the password");
+        drop(input);
+        assert!(created.wait().expect("it ends").success(), "{username} was not made");
+
+        let url = format!("{}/api/v1/auth/login", self.address);
+        let login = serde_json::json!({"email": email, "password": password});
+        let mut response = self.agent.post(url).send_json(login).expect("it answers");
+        let signed_in: Value = response.body_mut().read_json().expect("it is JSON");
         signed_in["access_token"].as_str().expect("signed in").to_owned()
     }
 }

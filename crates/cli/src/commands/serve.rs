@@ -40,14 +40,14 @@ pub(crate) enum ServeError {
 }
 
 /// Serves until told to stop, on the given database or on a demo's own.
-pub(super) fn run(url: &DatabaseUrl, options: ServeOptions) -> Result<(), ServeError> {
+pub(super) fn run(url: &DatabaseUrl, options: &ServeOptions) -> Result<(), ServeError> {
     if !options.demo {
-        let database = prepare(url, &options)?;
+        let database = prepare(url, options)?;
         return serve(database, options, Vec::new());
     }
     let directory =
         tempfile::Builder::new().prefix("recto-demo-").tempdir().map_err(ServeError::Directory)?;
-    let database = prepare(&DatabaseUrl::file(directory.path().join("recto.db")), &options)?;
+    let database = prepare(&DatabaseUrl::file(directory.path().join("recto.db")), options)?;
     let sign_ins = demo::library().write(&database)?;
     // The directory goes when the server has stopped.
     serve(database, options, sign_ins)
@@ -67,10 +67,10 @@ fn prepare(url: &DatabaseUrl, options: &ServeOptions) -> Result<Database, ServeE
 
 fn serve(
     database: Database,
-    options: ServeOptions,
+    options: &ServeOptions,
     sign_ins: Vec<SignIn>,
 ) -> Result<(), ServeError> {
-    let settings = settings(&options, &database)?;
+    let settings = settings(options, &database)?;
     let listen = settings.listen.clone();
     actix_web::rt::System::new()
         .block_on(recto_api::serve(database, settings, move |address| announce(address, &sign_ins)))

@@ -27,7 +27,7 @@ pub(crate) enum UserError {
     /// What was typed first and second differ.
     #[error("the two passwords are not the same")]
     Mismatch,
-    /// The password breaks a rule.
+    /// The password breaks a rule, or contains a name.
     #[error("the password {0}")]
     Password(Invalid),
     /// The password could not be made into what is stored.
@@ -43,7 +43,9 @@ pub(super) fn create(url: &DatabaseUrl, new: NewAccount) -> Result<(), UserError
     let options = Options { connections: NonZeroUsize::MIN, ..Options::default() };
     let database = database::open(url, options, IfBehind::Refuse)?;
     let typed = if new.password_stdin { first_line()? } else { ask()? };
-    let password = Password::parse(&typed).map_err(UserError::Password)?;
+    let password = Password::parse(&typed)
+        .and_then(|password| password.check_against(&new.username, &new.email).map(|()| password))
+        .map_err(UserError::Password)?;
     let hash = Hasher::new(NonZeroUsize::MIN).hash_blocking(&password)?;
 
     let role = if new.admin { Role::Admin } else { Role::User };

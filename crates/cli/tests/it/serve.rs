@@ -218,13 +218,17 @@ fn a_request_in_flight_is_finished() {
         write!(
             stream,
             "POST /api/v1/auth/login HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{begun}",
+             Content-Type: application/json\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n",
             body.len(),
         )
         .unwrap();
-        // For the server to begin to read it, and then to have been told.
-        thread::sleep(Duration::from_millis(300));
+        // Only a server that has begun with the request asks for the rest of it.
+        let mut asked = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+        stream.read_exact(&mut asked).unwrap();
+        assert!(asked.starts_with(b"HTTP/1.1 100 "), "{}", String::from_utf8_lossy(&asked));
+        stream.write_all(begun.as_bytes()).unwrap();
         server.signal(signal);
+        // For it to have been told.
         thread::sleep(Duration::from_millis(300));
         stream.write_all(rest.as_bytes()).unwrap();
         let mut answer = String::new();

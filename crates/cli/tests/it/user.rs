@@ -71,4 +71,14 @@ fn invalid_values_name_the_field_and_the_rule() {
     assert!(error.failed(1).contains("the password must have at least 8 characters"));
     let error = create(&program, "ada", "ada@example.org", "").failed(1);
     assert!(error.contains("the password must"), "{error}");
+    for (password, rule) in [
+        ("password123\n", "must not be one of the passwords that many people have"),
+        ("LoveLace1815\n", "must not contain the username"),
+        ("the.countess now\n", "must not contain the e-mail address"),
+    ] {
+        let error = create(&program, "lovelace", "the.countess@example.org", password).failed(1);
+        assert!(error.contains(&format!("the password {rule}")), "{error}");
+        assert!(!error.contains(password.trim()), "{error}");
+    }
+    create(&program, "lovelace", "the.countess@example.org", "correct horse\n").succeeded();
 }

@@ -105,9 +105,13 @@ where
     }
 
     fn answer(self: Box<Self>) {
-        if let Some(result) = self.result {
+        let Self { closure, result, reply, .. } = *self;
+        // First, since it may hold the database: whoever has the answer may count on it that
+        // nothing is held for them any more.
+        drop(closure);
+        if let Some(result) = result {
             // Whoever asked may have gone away; then nobody needs the answer.
-            let _ = self.reply.send(result);
+            let _ = reply.send(result);
         }
     }
 

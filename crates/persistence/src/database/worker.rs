@@ -1,11 +1,11 @@
 //! Threads that own a connection each and work off a queue.
 
-use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::job::{Job, Kind, Outcome};
+use super::threads::Threads;
 use super::{DatabaseUrl, Options, connect};
 use crate::connection::Engine;
 use crate::{Connection, Error};
@@ -16,51 +16,41 @@ const ATTEMPTS: u32 = 8;
 /// How much work shares one commit on SQLite.
 const GROUP: usize = 128;
 
-/// What a thread holds until its connection is closed. Nothing is ever sent.
-pub(super) type Alive = Sender<Infallible>;
-
 /// Threads that read, and write too where the engine lets several write.
 pub(super) fn spawn_pool(
+    threads: &mut Threads,
     url: &DatabaseUrl,
     options: Options,
     connections: usize,
-    alive: &Alive,
 ) -> Sender<Job> {
     let (sender, receiver) = bounded(options.queue);
     for number in 0..connections {
-        let mut line = Line::new(url, options, receiver.clone());
-        let alive = alive.clone();
-        spawn(format!("recto-db-{number}"), move || {
+        let line = Line::new(url, options, receiver.clone());
+        threads.spawn(format!("recto-db-{number}"), line, |line| {
             while let Some(job) = line.next() {
                 line.run(job);
             }
-            drop(line);
-            drop(alive);
         });
     }
     sender
 }
 
 /// The one thread that writes to an embedded database.
-pub(super) fn spawn_writer(url: &DatabaseUrl, options: Options, alive: &Alive) -> Sender<Job> {
+pub(super) fn spawn_writer(
+    threads: &mut Threads,
+    url: &DatabaseUrl,
+    options: Options,
+) -> Sender<Job> {
     let (sender, receiver) = bounded(options.queue);
-    let mut line = Line::new(url, options, receiver);
-    let alive = alive.clone();
-    spawn("recto-db-writer".to_owned(), move || {
+    let line = Line::new(url, options, receiver);
+    threads.spawn("recto-db-writer".to_owned(), line, |line| {
         while let Some(first) = line.next() {
             let mut group = vec![first];
             group.extend(line.queue.try_iter().take(GROUP - 1).filter(|job| !job.is_abandoned()));
             line.run_group(group);
         }
-        drop(line);
-        drop(alive);
     });
     sender
-}
-
-fn spawn(name: String, work: impl FnOnce() + Send + 'static) {
-    let spawned = std::thread::Builder::new().name(name).spawn(work);
-    spawned.expect("a thread that cannot be started at start-up leaves nothing to run");
 }
 
 /// A connection and the queue it works off.

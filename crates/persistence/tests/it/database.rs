@@ -29,6 +29,8 @@ both_engines!(
     fifty_writers_of_one_tag_make_one,
     a_panic_is_an_error_and_nobody_elses,
     an_abandoned_request_is_not_run,
+    nobody_is_connected_after_the_last_clone,
+    the_last_clone_may_be_held_by_the_database_s_own_work,
     too_much_work_is_refused,
     two_admins_who_demote_each_other_leave_one,
     work_goes_on_after_the_connections_are_lost,
@@ -232,6 +234,77 @@ fn an_abandoned_request_is_not_run(fresh: &Fresh) {
     }
     database.write_blocking(Connection::ping).unwrap();
     assert!(tag_names(&mut fresh.connection()).is_empty());
+}
+
+/// Uses several connections at once, the writer's too.
+fn use_several(database: &Database, name: &str) {
+    let reads = (0..8).map(|_| {
+        let database = database.clone();
+        thread::spawn(move || {
+            database.read_blocking(|conn| {
+                thread::sleep(Duration::from_millis(20));
+                conn.ping()
+            })
+        })
+    });
+    for read in reads.collect::<Vec<_>>() {
+        read.join().unwrap().unwrap();
+    }
+    let tag = Tag::new(SystemMint.stamp(), TagName::parse(name).unwrap());
+    database.write_blocking(move |conn| tag::insert(conn, &tag)).unwrap();
+}
+
+/// Whatever shows that somebody has the database open.
+fn traces(fresh: &Fresh) -> Vec<String> {
+    if let Some(file) = fresh.url().path() {
+        let files = std::fs::read_dir(file.parent().unwrap()).unwrap();
+        let names = files.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        return names.filter(|name| name.contains('-')).collect();
+    }
+    let others = "SELECT pid::text AS line FROM pg_stat_activity \
+                  WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    fresh.rows(others).iter().map(ToString::to_string).collect()
+}
+
+fn nobody_is_connected_after_the_last_clone(fresh: &Fresh) {
+    for round in 0..5 {
+        let database = fresh.open();
+        use_several(&database, &format!("tag {round}"));
+        assert_ne!(traces(fresh), [""; 0]);
+        let last = database.clone();
+        assert!(!database.close(Duration::ZERO), "somebody has it yet");
+        drop(last);
+        // A server takes a moment to notice that somebody has left.
+        let since = Instant::now();
+        while fresh.engine() == Engine::Postgres && !traces(fresh).is_empty() {
+            assert!(since.elapsed() < Duration::from_secs(10), "{:?}", traces(fresh));
+            thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(traces(fresh), [""; 0]);
+    }
+}
+
+fn the_last_clone_may_be_held_by_the_database_s_own_work(fresh: &Fresh) {
+    let database = fresh.open();
+    let (begun, has_begun) = channel();
+    let (release, released) = channel::<()>();
+    let held = database.clone();
+    let mut request = Box::pin(database.read(move |conn| {
+        let _last = &held;
+        let _ = begun.send(());
+        // An error tells that the sender is gone, which is the sign to go on.
+        let _ = released.recv();
+        conn.ping()
+    }));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(request.as_mut().poll(&mut context).is_pending());
+    has_begun.recv_timeout(Duration::from_secs(10)).unwrap();
+    drop(request);
+    let closing = thread::spawn(move || database.close(Duration::from_secs(10)));
+    thread::sleep(Duration::from_millis(50));
+    assert!(!closing.is_finished());
+    drop(release);
+    assert!(closing.join().unwrap(), "it ends with its work");
 }
 
 fn one_connection(queue: usize) -> Options {
