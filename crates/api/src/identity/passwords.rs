@@ -77,7 +77,8 @@ pub(crate) async fn reset(
         .read(move |conn| {
             let holder = mailed::look(conn, MailedPurpose::Reset, &token, now)?;
             let holder = holder.ok_or_else(no_such_token)?;
-            let account = account::of_user(conn, holder)?.ok_or_else(no_such_token)?;
+            let account = account::of_user(conn, holder)?;
+            let account = account.filter(|one| !one.disabled).ok_or_else(no_such_token)?;
             let (user, _) = credentials(conn, holder)?;
             Ok::<_, Problem>((user, account))
         })

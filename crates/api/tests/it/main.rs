@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
 
 mod answers;
+mod audit;
 mod auth;
 mod authors;
 mod blog;
@@ -15,7 +16,11 @@ mod filters;
 mod graphs;
 mod headers;
 mod include;
+mod keys;
+mod leaving;
+mod letters;
 mod library;
+mod links;
 mod mail;
 mod matrix;
 mod noise;
@@ -32,6 +37,7 @@ mod roles;
 mod rooms;
 mod schema;
 mod school;
+mod sessions;
 mod tags;
 mod throttle;
 mod users;
