@@ -10,6 +10,7 @@ mod blog;
 mod bodies;
 mod books;
 mod browser;
+mod canaries;
 mod diagram;
 mod documents;
 mod filters;
