@@ -73,7 +73,7 @@ pub struct MovableMint {
 impl MovableMint {
     /// From now on it is that much later than it would have been, to the millisecond.
     pub fn advance(&self, by: Duration) {
-        let millis = u64::try_from(by.as_millis()).expect("tests do not last so long");
+        let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         self.ahead.fetch_add(millis, Ordering::Relaxed);
     }
 }

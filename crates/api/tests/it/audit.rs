@@ -81,8 +81,10 @@ fn what_people_do_is_in_it(server: &TestServer) {
     administered(&admin, &bob);
     ended(server, &admin, &ada);
 
-    let seen: BTreeSet<String> =
-        walk(&admin, "/audit?limit=7").iter().map(|entry| text(entry, "action").to_owned()).collect();
+    let seen: BTreeSet<String> = walk(&admin, "/audit?limit=7")
+        .iter()
+        .map(|entry| text(entry, "action").to_owned())
+        .collect();
     let all = AuditAction::ALL.iter().map(|action| action.to_string());
     let missing: Vec<_> = all.filter(|action| !seen.contains(action)).collect();
     assert_eq!(missing, ["sign-in.throttled"], "which has a test of its own");
@@ -155,7 +157,8 @@ fn it_is_read_in_pages_and_by_administrators(server: &TestServer) {
     let hers = walk(&admin, &format!("/audit?limit=2&action=refused&user_uid={}", ada.uid));
     assert_eq!(each(&hers, "actor_uid"), [ada.uid.as_str(); 3]);
     assert!(walk(&admin, "/audit?action=sign-out").is_empty());
-    for query in ["action=nonsense", "user_uid=x", "limit=0", "cursor=x", "sort=at", "include=user"] {
+    for query in ["action=nonsense", "user_uid=x", "limit=0", "cursor=x", "sort=at", "include=user"]
+    {
         admin.get(&format!("/audit?{query}")).refused("invalid-parameter");
     }
     // A cursor is bound to its filter.

@@ -72,7 +72,8 @@ fn secrets_of_a_life(server: &TestServer) -> Vec<String> {
     login(WRONG).refused("wrong-credentials");
     let session = login(PASSWORD).gives(200).clone();
     let mut keep = |session: &Value| {
-        secrets.extend(["access_token", "refresh_token"].map(|name| text(session, name).to_owned()));
+        secrets
+            .extend(["access_token", "refresh_token"].map(|name| text(session, name).to_owned()));
     };
     keep(&session);
     let refresh = json!({"refresh_token": session["refresh_token"]});
@@ -113,11 +114,16 @@ fn mishaps(server: &TestServer) {
     let anyone = server.anonymous();
     let json_body = [("content-type", "application/json")];
     let broken = format!("{{\"email\": \"ada@example.org\", \"password\": \"{WRONG}\"");
-    anyone.send("POST", "/auth/login", &json_body, Some(broken.as_bytes())).refused("malformed-json");
-    let wrong = json!({"email": "ada@example.org", "password": [WRONG], "canary_of_a_member": WRONG});
+    anyone
+        .send("POST", "/auth/login", &json_body, Some(broken.as_bytes()))
+        .refused("malformed-json");
+    let wrong =
+        json!({"email": "ada@example.org", "password": [WRONG], "canary_of_a_member": WRONG});
     anyone.post("/auth/login", &wrong).refused("invalid-body");
     for value in [format!("Bearer {WRONG}"), format!("Basic {WRONG}"), WRONG.to_owned()] {
-        anyone.send("GET", "/auth/me", &[("authorization", &value)], None).refused("unauthenticated");
+        anyone
+            .send("GET", "/auth/me", &[("authorization", &value)], None)
+            .refused("unauthenticated");
     }
     let query = format!("/auth/verify?token={}", WRONG.replace(' ', "+"));
     anyone.post(&query, &json!({"token": WRONG})).refused("invalid-parameter");

@@ -20,9 +20,7 @@ fn a_key_is_shown_once(server: &TestServer) {
     let ada = member(server, "ada", Role::User);
     let answer = ada.post("/auth/keys", &json!({"name": "nightly", "scopes": ["read"]}));
     let made = answer.gives(201);
-    let shown = [
-        "created_at", "expires_at", "hint", "id", "key", "last_used_at", "name", "scopes",
-    ];
+    let shown = ["created_at", "expires_at", "hint", "id", "key", "last_used_at", "name", "scopes"];
     assert_eq!(members(made), shown);
     let secret = text(made, "key");
     assert!(secret.starts_with("recto_key_") && secret.ends_with(text(made, "hint")));
@@ -36,7 +34,10 @@ fn a_key_is_shown_once(server: &TestServer) {
         (json!({"name": "", "scopes": ["read"]}), "/name"),
         (json!({"name": "x", "scopes": []}), "/scopes"),
         (json!({"name": "x", "scopes": ["admin"]}), "/scopes/0"),
-        (json!({"name": "x", "scopes": ["read"], "expires_at": "2001-01-01T00:00:00Z"}), "/expires_at"),
+        (
+            json!({"name": "x", "scopes": ["read"], "expires_at": "2001-01-01T00:00:00Z"}),
+            "/expires_at",
+        ),
     ] {
         assert_eq!(ada.post("/auth/keys", &body).wrong(), [pointer]);
     }
@@ -71,7 +72,8 @@ fn a_key_is_no_person(server: &TestServer) {
     let key = new_key(&ada, &json!(["read", "write"]));
     let script = server.bearer(text(&key, "key"));
     let password = "another password, quite as long";
-    let change = json!({"current_password": recto_testkit::server::PASSWORD, "new_password": password});
+    let change =
+        json!({"current_password": recto_testkit::server::PASSWORD, "new_password": password});
     let leaving = json!({"password": recto_testkit::server::PASSWORD, "reviews": "erase"});
     let own = format!("/auth/keys/{}", text(&key, "id"));
     for (method, path, body) in [

@@ -35,7 +35,9 @@ fn books_stay_and_reviews_as_one_likes(server: &TestServer) {
             assert_eq!((uid(kept), &kept["user_uid"]), (uid(&review), &Value::Null));
             bob.delete(&format!("/reviews/{}", uid(kept))).refused("forbidden");
             // The next round begins without it.
-            member(server, "root", Role::Admin).delete(&format!("/reviews/{}", uid(kept))).gives(204);
+            member(server, "root", Role::Admin)
+                .delete(&format!("/reviews/{}", uid(kept)))
+                .gives(204);
         }
         // Nothing of it is left, and its name and address are free.
         let email = format!("{name}@example.org");

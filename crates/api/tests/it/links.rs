@@ -31,8 +31,7 @@ fn request(server: &TestServer, what: &str, email: &str) -> Answer {
 }
 
 fn reset(server: &TestServer, token: &str, password: &str) -> Answer {
-    let body =
-        json!({"token": token, "new_password": password, "confirm_new_password": password});
+    let body = json!({"token": token, "new_password": password, "confirm_new_password": password});
     server.anonymous().post("/auth/password-reset-confirm", &body)
 }
 
@@ -152,7 +151,10 @@ fn nobody_is_told_who_has_an_account(server: &TestServer) {
         }),
         ("/auth/token", |email| {
             let email = email.replace('@', "%40");
-            (format!("grant_type=password&username={email}&password=not+it"), "x-www-form-urlencoded")
+            (
+                format!("grant_type=password&username={email}&password=not+it"),
+                "x-www-form-urlencoded",
+            )
         }),
         ("/auth/password-reset-request", |email| (json!({"email": email}).to_string(), "json")),
         ("/auth/verify-request", |email| (json!({"email": email}).to_string(), "json")),

@@ -40,9 +40,8 @@ fn row(line: &'static str) -> Row<'static> {
 #[test]
 fn every_operation_has_a_line() {
     let document = document();
-    let described: BTreeSet<(String, String)> = operations(&document)
-        .map(|(method, template, _)| (method, template.to_owned()))
-        .collect();
+    let described: BTreeSet<(String, String)> =
+        operations(&document).map(|(method, template, _)| (method, template.to_owned())).collect();
     let listed: BTreeSet<(String, String)> =
         rows().iter().map(|row| (row.method.to_owned(), row.template.to_owned())).collect();
     let missing: Vec<_> = described.difference(&listed).collect();

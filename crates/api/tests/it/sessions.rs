@@ -115,8 +115,11 @@ fn two_at_once_leave_one_pair_at_most(server: &TestServer) {
             let two = refresh(if round % 2 == 0 { server } else { &other }, token);
             (one.join().unwrap(), two)
         });
-        let pairs: Vec<_> =
-            [&one, &two].into_iter().filter(|one| one.status == 200).map(|one| pair(&one.json)).collect();
+        let pairs: Vec<_> = [&one, &two]
+            .into_iter()
+            .filter(|one| one.status == 200)
+            .map(|one| pair(&one.json))
+            .collect();
         assert!(!pairs.is_empty(), "{one:?} {two:?}");
         let alive = pairs.iter().filter(|(access, _)| is_alive(server, access)).count();
         assert_eq!(alive, 1, "{pairs:?}");

@@ -88,7 +88,7 @@ fn mails_are_throttled_by_place_whether_or_not_any_is_sent() {
     for (from, email) in [("192.0.2.1", "ada@example.org"), ("192.0.2.2", "eve@example.org")] {
         assert_eq!(ask("password-reset-request", from, email).status, 202);
         let second = ask("verify-request", from, email);
-        assert_eq!((second.status, second.header("ratelimit")), (202, Some("\"mail\";r=0;t=3600")));
+        assert_eq!((second.status, second.header("ratelimit")), (202, Some("\"mail\";r=0;t=7200")));
         let refused = ask("password-reset-request", from, email);
         refused.refused("too-many-requests");
         assert!(refused.header("retry-after").is_some());
