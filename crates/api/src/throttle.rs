@@ -155,7 +155,7 @@ impl<C: Clock + Clone> Throttle<C> {
             sign_in_place: budget("sign-in-place", limits.sign_in_place),
             sign_up: budget("sign-up", limits.sign_up),
             mail: budget("mail", limits.mail),
-            noted: budget("noted", Some(Limit::new(NonZeroU32::MIN, Duration::from_secs(60)))),
+            noted: budget("noted", Some(Limit::new(NonZeroU32::MIN, Duration::from_mins(1)))),
         }
     }
 

@@ -223,7 +223,7 @@ impl Witness {
     pub(crate) fn entry(&self, state: &Shared, action: AuditAction) -> AuditEntry {
         let mut entry = AuditEntry::new(state.mint.stamp(), action);
         entry.address = Some(self.client.address());
-        entry.request_id = self.request.clone();
+        entry.request_id.clone_from(&self.request);
         entry
     }
 }

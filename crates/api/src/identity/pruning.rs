@@ -10,7 +10,7 @@ use recto_persistence::{Database, Error};
 use uuid::Uuid;
 
 /// How often it is looked for what has expired.
-const EVERY: Duration = Duration::from_secs(10 * 60);
+const EVERY: Duration = Duration::from_mins(10);
 /// How many rows of each table one transaction forgets.
 const BATCH: u32 = 500;
 /// For how long a copy of the server has the task to itself, unless it renews that.

@@ -35,6 +35,9 @@ pub struct Unaddressable;
 
 /// The parts that letters are made of.
 struct Words {
+    /// Whether the recipient is known to be whose account it is, and is called by name: a name
+    /// that a stranger chose, `win.example.com`, would be sent to whomever the stranger wants.
+    known: bool,
     subject: &'static str,
     /// What happened.
     reason: &'static str,
@@ -101,6 +104,7 @@ impl Composer {
         let page = |page, token: &Secret| format!("{}/{page}#{}", self.public_url, token.expose());
         match letter {
             Letter::Verification(token) => Words {
+                known: false,
                 subject: "Confirm your e-mail address",
                 reason: "This address was given for an account at Recto.",
                 link: Some(Link {
@@ -111,6 +115,7 @@ impl Composer {
                 otherwise: "If you have not asked for an account, you need not do anything.",
             },
             Letter::PasswordReset(token) => Words {
+                known: false,
                 subject: "Choose a new password",
                 reason: "A new password was asked for, for your account at Recto.",
                 link: Some(Link {
@@ -122,6 +127,7 @@ impl Composer {
                             stays as it is.",
             },
             Letter::PasswordChanged => Words {
+                known: true,
                 subject: "Your password was changed",
                 reason: "The password of your account at Recto was changed, and everybody who \
                          was signed in with the old one has been signed out.",
@@ -137,7 +143,12 @@ impl Words {
         let link = self.link.as_ref().map_or_else(String::new, |link| {
             format!("{}:\n\n{}\n\n{}\n", link.action, link.url, link.term)
         });
-        format!("Hello {username},\n\n{}\n{link}\n{}\n", self.reason, self.otherwise)
+        let hello = self.hello(username);
+        format!("{hello},\n\n{}\n{link}\n{}\n", self.reason, self.otherwise)
+    }
+
+    fn hello(&self, username: &str) -> String {
+        if self.known { format!("Hello {username}") } else { "Hello".to_owned() }
     }
 
     fn html(&self, username: &str) -> String {
@@ -147,10 +158,10 @@ impl Words {
         });
         format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\">\
-             <title>{subject}</title></head>\n<body>\n<p>Hello {username},</p>\n<p>{reason}</p>\n\
+             <title>{subject}</title></head>\n<body>\n<p>{hello},</p>\n<p>{reason}</p>\n\
              {link}<p>{otherwise}</p>\n</body>\n</html>\n",
             subject = self.subject,
-            username = escaped(username),
+            hello = escaped(&self.hello(username)),
             reason = self.reason,
             otherwise = self.otherwise,
         )
@@ -192,6 +203,7 @@ mod tests {
     #[test]
     fn markup_is_escaped() {
         let words = Words {
+            known: true,
             subject: "",
             reason: "",
             link: Some(Link { url: "http://a/?b&c\"'".to_owned(), action: "", term: "" }),
