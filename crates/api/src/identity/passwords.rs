@@ -115,8 +115,11 @@ pub(crate) async fn confirm(
     stored: &PasswordHash,
 ) -> Result<(), Problem> {
     let counted = state.throttle.sign_in(&witness.client, Some(&account.email))?;
-    if state.hasher.verify(attempt, Some(stored)).await? {
+    let judged = state.hasher.verify(attempt, Some(stored)).await;
+    if !matches!(judged, Ok(false)) {
+        // It was right, or could not be judged.
         counted.give_back();
+        judged?;
         return Ok(());
     }
     let mut entry = witness.entry(state, AuditAction::SignInFailed);

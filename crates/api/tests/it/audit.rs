@@ -85,7 +85,7 @@ fn what_people_do_is_in_it(server: &TestServer) {
         .iter()
         .map(|entry| text(entry, "action").to_owned())
         .collect();
-    let all = AuditAction::ALL.iter().map(|action| action.to_string());
+    let all = AuditAction::ALL.iter().map(ToString::to_string);
     let missing: Vec<_> = all.filter(|action| !seen.contains(action)).collect();
     assert_eq!(missing, ["sign-in.throttled"], "which has a test of its own");
 }

@@ -76,6 +76,9 @@ fn an_export_has_all_of_one_and_nothing_of_others(server: &TestServer) {
     let made = ada.post("/auth/keys", &new_key).gives(201).clone();
     bob.post("/auth/keys", &new_key).gives(201);
     ada.get("/reviews").refused("forbidden");
+    let admin = member(server, "root", Role::Admin);
+    let role = format!("/users/{}/role", ada.uid);
+    admin.put(&role, &json!({"role": "admin"})).gives(200);
 
     let answer = ada.get("/auth/me/export");
     let export = answer.gives(200);
@@ -92,7 +95,11 @@ fn an_export_has_all_of_one_and_nothing_of_others(server: &TestServer) {
     assert_eq!(list("reviews"), [review]);
     assert_eq!(each(&list("api_keys"), "id"), [made["id"].as_str().unwrap()]);
     assert_eq!(list("sessions").len(), 1);
-    assert_eq!(each(&list("audit"), "action"), ["refused", "key.created"]);
+    let audit = list("audit");
+    assert_eq!(each(&audit, "action"), ["role.changed", "refused", "key.created"]);
+    // Where the administrator was is not hers to know.
+    let addresses: Vec<_> = audit.iter().map(|entry| entry["address"].as_str()).collect();
+    assert_eq!(addresses, [None, Some("127.0.0.1"), Some("127.0.0.1")]);
     let text = answer.text();
     for secret in [made["key"].as_str().unwrap(), "argon2", "hash", &bob.uid] {
         // Whose book is reviewed is nowhere in a review.

@@ -13,7 +13,7 @@ use crate::library::member;
 use crate::people::Person;
 
 const ANOTHER: &str = "another password, quite as long";
-const HOUR: Duration = Duration::from_secs(60 * 60);
+const HOUR: Duration = Duration::from_hours(1);
 
 fn sign_up(server: &TestServer) {
     let body = json!({"username": "ada", "email": "ada@example.org", "password": PASSWORD});
@@ -137,6 +137,9 @@ fn seen(answer: &Answer) -> (u16, Value, Vec<u8>, Vec<(String, String)>) {
     (answer.status, json, body, headers)
 }
 
+/// The body for an address, and what kind of text it is.
+type Body = fn(&str) -> (String, &'static str);
+
 fn nobody_is_told_who_has_an_account(server: &TestServer) {
     member(server, "ada", Role::User);
     server.sign_up_unverified("bob");
@@ -145,7 +148,7 @@ fn nobody_is_told_who_has_an_account(server: &TestServer) {
     let disable = "UPDATE accounts SET disabled = TRUE WHERE email = 'cleo@example.org'";
     server.database().execute(disable).unwrap();
     drop(cleo);
-    let bodies: [(&str, fn(&str) -> (String, &'static str)); 4] = [
+    let bodies: [(&str, Body); 4] = [
         ("/auth/login", |email| {
             (json!({"email": email, "password": "not the password"}).to_string(), "json")
         }),

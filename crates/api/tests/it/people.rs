@@ -36,12 +36,14 @@ impl<'s> Person<'s> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("{role}{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let entered = on.write_blocking(move |conn| enter(conn, &name, role));
-        let (user, email, rest) = entered.expect("the rows are written");
-        let (pair, session, refresh, keys, [verify, reset]) = rest;
+        let Rows { user, pair, session, refresh, keys, links } =
+            entered.expect("the rows are written");
         let now = SystemMint.now();
         let issued = Tokens::new(SECRET, None).unwrap().issue(user.uid, now, pair.uuid());
         let mut client = server.bearer(&issued.access_token);
         client.uid = user.uid.to_string();
+        let email = address(user.username.as_str()).to_string();
+        let [verify, reset] = links;
         Self { client, email, session, refresh, keys, verify, reset }
     }
 
@@ -53,12 +55,24 @@ impl<'s> Person<'s> {
     }
 }
 
-type Rest = (TokenPairId, SessionId, Secret, [(ApiKeyId, Secret); 3], [Secret; 2]);
+/// What has been written of somebody.
+struct Rows {
+    user: User,
+    pair: TokenPairId,
+    session: SessionId,
+    refresh: Secret,
+    keys: [(ApiKeyId, Secret); 3],
+    /// To verify, to reset.
+    links: [Secret; 2],
+}
 
-fn enter(conn: &mut Connection, name: &str, role: Role) -> Result<(User, String, Rest), Error> {
+fn address(name: &str) -> Email {
+    Email::parse(&format!("{name}@example.org")).unwrap()
+}
+
+fn enter(conn: &mut Connection, name: &str, role: Role) -> Result<Rows, Error> {
     let user = User::new(SystemMint.stamp(), Username::parse(name).unwrap(), None, None);
-    let email = Email::parse(&format!("{name}@example.org")).unwrap();
-    let mut account = Account::new(user.uid, email, role);
+    let mut account = Account::new(user.uid, address(name), role);
     account.verified = true;
     catalog::user::insert(conn, &user)?;
     account::insert(conn, &account, password(), user.created_at)?;
@@ -100,8 +114,7 @@ fn enter(conn: &mut Connection, name: &str, role: Role) -> Result<(User, String,
         mailed::issue(conn, &NewMailedToken { id, user: user.uid, purpose, hash, at: now })?;
         links.push(tokens.find(id, &hash).unwrap());
     }
-    let keys: [_; 3] = keys.try_into().expect("three were made");
-    let links: [_; 2] = links.try_into().expect("two were made");
-    let email = account.email.to_string();
-    Ok((user, email, (new.pair, new.id, refresh, keys, links)))
+    let keys = keys.try_into().unwrap_or_else(|_| panic!("three were made"));
+    let links = links.try_into().unwrap_or_else(|_| panic!("two were made"));
+    Ok(Rows { user, pair: new.pair, session: new.id, refresh, keys, links })
 }

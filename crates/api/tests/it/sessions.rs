@@ -13,8 +13,8 @@ use crate::library::member;
 use crate::people::Person;
 
 const ANOTHER: &str = "another password, quite as long";
-const MINUTE: Duration = Duration::from_secs(60);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
 
 fn refresh(server: &TestServer, token: &str) -> Answer {
     server.anonymous().post("/auth/refresh", &json!({"refresh_token": token}))

@@ -107,8 +107,8 @@ impl<'s> Scene<'s> {
         let Some(rooms) = &mut self.rooms else { return };
         let company = json!(rooms.company.parse::<u32>().unwrap());
         let department = json!({"name": "Bare", "company_id": company});
-        let employee = json!(rooms.department.parse::<u32>().unwrap());
-        let employee = json!({"name": "Bare", "department_id": employee});
+        let full = json!(rooms.department.parse::<u32>().unwrap());
+        let employee = json!({"name": "Bare", "department_id": full});
         rooms.department = add("/org/departments", &department);
         rooms.employee = add("/org/employees", &employee);
         rooms.company = add("/org/companies", &json!({"name": "Bare"}));
@@ -220,9 +220,10 @@ impl<'s> Scene<'s> {
             ("POST", "/tags") | ("PUT", "/tags/{uid}") => json!({"name": self.unique("Other")}),
             ("PATCH", "/users/{uid}") => json!({"first_name": "Ada"}),
             ("POST", "/org/departments") => self.department(),
-            ("PATCH", "/org/departments/{id}") => json!({"name": "Another"}),
             ("POST", "/org/employees") => self.employee(),
-            ("PATCH", "/org/employees/{id}") => json!({"name": "Another"}),
+            ("PATCH", "/org/departments/{id}" | "/org/employees/{id}") => {
+                json!({"name": "Another"})
+            }
             _ => return None,
         })
     }
