@@ -133,6 +133,23 @@ fn two_at_once_leave_one_pair_at_most(server: &TestServer) {
     }
 }
 
+fn many_at_once_leave_one_pair_at_most(server: &TestServer) {
+    let database = server.database().open();
+    for _ in 0..3 {
+        let ada = Person::enter(server, &database, Role::User);
+        let token = ada.refresh.expose();
+        let answers: Vec<_> = std::thread::scope(|scope| {
+            let tries: Vec<_> = (0..5).map(|_| scope.spawn(|| refresh(server, token))).collect();
+            tries.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        // The third is one too many: whoever has the token, the session is over.
+        let good: Vec<_> = answers.iter().filter(|one| one.status == 200).collect();
+        assert_eq!(good.len(), 2);
+        assert!(good.iter().all(|one| !is_alive(server, &pair(&one.json).0)));
+        assert!(!is_alive(server, ada.client.token.as_deref().unwrap()));
+    }
+}
+
 /// What ends the sessions of `ada`, told by a second one of hers, or by an administrator.
 type Ending = fn(&TestServer, &Person<'_>, &Client<'_>);
 
@@ -290,6 +307,7 @@ both_servers!(
     mercy_is_had_once_and_in_time,
     there_is_no_mercy_twice_nor_once_the_next_was_used,
     two_at_once_leave_one_pair_at_most,
+    many_at_once_leave_one_pair_at_most,
     what_ends_a_session_ends_it_at_once_on_every_copy,
     whoever_changes_the_password_stays_and_is_enabled_again_without_sessions,
     a_demotion_takes_effect_on_every_copy,
