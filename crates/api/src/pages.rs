@@ -1,6 +1,8 @@
-//! Pages outside the base path: Swagger UI, the diagram, what problems mean, signs of life.
+//! Pages outside the base path: Swagger UI, the diagram, what mails link to, what problems mean,
+//! signs of life.
 
 mod diagram;
+mod mailed;
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -24,6 +26,10 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         .service(resource("/docs/{file:.*}", get(web::get().to(swagger_ui))))
         .service(resource("/schema", get(web::get().to(diagram::show))))
         .service(resource("/schema/{file}", get(web::get().to(diagram::file))))
+        .service(resource("/verify", get(web::get().to(mailed::verify))))
+        .service(resource("/verify/{file}", get(web::get().to(mailed::file))))
+        .service(resource("/reset-password", get(web::get().to(mailed::reset_password))))
+        .service(resource("/reset-password/{file}", get(web::get().to(mailed::file))))
         .service(resource("/problems/{slug}", get(web::get().to(problem))))
         .service(resource("/livez", get(web::get().to(live))))
         .service(resource("/readyz", get(web::get().to(ready))));
@@ -45,7 +51,8 @@ static SWAGGER: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
         Config::new([format!("{BASE_PATH}/openapi.json")])
             .try_it_out_enabled(true)
             .display_request_duration(true)
-            .persist_authorization(true)
+            // It would keep the password itself, as it was typed, in the browser's storage.
+            .persist_authorization(false)
             .doc_expansion("list")
             .default_models_expand_depth(0)
             .filter(true)

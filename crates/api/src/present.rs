@@ -84,16 +84,27 @@ pub(crate) fn page<E: Entity>(
     let count = level.entities().len();
     let mut out = Vec::with_capacity(64 + count * 512);
     out.extend_from_slice(b"{\"items\":[");
+    let mut shown = 0;
     for index in 0..count {
+        let end = out.len();
         if index > 0 {
             out.push(b',');
         }
-        Writer { out: &mut out }.entity(level, index, include, beside(index))?;
+        let written = Writer { out: &mut out }.entity(level, index, include, beside(index));
+        match written {
+            Ok(()) => shown += 1,
+            // What does not fit is on the next page, unless it does not fit on any.
+            Err(Unwritten::TooMuch) if shown > 0 => {
+                out.truncate(end);
+                break;
+            }
+            Err(unwritten) => return Err(unwritten.into()),
+        }
     }
     out.push(b']');
     let mut link = None;
-    if page.more && count > 0 {
-        let cursor = cursor::encode(place.binding, &position(level, count - 1, place.sort));
+    if shown > 0 && (page.more || shown < count) {
+        let cursor = cursor::encode(place.binding, &position(level, shown - 1, place.sort));
         link = Some(next_link(place.url, &cursor)?);
         out.extend_from_slice(b",\"next_cursor\":\"");
         out.extend_from_slice(cursor.as_bytes());
@@ -176,6 +187,35 @@ fn unwritable(error: impl std::fmt::Display) -> Problem {
     Problem::new(Kind::Internal, Kind::Internal.meaning())
 }
 
+/// The most bytes an answer may have. Bounds on how many entities there are do not bound it, for
+/// entities may be long, and the same one may be shown many times.
+const MOST_BYTES: usize = 9_000_000;
+
+/// Why an entity could not be written.
+enum Unwritten {
+    /// The answer would have more than [`MOST_BYTES`].
+    TooMuch,
+    Failed(serde_json::Error),
+}
+
+impl From<serde_json::Error> for Unwritten {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Unwritten> for Problem {
+    fn from(unwritten: Unwritten) -> Self {
+        match unwritten {
+            Unwritten::TooMuch => Self::new(
+                Kind::InvalidParameter,
+                "include: a single item would have more than 9 MB with these relations; ask for fewer of them, or with a smaller limit",
+            ),
+            Unwritten::Failed(error) => unwritable(error),
+        }
+    }
+}
+
 struct Writer<'o> {
     out: &'o mut Vec<u8>,
 }
@@ -191,15 +231,15 @@ impl Writer<'_> {
         index: usize,
         include: &Include,
         beside: Option<&[u8]>,
-    ) -> Result<(), Problem> {
-        level.write_json(index, self.out).map_err(unwritable)?;
+    ) -> Result<(), Unwritten> {
+        level.write_json(index, self.out)?;
         self.out.pop();
         if let Some([b'{', members @ .., b'}']) = beside {
             self.out.push(b',');
             self.out.extend_from_slice(members);
         }
         let end = self.out.len();
-        if level.write_link_json(index, self.out).map_err(unwritable)? {
+        if level.write_link_json(index, self.out)? {
             // Its object goes on where the entity's left off.
             self.out[end] = b',';
             self.out.pop();
@@ -212,7 +252,7 @@ impl Writer<'_> {
             self.edge(level, index, edge, &requested.nested)?;
         }
         self.out.push(b'}');
-        Ok(())
+        if self.out.len() > MOST_BYTES { Err(Unwritten::TooMuch) } else { Ok(()) }
     }
 
     fn edge(
@@ -221,7 +261,7 @@ impl Writer<'_> {
         index: usize,
         edge: &Edge,
         nested: &Include,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), Unwritten> {
         let target = edge.target();
         self.member(edge.relation.name, "");
         match edge.links() {

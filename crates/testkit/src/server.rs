@@ -132,8 +132,10 @@ impl TestServer {
     /// The URL of a path; one that does not begin with a room outside the base
     /// path is below `/api/v1`.
     pub fn url(&self, path: &str) -> String {
-        let outside = ["/api/", "/docs", "/problems/", "/livez", "/readyz", "/schema"];
-        let base = if path == "/" || outside.iter().any(|room| path.starts_with(room)) {
+        let rooms = ["/api/", "/docs", "/problems/", "/livez", "/readyz", "/schema"];
+        let mailed = ["/verify", "/reset-password"];
+        let mut outside = rooms.iter().chain(&mailed);
+        let base = if path == "/" || outside.any(|room| path.starts_with(room)) {
             ""
         } else {
             recto_api::BASE_PATH

@@ -284,7 +284,7 @@ fn take_related<E: Entity>(
 }
 
 /// The most filters on relations that a query may have; each is a subquery.
-const MAX_RELATED: usize = 8;
+const MAX_RELATED: usize = 4;
 
 pub(super) fn without_cursor(path: &str, pairs: Vec<(String, String)>) -> String {
     let mut kept = pairs.into_iter().filter(|(name, _)| name != "cursor").peekable();

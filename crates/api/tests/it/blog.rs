@@ -96,7 +96,31 @@ fn comments_are_included_counted_and_go_on(server: &TestServer) {
     assert_eq!((all.len(), &all[2..]), (25, &rest[..]));
 }
 
+fn no_answer_is_beyond_measure(server: &TestServer) {
+    let library = Library::on(server);
+    let content = "x".repeat(99_000);
+    let post = add(&library.ada, "/blog/posts", &json!({"title": "Long", "content": content}));
+    let path = format!("/blog/posts/{}", id(&post));
+    for number in 0..100 {
+        let body = json!({"text": format!("{number}")});
+        add(&library.bob, &format!("{path}/comments"), &body);
+    }
+    // A hundred times the post is more than fits: the page ends where it must and goes on.
+    let page = format!("{path}/comments?limit=100&include=post");
+    let first = server.get(&page);
+    let shown = items(first.gives(200)).len();
+    assert!((50..100).contains(&shown), "{shown}");
+    assert!(first.next().is_some());
+    assert_eq!(walk(&library.anyone, &page).len(), 100);
+    // A single item that does not fit is refused by name.
+    let refused = server.get(&format!("{path}?include=comments(limit:100).post"));
+    refused.refused("invalid-parameter");
+    assert!(text(&refused.json, "detail").starts_with("include: "), "{refused:?}");
+    server.get(&format!("{path}?include=comments(limit:20).post")).gives(200);
+}
+
 both_servers!(
+    no_answer_is_beyond_measure,
     a_comment_is_made_under_its_post,
     comments_go_with_their_post,
     comments_are_included_counted_and_go_on,

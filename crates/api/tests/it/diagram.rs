@@ -85,9 +85,13 @@ fn what_the_catalogue_says_can_be_read_is_served() {
 #[test]
 fn a_browser_draws_every_room_with_both_names_on_each_line() {
     let name = "a_browser_draws_every_room_with_both_names_on_each_line";
-    let Some(browser) = Browser::find(name) else { return };
+    let Some(mut browser) = Browser::find(name) else { return };
     let server = TestServer::start(recto_testkit::database::Engine::Sqlite).unwrap();
-    let dom = browser.dom(&server.url("/schema"));
+    browser.open(&server.url("/schema"));
+    // What has been drawn is folded away as text.
+    browser.wait("!document.querySelector('figure details[open]')");
+    browser.picture("schema");
+    let dom = browser.dom();
     let figures: Vec<_> = dom.split("<figure data-room=\"").skip(1).collect();
     assert_eq!(figures.len(), ROOMS.len() + 1);
     for figure in figures {
@@ -114,9 +118,11 @@ fn a_browser_draws_every_room_with_both_names_on_each_line() {
 #[test]
 fn a_browser_shows_the_documentation_with_its_link_to_the_diagram() {
     let name = "a_browser_shows_the_documentation_with_its_link_to_the_diagram";
-    let Some(browser) = Browser::find(name) else { return };
+    let Some(mut browser) = Browser::find(name) else { return };
     let server = TestServer::start(recto_testkit::database::Engine::Sqlite).unwrap();
-    let dom = browser.dom(&server.url("/docs/"));
+    browser.open(&server.url("/docs/"));
+    browser.wait("document.querySelector('.opblock') !== null");
+    let dom = browser.dom();
     assert!(dom.contains("href=\"/schema\""), "{dom}");
     for path in ["/api/v1/schema", "/api/v1/books"] {
         assert!(dom.contains(&format!("data-path=\"{path}\"")), "{path}");

@@ -4,7 +4,7 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::json;
 
-use crate::answers::{Told as _, each, items};
+use crate::answers::{Told as _, each, items, walk};
 
 /// Names and values.
 type Query<'q> = &'q [(&'q str, &'q str)];
@@ -17,7 +17,9 @@ fn found(server: &TestServer, path: &str, member: &str, query: Query<'_>) -> Vec
 }
 
 fn form(query: Query<'_>) -> String {
-    let encoded = |text: &str| text.replace(' ', "+").replace('(', "%28").replace(')', "%29");
+    let encoded = |text: &str| {
+        text.replace(' ', "+").replace('"', "%22").replace('(', "%28").replace(')', "%29")
+    };
     let pairs: Vec<_> =
         query.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
     pairs.join("&")
@@ -100,6 +102,55 @@ fn companies_through_departments_and_managers(server: &TestServer) {
     }
 }
 
+fn narrowed_pages_go_on(server: &TestServer) {
+    let ada = server.sign_up("ada");
+    for number in 0..9 {
+        let contributors: &[_] = match number % 3 {
+            0 => &["King, Jr.", "Somebody"],
+            1 => &["King", "Jr."],
+            _ => &["The \"other\" one"],
+        };
+        let contributors: Vec<_> = contributors.iter().map(|name| json!({"name": name})).collect();
+        let book = json!({
+            "title": format!("{number}"), "author": null, "contributors": contributors,
+            "page_count": (number > 4).then_some(number * 100),
+        });
+        let mut book = book;
+        book.as_object_mut().unwrap().remove("author");
+        assert_eq!(ada.post("/books", &book).status, 201, "{book}");
+    }
+    let titles = |query: Query<'_>| {
+        let pages =
+            walk(&server.anonymous(), &format!("/books?sort=title&limit=2&{}", form(query)));
+        each(&pages, "title").into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    for quantifier in ["some", "none", "only"] {
+        let found = titles(&[(quantifier, "contributors(name:\"King, Jr.\")")]);
+        let expected: &[&str] = match quantifier {
+            "some" => &["0", "3", "6"],
+            "none" => &["1", "2", "4", "5", "7", "8"],
+            _ => &[],
+        };
+        assert_eq!(found, expected, "{quantifier}");
+    }
+    assert_eq!(
+        titles(&[("only", "contributors(name:\"The \"\"other\"\" one\")")]),
+        ["2", "5", "8"]
+    );
+    // A page count that is not known is in no range: it is none of those, and not only those.
+    let authors = |query: Query<'_>| {
+        let pages =
+            walk(&server.anonymous(), &format!("/authors?sort=name&limit=1&{}", form(query)));
+        each(&pages, "name").into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(authors(&[("only", "books(page_count:0..)")]), Vec::<String>::new());
+    assert_eq!(authors(&[("none", "books(page_count:701..)")]).len(), 4);
+    assert_eq!(authors(&[("some", "books(page_count:800)")]), ["The \"other\" one"]);
+    let many: Vec<_> = ["some"; 5].map(|some| (some, "contributors")).to_vec();
+    let refused = server.get(&format!("/books?{}", form(&many)));
+    assert!(refused.json["detail"].as_str().unwrap().contains("at most 4"), "{refused:?}");
+}
+
 fn what_cannot_be_asked_is_named(server: &TestServer) {
     for (query, named) in [
         ("some=authors", "the relations are"),
@@ -117,5 +168,6 @@ fn what_cannot_be_asked_is_named(server: &TestServer) {
 both_servers!(
     books_by_their_tags_reviews_and_user,
     companies_through_departments_and_managers,
+    narrowed_pages_go_on,
     what_cannot_be_asked_is_named,
 );

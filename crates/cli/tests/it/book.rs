@@ -113,6 +113,15 @@ fn what_is_included_is_a_message_of_the_compiler() {
 }
 
 #[test]
+fn the_rust_of_every_chapter_is_compiled() {
+    let compiled = fs::read_to_string(path("crates/testkit/src/lib.rs")).unwrap();
+    for Chapter { name, text } in chapters() {
+        let included = compiled.contains(&format!("docs/guide/{name}\""));
+        assert!(included || !text.contains("\n```rust\n"), "{name} is not a documentation test");
+    }
+}
+
+#[test]
 fn every_page_is_in_the_table_of_contents() {
     let contents = fs::read_to_string(path("docs/SUMMARY.md")).unwrap();
     for folder in ["docs", "docs/guide", "docs/decisions"] {

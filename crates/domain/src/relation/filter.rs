@@ -1,5 +1,7 @@
 //! Filters on what entities are related to: `some=tags(name:latin)`.
 
+use std::borrow::Cow;
+
 use super::{EntityInfo, RelationInfo, SortField, SortKind};
 use crate::{PublishedDate, text_key};
 
@@ -60,7 +62,8 @@ pub enum Matching {
 impl RelationFilter {
     /// Reads `relation`, or `relation(field:value,field:from..to)`.
     ///
-    /// Texts are equal without regard to case; numbers and dates are given
+    /// Texts are equal without regard to case; one in double quotes may have
+    /// commas, and a quote in it is written twice. Numbers and dates are given
     /// alone or as a range whose ends may be left open.
     ///
     /// # Errors
@@ -97,7 +100,7 @@ impl RelationFilter {
         })?;
         let conditions = conditions
             .into_iter()
-            .flat_map(|conditions| conditions.split(','))
+            .flat_map(split_outside_quotes)
             .map(|condition| Condition::parse(relation.to, condition.trim()))
             .collect::<Result<Vec<_>, _>>()?;
         if quantifier == Quantifier::Only && conditions.is_empty() {
@@ -113,20 +116,19 @@ impl Condition {
         let (name, value) = raw.split_once(':').ok_or_else(malformed)?;
         let (name, value) = (name.trim(), value.trim());
         let comparable = |field: &&SortField| !field.follows_key();
-        let field =
-            entity.sorts.iter().filter(comparable).find(|field| field.name == name).ok_or_else(
-                || FilterError::UnknownField {
-                    name: name.to_owned(),
-                    entity: entity.name,
-                    known: entity
-                        .sorts
-                        .iter()
-                        .filter(comparable)
-                        .map(|field| field.name)
-                        .collect::<Vec<_>>()
-                        .join(", "),
+        let field = entity
+            .sorts
+            .iter()
+            .filter(comparable)
+            .find(|field| field.name == name)
+            .ok_or_else(|| FilterError::UnknownField {
+                name: name.to_owned(),
+                entity: entity.name,
+                known: match entity.sorts.iter().filter(comparable).collect::<Vec<_>>().as_slice() {
+                    [] => "nothing".to_owned(),
+                    fields => fields.iter().map(|field| field.name).collect::<Vec<_>>().join(", "),
                 },
-            )?;
+            })?;
         let matching = Matching::parse(field.kind, value)
             .ok_or_else(|| FilterError::Value { name: name.to_owned(), value: value.to_owned() })?;
         Ok(Self { field, matching })
@@ -136,7 +138,10 @@ impl Condition {
 impl Matching {
     fn parse(kind: SortKind, raw: &str) -> Option<Self> {
         match kind {
-            SortKind::Text => (!raw.is_empty()).then(|| Self::Text(text_key(raw))),
+            SortKind::Text => {
+                let text = unquoted(raw)?;
+                (!text.is_empty()).then(|| Self::Text(text_key(&text)))
+            }
             SortKind::Integer => Self::range(raw, |n| n.parse().ok().map(|n: i64| (n, n))),
             SortKind::Date => Self::range(raw, |date| {
                 let date: PublishedDate = date.parse().ok()?;
@@ -160,6 +165,24 @@ impl Matching {
         (from.is_some() || to.is_some())
             .then(|| Self::Range(from.map(|(first, _)| first), to.map(|(_, last)| last)))
     }
+}
+
+/// The parts between commas, those within double quotes left alone.
+fn split_outside_quotes(raw: &str) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    raw.split(move |c| {
+        // A quote that is written twice closes and opens again.
+        quoted ^= c == '"';
+        c == ',' && !quoted
+    })
+}
+
+/// A text as it was meant: in double quotes, or as it stands.
+fn unquoted(raw: &str) -> Option<Cow<'_, str>> {
+    let Some(rest) = raw.strip_prefix('"') else { return Some(raw.into()) };
+    let inner = rest.strip_suffix('"')?;
+    let paired = inner.split("\"\"").all(|part| !part.contains('"'));
+    paired.then(|| inner.replace("\"\"", "\"").into())
 }
 
 /// A filter on relations that cannot be understood.
@@ -222,6 +245,18 @@ mod tests {
         let filter = parse("tags(name:Science Fiction)").unwrap();
         assert_eq!(filter.conditions[0].matching, Matching::Text("science fiction".to_owned()));
         assert!(parse("user").unwrap().conditions.is_empty());
+        for (raw, key) in [
+            (r#"contributors(name:"King, Jr.")"#, "king, jr."),
+            (r#"contributors(name:"Ada ""the Countess"" L.")"#, r#"ada "the countess" l."#),
+            (r#"contributors(name:a "b" c)"#, r#"a "b" c"#),
+            ("contributors(name:The (first))", "the (first)"),
+        ] {
+            let filter = parse(raw).unwrap();
+            assert_eq!(filter.conditions.len(), 1, "{raw}");
+            assert_eq!(filter.conditions[0].matching, Matching::Text(key.to_owned()), "{raw}");
+        }
+        let filter = parse("reviews(rating:2,rating:..3)").unwrap();
+        assert_eq!(filter.conditions.len(), 2);
     }
 
     #[test]
@@ -237,6 +272,9 @@ mod tests {
             "reviews(rating:high)",
             "reviews(rating:..)",
             "reviews(created_at:2020)",
+            r#"tags(name:"a)"#,
+            r#"tags(name:"a"b")"#,
+            r#"tags(name:"")"#,
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

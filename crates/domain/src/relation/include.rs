@@ -68,17 +68,27 @@ impl Include {
         for path in split_outside_parentheses(raw, ',') {
             include.add(entity, path)?;
         }
-        let edges = u32::try_from(include.edge_count()).unwrap_or(u32::MAX);
-        include.share(MAX_PER_EDGE.min(MAX_TOGETHER / edges.max(1)));
+        include.share();
         Ok(include)
     }
 
-    /// Says of every relation of the tree how much it may carry.
-    fn share(&mut self, most: u32) {
+    /// Says of every relation of the tree how much it may carry. What is counted takes its share,
+    /// for counting is done, and shown, for each parent.
+    fn share(&mut self) {
+        let shares = u32::try_from(self.edge_count() + self.count_count()).unwrap_or(u32::MAX);
+        self.allow(MAX_PER_EDGE.min(MAX_TOGETHER / shares.max(1)));
+    }
+
+    fn allow(&mut self, most: u32) {
         for edge in &mut self.edges {
             edge.most = most;
-            edge.nested.share(most);
+            edge.nested.allow(most);
         }
+    }
+
+    fn count_count(&self) -> usize {
+        let below = self.edges.iter().map(|edge| edge.nested.count_count());
+        self.counts.len() + below.sum::<usize>()
     }
 
     /// The relations to load.
@@ -141,6 +151,7 @@ impl Include {
                 level.counts.push(relation);
             }
         }
+        self.share();
         Ok(())
     }
 
@@ -191,8 +202,8 @@ impl Requested {
     /// as often.
     ///
     /// What is asked for, but never more than min(100, ⌊10,000 ÷ parents⌋), so that no request can
-    /// ask for a million entities; and where more than three relations are asked for, they share
-    /// 30,000. Never less than one.
+    /// ask for a million entities; and where more than three relations are asked for, or counted,
+    /// they share 30,000. Never less than one.
     ///
     /// ```
     /// use recto_domain::{Book, relation::{Entity, Include}};
@@ -478,6 +489,9 @@ mod tests {
         let tags = include.edges().iter().find(|edge| edge.relation.name == "tags").unwrap();
         assert!(tags.per_parent(100) * 100 * edges <= 30_000);
         assert_eq!(tags.per_parent(1_000_000), 1);
+        let mut include = Include::parse(Book::INFO, "tags(limit:100).books").unwrap();
+        include.count(Book::INFO, "reviews,tags.books,tags.books.tags,tags.books.reviews").unwrap();
+        assert_eq!(include.edges()[0].per_parent(100), 50);
     }
 
     #[test]

@@ -28,9 +28,10 @@ pub struct Correlation {
 
 /// Some, none or only such as meet the conditions are related.
 ///
-/// With conditions the related are looked for first (`IN`): a tag of a certain
-/// name is in an index, and has its books in another. Without, each entity of
-/// the page is asked whether there are any (`EXISTS`), which stops at the first.
+/// For some of a certain text the related are looked for first (`IN`): a tag of
+/// that name is in an index, and has its books in another. Otherwise each
+/// entity of the page is asked whether there is one (`EXISTS`), which stops at
+/// the first, where a list of all would be made for each request.
 #[derive(Debug, Clone)]
 pub struct Related {
     pub correlation: Correlation,
@@ -69,11 +70,14 @@ where
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let Correlation { children, anchor, to_itself, .. } = self.correlation;
         let negated = self.filter.quantifier != Quantifier::Some;
-        if self.filter.conditions.is_empty() && !to_itself {
+        let is_text = |condition: &Condition| matches!(condition.matching, Matching::Text(_));
+        let from_index = !negated && self.filter.conditions.iter().any(is_text);
+        if !from_index && !to_itself {
             out.push_sql(if negated { "NOT EXISTS (SELECT 1" } else { "EXISTS (SELECT 1" });
             self.push_from(&mut out);
             out.push_sql(" = ");
             out.push_sql(anchor);
+            self.push_conditions(&mut out)?;
             out.push_sql(")");
             return Ok(());
         }
@@ -88,22 +92,33 @@ where
         out.push_sql(children.parent_key);
         self.push_from(&mut out);
         out.push_sql(" IS NOT NULL");
-        if !self.filter.conditions.is_empty() {
-            // Only such as meet them: none that does not, an empty value included.
-            let only = self.filter.quantifier == Quantifier::Only;
-            out.push_sql(if only { " AND NOT COALESCE(" } else { " AND " });
-            for (index, condition) in self.filter.conditions.iter().enumerate() {
-                out.push_sql(if index == 0 { "(" } else { " AND " });
-                self.push_condition(condition, &mut out)?;
-            }
-            out.push_sql(if only { "), FALSE)" } else { ")" });
-        }
+        self.push_conditions(&mut out)?;
         out.push_sql("))");
         Ok(())
     }
 }
 
 impl Related {
+    fn push_conditions<'b, DB>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
+    where
+        DB: Backend + HasSqlType<Text> + HasSqlType<BigInt>,
+        String: ToSql<Text, DB>,
+        i64: ToSql<BigInt, DB>,
+    {
+        if self.filter.conditions.is_empty() {
+            return Ok(());
+        }
+        // Only such as meet them: none that does not, an empty value included.
+        let only = self.filter.quantifier == Quantifier::Only;
+        out.push_sql(if only { " AND NOT COALESCE(" } else { " AND " });
+        for (index, condition) in self.filter.conditions.iter().enumerate() {
+            out.push_sql(if index == 0 { "(" } else { " AND " });
+            self.push_condition(condition, out)?;
+        }
+        out.push_sql(if only { "), FALSE)" } else { ")" });
+        Ok(())
+    }
+
     fn push_condition<'b, DB>(
         &'b self,
         condition: &'b Condition,

@@ -13,7 +13,7 @@ use recto_persistence::catalog::{BookFilter, import};
 use recto_persistence::relation::CHUNK;
 use recto_persistence::{Connection, Stored, Window, catalog, find, page, related_one};
 use recto_testkit::both_engines;
-use recto_testkit::database::{Engine, Fresh, fresh};
+use recto_testkit::database::{Engine, Fresh, fresh, run};
 use serde_json::json;
 
 use crate::catalogue::Catalogue;
@@ -115,13 +115,14 @@ fn every_path_costs_one_statement_an_edge(database: &Fresh) {
 
 #[test]
 fn both_engines_load_the_same_byte_for_byte() {
-    let Some(postgres) = fresh(Engine::Postgres) else { return };
-    let sqlite = fresh(Engine::Sqlite).unwrap();
-    let (sqlite, postgres) = (every_path(&sqlite), every_path(&postgres));
-    for (sqlite, postgres) in sqlite.lines().zip(postgres.lines()) {
-        assert_eq!(sqlite, postgres);
-    }
-    assert_eq!(sqlite.len(), postgres.len());
+    run(Engine::Postgres, "both_engines_load_the_same_byte_for_byte", |postgres| {
+        let sqlite = fresh(Engine::Sqlite).unwrap();
+        let (sqlite, postgres) = (every_path(&sqlite), every_path(postgres));
+        for (sqlite, postgres) in sqlite.lines().zip(postgres.lines()) {
+            assert_eq!(sqlite, postgres);
+        }
+        assert_eq!(sqlite.len(), postgres.len());
+    });
 }
 
 /// Compares what is loaded from all `E`, together and one by one, with the model.
