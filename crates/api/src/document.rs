@@ -407,6 +407,9 @@ component!(
         let key = string("What the script sends as its bearer token; it is never shown again.");
         object.properties.insert("key".to_owned(), Schema::from(key.build()).into());
         object.required.push("key".to_owned());
+        for example in &mut object.examples {
+            example["key"] = json!("recto_key_Wm9laSBpcyByZWFkaW5nIEFlc2NoeWx1cyB0b25pZ2h0");
+        }
         object.description = Some("A new API key.".to_owned());
         Schema::Object(object).into()
     }

@@ -115,6 +115,12 @@ impl Operation {
         self.content(200, description, Ref::from_schema_name(T::name()))
     }
 
+    /// What it answers with refers to that schema, too.
+    pub(crate) fn referring_to<T: ToSchema>(mut self) -> Self {
+        self.components.add::<T>();
+        self
+    }
+
     /// It answers 200 with an entity.
     pub(crate) fn gives_entity<E: Entity + ToSchema>(mut self, description: &str) -> Self {
         self.components.add_entity::<E>();
@@ -462,7 +468,7 @@ pub(crate) fn describe(
         .operation_id(Some(operation_id(path, method)))
         .responses(responses.build());
     for name in path_parameters(path) {
-        described = described.parameter(path_parameter(name));
+        described = described.parameter(path_parameter(path, name));
     }
     for parameter in operation.parameters {
         described = described.parameter(parameter);
@@ -522,10 +528,11 @@ fn path_parameters(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
 }
 
-fn path_parameter(name: &str) -> Parameter {
+fn path_parameter(path: &str, name: &str) -> Parameter {
     let (what, is_uuid) = match name.strip_suffix("uid") {
         Some(what) => (what, true),
-        None => (name.strip_suffix("id").unwrap_or(name), false),
+        // The room `identity` has no numbers for keys.
+        None => (name.strip_suffix("id").unwrap_or(name), path.starts_with("/auth/")),
     };
     let what = match what.trim_end_matches('_') {
         "" => "item",

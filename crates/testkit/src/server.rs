@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use actix_web::dev::ServerHandle;
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::database::{Engine, Fresh, fresh};
+use crate::mint::MovableMint;
 
 /// A server on a fresh database, gone when dropped.
 ///
@@ -31,7 +33,8 @@ use crate::database::{Engine, Fresh, fresh};
 /// assert_eq!(server.get(&format!("/books/{}", book.json["uid"].as_str().unwrap())).status, 200);
 /// ```
 pub struct TestServer {
-    database: Fresh,
+    database: Arc<Fresh>,
+    mint: MovableMint,
     address: SocketAddr,
     hasher: Hasher,
     mail: TempDir,
@@ -75,12 +78,26 @@ impl TestServer {
     ///
     /// # Panics
     /// If the server cannot start.
-    pub fn with(database: Fresh, mut settings: Settings) -> Self {
+    pub fn with(database: Fresh, settings: Settings) -> Self {
+        Self::launch(Arc::new(database), MovableMint::default(), settings)
+    }
+
+    /// Starts another copy of the server on the same database, with the same clock.
+    ///
+    /// # Panics
+    /// If the server cannot start.
+    #[must_use]
+    pub fn another(&self, settings: Settings) -> Self {
+        Self::launch(self.database.clone(), self.mint.clone(), settings)
+    }
+
+    fn launch(database: Arc<Fresh>, mint: MovableMint, mut settings: Settings) -> Self {
         let mail = tempfile::tempdir().expect("temporary directories can be made");
         if let Delivery::Files(directory) = &mut settings.mail.delivery {
             mail.path().clone_into(directory);
         }
-        let state = State::new(database.open(), &settings).expect("the secret is long enough");
+        let state = State::with_mint(database.open(), &settings, Arc::new(mint.clone()))
+            .expect("the secret is long enough");
         let hasher = state.hasher.clone();
         let (told, started) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -94,12 +111,17 @@ impl TestServer {
         let (address, handle) = started.recv().expect("the server starts");
         let config = ureq::Agent::config_builder().http_status_as_error(false).build();
         let agent = config.new_agent();
-        Self { database, address, hasher, mail, handle, thread: Some(thread), agent }
+        Self { database, mint, address, hasher, mail, handle, thread: Some(thread), agent }
     }
 
     /// The database behind it.
     pub fn database(&self) -> &Fresh {
         &self.database
+    }
+
+    /// The server's clock, to be set forward.
+    pub fn clock(&self) -> &MovableMint {
+        &self.mint
     }
 
     /// Where it listens.
@@ -175,7 +197,7 @@ impl TestServer {
     /// Signs in an account.
     ///
     /// # Panics
-    /// If there is no such account.
+    /// If there is no such account, or its password is not [`PASSWORD`].
     pub fn sign_in(&self, email: &str) -> Client<'_> {
         let body = json!({"email": email, "password": PASSWORD});
         let answer = self.anonymous().post("/auth/login", &body);

@@ -145,9 +145,13 @@ async fn sign_in(
             return Err(refusal);
         }
     };
-    let candidate = candidate(state, email).await?;
-    let stored = candidate.as_ref().map(|candidate| &candidate.hash);
-    let matches = state.hasher.verify(password, stored).await?;
+    let (candidate, matches) = match judge(state, email, password).await {
+        Ok(judged) => judged,
+        Err(problem) => {
+            attempt.give_back();
+            return Err(problem);
+        }
+    };
     let subject = candidate.as_ref().map(|candidate| candidate.account.user_uid);
     if let Some(candidate) = candidate.filter(|one| matches && !one.account.disabled) {
         attempt.give_back();
@@ -159,6 +163,18 @@ async fn sign_in(
     entry.subject_uid = subject;
     state.note(entry).await;
     Ok(None)
+}
+
+/// Who has that address, if anybody, and whether that is the password.
+async fn judge(
+    state: &Shared,
+    email: Option<Email>,
+    password: &PasswordAttempt,
+) -> Result<(Option<Candidate>, bool), Problem> {
+    let candidate = candidate(state, email).await?;
+    let stored = candidate.as_ref().map(|candidate| &candidate.hash);
+    let matches = state.hasher.verify(password, stored).await?;
+    Ok((candidate, matches))
 }
 
 async fn candidate(state: &Shared, email: Option<Email>) -> Result<Option<Candidate>, Problem> {

@@ -5,7 +5,7 @@ use actix_web::http::{StatusCode, header};
 use recto_domain::relation::{Entity as _, Include, Level, Position, Sort};
 use recto_domain::{
     AccountDeletion, ApiKey, AuditAction, AuditEntry, Book, Review, Session, User, UserBooks,
-    UserReviews,
+    UserId, UserReviews,
 };
 use recto_persistence::identity::{Listed, account, audit, key, session};
 use recto_persistence::{Connection, Error, Window, find, related};
@@ -108,7 +108,10 @@ pub(crate) async fn export(
                         |session| session.id,
                     )?,
                     api_keys: all(|after| key::page(conn, user, after, CHUNK), |key| key.id)?,
-                    audit: all(|after| audit::page(conn, &filter, after, CHUNK), |entry| entry.id)?,
+                    audit: told_to(
+                        user,
+                        all(|after| audit::page(conn, &filter, after, CHUNK), |entry| entry.id)?,
+                    ),
                     account,
                 })
             })
@@ -123,10 +126,22 @@ pub(crate) async fn export(
     Ok(response)
 }
 
+/// Entries as the user may have them: where somebody else was who did something to the account is
+/// not the user's to know.
+fn told_to(user: UserId, mut entries: Vec<AuditEntry>) -> Vec<AuditEntry> {
+    for entry in &mut entries {
+        if entry.actor_uid.is_some_and(|actor| actor != user) {
+            entry.address = None;
+            entry.request_id = None;
+        }
+    }
+    entries
+}
+
 /// How many rows are read at a time.
 const CHUNK: u32 = 500;
 
-fn all_related<R>(conn: &mut Connection, user: recto_domain::UserId) -> Result<Vec<R::To>, Problem>
+fn all_related<R>(conn: &mut Connection, user: UserId) -> Result<Vec<R::To>, Problem>
 where
     R: recto_persistence::MappedMany<From = User>,
 {

@@ -77,7 +77,8 @@ pub(crate) async fn reset(
         .read(move |conn| {
             let holder = mailed::look(conn, MailedPurpose::Reset, &token, now)?;
             let holder = holder.ok_or_else(no_such_token)?;
-            let account = account::of_user(conn, holder)?.ok_or_else(no_such_token)?;
+            let account = account::of_user(conn, holder)?;
+            let account = account.filter(|one| !one.disabled).ok_or_else(no_such_token)?;
             let (user, _) = credentials(conn, holder)?;
             Ok::<_, Problem>((user, account))
         })
@@ -114,8 +115,11 @@ pub(crate) async fn confirm(
     stored: &PasswordHash,
 ) -> Result<(), Problem> {
     let counted = state.throttle.sign_in(&witness.client, Some(&account.email))?;
-    if state.hasher.verify(attempt, Some(stored)).await? {
+    let judged = state.hasher.verify(attempt, Some(stored)).await;
+    if !matches!(judged, Ok(false)) {
+        // It was right, or could not be judged.
         counted.give_back();
+        judged?;
         return Ok(());
     }
     let mut entry = witness.entry(state, AuditAction::SignInFailed);

@@ -60,3 +60,90 @@ async fn once(
     }
     Ok(forgotten)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use recto_domain::{AuditAction, AuditEntry, Stamp};
+    use recto_persistence::identity::audit::{self, AuditFilter};
+    use recto_testkit::both_engines;
+    use recto_testkit::database::Fresh;
+    use recto_testkit::mint::MovableMint;
+
+    use super::*;
+
+    /// More than two batches.
+    const MANY: usize = 2 * BATCH as usize + 1;
+
+    /// Entries of the audit: many that are old, and three of today.
+    fn fill(database: &Database, mint: &MovableMint) {
+        let today = mint.now();
+        let entry = move |number: usize, old: bool| {
+            let at = if old { today - prune::KEPT - TimeDelta::days(1) } else { today };
+            let millis = u64::try_from(at.timestamp_millis()).unwrap();
+            let mut random = [0; 10];
+            random[2..].copy_from_slice(&number.to_be_bytes());
+            AuditEntry::new(Stamp::new(millis, random), AuditAction::SignIn)
+        };
+        let filled = database.write_blocking(move |conn| {
+            (0..MANY).try_for_each(|number| audit::insert(conn, &entry(number, true)))?;
+            (0..3).try_for_each(|number| audit::insert(conn, &entry(number, false)))
+        });
+        filled.unwrap();
+    }
+
+    fn left(database: &Fresh) -> usize {
+        let everything = AuditFilter { action: None, user: None };
+        let conn = &mut database.connection();
+        audit::page(conn, &everything, None, 10_000).unwrap().items.len()
+    }
+
+    /// One look by each of these; how many rows each forgot.
+    fn look(database: &Database, mint: &MovableMint, holders: &[Uuid]) -> Vec<usize> {
+        let mint: Arc<dyn Mint> = Arc::new(mint.clone());
+        let looks = holders.iter().map(|holder| once(database, &mint, *holder, prune::KEPT));
+        let looks = futures_util::future::join_all(looks);
+        let forgotten = actix_web::rt::System::new().block_on(looks);
+        forgotten.into_iter().map(Result::unwrap).collect()
+    }
+
+    fn all_that_is_old_goes_in_batches(database: &Fresh) {
+        let (opened, mint) = (database.open(), MovableMint::default());
+        fill(&opened, &mint);
+        let at_once = prune::prune(&mut database.connection(), mint.now(), prune::KEPT, BATCH);
+        assert_eq!(at_once.unwrap().audit, BATCH as usize);
+        assert_eq!(look(&opened, &mint, &[mint.stamp().uid()]), [MANY - BATCH as usize]);
+        assert_eq!(left(database), 3);
+        assert_eq!(look(&opened, &mint, &[mint.stamp().uid()]), [0]);
+        assert!(database.rows("SELECT '1' AS line FROM leases").is_empty());
+    }
+
+    fn of_two_copies_one_does_it(database: &Fresh) {
+        let (opened, mint) = (database.open(), MovableMint::default());
+        fill(&opened, &mint);
+        let (one, other) = (mint.stamp().uid(), mint.stamp().uid());
+        let forgotten = look(&opened, &mint, &[one, other]);
+        assert_eq!(forgotten.iter().sum::<usize>(), MANY, "{forgotten:?}");
+        assert_eq!(left(database), 3);
+    }
+
+    fn whoever_died_at_it_holds_it_up_for_minutes_only(database: &Fresh) {
+        let (opened, mint) = (database.open(), MovableMint::default());
+        fill(&opened, &mint);
+        let (dead, alive) = (mint.stamp().uid(), mint.stamp().uid());
+        let now = mint.now();
+        let taken = lease::take(&mut database.connection(), NAME, dead, now, now + LEASE);
+        assert!(taken.unwrap());
+        assert_eq!(look(&opened, &mint, &[alive]), [0]);
+        assert_eq!(left(database), MANY + 3);
+        mint.advance(Duration::from_mins(2));
+        assert_eq!(look(&opened, &mint, &[alive]), [MANY]);
+    }
+
+    both_engines!(
+        all_that_is_old_goes_in_batches,
+        of_two_copies_one_does_it,
+        whoever_died_at_it_holds_it_up_for_minutes_only,
+    );
+}

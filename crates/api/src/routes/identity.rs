@@ -1,7 +1,7 @@
 //! The paths of the room `identity`.
 
 use recto_domain::{
-    AccountDeletion, ApiKey, AuditEntry, EmailRequest, Login, NewApiKey, PasswordChange,
+    Account, AccountDeletion, ApiKey, AuditEntry, EmailRequest, Login, NewApiKey, PasswordChange,
     PasswordReset, Refresh, Session, SignUp, User, Verification,
 };
 
@@ -122,7 +122,8 @@ fn caller(table: &mut Table) {
             "Everything that belongs to the caller: user, account, books, reviews, sessions, API keys, and what the audit has of them.",
         )
         .by(Who::InPerson)
-        .gives::<Export>("Everything."),
+        .gives::<Export>("Everything.")
+        .referring_to::<Account>(),
     );
 }
 

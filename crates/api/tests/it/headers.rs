@@ -2,8 +2,11 @@
 
 use recto_testkit::both_servers;
 use recto_testkit::database::{Engine, fresh};
-use recto_testkit::server::TestServer;
+use recto_testkit::server::{Answer, TestServer};
 use serde_json::json;
+
+use crate::library::Library;
+use crate::openapi::{Operation, operations};
 
 const API: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'";
 
@@ -41,6 +44,52 @@ fn every_answer_is_headed_so_that_browsers_keep_to_it(server: &TestServer) {
     }
 }
 
+/// What every answer has, whatever it is.
+#[track_caller]
+fn assert_headed(answer: &Answer, path: &str, https: bool) {
+    let at = format!("{path}: {answer:?}");
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{at}");
+    assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{at}");
+    assert!(answer.header("content-security-policy").is_some(), "{at}");
+    assert!(answer.header("x-request-id").is_some(), "{at}");
+    assert_eq!(answer.header("strict-transport-security").is_some(), https, "{at}");
+    if path.starts_with("/api/v1/auth/") {
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{at}");
+    }
+}
+
+fn every_operation_and_every_refusal_is_headed(server: &TestServer) {
+    let library = Library::on(server);
+    let https = Some("https://books.example".to_owned());
+    let secure =
+        server.another(recto_api::Settings { public_url: https, ..TestServer::settings() });
+    for Operation { method, path, .. } in operations(&library) {
+        for (server, https) in [(server, false), (&secure, true)] {
+            let mut admin = server.bearer(library.admin.token.as_deref().unwrap());
+            assert_headed(&admin.send(&method, &path, &[], None), &path, https);
+            admin.token = None;
+            assert_headed(&admin.send_json(&method, &path, &json!({})), &path, https);
+            assert_headed(&admin.send("BREW", &path, &[], None), &path, https);
+        }
+    }
+    for path in [
+        "/",
+        "/docs/",
+        "/docs/x",
+        "/schema",
+        "/livez",
+        "/readyz",
+        "/problems/forbidden",
+        "/verify",
+        "/reset-password",
+    ] {
+        for (server, https) in [(server, false), (&secure, true)] {
+            assert_headed(&server.get(path), path, https);
+            assert_headed(&server.anonymous().delete(path), path, https);
+        }
+    }
+}
+
 fn nothing_under_auth_is_kept(server: &TestServer) {
     let ada = server.sign_up("ada");
     let anyone = server.anonymous();
@@ -61,7 +110,7 @@ fn nothing_under_auth_is_kept(server: &TestServer) {
 }
 
 fn a_bad_token_is_told_apart_from_none(server: &TestServer) {
-    let challenge = |answer: recto_testkit::server::Answer| {
+    let challenge = |answer: Answer| {
         assert_eq!(answer.status, 401);
         answer.header("www-authenticate").unwrap().to_owned()
     };
@@ -88,6 +137,7 @@ fn by_tls_browsers_are_told_to_stay_there() {
 }
 
 both_servers!(
+    every_operation_and_every_refusal_is_headed,
     every_answer_is_headed_so_that_browsers_keep_to_it,
     nothing_under_auth_is_kept,
     a_bad_token_is_told_apart_from_none,

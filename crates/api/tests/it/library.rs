@@ -83,7 +83,8 @@ pub(crate) fn open_session(server: &TestServer, user: UserId, token: Stamp) {
     });
 }
 
-fn password() -> &'static PasswordHash {
+/// The hash of everybody's password.
+pub(crate) fn password() -> &'static PasswordHash {
     static HASH: OnceLock<PasswordHash> = OnceLock::new();
     HASH.get_or_init(|| {
         Hasher::default().hash_blocking(&Password::parse(PASSWORD).unwrap()).unwrap()

@@ -35,6 +35,7 @@ fn each_kind_of_problem_is_as_it_was(server: &TestServer) {
         anyone.post("/auth/signup", &body)
     };
     let wrong = json!({"email": "cleo@example.org", "password": "not it"});
+    let leaving = json!({"password": "not it", "reviews": "keep"});
     let large = vec![b' '; (1 << 20) + 1];
     let rooms = Rooms::filled(ada);
     let (company, employee) =
@@ -46,6 +47,7 @@ fn each_kind_of_problem_is_as_it_was(server: &TestServer) {
         ("invalid-grant", anyone.send("POST", "/auth/token", &form, Some(b"grant_type=x"))),
         ("unauthenticated", anyone.get("/auth/me")),
         ("wrong-credentials", anyone.post("/auth/login", &wrong)),
+        ("wrong-password", admin.send_json("DELETE", "/auth/me", &leaving)),
         ("forbidden", ada.get("/reviews")),
         ("not-found", anyone.get(&format!("/books/{NOBODY}"))),
         ("method-not-allowed", anyone.delete("/books")),
@@ -146,7 +148,7 @@ fn a_path_that_is_none_is_not_found(server: &TestServer) {
 fn methods_that_a_path_does_not_have_are_listed(server: &TestServer) {
     for (method, path, allow) in [
         ("DELETE", "/books", "GET, POST"),
-        ("POST", "/auth/me", "GET"),
+        ("POST", "/auth/me", "GET, DELETE"),
         ("PUT", "/livez", "GET"),
         ("DELETE", "/docs/", "GET"),
         ("POST", "/problems/not-found", "GET"),

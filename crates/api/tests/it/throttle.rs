@@ -76,6 +76,80 @@ fn sign_ups_are_throttled_by_place() {
 }
 
 #[test]
+fn mails_are_throttled_by_place_whether_or_not_any_is_sent() {
+    let server = throttled();
+    server.sign_up("ada");
+    let ask = |what: &str, from: &str, email: &str| {
+        let headers = [("content-type", "application/json"), ("x-forwarded-for", from)];
+        let body = json!({ "email": email }).to_string();
+        let path = format!("/auth/{what}");
+        server.anonymous().send("POST", &path, &headers, Some(body.as_bytes()))
+    };
+    for (from, email) in [("192.0.2.1", "ada@example.org"), ("192.0.2.2", "eve@example.org")] {
+        assert_eq!(ask("password-reset-request", from, email).status, 202);
+        let second = ask("verify-request", from, email);
+        assert_eq!((second.status, second.header("ratelimit")), (202, Some("\"mail\";r=0;t=7200")));
+        let refused = ask("password-reset-request", from, email);
+        refused.refused("too-many-requests");
+        assert!(refused.header("retry-after").is_some());
+        assert_eq!(refused.header("ratelimit-policy"), Some("\"mail\";q=2;w=7200"));
+    }
+    // What has been used up there leaves signing in as it was.
+    assert_eq!(sign_in(&server, "192.0.2.1", PASSWORD).status, 200);
+}
+
+#[test]
+fn nobody_but_a_proxy_is_believed() {
+    let limit = Some(Limit::new(NonZeroU32::new(2).unwrap(), Duration::from_hours(1)));
+    let limits = Limits { sign_in: limit, ..Limits::none() };
+    let settings = recto_api::Settings { limits, ..TestServer::settings() };
+    let server = TestServer::with(fresh(Engine::Sqlite).unwrap(), settings);
+    server.sign_up("ada");
+    for from in ["192.0.2.1", "192.0.2.2"] {
+        sign_in(&server, from, "not the password").refused("wrong-credentials");
+    }
+    sign_in(&server, "192.0.2.3", PASSWORD).refused("too-many-requests");
+}
+
+#[test]
+fn guessing_is_throttled_wherever_a_password_is_asked_for() {
+    let server = throttled();
+    let ada = server.sign_up("ada");
+    let change = json!({"current_password": "not it", "new_password": "quite another password"});
+    let leaving = json!({"password": "not it", "reviews": "keep"});
+    ada.put("/auth/password", &change).refused("wrong-password");
+    ada.send_json("DELETE", "/auth/me", &leaving).refused("wrong-password");
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let body = "grant_type=password&username=ada%40example.org&password=not+it";
+    let answer = server.anonymous().send("POST", "/auth/token", &form, Some(body.as_bytes()));
+    answer.refused("too-many-requests");
+    ada.put("/auth/password", &change).refused("too-many-requests");
+    // Nothing that takes no password is held up, not even there.
+    for _ in 0..20 {
+        let (me, books) = (ada.get("/auth/me"), server.get("/books"));
+        assert_eq!((me.status, me.header("ratelimit")), (200, None));
+        assert_eq!((books.status, books.header("ratelimit")), (200, None));
+        assert_eq!(ada.post("/tags", &json!({"name": ""})).status, 422);
+    }
+}
+
+#[test]
+fn a_place_may_fail_only_so_often_altogether() {
+    let limit = Some(Limit::new(NonZeroU32::new(3).unwrap(), Duration::from_hours(1)));
+    let limits = Limits { sign_in_place: limit, ..Limits::none() };
+    let settings = recto_api::Settings { limits, ..TestServer::settings() };
+    let server = TestServer::with(fresh(Engine::Sqlite).unwrap(), settings);
+    let login = |name: &str| {
+        let body = json!({"email": format!("{name}@example.org"), "password": "not it"});
+        server.anonymous().post("/auth/login", &body)
+    };
+    for name in ["ada", "bob", "cleo"] {
+        login(name).refused("wrong-credentials");
+    }
+    login("dora").refused("too-many-requests");
+}
+
+#[test]
 fn the_password_grant_can_be_turned_off() {
     let settings = recto_api::Settings { password_grant: false, ..TestServer::settings() };
     let server = TestServer::with(fresh(Engine::Sqlite).unwrap(), settings);

@@ -1,7 +1,7 @@
 //! Accounts, each of a user.
 
 use diesel::prelude::*;
-use recto_domain::{Account, Conflict, Email, ReviewsFate, Role, SessionId, UserId};
+use recto_domain::{Account, Conflict, Email, MailedPurpose, ReviewsFate, Role, SessionId, UserId};
 
 use crate::connection::{Engine, on_engine};
 use crate::query::{KeyIn, Keys, SqlKey as _};
@@ -11,7 +11,7 @@ use crate::schema::{accounts, reviews};
 use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error, catalog};
 
-use super::session;
+use super::{mailed, session};
 
 #[derive(Debug, Queryable, Selectable, Identifiable)]
 #[diesel(table_name = accounts, primary_key(user_uid))]
@@ -152,7 +152,8 @@ pub fn with_password(
     optional(row)?.map(|(row, hash)| Ok((Account::try_from(row)?, PasswordHash(hash)))).transpose()
 }
 
-/// Gives an account another password and ends its sessions, all but `keep`.
+/// Gives an account another password and ends its sessions, all but `keep`;
+/// links to reset the password are void.
 ///
 /// With `was`, the password that was shown to be known, nothing happens if the
 /// account has another by now. Tells whether something did.
@@ -177,6 +178,8 @@ pub fn set_password(
     });
     if changed > 0 {
         session::close_others(conn, user, keep)?;
+        // Links that were asked for before would set yet another.
+        mailed::withdraw(conn, user, MailedPurpose::Reset)?;
     }
     Ok(changed > 0)
 }

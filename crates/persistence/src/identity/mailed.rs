@@ -99,3 +99,15 @@ pub fn spend(
     });
     Ok(optional(user)?.map(|user| UserId::from_uuid(user.0)))
 }
+
+/// Makes a user's token of that purpose void, if there is one.
+///
+/// # Errors
+/// A failing database.
+pub fn withdraw(conn: &mut Connection, user: UserId, purpose: MailedPurpose) -> Result<(), Error> {
+    let of_user = mailed_tokens::table
+        .filter(mailed_tokens::user_uid.eq(user.value()))
+        .filter(mailed_tokens::purpose.eq(purpose.as_str()));
+    on_engine!(conn, c => diesel::delete(of_user).execute(c)?);
+    Ok(())
+}

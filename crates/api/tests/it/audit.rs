@@ -1,0 +1,186 @@
+//! The audit, as an administrator reads it.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use recto_api::throttle::{Limit, Limits};
+use recto_domain::{AuditAction, Role};
+use recto_testkit::both_servers;
+use recto_testkit::database::{Engine, fresh};
+use recto_testkit::server::{Client, PASSWORD, TestServer};
+use serde_json::{Value, json};
+
+use crate::answers::{Told as _, each, items, text, walk};
+use crate::library::member;
+use crate::people::Person;
+
+const ANOTHER: &str = "another password, quite as long";
+
+/// The newest entry of an action: who did it, to whom, and what there is to say.
+#[track_caller]
+fn newest(admin: &Client<'_>, action: &str) -> (Value, Value, Value) {
+    let page = admin.get(&format!("/audit?action={action}&limit=1"));
+    let entry = items(page.gives(200)).first().unwrap_or_else(|| panic!("no {action}")).clone();
+    assert_eq!(entry["action"], action);
+    assert_eq!(entry["address"], "127.0.0.1");
+    assert!(!text(&entry, "request_id").is_empty());
+    (entry["actor_uid"].clone(), entry["subject_uid"].clone(), entry["detail"].clone())
+}
+
+fn what_people_do_is_in_it(server: &TestServer) {
+    let database = server.database().open();
+    let admin = member(server, "root", Role::Admin);
+    let ada = Person::enter(server, &database, Role::User);
+    let (her, none) = (json!(ada.client.uid), Value::Null);
+    let login = |password: &str| {
+        let body = json!({"email": ada.email, "password": password});
+        server.anonymous().post("/auth/login", &body)
+    };
+    let new = json!({"username": "new", "email": "new@example.org", "password": PASSWORD});
+    let signed_up = server.anonymous().post("/auth/signup", &new).gives(201)["uid"].clone();
+    assert_eq!(newest(&admin, "sign-up"), (signed_up.clone(), none.clone(), none.clone()));
+    login(PASSWORD).gives(200);
+    assert_eq!(newest(&admin, "sign-in"), (her.clone(), none.clone(), none.clone()));
+    login("not the password").refused("wrong-credentials");
+    assert_eq!(newest(&admin, "sign-in.failed"), (none.clone(), her.clone(), none.clone()));
+    let nobody = json!({"email": "nobody@example.org", "password": PASSWORD});
+    server.anonymous().post("/auth/login", &nobody).refused("wrong-credentials");
+    assert_eq!(newest(&admin, "sign-in.failed"), (none.clone(), none.clone(), none.clone()));
+
+    ada.client.get("/users?limit=3").refused("forbidden");
+    let refused = json!("GET /api/v1/users");
+    assert_eq!(newest(&admin, "refused"), (her.clone(), none.clone(), refused));
+    let unverified = server.sign_in("new@example.org");
+    unverified.post("/books", &json!({})).refused("forbidden");
+    let refused = json!("POST /api/v1/books");
+    assert_eq!(newest(&admin, "refused"), (signed_up, none.clone(), refused));
+
+    let key = json!({"name": "nightly", "scopes": ["read"]});
+    let key = ada.client.post("/auth/keys", &key).gives(201)["id"].clone();
+    assert_eq!(newest(&admin, "key.created").0, her);
+    ada.client.delete(&format!("/auth/keys/{}", key.as_str().unwrap())).gives(204);
+    assert_eq!(newest(&admin, "key.revoked").0, her);
+    ada.client.get("/auth/me/export").gives(200);
+    assert_eq!(newest(&admin, "account.exported").0, her);
+
+    server.anonymous().post("/auth/verify", &json!({"token": ada.verify.expose()})).gives(200);
+    // She was verified already, which is no news; another is not.
+    let unverify = format!("UPDATE accounts SET verified = FALSE WHERE email = '{}'", ada.email);
+    assert!(items(admin.get("/audit?action=email.verified").gives(200)).is_empty());
+    let bob = Person::enter(server, &database, Role::User);
+    server.database().execute(&unverify.replace(&ada.email, &bob.email)).unwrap();
+    server.anonymous().post("/auth/verify", &json!({"token": bob.verify.expose()})).gives(200);
+    assert_eq!(newest(&admin, "email.verified").1, json!(bob.client.uid));
+
+    let refresh = json!({"refresh_token": bob.refresh.expose()});
+    server.anonymous().post("/auth/refresh", &refresh).gives(200);
+    server.clock().advance(Duration::from_secs(31));
+    server.anonymous().post("/auth/refresh", &refresh).refused("unauthenticated");
+    assert_eq!(newest(&admin, "token.reuse"), (none.clone(), json!(bob.client.uid), none.clone()));
+    administered(&admin, &bob);
+    ended(server, &admin, &ada);
+
+    let seen: BTreeSet<String> = walk(&admin, "/audit?limit=7")
+        .iter()
+        .map(|entry| text(entry, "action").to_owned())
+        .collect();
+    let all = AuditAction::ALL.iter().map(ToString::to_string);
+    let missing: Vec<_> = all.filter(|action| !seen.contains(action)).collect();
+    assert_eq!(missing, ["sign-in.throttled"], "which has a test of its own");
+}
+
+/// What administrators do.
+fn administered(admin: &Client<'_>, bob: &Person<'_>) {
+    let (root, his, none) = (json!(admin.uid), json!(bob.client.uid), Value::Null);
+    let at = |what: &str| format!("/users/{}/{what}", bob.client.uid);
+    for (what, body, action, detail) in [
+        ("role", json!({"role": "admin"}), "role.changed", json!("user to admin")),
+        ("role", json!({"role": "user"}), "role.changed", json!("admin to user")),
+        ("disabled", json!({"disabled": true}), "account.disabled", none.clone()),
+        ("disabled", json!({"disabled": false}), "account.enabled", none.clone()),
+    ] {
+        admin.put(&at(what), &body).gives(200);
+        assert_eq!(newest(admin, action), (root.clone(), his.clone(), detail));
+        // Saying it again changes nothing, and is no entry.
+        let count = || items(admin.get("/audit?limit=100").gives(200)).len();
+        let before = count();
+        admin.put(&at(what), &body).gives(200);
+        assert_eq!(count(), before);
+    }
+    admin.delete(&format!("/users/{}", bob.client.uid)).gives(204);
+    assert_eq!(newest(admin, "account.deleted"), (root, his.clone(), none));
+    // Entries outlive those whom they name.
+    let page = admin.get(&format!("/audit?user_uid={}", bob.client.uid));
+    assert!(each(items(page.gives(200)), "action").contains(&"token.reuse"));
+}
+
+/// What ends sessions, passwords and accounts.
+fn ended(server: &TestServer, admin: &Client<'_>, ada: &Person<'_>) {
+    let her = json!(ada.client.uid);
+    let reset = json!({
+        "token": ada.reset.expose(), "new_password": ANOTHER, "confirm_new_password": ANOTHER,
+    });
+    server.anonymous().post("/auth/password-reset-confirm", &reset).gives(204);
+    assert_eq!(newest(admin, "password.reset").1, her);
+    let login = json!({"email": ada.email, "password": ANOTHER});
+    let sign_in = || {
+        let answer = server.anonymous().post("/auth/login", &login);
+        server.bearer(text(answer.gives(200), "access_token"))
+    };
+    let (one, other, third) = (sign_in(), sign_in(), sign_in());
+    let sessions = one.get("/auth/sessions").gives(200).clone();
+    let second = text(&items(&sessions)[1], "id");
+    one.delete(&format!("/auth/sessions/{second}")).gives(204);
+    assert_eq!(newest(admin, "session.revoked").0, her);
+    other.get("/auth/me").refused("unauthenticated");
+    third.send("POST", "/auth/logout", &[], None).gives(204);
+    assert_eq!(newest(admin, "sign-out").0, her);
+    let change = json!({"current_password": ANOTHER, "new_password": PASSWORD});
+    one.put("/auth/password", &change).gives(204);
+    assert_eq!(newest(admin, "password.changed").0, her);
+    let leaving = json!({"password": PASSWORD, "reviews": "keep"});
+    one.send_json("DELETE", "/auth/me", &leaving).gives(204);
+    assert_eq!(newest(admin, "account.deleted").0, her);
+}
+
+fn it_is_read_in_pages_and_by_administrators(server: &TestServer) {
+    let admin = member(server, "root", Role::Admin);
+    let (ada, bob) = (member(server, "ada", Role::User), member(server, "bob", Role::User));
+    for client in [&ada, &bob, &ada, &bob, &ada] {
+        client.get("/audit").refused("forbidden");
+    }
+    server.get("/audit").refused("unauthenticated");
+    let all = walk(&admin, "/audit?limit=2");
+    assert_eq!(all.len(), 5);
+    assert!(all.is_sorted_by(|newer, older| text(newer, "id") > text(older, "id")));
+    let hers = walk(&admin, &format!("/audit?limit=2&action=refused&user_uid={}", ada.uid));
+    assert_eq!(each(&hers, "actor_uid"), [ada.uid.as_str(); 3]);
+    assert!(walk(&admin, "/audit?action=sign-out").is_empty());
+    for query in ["action=nonsense", "user_uid=x", "limit=0", "cursor=x", "sort=at", "include=user"]
+    {
+        admin.get(&format!("/audit?{query}")).refused("invalid-parameter");
+    }
+    // A cursor is bound to its filter.
+    let cursor = admin.get("/audit?limit=1").gives(200)["next_cursor"].as_str().unwrap().to_owned();
+    let other = format!("/audit?limit=1&action=refused&cursor={cursor}");
+    admin.get(&other).refused("invalid-parameter");
+}
+
+#[test]
+fn who_is_throttled_is_in_it_once_a_minute() {
+    let limit = Some(Limit::new(NonZeroU32::MIN, Duration::from_hours(1)));
+    let limits = Limits { sign_in: limit, ..Limits::none() };
+    let settings = recto_api::Settings { limits, ..TestServer::settings() };
+    let server = TestServer::with(fresh(Engine::Sqlite).unwrap(), settings);
+    let admin = member(&server, "root", Role::Admin);
+    let wrong = json!({"email": "nobody@example.org", "password": "not the password"});
+    server.anonymous().post("/auth/login", &wrong).refused("wrong-credentials");
+    for _ in 0..5 {
+        server.anonymous().post("/auth/login", &wrong).refused("too-many-requests");
+    }
+    let page = admin.get("/audit");
+    assert_eq!(each(items(page.gives(200)), "action"), ["sign-in.throttled", "sign-in.failed"]);
+}
+
+both_servers!(what_people_do_is_in_it, it_is_read_in_pages_and_by_administrators);

@@ -1,0 +1,154 @@
+//! API keys: what scripts sign in with.
+
+use std::time::Duration;
+
+use recto_domain::{Mint as _, Role};
+use recto_testkit::both_servers;
+use recto_testkit::server::{Client, TestServer};
+use serde_json::{Value, json};
+
+use crate::answers::{Told as _, items, members, moment, text};
+use crate::library::member;
+
+/// A new key with these scopes.
+#[track_caller]
+fn new_key(client: &Client<'_>, scopes: &Value) -> Value {
+    client.post("/auth/keys", &json!({"name": "nightly", "scopes": scopes})).gives(201).clone()
+}
+
+fn a_key_is_shown_once(server: &TestServer) {
+    let ada = member(server, "ada", Role::User);
+    let answer = ada.post("/auth/keys", &json!({"name": "nightly", "scopes": ["read"]}));
+    let made = answer.gives(201);
+    let shown = ["created_at", "expires_at", "hint", "id", "key", "last_used_at", "name", "scopes"];
+    assert_eq!(members(made), shown);
+    let secret = text(made, "key");
+    assert!(secret.starts_with("recto_key_") && secret.ends_with(text(made, "hint")));
+    let path = answer.header("location").unwrap();
+    assert_eq!(path, format!("/api/v1/auth/keys/{}", text(made, "id")));
+    let mut later = made.clone();
+    later.as_object_mut().unwrap().remove("key");
+    assert_eq!(ada.get(path).gives(200), &later);
+    assert_eq!(items(ada.get("/auth/keys").gives(200)), [later]);
+    for (body, pointer) in [
+        (json!({"name": "", "scopes": ["read"]}), "/name"),
+        (json!({"name": "x", "scopes": []}), "/scopes"),
+        (json!({"name": "x", "scopes": ["admin"]}), "/scopes/0"),
+        (
+            json!({"name": "x", "scopes": ["read"], "expires_at": "2001-01-01T00:00:00Z"}),
+            "/expires_at",
+        ),
+    ] {
+        assert_eq!(ada.post("/auth/keys", &body).wrong(), [pointer]);
+    }
+}
+
+fn a_key_is_for_what_its_scopes_say(server: &TestServer) {
+    let ada = member(server, "ada", Role::User);
+    let book = json!({"title": "Emma", "author": "Jane Austen"});
+    for (scopes, reads, writes) in [
+        (json!(["read"]), true, false),
+        (json!(["write"]), false, true),
+        (json!(["read", "write"]), true, true),
+    ] {
+        let key = new_key(&ada, &scopes);
+        let script = server.bearer(text(&key, "key"));
+        for (answer, may, good) in
+            [(script.get("/auth/me"), reads, 200), (script.post("/books", &book), writes, 201)]
+        {
+            if may {
+                answer.gives(good);
+            } else {
+                answer.refused("forbidden");
+                let challenge = answer.header("www-authenticate").unwrap();
+                assert!(challenge.contains("error=\"insufficient_scope\""), "{challenge}");
+            }
+        }
+    }
+}
+
+fn a_key_is_no_person(server: &TestServer) {
+    let ada = member(server, "ada", Role::User);
+    let key = new_key(&ada, &json!(["read", "write"]));
+    let script = server.bearer(text(&key, "key"));
+    let password = "another password, quite as long";
+    let change =
+        json!({"current_password": recto_testkit::server::PASSWORD, "new_password": password});
+    let leaving = json!({"password": recto_testkit::server::PASSWORD, "reviews": "erase"});
+    let own = format!("/auth/keys/{}", text(&key, "id"));
+    for (method, path, body) in [
+        ("GET", "/auth/sessions", Value::Null),
+        ("GET", "/auth/keys", Value::Null),
+        ("GET", &own, Value::Null),
+        ("DELETE", &own, Value::Null),
+        ("POST", "/auth/keys", json!({"name": "more", "scopes": ["write"]})),
+        ("PUT", "/auth/password", change),
+        ("DELETE", "/auth/me", leaving),
+        ("GET", "/auth/me/export", Value::Null),
+        ("POST", "/auth/logout", Value::Null),
+    ] {
+        let answer = match body {
+            Value::Null => script.send(method, path, &[], None),
+            body => script.send_json(method, path, &body),
+        };
+        answer.refused("forbidden");
+    }
+    ada.get("/auth/me").gives(200);
+}
+
+fn a_key_ends_when_it_is_to_and_when_it_is_revoked(server: &TestServer) {
+    let ada = member(server, "ada", Role::User);
+    let copy = server.another(TestServer::settings());
+    let end = server.clock().now() + chrono::TimeDelta::minutes(5);
+    let body = json!({"name": "short", "scopes": ["read"], "expires_at": end.to_rfc3339()});
+    let short = ada.post("/auth/keys", &body).gives(201).clone();
+    assert_eq!(moment(&short, "expires_at"), end);
+    let lasting = new_key(&ada, &json!(["read"]));
+    let works = |server: &TestServer, key: &Value| {
+        server.bearer(text(key, "key")).get("/auth/me").status == 200
+    };
+    assert!(works(&copy, &short) && works(&copy, &lasting));
+    server.clock().advance(Duration::from_secs(5 * 60 + 1));
+    assert!(!works(&copy, &short) && works(&copy, &lasting));
+    let path = format!("/auth/keys/{}", text(&lasting, "id"));
+    let ada = server.sign_in("ada@example.org");
+    member(server, "bob", Role::User).delete(&path).refused("not-found");
+    assert!(works(&copy, &lasting));
+    ada.delete(&path).gives(204);
+    assert!(!works(&copy, &lasting) && !works(server, &lasting));
+    ada.delete(&path).refused("not-found");
+}
+
+fn the_last_use_of_a_key_is_noted_to_the_minute(server: &TestServer) {
+    let ada = member(server, "ada", Role::User);
+    let key = new_key(&ada, &json!(["read"]));
+    let script = server.bearer(text(&key, "key"));
+    let path = format!("/auth/keys/{}", text(&key, "id"));
+    let used = || ada.get(&path).gives(200)["last_used_at"].clone();
+    assert_eq!(used(), Value::Null);
+    let noted_after = |before: Value| {
+        for _ in 0..500 {
+            script.get("/auth/me").gives(200);
+            let now = used();
+            if now != before {
+                return now;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("no use was noted after {before}");
+    };
+    let first = noted_after(Value::Null);
+    script.get("/auth/me").gives(200);
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(used(), first, "not written at each use");
+    server.clock().advance(Duration::from_secs(61));
+    noted_after(first);
+}
+
+both_servers!(
+    a_key_is_shown_once,
+    a_key_is_for_what_its_scopes_say,
+    a_key_is_no_person,
+    a_key_ends_when_it_is_to_and_when_it_is_revoked,
+    the_last_use_of_a_key_is_noted_to_the_minute,
+);

@@ -1,0 +1,196 @@
+//! Mailed links, from who asks for one to who follows it; and that none tells who has an account.
+
+use std::time::Duration;
+
+use recto_domain::Role;
+use recto_testkit::both_servers;
+use recto_testkit::server::{Answer, PASSWORD, TestServer};
+use serde_json::{Value, json};
+
+use crate::answers::{Told as _, uid};
+use crate::letters::{letter, letters};
+use crate::library::member;
+use crate::people::Person;
+
+const ANOTHER: &str = "another password, quite as long";
+const HOUR: Duration = Duration::from_hours(1);
+
+fn sign_up(server: &TestServer) {
+    let body = json!({"username": "ada", "email": "ada@example.org", "password": PASSWORD});
+    server.anonymous().post("/auth/signup", &body).gives(201);
+}
+
+fn verify(server: &TestServer, token: &str) -> Answer {
+    server.anonymous().post("/auth/verify", &json!({"token": token}))
+}
+
+fn request(server: &TestServer, what: &str, email: &str) -> Answer {
+    let answer = server.anonymous().post(&format!("/auth/{what}"), &json!({"email": email}));
+    assert_eq!((answer.status, answer.body.len()), (202, 0), "{}", answer.text());
+    answer
+}
+
+fn reset(server: &TestServer, token: &str, password: &str) -> Answer {
+    let body = json!({"token": token, "new_password": password, "confirm_new_password": password});
+    server.anonymous().post("/auth/password-reset-confirm", &body)
+}
+
+fn login(server: &TestServer, password: &str) -> u16 {
+    let body = json!({"email": "ada@example.org", "password": password});
+    server.anonymous().post("/auth/login", &body).status
+}
+
+fn whoever_follows_the_link_may_write(server: &TestServer) {
+    sign_up(server);
+    let ada = server.sign_in("ada@example.org");
+    let book = json!({"title": "Emma", "author": "Jane Austen"});
+    assert_eq!(ada.get("/auth/me").gives(200)["verified"], false);
+    ada.post("/books", &book).refused("forbidden");
+    let letter = letter(server, "ada@example.org", 1);
+    assert!(letter.text.contains(&format!("http://{}/verify#", server.address())), "{letter:?}");
+    let verified = verify(server, &letter.token());
+    assert_eq!(uid(verified.gives(200)), ada.uid);
+    assert_eq!(verified.json["verified"], true);
+    ada.post("/books", &book).gives(201);
+    verify(server, &letter.token()).refused("not-found");
+}
+
+fn a_link_to_verify_with_lasts_a_day_and_a_new_one_replaces_it(server: &TestServer) {
+    sign_up(server);
+    let first = letter(server, "ada@example.org", 1).token();
+    request(server, "verify-request", "ADA@example.org");
+    let second = letter(server, "ada@example.org", 2).token();
+    verify(server, &first).refused("not-found");
+    server.clock().advance(24 * HOUR);
+    verify(server, &second).refused("not-found");
+    request(server, "verify-request", "ada@example.org");
+    let third = letter(server, "ada@example.org", 3).token();
+    server.clock().advance(23 * HOUR);
+    verify(server, &third).gives(200);
+    // Whoever is verified gets no more of them.
+    request(server, "verify-request", "ada@example.org");
+    request(server, "password-reset-request", "ada@example.org");
+    assert_eq!(letter(server, "ada@example.org", 4).subject, "Choose a new password");
+}
+
+fn a_password_is_reset_by_who_holds_the_link(server: &TestServer) {
+    member(server, "ada", Role::User);
+    let session = server.sign_in("ada@example.org");
+    request(server, "password-reset-request", "ada@example.org");
+    let mailed = letter(server, "ada@example.org", 1);
+    assert!(mailed.text.contains("/reset-password#"), "{mailed:?}");
+    let token = mailed.token();
+    // What fails spends nothing, and another purpose is another token.
+    assert_eq!(reset(server, &token, "short").wrong(), ["/new_password"]);
+    assert_eq!(reset(server, &token, "not ada@example.org").wrong(), ["/new_password"]);
+    let differing =
+        json!({"token": token, "new_password": ANOTHER, "confirm_new_password": PASSWORD});
+    let differing = server.anonymous().post("/auth/password-reset-confirm", &differing);
+    assert_eq!(differing.wrong(), ["/confirm_new_password"]);
+    verify(server, &token).refused("not-found");
+    session.get("/auth/me").gives(200);
+
+    reset(server, &token, ANOTHER).gives(204);
+    session.get("/auth/me").refused("unauthenticated");
+    assert_eq!((login(server, PASSWORD), login(server, ANOTHER)), (401, 200));
+    reset(server, &token, PASSWORD).refused("not-found");
+    let told = letter(server, "ada@example.org", 2);
+    assert_eq!(told.subject, "Your password was changed");
+    assert!(!told.text.contains(ANOTHER));
+}
+
+fn a_link_to_reset_with_lasts_an_hour_and_a_new_one_replaces_it(server: &TestServer) {
+    member(server, "ada", Role::User);
+    request(server, "password-reset-request", "ada@example.org");
+    let first = letter(server, "ada@example.org", 1).token();
+    request(server, "password-reset-request", "ada@example.org");
+    let second = letter(server, "ada@example.org", 2).token();
+    reset(server, &first, ANOTHER).refused("not-found");
+    server.clock().advance(HOUR);
+    reset(server, &second, ANOTHER).refused("not-found");
+    assert_eq!(login(server, PASSWORD), 200);
+}
+
+fn of_two_who_follow_a_link_at_once_one_does(server: &TestServer) {
+    let database = server.database().open();
+    for _ in 0..4 {
+        let ada = Person::enter(server, &database, Role::User);
+        let token = ada.reset.expose();
+        let (one, other) = std::thread::scope(|scope| {
+            let one = scope.spawn(|| reset(server, token, ANOTHER).status);
+            (reset(server, token, PASSWORD).status, one.join().unwrap())
+        });
+        assert!(matches!((one, other), (204, 404) | (404, 204)), "{one} {other}");
+    }
+}
+
+/// What there is to see of an answer, but for what tells one request from another.
+fn seen(answer: &Answer) -> (u16, Value, Vec<u8>, Vec<(String, String)>) {
+    let (mut json, mut body) = (answer.json.clone(), answer.body.clone());
+    if let Some(id) = json.get_mut("request_id") {
+        *id = Value::Null;
+        body.clear();
+    }
+    let mut headers = answer.headers.clone();
+    headers.retain(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()));
+    headers.sort();
+    (answer.status, json, body, headers)
+}
+
+/// The body for an address, and what kind of text it is.
+type Body = fn(&str) -> (String, &'static str);
+
+fn nobody_is_told_who_has_an_account(server: &TestServer) {
+    member(server, "ada", Role::User);
+    server.sign_up_unverified("bob");
+    letter(server, "bob@example.org", 1);
+    let cleo = member(server, "cleo", Role::User);
+    let disable = "UPDATE accounts SET disabled = TRUE WHERE email = 'cleo@example.org'";
+    server.database().execute(disable).unwrap();
+    drop(cleo);
+    let bodies: [(&str, Body); 4] = [
+        ("/auth/login", |email| {
+            (json!({"email": email, "password": "not the password"}).to_string(), "json")
+        }),
+        ("/auth/token", |email| {
+            let email = email.replace('@', "%40");
+            (
+                format!("grant_type=password&username={email}&password=not+it"),
+                "x-www-form-urlencoded",
+            )
+        }),
+        ("/auth/password-reset-request", |email| (json!({"email": email}).to_string(), "json")),
+        ("/auth/verify-request", |email| (json!({"email": email}).to_string(), "json")),
+    ];
+    for (path, body) in bodies {
+        let mut told = Vec::new();
+        // Known, known but not verified, known but disabled, unknown.
+        for name in ["ada", "bob", "cleo", "eve"] {
+            let (body, kind) = body(&format!("{name}@example.org"));
+            let hashes = server.hashes_done();
+            let media_type = format!("application/{kind}");
+            let headers = [("content-type", media_type.as_str())];
+            let answer = server.anonymous().send("POST", path, &headers, Some(body.as_bytes()));
+            told.push((name, seen(&answer), server.hashes_done() - hashes));
+        }
+        for (name, answer, hashes) in &told {
+            assert_eq!(answer, &told[3].1, "{path} {name}");
+            assert_eq!(*hashes, told[3].2, "{path} {name}");
+        }
+        let expected = u64::from(path == "/auth/login" || path == "/auth/token");
+        assert_eq!(told[3].2, expected, "{path}");
+    }
+    // Mails went to those only who asked for something they may have.
+    letter(server, "ada@example.org", 1);
+    letter(server, "bob@example.org", 3);
+    assert_eq!(letters(server).len(), 4, "{:?}", letters(server));
+}
+
+both_servers!(
+    whoever_follows_the_link_may_write,
+    a_link_to_verify_with_lasts_a_day_and_a_new_one_replaces_it,
+    a_password_is_reset_by_who_holds_the_link,
+    a_link_to_reset_with_lasts_an_hour_and_a_new_one_replaces_it,
+    of_two_who_follow_a_link_at_once_one_does,
+    nobody_is_told_who_has_an_account,
+);

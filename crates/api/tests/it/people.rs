@@ -1,0 +1,120 @@
+//! People with everything that somebody can have to show: tokens, keys, mailed links.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use recto_api::identity::mailed::MailedTokens;
+use recto_api::identity::secret::Secrets;
+use recto_api::identity::token::Tokens;
+use recto_domain::{
+    Account, ApiKey, ApiKeyId, Email, MailedPurpose, MailedTokenId, Mint as _, Role, Scopes,
+    Secret, Session, SessionId, TokenPairId, User, Username,
+};
+use recto_persistence::identity::mailed::NewMailedToken;
+use recto_persistence::identity::session::NewSession;
+use recto_persistence::identity::{account, key, mailed, session};
+use recto_persistence::{Connection, Database, Error, SystemMint, catalog};
+use recto_testkit::server::{Client, SECRET, TestServer};
+
+use crate::library::password;
+
+/// Somebody with a verified account, signed in; the password is everybody's.
+pub(crate) struct Person<'s> {
+    pub(crate) client: Client<'s>,
+    pub(crate) email: String,
+    pub(crate) session: SessionId,
+    pub(crate) refresh: Secret,
+    /// For reading, for writing, for both.
+    pub(crate) keys: [(ApiKeyId, Secret); 3],
+    /// Tokens of links as they are mailed.
+    pub(crate) verify: Secret,
+    pub(crate) reset: Secret,
+}
+
+impl<'s> Person<'s> {
+    /// Makes somebody new; `on` is the server's database.
+    pub(crate) fn enter(server: &'s TestServer, on: &Database, role: Role) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("{role}{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let entered = on.write_blocking(move |conn| enter(conn, &name, role));
+        let Rows { user, pair, session, refresh, keys, links } =
+            entered.expect("the rows are written");
+        let now = SystemMint.now();
+        let issued = Tokens::new(SECRET, None).unwrap().issue(user.uid, now, pair.uuid());
+        let mut client = server.bearer(&issued.access_token);
+        client.uid = user.uid.to_string();
+        let email = address(user.username.as_str()).to_string();
+        let [verify, reset] = links;
+        Self { client, email, session, refresh, keys, verify, reset }
+    }
+
+    /// The same person, who sends one of its keys: for reading (0), for writing (1), for both (2).
+    pub(crate) fn by_key(&self, index: usize) -> Client<'s> {
+        let mut client = self.client.clone();
+        client.token = Some(self.keys[index].1.expose().to_owned());
+        client
+    }
+}
+
+/// What has been written of somebody.
+struct Rows {
+    user: User,
+    pair: TokenPairId,
+    session: SessionId,
+    refresh: Secret,
+    keys: [(ApiKeyId, Secret); 3],
+    /// To verify, to reset.
+    links: [Secret; 2],
+}
+
+fn address(name: &str) -> Email {
+    Email::parse(&format!("{name}@example.org")).unwrap()
+}
+
+fn enter(conn: &mut Connection, name: &str, role: Role) -> Result<Rows, Error> {
+    let user = User::new(SystemMint.stamp(), Username::parse(name).unwrap(), None, None);
+    let mut account = Account::new(user.uid, address(name), role);
+    account.verified = true;
+    catalog::user::insert(conn, &user)?;
+    account::insert(conn, &account, password(), user.created_at)?;
+
+    let now = SystemMint.now();
+    let refresh = Secret::refresh_token(SystemMint.random());
+    let new = NewSession {
+        id: SessionId::from_uuid(SystemMint.stamp().uid()),
+        user: user.uid,
+        pair: TokenPairId::from_uuid(SystemMint.stamp().uid()),
+        refresh: Some(refresh.hash()),
+        client: &recto_domain::Client::default(),
+        at: now,
+        expires_at: now + Session::IDLE,
+    };
+    session::open(conn, &new)?;
+
+    let mut keys = Vec::new();
+    for scopes in [Scopes::READ, Scopes::WRITE, Scopes::ALL] {
+        let secret = Secret::api_key(SystemMint.random());
+        let made = ApiKey {
+            id: ApiKeyId::from_uuid(SystemMint.stamp().uid()),
+            name: scopes.as_str().parse().unwrap(),
+            scopes,
+            hint: secret.hint().to_owned(),
+            created_at: now,
+            expires_at: None,
+            last_used_at: None,
+        };
+        key::insert(conn, user.uid, &made, &secret.hash())?;
+        keys.push((made.id, secret));
+    }
+
+    let tokens = MailedTokens::new(&Secrets::new(SECRET, None).unwrap());
+    let mut links = Vec::new();
+    for purpose in [MailedPurpose::Verify, MailedPurpose::Reset] {
+        let id = MailedTokenId::from_uuid(SystemMint.stamp().uid());
+        let hash = tokens.hash(id);
+        mailed::issue(conn, &NewMailedToken { id, user: user.uid, purpose, hash, at: now })?;
+        links.push(tokens.find(id, &hash).unwrap());
+    }
+    let keys = keys.try_into().unwrap_or_else(|_| panic!("three were made"));
+    let links = links.try_into().unwrap_or_else(|_| panic!("two were made"));
+    Ok(Rows { user, pair: new.pair, session: new.id, refresh, keys, links })
+}
