@@ -41,9 +41,9 @@ pub struct Limits {
     pub sign_in: Option<Limit>,
     /// Failed sign-ins of a place to any accounts: 50, and one a second.
     pub sign_in_place: Option<Limit>,
-    /// Sign-ups of a place: 10, and one a minute.
+    /// Sign-ups of a place, which may be a school: 100, and one in 10 s.
     pub sign_up: Option<Limit>,
-    /// Mails that a place has had sent: 10, and one a minute.
+    /// Mails that a place has had sent: 30, and one a minute.
     pub mail: Option<Limit>,
 }
 
@@ -90,8 +90,8 @@ impl Default for Limits {
         Self {
             sign_in: limit(10, 6),
             sign_in_place: limit(50, 1),
-            sign_up: limit(10, 60),
-            mail: limit(10, 60),
+            sign_up: limit(100, 10),
+            mail: limit(30, 60),
         }
     }
 }
@@ -134,10 +134,10 @@ impl Throttle {
     ///
     /// let throttle = Throttle::new(Limits::default());
     /// let client = Client::at("192.0.2.1".parse()?);
-    /// for _ in 0..10 {
-    ///     assert!(throttle.sign_up(&client).is_ok());
+    /// for _ in 0..30 {
+    ///     assert!(throttle.mail(&client).is_ok());
     /// }
-    /// assert!(throttle.sign_up(&client).is_err());
+    /// assert!(throttle.mail(&client).is_err());
     /// # Ok::<(), std::net::AddrParseError>(())
     /// ```
     pub fn new(limits: Limits) -> Self {

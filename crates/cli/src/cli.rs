@@ -183,9 +183,18 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "N", default_value = "50")]
     pub(crate) sign_in_place_burst: NonZeroU32,
 
-    /// How many accounts may be made at once from one address; then one a minute may
-    #[arg(long, value_name = "N", default_value = "10")]
+    /// How many accounts may be made at once from one address; then one in 10 seconds may
+    #[arg(long, value_name = "N", default_value = "100")]
     pub(crate) sign_up_burst: NonZeroU32,
+
+    /// For how many days mails that are sent, the audit and ended API keys are kept
+    #[arg(
+        long,
+        value_name = "DAYS",
+        default_value = "90",
+        value_parser = clap::value_parser!(u16).range(1..=3650)
+    )]
+    pub(crate) keep_days: u16,
 
     /// How many threads answer requests [default: one a processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
