@@ -215,7 +215,7 @@ mod tests {
         for (username, email, password) in [
             ("grace", "g@example.org", "my GRACE is 12"),
             ("Straße", "g@example.org", "xxSTRASSExx"),
-            ("gh", "hopper@example.org", "grasshoPPer"),
+            ("gh", "hopper@example.org", "a grasshoPPer or two"),
             ("gh", "gh@example.org", "GH@example.org"),
             ("gh", "gh@example.org", "it is gh@example.org!"),
         ] {
