@@ -17,6 +17,7 @@ use tracing::Instrument as _;
 
 use crate::client::Client;
 use crate::extract::{Known, Witness};
+use crate::identity::audit;
 use crate::problem::Problem;
 use crate::state::Shared;
 use crate::{headers, throttle};
@@ -87,12 +88,17 @@ pub(crate) async fn finish(
 async fn note_refusal(response: &ServiceResponse<BoxBody>) {
     let request = response.request();
     let Some(state) = request.app_data::<Shared>() else { return };
-    let mut entry = Witness::of(request).entry(state, AuditAction::Refused);
+    let witness = Witness::of(request);
+    let mut entry = witness.entry(state, AuditAction::Refused);
     entry.actor_uid = request.extensions().get::<Known>().and_then(Known::user);
     let asked: String =
         format!("{} {}", request.method(), request.path()).chars().take(500).collect();
     entry.detail = AuditDetail::parse(&asked).ok();
-    state.note(entry).await;
+    if state.throttle.is_refusal_worth_noting(&witness.client) {
+        state.note(entry).await;
+    } else {
+        audit::log(&entry);
+    }
 }
 
 /// Replaces what a refusal has for a body by its problem.

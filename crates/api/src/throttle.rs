@@ -45,6 +45,8 @@ pub struct Limits {
     pub sign_up: Option<Limit>,
     /// Mails that a place has had sent: 30, and one a minute.
     pub mail: Option<Limit>,
+    /// Mails to one address that anybody has had sent: 10, and one in 10 minutes.
+    pub mailbox: Option<Limit>,
 }
 
 impl Limit {
@@ -78,7 +80,7 @@ impl Limit {
 impl Limits {
     /// Nothing is limited.
     pub fn none() -> Self {
-        Self { sign_in: None, sign_in_place: None, sign_up: None, mail: None }
+        Self { sign_in: None, sign_in_place: None, sign_up: None, mail: None, mailbox: None }
     }
 }
 
@@ -92,6 +94,7 @@ impl Default for Limits {
             sign_in_place: limit(50, 1),
             sign_up: limit(100, 10),
             mail: limit(30, 60),
+            mailbox: limit(10, 600),
         }
     }
 }
@@ -102,9 +105,16 @@ pub struct Throttle<C: Clock = MonotonicClock> {
     sign_in_place: Option<Budget<C>>,
     sign_up: Option<Budget<C>>,
     mail: Option<Budget<C>>,
+    mailbox: Option<Budget<C>>,
     /// How often a place gets into the audit for having been refused.
     noted: Option<Budget<C>>,
+    /// How often a place gets into the audit for having asked for what it may not.
+    refused: Option<Budget<C>>,
 }
+
+const NOTED: Limit = Limit { burst: NonZeroU32::MIN, every: Duration::from_mins(1) };
+const REFUSED: Limit =
+    Limit { burst: NonZeroU32::new(100).expect("it is not zero"), every: Duration::from_secs(10) };
 
 /// A try to sign in, on its way. It counts as failed unless it is given back.
 #[must_use = "what is not given back counts as a failed try"]
@@ -155,7 +165,9 @@ impl<C: Clock + Clone> Throttle<C> {
             sign_in_place: budget("sign-in-place", limits.sign_in_place),
             sign_up: budget("sign-up", limits.sign_up),
             mail: budget("mail", limits.mail),
-            noted: budget("noted", Some(Limit::new(NonZeroU32::MIN, Duration::from_mins(1)))),
+            mailbox: budget("mailbox", limits.mailbox),
+            noted: budget("noted", Some(NOTED)),
+            refused: budget("refused", Some(REFUSED)),
         }
     }
 
@@ -196,11 +208,22 @@ impl<C: Clock + Clone> Throttle<C> {
         Ok(attempt)
     }
 
-    /// Whether it is a minute since the audit last heard of refusals there, so that whoever is
-    /// refused cannot fill it.
+    /// Whether an address may be written to once more, whoever asks for it.
+    pub(crate) fn may_be_mailed(&self, email: &Email) -> bool {
+        let budget = self.mailbox.as_ref();
+        budget.is_none_or(|budget| budget.take(key(&[&email.key()])).is_ok())
+    }
+
+    /// Whether it is a minute since the audit last heard of throttling there, so that whoever is
+    /// throttled cannot fill it.
     pub(crate) fn is_worth_noting(&self, client: &Client) -> bool {
-        let place = key(&[&client.place().to_string()]);
-        self.noted.as_ref().is_some_and(|budget| budget.take(place).is_ok())
+        takes(self.noted.as_ref(), client)
+    }
+
+    /// Whether a refusal still gets into the audit: a hundred at once do, and then one in 10 s.
+    /// The log has them all.
+    pub(crate) fn is_refusal_worth_noting(&self, client: &Client) -> bool {
+        takes(self.refused.as_ref(), client)
     }
 
     /// Before an account is made.
@@ -256,6 +279,12 @@ pub(crate) fn tell(headers: &mut HeaderMap, allowances: &[Allowance]) {
             headers.insert(HeaderName::from_static(name), value);
         }
     }
+}
+
+/// Whether there is something left of a budget, which is then less.
+fn takes<C: Clock>(budget: Option<&Budget<C>>, client: &Client) -> bool {
+    let place = key(&[&client.place().to_string()]);
+    budget.is_some_and(|budget| budget.take(place).is_ok())
 }
 
 fn spend<C: Clock>(

@@ -206,5 +206,5 @@ async fn administer(
 
 fn may_see_account(conn: &mut Connection, caller: &Caller, user: UserId) -> Result<bool, Problem> {
     let account = caller.account(conn)?;
-    Ok(account.user_uid == user || account.role == Role::Admin)
+    Ok(account.user_uid == user || (account.role == Role::Admin && account.verified))
 }

@@ -44,7 +44,8 @@ impl State {
     }
 }
 
-fn log(entry: &AuditEntry) {
+/// Tells the log.
+pub(crate) fn log(entry: &AuditEntry) {
     let AuditEntry { action, actor_uid, subject_uid, address, request_id, detail, .. } = entry;
     tracing::info!(
         target: "recto::audit",

@@ -120,6 +120,13 @@ pub(crate) async fn token(
     answer(&opening.pair(&state, user.uid))
 }
 
+/// Leaves in the audit, once a minute for each place, that passwords are guessed there.
+pub(crate) async fn note_throttling(state: &Shared, witness: &Witness) {
+    if state.throttle.is_worth_noting(&witness.client) {
+        state.note(witness.entry(state, AuditAction::SignInThrottled)).await;
+    }
+}
+
 /// Who has an address, with what the password is checked against.
 struct Candidate {
     user: User,
@@ -139,9 +146,7 @@ async fn sign_in(
     let attempt = match state.throttle.sign_in(&witness.client, email.as_ref()) {
         Ok(attempt) => attempt,
         Err(refusal) => {
-            if state.throttle.is_worth_noting(&witness.client) {
-                state.note(witness.entry(state, AuditAction::SignInThrottled)).await;
-            }
+            note_throttling(state, witness).await;
             return Err(refusal);
         }
     };
@@ -203,7 +208,7 @@ async fn open(
     let (user, checked, opening) = (candidate.user.uid, candidate.hash.clone(), opening.clone());
     state
         .write_noting(move |conn, entries| {
-            let present = account::with_password(conn, user)?;
+            let present = account::lock_with_password(conn, user)?;
             let same = |(account, hash): &(Account, PasswordHash)| {
                 !account.disabled && hash.0 == checked.0
             };

@@ -1,6 +1,7 @@
 //! Mails that requests ask for: put into the outbox by the transaction that needs them.
 
 use actix_web::HttpResponse;
+use chrono::{DateTime, Utc};
 use recto_domain::relation::{Include, Level};
 use recto_domain::{
     Account, AuditAction, EmailRequest, MailId, MailKind, MailedPurpose, MailedTokenId,
@@ -26,18 +27,31 @@ pub(crate) fn enqueue(
     let now = state.mint.now();
     let token = match kind.purpose() {
         None => None,
-        Some(purpose) => {
-            let id = MailedTokenId::from_uuid(state.mint.stamp().uid());
-            let (user, hash) = (account.user_uid, state.mailed_tokens.hash(id));
-            let new = mailed::NewMailedToken { id, user, purpose, hash, at: now };
-            mailed::issue(conn, &new)?;
-            Some(id)
-        }
+        Some(purpose) => Some(token(conn, state, account, purpose, now)?),
     };
     let id = MailId::from_uuid(state.mint.stamp().uid());
     let (user, recipient) = (account.user_uid, &account.email);
     outbox::enqueue(conn, &outbox::NewMail { id, user, kind, token, recipient, at: now })?;
     Ok(())
+}
+
+/// The token of a link. As long as the one before is young it is mailed again: otherwise anybody
+/// could make an owner's link void, again and again, by asking for another.
+fn token(
+    conn: &mut Connection,
+    state: &State,
+    account: &Account,
+    purpose: MailedPurpose,
+    now: DateTime<Utc>,
+) -> Result<MailedTokenId, Problem> {
+    let user = account.user_uid;
+    if let Some(young) = mailed::issued_since(conn, user, purpose, now - purpose.lifetime() / 2)? {
+        return Ok(young);
+    }
+    let id = MailedTokenId::from_uuid(state.mint.stamp().uid());
+    let hash = state.mailed_tokens.hash(id);
+    mailed::issue(conn, &mailed::NewMailedToken { id, user, purpose, hash, at: now })?;
+    Ok(id)
 }
 
 /// `POST /auth/verify-request`: another link, for an account that is there
@@ -71,6 +85,10 @@ async fn request(
 ) -> Result<HttpResponse, Problem> {
     let email = body.checked()?.email;
     state.throttle.mail(&witness.client)?;
+    if !state.throttle.may_be_mailed(&email) {
+        // To ask for more would be to fill somebody's mailbox; the answer does not tell.
+        return Ok(HttpResponse::Accepted().finish());
+    }
     let shared = state.clone();
     let enqueued = state
         .database

@@ -130,7 +130,7 @@ pub(crate) async fn export(
 /// not the user's to know.
 fn told_to(user: UserId, mut entries: Vec<AuditEntry>) -> Vec<AuditEntry> {
     for entry in &mut entries {
-        if entry.actor_uid.is_some_and(|actor| actor != user) {
+        if entry.actor_uid != Some(user) {
             entry.address = None;
             entry.request_id = None;
         }

@@ -7,7 +7,7 @@ use recto_domain::{
     SecretHash, User, UserId, Violations,
 };
 use recto_persistence::identity::account::{self, PasswordHash};
-use recto_persistence::identity::mailed;
+use recto_persistence::identity::{key, mailed};
 use recto_persistence::{Connection, find};
 
 use super::mailing;
@@ -36,7 +36,7 @@ pub(crate) async fn change(
         .await?;
     let PasswordChange { current_password, new_password } = body.checked()?;
     new_password
-        .check_against(&user.username, &account.email)
+        .check_against(user.names(), &account.email)
         .map_err(|invalid| Violations::from(invalid).under("new_password"))?;
     confirm(&state, &witness, &account, &current_password, &stored).await?;
     let hash = state.hasher.hash(&new_password).await?;
@@ -62,7 +62,7 @@ pub(crate) async fn change(
 }
 
 /// `POST /auth/password-reset-confirm`: by who holds the token of a link. All
-/// sessions end. A failed try does not spend the token.
+/// sessions end, and all API keys are revoked. A failed try does not spend the token.
 pub(crate) async fn reset(
     state: Shared,
     witness: Witness,
@@ -84,7 +84,7 @@ pub(crate) async fn reset(
         })
         .await?;
     new_password
-        .check_against(&user.username, &account.email)
+        .check_against(user.names(), &account.email)
         .map_err(|invalid| Violations::from(invalid).under("new_password"))?;
     let hash = state.hasher.hash(&new_password).await?;
     let shared = state.clone();
@@ -94,6 +94,8 @@ pub(crate) async fn reset(
             let spent = mailed::spend(conn, MailedPurpose::Reset, &token, now)?;
             let user = spent.ok_or_else(no_such_token)?;
             account::set_password(conn, user, &hash, None, None, now)?;
+            // Whoever had got in may have left a way back.
+            key::delete_all(conn, user)?;
             mailing::enqueue(conn, &shared, &account, MailKind::PasswordChanged)?;
             let mut entry = witness.entry(&shared, AuditAction::PasswordReset);
             entry.subject_uid = Some(user);
@@ -114,7 +116,13 @@ pub(crate) async fn confirm(
     attempt: &PasswordAttempt,
     stored: &PasswordHash,
 ) -> Result<(), Problem> {
-    let counted = state.throttle.sign_in(&witness.client, Some(&account.email))?;
+    let counted = match state.throttle.sign_in(&witness.client, Some(&account.email)) {
+        Ok(counted) => counted,
+        Err(refusal) => {
+            super::auth::note_throttling(state, witness).await;
+            return Err(refusal);
+        }
+    };
     let judged = state.hasher.verify(attempt, Some(stored)).await;
     if !matches!(judged, Ok(false)) {
         // It was right, or could not be judged.

@@ -149,7 +149,7 @@ fn passwords(table: &mut Table) {
         passwords::reset,
         Operation::new(
             "Reset a password",
-            "Spends the token of a mailed link; a failed try does not. All sessions end.",
+            "Spends the token of a mailed link; a failed try does not. All sessions end, and all API keys are revoked.",
         )
         .takes::<PasswordReset>()
         .refuses(&[Kind::NotFound]),

@@ -148,6 +148,29 @@ fn accounts_and_mails_are_counted_apart_by_the_place() {
 }
 
 #[test]
+fn nobody_fills_the_audit_by_being_refused() {
+    let (clock, throttle) = throttle();
+    let (client, other) = (at("192.0.2.1"), at("192.0.2.2"));
+    let noted = (0..200).filter(|_| throttle.is_refusal_worth_noting(&client)).count();
+    assert_eq!(noted, 100);
+    assert!(throttle.is_refusal_worth_noting(&other));
+    clock.advance(Duration::from_secs(10));
+    assert!(throttle.is_refusal_worth_noting(&client));
+    let throttled = (0..9).filter(|_| throttle.is_worth_noting(&client)).count();
+    assert_eq!(throttled, 1);
+}
+
+#[test]
+fn nobody_s_mailbox_is_filled_from_however_many_places() {
+    let (clock, throttle) = throttle();
+    let (ada, bob) = (email("ada@example.org"), email("bob@example.org"));
+    assert_eq!((0..20).filter(|_| throttle.may_be_mailed(&ada)).count(), 10);
+    assert!(throttle.may_be_mailed(&bob));
+    clock.advance(Duration::from_mins(10));
+    assert!(throttle.may_be_mailed(&ada) && !throttle.may_be_mailed(&ada));
+}
+
+#[test]
 fn the_headers_say_what_is_left() {
     let (_, throttle) = throttle();
     let client = at("192.0.2.1");

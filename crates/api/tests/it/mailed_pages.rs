@@ -147,6 +147,8 @@ fn whose_link_is_gone_gets_another() {
     let server = TestServer::start(Engine::Sqlite).unwrap();
     server.sign_up_unverified("ada");
     links(&server, "/verify", 1);
+    // A younger link would be sent again.
+    server.clock().advance(Duration::from_hours(13));
 
     // Without a token there is nothing to press.
     browser.open(&server.url("/verify"));
@@ -227,7 +229,7 @@ fn a_password_is_reset_by_its_link() {
     for (new, again, field, told) in [
         ("short", "short", "new_password", "It must have at least 8 characters."),
         (NEW, PASSWORD, "confirm_new_password", "It must be the same as above."),
-        ("I am Lovelace", "I am Lovelace", "new_password", "It must not contain the username."),
+        ("I am Lovelace", "I am Lovelace", "new_password", "It must not contain the user's name."),
     ] {
         change_password(&mut browser, new, again);
         browser.wait_for(&format!("#{field}-wrong"), told);

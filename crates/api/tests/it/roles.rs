@@ -53,6 +53,23 @@ fn the_last_administrator_stays(server: &TestServer) {
     library.ada.delete(&path).gives(204);
 }
 
+fn who_is_not_verified_administers_nothing(server: &TestServer) {
+    let library = Library::on(server);
+    let eve = server.sign_up_unverified("eve");
+    let role = format!("/users/{}/role", eve.uid);
+    library.admin.put(&role, &json!({"role": "admin"})).gives(200);
+    eve.get("/users").refused("forbidden");
+    let ada = eve.get(&format!("/users/{}", library.ada.uid));
+    assert_eq!(ada.gives(200).get("email"), None, "the account is not shown");
+    // Nobody would be left who can.
+    let path = format!("/users/{}", library.admin.uid);
+    library.admin.delete(&path).refused("last-admin");
+    library
+        .admin
+        .put(&format!("{path}/disabled"), &json!({"disabled": true}))
+        .refused("last-admin");
+}
+
 fn two_administrators_cannot_remove_each_other_at_once(server: &TestServer) {
     for round in 0..4 {
         let one = crate::library::member(server, &format!("one{round}"), recto_domain::Role::Admin);
@@ -79,5 +96,6 @@ both_servers!(
     a_role_takes_effect_with_the_next_request,
     roles_are_for_administrators_to_give,
     the_last_administrator_stays,
+    who_is_not_verified_administers_nothing,
     two_administrators_cannot_remove_each_other_at_once,
 );

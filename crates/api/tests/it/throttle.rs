@@ -15,7 +15,8 @@ use crate::answers::Told as _;
 fn throttled() -> TestServer {
     let database = fresh(Engine::Sqlite).unwrap();
     let limit = Some(Limit::new(NonZeroU32::new(2).unwrap(), Duration::from_hours(1)));
-    let limits = Limits { sign_in: limit, sign_in_place: None, sign_up: limit, mail: limit };
+    let limits =
+        Limits { sign_in: limit, sign_in_place: None, sign_up: limit, mail: limit, mailbox: limit };
     let trusted_proxies = "127.0.0.1".parse().unwrap();
     TestServer::with(
         database,

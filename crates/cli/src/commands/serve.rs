@@ -109,6 +109,7 @@ fn limits(options: &ServeOptions) -> Limits {
                 .map(|limit| limit.with_burst(options.sign_in_place_burst)),
             sign_up: usual.sign_up.map(|limit| limit.with_burst(options.sign_up_burst)),
             mail: usual.mail,
+            mailbox: usual.mailbox,
         },
     }
 }

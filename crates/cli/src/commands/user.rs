@@ -44,7 +44,9 @@ pub(super) fn create(url: &DatabaseUrl, new: NewAccount) -> Result<(), UserError
     let database = database::open(url, options, IfBehind::Refuse)?;
     let typed = if new.password_stdin { first_line()? } else { ask()? };
     let password = Password::parse(&typed)
-        .and_then(|password| password.check_against(&new.username, &new.email).map(|()| password))
+        .and_then(|password| {
+            password.check_against([new.username.as_str()], &new.email).map(|()| password)
+        })
         .map_err(UserError::Password)?;
     let hash = Hasher::new(NonZeroUsize::MIN).hash_blocking(&password)?;
 

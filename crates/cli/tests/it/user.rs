@@ -73,7 +73,7 @@ fn invalid_values_name_the_field_and_the_rule() {
     assert!(error.contains("the password must"), "{error}");
     for (password, rule) in [
         ("password123\n", "must not be one of the passwords that many people have"),
-        ("LoveLace1815\n", "must not contain the username"),
+        ("LoveLace1815\n", "must not contain the user's name"),
         ("the.countess now\n", "must not contain the e-mail address"),
     ] {
         let error = create(&program, "lovelace", "the.countess@example.org", password).failed(1);

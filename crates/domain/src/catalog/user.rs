@@ -75,6 +75,12 @@ impl User {
         }
     }
 
+    /// What the user is called: the username, and the names that are known.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let others = self.first_name.iter().chain(&self.last_name);
+        std::iter::once(self.username.as_str()).chain(others.map(PersonName::as_str))
+    }
+
     /// Carries the patch out; `updated_at` moves on only if something changed, which is told.
     pub fn apply(&mut self, patch: UserPatch, now: DateTime<Utc>) -> bool {
         let UserPatch { username, first_name, last_name } = patch;

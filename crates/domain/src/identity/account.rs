@@ -128,8 +128,9 @@ input! {
         pub last_name: Option<PersonName>,
     }
     rules |fields| {
+        let others = first_name.iter().chain(&last_name).flatten().map(PersonName::as_str);
         if let (Some(username), Some(email), Some(password)) = (&username, &email, &password)
-            && let Err(broken) = password.check_against(username, email)
+            && let Err(broken) = password.check_against(others.chain([username.as_str()]), email)
         {
             fields.refuse("password", broken.detail().to_owned());
         }

@@ -152,6 +152,29 @@ pub fn with_password(
     optional(row)?.map(|(row, hash)| Ok((Account::try_from(row)?, PasswordHash(hash)))).transpose()
 }
 
+/// The same of an account that stays as it is until the transaction ends: who
+/// opens a session by a password must not do so beside another who changes it,
+/// or shuts the account.
+///
+/// # Errors
+/// A failing database.
+pub fn lock_with_password(
+    conn: &mut Connection,
+    user: UserId,
+) -> Result<Option<(Account, PasswordHash)>, Error> {
+    let account = accounts::table.find(user.value());
+    let row = match &mut conn.engine {
+        Engine::Sqlite(c) => account
+            .select((AccountRow::as_select(), accounts::password_hash))
+            .get_result::<(AccountRow, String)>(c),
+        Engine::Postgres(c) => account
+            .select((AccountRow::as_select(), accounts::password_hash))
+            .for_update()
+            .get_result::<(AccountRow, String)>(c),
+    };
+    optional(row)?.map(|(row, hash)| Ok((Account::try_from(row)?, PasswordHash(hash)))).transpose()
+}
+
 /// Gives an account another password and ends its sessions, all but `keep`;
 /// links to reset the password are void.
 ///
@@ -291,6 +314,8 @@ pub fn keep_an_admin(conn: &mut Connection, leaving: UserId) -> Result<(), Error
     let admins = accounts::table
         .filter(accounts::role.eq(Role::Admin.as_str()))
         .filter(accounts::disabled.eq(false))
+        // Whoever is not verified cannot administer.
+        .filter(accounts::verified.eq(true))
         .order_by(accounts::user_uid)
         .select(accounts::user_uid);
     let admins: Vec<UidValue> = match &mut conn.engine {

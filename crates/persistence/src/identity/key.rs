@@ -191,6 +191,15 @@ pub fn delete(conn: &mut Connection, user: UserId, id: ApiKeyId) -> Result<bool,
     Ok(deleted > 0)
 }
 
+/// Revokes all API keys of a user. Tells how many there were.
+///
+/// # Errors
+/// A failing database.
+pub fn delete_all(conn: &mut Connection, user: UserId) -> Result<usize, Error> {
+    let own = api_keys::table.filter(api_keys::user_uid.eq(user.value()));
+    Ok(on_engine!(conn, c => diesel::delete(own).execute(c)?))
+}
+
 fn read_scopes(reading: &Reading<'_, ApiKeyId>, words: &str) -> Result<Scopes, Error> {
     words.parse().map_err(|reason| reading.corrupt("scopes", &reason))
 }

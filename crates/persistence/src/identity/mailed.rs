@@ -100,6 +100,27 @@ pub fn spend(
     Ok(optional(user)?.map(|user| UserId::from_uuid(user.0)))
 }
 
+/// The user's token of that purpose, if it was issued after `since`.
+///
+/// # Errors
+/// A failing database.
+pub fn issued_since(
+    conn: &mut Connection,
+    user: UserId,
+    purpose: MailedPurpose,
+    since: DateTime<Utc>,
+) -> Result<Option<MailedTokenId>, Error> {
+    let id = on_engine!(conn, c => {
+        mailed_tokens::table
+            .filter(mailed_tokens::user_uid.eq(user.value()))
+            .filter(mailed_tokens::purpose.eq(purpose.as_str()))
+            .filter(mailed_tokens::created_at.gt(InstantValue(since)))
+            .select(mailed_tokens::uid)
+            .get_result::<UidValue>(c)
+    });
+    Ok(optional(id)?.map(|id| MailedTokenId::from_uuid(id.0)))
+}
+
 /// Makes a user's token of that purpose void, if there is one.
 ///
 /// # Errors

@@ -1,7 +1,8 @@
 //! Sessions: which tokens count, and what becomes of those that are used again.
 
-use std::sync::Barrier;
+use std::sync::{Barrier, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
@@ -13,7 +14,7 @@ use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 use recto_testkit::mint::Sequence;
 
-use crate::identity::{count, next, noon, person, refreshed, seconds, sign_in};
+use crate::identity::{count, next, noon, password, person, refreshed, seconds, sign_in};
 
 both_engines!(
     an_access_token_counts_as_long_as_its_session,
@@ -28,6 +29,7 @@ both_engines!(
     of_racing_refreshes_at_most_one_pair_is_alive,
     a_spared_token_and_its_successor_race,
     the_database_keeps_a_second_pair_from_living,
+    no_session_is_opened_beside_another_password,
 );
 
 const ALIVE: &str = "token_pairs WHERE spent_at IS NULL AND NOT dead";
@@ -233,6 +235,32 @@ fn a_spared_token_and_its_successor_race(database: &Fresh) {
         assert_eq!((renewed, reused), (1, 1), "{rotations:?}");
         assert_eq!(count(database, "token_pairs"), 0);
     }
+}
+
+/// Whoever has shown the old password when another is set gets no session that outlives it.
+fn no_session_is_opened_beside_another_password(database: &Fresh) {
+    let mint = Sequence::new();
+    let ada = person(&mut database.connection(), &mint, "ada", Role::User);
+    let shared = database.open();
+    let (told, heard) = mpsc::channel();
+    thread::scope(|scope| {
+        let opening = scope.spawn(|| {
+            shared.write_blocking(move |conn| {
+                account::lock_with_password(conn, ada)?.unwrap();
+                told.send(()).unwrap();
+                thread::sleep(Duration::from_millis(300));
+                sign_in(conn, &mint, ada, noon());
+                Ok::<_, Error>(())
+            })
+        });
+        heard.recv().unwrap();
+        let changed = shared.write_blocking(move |conn| {
+            account::set_password(conn, ada, &password("new"), None, None, noon())
+        });
+        assert!(changed.unwrap());
+        opening.join().unwrap().unwrap();
+    });
+    assert_eq!(count(database, "sessions"), 0);
 }
 
 type Attempt = (recto_domain::SecretHash, chrono::DateTime<chrono::Utc>);
