@@ -2,6 +2,7 @@
 //! part in it, so one of them is enough.
 
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use recto_api::throttle::{Limit, Limits};
@@ -97,6 +98,44 @@ fn mails_are_throttled_by_place_whether_or_not_any_is_sent() {
     }
     // What has been used up there leaves signing in as it was.
     assert_eq!(sign_in(&server, "192.0.2.1", PASSWORD).status, 200);
+}
+
+/// More at once than are hashed, or may wait for it; nobody is throttled here.
+#[test]
+fn a_flood_of_sign_ins_keeps_nobody_from_anything_else() {
+    const FLOOD: usize = 160;
+    let server = TestServer::start(Engine::Sqlite).unwrap();
+    let ada = server.sign_up("ada");
+    let (begun, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        let flood: Vec<_> = (0..FLOOD)
+            .map(|number| {
+                let (server, begun, ended) = (&server, &begun, &ended);
+                scope.spawn(move || {
+                    let body = json!({"email": format!("{number}@example.org"), "password": "?"});
+                    begun.fetch_add(1, Ordering::SeqCst);
+                    let answer = server.anonymous().post("/auth/login", &body);
+                    ended.fetch_add(1, Ordering::SeqCst);
+                    answer
+                })
+            })
+            .collect();
+        while begun.load(Ordering::SeqCst) < FLOOD {
+            std::thread::yield_now();
+        }
+        server.get("/books").gives(200);
+        ada.get("/auth/me").gives(200);
+        ada.post("/tags", &json!({"name": "meanwhile"})).gives(201);
+        assert!(ended.load(Ordering::SeqCst) < FLOOD, "all of that while they wait");
+        for answer in flood.into_iter().map(|one| one.join().unwrap()) {
+            if answer.status == 401 {
+                answer.refused("wrong-credentials");
+            } else {
+                answer.refused("overloaded");
+                assert!(answer.header("retry-after").is_some());
+            }
+        }
+    });
 }
 
 #[test]
