@@ -72,10 +72,10 @@ impl Include {
         Ok(include)
     }
 
-    /// Says of every relation of the tree how much it may carry. What is counted takes two shares,
+    /// Says of every relation of the tree how much it may carry. What is counted takes three shares,
     /// for counting is done, and shown, for each parent.
     fn share(&mut self) {
-        let shares = u32::try_from(self.edge_count() + 2 * self.count_count()).unwrap_or(u32::MAX);
+        let shares = u32::try_from(self.edge_count() + 3 * self.count_count()).unwrap_or(u32::MAX);
         self.allow(MAX_PER_EDGE.min(MAX_TOGETHER / shares.max(1)));
     }
 
@@ -491,7 +491,7 @@ mod tests {
         assert_eq!(tags.per_parent(1_000_000), 1);
         let mut include = Include::parse(Book::INFO, "tags(limit:100).books").unwrap();
         include.count(Book::INFO, "reviews,tags.books,tags.books.tags,tags.books.reviews").unwrap();
-        assert_eq!(include.edges()[0].per_parent(100), 30);
+        assert_eq!(include.edges()[0].per_parent(100), 21);
     }
 
     #[test]
