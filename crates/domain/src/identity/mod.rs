@@ -2,7 +2,7 @@
 
 mod account;
 mod audit;
-mod common;
+mod common_passwords;
 mod deletion;
 mod email;
 mod key;

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, ops::RangeInclusive};
 
 use serde_json::Value;
 
-use super::{Email, common::is_common};
+use super::{Email, common_passwords::is_common};
 use crate::{
     Input, Invalid, Violations,
     input::read_text,
