@@ -1,6 +1,6 @@
 //! Where the next page begins, as an opaque string that a client hands back.
 //!
-//! A cursor is the [`Position`] behind the last item of a page, bound to the query that the page
+//! A cursor is the [`KeysetPosition`] behind the last item of a page, bound to the query that the page
 //! answered: path, filters and sort. It holds nothing that the page has not shown and is not
 //! signed; one that somebody makes up is read as strictly as any other input.
 
@@ -8,7 +8,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use data_encoding::BASE64URL_NOPAD;
-use recto_domain::relation::{Position, Sort, SortField, SortValue};
+use recto_relations::{KeysetPosition, Sort, SortField, SortValue};
 use sha2::{Digest as _, Sha256};
 
 use crate::parameters::ParameterError;
@@ -60,7 +60,7 @@ impl Binding {
 }
 
 /// Writes the cursor of `position` in the query of `binding`.
-pub(crate) fn encode<K: Display>(binding: &Binding, position: &Position<K>) -> String {
+pub(crate) fn encode<K: Display>(binding: &Binding, position: &KeysetPosition<K>) -> String {
     let mut bytes = binding.fingerprint.to_vec();
     serde_json::to_writer(&mut bytes, &(position.key.to_string(), &position.values))
         .expect("strings and whole numbers are always written, and a vector takes all of them");
@@ -75,7 +75,7 @@ pub(crate) fn decode<K: FromStr>(
     binding: &Binding,
     sort: &Sort,
     raw: &str,
-) -> Result<Position<K>, CursorError> {
+) -> Result<KeysetPosition<K>, CursorError> {
     let bytes = BASE64URL_NOPAD.decode(raw.as_bytes()).map_err(|_| CursorError::Malformed)?;
     let (fingerprint, json) =
         bytes.split_first_chunk::<{ Binding::BYTES }>().ok_or(CursorError::Malformed)?;
@@ -88,7 +88,7 @@ pub(crate) fn decode<K: FromStr>(
         return Err(CursorError::Malformed);
     }
     let key = key.parse().map_err(|_| CursorError::Malformed)?;
-    Ok(Position { values, key })
+    Ok(KeysetPosition { values, key })
 }
 
 impl From<CursorError> for ParameterError {
@@ -108,16 +108,16 @@ fn fits(sort: &Sort, values: &[SortValue]) -> bool {
 fn is_of(field: &SortField, value: &SortValue) -> bool {
     // PostgreSQL has no NUL in its texts.
     let storable = !matches!(value, SortValue::Text(text) if text.contains('\0'));
-    storable && field.admits(value)
+    storable && value.fits(field)
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use recto_domain::relation::Entity;
     use recto_domain::{
         Book, BookId, Input, NewBook, NewReview, Review, Stamp, Tag, User, UserId, Username,
     };
+    use recto_relations::Entity;
     use serde_json::json;
 
     use super::*;
@@ -147,7 +147,7 @@ mod tests {
         }
 
         fn write(&self, values: Vec<SortValue>) -> String {
-            encode(&self.binding, &Position { values, key: KEY })
+            encode(&self.binding, &KeysetPosition { values, key: KEY })
         }
 
         fn forge(&self, json: &serde_json::Value) -> String {
@@ -156,7 +156,7 @@ mod tests {
             BASE64URL_NOPAD.encode(&bytes)
         }
 
-        fn read(&self, raw: &str) -> Result<Position<BookId>, CursorError> {
+        fn read(&self, raw: &str) -> Result<KeysetPosition<BookId>, CursorError> {
             decode(&self.binding, &self.sort, raw)
         }
     }
@@ -272,7 +272,7 @@ mod tests {
         ) {
             let by = if descending { "-published_date,-title" } else { "published_date,title" };
             let home = Query::by(by);
-            let position = Position { values: vec![date, SortValue::Text(title)], key };
+            let position = KeysetPosition { values: vec![date, SortValue::Text(title)], key };
             let raw = encode(&home.binding, &position);
             prop_assert!(
                 raw.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))

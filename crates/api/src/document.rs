@@ -5,10 +5,8 @@ use std::sync::LazyLock;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use recto_domain::relation::{
-    Cardinality, Description, Entity, LinkData as _, Relation, RelationInfo,
-};
 use recto_domain::{ApiKey, User};
+use recto_relations::{Cardinality, Entity, Relation, RelationInfo};
 use serde_json::{Value, json};
 use utoipa::openapi::path::PathItem;
 use utoipa::openapi::schema::{
@@ -24,6 +22,7 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::schema::Description;
 use crate::table::{Operation, describe};
 use crate::{BASE_PATH, Kind, present, routes};
 
@@ -35,7 +34,7 @@ pub(crate) async fn serve(_: crate::extract::NoQuery) -> HttpResponse {
 }
 
 static SCHEMA: LazyLock<Vec<u8>> =
-    LazyLock::new(|| Description::of(&recto_domain::ROOMS).json().into_bytes());
+    LazyLock::new(|| Description::of(&recto_domain::MODULES).json().into_bytes());
 
 /// `GET /schema`
 pub(crate) async fn schema(_: crate::extract::NoQuery) -> HttpResponse {
@@ -143,8 +142,8 @@ impl Components {
     }
 
     /// Adds what links say to the entity that they lead to.
-    pub(crate) fn add_links<R: Relation>(&mut self) {
-        let Some(RefOr::T(Schema::Object(link))) = R::Data::described() else { return };
+    pub(crate) fn add_links<R: Relation<Data: ToSchema>>(&mut self) {
+        let RefOr::T(Schema::Object(link)) = R::Data::schema() else { return };
         for (name, mut schema) in link.properties {
             if let RefOr::T(Schema::Object(member)) = &mut schema {
                 let own = member.description.take().unwrap_or_default();

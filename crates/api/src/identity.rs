@@ -15,10 +15,10 @@ pub(crate) mod sessions;
 pub mod token;
 pub mod uses;
 
-use recto_domain::relation::Level;
 use recto_domain::{Account, User};
 use recto_persistence::Connection;
 use recto_persistence::identity::account;
+use recto_relations::Entities;
 
 use crate::problem::{Kind, Problem};
 
@@ -29,8 +29,8 @@ pub(crate) struct Accounts(Option<Vec<Vec<u8>>>);
 
 impl Accounts {
     /// The accounts of these users.
-    pub(crate) fn of(conn: &mut Connection, users: &Level<User>) -> Result<Self, Problem> {
-        let uids: Vec<_> = users.entities().iter().map(|user| user.uid).collect();
+    pub(crate) fn of(conn: &mut Connection, users: &Entities<User>) -> Result<Self, Problem> {
+        let uids: Vec<_> = users.as_slice().iter().map(|user| user.uid).collect();
         let accounts = account::of_users(conn, &uids)?;
         let written =
             uids.iter().map(|uid| write(accounts.iter().find(|account| account.user_uid == *uid)));

@@ -15,11 +15,13 @@ pub mod mail;
 mod org;
 mod pages;
 mod parameters;
+mod paths;
 mod present;
 mod problem;
 mod read;
 mod request;
 mod routes;
+mod schema;
 mod school;
 mod server;
 mod state;
@@ -29,6 +31,7 @@ mod write;
 
 pub use document::openapi_json;
 pub use problem::{Kind, Problem};
+pub use schema::Description;
 pub use server::{Settings, app, bind, serve};
 pub use state::State;
 

@@ -3,9 +3,9 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use recto_domain::relation::{AnyLevel as _, Entity as _, Include};
 use recto_domain::{Company, NewCompanyGraph};
 use recto_persistence::org;
+use recto_relations::{AnyEntities as _, Entity as _, Include};
 
 use crate::extract::{Body, Caller, NoQuery};
 use crate::present;

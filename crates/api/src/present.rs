@@ -2,13 +2,16 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
-use recto_domain::relation::{AnyLevel, Edge, Entity, Include, Level, Links, Position, Sort};
 use recto_persistence::Page;
 use recto_persistence::identity::Listed;
+use recto_relations::{
+    Adjacency, AnyEntities, Edge, Entities, Entity, Include, KeysetPosition, Sort,
+};
 
 use crate::BASE_PATH;
 use crate::cursor::{self, Binding};
 use crate::extract::ListPlace;
+use crate::paths;
 use crate::problem::{Kind, Problem};
 
 /// What stands beside an entity's own members, as a JSON object, for the
@@ -18,7 +21,7 @@ pub(crate) type Beside<'a> = &'a dyn Fn(usize) -> Option<&'a [u8]>;
 /// An item with what was loaded along.
 pub(crate) fn item<E: Entity>(
     status: StatusCode,
-    level: &Level<E>,
+    level: &Entities<E>,
     include: &Include,
 ) -> Result<HttpResponse, Problem> {
     item_beside(status, level, include, &|_| None)
@@ -27,7 +30,7 @@ pub(crate) fn item<E: Entity>(
 /// An item that has something beside its own members.
 pub(crate) fn item_beside<E: Entity>(
     status: StatusCode,
-    level: &Level<E>,
+    level: &Entities<E>,
     include: &Include,
     beside: Beside<'_>,
 ) -> Result<HttpResponse, Problem> {
@@ -43,17 +46,17 @@ pub(crate) fn item_beside<E: Entity>(
 
 /// A new entity, with where it is.
 pub(crate) fn created<E: Entity>(entity: E) -> Result<HttpResponse, Problem> {
-    item(StatusCode::CREATED, &Level::root(vec![entity]), &Include::nothing())
+    item(StatusCode::CREATED, &Entities::new(vec![entity]), &Include::nothing())
 }
 
 /// An entity by itself.
 pub(crate) fn entity<E: Entity>(entity: E) -> Result<HttpResponse, Problem> {
-    item(StatusCode::OK, &Level::root(vec![entity]), &Include::nothing())
+    item(StatusCode::OK, &Entities::new(vec![entity]), &Include::nothing())
 }
 
 /// An item that may be missing: `null` then.
 pub(crate) fn optional<E: Entity>(
-    level: Option<&Level<E>>,
+    level: Option<&Entities<E>>,
     include: &Include,
 ) -> Result<HttpResponse, Problem> {
     match level {
@@ -80,8 +83,8 @@ pub(crate) fn page<E: Entity>(
     place: &Place<'_>,
     beside: Beside<'_>,
 ) -> Result<HttpResponse, Problem> {
-    let level = &page.level;
-    let count = level.entities().len();
+    let level = &page.entities;
+    let count = level.as_slice().len();
     let mut out = Vec::with_capacity(64 + count * 512);
     out.extend_from_slice(b"{\"items\":[");
     let mut shown = 0;
@@ -132,7 +135,7 @@ pub(crate) fn listed<T: serde::Serialize, K: std::fmt::Display>(
     }
     let last = listed.items.last().filter(|_| listed.more);
     let cursor = last.map(|last| {
-        let position = Position { values: Vec::new(), key: key(last).to_string() };
+        let position = KeysetPosition { values: Vec::new(), key: key(last).to_string() };
         cursor::encode(&place.binding, &position)
     });
     let body = Body { items: &listed.items, next_cursor: cursor.as_deref() };
@@ -173,13 +176,12 @@ pub(crate) fn relation_binding(path: &str, sort: &Sort) -> Binding {
     Binding::new(path, &[], sort)
 }
 
-fn position(level: &dyn AnyLevel, index: usize, sort: &Sort) -> Position<String> {
-    Position { values: level.sort_values(index, sort), key: level.key(index) }
+fn position(level: &dyn AnyEntities, index: usize, sort: &Sort) -> KeysetPosition<String> {
+    KeysetPosition { values: level.sort_values(index, sort), key: level.key(index) }
 }
 
-fn item_path(level: &dyn AnyLevel, index: usize) -> String {
-    let info = level.info();
-    format!("{BASE_PATH}{}/{}/{}", (info.room)().path, info.collection, level.key(index))
+fn item_path(level: &dyn AnyEntities, index: usize) -> String {
+    format!("{BASE_PATH}{}/{}", paths::collection(level.info()), level.key(index))
 }
 
 fn unwritable(error: impl std::fmt::Display) -> Problem {
@@ -227,7 +229,7 @@ impl Writer<'_> {
     /// go through a map of values for every entity.
     fn entity(
         &mut self,
-        level: &dyn AnyLevel,
+        level: &dyn AnyEntities,
         index: usize,
         include: &Include,
         beside: Option<&[u8]>,
@@ -257,19 +259,19 @@ impl Writer<'_> {
 
     fn edge(
         &mut self,
-        level: &dyn AnyLevel,
+        level: &dyn AnyEntities,
         index: usize,
         edge: &Edge,
         nested: &Include,
     ) -> Result<(), Unwritten> {
         let target = edge.target();
         self.member(edge.relation.name, "");
-        match edge.links() {
-            Links::One(links) => match links[index] {
+        match edge.adjacency() {
+            Adjacency::One(links) => match links[index] {
                 Some(one) => self.entity(target, one as usize, nested, None)?,
                 None => self.out.extend_from_slice(b"null"),
             },
-            Links::Many(spans) => {
+            Adjacency::Many(spans) => {
                 let span = spans[index];
                 self.out.push(b'[');
                 for child in span.start..span.end {
@@ -291,11 +293,11 @@ impl Writer<'_> {
     /// `"reviews_next":"/api/v1/books/…/reviews?limit=20&cursor=…"`
     fn rest(
         &mut self,
-        level: &dyn AnyLevel,
+        level: &dyn AnyEntities,
         index: usize,
         edge: &Edge,
         nested: &Include,
-        last: &Position<String>,
+        last: &KeysetPosition<String>,
     ) {
         let path = format!("{}/{}", item_path(level, index), edge.relation.name);
         let binding = relation_binding(&path, &edge.sort);

@@ -2,7 +2,7 @@
 
 mod identity;
 
-use recto_domain::relation::{Cardinality, Description, Entity, OnDelete, RelationInfo};
+use crate::schema::Description;
 use recto_domain::{
     Author, AuthorBooks, Book, BookBatch, BookContributors, BookOutcomes, BookPatch, BookReviews,
     BookTags, BookUser, Comment, CommentPost, Company, CompanyDepartments, CompanyEmployees,
@@ -13,6 +13,7 @@ use recto_domain::{
     TagNames, User, UserBooks, UserPatch, UserReviews,
 };
 use recto_persistence::{MappedMany, MappedOne, Numbered};
+use recto_relations::{Cardinality, Entity, OnDelete, RelationInfo};
 use utoipa::ToSchema;
 
 use crate::catalog::{batch, books, reviews, tags, users};
@@ -20,7 +21,7 @@ use crate::document::UserWithAccount;
 use crate::extract::Filtered;
 use crate::problem::Kind;
 use crate::table::{Operation, Table, Who};
-use crate::{document, org, read, school, write};
+use crate::{document, org, paths, read, school, write};
 
 /// The whole interface below the base path.
 pub(crate) fn table() -> Table {
@@ -368,13 +369,13 @@ fn org_room(table: &mut Table) {
 }
 
 /// A to-many relation as a page.
-fn many<R: MappedMany<To: ToSchema>>(table: &mut Table, summary: &'static str) {
-    table.at(&R::INFO.path()).get(read::many::<R>, Operation::many::<R>(summary));
+fn many<R: MappedMany<To: ToSchema, Data: ToSchema>>(table: &mut Table, summary: &'static str) {
+    table.at(&paths::relation(R::INFO)).get(read::many::<R>, Operation::many::<R>(summary));
 }
 
 /// A to-one relation as an item.
 fn one<R: MappedOne<To: ToSchema>>(table: &mut Table, summary: &'static str) {
-    table.at(&R::INFO.path()).get(read::one::<R>, Operation::one::<R>(summary));
+    table.at(&paths::relation(R::INFO)).get(read::one::<R>, Operation::one::<R>(summary));
 }
 
 /// The collection of an entity that the database numbers, and its items.
@@ -382,7 +383,7 @@ fn numbered<E>(table: &mut Table, [list, create, rest @ ..]: [&'static str; 5])
 where
     E: Numbered<Under = (), New: ToSchema, Patch: ToSchema> + Filtered + ToSchema,
 {
-    table.at(&collection_path::<E>()).get(read::page::<E>, Operation::page::<E>(list)).post(
+    table.at(&paths::collection(E::INFO)).get(read::page::<E>, Operation::page::<E>(list)).post(
         write::create::<E>,
         Operation::new(create, "Any verified account may.")
             .by(Who::Verified)
@@ -398,7 +399,7 @@ where
     E: Numbered<New: ToSchema, Patch: ToSchema> + ToSchema,
 {
     table
-        .at(&E::INFO.item_path())
+        .at(&paths::item(E::INFO))
         .get(read::item::<E>, Operation::item::<E>(get))
         .patch(
             write::patch::<E>,
@@ -414,10 +415,6 @@ where
                 .by(Who::Verified)
                 .conflicts(delete_conflicts::<E>()),
         );
-}
-
-fn collection_path<E: Entity>() -> String {
-    format!("{}/{}", (E::INFO.room)().path, E::INFO.collection)
 }
 
 /// A relation of an entity to its own kind may be refused for going in circles.

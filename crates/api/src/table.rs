@@ -15,7 +15,7 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::{Ref, RefOr, Required};
 
-use recto_domain::relation::{Entity, Quantifier, Relation, SortField, ToMany, paths};
+use recto_relations::{Entity, Quantifier, Relation, SortField, ToMany, paths};
 
 pub(crate) use describe::describe;
 
@@ -236,7 +236,7 @@ impl Operation {
     }
 
     /// A page of what a to-many relation leads to.
-    pub(crate) fn many<R: ToMany<To: ToSchema>>(summary: &'static str) -> Self {
+    pub(crate) fn many<R: ToMany<To: ToSchema, Data: ToSchema>>(summary: &'static str) -> Self {
         let description = format!(
             "A page of `{}.{}`; `{}.{}` is the way back.",
             R::INFO.from.name,
@@ -266,7 +266,7 @@ impl Operation {
         );
         let name = R::INFO.to.name.to_lowercase();
         let operation = Self::new(summary, description).include_parameters::<R::To>();
-        if R::INFO.cardinality == recto_domain::relation::Cardinality::Optional {
+        if R::INFO.cardinality == recto_relations::Cardinality::Optional {
             let mut operation = operation;
             operation.components.add_entity::<R::To>();
             let schema = crate::document::nullable(Ref::from_schema_name(R::To::name()));
@@ -310,7 +310,7 @@ impl Operation {
         ));
         let countable: Vec<_> = E::INFO
             .relations()
-            .filter(|relation| relation.cardinality == recto_domain::relation::Cardinality::Many)
+            .filter(|relation| relation.cardinality == recto_relations::Cardinality::Many)
             .map(|relation| relation.name)
             .collect();
         let description = match countable.as_slice() {

@@ -1,9 +1,9 @@
 //! The room `blog`: posts and the comments on them, one-to-many with a required key.
 
 use crate::record::numbered;
-use crate::relations;
 use crate::text::{line, paragraphs};
 use crate::value::text_value;
+use recto_relations::relations;
 
 text_value! {
     /// What a post is called.
@@ -21,16 +21,16 @@ text_value! {
 }
 
 relations! {
-    /// The room.
-    pub static BLOG = "blog" at "/blog";
+    /// The blog.
+    pub static BLOG = "blog": Post, Comment;
 
     /// The comments on a post, and the post that a comment is on.
-    PostComments = Post.comments: many <=> CommentPost = Comment.post: one(post_id), on delete Cascade;
+    PostComments = Post.comments: Many <=> CommentPost = Comment.post: One(post_id), on delete Cascade;
 }
 
 numbered! {
     /// A post of the blog.
-    pub struct Post(PostId) in posts of BLOG {
+    pub struct Post(PostId) in "posts" {
         /// What it is called.
         pub title: PostTitle,
         /// What it says.
@@ -41,12 +41,12 @@ numbered! {
     new NewPost;
     /// What is to change about a post.
     patch PostPatch;
-    sorts [title]
+    sorts [title: PostTitle]
 }
 
 numbered! {
     /// What somebody has to say to a post.
-    pub struct Comment(CommentId) in comments of BLOG {
+    pub struct Comment(CommentId) in "comments" {
         /// What it says.
         pub text: CommentText,
     }

@@ -35,7 +35,6 @@ pub mod id;
 pub mod identity;
 pub mod input;
 pub mod org;
-pub mod relation;
 pub mod school;
 pub mod text;
 pub mod violation;
@@ -56,9 +55,9 @@ pub use id::{
 pub use identity::*;
 pub use input::{Change, Input};
 pub use org::*;
+pub use recto_relations::text_key;
 pub use school::*;
-pub use text::text_key;
 pub use violation::{Invalid, Violation, Violations};
 
-/// Every room whose entities belong together, in the order in which they are shown.
-pub static ROOMS: [&relation::Room; 4] = [&CATALOG, &BLOG, &SCHOOL, &ORG];
+/// All modules, in the order in which they are shown.
+pub static MODULES: [&recto_relations::Module; 4] = [&CATALOG, &BLOG, &SCHOOL, &ORG];

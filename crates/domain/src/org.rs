@@ -6,9 +6,9 @@ mod graph;
 pub use graph::{NewCompanyGraph, NewDepartmentWithin, NewEmployeeWithin};
 
 use crate::record::numbered;
-use crate::relations;
 use crate::text::line;
 use crate::value::text_value;
+use recto_relations::relations;
 
 text_value! {
     /// What a company is called.
@@ -26,23 +26,23 @@ text_value! {
 }
 
 relations! {
-    /// The room.
-    pub static ORG = "org" at "/org";
+    /// The organisation.
+    pub static ORG = "org": Company, Department, Employee;
 
     /// The departments of a company, and the company of a department.
-    CompanyDepartments = Company.departments: many <=> DepartmentCompany = Department.company: one(company_id), on delete Restrict;
+    CompanyDepartments = Company.departments: Many <=> DepartmentCompany = Department.company: One(company_id), on delete Restrict;
     /// The employees of a department, and the department of an employee.
-    DepartmentEmployees = Department.employees: many <=> EmployeeDepartment = Employee.department: one(department_id), on delete Restrict;
+    DepartmentEmployees = Department.employees: Many <=> EmployeeDepartment = Employee.department: One(department_id), on delete Restrict;
     /// Whom an employee manages, and who manages an employee.
-    EmployeeReports = Employee.reports: many <=> EmployeeManager = Employee.manager: optional(manager_id), on delete SetNull;
+    EmployeeReports = Employee.reports: Many <=> EmployeeManager = Employee.manager: Optional(manager_id), on delete SetNull;
     /// The employees of all departments of a company, and the company of an employee's department.
-    CompanyEmployees = Company.employees: many <=> EmployeeCompany = Employee.company: one,
-        through CompanyDepartments, DepartmentEmployees;
+    CompanyEmployees = Company.employees: Many <=> EmployeeCompany = Employee.company: One,
+        via CompanyDepartments, DepartmentEmployees;
 }
 
 numbered! {
     /// A company.
-    pub struct Company(CompanyId) in companies of ORG {
+    pub struct Company(CompanyId) in "companies" {
         /// What it is called.
         pub name: CompanyName,
     }
@@ -51,12 +51,12 @@ numbered! {
     new NewCompany;
     /// What is to change about a company.
     patch CompanyPatch;
-    sorts [name]
+    sorts [name: CompanyName]
 }
 
 numbered! {
     /// A department of a company.
-    pub struct Department(DepartmentId) in departments of ORG {
+    pub struct Department(DepartmentId) in "departments" {
         /// What it is called.
         pub name: DepartmentName,
         /// The company.
@@ -67,12 +67,12 @@ numbered! {
     new NewDepartment;
     /// What is to change about a department.
     patch DepartmentPatch;
-    sorts [name]
+    sorts [name: DepartmentName]
 }
 
 numbered! {
     /// Somebody who works in a department.
-    pub struct Employee(EmployeeId) in employees of ORG {
+    pub struct Employee(EmployeeId) in "employees" {
         /// What the employee is called.
         pub name: EmployeeName,
         /// The department.
@@ -85,5 +85,5 @@ numbered! {
     new NewEmployee;
     /// What is to change about an employee.
     patch EmployeePatch;
-    sorts [name]
+    sorts [name: EmployeeName]
 }

@@ -1,40 +1,86 @@
 //! The macros that declare an entity or an input once, and write from it the struct, the reading,
 //! the writing and (with the feature `openapi`) the schema, so that these cannot drift apart.
 
-/// An entity: public members, each a value that cannot be wrong.
-macro_rules! entity {
+/// A struct with public fields that is serialized as a JSON object, with its schema.
+macro_rules! object {
     (
         $(#[doc = $doc:literal])+
         pub struct $name:ident {
-            $($(#[doc = $member_doc:literal])+ pub $member:ident: $type:ty,)+
+            $($(#[doc = $field_doc:literal])+ pub $field:ident: $type:ty,)+
         }
     ) => {
         $(#[doc = $doc])+
         #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
         pub struct $name {
-            $($(#[doc = $member_doc])+ pub $member: $type,)+
-        }
-
-        impl $name {
-            /// Its members, in the order in which they are shown.
-            pub const MEMBERS: &'static [$crate::relation::Member] = &[
-                $($crate::relation::Member {
-                    name: stringify!($member),
-                    declared: stringify!($type),
-                }),+
-            ];
+            $($(#[doc = $field_doc])+ pub $field: $type,)+
         }
 
         #[cfg(feature = "openapi")]
         $crate::openapi::described!($name, {
             let shape = $crate::openapi::Shape::new(concat!($($doc, "\n"),+));
             $(let shape = shape.member::<$type>(
-                stringify!($member),
-                concat!($($member_doc, "\n"),+),
+                stringify!($field),
+                concat!($($field_doc, "\n"),+),
                 true,
             );)+
             shape.schema()
         });
+    };
+}
+pub(crate) use object;
+
+/// An [`object!`] that is an [`Entity`](recto_relations::Entity): the name of its collection, its
+/// key, and the fields that its pages can be sorted by besides `created_at`.
+macro_rules! entity {
+    (
+        $(#[doc = $doc:literal])+
+        pub struct $name:ident in $collection:literal,
+            key $key:ident: $key_type:ty, sorts [$($sort:ident: $sort_type:ty),*]
+        {
+            $($(#[doc = $field_doc:literal])+ pub $field:ident: $type:ty,)+
+        }
+    ) => {
+        $crate::record::object! {
+            $(#[doc = $doc])+
+            pub struct $name {
+                $($(#[doc = $field_doc])+ pub $field: $type,)+
+            }
+        }
+
+        impl recto_relations::Entity for $name {
+            type Key = $key_type;
+
+            const INFO: &'static recto_relations::EntityInfo = &recto_relations::EntityInfo {
+                name: stringify!($name),
+                collection: $collection,
+                key: stringify!($key),
+                sorts: &[
+                    $(recto_relations::SortField {
+                        name: stringify!($sort),
+                        kind: <$sort_type as $crate::value::Sortable>::KIND,
+                        nullable: <$sort_type as $crate::value::Sortable>::NULLABLE,
+                        of_link: false,
+                    },)*
+                    recto_relations::SortField::creation(),
+                ],
+                fields: &[$(recto_relations::Field {
+                    name: stringify!($field),
+                    declared: stringify!($type),
+                }),+],
+                module: <Self as recto_relations::InModule>::module,
+            };
+
+            fn key(&self) -> $key_type {
+                self.$key
+            }
+
+            fn sort_value(&self, field: &recto_relations::SortField) -> recto_relations::SortValue {
+                match field.name {
+                    $(stringify!($sort) => $crate::value::Sortable::sort_value(&self.$sort),)*
+                    _ => recto_relations::SortValue::Empty,
+                }
+            }
+        }
     };
 }
 pub(crate) use entity;
@@ -134,7 +180,7 @@ pub(crate) use input;
 macro_rules! numbered {
     (
         $(#[doc = $doc:literal])+
-        pub struct $name:ident($id:ident) in $collection:ident of $room:path {
+        pub struct $name:ident($id:ident) in $collection:literal {
             $($(#[doc = $member_doc:literal])+ pub $member:ident: $type:ty,)+
         }
         under {$($(#[doc = $under_doc:literal])+ pub $under:ident: $under_type:ty,)*}
@@ -142,11 +188,11 @@ macro_rules! numbered {
         new $new:ident;
         $(#[doc = $patch_doc:literal])+
         patch $patch:ident;
-        sorts [$($sort:ident),*]
+        sorts [$($sort:ident: $sort_type:ty),*]
     ) => {
         $crate::record::entity! {
             $(#[doc = $doc])+
-            pub struct $name {
+            pub struct $name in $collection, key id: $crate::$id, sorts [$($sort: $sort_type),*] {
                 /// The key.
                 pub id: $crate::$id,
                 $($(#[doc = $member_doc])+ pub $member: $type,)+
@@ -193,38 +239,6 @@ macro_rules! numbered {
                     self.updated_at = $crate::id::moved_on(self.updated_at, now);
                 }
                 changed
-            }
-        }
-
-        impl $crate::relation::Entity for $name {
-            type Key = $crate::$id;
-
-            const INFO: &'static $crate::relation::EntityInfo = &$crate::relation::EntityInfo {
-                name: stringify!($name),
-                collection: stringify!($collection),
-                key: "id",
-                sorts: &[
-                    $($crate::relation::SortField::text(stringify!($sort)),)*
-                    $crate::relation::SortField::creation(),
-                ],
-                members: $name::MEMBERS,
-                room: || &$room,
-            };
-
-            fn key(&self) -> $crate::$id {
-                self.id
-            }
-
-            fn sort_value(
-                &self,
-                field: &$crate::relation::SortField,
-            ) -> $crate::relation::SortValue {
-                match field.name {
-                    $(stringify!($sort) => $crate::relation::SortValue::Text(
-                        $crate::text_key(self.$sort.as_str()),
-                    ),)*
-                    _ => $crate::relation::SortValue::Empty,
-                }
             }
         }
     };

@@ -2,11 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::record::{entity, numbered};
-use crate::relation::LinkData;
-use crate::relations;
+use crate::record::{numbered, object};
 use crate::text::line;
 use crate::value::text_value;
+use recto_relations::{LinkData, relations};
 
 text_value! {
     /// What a student is called.
@@ -18,7 +17,7 @@ text_value! {
     CourseTitle, 1..=200, line, "Partial differential equations"
 }
 
-entity! {
+object! {
     /// What a link between a student and a course says besides that it is there.
     pub struct Enrolment {
         /// Since when the student takes the course, in UTC.
@@ -26,25 +25,20 @@ entity! {
     }
 }
 
-impl LinkData for Enrolment {
-    #[cfg(feature = "openapi")]
-    fn described() -> Option<utoipa::openapi::RefOr<utoipa::openapi::Schema>> {
-        Some(<Self as utoipa::PartialSchema>::schema())
-    }
-}
+impl LinkData for Enrolment {}
 
 relations! {
-    /// The room.
-    pub static SCHOOL = "school" at "/school";
+    /// The school.
+    pub static SCHOOL = "school": Student, Course;
 
     /// The courses that a student takes, and the students of a course.
-    StudentCourses = Student.courses: many <=> CourseStudents = Course.students: many,
+    StudentCourses = Student.courses: Many <=> CourseStudents = Course.students: Many,
         through student_courses(student_id, course_id) with Enrolment { enrolled_at }, on delete Cascade;
 }
 
 numbered! {
     /// Somebody who takes courses.
-    pub struct Student(StudentId) in students of SCHOOL {
+    pub struct Student(StudentId) in "students" {
         /// What the student is called.
         pub name: StudentName,
     }
@@ -53,12 +47,12 @@ numbered! {
     new NewStudent;
     /// What is to change about a student.
     patch StudentPatch;
-    sorts [name]
+    sorts [name: StudentName]
 }
 
 numbered! {
     /// Something that students take.
-    pub struct Course(CourseId) in courses of SCHOOL {
+    pub struct Course(CourseId) in "courses" {
         /// What the course is called.
         pub title: CourseTitle,
     }
@@ -67,5 +61,5 @@ numbered! {
     new NewCourse;
     /// What is to change about a course.
     patch CoursePatch;
-    sorts [title]
+    sorts [title: CourseTitle]
 }

@@ -2,26 +2,9 @@
 
 use std::{borrow::Cow, ops::RangeInclusive};
 
-use caseless::Caseless;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use crate::Invalid;
-
-/// The key under which `text` sorts and is unique: Unicode's default case folding of the NFC
-/// form, in NFC. Keys are compared by code point, which for UTF-8 is byte by byte.
-///
-/// ```
-/// use recto_domain::text_key;
-///
-/// assert_eq!(text_key("Straße"), text_key("STRASSE"));
-/// assert_eq!(text_key("Ba\u{301}rbara"), text_key("bárbara"));
-/// ```
-pub fn text_key(text: &str) -> String {
-    if text.is_ascii() {
-        return text.to_ascii_lowercase();
-    }
-    text.nfc().default_case_fold().nfc().collect()
-}
 
 /// Cleans text of one line: trimmed, NFC, no control characters, `length` in characters.
 pub(crate) fn line(raw: &str, length: RangeInclusive<usize>) -> Result<Cow<'_, str>, Invalid> {
@@ -115,14 +98,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_ignore_case_and_composition() {
-        assert_eq!(text_key("Sci-Fi"), "sci-fi");
-        assert_eq!(text_key("ÉMILE"), text_key("e\u{301}mile"));
-        assert_eq!(text_key("ΣΊΣΥΦΟΣ"), text_key("Σίσυφος"));
-        assert_ne!(text_key("resume"), text_key("résumé"));
-    }
-
-    #[test]
     fn trims_and_composes() {
         assert_eq!(line("  Dune \n", 1..=9).unwrap(), "Dune");
         assert_eq!(line("\u{3000}Cafe\u{301}\u{a0}", 1..=4).unwrap(), "Café");
@@ -158,18 +133,6 @@ mod tests {
             if let Ok(once) = paragraphs(&raw, 0..=usize::MAX) {
                 prop_assert_eq!(&paragraphs(&once, 0..=usize::MAX).unwrap(), &once);
             }
-        }
-
-        #[test]
-        fn canonically_equal_texts_have_one_key(raw in any::<String>()) {
-            let decomposed: String = raw.nfd().collect();
-            prop_assert_eq!(text_key(&raw), text_key(&decomposed));
-        }
-
-        #[test]
-        fn the_ascii_path_agrees_with_the_general_one(raw in "[ -~]{0,20}") {
-            let general: String = raw.nfc().default_case_fold().nfc().collect();
-            prop_assert_eq!(text_key(&raw), general);
         }
     }
 }

@@ -3,6 +3,28 @@
 //! A value is a newtype with a private field; the only ways in are its constructors, so that
 //! whoever holds one need not check it again.
 
+use recto_relations::{SortKind, SortValue};
+
+/// A value by which entities can be sorted.
+pub(crate) trait Sortable {
+    /// How its values are compared.
+    const KIND: SortKind;
+    /// Whether it may be empty.
+    const NULLABLE: bool = false;
+
+    /// What it is sorted by.
+    fn sort_value(&self) -> SortValue;
+}
+
+impl<T: Sortable> Sortable for Option<T> {
+    const KIND: SortKind = T::KIND;
+    const NULLABLE: bool = true;
+
+    fn sort_value(&self) -> SortValue {
+        self.as_ref().map_or(SortValue::Empty, T::sort_value)
+    }
+}
+
 /// A value kept as text, given `clean: fn(&str) -> Result<Cow<str>, Invalid>` on the type.
 ///
 /// `clean` borrows whatever is clean already, so that taking over an owned string (as when a row
@@ -124,6 +146,14 @@ macro_rules! text_value {
 
         $crate::value::string_value!($name, $example);
 
+        impl $crate::value::Sortable for $name {
+            const KIND: recto_relations::SortKind = recto_relations::SortKind::Text;
+
+            fn sort_value(&self) -> recto_relations::SortValue {
+                recto_relations::SortValue::Text($crate::text_key(&self.0))
+            }
+        }
+
         #[cfg(feature = "openapi")]
         $crate::openapi::described!(
             $name,
@@ -185,6 +215,14 @@ assert!(", stringify!($name), "::new(", $max, " + 1).is_err());
         impl From<$name> for i64 {
             fn from(value: $name) -> Self {
                 value.0.into()
+            }
+        }
+
+        impl $crate::value::Sortable for $name {
+            const KIND: recto_relations::SortKind = recto_relations::SortKind::Integer;
+
+            fn sort_value(&self) -> recto_relations::SortValue {
+                recto_relations::SortValue::Integer(self.0.into())
             }
         }
 

@@ -54,18 +54,19 @@ fn persistence_knows_no_server() {
 
 #[test]
 fn each_floor_stands_on_those_below() {
-    let below_the_roof = ["recto-api", "recto-domain", "recto-persistence"];
-    let floors: [(&str, &[&str]); 5] = [
-        ("recto-domain", &[]),
-        ("recto-persistence", &["recto-domain"]),
-        ("recto-api", &["recto-domain", "recto-persistence"]),
-        ("recto-testkit", &below_the_roof),
-        ("recto", &below_the_roof),
+    let servers = ["recto-api", "recto-domain", "recto-persistence"];
+    let layers: [(&str, &[&str]); 6] = [
+        ("recto-relations", &[]),
+        ("recto-domain", &["recto-relations"]),
+        ("recto-persistence", &["recto-domain", "recto-relations"]),
+        ("recto-api", &["recto-domain", "recto-persistence", "recto-relations"]),
+        ("recto-testkit", &servers),
+        ("recto", &servers),
     ];
-    for (floor, expected) in floors {
-        let mut direct = dependencies(floor, &["--depth", "1"]);
+    for (layer, expected) in layers {
+        let mut direct = dependencies(layer, &["--depth", "1"]);
         direct.retain(|package| package.starts_with("recto"));
-        assert!(direct.iter().eq(expected), "{floor} stands on {direct:?}, not {expected:?}");
+        assert!(direct.iter().eq(expected), "{layer} depends on {direct:?}, not {expected:?}");
     }
 }
 

@@ -42,6 +42,7 @@ pub use mint::SystemMint;
 pub use numbered::{Numbered, Refused};
 #[doc(inline)]
 pub use query::SqlKey;
+pub use recto_relations::PageRequest;
 pub use relation::{
-    MappedMany, MappedOne, Page, Stored, Window, find, page, page_where, related, related_one,
+    MappedMany, MappedOne, Page, Stored, find, page, page_where, related, related_one,
 };

@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 
 use chrono::{DateTime, Utc};
-use recto_domain::relation::{Cardinality, Entity, Level, OnDelete};
 use recto_domain::{Conflict, Input, Violation, Violations};
+use recto_relations::{Cardinality, Entities, Entity, OnDelete};
 
 use crate::relation::Stored;
 use crate::{Connection, Error};
@@ -93,7 +93,7 @@ impl From<diesel::result::Error> for Refused {
 /// SQLite does not tell which foreign key refused, and neither engine tells how
 /// many rows stand behind it, so they are counted before.
 pub(crate) fn nothing_in_the_way<E: Stored>(conn: &mut Connection, entity: E) -> Result<(), Error> {
-    let level = Level::root(vec![entity]);
+    let level = Entities::new(vec![entity]);
     for edge in E::edges() {
         let relation = edge.info();
         let restricts = relation.from == E::INFO

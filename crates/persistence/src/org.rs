@@ -3,13 +3,13 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use recto_domain::input::AtMost;
-use recto_domain::relation::{Edge, Level, Links, Sort, Span, ToMany};
 use recto_domain::{
     Company, CompanyDepartments, CompanyEmployees, Conflict, Department, DepartmentCompany,
     DepartmentEmployees, Employee, EmployeeCompany, EmployeeDepartment, EmployeeManager,
     EmployeeReports, NewCompanyGraph, NewDepartment, NewDepartmentWithin, NewEmployee,
     NewEmployeeWithin,
 };
+use recto_relations::{Adjacency, Edge, Entities, Sort, Span, ToMany};
 
 use crate::connection::{Engine, on_engine};
 use crate::numbered::{Numbered as _, Refused, numbered};
@@ -59,11 +59,11 @@ pub fn found(
     conn: &mut Connection,
     graph: NewCompanyGraph,
     at: DateTime<Utc>,
-) -> Result<Level<Company>, Refused> {
+) -> Result<Entities<Company>, Refused> {
     let NewCompanyGraph { company, departments } = graph;
     let company = Company::insert(conn, company, (), at)?;
     let company_id = company.id;
-    let mut company = Level::root(vec![company]);
+    let mut company = Entities::new(vec![company]);
     let Some(departments) = departments else { return Ok(company) };
 
     let (new, staff): (Vec<NewDepartment>, Vec<Vec<NewEmployeeWithin>>) = departments
@@ -85,26 +85,26 @@ pub fn found(
     });
     let employees = Employee::insert_all(conn, new.collect(), (), at)?;
 
-    let mut departments = Level::reached(departments, &company, &of_company);
-    let employees = Level::reached(employees, &departments, &of_departments);
+    let mut departments = Entities::reached(departments, &company, &of_company);
+    let employees = Entities::reached(employees, &departments, &of_departments);
     departments.attach(made::<DepartmentEmployees>(of_departments, employees));
     company.attach(made::<CompanyDepartments>(of_company, departments));
     Ok(company)
 }
 
 /// Runs of these lengths, one behind the other, with nothing left over.
-fn all_of(lengths: impl Iterator<Item = usize>) -> Links {
+fn all_of(lengths: impl Iterator<Item = usize>) -> Adjacency {
     let mut end = 0;
     let run = |length: usize| {
         let start = end;
         end += u32::try_from(length).expect("a graph has 1,000 objects at the most");
         Span { start, end, more: false }
     };
-    Links::Many(lengths.map(run).collect())
+    Adjacency::Many(lengths.map(run).collect())
 }
 
 /// A relation that leads to all that was made behind it.
-fn made<R: ToMany>(links: Links, children: Level<R::To>) -> Edge {
+fn made<R: ToMany>(links: Adjacency, children: Entities<R::To>) -> Edge {
     let shape = (u32::MAX, Sort::default());
     Edge::new(R::INFO, shape, links, Box::new(children))
 }

@@ -13,4 +13,4 @@ pub use keys::{KeyIn, Keys, SqlKey};
 pub use limited::Limited;
 pub use order::{After, OrderBy, SortColumns};
 pub use per_parent::{Children, CountPerParent, Join, Keyed, PerParent, Telling, Way};
-pub use related::{Correlation, Related};
+pub use related::{Correlation, Resolved};

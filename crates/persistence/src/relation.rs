@@ -12,47 +12,28 @@ mod map;
 use diesel::Identifiable;
 use diesel::associations::HasTable;
 use diesel::result::Error as DieselError;
-use recto_domain::relation::{
-    Entity, Include, Level, Position, Relation, RelationFilter, Sort, ToMany,
-};
+pub use recto_relations::PageRequest;
+use recto_relations::{Entities, Entity, Filter, Include, Relation, Sort, ToMany};
 
 pub use load::{AnyEdge, CHUNK};
 #[doc(hidden)]
-pub use load::{Many, One, by_foreign_key, linked_to, related_to};
+pub use load::{Many, One, by_foreign_key, linked_to, resolve};
 pub use map::{map_relations, stored};
 
 use crate::query::{Children, Keys, OrderBy, SortColumns, SqlKey};
 use crate::{Connection, Error};
 
-/// Which part of an order a page shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Window<K> {
-    /// How many there may be, from 1.
-    pub limit: u32,
-    /// In which order.
-    pub sort: Sort,
-    /// Behind which place; from the beginning where there is none.
-    pub after: Option<Position<K>>,
-}
-
-impl<K> Window<K> {
-    /// The newest `limit`.
-    pub fn newest(limit: u32) -> Self {
-        Self { limit, sort: Sort::default(), after: None }
-    }
-
-    /// One more than fit, which tells whether there are more.
-    #[doc(hidden)]
-    pub fn one_more(&self) -> i64 {
-        i64::from(self.limit) + 1
-    }
+/// One more than fit, which tells whether there are more.
+#[doc(hidden)]
+pub fn one_more<K>(window: &PageRequest<K>) -> i64 {
+    i64::from(window.limit) + 1
 }
 
 /// A page of entities and what was loaded along.
 #[derive(Debug)]
 pub struct Page<E> {
     /// The entities, in order.
-    pub level: Level<E>,
+    pub entities: Entities<E>,
     /// Whether more come behind them.
     pub more: bool,
 }
@@ -83,8 +64,8 @@ pub trait Stored: Entity<Key: SqlKey> {
     fn select(
         conn: &mut Connection,
         filter: &Self::Filter,
-        related: &[RelationFilter],
-        window: &Window<Self::Key>,
+        related: &Filter,
+        window: &PageRequest<Self::Key>,
     ) -> Result<Vec<Self>, Error>;
 }
 
@@ -117,7 +98,7 @@ pub trait MappedMany: ToMany<From: Stored, To: Stored> {
     fn of_one(
         conn: &mut Connection,
         parent: FromKey<Self>,
-        window: &Window<ToKey<Self>>,
+        window: &PageRequest<ToKey<Self>>,
     ) -> Result<Linked<Self>, Error>;
 
     /// The first `limit` children of each parent, in no particular order.
@@ -161,7 +142,7 @@ pub fn find<E: Stored>(
     conn: &mut Connection,
     key: E::Key,
     include: &Include,
-) -> Result<Option<Level<E>>, Error> {
+) -> Result<Option<Entities<E>>, Error> {
     consistently(conn, include, |conn| {
         let Some(entity) = E::by_key(conn, key)? else { return Ok(None) };
         load::level(conn, vec![entity], include).map(Some)
@@ -175,10 +156,10 @@ pub fn find<E: Stored>(
 pub fn page<E: Stored>(
     conn: &mut Connection,
     filter: &E::Filter,
-    window: &Window<E::Key>,
+    window: &PageRequest<E::Key>,
     include: &Include,
 ) -> Result<Page<E>, Error> {
-    page_where(conn, filter, &[], window, include)
+    page_where(conn, filter, &Filter::everything(), window, include)
 }
 
 /// A page of all entities that pass the filter, and all filters on what they
@@ -189,8 +170,8 @@ pub fn page<E: Stored>(
 pub fn page_where<E: Stored>(
     conn: &mut Connection,
     filter: &E::Filter,
-    related: &[RelationFilter],
-    window: &Window<E::Key>,
+    related: &Filter,
+    window: &PageRequest<E::Key>,
     include: &Include,
 ) -> Result<Page<E>, Error> {
     consistently(conn, include, |conn| {
@@ -206,7 +187,7 @@ pub fn page_where<E: Stored>(
 pub fn related<R: MappedMany>(
     conn: &mut Connection,
     parent: FromKey<R>,
-    window: &Window<ToKey<R>>,
+    window: &PageRequest<ToKey<R>>,
     include: &Include,
 ) -> Result<Option<Page<R::To>>, Error> {
     consistently(conn, include, |conn| {
@@ -228,7 +209,7 @@ pub fn related_one<R: MappedOne>(
     conn: &mut Connection,
     child: FromKey<R>,
     include: &Include,
-) -> Result<Option<Option<Level<R::To>>>, Error> {
+) -> Result<Option<Option<Entities<R::To>>>, Error> {
     conn.snapshot(|conn| {
         let Some(child) = R::From::by_key(conn, child)? else { return Ok(None) };
         let (found, _) = R::of_all(conn, std::slice::from_ref(&child))?;

@@ -8,12 +8,12 @@
 #![doc = include_str!("../tests/accepted/magazine.rs")]
 //! ```
 
-/// An entity with a number as its key, of a room called `ROOM`.
+/// An entity with a number as its key.
 ///
 /// ```
-/// use recto_domain::relation::{Entity, Room};
+/// use recto_relations::{Entity, relations};
 ///
-/// static ROOM: Room = Room { name: "library", path: "/library", relations: &[] };
+/// relations! { pub static LIBRARY = "library": Author; }
 ///
 /// recto_proof::entity!(Author in authors { name: String });
 ///
@@ -29,17 +29,17 @@ macro_rules! entity {
             $(pub $member: $type,)+
         }
 
-        impl recto_domain::relation::Entity for $entity {
+        impl recto_relations::Entity for $entity {
             type Key = i64;
 
-            const INFO: &'static recto_domain::relation::EntityInfo =
-                &recto_domain::relation::EntityInfo {
+            const INFO: &'static recto_relations::EntityInfo =
+                &recto_relations::EntityInfo {
                     name: stringify!($entity),
                     collection: stringify!($collection),
                     key: "id",
-                    members: &[],
-                    sorts: &[recto_domain::relation::SortField::creation()],
-                    room: || &ROOM,
+                    fields: &[],
+                    sorts: &[recto_relations::SortField::creation()],
+                    module: <Self as recto_relations::InModule>::module,
                 };
 
             fn key(&self) -> i64 {
@@ -48,9 +48,9 @@ macro_rules! entity {
 
             fn sort_value(
                 &self,
-                _: &recto_domain::relation::SortField,
-            ) -> recto_domain::relation::SortValue {
-                recto_domain::relation::SortValue::Empty
+                _: &recto_relations::SortField,
+            ) -> recto_relations::SortValue {
+                recto_relations::SortValue::Empty
             }
         }
     };
@@ -59,10 +59,10 @@ macro_rules! entity {
 /// The row of such an entity, whose relations are listed in `EDGES`.
 ///
 /// ```
-/// use recto_domain::relation::Room;
 /// use recto_persistence::relation::AnyEdge;
+/// use recto_relations::relations;
 ///
-/// static ROOM: Room = Room { name: "library", path: "/library", relations: &[] };
+/// relations! { pub static LIBRARY = "library": Author; }
 /// static EDGES: &[&dyn AnyEdge] = &[];
 ///
 /// diesel::table! {

@@ -2,13 +2,13 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use recto_domain::relation::{Entity as _, Include, Level, Relation};
 use recto_domain::{
     Account, Book, BookContributors, BookPatch, BookTags, Contributors, NewBookGraph, Role, Tag,
     TagNames,
 };
 use recto_persistence::catalog::{author, book, tag};
 use recto_persistence::{Connection, find};
+use recto_relations::{Entities, Entity as _, Include, Relation};
 
 use crate::extract::{Body, Caller, Keys2, NoQuery, PathKey, no_such};
 use crate::present;
@@ -41,7 +41,7 @@ pub(crate) async fn create(
                 shown.push(BookTags::INFO.name);
             }
             if shown.is_empty() {
-                return Ok::<_, Problem>((Level::root(vec![book]), Include::nothing()));
+                return Ok::<_, Problem>((Entities::new(vec![book]), Include::nothing()));
             }
             let include = including(&shown)?;
             Ok((loaded(conn, &book, &include)?, include))
@@ -213,7 +213,11 @@ fn including(relations: &[&str]) -> Result<Include, Problem> {
 }
 
 /// The book as it has been written, with the relations asked for.
-fn loaded(conn: &mut Connection, book: &Book, include: &Include) -> Result<Level<Book>, Problem> {
+fn loaded(
+    conn: &mut Connection,
+    book: &Book,
+    include: &Include,
+) -> Result<Entities<Book>, Problem> {
     find::<Book>(conn, book.uid, include)?.ok_or_else(|| no_such(Book::INFO))
 }
 

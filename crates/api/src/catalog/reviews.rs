@@ -1,10 +1,10 @@
 //! Writing reviews.
 
 use actix_web::HttpResponse;
-use recto_domain::relation::Entity as _;
 use recto_domain::{Book, NewReview, Review, ReviewPatch, Role};
 use recto_persistence::Connection;
 use recto_persistence::catalog::{book, review};
+use recto_relations::Entity as _;
 
 use crate::extract::{All, Body, Caller, NoQuery, PageQuery, PathKey, no_such};
 use crate::present::{self, Place};

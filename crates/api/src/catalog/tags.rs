@@ -1,9 +1,9 @@
 //! Writing tags.
 
 use actix_web::HttpResponse;
-use recto_domain::relation::Entity as _;
 use recto_domain::{NewTag, Tag};
 use recto_persistence::catalog::tag;
+use recto_relations::Entity as _;
 
 use crate::extract::{Body, Caller, NoQuery, PathKey, no_such};
 use crate::present;

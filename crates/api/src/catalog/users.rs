@@ -3,7 +3,6 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use chrono::{DateTime, Utc};
-use recto_domain::relation::{Entity as _, Include, Level};
 use recto_domain::{
     Account, AuditAction, AuditDetail, Disabling, ReviewsFate, Role, RoleChange, User, UserId,
     UserPatch,
@@ -11,6 +10,7 @@ use recto_domain::{
 use recto_persistence::catalog::user;
 use recto_persistence::identity::account;
 use recto_persistence::{Connection, find};
+use recto_relations::{Entities, Entity as _, Include};
 
 use crate::extract::{
     All, Body, Caller, ItemQuery, MaybeCaller, NoQuery, PageQuery, PathKey, Witness, no_such,
@@ -35,7 +35,7 @@ pub(crate) async fn list(
                 let page = recto_persistence::page_where::<User>(
                     conn, &filter, &related, &window, &include,
                 )?;
-                let accounts = Accounts::of(conn, &page.level)?;
+                let accounts = Accounts::of(conn, &page.entities)?;
                 Ok::<_, Problem>((page, accounts, window.clone(), include.clone()))
             })
         })
@@ -89,7 +89,7 @@ pub(crate) async fn patch(
             if user.apply(body.checked()?, mint.now()) {
                 user::update(conn, &user)?;
             }
-            let level = Level::root(vec![user]);
+            let level = Entities::new(vec![user]);
             let accounts = Accounts::of(conn, &level)?;
             Ok::<_, Problem>((level, accounts))
         })
@@ -194,7 +194,7 @@ async fn administer(
                 entry.detail = detail;
                 entries.push(entry);
             }
-            let level = Level::root(vec![user]);
+            let level = Entities::new(vec![user]);
             let accounts = Accounts::of(conn, &level)?;
             Ok((level, accounts))
         })

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use recto_domain::relation::{Entity, EntityInfo};
+use recto_relations::{Entity, EntityInfo};
 
 use crate::problem::{Kind, Problem};
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use recto_domain::relation::Sort;
+use recto_relations::Sort;
 
 use super::query::without_cursor;
 use crate::cursor::{self, Binding};

@@ -5,15 +5,15 @@ use std::marker::PhantomData;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use recto_domain::relation::{
-    Entity, Include, Quantifier, Relation, RelationFilter, RelationInfo, Sort,
-};
 use recto_domain::{
     Author, Book, Comment, Company, Course, CreditLine, Department, Employee, Post, Review,
     Student, Tag, TagName, TagNames, User,
 };
+use recto_persistence::Stored;
 use recto_persistence::catalog::BookFilter;
-use recto_persistence::{Stored, Window};
+use recto_relations::{
+    Entity, Filter, Include, PageRequest, Quantifier, Relation, RelationInfo, Sort,
+};
 
 use crate::cursor::{self, Binding};
 use crate::parameters::{ParameterError, Parameters, parsed};
@@ -192,13 +192,13 @@ impl<E: Stored, R: Relation<To = E>> Scope<E> for OfParent<R> {
 #[derive(Debug)]
 pub(crate) struct PageQuery<E: Stored, S: Scope<E>> {
     /// Which part of which order.
-    pub(crate) window: Window<E::Key>,
+    pub(crate) window: PageRequest<E::Key>,
     /// The relations to load along.
     pub(crate) include: Include,
     /// What it is narrowed by.
     pub(crate) filter: S::Filter,
     /// What must hold of what its entities are related to.
-    pub(crate) related: Vec<RelationFilter>,
+    pub(crate) related: Filter,
     /// What its cursors are bound to.
     pub(crate) binding: Binding,
     /// Path and query without the cursor.
@@ -224,7 +224,8 @@ impl<E: Stored, S: Scope<E>> PageQuery<E, S> {
         let include = take_include::<E>(&mut parameters)?;
         let cursor = parameters.take("cursor")?;
         let filter = S::filter(&mut parameters)?;
-        let related = if S::RELATED { take_related::<E>(&mut parameters)? } else { Vec::new() };
+        let related =
+            if S::RELATED { take_related::<E>(&mut parameters)? } else { Filter::everything() };
         let filters = S::FILTERS.iter().map(|(name, _)| *name);
         let quantifiers = Quantifier::ALL.map(Quantifier::name);
         let quantifiers = quantifiers.into_iter().filter(|_| S::RELATED);
@@ -237,7 +238,7 @@ impl<E: Stored, S: Scope<E>> PageQuery<E, S> {
             None => None,
             Some(cursor) => Some(cursor::decode(&binding, &sort, &cursor)?),
         };
-        let window = Window { limit, sort, after };
+        let window = PageRequest { limit, sort, after };
         Ok(Self { window, include, filter, related, binding, url: without_cursor(path, pairs) })
     }
 }
@@ -265,13 +266,11 @@ fn take_include<E: Entity>(parameters: &mut Parameters) -> Result<Include, Param
     Ok(include)
 }
 
-fn take_related<E: Entity>(
-    parameters: &mut Parameters,
-) -> Result<Vec<RelationFilter>, ParameterError> {
+fn take_related<E: Entity>(parameters: &mut Parameters) -> Result<Filter, ParameterError> {
     let mut filters = Vec::new();
     for quantifier in Quantifier::ALL {
         for raw in parameters.take_all(quantifier.name()) {
-            let filter = RelationFilter::parse(E::INFO, quantifier, &raw)
+            let filter = Filter::parse(E::INFO, quantifier, &raw)
                 .map_err(|error| ParameterError::new(quantifier.name(), error.to_string()))?;
             filters.push(filter);
         }
@@ -280,7 +279,7 @@ fn take_related<E: Entity>(
         let detail = format!("at most {MAX_RELATED} filters on relations fit in one query");
         return Err(ParameterError::new("some", detail));
     }
-    Ok(filters)
+    Ok(Filter::And(filters))
 }
 
 /// The most filters on relations that a query may have; each is a subquery.

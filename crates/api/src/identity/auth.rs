@@ -1,7 +1,6 @@
 //! Signing up and signing in.
 
 use actix_web::HttpResponse;
-use recto_domain::relation::Include;
 use recto_domain::{
     Account, AuditAction, AuditDetail, Email, Login, MailKind, PasswordAttempt, Role, SignUp, User,
     UserId, Username,
@@ -9,6 +8,7 @@ use recto_domain::{
 use recto_persistence::catalog::user;
 use recto_persistence::find;
 use recto_persistence::identity::account::{self, PasswordHash};
+use recto_relations::Include;
 use serde::Serialize;
 
 use super::sessions::{Opening, Pair};
@@ -189,7 +189,7 @@ async fn candidate(state: &Shared, email: Option<Email>) -> Result<Option<Candid
             let Some(email) = &email else { return Ok(None) };
             let Some((account, hash)) = account::by_email(conn, email)? else { return Ok(None) };
             let user = find::<User>(conn, account.user_uid, &Include::nothing())?;
-            let user = user.and_then(|level| level.into_entities().pop());
+            let user = user.and_then(|level| level.into_vec().pop());
             Ok::<_, Problem>(user.map(|user| Candidate { user, account, hash }))
         })
         .await

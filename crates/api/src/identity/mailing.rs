@@ -2,13 +2,13 @@
 
 use actix_web::HttpResponse;
 use chrono::{DateTime, Utc};
-use recto_domain::relation::{Include, Level};
 use recto_domain::{
     Account, AuditAction, EmailRequest, MailId, MailKind, MailedPurpose, MailedTokenId,
     Verification,
 };
 use recto_persistence::identity::{account, mailed, outbox};
 use recto_persistence::{Connection, find};
+use recto_relations::{Entities, Include};
 
 use super::Accounts;
 use crate::extract::{Body, NoQuery, Witness};
@@ -125,7 +125,7 @@ pub(crate) async fn verify(
                 entry.subject_uid = Some(user);
                 entries.push(entry);
             }
-            let level: Level<recto_domain::User> =
+            let level: Entities<recto_domain::User> =
                 find(conn, user, &Include::nothing())?.ok_or_else(|| Problem::not_found("user"))?;
             let accounts = Accounts::of(conn, &level)?;
             Ok((level, accounts))

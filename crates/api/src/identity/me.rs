@@ -2,13 +2,13 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
-use recto_domain::relation::{Entity as _, Include, Level, Position, Sort};
 use recto_domain::{
     AccountDeletion, ApiKey, AuditAction, AuditEntry, Book, Review, Session, User, UserBooks,
     UserId, UserReviews,
 };
 use recto_persistence::identity::{Listed, account, audit, key, session};
-use recto_persistence::{Connection, Error, Window, find, related};
+use recto_persistence::{Connection, Error, PageRequest, find, related};
+use recto_relations::{Entities, Entity as _, Include, KeysetPosition, Sort};
 use serde::Serialize;
 
 use super::{Accounts, passwords};
@@ -26,7 +26,7 @@ pub(crate) async fn me(state: Shared, caller: Caller, _: NoQuery) -> Result<Http
         .read(move |conn| {
             conn.snapshot(|conn| {
                 let account = caller.account(conn)?;
-                let level: Level<User> = find(conn, account.user_uid, &include)?
+                let level: Entities<User> = find(conn, account.user_uid, &include)?
                     .ok_or_else(|| Problem::not_found("user"))?;
                 let accounts = Accounts::of(conn, &level)?;
                 Ok::<_, Problem>((level, accounts, include.clone()))
@@ -147,11 +147,12 @@ where
 {
     let mut entities: Vec<R::To> = Vec::new();
     loop {
-        let after = entities.last().map(|last| Position { values: Vec::new(), key: last.key() });
-        let window = Window { limit: CHUNK, sort: Sort::default(), after };
+        let after =
+            entities.last().map(|last| KeysetPosition { values: Vec::new(), key: last.key() });
+        let window = PageRequest { limit: CHUNK, sort: Sort::default(), after };
         let page = related::<R>(conn, user, &window, &Include::nothing())?;
         let Some(page) = page else { return Ok(entities) };
-        entities.extend(page.level.into_entities());
+        entities.extend(page.entities.into_vec());
         if !page.more {
             return Ok(entities);
         }

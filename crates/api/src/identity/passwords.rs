@@ -1,7 +1,6 @@
 //! Another password, by who knows the present one or holds a mailed token.
 
 use actix_web::HttpResponse;
-use recto_domain::relation::Include;
 use recto_domain::{
     Account, AuditAction, MailKind, MailedPurpose, PasswordAttempt, PasswordChange, PasswordReset,
     SecretHash, User, UserId, Violations,
@@ -9,6 +8,7 @@ use recto_domain::{
 use recto_persistence::identity::account::{self, PasswordHash};
 use recto_persistence::identity::{key, mailed};
 use recto_persistence::{Connection, find};
+use recto_relations::Include;
 
 use super::mailing;
 use crate::extract::{Body, Caller, NoQuery, Witness};
@@ -144,7 +144,7 @@ pub(crate) fn credentials(
     let gone = || Problem::invalid_token("the account of this token is gone");
     let (_, hash) = account::with_password(conn, user)?.ok_or_else(gone)?;
     let level = find::<User>(conn, user, &Include::nothing())?;
-    let user = level.and_then(|level| level.into_entities().pop()).ok_or_else(gone)?;
+    let user = level.and_then(|level| level.into_vec().pop()).ok_or_else(gone)?;
     Ok((user, hash))
 }
 

@@ -7,10 +7,11 @@ use std::sync::LazyLock;
 
 use actix_web::http::header::{self, ContentEncoding};
 use actix_web::{HttpRequest, HttpResponse};
-use recto_domain::ROOMS;
-use recto_domain::relation::{
-    Cardinality, Description, OnDelete, RelationDescription, Room, Storage,
-};
+use recto_domain::MODULES;
+use recto_relations::{Cardinality, Module, OnDelete, Storage};
+
+use crate::paths;
+use crate::schema::{Description, RelationDescription};
 
 use crate::BASE_PATH;
 use crate::problem::Problem;
@@ -104,10 +105,10 @@ static FILES: [File; 5] = [
 ];
 
 fn page() -> String {
-    let rooms = ROOMS.map(|room| format!("<a href=\"#{0}\">{0}</a>\n", room.name)).concat();
-    let all = Description::of(&ROOMS);
+    let rooms = MODULES.map(|room| format!("<a href=\"#{0}\">{0}</a>\n", room.name)).concat();
+    let all = Description::of(&MODULES);
     let mut sections = section("all", "All rooms", &all, "");
-    for room in ROOMS {
+    for room in MODULES {
         let description = Description::of(&[room]);
         let table = table(&description);
         sections.push_str(&section(room.name, &title(room), &description, &table));
@@ -134,9 +135,10 @@ fn page() -> String {
     )
 }
 
-fn title(room: &Room) -> String {
-    let place = if room.path.is_empty() { "" } else { ", below " };
-    format!("The room {}{place}{}", room.name, room.path)
+fn title(room: &Module) -> String {
+    let path = paths::module(room);
+    let place = if path.is_empty() { "" } else { ", below " };
+    format!("The room {}{place}{path}", room.name)
 }
 
 /// A diagram with the text that it is drawn from, which stays open where nothing draws it.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use recto_domain::ROOMS;
-use recto_domain::relation::Description;
+use recto_api::Description;
+use recto_domain::MODULES;
 use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::Value;
@@ -15,7 +15,7 @@ use crate::schema::Schemas;
 
 fn the_catalogue_is_served_as_json(server: &TestServer) {
     let answer = server.get("/api/v1/schema");
-    let expected: Value = serde_json::from_str(&Description::of(&ROOMS).json()).unwrap();
+    let expected: Value = serde_json::from_str(&Description::of(&MODULES).json()).unwrap();
     assert_eq!(answer.gives(200), &expected);
     assert_eq!(answer.header("content-type"), Some("application/json"));
     let document = document();
@@ -59,7 +59,7 @@ fn the_page_has_all_it_needs_and_nothing_from_elsewhere(server: &TestServer) {
         let zipped = asset.header("content-encoding") == Some("gzip");
         assert_eq!(zipped, asset.body.starts_with(&[0x1f, 0x8b]), "{file}");
     }
-    for room in ROOMS {
+    for room in MODULES {
         assert!(html.contains(&format!("<section id=\"{}\">", room.name)));
     }
 }
@@ -75,7 +75,7 @@ fn what_is_no_file_of_the_page_is_not_found(server: &TestServer) {
 #[test]
 fn what_the_catalogue_says_can_be_read_is_served() {
     let document = document();
-    let catalogue = Description::of(&ROOMS);
+    let catalogue = Description::of(&MODULES);
     let entities = catalogue.entities.iter().map(|entity| &entity.path);
     for path in entities.chain(catalogue.relations.iter().map(|relation| &relation.path)) {
         assert!(document["paths"][format!("/api/v1{path}")]["get"].is_object(), "{path}");
@@ -93,11 +93,11 @@ fn a_browser_draws_every_room_with_both_names_on_each_line() {
     browser.picture("schema");
     let dom = browser.dom();
     let figures: Vec<_> = dom.split("<figure data-room=\"").skip(1).collect();
-    assert_eq!(figures.len(), ROOMS.len() + 1);
+    assert_eq!(figures.len(), MODULES.len() + 1);
     for figure in figures {
         let room = figure.split('"').next().unwrap();
         let rooms: Vec<_> =
-            ROOMS.into_iter().filter(|one| room == "all" || one.name == room).collect();
+            MODULES.into_iter().filter(|one| room == "all" || one.name == room).collect();
         let catalogue = Description::of(&rooms);
         let (drawn, below) = figure.split_once("<details").unwrap();
         assert!(drawn.contains("<svg"), "{room} is not drawn:\n{below}");

@@ -1,14 +1,14 @@
 //! `recto schema`.
 
-use recto_domain::ROOMS;
-use recto_domain::relation::Description;
+use recto_api::Description;
+use recto_domain::MODULES;
 
 use super::{CommandError, print};
 use crate::cli::SchemaFormat;
 
 /// Prints the relation catalogue.
 pub(super) fn run(format: SchemaFormat) -> Result<(), CommandError> {
-    let catalogue = Description::of(&ROOMS);
+    let catalogue = Description::of(&MODULES);
     let text = match format {
         SchemaFormat::Json => catalogue.json(),
         SchemaFormat::Mermaid => catalogue.mermaid(),

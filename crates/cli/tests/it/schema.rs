@@ -1,7 +1,7 @@
 //! `recto schema`: the relation catalogue on standard output.
 
-use recto_domain::ROOMS;
-use recto_domain::relation::Description;
+use recto_api::Description;
+use recto_domain::MODULES;
 use serde_json::Value;
 
 use crate::program::Program;
@@ -9,7 +9,7 @@ use crate::program::Program;
 #[test]
 fn every_format_is_printed_whole_and_alone() {
     let program = Program::new();
-    let catalogue = Description::of(&ROOMS);
+    let catalogue = Description::of(&MODULES);
     for (format, expected) in [
         ("json", catalogue.json() + "\n"),
         ("mermaid", catalogue.mermaid()),
@@ -28,7 +28,7 @@ fn without_a_format_it_is_json() {
     let printed = Program::new().run(&["schema"]).succeeded();
     let catalogue: Value = serde_json::from_str(&printed).unwrap();
     let rooms = catalogue["entities"].as_array().unwrap().iter().map(|entity| &entity["room"]);
-    for room in ROOMS {
+    for room in MODULES {
         assert!(rooms.clone().any(|found| found == room.name), "{}", room.name);
     }
 }

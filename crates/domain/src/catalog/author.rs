@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
+use recto_relations::{LinkData, SortField, SortValue};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -12,9 +13,9 @@ use super::CreditLine;
 use crate::{
     AuthorId, Input, Invalid, Stamp, Violation, Violations,
     input::{Fields, read_text},
-    record::{entity, input},
-    relation::{LinkData, SortField, SortValue},
-    text::{line, text_key},
+    record::{entity, input, object},
+    text::line,
+    text_key,
     value::text_value,
 };
 
@@ -32,7 +33,7 @@ impl AuthorName {
 
 entity! {
     /// Somebody whom books credit: an author, a translator, an illustrator.
-    pub struct Author {
+    pub struct Author in "authors", key uid: AuthorId, sorts [name: AuthorName] {
         /// The key.
         pub uid: AuthorId,
         /// The name; no two authors have one that is equal without regard to case.
@@ -148,7 +149,7 @@ crate::openapi::described!(ContributorRole, {
     crate::openapi::choice("What somebody did for a book; `author` unless said otherwise.", &words)
 });
 
-entity! {
+object! {
     /// What the link between a book and an author says besides that it is there.
     pub struct Contribution {
         /// Where in the book's credit line the author stands, from 1.
@@ -166,11 +167,6 @@ impl LinkData for Contribution {
             "position" => SortValue::Integer(self.position.into()),
             _ => SortValue::Empty,
         }
-    }
-
-    #[cfg(feature = "openapi")]
-    fn described() -> Option<utoipa::openapi::RefOr<utoipa::openapi::Schema>> {
-        Some(<Self as utoipa::PartialSchema>::schema())
     }
 }
 

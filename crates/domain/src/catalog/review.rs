@@ -22,7 +22,7 @@ text_value! {
 
 entity! {
     /// What one reader thought of one book.
-    pub struct Review {
+    pub struct Review in "reviews", key uid: ReviewId, sorts [rating: Rating] {
         /// The key.
         pub uid: ReviewId,
         /// From 1 (worst) to 5 (best).

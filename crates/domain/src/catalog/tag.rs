@@ -11,7 +11,8 @@ use crate::{
     id::moved_on,
     input::Fields,
     record::{entity, input},
-    text::{line, text_key},
+    text::line,
+    text_key,
     value::text_value,
 };
 
@@ -29,7 +30,7 @@ impl TagName {
 
 entity! {
     /// A word that books are sorted by.
-    pub struct Tag {
+    pub struct Tag in "tags", key uid: TagId, sorts [name: TagName] {
         /// The key.
         pub uid: TagId,
         /// The word; no two tags are equal without regard to case.

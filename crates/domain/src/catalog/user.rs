@@ -9,7 +9,8 @@ use crate::{
     Change, Invalid, Stamp, UserId,
     id::moved_on,
     record::{entity, input},
-    text::{line, text_key},
+    text::line,
+    text_key,
     value::text_value,
 };
 
@@ -33,7 +34,7 @@ text_value! {
 
 entity! {
     /// A person: reader, reviewer, owner of books.
-    pub struct User {
+    pub struct User in "users", key uid: UserId, sorts [username: Username] {
         /// The key.
         pub uid: UserId,
         /// The name by which the user is known; no two are equal without regard to case.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    AuditId, Input, Invalid, Stamp, UserId, Violations, input::read_text, record::entity,
+    AuditId, Input, Invalid, Stamp, UserId, Violations, input::read_text, record::object,
     text::line, value::text_value,
 };
 
@@ -21,7 +21,7 @@ text_value! {
     AuditDetail, 1..=500, line, "user to admin"
 }
 
-entity! {
+object! {
     /// Something that happened and that an admin may want to know.
     pub struct AuditEntry {
         /// The key; the newest is the greatest.

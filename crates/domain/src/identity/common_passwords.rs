@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::text::text_key;
+use crate::text_key;
 
 /// The list, one a line, in lower case and sorted by bytes. Where it comes from is said beside it.
 const LIST: &str = include_str!("../../assets/common-passwords/list.txt");

@@ -4,11 +4,7 @@ use std::borrow::Cow;
 
 use unicode_normalization::char::is_combining_mark;
 
-use crate::{
-    Invalid,
-    text::{line, text_key},
-    value::string_value,
-};
+use crate::{Invalid, text::line, text_key, value::string_value};
 
 /// An e-mail address: a dotted local part, `@`, and a domain of two labels or more.
 ///

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{
     ApiKeyId, Input, Invalid, Violations,
     input::read_text,
-    record::{entity, input},
+    record::{input, object},
     text::line,
     value::text_value,
 };
@@ -19,7 +19,7 @@ text_value! {
     ApiKeyName, 1..=100, line, "nightly export"
 }
 
-entity! {
+object! {
     /// A key that a script signs in with in its owner's name. The key itself is shown only once,
     /// when it is made.
     pub struct ApiKey {

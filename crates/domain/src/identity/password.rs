@@ -8,7 +8,8 @@ use super::{Email, common_passwords::is_common};
 use crate::{
     Input, Invalid, Violations,
     input::read_text,
-    text::{check_length, nfc, text_key},
+    text::{check_length, nfc},
+    text_key,
 };
 
 /// A password that somebody chooses: 8 to 128 characters of any kind, in NFC, otherwise as typed,

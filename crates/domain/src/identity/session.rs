@@ -7,12 +7,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::Secret;
 use crate::{
     SessionId,
-    record::{entity, input},
+    record::{input, object},
     text::line,
     value::text_value,
 };
 
-entity! {
+object! {
     /// One sign-in of a user, from which tokens are refreshed until it ends.
     pub struct Session {
         /// The key.

@@ -201,7 +201,7 @@ pub fn set_password(
     });
     if changed > 0 {
         session::close_others(conn, user, keep)?;
-        // Links that were asked for before would set yet another.
+        // Adjacency that were asked for before would set yet another.
         mailed::withdraw(conn, user, MailedPurpose::Reset)?;
     }
     Ok(changed > 0)

@@ -17,12 +17,12 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{Array, BigInt, Bool, HasSqlType, Text};
 use diesel::sqlite::Sqlite;
-use recto_domain::relation::Key;
 use recto_domain::{
     ApiKeyId, AuditId, AuthorId, BookId, CommentId, CompanyId, CourseId, DepartmentId, EmployeeId,
     Invalid, MailId, MailedTokenId, PostId, ReviewId, SessionId, StudentId, TagId, TokenPairId,
     UserId,
 };
+use recto_relations::Key;
 
 use crate::sql_types::{Uid, UidValue};
 

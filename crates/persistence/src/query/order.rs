@@ -9,7 +9,7 @@ use diesel::expression::{
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, Bool, HasSqlType, Text};
-use recto_domain::relation::{Position, Sort, SortField, SortTerm, SortValue};
+use recto_relations::{KeysetPosition, Sort, SortField, SortTerm, SortValue};
 
 use super::SqlKey;
 
@@ -44,7 +44,7 @@ impl SortColumns {
     }
 
     /// The column of a field as it ascends.
-    pub(super) fn plain(&self, field: &SortField) -> &'static str {
+    pub(crate) fn plain(&self, field: &SortField) -> &'static str {
         let named = |(name, _): &&(&str, &str)| *name == field.name;
         self.fields.iter().find(named).map_or(self.key, |(_, column)| column)
     }
@@ -153,7 +153,7 @@ enum Compared<'s> {
 }
 
 impl<'s, K: SqlKey> After<'s, K> {
-    pub fn new(columns: SortColumns, sort: &Sort, position: Option<&'s Position<K>>) -> Self {
+    pub fn new(columns: SortColumns, sort: &Sort, position: Option<&'s KeysetPosition<K>>) -> Self {
         let place = position.map(|position| Place {
             parts: parts(columns, sort, &position.values),
             key: position.key.value(),

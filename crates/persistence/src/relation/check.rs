@@ -8,7 +8,7 @@
 use diesel::expression::Expression;
 use diesel::query_source::{Column, JoinTo, QuerySource, Table};
 use diesel::sql_types::{BigInt, Integer, Nullable};
-use recto_domain::relation::{OptionalKey, RelationInfo, RequiredKey};
+use recto_relations::{One, Optional, RelationInfo};
 
 use crate::sql_types::Uid;
 
@@ -19,14 +19,14 @@ use crate::sql_types::Uid;
     label = "this column has the wrong type, or may be empty where the relation may not (or the reverse)",
     note = "the key it points at has the type `{Key}`; a relation `one(…)` needs a column of just that type, a relation `optional(…)` one of `Nullable<{Key}>`"
 )]
-pub trait ForeignKeyType<Presence, Key> {}
+pub trait ForeignKeyType<Kind, Key> {}
 
 /// The types that keys have. They are listed, for of a single implementation
 /// for all of them the compiler would only say that two types differ.
 macro_rules! key_types {
     ($($key:ty),+) => {$(
-        impl ForeignKeyType<OptionalKey, $key> for Nullable<$key> {}
-        impl ForeignKeyType<RequiredKey, $key> for $key {}
+        impl ForeignKeyType<Optional, $key> for Nullable<$key> {}
+        impl ForeignKeyType<One, $key> for $key {}
     )+};
 }
 
@@ -57,37 +57,37 @@ impl<A, B> PairOf<A, B> for (A, B) {}
 /// A foreign key to another table.
 ///
 /// ```
-/// use recto_domain::relation::OptionalKey;
+/// use recto_relations::Optional;
 /// use recto_persistence::relation::check::ForeignKey;
 /// use recto_persistence::schema::{books, users};
 ///
 /// struct BookUser;
 ///
 /// impl ForeignKey for BookUser {
-///     type Presence = OptionalKey;
+///     type Kind = Optional;
 ///     type Parent = users::uid;
 ///     type Column = books::user_uid;
 /// }
 /// ```
 pub trait ForeignKey {
-    /// Whether it may be empty: [`OptionalKey`] or [`RequiredKey`].
-    type Presence;
+    /// Whether it may be empty: [`Optional`] or [`One`].
+    type Kind;
     /// The key it points at.
     type Parent: Column;
     /// The column.
     type Column: Column<Table: Joined<<Self::Parent as Column>::Table>>
-        + Expression<SqlType: ForeignKeyType<Self::Presence, <Self::Parent as Expression>::SqlType>>;
+        + Expression<SqlType: ForeignKeyType<Self::Kind, <Self::Parent as Expression>::SqlType>>;
 }
 
 /// A foreign key to the table it is in: nothing is joined.
 pub trait OwnForeignKey {
-    /// Whether it may be empty: [`OptionalKey`] or [`RequiredKey`].
-    type Presence;
+    /// Whether it may be empty: [`Optional`] or [`One`].
+    type Kind;
     /// The key it points at.
     type Parent: Column;
     /// The column.
     type Column: Column<Table = <Self::Parent as Column>::Table>
-        + Expression<SqlType: ForeignKeyType<Self::Presence, <Self::Parent as Expression>::SqlType>>;
+        + Expression<SqlType: ForeignKeyType<Self::Kind, <Self::Parent as Expression>::SqlType>>;
 }
 
 /// Two foreign keys that are, as a pair, the primary key of their table.
@@ -110,14 +110,16 @@ pub const fn place<C: Expression<SqlType = Integer>>(_: &C) {}
 /// Holds when links are mapped to be ordered by the column that the relation declares.
 ///
 /// ```
-/// use recto_domain::{BookContributors, relation::Relation};
+/// use recto_domain::BookContributors;
+/// use recto_relations::Relation;
 /// use recto_persistence::relation::check::ordered;
 ///
 /// const _: () = ordered(BookContributors::INFO, &["position"]);
 /// ```
 ///
 /// ```compile_fail,E0080
-/// # use recto_domain::{BookContributors, relation::Relation};
+/// # use recto_domain::BookContributors;
+/// use recto_relations::Relation;
 /// # use recto_persistence::relation::check::ordered;
 /// const _: () = ordered(BookContributors::INFO, &[]);
 /// ```

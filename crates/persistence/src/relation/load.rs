@@ -7,13 +7,13 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::marker::PhantomData;
 
-use recto_domain::relation::{
-    AnyLevel, Cardinality, Counted, Edge, Entity, Include, Level, LinkData, Links, Relation,
-    RelationFilter, RelationInfo, Requested, SortValue, Span, Storage, ToOne,
+use recto_relations::{
+    Adjacency, AnyEntities, Cardinality, Counted, Edge, Entities, Entity, Filter, Include,
+    LinkData, Relation, RelationInfo, Requested, SortValue, Span, Storage, ToOne,
 };
 
-use super::{FromKey, MappedMany, MappedOne, Page, Stored, ToKey, Window};
-use crate::query::{Children, Correlation, Keys, Related};
+use super::{FromKey, MappedMany, MappedOne, Page, PageRequest, Stored, ToKey};
+use crate::query::{Children, Correlation, Keys, Resolved, SortColumns};
 use crate::{Connection, Error};
 
 /// How many keys one statement looks for.
@@ -32,7 +32,7 @@ pub trait AnyEdge: Sync {
     fn load(
         &self,
         conn: &mut Connection,
-        parents: &dyn AnyLevel,
+        parents: &dyn AnyEntities,
         requested: &Requested,
     ) -> Result<Edge, Error>;
 
@@ -42,7 +42,7 @@ pub trait AnyEdge: Sync {
 
     /// Counts what it leads to.
     #[doc(hidden)]
-    fn count(&self, conn: &mut Connection, parents: &dyn AnyLevel) -> Result<Counted, Error>;
+    fn count(&self, conn: &mut Connection, parents: &dyn AnyEntities) -> Result<Counted, Error>;
 }
 
 /// A to-many direction.
@@ -70,8 +70,8 @@ pub(super) fn level<E: Stored>(
     conn: &mut Connection,
     entities: Vec<E>,
     include: &Include,
-) -> Result<Level<E>, Error> {
-    let mut level = Level::root(entities);
+) -> Result<Entities<E>, Error> {
+    let mut level = Entities::new(entities);
     follow(conn, &mut level, include)?;
     Ok(level)
 }
@@ -80,32 +80,32 @@ pub(super) fn level<E: Stored>(
 pub(super) fn page<E: Stored>(
     conn: &mut Connection,
     mut entities: Vec<E>,
-    window: &Window<E::Key>,
+    window: &PageRequest<E::Key>,
     include: &Include,
 ) -> Result<Page<E>, Error> {
     let more = entities.len() > window.limit as usize;
     entities.truncate(window.limit as usize);
-    Ok(Page { level: level(conn, entities, include)?, more })
+    Ok(Page { entities: level(conn, entities, include)?, more })
 }
 
 /// A page of children and what their links say.
 pub(super) fn linked_page<E: Stored, D: LinkData>(
     conn: &mut Connection,
     mut children: Vec<(E, D)>,
-    window: &Window<E::Key>,
+    window: &PageRequest<E::Key>,
     include: &Include,
 ) -> Result<Page<E>, Error> {
     let more = children.len() > window.limit as usize;
     children.truncate(window.limit as usize);
     let (entities, links) = children.into_iter().unzip();
     let mut level = level(conn, entities, include)?;
-    level.attach_links::<D>(links);
-    Ok(Page { level, more })
+    level.attach_link_data::<D>(links);
+    Ok(Page { entities: level, more })
 }
 
 fn follow<E: Stored>(
     conn: &mut Connection,
-    level: &mut Level<E>,
+    level: &mut Entities<E>,
     include: &Include,
 ) -> Result<(), Error> {
     for requested in include.edges() {
@@ -120,16 +120,39 @@ fn follow<E: Stored>(
 }
 
 fn mapped<E: Stored>(relation: &RelationInfo) -> &'static dyn AnyEdge {
-    E::edges()
+    mapped_in(E::edges(), relation)
+}
+
+fn mapped_in<'e>(edges: &[&'e dyn AnyEdge], relation: &RelationInfo) -> &'e dyn AnyEdge {
+    edges
         .iter()
         .copied()
         .find(|edge| edge.info() == relation)
         .expect("every relation of the domain is mapped, which a test holds")
 }
 
-/// The condition that a filter puts on entities of a kind.
-pub fn related_to<E: Stored>(filter: &RelationFilter) -> Related {
-    Related { correlation: mapped::<E>(filter.relation).correlation(), filter: filter.clone() }
+/// A filter with its relations and fields resolved to columns.
+pub fn resolve<E: Stored>(filter: &Filter) -> Resolved {
+    resolve_in(E::edges(), E::SORT_COLUMNS, filter)
+}
+
+fn resolve_in(edges: &[&dyn AnyEdge], columns: SortColumns, filter: &Filter) -> Resolved {
+    let each = |filters: &[Filter]| {
+        filters.iter().map(|filter| resolve_in(edges, columns, filter)).collect()
+    };
+    match filter {
+        Filter::And(all) => Resolved::And(each(all)),
+        Filter::Or(any) => Resolved::Or(each(any)),
+        Filter::Not(inner) => Resolved::Not(Box::new(resolve_in(edges, columns, inner))),
+        Filter::Compare(comparison) => {
+            Resolved::Compare(columns.plain(comparison.field), comparison.clone())
+        }
+        Filter::Related { relation, filter } => {
+            let correlation = mapped_in(edges, relation).correlation();
+            let filter = resolve_in(edges, correlation.columns, filter);
+            Resolved::Related(correlation, Box::new(filter))
+        }
+    }
 }
 
 fn correlation<R: Relation<To: Stored>>(children: Children, anchor: &'static str) -> Correlation {
@@ -137,7 +160,7 @@ fn correlation<R: Relation<To: Stored>>(children: Children, anchor: &'static str
     Correlation { children, anchor, columns: R::To::SORT_COLUMNS, to_itself }
 }
 
-fn typed<R: Relation>(parents: &dyn AnyLevel) -> &Level<R::From> {
+fn typed<R: Relation>(parents: &dyn AnyEntities) -> &Entities<R::From> {
     (parents.as_any() as &dyn Any)
         .downcast_ref()
         .expect("a level is followed by the edges of its own entity only")
@@ -155,24 +178,24 @@ impl<R: MappedMany> AnyEdge for Many<R> {
     fn load(
         &self,
         conn: &mut Connection,
-        parents: &dyn AnyLevel,
+        parents: &dyn AnyEntities,
         requested: &Requested,
     ) -> Result<Edge, Error> {
         let occurrences = parents.occurrences().iter().sum();
         let limit = requested.per_parent(occurrences);
         let from = typed::<R>(parents);
-        let Reached { entities, said, links } = match from.entities() {
+        let Reached { entities, said, links } = match from.as_slice() {
             [parent] => of_one::<R>(conn, parent.key(), requested, limit)?,
             several => of_each::<R>(conn, several, requested, limit)?,
         };
-        let mut target = Level::reached(entities, parents, &links);
-        target.attach_links::<R::Data>(said);
+        let mut target = Entities::reached(entities, parents, &links);
+        target.attach_link_data::<R::Data>(said);
         follow(conn, &mut target, &requested.nested)?;
         Ok(Edge::new(R::INFO, (limit, requested.sort.clone()), links, Box::new(target)))
     }
 
-    fn count(&self, conn: &mut Connection, parents: &dyn AnyLevel) -> Result<Counted, Error> {
-        let from = typed::<R>(parents).entities();
+    fn count(&self, conn: &mut Connection, parents: &dyn AnyEntities) -> Result<Counted, Error> {
+        let from = typed::<R>(parents).as_slice();
         let mut counts = HashMap::with_capacity(from.len());
         for chunk in distinct(from.iter().map(Entity::key)).chunks(CHUNK) {
             counts.extend(R::counts(conn, &Keys::new(chunk))?);
@@ -188,7 +211,7 @@ struct Reached<E, D> {
     entities: Vec<E>,
     /// What the link to each says.
     said: Vec<D>,
-    links: Links,
+    links: Adjacency,
 }
 
 fn of_one<R: MappedMany>(
@@ -197,13 +220,13 @@ fn of_one<R: MappedMany>(
     requested: &Requested,
     limit: u32,
 ) -> Result<Reached<R::To, R::Data>, Error> {
-    let window = Window { limit, sort: requested.sort.clone(), after: None };
+    let window = PageRequest { limit, sort: requested.sort.clone(), after: None };
     let mut children = R::of_one(conn, parent, &window)?;
     let more = children.len() > limit as usize;
     children.truncate(limit as usize);
     let span = Span { start: 0, end: index(children.len()), more };
     let (entities, said) = children.into_iter().unzip();
-    Ok(Reached { entities, said, links: Links::Many(vec![span]) })
+    Ok(Reached { entities, said, links: Adjacency::Many(vec![span]) })
 }
 
 fn of_each<R: MappedMany>(
@@ -258,7 +281,7 @@ fn group<P: Stored, C, D>(parents: &[P], found: Vec<(P::Key, C, D)>, limit: u32)
     }
     runs.extend(current);
     let run = |parent: &P| runs.get(&parent.key()).copied().unwrap_or_default();
-    Reached { entities, said, links: Links::Many(parents.iter().map(run).collect()) }
+    Reached { entities, said, links: Adjacency::Many(parents.iter().map(run).collect()) }
 }
 
 impl<R: MappedOne> AnyEdge for One<R> {
@@ -273,19 +296,19 @@ impl<R: MappedOne> AnyEdge for One<R> {
     fn load(
         &self,
         conn: &mut Connection,
-        parents: &dyn AnyLevel,
+        parents: &dyn AnyEntities,
         requested: &Requested,
     ) -> Result<Edge, Error> {
-        let (found, links) = R::of_all(conn, typed::<R>(parents).entities())?;
-        let links = Links::One(links);
-        let mut target = Level::reached(found, parents, &links);
+        let (found, links) = R::of_all(conn, typed::<R>(parents).as_slice())?;
+        let links = Adjacency::One(links);
+        let mut target = Entities::reached(found, parents, &links);
         follow(conn, &mut target, &requested.nested)?;
         let shape = (requested.limit, requested.sort.clone());
         Ok(Edge::new(R::INFO, shape, links, Box::new(target)))
     }
 
-    fn count(&self, conn: &mut Connection, parents: &dyn AnyLevel) -> Result<Counted, Error> {
-        let (_, links) = R::of_all(conn, typed::<R>(parents).entities())?;
+    fn count(&self, conn: &mut Connection, parents: &dyn AnyEntities) -> Result<Counted, Error> {
+        let (_, links) = R::of_all(conn, typed::<R>(parents).as_slice())?;
         let numbers = links.iter().map(|link| u64::from(link.is_some())).collect();
         Ok(Counted { relation: R::INFO, numbers })
     }

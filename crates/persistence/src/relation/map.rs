@@ -63,8 +63,8 @@ macro_rules! stored {
             fn select(
                 conn: &mut $crate::Connection,
                 filter: &Self::Filter,
-                related: &[recto_domain::relation::RelationFilter],
-                window: &$crate::relation::Window<Self::Key>,
+                related: &recto_relations::Filter,
+                window: &$crate::relation::PageRequest<Self::Key>,
             ) -> Result<Vec<Self>, $crate::Error> {
                 use diesel::{QueryDsl as _, RunQueryDsl as _, SelectableHelper as _};
 
@@ -78,10 +78,10 @@ macro_rules! stored {
                         .filter(after)
                         .order_by($crate::relation::order::<Self>(&window.sort))
                         .into_boxed();
-                    for filter in related {
-                        $query = $query.filter($crate::relation::related_to::<Self>(filter));
+                    if *related != recto_relations::Filter::everything() {
+                        $query = $query.filter($crate::relation::resolve::<Self>(related));
                     }
-                    $crate::query::Limited { query: $narrowed, limit: window.one_more() }
+                    $crate::query::Limited { query: $narrowed, limit: $crate::relation::one_more(window) }
                         .load::<$row>(c)?
                 }))
             }
@@ -115,9 +115,9 @@ pub use stored;
 /// `TryFrom`. Several keys may point at one parent, as here:
 ///
 /// ```
-/// use recto_domain::relation::{Entity, EntityInfo, Include, SortField, SortValue};
-/// use recto_domain::relations;
-/// use recto_persistence::{Connection, Error, Window, map_relations, page, stored};
+/// use recto_relations::{Entity, EntityInfo, Include, SortField, SortValue};
+/// use recto_relations::relations;
+/// use recto_persistence::{Connection, Error, PageRequest, map_relations, page, stored};
 ///
 /// diesel::table! {
 ///     people (id) { id -> BigInt, name -> Text }
@@ -135,9 +135,9 @@ pub use stored;
 /// pub struct Letter { id: i64, sender_id: i64, recipient_id: Option<i64> }
 ///
 /// relations! {
-///     pub static POST = "post" at "/post";
-///     PersonSent = Person.sent: many <=> LetterSender = Letter.sender: one(sender_id), on delete Cascade;
-///     PersonReceived = Person.received: many <=> LetterRecipient = Letter.recipient: optional(recipient_id), on delete SetNull;
+///     pub static POST = "post": Person, Letter;
+///     PersonSent = Person.sent: Many <=> LetterSender = Letter.sender: One(sender_id), on delete Cascade;
+///     PersonReceived = Person.received: Many <=> LetterRecipient = Letter.recipient: Optional(recipient_id), on delete SetNull;
 /// }
 ///
 /// map_relations! {
@@ -152,8 +152,8 @@ pub use stored;
 /// /// How many of the newest people sent something to themselves.
 /// fn to_themselves(conn: &mut Connection) -> Result<usize, Error> {
 ///     let include = Include::parse(Person::INFO, "sent.recipient").expect("both are declared");
-///     let people = page::<Person>(conn, &(), &Window::newest(100), &include)?;
-///     let to_themselves = people.level.views().filter(|person| {
+///     let people = page::<Person>(conn, &(), &PageRequest::newest(100), &include)?;
+///     let to_themselves = people.entities.iter().filter(|person| {
 ///         let mut sent = person.get(PersonSent).expect("it was included");
 ///         sent.any(|letter| {
 ///             let recipient = letter.get(LetterRecipient).expect("it was included");
@@ -169,9 +169,9 @@ pub use stored;
 ///         name: "Person",
 ///         collection: "people",
 ///         key: "id",
-///         members: &[],
+///         fields: &[],
 ///         sorts: &[SortField::text("name"), SortField::creation()],
-///         room: || &POST,
+///         module: <Self as recto_relations::InModule>::module,
 ///     };
 ///     fn key(&self) -> i64 { self.id }
 ///     fn sort_value(&self, _: &SortField) -> SortValue { SortValue::Text(self.name.clone()) }
@@ -183,9 +183,9 @@ pub use stored;
 ///         name: "Letter",
 ///         collection: "letters",
 ///         key: "id",
-///         members: &[],
+///         fields: &[],
 ///         sorts: &[SortField::creation()],
-///         room: || &POST,
+///         module: <Self as recto_relations::InModule>::module,
 ///     };
 ///     fn key(&self) -> i64 { self.id }
 ///     fn sort_value(&self, _: &SortField) -> SortValue { SortValue::Empty }
@@ -234,7 +234,7 @@ macro_rules! map_relations {
         $($rest:tt)*
     ) => {
         $crate::map_relations!(@check OwnForeignKey $one,
-            <$one as recto_domain::relation::ToOne>::Presence, $child . $key -> $child . $parent_key);
+            <$one as recto_relations::Relation>::Kind, $child . $key -> $child . $parent_key);
         $crate::map_relations!(@foreign_key $many $one $child . $key -> $child . $parent_key as $row);
         $crate::map_relations!(@list $list $edges $many $one $($rest)*);
     };
@@ -244,7 +244,7 @@ macro_rules! map_relations {
         $($rest:tt)*
     ) => {
         $crate::map_relations!(@check ForeignKey $one,
-            <$one as recto_domain::relation::ToOne>::Presence, $child . $key -> $parent . $parent_key);
+            <$one as recto_relations::Relation>::Kind, $child . $key -> $parent . $parent_key);
         $crate::map_relations!(@foreign_key $many $one $child . $key -> $parent . $parent_key as $row);
         $crate::map_relations!(@list $list $edges $many $one $($rest)*);
     };
@@ -256,11 +256,11 @@ macro_rules! map_relations {
         ) as $row:ident $(by $order:ident)?;
         $($rest:tt)*
     ) => {
-        $crate::map_relations!(@check ForeignKey $there, recto_domain::relation::RequiredKey, $link . $a_key -> $a . $a_id);
-        $crate::map_relations!(@check ForeignKey $back, recto_domain::relation::RequiredKey, $link . $b_key -> $b . $b_id);
+        $crate::map_relations!(@check ForeignKey $there, recto_relations::One, $link . $a_key -> $a . $a_id);
+        $crate::map_relations!(@check ForeignKey $back, recto_relations::One, $link . $b_key -> $b . $b_id);
         const _: () = {
             use $crate::relation::check;
-            check::ordered(<$there as recto_domain::relation::Relation>::INFO, &[$(stringify!($order))?]);
+            check::ordered(<$there as recto_relations::Relation>::INFO, &[$(stringify!($order))?]);
             $(check::place(&$link::$order);)?
         };
 
@@ -290,7 +290,7 @@ macro_rules! map_relations {
             fn of_one(
                 conn: &mut $crate::Connection,
                 parent: $crate::relation::FromKey<Self>,
-                window: &$crate::relation::Window<$crate::relation::ToKey<Self>>,
+                window: &$crate::relation::PageRequest<$crate::relation::ToKey<Self>>,
             ) -> Result<$crate::relation::Linked<Self>, $crate::Error> {
                 let columns = <Self::To as $crate::relation::Stored>::SORT_COLUMNS;
                 let rows = $crate::map_relations!(@window conn, c, $many, parent, window, columns,
@@ -337,7 +337,7 @@ macro_rules! map_relations {
                 children: &[Self::From],
             ) -> Result<(Vec<Self::To>, Vec<Option<u32>>), $crate::Error> {
                 use diesel::{QueryDsl as _, RunQueryDsl as _, SelectableHelper as _, Table as _};
-                use recto_domain::relation::Entity as _;
+                use recto_relations::Entity as _;
 
                 let column = $child::table.primary_key();
                 let mut pairs = Vec::with_capacity(children.len());
@@ -375,7 +375,7 @@ macro_rules! map_relations {
     // are in the mapping (`tt`), for only then does it point at them there.
     (@check $kind:ident $of:ident, $presence:ty, $child:tt . $key:tt -> $parent:tt . $parent_key:tt) => {
         impl $crate::relation::check::$kind for $of {
-            type Presence = $presence;
+            type Kind = $presence;
             type Parent = $parent::$parent_key;
             type Column = $child::$key;
         }
@@ -391,7 +391,7 @@ macro_rules! map_relations {
             fn of_one(
                 conn: &mut $crate::Connection,
                 parent: $crate::relation::FromKey<Self>,
-                window: &$crate::relation::Window<$crate::relation::ToKey<Self>>,
+                window: &$crate::relation::PageRequest<$crate::relation::ToKey<Self>>,
             ) -> Result<$crate::relation::Linked<Self>, $crate::Error> {
                 let columns = <Self::To as $crate::relation::Stored>::SORT_COLUMNS;
                 let rows = $crate::map_relations!(@window conn, c, $many, parent, window, columns, $row, $row);
@@ -401,7 +401,7 @@ macro_rules! map_relations {
             $crate::map_relations!(@each $many, $crate::query::Telling, $row::as_select(), $row,
                 |row| {
                     let child = <Self::To>::try_from(row)?;
-                    let parent = <$one as recto_domain::relation::ToOne>::foreign_key(&child)
+                    let parent = <$one as recto_relations::ToOne>::foreign_key(&child)
                         .ok_or_else(|| $crate::Error::Dangling {
                             key: concat!(stringify!($child), ".", stringify!($key)).to_owned(),
                         })?;
@@ -445,7 +445,7 @@ macro_rules! map_relations {
             fn of_one(
                 conn: &mut $crate::Connection,
                 parent: $crate::relation::FromKey<Self>,
-                window: &$crate::relation::Window<$crate::relation::ToKey<Self>>,
+                window: &$crate::relation::PageRequest<$crate::relation::ToKey<Self>>,
             ) -> Result<$crate::relation::Linked<Self>, $crate::Error> {
                 // By the link's own key: its index is in that order already.
                 let columns = <Self::To as $crate::relation::Stored>::SORT_COLUMNS
@@ -501,7 +501,7 @@ macro_rules! map_relations {
                 ))
                 .order_by($crate::query::OrderBy { columns: $columns, sort: &$window.sort })
                 .select($crate::map_relations!(@select $row));
-            $crate::query::Limited { query, limit: $window.one_more() }.load::<$row>($c)?
+            $crate::query::Limited { query, limit: $crate::relation::one_more($window) }.load::<$row>($c)?
         })
     }};
 
@@ -515,7 +515,7 @@ macro_rules! map_relations {
         fn of_each(
             conn: &mut $crate::Connection,
             parents: &$crate::query::Keys<$crate::relation::FromKey<Self>>,
-            sort: &recto_domain::relation::Sort,
+            sort: &recto_relations::Sort,
             limit: i64,
         ) -> Result<$crate::relation::Keyed<Self>, $crate::Error> {
             use diesel::{RunQueryDsl as _, SelectableHelper as _};

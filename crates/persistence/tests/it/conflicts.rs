@@ -1,13 +1,13 @@
 //! What the databases refuse, and what Recto makes of it.
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use recto_domain::relation::Include;
 use recto_domain::{
     Account, Book, BookId, Conflict, Email, Mint as _, Review, Role, Tag, TagName, User, UserId,
     Username,
 };
 use recto_persistence::identity::account::{self, PasswordHash};
 use recto_persistence::{Connection, Error, Stored, catalog, find};
+use recto_relations::Include;
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh};
 use recto_testkit::mint::Sequence;
@@ -180,16 +180,16 @@ fn deleting_follows_the_declared_rules(database: &Fresh) {
     assert!(catalog::user::delete(conn, ada).unwrap());
     assert!(!catalog::user::delete(conn, ada).unwrap());
     let orphan = find::<Book>(conn, dune.uid, &none).unwrap().unwrap();
-    assert_eq!(orphan.entities()[0].user_uid, None);
+    assert_eq!(orphan.as_slice()[0].user_uid, None);
     let review = c.reviews.iter().find(|review| review.user_uid == Some(ada)).unwrap();
     let review = find::<Review>(conn, review.uid, &none).unwrap().unwrap();
-    assert_eq!(review.entities()[0].user_uid, None);
+    assert_eq!(review.as_slice()[0].user_uid, None);
 
     assert!(catalog::book::delete(conn, dune.uid).unwrap());
     for review in c.reviews.iter().filter(|review| review.book_uid == dune.uid) {
         assert!(find::<Review>(conn, review.uid, &none).unwrap().is_none());
     }
-    let tagged = Include::parse(<Tag as recto_domain::relation::Entity>::INFO, "books").unwrap();
+    let tagged = Include::parse(<Tag as recto_relations::Entity>::INFO, "books").unwrap();
     let sf = c.tags.iter().find(|tag| tag.name.as_str() == "SF").unwrap();
     let sf = find::<Tag>(conn, sf.uid, &tagged).unwrap().unwrap();
     assert_eq!(sf.view(0).unwrap().get(recto_domain::TagBooks).unwrap().len(), 0);

@@ -1,12 +1,12 @@
 //! Whom books credit: in order, each with a role, everybody once.
 
-use recto_domain::relation::{Entity as _, Include, Relation as _, Sort};
 use recto_domain::{
     Author, AuthorBooks, Book, BookContributors, BookId, ContributorRole, Contributors, CreditLine,
     Input as _,
 };
 use recto_persistence::catalog::{BookFilter, author, book};
-use recto_persistence::{Connection, SystemMint, Window, find, migrations, page, related};
+use recto_persistence::{Connection, PageRequest, SystemMint, find, migrations, page, related};
+use recto_relations::{Entity as _, Include, Relation as _, Sort};
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh};
 use serde_json::{Value, json};
@@ -78,10 +78,10 @@ fn contributors_stand_in_the_order_of_the_line(database: &Fresh) {
         named(&credits(conn, second)),
         [(1, "author", "Ada"), (2, "author", "Zoë"), (3, "author", "Bob")]
     );
-    let all = page::<Author>(conn, &(), &Window::newest(10), &Include::nothing()).unwrap();
-    assert_eq!(all.level.entities().len(), 4);
+    let all = page::<Author>(conn, &(), &PageRequest::newest(10), &Include::nothing()).unwrap();
+    assert_eq!(all.entities.as_slice().len(), 4);
     // And the way back leads to both books, the newest first.
-    let ada = all.level.entities().iter().find(|author| author.name.as_str() == "Ada").unwrap();
+    let ada = all.entities.as_slice().iter().find(|author| author.name.as_str() == "Ada").unwrap();
     let include = Include::parse(Author::INFO, "books").unwrap();
     let level = find::<Author>(conn, ada.uid, &include).unwrap().unwrap();
     let books: Vec<_> = level.view(0).unwrap().get(AuthorBooks).unwrap().collect();
@@ -112,8 +112,8 @@ fn setting_contributors_replaces_them(database: &Fresh) {
     assert_eq!(named(&credits(conn, uid)), expected);
     author::credit(conn, &SystemMint, uid, &line("Homer")).unwrap();
     assert_eq!(named(&credits(conn, uid)), [(1, "author", "Homer")]);
-    let all = page::<Author>(conn, &(), &Window::newest(10), &Include::nothing()).unwrap();
-    assert_eq!(all.level.entities().len(), 3);
+    let all = page::<Author>(conn, &(), &PageRequest::newest(10), &Include::nothing()).unwrap();
+    assert_eq!(all.entities.as_slice().len(), 3);
 }
 
 fn an_order_of_links_is_read_in_pages(database: &Fresh) {
@@ -157,14 +157,14 @@ fn each_of_many_books_has_its_first_contributors(database: &Fresh) {
         let parsed = Include::parse(Book::INFO, include).unwrap();
         assert_eq!(parsed.to_string().replace("(limit:20)", ""), include);
         let (found, statements) = conn.recording(|conn| {
-            page::<Book>(conn, &BookFilter::default(), &Window::newest(10), &parsed)
+            page::<Book>(conn, &BookFilter::default(), &PageRequest::newest(10), &parsed)
         });
         let found = found.unwrap();
         assert_eq!(statements.len(), 2);
-        assert_eq!(found.level.entities().len(), books.len());
+        assert_eq!(found.entities.as_slice().len(), books.len());
         let lines: Vec<String> = found
-            .level
-            .views()
+            .entities
+            .iter()
             .map(|book| {
                 let contributors = book.get(BookContributors).unwrap();
                 let more = if contributors.more() { "…" } else { "" };
@@ -271,9 +271,9 @@ fn books_from_before_credit_whom_their_lines_name(database: &Fresh) {
                 .eq(1..=u32::try_from(found.len()).unwrap())
         );
     }
-    let all = page::<Author>(conn, &(), &Window::newest(100), &Include::nothing()).unwrap();
-    assert_eq!(all.level.entities().len(), seen.len());
-    for author in all.level.entities() {
+    let all = page::<Author>(conn, &(), &PageRequest::newest(100), &Include::nothing()).unwrap();
+    assert_eq!(all.entities.as_slice().len(), seen.len());
+    for author in all.entities.as_slice() {
         let uid = author.uid.uuid();
         assert_eq!((uid.get_version_num(), uid.get_variant()), (7, uuid::Variant::RFC4122));
         // The key holds the moment of creation, to the millisecond.

@@ -7,15 +7,15 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use recto_domain::relation::{Entity as _, Include};
 use recto_domain::{
     Account, Book, BookId, BookTags, Conflict, Email, Mint as _, Role, Tag, TagName, User, UserId,
 };
 use recto_persistence::catalog::{BookFilter, book, tag, user};
 use recto_persistence::identity::account::{self, PasswordHash};
 use recto_persistence::{
-    Connection, Database, DatabaseUrl, Error, Options, SystemMint, Window, find, page,
+    Connection, Database, DatabaseUrl, Error, Options, PageRequest, SystemMint, find, page,
 };
+use recto_relations::{Entity as _, Include};
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh};
 use serde_json::json;
@@ -41,8 +41,8 @@ fn new_tag(c: &Catalogue, name: &str) -> Tag {
 }
 
 fn tag_names(conn: &mut Connection) -> Vec<String> {
-    let all = page::<Tag>(conn, &(), &Window::newest(1_000), &Include::nothing()).unwrap();
-    all.level.entities().iter().map(|tag| tag.name.to_string()).collect()
+    let all = page::<Tag>(conn, &(), &PageRequest::newest(1_000), &Include::nothing()).unwrap();
+    all.entities.as_slice().iter().map(|tag| tag.name.to_string()).collect()
 }
 
 fn a_failed_write_leaves_nothing(fresh: &Fresh) {
@@ -427,7 +427,8 @@ fn work_goes_on_after_the_connections_are_lost(fresh: &Fresh) {
         let filter = nothing.clone();
         database
             .read_blocking(move |conn| {
-                page::<Book>(conn, &filter, &Window::newest(5), &Include::nothing()).map(|_| ())
+                page::<Book>(conn, &filter, &PageRequest::newest(5), &Include::nothing())
+                    .map(|_| ())
             })
             .unwrap();
     }

@@ -1,9 +1,9 @@
 //! Filters of books: each alone, all together, and what looks like SQL in them.
 
-use recto_domain::relation::{Include, Sort};
 use recto_domain::{Book, Isbn, Language, PublishedDate, TagName, UserId, text_key};
 use recto_persistence::catalog::BookFilter;
-use recto_persistence::{Window, page};
+use recto_persistence::{PageRequest, page};
+use recto_relations::{Include, Sort};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 use serde_json::json;
@@ -114,13 +114,13 @@ fn filters_leave_what_passes_them(database: &Fresh) {
     c.store(&mut conn);
     for (filter, count) in filters(&c) {
         for raw in ["title", "-published_date"] {
-            let sort = Sort::parse(<Book as recto_domain::relation::Entity>::INFO, raw).unwrap();
+            let sort = Sort::parse(<Book as recto_relations::Entity>::INFO, raw).unwrap();
             let model = in_order::<Book>(&c, &sort, |book| passes(&c, &filter, book));
             let model: Vec<&str> = model.iter().map(|book| book.title.as_str()).collect();
-            let window = Window { limit: 100, sort, after: None };
+            let window = PageRequest { limit: 100, sort, after: None };
             let found = page::<Book>(&mut conn, &filter, &window, &Include::nothing()).unwrap();
             let found: Vec<&str> =
-                found.level.entities().iter().map(|book| book.title.as_str()).collect();
+                found.entities.as_slice().iter().map(|book| book.title.as_str()).collect();
             assert_eq!(found, model, "{filter:?}");
             assert_eq!(found.len(), count, "{filter:?}: {found:?}");
         }

@@ -1,10 +1,10 @@
 //! Importing: much at once, and nothing twice.
 
-use recto_domain::relation::Include;
 use recto_domain::{Book, BookId, Tag, TagId, TagName, User, Username};
 use recto_persistence::catalog::import::{self, Origin};
 use recto_persistence::catalog::{BookFilter, user};
-use recto_persistence::{Connection, Error, Window, page};
+use recto_persistence::{Connection, Error, PageRequest, page};
+use recto_relations::Include;
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 
@@ -103,8 +103,8 @@ fn a_batch_that_fails_leaves_nothing(database: &Fresh) {
     });
     let error = failed.unwrap_err();
     assert!(matches!(error, Error::Dangling { .. } | Error::Query(_)), "{error:?}");
-    let tags = page::<Tag>(&mut conn, &(), &Window::newest(5), &Include::nothing()).unwrap();
-    assert!(tags.level.entities().is_empty());
+    let tags = page::<Tag>(&mut conn, &(), &PageRequest::newest(5), &Include::nothing()).unwrap();
+    assert!(tags.entities.as_slice().is_empty());
 }
 
 fn more_rows_than_a_statement_binds_are_written(database: &Fresh) {
@@ -117,6 +117,7 @@ fn more_rows_than_a_statement_binds_are_written(database: &Fresh) {
     assert_eq!(written.added, 9_001);
     assert_eq!(keys(&written.keys), keys_of(&c.tags, |tag| tag.uid));
     let none = Include::nothing();
-    let books = page::<Book>(&mut conn, &BookFilter::default(), &Window::newest(5), &none).unwrap();
-    assert!(books.level.entities().is_empty());
+    let books =
+        page::<Book>(&mut conn, &BookFilter::default(), &PageRequest::newest(5), &none).unwrap();
+    assert!(books.entities.as_slice().is_empty());
 }

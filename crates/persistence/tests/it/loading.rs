@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use recto_domain::relation::{Entity as _, Include, MAX_DEPTH, Sort, paths};
 use recto_domain::{
     Author, Book, BookId, BookReviews, BookTags, BookUser, Comment, Company, Course, Department,
     Employee, Post, Review, ReviewUser, Student, Tag, TagBooks, User, UserBooks, UserReviews,
 };
 use recto_persistence::catalog::{BookFilter, import};
 use recto_persistence::relation::CHUNK;
-use recto_persistence::{Connection, Stored, Window, catalog, find, page, related_one};
+use recto_persistence::{Connection, PageRequest, Stored, catalog, find, page, related_one};
+use recto_relations::{Entity as _, Include, MAX_DEPTH, Sort, paths};
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh, fresh, run};
 use serde_json::json;
@@ -73,10 +73,10 @@ fn every_path_of<E: Stored>(conn: &mut Connection, filter: &E::Filter, rich: E::
         let cost = 1 + include.edge_count();
 
         let (found, statements) =
-            conn.recording(|conn| page::<E>(conn, filter, &Window::newest(ALL), &include));
+            conn.recording(|conn| page::<E>(conn, filter, &PageRequest::newest(ALL), &include));
         let found = found.unwrap();
         assert_eq!(statements.len(), cost, "page of {}?include={path}", E::INFO.collection);
-        writeln!(loaded, "{path} more: {}\n{}", found.more, present(&found.level)).unwrap();
+        writeln!(loaded, "{path} more: {}\n{}", found.more, present(&found.entities)).unwrap();
 
         let (found, statements) = conn.recording(|conn| find::<E>(conn, rich, &include));
         assert_eq!(statements.len(), cost, "one of {}?include={path}", E::INFO.collection);
@@ -135,12 +135,12 @@ fn loads_right<E: Stored + Modelled>(
     let parsed = Include::parse(E::INFO, include).unwrap();
     let all = in_order::<E>(c, &Sort::default(), |_| true);
     let nodes: Vec<_> = all.iter().map(|entity| entity.node()).collect();
-    let loaded = page::<E>(conn, filter, &Window::newest(ALL), &parsed).unwrap();
+    let loaded = page::<E>(conn, filter, &PageRequest::newest(ALL), &parsed).unwrap();
     let model = expected(c, &nodes, &parsed);
-    for (loaded, model) in present(&loaded.level).lines().zip(&model) {
+    for (loaded, model) in present(&loaded.entities).lines().zip(&model) {
         assert_eq!(loaded, model, "page of {}?include={include}", E::INFO.collection);
     }
-    assert_eq!(loaded.level.entities().len(), model.len());
+    assert_eq!(loaded.entities.as_slice().len(), model.len());
 
     for (entity, node) in all.into_iter().zip(nodes).take(12) {
         let loaded = find::<E>(conn, entity.key(), &parsed).unwrap().unwrap();
@@ -209,13 +209,13 @@ fn counts_cost_a_statement_each(database: &Fresh) {
     include.count(Book::INFO, "tags,reviews,user.books").unwrap();
 
     let (books, statements) = conn.recording(|conn| {
-        page::<Book>(conn, &BookFilter::default(), &Window::newest(ALL), &include)
+        page::<Book>(conn, &BookFilter::default(), &PageRequest::newest(ALL), &include)
     });
     assert_eq!(statements.len(), 5, "{statements:#?}");
     let all = in_order::<Book>(&c, &Sort::default(), |_| true);
     let nodes: Vec<_> = all.into_iter().map(Modelled::node).collect();
     let model = expected(&c, &nodes, &include).join("\n");
-    assert_eq!(present(&books.unwrap().level).trim_end(), model);
+    assert_eq!(present(&books.unwrap().entities).trim_end(), model);
 }
 
 fn nothing_to_follow_costs_nothing(database: &Fresh) {
@@ -260,14 +260,14 @@ fn many_keys_are_looked_for_in_chunks(database: &Fresh) {
     })
     .unwrap();
 
-    let everything = Window::newest(10_000);
+    let everything = PageRequest::newest(10_000);
     let include = Include::parse(Book::INFO, "user,tags").unwrap();
     let (books, statements) =
         conn.recording(|conn| page::<Book>(conn, &BookFilter::default(), &everything, &include));
     assert_eq!(statements.len(), 1 + 2 + 2);
-    let level = books.unwrap().level;
-    assert_eq!(level.entities().len(), CHUNK + 1);
-    for book in level.views() {
+    let level = books.unwrap().entities;
+    assert_eq!(level.as_slice().len(), CHUNK + 1);
+    for book in &level {
         assert_eq!(book.get(BookUser).unwrap().map(|user| user.uid), book.user_uid);
         assert_eq!(book.get(BookTags).unwrap().len(), 1);
     }
@@ -290,8 +290,9 @@ fn the_cap_falls_with_every_occurrence(database: &Fresh) {
     c.store(&mut conn);
     let include = Include::parse(Book::INFO, "user.books(limit:100)").unwrap();
     let books =
-        page::<Book>(&mut conn, &BookFilter::default(), &Window::newest(600), &include).unwrap();
-    let level = books.level;
+        page::<Book>(&mut conn, &BookFilter::default(), &PageRequest::newest(600), &include)
+            .unwrap();
+    let level = books.entities;
     let user = level.view(0).unwrap().get(BookUser).unwrap().unwrap();
     let shown = user.get(UserBooks).unwrap();
     assert_eq!((shown.len(), shown.more()), (10_000 / 600, true));
@@ -360,7 +361,7 @@ fn one_leads_to_one_or_none(database: &Fresh) {
     let (dune, zebra) = (c.titled("Dune"), c.titled("zebra"));
 
     let owner = related_one::<BookUser>(&mut conn, dune.uid, &none).unwrap().unwrap().unwrap();
-    assert_eq!(owner.into_entities(), [c.users[0].clone()]);
+    assert_eq!(owner.into_vec(), [c.users[0].clone()]);
     assert!(related_one::<BookUser>(&mut conn, zebra.uid, &none).unwrap().unwrap().is_none());
     let missing = BookId::from_uuid(c.stamp().uid());
     assert!(related_one::<BookUser>(&mut conn, missing, &none).unwrap().is_none());

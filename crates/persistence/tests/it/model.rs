@@ -4,10 +4,10 @@
 use std::cmp::Ordering;
 use std::fmt::Write as _;
 
-use recto_domain::relation::{
+use recto_domain::{Author, Book, Contribution, Review, Tag, User};
+use recto_relations::{
     Cardinality, Entity, Include, LinkData as _, RelationInfo, Sort, SortField, SortValue,
 };
-use recto_domain::{Author, Book, Contribution, Review, Tag, User};
 use serde_json::to_string;
 
 use crate::catalogue::Catalogue;

@@ -1,14 +1,16 @@
 //! The rooms whose entities the database numbers, loaded and turned page by
 //! page: over links with data, through others, to the same table, and back.
 
-use recto_domain::relation::{Entity, Include, MAX_DEPTH, Relation as _, Sort, paths};
 use recto_domain::{
     Comment, CommentPost, Company, CompanyDepartments, CompanyEmployees, Course, CourseStudents,
     Department, DepartmentCompany, DepartmentEmployees, Employee, EmployeeCompany,
     EmployeeDepartment, EmployeeId, EmployeeManager, EmployeeReports, Post, PostComments, Student,
     StudentCourses, StudentId,
 };
-use recto_persistence::{Connection, MappedMany, Stored, Window, find, page, related, related_one};
+use recto_persistence::{
+    Connection, MappedMany, PageRequest, Stored, find, page, related, related_one,
+};
+use recto_relations::{Entity, Include, MAX_DEPTH, Relation as _, Sort, paths};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 use serde_json::{Value, json};
@@ -41,13 +43,13 @@ where
 {
     let all = in_order(rooms.of(E::INFO).to_vec(), &Sort::default());
     let at = |what: &str| format!("{what} of {}?include={include}", E::INFO.collection);
-    let loaded = page::<E>(conn, &(), &Window::newest(ALL), include).unwrap();
+    let loaded = page::<E>(conn, &(), &PageRequest::newest(ALL), include).unwrap();
     let expected = rooms.expected(&all, include);
-    assert_eq!(loaded.level.entities().len(), expected.len(), "{}", at("all"));
-    for (loaded, expected) in lines(&present(&loaded.level)).iter().zip(&expected) {
+    assert_eq!(loaded.entities.as_slice().len(), expected.len(), "{}", at("all"));
+    for (loaded, expected) in lines(&present(&loaded.entities)).iter().zip(&expected) {
         assert_eq!(loaded, expected, "{}", at("a page"));
     }
-    let keys = loaded.level.entities().iter().map(Entity::key);
+    let keys = loaded.entities.as_slice().iter().map(Entity::key);
     for (key, one) in keys.zip(&all).step_by(3) {
         let loaded = find::<E>(conn, key, include).unwrap().unwrap();
         let expected = rooms.expected(std::slice::from_ref(one), include);
@@ -130,8 +132,9 @@ fn walks_children<R>(rooms: &Rooms, conn: &mut Connection, raw: &[&str])
 where
     R: MappedMany<From: Stored<Filter = ()>>,
 {
-    let parents = page::<R::From>(conn, &(), &Window::newest(ALL), &Include::nothing()).unwrap();
-    for parent in parents.level.entities() {
+    let parents =
+        page::<R::From>(conn, &(), &PageRequest::newest(ALL), &Include::nothing()).unwrap();
+    for parent in parents.entities.as_slice() {
         let children = rooms.follow(R::INFO, rooms.one::<R::From>(parent.key()));
         for sort in sorts::<R::To>(raw) {
             let expected = in_order(children.clone(), &sort);
@@ -141,7 +144,7 @@ where
                     let page = related::<R>(conn, parent.key(), window, &Include::nothing());
                     let page = page.unwrap().unwrap();
                     // What the links say is on the page, beside the entities.
-                    seen.extend(lines(&present(&page.level)));
+                    seen.extend(lines(&present(&page.entities)));
                     page
                 });
                 assert_eq!(seen, expected, "{}?sort={sort}&limit={limit}", R::INFO.name);
@@ -162,10 +165,12 @@ fn pages_of_each_relation_are_all_it_leads_to_in_order(database: &Fresh) {
     walks_children::<EmployeeReports>(&rooms, conn, &["name", "-name,created_at"]);
 
     let nobody = EmployeeId::new(1_000_000).unwrap();
-    let (window, none) = (Window::newest(5), Include::nothing());
+    let (window, none) = (PageRequest::newest(5), Include::nothing());
     assert!(related::<EmployeeReports>(conn, nobody, &window, &none).unwrap().is_none());
     let nobody = StudentId::new(1_000_000).unwrap();
-    assert!(related::<StudentCourses>(conn, nobody, &Window::newest(5), &none).unwrap().is_none());
+    assert!(
+        related::<StudentCourses>(conn, nobody, &PageRequest::newest(5), &none).unwrap().is_none()
+    );
 }
 
 fn an_organisation_is_walked_there_and_back(database: &Fresh) {
@@ -232,9 +237,9 @@ fn a_link_says_since_when(database: &Fresh) {
         assert_eq!(shown["enrolled_at"], json!(since));
     }
     let none = Include::nothing();
-    let page = related::<CourseStudents>(conn, rooms.course, &Window::newest(5), &none);
+    let page = related::<CourseStudents>(conn, rooms.course, &PageRequest::newest(5), &none);
     let page = page.unwrap().unwrap();
-    let newest = page.level.view(0).unwrap();
+    let newest = page.entities.view(0).unwrap();
     assert!(page.more && newest.link(CourseStudents).is_ok());
     let course = find::<Course>(conn, rooms.course, &none).unwrap().unwrap();
     let unloaded = course.view(0).unwrap().link(StudentCourses).unwrap_err();
@@ -251,7 +256,7 @@ fn one_leads_to_one_or_none(database: &Fresh) {
     assert_eq!((company.id, company.get(CompanyDepartments).unwrap().len()), (rooms.company, 2));
     let none = Include::nothing();
     let post = related_one::<CommentPost>(conn, rooms.comment, &none).unwrap().unwrap().unwrap();
-    assert_eq!(post.entities()[0].id, rooms.post);
+    assert_eq!(post.as_slice()[0].id, rooms.post);
     let top = rooms.of(Employee::INFO).iter().find(|employee| employee["name"] == "chain 0");
     let top = EmployeeId::new(top.unwrap()["id"].as_i64().unwrap()).unwrap();
     assert!(related_one::<EmployeeManager>(conn, top, &none).unwrap().unwrap().is_none());

@@ -4,13 +4,13 @@
 
 #![expect(unreachable_pub, reason = "relations are public types, and so is what they lead to")]
 
-use recto_domain::relation::{
-    AnyLevel as _, Entity, EntityInfo, Include, Key, LinkData, NotLoaded, Relation, Sort,
-    SortField, SortValue, View, paths,
-};
-use recto_domain::relations;
 use recto_persistence::{
-    Connection, Page, Window, find, map_relations, page, related, related_one, stored,
+    Connection, Page, PageRequest, find, map_relations, page, related, related_one, stored,
+};
+use recto_relations::relations;
+use recto_relations::{
+    AnyEntities as _, Entity, EntityInfo, Include, Key, LinkData, NotLoaded, Relation, Sort,
+    SortField, SortValue, View, paths,
 };
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
@@ -108,9 +108,9 @@ macro_rules! entity {
                 name: stringify!($entity),
                 collection: stringify!($table),
                 key: "id",
-                members: &[],
+                fields: &[],
                 sorts: &[$(SortField::text(stringify!($sort)),)? SortField::creation()],
-                room: || &POST_OFFICE,
+                module: <Self as recto_relations::InModule>::module,
             };
 
             fn key(&self) -> i64 {
@@ -172,16 +172,16 @@ impl From<MembershipRow> for Membership {
 
 relations! {
     /// The room.
-    pub static POST_OFFICE = "post_office" at "/post-office";
+    pub static POST_OFFICE = "post_office": Person, Message, Circle;
 
     /// What somebody sent, and who sent it.
-    PersonSent = Person.sent: many <=> MessageSender = Message.sender: one(sender_id), on delete Cascade;
+    PersonSent = Person.sent: Many <=> MessageSender = Message.sender: One(sender_id), on delete Cascade;
     /// What somebody received, and who received it.
-    PersonReceived = Person.received: many <=> MessageRecipient = Message.recipient: optional(recipient_id), on delete SetNull;
+    PersonReceived = Person.received: Many <=> MessageRecipient = Message.recipient: Optional(recipient_id), on delete SetNull;
     /// What answers a message, and what it answers.
-    MessageAnswers = Message.answers: many <=> MessageQuestion = Message.question: optional(answers_id), on delete SetNull;
+    MessageAnswers = Message.answers: Many <=> MessageQuestion = Message.question: Optional(answers_id), on delete SetNull;
     /// The circles somebody is in, and who is in a circle.
-    PersonCircles = Person.circles: many <=> CircleMembers = Circle.members: many, through memberships(person_id, circle_id) with Membership { duty }, on delete Cascade;
+    PersonCircles = Person.circles: Many <=> CircleMembers = Circle.members: Many, through memberships(person_id, circle_id) with Membership { duty }, on delete Cascade;
 }
 
 map_relations! {
@@ -205,7 +205,7 @@ fn post_office(database: &Fresh) -> Connection {
 
 fn everybody(conn: &mut Connection, include: &str) -> Page<Person> {
     let include = Include::parse(Person::INFO, include).unwrap();
-    page::<Person>(conn, &(), &Window::newest(100), &include).unwrap()
+    page::<Person>(conn, &(), &PageRequest::newest(100), &include).unwrap()
 }
 
 /// The keys of what a to-many relation leads to.
@@ -220,11 +220,11 @@ fn two_keys_to_one_parent_are_two_relations(database: &Fresh) {
     let letters = |person: View<'_, Person>| -> Result<(Vec<i64>, Vec<i64>), NotLoaded> {
         Ok((keys(person.get(PersonSent)?), keys(person.get(PersonReceived)?)))
     };
-    let letters: Vec<_> = everybody.level.views().map(|p| letters(p).unwrap()).collect();
+    let letters: Vec<_> = everybody.entities.iter().map(|p| letters(p).unwrap()).collect();
     let expected = [(vec![12], vec![]), (vec![11], vec![10]), (vec![14, 13, 10], vec![12, 11, 14])];
     assert_eq!(letters, expected, "of Cleo, Bob and Ada");
 
-    let ada = everybody.level.views().find(|person| person.id == ADA).unwrap();
+    let ada = everybody.entities.iter().find(|person| person.id == ADA).unwrap();
     let recipients: Vec<Option<i64>> = ada
         .get(PersonSent)
         .unwrap()
@@ -236,7 +236,7 @@ fn two_keys_to_one_parent_are_two_relations(database: &Fresh) {
 
     let none = Include::nothing();
     let sender = related_one::<MessageSender>(&mut conn, 12, &none).unwrap().unwrap();
-    assert_eq!(sender.unwrap().entities()[0].name, "Cleo");
+    assert_eq!(sender.unwrap().as_slice()[0].name, "Cleo");
     assert!(related_one::<MessageRecipient>(&mut conn, 13, &none).unwrap().unwrap().is_none());
 }
 
@@ -257,7 +257,7 @@ fn links_say_what_they_say_on_both_sides(database: &Fresh) {
     let mut conn = post_office(database);
 
     let everybody = everybody(&mut conn, "circles.members");
-    let ada = everybody.level.views().find(|person| person.id == ADA).unwrap();
+    let ada = everybody.entities.iter().find(|person| person.id == ADA).unwrap();
     let duties = |person: &View<'_, Person>| -> Result<Vec<(String, String)>, NotLoaded> {
         person
             .get(PersonCircles)?
@@ -282,11 +282,11 @@ fn everything_is_counted(database: &Fresh) {
     let mut include = Include::nothing();
     include.count(Person::INFO, "sent,received,circles").unwrap();
 
-    let (everybody, statements) =
-        conn.recording(|conn| page::<Person>(conn, &(), &Window::newest(100), &include).unwrap());
+    let (everybody, statements) = conn
+        .recording(|conn| page::<Person>(conn, &(), &PageRequest::newest(100), &include).unwrap());
     assert_eq!(statements.len(), 4, "{statements:#?}");
     let counts: Vec<_> =
-        everybody.level.counts().iter().map(|c| (c.relation.name, c.numbers.clone())).collect();
+        everybody.entities.counts().iter().map(|c| (c.relation.name, c.numbers.clone())).collect();
     let expected =
         [("sent", vec![1, 1, 3]), ("received", vec![0, 1, 3]), ("circles", vec![1, 1, 2])];
     assert_eq!(counts, expected, "of Cleo, Bob and Ada");
@@ -297,15 +297,15 @@ fn walk<R>(conn: &mut Connection, parent: i64, limit: u32, sort: &Sort) -> Vec<i
 where
     R: recto_persistence::MappedMany<From: Entity<Key = i64>, To: Entity<Key = i64>>,
 {
-    let mut window = Window { limit, sort: sort.clone(), after: None };
+    let mut window = PageRequest { limit, sort: sort.clone(), after: None };
     let mut walked = Vec::new();
     loop {
         let page = related::<R>(conn, parent, &window, &Include::nothing()).unwrap().unwrap();
-        walked.extend(page.level.entities().iter().map(Entity::key));
-        let last = page.level.entities().last().filter(|_| page.more);
+        walked.extend(page.entities.as_slice().iter().map(Entity::key));
+        let last = page.entities.as_slice().last().filter(|_| page.more);
         let Some(last) = last else { return walked };
         let values = sort.terms().iter().map(|term| last.sort_value(term.field)).collect();
-        window.after = Some(recto_domain::relation::Position { values, key: last.key() });
+        window.after = Some(recto_relations::KeysetPosition { values, key: last.key() });
     }
 }
 
@@ -320,7 +320,7 @@ fn everything_is_paged(database: &Fresh) {
         assert_eq!(walk::<CircleMembers>(&mut conn, READERS, limit, &newest), [3, 2, 1]);
     }
     let everybody = everybody(&mut conn, "received(limit:2,sort:-body)");
-    let ada = everybody.level.views().find(|person| person.id == ADA).unwrap();
+    let ada = everybody.entities.iter().find(|person| person.id == ADA).unwrap();
     let received = ada.get(PersonReceived).unwrap();
     assert!(received.more());
     assert_eq!(keys(received), [14, 11]);
@@ -334,8 +334,8 @@ fn every_path_costs_a_statement_an_edge(database: &Fresh) {
         for path in paths(E::INFO, 3) {
             let include = Include::parse(E::INFO, &path).unwrap();
             let (found, statements) =
-                conn.recording(|conn| page::<E>(conn, &(), &Window::newest(100), &include));
-            assert!(!found.unwrap().level.entities().is_empty());
+                conn.recording(|conn| page::<E>(conn, &(), &PageRequest::newest(100), &include));
+            assert!(!found.unwrap().entities.as_slice().is_empty());
             assert_eq!(statements.len(), 1 + include.edge_count(), "{}: {path}", E::INFO.name);
         }
     }
@@ -356,13 +356,13 @@ fn what_was_not_asked_for_is_not_loaded(database: &Fresh) {
     // Cleo received nothing: that is an empty list if it was asked for, and an
     // error if it was not.
     let asked = everybody(&mut conn, "received");
-    let cleo = asked.level.view(0).unwrap();
+    let cleo = asked.entities.view(0).unwrap();
     assert_eq!(cleo.get(PersonReceived).unwrap().len(), 0);
     let not_loaded = |relation: &'static str| NotLoaded { entity: "Person", relation };
     assert_eq!(cleo.get(PersonSent).unwrap_err(), not_loaded(PersonSent::INFO.name));
 
     let unasked = everybody(&mut conn, "sent");
-    let cleo = unasked.level.view(0).unwrap();
+    let cleo = unasked.entities.view(0).unwrap();
     assert_eq!(cleo.get(PersonReceived).unwrap_err(), not_loaded("received"));
     assert_eq!(
         cleo.get(PersonReceived).unwrap_err().to_string(),

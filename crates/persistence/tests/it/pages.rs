@@ -1,12 +1,12 @@
 //! Pages: put end to end they are everything, once, in order.
 
-use recto_domain::relation::{AnyLevel as _, Entity, Include, Position, Sort};
 use recto_domain::{
     Book, BookId, BookReviews, BookTags, Review, Tag, TagBooks, TagId, User, UserBooks, UserId,
     UserReviews,
 };
 use recto_persistence::catalog::{BookFilter, book};
-use recto_persistence::{Connection, MappedMany, Page, Stored, Window, page, related};
+use recto_persistence::{Connection, MappedMany, Page, PageRequest, Stored, page, related};
+use recto_relations::{AnyEntities as _, Entity, Include, KeysetPosition, Sort};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 
@@ -51,13 +51,13 @@ pub(crate) fn sorts<E: Entity>(raw: &[&str]) -> Vec<Sort> {
 pub(crate) fn walk<E: Stored>(
     sort: &Sort,
     limit: u32,
-    mut turn: impl FnMut(&Window<E::Key>) -> Page<E>,
+    mut turn: impl FnMut(&PageRequest<E::Key>) -> Page<E>,
 ) -> Vec<E> {
-    let mut window = Window { limit, sort: sort.clone(), after: None };
+    let mut window = PageRequest { limit, sort: sort.clone(), after: None };
     let mut all: Vec<E> = Vec::new();
     loop {
-        let Page { level, more } = turn(&window);
-        let entities = level.entities();
+        let Page { entities: level, more } = turn(&window);
+        let entities = level.as_slice();
         assert!(entities.len() <= limit as usize);
         all.extend(entities.iter().cloned());
         if !more {
@@ -66,7 +66,7 @@ pub(crate) fn walk<E: Stored>(
         assert_eq!(entities.len(), limit as usize, "a page before the last is full");
         let last = entities.len() - 1;
         let values = level.sort_values(last, sort);
-        window.after = Some(Position { values, key: entities[last].key() });
+        window.after = Some(KeysetPosition { values, key: entities[last].key() });
         assert!(all.len() < 1_000, "the pages of {sort} have no end");
     }
 }
@@ -180,12 +180,12 @@ fn a_page_begins_behind_what_has_been_deleted(database: &Fresh) {
         let gone = order[2];
         let values =
             sort.terms().iter().map(|term| gone.sort_value(term.field)).collect::<Vec<_>>();
-        let after = Some(Position { values, key: gone.uid });
+        let after = Some(KeysetPosition { values, key: gone.uid });
         book::delete(&mut conn, gone.uid).unwrap();
-        let window = Window { limit: 100, sort, after };
+        let window = PageRequest { limit: 100, sort, after };
         let rest =
             page::<Book>(&mut conn, &BookFilter::default(), &window, &Include::nothing()).unwrap();
-        assert_eq!(keys(rest.level.entities()), keys(order[3..].iter().copied()), "{raw}");
+        assert_eq!(keys(rest.entities.as_slice()), keys(order[3..].iter().copied()), "{raw}");
         book::insert(&mut conn, gone).unwrap();
     }
 }
@@ -194,17 +194,17 @@ fn a_parent_that_is_missing_has_no_page(database: &Fresh) {
     let c = Catalogue::small();
     let mut conn = database.connection();
     c.store(&mut conn);
-    let (window, none) = (Window::newest(5), Include::nothing());
+    let (window, none) = (PageRequest::newest(5), Include::nothing());
     let nobody = UserId::from_uuid(c.stamp().uid());
     assert!(related::<UserBooks>(&mut conn, nobody, &window, &none).unwrap().is_none());
     let dora = c.users[3].uid;
     let empty = related::<UserBooks>(&mut conn, dora, &window, &none).unwrap().unwrap();
-    assert!(empty.level.entities().is_empty() && !empty.more);
+    assert!(empty.entities.as_slice().is_empty() && !empty.more);
 
-    let window = Window::newest(5);
+    let window = PageRequest::newest(5);
     let no_book = BookId::from_uuid(c.stamp().uid());
     assert!(related::<BookTags>(&mut conn, no_book, &window, &none).unwrap().is_none());
-    let window = Window::newest(5);
+    let window = PageRequest::newest(5);
     let no_tag = TagId::from_uuid(c.stamp().uid());
     assert!(related::<TagBooks>(&mut conn, no_tag, &window, &none).unwrap().is_none());
 }

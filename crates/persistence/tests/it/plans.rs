@@ -6,19 +6,19 @@ use std::fmt::Write as _;
 use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::Text;
 use diesel::{Connection as _, PgConnection, RunQueryDsl as _};
-use recto_domain::relation::{Entity, Include, Position, Sort};
 use recto_domain::{
     AuthorBooks, Book, BookContributors, BookReviews, BookTags, Company, CompanyDepartments,
     CompanyEmployees, CourseStudents, DepartmentEmployees, Employee, EmployeeReports, PostComments,
     Student, StudentCourses, TagBooks, UserBooks, UserReviews,
 };
 use recto_persistence::catalog::BookFilter;
-use recto_persistence::{Connection, MappedMany, Stored, Window, find, page, related};
+use recto_persistence::{Connection, MappedMany, PageRequest, Stored, find, page, related};
+use recto_relations::{Entity, Include, KeysetPosition, Sort};
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh};
 
 use crate::catalogue::Catalogue;
-use crate::rooms::{ROOMS, Rooms};
+use crate::rooms::{MODULES, Rooms};
 
 both_engines!(
     each_sort_of_books_is_an_index,
@@ -68,7 +68,7 @@ fn plan_of_postgres(database: &Fresh, sql: &str) -> String {
     }
     let mut conn = PgConnection::establish(&database.url().to_string()).unwrap();
     // The binder, not the text, knows that this one is a list of keys.
-    let numbered = ROOMS[1..].iter().flat_map(|room| room.relations);
+    let numbered = MODULES[1..].iter().flat_map(|room| room.relations);
     let is_numbered = numbered.into_iter().any(|relation| {
         sql.starts_with(&format!("SELECT \"{}\"", relation.to.collection))
             || sql.contains(&format!("\"{}\".\"id\"", relation.to.collection))
@@ -111,9 +111,9 @@ fn stored(database: &Fresh) -> (Catalogue, Connection) {
 fn book_pages(conn: &mut Connection, after: &Book, raw: &str) -> [String; 2] {
     let sort = if raw.is_empty() { Sort::default() } else { Sort::parse(Book::INFO, raw).unwrap() };
     let values = sort.terms().iter().map(|term| after.sort_value(term.field)).collect();
-    let place = Position { values, key: after.uid };
+    let place = KeysetPosition { values, key: after.uid };
     [None, Some(place)].map(|after| {
-        let window = Window { limit: 20, sort: sort.clone(), after };
+        let window = PageRequest { limit: 20, sort: sort.clone(), after };
         let asked = statements(conn, |conn| {
             page::<Book>(conn, &BookFilter::default(), &window, &Include::nothing()).unwrap()
         });
@@ -165,10 +165,11 @@ fn children<R: MappedMany>(
 ) -> [String; 2] {
     let include = Include::parse(R::From::INFO, R::INFO.name).unwrap();
     let of_each = statements(conn, |conn| {
-        page::<R::From>(conn, filter, &Window::newest(20), &include).unwrap()
+        page::<R::From>(conn, filter, &PageRequest::newest(20), &include).unwrap()
     });
-    let parent = page::<R::From>(conn, filter, &Window::newest(1), &Include::nothing()).unwrap();
-    let parent = parent.level.entities()[0].key();
+    let parent =
+        page::<R::From>(conn, filter, &PageRequest::newest(1), &Include::nothing()).unwrap();
+    let parent = parent.entities.as_slice()[0].key();
     let of_one = statements(conn, |conn| find::<R::From>(conn, parent, &include).unwrap());
     [of_each, of_one].map(|mut statements| {
         assert_eq!(statements.len(), 2);
@@ -216,7 +217,7 @@ fn the_sql_of_pages_is_known(database: &Fresh) {
     writeln!(known, "sort=published_date, behind a book without a date\n{next}").unwrap();
     let tag = c.tags[0].uid;
     let sort = Sort::parse(Book::INFO, "title").unwrap();
-    let window = Window { limit: 7, sort, after: None };
+    let window = PageRequest { limit: 7, sort, after: None };
     let of_one = statements(&mut conn, |conn| {
         related::<TagBooks>(conn, tag, &window, &Include::nothing()).unwrap()
     });
@@ -230,14 +231,14 @@ fn the_sql_of_includes_is_known(database: &Fresh) {
     for include in ["user", "reviews", "tags", "tags(limit:5,sort:name)", "reviews(sort:-rating)"] {
         let parsed = Include::parse(Book::INFO, include).unwrap();
         let asked = statements(&mut conn, |conn| {
-            page::<Book>(conn, &BookFilter::default(), &Window::newest(20), &parsed).unwrap()
+            page::<Book>(conn, &BookFilter::default(), &PageRequest::newest(20), &parsed).unwrap()
         });
         writeln!(known, "{include}\n{}", asked[1]).unwrap();
     }
     let mut counts = Include::nothing();
     counts.count(Book::INFO, "reviews,tags").unwrap();
     let asked = statements(&mut conn, |conn| {
-        page::<Book>(conn, &BookFilter::default(), &Window::newest(20), &counts).unwrap()
+        page::<Book>(conn, &BookFilter::default(), &PageRequest::newest(20), &counts).unwrap()
     });
     write!(known, "counts\n{}", asked[1..].join("\n")).unwrap();
     insta::assert_snapshot!(format!("includes_{}", database.engine()), known);
@@ -290,7 +291,7 @@ fn the_sql_of_the_rooms_is_known(database: &Fresh) {
         for include in includes {
             let parsed = Include::parse(E::INFO, include).unwrap();
             let asked = statements(conn, |conn| {
-                page::<E>(conn, &(), &Window::newest(20), &parsed).unwrap()
+                page::<E>(conn, &(), &PageRequest::newest(20), &parsed).unwrap()
             });
             writeln!(known, "{}: {include}\n{}", E::INFO.name, asked[1]).unwrap();
         }
@@ -306,8 +307,9 @@ fn the_sql_of_the_rooms_is_known(database: &Fresh) {
     writeln!(sql, "one Company: employees\n{}", of_one[1]).unwrap();
     let mut counts = Include::nothing();
     counts.count(Company::INFO, "departments,employees").unwrap();
-    let counted =
-        statements(conn, |conn| page::<Company>(conn, &(), &Window::newest(20), &counts).unwrap());
+    let counted = statements(conn, |conn| {
+        page::<Company>(conn, &(), &PageRequest::newest(20), &counts).unwrap()
+    });
     write!(sql, "Company: counts\n{}", counted[1..].join("\n")).unwrap();
     insta::assert_snapshot!(format!("rooms_{}", database.engine()), sql);
 }

@@ -1,37 +1,37 @@
 //! What has been loaded, as text that two engines can be compared by.
 
-use recto_domain::relation::{AnyLevel, Links};
+use recto_relations::{Adjacency, AnyEntities};
 
-/// Everything on a level and behind it, as JSON.
-pub(crate) fn present(level: &dyn AnyLevel) -> String {
+/// All entities and behind it, as JSON.
+pub(crate) fn present(entities: &dyn AnyEntities) -> String {
     let mut out = Vec::new();
-    for index in 0..level.occurrences().len() {
-        write(level, index, &mut out);
+    for index in 0..entities.occurrences().len() {
+        write(entities, index, &mut out);
         out.push(b'\n');
     }
     String::from_utf8(out).unwrap()
 }
 
-fn write(level: &dyn AnyLevel, index: usize, out: &mut Vec<u8>) {
-    level.write_json(index, out).unwrap();
+fn write(entities: &dyn AnyEntities, index: usize, out: &mut Vec<u8>) {
+    entities.write_json(index, out).unwrap();
     assert_eq!(out.pop(), Some(b'}'));
     let end = out.len();
-    if level.write_link_json(index, out).unwrap() {
+    if entities.write_link_json(index, out).unwrap() {
         assert_eq!((out[end], out.pop()), (b'{', Some(b'}')));
         out[end] = b',';
     }
-    for counted in level.counts() {
+    for counted in entities.counts() {
         let count = counted.numbers[index];
         out.extend(format!(r#","{}_count":{count}"#, counted.relation.name).bytes());
     }
-    for edge in level.edges() {
+    for edge in entities.edges() {
         out.extend(format!(r#","{}":"#, edge.relation.name).bytes());
-        match edge.links() {
-            Links::One(links) => match links[index] {
+        match edge.adjacency() {
+            Adjacency::One(links) => match links[index] {
                 Some(index) => write(edge.target(), index as usize, out),
                 None => out.extend(b"null"),
             },
-            Links::Many(spans) => {
+            Adjacency::Many(spans) => {
                 let span = spans[index];
                 out.push(b'[');
                 for index in span.start..span.end {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use recto_domain::relation::{Cardinality, OnDelete, RelationInfo, Storage};
 use recto_domain::{
     Author, Book, Comment, Company, Course, Department, Employee, Post, Review, Student, Tag, User,
 };
 use recto_persistence::Stored;
 use recto_persistence::relation::AnyEdge;
+use recto_relations::{Cardinality, OnDelete, RelationInfo, Storage};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 
@@ -121,7 +121,7 @@ fn every_relation_is_mapped() {
         }
         assert_eq!(
             edges.len(),
-            (E::INFO.room)().relations.len(),
+            (E::INFO.module)().relations.len(),
             "nothing is mapped but what is declared"
         );
     }

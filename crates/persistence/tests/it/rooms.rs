@@ -4,24 +4,24 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use recto_domain::relation::{
-    Cardinality, Entity, EntityInfo, Include, RelationInfo, Room, Sort, Storage,
-};
 use recto_domain::{
     BLOG, CATALOG, Comment, CommentId, Company, CompanyId, Course, CourseId, Department,
     DepartmentId, Employee, EmployeeId, Input as _, Mint as _, ORG, Post, PostId, SCHOOL, Student,
     StudentId, text_key,
 };
-use recto_persistence::{Connection, Numbered, Refused, Stored, Window, page, school};
+use recto_persistence::{Connection, Numbered, PageRequest, Refused, Stored, page, school};
+use recto_relations::{
+    Cardinality, Entity, EntityInfo, Include, Module, RelationInfo, Sort, Storage,
+};
 use recto_testkit::mint::Sequence;
 use serde_json::{Value, json};
 
 /// Every room there is.
-pub(crate) const ROOMS: [&Room; 4] = [&CATALOG, &BLOG, &SCHOOL, &ORG];
+pub(crate) const MODULES: [&Module; 4] = [&CATALOG, &BLOG, &SCHOOL, &ORG];
 
 /// The relations of all rooms, both directions of each.
 pub(crate) fn relations() -> impl Iterator<Item = &'static RelationInfo> {
-    ROOMS.into_iter().flat_map(|room| room.relations.iter().copied())
+    MODULES.into_iter().flat_map(|room| room.relations.iter().copied())
 }
 
 /// The entities of all rooms, each once.
@@ -284,7 +284,7 @@ fn all<E: Stored<Filter = ()>>(
     conn: &mut Connection,
     tables: &mut BTreeMap<&'static str, Vec<Value>>,
 ) {
-    let all = page::<E>(conn, &(), &Window::newest(1_000), &Include::nothing()).unwrap();
-    let all = all.level.entities().iter().map(|entity| serde_json::to_value(entity).unwrap());
+    let all = page::<E>(conn, &(), &PageRequest::newest(1_000), &Include::nothing()).unwrap();
+    let all = all.entities.as_slice().iter().map(|entity| serde_json::to_value(entity).unwrap());
     tables.insert(E::INFO.name, all.collect());
 }

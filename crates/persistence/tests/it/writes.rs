@@ -6,15 +6,15 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use recto_domain::relation::{Entity, Include};
 use recto_domain::{
     Comment, Company, CompanyId, Conflict, Course, CourseId, CourseStudents, Department,
     DepartmentId, Employee, EmployeeId, Input as _, Mint as _, Post, PostComments, Student,
     StudentCourses,
 };
 use recto_persistence::{
-    Connection, Error, Numbered, Refused, SystemMint, Window, find, related, school,
+    Connection, Error, Numbered, PageRequest, Refused, SystemMint, find, related, school,
 };
+use recto_relations::{Entity, Include};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ both_engines!(
 
 fn there<E: Numbered>(conn: &mut Connection, key: E::Key) -> Option<E> {
     let found = find::<E>(conn, key, &Include::nothing()).unwrap();
-    found.map(|level| level.into_entities().remove(0))
+    found.map(|level| level.into_vec().remove(0))
 }
 
 fn patch<E: Numbered>(conn: &mut Connection, key: E::Key, patch: &Value) -> Result<E, Refused> {
@@ -185,7 +185,8 @@ fn those_who_belong_go_along_or_stay_without(database: &Fresh) {
     assert!(Post::delete(conn, posts[0]).unwrap());
     assert_eq!(there::<Comment>(conn, comments[0]), None);
     assert!(there::<Comment>(conn, comments[1]).is_some());
-    let gone = related::<PostComments>(conn, posts[0], &Window::newest(5), &Include::nothing());
+    let gone =
+        related::<PostComments>(conn, posts[0], &PageRequest::newest(5), &Include::nothing());
     assert!(gone.unwrap().is_none());
 
     assert!(Student::delete(conn, students[0]).unwrap());
@@ -214,9 +215,10 @@ fn enrolling_is_idempotent(database: &Fresh) {
     let again = maker.enrol(ada, algebra);
     assert_ne!(first["enrolled_at"], again["enrolled_at"]);
     let since = |conn: &mut Connection| {
-        let page = related::<StudentCourses>(conn, ada, &Window::newest(5), &Include::nothing());
-        let level = page.unwrap().unwrap().level;
-        let links = level.views().map(|course| json!(course.link(StudentCourses).unwrap()));
+        let page =
+            related::<StudentCourses>(conn, ada, &PageRequest::newest(5), &Include::nothing());
+        let level = page.unwrap().unwrap().entities;
+        let links = level.iter().map(|course| json!(course.link(StudentCourses).unwrap()));
         links.collect::<Vec<_>>()
     };
     assert_eq!(since(&mut conn), [json!({"enrolled_at": first["enrolled_at"]})]);

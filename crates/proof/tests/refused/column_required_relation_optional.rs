@@ -1,6 +1,6 @@
 //! The column is never empty; the relation says that an article may lack an author.
 
-use recto_domain::relations;
+use recto_relations::relations;
 use recto_persistence::map_relations;
 use recto_proof::{entity, row};
 
@@ -26,9 +26,9 @@ entity!(Author in authors { name: String });
 entity!(Article in articles { title: String, author_id: Option<i64> });
 
 relations! {
-    pub static ROOM = "magazine" at "/magazine";
+    pub static ROOM = "magazine": Author, Article;
 
-    AuthorArticles = Author.articles: many <=> ArticleAuthor = Article.author: optional(author_id), on delete SetNull;
+    AuthorArticles = Author.articles: Many <=> ArticleAuthor = Article.author: Optional(author_id), on delete SetNull;
 }
 
 row!(AuthorRow of Author in authors { name: String });

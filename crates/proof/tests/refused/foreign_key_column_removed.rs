@@ -1,6 +1,6 @@
 //! The foreign key is gone from the table and from its row; the mapping still names it.
 
-use recto_domain::relations;
+use recto_relations::relations;
 use recto_persistence::map_relations;
 use recto_proof::{entity, row};
 
@@ -24,9 +24,9 @@ entity!(Author in authors { name: String });
 entity!(Article in articles { title: String, author_id: i64 });
 
 relations! {
-    pub static ROOM = "magazine" at "/magazine";
+    pub static ROOM = "magazine": Author, Article;
 
-    AuthorArticles = Author.articles: many <=> ArticleAuthor = Article.author: one(author_id), on delete Restrict;
+    AuthorArticles = Author.articles: Many <=> ArticleAuthor = Article.author: One(author_id), on delete Restrict;
 }
 
 row!(AuthorRow of Author in authors { name: String });

@@ -1,12 +1,27 @@
 //! A direction whose way back comes from somewhere else.
 
-use recto_domain::relation::{
-    Cardinality, Edge, OnDelete, Relation, RelationInfo, Room, Storage, Views,
+use recto_relations::{
+    Cardinality, InModule, Many, Module, OnDelete, Relation, RelationInfo, Storage,
 };
 use recto_proof::entity;
 
-static ROOM: Room =
-    Room { name: "magazine", path: "/magazine", relations: &[AuthorArticles::INFO] };
+static ROOM: Module = Module {
+    name: "magazine",
+    entities: &[<Author as recto_relations::Entity>::INFO, <Article as recto_relations::Entity>::INFO],
+    relations: &[AuthorArticles::INFO],
+};
+
+impl InModule for Author {
+    fn module() -> &'static Module {
+        &ROOM
+    }
+}
+
+impl InModule for Article {
+    fn module() -> &'static Module {
+        &ROOM
+    }
+}
 
 entity!(Author in authors { name: String });
 entity!(Article in articles { title: String, author_id: i64 });
@@ -18,23 +33,19 @@ impl Relation for AuthorArticles {
     type From = Author;
     type To = Article;
     type Inverse = recto_domain::ReviewBook;
-    type Loaded<'g> = Views<'g, Article>;
+    type Kind = Many;
     type Data = ();
 
     const INFO: &'static RelationInfo = &RelationInfo {
         name: "articles",
-        from: <Author as recto_domain::relation::Entity>::INFO,
-        to: <Article as recto_domain::relation::Entity>::INFO,
+        from: <Author as recto_relations::Entity>::INFO,
+        to: <Article as recto_relations::Entity>::INFO,
         inverse: "author",
         cardinality: Cardinality::Many,
         on_delete: Some(OnDelete::Restrict),
         storage: Storage::ForeignKey { table: "articles", column: "author_id" },
         order: None,
     };
-
-    fn read(edge: &Edge, index: usize) -> Views<'_, Article> {
-        edge.many(index)
-    }
 }
 
 fn main() {}

@@ -1,6 +1,6 @@
 //! The key is a number of 32 bits, the key that it points at one of 64.
 
-use recto_domain::relations;
+use recto_relations::relations;
 use recto_persistence::map_relations;
 use recto_proof::{entity, row};
 
@@ -15,9 +15,9 @@ diesel::table! {
 entity!(Article in articles { title: String, series_id: i64 });
 
 relations! {
-    pub static ROOM = "magazine" at "/magazine";
+    pub static ROOM = "magazine": Article;
 
-    ArticleParts = Article.parts: many <=> ArticleSeries = Article.series: one(series_id), on delete Restrict;
+    ArticleParts = Article.parts: Many <=> ArticleSeries = Article.series: One(series_id), on delete Restrict;
 }
 
 row!(ArticleRow of Article in articles { title: String, series_id: i32 });

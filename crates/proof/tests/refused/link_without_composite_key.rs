@@ -1,6 +1,6 @@
 //! A link table with a key of its own can hold the same link twice.
 
-use recto_domain::relations;
+use recto_relations::relations;
 use recto_persistence::map_relations;
 use recto_proof::{entity, row};
 
@@ -34,9 +34,9 @@ entity!(Article in articles { title: String });
 entity!(Topic in topics { name: String });
 
 relations! {
-    pub static ROOM = "magazine" at "/magazine";
+    pub static ROOM = "magazine": Article, Topic;
 
-    ArticleTopics = Article.topics: many <=> TopicArticles = Topic.articles: many, through article_topics(article_id, topic_id), on delete Cascade;
+    ArticleTopics = Article.topics: Many <=> TopicArticles = Topic.articles: Many, through article_topics(article_id, topic_id), on delete Cascade;
 }
 
 row!(ArticleRow of Article in articles { title: String });

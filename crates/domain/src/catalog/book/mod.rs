@@ -25,7 +25,12 @@ use crate::{
 
 entity! {
     /// A book in the catalogue.
-    pub struct Book {
+    pub struct Book in "books", key uid: BookId, sorts [
+        title: Title,
+        author: CreditLine,
+        published_date: Option<PublishedDate>,
+        page_count: Option<PageCount>
+    ] {
         /// The key.
         pub uid: BookId,
         /// The title.

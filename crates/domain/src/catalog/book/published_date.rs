@@ -3,10 +3,11 @@
 use std::{fmt, str::FromStr};
 
 use chrono::NaiveDate;
+use recto_relations::{SortKind, SortValue};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
-use crate::{Input, Invalid, Violations, input::read_text};
+use crate::{Input, Invalid, Violations, input::read_text, value::Sortable};
 
 /// A year, a month or a day of the proleptic Gregorian calendar, from the year -9999 to 9999.
 ///
@@ -39,6 +40,17 @@ crate::openapi::described!(
         "1978-08-14",
     )
 );
+
+impl Sortable for PublishedDate {
+    const KIND: SortKind = SortKind::Range(|text| {
+        let date: Self = text.parse().ok()?;
+        Some((date.sort_key().into(), date.last_sort_key().into()))
+    });
+
+    fn sort_value(&self) -> SortValue {
+        SortValue::Integer(self.sort_key().into())
+    }
+}
 
 impl PublishedDate {
     /// The first year there may be, 10000 BCE.

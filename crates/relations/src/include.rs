@@ -1,68 +1,71 @@
-//! Which relations to load along: `user,reviews(limit:5,sort:-rating).user`.
+//! Which relations to load: `user,reviews(limit:5,sort:-rating).user`.
 
-use super::{Cardinality, EntityInfo, RelationInfo, Sort, SortError};
+use crate::{Cardinality, EntityInfo, RelationInfo, Sort, SortError};
 
 /// The most relations that a path may have.
 pub const MAX_DEPTH: usize = 3;
 
-/// How many entities a to-many relation carries for each parent unless asked.
+/// How many entities a to-many relation loads for each parent by default.
 pub const DEFAULT_PER_PARENT: u32 = 20;
 
-/// The most that a to-many relation carries for each parent.
+/// The most entities that a to-many relation loads for each parent.
 const MAX_PER_PARENT: u32 = 100;
 
-/// The most entities that one relation carries for all parents together.
+/// The most entities that one relation loads for all parents together.
 const MAX_PER_EDGE: u32 = 10_000;
 
-/// The most entities that the relations of a request carry together.
+/// The most entities that all relations of a request load together.
 const MAX_TOGETHER: u32 = 30_000;
 
-/// A tree of relations to load, or count, from an entity on.
+/// A tree of relations to load and to count, starting at an entity.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/library/model.rs"));
+/// # fn main() -> Result<(), recto_relations::IncludeError> {
+/// use recto_relations::Include;
+///
+/// let mut include = Include::parse(Author::INFO, "books(limit:5,sort:-published).readers")?;
+/// include.count(Author::INFO, "books.readers")?;
+/// assert_eq!(include.edge_count(), 2);
+/// assert_eq!(include.edges()[0].limit, 5);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Include {
     edges: Vec<Requested>,
     counts: Vec<&'static RelationInfo>,
 }
 
-/// A relation to load, and what to load behind it.
+/// A relation to load, and what to load from there.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Requested {
     /// The relation.
     pub relation: &'static RelationInfo,
-    /// How many a parent may carry; to-many relations alone look at it.
+    /// The most entities for each parent; without meaning for a to-one relation.
     pub limit: u32,
-    /// In which order; to-many relations alone look at it.
+    /// The order for each parent; without meaning for a to-one relation.
     pub sort: Sort,
-    /// What to load behind it.
+    /// What to load from the entities that it leads to.
     pub nested: Include,
     customised: bool,
-    /// The most entities that this relation may carry for all parents together.
+    /// The most entities for all parents together.
     most: u32,
 }
 
 impl Include {
-    /// Nothing but the entity itself.
+    /// Returns the tree without relations: the entity alone.
     pub const fn nothing() -> Self {
         Self { edges: Vec::new(), counts: Vec::new() }
     }
 
-    /// Reads a list of paths that start at `entity`.
+    /// Parses a list of paths that start at `entity`: `books(limit:5).readers,author`.
     ///
-    /// Paths that begin alike are merged: `reviews,reviews.user` loads the
-    /// reviews once.
+    /// Paths that begin alike are merged: `books,books.readers` loads the books once.
     ///
     /// # Errors
-    /// An unknown relation (with the valid paths), a path that is too long,
-    /// and an edge whose options are malformed.
-    ///
-    /// ```
-    /// use recto_domain::{Book, relation::{Entity, Include}};
-    ///
-    /// let include = Include::parse(Book::INFO, "user,reviews(limit:5,sort:-rating).user")?;
-    /// assert_eq!(include.edges().len(), 2);
-    /// assert_eq!(include.edges()[1].limit, 5);
-    /// # Ok::<(), recto_domain::relation::IncludeError>(())
-    /// ```
+    /// [`IncludeError`]: an unknown relation (with the valid paths), a path that is too long, or
+    /// options that are malformed.
     pub fn parse(entity: &'static EntityInfo, raw: &str) -> Result<Self, IncludeError> {
         let mut include = Self::default();
         for path in split_outside_parentheses(raw, ',') {
@@ -72,8 +75,8 @@ impl Include {
         Ok(include)
     }
 
-    /// Says of every relation of the tree how much it may carry. What is counted takes three shares,
-    /// for counting is done, and shown, for each parent.
+    /// Divides what a request may load among its relations. A count takes three shares, since it
+    /// is computed, and shown, for each parent.
     fn share(&mut self) {
         let shares = u32::try_from(self.edge_count() + 3 * self.count_count()).unwrap_or(u32::MAX);
         self.allow(MAX_PER_EDGE.min(MAX_TOGETHER / shares.max(1)));
@@ -91,31 +94,32 @@ impl Include {
         self.counts.len() + below.sum::<usize>()
     }
 
-    /// The relations to load.
+    /// Returns the relations to load.
     pub fn edges(&self) -> &[Requested] {
         &self.edges
     }
 
-    /// The relations to count without loading them.
+    /// Returns the relations to count without loading them.
     pub fn counts(&self) -> &[&'static RelationInfo] {
         &self.counts
     }
 
-    /// Whether nothing is asked for beyond the entity itself.
+    /// Returns whether there is nothing to load or to count.
     pub fn is_empty(&self) -> bool {
         self.edges.is_empty() && self.counts.is_empty()
     }
 
-    /// How many relations are loaded, at every level together.
+    /// Returns how many relations are to be loaded, at every level.
     pub fn edge_count(&self) -> usize {
         self.edges.iter().map(|edge| 1 + edge.nested.edge_count()).sum()
     }
 
-    /// Adds the relations named in `raw`, `tags,reviews.user.books`, to be counted.
-    /// What stands before a last dot must be loaded already.
+    /// Adds relations to count: `tags,reviews.user.books`. The relations before the last dot must
+    /// be included already.
     ///
     /// # Errors
-    /// An unknown relation; one that is not to-many; a path that is not loaded.
+    /// [`IncludeError`]: an unknown relation, one that is not to-many, or a path that is not
+    /// included.
     pub fn count(&mut self, entity: &'static EntityInfo, raw: &str) -> Result<(), IncludeError> {
         for path in raw.split(',').map(str::trim) {
             let (level, from, name) = match path.rsplit_once('.') {
@@ -198,22 +202,24 @@ impl Requested {
         }
     }
 
-    /// How many children each of `parents` may carry; parents that are shown several times count
-    /// as often.
+    /// Returns the most entities for each of `parents`, where a parent that occurs several times
+    /// counts as often.
     ///
-    /// What is asked for, but never more than min(100, ⌊10,000 ÷ parents⌋), so that no request can
-    /// ask for a million entities; and where more than three relations are asked for, or counted,
-    /// they share 30,000. Never less than one.
+    /// That is the limit, but at most min(100, ⌊10,000 ÷ parents⌋) and at least one. More than
+    /// three relations, and counts, share 30,000 entities.
     ///
     /// ```
-    /// use recto_domain::{Book, relation::{Entity, Include}};
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/library/model.rs"));
+    /// # fn main() -> Result<(), recto_relations::IncludeError> {
+    /// use recto_relations::Include;
     ///
-    /// let include = Include::parse(Book::INFO, "tags(limit:50).books")?;
-    /// let tags = &include.edges()[0];
-    /// assert_eq!(tags.per_parent(1), 50);
-    /// assert_eq!(tags.per_parent(1_000), 10);
-    /// assert_eq!(tags.nested.edges()[0].per_parent(1), 20);
-    /// # Ok::<(), recto_domain::relation::IncludeError>(())
+    /// let include = Include::parse(Author::INFO, "books(limit:50).readers")?;
+    /// let books = &include.edges()[0];
+    /// assert_eq!(books.per_parent(1), 50);
+    /// assert_eq!(books.per_parent(1_000), 10);
+    /// assert_eq!(books.nested.edges()[0].per_parent(1), 20);
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn per_parent(&self, parents: u32) -> u32 {
         self.limit.min(MAX_PER_PARENT).min((self.most / parents.max(1)).max(1))
@@ -260,7 +266,7 @@ impl Requested {
 }
 
 impl std::fmt::Display for Include {
-    /// The list of paths that reads back as this tree; counts are left out.
+    /// Writes the list of paths that parses as this tree. Counts are left out.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         fn walk(
             include: &Include,
@@ -286,12 +292,15 @@ impl std::fmt::Display for Include {
     }
 }
 
-/// Every path of relations that starts at `entity`, up to `depth` long.
+/// Returns every path of relations that starts at `entity`, with at most `depth` relations.
 ///
 /// ```
-/// use recto_domain::{Tag, relation::{paths, Entity}};
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/library/model.rs"));
+/// # fn main() {
+/// use recto_relations::paths;
 ///
-/// assert_eq!(paths(Tag::INFO, 2), ["books", "books.user", "books.reviews", "books.tags", "books.contributors"]);
+/// assert_eq!(paths(Author::INFO, 2), ["books", "books.author", "books.readers"]);
+/// # }
 /// ```
 pub fn paths(entity: &'static EntityInfo, depth: usize) -> Vec<String> {
     let mut all = Vec::new();
@@ -311,16 +320,16 @@ pub fn paths(entity: &'static EntityInfo, depth: usize) -> Vec<String> {
     all
 }
 
-/// A list of paths that cannot be followed.
+/// The error of an `include` or a `count` that cannot be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IncludeError {
-    /// A step that no relation is named by.
+    /// A path with a step that is no relation.
     #[error("\"{path}\" is not a path of relations; the valid ones are {known}")]
     Unknown {
         /// The path.
         path: String,
-        /// The paths there are.
+        /// The valid paths.
         known: String,
     },
     /// More steps than [`MAX_DEPTH`].
@@ -341,15 +350,15 @@ pub enum IncludeError {
         /// The relation.
         name: String,
     },
-    /// An option that there is not.
+    /// An unknown option.
     #[error("\"{option}\" is not an option of \"{name}\"; the options are limit:N and sort:FIELD")]
     UnknownOption {
         /// The relation.
         name: String,
-        /// What was written.
+        /// The option.
         option: String,
     },
-    /// Options on a relation that leads to one entity.
+    /// Options of a relation that leads to one entity.
     #[error("\"{name}\" leads to one, so it takes no limit and no sort")]
     OptionOfOne {
         /// The relation.
@@ -361,23 +370,23 @@ pub enum IncludeError {
         /// The relation.
         name: String,
     },
-    /// A sort that its entity does not offer.
+    /// A sort that the relation does not offer.
     #[error(transparent)]
     Sort(#[from] SortError),
-    /// A count of what is not a to-many relation.
+    /// A count of something other than a to-many relation.
     #[error("\"{path}\" cannot be counted; what can be counted is {known}")]
     Uncountable {
         /// The path.
         path: String,
-        /// What can be counted there.
+        /// The relations that can be counted there.
         known: String,
     },
-    /// A count behind a relation that is not loaded.
+    /// A count from a relation that is not included.
     #[error("\"{path}\" can be counted only where \"{parents}\" is included")]
     CountOfUnloaded {
         /// The path.
         path: String,
-        /// What stands before its last dot.
+        /// The relations before its last dot.
         parents: String,
     },
 }
@@ -421,103 +430,105 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::relation::Entity;
-    use crate::{Book, Review};
+    use crate::Entity as _;
+    use crate::library::{Author, Book, Reader};
 
     #[test]
-    fn an_unknown_path_lists_the_valid_ones() {
-        let error = Include::parse(Review::INFO, "book.author").unwrap_err().to_string();
-        assert!(error.contains("\"book.author\""), "{error}");
-        assert!(error.contains("book.tags.books"), "{error}");
+    fn unknown_path_lists_valid_ones() {
+        let error = Include::parse(Reader::INFO, "books.tags").unwrap_err().to_string();
+        assert!(error.contains("\"books.tags\""), "{error}");
+        assert!(error.contains("books.author.books"), "{error}");
     }
 
     #[test]
     fn paths_that_begin_alike_are_merged() {
-        let include = Include::parse(Book::INFO, "reviews,reviews.user,tags,reviews").unwrap();
+        let include = Include::parse(Book::INFO, "readers,readers.books,author,readers").unwrap();
         assert_eq!(include.edges().len(), 2);
         assert_eq!(include.edge_count(), 3);
     }
 
     #[test]
-    fn options_are_read_and_checked() {
-        let include =
-            Include::parse(Book::INFO, "tags( limit:7, sort:-name,created_at ).books").unwrap();
+    fn options_are_parsed() {
+        let raw = "readers( limit:7, sort:-name,created_at ).books";
+        let include = Include::parse(Book::INFO, raw).unwrap();
         assert_eq!(include.edges()[0].limit, 7);
         assert_eq!(include.edges()[0].sort.to_string(), "-name,created_at");
+    }
+
+    #[test]
+    fn malformed_includes_are_refused() {
         for wrong in [
-            "tags(limit:0)",
-            "tags(limit:-1)",
-            "tags(limit:1e3)",
-            "tags(limit:)",
-            "tags(limit)",
-            "tags(sort:)",
-            "tags(sort:rating)",
-            "tags(page:2)",
-            "tags(",
-            "tags)",
-            "tags()",
-            "user(limit:2)",
-            "tags(limit:2),tags(limit:3)",
+            "readers(limit:0)",
+            "readers(limit:-1)",
+            "readers(limit:1e3)",
+            "readers(limit:)",
+            "readers(limit)",
+            "readers(sort:)",
+            "readers(sort:published)",
+            "readers(page:2)",
+            "readers(",
+            "readers)",
+            "readers()",
+            "author(limit:2)",
+            "readers(limit:2),readers(limit:3)",
             "",
             ",",
-            "tags.",
-            ".tags",
-            "tags.books.tags.books",
+            "readers.",
+            ".readers",
+            "readers.books.readers.books",
         ] {
             assert!(Include::parse(Book::INFO, wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
-    fn a_limit_beyond_every_number_is_clamped() {
-        let include = Include::parse(Book::INFO, "tags(limit:99999999999999999999)").unwrap();
+    fn huge_limit_is_clamped() {
+        let include = Include::parse(Book::INFO, "readers(limit:99999999999999999999)").unwrap();
         assert_eq!(include.edges()[0].per_parent(1), 100);
     }
 
     #[test]
-    fn many_relations_share_what_a_few_may_have_each() {
-        let per_parent = |raw: &str| {
-            let include = Include::parse(Book::INFO, raw).unwrap();
+    fn many_relations_share_the_total() {
+        let per_parent = |raw: &str, counts: &str| {
+            let mut include = Include::parse(Book::INFO, raw).unwrap();
+            if !counts.is_empty() {
+                include.count(Book::INFO, counts).unwrap();
+            }
             include.edges()[0].per_parent(100)
         };
-        assert_eq!(per_parent("tags(limit:100)"), 100);
-        assert_eq!(per_parent("tags(limit:100).books,reviews"), 100);
-        assert_eq!(per_parent("tags(limit:100).books,reviews.user"), 75);
-        let all = paths(Book::INFO, MAX_DEPTH).join(",").replacen("tags", "tags(limit:100)", 1);
-        let include = Include::parse(Book::INFO, &all).unwrap();
-        let edges = u32::try_from(include.edge_count()).unwrap();
-        let tags = include.edges().iter().find(|edge| edge.relation.name == "tags").unwrap();
-        assert!(tags.per_parent(100) * 100 * edges <= 30_000);
-        assert_eq!(tags.per_parent(1_000_000), 1);
-        let mut include = Include::parse(Book::INFO, "tags(limit:100).books").unwrap();
-        include.count(Book::INFO, "reviews,tags.books,tags.books.tags,tags.books.reviews").unwrap();
-        assert_eq!(include.edges()[0].per_parent(100), 21);
+        assert_eq!(per_parent("readers(limit:100)", ""), 100);
+        assert_eq!(per_parent("readers(limit:100).books,author", ""), 100);
+        assert_eq!(per_parent("readers(limit:100).books.author,author", ""), 75);
+        let counts = "readers,readers.books,readers.books.readers";
+        assert_eq!(per_parent("readers(limit:100).books", counts), 27);
+        let include = Include::parse(Book::INFO, "readers(limit:100)").unwrap();
+        assert_eq!(include.edges()[0].per_parent(1_000_000), 1);
     }
 
     #[test]
-    fn display_reads_back_as_the_same_tree() {
-        for raw in ["user", "reviews(limit:5,sort:-rating,created_at).user.books,tags,user"] {
+    fn display_parses_as_the_same_tree() {
+        for raw in ["author", "readers(limit:5,sort:-name,created_at).books.author,author"] {
             let include = Include::parse(Book::INFO, raw).unwrap();
             assert_eq!(Include::parse(Book::INFO, &include.to_string()).unwrap(), include);
         }
     }
 
     #[test]
-    fn counts_need_their_parents() {
-        let mut include = Include::parse(Book::INFO, "user").unwrap();
-        include.count(Book::INFO, "tags,reviews,user.books").unwrap();
-        assert_eq!(include.counts().len(), 2);
+    fn counts_need_included_parents() {
+        let mut include = Include::parse(Book::INFO, "author").unwrap();
+        include.count(Book::INFO, "readers,author.books").unwrap();
+        assert_eq!(include.counts().len(), 1);
         assert_eq!(include.edges()[0].nested.counts().len(), 1);
-        assert!(include.count(Book::INFO, "user").is_err());
-        assert!(include.count(Book::INFO, "tags.books").is_err());
+        assert!(include.count(Book::INFO, "author").is_err());
+        assert!(include.count(Book::INFO, "readers.books").is_err());
         assert!(include.count(Book::INFO, "").is_err());
     }
 
     proptest! {
         #[test]
-        fn no_string_panics(raw in "[a-z.,():\\-0-9 ]{0,60}|.{0,40}") {
-            let _ = Include::parse(Book::INFO, &raw);
-            let _ = Include::nothing().count(Book::INFO, &raw);
+        fn no_text_panics(raw in "[a-z.,():\\-0-9 ]{0,60}|.{0,40}") {
+            let _ = Include::parse(Author::INFO, &raw);
+            let _ = Include::nothing().count(Author::INFO, &raw);
         }
     }
 }

@@ -4,23 +4,22 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::{Cardinality, EntityInfo, Member, OnDelete, RelationInfo, Room, Storage};
+use recto_relations::{Cardinality, EntityInfo, Field, Module, OnDelete, RelationInfo, Storage};
+
+use crate::paths;
 
 /// Entities and the relations between them, ready to be written out.
 ///
 /// ```
-/// use recto_domain::{BLOG, ROOMS, relation::Description};
+/// use recto_api::Description;
+/// use recto_domain::{BLOG, MODULES};
 ///
 /// let blog = Description::of(&[&BLOG]);
 /// assert!(blog.mermaid().contains(r#"Post ||--o{ Comment : "Post.comments / Comment.post""#));
-/// assert!(Description::of(&ROOMS).relations.len() > blog.relations.len());
+/// assert!(Description::of(&MODULES).relations.len() > blog.relations.len());
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(
-    feature = "openapi",
-    derive(utoipa::ToSchema),
-    schema(as = Schema, description = "Entities, and the relations between them.")
-)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = Schema, description = "Entities, and the relations between them.")]
 pub struct Description {
     /// The entities, room by room.
     pub entities: Vec<EntityDescription>,
@@ -29,8 +28,8 @@ pub struct Description {
 }
 
 /// A kind of entity.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = SchemaEntity))]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = SchemaEntity)]
 pub struct EntityDescription {
     /// Its name in the singular: `Book`.
     pub name: &'static str,
@@ -49,8 +48,8 @@ pub struct EntityDescription {
 }
 
 /// A member of an entity.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = SchemaMember))]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = SchemaMember)]
 pub struct MemberDescription {
     /// Its name: `published_date`.
     pub name: &'static str,
@@ -62,8 +61,8 @@ pub struct MemberDescription {
 }
 
 /// One direction of a relation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = SchemaRelation))]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = SchemaRelation)]
 pub struct RelationDescription {
     /// The entity it starts at: `Book`.
     pub from: &'static str,
@@ -77,7 +76,7 @@ pub struct RelationDescription {
     pub cardinality: Cardinality,
     /// What happens to the many when the one is deleted; `null` where that follows from the
     /// relations it goes through.
-    #[cfg_attr(feature = "openapi", schema(required))]
+    #[schema(required)]
     pub on_delete: Option<OnDelete>,
     /// The columns behind it.
     pub storage: Storage,
@@ -87,8 +86,8 @@ pub struct RelationDescription {
 
 impl Description {
     /// The entities and relations of these rooms, in the order of declaration.
-    pub fn of(rooms: &[&'static Room]) -> Self {
-        let entities = rooms.iter().flat_map(|room| room.entities());
+    pub fn of(rooms: &[&'static Module]) -> Self {
+        let entities = rooms.iter().flat_map(|room| room.entities.iter().copied());
         let relations = rooms.iter().flat_map(|room| room.relations);
         Self {
             entities: entities.map(EntityDescription::of).collect(),
@@ -215,7 +214,7 @@ impl RelationDescription {
             cardinality: relation.cardinality,
             on_delete: relation.on_delete,
             storage: relation.storage,
-            path: relation.path(),
+            path: paths::relation(relation),
         }
     }
 
@@ -237,19 +236,19 @@ impl EntityDescription {
     fn of(entity: &EntityInfo) -> Self {
         Self {
             name: entity.name,
-            room: (entity.room)().name,
+            room: (entity.module)().name,
             collection: entity.collection,
-            path: entity.item_path(),
+            path: paths::item(entity),
             key: entity.key,
             sorts: entity.sorts.iter().map(|field| field.name).collect(),
-            members: entity.members.iter().map(MemberDescription::of).collect(),
+            members: entity.fields.iter().map(MemberDescription::of).collect(),
         }
     }
 }
 
 impl MemberDescription {
-    fn of(member: &Member) -> Self {
-        Self { name: member.name, kind: member.kind(), optional: member.is_optional() }
+    fn of(member: &Field) -> Self {
+        Self { name: member.name, kind: member.type_name(), optional: member.is_optional() }
     }
 }
 
@@ -279,8 +278,9 @@ mod tests {
 
     use serde_json::{Value, json};
 
+    use recto_domain::{BLOG, MODULES, ORG, SCHOOL};
+
     use super::*;
-    use crate::{BLOG, ORG, ROOMS, SCHOOL};
 
     const LINKED: &str = r#"erDiagram
     Student {
@@ -389,12 +389,12 @@ mod tests {
 
     #[test]
     fn every_format_has_every_relation_with_both_names_once() {
-        let all = Description::of(&ROOMS);
-        let directions: usize = ROOMS.iter().map(|room| room.relations.len()).sum();
+        let all = Description::of(&MODULES);
+        let directions: usize = MODULES.iter().map(|room| room.relations.len()).sum();
         assert_eq!(all.relations.len(), directions);
         assert_eq!(all.pairs().count() * 2, directions);
         for drawing in [all.mermaid(), all.dot()] {
-            for room in ROOMS {
+            for room in MODULES {
                 for relation in room.relations {
                     let there = format!("{}.{}", relation.from.name, relation.name);
                     let back = format!("{}.{}", relation.to.name, relation.inverse);
@@ -412,7 +412,7 @@ mod tests {
 
     #[test]
     fn every_entity_is_there_once_with_its_key_among_its_members() {
-        let all = Description::of(&ROOMS);
+        let all = Description::of(&MODULES);
         let names: BTreeSet<_> = all.entities.iter().map(|entity| entity.name).collect();
         assert_eq!(names.len(), all.entities.len());
         for entity in &all.entities {
@@ -425,12 +425,12 @@ mod tests {
 
     #[test]
     fn optional_means_the_same_in_a_member_and_in_its_relation() {
-        for relation in ROOMS.iter().flat_map(|room| room.relations) {
+        for relation in MODULES.iter().flat_map(|room| room.relations) {
             let Storage::ForeignKey { column, .. } = relation.storage else { continue };
-            let member = relation.from.members.iter().find(|member| member.name == column);
+            let member = relation.from.fields.iter().find(|member| member.name == column);
             if relation.cardinality != Cardinality::Many {
                 let optional = relation.cardinality == Cardinality::Optional;
-                assert_eq!(member.map(Member::is_optional), Some(optional), "{}", relation.name);
+                assert_eq!(member.map(Field::is_optional), Some(optional), "{}", relation.name);
             }
         }
     }

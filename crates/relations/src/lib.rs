@@ -1,0 +1,47 @@
+#![doc = include_str!("../README.md")]
+
+mod declare;
+mod filter;
+mod graph;
+mod include;
+mod info;
+mod relation;
+mod sort;
+mod text;
+
+pub use filter::{Comparison, Filter, FilterError, Quantifier, Test};
+pub use graph::{
+    Adjacency, AnyEntities, Counted, Edge, Entities, Follow, NotLoaded, RelatedIter, Span, View,
+};
+pub use include::{DEFAULT_PER_PARENT, Include, IncludeError, MAX_DEPTH, Requested, paths};
+pub use info::{
+    Cardinality, EntityInfo, Field, Module, OnDelete, RelationInfo, SortField, SortKind, Storage,
+};
+#[doc(hidden)]
+pub use relation::foreign_key_of;
+pub use relation::{
+    Entity, InModule, Key, KeyField, Kind, LinkData, Many, One, Optional, Relation, Through,
+    ToMany, ToOne,
+};
+pub use sort::{KeysetPosition, PageRequest, Sort, SortError, SortTerm, SortValue};
+pub use text::text_key;
+
+// The sample entities name this crate as everybody else does.
+#[cfg(test)]
+extern crate self as recto_relations;
+
+#[cfg(test)]
+#[expect(unreachable_pub, reason = "relations are public types, and so are their entities")]
+#[path = "../examples/library/model.rs"]
+mod library;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn readme_shows_the_example() {
+        let readme = include_str!("../README.md");
+        let (_, shown) = readme.split_once("```rust,ignore\n").unwrap();
+        let (shown, _) = shown.split_once("```").unwrap();
+        assert!(include_str!("../examples/library/model.rs").contains(shown));
+    }
+}
