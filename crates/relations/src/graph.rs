@@ -8,8 +8,8 @@ use std::any::Any;
 use std::fmt::Debug;
 
 use crate::{
-    Entity, EntityInfo, Kind, LinkData, Many, One, Optional, Relation, RelationInfo, Sort,
-    SortField, SortValue,
+    Entity, EntityInfo, KeysetPosition, Kind, LinkData, Many, One, Optional, Relation,
+    RelationInfo, Sort, SortField, SortValue,
 };
 
 /// The entities of one type that were reached over one path, and what was loaded from them.
@@ -91,6 +91,16 @@ pub struct NotLoaded {
     /// The entity that was read.
     pub entity: &'static str,
     /// The relation that was not loaded.
+    pub relation: &'static str,
+}
+
+/// The error that a count is read of a relation which was not counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{entity}.{relation} was not counted: count \"{relation}\" when loading {entity}")]
+pub struct NotCounted {
+    /// The entity that was read.
+    pub entity: &'static str,
+    /// The relation that was not counted.
     pub relation: &'static str,
 }
 
@@ -398,6 +408,19 @@ impl<'g, E: Entity> View<'g, E> {
             .ok_or(NotLoaded { entity: E::INFO.name, relation: R::INFO.name })
     }
 
+    /// Returns how many entities a relation leads to, whether or not they were loaded.
+    ///
+    /// # Errors
+    /// [`NotCounted`] when it was not [asked for](crate::Include::count).
+    pub fn count<R: Relation<From = E>>(&self, _: R) -> Result<u64, NotCounted> {
+        self.entities
+            .counts
+            .iter()
+            .find(|counted| counted.relation == R::INFO)
+            .and_then(|counted| counted.numbers.get(self.index).copied())
+            .ok_or(NotCounted { entity: E::INFO.name, relation: R::INFO.name })
+    }
+
     /// Returns the data of the link over which the entity was reached.
     ///
     /// # Errors
@@ -419,6 +442,23 @@ impl<'g, E: Entity> View<'g, E> {
             .and_then(|data| data.as_any().downcast_ref::<Vec<R::Data>>())
             .and_then(|data| data.get(self.index))
             .ok_or(NotLoaded { entity: R::INFO.from.name, relation: R::INFO.name })
+    }
+
+    /// Returns the position just after the entity in an order, where the next page begins.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/library/model.rs"));
+    /// use recto_relations::{Entities, PageRequest};
+    ///
+    /// fn next_page(page: &Entities<Author>, mut request: PageRequest<i64>) -> PageRequest<i64> {
+    ///     request.after = page.iter().last().map(|author| author.position(&request.sort));
+    ///     request
+    /// }
+    /// # fn main() {}
+    /// ```
+    pub fn position(&self, sort: &Sort) -> KeysetPosition<E::Key> {
+        let values = AnyEntities::sort_values(self.entities, self.index, sort);
+        KeysetPosition { values, key: self.entity().key() }
     }
 
     /// Returns the entity, which lives as long as the [`Entities`].

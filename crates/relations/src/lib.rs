@@ -11,7 +11,8 @@ mod text;
 
 pub use filter::{Comparison, Filter, FilterError, Quantifier, Test};
 pub use graph::{
-    Adjacency, AnyEntities, Counted, Edge, Entities, Follow, NotLoaded, RelatedIter, Span, View,
+    Adjacency, AnyEntities, Counted, Edge, Entities, Follow, NotCounted, NotLoaded, RelatedIter,
+    Span, View,
 };
 pub use include::{DEFAULT_PER_PARENT, Include, IncludeError, MAX_DEPTH, Requested, paths};
 pub use info::{

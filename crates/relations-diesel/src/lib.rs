@@ -1,0 +1,34 @@
+#![doc = include_str!("../README.md")]
+
+mod association;
+mod bounds;
+pub mod check;
+mod connection;
+mod key;
+mod load;
+mod mapping;
+mod page;
+mod query;
+mod resolve;
+mod siblings;
+mod sql;
+mod write;
+
+#[doc(hidden)]
+pub use association::check_declared;
+pub use association::{
+    Association, BelongsToOne, BelongsToOneThrough, HasMany, HasManyThrough, ManyToMany,
+};
+pub use bounds::{BelongsToParent, Child, HasId, Record, Row, Rows, Selected, Statement};
+pub use check::{SameTable, TwoTables, Unordered};
+pub use connection::{Connection, Engine, RawConnection};
+pub use key::{Id, KeySource, KeyValue, Keys};
+#[doc(hidden)]
+pub use load::edge;
+pub use load::{AnyEdge, Mapped, MappedMany, MappedOne, MappedRelations, unmapped};
+pub use mapping::{Corrupt, Mapping, Stored, Writable};
+pub use page::Page;
+pub use query::{Conditions, KeyIn, Lock, Locked, SortColumn};
+pub use resolve::CHUNK;
+pub use sql::Sql;
+pub use write::restricting;

@@ -1,0 +1,367 @@
+//! Loading include trees: one statement for each relation and [`CHUNK`] of keys.
+//!
+//! A page with included relations costs 1 + Σ relations × ⌈keys ÷ chunk⌉ statements, however many
+//! entities there are.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::marker::PhantomData;
+
+use recto_relations::{
+    Adjacency, AnyEntities, Counted, Edge, Entities, Entity, Filter, Include, Many, One, Optional,
+    PageRequest, Relation, RelationInfo, Requested, ToMany,
+};
+
+use crate::association::{
+    ToManyAssociation, ToOneAssociation, columns, first_per_parent, key_list,
+};
+use crate::connection::Connection;
+use crate::mapping::{Mapping, Stored};
+use crate::query::{Children, Correlation, ResolvedFilter, SortColumns};
+use crate::resolve::{CHUNK, distinct};
+use crate::siblings::{Divided, of_many, of_one};
+use crate::sql::Sql;
+
+/// A direction of a relation, and the association that stores it. Implemented by
+/// [`map_relations!`](crate::map_relations).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not mapped in `{M}`",
+    note = "add a line for it to `map_relations!`"
+)]
+pub trait Mapped<M: Mapping>: Relation {
+    /// The association.
+    type Association;
+}
+
+/// A mapping with the list of its relations. Implemented by
+/// [`map_relations!`](crate::map_relations).
+pub trait MappedRelations: Mapping {
+    /// Returns both directions of every relation.
+    fn edges() -> &'static [&'static dyn AnyEdge<Self>];
+}
+
+/// A to-many relation that is mapped.
+pub trait MappedMany<M: Mapping>:
+    ToMany<From: Stored<M>, To: Stored<M>> + Mapped<M, Association: ToManyAssociation<M, Self>>
+{
+}
+
+impl<M: Mapping, R> MappedMany<M> for R where
+    R: ToMany<From: Stored<M>, To: Stored<M>> + Mapped<M, Association: ToManyAssociation<M, R>>
+{
+}
+
+/// A to-one relation that is mapped.
+pub trait MappedOne<M: Mapping>:
+    Relation<From: Stored<M>, To: Stored<M>> + Mapped<M, Association: ToOneAssociation<M, Self>>
+{
+}
+
+impl<M: Mapping, R> MappedOne<M> for R where
+    R: Relation<From: Stored<M>, To: Stored<M>> + Mapped<M, Association: ToOneAssociation<M, R>>
+{
+}
+
+/// A direction of a relation of any types: all that is needed to load it.
+pub trait AnyEdge<M: Mapping>: Sync {
+    /// Returns the description of the relation.
+    fn info(&self) -> &'static RelationInfo;
+
+    /// Loads the relation from `parents`, and what is requested from there.
+    #[doc(hidden)]
+    fn load(
+        &self,
+        conn: &mut Connection<M>,
+        parents: &dyn AnyEntities,
+        requested: &Requested,
+    ) -> Result<Edge, M::Error>;
+
+    /// Counts the entities that the relation leads to from each of `parents`.
+    #[doc(hidden)]
+    fn count(
+        &self,
+        conn: &mut Connection<M>,
+        parents: &dyn AnyEntities,
+    ) -> Result<Counted, M::Error>;
+
+    /// Returns where the entities are that the relation leads to.
+    #[doc(hidden)]
+    fn correlation(&self) -> Correlation;
+}
+
+/// A direction of a relation as a value without a size.
+struct TypedEdge<R>(PhantomData<fn() -> R>);
+
+/// Returns a direction of a relation without its types.
+#[doc(hidden)]
+pub const fn edge<M: MappedRelations, R: Mapped<M>>() -> &'static dyn AnyEdge<M>
+where
+    R::Kind: Load<M, R>,
+{
+    &TypedEdge::<R>(PhantomData)
+}
+
+/// How relations of a [`Kind`](recto_relations::Kind) are loaded.
+#[doc(hidden)]
+pub trait Load<M: Mapping, R: Relation> {
+    fn load(
+        conn: &mut Connection<M>,
+        parents: &Entities<R::From>,
+        requested: &Requested,
+    ) -> Result<Edge, M::Error>;
+
+    fn count(conn: &mut Connection<M>, parents: &[R::From]) -> Result<Vec<u64>, M::Error>;
+
+    fn correlation() -> Correlation;
+}
+
+impl<M: Mapping, R: Mapped<M, Kind: Load<M, R>>> AnyEdge<M> for TypedEdge<R> {
+    fn info(&self) -> &'static RelationInfo {
+        R::INFO
+    }
+
+    fn load(
+        &self,
+        conn: &mut Connection<M>,
+        parents: &dyn AnyEntities,
+        requested: &Requested,
+    ) -> Result<Edge, M::Error> {
+        R::Kind::load(conn, typed::<R>(parents), requested)
+    }
+
+    fn count(
+        &self,
+        conn: &mut Connection<M>,
+        parents: &dyn AnyEntities,
+    ) -> Result<Counted, M::Error> {
+        let numbers = R::Kind::count(conn, typed::<R>(parents).as_slice())?;
+        Ok(Counted { relation: R::INFO, numbers })
+    }
+
+    fn correlation(&self) -> Correlation {
+        R::Kind::correlation()
+    }
+}
+
+fn typed<R: Relation>(parents: &dyn AnyEntities) -> &Entities<R::From> {
+    (parents.as_any() as &dyn Any)
+        .downcast_ref()
+        .expect("a relation is loaded from the entities that it starts at")
+}
+
+impl<M: MappedRelations, R: MappedMany<M>> Load<M, R> for Many {
+    fn load(
+        conn: &mut Connection<M>,
+        parents: &Entities<R::From>,
+        requested: &Requested,
+    ) -> Result<Edge, M::Error> {
+        let limit = requested.per_parent(parents.occurrences().iter().sum());
+        let Divided { children, link_data, adjacency } = match parents.as_slice() {
+            [parent] => {
+                let sort = requested.sort.clone();
+                let request = PageRequest { limit, sort, after: None };
+                let parent = parent.key().into();
+                of_one(R::Association::page_for_parent(conn, parent, &request)?, limit)
+            }
+            several => {
+                let keys = distinct(several.iter().map(Entity::key));
+                let mut found = Vec::with_capacity(keys.len());
+                for chunk in keys.chunks(CHUNK) {
+                    let query = first_per_parent::<M, R, R::Association>(
+                        chunk,
+                        &requested.sort,
+                        i64::from(limit) + 1,
+                    );
+                    found.extend(R::Association::first_per_parent(conn, query)?);
+                }
+                of_many(several, found, requested, limit)
+            }
+        };
+        let mut target = Entities::reached(children, parents, &adjacency);
+        target.attach_link_data::<R::Data>(link_data);
+        load_included(conn, &mut target, &requested.nested)?;
+        Ok(Edge::new(R::INFO, (limit, requested.sort.clone()), adjacency, Box::new(target)))
+    }
+
+    fn count(conn: &mut Connection<M>, parents: &[R::From]) -> Result<Vec<u64>, M::Error> {
+        let mut counts = HashMap::with_capacity(parents.len());
+        for chunk in distinct(parents.iter().map(Entity::key)).chunks(CHUNK) {
+            counts.extend(R::Association::counts(conn, key_list::<M, R::From>(chunk))?);
+        }
+        let number = |parent: &R::From| counts.get(&parent.key().into()).copied().unwrap_or(0);
+        Ok(parents.iter().map(|parent| number(parent).unsigned_abs()).collect())
+    }
+
+    fn correlation() -> Correlation {
+        correlation::<M, R>(R::Association::children(), columns::<M, R::From>().key)
+    }
+}
+
+/// Required and optional relations are loaded alike.
+macro_rules! load_to_one {
+    ($($kind:ty),*) => {$(
+        impl<M: MappedRelations, R: MappedOne<M>> Load<M, R> for $kind {
+            fn load(
+                conn: &mut Connection<M>,
+                parents: &Entities<R::From>,
+                requested: &Requested,
+            ) -> Result<Edge, M::Error> {
+                load_one::<M, R>(conn, parents, requested)
+            }
+
+            fn count(conn: &mut Connection<M>, parents: &[R::From]) -> Result<Vec<u64>, M::Error> {
+                let (_, links) = R::Association::resolve_parents(conn, parents)?;
+                Ok(links.iter().map(|link| u64::from(link.is_some())).collect())
+            }
+
+            fn correlation() -> Correlation {
+                let (parents, child_key) = R::Association::parents();
+                correlation::<M, R>(parents, child_key)
+            }
+        }
+    )*};
+}
+
+load_to_one!(One, Optional);
+
+fn load_one<M: MappedRelations, R: MappedOne<M>>(
+    conn: &mut Connection<M>,
+    children: &Entities<R::From>,
+    requested: &Requested,
+) -> Result<Edge, M::Error> {
+    let (found, links) = R::Association::resolve_parents(conn, children.as_slice())?;
+    let adjacency = Adjacency::One(links);
+    let mut target = Entities::reached(found, children, &adjacency);
+    load_included(conn, &mut target, &requested.nested)?;
+    let shape = (requested.limit, requested.sort.clone());
+    Ok(Edge::new(R::INFO, shape, adjacency, Box::new(target)))
+}
+
+fn correlation<M: Mapping, R: Relation<To: Stored<M>>>(
+    children: Children,
+    anchor: &'static dyn Sql,
+) -> Correlation {
+    let to_itself = R::INFO.from == R::INFO.to;
+    Correlation { children, anchor, columns: columns::<M, R::To>(), to_itself }
+}
+
+/// Loads and counts what `include` asks for.
+pub(crate) fn load_included<M: MappedRelations, E: Entity>(
+    conn: &mut Connection<M>,
+    entities: &mut Entities<E>,
+    include: &Include,
+) -> Result<(), M::Error> {
+    for requested in include.edges() {
+        let edge = edge_of::<M>(requested.relation).load(conn, entities, requested)?;
+        entities.attach(edge);
+    }
+    for relation in include.counts() {
+        let counted = edge_of::<M>(relation).count(conn, entities)?;
+        entities.attach_counts(counted);
+    }
+    Ok(())
+}
+
+/// Returns a direction of a relation.
+///
+/// # Panics
+/// If the relation is not mapped. [`unmapped`] finds such relations in a test.
+pub(crate) fn edge_of<M: MappedRelations>(relation: &RelationInfo) -> &'static dyn AnyEdge<M> {
+    M::edges()
+        .iter()
+        .copied()
+        .find(|edge| edge.info() == relation)
+        .expect("every relation of a stored entity is mapped, as a test with `unmapped` shows")
+}
+
+/// Returns the relations of some modules that are not mapped, for a test that there are none.
+///
+/// Including a relation that is not mapped panics.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/lending/model.rs"));
+/// # fn main() {
+/// assert!(recto_relations_diesel::unmapped::<Library>(&[&LIBRARY]).is_empty());
+/// # }
+/// ```
+pub fn unmapped<M: MappedRelations>(
+    modules: &[&'static recto_relations::Module],
+) -> Vec<&'static RelationInfo> {
+    let is_mapped = |relation: &RelationInfo| M::edges().iter().any(|edge| edge.info() == relation);
+    let declared = modules.iter().flat_map(|module| module.relations.iter().copied());
+    declared.filter(|relation| !is_mapped(relation)).collect()
+}
+
+/// Resolves the relations and the fields of a filter to columns.
+pub(crate) fn resolve_filter<M: MappedRelations>(
+    columns: SortColumns,
+    filter: &Filter,
+) -> ResolvedFilter {
+    let each =
+        |filters: &[Filter]| filters.iter().map(|f| resolve_filter::<M>(columns, f)).collect();
+    match filter {
+        Filter::And(all) => ResolvedFilter::And(each(all)),
+        Filter::Or(any) => ResolvedFilter::Or(each(any)),
+        Filter::Not(inner) => ResolvedFilter::Not(Box::new(resolve_filter::<M>(columns, inner))),
+        Filter::Compare(comparison) => {
+            ResolvedFilter::Compare(columns.compared(comparison.field), comparison.clone())
+        }
+        Filter::Related { relation, filter } => {
+            let correlation = edge_of::<M>(relation).correlation();
+            let filter = resolve_filter::<M>(correlation.columns, filter);
+            ResolvedFilter::Related(correlation, Box::new(filter))
+        }
+    }
+}
+
+/// Maps relations to the associations that store them, both directions of each.
+///
+/// The first line names the [`Mapping`] and its error. Each further line maps one relation:
+///
+/// ```text
+/// map_relations! { Library, Error;
+///     AuthorBooks <=> BookAuthor: HasMany<AuthorRow, BookRow>;
+///     BookReaders <=> ReaderBooks: ManyToMany<BookRow, LoanRow, ReaderRow, loans::turn>;
+///     ReaderGuests <=> ReaderHost: HasMany<ReaderRow, ReaderRow, SameTable>;
+///     AuthorReviews <=> ReviewAuthor: HasManyThrough<AuthorRow, BookRow, ReviewRow>;
+/// }
+/// ```
+///
+/// The compiler refuses a line that the schema does not back: a foreign key of another type or
+/// nullability than the relation declares, a missing `belongs_to` or `joinable!`, a link table
+/// that is not keyed by its pair, or another order. Diesel accepts one foreign key for each pair
+/// of structs, so of two keys to one parent the second needs a struct of its own:
+///
+/// ```text
+/// /// Readers as those who recommend a book.
+/// #[derive(Identifiable)]
+/// #[diesel(table_name = readers)]
+/// struct Recommender { id: i64 }
+///
+/// #[diesel(belongs_to(ReaderRow, foreign_key = borrower_id))]
+/// #[diesel(belongs_to(Recommender, foreign_key = recommender_id))]
+/// ```
+///
+/// The example `lending` maps every kind of relation.
+#[macro_export]
+macro_rules! map_relations {
+    ($mapping:ty, $error:ty; $($there:ident <=> $back:ident: $association:ty;)*) => {
+        $(
+            impl $crate::Mapped<$mapping> for $there {
+                type Association = $association;
+            }
+            impl $crate::Mapped<$mapping> for $back {
+                type Association = <$association as $crate::Association<$there>>::Inverse;
+            }
+            const _: () = $crate::check_declared::<$there, $association>();
+        )*
+        impl $crate::Mapping for $mapping {
+            type Error = $error;
+        }
+        impl $crate::MappedRelations for $mapping {
+            fn edges() -> &'static [&'static dyn $crate::AnyEdge<Self>] {
+                const { &[$($crate::edge::<$mapping, $there>(), $crate::edge::<$mapping, $back>()),*] }
+            }
+        }
+    };
+}

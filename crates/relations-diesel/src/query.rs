@@ -1,0 +1,42 @@
+//! SQL that Diesel's query builder lacks, as parts of its queries.
+
+mod children;
+mod conditions;
+mod filter;
+mod order;
+mod select;
+
+pub(crate) use children::{
+    Children, CountPerParent, FirstPerParent, Join, OfOneParent, ParentsOf, Via,
+};
+pub use conditions::{Conditions, KeyIn};
+pub(crate) use filter::{Correlation, ResolvedFilter};
+pub use order::SortColumn;
+pub(crate) use order::{AfterPosition, OrderBy, SortColumns};
+pub(crate) use select::{Count, Limited, Named, ParentKey, Select};
+pub use select::{Lock, Locked};
+
+/// Implements what Diesel demands of an expression: its SQL type, that it is no aggregate, that it
+/// may stand in a query on any table, and that it is not cached by its Rust type.
+macro_rules! expression {
+    ([$($parameters:tt)*] $type:ty: $sql_type:ty) => {
+        impl<$($parameters)*> diesel::expression::Expression for $type {
+            type SqlType = $sql_type;
+        }
+
+        impl<$($parameters)*> diesel::expression::ValidGrouping<()> for $type {
+            type IsAggregate = diesel::expression::is_aggregate::No;
+        }
+
+        impl<$($parameters)* QS> diesel::expression::AppearsOnTable<QS> for $type {}
+
+        impl<$($parameters)* QS> diesel::expression::SelectableExpression<QS> for $type {}
+
+        impl<$($parameters)*> diesel::query_builder::QueryId for $type {
+            type QueryId = ();
+
+            const HAS_STATIC_QUERY_ID: bool = false;
+        }
+    };
+}
+pub(crate) use expression;

@@ -1,0 +1,112 @@
+//! Children of many parents, put in order and divided among them.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use recto_relations::{Adjacency, Entity, LinkData, Requested, Sort, SortValue, Span};
+
+use crate::resolve::index;
+
+/// Children, and which of them belong to which parent.
+pub(crate) struct Divided<C, D> {
+    pub(crate) children: Vec<C>,
+    /// The data of the link to each.
+    pub(crate) link_data: Vec<D>,
+    pub(crate) adjacency: Adjacency,
+}
+
+/// Divides the children of one parent, of which one more than `limit` was loaded if there is one.
+pub(crate) fn of_one<C, D>(mut found: Vec<(C, D)>, limit: u32) -> Divided<C, D> {
+    let more = found.len() > limit as usize;
+    found.truncate(limit as usize);
+    let span = Span { start: 0, end: index(found.len()), more };
+    let (children, link_data) = found.into_iter().unzip();
+    Divided { children, link_data, adjacency: Adjacency::Many(vec![span]) }
+}
+
+/// Divides the children of many parents.
+///
+/// SQL decided which children there are, but a join promises no order: they are sorted here, by
+/// the very values that SQL compared.
+pub(crate) fn of_many<P: Entity, C: Entity, D: LinkData>(
+    parents: &[P],
+    mut found: Vec<(P::Key, C, D)>,
+    requested: &Requested,
+    limit: u32,
+) -> Divided<C, D> {
+    let sort = &requested.sort;
+    if sort.terms().is_empty() {
+        found.sort_unstable_by(|(a_parent, a, _), (b_parent, b, _)| {
+            let (a, b) = (a.key(), b.key());
+            let by_key = if sort.key_ascending() { a.cmp(&b) } else { b.cmp(&a) };
+            a_parent.cmp(b_parent).then(by_key)
+        });
+    } else {
+        found.sort_by_cached_key(|(parent, child, data)| (*parent, Rank::of(child, data, sort)));
+    }
+    divide(parents, found, limit)
+}
+
+/// Cuts children that are sorted by parent into a run for each parent.
+fn divide<P: Entity, C, D>(parents: &[P], found: Vec<(P::Key, C, D)>, limit: u32) -> Divided<C, D> {
+    let mut runs: HashMap<P::Key, Span> = HashMap::with_capacity(parents.len());
+    let mut children: Vec<C> = Vec::with_capacity(found.len());
+    let mut link_data: Vec<D> = Vec::with_capacity(found.len());
+    let mut current: Option<(P::Key, Span)> = None;
+    for (parent, child, data) in found {
+        if current.is_none_or(|(key, _)| key != parent) {
+            runs.extend(current);
+            let start = index(children.len());
+            current = Some((parent, Span { start, end: start, more: false }));
+        }
+        if let Some((_, span)) = &mut current {
+            if span.end - span.start == limit {
+                span.more = true;
+            } else {
+                span.end += 1;
+                children.push(child);
+                link_data.push(data);
+            }
+        }
+    }
+    runs.extend(current);
+    let run = |parent: &P| runs.get(&parent.key()).copied().unwrap_or_default();
+    let adjacency = Adjacency::Many(parents.iter().map(run).collect());
+    Divided { children, link_data, adjacency }
+}
+
+/// The position of a child among its siblings.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Rank<K: Ord> {
+    values: Vec<Directed<SortValue>>,
+    key: Directed<K>,
+}
+
+impl<K: Ord> Rank<K> {
+    fn of<E: Entity<Key = K>>(child: &E, data: &impl LinkData, sort: &Sort) -> Self {
+        let values = sort.terms().iter().map(|term| {
+            let field = term.field;
+            let value =
+                if field.of_link { data.sort_value(field) } else { child.sort_value(field) };
+            match value {
+                SortValue::Empty => Directed::Last,
+                value => Directed::new(value, term.descending),
+            }
+        });
+        Self { values: values.collect(), key: Directed::new(child.key(), !sort.key_ascending()) }
+    }
+}
+
+/// A value that sorts in a direction; an empty one sorts last in either.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Directed<T> {
+    Ascending(T),
+    Descending(Reverse<T>),
+    Last,
+}
+
+impl<T> Directed<T> {
+    fn new(value: T, descending: bool) -> Self {
+        if descending { Self::Descending(Reverse(value)) } else { Self::Ascending(value) }
+    }
+}

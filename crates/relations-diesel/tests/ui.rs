@@ -1,0 +1,8 @@
+//! Mistakes in declaring and mapping relations, and what the compiler says to them.
+
+#[test]
+fn mistakes_do_not_compile() {
+    let cases = trybuild::TestCases::new();
+    cases.pass("tests/ui/accepted.rs");
+    cases.compile_fail("tests/ui/refused/*.rs");
+}

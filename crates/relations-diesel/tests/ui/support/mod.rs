@@ -1,0 +1,76 @@
+//! What the cases have in common, so that each shows its mistake alone.
+
+/// What is mapped.
+pub enum Magazine {}
+
+#[derive(Debug)]
+pub enum Error {
+    Database(diesel::result::Error),
+    Corrupt(recto_relations_diesel::Corrupt),
+}
+
+impl From<diesel::result::Error> for Error {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<recto_relations_diesel::Corrupt> for Error {
+    fn from(error: recto_relations_diesel::Corrupt) -> Self {
+        Self::Corrupt(error)
+    }
+}
+
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// An entity.
+macro_rules! entity {
+    ($entity:ident in $collection:ident { $($field:ident: $type:ty),+ }) => {
+        #[derive(Clone, Debug, serde::Serialize)]
+        pub struct $entity {
+            pub id: i64,
+            $(pub $field: $type,)+
+        }
+
+        impl recto_relations::Entity for $entity {
+            type Key = i64;
+
+            const INFO: &'static recto_relations::EntityInfo = &recto_relations::EntityInfo {
+                name: stringify!($entity),
+                collection: stringify!($collection),
+                key: "id",
+                sorts: &[recto_relations::SortField::creation()],
+                fields: &[],
+                module: <Self as recto_relations::InModule>::module,
+            };
+
+            fn key(&self) -> i64 {
+                self.id
+            }
+        }
+    };
+}
+
+/// How a row becomes its entity, and what is stored of it.
+#[allow(unused_macros, reason = "some mistakes are made before a row is mapped")]
+macro_rules! stored {
+    ($row:ident as $entity:ident { $($field:ident),+ }) => {
+        impl TryFrom<$row> for $entity {
+            type Error = crate::support::Error;
+
+            fn try_from(row: $row) -> Result<Self, crate::support::Error> {
+                Ok(Self { id: row.id, $($field: row.$field.into()),+ })
+            }
+        }
+
+        impl recto_relations_diesel::Stored<crate::support::Magazine> for $entity {
+            type Row = $row;
+            type Filter = ();
+            const SORTS: &'static [recto_relations_diesel::SortColumn] = &[];
+        }
+    };
+}
