@@ -7,7 +7,7 @@
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use recto_domain::{Conflict, Violation, Violations};
-use recto_persistence::{Error, Failure, Refused};
+use recto_persistence::{Error, Failure, WriteError};
 use serde::Serialize;
 
 use crate::identity::password::HashError;
@@ -337,11 +337,11 @@ impl From<Conflict> for Problem {
     }
 }
 
-impl From<Refused> for Problem {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Violations(violations) => violations.into(),
-            Refused::Database(error) => error.into(),
+impl From<WriteError> for Problem {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Violations(violations) => violations.into(),
+            WriteError::Database(error) => error.into(),
         }
     }
 }

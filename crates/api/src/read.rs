@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use recto_persistence::{MappedMany, MappedOne, Stored, find, related, related_one};
+use recto_persistence::{MappedMany, MappedOne, Recto, Stored};
 
 use crate::extract::{All, Filtered, ItemQuery, OfParent, PageQuery, PathKey, no_such};
 use crate::present::{self, Place};
@@ -10,7 +10,7 @@ use crate::problem::Problem;
 use crate::state::Shared;
 
 /// `GET /books/{uid}`
-pub(crate) async fn item<E: Stored>(
+pub(crate) async fn item<E: Stored<Recto>>(
     state: Shared,
     key: PathKey<E>,
     query: ItemQuery<E>,
@@ -19,7 +19,7 @@ pub(crate) async fn item<E: Stored>(
     let (level, include) = state
         .database
         .read(move |conn| {
-            let level = find::<E>(conn, key.0, &include)?.ok_or_else(|| no_such(E::INFO))?;
+            let level = conn.find::<E>(key.0, &include)?.ok_or_else(|| no_such(E::INFO))?;
             Ok::<_, Problem>((level, include.clone()))
         })
         .await?;
@@ -35,8 +35,7 @@ pub(crate) async fn page<E: Filtered>(
     let (page, window, include) = state
         .database
         .read(move |conn| {
-            let page =
-                recto_persistence::page_where::<E>(conn, &filter, &related, &window, &include)?;
+            let page = conn.page::<E>(&filter, &related, &window, &include)?;
             Ok::<_, Problem>((page, window.clone(), include.clone()))
         })
         .await?;
@@ -45,7 +44,7 @@ pub(crate) async fn page<E: Filtered>(
 }
 
 /// `GET /books/{uid}/reviews`
-pub(crate) async fn many<R: MappedMany>(
+pub(crate) async fn many<R: MappedMany<Recto>>(
     state: Shared,
     parent: PathKey<R::From>,
     query: PageQuery<R::To, OfParent<R>>,
@@ -54,7 +53,8 @@ pub(crate) async fn many<R: MappedMany>(
     let (page, window, include) = state
         .database
         .read(move |conn| {
-            let page = related::<R>(conn, parent.0, &window, &include)?
+            let page = conn
+                .related::<R>(parent.0, &window, &include)?
                 .ok_or_else(|| no_such(R::INFO.from))?;
             Ok::<_, Problem>((page, window.clone(), include.clone()))
         })
@@ -64,20 +64,17 @@ pub(crate) async fn many<R: MappedMany>(
 }
 
 /// `GET /books/{uid}/user`
-pub(crate) async fn one<R>(
+pub(crate) async fn one<R: MappedOne<Recto>>(
     state: Shared,
     child: PathKey<R::From>,
     query: ItemQuery<R::To>,
-) -> Result<HttpResponse, Problem>
-where
-    R: MappedOne,
-{
+) -> Result<HttpResponse, Problem> {
     let ItemQuery { include, .. } = query;
     let (level, include) = state
         .database
         .read(move |conn| {
             let level =
-                related_one::<R>(conn, child.0, &include)?.ok_or_else(|| no_such(R::INFO.from))?;
+                conn.related_one::<R>(child.0, &include)?.ok_or_else(|| no_such(R::INFO.from))?;
             Ok::<_, Problem>((level, include.clone()))
         })
         .await?;

@@ -12,11 +12,12 @@ use recto_domain::{
     ReviewBook, ReviewPatch, ReviewUser, RoleChange, Student, StudentCourses, Tag, TagBooks,
     TagNames, User, UserBooks, UserPatch, UserReviews,
 };
-use recto_persistence::{MappedMany, MappedOne, Numbered};
+use recto_domain::{Create, Update};
+use recto_persistence::{MappedMany, MappedOne, Recto, Rules};
 use recto_relations::{Cardinality, Entity, OnDelete, RelationInfo};
 use utoipa::ToSchema;
 
-use crate::catalog::{batch, books, reviews, tags, users};
+use crate::catalog::{batch, books, reviews, users};
 use crate::document::UserWithAccount;
 use crate::extract::Filtered;
 use crate::problem::Kind;
@@ -160,7 +161,7 @@ fn catalog_books(table: &mut Table) {
         .at("/books/{uid}/reviews")
         .get(read::many::<BookReviews>, Operation::many::<BookReviews>("List a book's reviews"))
         .post(
-            reviews::create,
+            write::create_under::<Book, Review>,
             Operation::new("Review a book", "One review a reader and book.")
                 .by(Who::Verified)
                 .takes::<NewReview>()
@@ -245,7 +246,7 @@ fn catalog_authors(table: &mut Table) {
 fn catalog_tags(table: &mut Table) {
     table.group("tags");
     table.at("/tags").get(read::page::<Tag>, Operation::page::<Tag>("List tags")).post(
-        tags::create,
+        write::create::<Tag>,
         Operation::new("Add a tag", "Names are unique without regard to case.")
             .by(Who::Verified)
             .takes::<NewTag>()
@@ -256,7 +257,7 @@ fn catalog_tags(table: &mut Table) {
         .at("/tags/{uid}")
         .get(read::item::<Tag>, Operation::item::<Tag>("Get a tag"))
         .put(
-            tags::rename,
+            write::change::<Tag>,
             Operation::new("Rename a tag", "Every book that bears it shows the new name.")
                 .by(Who::Verified)
                 .takes::<NewTag>()
@@ -264,7 +265,7 @@ fn catalog_tags(table: &mut Table) {
                 .conflicts(&[Kind::TagExists]),
         )
         .delete(
-            tags::delete,
+            write::delete::<Tag>,
             Operation::new("Delete a tag", "By an administrator; it is taken off its books.")
                 .by(Who::Verified),
         );
@@ -273,11 +274,11 @@ fn catalog_tags(table: &mut Table) {
 
 fn blog(table: &mut Table) {
     table.group("blog");
-    numbered::<Post>(
+    collection::<Post>(
         table,
         ["List posts", "Write a post", "Get a post", "Change a post", "Delete a post"],
     );
-    numbered_items::<Comment>(table, ["Get a comment", "Change a comment", "Delete a comment"]);
+    items::<Comment>(table, ["Get a comment", "Change a comment", "Delete a comment"]);
     table
         .at("/blog/posts/{id}/comments")
         .get(read::many::<PostComments>, Operation::many::<PostComments>("List a post's comments"))
@@ -293,7 +294,7 @@ fn blog(table: &mut Table) {
 
 fn school_room(table: &mut Table) {
     table.group("school");
-    numbered::<Student>(
+    collection::<Student>(
         table,
         [
             "List students",
@@ -303,7 +304,7 @@ fn school_room(table: &mut Table) {
             "Delete a student",
         ],
     );
-    numbered::<Course>(
+    collection::<Course>(
         table,
         ["List courses", "Offer a course", "Get a course", "Change a course", "Delete a course"],
     );
@@ -337,8 +338,8 @@ fn org_room(table: &mut Table) {
             .takes::<NewCompanyGraph>()
             .creates::<Company>(),
         );
-    numbered_items::<Company>(table, ["Get a company", "Change a company", "Delete a company"]);
-    numbered::<Department>(
+    items::<Company>(table, ["Get a company", "Change a company", "Delete a company"]);
+    collection::<Department>(
         table,
         [
             "List departments",
@@ -348,7 +349,7 @@ fn org_room(table: &mut Table) {
             "Delete a department",
         ],
     );
-    numbered::<Employee>(
+    collection::<Employee>(
         table,
         [
             "List employees",
@@ -369,19 +370,22 @@ fn org_room(table: &mut Table) {
 }
 
 /// A to-many relation as a page.
-fn many<R: MappedMany<To: ToSchema, Data: ToSchema>>(table: &mut Table, summary: &'static str) {
+fn many<R: MappedMany<Recto, To: ToSchema, Data: ToSchema>>(
+    table: &mut Table,
+    summary: &'static str,
+) {
     table.at(&paths::relation(R::INFO)).get(read::many::<R>, Operation::many::<R>(summary));
 }
 
 /// A to-one relation as an item.
-fn one<R: MappedOne<To: ToSchema>>(table: &mut Table, summary: &'static str) {
+fn one<R: MappedOne<Recto, To: ToSchema>>(table: &mut Table, summary: &'static str) {
     table.at(&paths::relation(R::INFO)).get(read::one::<R>, Operation::one::<R>(summary));
 }
 
-/// The collection of an entity that the database numbers, and its items.
-fn numbered<E>(table: &mut Table, [list, create, rest @ ..]: [&'static str; 5])
+/// The collection of an entity, and its items.
+fn collection<E>(table: &mut Table, [list, create, rest @ ..]: [&'static str; 5])
 where
-    E: Numbered<Under = (), New: ToSchema, Patch: ToSchema> + Filtered + ToSchema,
+    E: Rules + Create<Parent = (), New: ToSchema> + Update<Patch: ToSchema> + Filtered + ToSchema,
 {
     table.at(&paths::collection(E::INFO)).get(read::page::<E>, Operation::page::<E>(list)).post(
         write::create::<E>,
@@ -390,19 +394,19 @@ where
             .takes::<E::New>()
             .creates::<E>(),
     );
-    numbered_items::<E>(table, rest);
+    items::<E>(table, rest);
 }
 
-/// The items of an entity that the database numbers.
-fn numbered_items<E>(table: &mut Table, [get, change, delete]: [&'static str; 3])
+/// The items of an entity.
+fn items<E>(table: &mut Table, [get, change, delete]: [&'static str; 3])
 where
-    E: Numbered<New: ToSchema, Patch: ToSchema> + ToSchema,
+    E: Rules + Update<Patch: ToSchema> + ToSchema,
 {
     table
         .at(&paths::item(E::INFO))
         .get(read::item::<E>, Operation::item::<E>(get))
         .patch(
-            write::patch::<E>,
+            write::change::<E>,
             Operation::new(change, "Any verified account may.")
                 .by(Who::Verified)
                 .takes_patch::<E::Patch>()

@@ -1,17 +1,19 @@
-//! The writing operations, once for all entities that the database numbers.
+//! The writing operations, once for all entities, whatever their keys.
 //!
-//! They have no owners: any verified account writes, and an administrator deletes.
+//! Any verified account creates and changes, and an administrator deletes. Entities with other
+//! rules about who may change them have handlers of their own.
 
 use actix_web::HttpResponse;
-use recto_persistence::{Connection, Numbered};
+use recto_domain::{Create, Update};
+use recto_persistence::{Connection, Lock, Recto, Rules, Stored, write};
 
 use crate::extract::{Body, Caller, NoQuery, PathKey, no_such};
 use crate::present;
 use crate::problem::Problem;
 use crate::state::Shared;
 
-/// `POST /blog/posts`
-pub(crate) async fn create<E: Numbered<Under = ()>>(
+/// `POST /tags`
+pub(crate) async fn create<E: Rules + Create<Parent = ()>>(
     state: Shared,
     caller: Caller,
     _: NoQuery,
@@ -21,35 +23,44 @@ pub(crate) async fn create<E: Numbered<Under = ()>>(
     let entity = state
         .database
         .write(move |conn| {
-            caller.verified(conn)?;
-            Ok::<_, Problem>(E::insert(conn, body.checked()?, (), mint.now())?)
+            let user = caller.verified(conn)?.user_uid;
+            let new = E::create(mint.stamp(), body.checked()?, (), user);
+            Ok::<_, Problem>(write::create(conn, new)?)
         })
         .await?;
     present::created(entity)
 }
 
-/// `POST /blog/posts/{id}/comments`: under what the path names.
-pub(crate) async fn create_under<P: Numbered, E: Numbered<Under = P::Key>>(
+/// `POST /books/{uid}/reviews`: under the entity that the path names.
+pub(crate) async fn create_under<P, E>(
     state: Shared,
     caller: Caller,
     parent: PathKey<P>,
     _: NoQuery,
     body: Body<E::New>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Problem>
+where
+    P: Stored<Recto>,
+    E: Rules + Create<Parent = P::Key>,
+{
     let mint = state.mint.clone();
     let entity = state
         .database
         .write(move |conn| {
-            caller.verified(conn)?;
-            lock::<P>(conn, parent.0)?;
-            Ok::<_, Problem>(E::insert(conn, body.checked()?, parent.0, mint.now())?)
+            let user = caller.verified(conn)?.user_uid;
+            // Should it be deleted meanwhile, the foreign key decides.
+            if !conn.exists::<P>(parent.0)? {
+                return Err(no_such(P::INFO));
+            }
+            let new = E::create(mint.stamp(), body.checked()?, parent.0, user);
+            Ok::<_, Problem>(write::create(conn, new)?)
         })
         .await?;
     present::created(entity)
 }
 
-/// `PATCH /blog/posts/{id}`
-pub(crate) async fn patch<E: Numbered>(
+/// `PATCH /blog/posts/{id}`, `PUT /tags/{uid}`
+pub(crate) async fn change<E: Rules + Update>(
     state: Shared,
     caller: Caller,
     key: PathKey<E>,
@@ -62,14 +73,14 @@ pub(crate) async fn patch<E: Numbered>(
         .write(move |conn| {
             caller.verified(conn)?;
             let entity = lock::<E>(conn, key.0)?;
-            Ok::<_, Problem>(E::patch(conn, entity, body.checked()?, mint.now())?)
+            Ok::<_, Problem>(write::change(conn, entity, body.checked()?, mint.now())?)
         })
         .await?;
     present::entity(entity)
 }
 
-/// `DELETE /blog/posts/{id}`, by an administrator.
-pub(crate) async fn delete<E: Numbered>(
+/// `DELETE /tags/{uid}`, by an administrator.
+pub(crate) async fn delete<E: Stored<Recto>>(
     state: Shared,
     caller: Caller,
     key: PathKey<E>,
@@ -79,14 +90,16 @@ pub(crate) async fn delete<E: Numbered>(
         .database
         .write(move |conn| {
             caller.admin(conn)?;
-            let deleted = E::delete(conn, key.0)?;
+            let deleted = write::delete::<E>(conn, key.0)?;
             deleted.then_some(()).ok_or_else(|| no_such(E::INFO))
         })
         .await?;
     Ok(present::no_content())
 }
 
-/// The one with that key, or that there is none.
-pub(crate) fn lock<E: Numbered>(conn: &mut Connection, key: E::Key) -> Result<E, Problem> {
-    E::lock(conn, key)?.ok_or_else(|| no_such(E::INFO))
+/// The entity with a key, which nobody else changes until the transaction ends; 404 without one.
+///
+/// Others can refer to it meanwhile: two that refer to each other's would wait for each other.
+pub(crate) fn lock<E: Stored<Recto>>(conn: &mut Connection, key: E::Key) -> Result<E, Problem> {
+    conn.lock::<E>(key, Lock::NoKeyUpdate)?.ok_or_else(|| no_such(E::INFO))
 }

@@ -1,8 +1,11 @@
 //! The room `blog`: posts and the comments on them, one-to-many with a required key.
 
-use crate::record::numbered;
+use crate::id::moved_on;
+use crate::record::{entity, input};
 use crate::text::{line, paragraphs};
 use crate::value::text_value;
+use crate::{Change, CommentId, Create, PostId, Stamp, Update, UserId};
+use chrono::{DateTime, Utc};
 use recto_relations::relations;
 
 text_value! {
@@ -28,35 +31,130 @@ relations! {
     PostComments = Post.comments: Many <=> CommentPost = Comment.post: One(post_id), on delete Cascade;
 }
 
-numbered! {
+entity! {
     /// A post of the blog.
-    pub struct Post(PostId) in "posts" {
+    pub struct Post in "posts", key id: PostId, sorts [title: PostTitle] {
+        /// The key.
+        pub id: PostId,
+        /// What it is called.
+        pub title: PostTitle,
+        /// What it says.
+        pub content: PostContent,
+        /// When it was created, in UTC.
+        pub created_at: DateTime<Utc>,
+        /// When it last changed, in UTC.
+        pub updated_at: DateTime<Utc>,
+    }
+}
+
+input! {
+    /// A post to write.
+    pub struct NewPost {
         /// What it is called.
         pub title: PostTitle,
         /// What it says.
         pub content: PostContent,
     }
-    under {}
-    /// A post to write.
-    new NewPost;
-    /// What is to change about a post.
-    patch PostPatch;
-    sorts [title: PostTitle]
 }
 
-numbered! {
+input! {
+    /// What is to change about a post.
+    pub struct PostPatch {
+        /// What it is called.
+        pub title: Change<PostTitle>,
+        /// What it says.
+        pub content: Change<PostContent>,
+    }
+}
+
+impl Post {
+    /// Returns the post that `new` describes, without a key.
+    pub fn new(at: DateTime<Utc>, new: NewPost) -> Self {
+        let NewPost { title, content } = new;
+        Self { id: PostId::UNASSIGNED, title, content, created_at: at, updated_at: at }
+    }
+}
+
+impl Create for Post {
+    type New = NewPost;
+    type Parent = ();
+
+    fn create(stamp: Stamp, new: NewPost, (): (), _: UserId) -> Self {
+        Self::new(stamp.at(), new)
+    }
+}
+
+impl Update for Post {
+    type Patch = PostPatch;
+
+    fn apply(&mut self, patch: PostPatch, now: DateTime<Utc>) -> bool {
+        let PostPatch { title, content } = patch;
+        let changed = title.apply_to(&mut self.title) | content.apply_to(&mut self.content);
+        if changed {
+            self.updated_at = moved_on(self.updated_at, now);
+        }
+        changed
+    }
+}
+
+entity! {
     /// What somebody has to say to a post.
-    pub struct Comment(CommentId) in "comments" {
+    pub struct Comment in "comments", key id: CommentId, sorts [] {
+        /// The key.
+        pub id: CommentId,
+        /// What it says.
+        pub text: CommentText,
+        /// The post.
+        pub post_id: PostId,
+        /// When it was created, in UTC.
+        pub created_at: DateTime<Utc>,
+        /// When it last changed, in UTC.
+        pub updated_at: DateTime<Utc>,
+    }
+}
+
+input! {
+    /// A comment to write.
+    pub struct NewComment {
         /// What it says.
         pub text: CommentText,
     }
-    under {
-        /// The post.
-        pub post_id: crate::PostId,
-    }
-    /// A comment to write.
-    new NewComment;
+}
+
+input! {
     /// What is to change about a comment.
-    patch CommentPatch;
-    sorts []
+    pub struct CommentPatch {
+        /// What it says.
+        pub text: Change<CommentText>,
+    }
+}
+
+impl Comment {
+    /// Returns the comment that `new` describes, without a key.
+    pub fn new(at: DateTime<Utc>, new: NewComment, post_id: PostId) -> Self {
+        let NewComment { text } = new;
+        Self { id: CommentId::UNASSIGNED, text, post_id, created_at: at, updated_at: at }
+    }
+}
+
+impl Create for Comment {
+    type New = NewComment;
+    type Parent = PostId;
+
+    fn create(stamp: Stamp, new: NewComment, post_id: PostId, _: UserId) -> Self {
+        Self::new(stamp.at(), new, post_id)
+    }
+}
+
+impl Update for Comment {
+    type Patch = CommentPatch;
+
+    fn apply(&mut self, patch: CommentPatch, now: DateTime<Utc>) -> bool {
+        let CommentPatch { text } = patch;
+        let changed = text.apply_to(&mut self.text);
+        if changed {
+            self.updated_at = moved_on(self.updated_at, now);
+        }
+        changed
+    }
 }

@@ -151,6 +151,12 @@ macro_rules! numbered_id {
             /// A number that the database counts up; the greatest is the newest.
             $name(i64), 1..=9_007_199_254_740_991, 42
         }
+
+        impl $name {
+            /// The key of a new entity until it is inserted, which makes a key for it. Never
+            /// stored, and never returned by a database.
+            pub const UNASSIGNED: Self = Self(0);
+        }
     )+};
 }
 

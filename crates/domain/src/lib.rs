@@ -31,6 +31,7 @@
 pub mod blog;
 pub mod catalog;
 pub mod conflict;
+pub mod entity;
 pub mod id;
 pub mod identity;
 pub mod input;
@@ -47,6 +48,7 @@ mod value;
 pub use blog::*;
 pub use catalog::*;
 pub use conflict::Conflict;
+pub use entity::{Create, Update};
 pub use id::{
     ApiKeyId, AuditId, AuthorId, BookId, CommentId, CompanyId, CourseId, DepartmentId, EmployeeId,
     MailId, MailedTokenId, Mint, PostId, ReviewId, SessionId, Stamp, StudentId, TagId, TokenPairId,

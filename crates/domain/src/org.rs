@@ -5,9 +5,12 @@ mod graph;
 
 pub use graph::{NewCompanyGraph, NewDepartmentWithin, NewEmployeeWithin};
 
-use crate::record::numbered;
+use crate::id::moved_on;
+use crate::record::{entity, input};
 use crate::text::line;
 use crate::value::text_value;
+use crate::{Change, CompanyId, Create, DepartmentId, EmployeeId, Stamp, Update, UserId};
+use chrono::{DateTime, Utc};
 use recto_relations::relations;
 
 text_value! {
@@ -40,50 +43,209 @@ relations! {
         via CompanyDepartments, DepartmentEmployees;
 }
 
-numbered! {
+entity! {
     /// A company.
-    pub struct Company(CompanyId) in "companies" {
+    pub struct Company in "companies", key id: CompanyId, sorts [name: CompanyName] {
+        /// The key.
+        pub id: CompanyId,
+        /// What it is called.
+        pub name: CompanyName,
+        /// When it was created, in UTC.
+        pub created_at: DateTime<Utc>,
+        /// When it last changed, in UTC.
+        pub updated_at: DateTime<Utc>,
+    }
+}
+
+input! {
+    /// A company to found.
+    pub struct NewCompany {
         /// What it is called.
         pub name: CompanyName,
     }
-    under {}
-    /// A company to found.
-    new NewCompany;
-    /// What is to change about a company.
-    patch CompanyPatch;
-    sorts [name: CompanyName]
 }
 
-numbered! {
+input! {
+    /// What is to change about a company.
+    pub struct CompanyPatch {
+        /// What it is called.
+        pub name: Change<CompanyName>,
+    }
+}
+
+impl Company {
+    /// Returns the company that `new` describes, without a key.
+    pub fn new(at: DateTime<Utc>, new: NewCompany) -> Self {
+        let NewCompany { name } = new;
+        Self { id: CompanyId::UNASSIGNED, name, created_at: at, updated_at: at }
+    }
+}
+
+impl Create for Company {
+    type New = NewCompany;
+    type Parent = ();
+
+    fn create(stamp: Stamp, new: NewCompany, (): (), _: UserId) -> Self {
+        Self::new(stamp.at(), new)
+    }
+}
+
+impl Update for Company {
+    type Patch = CompanyPatch;
+
+    fn apply(&mut self, patch: CompanyPatch, now: DateTime<Utc>) -> bool {
+        let CompanyPatch { name } = patch;
+        let changed = name.apply_to(&mut self.name);
+        if changed {
+            self.updated_at = moved_on(self.updated_at, now);
+        }
+        changed
+    }
+}
+
+entity! {
     /// A department of a company.
-    pub struct Department(DepartmentId) in "departments" {
+    pub struct Department in "departments", key id: DepartmentId, sorts [name: DepartmentName] {
+        /// The key.
+        pub id: DepartmentId,
         /// What it is called.
         pub name: DepartmentName,
         /// The company.
-        pub company_id: crate::CompanyId,
+        pub company_id: CompanyId,
+        /// When it was created, in UTC.
+        pub created_at: DateTime<Utc>,
+        /// When it last changed, in UTC.
+        pub updated_at: DateTime<Utc>,
     }
-    under {}
-    /// A department to set up.
-    new NewDepartment;
-    /// What is to change about a department.
-    patch DepartmentPatch;
-    sorts [name: DepartmentName]
 }
 
-numbered! {
+input! {
+    /// A department to set up.
+    pub struct NewDepartment {
+        /// What it is called.
+        pub name: DepartmentName,
+        /// The company.
+        pub company_id: CompanyId,
+    }
+}
+
+input! {
+    /// What is to change about a department.
+    pub struct DepartmentPatch {
+        /// What it is called.
+        pub name: Change<DepartmentName>,
+        /// The company.
+        pub company_id: Change<CompanyId>,
+    }
+}
+
+impl Department {
+    /// Returns the department that `new` describes, without a key.
+    pub fn new(at: DateTime<Utc>, new: NewDepartment) -> Self {
+        let NewDepartment { name, company_id } = new;
+        Self { id: DepartmentId::UNASSIGNED, name, company_id, created_at: at, updated_at: at }
+    }
+}
+
+impl Create for Department {
+    type New = NewDepartment;
+    type Parent = ();
+
+    fn create(stamp: Stamp, new: NewDepartment, (): (), _: UserId) -> Self {
+        Self::new(stamp.at(), new)
+    }
+}
+
+impl Update for Department {
+    type Patch = DepartmentPatch;
+
+    fn apply(&mut self, patch: DepartmentPatch, now: DateTime<Utc>) -> bool {
+        let DepartmentPatch { name, company_id } = patch;
+        let changed = name.apply_to(&mut self.name) | company_id.apply_to(&mut self.company_id);
+        if changed {
+            self.updated_at = moved_on(self.updated_at, now);
+        }
+        changed
+    }
+}
+
+entity! {
     /// Somebody who works in a department.
-    pub struct Employee(EmployeeId) in "employees" {
+    pub struct Employee in "employees", key id: EmployeeId, sorts [name: EmployeeName] {
+        /// The key.
+        pub id: EmployeeId,
         /// What the employee is called.
         pub name: EmployeeName,
         /// The department.
-        pub department_id: crate::DepartmentId,
+        pub department_id: DepartmentId,
         /// Who manages the employee, if anybody does.
-        pub manager_id: Option<crate::EmployeeId>,
+        pub manager_id: Option<EmployeeId>,
+        /// When it was created, in UTC.
+        pub created_at: DateTime<Utc>,
+        /// When it last changed, in UTC.
+        pub updated_at: DateTime<Utc>,
     }
-    under {}
+}
+
+input! {
     /// An employee to take on.
-    new NewEmployee;
+    pub struct NewEmployee {
+        /// What the employee is called.
+        pub name: EmployeeName,
+        /// The department.
+        pub department_id: DepartmentId,
+        /// Who manages the employee, if anybody does.
+        pub manager_id: Option<EmployeeId>,
+    }
+}
+
+input! {
     /// What is to change about an employee.
-    patch EmployeePatch;
-    sorts [name: EmployeeName]
+    pub struct EmployeePatch {
+        /// What the employee is called.
+        pub name: Change<EmployeeName>,
+        /// The department.
+        pub department_id: Change<DepartmentId>,
+        /// Who manages the employee, if anybody does.
+        pub manager_id: Change<Option<EmployeeId>>,
+    }
+}
+
+impl Employee {
+    /// Returns the employee that `new` describes, without a key.
+    pub fn new(at: DateTime<Utc>, new: NewEmployee) -> Self {
+        let NewEmployee { name, department_id, manager_id } = new;
+        Self {
+            id: EmployeeId::UNASSIGNED,
+            name,
+            department_id,
+            manager_id,
+            created_at: at,
+            updated_at: at,
+        }
+    }
+}
+
+impl Create for Employee {
+    type New = NewEmployee;
+    type Parent = ();
+
+    fn create(stamp: Stamp, new: NewEmployee, (): (), _: UserId) -> Self {
+        Self::new(stamp.at(), new)
+    }
+}
+
+impl Update for Employee {
+    type Patch = EmployeePatch;
+
+    fn apply(&mut self, patch: EmployeePatch, now: DateTime<Utc>) -> bool {
+        let EmployeePatch { name, department_id, manager_id } = patch;
+        let changed = name.apply_to(&mut self.name)
+            | department_id.apply_to(&mut self.department_id)
+            | manager_id.apply_to(&mut self.manager_id);
+        if changed {
+            self.updated_at = moved_on(self.updated_at, now);
+        }
+        changed
+    }
 }

@@ -2,9 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::record::{numbered, object};
+use crate::id::moved_on;
+use crate::record::{entity, input, object};
 use crate::text::line;
 use crate::value::text_value;
+use crate::{Change, CourseId, Create, Stamp, StudentId, Update, UserId};
 use recto_relations::{LinkData, relations};
 
 text_value! {
@@ -36,30 +38,122 @@ relations! {
         through student_courses(student_id, course_id) with Enrolment { enrolled_at }, on delete Cascade;
 }
 
-numbered! {
+entity! {
     /// Somebody who takes courses.
-    pub struct Student(StudentId) in "students" {
+    pub struct Student in "students", key id: StudentId, sorts [name: StudentName] {
+        /// The key.
+        pub id: StudentId,
+        /// What the student is called.
+        pub name: StudentName,
+        /// When it was created, in UTC.
+        pub created_at: DateTime<Utc>,
+        /// When it last changed, in UTC.
+        pub updated_at: DateTime<Utc>,
+    }
+}
+
+input! {
+    /// A student to enter.
+    pub struct NewStudent {
         /// What the student is called.
         pub name: StudentName,
     }
-    under {}
-    /// A student to enter.
-    new NewStudent;
-    /// What is to change about a student.
-    patch StudentPatch;
-    sorts [name: StudentName]
 }
 
-numbered! {
+input! {
+    /// What is to change about a student.
+    pub struct StudentPatch {
+        /// What the student is called.
+        pub name: Change<StudentName>,
+    }
+}
+
+impl Student {
+    /// Returns the student that `new` describes, without a key.
+    pub fn new(at: DateTime<Utc>, new: NewStudent) -> Self {
+        let NewStudent { name } = new;
+        Self { id: StudentId::UNASSIGNED, name, created_at: at, updated_at: at }
+    }
+}
+
+impl Create for Student {
+    type New = NewStudent;
+    type Parent = ();
+
+    fn create(stamp: Stamp, new: NewStudent, (): (), _: UserId) -> Self {
+        Self::new(stamp.at(), new)
+    }
+}
+
+impl Update for Student {
+    type Patch = StudentPatch;
+
+    fn apply(&mut self, patch: StudentPatch, now: DateTime<Utc>) -> bool {
+        let StudentPatch { name } = patch;
+        let changed = name.apply_to(&mut self.name);
+        if changed {
+            self.updated_at = moved_on(self.updated_at, now);
+        }
+        changed
+    }
+}
+
+entity! {
     /// Something that students take.
-    pub struct Course(CourseId) in "courses" {
+    pub struct Course in "courses", key id: CourseId, sorts [title: CourseTitle] {
+        /// The key.
+        pub id: CourseId,
+        /// What the course is called.
+        pub title: CourseTitle,
+        /// When it was created, in UTC.
+        pub created_at: DateTime<Utc>,
+        /// When it last changed, in UTC.
+        pub updated_at: DateTime<Utc>,
+    }
+}
+
+input! {
+    /// A course to offer.
+    pub struct NewCourse {
         /// What the course is called.
         pub title: CourseTitle,
     }
-    under {}
-    /// A course to offer.
-    new NewCourse;
+}
+
+input! {
     /// What is to change about a course.
-    patch CoursePatch;
-    sorts [title: CourseTitle]
+    pub struct CoursePatch {
+        /// What the course is called.
+        pub title: Change<CourseTitle>,
+    }
+}
+
+impl Course {
+    /// Returns the course that `new` describes, without a key.
+    pub fn new(at: DateTime<Utc>, new: NewCourse) -> Self {
+        let NewCourse { title } = new;
+        Self { id: CourseId::UNASSIGNED, title, created_at: at, updated_at: at }
+    }
+}
+
+impl Create for Course {
+    type New = NewCourse;
+    type Parent = ();
+
+    fn create(stamp: Stamp, new: NewCourse, (): (), _: UserId) -> Self {
+        Self::new(stamp.at(), new)
+    }
+}
+
+impl Update for Course {
+    type Patch = CoursePatch;
+
+    fn apply(&mut self, patch: CoursePatch, now: DateTime<Utc>) -> bool {
+        let CoursePatch { title } = patch;
+        let changed = title.apply_to(&mut self.title);
+        if changed {
+            self.updated_at = moved_on(self.updated_at, now);
+        }
+        changed
+    }
 }

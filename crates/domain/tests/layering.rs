@@ -1,4 +1,4 @@
-//! Which floor may stand on which, and that the documents which say so point
+//! Which crate may depend on which, and that the documents which say so point
 //! at what is there.
 
 #![expect(clippy::unwrap_used, reason = "what a test unwraps is what it expects")]
@@ -35,12 +35,21 @@ fn the_domain_reaches_neither_database_nor_server() {
 }
 
 #[test]
+fn relations_know_no_database() {
+    let reached = dependencies("recto-relations", &["--all-features"]);
+    assert!(reached.contains("serde"), "{reached:?}");
+    for outside in OUTSIDE {
+        assert!(!reached.contains(outside), "recto-relations reaches {outside}");
+    }
+}
+
+#[test]
 fn the_api_and_the_program_leave_the_database_to_persistence() {
-    for floor in ["recto-api", "recto"] {
-        let direct = dependencies(floor, &["--depth", "1"]);
+    for layer in ["recto-api", "recto"] {
+        let direct = dependencies(layer, &["--depth", "1"]);
         assert!(direct.contains("recto-persistence"), "{direct:?}");
         for database in DATABASES {
-            assert!(!direct.contains(database), "{floor} depends on {database}");
+            assert!(!direct.contains(database), "{layer} depends on {database}");
         }
     }
 }
@@ -53,15 +62,18 @@ fn persistence_knows_no_server() {
 }
 
 #[test]
-fn each_floor_stands_on_those_below() {
-    let servers = ["recto-api", "recto-domain", "recto-persistence"];
-    let layers: [(&str, &[&str]); 6] = [
+fn each_layer_depends_on_those_below() {
+    let layers: [(&str, &[&str]); 7] = [
         ("recto-relations", &[]),
+        ("recto-relations-diesel", &["recto-relations"]),
         ("recto-domain", &["recto-relations"]),
-        ("recto-persistence", &["recto-domain", "recto-relations"]),
+        ("recto-persistence", &["recto-domain", "recto-relations", "recto-relations-diesel"]),
         ("recto-api", &["recto-domain", "recto-persistence", "recto-relations"]),
-        ("recto-testkit", &servers),
-        ("recto", &servers),
+        (
+            "recto-testkit",
+            &["recto-api", "recto-domain", "recto-persistence", "recto-relations-diesel"],
+        ),
+        ("recto", &["recto-api", "recto-domain", "recto-persistence"]),
     ];
     for (layer, expected) in layers {
         let mut direct = dependencies(layer, &["--depth", "1"]);

@@ -1,12 +1,12 @@
-//! The room `catalog`: users, books, authors, reviews and tags.
+//! The catalogue: users, books, authors, reviews and tags.
 
 pub mod author;
 pub mod batch;
 pub mod book;
-mod book_contributor;
-mod book_tag;
+pub mod book_contributor;
+pub mod book_tag;
 pub mod import;
-mod relations;
+mod insert;
 pub mod review;
 pub mod tag;
 pub mod user;

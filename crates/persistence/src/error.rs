@@ -4,6 +4,7 @@ use std::convert::Infallible;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use recto_domain::Conflict;
+use recto_relations_diesel::Corrupt;
 
 /// A failure of the database, or its refusal.
 #[derive(Debug, thiserror::Error)]
@@ -12,19 +13,9 @@ pub enum Error {
     /// What was asked contradicts what is stored.
     #[error(transparent)]
     Conflict(#[from] Conflict),
-    /// A stored value breaks the rule of its type, so it was put there by
-    /// something else than Recto.
-    #[error("corrupt data in {table}.{column} of row {row}: {reason}")]
-    Corrupt {
-        /// The table.
-        table: &'static str,
-        /// The column.
-        column: &'static str,
-        /// The row's key.
-        row: String,
-        /// The rule that is broken.
-        reason: String,
-    },
+    /// A stored value breaks the rule of its type.
+    #[error(transparent)]
+    Corrupt(#[from] Corrupt),
     /// The row that a foreign key points at is not there.
     #[error("the key {key} points at a row that does not exist")]
     Dangling {

@@ -33,9 +33,7 @@ impl<T> Listed<T> {
     }
 }
 
-/// The key that the newest are older than, where none is named.
-fn before<K: crate::SqlKey<Value = crate::sql_types::UidValue>>(
-    after: Option<K>,
-) -> crate::sql_types::UidValue {
-    after.map_or(crate::sql_types::UidValue(uuid::Uuid::max()), K::value)
+/// The key before which a list begins: `after`, or one greater than all.
+fn before<K: Into<crate::sql_types::UidValue>>(after: Option<K>) -> crate::sql_types::UidValue {
+    after.map_or(crate::sql_types::UidValue(uuid::Uuid::max()), K::into)
 }

@@ -1,11 +1,11 @@
 //! The schema's versions: embedded in the program, applied under a lock.
 
-use diesel::connection::SimpleConnection as _;
 use diesel::pg::Pg;
 use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use crate::connection::{Engine, on_engine};
+use recto_relations_diesel::{Engine, RawConnection};
+
 use crate::{Connection, Error};
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
@@ -55,9 +55,9 @@ pub enum MigrationError {
 /// A migration that fails; it is undone, those before it stay.
 pub fn apply(conn: &mut Connection) -> Result<Vec<String>, MigrationError> {
     locked(conn, |conn| {
-        let applied = match &mut conn.engine {
-            Engine::Sqlite(c) => c.run_pending_migrations(SQLITE),
-            Engine::Postgres(c) => c.run_pending_migrations(POSTGRES),
+        let applied = match conn.raw() {
+            RawConnection::Sqlite(c) => c.run_pending_migrations(SQLITE),
+            RawConnection::Postgres(c) => c.run_pending_migrations(POSTGRES),
         };
         let versions: Vec<String> =
             applied.map_err(MigrationError::Failed)?.iter().map(ToString::to_string).collect();
@@ -75,9 +75,9 @@ pub fn revert(conn: &mut Connection) -> Result<String, MigrationError> {
         if listed(conn)?.iter().all(|migration| !migration.applied) {
             return Err(MigrationError::NothingToRevert);
         }
-        let reverted = match &mut conn.engine {
-            Engine::Sqlite(c) => c.revert_last_migration(SQLITE),
-            Engine::Postgres(c) => c.revert_last_migration(POSTGRES),
+        let reverted = match conn.raw() {
+            RawConnection::Sqlite(c) => c.revert_last_migration(SQLITE),
+            RawConnection::Postgres(c) => c.revert_last_migration(POSTGRES),
         };
         let version = reverted.map_err(MigrationError::Failed)?.to_string();
         let name = names(conn)?.into_iter().find(|(known, _)| *known == version);
@@ -128,15 +128,15 @@ fn compared(conn: &mut Connection) -> Result<State, MigrationError> {
 
 /// Versions and names of the migrations, oldest first.
 fn names(conn: &Connection) -> Result<Vec<(String, String)>, MigrationError> {
-    let mut names: Vec<(String, String)> = match conn.engine {
-        Engine::Sqlite(_) => {
+    let mut names: Vec<(String, String)> = match conn.engine() {
+        Engine::Sqlite => {
             let all = diesel::migration::MigrationSource::<Sqlite>::migrations(&SQLITE);
             all.map_err(MigrationError::Failed)?
                 .iter()
                 .map(|m| version_and_name(m.name()))
                 .collect()
         }
-        Engine::Postgres(_) => {
+        Engine::Postgres => {
             let all = diesel::migration::MigrationSource::<Pg>::migrations(&POSTGRES);
             all.map_err(MigrationError::Failed)?
                 .iter()
@@ -157,7 +157,11 @@ fn version_and_name(name: &dyn diesel::migration::MigrationName) -> (String, Str
 /// Diesel makes its table first where there is none, and on PostgreSQL two
 /// that do so at once collide: hence the lock even around looking.
 fn applied(conn: &mut Connection) -> Result<Vec<String>, MigrationError> {
-    let versions = on_engine!(conn, c => c.applied_migrations()).map_err(MigrationError::Failed)?;
+    let versions = match conn.raw() {
+        RawConnection::Sqlite(c) => c.applied_migrations(),
+        RawConnection::Postgres(c) => c.applied_migrations(),
+    };
+    let versions = versions.map_err(MigrationError::Failed)?;
     Ok(versions.iter().map(ToString::to_string).collect())
 }
 
@@ -166,17 +170,13 @@ fn locked<T>(
     conn: &mut Connection,
     work: impl FnOnce(&mut Connection) -> Result<T, MigrationError>,
 ) -> Result<T, MigrationError> {
-    match &mut conn.engine {
+    match conn.engine() {
         // Holds the write lock throughout; the migrations become savepoints.
-        Engine::Sqlite(_) => conn.transaction(work),
-        Engine::Postgres(c) => {
-            c.batch_execute(&format!("SELECT pg_advisory_lock({ADVISORY_LOCK})"))
-                .map_err(Error::from)?;
+        Engine::Sqlite => conn.transaction(work),
+        Engine::Postgres => {
+            conn.execute_batch(&format!("SELECT pg_advisory_lock({ADVISORY_LOCK})"))?;
             let result = work(conn);
-            on_engine!(conn, c => {
-                c.batch_execute(&format!("SELECT pg_advisory_unlock({ADVISORY_LOCK})"))
-            })
-            .map_err(Error::from)?;
+            conn.execute_batch(&format!("SELECT pg_advisory_unlock({ADVISORY_LOCK})"))?;
             result
         }
     }

@@ -1,57 +1,242 @@
-//! The room `org`: companies, departments and employees.
+//! The organisation: companies, departments and employees.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use recto_domain::input::AtMost;
 use recto_domain::{
-    Company, CompanyDepartments, CompanyEmployees, Conflict, Department, DepartmentCompany,
-    DepartmentEmployees, Employee, EmployeeCompany, EmployeeDepartment, EmployeeManager,
-    EmployeeReports, NewCompanyGraph, NewDepartment, NewDepartmentWithin, NewEmployee,
-    NewEmployeeWithin,
+    Company, CompanyDepartments, Conflict, Department, DepartmentCompany, DepartmentEmployees,
+    Employee, EmployeeDepartment, EmployeeId, EmployeeManager, NewCompanyGraph, NewDepartment,
+    NewDepartmentWithin, NewEmployee, NewEmployeeWithin, text_key,
 };
 use recto_relations::{Adjacency, Edge, Entities, Sort, Span, ToMany};
+use recto_relations_diesel::{Engine, SortColumn, Stored, Writable};
 
-use crate::connection::{Engine, on_engine};
-use crate::numbered::{Numbered as _, Refused, numbered};
-use crate::query::SqlKey;
-use crate::relation::{map_relations, optional};
+use crate::row::RowContext;
 use crate::schema::{companies, departments, employees};
-use crate::{Connection, Error};
+use crate::sql_types::InstantValue;
+use crate::write::{missing, refuse};
+use crate::{Connection, Error, Recto, Rules, WriteError};
 
-map_relations! {
-    /// The edges between the entities of the organisation.
-    pub(crate) static EDGES;
-
-    CompanyDepartments <=> DepartmentCompany: departments.company_id -> companies.id as DepartmentRow;
-    DepartmentEmployees <=> EmployeeDepartment: employees.department_id -> departments.id as EmployeeRow;
-    EmployeeReports <=> EmployeeManager: employees.manager_id -> self.id as EmployeeRow;
-    CompanyEmployees <=> EmployeeCompany: through departments(company_id -> companies.id as CompanyRow, id <- employees.department_id as EmployeeRow) as DepartmentRow;
+/// A row of `companies`.
+#[derive(Debug, Queryable, Selectable, Identifiable)]
+#[diesel(table_name = companies)]
+pub struct CompanyRow {
+    id: i64,
+    name: String,
+    created_at: InstantValue,
+    updated_at: InstantValue,
 }
 
-numbered! {
-    Company(CompanyId) in companies as CompanyRow, edges: EDGES, new: NewCompany, patch: CompanyPatch,
-    text name [name_key],
+impl TryFrom<CompanyRow> for Company {
+    type Error = Error;
+
+    fn try_from(row: CompanyRow) -> Result<Self, Error> {
+        let context = RowContext { table: "companies", row: &row.id };
+        Ok(Self {
+            id: context.column("id", row.id)?,
+            name: context.column("name", row.name)?,
+            created_at: row.created_at.0,
+            updated_at: row.updated_at.0,
+        })
+    }
 }
 
-numbered! {
-    Department(DepartmentId) in departments as DepartmentRow, edges: EDGES, new: NewDepartment, patch: DepartmentPatch,
-    text name [name_key],
-    key company_id: Company,
+/// The columns of a company that are written.
+#[derive(Debug, Insertable, AsChangeset)]
+// Several rows fit in one statement on SQLite only where none leaves out a column.
+#[diesel(
+    table_name = companies,
+    treat_none_as_null = true,
+    treat_none_as_default_value = false
+)]
+pub struct CompanyRecord<'a> {
+    name: &'a str,
+    name_key: String,
+    created_at: InstantValue,
+    updated_at: InstantValue,
 }
 
-numbered! {
-    Employee(EmployeeId) in employees as EmployeeRow, edges: EDGES, new: NewEmployee, patch: EmployeePatch,
-    text name [name_key],
-    key department_id: Department,
-    key? manager_id: Employee,
-    guard: not_above_itself,
+impl<'a> From<&'a Company> for CompanyRecord<'a> {
+    fn from(company: &'a Company) -> Self {
+        Self {
+            name: company.name.as_str(),
+            name_key: text_key(company.name.as_str()),
+            created_at: InstantValue(company.created_at),
+            updated_at: InstantValue(company.updated_at),
+        }
+    }
 }
 
-/// Founds a company with the departments and employees that it begins with, a statement a level.
+impl Stored<Recto> for Company {
+    type Row = CompanyRow;
+    type Filter = ();
+    const SORTS: &'static [SortColumn] = &[SortColumn::new("name", &companies::name_key)];
+}
+
+impl Writable<Recto> for Company {
+    type Record<'a> = CompanyRecord<'a>;
+}
+
+impl Rules for Company {}
+
+/// A row of `departments`.
+#[derive(Debug, Queryable, Selectable, Identifiable, Associations)]
+#[diesel(table_name = departments)]
+#[diesel(belongs_to(CompanyRow, foreign_key = company_id))]
+pub struct DepartmentRow {
+    id: i64,
+    name: String,
+    company_id: i64,
+    created_at: InstantValue,
+    updated_at: InstantValue,
+}
+
+impl TryFrom<DepartmentRow> for Department {
+    type Error = Error;
+
+    fn try_from(row: DepartmentRow) -> Result<Self, Error> {
+        let context = RowContext { table: "departments", row: &row.id };
+        Ok(Self {
+            id: context.column("id", row.id)?,
+            name: context.column("name", row.name)?,
+            company_id: context.column("company_id", row.company_id)?,
+            created_at: row.created_at.0,
+            updated_at: row.updated_at.0,
+        })
+    }
+}
+
+/// The columns of a department that are written.
+#[derive(Debug, Insertable, AsChangeset)]
+// Several rows fit in one statement on SQLite only where none leaves out a column.
+#[diesel(
+    table_name = departments,
+    treat_none_as_null = true,
+    treat_none_as_default_value = false
+)]
+pub struct DepartmentRecord<'a> {
+    name: &'a str,
+    name_key: String,
+    company_id: i64,
+    created_at: InstantValue,
+    updated_at: InstantValue,
+}
+
+impl<'a> From<&'a Department> for DepartmentRecord<'a> {
+    fn from(department: &'a Department) -> Self {
+        Self {
+            name: department.name.as_str(),
+            name_key: text_key(department.name.as_str()),
+            company_id: department.company_id.get(),
+            created_at: InstantValue(department.created_at),
+            updated_at: InstantValue(department.updated_at),
+        }
+    }
+}
+
+impl Stored<Recto> for Department {
+    type Row = DepartmentRow;
+    type Filter = ();
+    const SORTS: &'static [SortColumn] = &[SortColumn::new("name", &departments::name_key)];
+}
+
+impl Writable<Recto> for Department {
+    type Record<'a> = DepartmentRecord<'a>;
+}
+
+impl Rules for Department {
+    fn check_references(&self, conn: &mut Connection) -> Result<(), WriteError> {
+        refuse([missing::<DepartmentCompany>(conn, self)?])
+    }
+}
+
+/// A row of `employees`.
+#[derive(Debug, Queryable, Selectable, Identifiable, Associations)]
+#[diesel(table_name = employees)]
+#[diesel(belongs_to(DepartmentRow, foreign_key = department_id))]
+#[diesel(belongs_to(EmployeeRow, foreign_key = manager_id))]
+pub struct EmployeeRow {
+    id: i64,
+    name: String,
+    department_id: i64,
+    manager_id: Option<i64>,
+    created_at: InstantValue,
+    updated_at: InstantValue,
+}
+
+impl TryFrom<EmployeeRow> for Employee {
+    type Error = Error;
+
+    fn try_from(row: EmployeeRow) -> Result<Self, Error> {
+        let context = RowContext { table: "employees", row: &row.id };
+        Ok(Self {
+            id: context.column("id", row.id)?,
+            name: context.column("name", row.name)?,
+            department_id: context.column("department_id", row.department_id)?,
+            manager_id: context.optional("manager_id", row.manager_id)?,
+            created_at: row.created_at.0,
+            updated_at: row.updated_at.0,
+        })
+    }
+}
+
+/// The columns of an employee that are written.
+#[derive(Debug, Insertable, AsChangeset)]
+// Several rows fit in one statement on SQLite only where none leaves out a column.
+#[diesel(
+    table_name = employees,
+    treat_none_as_null = true,
+    treat_none_as_default_value = false
+)]
+pub struct EmployeeRecord<'a> {
+    name: &'a str,
+    name_key: String,
+    department_id: i64,
+    manager_id: Option<i64>,
+    created_at: InstantValue,
+    updated_at: InstantValue,
+}
+
+impl<'a> From<&'a Employee> for EmployeeRecord<'a> {
+    fn from(employee: &'a Employee) -> Self {
+        Self {
+            name: employee.name.as_str(),
+            name_key: text_key(employee.name.as_str()),
+            department_id: employee.department_id.get(),
+            manager_id: employee.manager_id.map(EmployeeId::get),
+            created_at: InstantValue(employee.created_at),
+            updated_at: InstantValue(employee.updated_at),
+        }
+    }
+}
+
+impl Stored<Recto> for Employee {
+    type Row = EmployeeRow;
+    type Filter = ();
+    const SORTS: &'static [SortColumn] = &[SortColumn::new("name", &employees::name_key)];
+}
+
+impl Writable<Recto> for Employee {
+    type Record<'a> = EmployeeRecord<'a>;
+}
+
+impl Rules for Employee {
+    fn check_references(&self, conn: &mut Connection) -> Result<(), WriteError> {
+        refuse([
+            missing::<EmployeeDepartment>(conn, self)?,
+            missing::<EmployeeManager>(conn, self)?,
+        ])
+    }
+
+    fn check_change(&self, conn: &mut Connection) -> Result<(), Error> {
+        refuse_cycle(conn, self)
+    }
+}
+
+/// Inserts a company with its departments and employees, with one statement for each kind.
 ///
-/// What is given back is all that was made, in the order given: with the relations
-/// [`CompanyDepartments`] and [`DepartmentEmployees`] if the graph spoke of departments, without
-/// otherwise.
+/// Returns all of it in the order given: with the relations [`CompanyDepartments`] and
+/// [`DepartmentEmployees`] if the graph has departments, without them otherwise.
 ///
 /// # Errors
 /// A failing database; nothing is kept then if it ran in a transaction.
@@ -59,84 +244,81 @@ pub fn found(
     conn: &mut Connection,
     graph: NewCompanyGraph,
     at: DateTime<Utc>,
-) -> Result<Entities<Company>, Refused> {
+) -> Result<Entities<Company>, Error> {
     let NewCompanyGraph { company, departments } = graph;
-    let company = Company::insert(conn, company, (), at)?;
+    let company = conn.insert(Company::new(at, company))?;
     let company_id = company.id;
     let mut company = Entities::new(vec![company]);
     let Some(departments) = departments else { return Ok(company) };
 
-    let (new, staff): (Vec<NewDepartment>, Vec<Vec<NewEmployeeWithin>>) = departments
+    let (new, staff): (Vec<Department>, Vec<Vec<NewEmployeeWithin>>) = departments
         .into_vec()
         .into_iter()
         .map(|NewDepartmentWithin { name, employees }| {
             let staff = employees.map(AtMost::into_vec).unwrap_or_default();
-            (NewDepartment { name, company_id }, staff)
+            (Department::new(at, NewDepartment { name, company_id }), staff)
         })
         .unzip();
-    let departments = Department::insert_all(conn, new, (), at)?;
+    let departments = conn.insert_all(&new, |new, stored| new.name == stored.name)?;
     let of_company = all_of(std::iter::once(departments.len()));
     let of_departments = all_of(staff.iter().map(Vec::len));
     let new = staff.into_iter().zip(&departments).flat_map(|(staff, department)| {
         let department_id = department.id;
-        let within =
-            move |NewEmployeeWithin { name }| NewEmployee { name, department_id, manager_id: None };
-        staff.into_iter().map(within)
+        staff.into_iter().map(move |NewEmployeeWithin { name }| {
+            Employee::new(at, NewEmployee { name, department_id, manager_id: None })
+        })
     });
-    let employees = Employee::insert_all(conn, new.collect(), (), at)?;
+    let employees = conn.insert_all(&new.collect::<Vec<_>>(), |new, stored| {
+        (&new.name, new.department_id) == (&stored.name, stored.department_id)
+    })?;
 
     let mut departments = Entities::reached(departments, &company, &of_company);
     let employees = Entities::reached(employees, &departments, &of_departments);
-    departments.attach(made::<DepartmentEmployees>(of_departments, employees));
-    company.attach(made::<CompanyDepartments>(of_company, departments));
+    departments.attach(loaded::<DepartmentEmployees>(of_departments, employees));
+    company.attach(loaded::<CompanyDepartments>(of_company, departments));
     Ok(company)
 }
 
-/// Runs of these lengths, one behind the other, with nothing left over.
+/// Returns runs of these lengths, one after the other and complete.
 fn all_of(lengths: impl Iterator<Item = usize>) -> Adjacency {
     let mut end = 0;
     let run = |length: usize| {
         let start = end;
-        end += u32::try_from(length).expect("a graph has 1,000 objects at the most");
+        end += u32::try_from(length).expect("a graph has at most 1,000 objects");
         Span { start, end, more: false }
     };
     Adjacency::Many(lengths.map(run).collect())
 }
 
-/// A relation that leads to all that was made behind it.
-fn made<R: ToMany>(links: Adjacency, children: Entities<R::To>) -> Edge {
+/// Returns a relation that leads to everything that was inserted.
+fn loaded<R: ToMany>(adjacency: Adjacency, children: Entities<R::To>) -> Edge {
     let shape = (u32::MAX, Sort::default());
-    Edge::new(R::INFO, shape, links, Box::new(children))
+    Edge::new(R::INFO, shape, adjacency, Box::new(children))
 }
 
-/// Whoever changes managers on PostgreSQL, one at a time; "boss" in ASCII.
+/// The lock of changes of managers on PostgreSQL; "boss" in ASCII.
 const ADVISORY_LOCK: i64 = 0x62_6f_73_73;
 
-/// Refuses an employee who would end up above itself.
+/// Refuses an employee who would report to itself, directly or over others.
 ///
-/// The chain is walked upwards from the new manager. Two changes that make a
-/// cycle only together must not pass each other, so they take turns: SQLite has
-/// one writer, PostgreSQL is given a lock until the transaction ends.
-fn not_above_itself(conn: &mut Connection, employee: &Employee) -> Result<(), Error> {
+/// Follows the managers upwards. Two changes that make a cycle only together must not run at
+/// once: SQLite has one writer, PostgreSQL takes a lock until the transaction ends.
+fn refuse_cycle(conn: &mut Connection, employee: &Employee) -> Result<(), Error> {
     if employee.manager_id.is_none() {
         return Ok(());
     }
-    if let Engine::Postgres(c) = &mut conn.engine {
-        diesel::sql_query(format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")).execute(c)?;
+    if conn.engine() == Engine::Postgres {
+        let lock = format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})");
+        conn.execute(diesel::sql_query(lock))?;
     }
-    let mut above = employee.manager_id.map(SqlKey::value);
+    let mut above = employee.manager_id.map(EmployeeId::get);
     while let Some(manager) = above {
-        if manager == employee.id.value() {
+        if manager == employee.id.get() {
             return Err(Conflict::AboveItself.into());
         }
-        // One who has left meanwhile is above nobody.
-        let next = on_engine!(conn, c => {
-            employees::table
-                .find(manager)
-                .select(employees::manager_id)
-                .get_result::<Option<i64>>(c)
-        });
-        above = optional(next)?.flatten();
+        // A manager who was deleted meanwhile reports to nobody.
+        let next = employees::table.find(manager).select(employees::manager_id);
+        above = conn.first::<Option<i64>>(next)?.flatten();
     }
     Ok(())
 }

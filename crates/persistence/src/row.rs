@@ -1,19 +1,20 @@
-//! From rows to entities: what every row has to do.
+//! From rows to entities.
 
 use std::fmt::Display;
 
 use recto_domain::Invalid;
+use recto_relations_diesel::Corrupt;
 
 use crate::Error;
 
-/// Names the row whose values are being read, for the error when one is corrupt.
+/// The row whose values are read, for the error when one is corrupt.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Reading<'r, K> {
+pub(crate) struct RowContext<'r, K> {
     pub(crate) table: &'static str,
     pub(crate) row: &'r K,
 }
 
-impl<K: Display> Reading<'_, K> {
+impl<K: Display> RowContext<'_, K> {
     /// The value of a column, by the rule of its type.
     pub(crate) fn column<V, T>(&self, column: &'static str, value: V) -> Result<T, Error>
     where
@@ -36,16 +37,7 @@ impl<K: Display> Reading<'_, K> {
 
     /// The error that a column's value is corrupt.
     pub(crate) fn corrupt(&self, column: &'static str, reason: &dyn Display) -> Error {
-        Error::Corrupt {
-            table: self.table,
-            column,
-            row: self.row.to_string(),
-            reason: reason.to_string(),
-        }
+        let (row, reason) = (self.row.to_string(), reason.to_string());
+        Corrupt { table: self.table, column, row, reason }.into()
     }
-}
-
-/// The error that a key which was read on the way is no key.
-pub fn corrupt_key(table: &'static str, column: &'static str, reason: &Invalid) -> Error {
-    Error::Corrupt { table, column, row: "unknown".to_owned(), reason: reason.to_string() }
 }

@@ -1,28 +1,145 @@
-//! The room `school`: students, courses and who takes which.
+//! The school: students, courses and who takes which.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use recto_domain::{CourseId, CourseStudents, Enrolment, StudentCourses, StudentId};
+use recto_domain::{Course, CourseId, Enrolment, Student, StudentId, text_key};
+use recto_relations_diesel::{SortColumn, Stored, Writable};
 
-use crate::connection::on_engine;
-use crate::numbered::numbered;
-use crate::query::SqlKey as _;
-use crate::relation::map_relations;
+use crate::row::RowContext;
 use crate::schema::{courses, student_courses, students};
 use crate::sql_types::InstantValue;
-use crate::{Connection, Error};
+use crate::{Connection, Error, Recto, Rules};
 
-map_relations! {
-    /// The edges between the entities of the school.
-    pub(crate) static EDGES;
-
-    StudentCourses <=> CourseStudents: student_courses(student_id -> students.id as StudentRow, course_id -> courses.id as CourseRow) as StudentCourseRow;
+/// A row of `students`.
+#[derive(Debug, Queryable, Selectable, Identifiable)]
+#[diesel(table_name = students)]
+pub struct StudentRow {
+    id: i64,
+    name: String,
+    created_at: InstantValue,
+    updated_at: InstantValue,
 }
 
-/// That a student takes a course, and since when.
-#[derive(Debug, Clone, Copy, Queryable, Selectable, Insertable, Identifiable)]
+impl TryFrom<StudentRow> for Student {
+    type Error = Error;
+
+    fn try_from(row: StudentRow) -> Result<Self, Error> {
+        let context = RowContext { table: "students", row: &row.id };
+        Ok(Self {
+            id: context.column("id", row.id)?,
+            name: context.column("name", row.name)?,
+            created_at: row.created_at.0,
+            updated_at: row.updated_at.0,
+        })
+    }
+}
+
+/// The columns of a student that are written.
+#[derive(Debug, Insertable, AsChangeset)]
+// Several rows fit in one statement on SQLite only where none leaves out a column.
+#[diesel(
+    table_name = students,
+    treat_none_as_null = true,
+    treat_none_as_default_value = false
+)]
+pub struct StudentRecord<'a> {
+    name: &'a str,
+    name_key: String,
+    created_at: InstantValue,
+    updated_at: InstantValue,
+}
+
+impl<'a> From<&'a Student> for StudentRecord<'a> {
+    fn from(student: &'a Student) -> Self {
+        Self {
+            name: student.name.as_str(),
+            name_key: text_key(student.name.as_str()),
+            created_at: InstantValue(student.created_at),
+            updated_at: InstantValue(student.updated_at),
+        }
+    }
+}
+
+impl Stored<Recto> for Student {
+    type Row = StudentRow;
+    type Filter = ();
+    const SORTS: &'static [SortColumn] = &[SortColumn::new("name", &students::name_key)];
+}
+
+impl Writable<Recto> for Student {
+    type Record<'a> = StudentRecord<'a>;
+}
+
+impl Rules for Student {}
+
+/// A row of `courses`.
+#[derive(Debug, Queryable, Selectable, Identifiable)]
+#[diesel(table_name = courses)]
+pub struct CourseRow {
+    id: i64,
+    title: String,
+    created_at: InstantValue,
+    updated_at: InstantValue,
+}
+
+impl TryFrom<CourseRow> for Course {
+    type Error = Error;
+
+    fn try_from(row: CourseRow) -> Result<Self, Error> {
+        let context = RowContext { table: "courses", row: &row.id };
+        Ok(Self {
+            id: context.column("id", row.id)?,
+            title: context.column("title", row.title)?,
+            created_at: row.created_at.0,
+            updated_at: row.updated_at.0,
+        })
+    }
+}
+
+/// The columns of a course that are written.
+#[derive(Debug, Insertable, AsChangeset)]
+// Several rows fit in one statement on SQLite only where none leaves out a column.
+#[diesel(
+    table_name = courses,
+    treat_none_as_null = true,
+    treat_none_as_default_value = false
+)]
+pub struct CourseRecord<'a> {
+    title: &'a str,
+    title_key: String,
+    created_at: InstantValue,
+    updated_at: InstantValue,
+}
+
+impl<'a> From<&'a Course> for CourseRecord<'a> {
+    fn from(course: &'a Course) -> Self {
+        Self {
+            title: course.title.as_str(),
+            title_key: text_key(course.title.as_str()),
+            created_at: InstantValue(course.created_at),
+            updated_at: InstantValue(course.updated_at),
+        }
+    }
+}
+
+impl Stored<Recto> for Course {
+    type Row = CourseRow;
+    type Filter = ();
+    const SORTS: &'static [SortColumn] = &[SortColumn::new("title", &courses::title_key)];
+}
+
+impl Writable<Recto> for Course {
+    type Record<'a> = CourseRecord<'a>;
+}
+
+impl Rules for Course {}
+
+/// The link between a student and a course.
+#[derive(Debug, Clone, Copy, Queryable, Selectable, Insertable, Identifiable, Associations)]
 #[diesel(table_name = student_courses, primary_key(student_id, course_id))]
-pub(crate) struct StudentCourseRow {
+#[diesel(belongs_to(StudentRow, foreign_key = student_id))]
+#[diesel(belongs_to(CourseRow, foreign_key = course_id))]
+pub struct StudentCourseRow {
     student_id: i64,
     course_id: i64,
     enrolled_at: InstantValue,
@@ -34,18 +151,8 @@ impl From<StudentCourseRow> for Enrolment {
     }
 }
 
-numbered! {
-    Student(StudentId) in students as StudentRow, edges: EDGES, new: NewStudent, patch: StudentPatch,
-    text name [name_key],
-}
-
-numbered! {
-    Course(CourseId) in courses as CourseRow, edges: EDGES, new: NewCourse, patch: CoursePatch,
-    text title [title_key],
-}
-
-/// Enrols a student in a course; one who takes it already stays enrolled since
-/// then. Both must be known to exist, and be locked.
+/// Enrols a student in a course; one who is enrolled already stays enrolled since then. Both must
+/// exist, and be locked.
 ///
 /// # Errors
 /// A failing database.
@@ -56,22 +163,21 @@ pub fn enrol(
     at: DateTime<Utc>,
 ) -> Result<(), Error> {
     let row = StudentCourseRow {
-        student_id: student.value(),
-        course_id: course.value(),
+        student_id: student.get(),
+        course_id: course.get(),
         enrolled_at: InstantValue(at),
     };
-    on_engine!(conn, c => {
-        diesel::insert_into(student_courses::table).values(row).on_conflict_do_nothing().execute(c)?
-    });
+    let insert = diesel::insert_into(student_courses::table).values(row);
+    conn.execute(insert.on_conflict_do_nothing())?;
     Ok(())
 }
 
-/// Takes a student out of a course.
+/// Withdraws a student from a course.
 ///
 /// # Errors
 /// A failing database.
 pub fn withdraw(conn: &mut Connection, student: StudentId, course: CourseId) -> Result<(), Error> {
-    let key = (student.value(), course.value());
-    on_engine!(conn, c => diesel::delete(student_courses::table.find(key)).execute(c)?);
+    let link = student_courses::table.find((student.get(), course.get()));
+    conn.execute(diesel::delete(link))?;
     Ok(())
 }

@@ -8,6 +8,8 @@
 //! Times are integers on SQLite because parsing text cost more than all other
 //! columns of a row together.
 
+use std::fmt::Write as _;
+
 use chrono::{DateTime, Utc};
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
@@ -16,6 +18,11 @@ use diesel::pg::{Pg, PgValue};
 use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{BigInt, SqlType, Timestamptz};
 use diesel::sqlite::{Sqlite, SqliteValue};
+use recto_domain::{
+    ApiKeyId, AuditId, AuthorId, BookId, MailId, MailedTokenId, ReviewId, SessionId, TagId,
+    TokenPairId, UserId,
+};
+use recto_relations_diesel::{KeySource, KeyValue};
 use uuid::Uuid;
 
 /// A UUID.
@@ -31,7 +38,7 @@ pub struct Uid;
 pub struct Instant;
 
 /// The value of a [`Uid`] column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, AsExpression, FromSqlRow)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Uid)]
 pub struct UidValue(pub Uuid);
 
@@ -61,6 +68,37 @@ impl FromSql<Uid, Sqlite> for UidValue {
         Ok(Self(Uuid::from_slice(value.read_blob())?))
     }
 }
+
+impl KeyValue for UidValue {
+    type SqlType = Uid;
+    const SOURCE: KeySource = KeySource::Application;
+    const FROM_JSON: &'static str = "unhex(parent.value)";
+
+    fn write_json(self, out: &mut String) {
+        // Writing to a string cannot fail.
+        let _ = write!(out, "\"{}\"", self.0.simple());
+    }
+}
+
+/// Implements the conversions between ids and the values of their columns.
+macro_rules! uids {
+    ($($id:ident),+) => {$(
+        impl From<$id> for UidValue {
+            fn from(id: $id) -> Self {
+                Self(id.uuid())
+            }
+        }
+
+        impl From<UidValue> for $id {
+            fn from(value: UidValue) -> Self {
+                Self::from_uuid(value.0)
+            }
+        }
+    )+};
+}
+
+uids!(UserId, BookId, ReviewId, TagId, AuthorId);
+uids!(SessionId, TokenPairId, ApiKeyId, MailedTokenId, MailId, AuditId);
 
 /// The value of an [`Instant`] column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow)]
@@ -102,24 +140,5 @@ impl InstantValue {
         DateTime::from_timestamp_micros(micros)
             .map(Self)
             .ok_or_else(|| format!("{micros} microseconds since 1970 is no moment in time").into())
-    }
-}
-
-/// A member of a row that holds a foreign key, empty or not.
-#[doc(hidden)]
-pub trait KeyMember<V> {
-    /// The key, if there is one.
-    fn as_key(&self) -> Option<&V>;
-}
-
-impl<V> KeyMember<V> for V {
-    fn as_key(&self) -> Option<&V> {
-        Some(self)
-    }
-}
-
-impl<V> KeyMember<V> for Option<V> {
-    fn as_key(&self) -> Option<&V> {
-        self.as_ref()
     }
 }

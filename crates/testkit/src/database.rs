@@ -196,6 +196,17 @@ impl Fresh {
         Database::connect(&self.url).expect("a fresh database can be connected to")
     }
 
+    /// A connection for other tables in the same database, mapped by `M`.
+    ///
+    /// # Panics
+    /// When there is none to be had.
+    pub fn connection_of<M>(&self) -> recto_relations_diesel::Connection<M> {
+        match &self.place {
+            Place::Sqlite { file, .. } => direct_sqlite(file).into(),
+            Place::Postgres(database) => direct_postgres(database).into(),
+        }
+    }
+
     /// Runs statements as they are, past everything that Recto makes sure of:
     /// SQLite does not even look at foreign keys here.
     ///

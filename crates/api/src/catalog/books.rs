@@ -6,8 +6,8 @@ use recto_domain::{
     Account, Book, BookContributors, BookPatch, BookTags, Contributors, NewBookGraph, Role, Tag,
     TagNames,
 };
-use recto_persistence::catalog::{author, book, tag};
-use recto_persistence::{Connection, find};
+use recto_persistence::catalog::{author, tag};
+use recto_persistence::{Connection, Lock};
 use recto_relations::{Entities, Entity as _, Include, Relation};
 
 use crate::extract::{Body, Caller, Keys2, NoQuery, PathKey, no_such};
@@ -28,9 +28,8 @@ pub(crate) async fn create(
         .write(move |conn| {
             let account = caller.verified(conn)?;
             let NewBookGraph { book, tags, contributors } = body.checked()?;
-            let book = Book::new(mint.stamp(), book, Some(account.user_uid));
             let mut shown = Vec::new();
-            book::insert(conn, &book)?;
+            let book = conn.insert(Book::new(mint.stamp(), book, Some(account.user_uid)))?;
             if contributors.is_some() {
                 shown.push(BookContributors::INFO.name);
             }
@@ -65,7 +64,7 @@ pub(crate) async fn patch(
             let mut book = own(conn, &caller, &key)?;
             let credited = book.author.clone();
             if book.apply(body.checked()?, mint.now()) {
-                book::update(conn, &book)?;
+                conn.update(&book)?;
             }
             if book.author != credited {
                 let contributors = Contributors::of_line(&book.author);
@@ -88,7 +87,7 @@ pub(crate) async fn delete(
         .database
         .write(move |conn| {
             let book = own(conn, &caller, &key)?;
-            book::delete(conn, book.uid)?;
+            conn.delete::<Book>(book.uid)?;
             Ok::<_, Problem>(())
         })
         .await?;
@@ -161,7 +160,7 @@ pub(crate) async fn set_contributors(
             let contributors = body.checked()?;
             author::credit(conn, &*mint, book.uid, &contributors)?;
             if book.credit(contributors.line().clone(), mint.now()) {
-                book::update(conn, &book)?;
+                conn.update(&book)?;
             }
             Ok::<_, Problem>((loaded(conn, &book, &include)?, include.clone()))
         })
@@ -218,13 +217,13 @@ fn loaded(
     book: &Book,
     include: &Include,
 ) -> Result<Entities<Book>, Problem> {
-    find::<Book>(conn, book.uid, include)?.ok_or_else(|| no_such(Book::INFO))
+    conn.find::<Book>(book.uid, include)?.ok_or_else(|| no_such(Book::INFO))
 }
 
 /// The book, if the caller keeps it or administers.
 fn own(conn: &mut Connection, caller: &Caller, key: &PathKey<Book>) -> Result<Book, Problem> {
     let account = caller.verified(conn)?;
-    let book = book::lock(conn, key.0)?.ok_or_else(|| no_such(Book::INFO))?;
+    let book = conn.lock::<Book>(key.0, Lock::Update)?.ok_or_else(|| no_such(Book::INFO))?;
     if may_change(&account, &book) {
         Ok(book)
     } else {

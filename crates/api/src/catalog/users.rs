@@ -7,9 +7,8 @@ use recto_domain::{
     Account, AuditAction, AuditDetail, Disabling, ReviewsFate, Role, RoleChange, User, UserId,
     UserPatch,
 };
-use recto_persistence::catalog::user;
+use recto_persistence::Connection;
 use recto_persistence::identity::account;
-use recto_persistence::{Connection, find};
 use recto_relations::{Entities, Entity as _, Include};
 
 use crate::extract::{
@@ -19,6 +18,7 @@ use crate::identity::Accounts;
 use crate::present::{self, Place};
 use crate::problem::Problem;
 use crate::state::Shared;
+use crate::write::lock;
 
 /// `GET /users`, for administrators alone; rows show the account.
 pub(crate) async fn list(
@@ -32,9 +32,7 @@ pub(crate) async fn list(
         .read(move |conn| {
             conn.snapshot(|conn| {
                 caller.admin(conn)?;
-                let page = recto_persistence::page_where::<User>(
-                    conn, &filter, &related, &window, &include,
-                )?;
+                let page = conn.page::<User>(&filter, &related, &window, &include)?;
                 let accounts = Accounts::of(conn, &page.entities)?;
                 Ok::<_, Problem>((page, accounts, window.clone(), include.clone()))
             })
@@ -56,7 +54,7 @@ pub(crate) async fn item(
     let (level, accounts, include) = state
         .database
         .read(move |conn| {
-            let level = find::<User>(conn, key.0, &include)?.ok_or_else(|| no_such(User::INFO))?;
+            let level = conn.find::<User>(key.0, &include)?.ok_or_else(|| no_such(User::INFO))?;
             let accounts = match &caller.0 {
                 Some(caller) if may_see_account(conn, caller, key.0)? => {
                     Accounts::of(conn, &level)?
@@ -82,12 +80,12 @@ pub(crate) async fn patch(
         .database
         .write(move |conn| {
             let account = caller.verified(conn)?;
-            let mut user = user::lock(conn, key.0)?.ok_or_else(|| no_such(User::INFO))?;
+            let mut user = lock::<User>(conn, key.0)?;
             if user.uid != account.user_uid {
                 return Err(Problem::forbidden("only the user may change the profile"));
             }
             if user.apply(body.checked()?, mint.now()) {
-                user::update(conn, &user)?;
+                conn.update(&user)?;
             }
             let level = Entities::new(vec![user]);
             let accounts = Accounts::of(conn, &level)?;
@@ -184,7 +182,7 @@ async fn administer(
     let (level, accounts) = state
         .write_noting(move |conn, entries| {
             let admin = caller.admin(conn)?;
-            let user = user::lock(conn, user)?.ok_or_else(|| no_such(User::INFO))?;
+            let user = lock::<User>(conn, user)?;
             let account = account::of_user(conn, user.uid)?
                 .ok_or_else(|| Problem::not_found("account: the user has none"))?;
             if let Some((action, detail)) = change(conn, &account, shared.mint.now())? {

@@ -9,8 +9,8 @@ use recto_domain::{
     Author, Book, Comment, Company, Course, CreditLine, Department, Employee, Post, Review,
     Student, Tag, TagName, TagNames, User,
 };
-use recto_persistence::Stored;
 use recto_persistence::catalog::BookFilter;
+use recto_persistence::{Recto, Stored};
 use recto_relations::{
     Entity, Filter, Include, PageRequest, Quantifier, Relation, RelationInfo, Sort,
 };
@@ -71,7 +71,7 @@ impl<E: Entity> FromRequest for ItemQuery<E> {
 }
 
 /// An entity whose pages can be narrowed.
-pub(crate) trait Filtered: Stored {
+pub(crate) trait Filtered: Stored<Recto> {
     /// The parameters that narrow a page, and what each does.
     const FILTERS: &'static [(&'static str, &'static str)];
 
@@ -140,7 +140,7 @@ unfiltered!(
 );
 
 /// What a page shows: all of a kind, or those that belong to a parent.
-pub(crate) trait Scope<E: Stored> {
+pub(crate) trait Scope<E: Stored<Recto>> {
     /// What it can be narrowed by.
     type Filter;
     /// The parameters for that, and what each does.
@@ -175,7 +175,7 @@ impl<E: Filtered> Scope<E> for All {
     }
 }
 
-impl<E: Stored, R: Relation<To = E>> Scope<E> for OfParent<R> {
+impl<E: Stored<Recto>, R: Relation<To = E>> Scope<E> for OfParent<R> {
     type Filter = ();
 
     const FILTERS: &'static [(&'static str, &'static str)] = &[];
@@ -190,7 +190,7 @@ impl<E: Stored, R: Relation<To = E>> Scope<E> for OfParent<R> {
 
 /// What a page may be asked for.
 #[derive(Debug)]
-pub(crate) struct PageQuery<E: Stored, S: Scope<E>> {
+pub(crate) struct PageQuery<E: Stored<Recto>, S: Scope<E>> {
     /// Which part of which order.
     pub(crate) window: PageRequest<E::Key>,
     /// The relations to load along.
@@ -208,7 +208,7 @@ pub(crate) struct PageQuery<E: Stored, S: Scope<E>> {
 /// The parameters of every page.
 pub(crate) const PAGE_PARAMETERS: &[&str] = &["limit", "cursor", "sort", "include", "count"];
 
-impl<E: Stored, S: Scope<E>> PageQuery<E, S> {
+impl<E: Stored<Recto>, S: Scope<E>> PageQuery<E, S> {
     fn parse(path: &str, query: &str) -> Result<Self, ParameterError> {
         let mut parameters = Parameters::parse(query)?;
         let pairs: Vec<(String, String)> =
@@ -243,7 +243,7 @@ impl<E: Stored, S: Scope<E>> PageQuery<E, S> {
     }
 }
 
-impl<E: Stored, S: Scope<E>> FromRequest for PageQuery<E, S> {
+impl<E: Stored<Recto>, S: Scope<E>> FromRequest for PageQuery<E, S> {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 

@@ -5,8 +5,6 @@ use recto_domain::{
     Account, AuditAction, AuditDetail, Email, Login, MailKind, PasswordAttempt, Role, SignUp, User,
     UserId, Username,
 };
-use recto_persistence::catalog::user;
-use recto_persistence::find;
 use recto_persistence::identity::account::{self, PasswordHash};
 use recto_relations::Include;
 use serde::Serialize;
@@ -32,9 +30,9 @@ pub(crate) async fn sign_up(
     let user = state
         .write_noting(move |conn, entries| {
             let SignUp { username, email, first_name, last_name, .. } = input.clone();
-            let user = User::new(shared.mint.stamp(), username, first_name, last_name);
+            let new = User::new(shared.mint.stamp(), username, first_name, last_name);
+            let user = conn.insert(new)?;
             let account = Account::new(user.uid, email, Role::User);
-            user::insert(conn, &user)?;
             account::insert(conn, &account, &hash, user.created_at)?;
             mailing::enqueue(conn, &shared, &account, MailKind::Verification)?;
             let mut entry = witness.entry(&shared, AuditAction::SignUp);
@@ -188,7 +186,7 @@ async fn candidate(state: &Shared, email: Option<Email>) -> Result<Option<Candid
         .read(move |conn| {
             let Some(email) = &email else { return Ok(None) };
             let Some((account, hash)) = account::by_email(conn, email)? else { return Ok(None) };
-            let user = find::<User>(conn, account.user_uid, &Include::nothing())?;
+            let user = conn.find::<User>(account.user_uid, &Include::nothing())?;
             let user = user.and_then(|level| level.into_vec().pop());
             Ok::<_, Problem>(user.map(|user| Candidate { user, account, hash }))
         })

@@ -3,11 +3,11 @@
 use actix_web::HttpResponse;
 use chrono::{DateTime, Utc};
 use recto_domain::{
-    Account, AuditAction, EmailRequest, MailId, MailKind, MailedPurpose, MailedTokenId,
+    Account, AuditAction, EmailRequest, MailId, MailKind, MailedPurpose, MailedTokenId, User,
     Verification,
 };
+use recto_persistence::Connection;
 use recto_persistence::identity::{account, mailed, outbox};
-use recto_persistence::{Connection, find};
 use recto_relations::{Entities, Include};
 
 use super::Accounts;
@@ -125,8 +125,9 @@ pub(crate) async fn verify(
                 entry.subject_uid = Some(user);
                 entries.push(entry);
             }
-            let level: Entities<recto_domain::User> =
-                find(conn, user, &Include::nothing())?.ok_or_else(|| Problem::not_found("user"))?;
+            let level: Entities<recto_domain::User> = conn
+                .find::<User>(user, &Include::nothing())?
+                .ok_or_else(|| Problem::not_found("user"))?;
             let accounts = Accounts::of(conn, &level)?;
             Ok((level, accounts))
         })

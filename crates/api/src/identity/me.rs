@@ -7,8 +7,8 @@ use recto_domain::{
     UserId, UserReviews,
 };
 use recto_persistence::identity::{Listed, account, audit, key, session};
-use recto_persistence::{Connection, Error, PageRequest, find, related};
-use recto_relations::{Entities, Entity as _, Include, KeysetPosition, Sort};
+use recto_persistence::{Connection, Error, MappedMany, PageRequest, Recto};
+use recto_relations::{Entity as _, Include, KeysetPosition, Sort};
 use serde::Serialize;
 
 use super::{Accounts, passwords};
@@ -26,7 +26,8 @@ pub(crate) async fn me(state: Shared, caller: Caller, _: NoQuery) -> Result<Http
         .read(move |conn| {
             conn.snapshot(|conn| {
                 let account = caller.account(conn)?;
-                let level: Entities<User> = find(conn, account.user_uid, &include)?
+                let level = conn
+                    .find::<User>(account.user_uid, &include)?
                     .ok_or_else(|| Problem::not_found("user"))?;
                 let accounts = Accounts::of(conn, &level)?;
                 Ok::<_, Problem>((level, accounts, include.clone()))
@@ -143,14 +144,14 @@ const CHUNK: u32 = 500;
 
 fn all_related<R>(conn: &mut Connection, user: UserId) -> Result<Vec<R::To>, Problem>
 where
-    R: recto_persistence::MappedMany<From = User>,
+    R: MappedMany<Recto, From = User>,
 {
     let mut entities: Vec<R::To> = Vec::new();
     loop {
         let after =
             entities.last().map(|last| KeysetPosition { values: Vec::new(), key: last.key() });
         let window = PageRequest { limit: CHUNK, sort: Sort::default(), after };
-        let page = related::<R>(conn, user, &window, &Include::nothing())?;
+        let page = conn.related::<R>(user, &window, &Include::nothing())?;
         let Some(page) = page else { return Ok(entities) };
         entities.extend(page.entities.into_vec());
         if !page.more {

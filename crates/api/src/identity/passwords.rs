@@ -5,9 +5,9 @@ use recto_domain::{
     Account, AuditAction, MailKind, MailedPurpose, PasswordAttempt, PasswordChange, PasswordReset,
     SecretHash, User, UserId, Violations,
 };
+use recto_persistence::Connection;
 use recto_persistence::identity::account::{self, PasswordHash};
 use recto_persistence::identity::{key, mailed};
-use recto_persistence::{Connection, find};
 use recto_relations::Include;
 
 use super::mailing;
@@ -143,7 +143,7 @@ pub(crate) fn credentials(
 ) -> Result<(User, PasswordHash), Problem> {
     let gone = || Problem::invalid_token("the account of this token is gone");
     let (_, hash) = account::with_password(conn, user)?.ok_or_else(gone)?;
-    let level = find::<User>(conn, user, &Include::nothing())?;
+    let level = conn.find::<User>(user, &Include::nothing())?;
     let user = level.and_then(|level| level.into_vec().pop()).ok_or_else(gone)?;
     Ok((user, hash))
 }

@@ -54,7 +54,7 @@ pub(crate) fn member<'s>(server: &'s TestServer, name: &str, role: Role) -> Clie
     account.verified = true;
     let owner = user.uid;
     write(server, move |conn| {
-        catalog::user::insert(conn, &user)?;
+        conn.insert(user.clone())?;
         account::insert(conn, &account, password(), user.created_at)
     });
     let stamp = SystemMint.stamp();
@@ -96,7 +96,7 @@ pub(crate) fn reader(server: &TestServer, name: &str) -> UserId {
     let user = User::new(SystemMint.stamp(), Username::parse(name).unwrap(), None, None);
     write(server, {
         let user = user.clone();
-        move |conn| catalog::user::insert(conn, &user)
+        move |conn| conn.insert(user.clone()).map(|_| ())
     });
     user.uid
 }
@@ -182,9 +182,9 @@ pub(crate) fn many_books(server: &TestServer, tag: &str, count: usize) -> (TagId
     let books: Vec<Book> = (0..count).map(new).collect();
     let keys = (tag.uid, books.iter().map(|book| book.uid).collect());
     write(server, move |conn| {
-        catalog::tag::insert(conn, &tag)?;
+        conn.insert(tag.clone())?;
         for book in &books {
-            catalog::book::insert(conn, book)?;
+            conn.insert(book.clone())?;
             catalog::tag::put(conn, book.uid, tag.uid)?;
         }
         Ok(())
@@ -206,8 +206,8 @@ pub(crate) fn many_reviews(server: &TestServer, book: BookId, count: usize) {
     }
     write(server, move |conn| {
         for (user, review) in users.iter().zip(&reviews) {
-            catalog::user::insert(conn, user)?;
-            catalog::review::insert(conn, review)?;
+            conn.insert(user.clone())?;
+            conn.insert(review.clone())?;
         }
         Ok(())
     });

@@ -12,7 +12,7 @@ use recto_domain::{
 use recto_persistence::identity::mailed::NewMailedToken;
 use recto_persistence::identity::session::NewSession;
 use recto_persistence::identity::{account, key, mailed, session};
-use recto_persistence::{Connection, Database, Error, SystemMint, catalog};
+use recto_persistence::{Connection, Database, Error, SystemMint};
 use recto_testkit::server::{Client, SECRET, TestServer};
 
 use crate::library::password;
@@ -74,7 +74,7 @@ fn enter(conn: &mut Connection, name: &str, role: Role) -> Result<Rows, Error> {
     let user = User::new(SystemMint.stamp(), Username::parse(name).unwrap(), None, None);
     let mut account = Account::new(user.uid, address(name), role);
     account.verified = true;
-    catalog::user::insert(conn, &user)?;
+    conn.insert(user.clone())?;
     account::insert(conn, &account, password(), user.created_at)?;
 
     let now = SystemMint.now();

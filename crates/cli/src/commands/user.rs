@@ -5,7 +5,6 @@ use std::num::NonZeroUsize;
 
 use recto_api::identity::password::{HashError, Hasher};
 use recto_domain::{Account, Invalid, Mint, Password, Role, User};
-use recto_persistence::catalog::user;
 use recto_persistence::identity::account;
 use recto_persistence::{DatabaseUrl, Options, SystemMint};
 
@@ -56,7 +55,7 @@ pub(super) fn create(url: &DatabaseUrl, new: NewAccount) -> Result<(), UserError
     account.verified = true;
     let made = format!("made the account of {} <{}>, role {role}", user.username, account.email);
     database.write_blocking(move |conn| {
-        user::insert(conn, &user)?;
+        let user = conn.insert(user.clone())?;
         account::insert(conn, &account, &hash, user.created_at)
     })?;
     eprintln!("{made}");

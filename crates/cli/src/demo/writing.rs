@@ -9,7 +9,7 @@ use recto_domain::{
     Account, Book, Contributors, Email, Invalid, Mint, Password, Review, Role, User, UserId,
     Username,
 };
-use recto_persistence::catalog::{author, book, review, tag, user};
+use recto_persistence::catalog::{author, tag};
 use recto_persistence::identity::account::{self, PasswordHash};
 use recto_persistence::{Connection, Database, Error, SystemMint};
 
@@ -96,15 +96,14 @@ fn write_account(
 
 fn write_book(conn: &mut Connection, new: &DemoBook, people: &People) -> Result<(), Error> {
     let owner = new.owner.as_ref().map(|owner| people.uid(owner));
-    let book = Book::new(SystemMint.stamp(), new.book.clone(), owner);
-    book::insert(conn, &book)?;
+    let book = conn.insert(Book::new(SystemMint.stamp(), new.book.clone(), owner))?;
     let contributors = Contributors::of_line(&book.author);
     author::credit_new(conn, &SystemMint, &[(book.uid, &contributors)])?;
     tag::add(conn, &SystemMint, book.uid, &new.tags)?;
     for said in &new.reviews {
         let reader = people.uid(&said.reader);
         let stamp = SystemMint.stamp();
-        review::insert(conn, &Review::new(stamp, said.review.clone(), reader, book.uid))?;
+        conn.insert(Review::new(stamp, said.review.clone(), reader, book.uid))?;
     }
     Ok(())
 }
@@ -116,8 +115,7 @@ struct People(HashMap<String, UserId>);
 impl People {
     fn write(&mut self, conn: &mut Connection, new: &DemoReader) -> Result<User, Error> {
         let DemoReader { username, first_name, last_name } = new.clone();
-        let user = User::new(SystemMint.stamp(), username, first_name, last_name);
-        user::insert(conn, &user)?;
+        let user = conn.insert(User::new(SystemMint.stamp(), username, first_name, last_name))?;
         self.0.insert(user.username.key(), user.uid);
         Ok(user)
     }

@@ -11,7 +11,6 @@ use recto_domain::{
     Account, Email, MailId, MailKind, MailedPurpose, MailedTokenId, Mint as _, Role, User,
 };
 use recto_persistence::SystemMint;
-use recto_persistence::catalog::user;
 use recto_persistence::identity::account::{self, PasswordHash};
 use recto_persistence::identity::mailed::{self, NewMailedToken};
 use recto_persistence::identity::outbox::{self, NewMail};
@@ -42,7 +41,7 @@ fn sign_up(database: &Fresh) -> String {
         at,
     };
     let conn = &mut database.connection();
-    user::insert(conn, &ada).unwrap();
+    conn.insert(ada.clone()).unwrap();
     account::insert(conn, &account, &PasswordHash("$argon2id$".to_owned()), at).unwrap();
     mailed::issue(conn, &token).unwrap();
     outbox::enqueue(conn, &mail).unwrap();

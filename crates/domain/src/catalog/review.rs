@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::{
-    BookId, Change, ReviewId, Stamp, UserId,
+    BookId, Change, Create, ReviewId, Stamp, Update, UserId,
     id::moved_on,
     record::{entity, input},
     text::paragraphs,
@@ -66,9 +66,21 @@ impl Review {
             updated_at: stamp.at(),
         }
     }
+}
 
-    /// Carries the patch out; `updated_at` moves on only if something changed, which is told.
-    pub fn apply(&mut self, patch: ReviewPatch, now: DateTime<Utc>) -> bool {
+impl Create for Review {
+    type New = NewReview;
+    type Parent = BookId;
+
+    fn create(stamp: Stamp, new: NewReview, book: BookId, user: UserId) -> Self {
+        Self::new(stamp, new, user, book)
+    }
+}
+
+impl Update for Review {
+    type Patch = ReviewPatch;
+
+    fn apply(&mut self, patch: ReviewPatch, now: DateTime<Utc>) -> bool {
         let ReviewPatch { rating, review_text } = patch;
         let changed =
             rating.apply_to(&mut self.rating) | review_text.apply_to(&mut self.review_text);

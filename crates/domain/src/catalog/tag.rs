@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Input, Stamp, TagId, Violations,
+    Create, Input, Stamp, TagId, Update, UserId, Violations,
     id::moved_on,
     input::Fields,
     record::{entity, input},
@@ -77,6 +77,23 @@ input! {
     pub struct NewTag {
         /// The word.
         pub name: TagName,
+    }
+}
+
+impl Create for Tag {
+    type New = NewTag;
+    type Parent = ();
+
+    fn create(stamp: Stamp, new: NewTag, (): (), _: UserId) -> Self {
+        Self::new(stamp, new.name)
+    }
+}
+
+impl Update for Tag {
+    type Patch = NewTag;
+
+    fn apply(&mut self, patch: NewTag, now: DateTime<Utc>) -> bool {
+        self.rename(patch.name, now)
     }
 }
 

@@ -3,22 +3,19 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use recto_domain::{Author, AuthorId, BookId, Contributors, Mint};
+use recto_domain::{Author, AuthorId, AuthorName, BookId, Contributors, Mint};
+use recto_relations_diesel::{SortColumn, Stored, Writable};
 
-use super::book_contributor::BookContributorRecord;
-use super::import;
-use super::relations::EDGES;
-use crate::connection::on_engine;
-use crate::query::SqlKey as _;
-use crate::relation::stored;
-use crate::row::Reading;
+use super::insert::{Written, insert_new, keys_by_text};
+use crate::row::RowContext;
 use crate::schema::{authors, book_contributors};
 use crate::sql_types::{InstantValue, UidValue};
-use crate::{Connection, Error};
+use crate::{Connection, Error, Recto};
 
+/// A row of `authors`.
 #[derive(Debug, Queryable, Selectable, Identifiable)]
 #[diesel(table_name = authors, primary_key(uid))]
-pub(crate) struct AuthorRow {
+pub struct AuthorRow {
     uid: UidValue,
     name: String,
     created_at: InstantValue,
@@ -29,10 +26,10 @@ impl TryFrom<AuthorRow> for Author {
     type Error = Error;
 
     fn try_from(row: AuthorRow) -> Result<Self, Error> {
-        let uid = AuthorId::from_uuid(row.uid.0);
-        let reading = Reading { table: "authors", row: &uid };
+        let uid = AuthorId::from(row.uid);
+        let context = RowContext { table: "authors", row: &uid };
         Ok(Self {
-            name: reading.column("name", row.name)?,
+            name: context.column("name", row.name)?,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
             uid,
@@ -40,9 +37,15 @@ impl TryFrom<AuthorRow> for Author {
     }
 }
 
-#[derive(Debug, Insertable)]
-#[diesel(table_name = authors)]
-pub(super) struct AuthorRecord<'a> {
+/// The columns of an author that are written.
+#[derive(Debug, Insertable, AsChangeset)]
+#[diesel(
+    table_name = authors,
+    treat_none_as_null = true,
+    // Several rows fit in one statement on SQLite only where none leaves out a column.
+    treat_none_as_default_value = false
+)]
+pub struct AuthorRecord<'a> {
     uid: UidValue,
     name: &'a str,
     name_key: String,
@@ -53,7 +56,7 @@ pub(super) struct AuthorRecord<'a> {
 impl<'a> From<&'a Author> for AuthorRecord<'a> {
     fn from(author: &'a Author) -> Self {
         Self {
-            uid: author.uid.value(),
+            uid: author.uid.into(),
             name: author.name.as_str(),
             name_key: author.name.key(),
             created_at: InstantValue(author.created_at),
@@ -62,11 +65,27 @@ impl<'a> From<&'a Author> for AuthorRecord<'a> {
     }
 }
 
-stored! { Author, AuthorRow, authors.uid, edges: EDGES, sorts: ["name" => "name_key"] }
+#[derive(Debug, Clone, Copy, Insertable)]
+#[diesel(table_name = book_contributors, treat_none_as_default_value = false)]
+struct BookContributorRecord {
+    book_id: UidValue,
+    author_id: UidValue,
+    position: i32,
+    role: &'static str,
+}
 
-/// Makes these the contributors of a book, in this order, and no others;
-/// authors who do not exist are made, and those whom no book credits any more
-/// stay. The book must be known to exist, and be locked.
+impl Stored<Recto> for Author {
+    type Row = AuthorRow;
+    type Filter = ();
+    const SORTS: &'static [SortColumn] = &[SortColumn::new("name", &authors::name_key)];
+}
+
+impl Writable<Recto> for Author {
+    type Record<'a> = AuthorRecord<'a>;
+}
+
+/// Sets the contributors of a book, in this order, creating the authors that do not exist. Authors
+/// whom no book credits any more stay. The book must exist, and be locked.
 ///
 /// # Errors
 /// A failing database.
@@ -91,19 +110,17 @@ pub fn credit_all(
     if books.is_empty() {
         return Ok(());
     }
-    let keys: Vec<_> = books.iter().map(|(book, _)| book.value()).collect();
-    on_engine!(conn, c => {
-        let former = book_contributors::table.filter(book_contributors::book_id.eq_any(&keys));
-        diesel::delete(former).execute(c)?
-    });
+    let keys: Vec<UidValue> = books.iter().map(|(book, _)| (*book).into()).collect();
+    let former = book_contributors::table.filter(book_contributors::book_id.eq_any(keys));
+    conn.execute(diesel::delete(former))?;
     credit_new(conn, mint, books).map(|_| ())
 }
 
-/// Credits contributors of books that have none yet; tells how many authors
-/// and how many links are new.
+/// Adds the contributors of books that have none yet, and returns how many authors and how many
+/// links are new.
 ///
 /// # Errors
-/// A failing database; a book that is not there.
+/// A failing database; a book that does not exist.
 pub fn credit_new(
     conn: &mut Connection,
     mint: &dyn Mint,
@@ -114,35 +131,80 @@ pub fn credit_new(
             (1..).zip(contributors.as_slice()).map(|(position, one)| (*book, position, one))
         })
     };
-    let mut named: HashMap<String, Option<AuthorId>> = HashMap::new();
-    let mut wanted: Vec<(String, &recto_domain::AuthorName)> = Vec::new();
+    let mut wanted: HashMap<String, &AuthorName> = HashMap::new();
     for (_, _, one) in credited() {
-        let key = one.name.key();
-        if !named.contains_key(&key) {
-            named.insert(key.clone(), None);
-            wanted.push((key, &one.name));
-        }
+        wanted.entry(one.name.key()).or_insert(&one.name);
     }
+    let (authors, added) = find_or_insert(conn, mint, wanted)?;
+    let links = credited().filter_map(|(book, position, one)| {
+        Some(BookContributorRecord {
+            book_id: book.into(),
+            author_id: (*authors.get(&one.name.key())?).into(),
+            position,
+            role: one.role.unwrap_or_default().as_str(),
+        })
+    });
+    let links = insert_new(
+        conn,
+        links,
+        |link| diesel::insert_into(book_contributors::table).values(link).on_conflict_do_nothing(),
+        |links| {
+            diesel::insert_into(book_contributors::table).values(links).on_conflict_do_nothing()
+        },
+    )?;
+    Ok((added, links))
+}
+
+/// Returns the authors of these names by the keys of the names, creating those that do not exist,
+/// and how many are new.
+fn find_or_insert(
+    conn: &mut Connection,
+    mint: &dyn Mint,
+    wanted: HashMap<String, &AuthorName>,
+) -> Result<(HashMap<String, AuthorId>, usize), Error> {
+    let mut wanted: Vec<(String, &AuthorName)> = wanted.into_iter().collect();
     // In one order for everybody, so that two writers cannot block each other.
     wanted.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-    let known = import::authors_by_key(conn, wanted.iter().map(|(key, _)| key.as_str()).collect())?;
+    let keys: Vec<&str> = wanted.iter().map(|(key, _)| key.as_str()).collect();
+    let mut authors = by_name_keys(conn, &keys)?;
     let missing: Vec<Author> = wanted
         .iter()
-        .filter(|(key, _)| !known.contains_key(key))
+        .filter(|(key, _)| !authors.contains_key(key))
         .map(|(_, name)| Author::new(mint.stamp(), (*name).clone()))
         .collect();
-    let made = import::authors(conn, &missing)?;
-    named.extend(known.into_iter().map(|(key, uid)| (key, Some(uid))));
-    named.extend(missing.iter().zip(&made.keys).map(|(author, uid)| (author.name.key(), *uid)));
-    let records: Vec<BookContributorRecord> = credited()
-        .filter_map(|(book, position, one)| {
-            Some(BookContributorRecord {
-                book_id: book.value(),
-                author_id: named.get(&one.name.key()).copied().flatten()?.value(),
-                position,
-                role: one.role.unwrap_or_default().as_str(),
-            })
-        })
-        .collect();
-    Ok((made.added, import::contributions(conn, &records)?))
+    let inserted = insert_all(conn, &missing)?;
+    let keys = missing.iter().map(|author| author.name.key());
+    authors.extend(keys.zip(&inserted.keys).filter_map(|(key, author)| Some((key, (*author)?))));
+    Ok((authors, inserted.added))
+}
+
+/// Inserts authors; of two that differ by case alone the first is inserted.
+///
+/// # Errors
+/// A failing database.
+pub fn insert_all(conn: &mut Connection, batch: &[Author]) -> Result<Written<AuthorId>, Error> {
+    let added = insert_new(
+        conn,
+        batch.iter().map(AuthorRecord::from),
+        |record| diesel::insert_into(authors::table).values(record).on_conflict_do_nothing(),
+        |records| diesel::insert_into(authors::table).values(records).on_conflict_do_nothing(),
+    )?;
+    if added == batch.len() {
+        return Ok(Written::all_new(batch.iter().map(|author| author.uid)));
+    }
+    let name_keys: Vec<String> = batch.iter().map(|author| author.name.key()).collect();
+    let wanted: Vec<&str> = name_keys.iter().map(String::as_str).collect();
+    let found = by_name_keys(conn, &wanted)?;
+    Ok(Written { keys: name_keys.iter().map(|key| found.get(key).copied()).collect(), added })
+}
+
+fn by_name_keys(
+    conn: &mut Connection,
+    wanted: &[&str],
+) -> Result<HashMap<String, AuthorId>, Error> {
+    let found = keys_by_text(conn, wanted, |wanted| {
+        let named = authors::table.filter(authors::name_key.eq_any(wanted));
+        named.select((authors::name_key, authors::uid))
+    })?;
+    Ok(found.into_iter().map(|(key, uid)| (key, AuthorId::from(uid))).collect())
 }

@@ -10,11 +10,10 @@ use recto_domain::{
     Account, Book, BookEntry, BookOutcome, Contributors, Isbn, Mint, Outcome, Role, UserId,
 };
 
+use recto_relations_diesel::{Engine, Lock, Locked, Selected as _};
+
 use super::author;
 use super::book::{BookRecord, BookRow};
-use crate::connection::{Engine, on_engine};
-use crate::query::SqlKey as _;
-use crate::relation::{entities, optional};
 use crate::schema::{books, users};
 use crate::sql_types::UidValue;
 use crate::{Connection, Error};
@@ -66,12 +65,12 @@ pub fn upsert(
     Ok(outcomes)
 }
 
-/// Of several batches that one caller sends at once, one is written after the other, so that a
-/// book that is new in both is added once. SQLite has one writer anyway.
+/// Locks the caller, so that of several batches that one caller sends at once one is written
+/// after the other: a book that is new in both is added once. SQLite has one writer anyway.
 fn take_turns(conn: &mut Connection, caller: UserId) -> Result<(), Error> {
-    if let Engine::Postgres(c) = &mut conn.engine {
-        let row = users::table.find(caller.value()).select(users::uid).for_no_key_update();
-        optional(row.get_result::<UidValue>(c))?;
+    if conn.engine() == Engine::Postgres {
+        let user = users::table.find(UidValue::from(caller)).select(users::uid);
+        conn.first::<UidValue>(Locked::new(user, Lock::NoKeyUpdate))?;
     }
     Ok(())
 }
@@ -103,7 +102,7 @@ fn newest(
     if isbns.is_empty() {
         return Ok(HashMap::new());
     }
-    let (keeper, newer) = (keeper.value(), diesel::alias!(books as newer));
+    let (keeper, newer) = (UidValue::from(keeper), diesel::alias!(books as newer));
     let anybodys = || anybodys.into_sql::<Nullable<Bool>>();
     let superseded = newer
         .filter(newer.field(books::isbn).eq(books::isbn))
@@ -115,11 +114,9 @@ fn newest(
         .filter(books::user_uid.eq(keeper).or(anybodys()))
         .filter(not(exists(superseded)))
         .order(books::uid);
-    let rows: Vec<BookRow> = match &mut conn.engine {
-        Engine::Sqlite(c) => query.select(BookRow::as_select()).load(c)?,
-        Engine::Postgres(c) => query.select(BookRow::as_select()).for_update().load(c)?,
-    };
-    let books: Vec<Book> = entities(rows)?;
+    let rows: Vec<BookRow> =
+        conn.load(Locked::new(query.select(BookRow::selection()), Lock::Update))?;
+    let books = rows.into_iter().map(Book::try_from).collect::<Result<Vec<_>, _>>()?;
     Ok(books.into_iter().filter_map(|book| Some((book.isbn.clone()?, book))).collect())
 }
 
@@ -129,12 +126,9 @@ fn write(conn: &mut Connection, written: &[Book]) -> Result<(), Error> {
         return Ok(());
     }
     let records: Vec<_> = written.iter().map(BookRecord::from).collect();
-    on_engine!(conn, c => {
-        diesel::insert_into(books::table)
-            .values(&records)
-            .on_conflict(books::uid)
-            .do_update()
-            .set((
+    let upsert =
+        diesel::insert_into(books::table).values(records).on_conflict(books::uid).do_update().set(
+            (
                 books::title.eq(excluded(books::title)),
                 books::title_key.eq(excluded(books::title_key)),
                 books::author.eq(excluded(books::author)),
@@ -145,8 +139,8 @@ fn write(conn: &mut Connection, written: &[Book]) -> Result<(), Error> {
                 books::language.eq(excluded(books::language)),
                 books::isbn.eq(excluded(books::isbn)),
                 books::updated_at.eq(excluded(books::updated_at)),
-            ))
-            .execute(c)?
-    });
+            ),
+        );
+    conn.execute(upsert)?;
     Ok(())
 }

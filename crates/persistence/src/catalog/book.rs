@@ -6,19 +6,18 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Integer};
 use recto_domain::{Book, BookId, Isbn, Language, PublishedDate, TagName, UserId, text_key};
+use recto_relations_diesel::{Conditions, SortColumn, Stored, Writable};
 
-use super::relations::EDGES;
-use crate::connection::{lock_row, on_engine};
-use crate::query::SqlKey as _;
-use crate::relation::{optional, stored};
-use crate::row::Reading;
+use super::user::UserRow;
+use crate::row::RowContext;
 use crate::schema::{book_tags, books, tags};
 use crate::sql_types::{InstantValue, UidValue};
-use crate::{Connection, Error};
+use crate::{Error, Recto};
 
-#[derive(Debug, Queryable, Selectable, Identifiable)]
-#[diesel(table_name = books, primary_key(uid))]
-pub(crate) struct BookRow {
+/// A row of `books`.
+#[derive(Debug, Queryable, Selectable, Identifiable, Associations)]
+#[diesel(table_name = books, primary_key(uid), belongs_to(UserRow, foreign_key = user_uid))]
+pub struct BookRow {
     uid: UidValue,
     title: String,
     author: String,
@@ -36,19 +35,19 @@ impl TryFrom<BookRow> for Book {
     type Error = Error;
 
     fn try_from(row: BookRow) -> Result<Self, Error> {
-        let uid = BookId::from_uuid(row.uid.0);
-        let reading = Reading { table: "books", row: &uid };
+        let uid = BookId::from(row.uid);
+        let context = RowContext { table: "books", row: &uid };
         let published_date = row.published_date.map(PublishedDate::from_sort_key).transpose();
         Ok(Self {
-            title: reading.column("title", row.title)?,
-            author: reading.column("author", row.author)?,
-            publisher: reading.optional("publisher", row.publisher)?,
+            title: context.column("title", row.title)?,
+            author: context.column("author", row.author)?,
+            publisher: context.optional("publisher", row.publisher)?,
             published_date: published_date
-                .map_err(|reason| reading.corrupt("published_date", &reason))?,
-            page_count: reading.optional("page_count", row.page_count.map(i64::from))?,
-            language: reading.optional("language", row.language)?,
-            isbn: reading.optional("isbn", row.isbn)?,
-            user_uid: row.user_uid.map(|uid| UserId::from_uuid(uid.0)),
+                .map_err(|reason| context.corrupt("published_date", &reason))?,
+            page_count: context.optional("page_count", row.page_count.map(i64::from))?,
+            language: context.optional("language", row.language)?,
+            isbn: context.optional("isbn", row.isbn)?,
+            user_uid: row.user_uid.map(UserId::from),
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
             uid,
@@ -56,6 +55,7 @@ impl TryFrom<BookRow> for Book {
     }
 }
 
+/// The columns of a book that are written.
 #[derive(Debug, Insertable, AsChangeset)]
 #[diesel(
     table_name = books,
@@ -63,7 +63,7 @@ impl TryFrom<BookRow> for Book {
     // Several rows fit in one statement on SQLite only where none leaves out a column.
     treat_none_as_default_value = false
 )]
-pub(super) struct BookRecord<'a> {
+pub struct BookRecord<'a> {
     uid: UidValue,
     title: &'a str,
     title_key: String,
@@ -82,7 +82,7 @@ pub(super) struct BookRecord<'a> {
 impl<'a> From<&'a Book> for BookRecord<'a> {
     fn from(book: &'a Book) -> Self {
         Self {
-            uid: book.uid.value(),
+            uid: book.uid.into(),
             title: book.title.as_str(),
             title_key: text_key(book.title.as_str()),
             author: book.author.as_str(),
@@ -92,7 +92,7 @@ impl<'a> From<&'a Book> for BookRecord<'a> {
             page_count: book.page_count.map(|count| count.get().cast_signed()),
             language: book.language.as_ref().map(AsRef::as_ref),
             isbn: book.isbn.as_ref().map(AsRef::as_ref),
-            user_uid: book.user_uid.map(UserId::value),
+            user_uid: book.user_uid.map(UidValue::from),
             created_at: InstantValue(book.created_at),
             updated_at: InstantValue(book.updated_at),
         }
@@ -118,56 +118,77 @@ pub struct BookFilter {
     pub published_to: Option<PublishedDate>,
 }
 
-/// Narrows a boxed query by the parts of a [`BookFilter`] that are given.
-macro_rules! narrow {
-    ($query:ident, $filter:ident) => {{
-        let mut query = $query;
-        if let Some(author) = &$filter.author {
-            query = query.filter(books::author_key.like(containing(author)).escape('\\'));
+diesel::table! {
+    use diesel::sql_types::Integer;
+    use crate::sql_types::Uid;
+
+    /// The columns of `books` that the database generates to sort by. A table of Diesel's has at
+    /// most 16 columns, unless every program that uses it compiles tables of 32.
+    #[sql_name = "books"]
+    generated (uid) {
+        /// The key.
+        uid -> Uid,
+        /// The date of publication, ascending.
+        published_date_asc -> Integer,
+        /// The date of publication, descending.
+        published_date_desc -> Integer,
+        /// The number of pages, ascending.
+        page_count_asc -> Integer,
+        /// The number of pages, descending.
+        page_count_desc -> Integer,
+    }
+}
+
+impl Stored<Recto> for Book {
+    type Row = BookRow;
+    type Filter = BookFilter;
+    const SORTS: &'static [SortColumn] = &[
+        SortColumn::new("title", &books::title_key),
+        SortColumn::new("author", &books::author_key),
+        SortColumn::nullable(
+            "published_date",
+            &generated::published_date_asc,
+            &generated::published_date_desc,
+        ),
+        SortColumn::nullable("page_count", &generated::page_count_asc, &generated::page_count_desc),
+    ];
+
+    fn apply_filter(filter: &BookFilter, conditions: &mut Conditions<books::table>) {
+        if let Some(author) = &filter.author {
+            conditions.add(books::author_key.like(containing(author)).escape('\\'));
         }
-        if let Some(language) = &$filter.language {
-            query = query.filter(books::language.eq(language.as_ref()));
+        if let Some(language) = &filter.language {
+            conditions.add(books::language.eq(language.to_string()));
         }
-        for tag in &$filter.tags {
-            let bearing = book_tags::table
+        for tag in &filter.tags {
+            let tagged = book_tags::table
                 .inner_join(tags::table)
                 .filter(tags::name_key.eq(tag.key()))
                 .select(book_tags::book_id);
-            query = query.filter(books::uid.eq_any(bearing));
+            conditions.add(books::uid.eq_any(tagged));
         }
-        if let Some(user) = $filter.user_uid {
-            query = query.filter(books::user_uid.eq(user.value()));
+        if let Some(user) = filter.user_uid {
+            conditions.add(books::user_uid.eq(UidValue::from(user)));
         }
-        if let Some(isbn) = &$filter.isbn {
-            query = query.filter(books::isbn.eq(isbn.as_ref()));
+        if let Some(isbn) = &filter.isbn {
+            conditions.add(books::isbn.eq(isbn.to_string()));
         }
-        if $filter.published_from.is_some() || $filter.published_to.is_some() {
-            let from = $filter.published_from.map_or(i32::MIN, |from| from.sort_key());
-            // Below what stands for no date in the column that is indexed.
-            let to = $filter.published_to.map_or(i32::MAX - 1, |to| to.last_sort_key());
-            query = query.filter(
+        if filter.published_from.is_some() || filter.published_to.is_some() {
+            let from = filter.published_from.map_or(i32::MIN, PublishedDate::sort_key);
+            // Below what stands for no date in this column.
+            let to = filter.published_to.map_or(i32::MAX - 1, PublishedDate::last_sort_key);
+            conditions.add(
                 sql::<Bool>(r#""books"."published_date_asc" BETWEEN "#)
                     .bind::<Integer, _>(from)
                     .sql(" AND ")
                     .bind::<Integer, _>(to),
             );
         }
-        query
-    }};
+    }
 }
 
-stored! {
-    Book, BookRow, books.uid,
-    edges: EDGES,
-    sorts: [
-        "title" => "title_key",
-        "author" => "author_key",
-        "published_date" => "published_date_asc",
-        "-published_date" => "published_date_desc",
-        "page_count" => "page_count_asc",
-        "-page_count" => "page_count_desc",
-    ],
-    filter: BookFilter, |query, filter| narrow!(query, filter)
+impl Writable<Recto> for Book {
+    type Record<'a> = BookRecord<'a>;
 }
 
 /// A `LIKE` pattern for texts whose key contains that of `text`.
@@ -181,59 +202,4 @@ fn containing(text: &str) -> String {
     }
     pattern.push('%');
     pattern
-}
-
-/// Adds a book.
-///
-/// # Errors
-/// A failing database.
-pub fn insert(conn: &mut Connection, book: &Book) -> Result<(), Error> {
-    on_engine!(conn, c => {
-        diesel::insert_into(books::table).values(BookRecord::from(book)).execute(c)?
-    });
-    Ok(())
-}
-
-/// The book with that key, kept as it is until the transaction ends.
-///
-/// # Errors
-/// A failing database.
-pub fn lock(conn: &mut Connection, uid: BookId) -> Result<Option<Book>, Error> {
-    let row = lock_row!(conn, books, uid.value(), BookRow);
-    optional(row)?.map(Book::try_from).transpose()
-}
-
-/// Stores what has changed about a book.
-///
-/// # Errors
-/// A failing database.
-pub fn update(conn: &mut Connection, book: &Book) -> Result<(), Error> {
-    let record = BookRecord::from(book);
-    on_engine!(conn, c => {
-        diesel::update(books::table.find(book.uid.value())).set(&record).execute(c)?
-    });
-    Ok(())
-}
-
-/// Deletes a book with its reviews and taggings. Tells whether there was one.
-///
-/// # Errors
-/// A failing database.
-pub fn delete(conn: &mut Connection, uid: BookId) -> Result<bool, Error> {
-    let deleted = on_engine!(conn, c => {
-        diesel::delete(books::table.find(uid.value())).execute(c)?
-    });
-    Ok(deleted > 0)
-}
-
-/// Whether there is a book with that key. It may be gone by the time something
-/// is hung on it; the foreign key decides.
-///
-/// # Errors
-/// A failing database.
-pub fn exists(conn: &mut Connection, uid: BookId) -> Result<bool, Error> {
-    let found = on_engine!(conn, c => {
-        books::table.find(uid.value()).select(books::uid).get_result::<UidValue>(c)
-    });
-    Ok(optional(found)?.is_some())
 }

@@ -3,15 +3,19 @@
 use diesel::prelude::*;
 use recto_domain::{BookId, Contribution};
 
+use super::author::AuthorRow;
+use super::book::BookRow;
 use crate::Error;
-use crate::row::Reading;
+use crate::row::RowContext;
 use crate::schema::book_contributors;
 use crate::sql_types::UidValue;
 
-/// That a book credits somebody, where in its credit line, and for what.
-#[derive(Debug, Queryable, Selectable, Identifiable)]
+/// The link between a book and an author: the author's place in the credit line, and role.
+#[derive(Debug, Queryable, Selectable, Identifiable, Associations)]
 #[diesel(table_name = book_contributors, primary_key(book_id, author_id))]
-pub(super) struct BookContributorRow {
+#[diesel(belongs_to(BookRow, foreign_key = book_id))]
+#[diesel(belongs_to(AuthorRow, foreign_key = author_id))]
+pub struct BookContributorRow {
     pub(super) book_id: UidValue,
     pub(super) author_id: UidValue,
     position: i32,
@@ -22,21 +26,12 @@ impl TryFrom<BookContributorRow> for Contribution {
     type Error = Error;
 
     fn try_from(row: BookContributorRow) -> Result<Self, Error> {
-        let book = BookId::from_uuid(row.book_id.0);
-        let reading = Reading { table: "book_contributors", row: &book };
+        let book = BookId::from(row.book_id);
+        let context = RowContext { table: "book_contributors", row: &book };
         Ok(Self {
             position: u32::try_from(row.position)
-                .map_err(|reason| reading.corrupt("position", &reason))?,
-            role: row.role.parse().map_err(|reason| reading.corrupt("role", &reason))?,
+                .map_err(|reason| context.corrupt("position", &reason))?,
+            role: row.role.parse().map_err(|reason| context.corrupt("role", &reason))?,
         })
     }
-}
-
-#[derive(Debug, Clone, Copy, Insertable)]
-#[diesel(table_name = book_contributors)]
-pub(super) struct BookContributorRecord {
-    pub(super) book_id: UidValue,
-    pub(super) author_id: UidValue,
-    pub(super) position: i32,
-    pub(super) role: &'static str,
 }

@@ -4,19 +4,17 @@
 
 use diesel::prelude::*;
 use recto_domain::{User, UserId};
+use recto_relations_diesel::{SortColumn, Stored, Writable};
 
-use super::relations::EDGES;
-use crate::connection::{lock_row, on_engine};
-use crate::query::SqlKey as _;
-use crate::relation::{optional, stored};
-use crate::row::Reading;
+use crate::row::RowContext;
 use crate::schema::users;
 use crate::sql_types::{InstantValue, UidValue};
-use crate::{Connection, Error};
+use crate::{Error, Recto};
 
+/// A row of `users`.
 #[derive(Debug, Queryable, Selectable, Identifiable)]
 #[diesel(table_name = users, primary_key(uid))]
-pub(crate) struct UserRow {
+pub struct UserRow {
     uid: UidValue,
     username: String,
     first_name: Option<String>,
@@ -29,12 +27,12 @@ impl TryFrom<UserRow> for User {
     type Error = Error;
 
     fn try_from(row: UserRow) -> Result<Self, Error> {
-        let uid = UserId::from_uuid(row.uid.0);
-        let reading = Reading { table: "users", row: &uid };
+        let uid = UserId::from(row.uid);
+        let context = RowContext { table: "users", row: &uid };
         Ok(Self {
-            username: reading.column("username", row.username)?,
-            first_name: reading.optional("first_name", row.first_name)?,
-            last_name: reading.optional("last_name", row.last_name)?,
+            username: context.column("username", row.username)?,
+            first_name: context.optional("first_name", row.first_name)?,
+            last_name: context.optional("last_name", row.last_name)?,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
             uid,
@@ -42,9 +40,15 @@ impl TryFrom<UserRow> for User {
     }
 }
 
+/// The columns of a user that are written.
 #[derive(Debug, Insertable, AsChangeset)]
-#[diesel(table_name = users, treat_none_as_null = true)]
-pub(super) struct UserRecord<'a> {
+#[diesel(
+    table_name = users,
+    treat_none_as_null = true,
+    // Several rows fit in one statement on SQLite only where none leaves out a column.
+    treat_none_as_default_value = false
+)]
+pub struct UserRecord<'a> {
     uid: UidValue,
     username: &'a str,
     username_key: String,
@@ -57,7 +61,7 @@ pub(super) struct UserRecord<'a> {
 impl<'a> From<&'a User> for UserRecord<'a> {
     fn from(user: &'a User) -> Self {
         Self {
-            uid: user.uid.value(),
+            uid: user.uid.into(),
             username: user.username.as_str(),
             username_key: user.username.key(),
             first_name: user.first_name.as_ref().map(AsRef::as_ref),
@@ -68,48 +72,12 @@ impl<'a> From<&'a User> for UserRecord<'a> {
     }
 }
 
-stored! { User, UserRow, users.uid, edges: EDGES, sorts: ["username" => "username_key"] }
-
-/// Adds a user.
-///
-/// # Errors
-/// [`UsernameTaken`](recto_domain::Conflict::UsernameTaken).
-pub fn insert(conn: &mut Connection, user: &User) -> Result<(), Error> {
-    on_engine!(conn, c => {
-        diesel::insert_into(users::table).values(UserRecord::from(user)).execute(c)?
-    });
-    Ok(())
+impl Stored<Recto> for User {
+    type Row = UserRow;
+    type Filter = ();
+    const SORTS: &'static [SortColumn] = &[SortColumn::new("username", &users::username_key)];
 }
 
-/// The user with that key, kept as it is until the transaction ends.
-///
-/// # Errors
-/// A failing database.
-pub fn lock(conn: &mut Connection, uid: UserId) -> Result<Option<User>, Error> {
-    let row = lock_row!(conn, users, uid.value(), UserRow);
-    optional(row)?.map(User::try_from).transpose()
-}
-
-/// Stores what has changed about a user.
-///
-/// # Errors
-/// [`UsernameTaken`](recto_domain::Conflict::UsernameTaken).
-pub fn update(conn: &mut Connection, user: &User) -> Result<(), Error> {
-    let record = UserRecord::from(user);
-    on_engine!(conn, c => {
-        diesel::update(users::table.find(user.uid.value())).set(&record).execute(c)?
-    });
-    Ok(())
-}
-
-/// Deletes a user; its books and reviews stay, without a user. Tells whether
-/// there was one.
-///
-/// # Errors
-/// A failing database.
-pub fn delete(conn: &mut Connection, uid: UserId) -> Result<bool, Error> {
-    let deleted = on_engine!(conn, c => {
-        diesel::delete(users::table.find(uid.value())).execute(c)?
-    });
-    Ok(deleted > 0)
+impl Writable<Recto> for User {
+    type Record<'a> = UserRecord<'a>;
 }

@@ -8,16 +8,14 @@ use diesel::sql_types::{BigInt, Text};
 use diesel::{PgConnection, RunQueryDsl as _, SqliteConnection};
 
 use super::{DatabaseUrl, Options};
-use crate::connection::Engine;
 use crate::{Connection, Error};
 
 /// Opens a connection whose settings are known to hold.
 pub(super) fn connect(url: &DatabaseUrl, options: Options) -> Result<Connection, Error> {
-    let engine = match (url.path(), url.conninfo()) {
-        (Some(path), _) => Engine::Sqlite(sqlite(&path.to_string_lossy(), options)?),
-        (None, conninfo) => Engine::Postgres(postgres(conninfo.unwrap_or_default())?),
-    };
-    Ok(Connection { engine })
+    Ok(match (url.path(), url.conninfo()) {
+        (Some(path), _) => sqlite(&path.to_string_lossy(), options)?.into(),
+        (None, conninfo) => postgres(conninfo.unwrap_or_default())?.into(),
+    })
 }
 
 #[derive(diesel::QueryableByName)]

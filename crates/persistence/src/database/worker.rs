@@ -7,7 +7,6 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::job::{Job, Kind, Outcome};
 use super::threads::Threads;
 use super::{DatabaseUrl, Options, connect};
-use crate::connection::Engine;
 use crate::{Connection, Error};
 
 /// How often work is run at the most that another transaction gets in the way of.
@@ -159,7 +158,7 @@ impl Line {
     fn begin_group(&mut self) -> Result<&mut Connection, Error> {
         let since = Instant::now();
         loop {
-            match self.connection()?.begin("BEGIN IMMEDIATE") {
+            match self.connection()?.begin_write() {
                 Err(error) if error.is_transient() && self.has_time(since) => {}
                 Err(error) => return Err(error),
                 Ok(()) => return self.connection(),
@@ -177,7 +176,7 @@ impl Line {
     /// Whether the connection gives no sign of life; such a one is dropped.
     fn is_broken(&mut self) -> bool {
         let broken = match &mut self.connection {
-            Some(connection) => connection.depth() > 0 || connection.ping().is_err(),
+            Some(connection) => connection.transaction_depth() > 0 || connection.ping().is_err(),
             None => true,
         };
         if broken {
@@ -189,17 +188,14 @@ impl Line {
     /// Leaves whatever transaction is open.
     fn reset(&mut self) {
         let Some(connection) = &mut self.connection else { return };
-        if connection.depth() > 0 && connection.roll_back().is_err() {
+        if connection.transaction_depth() > 0 && connection.roll_back().is_err() {
             self.connection = None;
         }
     }
 }
 
 fn in_transaction(connection: &mut Connection, job: &mut Job) -> Outcome {
-    let begun = connection.begin(match connection.engine {
-        Engine::Sqlite(_) => "BEGIN IMMEDIATE",
-        Engine::Postgres(_) => "BEGIN",
-    });
+    let begun = connection.begin_write();
     let outcome = match begun {
         Ok(()) => job.run(connection),
         Err(error) => {

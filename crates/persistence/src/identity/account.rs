@@ -1,15 +1,15 @@
 //! Accounts, each of a user.
 
 use diesel::prelude::*;
-use recto_domain::{Account, Conflict, Email, MailedPurpose, ReviewsFate, Role, SessionId, UserId};
+use recto_domain::{
+    Account, Conflict, Email, MailedPurpose, ReviewsFate, Role, SessionId, User, UserId,
+};
+use recto_relations_diesel::{KeyIn, Lock, Locked, Selected as _};
 
-use crate::connection::{Engine, on_engine};
-use crate::query::{KeyIn, Keys, SqlKey as _};
-use crate::relation::{entities, optional};
-use crate::row::Reading;
+use crate::row::RowContext;
 use crate::schema::{accounts, reviews};
 use crate::sql_types::{InstantValue, UidValue};
-use crate::{Connection, Error, catalog};
+use crate::{Connection, Error};
 
 use super::{mailed, session};
 
@@ -27,11 +27,11 @@ impl TryFrom<AccountRow> for Account {
     type Error = Error;
 
     fn try_from(row: AccountRow) -> Result<Self, Error> {
-        let user_uid = UserId::from_uuid(row.user_uid.0);
-        let reading = Reading { table: "accounts", row: &user_uid };
+        let user_uid = UserId::from(row.user_uid);
+        let context = RowContext { table: "accounts", row: &user_uid };
         Ok(Self {
-            email: reading.column("email", row.email)?,
-            role: row.role.parse().map_err(|reason| reading.corrupt("role", &reason))?,
+            email: context.column("email", row.email)?,
+            role: row.role.parse().map_err(|reason| context.corrupt("role", &reason))?,
             verified: row.verified,
             disabled: row.disabled,
             user_uid,
@@ -74,7 +74,7 @@ pub fn insert(
     at: chrono::DateTime<chrono::Utc>,
 ) -> Result<(), Error> {
     let record = AccountRecord {
-        user_uid: account.user_uid.value(),
+        user_uid: UidValue::from(account.user_uid),
         email: account.email.as_str(),
         email_key: account.email.key(),
         password_hash: &password.0,
@@ -84,9 +84,7 @@ pub fn insert(
         created_at: InstantValue(at),
         updated_at: InstantValue(at),
     };
-    on_engine!(conn, c => {
-        diesel::insert_into(accounts::table).values(&record).execute(c)?
-    });
+    conn.execute(diesel::insert_into(accounts::table).values(&record))?;
     Ok(())
 }
 
@@ -95,13 +93,9 @@ pub fn insert(
 /// # Errors
 /// A failing database.
 pub fn of_user(conn: &mut Connection, user: UserId) -> Result<Option<Account>, Error> {
-    let row = on_engine!(conn, c => {
-        accounts::table
-            .find(user.value())
-            .select(AccountRow::as_select())
-            .get_result::<AccountRow>(c)
-    });
-    optional(row)?.map(Account::try_from).transpose()
+    let row =
+        conn.first(accounts::table.find(UidValue::from(user)).select(AccountRow::selection()))?;
+    row.map(|row: AccountRow| Account::try_from(row)).transpose()
 }
 
 /// The accounts of several users; users without one are left out.
@@ -109,13 +103,12 @@ pub fn of_user(conn: &mut Connection, user: UserId) -> Result<Option<Account>, E
 /// # Errors
 /// A failing database.
 pub fn of_users(conn: &mut Connection, users: &[UserId]) -> Result<Vec<Account>, Error> {
-    let keys = Keys::new(users);
-    entities(on_engine!(conn, c => {
+    let rows = conn.load(
         accounts::table
-            .filter(KeyIn { column: accounts::user_uid, keys: &keys })
-            .select(AccountRow::as_select())
-            .load::<AccountRow>(c)?
-    }))
+            .filter(KeyIn::new(accounts::user_uid, users.iter().copied().map(UidValue::from)))
+            .select(AccountRow::selection()),
+    )?;
+    rows.into_iter().map(|row: AccountRow| row.try_into()).collect()
 }
 
 /// The account of that address, and what its password is checked against.
@@ -126,13 +119,12 @@ pub fn by_email(
     conn: &mut Connection,
     email: &Email,
 ) -> Result<Option<(Account, PasswordHash)>, Error> {
-    let row = on_engine!(conn, c => {
+    let row = conn.first::<(AccountRow, String)>(
         accounts::table
             .filter(accounts::email_key.eq(email.key()))
-            .select((AccountRow::as_select(), accounts::password_hash))
-            .get_result::<(AccountRow, String)>(c)
-    });
-    optional(row)?.map(|(row, hash)| Ok((Account::try_from(row)?, PasswordHash(hash)))).transpose()
+            .select((AccountRow::selection(), accounts::password_hash)),
+    )?;
+    row.map(|(row, hash)| Ok((Account::try_from(row)?, PasswordHash(hash)))).transpose()
 }
 
 /// The account of a user, and what its password is checked against.
@@ -143,13 +135,12 @@ pub fn with_password(
     conn: &mut Connection,
     user: UserId,
 ) -> Result<Option<(Account, PasswordHash)>, Error> {
-    let row = on_engine!(conn, c => {
+    let row = conn.first::<(AccountRow, String)>(
         accounts::table
-            .find(user.value())
-            .select((AccountRow::as_select(), accounts::password_hash))
-            .get_result::<(AccountRow, String)>(c)
-    });
-    optional(row)?.map(|(row, hash)| Ok((Account::try_from(row)?, PasswordHash(hash)))).transpose()
+            .find(UidValue::from(user))
+            .select((AccountRow::selection(), accounts::password_hash)),
+    )?;
+    row.map(|(row, hash)| Ok((Account::try_from(row)?, PasswordHash(hash)))).transpose()
 }
 
 /// The same of an account that stays as it is until the transaction ends: who
@@ -162,17 +153,11 @@ pub fn lock_with_password(
     conn: &mut Connection,
     user: UserId,
 ) -> Result<Option<(Account, PasswordHash)>, Error> {
-    let account = accounts::table.find(user.value());
-    let row = match &mut conn.engine {
-        Engine::Sqlite(c) => account
-            .select((AccountRow::as_select(), accounts::password_hash))
-            .get_result::<(AccountRow, String)>(c),
-        Engine::Postgres(c) => account
-            .select((AccountRow::as_select(), accounts::password_hash))
-            .for_update()
-            .get_result::<(AccountRow, String)>(c),
-    };
-    optional(row)?.map(|(row, hash)| Ok((Account::try_from(row)?, PasswordHash(hash)))).transpose()
+    let account = accounts::table
+        .find(UidValue::from(user))
+        .select((AccountRow::selection(), accounts::password_hash));
+    let row = conn.first::<(AccountRow, String)>(Locked::new(account, Lock::Update))?;
+    row.map(|(row, hash)| Ok((Account::try_from(row)?, PasswordHash(hash)))).transpose()
 }
 
 /// Gives an account another password and ends its sessions, all but `keep`;
@@ -192,13 +177,14 @@ pub fn set_password(
     at: chrono::DateTime<chrono::Utc>,
 ) -> Result<bool, Error> {
     let set = (accounts::password_hash.eq(&password.0), accounts::updated_at.eq(InstantValue(at)));
-    let account = accounts::table.find(user.value());
-    let changed = on_engine!(conn, c => match was {
-        Some(was) => diesel::update(account.filter(accounts::password_hash.eq(&was.0)))
-            .set(set)
-            .execute(c)?,
-        None => diesel::update(account).set(set).execute(c)?,
-    });
+    let account = accounts::table.find(UidValue::from(user));
+    let changed = match was {
+        Some(was) => {
+            let unchanged = account.filter(accounts::password_hash.eq(&was.0));
+            conn.execute(diesel::update(unchanged).set(set))?
+        }
+        None => conn.execute(diesel::update(account).set(set))?,
+    };
     if changed > 0 {
         session::close_others(conn, user, keep)?;
         // Adjacency that were asked for before would set yet another.
@@ -218,10 +204,10 @@ pub fn rehash(
     password: &PasswordHash,
     was: &PasswordHash,
 ) -> Result<bool, Error> {
-    let account = accounts::table.find(user.value()).filter(accounts::password_hash.eq(&was.0));
-    let changed = on_engine!(conn, c => {
-        diesel::update(account).set(accounts::password_hash.eq(&password.0)).execute(c)?
-    });
+    let account =
+        accounts::table.find(UidValue::from(user)).filter(accounts::password_hash.eq(&was.0));
+    let changed =
+        conn.execute(diesel::update(account).set(accounts::password_hash.eq(&password.0)))?;
     Ok(changed > 0)
 }
 
@@ -235,12 +221,12 @@ pub fn set_verified(
     user: UserId,
     at: chrono::DateTime<chrono::Utc>,
 ) -> Result<bool, Error> {
-    let unverified = accounts::table.find(user.value()).filter(accounts::verified.eq(false));
-    let changed = on_engine!(conn, c => {
+    let unverified =
+        accounts::table.find(UidValue::from(user)).filter(accounts::verified.eq(false));
+    let changed = conn.execute(
         diesel::update(unverified)
-            .set((accounts::verified.eq(true), accounts::updated_at.eq(InstantValue(at))))
-            .execute(c)?
-    });
+            .set((accounts::verified.eq(true), accounts::updated_at.eq(InstantValue(at)))),
+    )?;
     Ok(changed > 0)
 }
 
@@ -258,11 +244,10 @@ pub fn set_disabled(
     if disabled {
         keep_an_admin(conn, user)?;
     }
-    let changed = on_engine!(conn, c => {
-        diesel::update(accounts::table.find(user.value()))
-            .set((accounts::disabled.eq(disabled), accounts::updated_at.eq(InstantValue(at))))
-            .execute(c)?
-    });
+    let changed = conn.execute(
+        diesel::update(accounts::table.find(UidValue::from(user)))
+            .set((accounts::disabled.eq(disabled), accounts::updated_at.eq(InstantValue(at)))),
+    )?;
     if disabled {
         session::close_others(conn, user, None)?;
     }
@@ -278,10 +263,10 @@ pub fn set_disabled(
 pub fn delete(conn: &mut Connection, user: UserId, fate: ReviewsFate) -> Result<bool, Error> {
     keep_an_admin(conn, user)?;
     if fate == ReviewsFate::Erase {
-        let own = reviews::table.filter(reviews::user_uid.eq(user.value()));
-        on_engine!(conn, c => diesel::delete(own).execute(c)?);
+        let own = reviews::table.filter(reviews::user_uid.eq(UidValue::from(user)));
+        conn.execute(diesel::delete(own))?;
     }
-    catalog::user::delete(conn, user)
+    conn.delete::<User>(user)
 }
 
 /// Gives an account another role.
@@ -297,11 +282,10 @@ pub fn set_role(
     if role != Role::Admin {
         keep_an_admin(conn, account.user_uid)?;
     }
-    on_engine!(conn, c => {
-        diesel::update(accounts::table.find(account.user_uid.value()))
-            .set((accounts::role.eq(role.as_str()), accounts::updated_at.eq(InstantValue(at))))
-            .execute(c)?
-    });
+    conn.execute(
+        diesel::update(accounts::table.find(UidValue::from(account.user_uid)))
+            .set((accounts::role.eq(role.as_str()), accounts::updated_at.eq(InstantValue(at)))),
+    )?;
     Ok(())
 }
 
@@ -318,12 +302,9 @@ pub fn keep_an_admin(conn: &mut Connection, leaving: UserId) -> Result<(), Error
         .filter(accounts::verified.eq(true))
         .order_by(accounts::user_uid)
         .select(accounts::user_uid);
-    let admins: Vec<UidValue> = match &mut conn.engine {
-        Engine::Sqlite(c) => admins.load(c)?,
-        // Two admins who demote each other wait for one another here.
-        Engine::Postgres(c) => admins.for_update().load(c)?,
-    };
-    if admins == [leaving.value()] {
+    // Two admins who demote each other wait for one another here.
+    let admins: Vec<UidValue> = conn.load(Locked::new(admins, Lock::Update))?;
+    if admins == [UidValue::from(leaving)] {
         return Err(Conflict::LastAdmin.into());
     }
     Ok(())

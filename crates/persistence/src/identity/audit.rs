@@ -1,15 +1,11 @@
 //! The audit.
 
-use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sqlite::Sqlite;
 use recto_domain::{AuditAction, AuditEntry, AuditId, Stamp, UserId};
+use recto_relations_diesel::{Conditions, Selected as _};
 
 use super::{Listed, before};
-use crate::connection::{Engine, on_engine};
-use crate::query::SqlKey as _;
-use crate::relation::entities;
-use crate::row::Reading;
+use crate::row::RowContext;
 use crate::schema::audit;
 use crate::sql_types::UidValue;
 use crate::{Connection, Error};
@@ -39,20 +35,20 @@ impl TryFrom<AuditRow> for AuditEntry {
     type Error = Error;
 
     fn try_from(row: AuditRow) -> Result<Self, Error> {
-        let id = AuditId::from_uuid(row.uid.0);
-        let reading = Reading { table: "audit", row: &id };
+        let id = AuditId::from(row.uid);
+        let context = RowContext { table: "audit", row: &id };
         let stamp = Stamp::from_v7(row.uid.0)
-            .ok_or_else(|| reading.corrupt("uid", &"must be a UUIDv7, which tells its moment"))?;
+            .ok_or_else(|| context.corrupt("uid", &"must be a UUIDv7, which tells its moment"))?;
         let address = row.address.map(|address| address.parse()).transpose();
         Ok(Self {
             id,
             at: stamp.at(),
-            action: row.action.parse().map_err(|reason| reading.corrupt("action", &reason))?,
-            actor_uid: row.actor_uid.map(|user| UserId::from_uuid(user.0)),
-            subject_uid: row.subject_uid.map(|user| UserId::from_uuid(user.0)),
-            address: address.map_err(|reason| reading.corrupt("address", &reason))?,
-            request_id: reading.optional("request_id", row.request_id)?,
-            detail: reading.optional("detail", row.detail)?,
+            action: row.action.parse().map_err(|reason| context.corrupt("action", &reason))?,
+            actor_uid: row.actor_uid.map(UserId::from),
+            subject_uid: row.subject_uid.map(UserId::from),
+            address: address.map_err(|reason| context.corrupt("address", &reason))?,
+            request_id: context.optional("request_id", row.request_id)?,
+            detail: context.optional("detail", row.detail)?,
         })
     }
 }
@@ -63,17 +59,15 @@ impl TryFrom<AuditRow> for AuditEntry {
 /// A failing database.
 pub fn insert(conn: &mut Connection, entry: &AuditEntry) -> Result<(), Error> {
     let record = (
-        audit::uid.eq(entry.id.value()),
+        audit::uid.eq(UidValue::from(entry.id)),
         audit::action.eq(entry.action.as_str()),
-        audit::actor_uid.eq(entry.actor_uid.map(UserId::value)),
-        audit::subject_uid.eq(entry.subject_uid.map(UserId::value)),
+        audit::actor_uid.eq(entry.actor_uid.map(UidValue::from)),
+        audit::subject_uid.eq(entry.subject_uid.map(UidValue::from)),
         audit::address.eq(entry.address.map(|address| address.to_string())),
         audit::request_id.eq(entry.request_id.as_ref().map(AsRef::<str>::as_ref)),
         audit::detail.eq(entry.detail.as_ref().map(AsRef::<str>::as_ref)),
     );
-    on_engine!(conn, c => {
-        diesel::insert_into(audit::table).values(record).execute(c)?
-    });
+    conn.execute(diesel::insert_into(audit::table).values(record))?;
     Ok(())
 }
 
@@ -115,26 +109,20 @@ fn newest(
     after: Option<AuditId>,
     limit: u32,
 ) -> Result<Vec<AuditEntry>, Error> {
-    macro_rules! rows {
-        ($engine:ty, $conn:ident) => {{
-            let mut query = audit::table.select(AuditRow::as_select()).into_boxed::<$engine>();
-            if let Some(action) = action {
-                query = query.filter(audit::action.eq(action.as_str()));
-            }
-            query = match end {
-                Some(End::Actor(user)) => query.filter(audit::actor_uid.eq(user.value())),
-                Some(End::Subject(user)) => query.filter(audit::subject_uid.eq(user.value())),
-                None => query,
-            };
-            query
-                .filter(audit::uid.lt(before(after)))
-                .order_by(audit::uid.desc())
-                .limit(i64::from(limit) + 1)
-                .load::<AuditRow>($conn)?
-        }};
+    let mut conditions = Conditions::<audit::table>::new();
+    conditions.add(audit::uid.lt(before(after)));
+    if let Some(action) = action {
+        conditions.add(audit::action.eq(action.as_str()));
     }
-    entities(match &mut conn.engine {
-        Engine::Sqlite(c) => rows!(Sqlite, c),
-        Engine::Postgres(c) => rows!(Pg, c),
-    })
+    match end {
+        Some(End::Actor(user)) => conditions.add(audit::actor_uid.eq(UidValue::from(user))),
+        Some(End::Subject(user)) => conditions.add(audit::subject_uid.eq(UidValue::from(user))),
+        None => {}
+    }
+    let query = audit::table
+        .filter(conditions)
+        .order_by(audit::uid.desc())
+        .limit(i64::from(limit) + 1)
+        .select(AuditRow::selection());
+    conn.load(query)?.into_iter().map(|row: AuditRow| row.try_into()).collect()
 }

@@ -3,13 +3,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use recto_domain::{Account, ApiKey, ApiKeyId, Scopes, SecretHash, UserId};
+use recto_relations_diesel::Selected as _;
 
 use super::account::AccountRow;
 use super::{Listed, before};
-use crate::connection::on_engine;
-use crate::query::SqlKey as _;
-use crate::relation::{entities, optional};
-use crate::row::Reading;
+use crate::row::RowContext;
 use crate::schema::{accounts, api_keys};
 use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error};
@@ -53,11 +51,11 @@ impl TryFrom<ApiKeyRow> for ApiKey {
     type Error = Error;
 
     fn try_from(row: ApiKeyRow) -> Result<Self, Error> {
-        let id = ApiKeyId::from_uuid(row.uid.0);
-        let reading = Reading { table: "api_keys", row: &id };
+        let id = ApiKeyId::from(row.uid);
+        let context = RowContext { table: "api_keys", row: &id };
         Ok(Self {
-            name: reading.column("name", row.name)?,
-            scopes: read_scopes(&reading, &row.scopes)?,
+            name: context.column("name", row.name)?,
+            scopes: read_scopes(&context, &row.scopes)?,
             hint: row.hint,
             created_at: row.created_at.0,
             expires_at: row.expires_at.map(|at| at.0),
@@ -78,8 +76,8 @@ pub fn insert(
     hash: &SecretHash,
 ) -> Result<(), Error> {
     let record = (
-        api_keys::uid.eq(key.id.value()),
-        api_keys::user_uid.eq(user.value()),
+        api_keys::uid.eq(UidValue::from(key.id)),
+        api_keys::user_uid.eq(UidValue::from(user)),
         api_keys::name.eq(key.name.as_str()),
         api_keys::hash.eq(&hash.as_bytes()[..]),
         api_keys::hint.eq(&key.hint),
@@ -88,9 +86,7 @@ pub fn insert(
         api_keys::expires_at.eq(key.expires_at.map(InstantValue)),
         api_keys::last_used_at.eq(key.last_used_at.map(InstantValue)),
     );
-    on_engine!(conn, c => {
-        diesel::insert_into(api_keys::table).values(record).execute(c)?
-    });
+    conn.execute(diesel::insert_into(api_keys::table).values(record))?;
     Ok(())
 }
 
@@ -107,20 +103,19 @@ pub fn caller(
     let lasts = api_keys::expires_at
         .is_null()
         .or(api_keys::expires_at.gt(InstantValue(now)).assume_not_null());
-    let row = on_engine!(conn, c => {
+    let row = conn.first::<(AccountRow, ApiKeyRow)>(
         api_keys::table
             .inner_join(accounts::table.on(accounts::user_uid.eq(api_keys::user_uid)))
             .filter(api_keys::hash.eq(&hash.as_bytes()[..]))
             .filter(lasts)
             .filter(accounts::disabled.eq(false))
-            .select((AccountRow::as_select(), ApiKeyRow::as_select()))
-            .get_result::<(AccountRow, ApiKeyRow)>(c)
-    });
-    let Some((account, row)) = optional(row)? else { return Ok(None) };
-    let key = ApiKeyId::from_uuid(row.uid.0);
+            .select((AccountRow::selection(), ApiKeyRow::selection())),
+    )?;
+    let Some((account, row)) = row else { return Ok(None) };
+    let key = ApiKeyId::from(row.uid);
     Ok(Some(KeyCaller {
         account: account.try_into()?,
-        scopes: read_scopes(&Reading { table: "api_keys", row: &key }, &row.scopes)?,
+        scopes: read_scopes(&RowContext { table: "api_keys", row: &key }, &row.scopes)?,
         last_used_at: row.last_used_at.map(|at| at.0),
         key,
     }))
@@ -135,11 +130,10 @@ pub fn touch(conn: &mut Connection, id: ApiKeyId, now: DateTime<Utc>) -> Result<
     let stale = api_keys::last_used_at
         .is_null()
         .or(api_keys::last_used_at.le(InstantValue(now - NOTED_EVERY)).assume_not_null());
-    on_engine!(conn, c => {
-        diesel::update(api_keys::table.find(id.value()).filter(stale))
-            .set(api_keys::last_used_at.eq(InstantValue(now)))
-            .execute(c)?
-    });
+    conn.execute(
+        diesel::update(api_keys::table.find(UidValue::from(id)).filter(stale))
+            .set(api_keys::last_used_at.eq(InstantValue(now))),
+    )?;
     Ok(())
 }
 
@@ -154,16 +148,16 @@ pub fn page(
     after: Option<ApiKeyId>,
     limit: u32,
 ) -> Result<Listed<ApiKey>, Error> {
-    let rows = on_engine!(conn, c => {
+    let rows = conn.load(
         api_keys::table
-            .filter(api_keys::user_uid.eq(user.value()))
+            .filter(api_keys::user_uid.eq(UidValue::from(user)))
             .filter(api_keys::uid.lt(before(after)))
             .order_by(api_keys::uid.desc())
             .limit(i64::from(limit) + 1)
-            .select(ApiKeyRow::as_select())
-            .load::<ApiKeyRow>(c)?
-    });
-    Ok(Listed::of(entities(rows)?, limit))
+            .select(ApiKeyRow::selection()),
+    )?;
+    let keys = rows.into_iter().map(|row: ApiKeyRow| row.try_into());
+    Ok(Listed::of(keys.collect::<Result<_, Error>>()?, limit))
 }
 
 /// An API key of a user.
@@ -171,14 +165,13 @@ pub fn page(
 /// # Errors
 /// A failing database.
 pub fn find(conn: &mut Connection, user: UserId, id: ApiKeyId) -> Result<Option<ApiKey>, Error> {
-    let row = on_engine!(conn, c => {
+    let row = conn.first(
         api_keys::table
-            .find(id.value())
-            .filter(api_keys::user_uid.eq(user.value()))
-            .select(ApiKeyRow::as_select())
-            .get_result::<ApiKeyRow>(c)
-    });
-    optional(row)?.map(ApiKey::try_from).transpose()
+            .find(UidValue::from(id))
+            .filter(api_keys::user_uid.eq(UidValue::from(user)))
+            .select(ApiKeyRow::selection()),
+    )?;
+    row.map(|row: ApiKeyRow| ApiKey::try_from(row)).transpose()
 }
 
 /// Revokes an API key of a user. Tells whether there was one.
@@ -186,8 +179,10 @@ pub fn find(conn: &mut Connection, user: UserId, id: ApiKeyId) -> Result<Option<
 /// # Errors
 /// A failing database.
 pub fn delete(conn: &mut Connection, user: UserId, id: ApiKeyId) -> Result<bool, Error> {
-    let own = api_keys::table.find(id.value()).filter(api_keys::user_uid.eq(user.value()));
-    let deleted = on_engine!(conn, c => diesel::delete(own).execute(c)?);
+    let own = api_keys::table
+        .find(UidValue::from(id))
+        .filter(api_keys::user_uid.eq(UidValue::from(user)));
+    let deleted = conn.execute(diesel::delete(own))?;
     Ok(deleted > 0)
 }
 
@@ -196,10 +191,10 @@ pub fn delete(conn: &mut Connection, user: UserId, id: ApiKeyId) -> Result<bool,
 /// # Errors
 /// A failing database.
 pub fn delete_all(conn: &mut Connection, user: UserId) -> Result<usize, Error> {
-    let own = api_keys::table.filter(api_keys::user_uid.eq(user.value()));
-    Ok(on_engine!(conn, c => diesel::delete(own).execute(c)?))
+    let own = api_keys::table.filter(api_keys::user_uid.eq(UidValue::from(user)));
+    conn.execute(diesel::delete(own))
 }
 
-fn read_scopes(reading: &Reading<'_, ApiKeyId>, words: &str) -> Result<Scopes, Error> {
-    words.parse().map_err(|reason| reading.corrupt("scopes", &reason))
+fn read_scopes(context: &RowContext<'_, ApiKeyId>, words: &str) -> Result<Scopes, Error> {
+    words.parse().map_err(|reason| context.corrupt("scopes", &reason))
 }

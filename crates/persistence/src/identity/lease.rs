@@ -6,7 +6,6 @@ use diesel::query_dsl::methods;
 use diesel::upsert::excluded;
 use uuid::Uuid;
 
-use crate::connection::on_engine;
 use crate::schema::leases;
 use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error};
@@ -29,17 +28,15 @@ pub fn take(
         leases::until.eq(InstantValue(until)),
     );
     let is_free = leases::until.le(InstantValue(now)).or(leases::holder.eq(UidValue(holder)));
-    let taken = on_engine!(conn, c => {
-        let statement = diesel::insert_into(leases::table)
-            .values(record)
-            .on_conflict(leases::name)
-            .do_update()
-            .set((
-                leases::holder.eq(excluded(leases::holder)),
-                leases::until.eq(excluded(leases::until)),
-            ));
-        methods::FilterDsl::filter(statement, is_free).execute(c)?
-    });
+    let upsert = diesel::insert_into(leases::table)
+        .values(record)
+        .on_conflict(leases::name)
+        .do_update()
+        .set((
+            leases::holder.eq(excluded(leases::holder)),
+            leases::until.eq(excluded(leases::until)),
+        ));
+    let taken = conn.execute(methods::FilterDsl::filter(upsert, is_free))?;
     Ok(taken > 0)
 }
 
@@ -49,6 +46,6 @@ pub fn take(
 /// A failing database.
 pub fn release(conn: &mut Connection, name: &str, holder: Uuid) -> Result<(), Error> {
     let own = leases::table.filter(leases::name.eq(name).and(leases::holder.eq(UidValue(holder))));
-    on_engine!(conn, c => diesel::delete(own).execute(c)?);
+    conn.execute(diesel::delete(own))?;
     Ok(())
 }

@@ -5,9 +5,6 @@ use diesel::prelude::*;
 use diesel::upsert::excluded;
 use recto_domain::{MailedPurpose, MailedTokenId, SecretHash, UserId};
 
-use crate::connection::on_engine;
-use crate::query::SqlKey as _;
-use crate::relation::optional;
 use crate::schema::mailed_tokens;
 use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error};
@@ -35,14 +32,14 @@ pub struct NewMailedToken {
 pub fn issue(conn: &mut Connection, new: &NewMailedToken) -> Result<(), Error> {
     use mailed_tokens::{created_at, expires_at, hash, purpose, uid, user_uid};
     let record = (
-        uid.eq(new.id.value()),
-        user_uid.eq(new.user.value()),
+        uid.eq(UidValue::from(new.id)),
+        user_uid.eq(UidValue::from(new.user)),
         purpose.eq(new.purpose.as_str()),
         hash.eq(&new.hash.as_bytes()[..]),
         expires_at.eq(InstantValue(new.at + new.purpose.lifetime())),
         created_at.eq(InstantValue(new.at)),
     );
-    on_engine!(conn, c => {
+    conn.execute(
         diesel::insert_into(mailed_tokens::table)
             .values(record)
             .on_conflict((user_uid, purpose))
@@ -52,9 +49,8 @@ pub fn issue(conn: &mut Connection, new: &NewMailedToken) -> Result<(), Error> {
                 hash.eq(excluded(hash)),
                 expires_at.eq(excluded(expires_at)),
                 created_at.eq(excluded(created_at)),
-            ))
-            .execute(c)?
-    });
+            )),
+    )?;
     Ok(())
 }
 
@@ -68,15 +64,14 @@ pub fn look(
     hash: &SecretHash,
     now: DateTime<Utc>,
 ) -> Result<Option<UserId>, Error> {
-    let user = on_engine!(conn, c => {
+    let user: Option<UidValue> = conn.first(
         mailed_tokens::table
             .filter(mailed_tokens::hash.eq(&hash.as_bytes()[..]))
             .filter(mailed_tokens::purpose.eq(purpose.as_str()))
             .filter(mailed_tokens::expires_at.gt(InstantValue(now)))
-            .select(mailed_tokens::user_uid)
-            .get_result::<UidValue>(c)
-    });
-    Ok(optional(user)?.map(|user| UserId::from_uuid(user.0)))
+            .select(mailed_tokens::user_uid),
+    )?;
+    Ok(user.map(UserId::from))
 }
 
 /// Whose token that is, if it is good for that purpose. It is gone with this;
@@ -94,10 +89,9 @@ pub fn spend(
         .filter(mailed_tokens::hash.eq(&hash.as_bytes()[..]))
         .filter(mailed_tokens::purpose.eq(purpose.as_str()))
         .filter(mailed_tokens::expires_at.gt(InstantValue(now)));
-    let user = on_engine!(conn, c => {
-        diesel::delete(good).returning(mailed_tokens::user_uid).get_result::<UidValue>(c)
-    });
-    Ok(optional(user)?.map(|user| UserId::from_uuid(user.0)))
+    let user: Option<UidValue> =
+        conn.first(diesel::delete(good).returning(mailed_tokens::user_uid))?;
+    Ok(user.map(UserId::from))
 }
 
 /// The user's token of that purpose, if it was issued after `since`.
@@ -110,15 +104,14 @@ pub fn issued_since(
     purpose: MailedPurpose,
     since: DateTime<Utc>,
 ) -> Result<Option<MailedTokenId>, Error> {
-    let id = on_engine!(conn, c => {
+    let id: Option<UidValue> = conn.first(
         mailed_tokens::table
-            .filter(mailed_tokens::user_uid.eq(user.value()))
+            .filter(mailed_tokens::user_uid.eq(UidValue::from(user)))
             .filter(mailed_tokens::purpose.eq(purpose.as_str()))
             .filter(mailed_tokens::created_at.gt(InstantValue(since)))
-            .select(mailed_tokens::uid)
-            .get_result::<UidValue>(c)
-    });
-    Ok(optional(id)?.map(|id| MailedTokenId::from_uuid(id.0)))
+            .select(mailed_tokens::uid),
+    )?;
+    Ok(id.map(MailedTokenId::from))
 }
 
 /// Makes a user's token of that purpose void, if there is one.
@@ -127,8 +120,8 @@ pub fn issued_since(
 /// A failing database.
 pub fn withdraw(conn: &mut Connection, user: UserId, purpose: MailedPurpose) -> Result<(), Error> {
     let of_user = mailed_tokens::table
-        .filter(mailed_tokens::user_uid.eq(user.value()))
+        .filter(mailed_tokens::user_uid.eq(UidValue::from(user)))
         .filter(mailed_tokens::purpose.eq(purpose.as_str()));
-    on_engine!(conn, c => diesel::delete(of_user).execute(c)?);
+    conn.execute(diesel::delete(of_user))?;
     Ok(())
 }

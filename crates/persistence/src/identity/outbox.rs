@@ -9,11 +9,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use recto_domain::{Email, MailId, MailKind, MailedTokenId, SecretHash, UserId, Username};
+use recto_relations_diesel::{KeyIn, Lock, Locked};
 
-use crate::connection::{Engine, on_engine};
-use crate::query::{KeyIn, Keys, SqlKey as _};
-use crate::relation::entities;
-use crate::row::Reading;
+use crate::row::RowContext;
 use crate::schema::{mailed_tokens, mails, users};
 use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error};
@@ -83,18 +81,16 @@ pub fn back_off(attempt: u32) -> TimeDelta {
 /// A failing database.
 pub fn enqueue(conn: &mut Connection, new: &NewMail<'_>) -> Result<(), Error> {
     let record = (
-        mails::uid.eq(new.id.value()),
-        mails::user_uid.eq(new.user.value()),
+        mails::uid.eq(UidValue::from(new.id)),
+        mails::user_uid.eq(UidValue::from(new.user)),
         mails::kind.eq(new.kind.as_str()),
-        mails::token_uid.eq(new.token.map(MailedTokenId::value)),
+        mails::token_uid.eq(new.token.map(UidValue::from)),
         mails::recipient.eq(new.recipient.as_str()),
         mails::created_at.eq(InstantValue(new.at)),
         mails::attempts.eq(0),
         mails::next_attempt_at.eq(InstantValue(new.at)),
     );
-    on_engine!(conn, c => {
-        diesel::insert_into(mails::table).values(record).execute(c)?
-    });
+    conn.execute(diesel::insert_into(mails::table).values(record))?;
     Ok(())
 }
 
@@ -124,11 +120,10 @@ pub fn claim(conn: &mut Connection, limit: u32, now: DateTime<Utc>) -> Result<Ve
 /// # Errors
 /// A failing database.
 pub fn mark_sent(conn: &mut Connection, id: MailId, now: DateTime<Utc>) -> Result<(), Error> {
-    on_engine!(conn, c => {
-        diesel::update(mails::table.find(id.value()))
-            .set(mails::sent_at.eq(InstantValue(now)))
-            .execute(c)?
-    });
+    conn.execute(
+        diesel::update(mails::table.find(UidValue::from(id)))
+            .set(mails::sent_at.eq(InstantValue(now))),
+    )?;
     Ok(())
 }
 
@@ -145,7 +140,7 @@ pub fn give_up(conn: &mut Connection, id: MailId, now: DateTime<Utc>) -> Result<
 /// # Errors
 /// A failing database.
 pub fn discard(conn: &mut Connection, id: MailId) -> Result<(), Error> {
-    on_engine!(conn, c => diesel::delete(mails::table.find(id.value())).execute(c)?);
+    conn.execute(diesel::delete(mails::table.find(UidValue::from(id))))?;
     Ok(())
 }
 
@@ -154,15 +149,14 @@ pub fn discard(conn: &mut Connection, id: MailId) -> Result<(), Error> {
 /// # Errors
 /// A failing database.
 pub fn next_due(conn: &mut Connection) -> Result<Option<DateTime<Utc>>, Error> {
-    let next: Vec<InstantValue> = on_engine!(conn, c => {
+    let next: Vec<InstantValue> = conn.load(
         mails::table
             .filter(mails::sent_at.is_null())
             .filter(mails::failed_at.is_null())
             .order_by(mails::next_attempt_at)
             .select(mails::next_attempt_at)
-            .limit(1)
-            .load(c)?
-    });
+            .limit(1),
+    )?;
     Ok(next.first().map(|at| at.0))
 }
 
@@ -183,18 +177,18 @@ impl TryFrom<MailRow> for Mail {
     type Error = Error;
 
     fn try_from(row: MailRow) -> Result<Self, Error> {
-        let (id, user) = (MailId::from_uuid(row.uid.0), UserId::from_uuid(row.user_uid.0));
-        let reading = Reading { table: "mails", row: &id };
+        let (id, user) = (MailId::from(row.uid), UserId::from(row.user_uid));
+        let context = RowContext { table: "mails", row: &id };
         Ok(Self {
             user,
-            username: Reading { table: "users", row: &user }.column("username", row.username)?,
-            kind: row.kind.parse().map_err(|reason| reading.corrupt("kind", &reason))?,
-            recipient: reading.column("recipient", row.recipient)?,
+            username: RowContext { table: "users", row: &user }.column("username", row.username)?,
+            kind: row.kind.parse().map_err(|reason| context.corrupt("kind", &reason))?,
+            recipient: context.column("recipient", row.recipient)?,
             created_at: row.created_at.0,
             attempt: u32::try_from(row.attempts)
-                .map_err(|reason| reading.corrupt("attempts", &reason))?,
-            token: row.token_uid.map(|token| MailedTokenId::from_uuid(token.0)),
-            token_hash: Reading { table: "mailed_tokens", row: &id }
+                .map_err(|reason| context.corrupt("attempts", &reason))?,
+            token: row.token_uid.map(MailedTokenId::from),
+            token_hash: RowContext { table: "mailed_tokens", row: &id }
                 .optional("hash", row.token_hash)?,
             id,
         })
@@ -215,14 +209,11 @@ fn lock_due(
         .order_by((mails::next_attempt_at, mails::uid))
         .limit(i64::from(limit))
         .select((mails::uid, mails::attempts));
-    let due: Vec<(UidValue, i32)> = match &mut conn.engine {
-        Engine::Sqlite(c) => due.load(c)?,
-        Engine::Postgres(c) => due.for_update().skip_locked().load(c)?,
-    };
+    let due: Vec<(UidValue, i32)> = conn.load(Locked::new(due, Lock::UpdateSkipLocked))?;
     let mut by_attempts: BTreeMap<u32, Vec<MailId>> = BTreeMap::new();
     for (uid, attempts) in due {
         let mails = by_attempts.entry(u32::try_from(attempts).unwrap_or_default()).or_default();
-        mails.push(MailId::from_uuid(uid.0));
+        mails.push(MailId::from(uid));
     }
     Ok(by_attempts)
 }
@@ -233,38 +224,31 @@ fn again_later(
     attempt: u32,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let keys = Keys::new(mails);
-    let claimed = mails::table.filter(KeyIn { column: mails::uid, keys: &keys });
-    on_engine!(conn, c => {
-        diesel::update(claimed)
-            .set((
-                mails::attempts.eq(i32::try_from(attempt).unwrap_or(i32::MAX)),
-                mails::next_attempt_at.eq(InstantValue(now + back_off(attempt))),
-            ))
-            .execute(c)?
-    });
+    let claimed =
+        mails::table.filter(KeyIn::new(mails::uid, mails.iter().copied().map(UidValue::from)));
+    conn.execute(diesel::update(claimed).set((
+        mails::attempts.eq(i32::try_from(attempt).unwrap_or(i32::MAX)),
+        mails::next_attempt_at.eq(InstantValue(now + back_off(attempt))),
+    )))?;
     Ok(())
 }
 
 fn fail(conn: &mut Connection, mails: &[MailId], now: DateTime<Utc>) -> Result<(), Error> {
-    let keys = Keys::new(mails);
-    let failed = mails::table.filter(KeyIn { column: mails::uid, keys: &keys });
-    on_engine!(conn, c => {
-        diesel::update(failed).set(mails::failed_at.eq(InstantValue(now))).execute(c)?
-    });
+    let failed =
+        mails::table.filter(KeyIn::new(mails::uid, mails.iter().copied().map(UidValue::from)));
+    conn.execute(diesel::update(failed).set(mails::failed_at.eq(InstantValue(now))))?;
     Ok(())
 }
 
 fn read(conn: &mut Connection, mails: &[MailId], now: DateTime<Utc>) -> Result<Vec<Mail>, Error> {
-    let keys = Keys::new(mails);
     let is_good = mails::token_uid
         .eq(mailed_tokens::uid.nullable())
         .and(mailed_tokens::expires_at.gt(InstantValue(now)).nullable());
-    entities(on_engine!(conn, c => {
+    let rows = conn.load(
         mails::table
             .inner_join(users::table)
             .left_join(mailed_tokens::table.on(is_good))
-            .filter(KeyIn { column: mails::uid, keys: &keys })
+            .filter(KeyIn::new(mails::uid, mails.iter().copied().map(UidValue::from)))
             .order_by(mails::uid)
             .select((
                 mails::uid,
@@ -276,7 +260,7 @@ fn read(conn: &mut Connection, mails: &[MailId], now: DateTime<Utc>) -> Result<V
                 mails::attempts,
                 mails::token_uid,
                 mailed_tokens::hash.nullable(),
-            ))
-            .load::<MailRow>(c)?
-    }))
+            )),
+    )?;
+    rows.into_iter().map(|row: MailRow| row.try_into()).collect()
 }

@@ -3,10 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
-use recto_domain::{ApiKeyId, AuditId, MailId, MailedTokenId, SessionId, Stamp, TokenPairId};
+use recto_domain::Stamp;
+use recto_relations_diesel::{KeyIn, Rows, Statement};
 
-use crate::connection::on_engine;
-use crate::query::{KeyIn, Keys};
 use crate::schema::{api_keys, audit, mailed_tokens, mails, sessions, token_pairs};
 use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error};
@@ -50,20 +49,14 @@ impl Pruned {
     }
 }
 
-/// Finds at most `limit` keys among rows, and deletes what has them.
-macro_rules! sweep {
-    ($conn:ident, $limit:ident, $table:ident($key:ident), $rows:expr) => {{
-        let batch = $rows.select($table::uid).limit(i64::from($limit));
-        let found: Vec<UidValue> = on_engine!($conn, c => batch.load(c)?);
-        if found.is_empty() {
-            0
-        } else {
-            let found: Vec<_> = found.iter().map(|uid| $key::from_uuid(uid.0)).collect();
-            let keys = Keys::new(&found);
-            let rows = $table::table.filter(KeyIn { column: $table::uid, keys: &keys });
-            on_engine!($conn, c => diesel::delete(rows).execute(c)?)
-        }
-    }};
+/// Deletes the rows whose keys a query finds, and returns how many there were.
+fn sweep<'q, D: Statement>(
+    conn: &mut Connection,
+    batch: impl Rows<'q, UidValue>,
+    delete: impl FnOnce(Vec<UidValue>) -> D,
+) -> Result<usize, Error> {
+    let found = conn.load(batch)?;
+    if found.is_empty() { Ok(0) } else { conn.execute(delete(found)) }
 }
 
 /// Deletes at most `limit` rows of each table: what has expired by `now`, and
@@ -78,22 +71,34 @@ pub fn prune(
     kept: TimeDelta,
     limit: u32,
 ) -> Result<Pruned, Error> {
-    let old = now - kept;
+    let (old, limit) = (now - kept, i64::from(limit));
     let ended = sessions::expires_at.le(InstantValue(now));
     // A session can have thousands of pairs, which would all go along with it.
     let of_ended = token_pairs::table.inner_join(sessions::table).filter(ended);
-    let token_pairs = sweep!(conn, limit, token_pairs(TokenPairId), of_ended);
+    let token_pairs = sweep(conn, of_ended.select(token_pairs::uid).limit(limit), |found| {
+        diesel::delete(token_pairs::table.filter(KeyIn::new(token_pairs::uid, found)))
+    })?;
     let pairs = token_pairs::table.filter(token_pairs::session_uid.eq(sessions::uid));
     let bare = sessions::table.filter(ended).filter(not(exists(pairs)));
-    let sessions = sweep!(conn, limit, sessions(SessionId), bare);
+    let sessions = sweep(conn, bare.select(sessions::uid).limit(limit), |found| {
+        diesel::delete(sessions::table.filter(KeyIn::new(sessions::uid, found)))
+    })?;
     let expired = mailed_tokens::table.filter(mailed_tokens::expires_at.le(InstantValue(now)));
-    let mailed_tokens = sweep!(conn, limit, mailed_tokens(MailedTokenId), expired);
+    let mailed_tokens = sweep(conn, expired.select(mailed_tokens::uid).limit(limit), |found| {
+        diesel::delete(mailed_tokens::table.filter(KeyIn::new(mailed_tokens::uid, found)))
+    })?;
     let mailed = mails::table.filter(mails::created_at.le(InstantValue(old)));
-    let mails = sweep!(conn, limit, mails(MailId), mailed);
+    let mails = sweep(conn, mailed.select(mails::uid).limit(limit), |found| {
+        diesel::delete(mails::table.filter(KeyIn::new(mails::uid, found)))
+    })?;
     let ended = api_keys::table.filter(api_keys::expires_at.le(InstantValue(old)));
-    let api_keys = sweep!(conn, limit, api_keys(ApiKeyId), ended);
+    let api_keys = sweep(conn, ended.select(api_keys::uid).limit(limit), |found| {
+        diesel::delete(api_keys::table.filter(KeyIn::new(api_keys::uid, found)))
+    })?;
     let past = audit::table.filter(audit::uid.lt(first_of(old)));
-    let audit = sweep!(conn, limit, audit(AuditId), past);
+    let audit = sweep(conn, past.select(audit::uid).limit(limit), |found| {
+        diesel::delete(audit::table.filter(KeyIn::new(audit::uid, found)))
+    })?;
     Ok(Pruned { token_pairs, sessions, mailed_tokens, mails, api_keys, audit })
 }
 

@@ -3,11 +3,9 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use recto_domain::{SecretHash, Session, SessionId, TokenPairId, UserId};
+use recto_relations_diesel::{Lock, Locked, Selected as _};
 
 use super::session::{close, issue};
-use crate::connection::{Engine, on_engine};
-use crate::query::SqlKey as _;
-use crate::relation::optional;
 use crate::schema::{accounts, sessions, token_pairs};
 use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error};
@@ -69,16 +67,12 @@ pub fn rotate(
             return Ok(Rotation::Reused { user, session });
         };
         retire(conn, spent, now)?;
-        issue(conn, session.value(), latest + 1, next.id, Some(&next.refresh), now)?;
+        issue(conn, UidValue::from(session), latest + 1, next.id, Some(&next.refresh), now)?;
         let expires_at = Session::expiry(family.created_at, now);
-        on_engine!(conn, c => {
-            diesel::update(sessions::table.find(session.value()))
-                .set((
-                    sessions::last_used_at.eq(InstantValue(now)),
-                    sessions::expires_at.eq(InstantValue(expires_at)),
-                ))
-                .execute(c)?
-        });
+        conn.execute(diesel::update(sessions::table.find(UidValue::from(session))).set((
+            sessions::last_used_at.eq(InstantValue(now)),
+            sessions::expires_at.eq(InstantValue(expires_at)),
+        )))?;
         Ok(Rotation::Renewed { user, session })
     })
 }
@@ -114,7 +108,7 @@ struct Family {
 }
 
 /// Of the session: key, user, beginning, end.
-type Locked = (UidValue, UidValue, InstantValue, InstantValue);
+type SessionColumns = (UidValue, UidValue, InstantValue, InstantValue);
 
 /// What is to be retired when the next pair is issued.
 #[derive(Debug, Clone, Copy)]
@@ -156,29 +150,25 @@ fn lock_family(conn: &mut Connection, presented: &SecretHash) -> Result<Option<F
         sessions::created_at,
         sessions::expires_at,
     ));
-    let locked = match &mut conn.engine {
-        Engine::Sqlite(c) => session.get_result::<Locked>(c),
-        Engine::Postgres(c) => session.for_update().get_result::<Locked>(c),
-    };
-    let Some((session, user, created_at, expires_at)) = optional(locked)? else { return Ok(None) };
+    let locked = conn.first::<SessionColumns>(Locked::new(session, Lock::Update))?;
+    let Some((session, user, created_at, expires_at)) = locked else { return Ok(None) };
     let is_alive = token_pairs::spent_at.is_null().and(token_pairs::dead.eq(false));
     let is_presented = token_pairs::refresh_hash.eq(hash).assume_not_null();
-    let pairs = on_engine!(conn, c => {
+    let pairs = conn.load::<(Pair, bool)>(
         token_pairs::table
             .inner_join(sessions::table)
             .inner_join(accounts::table.on(accounts::user_uid.eq(sessions::user_uid)))
             .filter(token_pairs::session_uid.eq(session))
             .filter(is_alive.or(is_presented))
-            .select((Pair::as_select(), accounts::disabled))
-            .load::<(Pair, bool)>(c)?
-    });
+            .select((Pair::selection(), accounts::disabled)),
+    )?;
     let is_presented = |pair: &&(Pair, bool)| pair.0.refresh_hash.as_deref() == Some(hash);
     let Some((presented, disabled)) = pairs.iter().find(is_presented).cloned() else {
         return Ok(None);
     };
     Ok(Some(Family {
-        session: SessionId::from_uuid(session.0),
-        user: UserId::from_uuid(user.0),
+        session: SessionId::from(session),
+        user: UserId::from(user),
         created_at: created_at.0,
         expires_at: expires_at.0,
         disabled,
@@ -189,22 +179,17 @@ fn lock_family(conn: &mut Connection, presented: &SecretHash) -> Result<Option<F
 
 fn retire(conn: &mut Connection, spent: Spent, now: DateTime<Utc>) -> Result<(), Error> {
     match spent {
-        Spent::First(pair) => on_engine!(conn, c => {
+        Spent::First(pair) => conn.execute(
             diesel::update(token_pairs::table.find(pair))
-                .set(token_pairs::spent_at.eq(InstantValue(now)))
-                .execute(c)?
-        }),
+                .set(token_pairs::spent_at.eq(InstantValue(now))),
+        )?,
         Spent::Again { spared, dead } => {
-            on_engine!(conn, c => {
-                diesel::update(token_pairs::table.find(spared))
-                    .set(token_pairs::spared.eq(true))
-                    .execute(c)?
-            });
-            on_engine!(conn, c => {
-                diesel::update(token_pairs::table.find(dead))
-                    .set(token_pairs::dead.eq(true))
-                    .execute(c)?
-            })
+            conn.execute(
+                diesel::update(token_pairs::table.find(spared)).set(token_pairs::spared.eq(true)),
+            )?;
+            conn.execute(
+                diesel::update(token_pairs::table.find(dead)).set(token_pairs::dead.eq(true)),
+            )?
         }
     };
     Ok(())

@@ -8,15 +8,13 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use recto_domain::{Account, Client, SecretHash, Session, SessionId, TokenPairId, UserId};
+use recto_relations_diesel::Selected as _;
 
 pub use super::rotation::{NextPair, Rotation, rotate};
 
 use super::account::AccountRow;
 use super::{Listed, before};
-use crate::connection::on_engine;
-use crate::query::SqlKey as _;
-use crate::relation::optional;
-use crate::row::Reading;
+use crate::row::RowContext;
 use crate::schema::{accounts, sessions, token_pairs};
 use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error};
@@ -54,14 +52,14 @@ struct SessionRow {
 impl SessionRow {
     fn shown(self, current: Option<SessionId>) -> Result<Session, Error> {
         let id = SessionId::from_uuid(self.uid.0);
-        let reading = Reading { table: "sessions", row: &id };
+        let context = RowContext { table: "sessions", row: &id };
         let address = self.address.map(|address| address.parse()).transpose();
         Ok(Session {
             created_at: self.created_at.0,
             last_used_at: self.last_used_at.0,
             expires_at: self.expires_at.0,
-            address: address.map_err(|reason| reading.corrupt("address", &reason))?,
-            agent: reading.optional("agent", self.agent)?,
+            address: address.map_err(|reason| context.corrupt("address", &reason))?,
+            agent: context.optional("agent", self.agent)?,
             current: current == Some(id),
             id,
         })
@@ -86,18 +84,16 @@ struct PairRecord<'a> {
 /// A failing database.
 pub fn open(conn: &mut Connection, new: &NewSession<'_>) -> Result<(), Error> {
     let session = (
-        sessions::uid.eq(new.id.value()),
-        sessions::user_uid.eq(new.user.value()),
+        sessions::uid.eq(UidValue::from(new.id)),
+        sessions::user_uid.eq(UidValue::from(new.user)),
         sessions::created_at.eq(InstantValue(new.at)),
         sessions::last_used_at.eq(InstantValue(new.at)),
         sessions::expires_at.eq(InstantValue(new.expires_at)),
         sessions::address.eq(new.client.address.map(|address| address.to_string())),
         sessions::agent.eq(new.client.agent.as_ref().map(AsRef::<str>::as_ref)),
     );
-    on_engine!(conn, c => {
-        diesel::insert_into(sessions::table).values(session).execute(c)?
-    });
-    issue(conn, new.id.value(), 1, new.pair, new.refresh.as_ref(), new.at)
+    conn.execute(diesel::insert_into(sessions::table).values(session))?;
+    issue(conn, UidValue::from(new.id), 1, new.pair, new.refresh.as_ref(), new.at)
 }
 
 /// Who calls with the access token of that pair, and in which session: one
@@ -111,22 +107,18 @@ pub fn caller(
     pair: TokenPairId,
     now: DateTime<Utc>,
 ) -> Result<Option<(Account, SessionId)>, Error> {
-    let row = on_engine!(conn, c => {
+    let caller = conn.first::<(AccountRow, UidValue)>(
         token_pairs::table
             .inner_join(sessions::table)
             .inner_join(accounts::table.on(accounts::user_uid.eq(sessions::user_uid)))
-            .filter(token_pairs::uid.eq(pair.value()))
+            .filter(token_pairs::uid.eq(UidValue::from(pair)))
             .filter(token_pairs::dead.eq(false))
             .filter(sessions::expires_at.gt(InstantValue(now)))
             .filter(accounts::disabled.eq(false))
-            .select((AccountRow::as_select(), sessions::uid))
-            .get_result::<(AccountRow, UidValue)>(c)
-    });
-    let caller = optional(row)?;
+            .select((AccountRow::selection(), sessions::uid)),
+    )?;
     caller
-        .map(|(account, session)| {
-            Ok((Account::try_from(account)?, SessionId::from_uuid(session.0)))
-        })
+        .map(|(account, session)| Ok((Account::try_from(account)?, SessionId::from(session))))
         .transpose()
 }
 
@@ -143,17 +135,17 @@ pub fn page(
     limit: u32,
     now: DateTime<Utc>,
 ) -> Result<Listed<Session>, Error> {
-    let rows = on_engine!(conn, c => {
+    let rows = conn.load(
         sessions::table
-            .filter(sessions::user_uid.eq(user.value()))
+            .filter(sessions::user_uid.eq(UidValue::from(user)))
             .filter(sessions::uid.lt(before(after)))
             .filter(sessions::expires_at.gt(InstantValue(now)))
             .order_by(sessions::uid.desc())
             .limit(i64::from(limit) + 1)
-            .select(SessionRow::as_select())
-            .load::<SessionRow>(c)?
-    });
-    let shown: Result<Vec<_>, _> = rows.into_iter().map(|row| row.shown(current)).collect();
+            .select(SessionRow::selection()),
+    )?;
+    let shown: Result<Vec<_>, _> =
+        rows.into_iter().map(|row: SessionRow| row.shown(current)).collect();
     Ok(Listed::of(shown?, limit))
 }
 
@@ -168,15 +160,14 @@ pub fn find(
     current: Option<SessionId>,
     now: DateTime<Utc>,
 ) -> Result<Option<Session>, Error> {
-    let row = on_engine!(conn, c => {
+    let row = conn.first(
         sessions::table
-            .find(id.value())
-            .filter(sessions::user_uid.eq(user.value()))
+            .find(UidValue::from(id))
+            .filter(sessions::user_uid.eq(UidValue::from(user)))
             .filter(sessions::expires_at.gt(InstantValue(now)))
-            .select(SessionRow::as_select())
-            .get_result::<SessionRow>(c)
-    });
-    optional(row)?.map(|row| row.shown(current)).transpose()
+            .select(SessionRow::selection()),
+    )?;
+    row.map(|row: SessionRow| row.shown(current)).transpose()
 }
 
 /// Ends a session of a user. Tells whether there was one.
@@ -184,8 +175,10 @@ pub fn find(
 /// # Errors
 /// A failing database.
 pub fn close(conn: &mut Connection, user: UserId, id: SessionId) -> Result<bool, Error> {
-    let own = sessions::table.find(id.value()).filter(sessions::user_uid.eq(user.value()));
-    let closed = on_engine!(conn, c => diesel::delete(own).execute(c)?);
+    let own = sessions::table
+        .find(UidValue::from(id))
+        .filter(sessions::user_uid.eq(UidValue::from(user)));
+    let closed = conn.execute(diesel::delete(own))?;
     Ok(closed > 0)
 }
 
@@ -198,11 +191,14 @@ pub fn close_others(
     user: UserId,
     keep: Option<SessionId>,
 ) -> Result<usize, Error> {
-    let own = sessions::table.filter(sessions::user_uid.eq(user.value()));
-    Ok(on_engine!(conn, c => match keep {
-        Some(keep) => diesel::delete(own.filter(sessions::uid.ne(keep.value()))).execute(c)?,
-        None => diesel::delete(own).execute(c)?,
-    }))
+    let own = sessions::table.filter(sessions::user_uid.eq(UidValue::from(user)));
+    match keep {
+        Some(keep) => {
+            let others = own.filter(sessions::uid.ne(UidValue::from(keep)));
+            conn.execute(diesel::delete(others))
+        }
+        None => conn.execute(diesel::delete(own)),
+    }
 }
 
 /// Adds a pair of tokens to a session.
@@ -215,7 +211,7 @@ pub(super) fn issue(
     at: DateTime<Utc>,
 ) -> Result<(), Error> {
     let record = PairRecord {
-        uid: id.value(),
+        uid: UidValue::from(id),
         session_uid: session,
         generation,
         refresh_hash: refresh.map(|hash| &hash.as_bytes()[..]),
@@ -223,8 +219,6 @@ pub(super) fn issue(
         spared: false,
         dead: false,
     };
-    on_engine!(conn, c => {
-        diesel::insert_into(token_pairs::table).values(&record).execute(c)?
-    });
+    conn.execute(diesel::insert_into(token_pairs::table).values(&record))?;
     Ok(())
 }

@@ -195,21 +195,21 @@ impl Catalogue {
     pub(crate) fn store(&self, conn: &mut Connection) {
         conn.transaction(|conn| {
             for user in &self.users {
-                catalog::user::insert(conn, user)?;
+                conn.insert(user.clone())?;
             }
             for book in &self.books {
-                catalog::book::insert(conn, book)?;
+                conn.insert(book.clone())?;
             }
             for tag in &self.tags {
-                catalog::tag::insert(conn, tag)?;
+                conn.insert(tag.clone())?;
             }
             let taggings: Vec<_> = self.taggings.iter().copied().collect();
             catalog::import::taggings(conn, &taggings)?;
-            catalog::import::authors(conn, &self.authors)?;
+            catalog::author::insert_all(conn, &self.authors)?;
             let credits: Vec<_> = self.credits.iter().map(|(book, who)| (*book, who)).collect();
             catalog::author::credit_new(conn, &self.mint, &credits)?;
             for review in &self.reviews {
-                catalog::review::insert(conn, review)?;
+                conn.insert(review.clone())?;
             }
             Ok::<_, recto_persistence::Error>(())
         })

@@ -6,7 +6,7 @@ use recto_domain::{
     Username,
 };
 use recto_persistence::identity::account::{self, PasswordHash};
-use recto_persistence::{Connection, Error, Stored, catalog, find};
+use recto_persistence::{Connection, Error, Recto, Stored};
 use recto_relations::Include;
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh};
@@ -46,20 +46,20 @@ fn what_must_be_unique_is_a_conflict(database: &Fresh) {
 
     // Another case is the same name.
     let bob = User::new(c.stamp(), Username::parse("bOB").unwrap(), None, None);
-    assert_eq!(conflict(catalog::user::insert(conn, &bob)), Conflict::UsernameTaken);
+    assert_eq!(conflict(conn.insert(bob.clone())), Conflict::UsernameTaken);
     let mut ada = c.users[0].clone();
     ada.username = Username::parse("BOB").unwrap();
-    assert_eq!(conflict(catalog::user::update(conn, &ada)), Conflict::UsernameTaken);
+    assert_eq!(conflict(conn.update(&ada)), Conflict::UsernameTaken);
 
     let tag = Tag::new(c.stamp(), TagName::parse("ÉTÉ").unwrap());
-    assert_eq!(conflict(catalog::tag::insert(conn, &tag)), Conflict::TagExists);
+    assert_eq!(conflict(conn.insert(tag.clone())), Conflict::TagExists);
     let mut classic = c.tags[0].clone();
     classic.name = TagName::parse("sf").unwrap();
-    assert_eq!(conflict(catalog::tag::update(conn, &classic)), Conflict::TagExists);
+    assert_eq!(conflict(conn.update(&classic)), Conflict::TagExists);
 
     let mut again = c.reviews[0].clone();
     again.uid = recto_domain::ReviewId::from_uuid(c.stamp().uid());
-    assert_eq!(conflict(catalog::review::insert(conn, &again)), Conflict::AlreadyReviewed);
+    assert_eq!(conflict(conn.insert(again.clone())), Conflict::AlreadyReviewed);
 
     let (hash, at) = (PasswordHash("$argon2id$".to_owned()), c.stamp().at());
     account::insert(conn, &new_account(c.users[0].uid, "a@example.org"), &hash, at).unwrap();
@@ -72,7 +72,7 @@ fn a_key_that_leads_nowhere_is_refused(database: &Fresh) {
     let mut review = c.reviews[0].clone();
     review.uid = recto_domain::ReviewId::from_uuid(c.stamp().uid());
     review.book_uid = BookId::from_uuid(c.stamp().uid());
-    let error = catalog::review::insert(&mut conn, &review).unwrap_err();
+    let error = conn.insert(review.clone()).unwrap_err();
     match (database.engine(), &error) {
         (Engine::Postgres, Error::Dangling { key }) => assert_eq!(key, "reviews.book_uid"),
         // SQLite does not say which key it was.
@@ -82,7 +82,7 @@ fn a_key_that_leads_nowhere_is_refused(database: &Fresh) {
         _ => panic!("{error:?}"),
     }
     let include = Include::nothing();
-    assert!(find::<Review>(&mut conn, review.uid, &include).unwrap().is_none());
+    assert!(conn.find::<Review>(review.uid, &include).unwrap().is_none());
 }
 
 fn what_breaks_a_check_is_refused_by_the_database_itself(database: &Fresh) {
@@ -122,8 +122,8 @@ fn corrupt(database: &Fresh, table: &str, column: &str, value: &str) {
 }
 
 fn corrupt_data_is_named_by_table_column_and_row(database: &Fresh) {
-    fn read<E: Stored>(conn: &mut Connection, key: E::Key) -> Error {
-        find::<E>(conn, key, &Include::nothing()).unwrap_err()
+    fn read<E: Stored<Recto>>(conn: &mut Connection, key: E::Key) -> Error {
+        conn.find::<E>(key, &Include::nothing()).unwrap_err()
     }
     let (c, mut conn) = stored(database);
     let conn = &mut conn;
@@ -153,7 +153,7 @@ fn corrupt_data_is_named_by_table_column_and_row(database: &Fresh) {
         check(&read::<Book>(conn, book), "books", column, &row);
         corrupt(database, "books", column, mended);
     }
-    find::<Book>(conn, book, &Include::nothing()).unwrap();
+    conn.find::<Book>(book, &Include::nothing()).unwrap();
 
     let review = c.reviews[0].uid;
     corrupt(database, "reviews", "rating", "6");
@@ -177,24 +177,24 @@ fn deleting_follows_the_declared_rules(database: &Fresh) {
     let (ada, dune) = (c.users[0].uid, c.titled("Dune"));
     let none = Include::nothing();
 
-    assert!(catalog::user::delete(conn, ada).unwrap());
-    assert!(!catalog::user::delete(conn, ada).unwrap());
-    let orphan = find::<Book>(conn, dune.uid, &none).unwrap().unwrap();
+    assert!(conn.delete::<User>(ada).unwrap());
+    assert!(!conn.delete::<User>(ada).unwrap());
+    let orphan = conn.find::<Book>(dune.uid, &none).unwrap().unwrap();
     assert_eq!(orphan.as_slice()[0].user_uid, None);
     let review = c.reviews.iter().find(|review| review.user_uid == Some(ada)).unwrap();
-    let review = find::<Review>(conn, review.uid, &none).unwrap().unwrap();
+    let review = conn.find::<Review>(review.uid, &none).unwrap().unwrap();
     assert_eq!(review.as_slice()[0].user_uid, None);
 
-    assert!(catalog::book::delete(conn, dune.uid).unwrap());
+    assert!(conn.delete::<Book>(dune.uid).unwrap());
     for review in c.reviews.iter().filter(|review| review.book_uid == dune.uid) {
-        assert!(find::<Review>(conn, review.uid, &none).unwrap().is_none());
+        assert!(conn.find::<Review>(review.uid, &none).unwrap().is_none());
     }
     let tagged = Include::parse(<Tag as recto_relations::Entity>::INFO, "books").unwrap();
     let sf = c.tags.iter().find(|tag| tag.name.as_str() == "SF").unwrap();
-    let sf = find::<Tag>(conn, sf.uid, &tagged).unwrap().unwrap();
+    let sf = conn.find::<Tag>(sf.uid, &tagged).unwrap().unwrap();
     assert_eq!(sf.view(0).unwrap().get(recto_domain::TagBooks).unwrap().len(), 0);
 
     let classic = c.tags[0].uid;
-    assert!(catalog::tag::delete(conn, classic).unwrap());
-    assert!(find::<Book>(conn, c.titled("Émile").uid, &none).unwrap().is_some());
+    assert!(conn.delete::<Tag>(classic).unwrap());
+    assert!(conn.find::<Book>(c.titled("Émile").uid, &none).unwrap().is_some());
 }

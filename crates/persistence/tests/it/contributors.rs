@@ -4,9 +4,9 @@ use recto_domain::{
     Author, AuthorBooks, Book, BookContributors, BookId, ContributorRole, Contributors, CreditLine,
     Input as _,
 };
-use recto_persistence::catalog::{BookFilter, author, book};
-use recto_persistence::{Connection, PageRequest, SystemMint, find, migrations, page, related};
-use recto_relations::{Entity as _, Include, Relation as _, Sort};
+use recto_persistence::catalog::{BookFilter, author};
+use recto_persistence::{Connection, PageRequest, SystemMint, migrations};
+use recto_relations::{Entity as _, Filter, Include, Relation as _, Sort};
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh};
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ fn line(names: &str) -> Contributors {
 /// A book that credits these people.
 fn credited(c: &mut Catalogue, conn: &mut Connection, who: &Contributors) -> BookId {
     let uid = c.book(&json!({"title": "T", "author": who.line().as_str()}), None);
-    book::insert(conn, c.books.last().unwrap()).unwrap();
+    conn.insert(c.books.last().unwrap().clone()).unwrap();
     author::credit(conn, &SystemMint, uid, who).unwrap();
     uid
 }
@@ -44,7 +44,7 @@ fn credited(c: &mut Catalogue, conn: &mut Connection, who: &Contributors) -> Boo
 /// Position, role and name of everybody whom a book credits.
 fn credits(conn: &mut Connection, uid: BookId) -> Vec<(u32, ContributorRole, String)> {
     let include = Include::parse(Book::INFO, "contributors(limit:100)").unwrap();
-    let level = find::<Book>(conn, uid, &include).unwrap().unwrap();
+    let level = conn.find::<Book>(uid, &include).unwrap().unwrap();
     let contributors = level.view(0).unwrap().get(BookContributors).unwrap();
     contributors
         .map(|author| {
@@ -78,12 +78,14 @@ fn contributors_stand_in_the_order_of_the_line(database: &Fresh) {
         named(&credits(conn, second)),
         [(1, "author", "Ada"), (2, "author", "Zoë"), (3, "author", "Bob")]
     );
-    let all = page::<Author>(conn, &(), &PageRequest::newest(10), &Include::nothing()).unwrap();
+    let all = conn
+        .page::<Author>(&(), &Filter::everything(), &PageRequest::newest(10), &Include::nothing())
+        .unwrap();
     assert_eq!(all.entities.as_slice().len(), 4);
     // And the way back leads to both books, the newest first.
     let ada = all.entities.as_slice().iter().find(|author| author.name.as_str() == "Ada").unwrap();
     let include = Include::parse(Author::INFO, "books").unwrap();
-    let level = find::<Author>(conn, ada.uid, &include).unwrap().unwrap();
+    let level = conn.find::<Author>(ada.uid, &include).unwrap().unwrap();
     let books: Vec<_> = level.view(0).unwrap().get(AuthorBooks).unwrap().collect();
     let places: Vec<_> =
         books.iter().map(|book| book.link(AuthorBooks).unwrap().position).collect();
@@ -112,7 +114,9 @@ fn setting_contributors_replaces_them(database: &Fresh) {
     assert_eq!(named(&credits(conn, uid)), expected);
     author::credit(conn, &SystemMint, uid, &line("Homer")).unwrap();
     assert_eq!(named(&credits(conn, uid)), [(1, "author", "Homer")]);
-    let all = page::<Author>(conn, &(), &PageRequest::newest(10), &Include::nothing()).unwrap();
+    let all = conn
+        .page::<Author>(&(), &Filter::everything(), &PageRequest::newest(10), &Include::nothing())
+        .unwrap();
     assert_eq!(all.entities.as_slice().len(), 3);
 }
 
@@ -126,9 +130,7 @@ fn an_order_of_links_is_read_in_pages(database: &Fresh) {
     for (sort, expected) in [("position", &names), ("-position", &backwards)] {
         for limit in [1, 2, 7, 22, 23, 100] {
             let walked = walk::<Author>(&by_place(sort), limit, |window| {
-                related::<BookContributors>(conn, uid, window, &Include::nothing())
-                    .unwrap()
-                    .unwrap()
+                conn.related::<BookContributors>(uid, window, &Include::nothing()).unwrap().unwrap()
             });
             let walked: Vec<_> = walked.iter().map(|author| author.name.to_string()).collect();
             assert_eq!(&walked, expected, "sort={sort}&limit={limit}");
@@ -136,7 +138,7 @@ fn an_order_of_links_is_read_in_pages(database: &Fresh) {
     }
     // By their own fields too, and by both.
     let by_name = walk::<Author>(&by_place("name"), 5, |window| {
-        related::<BookContributors>(conn, uid, window, &Include::nothing()).unwrap().unwrap()
+        conn.related::<BookContributors>(uid, window, &Include::nothing()).unwrap().unwrap()
     });
     assert!(by_name.is_sorted_by_key(|author| author.name.key()));
     assert_eq!(by_name.len(), names.len());
@@ -157,7 +159,12 @@ fn each_of_many_books_has_its_first_contributors(database: &Fresh) {
         let parsed = Include::parse(Book::INFO, include).unwrap();
         assert_eq!(parsed.to_string().replace("(limit:20)", ""), include);
         let (found, statements) = conn.recording(|conn| {
-            page::<Book>(conn, &BookFilter::default(), &PageRequest::newest(10), &parsed)
+            conn.page::<Book>(
+                &BookFilter::default(),
+                &Filter::everything(),
+                &PageRequest::newest(10),
+                &parsed,
+            )
         });
         let found = found.unwrap();
         assert_eq!(statements.len(), 2);
@@ -181,7 +188,7 @@ fn links_go_with_either_end(database: &Fresh) {
     let conn = &mut conn;
     let first = credited(&mut c, conn, &line("Ada, Bob"));
     let second = credited(&mut c, conn, &line("Bob, Ada"));
-    assert!(book::delete(conn, first).unwrap());
+    assert!(conn.delete::<Book>(first).unwrap());
     assert_eq!(named(&credits(conn, second)), [(1, "author", "Bob"), (2, "author", "Ada")]);
     database.execute("DELETE FROM authors WHERE name = 'Bob'").unwrap();
     assert_eq!(named(&credits(conn, second)), [(2, "author", "Ada")]);
@@ -212,7 +219,7 @@ fn crediting_costs_the_same_for_any_number_of_books(database: &Fresh) {
             .map(|chunk| {
                 let credits = line(&chunk.join(", "));
                 let uid = c.book(&json!({"title": "T", "author": credits.line().as_str()}), None);
-                book::insert(conn, c.books.last().unwrap()).unwrap();
+                conn.insert(c.books.last().unwrap().clone()).unwrap();
                 (uid, credits)
             })
             .collect();
@@ -271,7 +278,9 @@ fn books_from_before_credit_whom_their_lines_name(database: &Fresh) {
                 .eq(1..=u32::try_from(found.len()).unwrap())
         );
     }
-    let all = page::<Author>(conn, &(), &PageRequest::newest(100), &Include::nothing()).unwrap();
+    let all = conn
+        .page::<Author>(&(), &Filter::everything(), &PageRequest::newest(100), &Include::nothing())
+        .unwrap();
     assert_eq!(all.entities.as_slice().len(), seen.len());
     for author in all.entities.as_slice() {
         let uid = author.uid.uuid();

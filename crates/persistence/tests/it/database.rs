@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use recto_domain::{
     Account, Book, BookId, BookTags, Conflict, Email, Mint as _, Role, Tag, TagName, User, UserId,
 };
-use recto_persistence::catalog::{BookFilter, book, tag, user};
+use recto_persistence::catalog::{BookFilter, tag};
 use recto_persistence::identity::account::{self, PasswordHash};
 use recto_persistence::{
-    Connection, Database, DatabaseUrl, Error, Options, PageRequest, SystemMint, find, page,
+    Connection, Database, DatabaseUrl, Error, Lock, Options, PageRequest, SystemMint,
 };
-use recto_relations::{Entity as _, Include};
+use recto_relations::{Entity as _, Filter, Include};
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh};
 use serde_json::json;
@@ -41,7 +41,9 @@ fn new_tag(c: &Catalogue, name: &str) -> Tag {
 }
 
 fn tag_names(conn: &mut Connection) -> Vec<String> {
-    let all = page::<Tag>(conn, &(), &PageRequest::newest(1_000), &Include::nothing()).unwrap();
+    let all = conn
+        .page::<Tag>(&(), &Filter::everything(), &PageRequest::newest(1_000), &Include::nothing())
+        .unwrap();
     all.entities.as_slice().iter().map(|tag| tag.name.to_string()).collect()
 }
 
@@ -49,11 +51,11 @@ fn a_failed_write_leaves_nothing(fresh: &Fresh) {
     let (c, database) = (Catalogue::empty(), fresh.open());
     let (kept, undone) = (new_tag(&c, "kept"), new_tag(&c, "undone"));
     let result: Result<(), Error> = database.write_blocking(move |conn| {
-        tag::insert(conn, &undone)?;
+        conn.insert(undone.clone())?;
         Err(Conflict::LastAdmin.into())
     });
     assert!(matches!(result, Err(Error::Conflict(Conflict::LastAdmin))));
-    database.write_blocking(move |conn| tag::insert(conn, &kept)).unwrap();
+    database.write_blocking(move |conn| conn.insert(kept.clone())).unwrap();
     assert_eq!(tag_names(&mut fresh.connection()), ["kept"]);
 }
 
@@ -62,11 +64,11 @@ fn a_nested_transaction_is_undone_alone(fresh: &Fresh) {
     let (outer, inner) = (new_tag(&c, "outer"), new_tag(&c, "inner"));
     database
         .write_blocking(move |conn| {
-            tag::insert(conn, &outer)?;
+            conn.insert(outer.clone())?;
             let undone: Result<(), Error> = conn.transaction(|conn| {
-                tag::insert(conn, &inner)?;
+                conn.insert(inner.clone())?;
                 // On PostgreSQL this would spoil the whole transaction.
-                tag::insert(conn, &inner)
+                conn.insert(inner.clone()).map(|_| ())
             });
             assert!(undone.is_err());
             Ok::<_, Error>(())
@@ -79,11 +81,11 @@ fn a_snapshot_sees_one_state(fresh: &Fresh) {
     let c = Catalogue::empty();
     let mut reader = fresh.connection();
     let mut writer = fresh.connection();
-    tag::insert(&mut writer, &new_tag(&c, "before")).unwrap();
+    writer.insert(new_tag(&c, "before")).unwrap();
     reader
         .snapshot(|conn| {
             assert_eq!(tag_names(conn), ["before"]);
-            tag::insert(&mut writer, &new_tag(&c, "meanwhile")).unwrap();
+            writer.insert(new_tag(&c, "meanwhile")).unwrap();
             assert_eq!(tag_names(conn), ["before"]);
             Ok::<_, Error>(())
         })
@@ -114,14 +116,14 @@ fn fifty_writers_of_one_tag_make_one(fresh: &Fresh) {
     assert_eq!(tag_names(&mut conn).len(), 1);
     let include = Include::parse(Book::INFO, "tags").unwrap();
     for uid in books {
-        let book = find::<Book>(&mut conn, uid, &include).unwrap().unwrap();
+        let book = conn.find::<Book>(uid, &include).unwrap().unwrap();
         assert_eq!(book.view(0).unwrap().get(BookTags).unwrap().len(), 1);
     }
 }
 
 /// What a request does that tags a book.
 fn put_tags(conn: &mut Connection, uid: BookId, names: &[TagName]) -> Result<(), Error> {
-    assert!(book::lock(conn, uid)?.is_some());
+    assert!(conn.lock::<Book>(uid, Lock::Update)?.is_some());
     tag::add(conn, &SystemMint, uid, names)
 }
 
@@ -187,7 +189,7 @@ fn a_panic_is_an_error_and_nobody_elses(fresh: &Fresh) {
                 let (database, runs) = (&database, Arc::clone(&runs));
                 scope.spawn(move || {
                     database.write_blocking(move |conn| {
-                        tag::insert(conn, &tag)?;
+                        conn.insert(tag.clone())?;
                         runs.fetch_add(1, Ordering::Relaxed);
                         assert_ne!(number, 5, "this panic is part of the test");
                         // A conflict is an answer, and undoes its own work alone.
@@ -217,14 +219,14 @@ fn a_panic_is_an_error_and_nobody_elses(fresh: &Fresh) {
     assert!(matches!(panicked, Err(Error::Panicked)));
     database.read_blocking(Connection::ping).unwrap();
     let after = new_tag(&c, "after");
-    database.write_blocking(move |conn| tag::insert(conn, &after)).unwrap();
+    database.write_blocking(move |conn| conn.insert(after.clone())).unwrap();
 }
 
 fn an_abandoned_request_is_not_run(fresh: &Fresh) {
     let (c, database) = (Catalogue::empty(), fresh.open_with(one_connection(8)));
     let blockers: Vec<_> = (0..connections(fresh)).map(|_| block(&database, hold_writer)).collect();
     let tag = new_tag(&c, "for nobody");
-    let mut abandoned = Box::pin(database.write(move |conn| tag::insert(conn, &tag)));
+    let mut abandoned = Box::pin(database.write(move |conn| conn.insert(tag.clone())));
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(abandoned.as_mut().poll(&mut context).is_pending(), "it waits in the queue");
     drop(abandoned);
@@ -251,7 +253,7 @@ fn use_several(database: &Database, name: &str) {
         read.join().unwrap().unwrap();
     }
     let tag = Tag::new(SystemMint.stamp(), TagName::parse(name).unwrap());
-    database.write_blocking(move |conn| tag::insert(conn, &tag)).unwrap();
+    database.write_blocking(move |conn| conn.insert(tag.clone())).unwrap();
 }
 
 /// Whatever shows that somebody has the database open.
@@ -427,8 +429,13 @@ fn work_goes_on_after_the_connections_are_lost(fresh: &Fresh) {
         let filter = nothing.clone();
         database
             .read_blocking(move |conn| {
-                page::<Book>(conn, &filter, &PageRequest::newest(5), &Include::nothing())
-                    .map(|_| ())
+                conn.page::<Book>(
+                    &filter,
+                    &Filter::everything(),
+                    &PageRequest::newest(5),
+                    &Include::nothing(),
+                )
+                .map(|_| ())
             })
             .unwrap();
     }
@@ -436,7 +443,7 @@ fn work_goes_on_after_the_connections_are_lost(fresh: &Fresh) {
     lose_all();
     for number in 0..8 {
         let tag = new_tag(&c, &format!("tag {number}"));
-        database.write_blocking(move |conn| tag::insert(conn, &tag)).unwrap();
+        database.write_blocking(move |conn| conn.insert(tag.clone())).unwrap();
     }
     assert_eq!(tag_names(&mut fresh.connection()).len(), 8);
 }
@@ -512,8 +519,8 @@ fn an_embedded_database_enforces_its_keys_and_keeps_what_it_has_committed() {
     let fresh = recto_testkit::database::fresh(Engine::Sqlite).unwrap();
     let c = Catalogue::small();
     c.store(&mut fresh.connection());
-    assert!(user::delete(&mut fresh.connection(), c.users[0].uid).unwrap());
-    let user = find::<User>(&mut fresh.connection(), c.users[0].uid, &Include::nothing()).unwrap();
+    assert!(fresh.connection().delete::<User>(c.users[0].uid).unwrap());
+    let user = fresh.connection().find::<User>(c.users[0].uid, &Include::nothing()).unwrap();
     assert!(user.is_none());
     // Nothing dangles, which the file itself confirms.
     assert!(

@@ -1,9 +1,9 @@
 //! Filters of books: each alone, all together, and what looks like SQL in them.
 
 use recto_domain::{Book, Isbn, Language, PublishedDate, TagName, UserId, text_key};
+use recto_persistence::PageRequest;
 use recto_persistence::catalog::BookFilter;
-use recto_persistence::{PageRequest, page};
-use recto_relations::{Include, Sort};
+use recto_relations::{Filter, Include, Sort};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 use serde_json::json;
@@ -118,7 +118,9 @@ fn filters_leave_what_passes_them(database: &Fresh) {
             let model = in_order::<Book>(&c, &sort, |book| passes(&c, &filter, book));
             let model: Vec<&str> = model.iter().map(|book| book.title.as_str()).collect();
             let window = PageRequest { limit: 100, sort, after: None };
-            let found = page::<Book>(&mut conn, &filter, &window, &Include::nothing()).unwrap();
+            let found = conn
+                .page::<Book>(&filter, &Filter::everything(), &window, &Include::nothing())
+                .unwrap();
             let found: Vec<&str> =
                 found.entities.as_slice().iter().map(|book| book.title.as_str()).collect();
             assert_eq!(found, model, "{filter:?}");

@@ -5,7 +5,7 @@ use recto_domain::{
     Account, Book, BookBatch, Email, Input as _, Mint as _, NewBook, NewCompanyGraph, Outcome,
     Role, TagName, User, UserId, Username,
 };
-use recto_persistence::catalog::{batch, book, tag, user};
+use recto_persistence::catalog::{batch, tag};
 use recto_persistence::{Connection, org};
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh};
@@ -74,7 +74,7 @@ fn upsert(
 
 fn account(conn: &mut Connection, mint: &Sequence, name: &str, role: Role) -> Account {
     let user = User::new(mint.stamp(), Username::parse(name).unwrap(), None, None);
-    user::insert(conn, &user).unwrap();
+    conn.insert(user.clone()).unwrap();
     Account::new(user.uid, Email::parse(&format!("{name}@example.org")).unwrap(), role)
 }
 
@@ -92,7 +92,7 @@ fn tags_are_made_and_put_on_a_book_together(database: &Fresh) {
     let mint = Sequence::new();
     let new = NewBook::parse(&json!({"title": "Emma", "author": "Jane Austen"})).unwrap();
     let emma = Book::new(mint.stamp(), new, None::<UserId>);
-    book::insert(&mut conn, &emma).unwrap();
+    conn.insert(emma.clone()).unwrap();
     let names: Vec<_> = (0..100).map(|n| TagName::parse(&format!("tag {n}")).unwrap()).collect();
     // Looked for, made, looked for again, put on.
     for (names, statements) in [(&names[..50], 4), (&names[..], 4), (&names[..], 2), (&[], 1)] {

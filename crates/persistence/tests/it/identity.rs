@@ -5,9 +5,9 @@ use recto_domain::{
     Account, Client, Email, Mint as _, Role, Secret, SecretHash, SessionId, TokenPairId, User,
     UserId, Username,
 };
+use recto_persistence::Connection;
 use recto_persistence::identity::account::{self, PasswordHash};
 use recto_persistence::identity::session::{self, NewSession, NextPair, Rotation, rotate};
-use recto_persistence::{Connection, catalog};
 use recto_testkit::database::Fresh;
 use recto_testkit::mint::Sequence;
 
@@ -31,7 +31,7 @@ pub(crate) fn password(words: &str) -> PasswordHash {
 /// A user with an account.
 pub(crate) fn person(conn: &mut Connection, mint: &Sequence, name: &str, role: Role) -> UserId {
     let user = User::new(mint.stamp(), Username::parse(name).unwrap(), None, None);
-    catalog::user::insert(conn, &user).unwrap();
+    conn.insert(user.clone()).unwrap();
     let mut account = Account::new(user.uid, email(name), role);
     // Whoever is not verified administers nothing.
     account.verified = role == Role::Admin;

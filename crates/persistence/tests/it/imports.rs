@@ -1,10 +1,10 @@
 //! Importing: much at once, and nothing twice.
 
 use recto_domain::{Book, BookId, Tag, TagId, TagName, User, Username};
+use recto_persistence::catalog::BookFilter;
 use recto_persistence::catalog::import::{self, Origin};
-use recto_persistence::catalog::{BookFilter, user};
-use recto_persistence::{Connection, Error, PageRequest, page};
-use recto_relations::Include;
+use recto_persistence::{Connection, Error, PageRequest};
+use recto_relations::{Filter, Include};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 
@@ -85,7 +85,7 @@ fn a_reader_whose_name_is_taken_gets_no_key(database: &Fresh) {
     let c = Catalogue::empty();
     let named = |name: &str| User::new(c.stamp(), Username::parse(name).unwrap(), None, None);
     let mut conn = database.connection();
-    user::insert(&mut conn, &named("reader-1")).unwrap();
+    conn.insert(named("reader-1").clone()).unwrap();
     let batch =
         [("test:1".to_owned(), named("Reader-1")), ("test:2".to_owned(), named("reader-2"))];
     let written = import::readers(&mut conn, &batch).unwrap();
@@ -103,7 +103,9 @@ fn a_batch_that_fails_leaves_nothing(database: &Fresh) {
     });
     let error = failed.unwrap_err();
     assert!(matches!(error, Error::Dangling { .. } | Error::Query(_)), "{error:?}");
-    let tags = page::<Tag>(&mut conn, &(), &PageRequest::newest(5), &Include::nothing()).unwrap();
+    let tags = conn
+        .page::<Tag>(&(), &Filter::everything(), &PageRequest::newest(5), &Include::nothing())
+        .unwrap();
     assert!(tags.entities.as_slice().is_empty());
 }
 
@@ -117,7 +119,8 @@ fn more_rows_than_a_statement_binds_are_written(database: &Fresh) {
     assert_eq!(written.added, 9_001);
     assert_eq!(keys(&written.keys), keys_of(&c.tags, |tag| tag.uid));
     let none = Include::nothing();
-    let books =
-        page::<Book>(&mut conn, &BookFilter::default(), &PageRequest::newest(5), &none).unwrap();
+    let books = conn
+        .page::<Book>(&BookFilter::default(), &Filter::everything(), &PageRequest::newest(5), &none)
+        .unwrap();
     assert!(books.entities.as_slice().is_empty());
 }

@@ -9,9 +9,9 @@ use recto_domain::{
     Employee, Post, Review, ReviewUser, Student, Tag, TagBooks, User, UserBooks, UserReviews,
 };
 use recto_persistence::catalog::{BookFilter, import};
-use recto_persistence::relation::CHUNK;
-use recto_persistence::{Connection, PageRequest, Stored, catalog, find, page, related_one};
-use recto_relations::{Entity as _, Include, MAX_DEPTH, Sort, paths};
+use recto_persistence::{Connection, PageRequest, Recto, Stored};
+use recto_relations::{Entity as _, Filter, Include, MAX_DEPTH, Sort, paths};
+use recto_relations_diesel::CHUNK;
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh, fresh, run};
 use serde_json::json;
@@ -66,19 +66,24 @@ const USERS: &[&str] = &[
 
 /// Loads every path from a page of all `E` and from one that has all relations,
 /// and gives what was loaded. Asserts how many statements each took.
-fn every_path_of<E: Stored>(conn: &mut Connection, filter: &E::Filter, rich: E::Key) -> String {
+fn every_path_of<E: Stored<Recto>>(
+    conn: &mut Connection,
+    filter: &E::Filter,
+    rich: E::Key,
+) -> String {
     let mut loaded = String::new();
     for path in paths(E::INFO, MAX_DEPTH) {
         let include = Include::parse(E::INFO, &path).unwrap();
         let cost = 1 + include.edge_count();
 
-        let (found, statements) =
-            conn.recording(|conn| page::<E>(conn, filter, &PageRequest::newest(ALL), &include));
+        let (found, statements) = conn.recording(|conn| {
+            conn.page::<E>(filter, &Filter::everything(), &PageRequest::newest(ALL), &include)
+        });
         let found = found.unwrap();
         assert_eq!(statements.len(), cost, "page of {}?include={path}", E::INFO.collection);
         writeln!(loaded, "{path} more: {}\n{}", found.more, present(&found.entities)).unwrap();
 
-        let (found, statements) = conn.recording(|conn| find::<E>(conn, rich, &include));
+        let (found, statements) = conn.recording(|conn| conn.find::<E>(rich, &include));
         assert_eq!(statements.len(), cost, "one of {}?include={path}", E::INFO.collection);
         writeln!(loaded, "{path}: {}", present(&found.unwrap().unwrap())).unwrap();
     }
@@ -126,7 +131,7 @@ fn both_engines_load_the_same_byte_for_byte() {
 }
 
 /// Compares what is loaded from all `E`, together and one by one, with the model.
-fn loads_right<E: Stored + Modelled>(
+fn loads_right<E: Stored<Recto> + Modelled>(
     c: &Catalogue,
     conn: &mut Connection,
     filter: &E::Filter,
@@ -135,7 +140,8 @@ fn loads_right<E: Stored + Modelled>(
     let parsed = Include::parse(E::INFO, include).unwrap();
     let all = in_order::<E>(c, &Sort::default(), |_| true);
     let nodes: Vec<_> = all.iter().map(|entity| entity.node()).collect();
-    let loaded = page::<E>(conn, filter, &PageRequest::newest(ALL), &parsed).unwrap();
+    let loaded =
+        conn.page::<E>(filter, &Filter::everything(), &PageRequest::newest(ALL), &parsed).unwrap();
     let model = expected(c, &nodes, &parsed);
     for (loaded, model) in present(&loaded.entities).lines().zip(&model) {
         assert_eq!(loaded, model, "page of {}?include={include}", E::INFO.collection);
@@ -143,7 +149,7 @@ fn loads_right<E: Stored + Modelled>(
     assert_eq!(loaded.entities.as_slice().len(), model.len());
 
     for (entity, node) in all.into_iter().zip(nodes).take(12) {
-        let loaded = find::<E>(conn, entity.key(), &parsed).unwrap().unwrap();
+        let loaded = conn.find::<E>(entity.key(), &parsed).unwrap().unwrap();
         assert_eq!(
             present(&loaded).trim_end(),
             expected(c, &[node], &parsed).concat(),
@@ -209,7 +215,12 @@ fn counts_cost_a_statement_each(database: &Fresh) {
     include.count(Book::INFO, "tags,reviews,user.books").unwrap();
 
     let (books, statements) = conn.recording(|conn| {
-        page::<Book>(conn, &BookFilter::default(), &PageRequest::newest(ALL), &include)
+        conn.page::<Book>(
+            &BookFilter::default(),
+            &Filter::everything(),
+            &PageRequest::newest(ALL),
+            &include,
+        )
     });
     assert_eq!(statements.len(), 5, "{statements:#?}");
     let all = in_order::<Book>(&c, &Sort::default(), |_| true);
@@ -225,14 +236,14 @@ fn nothing_to_follow_costs_nothing(database: &Fresh) {
     let zebra = c.titled("zebra").uid;
     let include = Include::parse(Book::INFO, "user.books,tags.books,reviews.user").unwrap();
 
-    let (book, statements) = conn.recording(|conn| find::<Book>(conn, zebra, &include));
+    let (book, statements) = conn.recording(|conn| conn.find::<Book>(zebra, &include));
     // The book, its tags and its reviews: there is no key of a user to look for.
     assert_eq!(statements.len(), 3, "{statements:#?}");
     let json = present(&book.unwrap().unwrap());
     assert!(json.trim_end().ends_with(r#""user":null,"tags":[],"reviews":[]}"#), "{json}");
 
     let (nobody, statements) =
-        conn.recording(|conn| find::<Book>(conn, BookId::from_uuid(c.stamp().uid()), &include));
+        conn.recording(|conn| conn.find::<Book>(BookId::from_uuid(c.stamp().uid()), &include));
     assert!(nobody.unwrap().is_none());
     assert_eq!(statements.len(), 1, "{statements:#?}");
 }
@@ -262,8 +273,9 @@ fn many_keys_are_looked_for_in_chunks(database: &Fresh) {
 
     let everything = PageRequest::newest(10_000);
     let include = Include::parse(Book::INFO, "user,tags").unwrap();
-    let (books, statements) =
-        conn.recording(|conn| page::<Book>(conn, &BookFilter::default(), &everything, &include));
+    let (books, statements) = conn.recording(|conn| {
+        conn.page::<Book>(&BookFilter::default(), &Filter::everything(), &everything, &include)
+    });
     assert_eq!(statements.len(), 1 + 2 + 2);
     let level = books.unwrap().entities;
     assert_eq!(level.as_slice().len(), CHUNK + 1);
@@ -274,7 +286,7 @@ fn many_keys_are_looked_for_in_chunks(database: &Fresh) {
 
     // However many there are, one of them each may carry.
     let include = Include::parse(Tag::INFO, "books(limit:100)").unwrap();
-    let tagged = find::<Tag>(&mut conn, tag, &include).unwrap().unwrap();
+    let tagged = conn.find::<Tag>(tag, &include).unwrap().unwrap();
     let books = tagged.view(0).unwrap().get(TagBooks).unwrap();
     assert_eq!((books.len(), books.more()), (100, true));
 }
@@ -289,9 +301,14 @@ fn the_cap_falls_with_every_occurrence(database: &Fresh) {
     let mut conn = database.connection();
     c.store(&mut conn);
     let include = Include::parse(Book::INFO, "user.books(limit:100)").unwrap();
-    let books =
-        page::<Book>(&mut conn, &BookFilter::default(), &PageRequest::newest(600), &include)
-            .unwrap();
+    let books = conn
+        .page::<Book>(
+            &BookFilter::default(),
+            &Filter::everything(),
+            &PageRequest::newest(600),
+            &include,
+        )
+        .unwrap();
     let level = books.entities;
     let user = level.view(0).unwrap().get(BookUser).unwrap().unwrap();
     let shown = user.get(UserBooks).unwrap();
@@ -312,16 +329,16 @@ fn what_is_loaded_together_is_of_one_state(database: &Fresh) {
         scope.spawn(|| {
             let mut conn = database.connection();
             for _ in 0..200 {
-                catalog::book::update(&mut conn, &book).unwrap();
-                catalog::user::delete(&mut conn, owner).unwrap();
-                catalog::user::insert(&mut conn, &c.users[0]).unwrap();
+                conn.update(&book).unwrap();
+                conn.delete::<User>(owner).unwrap();
+                conn.insert(c.users[0].clone()).unwrap();
             }
             done.store(true, Ordering::Relaxed);
         });
         let mut conn = database.connection();
         let include = Include::parse(Book::INFO, "user").unwrap();
         while !done.load(Ordering::Relaxed) {
-            let book = find::<Book>(&mut conn, uid, &include).unwrap().unwrap();
+            let book = conn.find::<Book>(uid, &include).unwrap().unwrap();
             let book = book.view(0).unwrap();
             assert_eq!(book.get(BookUser).unwrap().map(|user| user.uid), book.user_uid);
         }
@@ -333,7 +350,7 @@ fn views_read_what_was_loaded_and_nothing_else(database: &Fresh) {
     let mut conn = database.connection();
     c.store(&mut conn);
     let include = Include::parse(Book::INFO, "reviews(limit:5,sort:-rating).user").unwrap();
-    let level = find::<Book>(&mut conn, c.titled("Dune").uid, &include).unwrap().unwrap();
+    let level = conn.find::<Book>(c.titled("Dune").uid, &include).unwrap().unwrap();
     let dune = level.view(0).unwrap();
 
     let reviews = dune.get(BookReviews).unwrap();
@@ -360,13 +377,13 @@ fn one_leads_to_one_or_none(database: &Fresh) {
     let none = Include::nothing();
     let (dune, zebra) = (c.titled("Dune"), c.titled("zebra"));
 
-    let owner = related_one::<BookUser>(&mut conn, dune.uid, &none).unwrap().unwrap().unwrap();
+    let owner = conn.related_one::<BookUser>(dune.uid, &none).unwrap().unwrap().unwrap();
     assert_eq!(owner.into_vec(), [c.users[0].clone()]);
-    assert!(related_one::<BookUser>(&mut conn, zebra.uid, &none).unwrap().unwrap().is_none());
+    assert!(conn.related_one::<BookUser>(zebra.uid, &none).unwrap().unwrap().is_none());
     let missing = BookId::from_uuid(c.stamp().uid());
-    assert!(related_one::<BookUser>(&mut conn, missing, &none).unwrap().is_none());
+    assert!(conn.related_one::<BookUser>(missing, &none).unwrap().is_none());
 
     let include = Include::parse(User::INFO, "books").unwrap();
-    let owner = related_one::<BookUser>(&mut conn, dune.uid, &include).unwrap().unwrap().unwrap();
+    let owner = conn.related_one::<BookUser>(dune.uid, &include).unwrap().unwrap().unwrap();
     assert_eq!(owner.view(0).unwrap().get(UserBooks).unwrap().len(), 3);
 }

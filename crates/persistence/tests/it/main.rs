@@ -1,9 +1,10 @@
-//! Tests of the persistence floor against real databases: whatever holds on
+//! Tests of the persistence crate against real databases: whatever holds on
 //! SQLite has to hold on PostgreSQL, so each test is written once and run on
 //! both.
 
 #![expect(clippy::unwrap_used, reason = "what a test unwraps is what it expects")]
 
+mod associations;
 mod catalogue;
 mod conflicts;
 mod contributors;

@@ -7,10 +7,8 @@ use recto_domain::{
     EmployeeDepartment, EmployeeId, EmployeeManager, EmployeeReports, Post, PostComments, Student,
     StudentCourses, StudentId,
 };
-use recto_persistence::{
-    Connection, MappedMany, PageRequest, Stored, find, page, related, related_one,
-};
-use recto_relations::{Entity, Include, MAX_DEPTH, Relation as _, Sort, paths};
+use recto_persistence::{Connection, MappedMany, PageRequest, Recto, Stored};
+use recto_relations::{Entity, Filter, Include, MAX_DEPTH, Relation as _, Sort, paths};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 use serde_json::{Value, json};
@@ -39,11 +37,12 @@ fn lines(shown: &str) -> Vec<Value> {
 /// expected.
 fn loads_right<E>(rooms: &Rooms, conn: &mut Connection, include: &Include)
 where
-    E: Stored<Filter = ()>,
+    E: Stored<Recto, Filter = ()>,
 {
     let all = in_order(rooms.of(E::INFO).to_vec(), &Sort::default());
     let at = |what: &str| format!("{what} of {}?include={include}", E::INFO.collection);
-    let loaded = page::<E>(conn, &(), &PageRequest::newest(ALL), include).unwrap();
+    let loaded =
+        conn.page::<E>(&(), &Filter::everything(), &PageRequest::newest(ALL), include).unwrap();
     let expected = rooms.expected(&all, include);
     assert_eq!(loaded.entities.as_slice().len(), expected.len(), "{}", at("all"));
     for (loaded, expected) in lines(&present(&loaded.entities)).iter().zip(&expected) {
@@ -51,7 +50,7 @@ where
     }
     let keys = loaded.entities.as_slice().iter().map(Entity::key);
     for (key, one) in keys.zip(&all).step_by(3) {
-        let loaded = find::<E>(conn, key, include).unwrap().unwrap();
+        let loaded = conn.find::<E>(key, include).unwrap().unwrap();
         let expected = rooms.expected(std::slice::from_ref(one), include);
         assert_eq!(lines(&present(&loaded)), expected, "{}", at("one"));
     }
@@ -59,7 +58,7 @@ where
 
 fn loads_all_right<E>(rooms: &Rooms, conn: &mut Connection, more: &[&str], count: &str)
 where
-    E: Stored<Filter = ()>,
+    E: Stored<Recto, Filter = ()>,
 {
     let paths = paths(E::INFO, MAX_DEPTH);
     for path in paths.iter().map(String::as_str).chain(more.iter().copied()) {
@@ -98,12 +97,12 @@ fn what_is_loaded_of_the_rooms_is_what_there_is(database: &Fresh) {
     loads_all_right::<Employee>(&rooms, conn, &employees, "reports");
 }
 
-fn walks_all<E: Stored<Filter = ()>>(rooms: &Rooms, conn: &mut Connection, raw: &[&str]) {
+fn walks_all<E: Stored<Recto, Filter = ()>>(rooms: &Rooms, conn: &mut Connection, raw: &[&str]) {
     for sort in sorts::<E>(raw) {
         let expected = in_order(rooms.of(E::INFO).to_vec(), &sort);
         for limit in LIMITS {
             let walked = walk::<E>(&sort, limit, |window| {
-                page(conn, &(), window, &Include::nothing()).unwrap()
+                conn.page(&(), &Filter::everything(), window, &Include::nothing()).unwrap()
             });
             assert_eq!(shown(&walked), expected, "{}?sort={sort}&limit={limit}", E::INFO.name);
         }
@@ -130,10 +129,11 @@ fn pages_of_the_rooms_are_everything_in_order(database: &Fresh) {
 /// Walks the pages of a relation from every entity that it starts at.
 fn walks_children<R>(rooms: &Rooms, conn: &mut Connection, raw: &[&str])
 where
-    R: MappedMany<From: Stored<Filter = ()>>,
+    R: MappedMany<Recto, From: Stored<Recto, Filter = ()>>,
 {
-    let parents =
-        page::<R::From>(conn, &(), &PageRequest::newest(ALL), &Include::nothing()).unwrap();
+    let parents = conn
+        .page::<R::From>(&(), &Filter::everything(), &PageRequest::newest(ALL), &Include::nothing())
+        .unwrap();
     for parent in parents.entities.as_slice() {
         let children = rooms.follow(R::INFO, rooms.one::<R::From>(parent.key()));
         for sort in sorts::<R::To>(raw) {
@@ -141,7 +141,7 @@ where
             for limit in LIMITS {
                 let mut seen = Vec::new();
                 walk::<R::To>(&sort, limit, |window| {
-                    let page = related::<R>(conn, parent.key(), window, &Include::nothing());
+                    let page = conn.related::<R>(parent.key(), window, &Include::nothing());
                     let page = page.unwrap().unwrap();
                     // What the links say is on the page, beside the entities.
                     seen.extend(lines(&present(&page.entities)));
@@ -166,10 +166,10 @@ fn pages_of_each_relation_are_all_it_leads_to_in_order(database: &Fresh) {
 
     let nobody = EmployeeId::new(1_000_000).unwrap();
     let (window, none) = (PageRequest::newest(5), Include::nothing());
-    assert!(related::<EmployeeReports>(conn, nobody, &window, &none).unwrap().is_none());
+    assert!(conn.related::<EmployeeReports>(nobody, &window, &none).unwrap().is_none());
     let nobody = StudentId::new(1_000_000).unwrap();
     assert!(
-        related::<StudentCourses>(conn, nobody, &PageRequest::newest(5), &none).unwrap().is_none()
+        conn.related::<StudentCourses>(nobody, &PageRequest::newest(5), &none).unwrap().is_none()
     );
 }
 
@@ -178,7 +178,7 @@ fn an_organisation_is_walked_there_and_back(database: &Fresh) {
     let rooms = Rooms::stored(conn);
     let include = "departments.employees.company,employees(limit:100).manager";
     let include = Include::parse(Company::INFO, include).unwrap();
-    let level = find::<Company>(conn, rooms.company, &include).unwrap().unwrap();
+    let level = conn.find::<Company>(rooms.company, &include).unwrap().unwrap();
     let company = level.view(0).unwrap();
     let departments = company.get(CompanyDepartments).unwrap();
     assert_eq!((departments.len(), departments.more()), (2, false));
@@ -206,7 +206,7 @@ fn an_organisation_is_walked_there_and_back(database: &Fresh) {
     }
 
     let include = Include::parse(Employee::INFO, "manager.manager,reports.reports").unwrap();
-    let level = find::<Employee>(conn, rooms.employee, &include).unwrap().unwrap();
+    let level = conn.find::<Employee>(rooms.employee, &include).unwrap().unwrap();
     let middle = level.view(0).unwrap();
     let above = middle.get(EmployeeManager).unwrap().unwrap();
     assert_eq!(above.get(EmployeeManager).unwrap().unwrap().name.as_str(), "chain 1");
@@ -214,7 +214,7 @@ fn an_organisation_is_walked_there_and_back(database: &Fresh) {
     assert_eq!(below.get(EmployeeReports).unwrap().next().unwrap().name.as_str(), "chain 5");
     assert!(below.get(EmployeeManager).is_err());
 
-    let level = find::<Company>(conn, rooms.company, &Include::nothing()).unwrap().unwrap();
+    let level = conn.find::<Company>(rooms.company, &Include::nothing()).unwrap().unwrap();
     let company = level.view(0).unwrap();
     assert!(company.get(CompanyDepartments).is_err() && company.get(CompanyEmployees).is_err());
 }
@@ -223,7 +223,7 @@ fn a_link_says_since_when(database: &Fresh) {
     let conn = &mut database.connection();
     let rooms = Rooms::stored(conn);
     let include = Include::parse(Student::INFO, "courses.students(limit:100)").unwrap();
-    let level = find::<Student>(conn, rooms.student, &include).unwrap().unwrap();
+    let level = conn.find::<Student>(rooms.student, &include).unwrap().unwrap();
     let student = level.view(0).unwrap();
     assert!(student.link(CourseStudents).is_err(), "it was not reached over a link");
     let courses = student.get(StudentCourses).unwrap();
@@ -237,11 +237,11 @@ fn a_link_says_since_when(database: &Fresh) {
         assert_eq!(shown["enrolled_at"], json!(since));
     }
     let none = Include::nothing();
-    let page = related::<CourseStudents>(conn, rooms.course, &PageRequest::newest(5), &none);
+    let page = conn.related::<CourseStudents>(rooms.course, &PageRequest::newest(5), &none);
     let page = page.unwrap().unwrap();
     let newest = page.entities.view(0).unwrap();
     assert!(page.more && newest.link(CourseStudents).is_ok());
-    let course = find::<Course>(conn, rooms.course, &none).unwrap().unwrap();
+    let course = conn.find::<Course>(rooms.course, &none).unwrap().unwrap();
     let unloaded = course.view(0).unwrap().link(StudentCourses).unwrap_err();
     assert_eq!((unloaded.entity, unloaded.relation), ("Student", "courses"));
 }
@@ -250,17 +250,17 @@ fn one_leads_to_one_or_none(database: &Fresh) {
     let conn = &mut database.connection();
     let rooms = Rooms::stored(conn);
     let include = Include::parse(Company::INFO, "departments").unwrap();
-    let level = related_one::<EmployeeCompany>(conn, rooms.employee, &include);
+    let level = conn.related_one::<EmployeeCompany>(rooms.employee, &include);
     let level = level.unwrap().unwrap().unwrap();
     let company = level.view(0).unwrap();
     assert_eq!((company.id, company.get(CompanyDepartments).unwrap().len()), (rooms.company, 2));
     let none = Include::nothing();
-    let post = related_one::<CommentPost>(conn, rooms.comment, &none).unwrap().unwrap().unwrap();
+    let post = conn.related_one::<CommentPost>(rooms.comment, &none).unwrap().unwrap().unwrap();
     assert_eq!(post.as_slice()[0].id, rooms.post);
     let top = rooms.of(Employee::INFO).iter().find(|employee| employee["name"] == "chain 0");
     let top = EmployeeId::new(top.unwrap()["id"].as_i64().unwrap()).unwrap();
-    assert!(related_one::<EmployeeManager>(conn, top, &none).unwrap().unwrap().is_none());
+    assert!(conn.related_one::<EmployeeManager>(top, &none).unwrap().unwrap().is_none());
     let nobody = EmployeeId::new(1_000_000).unwrap();
-    assert!(related_one::<EmployeeManager>(conn, nobody, &none).unwrap().is_none());
-    assert!(related_one::<EmployeeCompany>(conn, nobody, &none).unwrap().is_none());
+    assert!(conn.related_one::<EmployeeManager>(nobody, &none).unwrap().is_none());
+    assert!(conn.related_one::<EmployeeCompany>(nobody, &none).unwrap().is_none());
 }

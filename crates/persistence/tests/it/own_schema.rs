@@ -1,16 +1,16 @@
-//! Tables that are none of Recto's, mapped by the same macros: two foreign
-//! keys to one parent, a relation of a table to itself, a link that says
-//! something of its own.
+//! Tables that are none of Recto's, on both engines: two foreign keys to one parent, a relation of
+//! a table to itself, a link with data.
 
 #![expect(unreachable_pub, reason = "relations are public types, and so is what they lead to")]
 
-use recto_persistence::{
-    Connection, Page, PageRequest, find, map_relations, page, related, related_one, stored,
-};
+use diesel::prelude::*;
 use recto_relations::relations;
 use recto_relations::{
-    AnyEntities as _, Entity, EntityInfo, Include, Key, LinkData, NotLoaded, Relation, Sort,
-    SortField, SortValue, View, paths,
+    AnyEntities as _, Entity, EntityInfo, Filter, Include, Key, LinkData, NotLoaded, PageRequest,
+    Relation, Sort, SortField, SortValue, View, paths,
+};
+use recto_relations_diesel::{
+    Corrupt, HasMany, ManyToMany, MappedMany, Page, SameTable, SortColumn, Stored, map_relations,
 };
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
@@ -125,22 +125,20 @@ macro_rules! entity {
             }
         }
 
-        #[derive(diesel::Queryable, diesel::Selectable, diesel::Identifiable)]
-        #[diesel(table_name = $table)]
-        struct $row {
-            id: i64,
-            $($member: $type,)+
-        }
-
         impl TryFrom<$row> for $entity {
-            type Error = recto_persistence::Error;
+            type Error = Error;
 
-            fn try_from(row: $row) -> Result<Self, recto_persistence::Error> {
+            fn try_from(row: $row) -> Result<Self, Error> {
                 Ok(Self { id: row.id, $($member: row.$member),+ })
             }
         }
 
-        stored!($entity, $row, $table.id, edges: EDGES, sorts: [$(stringify!($sort) => stringify!($sort))?]);
+        impl Stored<PostOffice> for $entity {
+            type Row = $row;
+            type Filter = ();
+            const SORTS: &'static [SortColumn] =
+                &[$(SortColumn::new(stringify!($sort), &$table::$sort))?];
+        }
     };
 }
 
@@ -156,9 +154,45 @@ pub struct Membership {
 
 impl LinkData for Membership {}
 
-#[derive(diesel::Queryable, diesel::Selectable, diesel::Identifiable)]
+#[derive(Queryable, Selectable, Identifiable)]
+#[diesel(table_name = people)]
+pub struct PersonRow {
+    id: i64,
+    name: String,
+}
+
+/// People as those who receive a message.
+#[derive(Identifiable)]
+#[diesel(table_name = people)]
+pub struct RecipientRow {
+    id: i64,
+}
+
+#[derive(Queryable, Selectable, Identifiable, Associations)]
+#[diesel(table_name = messages)]
+#[diesel(belongs_to(PersonRow, foreign_key = sender_id))]
+#[diesel(belongs_to(RecipientRow, foreign_key = recipient_id))]
+#[diesel(belongs_to(MessageRow, foreign_key = answers_id))]
+pub struct MessageRow {
+    id: i64,
+    body: String,
+    sender_id: i64,
+    recipient_id: Option<i64>,
+    answers_id: Option<i64>,
+}
+
+#[derive(Queryable, Selectable, Identifiable)]
+#[diesel(table_name = circles)]
+pub struct CircleRow {
+    id: i64,
+    name: String,
+}
+
+#[derive(Queryable, Selectable, Identifiable, Associations)]
 #[diesel(table_name = memberships, primary_key(person_id, circle_id))]
-struct MembershipRow {
+#[diesel(belongs_to(PersonRow, foreign_key = person_id))]
+#[diesel(belongs_to(CircleRow, foreign_key = circle_id))]
+pub struct MembershipRow {
     person_id: i64,
     circle_id: i64,
     duty: String,
@@ -171,7 +205,7 @@ impl From<MembershipRow> for Membership {
 }
 
 relations! {
-    /// The room.
+    /// Letters, and who writes to whom.
     pub static POST_OFFICE = "post_office": Person, Message, Circle;
 
     /// What somebody sent, and who sent it.
@@ -184,13 +218,25 @@ relations! {
     PersonCircles = Person.circles: Many <=> CircleMembers = Circle.members: Many, through memberships(person_id, circle_id) with Membership { duty }, on delete Cascade;
 }
 
-map_relations! {
-    static EDGES;
+pub enum PostOffice {}
 
-    PersonSent <=> MessageSender: messages.sender_id -> people.id as MessageRow;
-    PersonReceived <=> MessageRecipient: messages.recipient_id -> people.id as MessageRow;
-    MessageAnswers <=> MessageQuestion: messages.answers_id -> self.id as MessageRow;
-    PersonCircles <=> CircleMembers: memberships(person_id -> people.id as PersonRow, circle_id -> circles.id as CircleRow) as MembershipRow;
+type Connection = recto_relations_diesel::Connection<PostOffice>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Database(#[from] diesel::result::Error),
+    #[error(transparent)]
+    Corrupt(#[from] Corrupt),
+    #[error(transparent)]
+    Never(#[from] std::convert::Infallible),
+}
+
+map_relations! { PostOffice, Error;
+    PersonSent <=> MessageSender: HasMany<PersonRow, MessageRow>;
+    PersonReceived <=> MessageRecipient: HasMany<RecipientRow, MessageRow>;
+    MessageAnswers <=> MessageQuestion: HasMany<MessageRow, MessageRow, SameTable>;
+    PersonCircles <=> CircleMembers: ManyToMany<PersonRow, MembershipRow, CircleRow>;
 }
 
 const ADA: i64 = 1;
@@ -200,12 +246,12 @@ const READERS: i64 = 20;
 
 fn post_office(database: &Fresh) -> Connection {
     database.execute(TABLES).unwrap();
-    database.connection()
+    database.connection_of()
 }
 
 fn everybody(conn: &mut Connection, include: &str) -> Page<Person> {
     let include = Include::parse(Person::INFO, include).unwrap();
-    page::<Person>(conn, &(), &PageRequest::newest(100), &include).unwrap()
+    conn.page::<Person>(&(), &Filter::everything(), &PageRequest::newest(100), &include).unwrap()
 }
 
 /// The keys of what a to-many relation leads to.
@@ -235,16 +281,16 @@ fn two_keys_to_one_parent_are_two_relations(database: &Fresh) {
     assert_eq!(senders.collect::<Vec<_>>(), [3, BOB, ADA]);
 
     let none = Include::nothing();
-    let sender = related_one::<MessageSender>(&mut conn, 12, &none).unwrap().unwrap();
+    let sender = conn.related_one::<MessageSender>(12, &none).unwrap().unwrap();
     assert_eq!(sender.unwrap().as_slice()[0].name, "Cleo");
-    assert!(related_one::<MessageRecipient>(&mut conn, 13, &none).unwrap().unwrap().is_none());
+    assert!(conn.related_one::<MessageRecipient>(13, &none).unwrap().unwrap().is_none());
 }
 
 fn a_message_leads_to_its_replies_and_back(database: &Fresh) {
     let mut conn = post_office(database);
     let include = Include::parse(Message::INFO, "answers.question,question").unwrap();
 
-    let level = find::<Message>(&mut conn, HELLO, &include).unwrap().unwrap();
+    let level = conn.find::<Message>(HELLO, &include).unwrap().unwrap();
     let hello = level.view(0).unwrap();
     assert!(hello.get(MessageQuestion).unwrap().is_none());
     assert_eq!(keys(hello.get(MessageAnswers).unwrap()), [12, 11]);
@@ -282,8 +328,10 @@ fn everything_is_counted(database: &Fresh) {
     let mut include = Include::nothing();
     include.count(Person::INFO, "sent,received,circles").unwrap();
 
-    let (everybody, statements) = conn
-        .recording(|conn| page::<Person>(conn, &(), &PageRequest::newest(100), &include).unwrap());
+    let (everybody, statements) = conn.recording(|conn| {
+        conn.page::<Person>(&(), &Filter::everything(), &PageRequest::newest(100), &include)
+            .unwrap()
+    });
     assert_eq!(statements.len(), 4, "{statements:#?}");
     let counts: Vec<_> =
         everybody.entities.counts().iter().map(|c| (c.relation.name, c.numbers.clone())).collect();
@@ -295,17 +343,17 @@ fn everything_is_counted(database: &Fresh) {
 /// The keys of all pages of a relation, each page as long as `limit`.
 fn walk<R>(conn: &mut Connection, parent: i64, limit: u32, sort: &Sort) -> Vec<i64>
 where
-    R: recto_persistence::MappedMany<From: Entity<Key = i64>, To: Entity<Key = i64>>,
+    R: MappedMany<PostOffice, From: Entity<Key = i64>, To: Entity<Key = i64>>,
 {
-    let mut window = PageRequest { limit, sort: sort.clone(), after: None };
+    let mut request = PageRequest { limit, sort: sort.clone(), after: None };
     let mut walked = Vec::new();
     loop {
-        let page = related::<R>(conn, parent, &window, &Include::nothing()).unwrap().unwrap();
+        let page = conn.related::<R>(parent, &request, &Include::nothing()).unwrap().unwrap();
         walked.extend(page.entities.as_slice().iter().map(Entity::key));
-        let last = page.entities.as_slice().last().filter(|_| page.more);
-        let Some(last) = last else { return walked };
-        let values = sort.terms().iter().map(|term| last.sort_value(term.field)).collect();
-        window.after = Some(recto_relations::KeysetPosition { values, key: last.key() });
+        if !page.more {
+            return walked;
+        }
+        request.after = page.entities.iter().last().map(|last| last.position(sort));
     }
 }
 
@@ -329,12 +377,13 @@ fn everything_is_paged(database: &Fresh) {
 fn every_path_costs_a_statement_an_edge(database: &Fresh) {
     fn all<E>(conn: &mut Connection)
     where
-        E: recto_persistence::Stored<Filter = (), Key: Key>,
+        E: Stored<PostOffice, Filter = (), Key: Key>,
     {
         for path in paths(E::INFO, 3) {
             let include = Include::parse(E::INFO, &path).unwrap();
-            let (found, statements) =
-                conn.recording(|conn| page::<E>(conn, &(), &PageRequest::newest(100), &include));
+            let (found, statements) = conn.recording(|conn| {
+                conn.page::<E>(&(), &Filter::everything(), &PageRequest::newest(100), &include)
+            });
             assert!(!found.unwrap().entities.as_slice().is_empty());
             assert_eq!(statements.len(), 1 + include.edge_count(), "{}: {path}", E::INFO.name);
         }

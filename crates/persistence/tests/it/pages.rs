@@ -4,9 +4,9 @@ use recto_domain::{
     Book, BookId, BookReviews, BookTags, Review, Tag, TagBooks, TagId, User, UserBooks, UserId,
     UserReviews,
 };
-use recto_persistence::catalog::{BookFilter, book};
-use recto_persistence::{Connection, MappedMany, Page, PageRequest, Stored, page, related};
-use recto_relations::{AnyEntities as _, Entity, Include, KeysetPosition, Sort};
+use recto_persistence::catalog::BookFilter;
+use recto_persistence::{Connection, MappedMany, Page, PageRequest, Recto, Stored};
+use recto_relations::{Entity, Filter, Include, KeysetPosition, Sort};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 
@@ -48,7 +48,7 @@ pub(crate) fn sorts<E: Entity>(raw: &[&str]) -> Vec<Sort> {
 }
 
 /// Turns pages to the end and gives all that was on them.
-pub(crate) fn walk<E: Stored>(
+pub(crate) fn walk<E: Stored<Recto>>(
     sort: &Sort,
     limit: u32,
     mut turn: impl FnMut(&PageRequest<E::Key>) -> Page<E>,
@@ -64,9 +64,7 @@ pub(crate) fn walk<E: Stored>(
             return all;
         }
         assert_eq!(entities.len(), limit as usize, "a page before the last is full");
-        let last = entities.len() - 1;
-        let values = level.sort_values(last, sort);
-        window.after = Some(KeysetPosition { values, key: entities[last].key() });
+        window.after = level.iter().last().map(|last| last.position(sort));
         assert!(all.len() < 1_000, "the pages of {sort} have no end");
     }
 }
@@ -75,7 +73,7 @@ fn keys<'e, E: Entity>(entities: impl IntoIterator<Item = &'e E>) -> Vec<E::Key>
     entities.into_iter().map(Entity::key).collect()
 }
 
-fn walks_all<E: Stored + Modelled>(
+fn walks_all<E: Stored<Recto> + Modelled>(
     c: &Catalogue,
     conn: &mut Connection,
     filter: &E::Filter,
@@ -85,14 +83,14 @@ fn walks_all<E: Stored + Modelled>(
         let model = keys(in_order::<E>(c, &sort, |_| true));
         for limit in LIMITS {
             let walked = walk::<E>(&sort, limit, |window| {
-                page(conn, filter, window, &Include::nothing()).unwrap()
+                conn.page(filter, &Filter::everything(), window, &Include::nothing()).unwrap()
             });
             assert_eq!(keys(&walked), model, "sort={sort}&limit={limit}");
         }
     }
 }
 
-fn walks_children<R: MappedMany<To: Modelled>>(
+fn walks_children<R: MappedMany<Recto, To: Modelled>>(
     c: &Catalogue,
     conn: &mut Connection,
     parent: <R::From as Entity>::Key,
@@ -103,7 +101,7 @@ fn walks_children<R: MappedMany<To: Modelled>>(
         let model = keys(in_order::<R::To>(c, &sort, &belongs));
         for limit in LIMITS {
             let walked = walk::<R::To>(&sort, limit, |window| {
-                related::<R>(conn, parent, window, &Include::nothing()).unwrap().unwrap()
+                conn.related::<R>(parent, window, &Include::nothing()).unwrap().unwrap()
             });
             assert_eq!(keys(&walked), model, "{}?sort={sort}&limit={limit}", R::INFO.name);
         }
@@ -181,12 +179,18 @@ fn a_page_begins_behind_what_has_been_deleted(database: &Fresh) {
         let values =
             sort.terms().iter().map(|term| gone.sort_value(term.field)).collect::<Vec<_>>();
         let after = Some(KeysetPosition { values, key: gone.uid });
-        book::delete(&mut conn, gone.uid).unwrap();
+        conn.delete::<Book>(gone.uid).unwrap();
         let window = PageRequest { limit: 100, sort, after };
-        let rest =
-            page::<Book>(&mut conn, &BookFilter::default(), &window, &Include::nothing()).unwrap();
+        let rest = conn
+            .page::<Book>(
+                &BookFilter::default(),
+                &Filter::everything(),
+                &window,
+                &Include::nothing(),
+            )
+            .unwrap();
         assert_eq!(keys(rest.entities.as_slice()), keys(order[3..].iter().copied()), "{raw}");
-        book::insert(&mut conn, gone).unwrap();
+        conn.insert(gone.clone()).unwrap();
     }
 }
 
@@ -196,15 +200,15 @@ fn a_parent_that_is_missing_has_no_page(database: &Fresh) {
     c.store(&mut conn);
     let (window, none) = (PageRequest::newest(5), Include::nothing());
     let nobody = UserId::from_uuid(c.stamp().uid());
-    assert!(related::<UserBooks>(&mut conn, nobody, &window, &none).unwrap().is_none());
+    assert!(conn.related::<UserBooks>(nobody, &window, &none).unwrap().is_none());
     let dora = c.users[3].uid;
-    let empty = related::<UserBooks>(&mut conn, dora, &window, &none).unwrap().unwrap();
+    let empty = conn.related::<UserBooks>(dora, &window, &none).unwrap().unwrap();
     assert!(empty.entities.as_slice().is_empty() && !empty.more);
 
     let window = PageRequest::newest(5);
     let no_book = BookId::from_uuid(c.stamp().uid());
-    assert!(related::<BookTags>(&mut conn, no_book, &window, &none).unwrap().is_none());
+    assert!(conn.related::<BookTags>(no_book, &window, &none).unwrap().is_none());
     let window = PageRequest::newest(5);
     let no_tag = TagId::from_uuid(c.stamp().uid());
-    assert!(related::<TagBooks>(&mut conn, no_tag, &window, &none).unwrap().is_none());
+    assert!(conn.related::<TagBooks>(no_tag, &window, &none).unwrap().is_none());
 }

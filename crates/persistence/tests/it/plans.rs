@@ -12,8 +12,8 @@ use recto_domain::{
     Student, StudentCourses, TagBooks, UserBooks, UserReviews,
 };
 use recto_persistence::catalog::BookFilter;
-use recto_persistence::{Connection, MappedMany, PageRequest, Stored, find, page, related};
-use recto_relations::{Entity, Include, KeysetPosition, Sort};
+use recto_persistence::{Connection, MappedMany, PageRequest, Recto, Stored};
+use recto_relations::{Entity, Filter, Include, KeysetPosition, Sort};
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh};
 
@@ -115,7 +115,13 @@ fn book_pages(conn: &mut Connection, after: &Book, raw: &str) -> [String; 2] {
     [None, Some(place)].map(|after| {
         let window = PageRequest { limit: 20, sort: sort.clone(), after };
         let asked = statements(conn, |conn| {
-            page::<Book>(conn, &BookFilter::default(), &window, &Include::nothing()).unwrap()
+            conn.page::<Book>(
+                &BookFilter::default(),
+                &Filter::everything(),
+                &window,
+                &Include::nothing(),
+            )
+            .unwrap()
         });
         assert_eq!(asked.len(), 1);
         asked.concat()
@@ -159,18 +165,25 @@ fn each_sort_of_books_is_an_index(database: &Fresh) {
 }
 
 /// The statement that loads a relation of several parents, and of one.
-fn children<R: MappedMany>(
+fn children<R: MappedMany<Recto>>(
     conn: &mut Connection,
-    filter: &<R::From as Stored>::Filter,
+    filter: &<R::From as Stored<Recto>>::Filter,
 ) -> [String; 2] {
     let include = Include::parse(R::From::INFO, R::INFO.name).unwrap();
     let of_each = statements(conn, |conn| {
-        page::<R::From>(conn, filter, &PageRequest::newest(20), &include).unwrap()
+        conn.page::<R::From>(filter, &Filter::everything(), &PageRequest::newest(20), &include)
+            .unwrap()
     });
-    let parent =
-        page::<R::From>(conn, filter, &PageRequest::newest(1), &Include::nothing()).unwrap();
+    let parent = conn
+        .page::<R::From>(
+            filter,
+            &Filter::everything(),
+            &PageRequest::newest(1),
+            &Include::nothing(),
+        )
+        .unwrap();
     let parent = parent.entities.as_slice()[0].key();
-    let of_one = statements(conn, |conn| find::<R::From>(conn, parent, &include).unwrap());
+    let of_one = statements(conn, |conn| conn.find::<R::From>(parent, &include).unwrap());
     [of_each, of_one].map(|mut statements| {
         assert_eq!(statements.len(), 2);
         statements.pop().unwrap()
@@ -219,7 +232,7 @@ fn the_sql_of_pages_is_known(database: &Fresh) {
     let sort = Sort::parse(Book::INFO, "title").unwrap();
     let window = PageRequest { limit: 7, sort, after: None };
     let of_one = statements(&mut conn, |conn| {
-        related::<TagBooks>(conn, tag, &window, &Include::nothing()).unwrap()
+        conn.related::<TagBooks>(tag, &window, &Include::nothing()).unwrap()
     });
     write!(known, "books of a tag, seven by title\n{}", of_one.join("\n")).unwrap();
     insta::assert_snapshot!(format!("pages_{}", database.engine()), known);
@@ -231,14 +244,26 @@ fn the_sql_of_includes_is_known(database: &Fresh) {
     for include in ["user", "reviews", "tags", "tags(limit:5,sort:name)", "reviews(sort:-rating)"] {
         let parsed = Include::parse(Book::INFO, include).unwrap();
         let asked = statements(&mut conn, |conn| {
-            page::<Book>(conn, &BookFilter::default(), &PageRequest::newest(20), &parsed).unwrap()
+            conn.page::<Book>(
+                &BookFilter::default(),
+                &Filter::everything(),
+                &PageRequest::newest(20),
+                &parsed,
+            )
+            .unwrap()
         });
         writeln!(known, "{include}\n{}", asked[1]).unwrap();
     }
     let mut counts = Include::nothing();
     counts.count(Book::INFO, "reviews,tags").unwrap();
     let asked = statements(&mut conn, |conn| {
-        page::<Book>(conn, &BookFilter::default(), &PageRequest::newest(20), &counts).unwrap()
+        conn.page::<Book>(
+            &BookFilter::default(),
+            &Filter::everything(),
+            &PageRequest::newest(20),
+            &counts,
+        )
+        .unwrap()
     });
     write!(known, "counts\n{}", asked[1..].join("\n")).unwrap();
     insta::assert_snapshot!(format!("includes_{}", database.engine()), known);
@@ -287,11 +312,16 @@ fn the_rooms_come_from_the_index_under_their_key(database: &Fresh) {
 }
 
 fn the_sql_of_the_rooms_is_known(database: &Fresh) {
-    fn known<E: Stored<Filter = ()>>(conn: &mut Connection, known: &mut String, includes: &[&str]) {
+    fn known<E: Stored<Recto, Filter = ()>>(
+        conn: &mut Connection,
+        known: &mut String,
+        includes: &[&str],
+    ) {
         for include in includes {
             let parsed = Include::parse(E::INFO, include).unwrap();
             let asked = statements(conn, |conn| {
-                page::<E>(conn, &(), &PageRequest::newest(20), &parsed).unwrap()
+                conn.page::<E>(&(), &Filter::everything(), &PageRequest::newest(20), &parsed)
+                    .unwrap()
             });
             writeln!(known, "{}: {include}\n{}", E::INFO.name, asked[1]).unwrap();
         }
@@ -303,12 +333,12 @@ fn the_sql_of_the_rooms_is_known(database: &Fresh) {
     known::<Company>(conn, &mut sql, &["employees", "employees(limit:5,sort:name)"]);
     known::<Employee>(conn, &mut sql, &["company", "manager", "reports"]);
     let include = Include::parse(Company::INFO, "employees").unwrap();
-    let of_one = statements(conn, |conn| find::<Company>(conn, rooms.company, &include).unwrap());
+    let of_one = statements(conn, |conn| conn.find::<Company>(rooms.company, &include).unwrap());
     writeln!(sql, "one Company: employees\n{}", of_one[1]).unwrap();
     let mut counts = Include::nothing();
     counts.count(Company::INFO, "departments,employees").unwrap();
     let counted = statements(conn, |conn| {
-        page::<Company>(conn, &(), &PageRequest::newest(20), &counts).unwrap()
+        conn.page::<Company>(&(), &Filter::everything(), &PageRequest::newest(20), &counts).unwrap()
     });
     write!(sql, "Company: counts\n{}", counted[1..].join("\n")).unwrap();
     insta::assert_snapshot!(format!("rooms_{}", database.engine()), sql);

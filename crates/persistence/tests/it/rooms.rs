@@ -5,16 +5,17 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use recto_domain::{
-    BLOG, CATALOG, Comment, CommentId, Company, CompanyId, Course, CourseId, Department,
+    BLOG, CATALOG, Comment, CommentId, Company, CompanyId, Course, CourseId, Create, Department,
     DepartmentId, Employee, EmployeeId, Input as _, Mint as _, ORG, Post, PostId, SCHOOL, Student,
-    StudentId, text_key,
+    StudentId, UserId, text_key,
 };
-use recto_persistence::{Connection, Numbered, PageRequest, Refused, Stored, page, school};
+use recto_persistence::{Connection, PageRequest, Recto, Rules, Stored, WriteError, school, write};
 use recto_relations::{
-    Cardinality, Entity, EntityInfo, Include, Module, RelationInfo, Sort, Storage,
+    Cardinality, Entity, EntityInfo, Filter, Include, Module, RelationInfo, Sort, Storage,
 };
 use recto_testkit::mint::Sequence;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 /// Every room there is.
 pub(crate) const MODULES: [&Module; 4] = [&CATALOG, &BLOG, &SCHOOL, &ORG];
@@ -174,17 +175,19 @@ impl<'c> Maker<'c> {
         Self { conn, mint: Sequence::new() }
     }
 
-    /// An entity of the room, or why there is none.
-    pub(crate) fn try_make<E: Numbered>(
+    /// An entity of the module, or why there is none.
+    pub(crate) fn try_make<E: Rules + Create>(
         &mut self,
         new: &Value,
-        under: E::Under,
-    ) -> Result<E, Refused> {
-        E::insert(self.conn, E::New::parse(new).unwrap(), under, self.mint.now())
+        parent: E::Parent,
+    ) -> Result<E, WriteError> {
+        let user = UserId::from_uuid(Uuid::nil());
+        let new = E::create(self.mint.stamp(), E::New::parse(new).unwrap(), parent, user);
+        write::create(self.conn, new)
     }
 
-    fn make<E: Numbered>(&mut self, new: &Value, under: E::Under) -> E::Key {
-        self.try_make::<E>(new, under).unwrap().key()
+    fn make<E: Rules + Create>(&mut self, new: &Value, parent: E::Parent) -> E::Key {
+        self.try_make::<E>(new, parent).unwrap().key()
     }
 
     pub(crate) fn post(&mut self, title: &str) -> PostId {
@@ -280,11 +283,13 @@ fn organisation(maker: &mut Maker<'_>) -> (CompanyId, DepartmentId, EmployeeId) 
     (engines, cards, chain[3])
 }
 
-fn all<E: Stored<Filter = ()>>(
+fn all<E: Stored<Recto, Filter = ()>>(
     conn: &mut Connection,
     tables: &mut BTreeMap<&'static str, Vec<Value>>,
 ) {
-    let all = page::<E>(conn, &(), &PageRequest::newest(1_000), &Include::nothing()).unwrap();
+    let all = conn
+        .page::<E>(&(), &Filter::everything(), &PageRequest::newest(1_000), &Include::nothing())
+        .unwrap();
     let all = all.entities.as_slice().iter().map(|entity| serde_json::to_value(entity).unwrap());
     tables.insert(E::INFO.name, all.collect());
 }

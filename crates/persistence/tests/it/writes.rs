@@ -9,10 +9,11 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use recto_domain::{
     Comment, Company, CompanyId, Conflict, Course, CourseId, CourseStudents, Department,
     DepartmentId, Employee, EmployeeId, Input as _, Mint as _, Post, PostComments, Student,
-    StudentCourses,
+    StudentCourses, Update,
 };
 use recto_persistence::{
-    Connection, Error, Numbered, PageRequest, Refused, SystemMint, find, related, school,
+    Connection, Error, Lock, PageRequest, Recto, Rules, Stored, SystemMint, WriteError, school,
+    write,
 };
 use recto_relations::{Entity, Include};
 use recto_testkit::both_engines;
@@ -35,29 +36,33 @@ both_engines!(
     corrupt_data_is_named,
 );
 
-fn there<E: Numbered>(conn: &mut Connection, key: E::Key) -> Option<E> {
-    let found = find::<E>(conn, key, &Include::nothing()).unwrap();
+fn there<E: Stored<Recto>>(conn: &mut Connection, key: E::Key) -> Option<E> {
+    let found = conn.find::<E>(key, &Include::nothing()).unwrap();
     found.map(|level| level.into_vec().remove(0))
 }
 
-fn patch<E: Numbered>(conn: &mut Connection, key: E::Key, patch: &Value) -> Result<E, Refused> {
+fn patch<E: Rules + Update>(
+    conn: &mut Connection,
+    key: E::Key,
+    patch: &Value,
+) -> Result<E, WriteError> {
     let patch = E::Patch::parse(patch).unwrap();
     conn.transaction(|conn| {
-        let entity = E::lock(conn, key)?.expect("it is there");
-        E::patch(conn, entity, patch, SystemMint.now())
+        let entity = conn.lock::<E>(key, Lock::NoKeyUpdate)?.expect("it exists");
+        write::change(conn, entity, patch, SystemMint.now())
     })
 }
 
-fn conflict<T: std::fmt::Debug>(result: Result<T, impl Into<Refused>>) -> Conflict {
+fn conflict<T: std::fmt::Debug>(result: Result<T, impl Into<WriteError>>) -> Conflict {
     match result.map_err(Into::into) {
-        Err(Refused::Database(Error::Conflict(conflict))) => conflict,
+        Err(WriteError::Database(Error::Conflict(conflict))) => conflict,
         other => panic!("a conflict was expected, not {other:?}"),
     }
 }
 
-fn pointers<T: std::fmt::Debug>(result: Result<T, Refused>) -> Vec<String> {
+fn pointers<T: std::fmt::Debug>(result: Result<T, WriteError>) -> Vec<String> {
     match result {
-        Err(Refused::Violations(wrong)) => {
+        Err(WriteError::Violations(wrong)) => {
             wrong.into_vec().into_iter().map(|violation| violation.pointer).collect()
         }
         other => panic!("violations were expected, not {other:?}"),
@@ -145,23 +150,23 @@ fn what_restricts_is_named_and_counted(database: &Fresh) {
     let staff = ["Ada", "Bob", "Cleo"].map(|name| maker.employee(name, cards, None));
     let conn = &mut conn;
 
-    let refused = conflict(Company::delete(conn, engines));
+    let refused = conflict(write::delete::<Company>(conn, engines));
     assert_eq!(refused, Conflict::InTheWay { relation: "departments", count: 2 });
     assert_eq!(refused.to_string(), "2 of its departments stand in the way");
-    let refused = conflict(Department::delete(conn, cards));
+    let refused = conflict(write::delete::<Department>(conn, cards));
     assert_eq!(refused, Conflict::InTheWay { relation: "employees", count: 3 });
     assert!(
         there::<Company>(conn, engines).is_some() && there::<Department>(conn, cards).is_some()
     );
 
-    assert!(Company::delete(conn, empty).unwrap());
-    assert!(!Company::delete(conn, empty).unwrap());
+    assert!(write::delete::<Company>(conn, empty).unwrap());
+    assert!(!write::delete::<Company>(conn, empty).unwrap());
     for one in staff {
-        assert!(Employee::delete(conn, one).unwrap());
+        assert!(write::delete::<Employee>(conn, one).unwrap());
     }
-    assert!(Department::delete(conn, cards).unwrap());
-    assert!(!Department::delete(conn, DepartmentId::new(99).unwrap()).unwrap());
-    let refused = conflict(Company::delete(conn, engines));
+    assert!(write::delete::<Department>(conn, cards).unwrap());
+    assert!(!write::delete::<Department>(conn, DepartmentId::new(99).unwrap()).unwrap());
+    let refused = conflict(write::delete::<Company>(conn, engines));
     assert_eq!(refused, Conflict::InTheWay { relation: "departments", count: 1 });
 }
 
@@ -182,27 +187,26 @@ fn those_who_belong_go_along_or_stay_without(database: &Fresh) {
     let below = maker.employee("Below", cards, Some(middle));
     let conn = &mut conn;
 
-    assert!(Post::delete(conn, posts[0]).unwrap());
+    assert!(write::delete::<Post>(conn, posts[0]).unwrap());
     assert_eq!(there::<Comment>(conn, comments[0]), None);
     assert!(there::<Comment>(conn, comments[1]).is_some());
-    let gone =
-        related::<PostComments>(conn, posts[0], &PageRequest::newest(5), &Include::nothing());
+    let gone = conn.related::<PostComments>(posts[0], &PageRequest::newest(5), &Include::nothing());
     assert!(gone.unwrap().is_none());
 
-    assert!(Student::delete(conn, students[0]).unwrap());
-    assert!(Course::delete(conn, courses[1]).unwrap());
+    assert!(write::delete::<Student>(conn, students[0]).unwrap());
+    assert!(write::delete::<Course>(conn, courses[1]).unwrap());
     let include = Include::parse(Course::INFO, "students").unwrap();
-    let level = find::<Course>(conn, courses[0], &include).unwrap().unwrap();
+    let level = conn.find::<Course>(courses[0], &include).unwrap().unwrap();
     let left: Vec<_> =
         level.view(0).unwrap().get(CourseStudents).unwrap().map(|student| student.id).collect();
     assert_eq!(left, [students[1]]);
     let include = Include::parse(Student::INFO, "courses").unwrap();
-    let level = find::<Student>(conn, students[1], &include).unwrap().unwrap();
+    let level = conn.find::<Student>(students[1], &include).unwrap().unwrap();
     let left: Vec<_> =
         level.view(0).unwrap().get(StudentCourses).unwrap().map(|course| course.id).collect();
     assert_eq!(left, [courses[0]]);
 
-    assert!(Employee::delete(conn, middle).unwrap());
+    assert!(write::delete::<Employee>(conn, middle).unwrap());
     assert_eq!(there::<Employee>(conn, below).unwrap().manager_id, None);
     assert_eq!(there::<Employee>(conn, top).unwrap().manager_id, None);
 }
@@ -216,7 +220,7 @@ fn enrolling_is_idempotent(database: &Fresh) {
     assert_ne!(first["enrolled_at"], again["enrolled_at"]);
     let since = |conn: &mut Connection| {
         let page =
-            related::<StudentCourses>(conn, ada, &PageRequest::newest(5), &Include::nothing());
+            conn.related::<StudentCourses>(ada, &PageRequest::newest(5), &Include::nothing());
         let level = page.unwrap().unwrap().entities;
         let links = level.iter().map(|course| json!(course.link(StudentCourses).unwrap()));
         links.collect::<Vec<_>>()
@@ -287,7 +291,7 @@ fn nobody_ends_up_above_itself_by_two_changes_at_once(fresh: &Fresh) {
                         database.write_blocking(move |conn| {
                             runs.fetch_add(1, Ordering::Relaxed);
                             match patch::<Employee>(conn, who, &json!({"manager_id": by})) {
-                                Err(Refused::Database(error)) => Err(error),
+                                Err(WriteError::Database(error)) => Err(error),
                                 other => Ok(other.unwrap()),
                             }
                         })
@@ -321,7 +325,8 @@ fn a_manager_who_leaves_meanwhile_is_no_failure(fresh: &Fresh) {
             let (database, start) = (&database, &start);
             scope.spawn(move || {
                 start.wait();
-                let left = database.write_blocking(move |conn| Employee::delete(conn, passing));
+                let left =
+                    database.write_blocking(move |conn| write::delete::<Employee>(conn, passing));
                 assert!(left.unwrap());
             });
             let who = chain[1];
@@ -329,7 +334,7 @@ fn a_manager_who_leaves_meanwhile_is_no_failure(fresh: &Fresh) {
                 start.wait();
                 database.write_blocking(move |conn| {
                     match patch::<Employee>(conn, who, &json!({"manager_id": passing})) {
-                        Err(Refused::Database(error)) => Err(error),
+                        Err(WriteError::Database(error)) => Err(error),
                         other => Ok(other.is_ok()),
                     }
                 })
@@ -386,7 +391,7 @@ fn corrupt_data_is_named(database: &Fresh) {
         }
     };
     database.execute(&format!("{bypass}; UPDATE posts SET title = ''")).unwrap();
-    let error = find::<Post>(&mut conn, post, &Include::nothing()).unwrap_err();
+    let error = conn.find::<Post>(post, &Include::nothing()).unwrap_err();
     let said = error.to_string();
     assert!(said.starts_with("corrupt data in posts.title of row 1: "), "{said}");
 }

@@ -14,7 +14,6 @@ use recto_api::{Settings, State};
 use recto_domain::{
     Account, Email, MailId, MailKind, MailedPurpose, MailedTokenId, Mint, Role, Stamp, User, UserId,
 };
-use recto_persistence::catalog::user;
 use recto_persistence::identity::account::{self, PasswordHash};
 use recto_persistence::identity::mailed::{self, NewMailedToken};
 use recto_persistence::identity::outbox::{self, NewMail};
@@ -72,7 +71,7 @@ impl<'d> Post<'d> {
         let ada = User::new(clock.stamp(), "ada".parse().unwrap(), None, None);
         let account = Account::new(ada.uid, address(), Role::User);
         let conn = &mut database.connection();
-        user::insert(conn, &ada).unwrap();
+        conn.insert(ada.clone()).unwrap();
         let hash = PasswordHash("$argon2id$".to_owned());
         account::insert(conn, &account, &hash, ada.created_at).unwrap();
         Self { database, clock, user: ada.uid, delivery }

@@ -1,0 +1,29 @@
+//! What clients do with entities, whatever the type of their keys.
+
+use chrono::{DateTime, Utc};
+use recto_relations::Entity;
+
+use crate::{Input, Stamp, UserId};
+
+/// An entity that clients create.
+pub trait Create: Entity {
+    /// The input that describes it.
+    type New: Input + Clone + Send + 'static;
+    /// The key of the entity that it is created under, as a comment under a post; `()` for none.
+    type Parent: Copy + Send + 'static;
+
+    /// Returns the entity that `new` describes, created by `user` at the moment of `stamp`.
+    ///
+    /// Its key is that of the stamp, or [`UNASSIGNED`](crate::PostId::UNASSIGNED) where the
+    /// database makes the keys.
+    fn create(stamp: Stamp, new: Self::New, parent: Self::Parent, user: UserId) -> Self;
+}
+
+/// An entity that clients change.
+pub trait Update: Entity {
+    /// The input that describes the changes.
+    type Patch: Input + Clone + Send + 'static;
+
+    /// Applies a patch and returns whether it changed anything; only then `updated_at` moves on.
+    fn apply(&mut self, patch: Self::Patch, now: DateTime<Utc>) -> bool;
+}
