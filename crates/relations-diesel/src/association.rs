@@ -16,12 +16,12 @@ use crate::check::{
 };
 use crate::connection::Connection;
 use crate::key::{Id, KeyValue, Keys};
-use crate::mapping::{Corrupt, IdOf, Mapping, Stored};
+use crate::mapping::{Corrupt, IdOf, Mapping, Stored, columns, entity, key_list};
 use crate::query::{
     AfterPosition, Children, Conditions, Count, CountPerParent, FirstPerParent, Join, Named,
     OfOneParent, OrderBy, ParentKey, ParentsOf, Select, SortColumns, Via,
 };
-use crate::resolve;
+use crate::resolve::{self, Resolved};
 use crate::sql::{Sql, sql};
 
 /// A parent has many rows with a foreign key to it.
@@ -162,9 +162,6 @@ pub(crate) type Linked<R> = Vec<(<R as Relation>::To, <R as Relation>::Data)>;
 /// Children with their parent's key and the data of their links.
 pub(crate) type Keyed<R> = Vec<(FromKey<R>, <R as Relation>::To, <R as Relation>::Data)>;
 
-/// Entities, and for each row that refers to one its index.
-pub(crate) type Resolved<E> = (Vec<E>, Vec<Option<u32>>);
-
 /// An association that leads to many.
 pub trait ToManyAssociation<M: Mapping, R: Relation<From: Stored<M>, To: Stored<M>>> {
     /// Returns where the children are.
@@ -205,16 +202,6 @@ pub trait ToOneAssociation<M: Mapping, R: Relation<From: Stored<M>, To: Stored<M
         conn: &mut Connection<M>,
         children: &[R::From],
     ) -> Result<Resolved<R::To>, M::Error>;
-}
-
-/// Returns the columns that the entities of a type are sorted by.
-pub(crate) fn columns<M: Mapping, E: Stored<M>>() -> SortColumns {
-    SortColumns { fields: E::SORTS, key: sql::<PrimaryKey<E::Row>>(), link_order: None }
-}
-
-/// Returns the list of the keys of some entities.
-pub(crate) fn key_list<M: Mapping, E: Stored<M>>(keys: &[E::Key]) -> Keys<IdOf<M, E>> {
-    keys.iter().map(|key| (*key).into()).collect()
 }
 
 /// Returns the query for the first children of some parents.
@@ -266,11 +253,6 @@ where
         selection: (Named::new(children.parent_key), Named::new(&Count)),
         rest: Box::new(CountPerParent { children, parents }),
     })
-}
-
-/// Turns a row into its entity.
-pub(crate) fn entity<M: Mapping, E: Stored<M>>(row: E::Row) -> Result<E, M::Error> {
-    E::try_from(row)
 }
 
 /// The key of an entity that `R` starts at, from a value in the database.

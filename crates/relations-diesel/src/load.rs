@@ -12,11 +12,9 @@ use recto_relations::{
     PageRequest, Relation, RelationInfo, Requested, ToMany,
 };
 
-use crate::association::{
-    ToManyAssociation, ToOneAssociation, columns, first_per_parent, key_list,
-};
+use crate::association::{ToManyAssociation, ToOneAssociation, first_per_parent};
 use crate::connection::Connection;
-use crate::mapping::{Mapping, Stored};
+use crate::mapping::{Mapping, Stored, columns, key_list};
 use crate::query::{Children, Correlation, ResolvedFilter, SortColumns};
 use crate::resolve::{CHUNK, distinct};
 use crate::siblings::{Divided, of_many, of_one};

@@ -3,10 +3,13 @@
 use std::fmt::Display;
 
 use diesel::associations::HasTable;
+use diesel::query_source::Table;
 use recto_relations::Entity;
 
 use crate::bounds::{HasId, Record, Row};
-use crate::query::{Conditions, SortColumn};
+use crate::key::Keys;
+use crate::query::{Conditions, SortColumn, SortColumns};
+use crate::sql::sql;
 
 /// A set of tables whose entities and relations are mapped.
 ///
@@ -74,4 +77,23 @@ pub struct Corrupt {
     pub row: String,
     /// The rule that is broken.
     pub reason: String,
+}
+
+/// Turns a row into its entity.
+pub(crate) fn entity<M: Mapping, E: Stored<M>>(row: E::Row) -> Result<E, M::Error> {
+    E::try_from(row)
+}
+
+/// Returns the columns that the entities of a type are sorted by.
+pub(crate) fn columns<M: Mapping, E: Stored<M>>() -> SortColumns {
+    SortColumns {
+        fields: E::SORTS,
+        key: sql::<<<E::Row as HasTable>::Table as Table>::PrimaryKey>(),
+        link_order: None,
+    }
+}
+
+/// Returns the list of the keys of some entities.
+pub(crate) fn key_list<M: Mapping, E: Stored<M>>(keys: &[E::Key]) -> Keys<IdOf<M, E>> {
+    keys.iter().map(|key| (*key).into()).collect()
 }

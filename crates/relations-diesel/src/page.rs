@@ -2,13 +2,11 @@
 
 use recto_relations::{Entities, Entity, Filter, Include, LinkData, PageRequest};
 
-use crate::association::{
-    ToManyAssociation as _, ToOneAssociation as _, columns, entity, one_more,
-};
+use crate::association::{ToManyAssociation as _, ToOneAssociation as _, one_more};
 use crate::bounds::Row as _;
 use crate::connection::Connection;
 use crate::load::{MappedMany, MappedOne, MappedRelations, load_included, resolve_filter};
-use crate::mapping::{IdOf, Stored};
+use crate::mapping::{IdOf, Stored, columns, entity};
 use crate::query::{AfterPosition, Conditions, OrderBy};
 use crate::resolve::by_key;
 

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 
 use recto_relations::{Cardinality, Entity, Relation, Storage, ToOne};
 
-use crate::association::{Resolved, entity, key_list};
 use crate::bounds::Row as _;
 use crate::connection::Connection;
-use crate::mapping::{Corrupt, Mapping, Stored};
+use crate::mapping::{Corrupt, Mapping, Stored, entity, key_list};
+
+/// Entities, and for each row that refers to one its index.
+pub(crate) type Resolved<E> = (Vec<E>, Vec<Option<u32>>);
 
 /// How many keys one statement looks up.
 pub const CHUNK: usize = 5_000;

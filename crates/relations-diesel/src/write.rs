@@ -2,12 +2,11 @@
 
 use recto_relations::{Cardinality, Entities, Entity, OnDelete, RelationInfo, ToOne};
 
-use crate::association::entity;
 use crate::bounds::{Record as _, Row};
 use crate::connection::Connection;
 use crate::key::{KeySource, KeyValue as _};
 use crate::load::{MappedRelations, edge_of};
-use crate::mapping::{IdOf, Mapping, Stored, Writable};
+use crate::mapping::{IdOf, Mapping, Stored, Writable, entity};
 use crate::query::Lock;
 
 /// How many rows one statement inserts: SQLite binds 32,766 values in a statement, PostgreSQL
