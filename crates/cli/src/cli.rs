@@ -13,11 +13,11 @@ use recto_api::mail::{Sender, SmtpUrl};
 use recto_domain::{Email, Username};
 use recto_persistence::DatabaseUrl;
 
+use crate::confidential::Confidential;
 use crate::listen::Listen;
 use crate::log::{LogFilter, LogFormat};
 use crate::public_url::PublicUrl;
 use crate::secret::Secret;
-use crate::settings::Confidential;
 
 /// A book catalogue in which every relationship can be walked from both sides.
 ///

@@ -3,6 +3,7 @@
 
 mod cli;
 mod commands;
+mod confidential;
 mod database;
 mod demo;
 mod import;

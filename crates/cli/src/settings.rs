@@ -7,7 +7,6 @@
 //! starts; then it becomes the flag's default, and one parse of the arguments
 //! sees all sources in their order.
 
-mod confidential;
 mod environment;
 mod fault;
 mod file;
@@ -23,7 +22,6 @@ use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
 
 use crate::cli::{self, Cli};
 
-pub(crate) use confidential::Confidential;
 pub(crate) use fault::Refusal;
 use option::{Known, known_options};
 
