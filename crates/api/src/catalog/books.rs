@@ -6,7 +6,7 @@ use recto_domain::{
     Account, Book, BookContributors, BookPatch, BookTags, Contributors, NewBookGraph, Role, Tag,
     TagNames,
 };
-use recto_persistence::catalog::{author, tag};
+use recto_persistence::catalog::{author, book_tag};
 use recto_persistence::{Connection, Lock};
 use recto_relations::{Entities, Entity as _, Include, Relation};
 
@@ -36,7 +36,7 @@ pub(crate) async fn create(
             let contributors = contributors.unwrap_or_else(|| Contributors::of_line(&book.author));
             author::credit_new(conn, &*mint, &[(book.uid, &contributors)])?;
             if let Some(tags) = tags {
-                tag::add(conn, &*mint, book.uid, &tags.into_names())?;
+                book_tag::add(conn, &*mint, book.uid, &tags.into_names())?;
                 shown.push(BookTags::INFO.name);
             }
             if shown.is_empty() {
@@ -102,7 +102,7 @@ pub(crate) async fn add_tags(
     _: NoQuery,
     body: Body<TagNames>,
 ) -> Result<HttpResponse, Problem> {
-    change_tags(state, caller, key, body, tag::add).await
+    change_tags(state, caller, key, body, book_tag::add).await
 }
 
 /// `PUT /books/{uid}/tags`
@@ -113,7 +113,7 @@ pub(crate) async fn set_tags(
     _: NoQuery,
     body: Body<TagNames>,
 ) -> Result<HttpResponse, Problem> {
-    change_tags(state, caller, key, body, tag::set).await
+    change_tags(state, caller, key, body, book_tag::set).await
 }
 
 type ChangeTags = fn(
@@ -179,7 +179,7 @@ pub(crate) async fn put_tag(
         .database
         .write(move |conn| {
             let book = own(conn, &caller, &PathKey(keys.0))?;
-            let there = tag::put(conn, book.uid, keys.1)?;
+            let there = book_tag::put(conn, book.uid, keys.1)?;
             there.then_some(()).ok_or_else(|| no_such(Tag::INFO))
         })
         .await?;
@@ -197,7 +197,7 @@ pub(crate) async fn take_tag(
         .database
         .write(move |conn| {
             let book = own(conn, &caller, &PathKey(keys.0))?;
-            tag::take(conn, book.uid, keys.1)?;
+            book_tag::take(conn, book.uid, keys.1)?;
             Ok::<_, Problem>(())
         })
         .await?;

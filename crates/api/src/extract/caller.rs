@@ -12,7 +12,7 @@ use recto_domain::{
     TokenPairId, UserAgent, UserId,
 };
 use recto_persistence::Connection;
-use recto_persistence::identity::{key, session};
+use recto_persistence::identity::{account, key};
 
 use crate::client::Client;
 use crate::problem::{Kind, Problem};
@@ -97,7 +97,7 @@ impl Caller {
     fn resolve(&self, conn: &mut Connection) -> Result<(Account, Option<SessionId>), Problem> {
         let now = self.state.mint.now();
         let found = match &self.credential {
-            Credential::Token(pair) => session::caller(conn, *pair, now)?
+            Credential::Token(pair) => account::of_token_pair(conn, *pair, now)?
                 .map(|(account, session)| (account, Some(session))),
             Credential::Key(hash) => match key::caller(conn, hash, now)? {
                 Some(caller) => {

@@ -9,7 +9,7 @@ use recto_domain::{
     Account, Book, Contributors, Email, Invalid, Mint, Password, Review, Role, User, UserId,
     Username,
 };
-use recto_persistence::catalog::{author, tag};
+use recto_persistence::catalog::{author, book_tag};
 use recto_persistence::identity::account::{self, PasswordHash};
 use recto_persistence::{Connection, Database, Error, SystemMint};
 
@@ -99,7 +99,7 @@ fn write_book(conn: &mut Connection, new: &DemoBook, people: &People) -> Result<
     let book = conn.insert(Book::new(SystemMint.stamp(), new.book.clone(), owner))?;
     let contributors = Contributors::of_line(&book.author);
     author::credit_new(conn, &SystemMint, &[(book.uid, &contributors)])?;
-    tag::add(conn, &SystemMint, book.uid, &new.tags)?;
+    book_tag::add(conn, &SystemMint, book.uid, &new.tags)?;
     for said in &new.reviews {
         let reader = people.uid(&said.reader);
         let stamp = SystemMint.stamp();

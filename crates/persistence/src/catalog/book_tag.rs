@@ -1,11 +1,14 @@
-//! Rows of the link table between books and tags.
+//! Which books have which tags.
 
 use diesel::prelude::*;
+use recto_domain::{BookId, Mint, Tag, TagId, TagName};
+use recto_relations_diesel::Lock;
 
 use super::book::BookRow;
-use super::tag::TagRow;
+use super::tag::{self, TagRow};
 use crate::schema::book_tags;
 use crate::sql_types::UidValue;
+use crate::{Connection, Error};
 
 /// The link between a book and a tag.
 #[derive(Debug, Clone, Copy, Queryable, Selectable, Insertable, Identifiable, Associations)]
@@ -19,4 +22,74 @@ pub struct BookTagRow {
 
 impl From<BookTagRow> for () {
     fn from(_: BookTagRow) {}
+}
+
+/// Adds tags to a book, creating those that do not exist. The book must exist, and be locked.
+///
+/// # Errors
+/// A failing database.
+pub fn add(
+    conn: &mut Connection,
+    mint: &dyn Mint,
+    book: BookId,
+    names: &[TagName],
+) -> Result<(), Error> {
+    let tags = tag::find_or_insert(conn, mint, names)?;
+    link(conn, book, tags.iter().map(|tag| tag.uid))
+}
+
+/// Sets the tags of a book, creating those that do not exist and removing all others. The book
+/// must exist, and be locked.
+///
+/// # Errors
+/// A failing database.
+pub fn set(
+    conn: &mut Connection,
+    mint: &dyn Mint,
+    book: BookId,
+    names: &[TagName],
+) -> Result<(), Error> {
+    let tags = tag::find_or_insert(conn, mint, names)?;
+    let keep: Vec<UidValue> = tags.iter().map(|tag| tag.uid.into()).collect();
+    let others = book_tags::table
+        .filter(book_tags::book_id.eq(UidValue::from(book)))
+        .filter(book_tags::tag_id.ne_all(keep));
+    conn.execute(diesel::delete(others))?;
+    link(conn, book, tags.iter().map(|tag| tag.uid))
+}
+
+/// Adds one tag to a book, and returns whether there is such a tag.
+///
+/// # Errors
+/// A failing database.
+pub fn put(conn: &mut Connection, book: BookId, tag: TagId) -> Result<bool, Error> {
+    if conn.lock::<Tag>(tag, Lock::Update)?.is_none() {
+        return Ok(false);
+    }
+    link(conn, book, [tag])?;
+    Ok(true)
+}
+
+/// Removes one tag from a book, if it has it.
+///
+/// # Errors
+/// A failing database.
+pub fn take(conn: &mut Connection, book: BookId, tag: TagId) -> Result<(), Error> {
+    let link = book_tags::table.find((UidValue::from(book), UidValue::from(tag)));
+    conn.execute(diesel::delete(link))?;
+    Ok(())
+}
+
+fn link(
+    conn: &mut Connection,
+    book: BookId,
+    tags: impl IntoIterator<Item = TagId>,
+) -> Result<(), Error> {
+    let link = |tag: TagId| BookTagRow { book_id: book.into(), tag_id: tag.into() };
+    let links: Vec<_> = tags.into_iter().map(link).collect();
+    if !links.is_empty() {
+        let insert = diesel::insert_into(book_tags::table).values(links);
+        conn.execute(insert.on_conflict_do_nothing())?;
+    }
+    Ok(())
 }

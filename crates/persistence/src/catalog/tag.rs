@@ -1,12 +1,11 @@
-//! Tags, and which books have them.
+//! Tags.
 
 use diesel::prelude::*;
-use recto_domain::{BookId, Mint, Tag, TagId, TagName};
+use recto_domain::{Mint, Tag, TagId, TagName};
 use recto_relations_diesel::{Lock, Locked, Selected as _, SortColumn, Stored, Writable};
 
-use super::book_tag::BookTagRow;
 use crate::row::RowContext;
-use crate::schema::{book_tags, tags};
+use crate::schema::tags;
 use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error, Recto, Rules};
 
@@ -75,64 +74,8 @@ impl Writable<Recto> for Tag {
 
 impl Rules for Tag {}
 
-/// Adds tags to a book, creating those that do not exist. The book must exist, and be locked.
-///
-/// # Errors
-/// A failing database.
-pub fn add(
-    conn: &mut Connection,
-    mint: &dyn Mint,
-    book: BookId,
-    names: &[TagName],
-) -> Result<(), Error> {
-    let tags = find_or_insert(conn, mint, names)?;
-    link(conn, book, tags.iter().map(|tag| tag.uid))
-}
-
-/// Sets the tags of a book, creating those that do not exist and removing all others. The book
-/// must exist, and be locked.
-///
-/// # Errors
-/// A failing database.
-pub fn set(
-    conn: &mut Connection,
-    mint: &dyn Mint,
-    book: BookId,
-    names: &[TagName],
-) -> Result<(), Error> {
-    let tags = find_or_insert(conn, mint, names)?;
-    let keep: Vec<UidValue> = tags.iter().map(|tag| tag.uid.into()).collect();
-    let others = book_tags::table
-        .filter(book_tags::book_id.eq(UidValue::from(book)))
-        .filter(book_tags::tag_id.ne_all(keep));
-    conn.execute(diesel::delete(others))?;
-    link(conn, book, tags.iter().map(|tag| tag.uid))
-}
-
-/// Adds one tag to a book, and returns whether there is such a tag.
-///
-/// # Errors
-/// A failing database.
-pub fn put(conn: &mut Connection, book: BookId, tag: TagId) -> Result<bool, Error> {
-    if conn.lock::<Tag>(tag, Lock::Update)?.is_none() {
-        return Ok(false);
-    }
-    link(conn, book, [tag])?;
-    Ok(true)
-}
-
-/// Removes one tag from a book, if it has it.
-///
-/// # Errors
-/// A failing database.
-pub fn take(conn: &mut Connection, book: BookId, tag: TagId) -> Result<(), Error> {
-    let link = book_tags::table.find((UidValue::from(book), UidValue::from(tag)));
-    conn.execute(diesel::delete(link))?;
-    Ok(())
-}
-
 /// Returns the tags of these names, creating those that do not exist.
-fn find_or_insert(
+pub(super) fn find_or_insert(
     conn: &mut Connection,
     mint: &dyn Mint,
     names: &[TagName],
@@ -171,18 +114,4 @@ fn by_name_keys(conn: &mut Connection, keys: &[&str]) -> Result<Vec<Tag>, Error>
         .select(TagRow::selection());
     let rows: Vec<TagRow> = conn.load(Locked::new(query, Lock::KeyShare))?;
     rows.into_iter().map(Tag::try_from).collect()
-}
-
-fn link(
-    conn: &mut Connection,
-    book: BookId,
-    tags: impl IntoIterator<Item = TagId>,
-) -> Result<(), Error> {
-    let link = |tag: TagId| BookTagRow { book_id: book.into(), tag_id: tag.into() };
-    let links: Vec<_> = tags.into_iter().map(link).collect();
-    if !links.is_empty() {
-        let insert = diesel::insert_into(book_tags::table).values(links);
-        conn.execute(insert.on_conflict_do_nothing())?;
-    }
-    Ok(())
 }

@@ -1,13 +1,15 @@
 //! Accounts, each of a user.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use recto_domain::{
-    Account, Conflict, Email, MailedPurpose, ReviewsFate, Role, SessionId, User, UserId,
+    Account, Conflict, Email, MailedPurpose, ReviewsFate, Role, SessionId, TokenPairId, User,
+    UserId,
 };
 use recto_relations_diesel::{KeyIn, Lock, Locked, Selected as _};
 
 use crate::row::RowContext;
-use crate::schema::{accounts, reviews};
+use crate::schema::{accounts, reviews, sessions, token_pairs};
 use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error};
 
@@ -187,10 +189,35 @@ pub fn set_password(
     };
     if changed > 0 {
         session::close_others(conn, user, keep)?;
-        // Adjacency that were asked for before would set yet another.
+        // A reset link that was mailed before would set yet another password.
         mailed::withdraw(conn, user, MailedPurpose::Reset)?;
     }
     Ok(changed > 0)
+}
+
+/// Returns the account that calls with the access token of a pair, and its session, in one
+/// statement; `None` if the pair is dead or gone, the session has ended or the account is disabled.
+///
+/// # Errors
+/// A failing database.
+pub fn of_token_pair(
+    conn: &mut Connection,
+    pair: TokenPairId,
+    now: DateTime<Utc>,
+) -> Result<Option<(Account, SessionId)>, Error> {
+    let caller = conn.first::<(AccountRow, UidValue)>(
+        token_pairs::table
+            .inner_join(sessions::table)
+            .inner_join(accounts::table.on(accounts::user_uid.eq(sessions::user_uid)))
+            .filter(token_pairs::uid.eq(UidValue::from(pair)))
+            .filter(token_pairs::dead.eq(false))
+            .filter(sessions::expires_at.gt(InstantValue(now)))
+            .filter(accounts::disabled.eq(false))
+            .select((AccountRow::selection(), sessions::uid)),
+    )?;
+    caller
+        .map(|(account, session)| Ok((Account::try_from(account)?, SessionId::from(session))))
+        .transpose()
 }
 
 /// Keeps a stronger hash of the same password. Tells whether it was still the

@@ -7,15 +7,14 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use recto_domain::{Account, Client, SecretHash, Session, SessionId, TokenPairId, UserId};
+use recto_domain::{Client, SecretHash, Session, SessionId, TokenPairId, UserId};
 use recto_relations_diesel::Selected as _;
 
 pub use super::rotation::{NextPair, Rotation, rotate};
 
-use super::account::AccountRow;
 use super::{Listed, before};
 use crate::row::RowContext;
-use crate::schema::{accounts, sessions, token_pairs};
+use crate::schema::{sessions, token_pairs};
 use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error};
 
@@ -94,32 +93,6 @@ pub fn open(conn: &mut Connection, new: &NewSession<'_>) -> Result<(), Error> {
     );
     conn.execute(diesel::insert_into(sessions::table).values(session))?;
     issue(conn, UidValue::from(new.id), 1, new.pair, new.refresh.as_ref(), new.at)
-}
-
-/// Who calls with the access token of that pair, and in which session: one
-/// statement. `None` if the pair is dead or gone, the session has ended or the
-/// account is disabled.
-///
-/// # Errors
-/// A failing database.
-pub fn caller(
-    conn: &mut Connection,
-    pair: TokenPairId,
-    now: DateTime<Utc>,
-) -> Result<Option<(Account, SessionId)>, Error> {
-    let caller = conn.first::<(AccountRow, UidValue)>(
-        token_pairs::table
-            .inner_join(sessions::table)
-            .inner_join(accounts::table.on(accounts::user_uid.eq(sessions::user_uid)))
-            .filter(token_pairs::uid.eq(UidValue::from(pair)))
-            .filter(token_pairs::dead.eq(false))
-            .filter(sessions::expires_at.gt(InstantValue(now)))
-            .filter(accounts::disabled.eq(false))
-            .select((AccountRow::selection(), sessions::uid)),
-    )?;
-    caller
-        .map(|(account, session)| Ok((Account::try_from(account)?, SessionId::from(session))))
-        .transpose()
 }
 
 /// The sessions of a user that have not ended, the newest first: at most

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use recto_domain::{
     Account, Book, BookId, BookTags, Conflict, Email, Mint as _, Role, Tag, TagName, User, UserId,
 };
-use recto_persistence::catalog::{BookFilter, tag};
+use recto_persistence::catalog::{BookFilter, book_tag};
 use recto_persistence::identity::account::{self, PasswordHash};
 use recto_persistence::{
     Connection, Database, DatabaseUrl, Error, Lock, Options, PageRequest, SystemMint,
@@ -124,7 +124,7 @@ fn fifty_writers_of_one_tag_make_one(fresh: &Fresh) {
 /// What a request does that tags a book.
 fn put_tags(conn: &mut Connection, uid: BookId, names: &[TagName]) -> Result<(), Error> {
     assert!(conn.lock::<Book>(uid, Lock::Update)?.is_some());
-    tag::add(conn, &SystemMint, uid, names)
+    book_tag::add(conn, &SystemMint, uid, names)
 }
 
 /// Work that says that it has begun, and does not end before it is told.

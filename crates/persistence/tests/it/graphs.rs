@@ -5,7 +5,7 @@ use recto_domain::{
     Account, Book, BookBatch, Email, Input as _, Mint as _, NewBook, NewCompanyGraph, Outcome,
     Role, TagName, User, UserId, Username,
 };
-use recto_persistence::catalog::{batch, tag};
+use recto_persistence::catalog::{batch, book_tag};
 use recto_persistence::{Connection, org};
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh};
@@ -96,7 +96,7 @@ fn tags_are_made_and_put_on_a_book_together(database: &Fresh) {
     let names: Vec<_> = (0..100).map(|n| TagName::parse(&format!("tag {n}")).unwrap()).collect();
     // Looked for, made, looked for again, put on.
     for (names, statements) in [(&names[..50], 4), (&names[..], 4), (&names[..], 2), (&[], 1)] {
-        let (added, sent) = conn.recording(|conn| tag::add(conn, &mint, emma.uid, names));
+        let (added, sent) = conn.recording(|conn| book_tag::add(conn, &mint, emma.uid, names));
         added.unwrap();
         assert_eq!(sent.len(), statements, "{sent:#?}");
     }

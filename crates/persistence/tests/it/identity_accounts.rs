@@ -5,7 +5,7 @@ use recto_domain::{
     ApiKey, ApiKeyId, ApiKeyName, Conflict, Mint as _, ReviewsFate, Role, Scopes, Secret,
     SecretHash, UserId,
 };
-use recto_persistence::identity::{account, key, session};
+use recto_persistence::identity::{account, key};
 use recto_persistence::{Connection, Error};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
@@ -35,13 +35,13 @@ fn another_password_ends_the_other_sessions(database: &Fresh) {
     let new = password("new");
     let keep = Some(here.session);
     assert!(account::set_password(conn, ada, &new, Some(&was), keep, noon()).unwrap());
-    assert!(session::caller(conn, here.pair, noon()).unwrap().is_some());
-    assert!(session::caller(conn, there.pair, noon()).unwrap().is_none());
+    assert!(account::of_token_pair(conn, here.pair, noon()).unwrap().is_some());
+    assert!(account::of_token_pair(conn, there.pair, noon()).unwrap().is_none());
     let (_, stored) = account::by_email(conn, &email("ada")).unwrap().unwrap();
     assert_eq!(stored.0, new.0);
     // A reset ends them all.
     assert!(account::set_password(conn, ada, &password("newer"), None, None, noon()).unwrap());
-    assert!(session::caller(conn, here.pair, noon()).unwrap().is_none());
+    assert!(account::of_token_pair(conn, here.pair, noon()).unwrap().is_none());
 }
 
 fn a_password_that_has_changed_meanwhile_stays(database: &Fresh) {
@@ -54,7 +54,7 @@ fn a_password_that_has_changed_meanwhile_stays(database: &Fresh) {
     let (_, stored) = account::with_password(conn, ada).unwrap().unwrap();
     assert_eq!(stored.0, password("old").0);
     assert!(account::rehash(conn, ada, &new, &stored).unwrap());
-    assert!(session::caller(conn, here.pair, noon()).unwrap().is_some());
+    assert!(account::of_token_pair(conn, here.pair, noon()).unwrap().is_some());
     let nobody = UserId::from_uuid(mint.stamp().uid());
     assert!(account::with_password(conn, nobody).unwrap().is_none());
 }
@@ -75,7 +75,7 @@ fn a_disabled_account_has_no_sessions(database: &Fresh) {
     assert!(account::set_disabled(conn, ada, true, noon()).unwrap());
     assert!(account::set_disabled(conn, ada, false, noon()).unwrap());
     // Opened again, it does not open old sessions again.
-    assert!(session::caller(conn, tokens.pair, noon()).unwrap().is_none());
+    assert!(account::of_token_pair(conn, tokens.pair, noon()).unwrap().is_none());
     let nobody = UserId::from_uuid(mint.stamp().uid());
     assert!(!account::set_disabled(conn, nobody, true, noon()).unwrap());
 }
@@ -90,7 +90,7 @@ fn the_last_admin_stays(database: &Fresh) {
     account::set_disabled(conn, second, true, noon()).unwrap();
     assert!(is_last(&account::set_disabled(conn, root, true, noon())));
     assert!(is_last(&account::delete(conn, root, ReviewsFate::Keep)));
-    assert!(session::caller(conn, tokens.pair, noon()).unwrap().is_some());
+    assert!(account::of_token_pair(conn, tokens.pair, noon()).unwrap().is_some());
     account::set_disabled(conn, second, false, noon()).unwrap();
     assert!(account::delete(conn, root, ReviewsFate::Keep).unwrap());
     assert!(!account::delete(conn, root, ReviewsFate::Keep).unwrap());

@@ -39,23 +39,23 @@ fn an_access_token_counts_as_long_as_its_session(database: &Fresh) {
     let ada = person(conn, mint, "ada", Role::User);
     let tokens = sign_in(conn, mint, ada, noon());
     let (called, statements) =
-        conn.recording(|conn| session::caller(conn, tokens.pair, noon()).unwrap().unwrap());
+        conn.recording(|conn| account::of_token_pair(conn, tokens.pair, noon()).unwrap().unwrap());
     assert_eq!((called.0.user_uid, called.1), (ada, tokens.session));
     assert_eq!(statements.len(), 1, "{statements:?}");
     let last = noon() + Session::IDLE;
-    assert!(session::caller(conn, tokens.pair, last - seconds(1)).unwrap().is_some());
-    assert!(session::caller(conn, tokens.pair, last).unwrap().is_none());
+    assert!(account::of_token_pair(conn, tokens.pair, last - seconds(1)).unwrap().is_some());
+    assert!(account::of_token_pair(conn, tokens.pair, last).unwrap().is_none());
     let unknown = TokenPairId::from_uuid(mint.stamp().uid());
-    assert!(session::caller(conn, unknown, noon()).unwrap().is_none());
+    assert!(account::of_token_pair(conn, unknown, noon()).unwrap().is_none());
 
     assert!(session::close(conn, ada, tokens.session).unwrap());
-    assert!(session::caller(conn, tokens.pair, noon()).unwrap().is_none());
+    assert!(account::of_token_pair(conn, tokens.pair, noon()).unwrap().is_none());
     assert_eq!(count(database, "token_pairs"), 0);
 
     let tokens = sign_in(conn, mint, ada, noon());
     // Past Recto, so that the session stays.
     database.execute("UPDATE accounts SET disabled = TRUE").unwrap();
-    assert!(session::caller(conn, tokens.pair, noon()).unwrap().is_none());
+    assert!(account::of_token_pair(conn, tokens.pair, noon()).unwrap().is_none());
 }
 
 fn refreshing_spends_a_token_and_issues_the_next(database: &Fresh) {
@@ -68,7 +68,7 @@ fn refreshing_spends_a_token_and_issues_the_next(database: &Fresh) {
     let third = refreshed(conn, mint, &second.refresh, noon());
     // What was issued before stays good for as long as it says.
     for pair in [first.pair, second.id, third.id] {
-        let (_, session) = session::caller(conn, pair, noon()).unwrap().unwrap();
+        let (_, session) = account::of_token_pair(conn, pair, noon()).unwrap().unwrap();
         assert_eq!(session, first.session);
     }
     assert_eq!((count(database, "token_pairs"), count(database, ALIVE)), (3, 1));
@@ -80,13 +80,13 @@ fn a_spent_token_is_spared_once_and_its_successor_dies(database: &Fresh) {
     let first = sign_in(conn, mint, ada, noon());
     let lost = refreshed(conn, mint, &first.refresh, noon());
     let spared = refreshed(conn, mint, &first.refresh, noon() + Session::MERCY);
-    assert!(session::caller(conn, lost.id, noon()).unwrap().is_none());
-    assert!(session::caller(conn, spared.id, noon()).unwrap().is_some());
+    assert!(account::of_token_pair(conn, lost.id, noon()).unwrap().is_none());
+    assert!(account::of_token_pair(conn, spared.id, noon()).unwrap().is_some());
     assert_eq!(count(database, ALIVE), 1);
 
     let again = rotate(conn, &first.refresh, &next(mint), noon() + seconds(1)).unwrap();
     assert_eq!(again, Rotation::Reused { user: ada, session: first.session });
-    assert!(session::caller(conn, spared.id, noon()).unwrap().is_none());
+    assert!(account::of_token_pair(conn, spared.id, noon()).unwrap().is_none());
     assert_eq!((count(database, "sessions"), count(database, "token_pairs")), (0, 0));
 }
 
