@@ -1,19 +1,13 @@
 //! Where a request comes from.
 
-use std::convert::Infallible;
 use std::fmt;
-use std::future::{Ready, ready};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use actix_web::dev::Payload;
-use actix_web::http::header::{self, HeaderMap};
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use ipnet::IpNet;
 
-use crate::state::Shared;
-use crate::throttle::Allowance;
+use crate::allowance::Allowance;
 
 /// The proxies in front of the server whose `X-Forwarded-For` is believed.
 ///
@@ -45,7 +39,7 @@ impl TrustedProxies {
     /// Each proxy adds at the right whom it was called by, so the way back leads from there over
     /// those that are trusted, and ends at the first that is not. What it says of others may be a
     /// lie. Where a trusted proxy wrote something else than an address, the way ends with it.
-    fn behind<'a>(
+    pub(crate) fn behind<'a>(
         &self,
         peer: IpAddr,
         forwarded: impl DoubleEndedIterator<Item = &'a str>,
@@ -130,37 +124,6 @@ impl Client {
     pub(crate) fn allowances(&self) -> Vec<Allowance> {
         self.allowances.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
-
-    pub(crate) fn of(request: &HttpRequest) -> Self {
-        if let Some(client) = request.extensions().get::<Self>() {
-            return client.clone();
-        }
-        let peer = request.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
-        let state = request.app_data::<Shared>();
-        let address = state
-            .map_or(peer, |state| state.trusted_proxies.behind(peer, forwarded(request.headers())));
-        let client = Self::at(address);
-        request.extensions_mut().insert(client.clone());
-        client
-    }
-}
-
-impl FromRequest for Client {
-    type Error = Infallible;
-    type Future = Ready<Result<Self, Infallible>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(Self::of(request)))
-    }
-}
-
-/// A value that is no text says nothing, and nothing left of it is believed.
-fn forwarded(headers: &HeaderMap) -> impl DoubleEndedIterator<Item = &str> {
-    let values: Vec<_> = headers
-        .get_all(header::X_FORWARDED_FOR)
-        .map(|value| value.to_str().unwrap_or(""))
-        .collect();
-    values.into_iter()
 }
 
 /// An address as proxies write it: alone, in brackets, with a port.

@@ -2,12 +2,14 @@
 
 mod body;
 mod caller;
+mod client;
 mod key;
 mod list;
 mod query;
 
 pub(crate) use body::{Body, Form};
 pub(crate) use caller::{Caller, Known, MaybeCaller, Witness, verified};
+pub(crate) use client::client;
 pub(crate) use key::{Key, Keys2, PathKey, no_such};
 pub(crate) use list::{ListPlace, ListQuery, Narrowed};
 pub(crate) use query::{All, Filtered, ItemQuery, NoQuery, OfParent, PageQuery};

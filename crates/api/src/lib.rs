@@ -4,14 +4,17 @@
 //! Routes and their documentation come from one table; every error
 //! passes through one [`Problem`] and leaves as `application/problem+json`.
 
+mod allowance;
 mod catalog;
 pub mod client;
+mod components;
 mod cursor;
 mod document;
 mod extract;
 mod headers;
 pub mod identity;
 pub mod mail;
+mod meta;
 mod org;
 mod pages;
 mod parameters;

@@ -20,7 +20,7 @@ use crate::extract::{Known, Witness};
 use crate::identity::audit;
 use crate::problem::Problem;
 use crate::state::Shared;
-use crate::{headers, throttle};
+use crate::{allowance, headers};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -78,7 +78,7 @@ pub(crate) async fn finish(
     let mut response = explain(response, &id);
     response.headers_mut().insert(REQUEST_ID, id.0);
     let counted = response.request().extensions().get::<Client>().map(Client::allowances);
-    throttle::tell(response.headers_mut(), &counted.unwrap_or_default());
+    allowance::write_headers(response.headers_mut(), &counted.unwrap_or_default());
     headers::protect(&mut response);
     span.in_scope(|| log(&response, started));
     Ok(response)

@@ -2,7 +2,6 @@
 
 mod identity;
 
-use crate::schema::Description;
 use recto_domain::{
     Author, AuthorBooks, Book, BookBatch, BookContributors, BookOutcomes, BookPatch, BookReviews,
     BookTags, BookUser, Comment, CommentPost, Company, CompanyDepartments, CompanyEmployees,
@@ -18,11 +17,12 @@ use recto_relations::{Cardinality, Entity, OnDelete, RelationInfo};
 use utoipa::ToSchema;
 
 use crate::catalog::{batch, books, reviews, users};
-use crate::document::UserWithAccount;
+use crate::components::UserWithAccount;
 use crate::extract::Filtered;
 use crate::problem::Kind;
+use crate::schema::Description;
 use crate::table::{Operation, Table, Who};
-use crate::{document, org, paths, read, school, write};
+use crate::{meta, org, paths, read, school, write};
 
 /// The whole interface below the base path.
 pub(crate) fn table() -> Table {
@@ -42,7 +42,7 @@ pub(crate) fn table() -> Table {
 
 fn meta(table: &mut Table) {
     table.group("meta").at("/schema").get(
-        document::schema,
+        meta::schema,
         Operation::new(
             "Entities and relations",
             "The relation catalogue: every kind of entity, and both directions of every relation.",
@@ -50,7 +50,7 @@ fn meta(table: &mut Table) {
         .gives::<Description>("The catalogue; paths are below the base path."),
     );
     table.at("/openapi.json").get(
-        document::serve,
+        meta::openapi,
         Operation::new("This document", "The OpenAPI description of the interface.").content(
             200,
             "An OpenAPI 3.1 document.",

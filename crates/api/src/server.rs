@@ -22,8 +22,9 @@ use crate::identity::pruning;
 use crate::identity::secret::{Secrets, WeakSecret};
 use crate::identity::token::Tokens;
 use crate::identity::uses::KeyUses;
+use crate::meta::OpenApiDocument;
 use crate::throttle::{Limits, Throttle};
-use crate::{Problem, State, mail, pages, request, routes};
+use crate::{Problem, State, document, mail, pages, request, routes};
 
 /// How long the database's connections may take to close.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -144,6 +145,7 @@ pub fn app(
 > {
     App::new()
         .app_data(state)
+        .app_data(Data::new(OpenApiDocument(&document::JSON)))
         .configure(|config| routes::table().configure(config))
         .configure(pages::configure)
         .default_service(web::to(|| async {

@@ -10,16 +10,16 @@ use std::borrow::Cow;
 
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, Responder, Route, web};
+use recto_domain::User;
+use recto_relations::{Entity, Quantifier, Relation, SortField, ToMany, paths};
 use utoipa::ToSchema;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::{Ref, RefOr, Required};
 
-use recto_relations::{Entity, Quantifier, Relation, SortField, ToMany, paths};
-
 pub(crate) use describe::describe;
 
-use crate::document::{Components, list_name, page_name};
+use crate::components::{Components, UserWithAccountPage, list_name, nullable, page_name};
 use crate::extract::{Filtered, Narrowed};
 use crate::problem::Problem;
 use crate::{BASE_PATH, Kind};
@@ -111,6 +111,12 @@ impl Operation {
     pub(crate) fn gives<T: ToSchema>(mut self, description: &str) -> Self {
         self.components.add::<T>();
         self.content(200, description, Ref::from_schema_name(T::name()))
+    }
+
+    /// Its page shows the accounts of users.
+    pub(crate) fn gives_accounts(self) -> Self {
+        self.without(&page_name::<User>())
+            .gives::<UserWithAccountPage>("A page of users with their accounts.")
     }
 
     /// What it answers with refers to that schema, too.
@@ -269,7 +275,7 @@ impl Operation {
         if R::INFO.cardinality == recto_relations::Cardinality::Optional {
             let mut operation = operation;
             operation.components.add_entity::<R::To>();
-            let schema = crate::document::nullable(Ref::from_schema_name(R::To::name()));
+            let schema = nullable(Ref::from_schema_name(R::To::name()));
             operation.content(200, &format!("The {name}, or `null` if there is none."), schema)
         } else {
             operation.gives_entity::<R::To>(&format!("The {name}."))

@@ -10,7 +10,6 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use governor::Quota;
 use governor::clock::{Clock, MonotonicClock};
 use recto_domain::Email;
@@ -121,18 +120,6 @@ const REFUSED: Limit =
 pub struct Attempt {
     client: Client,
     taken: Vec<Taken>,
-}
-
-/// What a client has left of a budget.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Allowance {
-    pub(crate) name: &'static str,
-    quota: u32,
-    /// In how many seconds all of it comes back.
-    window: u64,
-    remaining: u32,
-    /// In how many seconds from now all of it will be back; where nothing is left, the first of it.
-    reset: u64,
 }
 
 impl Throttle {
@@ -261,23 +248,6 @@ impl<C: Clock> fmt::Debug for Throttle<C> {
 impl fmt::Debug for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Attempt").field("client", &self.client).finish_non_exhaustive()
-    }
-}
-
-/// Adds what is left of each budget (draft-ietf-httpapi-ratelimit-headers-10).
-pub(crate) fn tell(headers: &mut HeaderMap, allowances: &[Allowance]) {
-    if allowances.is_empty() {
-        return;
-    }
-    let list = |write: fn(&Allowance) -> String| {
-        HeaderValue::try_from(allowances.iter().map(write).collect::<Vec<_>>().join(", "))
-    };
-    let policy = list(|one| format!("\"{}\";q={};w={}", one.name, one.quota, one.window));
-    let left = list(|one| format!("\"{}\";r={};t={}", one.name, one.remaining, one.reset));
-    for (name, value) in [("ratelimit-policy", policy), ("ratelimit", left)] {
-        if let Ok(value) = value {
-            headers.insert(HeaderName::from_static(name), value);
-        }
     }
 }
 

@@ -203,7 +203,7 @@ pub(crate) struct Witness {
 impl Witness {
     /// What is seen of a request that has got that far.
     pub(crate) fn of(request: &HttpRequest) -> Self {
-        let client = Client::of(request);
+        let client = super::client(request);
         let agent = request.headers().get(header::USER_AGENT);
         let id = request.extensions().get::<RequestId>().and_then(RequestId::name);
         Self {

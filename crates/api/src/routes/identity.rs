@@ -5,7 +5,9 @@ use recto_domain::{
     PasswordReset, Refresh, Session, SignUp, User, Verification,
 };
 
-use crate::document::{Export, NewKey, PasswordGrant, SignedIn, Token, TokenPair, UserWithAccount};
+use crate::components::{
+    Export, NewKey, PasswordGrant, SignedIn, Token, TokenPair, UserWithAccount,
+};
 use crate::identity::audit::{self, AuditFilter};
 use crate::identity::{auth, keys, mailing, me, own, passwords, sessions};
 use crate::problem::Kind;

@@ -10,7 +10,7 @@ use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{ContentBuilder, HeaderBuilder, Required, ResponseBuilder, ResponsesBuilder};
 
 use super::{Answer, Operation, Who, text};
-use crate::document::Components;
+use crate::components::{Components, refusal};
 use crate::{BASE_PATH, Kind};
 
 /// Adds the operation to the document: all that follows from what it says.
@@ -43,7 +43,7 @@ pub(crate) fn describe(
         }
     };
     for (status, kinds) in statuses {
-        responses = responses.response(status.to_string(), crate::document::refusal(&kinds));
+        responses = responses.response(status.to_string(), refusal(&kinds));
     }
     let mut described = OperationBuilder::new()
         .tag(tag)

@@ -11,7 +11,8 @@ use governor::state::StateStore;
 use governor::state::keyed::ShrinkableKeyedStateStore;
 use governor::{Quota, RateLimiter};
 
-use super::{Allowance, Limit};
+use super::Limit;
+use crate::allowance::Allowance;
 
 /// Whom a budget belongs to: a hash, so that neither addresses nor e-mails are kept.
 pub(super) type Key = u128;

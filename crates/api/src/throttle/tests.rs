@@ -1,7 +1,9 @@
+use actix_web::http::header::HeaderMap;
 use governor::clock::FakeRelativeClock;
 
 use super::*;
 use crate::Kind;
+use crate::allowance::write_headers;
 
 fn throttle() -> (FakeRelativeClock, Throttle<FakeRelativeClock>) {
     let clock = FakeRelativeClock::default();
@@ -32,7 +34,7 @@ fn fail(throttle: &Throttle<FakeRelativeClock>, client: &Client, account: &str) 
 
 fn headers(client: &Client) -> [String; 2] {
     let mut headers = HeaderMap::new();
-    tell(&mut headers, &client.allowances());
+    write_headers(&mut headers, &client.allowances());
     ["ratelimit-policy", "ratelimit"]
         .map(|name| headers.get(name).unwrap().to_str().unwrap().to_owned())
 }

@@ -1,0 +1,395 @@
+//! The schemas of the OpenAPI document.
+
+use std::collections::BTreeMap;
+
+use recto_domain::{ApiKey, User};
+use recto_relations::{Cardinality, Entity, Relation, RelationInfo};
+use serde_json::{Value, json};
+use utoipa::openapi::schema::{
+    ArrayBuilder, ComponentsBuilder, ObjectBuilder, OneOfBuilder, Schema, Type,
+};
+use utoipa::openapi::security::{
+    Flow, Http, HttpAuthScheme, OAuth2, Password, Scopes, SecurityScheme,
+};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder, SchemaFormat};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::{BASE_PATH, Kind};
+
+/// The schemas that operations refer to.
+#[derive(Default)]
+pub(crate) struct Components {
+    schemas: BTreeMap<String, RefOr<Schema>>,
+    /// What links say, by entity and member: beside an entity's own members.
+    links: BTreeMap<(&'static str, String), RefOr<Schema>>,
+}
+
+impl Components {
+    /// Adds a type under its name.
+    pub(crate) fn add<T: ToSchema>(&mut self) {
+        self.schemas.insert(T::name().into_owned(), T::schema());
+        let mut nested = Vec::new();
+        T::schemas(&mut nested);
+        self.schemas.extend(nested);
+    }
+
+    /// Adds an entity with its relations, which lead to further entities by name.
+    pub(crate) fn add_entity<E: Entity + ToSchema>(&mut self) {
+        self.schemas.insert(E::name().into_owned(), with_relations::<E>(E::schema()));
+    }
+
+    /// Adds a page of an entity.
+    pub(crate) fn add_page<E: Entity + ToSchema>(&mut self) {
+        self.add_entity::<E>();
+        let schema = page(Ref::from_schema_name(E::name()), E::INFO.collection);
+        self.schemas.insert(page_name::<E>(), schema);
+    }
+
+    /// Adds a page of what is listed by its key alone.
+    pub(crate) fn add_list<T: ToSchema>(&mut self) {
+        self.add::<T>();
+        let what = T::name().to_lowercase();
+        let schema = page(Ref::from_schema_name(T::name()), &format!("entries: {what}"));
+        self.schemas.insert(list_name::<T>(), schema);
+    }
+
+    /// Adds what links say to the entity that they lead to.
+    pub(crate) fn add_links<R: Relation<Data: ToSchema>>(&mut self) {
+        let RefOr::T(Schema::Object(link)) = R::Data::schema() else { return };
+        for (name, mut schema) in link.properties {
+            if let RefOr::T(Schema::Object(member)) = &mut schema {
+                let own = member.description.take().unwrap_or_default();
+                let (from, relation) = (R::INFO.from.name, R::INFO.name);
+                member.description =
+                    Some(format!("{own} There where it is reached over `{from}.{relation}`."));
+            }
+            self.links.insert((R::INFO.to.name, name), schema);
+        }
+    }
+
+    /// Takes a schema away.
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.schemas.remove(name);
+    }
+
+    /// Takes over the schemas of an operation.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.schemas.extend(other.schemas);
+        self.links.extend(other.links);
+    }
+
+    pub(crate) fn build(mut self) -> utoipa::openapi::Components {
+        for ((entity, name), member) in self.links {
+            if let Some(RefOr::T(Schema::Object(object))) = self.schemas.get_mut(entity) {
+                object.properties.insert(name, member);
+            }
+        }
+        let token_url = format!("{BASE_PATH}/auth/token");
+        let mut bearer = Http::new(HttpAuthScheme::Bearer);
+        bearer.bearer_format = Some("JWT".to_owned());
+        bearer.description =
+            Some("An access token from `/auth/login`, or an API key from `/auth/keys`.".to_owned());
+        let password = OAuth2::with_description(
+            [Flow::Password(Password::new(token_url, Scopes::new()))],
+            "Your e-mail address as username, and your password. Leave the client fields empty.",
+        );
+        ComponentsBuilder::new()
+            .schemas_from_iter(self.schemas)
+            .security_scheme("bearer", SecurityScheme::Http(bearer))
+            .security_scheme("password", SecurityScheme::OAuth2(password))
+            .build()
+    }
+}
+
+/// The component name of a page: `BookPage`.
+pub(crate) fn page_name<E: Entity>() -> String {
+    format!("{}Page", E::INFO.name)
+}
+
+/// The component name of a page of what is listed by its key alone: `SessionPage`.
+pub(crate) fn list_name<T: ToSchema>() -> String {
+    format!("{}Page", T::name())
+}
+
+/// A schema or `null`.
+pub(crate) fn nullable(schema: impl Into<RefOr<Schema>>) -> RefOr<Schema> {
+    let null = ObjectBuilder::new().schema_type(Type::Null);
+    Schema::from(OneOfBuilder::new().item(schema).item(null).build()).into()
+}
+
+/// A response that refuses, for any of these reasons.
+pub(crate) fn refusal(kinds: &[Kind]) -> Response {
+    let titles = kinds.iter().map(|kind| kind.title()).collect::<Vec<_>>().join("; ");
+    let mut content =
+        ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name())));
+    if let [first, ..] = kinds {
+        content = content.example(Some(example_problem(*first)));
+    }
+    ResponseBuilder::new()
+        .description(format!("{titles}."))
+        .content("application/problem+json", content.build())
+        .build()
+}
+
+fn example_problem(kind: Kind) -> Value {
+    let mut problem = json!({
+        "type": format!("/problems/{}", kind.slug()),
+        "title": kind.title(),
+        "status": kind.status().as_u16(),
+        "detail": kind.meaning(),
+        "instance": format!("{BASE_PATH}/books"),
+        "request_id": "7f2a1c90-0000002a",
+    });
+    if kind == Kind::InvalidBody {
+        problem["errors"] =
+            json!([{"pointer": "/rating", "detail": "must be a whole number from 1 to 5"}]);
+    }
+    problem
+}
+
+/// Adds to an entity's own members what `include` and `count` may bring.
+fn with_relations<E: Entity>(schema: RefOr<Schema>) -> RefOr<Schema> {
+    let RefOr::T(Schema::Object(mut object)) = schema else { return schema };
+    for relation in E::INFO.relations() {
+        for (name, schema) in relation_members(relation) {
+            object.properties.insert(name, schema);
+        }
+    }
+    Schema::Object(object).into()
+}
+
+fn relation_members(relation: &RelationInfo) -> Vec<(String, RefOr<Schema>)> {
+    let target = Ref::from_schema_name(relation.to.name);
+    let name = relation.name;
+    match relation.cardinality {
+        Cardinality::One => vec![(name.to_owned(), target.into())],
+        Cardinality::Optional => vec![(name.to_owned(), nullable(target))],
+        Cardinality::Many => {
+            let rest = ObjectBuilder::new()
+                .schema_type(Type::String)
+                .format(Some(SchemaFormat::Custom("uri-reference".to_owned())))
+                .description(Some(format!("The URL of the rest of `{name}`, if there are more.")));
+            let count = ObjectBuilder::new()
+                .schema_type(Type::Integer)
+                .minimum(Some(0))
+                .description(Some(format!("How many `{name}` there are, with `count={name}`.")));
+            let items = ArrayBuilder::new()
+                .items(target)
+                .description(Some(format!("With `include={name}`.")));
+            vec![
+                (name.to_owned(), Schema::from(items.build()).into()),
+                (format!("{name}_next"), Schema::from(rest.build()).into()),
+                (format!("{name}_count"), Schema::from(count.build()).into()),
+            ]
+        }
+    }
+}
+
+fn page(item: Ref, collection: &str) -> RefOr<Schema> {
+    let cursor = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("Send it as `cursor` for the next page; absent on the last."));
+    Schema::from(
+        ObjectBuilder::new()
+            .description(Some(format!("A page of {collection}.")))
+            .property("items", ArrayBuilder::new().items(item))
+            .required("items")
+            .property("next_cursor", cursor)
+            .build(),
+    )
+    .into()
+}
+
+/// Declares a component whose schema is put together by hand.
+macro_rules! component {
+    ($(#[$doc:meta])* $name:ident, $schema:expr) => {
+        $(#[$doc])*
+        pub(crate) struct $name;
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                $schema
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).trim_end_matches("Body").into()
+            }
+        }
+    };
+}
+
+component!(
+    /// An RFC 9457 problem.
+    ProblemBody,
+    Schema::from(
+        ObjectBuilder::new()
+            .description(Some("What went wrong (RFC 9457)."))
+            .property("type", string("Names the kind; what it means is to be read there."))
+            .property("title", string("The kind, for people."))
+            .property("status", ObjectBuilder::new().schema_type(Type::Integer))
+            .property("detail", string("What there is to say about this one."))
+            .property("instance", string("The path that was asked."))
+            .property("request_id", string("Finds the request in the log."))
+            .property("errors", ArrayBuilder::new().items(
+                ObjectBuilder::new()
+                    .property("pointer", string("A JSON pointer (RFC 6901) into the body."))
+                    .property("detail", string("The rule that is broken there."))
+                    .required("pointer")
+                    .required("detail"),
+            ))
+            .required("type")
+            .required("title")
+            .required("status")
+            .required("detail")
+            .required("instance")
+            .required("request_id")
+            .examples([example_problem(Kind::InvalidBody)])
+            .build()
+    )
+    .into()
+);
+
+component!(
+    /// A user with its account beside it.
+    UserWithAccount,
+    {
+        let RefOr::T(Schema::Object(mut object)) = with_relations::<User>(User::schema()) else {
+            return User::schema();
+        };
+        let members = [
+            ("email", string("The address of the account.")),
+            ("role", string("`user` or `admin`.")),
+            ("verified", ObjectBuilder::new().schema_type(Type::Boolean)),
+            ("disabled", ObjectBuilder::new().schema_type(Type::Boolean)),
+        ];
+        for (name, member) in members {
+            object.properties.insert(name.to_owned(), nullable(Schema::from(member.build())));
+        }
+        object.description = Some("A user; the members of the account are shown to its owner and administrators, and `null` for a user without one.".to_owned());
+        Schema::Object(object).into()
+    }
+);
+
+component!(
+    /// A page of users with their accounts.
+    UserWithAccountPage,
+    page(Ref::from_schema_name("UserWithAccount"), "users with their accounts")
+);
+
+component!(
+    /// What signing in gives.
+    SignedIn,
+    Schema::from(
+        refreshable_members("Signed in.")
+            .property("user", ObjectBuilder::new()
+                .property("uid", string("The key of the user."))
+                .property("username", string("The name of the user."))
+                .property("email", string("The address of the account."))
+                .property("role", string("`user` or `admin`.")))
+            .required("user")
+            .build()
+    )
+    .into()
+);
+
+component!(
+    /// What refreshing gives.
+    TokenPair,
+    Schema::from(refreshable_members("The next pair of tokens.").build()).into()
+);
+
+component!(
+    /// A new API key, with its secret.
+    NewKey,
+    {
+        let RefOr::T(Schema::Object(mut object)) = ApiKey::schema() else {
+            return ApiKey::schema();
+        };
+        let key = string("What the script sends as its bearer token; it is never shown again.");
+        object.properties.insert("key".to_owned(), Schema::from(key.build()).into());
+        object.required.push("key".to_owned());
+        for example in &mut object.examples {
+            example["key"] = json!("recto_key_Wm9laSBpcyByZWFkaW5nIEFlc2NoeWx1cyB0b25pZ2h0");
+        }
+        object.description = Some("A new API key.".to_owned());
+        Schema::Object(object).into()
+    }
+);
+
+component!(
+    /// Everything that belongs to an account.
+    Export,
+    {
+        let list = |of: &str| ArrayBuilder::new().items(Ref::from_schema_name(of));
+        Schema::from(
+            ObjectBuilder::new()
+                .description(Some("Everything that belongs to an account."))
+                .property("user", Ref::from_schema_name("User"))
+                .property("account", Ref::from_schema_name("Account"))
+                .property("books", list("Book"))
+                .property("reviews", list("Review"))
+                .property("sessions", list("Session"))
+                .property("api_keys", list("ApiKey"))
+                .property("audit", list("AuditEntry"))
+                .required("user")
+                .required("account")
+                .required("books")
+                .required("reviews")
+                .required("sessions")
+                .required("api_keys")
+                .required("audit")
+                .build(),
+        )
+        .into()
+    }
+);
+
+component!(
+    /// What the token endpoint gives.
+    Token,
+    Schema::from(token_members("An access token (RFC 6749 section 5.1).").build()).into()
+);
+
+component!(
+    /// The form of the password grant.
+    PasswordGrant,
+    Schema::from(
+        ObjectBuilder::new()
+            .description(Some("The OAuth2 password grant (RFC 6749 section 4.3.2)."))
+            .property("grant_type", string("Always `password`.").examples([json!("password")]))
+            .property("username", string("The e-mail address.").examples([json!("ada@example.org")]))
+            .property("password", string("The password.").examples([json!("correct horse battery staple")]))
+            .required("grant_type")
+            .required("username")
+            .required("password")
+            .build()
+    )
+    .into()
+);
+
+fn string(description: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).description(Some(description))
+}
+
+/// The members of a pair of tokens.
+fn refreshable_members(description: &str) -> ObjectBuilder {
+    token_members(description)
+        .property("refresh_token", string("Send it to `/auth/refresh`, once, for the next pair."))
+        .required("refresh_token")
+}
+
+fn token_members(description: &str) -> ObjectBuilder {
+    let seconds = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .description(Some("Seconds until it expires."));
+    ObjectBuilder::new()
+        .description(Some(description))
+        .property("access_token", string("Send it as `Authorization: Bearer …`."))
+        .property("token_type", string("Always `Bearer`.").examples([json!("Bearer")]))
+        .property("expires_in", seconds)
+        .required("access_token")
+        .required("token_type")
+        .required("expires_in")
+}
