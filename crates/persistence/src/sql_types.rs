@@ -72,7 +72,7 @@ impl FromSql<Uid, Sqlite> for UidValue {
 impl KeyValue for UidValue {
     type SqlType = Uid;
     const SOURCE: KeySource = KeySource::Application;
-    const FROM_JSON: &'static str = "unhex(parent.value)";
+    const FROM_JSON: &'static str = "unhex(parent_key.value)";
 
     fn write_json(self, out: &mut String) {
         // Writing to a string cannot fail.

@@ -8,12 +8,10 @@ use diesel::associations::HasTable;
 use diesel::expression::Expression;
 use diesel::query_source::{Column, Table};
 use diesel::sql_types::BigInt;
-use recto_relations::{Entity, One, PageRequest, Relation, Sort, Storage, ToOne};
+use recto_relations::{Entity, One, PageRequest, Relation, Sort, Storage, ToOne, same};
 
 use crate::bounds::{BelongsToParent, Child, HasId, Row, Rows, Selected};
-use crate::check::{
-    ForeignKeyType, Joinable, JoinedAs, LinkOrder, PairOf, TwoTables, Unordered, same,
-};
+use crate::check::{ForeignKeyType, Joinable, JoinedAs, LinkOrder, PairOf, TwoTables, Unordered};
 use crate::connection::Connection;
 use crate::key::{Id, KeyValue, Keys};
 use crate::mapping::{Corrupt, IdOf, Mapping, Stored, columns, entity, key_list};
@@ -58,13 +56,30 @@ pub struct BelongsToOneThrough<C, Between, Parent>(PhantomData<fn() -> (C, Betwe
     label = "does not store `{R}`"
 )]
 pub trait Association<R: Relation> {
-    /// The same association, seen from the other end.
-    type Inverse;
-
     /// The foreign-key column, where it is one.
     const COLUMN: Option<&'static str> = None;
+    /// The columns of the link table that refer to where the relation starts and leads.
+    const LINK: Option<(&'static str, &'static str)> = None;
     /// The column that orders the links, where one does.
     const LINK_ORDER: Option<&'static str> = None;
+}
+
+/// An association that can be seen from the other end.
+pub trait Invert {
+    /// The same association, seen from there.
+    type Inverse;
+}
+
+impl<P, C, T> Invert for HasMany<P, C, T> {
+    type Inverse = BelongsToOne<C, P>;
+}
+
+impl<A, L, B, O> Invert for ManyToMany<A, L, B, O> {
+    type Inverse = ManyToMany<B, L, A>;
+}
+
+impl<P, W, C> Invert for HasManyThrough<P, W, C> {
+    type Inverse = BelongsToOneThrough<C, W, P>;
 }
 
 type TableOf<R> = <R as HasTable>::Table;
@@ -90,8 +105,6 @@ where
         >,
     TableOf<C>: JoinedAs<T, TableOf<P>>,
 {
-    type Inverse = BelongsToOne<C, P>;
-
     const COLUMN: Option<&'static str> = Some(<ForeignKey<C, P> as Column>::NAME);
 }
 
@@ -112,8 +125,8 @@ where
     TableOf<L>: Joinable<TableOf<A>> + Joinable<TableOf<B>>,
     PrimaryKey<L>: PairOf<ForeignKey<L, A>, ForeignKey<L, B>>,
 {
-    type Inverse = ManyToMany<B, L, A>;
-
+    const LINK: Option<(&'static str, &'static str)> =
+        Some((<ForeignKey<L, A> as Column>::NAME, <ForeignKey<L, B> as Column>::NAME));
     const LINK_ORDER: Option<&'static str> = O::NAME;
 }
 
@@ -126,21 +139,25 @@ where
     TableOf<W>: Joinable<TableOf<P>>,
     TableOf<C>: Joinable<TableOf<W>>,
 {
-    type Inverse = BelongsToOneThrough<C, W, P>;
 }
 
-/// Checks at compile time that a relation is mapped to the column, and to the order, that it
+/// Checks at compile time that a relation is mapped to the columns, and to the order, that it
 /// declares. What types can say is in the bounds of [`Association`].
 ///
 /// # Panics
 /// If it is not, when the constant that calls it is evaluated by the compiler.
-#[doc(hidden)]
-pub const fn check_declared<R: Relation, A: Association<R>>() {
+pub(crate) const fn check_declared<R: Relation, A: Association<R>>() {
     if let (Storage::ForeignKey { column, .. }, Some(mapped)) = (R::INFO.storage, A::COLUMN) {
         assert!(
             same(mapped, column),
             "the row belongs to its parent by another column than the relation declares; of \
              several keys to one parent, each needs a struct of its own to belong to"
+        );
+    }
+    if let (Storage::Link { from, to, .. }, Some(mapped)) = (R::INFO.storage, A::LINK) {
+        assert!(
+            same(mapped.0, from) && same(mapped.1, to),
+            "the link refers to its ends by other columns than the relation declares"
         );
     }
     match (R::INFO.order, A::LINK_ORDER) {
@@ -259,11 +276,13 @@ where
 fn key_from<M: Mapping, R: Relation<From: Stored<M>>>(
     value: Option<IdOf<M, R::From>>,
 ) -> Result<FromKey<R>, M::Error> {
-    let corrupt = |reason: String| Corrupt {
-        table: R::INFO.to.collection,
-        column: R::INFO.inverse,
-        row: "unknown".to_owned(),
-        reason,
+    let corrupt = |reason: String| {
+        let (table, column) = match R::INFO.storage {
+            Storage::ForeignKey { table, column } => (table, column),
+            Storage::Link { table, from, .. } => (table, from),
+            Storage::Through { .. } => (R::INFO.from.collection, R::INFO.from.key),
+        };
+        Corrupt { table, column, row: "unknown".to_owned(), reason }
     };
     let value = value.ok_or_else(|| corrupt("it is empty".to_owned()))?;
     Ok(value.try_into().map_err(|reason| corrupt(reason.to_string()))?)

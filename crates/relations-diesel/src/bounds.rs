@@ -53,7 +53,7 @@ impl<S> Statement for S where
 /// A struct with `#[derive(Queryable, Selectable)]`, readable on both engines.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a row that both engines can read",
-    note = "derive `Queryable` and `Selectable` with `#[diesel(table_name = …)]`"
+    note = "derive `Queryable` and `Selectable` with `#[diesel(table_name = …, check_for_backend(Sqlite, Pg))]`, which finds a field of the wrong type"
 )]
 pub trait Selected: Sized + Send + 'static {
     /// The columns it is read from.
@@ -92,9 +92,6 @@ where
 pub trait HasId: HasTable<Table: Table + Sql + Default + 'static> + 'static {
     /// The value of the key column.
     type Id: Id;
-
-    /// Returns the value of the key column.
-    fn id(&self) -> Self::Id;
 }
 
 #[diagnostic::do_not_recommend]
@@ -104,10 +101,6 @@ where
     for<'a> &'a R: Identifiable<Id = &'a V>,
 {
     type Id = V;
-
-    fn id(&self) -> V {
-        *Identifiable::id(self)
-    }
 }
 
 /// The row of an entity: a struct with `#[derive(Queryable, Selectable, Identifiable)]`.

@@ -113,19 +113,3 @@ pub trait WholeNumber {}
 impl WholeNumber for SmallInt {}
 impl WholeNumber for Integer {}
 impl WholeNumber for BigInt {}
-
-/// Returns whether two names are the same, at compile time.
-pub(crate) const fn same(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    if a.len() != b.len() {
-        return false;
-    }
-    let mut index = 0;
-    while index < a.len() {
-        if a[index] != b[index] {
-            return false;
-        }
-        index += 1;
-    }
-    true
-}

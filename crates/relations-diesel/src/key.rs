@@ -35,7 +35,7 @@ use crate::sql::Dialect;
 ///     type SqlType = Uid;
 ///     const SOURCE: KeySource = KeySource::Application;
 ///     // Written below as a text of hexadecimal digits.
-///     const FROM_JSON: &'static str = "unhex(parent.value)";
+///     const FROM_JSON: &'static str = "unhex(parent_key.value)";
 ///
 ///     fn write_json(self, out: &mut String) {
 ///         out.push_str(&format!("\"{:032x}\"", self.0));
@@ -52,7 +52,7 @@ pub trait KeyValue: Copy + Eq + Ord + Hash + Debug + Send + Sync + 'static {
     type SqlType: SqlType + SingleValue + Send + Sync + 'static;
     /// Who makes new keys.
     const SOURCE: KeySource;
-    /// The SQL by which SQLite reads it from `parent.value`, an element of a JSON array.
+    /// The SQL by which SQLite reads it from `parent_key.value`, an element of a JSON array.
     const FROM_JSON: &'static str;
 
     /// Appends it to `out` as an element of a JSON array.
@@ -73,7 +73,7 @@ macro_rules! numbers {
         impl KeyValue for $number {
             type SqlType = $sql_type;
             const SOURCE: KeySource = KeySource::Database;
-            const FROM_JSON: &'static str = "parent.value";
+            const FROM_JSON: &'static str = "parent_key.value";
 
             fn write_json(self, out: &mut String) {
                 // Writing to a string cannot fail.
@@ -129,7 +129,7 @@ pub trait KeyOn<DB: Dialect>: KeyValue {
     fn push<'b>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>;
     /// Appends ` = ANY($1)`, or its like: "is one of the keys".
     fn push_is_one_of<'b>(keys: &'b Keys<Self>, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>;
-    /// Appends `unnest($1) AS parent(key)`, or its like: the keys as rows.
+    /// Appends `unnest($1) AS parent_key(key)`, or its like: the keys as rows.
     fn push_parents<'b>(keys: &'b Keys<Self>, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>;
 }
 
@@ -155,7 +155,7 @@ where
     fn push_parents<'b>(keys: &'b Keys<V>, out: &mut AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         out.push_sql("json_each(");
         out.push_bind_param::<Text, _>(keys.json())?;
-        out.push_sql(") AS parent");
+        out.push_sql(") AS parent_key");
         Ok(())
     }
 }
@@ -165,7 +165,7 @@ where
     Pg: HasSqlType<V::SqlType>,
     Vec<V>: ToSql<Array<V::SqlType>, Pg>,
 {
-    const PARENT: &'static str = "parent.key";
+    const PARENT: &'static str = "parent_key.key";
 
     fn push<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_bind_param::<V::SqlType, _>(self)
@@ -181,7 +181,7 @@ where
     fn push_parents<'b>(keys: &'b Keys<V>, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("unnest(");
         out.push_bind_param::<Array<V::SqlType>, _>(&keys.values)?;
-        out.push_sql(") AS parent(key)");
+        out.push_sql(") AS parent_key(key)");
         Ok(())
     }
 }

@@ -14,18 +14,16 @@ mod siblings;
 mod sql;
 mod write;
 
-#[doc(hidden)]
-pub use association::check_declared;
 pub use association::{
-    Association, BelongsToOne, BelongsToOneThrough, HasMany, HasManyThrough, ManyToMany,
+    Association, BelongsToOne, BelongsToOneThrough, HasMany, HasManyThrough, Invert, ManyToMany,
 };
 pub use bounds::{BelongsToParent, Child, HasId, Record, Row, Rows, Selected, Statement};
 pub use check::{SameTable, TwoTables, Unordered};
 pub use connection::{Connection, Engine, RawConnection};
 pub use key::{Id, KeySource, KeyValue, Keys};
-#[doc(hidden)]
-pub use load::edge;
 pub use load::{AnyEdge, Mapped, MappedMany, MappedOne, MappedRelations, unmapped};
+#[doc(hidden)]
+pub use load::{MappedLine, check_line, edge};
 pub use mapping::{Corrupt, Mapping, Stored, Writable};
 pub use page::Page;
 pub use query::{Conditions, KeyIn, Lock, Locked, SortColumn};

@@ -12,12 +12,14 @@ use recto_relations::{
     PageRequest, Relation, RelationInfo, Requested, ToMany,
 };
 
-use crate::association::{ToManyAssociation, ToOneAssociation, first_per_parent};
+use crate::association::{
+    Association, ToManyAssociation, ToOneAssociation, check_declared, first_per_parent,
+};
 use crate::connection::Connection;
 use crate::mapping::{Mapping, Stored, columns, key_list};
 use crate::query::{Children, Correlation, ResolvedFilter, SortColumns};
 use crate::resolve::{CHUNK, distinct};
-use crate::siblings::{Divided, of_many, of_one};
+use crate::siblings::{Divided, of_many_parents, of_one_parent};
 use crate::sql::Sql;
 
 /// A direction of a relation, and the association that stores it. Implemented by
@@ -29,6 +31,23 @@ use crate::sql::Sql;
 pub trait Mapped<M: Mapping>: Relation {
     /// The association.
     type Association;
+}
+
+/// A line of [`map_relations!`](crate::map_relations), whose bound compares it with the
+/// declaration.
+#[doc(hidden)]
+pub trait MappedLine<M: Mapping>: Relation {
+    type Association: Association<Self>;
+}
+
+/// Checks what the bound of a line cannot.
+///
+/// # Panics
+/// If the line is not what is declared, when the constant that calls it is evaluated by the
+/// compiler.
+#[doc(hidden)]
+pub const fn check_line<M: Mapping, R: MappedLine<M>>() {
+    check_declared::<R, R::Association>();
 }
 
 /// A mapping with the list of its relations. Implemented by
@@ -159,7 +178,7 @@ impl<M: MappedRelations, R: MappedMany<M>> Load<M, R> for Many {
                 let sort = requested.sort.clone();
                 let request = PageRequest { limit, sort, after: None };
                 let parent = parent.key().into();
-                of_one(R::Association::page_for_parent(conn, parent, &request)?, limit)
+                of_one_parent(R::Association::page_for_parent(conn, parent, &request)?, limit)
             }
             several => {
                 let keys = distinct(several.iter().map(Entity::key));
@@ -172,7 +191,7 @@ impl<M: MappedRelations, R: MappedMany<M>> Load<M, R> for Many {
                     );
                     found.extend(R::Association::first_per_parent(conn, query)?);
                 }
-                of_many(several, found, requested, limit)
+                of_many_parents(several, found, requested, limit)
             }
         };
         let mut target = Entities::reached(children, parents, &adjacency);
@@ -208,13 +227,11 @@ macro_rules! load_to_one {
             }
 
             fn count(conn: &mut Connection<M>, parents: &[R::From]) -> Result<Vec<u64>, M::Error> {
-                let (_, links) = R::Association::resolve_parents(conn, parents)?;
-                Ok(links.iter().map(|link| u64::from(link.is_some())).collect())
+                count_one::<M, R>(conn, parents)
             }
 
             fn correlation() -> Correlation {
-                let (parents, child_key) = R::Association::parents();
-                correlation::<M, R>(parents, child_key)
+                correlation_one::<M, R>()
             }
         }
     )*};
@@ -233,6 +250,19 @@ fn load_one<M: MappedRelations, R: MappedOne<M>>(
     load_included(conn, &mut target, &requested.nested)?;
     let shape = (requested.limit, requested.sort.clone());
     Ok(Edge::new(R::INFO, shape, adjacency, Box::new(target)))
+}
+
+fn count_one<M: MappedRelations, R: MappedOne<M>>(
+    conn: &mut Connection<M>,
+    children: &[R::From],
+) -> Result<Vec<u64>, M::Error> {
+    let (_, links) = R::Association::resolve_parents(conn, children)?;
+    Ok(links.iter().map(|link| u64::from(link.is_some())).collect())
+}
+
+fn correlation_one<M: MappedRelations, R: MappedOne<M>>() -> Correlation {
+    let (parents, child_key) = R::Association::parents();
+    correlation::<M, R>(parents, child_key)
 }
 
 fn correlation<M: Mapping, R: Relation<To: Stored<M>>>(
@@ -345,13 +375,16 @@ pub(crate) fn resolve_filter<M: MappedRelations>(
 macro_rules! map_relations {
     ($mapping:ty, $error:ty; $($there:ident <=> $back:ident: $association:ty;)*) => {
         $(
+            impl $crate::MappedLine<$mapping> for $there {
+                type Association = $association;
+            }
             impl $crate::Mapped<$mapping> for $there {
                 type Association = $association;
             }
             impl $crate::Mapped<$mapping> for $back {
-                type Association = <$association as $crate::Association<$there>>::Inverse;
+                type Association = <$association as $crate::Invert>::Inverse;
             }
-            const _: () = $crate::check_declared::<$there, $association>();
+            const _: () = $crate::check_line::<$mapping, $there>();
         )*
         impl $crate::Mapping for $mapping {
             type Error = $error;

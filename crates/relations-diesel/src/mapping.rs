@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use diesel::associations::HasTable;
 use diesel::query_source::Table;
-use recto_relations::Entity;
+use recto_relations::{Entity, SortField, same};
 
 use crate::bounds::{HasId, Record, Row};
 use crate::key::Keys;
@@ -86,6 +86,7 @@ pub(crate) fn entity<M: Mapping, E: Stored<M>>(row: E::Row) -> Result<E, M::Erro
 
 /// Returns the columns that the entities of a type are sorted by.
 pub(crate) fn columns<M: Mapping, E: Stored<M>>() -> SortColumns {
+    const { check_sorts(E::INFO.sorts, E::SORTS) };
     SortColumns {
         fields: E::SORTS,
         key: sql::<<<E::Row as HasTable>::Table as Table>::PrimaryKey>(),
@@ -96,4 +97,27 @@ pub(crate) fn columns<M: Mapping, E: Stored<M>>() -> SortColumns {
 /// Returns the list of the keys of some entities.
 pub(crate) fn key_list<M: Mapping, E: Stored<M>>(keys: &[E::Key]) -> Keys<IdOf<M, E>> {
     keys.iter().map(|key| (*key).into()).collect()
+}
+
+/// Checks at compile time that every field to sort by has a column.
+const fn check_sorts(fields: &[SortField], columns: &[SortColumn]) {
+    let mut index = 0;
+    while index < fields.len() {
+        assert!(
+            fields[index].follows_key() || has_column(columns, fields[index].name),
+            "a field of `EntityInfo::sorts` has no column in `Stored::SORTS`"
+        );
+        index += 1;
+    }
+}
+
+const fn has_column(columns: &[SortColumn], field: &str) -> bool {
+    let mut index = 0;
+    while index < columns.len() {
+        if same(columns[index].field, field) {
+            return true;
+        }
+        index += 1;
+    }
+    false
 }

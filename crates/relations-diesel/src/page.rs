@@ -25,6 +25,9 @@ impl<M: MappedRelations> Connection<M> {
     /// # Errors
     /// A failing database, or a corrupt value.
     ///
+    /// # Panics
+    /// If `include` was parsed for another entity.
+    ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/lending/model.rs"));
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -55,6 +58,9 @@ impl<M: MappedRelations> Connection<M> {
     ///
     /// # Errors
     /// A failing database, or a corrupt value.
+    ///
+    /// # Panics
+    /// If `include` was parsed for another entity.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/lending/model.rs"));
@@ -101,6 +107,9 @@ impl<M: MappedRelations> Connection<M> {
     ///
     /// # Errors
     /// A failing database, or a corrupt value.
+    ///
+    /// # Panics
+    /// If `include` was parsed for another entity.
     pub fn related<R: MappedMany<M>>(
         &mut self,
         parent: <R::From as Entity>::Key,
@@ -122,6 +131,9 @@ impl<M: MappedRelations> Connection<M> {
     ///
     /// # Errors
     /// A failing database, or a corrupt value.
+    ///
+    /// # Panics
+    /// If `include` was parsed for another entity.
     #[expect(clippy::type_complexity, reason = "no entity, an empty key, or what it leads to")]
     pub fn related_one<R: MappedOne<M>>(
         &mut self,

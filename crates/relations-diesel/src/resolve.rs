@@ -84,7 +84,7 @@ fn dangling<R: Relation>(child: &R::From) -> Corrupt {
         Storage::ForeignKey { table, column } | Storage::Link { table, to: column, .. } => {
             (table, column)
         }
-        Storage::Through { first, second } => (first, second),
+        Storage::Through { .. } => (R::INFO.from.collection, R::INFO.from.key),
     };
     let reason = "it refers to a row that does not exist".to_owned();
     Corrupt { table, column, row: child.key().to_string(), reason }

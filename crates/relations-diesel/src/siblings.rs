@@ -16,7 +16,7 @@ pub(crate) struct Divided<C, D> {
 }
 
 /// Divides the children of one parent, of which one more than `limit` was loaded if there is one.
-pub(crate) fn of_one<C, D>(mut found: Vec<(C, D)>, limit: u32) -> Divided<C, D> {
+pub(crate) fn of_one_parent<C, D>(mut found: Vec<(C, D)>, limit: u32) -> Divided<C, D> {
     let more = found.len() > limit as usize;
     found.truncate(limit as usize);
     let span = Span { start: 0, end: index(found.len()), more };
@@ -28,7 +28,7 @@ pub(crate) fn of_one<C, D>(mut found: Vec<(C, D)>, limit: u32) -> Divided<C, D> 
 ///
 /// SQL decided which children there are, but a join promises no order: they are sorted here, by
 /// the very values that SQL compared.
-pub(crate) fn of_many<P: Entity, C: Entity, D: LinkData>(
+pub(crate) fn of_many_parents<P: Entity, C: Entity, D: LinkData>(
     parents: &[P],
     mut found: Vec<(P::Key, C, D)>,
     requested: &Requested,

@@ -10,8 +10,8 @@ use crate::mapping::{IdOf, Mapping, Stored, Writable, entity};
 use crate::query::Lock;
 
 /// How many rows one statement inserts: SQLite binds 32,766 values in a statement, PostgreSQL
-/// 65,535, and a row has a dozen.
-const ROWS_PER_STATEMENT: usize = 2_000;
+/// 65,535, and Diesel's tables have 32 columns at most unless a feature allows more.
+const ROWS_PER_STATEMENT: usize = 1_000;
 
 impl<M: Mapping> Connection<M> {
     /// Inserts an entity and returns it as it is stored: with the key that the database made, if
@@ -33,13 +33,15 @@ impl<M: Mapping> Connection<M> {
         }
     }
 
-    /// Inserts several entities, with one statement for some thousands of them, and returns them
-    /// as they are stored, in the same order.
+    /// Inserts several entities, with one statement for a thousand of them, and returns them as
+    /// they are stored, in the same order.
     ///
-    /// `same` tells whether a stored entity is a new one; it is not asked about keys.
+    /// Where the database makes the keys, `same` says whether a stored entity is a new one, all
+    /// but the key.
     ///
     /// # Errors
-    /// A failing database, or a violated constraint.
+    /// A failing database, or a violated constraint; a new entity that is the same as none of
+    /// those that are stored.
     pub fn insert_all<E: Writable<M>>(
         &mut self,
         new: &[E],
@@ -52,7 +54,12 @@ impl<M: Mapping> Connection<M> {
                 stored.push(entity(row)?);
             }
         }
-        Ok(in_order_of(new, stored, same))
+        match IdOf::<M, E>::SOURCE {
+            KeySource::Application => Ok(new.to_vec()),
+            KeySource::Database => {
+                Ok(in_order_of(new, stored, same).ok_or(diesel::result::Error::NotFound)?)
+            }
+        }
     }
 
     /// Updates the row of an entity.
@@ -137,12 +144,16 @@ pub fn restricting(
 ///
 /// Neither engine promises an order for the rows that an insert returns. Keys ascend in the order
 /// of the rows as far as anybody knows; the content of a row settles it.
-fn in_order_of<E: Entity>(new: &[E], mut stored: Vec<E>, same: impl Fn(&E, &E) -> bool) -> Vec<E> {
+fn in_order_of<E: Entity>(
+    new: &[E],
+    mut stored: Vec<E>,
+    same: impl Fn(&E, &E) -> bool,
+) -> Option<Vec<E>> {
     stored.sort_unstable_by_key(Entity::key);
     let mut stored = std::collections::VecDeque::from(stored);
     let next = |new: &E| {
         let place = stored.iter().position(|stored| same(new, stored))?;
         stored.remove(place)
     };
-    new.iter().filter_map(next).collect()
+    new.iter().map(next).collect()
 }

@@ -28,6 +28,8 @@
 /// link data, a whole number that no two links of one parent share. `on delete` is `Cascade`,
 /// `SetNull` or `Restrict`.
 ///
+/// Both ends of a relation are entities of the same list: a module is all that is related.
+///
 /// A declaration that is not whole does not compile:
 ///
 /// ```compile_fail
@@ -62,6 +64,7 @@ macro_rules! relations {
                 &$module
             }
         })+
+        const _: () = $module.check_ends();
         $(
             $crate::relations!(@direction $(#[doc = $doc])* $there: $a.$there_name -> $b.$back_name: Many, $back,
                 data: $crate::relations!(@data $($($data)?)?),

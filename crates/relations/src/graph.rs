@@ -9,7 +9,7 @@ use std::fmt::Debug;
 
 use crate::{
     Entity, EntityInfo, KeysetPosition, Kind, LinkData, Many, One, Optional, Relation,
-    RelationInfo, Sort, SortField, SortValue,
+    RelationInfo, RelationOf, Sort, SortField, SortValue,
 };
 
 /// The entities of one type that were reached over one path, and what was loaded from them.
@@ -20,7 +20,7 @@ use crate::{
 /// use recto_relations::{Adjacency, Edge, Entities, Relation as _, Sort, Span};
 ///
 /// let author = Author { id: 1, name: "Austen".to_owned() };
-/// let book = Book { id: 7, title: "Emma".to_owned(), author_id: Some(1), published: 1815 };
+/// let book = Book { id: 7, title: "Emma".to_owned(), author_id: Some(1), editor_id: None, published: 1815 };
 ///
 /// let mut authors = Entities::new(vec![author]);
 /// let adjacency = Adjacency::Many(vec![Span { start: 0, end: 1, more: false }]);
@@ -398,7 +398,7 @@ impl<'g, E: Entity> View<'g, E> {
     /// ```
     pub fn get<R>(&self, _: R) -> Result<<R::Kind as Follow>::Loaded<'g, R::To>, NotLoaded>
     where
-        R: Relation<From = E, Kind: Follow>,
+        R: RelationOf<E> + Relation<Kind: Follow>,
     {
         self.entities
             .edges
@@ -412,7 +412,7 @@ impl<'g, E: Entity> View<'g, E> {
     ///
     /// # Errors
     /// [`NotCounted`] when it was not [asked for](crate::Include::count).
-    pub fn count<R: Relation<From = E>>(&self, _: R) -> Result<u64, NotCounted> {
+    pub fn count<R: RelationOf<E>>(&self, _: R) -> Result<u64, NotCounted> {
         self.entities
             .counts
             .iter()

@@ -299,7 +299,7 @@ impl std::fmt::Display for Include {
 /// # fn main() {
 /// use recto_relations::paths;
 ///
-/// assert_eq!(paths(Author::INFO, 2), ["books", "books.author", "books.readers"]);
+/// assert_eq!(paths(Book::INFO, 1), ["author", "editor", "readers"]);
 /// # }
 /// ```
 pub fn paths(entity: &'static EntityInfo, depth: usize) -> Vec<String> {

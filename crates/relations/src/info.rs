@@ -15,6 +15,53 @@ pub struct Module {
     pub relations: &'static [&'static RelationInfo],
 }
 
+impl Module {
+    /// Checks at compile time that relations are between entities of the module. An entity of
+    /// another would not know of them.
+    ///
+    /// # Panics
+    /// If one is not.
+    #[doc(hidden)]
+    pub const fn check_ends(&self) {
+        let mut index = 0;
+        while index < self.relations.len() {
+            assert!(
+                self.lists(self.relations[index].from),
+                "both ends of a relation must be entities of the list that the module begins with"
+            );
+            index += 1;
+        }
+    }
+
+    const fn lists(&self, entity: &EntityInfo) -> bool {
+        let mut index = 0;
+        while index < self.entities.len() {
+            if same(self.entities[index].name, entity.name) {
+                return true;
+            }
+            index += 1;
+        }
+        false
+    }
+}
+
+/// Returns whether two names are the same, at compile time.
+#[doc(hidden)]
+pub const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut index = 0;
+    while index < a.len() {
+        if a[index] != b[index] {
+            return false;
+        }
+        index += 1;
+    }
+    true
+}
+
 /// The description of an entity type.
 #[derive(Debug)]
 pub struct EntityInfo {
@@ -239,7 +286,7 @@ impl SortField {
     }
 
     /// Returns whether its order is the order of the key.
-    pub fn follows_key(&self) -> bool {
+    pub const fn follows_key(&self) -> bool {
         matches!(self.kind, SortKind::Key)
     }
 }

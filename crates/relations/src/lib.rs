@@ -15,14 +15,16 @@ pub use graph::{
     Span, View,
 };
 pub use include::{DEFAULT_PER_PARENT, Include, IncludeError, MAX_DEPTH, Requested, paths};
+#[doc(hidden)]
+pub use info::same;
 pub use info::{
     Cardinality, EntityInfo, Field, Module, OnDelete, RelationInfo, SortField, SortKind, Storage,
 };
 #[doc(hidden)]
 pub use relation::foreign_key_of;
 pub use relation::{
-    Entity, InModule, Key, KeyField, Kind, LinkData, Many, One, Optional, Relation, Through,
-    ToMany, ToOne,
+    Entity, InModule, Key, KeyField, Kind, LinkData, Many, One, Optional, Relation, RelationOf,
+    Through, ToMany, ToOne,
 };
 pub use sort::{KeysetPosition, PageRequest, Sort, SortError, SortTerm, SortValue};
 pub use text::text_key;

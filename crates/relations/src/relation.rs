@@ -34,11 +34,11 @@ pub trait InModule {
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/library/model.rs"));
 /// # fn main() {
-/// let book = Book { id: 7, title: "Emma".to_owned(), author_id: Some(1), published: 1815 };
+/// let book = Book { id: 7, title: "Emma".to_owned(), author_id: Some(1), editor_id: None, published: 1815 };
 /// assert_eq!(book.key(), 7);
 /// assert_eq!(Book::INFO.collection, "books");
 /// let names: Vec<_> = Book::INFO.relations().map(|relation| relation.name).collect();
-/// assert_eq!(names, ["author", "readers"]);
+/// assert_eq!(names, ["author", "editor", "readers"]);
 /// # }
 /// ```
 pub trait Entity: InModule + Clone + Debug + Serialize + Send + Sync + 'static {
@@ -94,6 +94,16 @@ pub trait Relation: Copy + Default + Debug + Send + Sync + 'static {
     const INFO: &'static RelationInfo;
 }
 
+/// A relation that starts at the entity `E`. Implemented for every relation that does.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a relation of `{E}`",
+    label = "starts at another entity"
+)]
+pub trait RelationOf<E: Entity>: Relation<From = E> {}
+
+#[diagnostic::do_not_recommend]
+impl<E: Entity, R: Relation<From = E>> RelationOf<E> for R {}
+
 /// How many entities a relation leads to, as a type.
 pub trait Kind: Send + Sync + 'static {
     /// The same as a value.
@@ -137,10 +147,10 @@ pub trait ToOne: Relation {
 
 /// A to-many relation that is one to-many relation after another.
 pub trait Through: ToMany {
-    /// The relation from where it starts.
-    type First: ToMany<From = Self::From>;
-    /// The relation to where it leads.
-    type Second: ToMany<From = <Self::First as Relation>::To, To = Self::To>;
+    /// The relation from where it starts, whose inverse leads to exactly one.
+    type First: ToMany<From = Self::From, Inverse: Relation<Kind = One>>;
+    /// The relation to where it leads, whose inverse leads to exactly one.
+    type Second: ToMany<From = <Self::First as Relation>::To, To = Self::To, Inverse: Relation<Kind = One>>;
 }
 
 /// The data of a link between two entities, such as the date of an enrolment.

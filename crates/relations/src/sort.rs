@@ -111,11 +111,6 @@ impl Sort {
             None => self.key_ascending,
         }
     }
-
-    /// Returns whether this is the default order.
-    pub fn is_newest_first(&self) -> bool {
-        self.terms().is_empty() && !self.key_ascending()
-    }
 }
 
 impl std::fmt::Display for Sort {

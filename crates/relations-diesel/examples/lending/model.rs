@@ -1,7 +1,9 @@
 // The tables, entities, relations and rows of a lending library, and a database with a few of them.
 // The examples in the documentation include this file.
 
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
 use recto_relations::{
     Entity, EntityInfo, Field, InModule, LinkData, SortField, SortValue, relations, text_key,
 };
@@ -264,7 +266,7 @@ impl LinkData for Loan {
 // ---- The rows, as Diesel has them, and how each becomes its entity.
 
 #[derive(Debug, Queryable, Selectable, Identifiable)]
-#[diesel(table_name = authors)]
+#[diesel(table_name = authors, check_for_backend(Sqlite, Pg))]
 pub struct AuthorRow {
     pub id: i64,
     pub name: String,
@@ -278,7 +280,7 @@ pub struct EditorRow {
 }
 
 #[derive(Debug, Queryable, Selectable, Identifiable, Associations)]
-#[diesel(table_name = books)]
+#[diesel(table_name = books, check_for_backend(Sqlite, Pg))]
 #[diesel(belongs_to(AuthorRow, foreign_key = author_id))]
 #[diesel(belongs_to(EditorRow, foreign_key = editor_id))]
 pub struct BookRow {
@@ -289,14 +291,14 @@ pub struct BookRow {
 }
 
 #[derive(Debug, Queryable, Selectable, Identifiable)]
-#[diesel(table_name = genres)]
+#[diesel(table_name = genres, check_for_backend(Sqlite, Pg))]
 pub struct GenreRow {
     id: i64,
     name: String,
 }
 
 #[derive(Debug, Queryable, Selectable, Identifiable, Associations)]
-#[diesel(table_name = book_genres, primary_key(book_id, genre_id))]
+#[diesel(table_name = book_genres, primary_key(book_id, genre_id), check_for_backend(Sqlite, Pg))]
 #[diesel(belongs_to(BookRow, foreign_key = book_id))]
 #[diesel(belongs_to(GenreRow, foreign_key = genre_id))]
 pub struct BookGenreRow {
@@ -305,7 +307,7 @@ pub struct BookGenreRow {
 }
 
 #[derive(Debug, Queryable, Selectable, Identifiable, Associations)]
-#[diesel(table_name = readers)]
+#[diesel(table_name = readers, check_for_backend(Sqlite, Pg))]
 #[diesel(belongs_to(ReaderRow, foreign_key = host_id))]
 pub struct ReaderRow {
     id: i64,
@@ -314,7 +316,7 @@ pub struct ReaderRow {
 }
 
 #[derive(Debug, Queryable, Selectable, Identifiable, Associations)]
-#[diesel(table_name = loans, primary_key(book_id, reader_id))]
+#[diesel(table_name = loans, primary_key(book_id, reader_id), check_for_backend(Sqlite, Pg))]
 #[diesel(belongs_to(BookRow, foreign_key = book_id))]
 #[diesel(belongs_to(ReaderRow, foreign_key = reader_id))]
 pub struct LoanRow {
@@ -326,6 +328,7 @@ pub struct LoanRow {
 
 #[derive(Debug, Queryable, Selectable, Identifiable, Associations)]
 #[diesel(table_name = reviews, belongs_to(BookRow, foreign_key = book_id))]
+#[diesel(check_for_backend(Sqlite, Pg))]
 pub struct ReviewRow {
     id: i64,
     stars: i64,

@@ -136,7 +136,7 @@ impl<V: KeyValue> FirstPerParent<V> {
         }
     }
 
-    /// ` FROM … WHERE … = parent.key ORDER BY … LIMIT …`
+    /// ` FROM … WHERE … = parent_key.key ORDER BY … LIMIT …`
     fn push_of_one<'b, DB: Dialect>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
     where
         V: KeyOn<DB>,

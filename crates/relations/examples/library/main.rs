@@ -1,4 +1,5 @@
-//! A lending library: prints its relations, parses an include, and follows loaded relations.
+//! A lending library: prints its relations, parses an include and a filter, and follows
+//! loaded relations.
 
 #![expect(unreachable_pub, reason = "relations are public types, and so are their entities")]
 
@@ -6,7 +7,8 @@ mod model;
 
 use model::{Author, AuthorBooks, Book, BookAuthor, LIBRARY};
 use recto_relations::{
-    Adjacency, Edge, Entities, Entity as _, Include, Relation as _, Sort, Span, paths,
+    Adjacency, Edge, Entities, Entity as _, Filter, Include, Quantifier, Relation as _, Sort, Span,
+    paths,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -16,8 +18,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     println!("\nan author can include {}", paths(Author::INFO, 3).join(", "));
-    let include = Include::parse(Author::INFO, "books(limit:5,sort:-published).readers")?;
+    let mut include =
+        Include::parse(Author::INFO, "books(limit:5,sort:-published).readers,edited.author")?;
+    include.count(Author::INFO, "edited")?;
     println!("{include} loads {} relations", include.edge_count());
+
+    let early = Filter::parse(Author::INFO, Quantifier::Some, "books(published:..1815)")?;
+    let unedited = Filter::parse(Author::INFO, Quantifier::None, "edited")?;
+    println!("authors with {:?}", Filter::Or(vec![early, Filter::Not(Box::new(unedited))]));
 
     // A loader makes these; recto-relations-diesel has one.
     let austen = Author { id: 1, name: "Jane Austen".to_owned() };
@@ -25,6 +33,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         id,
         title: title.to_owned(),
         author_id: Some(austen.id),
+        editor_id: None,
         published,
     };
     let books = vec![book(8, "Persuasion", 1817), book(7, "Emma", 1815)];

@@ -15,6 +15,7 @@ pub struct Book {
     pub id: i64,
     pub title: String,
     pub author_id: Option<i64>,
+    pub editor_id: Option<i64>,
     pub published: i64,
 }
 
@@ -22,6 +23,7 @@ pub struct Book {
 pub struct Reader {
     pub id: i64,
     pub name: String,
+    pub host_id: Option<i64>,
 }
 
 /// The data of the link between a book and a reader.
@@ -38,9 +40,13 @@ relations! {
 
     /// The books of an author, and the author of a book.
     AuthorBooks = Author.books: Many <=> BookAuthor = Book.author: Optional(author_id), on delete SetNull;
+    /// The books that somebody edited: a second key to the same parent.
+    EditorBooks = Author.edited: Many <=> BookEditor = Book.editor: Optional(editor_id), on delete SetNull;
     /// The readers who borrow a book, in turn, and the books that a reader borrows.
     BookReaders = Book.readers: Many by turn <=> ReaderBooks = Reader.books: Many,
         through loans(book_id, reader_id) with Loan { turn, due_day }, on delete Cascade;
+    /// The guests of a reader, and whose guest a reader is: a relation of an entity to itself.
+    ReaderGuests = Reader.guests: Many <=> ReaderHost = Reader.host: Optional(host_id), on delete SetNull;
 }
 
 impl Entity for Author {
@@ -83,6 +89,7 @@ impl Entity for Book {
             Field { name: "id", declared: "i64" },
             Field { name: "title", declared: "String" },
             Field { name: "author_id", declared: "Option<i64>" },
+            Field { name: "editor_id", declared: "Option<i64>" },
             Field { name: "published", declared: "i64" },
         ],
         module: <Self as recto_relations::InModule>::module,
@@ -112,6 +119,7 @@ impl Entity for Reader {
         fields: &[
             Field { name: "id", declared: "i64" },
             Field { name: "name", declared: "String" },
+            Field { name: "host_id", declared: "Option<i64>" },
         ],
         module: <Self as recto_relations::InModule>::module,
     };
