@@ -6,7 +6,7 @@
 //! so whoever holds a [`Title`] or an [`Isbn`] holds a valid one.
 //!
 //! ```
-//! use recto_domain::{Book, BookPatch, Input, NewBook, Stamp};
+//! use recto_domain::{Book, BookPatch, Input, NewBook, Stamp, Update};
 //! use serde_json::json;
 //!
 //! let new = NewBook::parse(&json!({

@@ -1,6 +1,8 @@
 //! The blog: posts and comments.
 
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
 use recto_domain::{Comment, Post, text_key};
 use recto_relations_diesel::{SortColumn, Stored, Writable};
 
@@ -11,7 +13,7 @@ use crate::{Error, Recto, Rules};
 
 /// A row of `posts`.
 #[derive(Debug, Queryable, Selectable, Identifiable)]
-#[diesel(table_name = posts)]
+#[diesel(table_name = posts, check_for_backend(Sqlite, Pg))]
 pub struct PostRow {
     id: i64,
     title: String,
@@ -73,11 +75,13 @@ impl Writable<Recto> for Post {
     type Record<'a> = PostRecord<'a>;
 }
 
-impl Rules for Post {}
+impl Rules for Post {
+    type References = ();
+}
 
 /// A row of `comments`.
 #[derive(Debug, Queryable, Selectable, Identifiable, Associations)]
-#[diesel(table_name = comments)]
+#[diesel(table_name = comments, check_for_backend(Sqlite, Pg))]
 #[diesel(belongs_to(PostRow, foreign_key = post_id))]
 pub struct CommentRow {
     id: i64,
@@ -138,4 +142,6 @@ impl Writable<Recto> for Comment {
     type Record<'a> = CommentRecord<'a>;
 }
 
-impl Rules for Comment {}
+impl Rules for Comment {
+    type References = ();
+}

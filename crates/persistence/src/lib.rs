@@ -41,4 +41,4 @@ pub use recto_relations::PageRequest;
 pub use recto_relations_diesel::{
     Corrupt, Engine, Lock, MappedMany, MappedOne, Page, Stored, Writable,
 };
-pub use write::{Rules, WriteError};
+pub use write::{References, Rules, WriteError};

@@ -1,7 +1,9 @@
 //! The organisation: companies, departments and employees.
 
 use chrono::{DateTime, Utc};
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
 use recto_domain::input::AtMost;
 use recto_domain::{
     Company, CompanyDepartments, Conflict, Department, DepartmentCompany, DepartmentEmployees,
@@ -14,12 +16,11 @@ use recto_relations_diesel::{Engine, SortColumn, Stored, Writable};
 use crate::row::RowContext;
 use crate::schema::{companies, departments, employees};
 use crate::sql_types::InstantValue;
-use crate::write::{missing, refuse};
-use crate::{Connection, Error, Recto, Rules, WriteError};
+use crate::{Connection, Error, Recto, Rules};
 
 /// A row of `companies`.
 #[derive(Debug, Queryable, Selectable, Identifiable)]
-#[diesel(table_name = companies)]
+#[diesel(table_name = companies, check_for_backend(Sqlite, Pg))]
 pub struct CompanyRow {
     id: i64,
     name: String,
@@ -77,11 +78,13 @@ impl Writable<Recto> for Company {
     type Record<'a> = CompanyRecord<'a>;
 }
 
-impl Rules for Company {}
+impl Rules for Company {
+    type References = ();
+}
 
 /// A row of `departments`.
 #[derive(Debug, Queryable, Selectable, Identifiable, Associations)]
-#[diesel(table_name = departments)]
+#[diesel(table_name = departments, check_for_backend(Sqlite, Pg))]
 #[diesel(belongs_to(CompanyRow, foreign_key = company_id))]
 pub struct DepartmentRow {
     id: i64,
@@ -145,14 +148,12 @@ impl Writable<Recto> for Department {
 }
 
 impl Rules for Department {
-    fn check_references(&self, conn: &mut Connection) -> Result<(), WriteError> {
-        refuse([missing::<DepartmentCompany>(conn, self)?])
-    }
+    type References = (DepartmentCompany,);
 }
 
 /// A row of `employees`.
 #[derive(Debug, Queryable, Selectable, Identifiable, Associations)]
-#[diesel(table_name = employees)]
+#[diesel(table_name = employees, check_for_backend(Sqlite, Pg))]
 #[diesel(belongs_to(DepartmentRow, foreign_key = department_id))]
 #[diesel(belongs_to(EmployeeRow, foreign_key = manager_id))]
 pub struct EmployeeRow {
@@ -221,12 +222,7 @@ impl Writable<Recto> for Employee {
 }
 
 impl Rules for Employee {
-    fn check_references(&self, conn: &mut Connection) -> Result<(), WriteError> {
-        refuse([
-            missing::<EmployeeDepartment>(conn, self)?,
-            missing::<EmployeeManager>(conn, self)?,
-        ])
-    }
+    type References = (EmployeeDepartment, EmployeeManager);
 
     fn check_change(&self, conn: &mut Connection) -> Result<(), Error> {
         refuse_cycle(conn, self)

@@ -1,7 +1,9 @@
 //! The school: students, courses and who takes which.
 
 use chrono::{DateTime, Utc};
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
 use recto_domain::{Course, CourseId, Enrolment, Student, StudentId, text_key};
 use recto_relations_diesel::{SortColumn, Stored, Writable};
 
@@ -12,7 +14,7 @@ use crate::{Connection, Error, Recto, Rules};
 
 /// A row of `students`.
 #[derive(Debug, Queryable, Selectable, Identifiable)]
-#[diesel(table_name = students)]
+#[diesel(table_name = students, check_for_backend(Sqlite, Pg))]
 pub struct StudentRow {
     id: i64,
     name: String,
@@ -70,11 +72,13 @@ impl Writable<Recto> for Student {
     type Record<'a> = StudentRecord<'a>;
 }
 
-impl Rules for Student {}
+impl Rules for Student {
+    type References = ();
+}
 
 /// A row of `courses`.
 #[derive(Debug, Queryable, Selectable, Identifiable)]
-#[diesel(table_name = courses)]
+#[diesel(table_name = courses, check_for_backend(Sqlite, Pg))]
 pub struct CourseRow {
     id: i64,
     title: String,
@@ -132,11 +136,14 @@ impl Writable<Recto> for Course {
     type Record<'a> = CourseRecord<'a>;
 }
 
-impl Rules for Course {}
+impl Rules for Course {
+    type References = ();
+}
 
 /// The link between a student and a course.
 #[derive(Debug, Clone, Copy, Queryable, Selectable, Insertable, Identifiable, Associations)]
 #[diesel(table_name = student_courses, primary_key(student_id, course_id))]
+#[diesel(check_for_backend(Sqlite, Pg))]
 #[diesel(belongs_to(StudentRow, foreign_key = student_id))]
 #[diesel(belongs_to(CourseRow, foreign_key = course_id))]
 pub struct StudentCourseRow {

@@ -9,14 +9,8 @@ use crate::{Connection, Error, Recto};
 
 /// The rules on an entity that only the database can check.
 pub trait Rules: Writable<Recto> {
-    /// Checks the foreign keys that clients give.
-    ///
-    /// # Errors
-    /// [`WriteError::Violations`] for a key that refers to nothing; a failing database.
-    fn check_references(&self, conn: &mut Connection) -> Result<(), WriteError> {
-        let _ = conn;
-        Ok(())
-    }
+    /// The relations whose foreign keys clients give: a tuple of them, `()` for none.
+    type References: References<Self>;
 
     /// Checks a change, after the references.
     ///
@@ -45,7 +39,7 @@ pub enum WriteError {
 /// [`WriteError::Violations`] for a key that refers to nothing; a [`Conflict`]; a failing
 /// database.
 pub fn create<E: Rules>(conn: &mut Connection, new: E) -> Result<E, WriteError> {
-    new.check_references(conn)?;
+    check_references(conn, &new)?;
     Ok(conn.insert(new)?)
 }
 
@@ -60,7 +54,7 @@ pub fn change<E: Rules + Update>(
     now: DateTime<Utc>,
 ) -> Result<E, WriteError> {
     if entity.apply(patch, now) {
-        entity.check_references(conn)?;
+        check_references(conn, &entity)?;
         entity.check_change(conn)?;
         conn.update(&entity)?;
     }
@@ -82,8 +76,53 @@ pub fn delete<E: Stored<Recto>>(conn: &mut Connection, key: E::Key) -> Result<bo
     conn.delete::<E>(key)
 }
 
+/// Fails with a violation for each foreign key that refers to nothing.
+fn check_references<E: Rules>(conn: &mut Connection, entity: &E) -> Result<(), WriteError> {
+    match Violations::from_list(E::References::missing(conn, entity)?) {
+        Some(violations) => Err(violations.into()),
+        None => Ok(()),
+    }
+}
+
+/// To-one relations of the entity `E`.
+pub trait References<E> {
+    /// Returns a violation for each foreign key that refers to nothing.
+    ///
+    /// # Errors
+    /// A failing database.
+    fn missing(conn: &mut Connection, entity: &E) -> Result<Vec<Violation>, Error>;
+}
+
+impl<E> References<E> for () {
+    fn missing(_: &mut Connection, _: &E) -> Result<Vec<Violation>, Error> {
+        Ok(Vec::new())
+    }
+}
+
+impl<E, R> References<E> for (R,)
+where
+    E: Entity,
+    R: ToOne<From = E, To: Stored<Recto>>,
+{
+    fn missing(conn: &mut Connection, entity: &E) -> Result<Vec<Violation>, Error> {
+        Ok(missing::<R>(conn, entity)?.into_iter().collect())
+    }
+}
+
+impl<E, R, S> References<E> for (R, S)
+where
+    E: Entity,
+    R: ToOne<From = E, To: Stored<Recto>>,
+    S: ToOne<From = E, To: Stored<Recto>>,
+{
+    fn missing(conn: &mut Connection, entity: &E) -> Result<Vec<Violation>, Error> {
+        let both = [missing::<R>(conn, entity)?, missing::<S>(conn, entity)?];
+        Ok(both.into_iter().flatten().collect())
+    }
+}
+
 /// Returns the violation of a foreign key that refers to nothing, with a pointer to its field.
-pub(crate) fn missing<R: ToOne<To: Stored<Recto>>>(
+fn missing<R: ToOne<To: Stored<Recto>>>(
     conn: &mut Connection,
     from: &R::From,
 ) -> Result<Option<Violation>, Error> {
@@ -98,12 +137,4 @@ pub(crate) fn missing<R: ToOne<To: Stored<Recto>>>(
         pointer: format!("/{field}"),
         detail: format!("there is no such {}", R::To::INFO.name.to_lowercase()).into(),
     }))
-}
-
-/// Fails with the violations that were found, if any were.
-pub(crate) fn refuse(found: impl IntoIterator<Item = Option<Violation>>) -> Result<(), WriteError> {
-    match Violations::from_list(found.into_iter().flatten().collect()) {
-        Some(violations) => Err(violations.into()),
-        None => Ok(()),
-    }
 }

@@ -7,7 +7,7 @@ use recto_domain::{
     TagNames,
 };
 use recto_persistence::catalog::{author, book_tag};
-use recto_persistence::{Connection, Lock};
+use recto_persistence::{Connection, Lock, write};
 use recto_relations::{Entities, Entity as _, Include, Relation};
 
 use crate::extract::{Body, Caller, Keys2, NoQuery, PathKey, no_such};
@@ -61,11 +61,9 @@ pub(crate) async fn patch(
     let book = state
         .database
         .write(move |conn| {
-            let mut book = own(conn, &caller, &key)?;
+            let book = own(conn, &caller, &key)?;
             let credited = book.author.clone();
-            if book.apply(body.checked()?, mint.now()) {
-                conn.update(&book)?;
-            }
+            let book = write::change(conn, book, body.checked()?, mint.now())?;
             if book.author != credited {
                 let contributors = Contributors::of_line(&book.author);
                 author::credit(conn, &*mint, book.uid, &contributors)?;

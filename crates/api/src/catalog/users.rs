@@ -7,8 +7,8 @@ use recto_domain::{
     Account, AuditAction, AuditDetail, Disabling, ReviewsFate, Role, RoleChange, User, UserId,
     UserPatch,
 };
-use recto_persistence::Connection;
 use recto_persistence::identity::account;
+use recto_persistence::{Connection, write};
 use recto_relations::{Entities, Entity as _, Include};
 
 use crate::extract::{
@@ -51,20 +51,21 @@ pub(crate) async fn item(
     query: ItemQuery<User>,
 ) -> Result<HttpResponse, Problem> {
     let ItemQuery { include, .. } = query;
-    let (level, accounts, include) = state
+    let (entities, accounts, include) = state
         .database
         .read(move |conn| {
-            let level = conn.find::<User>(key.0, &include)?.ok_or_else(|| no_such(User::INFO))?;
+            let entities =
+                conn.find::<User>(key.0, &include)?.ok_or_else(|| no_such(User::INFO))?;
             let accounts = match &caller.0 {
                 Some(caller) if may_see_account(conn, caller, key.0)? => {
-                    Accounts::of(conn, &level)?
+                    Accounts::of(conn, &entities)?
                 }
                 _ => Accounts::hidden(),
             };
-            Ok::<_, Problem>((level, accounts, include.clone()))
+            Ok::<_, Problem>((entities, accounts, include.clone()))
         })
         .await?;
-    present::item_beside(StatusCode::OK, &level, &include, &|index| accounts.beside(index))
+    present::item_beside(StatusCode::OK, &entities, &include, &|index| accounts.beside(index))
 }
 
 /// `PATCH /users/{uid}`, by the user.
@@ -76,24 +77,22 @@ pub(crate) async fn patch(
     body: Body<UserPatch>,
 ) -> Result<HttpResponse, Problem> {
     let mint = state.mint.clone();
-    let (level, accounts) = state
+    let (entities, accounts) = state
         .database
         .write(move |conn| {
             let account = caller.verified(conn)?;
-            let mut user = lock::<User>(conn, key.0)?;
+            let user = lock::<User>(conn, key.0)?;
             if user.uid != account.user_uid {
                 return Err(Problem::forbidden("only the user may change the profile"));
             }
-            if user.apply(body.checked()?, mint.now()) {
-                conn.update(&user)?;
-            }
-            let level = Entities::new(vec![user]);
-            let accounts = Accounts::of(conn, &level)?;
-            Ok::<_, Problem>((level, accounts))
+            let user = write::change(conn, user, body.checked()?, mint.now())?;
+            let entities = Entities::new(vec![user]);
+            let accounts = Accounts::of(conn, &entities)?;
+            Ok::<_, Problem>((entities, accounts))
         })
         .await?;
     let include = Include::nothing();
-    present::item_beside(StatusCode::OK, &level, &include, &|index| accounts.beside(index))
+    present::item_beside(StatusCode::OK, &entities, &include, &|index| accounts.beside(index))
 }
 
 /// `DELETE /users/{uid}`, by an administrator. Books and reviews stay.
@@ -179,7 +178,7 @@ async fn administer(
     + 'static,
 ) -> Result<HttpResponse, Problem> {
     let shared = state.clone();
-    let (level, accounts) = state
+    let (entities, accounts) = state
         .write_noting(move |conn, entries| {
             let admin = caller.admin(conn)?;
             let user = lock::<User>(conn, user)?;
@@ -192,12 +191,12 @@ async fn administer(
                 entry.detail = detail;
                 entries.push(entry);
             }
-            let level = Entities::new(vec![user]);
-            let accounts = Accounts::of(conn, &level)?;
-            Ok((level, accounts))
+            let entities = Entities::new(vec![user]);
+            let accounts = Accounts::of(conn, &entities)?;
+            Ok((entities, accounts))
         })
         .await?;
-    present::item_beside(StatusCode::OK, &level, &Include::nothing(), &|index| {
+    present::item_beside(StatusCode::OK, &entities, &Include::nothing(), &|index| {
         accounts.beside(index)
     })
 }

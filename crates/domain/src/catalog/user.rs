@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use unicode_normalization::char::is_combining_mark;
 
 use crate::{
-    Change, Invalid, Stamp, UserId,
+    Change, Invalid, Stamp, Update, UserId,
     id::moved_on,
     record::{entity, input},
     text::line,
@@ -81,9 +81,12 @@ impl User {
         let others = self.first_name.iter().chain(&self.last_name);
         std::iter::once(self.username.as_str()).chain(others.map(PersonName::as_str))
     }
+}
 
-    /// Carries the patch out; `updated_at` moves on only if something changed, which is told.
-    pub fn apply(&mut self, patch: UserPatch, now: DateTime<Utc>) -> bool {
+impl Update for User {
+    type Patch = UserPatch;
+
+    fn apply(&mut self, patch: UserPatch, now: DateTime<Utc>) -> bool {
         let UserPatch { username, first_name, last_name } = patch;
         let changed = username.apply_to(&mut self.username)
             | first_name.apply_to(&mut self.first_name)

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
 use recto_domain::{Author, AuthorId, AuthorName, BookId, Contributors, Mint};
 use recto_relations_diesel::{SortColumn, Stored, Writable};
 
@@ -14,7 +16,7 @@ use crate::{Connection, Error, Recto};
 
 /// A row of `authors`.
 #[derive(Debug, Queryable, Selectable, Identifiable)]
-#[diesel(table_name = authors, primary_key(uid))]
+#[diesel(table_name = authors, primary_key(uid), check_for_backend(Sqlite, Pg))]
 pub struct AuthorRow {
     uid: UidValue,
     name: String,

@@ -7,9 +7,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable};
 use diesel::upsert::excluded;
 use recto_domain::{
-    Account, Book, BookEntry, BookOutcome, Contributors, Isbn, Mint, Outcome, Role, UserId,
+    Account, Book, BookEntry, BookOutcome, Contributors, Isbn, Mint, Outcome, Role, Update as _,
+    UserId,
 };
-
 use recto_relations_diesel::{Engine, Lock, Locked, Selected as _};
 
 use super::author;

@@ -3,8 +3,10 @@
 #![expect(clippy::ref_option_ref, reason = "Diesel's `AsChangeset` writes them")]
 
 use diesel::dsl::sql;
+use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Integer};
+use diesel::sqlite::Sqlite;
 use recto_domain::{Book, BookId, Isbn, Language, PublishedDate, TagName, UserId, text_key};
 use recto_relations_diesel::{Conditions, SortColumn, Stored, Writable};
 
@@ -12,11 +14,12 @@ use super::user::UserRow;
 use crate::row::RowContext;
 use crate::schema::{book_tags, books, tags};
 use crate::sql_types::{InstantValue, UidValue};
-use crate::{Error, Recto};
+use crate::{Error, Recto, Rules};
 
 /// A row of `books`.
 #[derive(Debug, Queryable, Selectable, Identifiable, Associations)]
 #[diesel(table_name = books, primary_key(uid), belongs_to(UserRow, foreign_key = user_uid))]
+#[diesel(check_for_backend(Sqlite, Pg))]
 pub struct BookRow {
     uid: UidValue,
     title: String,
@@ -189,6 +192,10 @@ impl Stored<Recto> for Book {
 
 impl Writable<Recto> for Book {
     type Record<'a> = BookRecord<'a>;
+}
+
+impl Rules for Book {
+    type References = ();
 }
 
 /// A `LIKE` pattern for texts whose key contains that of `text`.

@@ -1,6 +1,8 @@
 //! Rows of the link table between books and authors.
 
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
 use recto_domain::{BookId, Contribution};
 
 use super::author::AuthorRow;
@@ -13,6 +15,7 @@ use crate::sql_types::UidValue;
 /// The link between a book and an author: the author's place in the credit line, and role.
 #[derive(Debug, Queryable, Selectable, Identifiable, Associations)]
 #[diesel(table_name = book_contributors, primary_key(book_id, author_id))]
+#[diesel(check_for_backend(Sqlite, Pg))]
 #[diesel(belongs_to(BookRow, foreign_key = book_id))]
 #[diesel(belongs_to(AuthorRow, foreign_key = author_id))]
 pub struct BookContributorRow {

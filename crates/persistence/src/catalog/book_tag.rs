@@ -1,6 +1,8 @@
 //! Which books have which tags.
 
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
 use recto_domain::{BookId, Mint, Tag, TagId, TagName};
 use recto_relations_diesel::Lock;
 
@@ -15,6 +17,7 @@ use crate::{Connection, Error};
 #[diesel(belongs_to(BookRow, foreign_key = book_id), belongs_to(TagRow, foreign_key = tag_id))]
 // Several rows fit in one statement on SQLite only where none leaves out a column.
 #[diesel(table_name = book_tags, primary_key(book_id, tag_id), treat_none_as_default_value = false)]
+#[diesel(check_for_backend(Sqlite, Pg))]
 pub struct BookTagRow {
     pub(super) book_id: UidValue,
     pub(super) tag_id: UidValue,

@@ -1,6 +1,8 @@
 //! Reviews.
 
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
 use recto_domain::{BookId, Review, ReviewId, UserId};
 use recto_relations_diesel::{SortColumn, Stored, Writable};
 
@@ -13,7 +15,7 @@ use crate::{Error, Recto, Rules};
 
 /// A row of `reviews`.
 #[derive(Debug, Queryable, Selectable, Identifiable, Associations)]
-#[diesel(table_name = reviews, primary_key(uid))]
+#[diesel(table_name = reviews, primary_key(uid), check_for_backend(Sqlite, Pg))]
 #[diesel(belongs_to(BookRow, foreign_key = book_uid))]
 #[diesel(belongs_to(UserRow, foreign_key = user_uid))]
 pub struct ReviewRow {
@@ -86,4 +88,6 @@ impl Writable<Recto> for Review {
     type Record<'a> = ReviewRecord<'a>;
 }
 
-impl Rules for Review {}
+impl Rules for Review {
+    type References = ();
+}

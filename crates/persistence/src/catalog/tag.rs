@@ -1,6 +1,8 @@
 //! Tags.
 
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
 use recto_domain::{Mint, Tag, TagId, TagName};
 use recto_relations_diesel::{Lock, Locked, Selected as _, SortColumn, Stored, Writable};
 
@@ -11,7 +13,7 @@ use crate::{Connection, Error, Recto, Rules};
 
 /// A row of `tags`.
 #[derive(Debug, Queryable, Selectable, Identifiable)]
-#[diesel(table_name = tags, primary_key(uid))]
+#[diesel(table_name = tags, primary_key(uid), check_for_backend(Sqlite, Pg))]
 pub struct TagRow {
     uid: UidValue,
     name: String,
@@ -72,7 +74,9 @@ impl Writable<Recto> for Tag {
     type Record<'a> = TagRecord<'a>;
 }
 
-impl Rules for Tag {}
+impl Rules for Tag {
+    type References = ();
+}
 
 /// Returns the tags of these names, creating those that do not exist.
 pub(super) fn find_or_insert(

@@ -2,18 +2,20 @@
 
 #![expect(clippy::ref_option_ref, reason = "Diesel's `AsChangeset` writes them")]
 
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
 use recto_domain::{User, UserId};
 use recto_relations_diesel::{SortColumn, Stored, Writable};
 
 use crate::row::RowContext;
 use crate::schema::users;
 use crate::sql_types::{InstantValue, UidValue};
-use crate::{Error, Recto};
+use crate::{Error, Recto, Rules};
 
 /// A row of `users`.
 #[derive(Debug, Queryable, Selectable, Identifiable)]
-#[diesel(table_name = users, primary_key(uid))]
+#[diesel(table_name = users, primary_key(uid), check_for_backend(Sqlite, Pg))]
 pub struct UserRow {
     uid: UidValue,
     username: String,
@@ -80,4 +82,8 @@ impl Stored<Recto> for User {
 
 impl Writable<Recto> for User {
     type Record<'a> = UserRecord<'a>;
+}
+
+impl Rules for User {
+    type References = ();
 }

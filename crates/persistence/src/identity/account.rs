@@ -1,7 +1,9 @@
 //! Accounts, each of a user.
 
 use chrono::{DateTime, Utc};
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
 use recto_domain::{
     Account, Conflict, Email, MailedPurpose, ReviewsFate, Role, SessionId, TokenPairId, User,
     UserId,
@@ -16,7 +18,7 @@ use crate::{Connection, Error};
 use super::{mailed, session};
 
 #[derive(Debug, Queryable, Selectable, Identifiable)]
-#[diesel(table_name = accounts, primary_key(user_uid))]
+#[diesel(table_name = accounts, primary_key(user_uid), check_for_backend(Sqlite, Pg))]
 pub(super) struct AccountRow {
     user_uid: UidValue,
     email: String,

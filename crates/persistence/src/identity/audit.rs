@@ -1,6 +1,8 @@
 //! The audit.
 
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
 use recto_domain::{AuditAction, AuditEntry, AuditId, Stamp, UserId};
 use recto_relations_diesel::{Conditions, Selected as _};
 
@@ -20,7 +22,7 @@ pub struct AuditFilter {
 }
 
 #[derive(Debug, Queryable, Selectable, Identifiable)]
-#[diesel(table_name = audit, primary_key(uid))]
+#[diesel(table_name = audit, primary_key(uid), check_for_backend(Sqlite, Pg))]
 struct AuditRow {
     uid: UidValue,
     action: String,

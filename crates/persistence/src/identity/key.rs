@@ -1,7 +1,9 @@
 //! API keys.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
 use recto_domain::{Account, ApiKey, ApiKeyId, Scopes, SecretHash, UserId};
 use recto_relations_diesel::Selected as _;
 
@@ -36,7 +38,7 @@ impl KeyCaller {
 const NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
 
 #[derive(Debug, Queryable, Selectable, Identifiable)]
-#[diesel(table_name = api_keys, primary_key(uid))]
+#[diesel(table_name = api_keys, primary_key(uid), check_for_backend(Sqlite, Pg))]
 struct ApiKeyRow {
     uid: UidValue,
     name: String,

@@ -1,7 +1,9 @@
 //! Refreshing: the next pair of tokens for the one before.
 
 use chrono::{DateTime, Utc};
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
 use recto_domain::{SecretHash, Session, SessionId, TokenPairId, UserId};
 use recto_relations_diesel::{Lock, Locked, Selected as _};
 
@@ -79,7 +81,7 @@ pub fn rotate(
 
 /// A pair, as far as refreshing asks.
 #[derive(Debug, Clone, Queryable, Selectable)]
-#[diesel(table_name = token_pairs)]
+#[diesel(table_name = token_pairs, check_for_backend(Sqlite, Pg))]
 struct Pair {
     uid: UidValue,
     generation: i32,

@@ -6,7 +6,9 @@
 //! `rotation.rs`.
 
 use chrono::{DateTime, Utc};
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
 use recto_domain::{Client, SecretHash, Session, SessionId, TokenPairId, UserId};
 use recto_relations_diesel::Selected as _;
 
@@ -38,7 +40,7 @@ pub struct NewSession<'a> {
 }
 
 #[derive(Debug, Queryable, Selectable, Identifiable)]
-#[diesel(table_name = sessions, primary_key(uid))]
+#[diesel(table_name = sessions, primary_key(uid), check_for_backend(Sqlite, Pg))]
 struct SessionRow {
     uid: UidValue,
     created_at: InstantValue,

@@ -18,7 +18,7 @@ pub use self::{
     published_date::PublishedDate,
 };
 use crate::{
-    BookId, Change, Stamp, UserId,
+    BookId, Change, Stamp, Update, UserId,
     id::moved_on,
     record::{entity, input},
 };
@@ -94,9 +94,12 @@ impl Book {
         }
         changed
     }
+}
 
-    /// Carries the patch out; `updated_at` moves on only if something changed, which is told.
-    pub fn apply(&mut self, patch: BookPatch, now: DateTime<Utc>) -> bool {
+impl Update for Book {
+    type Patch = BookPatch;
+
+    fn apply(&mut self, patch: BookPatch, now: DateTime<Utc>) -> bool {
         let BookPatch { title, author, publisher, published_date, page_count, language, isbn } =
             patch;
         let changed = title.apply_to(&mut self.title)
