@@ -22,7 +22,7 @@ use recto_relations::Entities;
 
 use crate::problem::{Kind, Problem};
 
-/// The accounts that stand beside the users of a level, as JSON.
+/// The accounts that stand beside the users on a page, as JSON.
 ///
 /// A user without an account shows its members as `null`.
 pub(crate) struct Accounts(Option<Vec<Vec<u8>>>);

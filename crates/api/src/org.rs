@@ -20,15 +20,15 @@ pub(crate) async fn found(
     body: Body<NewCompanyGraph>,
 ) -> Result<HttpResponse, Problem> {
     let mint = state.mint.clone();
-    let level = state
+    let entities = state
         .database
         .write(move |conn| {
             caller.verified(conn)?;
             Ok::<_, Problem>(org::found(conn, body.checked()?, mint.now())?)
         })
         .await?;
-    let include = if level.edges().is_empty() { Include::nothing() } else { whole()? };
-    present::item(StatusCode::CREATED, &level, &include)
+    let include = if entities.edges().is_empty() { Include::nothing() } else { whole()? };
+    present::item(StatusCode::CREATED, &entities, &include)
 }
 
 /// What a body may have made along with the company.

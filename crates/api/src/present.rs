@@ -15,30 +15,30 @@ use crate::paths;
 use crate::problem::{Kind, Problem};
 
 /// What stands beside an entity's own members, as a JSON object, for the
-/// entities of a first level: the account of a user.
+/// entities at the top: the account of a user.
 pub(crate) type Beside<'a> = &'a dyn Fn(usize) -> Option<&'a [u8]>;
 
 /// An item with what was loaded along.
 pub(crate) fn item<E: Entity>(
     status: StatusCode,
-    level: &Entities<E>,
+    entities: &Entities<E>,
     include: &Include,
 ) -> Result<HttpResponse, Problem> {
-    item_beside(status, level, include, &|_| None)
+    item_beside(status, entities, include, &|_| None)
 }
 
 /// An item that has something beside its own members.
 pub(crate) fn item_beside<E: Entity>(
     status: StatusCode,
-    level: &Entities<E>,
+    entities: &Entities<E>,
     include: &Include,
     beside: Beside<'_>,
 ) -> Result<HttpResponse, Problem> {
     let mut out = Vec::with_capacity(1024);
-    Writer { out: &mut out }.entity(level, 0, include, beside(0))?;
+    Writer { out: &mut out }.entity(entities, 0, include, beside(0))?;
     let mut response = json(status, out);
     if status == StatusCode::CREATED {
-        let location = header::HeaderValue::try_from(item_path(level, 0)).map_err(unwritable)?;
+        let location = header::HeaderValue::try_from(item_path(entities, 0)).map_err(unwritable)?;
         response.headers_mut().insert(header::LOCATION, location);
     }
     Ok(response)
@@ -56,11 +56,11 @@ pub(crate) fn entity<E: Entity>(entity: E) -> Result<HttpResponse, Problem> {
 
 /// An item that may be missing: `null` then.
 pub(crate) fn optional<E: Entity>(
-    level: Option<&Entities<E>>,
+    entities: Option<&Entities<E>>,
     include: &Include,
 ) -> Result<HttpResponse, Problem> {
-    match level {
-        Some(level) => item(StatusCode::OK, level, include),
+    match entities {
+        Some(entities) => item(StatusCode::OK, entities, include),
         None => Ok(json(StatusCode::OK, b"null".to_vec())),
     }
 }
@@ -83,8 +83,8 @@ pub(crate) fn page<E: Entity>(
     place: &Place<'_>,
     beside: Beside<'_>,
 ) -> Result<HttpResponse, Problem> {
-    let level = &page.entities;
-    let count = level.as_slice().len();
+    let entities = &page.entities;
+    let count = entities.as_slice().len();
     let mut out = Vec::with_capacity(64 + count * 512);
     out.extend_from_slice(b"{\"items\":[");
     let mut shown = 0;
@@ -93,7 +93,7 @@ pub(crate) fn page<E: Entity>(
         if index > 0 {
             out.push(b',');
         }
-        let written = Writer { out: &mut out }.entity(level, index, include, beside(index));
+        let written = Writer { out: &mut out }.entity(entities, index, include, beside(index));
         match written {
             Ok(()) => shown += 1,
             // What does not fit is on the next page, unless it does not fit on any.
@@ -107,7 +107,7 @@ pub(crate) fn page<E: Entity>(
     out.push(b']');
     let mut link = None;
     if shown > 0 && (page.more || shown < count) {
-        let cursor = cursor::encode(place.binding, &position(level, shown - 1, place.sort));
+        let cursor = cursor::encode(place.binding, &position(entities, shown - 1, place.sort));
         link = Some(next_link(place.url, &cursor)?);
         out.extend_from_slice(b",\"next_cursor\":\"");
         out.extend_from_slice(cursor.as_bytes());
@@ -176,12 +176,12 @@ pub(crate) fn relation_binding(path: &str, sort: &Sort) -> Binding {
     Binding::new(path, &[], sort)
 }
 
-fn position(level: &dyn AnyEntities, index: usize, sort: &Sort) -> KeysetPosition<String> {
-    KeysetPosition { values: level.sort_values(index, sort), key: level.key(index) }
+fn position(entities: &dyn AnyEntities, index: usize, sort: &Sort) -> KeysetPosition<String> {
+    KeysetPosition { values: entities.sort_values(index, sort), key: entities.key(index) }
 }
 
-fn item_path(level: &dyn AnyEntities, index: usize) -> String {
-    format!("{BASE_PATH}{}/{}", paths::collection(level.info()), level.key(index))
+fn item_path(entities: &dyn AnyEntities, index: usize) -> String {
+    format!("{BASE_PATH}{}/{}", paths::collection(entities.info()), entities.key(index))
 }
 
 fn unwritable(error: impl std::fmt::Display) -> Problem {
@@ -229,29 +229,29 @@ impl Writer<'_> {
     /// go through a map of values for every entity.
     fn entity(
         &mut self,
-        level: &dyn AnyEntities,
+        entities: &dyn AnyEntities,
         index: usize,
         include: &Include,
         beside: Option<&[u8]>,
     ) -> Result<(), Unwritten> {
-        level.write_json(index, self.out)?;
+        entities.write_json(index, self.out)?;
         self.out.pop();
         if let Some([b'{', members @ .., b'}']) = beside {
             self.out.push(b',');
             self.out.extend_from_slice(members);
         }
         let end = self.out.len();
-        if level.write_link_json(index, self.out)? {
+        if entities.write_link_json(index, self.out)? {
             // Its object goes on where the entity's left off.
             self.out[end] = b',';
             self.out.pop();
         }
-        for counted in level.counts() {
+        for counted in entities.counts() {
             self.member(counted.relation.name, "_count");
             self.out.extend_from_slice(counted.numbers[index].to_string().as_bytes());
         }
-        for (edge, requested) in level.edges().iter().zip(include.edges()) {
-            self.edge(level, index, edge, &requested.nested)?;
+        for (edge, requested) in entities.edges().iter().zip(include.edges()) {
+            self.edge(entities, index, edge, &requested.nested)?;
         }
         self.out.push(b'}');
         if self.out.len() > MOST_BYTES { Err(Unwritten::TooMuch) } else { Ok(()) }
@@ -259,7 +259,7 @@ impl Writer<'_> {
 
     fn edge(
         &mut self,
-        level: &dyn AnyEntities,
+        entities: &dyn AnyEntities,
         index: usize,
         edge: &Edge,
         nested: &Include,
@@ -283,7 +283,7 @@ impl Writer<'_> {
                 self.out.push(b']');
                 if span.more && span.end > span.start {
                     let last = position(target, span.end as usize - 1, &edge.sort);
-                    self.rest(level, index, edge, nested, &last);
+                    self.rest(entities, index, edge, nested, &last);
                 }
             }
         }
@@ -293,13 +293,13 @@ impl Writer<'_> {
     /// `"reviews_next":"/api/v1/books/…/reviews?limit=20&cursor=…"`
     fn rest(
         &mut self,
-        level: &dyn AnyEntities,
+        entities: &dyn AnyEntities,
         index: usize,
         edge: &Edge,
         nested: &Include,
         last: &KeysetPosition<String>,
     ) {
-        let path = format!("{}/{}", item_path(level, index), edge.relation.name);
+        let path = format!("{}/{}", item_path(entities, index), edge.relation.name);
         let binding = relation_binding(&path, &edge.sort);
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("limit", &edge.limit.to_string());

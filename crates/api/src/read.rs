@@ -16,14 +16,14 @@ pub(crate) async fn item<E: Stored<Recto>>(
     query: ItemQuery<E>,
 ) -> Result<HttpResponse, Problem> {
     let ItemQuery { include, .. } = query;
-    let (level, include) = state
+    let (entities, include) = state
         .database
         .read(move |conn| {
-            let level = conn.find::<E>(key.0, &include)?.ok_or_else(|| no_such(E::INFO))?;
-            Ok::<_, Problem>((level, include.clone()))
+            let entities = conn.find::<E>(key.0, &include)?.ok_or_else(|| no_such(E::INFO))?;
+            Ok::<_, Problem>((entities, include.clone()))
         })
         .await?;
-    present::item(StatusCode::OK, &level, &include)
+    present::item(StatusCode::OK, &entities, &include)
 }
 
 /// `GET /books`
@@ -70,13 +70,13 @@ pub(crate) async fn one<R: MappedOne<Recto>>(
     query: ItemQuery<R::To>,
 ) -> Result<HttpResponse, Problem> {
     let ItemQuery { include, .. } = query;
-    let (level, include) = state
+    let (entities, include) = state
         .database
         .read(move |conn| {
-            let level =
+            let entities =
                 conn.related_one::<R>(child.0, &include)?.ok_or_else(|| no_such(R::INFO.from))?;
-            Ok::<_, Problem>((level, include.clone()))
+            Ok::<_, Problem>((entities, include.clone()))
         })
         .await?;
-    present::optional(level.as_ref(), &include)
+    present::optional(entities.as_ref(), &include)
 }

@@ -44,8 +44,8 @@ fn credited(c: &mut Catalogue, conn: &mut Connection, who: &Contributors) -> Boo
 /// Position, role and name of everybody whom a book credits.
 fn credits(conn: &mut Connection, uid: BookId) -> Vec<(u32, ContributorRole, String)> {
     let include = Include::parse(Book::INFO, "contributors(limit:100)").unwrap();
-    let level = conn.find::<Book>(uid, &include).unwrap().unwrap();
-    let contributors = level.view(0).unwrap().get(BookContributors).unwrap();
+    let found = conn.find::<Book>(uid, &include).unwrap().unwrap();
+    let contributors = found.view(0).unwrap().get(BookContributors).unwrap();
     contributors
         .map(|author| {
             let link = author.link(BookContributors).unwrap();
@@ -85,8 +85,8 @@ fn contributors_stand_in_the_order_of_the_line(database: &Fresh) {
     // And the way back leads to both books, the newest first.
     let ada = all.entities.as_slice().iter().find(|author| author.name.as_str() == "Ada").unwrap();
     let include = Include::parse(Author::INFO, "books").unwrap();
-    let level = conn.find::<Author>(ada.uid, &include).unwrap().unwrap();
-    let books: Vec<_> = level.view(0).unwrap().get(AuthorBooks).unwrap().collect();
+    let found = conn.find::<Author>(ada.uid, &include).unwrap().unwrap();
+    let books: Vec<_> = found.view(0).unwrap().get(AuthorBooks).unwrap().collect();
     let places: Vec<_> =
         books.iter().map(|book| book.link(AuthorBooks).unwrap().position).collect();
     assert_eq!(books.iter().map(|book| book.uid).collect::<Vec<_>>(), [second, first]);
@@ -129,16 +129,18 @@ fn an_order_of_links_is_read_in_pages(database: &Fresh) {
     let backwards: Vec<String> = names.iter().rev().cloned().collect();
     for (sort, expected) in [("position", &names), ("-position", &backwards)] {
         for limit in [1, 2, 7, 22, 23, 100] {
-            let walked = walk::<Author>(&by_place(sort), limit, |window| {
-                conn.related::<BookContributors>(uid, window, &Include::nothing()).unwrap().unwrap()
+            let walked = walk::<Author>(&by_place(sort), limit, |request| {
+                conn.related::<BookContributors>(uid, request, &Include::nothing())
+                    .unwrap()
+                    .unwrap()
             });
             let walked: Vec<_> = walked.iter().map(|author| author.name.to_string()).collect();
             assert_eq!(&walked, expected, "sort={sort}&limit={limit}");
         }
     }
     // By their own fields too, and by both.
-    let by_name = walk::<Author>(&by_place("name"), 5, |window| {
-        conn.related::<BookContributors>(uid, window, &Include::nothing()).unwrap().unwrap()
+    let by_name = walk::<Author>(&by_place("name"), 5, |request| {
+        conn.related::<BookContributors>(uid, request, &Include::nothing()).unwrap().unwrap()
     });
     assert!(by_name.is_sorted_by_key(|author| author.name.key()));
     assert_eq!(by_name.len(), names.len());

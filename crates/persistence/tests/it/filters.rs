@@ -117,9 +117,9 @@ fn filters_leave_what_passes_them(database: &Fresh) {
             let sort = Sort::parse(<Book as recto_relations::Entity>::INFO, raw).unwrap();
             let model = in_order::<Book>(&c, &sort, |book| passes(&c, &filter, book));
             let model: Vec<&str> = model.iter().map(|book| book.title.as_str()).collect();
-            let window = PageRequest { limit: 100, sort, after: None };
+            let request = PageRequest { limit: 100, sort, after: None };
             let found = conn
-                .page::<Book>(&filter, &Filter::everything(), &window, &Include::nothing())
+                .page::<Book>(&filter, &Filter::everything(), &request, &Include::nothing())
                 .unwrap();
             let found: Vec<&str> =
                 found.entities.as_slice().iter().map(|book| book.title.as_str()).collect();

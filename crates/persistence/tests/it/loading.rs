@@ -277,9 +277,9 @@ fn many_keys_are_looked_for_in_chunks(database: &Fresh) {
         conn.page::<Book>(&BookFilter::default(), &Filter::everything(), &everything, &include)
     });
     assert_eq!(statements.len(), 1 + 2 + 2);
-    let level = books.unwrap().entities;
-    assert_eq!(level.as_slice().len(), CHUNK + 1);
-    for book in &level {
+    let found = books.unwrap().entities;
+    assert_eq!(found.as_slice().len(), CHUNK + 1);
+    for book in &found {
         assert_eq!(book.get(BookUser).unwrap().map(|user| user.uid), book.user_uid);
         assert_eq!(book.get(BookTags).unwrap().len(), 1);
     }
@@ -309,8 +309,8 @@ fn the_cap_falls_with_every_occurrence(database: &Fresh) {
             &include,
         )
         .unwrap();
-    let level = books.entities;
-    let user = level.view(0).unwrap().get(BookUser).unwrap().unwrap();
+    let found = books.entities;
+    let user = found.view(0).unwrap().get(BookUser).unwrap().unwrap();
     let shown = user.get(UserBooks).unwrap();
     assert_eq!((shown.len(), shown.more()), (10_000 / 600, true));
 }
@@ -350,8 +350,8 @@ fn views_read_what_was_loaded_and_nothing_else(database: &Fresh) {
     let mut conn = database.connection();
     c.store(&mut conn);
     let include = Include::parse(Book::INFO, "reviews(limit:5,sort:-rating).user").unwrap();
-    let level = conn.find::<Book>(c.titled("Dune").uid, &include).unwrap().unwrap();
-    let dune = level.view(0).unwrap();
+    let found = conn.find::<Book>(c.titled("Dune").uid, &include).unwrap().unwrap();
+    let dune = found.view(0).unwrap();
 
     let reviews = dune.get(BookReviews).unwrap();
     assert!(reviews.more() && reviews.len() == 5);

@@ -89,21 +89,21 @@ fn compare_by<E: Entity>(
 /// What `present` writes of these entities with what is included.
 pub(crate) fn expected(
     catalogue: &Catalogue,
-    level: &[Node<'_>],
+    nodes: &[Node<'_>],
     include: &Include,
 ) -> Vec<String> {
-    let mut written: Vec<String> = level.iter().map(|node| members(*node)).collect();
+    let mut written: Vec<String> = nodes.iter().map(|node| members(*node)).collect();
     for relation in include.counts() {
-        for (node, text) in level.iter().zip(&mut written) {
+        for (node, text) in nodes.iter().zip(&mut written) {
             let count = many(catalogue, *node, relation, &Sort::default()).len();
             write!(text, r#","{}_count":{count}"#, relation.name).unwrap();
         }
     }
     for edge in include.edges() {
         let to_many = edge.relation.cardinality == Cardinality::Many;
-        let limit = edge.per_parent(u32::try_from(level.len()).unwrap()) as usize;
+        let limit = edge.per_parent(u32::try_from(nodes.len()).unwrap()) as usize;
         let families: Vec<Vec<Node<'_>>> =
-            level.iter().map(|node| many(catalogue, *node, edge.relation, &edge.sort)).collect();
+            nodes.iter().map(|node| many(catalogue, *node, edge.relation, &edge.sort)).collect();
         let loaded: Vec<Node<'_>> =
             families.iter().flat_map(|family| family.iter().take(limit).copied()).collect();
         let mut loaded = expected(catalogue, &loaded, &edge.nested).into_iter();

@@ -101,8 +101,8 @@ fn walks_all<E: Stored<Recto, Filter = ()>>(rooms: &Rooms, conn: &mut Connection
     for sort in sorts::<E>(raw) {
         let expected = in_order(rooms.of(E::INFO).to_vec(), &sort);
         for limit in LIMITS {
-            let walked = walk::<E>(&sort, limit, |window| {
-                conn.page(&(), &Filter::everything(), window, &Include::nothing()).unwrap()
+            let walked = walk::<E>(&sort, limit, |request| {
+                conn.page(&(), &Filter::everything(), request, &Include::nothing()).unwrap()
             });
             assert_eq!(shown(&walked), expected, "{}?sort={sort}&limit={limit}", E::INFO.name);
         }
@@ -140,8 +140,8 @@ where
             let expected = in_order(children.clone(), &sort);
             for limit in LIMITS {
                 let mut seen = Vec::new();
-                walk::<R::To>(&sort, limit, |window| {
-                    let page = conn.related::<R>(parent.key(), window, &Include::nothing());
+                walk::<R::To>(&sort, limit, |request| {
+                    let page = conn.related::<R>(parent.key(), request, &Include::nothing());
                     let page = page.unwrap().unwrap();
                     // What the links say is on the page, beside the entities.
                     seen.extend(lines(&present(&page.entities)));
@@ -165,8 +165,8 @@ fn pages_of_each_relation_are_all_it_leads_to_in_order(database: &Fresh) {
     walks_children::<EmployeeReports>(&rooms, conn, &["name", "-name,created_at"]);
 
     let nobody = EmployeeId::new(1_000_000).unwrap();
-    let (window, none) = (PageRequest::newest(5), Include::nothing());
-    assert!(conn.related::<EmployeeReports>(nobody, &window, &none).unwrap().is_none());
+    let (request, none) = (PageRequest::newest(5), Include::nothing());
+    assert!(conn.related::<EmployeeReports>(nobody, &request, &none).unwrap().is_none());
     let nobody = StudentId::new(1_000_000).unwrap();
     assert!(
         conn.related::<StudentCourses>(nobody, &PageRequest::newest(5), &none).unwrap().is_none()
@@ -178,8 +178,8 @@ fn an_organisation_is_walked_there_and_back(database: &Fresh) {
     let rooms = Rooms::stored(conn);
     let include = "departments.employees.company,employees(limit:100).manager";
     let include = Include::parse(Company::INFO, include).unwrap();
-    let level = conn.find::<Company>(rooms.company, &include).unwrap().unwrap();
-    let company = level.view(0).unwrap();
+    let found = conn.find::<Company>(rooms.company, &include).unwrap().unwrap();
+    let company = found.view(0).unwrap();
     let departments = company.get(CompanyDepartments).unwrap();
     assert_eq!((departments.len(), departments.more()), (2, false));
     for department in departments {
@@ -206,16 +206,16 @@ fn an_organisation_is_walked_there_and_back(database: &Fresh) {
     }
 
     let include = Include::parse(Employee::INFO, "manager.manager,reports.reports").unwrap();
-    let level = conn.find::<Employee>(rooms.employee, &include).unwrap().unwrap();
-    let middle = level.view(0).unwrap();
+    let found = conn.find::<Employee>(rooms.employee, &include).unwrap().unwrap();
+    let middle = found.view(0).unwrap();
     let above = middle.get(EmployeeManager).unwrap().unwrap();
     assert_eq!(above.get(EmployeeManager).unwrap().unwrap().name.as_str(), "chain 1");
     let below = middle.get(EmployeeReports).unwrap().next().unwrap();
     assert_eq!(below.get(EmployeeReports).unwrap().next().unwrap().name.as_str(), "chain 5");
     assert!(below.get(EmployeeManager).is_err());
 
-    let level = conn.find::<Company>(rooms.company, &Include::nothing()).unwrap().unwrap();
-    let company = level.view(0).unwrap();
+    let found = conn.find::<Company>(rooms.company, &Include::nothing()).unwrap().unwrap();
+    let company = found.view(0).unwrap();
     assert!(company.get(CompanyDepartments).is_err() && company.get(CompanyEmployees).is_err());
 }
 
@@ -223,8 +223,8 @@ fn a_link_says_since_when(database: &Fresh) {
     let conn = &mut database.connection();
     let rooms = Rooms::stored(conn);
     let include = Include::parse(Student::INFO, "courses.students(limit:100)").unwrap();
-    let level = conn.find::<Student>(rooms.student, &include).unwrap().unwrap();
-    let student = level.view(0).unwrap();
+    let found = conn.find::<Student>(rooms.student, &include).unwrap().unwrap();
+    let student = found.view(0).unwrap();
     assert!(student.link(CourseStudents).is_err(), "it was not reached over a link");
     let courses = student.get(StudentCourses).unwrap();
     assert_eq!(courses.len(), 3);
@@ -250,9 +250,9 @@ fn one_leads_to_one_or_none(database: &Fresh) {
     let conn = &mut database.connection();
     let rooms = Rooms::stored(conn);
     let include = Include::parse(Company::INFO, "departments").unwrap();
-    let level = conn.related_one::<EmployeeCompany>(rooms.employee, &include);
-    let level = level.unwrap().unwrap().unwrap();
-    let company = level.view(0).unwrap();
+    let found = conn.related_one::<EmployeeCompany>(rooms.employee, &include);
+    let found = found.unwrap().unwrap().unwrap();
+    let company = found.view(0).unwrap();
     assert_eq!((company.id, company.get(CompanyDepartments).unwrap().len()), (rooms.company, 2));
     let none = Include::nothing();
     let post = conn.related_one::<CommentPost>(rooms.comment, &none).unwrap().unwrap().unwrap();

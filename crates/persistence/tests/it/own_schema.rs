@@ -290,8 +290,8 @@ fn a_message_leads_to_its_replies_and_back(database: &Fresh) {
     let mut conn = post_office(database);
     let include = Include::parse(Message::INFO, "answers.question,question").unwrap();
 
-    let level = conn.find::<Message>(HELLO, &include).unwrap().unwrap();
-    let hello = level.view(0).unwrap();
+    let found = conn.find::<Message>(HELLO, &include).unwrap().unwrap();
+    let hello = found.view(0).unwrap();
     assert!(hello.get(MessageQuestion).unwrap().is_none());
     assert_eq!(keys(hello.get(MessageAnswers).unwrap()), [12, 11]);
     for answer in hello.get(MessageAnswers).unwrap() {

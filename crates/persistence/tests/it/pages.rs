@@ -53,18 +53,17 @@ pub(crate) fn walk<E: Stored<Recto>>(
     limit: u32,
     mut turn: impl FnMut(&PageRequest<E::Key>) -> Page<E>,
 ) -> Vec<E> {
-    let mut window = PageRequest { limit, sort: sort.clone(), after: None };
+    let mut request = PageRequest { limit, sort: sort.clone(), after: None };
     let mut all: Vec<E> = Vec::new();
     loop {
-        let Page { entities: level, more } = turn(&window);
-        let entities = level.as_slice();
-        assert!(entities.len() <= limit as usize);
-        all.extend(entities.iter().cloned());
+        let Page { entities, more } = turn(&request);
+        assert!(entities.as_slice().len() <= limit as usize);
+        all.extend_from_slice(entities.as_slice());
         if !more {
             return all;
         }
-        assert_eq!(entities.len(), limit as usize, "a page before the last is full");
-        window.after = level.iter().last().map(|last| last.position(sort));
+        assert_eq!(entities.as_slice().len(), limit as usize, "a page before the last is full");
+        request.after = entities.iter().last().map(|last| last.position(sort));
         assert!(all.len() < 1_000, "the pages of {sort} have no end");
     }
 }
@@ -82,8 +81,8 @@ fn walks_all<E: Stored<Recto> + Modelled>(
     for sort in sorts::<E>(raw) {
         let model = keys(in_order::<E>(c, &sort, |_| true));
         for limit in LIMITS {
-            let walked = walk::<E>(&sort, limit, |window| {
-                conn.page(filter, &Filter::everything(), window, &Include::nothing()).unwrap()
+            let walked = walk::<E>(&sort, limit, |request| {
+                conn.page(filter, &Filter::everything(), request, &Include::nothing()).unwrap()
             });
             assert_eq!(keys(&walked), model, "sort={sort}&limit={limit}");
         }
@@ -100,8 +99,8 @@ fn walks_children<R: MappedMany<Recto, To: Modelled>>(
     for sort in sorts::<R::To>(raw) {
         let model = keys(in_order::<R::To>(c, &sort, &belongs));
         for limit in LIMITS {
-            let walked = walk::<R::To>(&sort, limit, |window| {
-                conn.related::<R>(parent, window, &Include::nothing()).unwrap().unwrap()
+            let walked = walk::<R::To>(&sort, limit, |request| {
+                conn.related::<R>(parent, request, &Include::nothing()).unwrap().unwrap()
             });
             assert_eq!(keys(&walked), model, "{}?sort={sort}&limit={limit}", R::INFO.name);
         }
@@ -180,12 +179,12 @@ fn a_page_begins_behind_what_has_been_deleted(database: &Fresh) {
             sort.terms().iter().map(|term| gone.sort_value(term.field)).collect::<Vec<_>>();
         let after = Some(KeysetPosition { values, key: gone.uid });
         conn.delete::<Book>(gone.uid).unwrap();
-        let window = PageRequest { limit: 100, sort, after };
+        let request = PageRequest { limit: 100, sort, after };
         let rest = conn
             .page::<Book>(
                 &BookFilter::default(),
                 &Filter::everything(),
-                &window,
+                &request,
                 &Include::nothing(),
             )
             .unwrap();
@@ -198,17 +197,17 @@ fn a_parent_that_is_missing_has_no_page(database: &Fresh) {
     let c = Catalogue::small();
     let mut conn = database.connection();
     c.store(&mut conn);
-    let (window, none) = (PageRequest::newest(5), Include::nothing());
+    let (request, none) = (PageRequest::newest(5), Include::nothing());
     let nobody = UserId::from_uuid(c.stamp().uid());
-    assert!(conn.related::<UserBooks>(nobody, &window, &none).unwrap().is_none());
+    assert!(conn.related::<UserBooks>(nobody, &request, &none).unwrap().is_none());
     let dora = c.users[3].uid;
-    let empty = conn.related::<UserBooks>(dora, &window, &none).unwrap().unwrap();
+    let empty = conn.related::<UserBooks>(dora, &request, &none).unwrap().unwrap();
     assert!(empty.entities.as_slice().is_empty() && !empty.more);
 
-    let window = PageRequest::newest(5);
+    let request = PageRequest::newest(5);
     let no_book = BookId::from_uuid(c.stamp().uid());
-    assert!(conn.related::<BookTags>(no_book, &window, &none).unwrap().is_none());
-    let window = PageRequest::newest(5);
+    assert!(conn.related::<BookTags>(no_book, &request, &none).unwrap().is_none());
+    let request = PageRequest::newest(5);
     let no_tag = TagId::from_uuid(c.stamp().uid());
-    assert!(conn.related::<TagBooks>(no_tag, &window, &none).unwrap().is_none());
+    assert!(conn.related::<TagBooks>(no_tag, &request, &none).unwrap().is_none());
 }

@@ -111,14 +111,14 @@ fn stored(database: &Fresh) -> (Catalogue, Connection) {
 fn book_pages(conn: &mut Connection, after: &Book, raw: &str) -> [String; 2] {
     let sort = if raw.is_empty() { Sort::default() } else { Sort::parse(Book::INFO, raw).unwrap() };
     let values = sort.terms().iter().map(|term| after.sort_value(term.field)).collect();
-    let place = KeysetPosition { values, key: after.uid };
-    [None, Some(place)].map(|after| {
-        let window = PageRequest { limit: 20, sort: sort.clone(), after };
+    let position = KeysetPosition { values, key: after.uid };
+    [None, Some(position)].map(|after| {
+        let request = PageRequest { limit: 20, sort: sort.clone(), after };
         let asked = statements(conn, |conn| {
             conn.page::<Book>(
                 &BookFilter::default(),
                 &Filter::everything(),
-                &window,
+                &request,
                 &Include::nothing(),
             )
             .unwrap()
@@ -170,7 +170,7 @@ fn children<R: MappedMany<Recto>>(
     filter: &<R::From as Stored<Recto>>::Filter,
 ) -> [String; 2] {
     let include = Include::parse(R::From::INFO, R::INFO.name).unwrap();
-    let of_each = statements(conn, |conn| {
+    let per_parent = statements(conn, |conn| {
         conn.page::<R::From>(filter, &Filter::everything(), &PageRequest::newest(20), &include)
             .unwrap()
     });
@@ -183,8 +183,8 @@ fn children<R: MappedMany<Recto>>(
         )
         .unwrap();
     let parent = parent.entities.as_slice()[0].key();
-    let of_one = statements(conn, |conn| conn.find::<R::From>(parent, &include).unwrap());
-    [of_each, of_one].map(|mut statements| {
+    let for_one = statements(conn, |conn| conn.find::<R::From>(parent, &include).unwrap());
+    [per_parent, for_one].map(|mut statements| {
         assert_eq!(statements.len(), 2);
         statements.pop().unwrap()
     })
@@ -230,11 +230,11 @@ fn the_sql_of_pages_is_known(database: &Fresh) {
     writeln!(known, "sort=published_date, behind a book without a date\n{next}").unwrap();
     let tag = c.tags[0].uid;
     let sort = Sort::parse(Book::INFO, "title").unwrap();
-    let window = PageRequest { limit: 7, sort, after: None };
-    let of_one = statements(&mut conn, |conn| {
-        conn.related::<TagBooks>(tag, &window, &Include::nothing()).unwrap()
+    let request = PageRequest { limit: 7, sort, after: None };
+    let for_one = statements(&mut conn, |conn| {
+        conn.related::<TagBooks>(tag, &request, &Include::nothing()).unwrap()
     });
-    write!(known, "books of a tag, seven by title\n{}", of_one.join("\n")).unwrap();
+    write!(known, "books of a tag, seven by title\n{}", for_one.join("\n")).unwrap();
     insta::assert_snapshot!(format!("pages_{}", database.engine()), known);
 }
 
@@ -333,8 +333,8 @@ fn the_sql_of_the_rooms_is_known(database: &Fresh) {
     known::<Company>(conn, &mut sql, &["employees", "employees(limit:5,sort:name)"]);
     known::<Employee>(conn, &mut sql, &["company", "manager", "reports"]);
     let include = Include::parse(Company::INFO, "employees").unwrap();
-    let of_one = statements(conn, |conn| conn.find::<Company>(rooms.company, &include).unwrap());
-    writeln!(sql, "one Company: employees\n{}", of_one[1]).unwrap();
+    let for_one = statements(conn, |conn| conn.find::<Company>(rooms.company, &include).unwrap());
+    writeln!(sql, "one Company: employees\n{}", for_one[1]).unwrap();
     let mut counts = Include::nothing();
     counts.count(Company::INFO, "departments,employees").unwrap();
     let counted = statements(conn, |conn| {

@@ -115,18 +115,18 @@ impl Rooms {
     }
 
     /// What is loaded of these entities with what is included.
-    pub(crate) fn expected(&self, level: &[Value], include: &Include) -> Vec<Value> {
-        let mut shown = level.to_vec();
+    pub(crate) fn expected(&self, entities: &[Value], include: &Include) -> Vec<Value> {
+        let mut shown = entities.to_vec();
         for relation in include.counts() {
-            for (from, shown) in level.iter().zip(&mut shown) {
+            for (from, shown) in entities.iter().zip(&mut shown) {
                 let count = self.follow(relation, from).len();
                 shown[format!("{}_count", relation.name)] = json!(count);
             }
         }
         for edge in include.edges() {
-            let parents = u32::try_from(level.len()).unwrap();
+            let parents = u32::try_from(entities.len()).unwrap();
             let limit = edge.per_parent(parents) as usize;
-            let families: Vec<Vec<Value>> = level
+            let families: Vec<Vec<Value>> = entities
                 .iter()
                 .map(|from| in_order(self.follow(edge.relation, from), &edge.sort))
                 .collect();

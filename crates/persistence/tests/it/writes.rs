@@ -38,7 +38,7 @@ both_engines!(
 
 fn there<E: Stored<Recto>>(conn: &mut Connection, key: E::Key) -> Option<E> {
     let found = conn.find::<E>(key, &Include::nothing()).unwrap();
-    found.map(|level| level.into_vec().remove(0))
+    found.map(|found| found.into_vec().remove(0))
 }
 
 fn patch<E: Rules + Update>(
@@ -196,14 +196,14 @@ fn those_who_belong_go_along_or_stay_without(database: &Fresh) {
     assert!(write::delete::<Student>(conn, students[0]).unwrap());
     assert!(write::delete::<Course>(conn, courses[1]).unwrap());
     let include = Include::parse(Course::INFO, "students").unwrap();
-    let level = conn.find::<Course>(courses[0], &include).unwrap().unwrap();
+    let found = conn.find::<Course>(courses[0], &include).unwrap().unwrap();
     let left: Vec<_> =
-        level.view(0).unwrap().get(CourseStudents).unwrap().map(|student| student.id).collect();
+        found.view(0).unwrap().get(CourseStudents).unwrap().map(|student| student.id).collect();
     assert_eq!(left, [students[1]]);
     let include = Include::parse(Student::INFO, "courses").unwrap();
-    let level = conn.find::<Student>(students[1], &include).unwrap().unwrap();
+    let found = conn.find::<Student>(students[1], &include).unwrap().unwrap();
     let left: Vec<_> =
-        level.view(0).unwrap().get(StudentCourses).unwrap().map(|course| course.id).collect();
+        found.view(0).unwrap().get(StudentCourses).unwrap().map(|course| course.id).collect();
     assert_eq!(left, [courses[0]]);
 
     assert!(write::delete::<Employee>(conn, middle).unwrap());
@@ -221,8 +221,8 @@ fn enrolling_is_idempotent(database: &Fresh) {
     let since = |conn: &mut Connection| {
         let page =
             conn.related::<StudentCourses>(ada, &PageRequest::newest(5), &Include::nothing());
-        let level = page.unwrap().unwrap().entities;
-        let links = level.iter().map(|course| json!(course.link(StudentCourses).unwrap()));
+        let found = page.unwrap().unwrap().entities;
+        let links = found.iter().map(|course| json!(course.link(StudentCourses).unwrap()));
         links.collect::<Vec<_>>()
     };
     assert_eq!(since(&mut conn), [json!({"enrolled_at": first["enrolled_at"]})]);
