@@ -14,7 +14,7 @@ use utoipa::openapi::security::{
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::{BASE_PATH, Kind};
+use crate::{BASE_PATH, ProblemType};
 
 /// The schemas that operations refer to.
 #[derive(Default)]
@@ -118,7 +118,7 @@ pub(crate) fn nullable(schema: impl Into<RefOr<Schema>>) -> RefOr<Schema> {
 }
 
 /// A response that refuses, for any of these reasons.
-pub(crate) fn refusal(kinds: &[Kind]) -> Response {
+pub(crate) fn refusal(kinds: &[ProblemType]) -> Response {
     let titles = kinds.iter().map(|kind| kind.title()).collect::<Vec<_>>().join("; ");
     let mut content =
         ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name())));
@@ -131,7 +131,7 @@ pub(crate) fn refusal(kinds: &[Kind]) -> Response {
         .build()
 }
 
-fn example_problem(kind: Kind) -> Value {
+fn example_problem(kind: ProblemType) -> Value {
     let mut problem = json!({
         "type": format!("/problems/{}", kind.slug()),
         "title": kind.title(),
@@ -140,7 +140,7 @@ fn example_problem(kind: Kind) -> Value {
         "instance": format!("{BASE_PATH}/books"),
         "request_id": "7f2a1c90-0000002a",
     });
-    if kind == Kind::InvalidBody {
+    if kind == ProblemType::InvalidBody {
         problem["errors"] =
             json!([{"pointer": "/rating", "detail": "must be a whole number from 1 to 5"}]);
     }
@@ -245,7 +245,7 @@ component!(
             .required("detail")
             .required("instance")
             .required("request_id")
-            .examples([example_problem(Kind::InvalidBody)])
+            .examples([example_problem(ProblemType::InvalidBody)])
             .build()
     )
     .into()

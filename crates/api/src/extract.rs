@@ -8,7 +8,7 @@ mod list;
 mod query;
 
 pub(crate) use body::{Body, Form};
-pub(crate) use caller::{Caller, Known, MaybeCaller, Witness, verified};
+pub(crate) use caller::{Caller, MaybeCaller, RequestOrigin, ResolvedUser, verified};
 pub(crate) use client::client;
 pub(crate) use key::{Key, Keys2, PathKey, no_such};
 pub(crate) use list::{ListPlace, ListQuery, Narrowed};

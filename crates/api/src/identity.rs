@@ -1,11 +1,12 @@
 //! The room `identity`: accounts, sessions, keys, passwords, tokens, mail and the audit.
 
+pub(crate) mod account;
 pub(crate) mod audit;
 pub(crate) mod auth;
+pub mod key_usage;
 pub(crate) mod keys;
 pub mod mailed;
 pub(crate) mod mailing;
-pub(crate) mod me;
 pub(crate) mod own;
 pub mod password;
 pub(crate) mod passwords;
@@ -13,14 +14,12 @@ pub(crate) mod pruning;
 pub mod secret;
 pub(crate) mod sessions;
 pub mod token;
-pub mod uses;
 
 use recto_domain::{Account, User};
 use recto_persistence::Connection;
-use recto_persistence::identity::account;
 use recto_relations::Entities;
 
-use crate::problem::{Kind, Problem};
+use crate::problem::{Problem, ProblemType};
 
 /// The accounts that stand beside the users on a page, as JSON.
 ///
@@ -31,7 +30,7 @@ impl Accounts {
     /// The accounts of these users.
     pub(crate) fn of(conn: &mut Connection, users: &Entities<User>) -> Result<Self, Problem> {
         let uids: Vec<_> = users.as_slice().iter().map(|user| user.uid).collect();
-        let accounts = account::of_users(conn, &uids)?;
+        let accounts = recto_persistence::identity::account::of_users(conn, &uids)?;
         let written =
             uids.iter().map(|uid| write(accounts.iter().find(|account| account.user_uid == *uid)));
         Ok(Self(Some(written.collect::<Result<_, _>>()?)))
@@ -52,7 +51,7 @@ fn write(account: Option<&Account>) -> Result<Vec<u8>, Problem> {
     match account {
         Some(account) => serde_json::to_vec(account).map_err(|error| {
             tracing::error!(%error, "an account could not be written");
-            Problem::new(Kind::Internal, Kind::Internal.meaning())
+            Problem::new(ProblemType::Internal, ProblemType::Internal.meaning())
         }),
         None => Ok(br#"{"email":null,"role":null,"verified":null,"disabled":null}"#.to_vec()),
     }

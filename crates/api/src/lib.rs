@@ -33,7 +33,7 @@ pub mod throttle;
 mod write;
 
 pub use document::openapi_json;
-pub use problem::{Kind, Problem};
+pub use problem::{Problem, ProblemType};
 pub use schema::Description;
 pub use server::{Settings, app, bind, serve};
 pub use state::State;

@@ -9,7 +9,7 @@ use recto_relations::{AnyEntities as _, Entity as _, Include};
 
 use crate::extract::{Body, Caller, NoQuery};
 use crate::present;
-use crate::problem::{Kind, Problem};
+use crate::problem::{Problem, ProblemType};
 use crate::state::Shared;
 
 /// `POST /org/companies`
@@ -34,5 +34,5 @@ pub(crate) async fn found(
 /// What a body may have made along with the company.
 fn whole() -> Result<Include, Problem> {
     Include::parse(Company::INFO, "departments.employees")
-        .map_err(|error| Problem::new(Kind::Internal, error.to_string()))
+        .map_err(|error| Problem::new(ProblemType::Internal, error.to_string()))
 }

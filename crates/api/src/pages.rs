@@ -12,7 +12,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 use utoipa_swagger_ui::{Config, SwaggerFile};
 
-use crate::problem::{Kind, Problem};
+use crate::problem::{Problem, ProblemType};
 use crate::state::Shared;
 use crate::table::resource;
 use crate::{BASE_PATH, present};
@@ -75,7 +75,7 @@ async fn swagger_ui(request: HttpRequest) -> Result<HttpResponse, Problem> {
         Ok(None) => Err(Problem::not_found("file of Swagger UI")),
         Err(error) => {
             tracing::error!(%error, "Swagger UI could not be served");
-            Err(Problem::new(Kind::Internal, Kind::Internal.meaning()))
+            Err(Problem::new(ProblemType::Internal, ProblemType::Internal.meaning()))
         }
     }
 }
@@ -83,7 +83,7 @@ async fn swagger_ui(request: HttpRequest) -> Result<HttpResponse, Problem> {
 /// `GET /problems/{slug}`: what a problem type means.
 async fn problem(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let slug = request.match_info().get("slug").unwrap_or_default();
-    let kind = Kind::ALL
+    let kind = ProblemType::ALL
         .iter()
         .find(|kind| kind.slug() == slug)
         .ok_or_else(|| Problem::not_found("problem type"))?;
@@ -121,8 +121,9 @@ async fn ready(state: Shared) -> Result<HttpResponse, Problem> {
     let ping = state.database.read(|conn| Ok::<_, Problem>(conn.ping()?));
     // A database that is too busy to say so is not ready either.
     let answered = tokio::time::timeout(READY_WITHIN, ping).await;
-    answered
-        .unwrap_or_else(|_| Err(Problem::new(Kind::Unavailable, Kind::Unavailable.meaning())))?;
+    answered.unwrap_or_else(|_| {
+        Err(Problem::new(ProblemType::Unavailable, ProblemType::Unavailable.meaning()))
+    })?;
     Ok(status("ready"))
 }
 

@@ -12,7 +12,7 @@ use crate::BASE_PATH;
 use crate::cursor::{self, Binding};
 use crate::extract::ListPlace;
 use crate::paths;
-use crate::problem::{Kind, Problem};
+use crate::problem::{Problem, ProblemType};
 
 /// What stands beside an entity's own members, as a JSON object, for the
 /// entities at the top: the account of a user.
@@ -67,7 +67,7 @@ pub(crate) fn optional<E: Entity>(
 
 /// Where a page is and how it was asked for, for the link to the next.
 #[derive(Debug)]
-pub(crate) struct Place<'a> {
+pub(crate) struct PageLink<'a> {
     /// What its cursors are bound to.
     pub(crate) binding: &'a Binding,
     /// Its order.
@@ -80,7 +80,7 @@ pub(crate) struct Place<'a> {
 pub(crate) fn page<E: Entity>(
     page: &Page<E>,
     include: &Include,
-    place: &Place<'_>,
+    place: &PageLink<'_>,
     beside: Beside<'_>,
 ) -> Result<HttpResponse, Problem> {
     let entities = &page.entities;
@@ -186,7 +186,7 @@ fn item_path(entities: &dyn AnyEntities, index: usize) -> String {
 
 fn unwritable(error: impl std::fmt::Display) -> Problem {
     tracing::error!(%error, "an answer could not be written");
-    Problem::new(Kind::Internal, Kind::Internal.meaning())
+    Problem::new(ProblemType::Internal, ProblemType::Internal.meaning())
 }
 
 /// The most bytes an answer may have. Bounds on how many entities there are do not bound it, for
@@ -210,7 +210,7 @@ impl From<Unwritten> for Problem {
     fn from(unwritten: Unwritten) -> Self {
         match unwritten {
             Unwritten::TooMuch => Self::new(
-                Kind::InvalidParameter,
+                ProblemType::InvalidParameter,
                 "include: a single item would have more than 9 MB with these relations; ask for fewer of them, or with a smaller limit",
             ),
             Unwritten::Failed(error) => unwritable(error),

@@ -18,11 +18,11 @@ macro_rules! kinds {
     ($($kind:ident $slug:literal $status:ident $title:literal $meaning:literal)*) => {
         /// A kind of problem; its type is `/problems/<slug>`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Kind {
+        pub enum ProblemType {
             $(#[doc = $meaning] $kind,)*
         }
 
-        impl Kind {
+        impl ProblemType {
             /// Every kind.
             pub const ALL: &[Self] = &[$(Self::$kind),*];
 
@@ -103,7 +103,7 @@ kinds! {
 /// A request that was refused, or failed.
 #[derive(Debug, Clone)]
 pub struct Problem {
-    kind: Kind,
+    kind: ProblemType,
     detail: String,
     errors: Vec<Violation>,
     oauth: Option<&'static str>,
@@ -122,7 +122,7 @@ enum Fault {
 
 impl Problem {
     /// A problem of that kind, with what there is to say about this one.
-    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+    pub fn new(kind: ProblemType, detail: impl Into<String>) -> Self {
         Self {
             kind,
             detail: detail.into(),
@@ -137,35 +137,35 @@ impl Problem {
 
     /// Nothing of that sort is there.
     pub fn not_found(what: &str) -> Self {
-        Self::new(Kind::NotFound, format!("there is no such {what}"))
+        Self::new(ProblemType::NotFound, format!("there is no such {what}"))
     }
 
     /// Signed in, but not allowed to.
     pub fn forbidden(detail: &str) -> Self {
-        Self::new(Kind::Forbidden, detail)
+        Self::new(ProblemType::Forbidden, detail)
     }
 
     /// An error of the token endpoint, by its code in RFC 6749 section 5.2.
     pub fn oauth(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { oauth: Some(code), ..Self::new(Kind::InvalidGrant, detail) }
+        Self { oauth: Some(code), ..Self::new(ProblemType::InvalidGrant, detail) }
     }
 
     /// The path has other methods only.
     pub fn method_not_allowed(allow: String) -> Self {
         let detail = format!("the methods of this path are {allow}");
-        Self { allow: Some(allow), ..Self::new(Kind::MethodNotAllowed, detail) }
+        Self { allow: Some(allow), ..Self::new(ProblemType::MethodNotAllowed, detail) }
     }
 
     /// A token was sent, but is no good: RFC 6750 section 3.1 wants that told apart from none.
     pub fn invalid_token(detail: impl Into<String>) -> Self {
-        Self::new(Kind::Unauthenticated, detail).challenging("invalid_token")
+        Self::new(ProblemType::Unauthenticated, detail).challenging("invalid_token")
     }
 
     /// Too much of something has come from there; after `seconds` there may be more.
     pub fn too_many_requests(detail: &str, seconds: u64) -> Self {
         let retry_after = Some(u32::try_from(seconds).unwrap_or(u32::MAX));
         let detail = format!("{detail}: try again in {seconds} s");
-        Self { retry_after, ..Self::new(Kind::TooManyRequests, detail) }
+        Self { retry_after, ..Self::new(ProblemType::TooManyRequests, detail) }
     }
 
     /// The same, with a challenge in `WWW-Authenticate` that names an error of RFC 6750 section
@@ -182,19 +182,19 @@ impl Problem {
     }
 
     /// What kind it is.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ProblemType {
         self.kind
     }
 
     /// The problem of a response that came without one, as the router's do.
     pub(crate) fn of_status(status: StatusCode) -> Self {
         let kind = match status {
-            StatusCode::NOT_FOUND => Kind::NotFound,
-            StatusCode::METHOD_NOT_ALLOWED => Kind::MethodNotAllowed,
-            StatusCode::PAYLOAD_TOO_LARGE => Kind::TooLarge,
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => Kind::UnsupportedMediaType,
-            status if status.is_client_error() => Kind::MalformedRequest,
-            _ => Kind::Internal,
+            StatusCode::NOT_FOUND => ProblemType::NotFound,
+            StatusCode::METHOD_NOT_ALLOWED => ProblemType::MethodNotAllowed,
+            StatusCode::PAYLOAD_TOO_LARGE => ProblemType::TooLarge,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => ProblemType::UnsupportedMediaType,
+            status if status.is_client_error() => ProblemType::MalformedRequest,
+            _ => ProblemType::Internal,
         };
         Self::new(kind, kind.meaning())
     }
@@ -293,11 +293,11 @@ impl From<Error> for Problem {
             Error::Conflict(conflict) => return (*conflict).into(),
             // What a key pointed at went away while the request was on its way.
             Error::Dangling { key } => return went_away(key),
-            Error::Overloaded => (Kind::Overloaded, None),
-            Error::Busy => (Kind::Overloaded, Some(Fault::Transient)),
-            Error::Unavailable(_) => (Kind::Unavailable, Some(Fault::Broken)),
-            error if error.is_transient() => (Kind::Overloaded, Some(Fault::Transient)),
-            _ => (Kind::Internal, Some(Fault::Broken)),
+            Error::Overloaded => (ProblemType::Overloaded, None),
+            Error::Busy => (ProblemType::Overloaded, Some(Fault::Transient)),
+            Error::Unavailable(_) => (ProblemType::Unavailable, Some(Fault::Broken)),
+            error if error.is_transient() => (ProblemType::Overloaded, Some(Fault::Transient)),
+            _ => (ProblemType::Internal, Some(Fault::Broken)),
         };
         if fault != Some(Fault::Transient) {
             tracing::error!(%error, "the database failed a request");
@@ -324,14 +324,14 @@ fn went_away(key: &str) -> Problem {
 impl From<Conflict> for Problem {
     fn from(conflict: Conflict) -> Self {
         let kind = match conflict {
-            Conflict::UsernameTaken => Kind::UsernameTaken,
-            Conflict::EmailTaken => Kind::EmailTaken,
-            Conflict::TagExists => Kind::TagExists,
-            Conflict::AlreadyReviewed => Kind::AlreadyReviewed,
-            Conflict::LastAdmin => Kind::LastAdmin,
-            Conflict::AboveItself => Kind::AboveItself,
-            Conflict::InTheWay { .. } => Kind::InTheWay,
-            _ => Kind::Internal,
+            Conflict::UsernameTaken => ProblemType::UsernameTaken,
+            Conflict::EmailTaken => ProblemType::EmailTaken,
+            Conflict::TagExists => ProblemType::TagExists,
+            Conflict::AlreadyReviewed => ProblemType::AlreadyReviewed,
+            Conflict::LastAdmin => ProblemType::LastAdmin,
+            Conflict::AboveItself => ProblemType::AboveItself,
+            Conflict::InTheWay { .. } => ProblemType::InTheWay,
+            _ => ProblemType::Internal,
         };
         Self::new(kind, conflict.to_string())
     }
@@ -353,22 +353,22 @@ impl From<Violations> for Problem {
             1 => "the body breaks a rule".to_owned(),
             several => format!("the body breaks {several} rules"),
         };
-        Self { errors, ..Self::new(Kind::InvalidBody, detail) }
+        Self { errors, ..Self::new(ProblemType::InvalidBody, detail) }
     }
 }
 
 impl From<HashError> for Problem {
     fn from(error: HashError) -> Self {
         if matches!(error, HashError::Overloaded) {
-            return Self::new(Kind::Overloaded, Kind::Overloaded.meaning());
+            return Self::new(ProblemType::Overloaded, ProblemType::Overloaded.meaning());
         }
         tracing::error!(%error, "a password could not be hashed or checked");
-        Self::new(Kind::Internal, Kind::Internal.meaning())
+        Self::new(ProblemType::Internal, ProblemType::Internal.meaning())
     }
 }
 
 impl From<ParameterError> for Problem {
     fn from(error: ParameterError) -> Self {
-        Self::new(Kind::InvalidParameter, error.to_string())
+        Self::new(ProblemType::InvalidParameter, error.to_string())
     }
 }

@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use recto_persistence::{MappedMany, MappedOne, Recto, Stored};
 
 use crate::extract::{All, Filtered, ItemQuery, OfParent, PageQuery, PathKey, no_such};
-use crate::present::{self, Place};
+use crate::present::{self, PageLink};
 use crate::problem::Problem;
 use crate::state::Shared;
 
@@ -31,15 +31,15 @@ pub(crate) async fn page<E: Filtered>(
     state: Shared,
     query: PageQuery<E, All>,
 ) -> Result<HttpResponse, Problem> {
-    let PageQuery { window, include, filter, related, binding, url } = query;
-    let (page, window, include) = state
+    let PageQuery { page_request, include, filter, related, binding, url } = query;
+    let (page, page_request, include) = state
         .database
         .read(move |conn| {
-            let page = conn.page::<E>(&filter, &related, &window, &include)?;
-            Ok::<_, Problem>((page, window.clone(), include.clone()))
+            let page = conn.page::<E>(&filter, &related, &page_request, &include)?;
+            Ok::<_, Problem>((page, page_request.clone(), include.clone()))
         })
         .await?;
-    let place = Place { binding: &binding, sort: &window.sort, url: &url };
+    let place = PageLink { binding: &binding, sort: &page_request.sort, url: &url };
     present::page(&page, &include, &place, &|_| None)
 }
 
@@ -49,17 +49,17 @@ pub(crate) async fn many<R: MappedMany<Recto>>(
     parent: PathKey<R::From>,
     query: PageQuery<R::To, OfParent<R>>,
 ) -> Result<HttpResponse, Problem> {
-    let PageQuery { window, include, binding, url, .. } = query;
-    let (page, window, include) = state
+    let PageQuery { page_request, include, binding, url, .. } = query;
+    let (page, page_request, include) = state
         .database
         .read(move |conn| {
             let page = conn
-                .related::<R>(parent.0, &window, &include)?
+                .related::<R>(parent.0, &page_request, &include)?
                 .ok_or_else(|| no_such(R::INFO.from))?;
-            Ok::<_, Problem>((page, window.clone(), include.clone()))
+            Ok::<_, Problem>((page, page_request.clone(), include.clone()))
         })
         .await?;
-    let place = Place { binding: &binding, sort: &window.sort, url: &url };
+    let place = PageLink { binding: &binding, sort: &page_request.sort, url: &url };
     present::page(&page, &include, &place, &|_| None)
 }
 

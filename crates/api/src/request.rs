@@ -16,7 +16,7 @@ use recto_persistence::SystemMint;
 use tracing::Instrument as _;
 
 use crate::client::Client;
-use crate::extract::{Known, Witness};
+use crate::extract::{RequestOrigin, ResolvedUser};
 use crate::identity::audit;
 use crate::problem::Problem;
 use crate::state::Shared;
@@ -88,9 +88,9 @@ pub(crate) async fn finish(
 async fn note_refusal(response: &ServiceResponse<BoxBody>) {
     let request = response.request();
     let Some(state) = request.app_data::<Shared>() else { return };
-    let witness = Witness::of(request);
+    let witness = RequestOrigin::of(request);
     let mut entry = witness.entry(state, AuditAction::Refused);
-    entry.actor_uid = request.extensions().get::<Known>().and_then(Known::user);
+    entry.actor_uid = request.extensions().get::<ResolvedUser>().and_then(ResolvedUser::user);
     let asked: String =
         format!("{} {}", request.method(), request.path()).chars().take(500).collect();
     entry.detail = AuditDetail::parse(&asked).ok();

@@ -19,9 +19,9 @@ use utoipa::ToSchema;
 use crate::catalog::{batch, books, reviews, users};
 use crate::components::UserWithAccount;
 use crate::extract::Filtered;
-use crate::problem::Kind;
+use crate::problem::ProblemType;
 use crate::schema::Description;
-use crate::table::{Operation, Table, Who};
+use crate::table::{Access, Operation, Table};
 use crate::{meta, org, paths, read, school, write};
 
 /// The whole interface below the base path.
@@ -47,7 +47,7 @@ fn meta(table: &mut Table) {
             "Entities and relations",
             "The relation catalogue: every kind of entity, and both directions of every relation.",
         )
-        .gives::<Description>("The catalogue; paths are below the base path."),
+        .returns::<Description>("The catalogue; paths are below the base path."),
     );
     table.at("/openapi.json").get(
         meta::openapi,
@@ -61,24 +61,27 @@ fn meta(table: &mut Table) {
 
 fn catalog_users(table: &mut Table) {
     table.group("users");
-    table
-        .at("/users")
-        .get(users::list, Operation::page::<User>("List users").by(Who::Verified).gives_accounts());
+    table.at("/users").get(
+        users::list,
+        Operation::page::<User>("List users").requires(Access::Verified).returns_accounts(),
+    );
     table
         .at("/users/{uid}")
         .get(
             users::item,
-            Operation::item::<User>("Get a user").by(Who::AnyoneOrMore).gives::<UserWithAccount>(
-                "The public profile; with the account, for its owner and administrators.",
-            ),
+            Operation::item::<User>("Get a user")
+                .requires(Access::AnyoneOrMore)
+                .returns::<UserWithAccount>(
+                    "The public profile; with the account, for its owner and administrators.",
+                ),
         )
         .patch(
             users::patch,
             Operation::new("Change a profile", "By the user alone.")
-                .by(Who::Verified)
-                .takes_patch::<UserPatch>()
-                .gives::<UserWithAccount>("The changed user.")
-                .conflicts(&[Kind::UsernameTaken]),
+                .requires(Access::Verified)
+                .patch_body::<UserPatch>()
+                .returns::<UserWithAccount>("The changed user.")
+                .conflicts(&[ProblemType::UsernameTaken]),
         )
         .delete(
             users::delete,
@@ -86,16 +89,16 @@ fn catalog_users(table: &mut Table) {
                 "Delete a user",
                 "By an administrator. Books and reviews stay, without a user.",
             )
-            .by(Who::Verified)
-            .conflicts(&[Kind::LastAdmin]),
+            .requires(Access::Verified)
+            .conflicts(&[ProblemType::LastAdmin]),
         );
     table.at("/users/{uid}/role").put(
         users::set_role,
         Operation::new("Set a role", "By an administrator; takes effect with the next request.")
-            .by(Who::Verified)
-            .takes::<RoleChange>()
-            .gives::<UserWithAccount>("The user with its account.")
-            .conflicts(&[Kind::LastAdmin]),
+            .requires(Access::Verified)
+            .body::<RoleChange>()
+            .returns::<UserWithAccount>("The user with its account.")
+            .conflicts(&[ProblemType::LastAdmin]),
     );
     table.at("/users/{uid}/disabled").put(
         users::set_disabled,
@@ -103,10 +106,10 @@ fn catalog_users(table: &mut Table) {
             "Disable or enable an account",
             "By an administrator. Disabling ends the account's sessions, and its API keys open nothing until it is enabled again.",
         )
-        .by(Who::Verified)
-        .takes::<Disabling>()
-        .gives::<UserWithAccount>("The user with its account.")
-        .conflicts(&[Kind::LastAdmin]),
+        .requires(Access::Verified)
+        .body::<Disabling>()
+        .returns::<UserWithAccount>("The user with its account.")
+        .conflicts(&[ProblemType::LastAdmin]),
     );
     many::<UserBooks>(table, "List a user's books");
     many::<UserReviews>(table, "List a user's reviews");
@@ -120,8 +123,8 @@ fn catalog_books(table: &mut Table) {
             "Add a book",
             "Whoever adds a book keeps it. It may come with `tags` and `contributors`, which are shown then; without contributors they are read from `author`.",
         )
-            .by(Who::Verified)
-            .takes::<NewBookGraph>()
+            .requires(Access::Verified)
+            .body::<NewBookGraph>()
             .creates::<Book>(),
     );
     // Before the items, whose path would take its name for a key.
@@ -131,9 +134,9 @@ fn catalog_books(table: &mut Table) {
             "Add or update books",
             "Up to 1,000 books in one transaction: all of them or none. A book is known by its ISBN: the newest with it that the caller keeps is changed as by a PATCH (for an administrator who keeps none, the newest that anybody keeps). Where there is none, and where a book has no ISBN, it is added, and the caller keeps it.",
         )
-        .by(Who::Verified)
-        .takes::<BookBatch>()
-        .gives::<BookOutcomes>("What became of each book."),
+        .requires(Access::Verified)
+        .body::<BookBatch>()
+        .returns::<BookOutcomes>("What became of each book."),
     );
     table
         .at("/books/{uid}")
@@ -144,9 +147,9 @@ fn catalog_books(table: &mut Table) {
                 "Change a book",
                 "By its owner or an administrator. What is absent stays, `null` clears. Another `author` makes those whom it names the contributors.",
             )
-            .by(Who::Verified)
-            .takes_patch::<BookPatch>()
-            .gives_entity::<Book>("The changed book."),
+            .requires(Access::Verified)
+            .patch_body::<BookPatch>()
+            .returns_entity::<Book>("The changed book."),
         )
         .delete(
             books::delete,
@@ -154,7 +157,7 @@ fn catalog_books(table: &mut Table) {
                 "Delete a book",
                 "By its owner or an administrator. Its reviews go with it.",
             )
-            .by(Who::Verified),
+            .requires(Access::Verified),
         );
     one::<BookUser>(table, "Get who keeps a book");
     table
@@ -163,10 +166,10 @@ fn catalog_books(table: &mut Table) {
         .post(
             write::create_under::<Book, Review>,
             Operation::new("Review a book", "One review a reader and book.")
-                .by(Who::Verified)
-                .takes::<NewReview>()
+                .requires(Access::Verified)
+                .body::<NewReview>()
                 .creates::<Review>()
-                .conflicts(&[Kind::AlreadyReviewed]),
+                .conflicts(&[ProblemType::AlreadyReviewed]),
         );
     table
         .at("/books/{uid}/contributors")
@@ -180,9 +183,9 @@ fn catalog_books(table: &mut Table) {
                 "Set whom a book credits",
                 "Makes these its contributors, in this order, and no others; `author` becomes their names with a comma between. Authors who do not exist are made.",
             )
-            .by(Who::Verified)
-            .takes::<Contributors>()
-            .gives_entity::<Book>("The book with its contributors."),
+            .requires(Access::Verified)
+            .body::<Contributors>()
+            .returns_entity::<Book>("The book with its contributors."),
         );
     table
         .at("/books/{uid}/tags")
@@ -190,23 +193,26 @@ fn catalog_books(table: &mut Table) {
         .post(
             books::add_tags,
             Operation::new("Add tags to a book", "Tags that do not exist are made.")
-                .by(Who::Verified)
-                .takes::<TagNames>()
-                .gives_entity::<Book>("The book with its tags."),
+                .requires(Access::Verified)
+                .body::<TagNames>()
+                .returns_entity::<Book>("The book with its tags."),
         )
         .put(
             books::set_tags,
             Operation::new("Set a book's tags", "Makes these its tags and no others.")
-                .by(Who::Verified)
-                .takes::<TagNames>()
-                .gives_entity::<Book>("The book with its tags."),
+                .requires(Access::Verified)
+                .body::<TagNames>()
+                .returns_entity::<Book>("The book with its tags."),
         );
     table
         .at("/books/{uid}/tags/{tag_uid}")
-        .put(books::put_tag, Operation::new("Put a tag on a book", "Idempotent.").by(Who::Verified))
+        .put(
+            books::put_tag,
+            Operation::new("Put a tag on a book", "Idempotent.").requires(Access::Verified),
+        )
         .delete(
             books::take_tag,
-            Operation::new("Take a tag off a book", "Idempotent.").by(Who::Verified),
+            Operation::new("Take a tag off a book", "Idempotent.").requires(Access::Verified),
         );
 }
 
@@ -214,21 +220,21 @@ fn catalog_reviews(table: &mut Table) {
     table.group("reviews");
     table
         .at("/reviews")
-        .get(reviews::list, Operation::page::<Review>("List reviews").by(Who::Verified));
+        .get(reviews::list, Operation::page::<Review>("List reviews").requires(Access::Verified));
     table
         .at("/reviews/{uid}")
         .get(read::item::<Review>, Operation::item::<Review>("Get a review"))
         .patch(
             reviews::patch,
             Operation::new("Change a review", "By its author alone.")
-                .by(Who::Verified)
-                .takes_patch::<ReviewPatch>()
-                .gives_entity::<Review>("The changed review."),
+                .requires(Access::Verified)
+                .patch_body::<ReviewPatch>()
+                .returns_entity::<Review>("The changed review."),
         )
         .delete(
             reviews::delete,
             Operation::new("Delete a review", "By its author or an administrator.")
-                .by(Who::Verified),
+                .requires(Access::Verified),
         );
     one::<ReviewBook>(table, "Get a review's book");
     one::<ReviewUser>(table, "Get who wrote a review");
@@ -248,10 +254,10 @@ fn catalog_tags(table: &mut Table) {
     table.at("/tags").get(read::page::<Tag>, Operation::page::<Tag>("List tags")).post(
         write::create::<Tag>,
         Operation::new("Add a tag", "Names are unique without regard to case.")
-            .by(Who::Verified)
-            .takes::<NewTag>()
+            .requires(Access::Verified)
+            .body::<NewTag>()
             .creates::<Tag>()
-            .conflicts(&[Kind::TagExists]),
+            .conflicts(&[ProblemType::TagExists]),
     );
     table
         .at("/tags/{uid}")
@@ -259,15 +265,15 @@ fn catalog_tags(table: &mut Table) {
         .put(
             write::change::<Tag>,
             Operation::new("Rename a tag", "Every book that bears it shows the new name.")
-                .by(Who::Verified)
-                .takes::<NewTag>()
-                .gives_entity::<Tag>("The renamed tag.")
-                .conflicts(&[Kind::TagExists]),
+                .requires(Access::Verified)
+                .body::<NewTag>()
+                .returns_entity::<Tag>("The renamed tag.")
+                .conflicts(&[ProblemType::TagExists]),
         )
         .delete(
             write::delete::<Tag>,
             Operation::new("Delete a tag", "By an administrator; it is taken off its books.")
-                .by(Who::Verified),
+                .requires(Access::Verified),
         );
     many::<TagBooks>(table, "List a tag's books");
 }
@@ -285,8 +291,8 @@ fn blog(table: &mut Table) {
         .post(
             write::create_under::<Post, Comment>,
             Operation::new("Comment on a post", "Any verified account comments.")
-                .by(Who::Verified)
-                .takes::<NewComment>()
+                .requires(Access::Verified)
+                .body::<NewComment>()
                 .creates::<Comment>(),
         );
     one::<CommentPost>(table, "Get a comment's post");
@@ -315,11 +321,11 @@ fn school_room(table: &mut Table) {
         .put(
             school::enrol,
             Operation::new("Enrol a student", "Idempotent: `enrolled_at` stays what it was.")
-                .by(Who::Verified),
+                .requires(Access::Verified),
         )
         .delete(
             school::withdraw,
-            Operation::new("Withdraw a student", "Idempotent.").by(Who::Verified),
+            Operation::new("Withdraw a student", "Idempotent.").requires(Access::Verified),
         );
 }
 
@@ -334,8 +340,8 @@ fn org_room(table: &mut Table) {
                 "Found a company",
                 "Any verified account may. It may begin with departments and their employees, at most 1,000 objects in all; the answer shows all that was made.",
             )
-            .by(Who::Verified)
-            .takes::<NewCompanyGraph>()
+            .requires(Access::Verified)
+            .body::<NewCompanyGraph>()
             .creates::<Company>(),
         );
     items::<Company>(table, ["Get a company", "Change a company", "Delete a company"]);
@@ -390,8 +396,8 @@ where
     table.at(&paths::collection(E::INFO)).get(read::page::<E>, Operation::page::<E>(list)).post(
         write::create::<E>,
         Operation::new(create, "Any verified account may.")
-            .by(Who::Verified)
-            .takes::<E::New>()
+            .requires(Access::Verified)
+            .body::<E::New>()
             .creates::<E>(),
     );
     items::<E>(table, rest);
@@ -408,29 +414,29 @@ where
         .patch(
             write::change::<E>,
             Operation::new(change, "Any verified account may.")
-                .by(Who::Verified)
-                .takes_patch::<E::Patch>()
-                .gives_entity::<E>("As it is now.")
+                .requires(Access::Verified)
+                .patch_body::<E::Patch>()
+                .returns_entity::<E>("As it is now.")
                 .conflicts(patch_conflicts::<E>()),
         )
         .delete(
             write::delete::<E>,
             Operation::new(delete, "By an administrator.")
-                .by(Who::Verified)
+                .requires(Access::Verified)
                 .conflicts(delete_conflicts::<E>()),
         );
 }
 
 /// A relation of an entity to its own kind may be refused for going in circles.
-fn patch_conflicts<E: Entity>() -> &'static [Kind] {
+fn patch_conflicts<E: Entity>() -> &'static [ProblemType] {
     let own = |relation: &RelationInfo| relation.to == E::INFO && relation.from == E::INFO;
-    if E::INFO.relations().any(own) { &[Kind::AboveItself] } else { &[] }
+    if E::INFO.relations().any(own) { &[ProblemType::AboveItself] } else { &[] }
 }
 
 /// A relation that restricts may refuse to let go.
-fn delete_conflicts<E: Entity>() -> &'static [Kind] {
+fn delete_conflicts<E: Entity>() -> &'static [ProblemType] {
     let restricts = |relation: &RelationInfo| {
         relation.cardinality == Cardinality::Many && relation.on_delete == Some(OnDelete::Restrict)
     };
-    if E::INFO.relations().any(restricts) { &[Kind::InTheWay] } else { &[] }
+    if E::INFO.relations().any(restricts) { &[ProblemType::InTheWay] } else { &[] }
 }

@@ -16,12 +16,12 @@ use recto_persistence::identity::prune;
 use recto_persistence::{Database, SystemMint};
 
 use crate::client::TrustedProxies;
+use crate::identity::key_usage::KeyUses;
 use crate::identity::mailed::MailedTokens;
 use crate::identity::password::Hasher;
 use crate::identity::pruning;
 use crate::identity::secret::{Secrets, WeakSecret};
 use crate::identity::token::Tokens;
-use crate::identity::uses::KeyUses;
 use crate::meta::OpenApiDocument;
 use crate::throttle::{Limits, Throttle};
 use crate::{Problem, State, document, mail, pages, request, routes};

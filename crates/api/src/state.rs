@@ -7,10 +7,10 @@ use recto_domain::Mint;
 use recto_persistence::Database;
 
 use crate::client::TrustedProxies;
+use crate::identity::key_usage::KeyUses;
 use crate::identity::mailed::MailedTokens;
 use crate::identity::password::Hasher;
 use crate::identity::token::Tokens;
-use crate::identity::uses::KeyUses;
 use crate::mail::Outbox;
 use crate::throttle::Throttle;
 

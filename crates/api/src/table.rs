@@ -22,11 +22,11 @@ pub(crate) use describe::describe;
 use crate::components::{Components, UserWithAccountPage, list_name, nullable, page_name};
 use crate::extract::{Filtered, Narrowed};
 use crate::problem::Problem;
-use crate::{BASE_PATH, Kind};
+use crate::{BASE_PATH, ProblemType};
 
 /// Who may call an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Who {
+pub(crate) enum Access {
     /// Anyone.
     Anyone,
     /// Anyone; those who are signed in may see more.
@@ -55,12 +55,12 @@ enum Answer {
 pub(crate) struct Operation {
     summary: &'static str,
     description: Cow<'static, str>,
-    who: Who,
+    access: Access,
     parameters: Vec<Parameter>,
     body: Option<(RefOr<Schema>, &'static [&'static str])>,
     answer: Answer,
-    conflicts: &'static [Kind],
-    refusals: &'static [Kind],
+    conflicts: &'static [ProblemType],
+    refusals: &'static [ProblemType],
     components: Components,
 }
 
@@ -70,7 +70,7 @@ impl Operation {
         Self {
             summary,
             description: description.into(),
-            who: Who::Anyone,
+            access: Access::Anyone,
             parameters: Vec::new(),
             body: None,
             answer: Answer::NoContent,
@@ -81,42 +81,42 @@ impl Operation {
     }
 
     /// Who may call it.
-    pub(crate) fn by(mut self, who: Who) -> Self {
-        self.who = who;
+    pub(crate) fn requires(mut self, access: Access) -> Self {
+        self.access = access;
         self
     }
 
     /// It takes a JSON body.
-    pub(crate) fn takes<T: ToSchema>(self) -> Self {
-        self.body::<T>(&["application/json"])
+    pub(crate) fn body<T: ToSchema>(self) -> Self {
+        self.body_as::<T>(&["application/json"])
     }
 
     /// It takes a merge patch (RFC 7396).
-    pub(crate) fn takes_patch<T: ToSchema>(self) -> Self {
-        self.body::<T>(&["application/merge-patch+json", "application/json"])
+    pub(crate) fn patch_body<T: ToSchema>(self) -> Self {
+        self.body_as::<T>(&["application/merge-patch+json", "application/json"])
     }
 
     /// It takes a form.
-    pub(crate) fn takes_form<T: ToSchema>(self) -> Self {
-        self.body::<T>(&["application/x-www-form-urlencoded"])
+    pub(crate) fn form_body<T: ToSchema>(self) -> Self {
+        self.body_as::<T>(&["application/x-www-form-urlencoded"])
     }
 
-    fn body<T: ToSchema>(mut self, media_types: &'static [&'static str]) -> Self {
+    fn body_as<T: ToSchema>(mut self, media_types: &'static [&'static str]) -> Self {
         self.components.add::<T>();
         self.body = Some((Ref::from_schema_name(T::name()).into(), media_types));
         self
     }
 
     /// It answers 200 with a JSON object.
-    pub(crate) fn gives<T: ToSchema>(mut self, description: &str) -> Self {
+    pub(crate) fn returns<T: ToSchema>(mut self, description: &str) -> Self {
         self.components.add::<T>();
         self.content(200, description, Ref::from_schema_name(T::name()))
     }
 
     /// Its page shows the accounts of users.
-    pub(crate) fn gives_accounts(self) -> Self {
+    pub(crate) fn returns_accounts(self) -> Self {
         self.without(&page_name::<User>())
-            .gives::<UserWithAccountPage>("A page of users with their accounts.")
+            .returns::<UserWithAccountPage>("A page of users with their accounts.")
     }
 
     /// What it answers with refers to that schema, too.
@@ -126,7 +126,7 @@ impl Operation {
     }
 
     /// It answers 200 with an entity.
-    pub(crate) fn gives_entity<E: Entity + ToSchema>(mut self, description: &str) -> Self {
+    pub(crate) fn returns_entity<E: Entity + ToSchema>(mut self, description: &str) -> Self {
         self.components.add_entity::<E>();
         self.content(200, description, Ref::from_schema_name(E::name()))
     }
@@ -196,13 +196,13 @@ impl Operation {
     }
 
     /// It may be refused with 409 for these reasons.
-    pub(crate) fn conflicts(mut self, kinds: &'static [Kind]) -> Self {
+    pub(crate) fn conflicts(mut self, kinds: &'static [ProblemType]) -> Self {
         self.conflicts = kinds;
         self
     }
 
     /// It may be refused for these further reasons.
-    pub(crate) fn refuses(mut self, kinds: &'static [Kind]) -> Self {
+    pub(crate) fn refuses(mut self, kinds: &'static [ProblemType]) -> Self {
         self.refusals = kinds;
         self
     }
@@ -212,7 +212,7 @@ impl Operation {
         let name = E::INFO.name.to_lowercase();
         Self::new(summary, format!("One {name} by its key, with the relations asked for."))
             .include_parameters::<E>()
-            .gives_entity::<E>(&format!("The {name}."))
+            .returns_entity::<E>(&format!("The {name}."))
     }
 
     /// A page of all entities of a kind.
@@ -278,7 +278,7 @@ impl Operation {
             let schema = nullable(Ref::from_schema_name(R::To::name()));
             operation.content(200, &format!("The {name}, or `null` if there is none."), schema)
         } else {
-            operation.gives_entity::<R::To>(&format!("The {name}."))
+            operation.returns_entity::<R::To>(&format!("The {name}."))
         }
     }
 

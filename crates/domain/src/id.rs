@@ -143,7 +143,7 @@ id! {
     AuditId, "0198c5a3-5b3d-7f84-8e19-c3705da2b64e"
 }
 
-macro_rules! numbered_id {
+macro_rules! integer_id {
     ($($(#[doc = $doc:literal])+ $name:ident)+) => {$(
         number_value! {
             $(#[doc = $doc])+
@@ -160,7 +160,7 @@ macro_rules! numbered_id {
     )+};
 }
 
-numbered_id! {
+integer_id! {
     /// Which post of the blog.
     PostId
     /// Which comment of the blog.

@@ -206,7 +206,7 @@ pub(crate) async fn take_tag(
 fn including(relations: &[&str]) -> Result<Include, Problem> {
     let paths: Vec<String> = relations.iter().map(|name| format!("{name}(limit:100)")).collect();
     Include::parse(Book::INFO, &paths.join(","))
-        .map_err(|error| Problem::new(crate::Kind::Internal, error.to_string()))
+        .map_err(|error| Problem::new(crate::ProblemType::Internal, error.to_string()))
 }
 
 /// The book as it has been written, with the relations asked for.

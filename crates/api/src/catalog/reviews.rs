@@ -5,7 +5,7 @@ use recto_domain::{Review, ReviewPatch, Role};
 use recto_persistence::write;
 
 use crate::extract::{All, Body, Caller, NoQuery, PageQuery, PathKey};
-use crate::present::{self, Place};
+use crate::present::{self, PageLink};
 use crate::problem::Problem;
 use crate::state::Shared;
 use crate::write::lock;
@@ -16,16 +16,16 @@ pub(crate) async fn list(
     caller: Caller,
     query: PageQuery<Review, All>,
 ) -> Result<HttpResponse, Problem> {
-    let PageQuery { window, include, filter, related, binding, url } = query;
-    let (page, window, include) = state
+    let PageQuery { page_request, include, filter, related, binding, url } = query;
+    let (page, page_request, include) = state
         .database
         .read(move |conn| {
             caller.admin(conn)?;
-            let page = conn.page::<Review>(&filter, &related, &window, &include)?;
-            Ok::<_, Problem>((page, window.clone(), include.clone()))
+            let page = conn.page::<Review>(&filter, &related, &page_request, &include)?;
+            Ok::<_, Problem>((page, page_request.clone(), include.clone()))
         })
         .await?;
-    let place = Place { binding: &binding, sort: &window.sort, url: &url };
+    let place = PageLink { binding: &binding, sort: &page_request.sort, url: &url };
     present::page(&page, &include, &place, &|_| None)
 }
 

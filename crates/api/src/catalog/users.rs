@@ -12,10 +12,10 @@ use recto_persistence::{Connection, write};
 use recto_relations::{Entities, Entity as _, Include};
 
 use crate::extract::{
-    All, Body, Caller, ItemQuery, MaybeCaller, NoQuery, PageQuery, PathKey, Witness, no_such,
+    All, Body, Caller, ItemQuery, MaybeCaller, NoQuery, PageQuery, PathKey, RequestOrigin, no_such,
 };
 use crate::identity::Accounts;
-use crate::present::{self, Place};
+use crate::present::{self, PageLink};
 use crate::problem::Problem;
 use crate::state::Shared;
 use crate::write::lock;
@@ -26,19 +26,19 @@ pub(crate) async fn list(
     caller: Caller,
     query: PageQuery<User, All>,
 ) -> Result<HttpResponse, Problem> {
-    let PageQuery { window, include, filter, related, binding, url } = query;
-    let (page, accounts, window, include) = state
+    let PageQuery { page_request, include, filter, related, binding, url } = query;
+    let (page, accounts, page_request, include) = state
         .database
         .read(move |conn| {
             conn.snapshot(|conn| {
                 caller.admin(conn)?;
-                let page = conn.page::<User>(&filter, &related, &window, &include)?;
+                let page = conn.page::<User>(&filter, &related, &page_request, &include)?;
                 let accounts = Accounts::of(conn, &page.entities)?;
-                Ok::<_, Problem>((page, accounts, window.clone(), include.clone()))
+                Ok::<_, Problem>((page, accounts, page_request.clone(), include.clone()))
             })
         })
         .await?;
-    let place = Place { binding: &binding, sort: &window.sort, url: &url };
+    let place = PageLink { binding: &binding, sort: &page_request.sort, url: &url };
     present::page(&page, &include, &place, &|index| accounts.beside(index))
 }
 
@@ -99,7 +99,7 @@ pub(crate) async fn patch(
 pub(crate) async fn delete(
     state: Shared,
     caller: Caller,
-    witness: Witness,
+    witness: RequestOrigin,
     key: PathKey<User>,
     _: NoQuery,
 ) -> Result<HttpResponse, Problem> {
@@ -124,7 +124,7 @@ pub(crate) async fn delete(
 pub(crate) async fn set_role(
     state: Shared,
     caller: Caller,
-    witness: Witness,
+    witness: RequestOrigin,
     key: PathKey<User>,
     _: NoQuery,
     body: Body<RoleChange>,
@@ -146,7 +146,7 @@ pub(crate) async fn set_role(
 pub(crate) async fn set_disabled(
     state: Shared,
     caller: Caller,
-    witness: Witness,
+    witness: RequestOrigin,
     key: PathKey<User>,
     _: NoQuery,
     body: Body<Disabling>,
@@ -171,7 +171,7 @@ type Change = Option<(AuditAction, Option<AuditDetail>)>;
 async fn administer(
     state: Shared,
     caller: Caller,
-    witness: Witness,
+    witness: RequestOrigin,
     user: UserId,
     change: impl Fn(&mut Connection, &Account, DateTime<Utc>) -> Result<Change, Problem>
     + Send

@@ -11,7 +11,7 @@ use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt as _;
 use recto_domain::{Input, Violations};
 
-use crate::problem::{Kind, Problem};
+use crate::problem::{Problem, ProblemType};
 
 /// The most that a body may have, in bytes.
 const LIMIT: usize = 1 << 20;
@@ -45,7 +45,7 @@ impl<T: Input + 'static> FromRequest for Body<T> {
             accepted?;
             let bytes = read(payload).await?;
             let value = serde_json::from_slice(&bytes)
-                .map_err(|error| Problem::new(Kind::MalformedJson, not_json(&error)))?;
+                .map_err(|error| Problem::new(ProblemType::MalformedJson, not_json(&error)))?;
             Ok(Self(T::parse(&value)))
         })
     }
@@ -90,7 +90,7 @@ impl FromRequest for Form {
         Box::pin(async move {
             if !is_form {
                 let detail = "the body must be application/x-www-form-urlencoded";
-                return Err(Problem::new(Kind::UnsupportedMediaType, detail));
+                return Err(Problem::new(ProblemType::UnsupportedMediaType, detail));
             }
             let bytes = read(payload).await?;
             Ok(Self::parse(&bytes))
@@ -108,7 +108,7 @@ fn expect_json(request: &HttpRequest) -> Result<(), Problem> {
         "" => "the body must be application/json, but no Content-Type was sent".to_owned(),
         other => format!("the body must be application/json, not {other}"),
     };
-    Err(Problem::new(Kind::UnsupportedMediaType, detail))
+    Err(Problem::new(ProblemType::UnsupportedMediaType, detail))
 }
 
 /// JSON is UTF-8 (RFC 8259 section 8.1), and no content coding is undone here.
@@ -116,7 +116,7 @@ fn expect_plain_utf8(request: &HttpRequest) -> Result<(), Problem> {
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let content_type = header(header::CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
     let charset = content_type.split(';').find_map(|part| part.trim().strip_prefix("charset="));
-    let unsupported = |detail| Err(Problem::new(Kind::UnsupportedMediaType, detail));
+    let unsupported = |detail| Err(Problem::new(ProblemType::UnsupportedMediaType, detail));
     if charset.is_some_and(|charset| charset.trim_matches('"') != "utf-8") {
         return unsupported("the body must be in UTF-8");
     }
@@ -138,7 +138,10 @@ async fn read(mut payload: Payload) -> Result<Bytes, Problem> {
     let mut length = 0;
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| {
-            Problem::new(Kind::MalformedRequest, format!("the body could not be read: {error}"))
+            Problem::new(
+                ProblemType::MalformedRequest,
+                format!("the body could not be read: {error}"),
+            )
         })?;
         length += chunk.len();
         if length <= LIMIT {
@@ -148,7 +151,10 @@ async fn read(mut payload: Payload) -> Result<Bytes, Problem> {
         }
     }
     if length > LIMIT {
-        return Err(Problem::new(Kind::TooLarge, "the body has more than 1 MiB (1,048,576 bytes)"));
+        return Err(Problem::new(
+            ProblemType::TooLarge,
+            "the body has more than 1 MiB (1,048,576 bytes)",
+        ));
     }
     Ok(body.freeze())
 }

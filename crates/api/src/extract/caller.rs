@@ -15,7 +15,7 @@ use recto_persistence::Connection;
 use recto_persistence::identity::{account, key};
 
 use crate::client::Client;
-use crate::problem::{Kind, Problem};
+use crate::problem::{Problem, ProblemType};
 use crate::request::RequestId;
 use crate::state::Shared;
 
@@ -30,7 +30,7 @@ pub(crate) struct Caller {
     credential: Credential,
     /// What an API key must allow.
     needs: Scope,
-    known: Known,
+    known: ResolvedUser,
 }
 
 #[derive(Clone, Copy)]
@@ -43,9 +43,9 @@ enum Credential {
 
 /// Whose the request has turned out to be, for the audit.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Known(Arc<OnceLock<UserId>>);
+pub(crate) struct ResolvedUser(Arc<OnceLock<UserId>>);
 
-impl Known {
+impl ResolvedUser {
     /// Who it is, if anybody is known yet.
     pub(crate) fn user(&self) -> Option<UserId> {
         self.0.get().copied()
@@ -142,7 +142,9 @@ impl FromRequest for Caller {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(identify(request).and_then(|caller| {
-            caller.ok_or_else(|| Problem::new(Kind::Unauthenticated, "this needs an access token"))
+            caller.ok_or_else(|| {
+                Problem::new(ProblemType::Unauthenticated, "this needs an access token")
+            })
         }))
     }
 }
@@ -174,7 +176,7 @@ fn identify(request: &HttpRequest) -> Result<Option<Caller>, Problem> {
     }
     let state = request
         .app_data::<Shared>()
-        .ok_or_else(|| Problem::new(Kind::Internal, Kind::Internal.meaning()))?;
+        .ok_or_else(|| Problem::new(ProblemType::Internal, ProblemType::Internal.meaning()))?;
     let credential = match Secret::parse(token.trim()) {
         Ok(secret) if secret.is_api_key() => Credential::Key(secret.hash()),
         _ => {
@@ -185,7 +187,7 @@ fn identify(request: &HttpRequest) -> Result<Option<Caller>, Problem> {
     };
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let needs = if reads { Scope::Read } else { Scope::Write };
-    let known = Known::default();
+    let known = ResolvedUser::default();
     request.extensions_mut().insert(known.clone());
     Ok(Some(Caller { state: state.clone(), credential, needs, known }))
 }
@@ -193,14 +195,14 @@ fn identify(request: &HttpRequest) -> Result<Option<Caller>, Problem> {
 /// Where a request comes from and what it is called: for sessions, the audit
 /// and the throttle.
 #[derive(Debug, Clone)]
-pub(crate) struct Witness {
+pub(crate) struct RequestOrigin {
     /// Who is counted.
     pub(crate) client: Client,
     agent: Option<UserAgent>,
     request: Option<RequestName>,
 }
 
-impl Witness {
+impl RequestOrigin {
     /// What is seen of a request that has got that far.
     pub(crate) fn of(request: &HttpRequest) -> Self {
         let client = super::client(request);
@@ -228,7 +230,7 @@ impl Witness {
     }
 }
 
-impl FromRequest for Witness {
+impl FromRequest for RequestOrigin {
     type Error = Infallible;
     type Future = Ready<Result<Self, Infallible>>;
 

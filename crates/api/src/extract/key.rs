@@ -7,7 +7,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use recto_relations::{Entity, EntityInfo};
 
-use crate::problem::{Kind, Problem};
+use crate::problem::{Problem, ProblemType};
 
 /// The key in a path, `/books/{uid}`. A malformed one is no key of anything,
 /// so it is answered like one that does not exist.
@@ -61,5 +61,5 @@ fn parse<K: FromStr>(request: &HttpRequest, of: &EntityInfo, name: &str) -> Resu
 
 /// There is no such entity.
 pub(crate) fn no_such(of: &EntityInfo) -> Problem {
-    Problem::new(Kind::NotFound, format!("there is no such {}", of.name.to_lowercase()))
+    Problem::new(ProblemType::NotFound, format!("there is no such {}", of.name.to_lowercase()))
 }

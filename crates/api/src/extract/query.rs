@@ -192,7 +192,7 @@ impl<E: Stored<Recto>, R: Relation<To = E>> Scope<E> for OfParent<R> {
 #[derive(Debug)]
 pub(crate) struct PageQuery<E: Stored<Recto>, S: Scope<E>> {
     /// Which part of which order.
-    pub(crate) window: PageRequest<E::Key>,
+    pub(crate) page_request: PageRequest<E::Key>,
     /// The relations to load along.
     pub(crate) include: Include,
     /// What it is narrowed by.
@@ -238,8 +238,15 @@ impl<E: Stored<Recto>, S: Scope<E>> PageQuery<E, S> {
             None => None,
             Some(cursor) => Some(cursor::decode(&binding, &sort, &cursor)?),
         };
-        let window = PageRequest { limit, sort, after };
-        Ok(Self { window, include, filter, related, binding, url: without_cursor(path, pairs) })
+        let page_request = PageRequest { limit, sort, after };
+        Ok(Self {
+            page_request,
+            include,
+            filter,
+            related,
+            binding,
+            url: without_cursor(path, pairs),
+        })
     }
 }
 

@@ -11,15 +11,15 @@ use serde::Serialize;
 
 use super::sessions::{Opening, Pair};
 use super::{answer, mailing};
-use crate::extract::{Body, Form, NoQuery, Witness};
+use crate::extract::{Body, Form, NoQuery, RequestOrigin};
 use crate::present;
-use crate::problem::{Kind, Problem};
+use crate::problem::{Problem, ProblemType};
 use crate::state::Shared;
 
 /// `POST /auth/signup`
 pub(crate) async fn sign_up(
     state: Shared,
-    witness: Witness,
+    witness: RequestOrigin,
     _: NoQuery,
     body: Body<SignUp>,
 ) -> Result<HttpResponse, Problem> {
@@ -64,7 +64,7 @@ struct Profile<'a> {
 /// `POST /auth/login`
 pub(crate) async fn login(
     state: Shared,
-    witness: Witness,
+    witness: RequestOrigin,
     _: NoQuery,
     body: Body<Login>,
 ) -> Result<HttpResponse, Problem> {
@@ -73,7 +73,7 @@ pub(crate) async fn login(
     let (user, account) =
         sign_in(&state, &witness, Some(email), &password, &opening).await?.ok_or_else(|| {
             let detail = "there is no account with that e-mail and password";
-            Problem::new(Kind::WrongCredentials, detail)
+            Problem::new(ProblemType::WrongCredentials, detail)
         })?;
     answer(&SignedIn {
         pair: opening.pair(&state, user.uid),
@@ -89,7 +89,7 @@ pub(crate) async fn login(
 /// `POST /auth/token`: the password grant of RFC 6749 section 4.3, for Swagger UI.
 pub(crate) async fn token(
     state: Shared,
-    witness: Witness,
+    witness: RequestOrigin,
     _: NoQuery,
     form: Form,
 ) -> Result<HttpResponse, Problem> {
@@ -119,7 +119,7 @@ pub(crate) async fn token(
 }
 
 /// Leaves in the audit, once a minute for each place, that passwords are guessed there.
-pub(crate) async fn note_throttling(state: &Shared, witness: &Witness) {
+pub(crate) async fn note_throttling(state: &Shared, witness: &RequestOrigin) {
     if state.throttle.is_worth_noting(&witness.client) {
         state.note(witness.entry(state, AuditAction::SignInThrottled)).await;
     }
@@ -136,7 +136,7 @@ struct Candidate {
 /// has. Costs the same whether or not the address is known.
 async fn sign_in(
     state: &Shared,
-    witness: &Witness,
+    witness: &RequestOrigin,
     email: Option<Email>,
     password: &PasswordAttempt,
     opening: &Opening,
@@ -196,7 +196,7 @@ async fn candidate(state: &Shared, email: Option<Email>) -> Result<Option<Candid
 /// Begins the session, unless password or account are others by now.
 async fn open(
     state: &Shared,
-    witness: &Witness,
+    witness: &RequestOrigin,
     candidate: &Candidate,
     password: &PasswordAttempt,
     opening: &Opening,

@@ -7,7 +7,7 @@ use recto_persistence::identity::key;
 use serde::Serialize;
 
 use crate::BASE_PATH;
-use crate::extract::{Body, Caller, NoQuery, Witness, verified};
+use crate::extract::{Body, Caller, NoQuery, RequestOrigin, verified};
 use crate::present;
 use crate::problem::Problem;
 use crate::state::Shared;
@@ -24,7 +24,7 @@ struct Made<'a> {
 pub(crate) async fn create(
     state: Shared,
     caller: Caller,
-    witness: Witness,
+    witness: RequestOrigin,
     _: NoQuery,
     body: Body<NewApiKey>,
 ) -> Result<HttpResponse, Problem> {

@@ -11,7 +11,7 @@ use recto_persistence::identity::{account, mailed, outbox};
 use recto_relations::{Entities, Include};
 
 use super::Accounts;
-use crate::extract::{Body, NoQuery, Witness};
+use crate::extract::{Body, NoQuery, RequestOrigin};
 use crate::present;
 use crate::problem::Problem;
 use crate::state::{Shared, State};
@@ -58,7 +58,7 @@ fn token(
 /// and not verified. The answer does not tell whether it is.
 pub(crate) async fn verify_request(
     state: Shared,
-    witness: Witness,
+    witness: RequestOrigin,
     _: NoQuery,
     body: Body<EmailRequest>,
 ) -> Result<HttpResponse, Problem> {
@@ -69,7 +69,7 @@ pub(crate) async fn verify_request(
 /// `POST /auth/password-reset-request`
 pub(crate) async fn reset_request(
     state: Shared,
-    witness: Witness,
+    witness: RequestOrigin,
     _: NoQuery,
     body: Body<EmailRequest>,
 ) -> Result<HttpResponse, Problem> {
@@ -78,7 +78,7 @@ pub(crate) async fn reset_request(
 
 async fn request(
     state: Shared,
-    witness: Witness,
+    witness: RequestOrigin,
     body: Body<EmailRequest>,
     kind: MailKind,
     wants: impl Fn(&Account) -> bool + Send + 'static,
@@ -109,7 +109,7 @@ async fn request(
 /// `POST /auth/verify`: spends the token of a link.
 pub(crate) async fn verify(
     state: Shared,
-    witness: Witness,
+    witness: RequestOrigin,
     _: NoQuery,
     body: Body<Verification>,
 ) -> Result<HttpResponse, Problem> {

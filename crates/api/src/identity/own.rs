@@ -12,13 +12,13 @@ use recto_persistence::identity::{Listed, key, session};
 use recto_persistence::{Connection, Error};
 use serde::Serialize;
 
-use crate::extract::{Caller, Key, ListQuery, NoQuery, Witness};
+use crate::extract::{Caller, Key, ListQuery, NoQuery, RequestOrigin};
 use crate::present;
 use crate::problem::Problem;
 use crate::state::Shared;
 
 /// Something that users have of their own, each with a key.
-pub(crate) trait Own: Serialize + Send + 'static {
+pub(crate) trait Revocable: Serialize + Send + 'static {
     /// What identifies it.
     type Id: Copy + Display + FromStr + Send + 'static;
     /// What it is called.
@@ -56,7 +56,7 @@ pub(crate) struct Owner {
     now: DateTime<Utc>,
 }
 
-impl Own for Session {
+impl Revocable for Session {
     type Id = SessionId;
 
     const NAME: &'static str = "session";
@@ -84,7 +84,7 @@ impl Own for Session {
     }
 }
 
-impl Own for ApiKey {
+impl Revocable for ApiKey {
     type Id = ApiKeyId;
 
     const NAME: &'static str = "API key";
@@ -113,7 +113,7 @@ impl Own for ApiKey {
 }
 
 /// `GET /auth/sessions`, `GET /auth/keys`
-pub(crate) async fn list<T: Own>(
+pub(crate) async fn list<T: Revocable>(
     state: Shared,
     caller: Caller,
     query: ListQuery<T::Id>,
@@ -131,7 +131,7 @@ pub(crate) async fn list<T: Own>(
 }
 
 /// `GET /auth/sessions/{id}`, `GET /auth/keys/{id}`
-pub(crate) async fn item<T: Own>(
+pub(crate) async fn item<T: Revocable>(
     state: Shared,
     caller: Caller,
     key: Key<T::Id>,
@@ -149,10 +149,10 @@ pub(crate) async fn item<T: Own>(
 }
 
 /// `DELETE /auth/sessions/{id}`, `DELETE /auth/keys/{id}`
-pub(crate) async fn revoke<T: Own>(
+pub(crate) async fn revoke<T: Revocable>(
     state: Shared,
     caller: Caller,
-    witness: Witness,
+    witness: RequestOrigin,
     key: Key<T::Id>,
     _: NoQuery,
 ) -> Result<HttpResponse, Problem> {

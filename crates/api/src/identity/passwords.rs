@@ -11,9 +11,9 @@ use recto_persistence::identity::{key, mailed};
 use recto_relations::Include;
 
 use super::mailing;
-use crate::extract::{Body, Caller, NoQuery, Witness};
+use crate::extract::{Body, Caller, NoQuery, RequestOrigin};
 use crate::present;
-use crate::problem::{Kind, Problem};
+use crate::problem::{Problem, ProblemType};
 use crate::state::Shared;
 
 /// `PUT /auth/password`: by who has signed in and knows the present one. All
@@ -21,7 +21,7 @@ use crate::state::Shared;
 pub(crate) async fn change(
     state: Shared,
     caller: Caller,
-    witness: Witness,
+    witness: RequestOrigin,
     _: NoQuery,
     body: Body<PasswordChange>,
 ) -> Result<HttpResponse, Problem> {
@@ -65,7 +65,7 @@ pub(crate) async fn change(
 /// sessions end, and all API keys are revoked. A failed try does not spend the token.
 pub(crate) async fn reset(
     state: Shared,
-    witness: Witness,
+    witness: RequestOrigin,
     _: NoQuery,
     body: Body<PasswordReset>,
 ) -> Result<HttpResponse, Problem> {
@@ -111,7 +111,7 @@ pub(crate) async fn reset(
 /// it counts as failing to sign in.
 pub(crate) async fn confirm(
     state: &Shared,
-    witness: &Witness,
+    witness: &RequestOrigin,
     account: &Account,
     attempt: &PasswordAttempt,
     stored: &PasswordHash,
@@ -149,7 +149,7 @@ pub(crate) fn credentials(
 }
 
 fn wrong_password() -> Problem {
-    Problem::new(Kind::WrongPassword, "that is not the password of this account")
+    Problem::new(ProblemType::WrongPassword, "that is not the password of this account")
 }
 
 fn no_such_token() -> Problem {

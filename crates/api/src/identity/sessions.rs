@@ -7,7 +7,7 @@ use recto_persistence::identity::session::{self, NewSession, NextPair, Rotation}
 
 use super::answer;
 use super::token::Issued;
-use crate::extract::{Body, Caller, NoQuery, Witness};
+use crate::extract::{Body, Caller, NoQuery, RequestOrigin};
 use crate::present;
 use crate::problem::Problem;
 use crate::state::{Shared, State};
@@ -54,7 +54,7 @@ impl Opening {
         &self,
         conn: &mut Connection,
         user: UserId,
-        witness: &Witness,
+        witness: &RequestOrigin,
     ) -> Result<(), Problem> {
         let expires_at = match self.refresh {
             Some(_) => Session::expiry(self.at, self.at),
@@ -84,7 +84,7 @@ impl Opening {
 /// `POST /auth/refresh`
 pub(crate) async fn refresh(
     state: Shared,
-    witness: Witness,
+    witness: RequestOrigin,
     _: NoQuery,
     body: Body<Refresh>,
 ) -> Result<HttpResponse, Problem> {
@@ -119,7 +119,7 @@ pub(crate) async fn refresh(
 pub(crate) async fn logout(
     state: Shared,
     caller: Caller,
-    witness: Witness,
+    witness: RequestOrigin,
     _: NoQuery,
 ) -> Result<HttpResponse, Problem> {
     let shared = state.clone();

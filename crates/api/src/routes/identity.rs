@@ -9,9 +9,9 @@ use crate::components::{
     Export, NewKey, PasswordGrant, SignedIn, Token, TokenPair, UserWithAccount,
 };
 use crate::identity::audit::{self, AuditFilter};
-use crate::identity::{auth, keys, mailing, me, own, passwords, sessions};
-use crate::problem::Kind;
-use crate::table::{Operation, Table, Who};
+use crate::identity::{account, auth, keys, mailing, own, passwords, sessions};
+use crate::problem::ProblemType;
+use crate::table::{Access, Operation, Table};
 
 pub(super) fn add(table: &mut Table) {
     table.group("auth");
@@ -27,7 +27,7 @@ pub(super) fn add(table: &mut Table) {
             "Read the audit",
             "By an administrator: sign-ins and failures, refusals, changes of roles and accounts, the newest first.",
         )
-        .by(Who::Verified),
+        .requires(Access::Verified),
     );
 }
 
@@ -38,17 +38,17 @@ fn signing_up(table: &mut Table) {
             "Sign up",
             "Makes a user and its account, and mails a link to verify the address with. Until then the account reads but does not write.",
         )
-        .takes::<SignUp>()
+        .body::<SignUp>()
         .creates::<User>()
-        .conflicts(&[Kind::UsernameTaken, Kind::EmailTaken])
-        .refuses(&[Kind::TooManyRequests]),
+        .conflicts(&[ProblemType::UsernameTaken, ProblemType::EmailTaken])
+        .refuses(&[ProblemType::TooManyRequests]),
     );
     table.at("/auth/verify").post(
         mailing::verify,
         Operation::new("Verify an address", "Spends the token of a mailed link.")
-            .takes::<Verification>()
-            .gives::<UserWithAccount>("The user, whose address is verified.")
-            .refuses(&[Kind::NotFound]),
+            .body::<Verification>()
+            .returns::<UserWithAccount>("The user, whose address is verified.")
+            .refuses(&[ProblemType::NotFound]),
     );
     table.at("/auth/verify-request").post(
         mailing::verify_request,
@@ -56,9 +56,9 @@ fn signing_up(table: &mut Table) {
             "Ask for another link",
             "Mails another link to verify with, if there is such an account and it is not verified. The answer is the same either way.",
         )
-        .takes::<EmailRequest>()
+        .body::<EmailRequest>()
         .accepts()
-        .refuses(&[Kind::TooManyRequests]),
+        .refuses(&[ProblemType::TooManyRequests]),
     );
 }
 
@@ -66,9 +66,9 @@ fn signing_in(table: &mut Table) {
     table.at("/auth/login").post(
         auth::login,
         Operation::new("Sign in", "Opens a session for an e-mail address and a password.")
-            .takes::<Login>()
-            .gives::<SignedIn>("Signed in.")
-            .refuses(&[Kind::WrongCredentials, Kind::TooManyRequests]),
+            .body::<Login>()
+            .returns::<SignedIn>("Signed in.")
+            .refuses(&[ProblemType::WrongCredentials, ProblemType::TooManyRequests]),
     );
     table.at("/auth/token").post(
         auth::token,
@@ -76,9 +76,9 @@ fn signing_in(table: &mut Table) {
             "Get a token",
             "The OAuth2 password grant (RFC 6749 section 4.3), for the Authorize dialog; `username` is the e-mail address. Other programs had better use `/auth/login`.",
         )
-        .takes_form::<PasswordGrant>()
-        .gives::<Token>("Signed in.")
-        .refuses(&[Kind::InvalidGrant, Kind::TooManyRequests]),
+        .form_body::<PasswordGrant>()
+        .returns::<Token>("Signed in.")
+        .refuses(&[ProblemType::InvalidGrant, ProblemType::TooManyRequests]),
     );
     table.at("/auth/refresh").post(
         sessions::refresh,
@@ -86,14 +86,14 @@ fn signing_in(table: &mut Table) {
             "Refresh",
             "A new pair of tokens for a refresh token, which is spent. One that is used a second time ends its session; within 30 seconds, while the new pair has not been used, it is taken once more, and the new pair dies.",
         )
-        .takes::<Refresh>()
-        .gives::<TokenPair>("The next pair.")
-        .refuses(&[Kind::Unauthenticated]),
+        .body::<Refresh>()
+        .returns::<TokenPair>("The next pair.")
+        .refuses(&[ProblemType::Unauthenticated]),
     );
     table.at("/auth/logout").post(
         sessions::logout,
         Operation::new("Sign out", "Ends the session; its tokens are dead at once.")
-            .by(Who::InPerson),
+            .requires(Access::InPerson),
     );
 }
 
@@ -101,30 +101,30 @@ fn caller(table: &mut Table) {
     table
         .at("/auth/me")
         .get(
-            me::me,
+            account::me,
             Operation::new("Who am I", "The caller: user and account, with books and reviews.")
-                .by(Who::SignedIn)
-                .gives::<UserWithAccount>("The caller."),
+                .requires(Access::SignedIn)
+                .returns::<UserWithAccount>("The caller."),
         )
         .delete(
-            me::leave,
+            account::leave,
             Operation::new(
                 "Delete my account",
                 "Deletes the caller's user and account. Books stay without a user; so do the reviews, or they are erased.",
             )
-            .by(Who::InPerson)
-            .takes::<AccountDeletion>()
-            .conflicts(&[Kind::LastAdmin])
-            .refuses(&[Kind::WrongPassword, Kind::TooManyRequests]),
+            .requires(Access::InPerson)
+            .body::<AccountDeletion>()
+            .conflicts(&[ProblemType::LastAdmin])
+            .refuses(&[ProblemType::WrongPassword, ProblemType::TooManyRequests]),
         );
     table.at("/auth/me/export").get(
-        me::export,
+        account::export,
         Operation::new(
             "Export my account",
             "Everything that belongs to the caller: user, account, books, reviews, sessions, API keys, and what the audit has of them.",
         )
-        .by(Who::InPerson)
-        .gives::<Export>("Everything.")
+        .requires(Access::InPerson)
+        .returns::<Export>("Everything.")
         .referring_to::<Account>(),
     );
 }
@@ -133,9 +133,9 @@ fn passwords(table: &mut Table) {
     table.at("/auth/password").put(
         passwords::change,
         Operation::new("Change my password", "All other sessions end.")
-            .by(Who::InPerson)
-            .takes::<PasswordChange>()
-            .refuses(&[Kind::WrongPassword, Kind::TooManyRequests]),
+            .requires(Access::InPerson)
+            .body::<PasswordChange>()
+            .refuses(&[ProblemType::WrongPassword, ProblemType::TooManyRequests]),
     );
     table.at("/auth/password-reset-request").post(
         mailing::reset_request,
@@ -143,9 +143,9 @@ fn passwords(table: &mut Table) {
             "Ask to reset a password",
             "Mails a link, if there is such an account. The answer is the same either way.",
         )
-        .takes::<EmailRequest>()
+        .body::<EmailRequest>()
         .accepts()
-        .refuses(&[Kind::TooManyRequests]),
+        .refuses(&[ProblemType::TooManyRequests]),
     );
     table.at("/auth/password-reset-confirm").post(
         passwords::reset,
@@ -153,8 +153,8 @@ fn passwords(table: &mut Table) {
             "Reset a password",
             "Spends the token of a mailed link; a failed try does not. All sessions end, and all API keys are revoked.",
         )
-        .takes::<PasswordReset>()
-        .refuses(&[Kind::NotFound]),
+        .body::<PasswordReset>()
+        .refuses(&[ProblemType::NotFound]),
     );
 }
 
@@ -165,15 +165,15 @@ fn sessions(table: &mut Table) {
             "List my sessions",
             "Where the caller is signed in, the newest first.",
         )
-        .by(Who::InPerson),
+        .requires(Access::InPerson),
     );
     table
         .at("/auth/sessions/{id}")
         .get(
             own::item::<Session>,
             Operation::new("Get a session", "One of the caller's own.")
-                .by(Who::InPerson)
-                .gives::<Session>("The session."),
+                .requires(Access::InPerson)
+                .returns::<Session>("The session."),
         )
         .delete(
             own::revoke::<Session>,
@@ -181,7 +181,7 @@ fn sessions(table: &mut Table) {
                 "End a session",
                 "One of the caller's own; its tokens are dead at once.",
             )
-            .by(Who::InPerson),
+            .requires(Access::InPerson),
         );
 }
 
@@ -194,7 +194,7 @@ fn keys(table: &mut Table) {
                 "List my API keys",
                 "Without their secrets, the newest first.",
             )
-            .by(Who::InPerson),
+            .requires(Access::InPerson),
         )
         .post(
             keys::create,
@@ -202,8 +202,8 @@ fn keys(table: &mut Table) {
                 "Make an API key",
                 "For a script, which sends it as a bearer token. The key itself is shown once, and never again.",
             )
-            .by(Who::InPerson)
-            .takes::<NewApiKey>()
+            .requires(Access::InPerson)
+            .body::<NewApiKey>()
             .makes::<NewKey>("The new key."),
         );
     table
@@ -211,8 +211,8 @@ fn keys(table: &mut Table) {
         .get(
             own::item::<ApiKey>,
             Operation::new("Get an API key", "One of the caller's own, without its secret.")
-                .by(Who::InPerson)
-                .gives::<ApiKey>("The key."),
+                .requires(Access::InPerson)
+                .returns::<ApiKey>("The key."),
         )
         .delete(
             own::revoke::<ApiKey>,
@@ -220,6 +220,6 @@ fn keys(table: &mut Table) {
                 "Revoke an API key",
                 "One of the caller's own; it opens nothing from then on.",
             )
-            .by(Who::InPerson),
+            .requires(Access::InPerson),
         );
 }

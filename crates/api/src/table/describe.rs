@@ -9,9 +9,9 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{ContentBuilder, HeaderBuilder, Required, ResponseBuilder, ResponsesBuilder};
 
-use super::{Answer, Operation, Who, text};
+use super::{Access, Answer, Operation, text};
 use crate::components::{Components, refusal};
-use crate::{BASE_PATH, Kind};
+use crate::{BASE_PATH, ProblemType};
 
 /// Adds the operation to the document: all that follows from what it says.
 pub(crate) fn describe(
@@ -65,38 +65,40 @@ pub(crate) fn describe(
         }
         described = described.request_body(Some(body.build()));
     }
-    if operation.who != Who::Anyone {
+    if operation.access != Access::Anyone {
         for scheme in ["bearer", "password"] {
             described = described.security(SecurityRequirement::new(scheme, [] as [&str; 0]));
         }
     }
-    if operation.who == Who::AnyoneOrMore {
+    if operation.access == Access::AnyoneOrMore {
         described = described.security(SecurityRequirement::default());
     }
     (format!("{BASE_PATH}{path}"), http_method(method), described.build())
 }
 
 /// The statuses an operation may refuse with, and the kinds behind each.
-fn refusals(path: &str, operation: &Operation) -> Vec<(u16, Vec<Kind>)> {
-    let mut kinds = vec![Kind::InvalidParameter];
+fn refusals(path: &str, operation: &Operation) -> Vec<(u16, Vec<ProblemType>)> {
+    let mut kinds = vec![ProblemType::InvalidParameter];
     if let Some((_, media_types)) = &operation.body {
-        kinds.extend([Kind::TooLarge, Kind::UnsupportedMediaType]);
+        kinds.extend([ProblemType::TooLarge, ProblemType::UnsupportedMediaType]);
         if media_types.contains(&"application/json") {
-            kinds.extend([Kind::MalformedJson, Kind::InvalidBody]);
+            kinds.extend([ProblemType::MalformedJson, ProblemType::InvalidBody]);
         }
     }
-    match operation.who {
-        Who::Anyone => {}
-        Who::AnyoneOrMore | Who::SignedIn => kinds.push(Kind::Unauthenticated),
-        Who::Verified | Who::InPerson => kinds.extend([Kind::Unauthenticated, Kind::Forbidden]),
+    match operation.access {
+        Access::Anyone => {}
+        Access::AnyoneOrMore | Access::SignedIn => kinds.push(ProblemType::Unauthenticated),
+        Access::Verified | Access::InPerson => {
+            kinds.extend([ProblemType::Unauthenticated, ProblemType::Forbidden]);
+        }
     }
     if path.contains('{') {
-        kinds.push(Kind::NotFound);
+        kinds.push(ProblemType::NotFound);
     }
     kinds.extend(operation.conflicts);
     kinds.extend(operation.refusals);
-    kinds.extend([Kind::Internal, Kind::Overloaded, Kind::Unavailable]);
-    let mut statuses: Vec<(u16, Vec<Kind>)> = Vec::new();
+    kinds.extend([ProblemType::Internal, ProblemType::Overloaded, ProblemType::Unavailable]);
+    let mut statuses: Vec<(u16, Vec<ProblemType>)> = Vec::new();
     for kind in kinds {
         let status = kind.status().as_u16();
         match statuses.iter_mut().find(|(known, _)| *known == status) {

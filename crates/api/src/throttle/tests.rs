@@ -2,7 +2,7 @@ use actix_web::http::header::HeaderMap;
 use governor::clock::FakeRelativeClock;
 
 use super::*;
-use crate::Kind;
+use crate::ProblemType;
 use crate::allowance::write_headers;
 
 fn throttle() -> (FakeRelativeClock, Throttle<FakeRelativeClock>) {
@@ -25,7 +25,7 @@ fn fail(throttle: &Throttle<FakeRelativeClock>, client: &Client, account: &str) 
         match throttle.sign_in(client, Some(&email(account))) {
             Ok(_) => failed += 1,
             Err(problem) => {
-                assert_eq!(problem.kind(), Kind::TooManyRequests);
+                assert_eq!(problem.kind(), ProblemType::TooManyRequests);
                 return (failed, problem.retry_after().unwrap());
             }
         }

@@ -11,8 +11,8 @@ use recto_testkit::database::{Engine, fresh};
 use recto_testkit::server::{Client, PASSWORD, TestServer};
 use serde_json::{Value, json};
 
-use crate::answers::{Told as _, each, items, text, walk};
-use crate::library::member;
+use crate::assertions::{Told as _, each, items, text, walk};
+use crate::fixtures::member;
 use crate::people::Person;
 
 const ANOTHER: &str = "another password, quite as long";

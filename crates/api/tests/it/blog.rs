@@ -4,9 +4,9 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::json;
 
-use crate::answers::{Told as _, each, items, members, text, walk};
+use crate::assertions::{Told as _, each, items, members, text, walk};
+use crate::fixtures::Library;
 use crate::include::array;
-use crate::library::Library;
 use crate::rooms::{add, id};
 
 fn a_comment_is_made_under_its_post(server: &TestServer) {

@@ -8,7 +8,7 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::Value;
 
-use crate::answers::Told as _;
+use crate::assertions::Told as _;
 use crate::browser::Browser;
 use crate::openapi::document;
 use crate::schema::Schemas;

@@ -3,8 +3,8 @@
 use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 
-use crate::answers::{Told as _, assert_sound};
-use crate::wire;
+use crate::assertions::{Told as _, assert_sound};
+use crate::raw_http;
 
 fn swagger_ui_is_served_with_all_it_needs(server: &TestServer) {
     let page = server.get("/docs/");
@@ -39,7 +39,7 @@ fn swagger_ui_is_served_with_all_it_needs(server: &TestServer) {
 
 fn the_root_leads_to_the_documentation(server: &TestServer) {
     for path in ["/", "/docs"] {
-        let answer = wire::line(server, "GET", path).unwrap();
+        let answer = raw_http::line(server, "GET", path).unwrap();
         assert!([302, 307, 308].contains(&answer.status), "{}", answer.status);
         assert_eq!(answer.header("location"), Some("/docs/"));
     }

@@ -6,8 +6,8 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Client, TestServer};
 use serde_json::{Value, json};
 
-use crate::answers::{Told as _, assert_sound, each, items, members, moment, text, uid, walk};
-use crate::library::{Library, add_book};
+use crate::assertions::{Told as _, assert_sound, each, items, members, moment, text, uid, walk};
+use crate::fixtures::{Library, add_book};
 
 /// The company as it is stored, in the order in which everything was sent.
 fn stored(server: &TestServer, company: &Value) -> Value {
@@ -219,7 +219,7 @@ fn of_several_it_is_the_newest_that_the_caller_keeps(server: &TestServer) {
     );
 
     // Who keeps none of them gets one; what others keep stays as it is.
-    let cleo = crate::library::member(server, "cleo", recto_domain::Role::User);
+    let cleo = crate::fixtures::member(server, "cleo", recto_domain::Role::User);
     let [(outcome, cleos)] = <[_; 1]>::try_from(batch(&cleo, &[book("Cleo's", EMMA)])).unwrap();
     assert_eq!(outcome, "created");
     let kept = server.get(&format!("/books/{cleos}")).gives(200).clone();

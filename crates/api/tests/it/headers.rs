@@ -5,7 +5,7 @@ use recto_testkit::database::{Engine, fresh};
 use recto_testkit::server::{Answer, TestServer};
 use serde_json::json;
 
-use crate::library::Library;
+use crate::fixtures::Library;
 use crate::openapi::{Operation, operations};
 
 const API: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'";

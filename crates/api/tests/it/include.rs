@@ -4,8 +4,8 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::{Value, json};
 
-use crate::answers::{Told as _, each, items, text, uid, walk};
-use crate::library::{
+use crate::assertions::{Told as _, each, items, text, uid, walk};
+use crate::fixtures::{
     Library, add_book, add_review, add_tag, fill_shelf, many_books, many_reviews, tag_book,
 };
 use crate::rooms::Rooms;

@@ -7,9 +7,9 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Answer, PASSWORD, TestServer};
 use serde_json::{Value, json};
 
-use crate::answers::{Told as _, uid};
-use crate::letters::{letter, letters};
-use crate::library::member;
+use crate::assertions::{Told as _, uid};
+use crate::fixtures::member;
+use crate::mailbox::{letter, letters};
 use crate::people::Person;
 
 const ANOTHER: &str = "another password, quite as long";

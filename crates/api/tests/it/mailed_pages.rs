@@ -9,7 +9,7 @@ use recto_testkit::database::{Engine, fresh};
 use recto_testkit::server::{PASSWORD, TestServer};
 use serde_json::json;
 
-use crate::answers::Told as _;
+use crate::assertions::Told as _;
 use crate::browser::Browser;
 
 /// Another password than everybody's.

@@ -2,7 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
 
-mod answers;
+mod arbitrary_input;
+mod assertions;
 mod audit;
 mod auth;
 mod authors;
@@ -14,18 +15,17 @@ mod canaries;
 mod diagram;
 mod documents;
 mod filters;
+mod fixtures;
 mod graphs;
 mod headers;
 mod include;
 mod keys;
 mod leaving;
-mod letters;
-mod library;
 mod links;
 mod mail;
+mod mailbox;
 mod mailed_pages;
 mod matrix;
-mod noise;
 mod openapi;
 mod org;
 mod pages;
@@ -33,6 +33,7 @@ mod parameters;
 mod people;
 mod problems;
 mod races;
+mod raw_http;
 mod related;
 mod reviews;
 mod roles;
@@ -44,4 +45,3 @@ mod swagger;
 mod tags;
 mod throttle;
 mod users;
-mod wire;

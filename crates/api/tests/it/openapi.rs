@@ -6,8 +6,8 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Client, TestServer};
 use serde_json::{Value, json};
 
-use crate::answers::{Told as _, text, uid};
-use crate::library::{Library, add_book, add_review, add_tag};
+use crate::assertions::{Told as _, text, uid};
+use crate::fixtures::{Library, add_book, add_review, add_tag};
 use crate::rooms::Rooms;
 use crate::schema::Schemas;
 
@@ -269,7 +269,7 @@ fn answers_are_as_described(server: &TestServer) {
     let document = document();
     let schemas = Schemas::of(&document);
     let operations = operations(&library);
-    crate::library::fill_shelf(&library);
+    crate::fixtures::fill_shelf(&library);
     let mut checked = 0;
     for operation in operations.iter().filter(|operation| operation.method == "GET") {
         let names: Vec<&str> = operation.described["parameters"]

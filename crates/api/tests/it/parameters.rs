@@ -4,8 +4,8 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::Value;
 
-use crate::answers::{Told as _, assert_sound, text};
-use crate::library::Library;
+use crate::assertions::{Told as _, assert_sound, text};
+use crate::fixtures::Library;
 use crate::openapi::{Operation, operations};
 
 fn query_parameters(operation: &Operation) -> Vec<&str> {

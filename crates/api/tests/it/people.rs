@@ -15,7 +15,7 @@ use recto_persistence::identity::{account, key, mailed, session};
 use recto_persistence::{Connection, Database, Error, SystemMint};
 use recto_testkit::server::{Client, SECRET, TestServer};
 
-use crate::library::password;
+use crate::fixtures::password;
 
 /// Somebody with a verified account, signed in; the password is everybody's.
 pub(crate) struct Person<'s> {

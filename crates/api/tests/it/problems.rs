@@ -1,15 +1,15 @@
 //! Refusals: each is a problem, whole, and says what it is.
 
-use recto_api::Kind;
+use recto_api::ProblemType;
 use recto_testkit::both_servers;
 use recto_testkit::database::Engine;
 use recto_testkit::server::{Answer, TestServer};
 use serde_json::{Value, json};
 
-use crate::answers::{Told as _, assert_problem, assert_sound, text, uid};
-use crate::library::{Library, NOBODY, add_book, add_review, add_tag};
+use crate::assertions::{Told as _, assert_problem, assert_sound, text, uid};
+use crate::fixtures::{Library, NOBODY, add_book, add_review, add_tag};
+use crate::raw_http;
 use crate::rooms::Rooms;
-use crate::wire;
 
 /// The problem as text, without what differs from run to run.
 fn settled(answer: &Answer) -> String {
@@ -71,8 +71,11 @@ fn each_kind_of_problem_is_as_it_was(server: &TestServer) {
     }
     // What cannot be provoked from outside is what fails inside, and what is not HTTP.
     let provoked: Vec<_> = told.iter().map(|(slug, _)| *slug).collect();
-    let rest: Vec<_> =
-        Kind::ALL.iter().map(|kind| kind.slug()).filter(|slug| !provoked.contains(slug)).collect();
+    let rest: Vec<_> = ProblemType::ALL
+        .iter()
+        .map(|kind| kind.slug())
+        .filter(|slug| !provoked.contains(slug))
+        .collect();
     assert_eq!(
         rest,
         ["malformed-request", "too-many-requests", "internal", "overloaded", "unavailable"]
@@ -80,7 +83,7 @@ fn each_kind_of_problem_is_as_it_was(server: &TestServer) {
 }
 
 fn a_problem_type_is_a_page(server: &TestServer) {
-    for kind in Kind::ALL {
+    for kind in ProblemType::ALL {
         let page = server.get(&format!("/problems/{}", kind.slug()));
         assert_eq!(page.status, 200);
         assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
@@ -171,13 +174,13 @@ fn methods_that_a_path_does_not_have_are_listed(server: &TestServer) {
 fn what_is_not_http_is_refused(server: &TestServer) {
     Library::on(server);
     let long = "x".repeat(8_000);
-    let answer = wire::line(server, "GET", &format!("/api/v1/books?{long}=1")).unwrap();
+    let answer = raw_http::line(server, "GET", &format!("/api/v1/books?{long}=1")).unwrap();
     answer.refused("invalid-parameter");
-    let answer = wire::line(server, "GET", &format!("/api/v1/books/{long}")).unwrap();
+    let answer = raw_http::line(server, "GET", &format!("/api/v1/books/{long}")).unwrap();
     answer.refused("not-found");
-    wire::line(server, "GET", "/api/v1/books/%zz").unwrap().refused("not-found");
-    wire::line(server, "GET", "/api/v1/books?author=%zz").unwrap().refused("invalid-parameter");
-    wire::line(server, "GET", "/api/v1/nowhere%").unwrap().refused("not-found");
+    raw_http::line(server, "GET", "/api/v1/books/%zz").unwrap().refused("not-found");
+    raw_http::line(server, "GET", "/api/v1/books?author=%zz").unwrap().refused("invalid-parameter");
+    raw_http::line(server, "GET", "/api/v1/nowhere%").unwrap().refused("not-found");
 
     // A worker survives what never becomes a request; nothing but a 4xx comes back.
     let endless = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(200_000));
@@ -199,7 +202,7 @@ fn what_is_not_http_is_refused(server: &TestServer) {
         "POST /api/v1/auth/login HTTP/1.1\r\ntransfer-encoding: chunked\r\ncontent-type: application/json\r\n\r\nzz\r\n",
         "POST / HTTP/1.1\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabc",
     ] {
-        if let Some(answer) = wire::raw(server, request.as_bytes()) {
+        if let Some(answer) = raw_http::raw(server, request.as_bytes()) {
             assert!((400..500).contains(&answer.status), "{request:.60}: {answer:?}");
         }
     }
@@ -208,9 +211,9 @@ fn what_is_not_http_is_refused(server: &TestServer) {
 
 fn a_header_that_is_no_text_is_no_token(server: &TestServer) {
     let request = b"GET /api/v1/auth/me HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer \xff\xfe\r\n\r\n";
-    wire::raw(server, request).unwrap().refused("unauthenticated");
+    raw_http::raw(server, request).unwrap().refused("unauthenticated");
     let request = b"POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: \xff\r\ncontent-length: 2\r\n\r\n{}";
-    wire::raw(server, request).unwrap().refused("unsupported-media-type");
+    raw_http::raw(server, request).unwrap().refused("unsupported-media-type");
 }
 
 fn a_failing_database_is_told_without_its_reasons(server: &TestServer) {

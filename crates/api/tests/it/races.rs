@@ -8,8 +8,8 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Answer, Client, TestServer};
 use serde_json::{Value, json};
 
-use crate::answers::{Told as _, assert_problem, assert_sound, each, items, uid, walk};
-use crate::library::{Library, add_book, add_tag, member, tags};
+use crate::assertions::{Told as _, assert_problem, assert_sound, each, items, uid, walk};
+use crate::fixtures::{Library, add_book, add_tag, member, tags};
 
 /// Runs all of these at the same moment; the answers, in their order.
 pub(crate) fn at_once<'s, F: Fn() -> Answer + Send + 's>(requests: Vec<F>) -> Vec<Answer> {

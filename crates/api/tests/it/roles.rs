@@ -4,8 +4,8 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::json;
 
-use crate::answers::{Told as _, assert_sound};
-use crate::library::{Library, NOBODY, reader};
+use crate::assertions::{Told as _, assert_sound};
+use crate::fixtures::{Library, NOBODY, reader};
 
 fn a_role_takes_effect_with_the_next_request(server: &TestServer) {
     let library = Library::on(server);
@@ -72,9 +72,10 @@ fn who_is_not_verified_administers_nothing(server: &TestServer) {
 
 fn two_administrators_cannot_remove_each_other_at_once(server: &TestServer) {
     for round in 0..4 {
-        let one = crate::library::member(server, &format!("one{round}"), recto_domain::Role::Admin);
+        let one =
+            crate::fixtures::member(server, &format!("one{round}"), recto_domain::Role::Admin);
         let other =
-            crate::library::member(server, &format!("other{round}"), recto_domain::Role::Admin);
+            crate::fixtures::member(server, &format!("other{round}"), recto_domain::Role::Admin);
         let demotion = format!("/users/{}/role", other.uid);
         let deletion = format!("/users/{}", one.uid);
         let (first, second) = std::thread::scope(|scope| {

@@ -5,8 +5,8 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Client, TestServer};
 use serde_json::{Value, json};
 
-use crate::answers::{Told as _, assert_sound, items, members, moment};
-use crate::library::Library;
+use crate::assertions::{Told as _, assert_sound, items, members, moment};
+use crate::fixtures::Library;
 
 /// One of each, belonging together; the keys as they stand in paths.
 pub(crate) struct Rooms {
@@ -282,9 +282,13 @@ fn pages_are_sorted_by_name(server: &TestServer) {
         add(&library.ada, "/school/courses", &json!({"title": name}));
     }
     for (path, member) in [("/org/companies", "name"), ("/school/courses", "title")] {
-        let up = crate::answers::walk(&library.anyone, &format!("{path}?sort={member}&limit=2"));
-        assert_eq!(crate::answers::each(&up, member), ["apple", "Apple", "zebra", "Émile", "日本"]);
-        let down = crate::answers::walk(&library.anyone, &format!("{path}?sort=-{member}&limit=2"));
+        let up = crate::assertions::walk(&library.anyone, &format!("{path}?sort={member}&limit=2"));
+        assert_eq!(
+            crate::assertions::each(&up, member),
+            ["apple", "Apple", "zebra", "Émile", "日本"]
+        );
+        let down =
+            crate::assertions::walk(&library.anyone, &format!("{path}?sort=-{member}&limit=2"));
         assert!(down.iter().eq(up.iter().rev()));
         server.get(&format!("{path}?sort=content")).refused("invalid-parameter");
     }

@@ -6,9 +6,9 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Answer, Client, TestServer};
 use serde_json::{Value, json};
 
-use crate::answers::{Told as _, assert_sound, each, items, members, text, walk};
+use crate::assertions::{Told as _, assert_sound, each, items, members, text, walk};
+use crate::fixtures::Library;
 use crate::include::array;
-use crate::library::Library;
 use crate::races::{at_once, tally};
 use crate::rooms::{add, enrol, id};
 

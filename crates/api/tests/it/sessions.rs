@@ -8,8 +8,8 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Answer, Client, PASSWORD, TestServer};
 use serde_json::{Value, json};
 
-use crate::answers::{Told as _, items, text};
-use crate::library::member;
+use crate::assertions::{Told as _, items, text};
+use crate::fixtures::member;
 use crate::people::Person;
 
 const ANOTHER: &str = "another password, quite as long";

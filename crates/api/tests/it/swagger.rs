@@ -4,9 +4,9 @@ use recto_testkit::database::Engine;
 use recto_testkit::server::{PASSWORD, TestServer};
 use serde_json::{Value, json};
 
-use crate::answers::{Told as _, items, text, uid};
+use crate::assertions::{Told as _, items, text, uid};
 use crate::browser::Browser;
-use crate::library::add_book;
+use crate::fixtures::add_book;
 
 /// The operations that are tried out.
 const REVIEWS: &str = ".opblock-post:has([data-path=\"/api/v1/books/{uid}/reviews\"])";

@@ -68,12 +68,12 @@ fn plan_of_postgres(database: &Fresh, sql: &str) -> String {
     }
     let mut conn = PgConnection::establish(&database.url().to_string()).unwrap();
     // The binder, not the text, knows that this one is a list of keys.
-    let numbered = MODULES[1..].iter().flat_map(|room| room.relations);
-    let is_numbered = numbered.into_iter().any(|relation| {
+    let integer_keyed = MODULES[1..].iter().flat_map(|room| room.relations);
+    let is_integer_keyed = integer_keyed.into_iter().any(|relation| {
         sql.starts_with(&format!("SELECT \"{}\"", relation.to.collection))
             || sql.contains(&format!("\"{}\".\"id\"", relation.to.collection))
     });
-    let list = if is_numbered { "$1::bigint[]" } else { "$1::uuid[]" };
+    let list = if is_integer_keyed { "$1::bigint[]" } else { "$1::uuid[]" };
     let sql = sql
         .replace("unnest($1)", &format!("unnest({list})"))
         .replace("ANY($1)", &format!("ANY({list})"));

@@ -5,8 +5,8 @@ use recto_persistence::Database;
 use recto_testkit::server::{Client, PASSWORD, TestServer};
 use serde_json::{Value, json};
 
-use crate::answers::{Told as _, uid};
-use crate::library::{add_book, add_review};
+use crate::assertions::{Told as _, uid};
+use crate::fixtures::{add_book, add_review};
 use crate::people::Person;
 use crate::rooms::Rooms;
 

@@ -1,6 +1,6 @@
 //! What tests ask of an answer.
 
-use recto_api::Kind;
+use recto_api::ProblemType;
 use recto_testkit::server::{Answer, Client, TestServer};
 use serde_json::Value;
 
@@ -33,7 +33,8 @@ impl Told for Answer {
 
     #[track_caller]
     fn refused(&self, slug: &str) -> &Value {
-        let kind = Kind::ALL.iter().find(|kind| kind.slug() == slug).expect("there is that kind");
+        let kind =
+            ProblemType::ALL.iter().find(|kind| kind.slug() == slug).expect("there is that kind");
         assert_eq!(self.status, kind.status().as_u16(), "{slug}: {}", self.text());
         assert_problem(self);
         assert_eq!(self.json["type"], format!("/problems/{slug}"), "{}", self.text());
@@ -149,6 +150,6 @@ pub(crate) fn walk(client: &Client<'_>, path: &str) -> Vec<Value> {
 pub(crate) fn assert_sound(server: &TestServer) {
     assert_eq!(server.get("/livez").gives(200)["status"], "live");
     assert_eq!(server.get("/readyz").gives(200)["status"], "ready");
-    let panics = crate::wire::panics();
+    let panics = crate::raw_http::panics();
     assert!(panics.is_empty(), "{panics:?}");
 }

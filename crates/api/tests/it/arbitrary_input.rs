@@ -9,9 +9,9 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Client, TestServer};
 use serde_json::{Value, json};
 
-use crate::answers::{assert_problem, assert_sound};
+use crate::assertions::{assert_problem, assert_sound};
 use crate::bodies::takers;
-use crate::library::Library;
+use crate::fixtures::Library;
 
 fn runner(cases: u32) -> TestRunner {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
@@ -106,7 +106,7 @@ fn members_of_any_kind_are_answered(server: &TestServer) {
 
 fn paths_and_queries_of_any_kind_are_answered(server: &TestServer) {
     let library = Library::on(server);
-    crate::library::fill_shelf(&library);
+    crate::fixtures::fill_shelf(&library);
     crate::rooms::Rooms::filled(&library.ada);
     let rooms = [
         "books",

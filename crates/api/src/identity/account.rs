@@ -12,15 +12,15 @@ use recto_relations::{Entity as _, Include, KeysetPosition, Sort};
 use serde::Serialize;
 
 use super::{Accounts, passwords};
-use crate::extract::{Body, Caller, NoQuery, Witness};
+use crate::extract::{Body, Caller, NoQuery, RequestOrigin};
 use crate::present;
-use crate::problem::{Kind, Problem};
+use crate::problem::{Problem, ProblemType};
 use crate::state::Shared;
 
 /// `GET /auth/me`: the caller, with account, books and reviews.
 pub(crate) async fn me(state: Shared, caller: Caller, _: NoQuery) -> Result<HttpResponse, Problem> {
     let include = Include::parse(User::INFO, "books,reviews")
-        .map_err(|error| Problem::new(Kind::Internal, error.to_string()))?;
+        .map_err(|error| Problem::new(ProblemType::Internal, error.to_string()))?;
     let (level, accounts, include) = state
         .database
         .read(move |conn| {
@@ -42,7 +42,7 @@ pub(crate) async fn me(state: Shared, caller: Caller, _: NoQuery) -> Result<Http
 pub(crate) async fn leave(
     state: Shared,
     caller: Caller,
-    witness: Witness,
+    witness: RequestOrigin,
     _: NoQuery,
     body: Body<AccountDeletion>,
 ) -> Result<HttpResponse, Problem> {
@@ -88,7 +88,7 @@ struct Export {
 pub(crate) async fn export(
     state: Shared,
     caller: Caller,
-    witness: Witness,
+    witness: RequestOrigin,
     _: NoQuery,
 ) -> Result<HttpResponse, Problem> {
     let now = state.mint.now();
@@ -150,8 +150,8 @@ where
     loop {
         let after =
             entities.last().map(|last| KeysetPosition { values: Vec::new(), key: last.key() });
-        let window = PageRequest { limit: CHUNK, sort: Sort::default(), after };
-        let page = conn.related::<R>(user, &window, &Include::nothing())?;
+        let page_request = PageRequest { limit: CHUNK, sort: Sort::default(), after };
+        let page = conn.related::<R>(user, &page_request, &Include::nothing())?;
         let Some(page) = page else { return Ok(entities) };
         entities.extend(page.entities.into_vec());
         if !page.more {

@@ -14,7 +14,7 @@ use recto_persistence::{Connection, Error, SystemMint, catalog};
 use recto_testkit::server::{Client, PASSWORD, SECRET, TestServer};
 use serde_json::{Value, json};
 
-use crate::answers::{Told as _, uid};
+use crate::assertions::{Told as _, uid};
 
 /// A key that nothing has.
 pub(crate) const NOBODY: &str = "0190b4a0-0000-7000-8000-000000000000";
@@ -30,7 +30,7 @@ pub(crate) struct Library<'s> {
 impl<'s> Library<'s> {
     pub(crate) fn on(server: &'s TestServer) -> Self {
         // From here on, panics of the server are noted.
-        crate::wire::panics();
+        crate::raw_http::panics();
         Self {
             admin: member(server, "root", Role::Admin),
             ada: member(server, "ada", Role::User),

@@ -1,5 +1,5 @@
-//! The rooms whose entities the database numbers, loaded and turned page by
-//! page: over links with data, through others, to the same table, and back.
+//! Entities with integer keys, loaded and paged: over links with data, through others, to the same
+//! table, and back.
 
 use recto_domain::{
     Comment, CommentPost, Company, CompanyDepartments, CompanyEmployees, Course, CourseStudents,
