@@ -71,6 +71,10 @@ impl<E: Entity> FromRequest for ItemQuery<E> {
 }
 
 /// An entity whose pages can be narrowed.
+#[diagnostic::on_unimplemented(
+    message = "nothing says what pages of `{Self}` can be narrowed by",
+    note = "list it in `unfiltered!` (`extract/query.rs`), or implement `Filtered`"
+)]
 pub(crate) trait Filtered: Stored<Recto> {
     /// The parameters that narrow a page, and what each does.
     const FILTERS: &'static [(&'static str, &'static str)];
