@@ -115,7 +115,7 @@ fn is_of(field: &SortField, value: &SortValue) -> bool {
 mod tests {
     use proptest::prelude::*;
     use recto_domain::{
-        Book, BookId, Input, NewBook, NewReview, Review, Stamp, Tag, User, UserId, Username,
+        Book, BookId, Input, NewBook, NewId, NewReview, Review, Tag, User, UserId, Username,
     };
     use recto_relations::Entity;
     use serde_json::json;
@@ -247,15 +247,15 @@ mod tests {
                 assert!(is_of(field, &value), "{}.{}: {value:?}", E::INFO.name, field.name);
             }
         }
-        let stamp = Stamp::new(1_767_225_600_000, [1; 10]);
+        let new_id = NewId::new(1_767_225_600_000, [1; 10]);
         let new = json!({"title": "T", "author": "A", "published_date": "1999", "page_count": 9});
-        let book = Book::new(stamp, NewBook::parse(&new).unwrap(), None);
-        let reader = UserId::from_uuid(stamp.uid());
+        let book = Book::new(new_id, NewBook::parse(&new).unwrap(), None);
+        let reader = UserId::from_uuid(new_id.uid());
         let new = NewReview::parse(&json!({"rating": 5, "review_text": ""})).unwrap();
-        check(&Review::new(stamp, new, reader, book.uid));
+        check(&Review::new(new_id, new, reader, book.uid));
         check(&book);
-        check(&Tag::new(stamp, "poetry".parse().unwrap()));
-        check(&User::new(stamp, Username::parse("ada").unwrap(), None, None));
+        check(&Tag::new(new_id, "poetry".parse().unwrap()));
+        check(&User::new(new_id, Username::parse("ada").unwrap(), None, None));
     }
 
     fn optional_integer() -> impl Strategy<Value = SortValue> {

@@ -19,12 +19,12 @@ pub(crate) async fn found(
     _: NoQuery,
     body: Body<NewCompanyGraph>,
 ) -> Result<HttpResponse, Problem> {
-    let mint = state.mint.clone();
+    let ids = state.ids.clone();
     let entities = state
         .database
         .write(move |conn| {
             caller.verified(conn)?;
-            Ok::<_, Problem>(org::found(conn, body.checked()?, mint.now())?)
+            Ok::<_, Problem>(org::found(conn, body.checked()?, ids.now())?)
         })
         .await?;
     let include = if entities.edges().is_empty() { Include::nothing() } else { whole()? };

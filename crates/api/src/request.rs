@@ -11,8 +11,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _};
-use recto_domain::{AuditAction, AuditDetail, Mint as _, RequestName};
-use recto_persistence::SystemMint;
+use recto_domain::{AuditAction, AuditDetail, IdGenerator as _, RequestName};
+use recto_persistence::SystemIds;
 use tracing::Instrument as _;
 
 use crate::client::Client;
@@ -41,7 +41,7 @@ impl RequestId {
     /// Different in every process, and counted within it.
     fn next() -> Self {
         static PROCESS: LazyLock<u32> = LazyLock::new(|| {
-            let random = SystemMint.stamp().uid().as_u128();
+            let random = SystemIds.new_id().uid().as_u128();
             u32::try_from(random & u128::from(u32::MAX)).unwrap_or_default()
         });
         static COUNT: AtomicU64 = AtomicU64::new(1);

@@ -18,14 +18,14 @@ pub(crate) async fn enrol(
     keys: Keys2<Student, Course>,
     _: NoQuery,
 ) -> Result<HttpResponse, Problem> {
-    let mint = state.mint.clone();
+    let ids = state.ids.clone();
     state
         .database
         .write(move |conn| {
             caller.verified(conn)?;
             let student = lock::<Student>(conn, keys.0)?;
             let course = lock::<Course>(conn, keys.1)?;
-            Ok::<_, Problem>(school::enrol(conn, student.id, course.id, mint.now())?)
+            Ok::<_, Problem>(school::enrol(conn, student.id, course.id, ids.now())?)
         })
         .await?;
     Ok(present::no_content())

@@ -11,9 +11,9 @@ use actix_web::rt::task::JoinHandle;
 use actix_web::web::Data;
 use actix_web::{App, Error, HttpServer, web};
 use chrono::TimeDelta;
-use recto_domain::Mint;
+use recto_domain::IdGenerator;
 use recto_persistence::identity::prune;
-use recto_persistence::{Database, SystemMint};
+use recto_persistence::{Database, SystemIds};
 
 use crate::client::TrustedProxies;
 use crate::identity::key_usage::KeyUses;
@@ -101,23 +101,23 @@ impl State {
     /// # Errors
     /// A secret that is too short.
     pub fn new(database: Database, settings: &Settings) -> Result<Self, WeakSecret> {
-        Self::with_mint(database, settings, Arc::new(SystemMint))
+        Self::with_ids(database, settings, Arc::new(SystemIds))
     }
 
-    /// The state for a database, with keys and times from `mint`.
+    /// The state for a database, with keys and times from `ids`.
     ///
     /// # Errors
     /// A secret that is too short.
-    pub fn with_mint(
+    pub fn with_ids(
         database: Database,
         settings: &Settings,
-        mint: Arc<dyn Mint>,
+        ids: Arc<dyn IdGenerator>,
     ) -> Result<Self, WeakSecret> {
         let previous = settings.previous_secret.as_deref();
         let secrets = Secrets::new(&settings.secret, previous)?;
         Ok(Self {
             database,
-            mint,
+            ids,
             tokens: Arc::new(Tokens::new(&settings.secret, previous)?),
             hasher: Hasher::default(),
             mailed_tokens: Arc::new(MailedTokens::new(&secrets)),
@@ -192,10 +192,10 @@ fn start(
     if let Some(address) = addresses.first() {
         mail::Worker::new(&state, settings, *address)?.start();
     }
-    let (database, mint) = (&state.database, &state.mint);
+    let (database, ids) = (&state.database, &state.ids);
     let background = [
-        actix_web::rt::spawn(state.key_uses.clone().keep(database.clone(), mint.clone())),
-        actix_web::rt::spawn(pruning::keep(database.clone(), mint.clone(), settings.kept)),
+        actix_web::rt::spawn(state.key_uses.clone().keep(database.clone(), ids.clone())),
+        actix_web::rt::spawn(pruning::keep(database.clone(), ids.clone(), settings.kept)),
     ];
     Ok((addresses, server.run(), background))
 }

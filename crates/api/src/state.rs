@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::web::Data;
-use recto_domain::Mint;
+use recto_domain::IdGenerator;
 use recto_persistence::Database;
 
 use crate::client::TrustedProxies;
@@ -20,7 +20,7 @@ pub struct State {
     /// The database.
     pub database: Database,
     /// Where keys and times come from.
-    pub mint: Arc<dyn Mint>,
+    pub ids: Arc<dyn IdGenerator>,
     /// Issues and checks access tokens.
     pub tokens: Arc<Tokens>,
     /// Hashes and checks passwords.

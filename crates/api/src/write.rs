@@ -19,12 +19,12 @@ pub(crate) async fn create<E: Rules + Create<Parent = ()>>(
     _: NoQuery,
     body: Body<E::New>,
 ) -> Result<HttpResponse, Problem> {
-    let mint = state.mint.clone();
+    let ids = state.ids.clone();
     let entity = state
         .database
         .write(move |conn| {
             let user = caller.verified(conn)?.user_uid;
-            let new = E::create(mint.stamp(), body.checked()?, (), user);
+            let new = E::create(ids.new_id(), body.checked()?, (), user);
             Ok::<_, Problem>(write::create(conn, new)?)
         })
         .await?;
@@ -43,7 +43,7 @@ where
     P: Stored<Recto>,
     E: Rules + Create<Parent = P::Key>,
 {
-    let mint = state.mint.clone();
+    let ids = state.ids.clone();
     let entity = state
         .database
         .write(move |conn| {
@@ -52,7 +52,7 @@ where
             if !conn.exists::<P>(parent.0)? {
                 return Err(no_such(P::INFO));
             }
-            let new = E::create(mint.stamp(), body.checked()?, parent.0, user);
+            let new = E::create(ids.new_id(), body.checked()?, parent.0, user);
             Ok::<_, Problem>(write::create(conn, new)?)
         })
         .await?;
@@ -67,13 +67,13 @@ pub(crate) async fn change<E: Rules + Update>(
     _: NoQuery,
     body: Body<E::Patch>,
 ) -> Result<HttpResponse, Problem> {
-    let mint = state.mint.clone();
+    let ids = state.ids.clone();
     let entity = state
         .database
         .write(move |conn| {
             caller.verified(conn)?;
             let entity = lock::<E>(conn, key.0)?;
-            Ok::<_, Problem>(write::change(conn, entity, body.checked()?, mint.now())?)
+            Ok::<_, Problem>(write::change(conn, entity, body.checked()?, ids.now())?)
         })
         .await?;
     present::entity(entity)

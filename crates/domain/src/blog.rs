@@ -4,7 +4,7 @@ use crate::id::moved_on;
 use crate::record::{entity, input};
 use crate::text::{line, paragraphs};
 use crate::value::text_value;
-use crate::{Change, CommentId, Create, PostId, Stamp, Update, UserId};
+use crate::{Change, CommentId, Create, NewId, PostId, Update, UserId};
 use chrono::{DateTime, Utc};
 use recto_relations::relations;
 
@@ -79,8 +79,8 @@ impl Create for Post {
     type New = NewPost;
     type Parent = ();
 
-    fn create(stamp: Stamp, new: NewPost, (): (), _: UserId) -> Self {
-        Self::new(stamp.at(), new)
+    fn create(new_id: NewId, new: NewPost, (): (), _: UserId) -> Self {
+        Self::new(new_id.at(), new)
     }
 }
 
@@ -141,8 +141,8 @@ impl Create for Comment {
     type New = NewComment;
     type Parent = PostId;
 
-    fn create(stamp: Stamp, new: NewComment, post_id: PostId, _: UserId) -> Self {
-        Self::new(stamp.at(), new, post_id)
+    fn create(new_id: NewId, new: NewComment, post_id: PostId, _: UserId) -> Self {
+        Self::new(new_id.at(), new, post_id)
     }
 }
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use recto_relations::Entity;
 
-use crate::{Input, Stamp, UserId};
+use crate::{Input, NewId, UserId};
 
 /// An entity that clients create.
 pub trait Create: Entity {
@@ -12,11 +12,11 @@ pub trait Create: Entity {
     /// The key of the entity that it is created under, as a comment under a post; `()` for none.
     type Parent: Copy + Send + 'static;
 
-    /// Returns the entity that `new` describes, created by `user` at the moment of `stamp`.
+    /// Returns the entity that `new` describes, created by `user` with `new_id`.
     ///
-    /// Its key is that of the stamp, or [`UNASSIGNED`](crate::PostId::UNASSIGNED) where the
+    /// Its key is that of `new_id`, or [`UNASSIGNED`](crate::PostId::UNASSIGNED) where the
     /// database makes the keys.
-    fn create(stamp: Stamp, new: Self::New, parent: Self::Parent, user: UserId) -> Self;
+    fn create(new_id: NewId, new: Self::New, parent: Self::Parent, user: UserId) -> Self;
 }
 
 /// An entity that clients change.

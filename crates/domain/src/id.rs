@@ -177,29 +177,29 @@ integer_id! {
     EmployeeId
 }
 
-/// An identity and the moment it was given: a UUIDv7 and exactly the millisecond inside it.
+/// The UUIDv7 of something new, and the millisecond inside it.
 ///
-/// Because an entity is stamped once, with both, ordering by key is ordering by time and then
-/// key, so that "newest first" is one index and a page needs no second column to break ties.
+/// An entity takes its key and its `created_at` from one `NewId`, so ordering by key is ordering by
+/// creation: "newest first" is one index, and a page needs no second column to break ties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Stamp {
+pub struct NewId {
     uid: Uuid,
     at: DateTime<Utc>,
 }
 
-impl Stamp {
+impl NewId {
     /// The last millisecond that a UUIDv7 has room for, in the year 10889.
     const LAST_MILLISECOND: u64 = (1 << 48) - 1;
 
-    /// A stamp of the given time, in milliseconds since 1970-01-01T00:00:00Z, and 80 bits of
-    /// randomness, of which 74 are used. A time too late for a UUIDv7 becomes the last one.
+    /// Returns the id for a time in milliseconds since 1970-01-01T00:00:00Z and 80 random bits, of
+    /// which 74 are used. A time too late for a UUIDv7 becomes the last one.
     ///
     /// ```
-    /// use recto_domain::Stamp;
+    /// use recto_domain::NewId;
     ///
-    /// let stamp = Stamp::new(1_767_225_600_000, [7; 10]);
-    /// assert_eq!(stamp.at().to_rfc3339(), "2026-01-01T00:00:00+00:00");
-    /// assert_eq!(Stamp::from_v7(stamp.uid()), Some(stamp));
+    /// let new_id = NewId::new(1_767_225_600_000, [7; 10]);
+    /// assert_eq!(new_id.at().to_rfc3339(), "2026-01-01T00:00:00+00:00");
+    /// assert_eq!(NewId::from_v7(new_id.uid()), Some(new_id));
     /// ```
     pub fn new(millis_since_epoch: u64, random: [u8; 10]) -> Self {
         let millis = millis_since_epoch.min(Self::LAST_MILLISECOND);
@@ -227,18 +227,18 @@ impl Stamp {
     }
 }
 
-/// Where identities and the time come from. This crate has neither clock nor randomness;
-/// the floors above bring them, and tests bring their own.
-pub trait Mint: Send + Sync {
-    /// A new identity, given now. No two are alike.
-    fn stamp(&self) -> Stamp;
+/// The current time. This crate has no clock: the layers above pass one in, and tests their own.
+pub trait Clock: Send + Sync {
+    /// Returns the time, to the millisecond.
+    fn now(&self) -> DateTime<Utc>;
+}
 
-    /// The time, to the millisecond.
-    fn now(&self) -> DateTime<Utc> {
-        self.stamp().at()
-    }
+/// Generates ids and other random values. This crate has no randomness of its own.
+pub trait IdGenerator: Clock {
+    /// Returns a new id for the current time. No two are equal.
+    fn new_id(&self) -> NewId;
 
-    /// 256 bits that nobody can guess, for a [`Secret`](crate::Secret).
+    /// Returns 256 unpredictable bits, for a bearer secret.
     fn random(&self) -> [u8; 32];
 }
 
@@ -311,45 +311,30 @@ mod tests {
 
     #[test]
     fn only_version_7_tells_its_moment() {
-        assert_eq!(Stamp::from_v7(Uuid::nil()), None);
-        assert_eq!(Stamp::from_v7(Uuid::max()), None);
+        assert_eq!(NewId::from_v7(Uuid::nil()), None);
+        assert_eq!(NewId::from_v7(Uuid::max()), None);
         let v4 = Builder::from_random_bytes([9; 16]).into_uuid();
-        assert_eq!(Stamp::from_v7(v4), None);
+        assert_eq!(NewId::from_v7(v4), None);
     }
 
     #[test]
     fn a_moment_too_late_becomes_the_last() {
-        let last = Stamp::new(u64::MAX, [0; 10]);
-        assert_eq!(last, Stamp::new(Stamp::LAST_MILLISECOND, [0; 10]));
-        assert_eq!(Stamp::from_v7(last.uid()), Some(last));
-    }
-
-    #[test]
-    fn now_is_the_moment_of_a_stamp() {
-        struct Fixed;
-        impl Mint for Fixed {
-            fn stamp(&self) -> Stamp {
-                Stamp::new(1_767_225_600_123, [1; 10])
-            }
-
-            fn random(&self) -> [u8; 32] {
-                [1; 32]
-            }
-        }
-        assert_eq!(Fixed.now().timestamp_millis(), 1_767_225_600_123);
+        let last = NewId::new(u64::MAX, [0; 10]);
+        assert_eq!(last, NewId::new(NewId::LAST_MILLISECOND, [0; 10]));
+        assert_eq!(NewId::from_v7(last.uid()), Some(last));
     }
 
     proptest! {
         #[test]
-        fn a_stamp_holds_its_own_moment(millis in 0..=Stamp::LAST_MILLISECOND, random: [u8; 10]) {
-            let stamp = Stamp::new(millis, random);
-            prop_assert_eq!(u64::try_from(stamp.at().timestamp_millis()).unwrap(), millis);
-            prop_assert_eq!(Stamp::from_v7(stamp.uid()), Some(stamp));
+        fn a_stamp_holds_its_own_moment(millis in 0..=NewId::LAST_MILLISECOND, random: [u8; 10]) {
+            let new_id = NewId::new(millis, random);
+            prop_assert_eq!(u64::try_from(new_id.at().timestamp_millis()).unwrap(), millis);
+            prop_assert_eq!(NewId::from_v7(new_id.uid()), Some(new_id));
         }
 
         #[test]
         fn keys_order_as_moments_do(a: u32, b: u32, x: [u8; 10], y: [u8; 10]) {
-            let (a, b) = (Stamp::new(a.into(), x), Stamp::new(b.into(), y));
+            let (a, b) = (NewId::new(a.into(), x), NewId::new(b.into(), y));
             prop_assert_eq!(a.uid().cmp(&b.uid()), (a.at(), a.uid()).cmp(&(b.at(), b.uid())));
         }
 

@@ -2,11 +2,11 @@
 //! entities relate to each other.
 //!
 //! This floor does no I/O and has neither clock nor randomness: identities and times are passed
-//! in ([`Stamp`], [`Mint`]). Values are newtypes with private fields and fallible constructors,
+//! in ([`NewId`], [`IdGenerator`]). Values are newtypes with private fields and fallible constructors,
 //! so whoever holds a [`Title`] or an [`Isbn`] holds a valid one.
 //!
 //! ```
-//! use recto_domain::{Book, BookPatch, Input, NewBook, Stamp, Update};
+//! use recto_domain::{Book, BookPatch, Input, NewBook, NewId, Update};
 //! use serde_json::json;
 //!
 //! let new = NewBook::parse(&json!({
@@ -15,7 +15,7 @@
 //!     "published_date": "1864-11-25",
 //!     "isbn": "2-253-01254-8",
 //! }))?;
-//! let mut book = Book::new(Stamp::new(1_767_225_600_000, [1; 10]), new, None);
+//! let mut book = Book::new(NewId::new(1_767_225_600_000, [1; 10]), new, None);
 //! assert_eq!(book.isbn.as_ref().map(AsRef::as_ref), Some("9782253012542"));
 //!
 //! let patch = BookPatch::parse(&json!({"language": "fr", "isbn": null}))?;
@@ -50,9 +50,9 @@ pub use catalog::*;
 pub use conflict::Conflict;
 pub use entity::{Create, Update};
 pub use id::{
-    ApiKeyId, AuditId, AuthorId, BookId, CommentId, CompanyId, CourseId, DepartmentId, EmployeeId,
-    MailId, MailedTokenId, Mint, PostId, ReviewId, SessionId, Stamp, StudentId, TagId, TokenPairId,
-    UserId,
+    ApiKeyId, AuditId, AuthorId, BookId, Clock, CommentId, CompanyId, CourseId, DepartmentId,
+    EmployeeId, IdGenerator, MailId, MailedTokenId, NewId, PostId, ReviewId, SessionId, StudentId,
+    TagId, TokenPairId, UserId,
 };
 pub use identity::*;
 pub use input::{Change, Input};

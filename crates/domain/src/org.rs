@@ -9,7 +9,7 @@ use crate::id::moved_on;
 use crate::record::{entity, input};
 use crate::text::line;
 use crate::value::text_value;
-use crate::{Change, CompanyId, Create, DepartmentId, EmployeeId, Stamp, Update, UserId};
+use crate::{Change, CompanyId, Create, DepartmentId, EmployeeId, NewId, Update, UserId};
 use chrono::{DateTime, Utc};
 use recto_relations::relations;
 
@@ -85,8 +85,8 @@ impl Create for Company {
     type New = NewCompany;
     type Parent = ();
 
-    fn create(stamp: Stamp, new: NewCompany, (): (), _: UserId) -> Self {
-        Self::new(stamp.at(), new)
+    fn create(new_id: NewId, new: NewCompany, (): (), _: UserId) -> Self {
+        Self::new(new_id.at(), new)
     }
 }
 
@@ -151,8 +151,8 @@ impl Create for Department {
     type New = NewDepartment;
     type Parent = ();
 
-    fn create(stamp: Stamp, new: NewDepartment, (): (), _: UserId) -> Self {
-        Self::new(stamp.at(), new)
+    fn create(new_id: NewId, new: NewDepartment, (): (), _: UserId) -> Self {
+        Self::new(new_id.at(), new)
     }
 }
 
@@ -230,8 +230,8 @@ impl Create for Employee {
     type New = NewEmployee;
     type Parent = ();
 
-    fn create(stamp: Stamp, new: NewEmployee, (): (), _: UserId) -> Self {
-        Self::new(stamp.at(), new)
+    fn create(new_id: NewId, new: NewEmployee, (): (), _: UserId) -> Self {
+        Self::new(new_id.at(), new)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::id::moved_on;
 use crate::record::{entity, input, object};
 use crate::text::line;
 use crate::value::text_value;
-use crate::{Change, CourseId, Create, Stamp, StudentId, Update, UserId};
+use crate::{Change, CourseId, Create, NewId, StudentId, Update, UserId};
 use recto_relations::{LinkData, relations};
 
 text_value! {
@@ -80,8 +80,8 @@ impl Create for Student {
     type New = NewStudent;
     type Parent = ();
 
-    fn create(stamp: Stamp, new: NewStudent, (): (), _: UserId) -> Self {
-        Self::new(stamp.at(), new)
+    fn create(new_id: NewId, new: NewStudent, (): (), _: UserId) -> Self {
+        Self::new(new_id.at(), new)
     }
 }
 
@@ -140,8 +140,8 @@ impl Create for Course {
     type New = NewCourse;
     type Parent = ();
 
-    fn create(stamp: Stamp, new: NewCourse, (): (), _: UserId) -> Self {
-        Self::new(stamp.at(), new)
+    fn create(new_id: NewId, new: NewCourse, (): (), _: UserId) -> Self {
+        Self::new(new_id.at(), new)
     }
 }
 

@@ -19,8 +19,8 @@ mod connection;
 mod database;
 mod error;
 pub mod identity;
+mod ids;
 pub mod migrations;
-mod mint;
 pub mod org;
 mod relations;
 mod row;
@@ -34,7 +34,7 @@ pub mod write;
 pub use connection::{Connection, Recto};
 pub use database::{Database, DatabaseUrl, DatabaseUrlError, Options};
 pub use error::{Error, Failure};
-pub use mint::SystemMint;
+pub use ids::SystemIds;
 #[doc(no_inline)]
 pub use recto_relations::PageRequest;
 #[doc(no_inline)]

@@ -1,7 +1,7 @@
 //! A disposable Recto for integration tests, on SQLite and PostgreSQL.
 
 pub mod database;
-pub mod mint;
+pub mod ids;
 pub mod postgres;
 pub mod server;
 

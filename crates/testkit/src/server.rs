@@ -11,14 +11,14 @@ use recto_api::identity::password::Hasher;
 use recto_api::mail::Delivery;
 use recto_api::throttle::Limits;
 use recto_api::{Settings, State};
-use recto_domain::{Mint, Role};
-use recto_persistence::SystemMint;
+use recto_domain::{Clock as _, Role};
+use recto_persistence::SystemIds;
 use recto_persistence::identity::account;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::database::{Engine, Fresh, fresh};
-use crate::mint::MovableMint;
+use crate::ids::MovableClock;
 
 /// A server on a fresh database, gone when dropped.
 ///
@@ -34,7 +34,7 @@ use crate::mint::MovableMint;
 /// ```
 pub struct TestServer {
     database: Arc<Fresh>,
-    mint: MovableMint,
+    ids: MovableClock,
     address: SocketAddr,
     hasher: Hasher,
     mail: TempDir,
@@ -79,7 +79,7 @@ impl TestServer {
     /// # Panics
     /// If the server cannot start.
     pub fn with(database: Fresh, settings: Settings) -> Self {
-        Self::launch(Arc::new(database), MovableMint::default(), settings)
+        Self::launch(Arc::new(database), MovableClock::default(), settings)
     }
 
     /// Starts another copy of the server on the same database, with the same clock.
@@ -88,15 +88,15 @@ impl TestServer {
     /// If the server cannot start.
     #[must_use]
     pub fn another(&self, settings: Settings) -> Self {
-        Self::launch(self.database.clone(), self.mint.clone(), settings)
+        Self::launch(self.database.clone(), self.ids.clone(), settings)
     }
 
-    fn launch(database: Arc<Fresh>, mint: MovableMint, mut settings: Settings) -> Self {
+    fn launch(database: Arc<Fresh>, ids: MovableClock, mut settings: Settings) -> Self {
         let mail = tempfile::tempdir().expect("temporary directories can be made");
         if let Delivery::Files(directory) = &mut settings.mail.delivery {
             mail.path().clone_into(directory);
         }
-        let state = State::with_mint(database.open(), &settings, Arc::new(mint.clone()))
+        let state = State::with_ids(database.open(), &settings, Arc::new(ids.clone()))
             .expect("the secret is long enough");
         let hasher = state.hasher.clone();
         let (told, started) = std::sync::mpsc::channel();
@@ -111,7 +111,7 @@ impl TestServer {
         let (address, handle) = started.recv().expect("the server starts");
         let config = ureq::Agent::config_builder().http_status_as_error(false).build();
         let agent = config.new_agent();
-        Self { database, mint, address, hasher, mail, handle, thread: Some(thread), agent }
+        Self { database, ids, address, hasher, mail, handle, thread: Some(thread), agent }
     }
 
     /// The database behind it.
@@ -120,8 +120,8 @@ impl TestServer {
     }
 
     /// The server's clock, to be set forward.
-    pub fn clock(&self) -> &MovableMint {
-        &self.mint
+    pub fn clock(&self) -> &MovableClock {
+        &self.ids
     }
 
     /// Where it listens.
@@ -177,7 +177,7 @@ impl TestServer {
         let user = client.uid.parse().expect("a user has a key");
         self.database
             .open()
-            .write_blocking(move |conn| account::set_verified(conn, user, Mint::now(&SystemMint)))
+            .write_blocking(move |conn| account::set_verified(conn, user, SystemIds.now()))
             .expect("an account can be verified");
         client
     }
@@ -221,7 +221,7 @@ impl TestServer {
             .open()
             .write_blocking(move |conn| {
                 let account = account::of_user(conn, user)?.expect("it has just been made");
-                account::set_role(conn, &account, Role::Admin, Mint::now(&SystemMint))
+                account::set_role(conn, &account, Role::Admin, SystemIds.now())
             })
             .expect("a role can be set");
         client

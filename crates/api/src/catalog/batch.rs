@@ -17,13 +17,13 @@ pub(crate) async fn upsert(
     _: NoQuery,
     body: Body<BookBatch>,
 ) -> Result<HttpResponse, Problem> {
-    let mint = state.mint.clone();
+    let ids = state.ids.clone();
     let items = state
         .database
         .write(move |conn| {
             let account = caller.verified(conn)?;
             let batch = body.checked()?.into_books();
-            Ok::<_, Problem>(batch::upsert(conn, &*mint, &account, batch)?)
+            Ok::<_, Problem>(batch::upsert(conn, &*ids, &account, batch)?)
         })
         .await?;
     present::document(StatusCode::OK, &BookOutcomes { items })

@@ -22,21 +22,21 @@ pub(crate) async fn create(
     _: NoQuery,
     body: Body<NewBookGraph>,
 ) -> Result<HttpResponse, Problem> {
-    let mint = state.mint.clone();
+    let ids = state.ids.clone();
     let (level, include) = state
         .database
         .write(move |conn| {
             let account = caller.verified(conn)?;
             let NewBookGraph { book, tags, contributors } = body.checked()?;
             let mut shown = Vec::new();
-            let book = conn.insert(Book::new(mint.stamp(), book, Some(account.user_uid)))?;
+            let book = conn.insert(Book::new(ids.new_id(), book, Some(account.user_uid)))?;
             if contributors.is_some() {
                 shown.push(BookContributors::INFO.name);
             }
             let contributors = contributors.unwrap_or_else(|| Contributors::of_line(&book.author));
-            author::credit_new(conn, &*mint, &[(book.uid, &contributors)])?;
+            author::credit_new(conn, &*ids, &[(book.uid, &contributors)])?;
             if let Some(tags) = tags {
-                book_tag::add(conn, &*mint, book.uid, &tags.into_names())?;
+                book_tag::add(conn, &*ids, book.uid, &tags.into_names())?;
                 shown.push(BookTags::INFO.name);
             }
             if shown.is_empty() {
@@ -57,16 +57,16 @@ pub(crate) async fn patch(
     _: NoQuery,
     body: Body<BookPatch>,
 ) -> Result<HttpResponse, Problem> {
-    let mint = state.mint.clone();
+    let ids = state.ids.clone();
     let book = state
         .database
         .write(move |conn| {
             let book = own(conn, &caller, &key)?;
             let credited = book.author.clone();
-            let book = write::change(conn, book, body.checked()?, mint.now())?;
+            let book = write::change(conn, book, body.checked()?, ids.now())?;
             if book.author != credited {
                 let contributors = Contributors::of_line(&book.author);
-                author::credit(conn, &*mint, book.uid, &contributors)?;
+                author::credit(conn, &*ids, book.uid, &contributors)?;
             }
             Ok::<_, Problem>(book)
         })
@@ -116,7 +116,7 @@ pub(crate) async fn set_tags(
 
 type ChangeTags = fn(
     &mut Connection,
-    &dyn recto_domain::Mint,
+    &dyn recto_domain::IdGenerator,
     recto_domain::BookId,
     &[recto_domain::TagName],
 ) -> Result<(), recto_persistence::Error>;
@@ -128,13 +128,13 @@ async fn change_tags(
     body: Body<TagNames>,
     change: ChangeTags,
 ) -> Result<HttpResponse, Problem> {
-    let mint = state.mint.clone();
+    let ids = state.ids.clone();
     let include = including(&[BookTags::INFO.name])?;
     let (level, include) = state
         .database
         .write(move |conn| {
             let book = own(conn, &caller, &key)?;
-            change(conn, &*mint, book.uid, &body.checked()?.into_names())?;
+            change(conn, &*ids, book.uid, &body.checked()?.into_names())?;
             Ok::<_, Problem>((loaded(conn, &book, &include)?, include.clone()))
         })
         .await?;
@@ -149,15 +149,15 @@ pub(crate) async fn set_contributors(
     _: NoQuery,
     body: Body<Contributors>,
 ) -> Result<HttpResponse, Problem> {
-    let mint = state.mint.clone();
+    let ids = state.ids.clone();
     let include = including(&[BookContributors::INFO.name])?;
     let (level, include) = state
         .database
         .write(move |conn| {
             let mut book = own(conn, &caller, &key)?;
             let contributors = body.checked()?;
-            author::credit(conn, &*mint, book.uid, &contributors)?;
-            if book.credit(contributors.line().clone(), mint.now()) {
+            author::credit(conn, &*ids, book.uid, &contributors)?;
+            if book.credit(contributors.line().clone(), ids.now()) {
                 conn.update(&book)?;
             }
             Ok::<_, Problem>((loaded(conn, &book, &include)?, include.clone()))

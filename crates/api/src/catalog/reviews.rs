@@ -37,7 +37,7 @@ pub(crate) async fn patch(
     _: NoQuery,
     body: Body<ReviewPatch>,
 ) -> Result<HttpResponse, Problem> {
-    let mint = state.mint.clone();
+    let ids = state.ids.clone();
     let review = state
         .database
         .write(move |conn| {
@@ -46,7 +46,7 @@ pub(crate) async fn patch(
             if review.user_uid != Some(account.user_uid) {
                 return Err(Problem::forbidden("only its author may change a review"));
             }
-            Ok::<_, Problem>(write::change(conn, review, body.checked()?, mint.now())?)
+            Ok::<_, Problem>(write::change(conn, review, body.checked()?, ids.now())?)
         })
         .await?;
     present::entity(review)

@@ -76,7 +76,7 @@ pub(crate) async fn patch(
     _: NoQuery,
     body: Body<UserPatch>,
 ) -> Result<HttpResponse, Problem> {
-    let mint = state.mint.clone();
+    let ids = state.ids.clone();
     let (entities, accounts) = state
         .database
         .write(move |conn| {
@@ -85,7 +85,7 @@ pub(crate) async fn patch(
             if user.uid != account.user_uid {
                 return Err(Problem::forbidden("only the user may change the profile"));
             }
-            let user = write::change(conn, user, body.checked()?, mint.now())?;
+            let user = write::change(conn, user, body.checked()?, ids.now())?;
             let entities = Entities::new(vec![user]);
             let accounts = Accounts::of(conn, &entities)?;
             Ok::<_, Problem>((entities, accounts))
@@ -184,7 +184,7 @@ async fn administer(
             let user = lock::<User>(conn, user)?;
             let account = account::of_user(conn, user.uid)?
                 .ok_or_else(|| Problem::not_found("account: the user has none"))?;
-            if let Some((action, detail)) = change(conn, &account, shared.mint.now())? {
+            if let Some((action, detail)) = change(conn, &account, shared.ids.now())? {
                 let mut entry = witness.entry(&shared, action);
                 entry.actor_uid = Some(admin.user_uid);
                 entry.subject_uid = Some(user.uid);

@@ -95,7 +95,7 @@ impl Caller {
     }
 
     fn resolve(&self, conn: &mut Connection) -> Result<(Account, Option<SessionId>), Problem> {
-        let now = self.state.mint.now();
+        let now = self.state.ids.now();
         let found = match &self.credential {
             Credential::Token(pair) => account::of_token_pair(conn, *pair, now)?
                 .map(|(account, session)| (account, Some(session))),
@@ -180,7 +180,7 @@ fn identify(request: &HttpRequest) -> Result<Option<Caller>, Problem> {
     let credential = match Secret::parse(token.trim()) {
         Ok(secret) if secret.is_api_key() => Credential::Key(secret.hash()),
         _ => {
-            let claims = state.tokens.verify(token.trim(), state.mint.now());
+            let claims = state.tokens.verify(token.trim(), state.ids.now());
             let claims = claims.map_err(|error| refused(&error.to_string()))?;
             Credential::Token(TokenPairId::from_uuid(claims.id))
         }
@@ -223,7 +223,7 @@ impl RequestOrigin {
 
     /// An entry of the audit that tells of this request.
     pub(crate) fn entry(&self, state: &Shared, action: AuditAction) -> AuditEntry {
-        let mut entry = AuditEntry::new(state.mint.stamp(), action);
+        let mut entry = AuditEntry::new(state.ids.new_id(), action);
         entry.address = Some(self.client.address());
         entry.request_id.clone_from(&self.request);
         entry

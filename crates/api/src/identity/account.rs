@@ -91,7 +91,7 @@ pub(crate) async fn export(
     witness: RequestOrigin,
     _: NoQuery,
 ) -> Result<HttpResponse, Problem> {
-    let now = state.mint.now();
+    let now = state.ids.now();
     let export = state
         .database
         .read(move |conn| {

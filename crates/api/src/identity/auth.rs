@@ -30,7 +30,7 @@ pub(crate) async fn sign_up(
     let user = state
         .write_noting(move |conn, entries| {
             let SignUp { username, email, first_name, last_name, .. } = input.clone();
-            let new = User::new(shared.mint.stamp(), username, first_name, last_name);
+            let new = User::new(shared.ids.new_id(), username, first_name, last_name);
             let user = conn.insert(new)?;
             let account = Account::new(user.uid, email, Role::User);
             account::insert(conn, &account, &hash, user.created_at)?;

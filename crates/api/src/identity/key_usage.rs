@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use recto_domain::{ApiKeyId, Mint};
+use recto_domain::{ApiKeyId, IdGenerator};
 use recto_persistence::Database;
 use recto_persistence::identity::key;
 use tokio::sync::Notify;
@@ -31,11 +31,11 @@ impl KeyUses {
     }
 
     /// Notes uses as they come, for ever.
-    pub(crate) async fn keep(self, database: Database, mint: Arc<dyn Mint>) {
+    pub(crate) async fn keep(self, database: Database, ids: Arc<dyn IdGenerator>) {
         loop {
             self.0.wake.notified().await;
             let keys = self.0.keys.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let (now, used) = (mint.now(), keys.clone());
+            let (now, used) = (ids.now(), keys.clone());
             let noted = database
                 .write(move |conn| used.iter().try_for_each(|id| key::touch(conn, *id, now)));
             if let Err(error) = noted.await {

@@ -28,21 +28,21 @@ pub(crate) async fn create(
     _: NoQuery,
     body: Body<NewApiKey>,
 ) -> Result<HttpResponse, Problem> {
-    let secret = Secret::api_key(state.mint.random());
-    let (stamp, shared) = (state.mint.stamp(), state.clone());
+    let secret = Secret::api_key(state.ids.random());
+    let (new_id, shared) = (state.ids.new_id(), state.clone());
     let (hash, hint) = (secret.hash(), secret.hint().to_owned());
     let made = state
         .write_noting(move |conn, entries| {
             let (account, _) = caller.in_person(conn)?;
             let account = verified(account)?;
             let new = body.checked()?;
-            new.check(stamp.at())?;
+            new.check(new_id.at())?;
             let made = ApiKey {
-                id: ApiKeyId::from_uuid(stamp.uid()),
+                id: ApiKeyId::from_uuid(new_id.uid()),
                 name: new.name,
                 scopes: new.scopes,
                 hint: hint.clone(),
-                created_at: stamp.at(),
+                created_at: new_id.at(),
                 expires_at: new.expires_at,
                 last_used_at: None,
             };

@@ -21,11 +21,11 @@ impl MailedTokens {
     /// ```
     /// use recto_api::identity::mailed::MailedTokens;
     /// use recto_api::identity::secret::Secrets;
-    /// use recto_domain::{MailedTokenId, Stamp};
+    /// use recto_domain::{MailedTokenId, NewId};
     ///
     /// let secrets = Secrets::new(b"a secret of thirty-two bytes, ok", None)?;
     /// let tokens = MailedTokens::new(&secrets);
-    /// let id = MailedTokenId::from_uuid(Stamp::new(0, [1; 10]).uid());
+    /// let id = MailedTokenId::from_uuid(NewId::new(0, [1; 10]).uid());
     /// let kept = tokens.hash(id);
     /// assert_eq!(tokens.find(id, &kept).map(|token| token.hash()), Some(kept));
     /// # Ok::<(), recto_api::identity::secret::WeakSecret>(())

@@ -24,12 +24,12 @@ pub(crate) fn enqueue(
     account: &Account,
     kind: MailKind,
 ) -> Result<(), Problem> {
-    let now = state.mint.now();
+    let now = state.ids.now();
     let token = match kind.purpose() {
         None => None,
         Some(purpose) => Some(token(conn, state, account, purpose, now)?),
     };
-    let id = MailId::from_uuid(state.mint.stamp().uid());
+    let id = MailId::from_uuid(state.ids.new_id().uid());
     let (user, recipient) = (account.user_uid, &account.email);
     outbox::enqueue(conn, &outbox::NewMail { id, user, kind, token, recipient, at: now })?;
     Ok(())
@@ -48,7 +48,7 @@ fn token(
     if let Some(young) = mailed::issued_since(conn, user, purpose, now - purpose.lifetime() / 2)? {
         return Ok(young);
     }
-    let id = MailedTokenId::from_uuid(state.mint.stamp().uid());
+    let id = MailedTokenId::from_uuid(state.ids.new_id().uid());
     let hash = state.mailed_tokens.hash(id);
     mailed::issue(conn, &mailed::NewMailedToken { id, user, purpose, hash, at: now })?;
     Ok(id)
@@ -117,7 +117,7 @@ pub(crate) async fn verify(
     let shared = state.clone();
     let (level, accounts) = state
         .write_noting(move |conn, entries| {
-            let now = shared.mint.now();
+            let now = shared.ids.now();
             let user = mailed::spend(conn, MailedPurpose::Verify, &hash, now)?
                 .ok_or_else(|| Problem::not_found("token: it is used, expired or replaced"))?;
             if account::set_verified(conn, user, now)? {

@@ -119,7 +119,7 @@ pub(crate) async fn list<T: Revocable>(
     query: ListQuery<T::Id>,
 ) -> Result<HttpResponse, Problem> {
     let ListQuery { limit, after, .. } = query;
-    let now = state.mint.now();
+    let now = state.ids.now();
     let listed = state
         .database
         .read(move |conn| {
@@ -137,7 +137,7 @@ pub(crate) async fn item<T: Revocable>(
     key: Key<T::Id>,
     _: NoQuery,
 ) -> Result<HttpResponse, Problem> {
-    let now = state.mint.now();
+    let now = state.ids.now();
     let found = state
         .database
         .read(move |conn| {

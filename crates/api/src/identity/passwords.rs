@@ -44,7 +44,7 @@ pub(crate) async fn change(
     state
         .write_noting(move |conn, entries| {
             let (account, session) = caller.in_person(conn)?;
-            let (user, now) = (account.user_uid, shared.mint.now());
+            let (user, now) = (account.user_uid, shared.ids.now());
             let changed =
                 account::set_password(conn, user, &hash, Some(&stored), Some(session), now)?;
             if !changed {
@@ -71,7 +71,7 @@ pub(crate) async fn reset(
 ) -> Result<HttpResponse, Problem> {
     let PasswordReset { token, new_password, .. } = body.checked()?;
     let token: SecretHash = token.hash();
-    let now = state.mint.now();
+    let now = state.ids.now();
     let (user, account) = state
         .database
         .read(move |conn| {
@@ -90,7 +90,7 @@ pub(crate) async fn reset(
     let shared = state.clone();
     state
         .write_noting(move |conn, entries| {
-            let now = shared.mint.now();
+            let now = shared.ids.now();
             let spent = mailed::spend(conn, MailedPurpose::Reset, &token, now)?;
             let user = spent.ok_or_else(no_such_token)?;
             account::set_password(conn, user, &hash, None, None, now)?;

@@ -34,18 +34,18 @@ pub(crate) struct Opening {
 impl Opening {
     /// A session that lasts as long as it is refreshed.
     pub(crate) fn lasting(state: &State) -> Self {
-        let refresh = Some(Secret::refresh_token(state.mint.random()));
+        let refresh = Some(Secret::refresh_token(state.ids.random()));
         Self { refresh, ..Self::short(state) }
     }
 
     /// A session that ends with its access token.
     pub(crate) fn short(state: &State) -> Self {
-        let stamp = state.mint.stamp();
+        let new_id = state.ids.new_id();
         Self {
-            session: SessionId::from_uuid(stamp.uid()),
-            pair: TokenPairId::from_uuid(state.mint.stamp().uid()),
+            session: SessionId::from_uuid(new_id.uid()),
+            pair: TokenPairId::from_uuid(state.ids.new_id().uid()),
             refresh: None,
-            at: stamp.at(),
+            at: new_id.at(),
         }
     }
 

@@ -108,13 +108,13 @@ impl Tokens {
     ///
     /// ```
     /// use recto_api::identity::token::Tokens;
-    /// use recto_domain::{Stamp, UserId};
+    /// use recto_domain::{NewId, UserId};
     ///
     /// let tokens = Tokens::new(b"a secret of thirty-two bytes, ok", None)?;
-    /// let stamp = Stamp::new(1_767_225_600_000, [1; 10]);
-    /// let user = UserId::from_uuid(stamp.uid());
-    /// let issued = tokens.issue(user, stamp.at(), stamp.uid());
-    /// assert_eq!(tokens.verify(&issued.access_token, stamp.at())?.user, user);
+    /// let new_id = NewId::new(1_767_225_600_000, [1; 10]);
+    /// let user = UserId::from_uuid(new_id.uid());
+    /// let issued = tokens.issue(user, new_id.at(), new_id.uid());
+    /// assert_eq!(tokens.verify(&issued.access_token, new_id.at())?.user, user);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn new(secret: &[u8], previous: Option<&[u8]>) -> Result<Self, WeakSecret> {

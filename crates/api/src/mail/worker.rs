@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use recto_domain::{MailKind, Mint};
+use recto_domain::{IdGenerator, MailKind};
 use recto_persistence::identity::outbox::{self, Mail};
 use recto_persistence::{Database, Error};
 use tokio::sync::{Mutex, Notify};
@@ -31,7 +31,7 @@ const GRACE: Duration = Duration::from_secs(20);
 /// it is sent again.
 pub struct Worker {
     database: Database,
-    mint: Arc<dyn Mint>,
+    ids: Arc<dyn IdGenerator>,
     tokens: Arc<MailedTokens>,
     composer: Composer,
     transport: Transport,
@@ -69,7 +69,7 @@ impl Worker {
         let sender = settings.mail.from.clone().unwrap_or_else(|| Sender::of_site(&public_url));
         Ok(Self {
             database: state.database.clone(),
-            mint: state.mint.clone(),
+            ids: state.ids.clone(),
             tokens: state.mailed_tokens.clone(),
             transport: Transport::new(&settings.mail.delivery, &sender)?,
             composer: Composer::new(sender, &public_url),
@@ -112,7 +112,7 @@ impl Worker {
 
     /// Takes the next mail that is due; one at a time, so that none waits while claimed.
     async fn claim(&self) -> Result<Option<Mail>, Error> {
-        let now = self.mint.now();
+        let now = self.ids.now();
         // A look does not keep other writers waiting.
         let due = self.database.read(outbox::next_due).await?;
         if due.is_none_or(|due| due > now) {
@@ -156,7 +156,7 @@ impl Worker {
     /// Writes down what became of a mail.
     async fn settle(&self, mail: &Mail, fate: Fate) -> Result<(), Error> {
         let (id, kind, attempt) = (mail.id, mail.kind, mail.attempt);
-        let now = self.mint.now();
+        let now = self.ids.now();
         match fate {
             Fate::Sent => {
                 self.database.write(move |conn| outbox::mark_sent(conn, id, now)).await?;

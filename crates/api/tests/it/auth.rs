@@ -1,8 +1,8 @@
 //! Signing up, signing in, and tokens.
 
 use recto_api::identity::token::Tokens;
-use recto_domain::{Mint as _, Stamp, UserId};
-use recto_persistence::SystemMint;
+use recto_domain::{Clock as _, IdGenerator as _, NewId, UserId};
+use recto_persistence::SystemIds;
 use recto_testkit::both_servers;
 use recto_testkit::server::{Answer, PASSWORD, SECRET, TestServer};
 use serde_json::{Value, json};
@@ -207,14 +207,14 @@ fn a_token_is_good_or_refused(server: &TestServer) {
     let library = Library::on(server);
     let good = library.ada.token.clone().unwrap();
     let user: UserId = library.ada.uid.parse().unwrap();
-    let issue = |secret: &[u8], stamp: Stamp| {
-        Tokens::new(secret, None).unwrap().issue(user, stamp.at(), stamp.uid()).access_token
+    let issue = |secret: &[u8], new_id: NewId| {
+        Tokens::new(secret, None).unwrap().issue(user, new_id.at(), new_id.uid()).access_token
     };
     let hour = 3_600_000;
-    let now = u64::try_from(SystemMint.now().timestamp_millis()).unwrap();
-    let expired = issue(SECRET, Stamp::new(now - hour, [1; 10]));
-    let early = issue(SECRET, Stamp::new(now + hour, [1; 10]));
-    let forged = issue(b"a secret of somebody else altogether", SystemMint.stamp());
+    let now = u64::try_from(SystemIds.now().timestamp_millis()).unwrap();
+    let expired = issue(SECRET, NewId::new(now - hour, [1; 10]));
+    let early = issue(SECRET, NewId::new(now + hour, [1; 10]));
+    let forged = issue(b"a secret of somebody else altogether", SystemIds.new_id());
     let (head, signature) = good.rsplit_once('.').unwrap();
     let flipped = format!("{head}.{}", signature.chars().rev().collect::<String>());
     let unsigned = format!("{head}.");

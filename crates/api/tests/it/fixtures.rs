@@ -5,12 +5,13 @@ use std::sync::OnceLock;
 use recto_api::identity::password::Hasher;
 use recto_api::identity::token::Tokens;
 use recto_domain::{
-    Account, Book, BookId, Email, Input as _, Mint as _, NewBook, NewReview, Password, Review,
-    Role, Session, SessionId, Stamp, Tag, TagId, TagName, TokenPairId, User, UserId, Username,
+    Account, Book, BookId, Email, IdGenerator as _, Input as _, NewBook, NewId, NewReview,
+    Password, Review, Role, Session, SessionId, Tag, TagId, TagName, TokenPairId, User, UserId,
+    Username,
 };
 use recto_persistence::identity::account::{self, PasswordHash};
 use recto_persistence::identity::session::{self, NewSession};
-use recto_persistence::{Connection, Error, SystemMint, catalog};
+use recto_persistence::{Connection, Error, SystemIds, catalog};
 use recto_testkit::server::{Client, PASSWORD, SECRET, TestServer};
 use serde_json::{Value, json};
 
@@ -48,7 +49,7 @@ impl<'s> Library<'s> {
 /// Somebody with an account, signed in without the cost of it; the password is
 /// everybody's.
 pub(crate) fn member<'s>(server: &'s TestServer, name: &str, role: Role) -> Client<'s> {
-    let user = User::new(SystemMint.stamp(), Username::parse(name).unwrap(), None, None);
+    let user = User::new(SystemIds.new_id(), Username::parse(name).unwrap(), None, None);
     let email = Email::parse(&format!("{name}@example.org")).unwrap();
     let mut account = Account::new(user.uid, email, role);
     account.verified = true;
@@ -57,9 +58,9 @@ pub(crate) fn member<'s>(server: &'s TestServer, name: &str, role: Role) -> Clie
         conn.insert(user.clone())?;
         account::insert(conn, &account, password(), user.created_at)
     });
-    let stamp = SystemMint.stamp();
-    open_session(server, owner, stamp);
-    let issued = Tokens::new(SECRET, None).unwrap().issue(owner, stamp.at(), stamp.uid());
+    let new_id = SystemIds.new_id();
+    open_session(server, owner, new_id);
+    let issued = Tokens::new(SECRET, None).unwrap().issue(owner, new_id.at(), new_id.uid());
     let uid = owner.to_string();
     let mut client = server.bearer(&issued.access_token);
     client.uid = uid;
@@ -67,8 +68,8 @@ pub(crate) fn member<'s>(server: &'s TestServer, name: &str, role: Role) -> Clie
 }
 
 /// A session whose access token has that id, as signing in opens it.
-pub(crate) fn open_session(server: &TestServer, user: UserId, token: Stamp) {
-    let now = SystemMint.stamp();
+pub(crate) fn open_session(server: &TestServer, user: UserId, token: NewId) {
+    let now = SystemIds.new_id();
     write(server, move |conn| {
         let new = NewSession {
             id: SessionId::from_uuid(now.uid()),
@@ -93,7 +94,7 @@ pub(crate) fn password() -> &'static PasswordHash {
 
 /// A reader without an account, as imports bring them.
 pub(crate) fn reader(server: &TestServer, name: &str) -> UserId {
-    let user = User::new(SystemMint.stamp(), Username::parse(name).unwrap(), None, None);
+    let user = User::new(SystemIds.new_id(), Username::parse(name).unwrap(), None, None);
     write(server, {
         let user = user.clone();
         move |conn| conn.insert(user.clone()).map(|_| ())
@@ -174,10 +175,10 @@ pub(crate) fn fill_shelf(library: &Library<'_>) -> Vec<Value> {
 
 /// Books, all bearing a tag of that name; for more than one would post.
 pub(crate) fn many_books(server: &TestServer, tag: &str, count: usize) -> (TagId, Vec<BookId>) {
-    let tag = Tag::new(SystemMint.stamp(), TagName::parse(tag).unwrap());
+    let tag = Tag::new(SystemIds.new_id(), TagName::parse(tag).unwrap());
     let new = |number| {
         let body = json!({"title": format!("Volume {number:03}"), "author": "Various"});
-        Book::new(SystemMint.stamp(), NewBook::parse(&body).unwrap(), None)
+        Book::new(SystemIds.new_id(), NewBook::parse(&body).unwrap(), None)
     };
     let books: Vec<Book> = (0..count).map(new).collect();
     let keys = (tag.uid, books.iter().map(|book| book.uid).collect());
@@ -197,11 +198,11 @@ pub(crate) fn many_reviews(server: &TestServer, book: BookId, count: usize) {
     let mut users = Vec::new();
     let mut reviews = Vec::new();
     for number in 0..count {
-        let name = format!("reader.{}.{number}", SystemMint.stamp().uid().simple());
-        let user = User::new(SystemMint.stamp(), Username::parse(&name).unwrap(), None, None);
+        let name = format!("reader.{}.{number}", SystemIds.new_id().uid().simple());
+        let user = User::new(SystemIds.new_id(), Username::parse(&name).unwrap(), None, None);
         let body = json!({"rating": number % 5 + 1, "review_text": format!("Number {number}")});
         let new = NewReview::parse(&body).unwrap();
-        reviews.push(Review::new(SystemMint.stamp(), new, user.uid, book));
+        reviews.push(Review::new(SystemIds.new_id(), new, user.uid, book));
         users.push(user);
     }
     write(server, move |conn| {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use recto_domain::{Mint as _, Role};
+use recto_domain::{Clock as _, Role};
 use recto_testkit::both_servers;
 use recto_testkit::server::{Client, TestServer};
 use serde_json::{Value, json};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use mail_parser::{MessageParser, MimeHeaders as _};
 use recto_api::mail::{Composer, Delivery, Letter, Message, SendError, Sender, Transport};
-use recto_domain::{MailKind, MailedTokenId, Secret, Stamp, UserId};
+use recto_domain::{MailKind, MailedTokenId, NewId, Secret, UserId};
 use recto_persistence::identity::outbox::Mail;
 
 use smtp_server::{SmtpServer, Tls, Verdict};
@@ -34,16 +34,16 @@ fn sent_at() -> DateTime<Utc> {
 }
 
 fn mail(kind: MailKind, username: &str) -> Mail {
-    let stamp = Stamp::new(0, [1; 10]);
+    let new_id = NewId::new(0, [1; 10]);
     Mail {
         id: ID.parse().unwrap(),
-        user: UserId::from_uuid(stamp.uid()),
+        user: UserId::from_uuid(new_id.uid()),
         username: username.parse().unwrap(),
         kind,
         recipient: "ada@example.net".parse().unwrap(),
         created_at: sent_at(),
         attempt: 1,
-        token: Some(MailedTokenId::from_uuid(stamp.uid())),
+        token: Some(MailedTokenId::from_uuid(new_id.uid())),
         token_hash: Some(token().hash()),
     }
 }

@@ -6,13 +6,13 @@ use recto_api::identity::mailed::MailedTokens;
 use recto_api::identity::secret::Secrets;
 use recto_api::identity::token::Tokens;
 use recto_domain::{
-    Account, ApiKey, ApiKeyId, Email, MailedPurpose, MailedTokenId, Mint as _, Role, Scopes,
-    Secret, Session, SessionId, TokenPairId, User, Username,
+    Account, ApiKey, ApiKeyId, Clock as _, Email, IdGenerator as _, MailedPurpose, MailedTokenId,
+    Role, Scopes, Secret, Session, SessionId, TokenPairId, User, Username,
 };
 use recto_persistence::identity::mailed::NewMailedToken;
 use recto_persistence::identity::session::NewSession;
 use recto_persistence::identity::{account, key, mailed, session};
-use recto_persistence::{Connection, Database, Error, SystemMint};
+use recto_persistence::{Connection, Database, Error, SystemIds};
 use recto_testkit::server::{Client, SECRET, TestServer};
 
 use crate::fixtures::password;
@@ -38,7 +38,7 @@ impl<'s> Person<'s> {
         let entered = on.write_blocking(move |conn| enter(conn, &name, role));
         let Rows { user, pair, session, refresh, keys, links } =
             entered.expect("the rows are written");
-        let now = SystemMint.now();
+        let now = SystemIds.now();
         let issued = Tokens::new(SECRET, None).unwrap().issue(user.uid, now, pair.uuid());
         let mut client = server.bearer(&issued.access_token);
         client.uid = user.uid.to_string();
@@ -71,18 +71,18 @@ fn address(name: &str) -> Email {
 }
 
 fn enter(conn: &mut Connection, name: &str, role: Role) -> Result<Rows, Error> {
-    let user = User::new(SystemMint.stamp(), Username::parse(name).unwrap(), None, None);
+    let user = User::new(SystemIds.new_id(), Username::parse(name).unwrap(), None, None);
     let mut account = Account::new(user.uid, address(name), role);
     account.verified = true;
     conn.insert(user.clone())?;
     account::insert(conn, &account, password(), user.created_at)?;
 
-    let now = SystemMint.now();
-    let refresh = Secret::refresh_token(SystemMint.random());
+    let now = SystemIds.now();
+    let refresh = Secret::refresh_token(SystemIds.random());
     let new = NewSession {
-        id: SessionId::from_uuid(SystemMint.stamp().uid()),
+        id: SessionId::from_uuid(SystemIds.new_id().uid()),
         user: user.uid,
-        pair: TokenPairId::from_uuid(SystemMint.stamp().uid()),
+        pair: TokenPairId::from_uuid(SystemIds.new_id().uid()),
         refresh: Some(refresh.hash()),
         client: &recto_domain::Client::default(),
         at: now,
@@ -92,9 +92,9 @@ fn enter(conn: &mut Connection, name: &str, role: Role) -> Result<Rows, Error> {
 
     let mut keys = Vec::new();
     for scopes in [Scopes::READ, Scopes::WRITE, Scopes::ALL] {
-        let secret = Secret::api_key(SystemMint.random());
+        let secret = Secret::api_key(SystemIds.random());
         let made = ApiKey {
-            id: ApiKeyId::from_uuid(SystemMint.stamp().uid()),
+            id: ApiKeyId::from_uuid(SystemIds.new_id().uid()),
             name: scopes.as_str().parse().unwrap(),
             scopes,
             hint: secret.hint().to_owned(),
@@ -109,7 +109,7 @@ fn enter(conn: &mut Connection, name: &str, role: Role) -> Result<Rows, Error> {
     let tokens = MailedTokens::new(&Secrets::new(SECRET, None).unwrap());
     let mut links = Vec::new();
     for purpose in [MailedPurpose::Verify, MailedPurpose::Reset] {
-        let id = MailedTokenId::from_uuid(SystemMint.stamp().uid());
+        let id = MailedTokenId::from_uuid(SystemIds.new_id().uid());
         let hash = tokens.hash(id);
         mailed::issue(conn, &NewMailedToken { id, user: user.uid, purpose, hash, at: now })?;
         links.push(tokens.find(id, &hash).unwrap());

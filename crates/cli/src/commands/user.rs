@@ -4,9 +4,9 @@ use std::io::{self, BufRead};
 use std::num::NonZeroUsize;
 
 use recto_api::identity::password::{HashError, Hasher};
-use recto_domain::{Account, Invalid, Mint, Password, Role, User};
+use recto_domain::{Account, IdGenerator, Invalid, Password, Role, User};
 use recto_persistence::identity::account;
-use recto_persistence::{DatabaseUrl, Options, SystemMint};
+use recto_persistence::{DatabaseUrl, Options, SystemIds};
 
 use crate::cli::NewAccount;
 use crate::database::{self, DatabaseError, IfBehind};
@@ -50,7 +50,7 @@ pub(super) fn create(url: &DatabaseUrl, new: NewAccount) -> Result<(), UserError
     let hash = Hasher::new(NonZeroUsize::MIN).hash_blocking(&password)?;
 
     let role = if new.admin { Role::Admin } else { Role::User };
-    let user = User::new(SystemMint.stamp(), new.username, None, None);
+    let user = User::new(SystemIds.new_id(), new.username, None, None);
     let mut account = Account::new(user.uid, new.email, role);
     account.verified = true;
     let made = format!("made the account of {} <{}>, role {role}", user.username, account.email);

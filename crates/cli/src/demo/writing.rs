@@ -6,12 +6,12 @@ use std::num::NonZeroUsize;
 
 use recto_api::identity::password::{HashError, Hasher};
 use recto_domain::{
-    Account, Book, Contributors, Email, Invalid, Mint, Password, Review, Role, User, UserId,
+    Account, Book, Contributors, Email, IdGenerator, Invalid, Password, Review, Role, User, UserId,
     Username,
 };
 use recto_persistence::catalog::{author, book_tag};
 use recto_persistence::identity::account::{self, PasswordHash};
-use recto_persistence::{Connection, Database, Error, SystemMint};
+use recto_persistence::{Connection, Database, Error, SystemIds};
 
 use super::{DemoAccount, DemoBook, DemoReader, Library, password};
 
@@ -96,14 +96,14 @@ fn write_account(
 
 fn write_book(conn: &mut Connection, new: &DemoBook, people: &People) -> Result<(), Error> {
     let owner = new.owner.as_ref().map(|owner| people.uid(owner));
-    let book = conn.insert(Book::new(SystemMint.stamp(), new.book.clone(), owner))?;
+    let book = conn.insert(Book::new(SystemIds.new_id(), new.book.clone(), owner))?;
     let contributors = Contributors::of_line(&book.author);
-    author::credit_new(conn, &SystemMint, &[(book.uid, &contributors)])?;
-    book_tag::add(conn, &SystemMint, book.uid, &new.tags)?;
+    author::credit_new(conn, &SystemIds, &[(book.uid, &contributors)])?;
+    book_tag::add(conn, &SystemIds, book.uid, &new.tags)?;
     for said in &new.reviews {
         let reader = people.uid(&said.reader);
-        let stamp = SystemMint.stamp();
-        conn.insert(Review::new(stamp, said.review.clone(), reader, book.uid))?;
+        let new_id = SystemIds.new_id();
+        conn.insert(Review::new(new_id, said.review.clone(), reader, book.uid))?;
     }
     Ok(())
 }
@@ -115,7 +115,7 @@ struct People(HashMap<String, UserId>);
 impl People {
     fn write(&mut self, conn: &mut Connection, new: &DemoReader) -> Result<User, Error> {
         let DemoReader { username, first_name, last_name } = new.clone();
-        let user = conn.insert(User::new(SystemMint.stamp(), username, first_name, last_name))?;
+        let user = conn.insert(User::new(SystemIds.new_id(), username, first_name, last_name))?;
         self.0.insert(user.username.key(), user.uid);
         Ok(user)
     }

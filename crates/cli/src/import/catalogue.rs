@@ -6,12 +6,12 @@
 use std::collections::HashMap;
 
 use recto_domain::{
-    Book, BookId, Contributors, Mint, NewReview, Review, ReviewText, Tag, TagId, User, UserId,
-    Username,
+    Book, BookId, Contributors, IdGenerator, NewReview, Review, ReviewText, Tag, TagId, User,
+    UserId, Username,
 };
 use recto_persistence::catalog::author;
 use recto_persistence::catalog::import::{self, Origin};
-use recto_persistence::{Connection, Database, Error, SystemMint};
+use recto_persistence::{Connection, Database, Error, SystemIds};
 
 use super::sink::{
     BookNumber, ImportBook, ImportReader, ImportReview, ImportTag, ImportTagging, ReaderNumber,
@@ -40,7 +40,7 @@ impl Sink for Catalogue {
         let rows: Vec<(Origin, Book)> = batch
             .iter()
             .map(|item| {
-                let book = Book::new(SystemMint.stamp(), item.book.clone(), None);
+                let book = Book::new(SystemIds.new_id(), item.book.clone(), None);
                 (format!("goodbooks:book:{}", item.number.0), book)
             })
             .collect();
@@ -51,7 +51,7 @@ impl Sink for Catalogue {
 
     fn tags(&mut self, batch: &[ImportTag]) -> Result<u64, Error> {
         let rows: Vec<Tag> =
-            batch.iter().map(|item| Tag::new(SystemMint.stamp(), item.name.clone())).collect();
+            batch.iter().map(|item| Tag::new(SystemIds.new_id(), item.name.clone())).collect();
         let written = self.database.write_blocking(move |conn| import::tags(conn, &rows))?;
         self.tags.extend(known(batch.iter().map(|item| item.number), written.keys));
         Ok(written.added as u64)
@@ -82,7 +82,7 @@ impl Sink for Catalogue {
                 let (reader, book) =
                     (*self.readers.get(&item.reader)?, *self.books.get(&item.book)?);
                 let new = NewReview { rating: item.rating, review_text: review_text.clone() };
-                Some(Review::new(SystemMint.stamp(), new, reader, book))
+                Some(Review::new(SystemIds.new_id(), new, reader, book))
             })
             .collect();
         let added = self.database.write_blocking(move |conn| import::reviews(conn, &rows))?;
@@ -100,7 +100,7 @@ fn write_books(
     let credited: Vec<(BookId, Contributors)> =
         fresh.map(|((_, book), _)| (book.uid, Contributors::of_line(&book.author))).collect();
     let credited: Vec<_> = credited.iter().map(|(book, credits)| (*book, credits)).collect();
-    author::credit_new(conn, &SystemMint, &credited)?;
+    author::credit_new(conn, &SystemIds, &credited)?;
     Ok(written)
 }
 
@@ -130,7 +130,7 @@ fn write_readers(
         let rows: Vec<(Origin, User)> = left
             .iter()
             .map(|item| {
-                let user = User::new(SystemMint.stamp(), named(item, attempt), None, None);
+                let user = User::new(SystemIds.new_id(), named(item, attempt), None, None);
                 (format!("goodbooks:reader:{}", item.number.0), user)
             })
             .collect();

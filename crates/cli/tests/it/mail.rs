@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use recto_api::identity::mailed::MailedTokens;
 use recto_api::identity::secret::Secrets;
 use recto_domain::{
-    Account, Email, MailId, MailKind, MailedPurpose, MailedTokenId, Mint as _, Role, User,
+    Account, Email, IdGenerator as _, MailId, MailKind, MailedPurpose, MailedTokenId, Role, User,
 };
-use recto_persistence::SystemMint;
+use recto_persistence::SystemIds;
 use recto_persistence::identity::account::{self, PasswordHash};
 use recto_persistence::identity::mailed::{self, NewMailedToken};
 use recto_persistence::identity::outbox::{self, NewMail};
@@ -23,17 +23,17 @@ const SECRET: &str = "a secret of more than thirty-two bytes";
 
 /// Writes a sign-up and its mail, as a request does; gives the token of the link.
 fn sign_up(database: &Fresh) -> String {
-    let mint = SystemMint;
+    let ids = SystemIds;
     let email: Email = "ada@example.org".parse().unwrap();
-    let ada = User::new(mint.stamp(), "ada".parse().unwrap(), None, None);
+    let ada = User::new(ids.new_id(), "ada".parse().unwrap(), None, None);
     let account = Account::new(ada.uid, email.clone(), Role::User);
     let tokens = MailedTokens::new(&Secrets::new(SECRET.as_bytes(), None).unwrap());
-    let (id, at) = (MailedTokenId::from_uuid(mint.stamp().uid()), ada.created_at);
+    let (id, at) = (MailedTokenId::from_uuid(ids.new_id().uid()), ada.created_at);
     let hash = tokens.hash(id);
     let purpose = MailedPurpose::Verify;
     let token = NewMailedToken { id, user: ada.uid, purpose, hash, at };
     let mail = NewMail {
-        id: MailId::from_uuid(mint.stamp().uid()),
+        id: MailId::from_uuid(ids.new_id().uid()),
         user: ada.uid,
         kind: MailKind::Verification,
         token: Some(id),

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::CreditLine;
 use crate::{
-    AuthorId, Input, Invalid, Stamp, Violation, Violations,
+    AuthorId, Input, Invalid, NewId, Violation, Violations,
     input::{Fields, read_text},
     record::{entity, input, object},
     text::line,
@@ -46,21 +46,21 @@ entity! {
 }
 
 impl Author {
-    /// An author made now, `stamp` being the identity and the moment.
+    /// Returns a new author; its key and creation time are those of `new_id`.
     ///
     /// ```
-    /// use recto_domain::{Author, AuthorName, Stamp};
+    /// use recto_domain::{Author, AuthorName, NewId};
     ///
-    /// let author = Author::new(Stamp::new(0, [1; 10]), AuthorName::parse("Iris Murdoch")?);
+    /// let author = Author::new(NewId::new(0, [1; 10]), AuthorName::parse("Iris Murdoch")?);
     /// assert_eq!(author.name.key(), "iris murdoch");
     /// # Ok::<(), recto_domain::Invalid>(())
     /// ```
-    pub fn new(stamp: Stamp, name: AuthorName) -> Self {
+    pub fn new(new_id: NewId, name: AuthorName) -> Self {
         Self {
-            uid: AuthorId::from_uuid(stamp.uid()),
+            uid: AuthorId::from_uuid(new_id.uid()),
             name,
-            created_at: stamp.at(),
-            updated_at: stamp.at(),
+            created_at: new_id.at(),
+            updated_at: new_id.at(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::{
-    BookId, Change, Create, ReviewId, Stamp, Update, UserId,
+    BookId, Change, Create, NewId, ReviewId, Update, UserId,
     id::moved_on,
     record::{entity, input},
     text::paragraphs,
@@ -41,29 +41,29 @@ entity! {
 }
 
 impl Review {
-    /// A review written now, `stamp` being the identity and the moment.
+    /// Returns a new review; its key and creation time are those of `new_id`.
     ///
     /// ```
-    /// use recto_domain::{BookId, Input, NewReview, Review, Stamp, UserId};
+    /// use recto_domain::{BookId, Input, NewReview, Review, NewId, UserId};
     /// use serde_json::json;
     ///
-    /// let stamp = |n| Stamp::new(1_767_225_600_000, [n; 10]);
-    /// let (reader, book) = (stamp(1).uid(), stamp(2).uid());
+    /// let new_id = |n| NewId::new(1_767_225_600_000, [n; 10]);
+    /// let (reader, book) = (new_id(1).uid(), new_id(2).uid());
     /// let new = NewReview::parse(&json!({"rating": 5, "review_text": ""}))?;
-    /// let review = Review::new(stamp(3), new, UserId::from_uuid(reader), BookId::from_uuid(book));
+    /// let review = Review::new(new_id(3), new, UserId::from_uuid(reader), BookId::from_uuid(book));
     /// assert_eq!(review.rating.get(), 5);
     /// # Ok::<(), recto_domain::Violations>(())
     /// ```
-    pub fn new(stamp: Stamp, new: NewReview, reader: UserId, book: BookId) -> Self {
+    pub fn new(new_id: NewId, new: NewReview, reader: UserId, book: BookId) -> Self {
         let NewReview { rating, review_text } = new;
         Self {
-            uid: ReviewId::from_uuid(stamp.uid()),
+            uid: ReviewId::from_uuid(new_id.uid()),
             rating,
             review_text,
             user_uid: Some(reader),
             book_uid: book,
-            created_at: stamp.at(),
-            updated_at: stamp.at(),
+            created_at: new_id.at(),
+            updated_at: new_id.at(),
         }
     }
 }
@@ -72,8 +72,8 @@ impl Create for Review {
     type New = NewReview;
     type Parent = BookId;
 
-    fn create(stamp: Stamp, new: NewReview, book: BookId, user: UserId) -> Self {
-        Self::new(stamp, new, user, book)
+    fn create(new_id: NewId, new: NewReview, book: BookId, user: UserId) -> Self {
+        Self::new(new_id, new, user, book)
     }
 }
 
@@ -143,15 +143,15 @@ mod tests {
 
     #[test]
     fn a_patch_changes_what_it_names() {
-        let id = |n| Stamp::new(1000, [n; 10]).uid();
+        let id = |n| NewId::new(1000, [n; 10]).uid();
         let new = NewReview::parse(&json!({"rating": 2, "review_text": "Hm."})).unwrap();
-        let stamp = Stamp::new(1000, [1; 10]);
+        let new_id = NewId::new(1000, [1; 10]);
         let mut review =
-            Review::new(stamp, new, UserId::from_uuid(id(2)), BookId::from_uuid(id(3)));
-        let later = Stamp::new(2000, [1; 10]).at();
+            Review::new(new_id, new, UserId::from_uuid(id(2)), BookId::from_uuid(id(3)));
+        let later = NewId::new(2000, [1; 10]).at();
 
         assert!(!review.apply(ReviewPatch::parse(&json!({"rating": 2})).unwrap(), later));
-        assert_eq!(review.updated_at, stamp.at());
+        assert_eq!(review.updated_at, new_id.at());
         assert!(review.apply(ReviewPatch::parse(&json!({"rating": 4})).unwrap(), later));
         assert_eq!((review.rating.get(), review.review_text.as_str()), (4, "Hm."));
         assert_eq!(review.updated_at, later);
@@ -159,13 +159,13 @@ mod tests {
 
     #[test]
     fn a_change_is_later_than_the_one_before_though_the_clock_went_back() {
-        let id = Stamp::new(1000, [1; 10]);
+        let id = NewId::new(1000, [1; 10]);
         let new = NewReview::parse(&json!({"rating": 2, "review_text": ""})).unwrap();
         let mut review =
             Review::new(id, new, UserId::from_uuid(id.uid()), BookId::from_uuid(id.uid()));
-        let earlier = Stamp::new(500, [1; 10]).at();
+        let earlier = NewId::new(500, [1; 10]).at();
         assert!(review.apply(ReviewPatch::parse(&json!({"rating": 4})).unwrap(), earlier));
-        assert_eq!(review.updated_at, Stamp::new(1001, [1; 10]).at());
+        assert_eq!(review.updated_at, NewId::new(1001, [1; 10]).at());
     }
 
     proptest! {

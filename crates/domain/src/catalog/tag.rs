@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Create, Input, Stamp, TagId, Update, UserId, Violations,
+    Create, Input, NewId, TagId, Update, UserId, Violations,
     id::moved_on,
     input::Fields,
     record::{entity, input},
@@ -43,21 +43,21 @@ entity! {
 }
 
 impl Tag {
-    /// A tag made now, `stamp` being the identity and the moment.
+    /// Returns a new tag; its key and creation time are those of `new_id`.
     ///
     /// ```
-    /// use recto_domain::{Stamp, Tag, TagName};
+    /// use recto_domain::{NewId, Tag, TagName};
     ///
-    /// let tag = Tag::new(Stamp::new(0, [1; 10]), TagName::parse("Poetry")?);
+    /// let tag = Tag::new(NewId::new(0, [1; 10]), TagName::parse("Poetry")?);
     /// assert_eq!((tag.name.as_str(), tag.name.key().as_str()), ("Poetry", "poetry"));
     /// # Ok::<(), recto_domain::Invalid>(())
     /// ```
-    pub fn new(stamp: Stamp, name: TagName) -> Self {
+    pub fn new(new_id: NewId, name: TagName) -> Self {
         Self {
-            uid: TagId::from_uuid(stamp.uid()),
+            uid: TagId::from_uuid(new_id.uid()),
             name,
-            created_at: stamp.at(),
-            updated_at: stamp.at(),
+            created_at: new_id.at(),
+            updated_at: new_id.at(),
         }
     }
 
@@ -84,8 +84,8 @@ impl Create for Tag {
     type New = NewTag;
     type Parent = ();
 
-    fn create(stamp: Stamp, new: NewTag, (): (), _: UserId) -> Self {
-        Self::new(stamp, new.name)
+    fn create(new_id: NewId, new: NewTag, (): (), _: UserId) -> Self {
+        Self::new(new_id, new.name)
     }
 }
 
@@ -229,8 +229,8 @@ mod tests {
 
     #[test]
     fn renaming_to_another_case_is_a_change() {
-        let mut tag = Tag::new(Stamp::new(1000, [1; 10]), TagName::parse("latin").unwrap());
-        let later = Stamp::new(2000, [1; 10]).at();
+        let mut tag = Tag::new(NewId::new(1000, [1; 10]), TagName::parse("latin").unwrap());
+        let later = NewId::new(2000, [1; 10]).at();
         assert!(!tag.rename(TagName::parse("latin").unwrap(), later));
         assert!(tag.rename(TagName::parse("Latin").unwrap(), later));
         assert_eq!((tag.name.as_str(), tag.updated_at), ("Latin", later));

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use unicode_normalization::char::is_combining_mark;
 
 use crate::{
-    Change, Invalid, Stamp, Update, UserId,
+    Change, Invalid, NewId, Update, UserId,
     id::moved_on,
     record::{entity, input},
     text::line,
@@ -51,28 +51,28 @@ entity! {
 }
 
 impl User {
-    /// A user who comes now, `stamp` being the identity and the moment.
+    /// Returns a new user; its key and creation time are those of `new_id`.
     ///
     /// ```
-    /// use recto_domain::{Stamp, User, Username};
+    /// use recto_domain::{NewId, User, Username};
     ///
-    /// let ada = User::new(Stamp::new(0, [1; 10]), Username::parse("ada")?, None, None);
+    /// let ada = User::new(NewId::new(0, [1; 10]), Username::parse("ada")?, None, None);
     /// assert_eq!(ada.created_at, ada.updated_at);
     /// # Ok::<(), recto_domain::Invalid>(())
     /// ```
     pub fn new(
-        stamp: Stamp,
+        new_id: NewId,
         username: Username,
         first_name: Option<PersonName>,
         last_name: Option<PersonName>,
     ) -> Self {
         Self {
-            uid: UserId::from_uuid(stamp.uid()),
+            uid: UserId::from_uuid(new_id.uid()),
             username,
             first_name,
             last_name,
-            created_at: stamp.at(),
-            updated_at: stamp.at(),
+            created_at: new_id.at(),
+            updated_at: new_id.at(),
         }
     }
 
@@ -154,11 +154,11 @@ mod tests {
 
     #[test]
     fn a_patch_that_changes_nothing_leaves_the_time() {
-        let stamp = Stamp::new(1000, [1; 10]);
+        let new_id = NewId::new(1000, [1; 10]);
         let name = |name| Some(PersonName::parse(name).unwrap());
-        let mut user = User::new(stamp, Username::parse("ada").unwrap(), name("Ada"), None);
+        let mut user = User::new(new_id, Username::parse("ada").unwrap(), name("Ada"), None);
         let before = user.clone();
-        let later = Stamp::new(2000, [1; 10]).at();
+        let later = NewId::new(2000, [1; 10]).at();
 
         let same = json!({"username": "ada", "first_name": " Ada ", "last_name": null});
         assert!(!user.apply(UserPatch::parse(&same).unwrap(), later));
@@ -167,7 +167,7 @@ mod tests {
         let other = json!({"first_name": null, "last_name": "Lovelace"});
         assert!(user.apply(UserPatch::parse(&other).unwrap(), later));
         assert_eq!((user.first_name, user.last_name), (None, name("Lovelace")));
-        assert_eq!((user.created_at, user.updated_at), (stamp.at(), later));
+        assert_eq!((user.created_at, user.updated_at), (new_id.at(), later));
     }
 
     #[test]

@@ -44,9 +44,9 @@ impl Account {
     /// The account of a user who signs up: not verified, not disabled.
     ///
     /// ```
-    /// use recto_domain::{Account, Email, Role, Stamp, UserId};
+    /// use recto_domain::{Account, Email, Role, NewId, UserId};
     ///
-    /// let user = UserId::from_uuid(Stamp::new(0, [1; 10]).uid());
+    /// let user = UserId::from_uuid(NewId::new(0, [1; 10]).uid());
     /// let account = Account::new(user, Email::parse("ada@example.org")?, Role::User);
     /// assert!(!account.verified && !account.disabled);
     /// # Ok::<(), recto_domain::Invalid>(())
@@ -179,11 +179,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::Stamp;
+    use crate::NewId;
 
     #[test]
     fn an_account_shows_what_it_adds_to_its_user() {
-        let user = UserId::from_uuid(Stamp::new(0, [1; 10]).uid());
+        let user = UserId::from_uuid(NewId::new(0, [1; 10]).uid());
         let account = Account::new(user, Email::parse("ada@example.org").unwrap(), Role::Admin);
         assert_eq!(
             serde_json::to_value(&account).unwrap(),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    AuditId, Input, Invalid, Stamp, UserId, Violations, input::read_text, record::object,
+    AuditId, Input, Invalid, NewId, UserId, Violations, input::read_text, record::object,
     text::line, value::text_value,
 };
 
@@ -47,16 +47,16 @@ impl AuditEntry {
     /// An entry of that moment that tells nothing but the action; the rest is for the caller.
     ///
     /// ```
-    /// use recto_domain::{AuditAction, AuditEntry, Stamp};
+    /// use recto_domain::{AuditAction, AuditEntry, NewId};
     ///
-    /// let stamp = Stamp::new(1_767_225_600_000, [7; 10]);
-    /// let entry = AuditEntry::new(stamp, AuditAction::SignIn);
-    /// assert_eq!((entry.id.uuid(), entry.at), (stamp.uid(), stamp.at()));
+    /// let new_id = NewId::new(1_767_225_600_000, [7; 10]);
+    /// let entry = AuditEntry::new(new_id, AuditAction::SignIn);
+    /// assert_eq!((entry.id.uuid(), entry.at), (new_id.uid(), new_id.at()));
     /// ```
-    pub const fn new(stamp: Stamp, action: AuditAction) -> Self {
+    pub const fn new(new_id: NewId, action: AuditAction) -> Self {
         Self {
-            id: AuditId::from_uuid(stamp.uid()),
-            at: stamp.at(),
+            id: AuditId::from_uuid(new_id.uid()),
+            at: new_id.at(),
             action,
             actor_uid: None,
             subject_uid: None,

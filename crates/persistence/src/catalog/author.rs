@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
-use recto_domain::{Author, AuthorId, AuthorName, BookId, Contributors, Mint};
+use recto_domain::{Author, AuthorId, AuthorName, BookId, Contributors, IdGenerator};
 use recto_relations_diesel::{SortColumn, Stored, Writable};
 
 use super::insert::{Written, insert_new, keys_by_text};
@@ -93,11 +93,11 @@ impl Writable<Recto> for Author {
 /// A failing database.
 pub fn credit(
     conn: &mut Connection,
-    mint: &dyn Mint,
+    ids: &dyn IdGenerator,
     book: BookId,
     contributors: &Contributors,
 ) -> Result<(), Error> {
-    credit_all(conn, mint, &[(book, contributors)])
+    credit_all(conn, ids, &[(book, contributors)])
 }
 
 /// As [`credit`], for several books.
@@ -106,7 +106,7 @@ pub fn credit(
 /// A failing database.
 pub fn credit_all(
     conn: &mut Connection,
-    mint: &dyn Mint,
+    ids: &dyn IdGenerator,
     books: &[(BookId, &Contributors)],
 ) -> Result<(), Error> {
     if books.is_empty() {
@@ -115,7 +115,7 @@ pub fn credit_all(
     let keys: Vec<UidValue> = books.iter().map(|(book, _)| (*book).into()).collect();
     let former = book_contributors::table.filter(book_contributors::book_id.eq_any(keys));
     conn.execute(diesel::delete(former))?;
-    credit_new(conn, mint, books).map(|_| ())
+    credit_new(conn, ids, books).map(|_| ())
 }
 
 /// Adds the contributors of books that have none yet, and returns how many authors and how many
@@ -125,7 +125,7 @@ pub fn credit_all(
 /// A failing database; a book that does not exist.
 pub fn credit_new(
     conn: &mut Connection,
-    mint: &dyn Mint,
+    ids: &dyn IdGenerator,
     books: &[(BookId, &Contributors)],
 ) -> Result<(usize, usize), Error> {
     let credited = || {
@@ -137,7 +137,7 @@ pub fn credit_new(
     for (_, _, one) in credited() {
         wanted.entry(one.name.key()).or_insert(&one.name);
     }
-    let (authors, added) = find_or_insert(conn, mint, wanted)?;
+    let (authors, added) = find_or_insert(conn, ids, wanted)?;
     let links = credited().filter_map(|(book, position, one)| {
         Some(BookContributorRecord {
             book_id: book.into(),
@@ -161,7 +161,7 @@ pub fn credit_new(
 /// and how many are new.
 fn find_or_insert(
     conn: &mut Connection,
-    mint: &dyn Mint,
+    ids: &dyn IdGenerator,
     wanted: HashMap<String, &AuthorName>,
 ) -> Result<(HashMap<String, AuthorId>, usize), Error> {
     let mut wanted: Vec<(String, &AuthorName)> = wanted.into_iter().collect();
@@ -172,7 +172,7 @@ fn find_or_insert(
     let missing: Vec<Author> = wanted
         .iter()
         .filter(|(key, _)| !authors.contains_key(key))
-        .map(|(_, name)| Author::new(mint.stamp(), (*name).clone()))
+        .map(|(_, name)| Author::new(ids.new_id(), (*name).clone()))
         .collect();
     let inserted = insert_all(conn, &missing)?;
     let keys = missing.iter().map(|author| author.name.key());

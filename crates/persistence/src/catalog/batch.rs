@@ -7,8 +7,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable};
 use diesel::upsert::excluded;
 use recto_domain::{
-    Account, Book, BookEntry, BookOutcome, Contributors, Isbn, Mint, Outcome, Role, Update as _,
-    UserId,
+    Account, Book, BookEntry, BookOutcome, Contributors, IdGenerator, Isbn, Outcome, Role,
+    Update as _, UserId,
 };
 use recto_relations_diesel::{Engine, Lock, Locked, Selected as _};
 
@@ -33,7 +33,7 @@ use crate::{Connection, Error};
 /// A failing database; nothing of the batch is kept then if it ran in a transaction.
 pub fn upsert(
     conn: &mut Connection,
-    mint: &dyn Mint,
+    ids: &dyn IdGenerator,
     caller: &Account,
     batch: Vec<BookEntry>,
 ) -> Result<Vec<BookOutcome>, Error> {
@@ -44,10 +44,10 @@ pub fn upsert(
     for (index, BookEntry { new, patch }) in batch.into_iter().enumerate() {
         let mut credited = None;
         let (book, outcome) = match new.isbn.as_ref().and_then(|isbn| known.remove(isbn)) {
-            None => (Book::new(mint.stamp(), new, Some(caller.user_uid)), Outcome::Created),
+            None => (Book::new(ids.new_id(), new, Some(caller.user_uid)), Outcome::Created),
             Some(mut book) => {
                 credited = Some(book.author.clone());
-                let changed = book.apply(patch, mint.now());
+                let changed = book.apply(patch, ids.now());
                 (book, if changed { Outcome::Updated } else { Outcome::Unchanged })
             }
         };
@@ -61,7 +61,7 @@ pub fn upsert(
     }
     write(conn, &written)?;
     let credits: Vec<_> = credits.iter().map(|(book, credits)| (*book, credits)).collect();
-    author::credit_all(conn, mint, &credits)?;
+    author::credit_all(conn, ids, &credits)?;
     Ok(outcomes)
 }
 

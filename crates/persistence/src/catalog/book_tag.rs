@@ -3,7 +3,7 @@
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
-use recto_domain::{BookId, Mint, Tag, TagId, TagName};
+use recto_domain::{BookId, IdGenerator, Tag, TagId, TagName};
 use recto_relations_diesel::Lock;
 
 use super::book::BookRow;
@@ -33,11 +33,11 @@ impl From<BookTagRow> for () {
 /// A failing database.
 pub fn add(
     conn: &mut Connection,
-    mint: &dyn Mint,
+    ids: &dyn IdGenerator,
     book: BookId,
     names: &[TagName],
 ) -> Result<(), Error> {
-    let tags = tag::find_or_insert(conn, mint, names)?;
+    let tags = tag::find_or_insert(conn, ids, names)?;
     link(conn, book, tags.iter().map(|tag| tag.uid))
 }
 
@@ -48,11 +48,11 @@ pub fn add(
 /// A failing database.
 pub fn set(
     conn: &mut Connection,
-    mint: &dyn Mint,
+    ids: &dyn IdGenerator,
     book: BookId,
     names: &[TagName],
 ) -> Result<(), Error> {
-    let tags = tag::find_or_insert(conn, mint, names)?;
+    let tags = tag::find_or_insert(conn, ids, names)?;
     let keep: Vec<UidValue> = tags.iter().map(|tag| tag.uid.into()).collect();
     let others = book_tags::table
         .filter(book_tags::book_id.eq(UidValue::from(book)))

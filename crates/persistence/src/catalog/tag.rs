@@ -3,7 +3,7 @@
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
-use recto_domain::{Mint, Tag, TagId, TagName};
+use recto_domain::{IdGenerator, Tag, TagId, TagName};
 use recto_relations_diesel::{Lock, Locked, Selected as _, SortColumn, Stored, Writable};
 
 use crate::row::RowContext;
@@ -81,7 +81,7 @@ impl Rules for Tag {
 /// Returns the tags of these names, creating those that do not exist.
 pub(super) fn find_or_insert(
     conn: &mut Connection,
-    mint: &dyn Mint,
+    ids: &dyn IdGenerator,
     names: &[TagName],
 ) -> Result<Vec<Tag>, Error> {
     let mut wanted: Vec<(String, &TagName)> = names.iter().map(|name| (name.key(), name)).collect();
@@ -99,7 +99,7 @@ pub(super) fn find_or_insert(
         let missing =
             wanted.iter().filter(|(key, _)| !found.iter().any(|tag| tag.name.key() == *key));
         let new: Vec<Tag> =
-            missing.map(|(_, name)| Tag::new(mint.stamp(), (*name).clone())).collect();
+            missing.map(|(_, name)| Tag::new(ids.new_id(), (*name).clone())).collect();
         let records: Vec<_> = new.iter().map(TagRecord::from).collect();
         let insert = diesel::insert_into(tags::table).values(records);
         conn.execute(insert.on_conflict(tags::name_key).do_nothing())?;

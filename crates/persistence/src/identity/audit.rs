@@ -3,7 +3,7 @@
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
-use recto_domain::{AuditAction, AuditEntry, AuditId, Stamp, UserId};
+use recto_domain::{AuditAction, AuditEntry, AuditId, NewId, UserId};
 use recto_relations_diesel::{Conditions, Selected as _};
 
 use super::{Listed, before};
@@ -39,12 +39,12 @@ impl TryFrom<AuditRow> for AuditEntry {
     fn try_from(row: AuditRow) -> Result<Self, Error> {
         let id = AuditId::from(row.uid);
         let context = RowContext { table: "audit", row: &id };
-        let stamp = Stamp::from_v7(row.uid.0)
+        let new_id = NewId::from_v7(row.uid.0)
             .ok_or_else(|| context.corrupt("uid", &"must be a UUIDv7, which tells its moment"))?;
         let address = row.address.map(|address| address.parse()).transpose();
         Ok(Self {
             id,
-            at: stamp.at(),
+            at: new_id.at(),
             action: row.action.parse().map_err(|reason| context.corrupt("action", &reason))?,
             actor_uid: row.actor_uid.map(UserId::from),
             subject_uid: row.subject_uid.map(UserId::from),

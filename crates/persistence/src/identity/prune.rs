@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
-use recto_domain::Stamp;
+use recto_domain::NewId;
 use recto_relations_diesel::{KeyIn, Rows, Statement};
 
 use crate::schema::{api_keys, audit, mailed_tokens, mails, sessions, token_pairs};
@@ -105,5 +105,5 @@ pub fn prune(
 /// The least key of that moment.
 fn first_of(moment: DateTime<Utc>) -> UidValue {
     let millis = u64::try_from(moment.timestamp_millis()).unwrap_or_default();
-    UidValue(Stamp::new(millis, [0; 10]).uid())
+    UidValue(NewId::new(millis, [0; 10]).uid())
 }

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use recto_domain::{
-    Author, Book, BookId, Contributors, Input as _, Mint as _, NewBook, NewReview, Review, Stamp,
-    Tag, TagId, TagName, User, UserId, Username,
+    Author, Book, BookId, Contributors, IdGenerator as _, Input as _, NewBook, NewId, NewReview,
+    Review, Tag, TagId, TagName, User, UserId, Username,
 };
 use recto_persistence::{Connection, catalog};
 use recto_testkit::database::Fresh;
-use recto_testkit::mint::Sequence;
+use recto_testkit::ids::SequentialIds;
 use serde_json::{Value, json};
 
 /// All there is in a catalogue, in the order in which it came to be.
@@ -21,7 +21,7 @@ pub(crate) struct Catalogue {
     pub(crate) taggings: BTreeSet<(BookId, TagId)>,
     pub(crate) authors: Vec<Author>,
     pub(crate) credits: BTreeMap<BookId, Contributors>,
-    mint: Sequence,
+    ids: SequentialIds,
 }
 
 /// How many wrote about the book that everybody wrote about.
@@ -38,7 +38,7 @@ impl Catalogue {
             taggings: BTreeSet::new(),
             authors: Vec::new(),
             credits: BTreeMap::new(),
-            mint: Sequence::new(),
+            ids: SequentialIds::new(),
         }
     }
 
@@ -152,20 +152,20 @@ impl Catalogue {
     /// A new user.
     pub(crate) fn user(&mut self, name: &str) -> UserId {
         let name = Username::parse(name).unwrap();
-        self.users.push(User::new(self.mint.stamp(), name, None, None));
+        self.users.push(User::new(self.ids.new_id(), name, None, None));
         self.users[self.users.len() - 1].uid
     }
 
     /// A new book.
     pub(crate) fn book(&mut self, new: &Value, owner: Option<UserId>) -> BookId {
         let new = NewBook::parse(new).unwrap();
-        self.books.push(Book::new(self.mint.stamp(), new, owner));
+        self.books.push(Book::new(self.ids.new_id(), new, owner));
         self.books[self.books.len() - 1].uid
     }
 
     /// A new tag.
     pub(crate) fn tag(&mut self, name: &str) -> TagId {
-        self.tags.push(Tag::new(self.mint.stamp(), TagName::parse(name).unwrap()));
+        self.tags.push(Tag::new(self.ids.new_id(), TagName::parse(name).unwrap()));
         self.tags[self.tags.len() - 1].uid
     }
 
@@ -174,7 +174,7 @@ impl Catalogue {
         let credited = Contributors::parse(&json!({"contributors": credited})).unwrap();
         for one in credited.as_slice() {
             if self.authors.iter().all(|author| author.name.key() != one.name.key()) {
-                self.authors.push(Author::new(self.mint.stamp(), one.name.clone()));
+                self.authors.push(Author::new(self.ids.new_id(), one.name.clone()));
             }
         }
         self.credits.insert(book, credited);
@@ -183,12 +183,12 @@ impl Catalogue {
     /// A new review.
     pub(crate) fn review(&mut self, rating: i64, reader: UserId, book: BookId) {
         let new = NewReview::parse(&json!({"rating": rating, "review_text": "So."})).unwrap();
-        self.reviews.push(Review::new(self.mint.stamp(), new, reader, book));
+        self.reviews.push(Review::new(self.ids.new_id(), new, reader, book));
     }
 
-    /// Another stamp of the same sequence.
-    pub(crate) fn stamp(&self) -> Stamp {
-        self.mint.stamp()
+    /// Another id of the same sequence.
+    pub(crate) fn new_id(&self) -> NewId {
+        self.ids.new_id()
     }
 
     /// Puts all of it into a database.
@@ -207,7 +207,7 @@ impl Catalogue {
             catalog::import::taggings(conn, &taggings)?;
             catalog::author::insert_all(conn, &self.authors)?;
             let credits: Vec<_> = self.credits.iter().map(|(book, who)| (*book, who)).collect();
-            catalog::author::credit_new(conn, &self.mint, &credits)?;
+            catalog::author::credit_new(conn, &self.ids, &credits)?;
             for review in &self.reviews {
                 conn.insert(review.clone())?;
             }

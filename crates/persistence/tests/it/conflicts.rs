@@ -2,7 +2,7 @@
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use recto_domain::{
-    Account, Book, BookId, Conflict, Email, Mint as _, Review, Role, Tag, TagName, User, UserId,
+    Account, Book, BookId, Clock as _, Conflict, Email, Review, Role, Tag, TagName, User, UserId,
     Username,
 };
 use recto_persistence::identity::account::{self, PasswordHash};
@@ -10,7 +10,7 @@ use recto_persistence::{Connection, Error, Recto, Stored};
 use recto_relations::Include;
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh};
-use recto_testkit::mint::Sequence;
+use recto_testkit::ids::SequentialIds;
 
 use crate::catalogue::Catalogue;
 
@@ -45,23 +45,23 @@ fn what_must_be_unique_is_a_conflict(database: &Fresh) {
     let conn = &mut conn;
 
     // Another case is the same name.
-    let bob = User::new(c.stamp(), Username::parse("bOB").unwrap(), None, None);
+    let bob = User::new(c.new_id(), Username::parse("bOB").unwrap(), None, None);
     assert_eq!(conflict(conn.insert(bob.clone())), Conflict::UsernameTaken);
     let mut ada = c.users[0].clone();
     ada.username = Username::parse("BOB").unwrap();
     assert_eq!(conflict(conn.update(&ada)), Conflict::UsernameTaken);
 
-    let tag = Tag::new(c.stamp(), TagName::parse("ÉTÉ").unwrap());
+    let tag = Tag::new(c.new_id(), TagName::parse("ÉTÉ").unwrap());
     assert_eq!(conflict(conn.insert(tag.clone())), Conflict::TagExists);
     let mut classic = c.tags[0].clone();
     classic.name = TagName::parse("sf").unwrap();
     assert_eq!(conflict(conn.update(&classic)), Conflict::TagExists);
 
     let mut again = c.reviews[0].clone();
-    again.uid = recto_domain::ReviewId::from_uuid(c.stamp().uid());
+    again.uid = recto_domain::ReviewId::from_uuid(c.new_id().uid());
     assert_eq!(conflict(conn.insert(again.clone())), Conflict::AlreadyReviewed);
 
-    let (hash, at) = (PasswordHash("$argon2id$".to_owned()), c.stamp().at());
+    let (hash, at) = (PasswordHash("$argon2id$".to_owned()), c.new_id().at());
     account::insert(conn, &new_account(c.users[0].uid, "a@example.org"), &hash, at).unwrap();
     let same = new_account(c.users[1].uid, "A@Example.org");
     assert_eq!(conflict(account::insert(conn, &same, &hash, at)), Conflict::EmailTaken);
@@ -70,8 +70,8 @@ fn what_must_be_unique_is_a_conflict(database: &Fresh) {
 fn a_key_that_leads_nowhere_is_refused(database: &Fresh) {
     let (c, mut conn) = stored(database);
     let mut review = c.reviews[0].clone();
-    review.uid = recto_domain::ReviewId::from_uuid(c.stamp().uid());
-    review.book_uid = BookId::from_uuid(c.stamp().uid());
+    review.uid = recto_domain::ReviewId::from_uuid(c.new_id().uid());
+    review.book_uid = BookId::from_uuid(c.new_id().uid());
     let error = conn.insert(review.clone()).unwrap_err();
     match (database.engine(), &error) {
         (Engine::Postgres, Error::Dangling { key }) => assert_eq!(key, "reviews.book_uid"),
@@ -128,7 +128,7 @@ fn corrupt_data_is_named_by_table_column_and_row(database: &Fresh) {
     let (c, mut conn) = stored(database);
     let conn = &mut conn;
     let user = c.users[0].uid;
-    let (hash, at) = (PasswordHash(String::new()), Sequence::new().now());
+    let (hash, at) = (PasswordHash(String::new()), SequentialIds::new().now());
     account::insert(conn, &new_account(user, "a@example.org"), &hash, at).unwrap();
 
     let check = |error: &Error, table: &str, column: &str, row: &str| {

@@ -8,12 +8,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use recto_domain::{
-    Account, Book, BookId, BookTags, Conflict, Email, Mint as _, Role, Tag, TagName, User, UserId,
+    Account, Book, BookId, BookTags, Clock as _, Conflict, Email, IdGenerator as _, Role, Tag,
+    TagName, User, UserId,
 };
 use recto_persistence::catalog::{BookFilter, book_tag};
 use recto_persistence::identity::account::{self, PasswordHash};
 use recto_persistence::{
-    Connection, Database, DatabaseUrl, Error, Lock, Options, PageRequest, SystemMint,
+    Connection, Database, DatabaseUrl, Error, Lock, Options, PageRequest, SystemIds,
 };
 use recto_relations::{Entity as _, Filter, Include};
 use recto_testkit::both_engines;
@@ -37,7 +38,7 @@ both_engines!(
 );
 
 fn new_tag(c: &Catalogue, name: &str) -> Tag {
-    Tag::new(c.stamp(), TagName::parse(name).unwrap())
+    Tag::new(c.new_id(), TagName::parse(name).unwrap())
 }
 
 fn tag_names(conn: &mut Connection) -> Vec<String> {
@@ -124,7 +125,7 @@ fn fifty_writers_of_one_tag_make_one(fresh: &Fresh) {
 /// What a request does that tags a book.
 fn put_tags(conn: &mut Connection, uid: BookId, names: &[TagName]) -> Result<(), Error> {
     assert!(conn.lock::<Book>(uid, Lock::Update)?.is_some());
-    book_tag::add(conn, &SystemMint, uid, names)
+    book_tag::add(conn, &SystemIds, uid, names)
 }
 
 /// Work that says that it has begun, and does not end before it is told.
@@ -252,7 +253,7 @@ fn use_several(database: &Database, name: &str) {
     for read in reads.collect::<Vec<_>>() {
         read.join().unwrap().unwrap();
     }
-    let tag = Tag::new(SystemMint.stamp(), TagName::parse(name).unwrap());
+    let tag = Tag::new(SystemIds.new_id(), TagName::parse(name).unwrap());
     database.write_blocking(move |conn| conn.insert(tag.clone())).unwrap();
 }
 
@@ -365,7 +366,7 @@ fn two_admins_who_demote_each_other_leave_one(fresh: &Fresh) {
             ..Account::new(user.uid, Email::parse(email).unwrap(), Role::Admin)
         })
         .collect();
-    let (hash, at) = (PasswordHash(String::new()), c.stamp().at());
+    let (hash, at) = (PasswordHash(String::new()), c.new_id().at());
     for admin in &admins {
         account::insert(&mut conn, admin, &hash, at).unwrap();
     }
@@ -380,7 +381,7 @@ fn two_admins_who_demote_each_other_leave_one(fresh: &Fresh) {
                     scope.spawn(move || {
                         start.wait();
                         database.write_blocking(move |conn| {
-                            account::set_role(conn, &admin, Role::User, SystemMint.now())
+                            account::set_role(conn, &admin, Role::User, SystemIds.now())
                         })
                     })
                 })

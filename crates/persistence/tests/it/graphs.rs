@@ -2,14 +2,14 @@
 
 use chrono::DateTime;
 use recto_domain::{
-    Account, Book, BookBatch, Email, Input as _, Mint as _, NewBook, NewCompanyGraph, Outcome,
-    Role, TagName, User, UserId, Username,
+    Account, Book, BookBatch, Email, IdGenerator as _, Input as _, NewBook, NewCompanyGraph,
+    Outcome, Role, TagName, User, UserId, Username,
 };
 use recto_persistence::catalog::{batch, book_tag};
 use recto_persistence::{Connection, org};
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh};
-use recto_testkit::mint::Sequence;
+use recto_testkit::ids::SequentialIds;
 use serde_json::{Value, json};
 
 both_engines!(
@@ -36,9 +36,9 @@ fn a_company_costs_a_statement_a_level(database: &Fresh) {
 
 fn a_batch_of_books_costs_the_same_however_many(database: &Fresh) {
     let mut conn = database.connection();
-    let mint = Sequence::new();
+    let ids = SequentialIds::new();
     let [ada, root] = [("ada", Role::User), ("root", Role::Admin)]
-        .map(|(name, role)| account(&mut conn, &mint, name, role));
+        .map(|(name, role)| account(&mut conn, &ids, name, role));
     // PostgreSQL is told whose turn it is.
     let turn = usize::from(database.engine() == Engine::Postgres);
     for count in [1, 10, 1_000] {
@@ -48,10 +48,10 @@ fn a_batch_of_books_costs_the_same_however_many(database: &Fresh) {
         let links = if database.engine() == Engine::Postgres { 1 } else { count };
         let credits = 2 + usize::from(count == 1) + links;
         for (expected, statements) in [(Outcome::Created, 2 + credits), (Outcome::Unchanged, 1)] {
-            let told = upsert(&mut conn, &mint, &ada, &shelf, statements + turn);
+            let told = upsert(&mut conn, &ids, &ada, &shelf, statements + turn);
             assert!(told.into_iter().all(|outcome| outcome == expected));
         }
-        let told = upsert(&mut conn, &mint, &root, &shelf, 2 + turn);
+        let told = upsert(&mut conn, &ids, &root, &shelf, 2 + turn);
         assert!(told.into_iter().all(|outcome| outcome == Outcome::Unchanged));
     }
 }
@@ -59,7 +59,7 @@ fn a_batch_of_books_costs_the_same_however_many(database: &Fresh) {
 /// What became of books with these ISBNs, which cost that many statements.
 fn upsert(
     conn: &mut Connection,
-    mint: &Sequence,
+    ids: &SequentialIds,
     caller: &Account,
     isbns: &[String],
     statements: usize,
@@ -67,13 +67,13 @@ fn upsert(
     let book = |isbn: &String| json!({"title": "T", "author": "A", "isbn": isbn});
     let books: Vec<Value> = isbns.iter().map(book).collect();
     let books = BookBatch::parse(&json!({ "books": books })).unwrap().into_books();
-    let (told, sent) = conn.recording(|conn| batch::upsert(conn, mint, caller, books));
+    let (told, sent) = conn.recording(|conn| batch::upsert(conn, ids, caller, books));
     assert_eq!(sent.len(), statements, "{sent:#?}");
     told.unwrap().into_iter().map(|one| one.outcome).collect()
 }
 
-fn account(conn: &mut Connection, mint: &Sequence, name: &str, role: Role) -> Account {
-    let user = User::new(mint.stamp(), Username::parse(name).unwrap(), None, None);
+fn account(conn: &mut Connection, ids: &SequentialIds, name: &str, role: Role) -> Account {
+    let user = User::new(ids.new_id(), Username::parse(name).unwrap(), None, None);
     conn.insert(user.clone()).unwrap();
     Account::new(user.uid, Email::parse(&format!("{name}@example.org")).unwrap(), role)
 }
@@ -89,14 +89,14 @@ fn isbn(number: usize) -> String {
 
 fn tags_are_made_and_put_on_a_book_together(database: &Fresh) {
     let mut conn = database.connection();
-    let mint = Sequence::new();
+    let ids = SequentialIds::new();
     let new = NewBook::parse(&json!({"title": "Emma", "author": "Jane Austen"})).unwrap();
-    let emma = Book::new(mint.stamp(), new, None::<UserId>);
+    let emma = Book::new(ids.new_id(), new, None::<UserId>);
     conn.insert(emma.clone()).unwrap();
     let names: Vec<_> = (0..100).map(|n| TagName::parse(&format!("tag {n}")).unwrap()).collect();
     // Looked for, made, looked for again, put on.
     for (names, statements) in [(&names[..50], 4), (&names[..], 4), (&names[..], 2), (&[], 1)] {
-        let (added, sent) = conn.recording(|conn| book_tag::add(conn, &mint, emma.uid, names));
+        let (added, sent) = conn.recording(|conn| book_tag::add(conn, &ids, emma.uid, names));
         added.unwrap();
         assert_eq!(sent.len(), statements, "{sent:#?}");
     }

@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use recto_domain::{
-    Account, Client, Email, Mint as _, Role, Secret, SecretHash, SessionId, TokenPairId, User,
-    UserId, Username,
+    Account, Client, Email, IdGenerator as _, Role, Secret, SecretHash, SessionId, TokenPairId,
+    User, UserId, Username,
 };
 use recto_persistence::Connection;
 use recto_persistence::identity::account::{self, PasswordHash};
 use recto_persistence::identity::session::{self, NewSession, NextPair, Rotation, rotate};
 use recto_testkit::database::Fresh;
-use recto_testkit::mint::Sequence;
+use recto_testkit::ids::SequentialIds;
 
 /// Noon of the day on which the tests of this room take place.
 pub(crate) fn noon() -> DateTime<Utc> {
@@ -29,8 +29,8 @@ pub(crate) fn password(words: &str) -> PasswordHash {
 }
 
 /// A user with an account.
-pub(crate) fn person(conn: &mut Connection, mint: &Sequence, name: &str, role: Role) -> UserId {
-    let user = User::new(mint.stamp(), Username::parse(name).unwrap(), None, None);
+pub(crate) fn person(conn: &mut Connection, ids: &SequentialIds, name: &str, role: Role) -> UserId {
+    let user = User::new(ids.new_id(), Username::parse(name).unwrap(), None, None);
     conn.insert(user.clone()).unwrap();
     let mut account = Account::new(user.uid, email(name), role);
     // Whoever is not verified administers nothing.
@@ -48,14 +48,14 @@ pub(crate) struct SignedIn {
 
 pub(crate) fn sign_in(
     conn: &mut Connection,
-    mint: &Sequence,
+    ids: &SequentialIds,
     user: UserId,
     at: DateTime<Utc>,
 ) -> SignedIn {
     let signed_in = SignedIn {
-        session: SessionId::from_uuid(mint.stamp().uid()),
-        pair: TokenPairId::from_uuid(mint.stamp().uid()),
-        refresh: Secret::refresh_token(mint.random()).hash(),
+        session: SessionId::from_uuid(ids.new_id().uid()),
+        pair: TokenPairId::from_uuid(ids.new_id().uid()),
+        refresh: Secret::refresh_token(ids.random()).hash(),
     };
     let new = NewSession {
         id: signed_in.session,
@@ -70,21 +70,21 @@ pub(crate) fn sign_in(
     signed_in
 }
 
-pub(crate) fn next(mint: &Sequence) -> NextPair {
+pub(crate) fn next(ids: &SequentialIds) -> NextPair {
     NextPair {
-        id: TokenPairId::from_uuid(mint.stamp().uid()),
-        refresh: Secret::refresh_token(mint.random()).hash(),
+        id: TokenPairId::from_uuid(ids.new_id().uid()),
+        refresh: Secret::refresh_token(ids.random()).hash(),
     }
 }
 
 /// Refreshes and gives the next pair.
 pub(crate) fn refreshed(
     conn: &mut Connection,
-    mint: &Sequence,
+    ids: &SequentialIds,
     presented: &SecretHash,
     now: DateTime<Utc>,
 ) -> NextPair {
-    let next = next(mint);
+    let next = next(ids);
     let rotation = rotate(conn, presented, &next, now).unwrap();
     assert!(matches!(rotation, Rotation::Renewed { .. }), "{rotation:?}");
     next

@@ -2,14 +2,14 @@
 
 use chrono::TimeDelta;
 use recto_domain::{
-    ApiKey, ApiKeyId, ApiKeyName, Conflict, Mint as _, ReviewsFate, Role, Scopes, Secret,
+    ApiKey, ApiKeyId, ApiKeyName, Conflict, IdGenerator as _, ReviewsFate, Role, Scopes, Secret,
     SecretHash, UserId,
 };
 use recto_persistence::identity::{account, key};
 use recto_persistence::{Connection, Error};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
-use recto_testkit::mint::Sequence;
+use recto_testkit::ids::SequentialIds;
 
 use crate::catalogue::Catalogue;
 use crate::identity::{count, email, noon, password, person, seconds, sign_in};
@@ -28,9 +28,9 @@ both_engines!(
 );
 
 fn another_password_ends_the_other_sessions(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let ada = person(conn, mint, "ada", Role::User);
-    let (here, there) = (sign_in(conn, mint, ada, noon()), sign_in(conn, mint, ada, noon()));
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
+    let (here, there) = (sign_in(conn, ids, ada, noon()), sign_in(conn, ids, ada, noon()));
     let (_, was) = account::with_password(conn, ada).unwrap().unwrap();
     let new = password("new");
     let keep = Some(here.session);
@@ -45,9 +45,9 @@ fn another_password_ends_the_other_sessions(database: &Fresh) {
 }
 
 fn a_password_that_has_changed_meanwhile_stays(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let ada = person(conn, mint, "ada", Role::User);
-    let here = sign_in(conn, mint, ada, noon());
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
+    let here = sign_in(conn, ids, ada, noon());
     let (other, new) = (password("other"), password("new"));
     assert!(!account::set_password(conn, ada, &new, Some(&other), None, noon()).unwrap());
     assert!(!account::rehash(conn, ada, &new, &other).unwrap());
@@ -55,28 +55,28 @@ fn a_password_that_has_changed_meanwhile_stays(database: &Fresh) {
     assert_eq!(stored.0, password("old").0);
     assert!(account::rehash(conn, ada, &new, &stored).unwrap());
     assert!(account::of_token_pair(conn, here.pair, noon()).unwrap().is_some());
-    let nobody = UserId::from_uuid(mint.stamp().uid());
+    let nobody = UserId::from_uuid(ids.new_id().uid());
     assert!(account::with_password(conn, nobody).unwrap().is_none());
 }
 
 fn an_address_is_verified_once(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let ada = person(conn, mint, "ada", Role::User);
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
     assert!(account::set_verified(conn, ada, noon()).unwrap());
     assert!(!account::set_verified(conn, ada, noon()).unwrap());
     assert!(account::of_user(conn, ada).unwrap().unwrap().verified);
 }
 
 fn a_disabled_account_has_no_sessions(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    person(conn, mint, "root", Role::Admin);
-    let ada = person(conn, mint, "ada", Role::User);
-    let tokens = sign_in(conn, mint, ada, noon());
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    person(conn, ids, "root", Role::Admin);
+    let ada = person(conn, ids, "ada", Role::User);
+    let tokens = sign_in(conn, ids, ada, noon());
     assert!(account::set_disabled(conn, ada, true, noon()).unwrap());
     assert!(account::set_disabled(conn, ada, false, noon()).unwrap());
     // Opened again, it does not open old sessions again.
     assert!(account::of_token_pair(conn, tokens.pair, noon()).unwrap().is_none());
-    let nobody = UserId::from_uuid(mint.stamp().uid());
+    let nobody = UserId::from_uuid(ids.new_id().uid());
     assert!(!account::set_disabled(conn, nobody, true, noon()).unwrap());
 }
 
@@ -84,9 +84,9 @@ fn the_last_admin_stays(database: &Fresh) {
     fn is_last<T: std::fmt::Debug>(result: &Result<T, Error>) -> bool {
         matches!(result, Err(Error::Conflict(Conflict::LastAdmin)))
     }
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let [root, second] = ["root", "toor"].map(|name| person(conn, mint, name, Role::Admin));
-    let tokens = sign_in(conn, mint, root, noon());
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let [root, second] = ["root", "toor"].map(|name| person(conn, ids, name, Role::Admin));
+    let tokens = sign_in(conn, ids, root, noon());
     account::set_disabled(conn, second, true, noon()).unwrap();
     assert!(is_last(&account::set_disabled(conn, root, true, noon())));
     assert!(is_last(&account::delete(conn, root, ReviewsFate::Keep)));
@@ -97,11 +97,11 @@ fn the_last_admin_stays(database: &Fresh) {
 }
 
 fn who_leaves_takes_along_what_belongs_to_them(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    person(conn, mint, "root", Role::Admin);
-    let ada = person(conn, mint, "ada", Role::User);
-    sign_in(conn, mint, ada, noon());
-    store(conn, mint, ada, None);
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    person(conn, ids, "root", Role::Admin);
+    let ada = person(conn, ids, "ada", Role::User);
+    sign_in(conn, ids, ada, noon());
+    store(conn, ids, ada, None);
     account::delete(conn, ada, ReviewsFate::Erase).unwrap();
     for table in ["sessions", "token_pairs", "api_keys"] {
         assert_eq!(count(database, table), 0, "{table}");
@@ -130,13 +130,13 @@ fn reviews_stay_or_go(database: &Fresh) {
 
 fn store(
     conn: &mut Connection,
-    mint: &Sequence,
+    ids: &SequentialIds,
     user: UserId,
     expires_at: Option<chrono::DateTime<chrono::Utc>>,
 ) -> (ApiKey, SecretHash) {
-    let secret = Secret::api_key(mint.random());
+    let secret = Secret::api_key(ids.random());
     let api_key = ApiKey {
-        id: ApiKeyId::from_uuid(mint.stamp().uid()),
+        id: ApiKeyId::from_uuid(ids.new_id().uid()),
         name: ApiKeyName::parse("export").unwrap(),
         scopes: Scopes::ALL,
         hint: secret.hint().to_owned(),
@@ -149,10 +149,10 @@ fn store(
 }
 
 fn a_key_calls_until_it_ends(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let ada = person(conn, mint, "ada", Role::User);
-    let (lasting, hash) = store(conn, mint, ada, None);
-    let (_, ending) = store(conn, mint, ada, Some(noon() + seconds(1)));
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
+    let (lasting, hash) = store(conn, ids, ada, None);
+    let (_, ending) = store(conn, ids, ada, Some(noon() + seconds(1)));
     let (caller, statements) =
         conn.recording(|conn| key::caller(conn, &hash, noon()).unwrap().unwrap());
     assert_eq!(statements.len(), 1, "{statements:?}");
@@ -160,16 +160,16 @@ fn a_key_calls_until_it_ends(database: &Fresh) {
     assert_eq!((caller.scopes, caller.last_used_at), (Scopes::ALL, None));
     assert!(key::caller(conn, &ending, noon()).unwrap().is_some());
     assert!(key::caller(conn, &ending, noon() + seconds(1)).unwrap().is_none());
-    let unknown = Secret::api_key(mint.random()).hash();
+    let unknown = Secret::api_key(ids.random()).hash();
     assert!(key::caller(conn, &unknown, noon()).unwrap().is_none());
     database.execute("UPDATE accounts SET disabled = TRUE").unwrap();
     assert!(key::caller(conn, &hash, noon()).unwrap().is_none());
 }
 
 fn the_use_of_a_key_is_noted_once_a_minute(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let ada = person(conn, mint, "ada", Role::User);
-    let (api_key, hash) = store(conn, mint, ada, None);
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
+    let (api_key, hash) = store(conn, ids, ada, None);
     let mut noted = Vec::new();
     for at in [0, 59, 60, 61, 119, 120].map(|at| noon() + seconds(at)) {
         let stale = key::caller(conn, &hash, at).unwrap().unwrap().is_stale(at);
@@ -182,10 +182,10 @@ fn the_use_of_a_key_is_noted_once_a_minute(database: &Fresh) {
 }
 
 fn keys_are_listed_and_revoked_by_their_owner(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let [ada, bob] = ["ada", "bob"].map(|name| person(conn, mint, name, Role::User));
-    let (first, hash) = store(conn, mint, ada, Some(noon() + TimeDelta::days(1)));
-    let (second, _) = store(conn, mint, ada, None);
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let [ada, bob] = ["ada", "bob"].map(|name| person(conn, ids, name, Role::User));
+    let (first, hash) = store(conn, ids, ada, Some(noon() + TimeDelta::days(1)));
+    let (second, _) = store(conn, ids, ada, None);
     assert_eq!(key::find(conn, ada, first.id).unwrap().as_ref(), Some(&first));
     let page = key::page(conn, ada, None, 1).unwrap();
     assert_eq!((page.items, page.more), (vec![second.clone()], true));

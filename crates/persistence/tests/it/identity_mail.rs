@@ -6,7 +6,7 @@ use std::thread;
 
 use chrono::{DateTime, Utc};
 use recto_domain::{
-    MailId, MailKind, MailedPurpose, MailedTokenId, Mint as _, ReviewsFate, Role, Secret,
+    IdGenerator as _, MailId, MailKind, MailedPurpose, MailedTokenId, ReviewsFate, Role, Secret,
     SecretHash, UserId,
 };
 use recto_persistence::Connection;
@@ -15,7 +15,7 @@ use recto_persistence::identity::mailed::{self, NewMailedToken};
 use recto_persistence::identity::outbox::{self, NewMail};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
-use recto_testkit::mint::Sequence;
+use recto_testkit::ids::SequentialIds;
 
 use crate::identity::{count, email, noon, person, seconds};
 
@@ -33,24 +33,24 @@ both_engines!(
 
 fn issue(
     conn: &mut Connection,
-    mint: &Sequence,
+    ids: &SequentialIds,
     user: UserId,
     purpose: MailedPurpose,
 ) -> (MailedTokenId, SecretHash) {
-    let hash = Secret::mailed_token(mint.random()).hash();
-    let id = MailedTokenId::from_uuid(mint.stamp().uid());
+    let hash = Secret::mailed_token(ids.random()).hash();
+    let id = MailedTokenId::from_uuid(ids.new_id().uid());
     mailed::issue(conn, &NewMailedToken { id, user, purpose, hash, at: noon() }).unwrap();
     (id, hash)
 }
 
 fn enqueue(
     conn: &mut Connection,
-    mint: &Sequence,
+    ids: &SequentialIds,
     user: UserId,
     kind: MailKind,
     token: Option<MailedTokenId>,
 ) -> MailId {
-    let id = MailId::from_uuid(mint.stamp().uid());
+    let id = MailId::from_uuid(ids.new_id().uid());
     let recipient = &email("ada");
     outbox::enqueue(conn, &NewMail { id, user, kind, token, recipient, at: noon() }).unwrap();
     id
@@ -61,9 +61,9 @@ fn claimed(conn: &mut Connection, now: DateTime<Utc>) -> Vec<MailId> {
 }
 
 fn looking_at_a_token_spends_nothing(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let ada = person(conn, mint, "ada", Role::User);
-    let (_, hash) = issue(conn, mint, ada, MailedPurpose::Reset);
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
+    let (_, hash) = issue(conn, ids, ada, MailedPurpose::Reset);
     for _ in 0..2 {
         let user = mailed::look(conn, MailedPurpose::Reset, &hash, noon()).unwrap();
         assert_eq!(user, Some(ada));
@@ -74,13 +74,13 @@ fn looking_at_a_token_spends_nothing(database: &Fresh) {
 }
 
 fn a_token_is_good_for_its_purpose_until_it_expires(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let ada = person(conn, mint, "ada", Role::User);
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
     for (purpose, other) in [
         (MailedPurpose::Verify, MailedPurpose::Reset),
         (MailedPurpose::Reset, MailedPurpose::Verify),
     ] {
-        let (_, hash) = issue(conn, mint, ada, purpose);
+        let (_, hash) = issue(conn, ids, ada, purpose);
         let end = noon() + purpose.lifetime();
         assert_eq!(mailed::spend(conn, other, &hash, noon()).unwrap(), None);
         assert_eq!(mailed::look(conn, purpose, &hash, end).unwrap(), None);
@@ -90,12 +90,12 @@ fn a_token_is_good_for_its_purpose_until_it_expires(database: &Fresh) {
 }
 
 fn a_newer_token_supersedes_the_older(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let [ada, bob] = ["ada", "bob"].map(|name| person(conn, mint, name, Role::User));
-    let (_, older) = issue(conn, mint, ada, MailedPurpose::Verify);
-    let (_, reset) = issue(conn, mint, ada, MailedPurpose::Reset);
-    let (_, his) = issue(conn, mint, bob, MailedPurpose::Verify);
-    let (_, newer) = issue(conn, mint, ada, MailedPurpose::Verify);
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let [ada, bob] = ["ada", "bob"].map(|name| person(conn, ids, name, Role::User));
+    let (_, older) = issue(conn, ids, ada, MailedPurpose::Verify);
+    let (_, reset) = issue(conn, ids, ada, MailedPurpose::Reset);
+    let (_, his) = issue(conn, ids, bob, MailedPurpose::Verify);
+    let (_, newer) = issue(conn, ids, ada, MailedPurpose::Verify);
     assert_eq!(mailed::spend(conn, MailedPurpose::Verify, &older, noon()).unwrap(), None);
     assert_eq!(mailed::spend(conn, MailedPurpose::Verify, &newer, noon()).unwrap(), Some(ada));
     assert_eq!(mailed::spend(conn, MailedPurpose::Verify, &his, noon()).unwrap(), Some(bob));
@@ -103,10 +103,10 @@ fn a_newer_token_supersedes_the_older(database: &Fresh) {
 }
 
 fn of_two_who_spend_a_token_one_does(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let ada = person(conn, mint, "ada", Role::User);
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
     for _ in 0..10 {
-        let (_, hash) = issue(conn, mint, ada, MailedPurpose::Reset);
+        let (_, hash) = issue(conn, ids, ada, MailedPurpose::Reset);
         let start = Barrier::new(2);
         let spent: Vec<_> = thread::scope(|scope| {
             let spending = [(); 2].map(|()| {
@@ -123,12 +123,12 @@ fn of_two_who_spend_a_token_one_does(database: &Fresh) {
 }
 
 fn a_mail_is_claimed_with_what_is_written_in_it(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let ada = person(conn, mint, "ada", Role::User);
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
     assert_eq!(outbox::next_due(conn).unwrap(), None);
-    let (token, hash) = issue(conn, mint, ada, MailedPurpose::Reset);
-    let reset = enqueue(conn, mint, ada, MailKind::PasswordReset, Some(token));
-    let notice = enqueue(conn, mint, ada, MailKind::PasswordChanged, None);
+    let (token, hash) = issue(conn, ids, ada, MailedPurpose::Reset);
+    let reset = enqueue(conn, ids, ada, MailKind::PasswordReset, Some(token));
+    let notice = enqueue(conn, ids, ada, MailKind::PasswordChanged, None);
     assert_eq!(outbox::next_due(conn).unwrap(), Some(noon()));
     assert!(claimed(conn, noon() - seconds(1)).is_empty());
 
@@ -145,17 +145,17 @@ fn a_mail_is_claimed_with_what_is_written_in_it(database: &Fresh) {
     mailed::spend(conn, MailedPurpose::Reset, &hash, noon()).unwrap();
     let mails = outbox::claim(conn, 10, noon() + seconds(10)).unwrap();
     assert_eq!((mails[0].attempt, mails[0].token, mails[0].token_hash), (2, Some(token), None));
-    let (token, _) = issue(conn, mint, ada, MailedPurpose::Reset);
-    let late = enqueue(conn, mint, ada, MailKind::PasswordReset, Some(token));
+    let (token, _) = issue(conn, ids, ada, MailedPurpose::Reset);
+    let late = enqueue(conn, ids, ada, MailKind::PasswordReset, Some(token));
     let mails = outbox::claim(conn, 10, noon() + MailedPurpose::Reset.lifetime()).unwrap();
     let late = mails.iter().find(|mail| mail.id == late).unwrap();
     assert_eq!(late.token_hash, None, "it has expired");
 }
 
 fn a_mail_is_tried_less_and_less_often_and_then_no_more(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let ada = person(conn, mint, "ada", Role::User);
-    let mail = enqueue(conn, mint, ada, MailKind::PasswordChanged, None);
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
+    let mail = enqueue(conn, ids, ada, MailKind::PasswordChanged, None);
     let mut now = noon();
     for attempt in 1..=outbox::ATTEMPTS {
         assert!(claimed(conn, now - seconds(1)).is_empty(), "attempt {attempt}");
@@ -169,10 +169,10 @@ fn a_mail_is_tried_less_and_less_often_and_then_no_more(database: &Fresh) {
 }
 
 fn what_is_sent_given_up_or_discarded_is_not_claimed_again(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let ada = person(conn, mint, "ada", Role::User);
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
     let [sent, given_up, discarded] =
-        [(); 3].map(|()| enqueue(conn, mint, ada, MailKind::PasswordChanged, None));
+        [(); 3].map(|()| enqueue(conn, ids, ada, MailKind::PasswordChanged, None));
     assert_eq!(claimed(conn, noon()).len(), 3);
     outbox::mark_sent(conn, sent, noon()).unwrap();
     outbox::give_up(conn, given_up, noon()).unwrap();
@@ -183,10 +183,10 @@ fn what_is_sent_given_up_or_discarded_is_not_claimed_again(database: &Fresh) {
 }
 
 fn no_mail_is_claimed_by_two(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let ada = person(conn, mint, "ada", Role::User);
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
     let all: BTreeSet<MailId> =
-        (0..40).map(|_| enqueue(conn, mint, ada, MailKind::PasswordChanged, None)).collect();
+        (0..40).map(|_| enqueue(conn, ids, ada, MailKind::PasswordChanged, None)).collect();
     let start = Barrier::new(2);
     let claimed: Vec<MailId> = thread::scope(|scope| {
         let claiming = [(); 2].map(|()| {
@@ -204,10 +204,10 @@ fn no_mail_is_claimed_by_two(database: &Fresh) {
 }
 
 fn mail_goes_with_its_user(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let ada = person(conn, mint, "ada", Role::User);
-    let (token, _) = issue(conn, mint, ada, MailedPurpose::Verify);
-    enqueue(conn, mint, ada, MailKind::Verification, Some(token));
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
+    let (token, _) = issue(conn, ids, ada, MailedPurpose::Verify);
+    enqueue(conn, ids, ada, MailKind::Verification, Some(token));
     account::delete(conn, ada, ReviewsFate::Keep).unwrap();
     assert_eq!((count(database, "mails"), count(database, "mailed_tokens")), (0, 0));
 }

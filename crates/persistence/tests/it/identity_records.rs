@@ -5,9 +5,9 @@ use std::thread;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use recto_domain::{
-    ApiKey, ApiKeyId, ApiKeyName, AuditAction, AuditDetail, AuditEntry, AuditId, MailId, MailKind,
-    MailedPurpose, MailedTokenId, Mint as _, ReviewsFate, Role, Scopes, Secret, Session, Stamp,
-    UserId,
+    ApiKey, ApiKeyId, ApiKeyName, AuditAction, AuditDetail, AuditEntry, AuditId, IdGenerator as _,
+    MailId, MailKind, MailedPurpose, MailedTokenId, NewId, ReviewsFate, Role, Scopes, Secret,
+    Session, UserId,
 };
 use recto_persistence::Connection;
 use recto_persistence::identity::audit::{self, AuditFilter};
@@ -17,7 +17,7 @@ use recto_persistence::identity::prune::{KEPT, Pruned, prune};
 use recto_persistence::identity::{account, key, lease};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
-use recto_testkit::mint::Sequence;
+use recto_testkit::ids::SequentialIds;
 use uuid::Uuid;
 
 use crate::identity::{count, email, noon, person, refreshed, seconds, sign_in};
@@ -33,8 +33,8 @@ both_engines!(
 );
 
 fn entries_are_kept_as_they_are_and_outlive_their_users(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let ada = person(conn, mint, "ada", Role::User);
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
     for action in AuditAction::ALL {
         let entry = AuditEntry {
             actor_uid: Some(ada),
@@ -42,7 +42,7 @@ fn entries_are_kept_as_they_are_and_outlive_their_users(database: &Fresh) {
             address: Some("203.0.113.7".parse().unwrap()),
             request_id: Some("5f3a9c01-0000002a".parse().unwrap()),
             detail: Some(AuditDetail::parse("user to admin").unwrap()),
-            ..AuditEntry::new(mint.stamp(), *action)
+            ..AuditEntry::new(ids.new_id(), *action)
         };
         audit::insert(conn, &entry).unwrap();
         let newest = audit::page(conn, &AuditFilter::default(), None, 1).unwrap();
@@ -54,11 +54,11 @@ fn entries_are_kept_as_they_are_and_outlive_their_users(database: &Fresh) {
 
 fn entry(
     conn: &mut Connection,
-    mint: &Sequence,
+    ids: &SequentialIds,
     action: AuditAction,
     [actor_uid, subject_uid]: [Option<UserId>; 2],
 ) -> AuditId {
-    let entry = AuditEntry { actor_uid, subject_uid, ..AuditEntry::new(mint.stamp(), action) };
+    let entry = AuditEntry { actor_uid, subject_uid, ..AuditEntry::new(ids.new_id(), action) };
     audit::insert(conn, &entry).unwrap();
     entry.id
 }
@@ -78,23 +78,23 @@ fn paged(conn: &mut Connection, filter: AuditFilter) -> Vec<AuditId> {
 }
 
 fn the_audit_is_paged_newest_first(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     assert!(paged(conn, AuditFilter::default()).is_empty());
     let mut all: Vec<_> =
-        (0..6).map(|_| entry(conn, mint, AuditAction::SignIn, [None, None])).collect();
+        (0..6).map(|_| entry(conn, ids, AuditAction::SignIn, [None, None])).collect();
     all.reverse();
     assert_eq!(paged(conn, AuditFilter::default()), all);
 }
 
 fn the_audit_is_asked_for_an_action_and_a_user(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let [ada, bob] = [1, 2].map(|n| UserId::from_uuid(Uuid::from_u128(n)));
     let (sign_in, role) = (AuditAction::SignIn, AuditAction::RoleChanged);
-    let in_ada = entry(conn, mint, sign_in, [Some(ada), Some(ada)]);
-    let by_ada = entry(conn, mint, role, [Some(ada), Some(bob)]);
-    let to_ada = entry(conn, mint, role, [Some(bob), Some(ada)]);
-    let in_bob = entry(conn, mint, sign_in, [Some(bob), Some(bob)]);
-    let nobody = entry(conn, mint, sign_in, [None, None]);
+    let in_ada = entry(conn, ids, sign_in, [Some(ada), Some(ada)]);
+    let by_ada = entry(conn, ids, role, [Some(ada), Some(bob)]);
+    let to_ada = entry(conn, ids, role, [Some(bob), Some(ada)]);
+    let in_bob = entry(conn, ids, sign_in, [Some(bob), Some(bob)]);
+    let nobody = entry(conn, ids, sign_in, [None, None]);
     let mut asked = |action, user| paged(conn, AuditFilter { action, user });
     assert_eq!(asked(None, Some(ada)), [to_ada, by_ada, in_ada]);
     assert_eq!(asked(None, Some(bob)), [in_bob, to_ada, by_ada]);
@@ -143,13 +143,13 @@ fn of_several_who_take_a_lease_one_does(database: &Fresh) {
 }
 
 /// One of everything that expires or grows old.
-fn one_of_each(conn: &mut Connection, mint: &Sequence, name: &str) {
-    let user = person(conn, mint, name, Role::User);
-    let tokens = sign_in(conn, mint, user, noon());
-    refreshed(conn, mint, &tokens.refresh, noon());
-    let secret = Secret::api_key(mint.random());
+fn one_of_each(conn: &mut Connection, ids: &SequentialIds, name: &str) {
+    let user = person(conn, ids, name, Role::User);
+    let tokens = sign_in(conn, ids, user, noon());
+    refreshed(conn, ids, &tokens.refresh, noon());
+    let secret = Secret::api_key(ids.random());
     let api_key = ApiKey {
-        id: ApiKeyId::from_uuid(mint.stamp().uid()),
+        id: ApiKeyId::from_uuid(ids.new_id().uid()),
         name: ApiKeyName::parse("export").unwrap(),
         scopes: Scopes::READ,
         hint: secret.hint().to_owned(),
@@ -159,15 +159,15 @@ fn one_of_each(conn: &mut Connection, mint: &Sequence, name: &str) {
     };
     key::insert(conn, user, &api_key, &secret.hash()).unwrap();
     let token = NewMailedToken {
-        id: MailedTokenId::from_uuid(mint.stamp().uid()),
+        id: MailedTokenId::from_uuid(ids.new_id().uid()),
         user,
         purpose: MailedPurpose::Verify,
-        hash: Secret::mailed_token(mint.random()).hash(),
+        hash: Secret::mailed_token(ids.random()).hash(),
         at: noon(),
     };
     mailed::issue(conn, &token).unwrap();
     let mail = NewMail {
-        id: MailId::from_uuid(mint.stamp().uid()),
+        id: MailId::from_uuid(ids.new_id().uid()),
         user,
         kind: MailKind::Verification,
         token: Some(token.id),
@@ -175,7 +175,7 @@ fn one_of_each(conn: &mut Connection, mint: &Sequence, name: &str) {
         at: noon(),
     };
     outbox::enqueue(conn, &mail).unwrap();
-    let at_noon = Stamp::new(millis(noon()), mint.random()[22..].try_into().unwrap());
+    let at_noon = NewId::new(millis(noon()), ids.random()[22..].try_into().unwrap());
     audit::insert(conn, &AuditEntry::new(at_noon, AuditAction::SignIn)).unwrap();
 }
 
@@ -184,8 +184,8 @@ fn millis(at: DateTime<Utc>) -> u64 {
 }
 
 fn what_has_not_expired_stays(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    one_of_each(conn, mint, "ada");
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    one_of_each(conn, ids, "ada");
     let mut pruned = |after: TimeDelta| prune(conn, noon() + after, KEPT, 10).unwrap();
     let (tick, none) = (TimeDelta::milliseconds(1), Pruned::default());
     assert_eq!(pruned(MailedPurpose::Verify.lifetime() - tick), none);
@@ -198,9 +198,9 @@ fn what_has_not_expired_stays(database: &Fresh) {
 }
 
 fn what_has_expired_is_forgotten_in_bounded_batches(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     for name in ["ada", "bob", "cleo", "dora", "eve"] {
-        one_of_each(conn, mint, name);
+        one_of_each(conn, ids, name);
     }
     let late = noon() + TimeDelta::days(365);
     let (mut total, mut batches) = (0, 0);

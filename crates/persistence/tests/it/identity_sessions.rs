@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use recto_domain::{Client, Mint as _, Role, Session, SessionId, TokenPairId, UserAgent, UserId};
+use recto_domain::{
+    Client, IdGenerator as _, Role, Session, SessionId, TokenPairId, UserAgent, UserId,
+};
 use recto_persistence::Error;
 use recto_persistence::identity::account;
 use recto_persistence::identity::session::{self, NewSession, Rotation, rotate};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
-use recto_testkit::mint::Sequence;
+use recto_testkit::ids::SequentialIds;
 
 use crate::identity::{count, next, noon, password, person, refreshed, seconds, sign_in};
 
@@ -35,9 +37,9 @@ both_engines!(
 const ALIVE: &str = "token_pairs WHERE spent_at IS NULL AND NOT dead";
 
 fn an_access_token_counts_as_long_as_its_session(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let ada = person(conn, mint, "ada", Role::User);
-    let tokens = sign_in(conn, mint, ada, noon());
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
+    let tokens = sign_in(conn, ids, ada, noon());
     let (called, statements) =
         conn.recording(|conn| account::of_token_pair(conn, tokens.pair, noon()).unwrap().unwrap());
     assert_eq!((called.0.user_uid, called.1), (ada, tokens.session));
@@ -45,27 +47,27 @@ fn an_access_token_counts_as_long_as_its_session(database: &Fresh) {
     let last = noon() + Session::IDLE;
     assert!(account::of_token_pair(conn, tokens.pair, last - seconds(1)).unwrap().is_some());
     assert!(account::of_token_pair(conn, tokens.pair, last).unwrap().is_none());
-    let unknown = TokenPairId::from_uuid(mint.stamp().uid());
+    let unknown = TokenPairId::from_uuid(ids.new_id().uid());
     assert!(account::of_token_pair(conn, unknown, noon()).unwrap().is_none());
 
     assert!(session::close(conn, ada, tokens.session).unwrap());
     assert!(account::of_token_pair(conn, tokens.pair, noon()).unwrap().is_none());
     assert_eq!(count(database, "token_pairs"), 0);
 
-    let tokens = sign_in(conn, mint, ada, noon());
+    let tokens = sign_in(conn, ids, ada, noon());
     // Past Recto, so that the session stays.
     database.execute("UPDATE accounts SET disabled = TRUE").unwrap();
     assert!(account::of_token_pair(conn, tokens.pair, noon()).unwrap().is_none());
 }
 
 fn refreshing_spends_a_token_and_issues_the_next(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let ada = person(conn, mint, "ada", Role::User);
-    let first = sign_in(conn, mint, ada, noon());
-    let second = next(mint);
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
+    let first = sign_in(conn, ids, ada, noon());
+    let second = next(ids);
     let rotation = rotate(conn, &first.refresh, &second, noon()).unwrap();
     assert_eq!(rotation, Rotation::Renewed { user: ada, session: first.session });
-    let third = refreshed(conn, mint, &second.refresh, noon());
+    let third = refreshed(conn, ids, &second.refresh, noon());
     // What was issued before stays good for as long as it says.
     for pair in [first.pair, second.id, third.id] {
         let (_, session) = account::of_token_pair(conn, pair, noon()).unwrap().unwrap();
@@ -75,106 +77,106 @@ fn refreshing_spends_a_token_and_issues_the_next(database: &Fresh) {
 }
 
 fn a_spent_token_is_spared_once_and_its_successor_dies(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let ada = person(conn, mint, "ada", Role::User);
-    let first = sign_in(conn, mint, ada, noon());
-    let lost = refreshed(conn, mint, &first.refresh, noon());
-    let spared = refreshed(conn, mint, &first.refresh, noon() + Session::MERCY);
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
+    let first = sign_in(conn, ids, ada, noon());
+    let lost = refreshed(conn, ids, &first.refresh, noon());
+    let spared = refreshed(conn, ids, &first.refresh, noon() + Session::MERCY);
     assert!(account::of_token_pair(conn, lost.id, noon()).unwrap().is_none());
     assert!(account::of_token_pair(conn, spared.id, noon()).unwrap().is_some());
     assert_eq!(count(database, ALIVE), 1);
 
-    let again = rotate(conn, &first.refresh, &next(mint), noon() + seconds(1)).unwrap();
+    let again = rotate(conn, &first.refresh, &next(ids), noon() + seconds(1)).unwrap();
     assert_eq!(again, Rotation::Reused { user: ada, session: first.session });
     assert!(account::of_token_pair(conn, spared.id, noon()).unwrap().is_none());
     assert_eq!((count(database, "sessions"), count(database, "token_pairs")), (0, 0));
 }
 
 fn a_dead_token_that_is_used_ends_the_session(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let ada = person(conn, mint, "ada", Role::User);
-    let (first, other) = (sign_in(conn, mint, ada, noon()), sign_in(conn, mint, ada, noon()));
-    let lost = refreshed(conn, mint, &first.refresh, noon());
-    refreshed(conn, mint, &first.refresh, noon());
-    let stolen = rotate(conn, &lost.refresh, &next(mint), noon()).unwrap();
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
+    let (first, other) = (sign_in(conn, ids, ada, noon()), sign_in(conn, ids, ada, noon()));
+    let lost = refreshed(conn, ids, &first.refresh, noon());
+    refreshed(conn, ids, &first.refresh, noon());
+    let stolen = rotate(conn, &lost.refresh, &next(ids), noon()).unwrap();
     assert_eq!(stolen, Rotation::Reused { user: ada, session: first.session });
     // Another family has nothing to do with it.
     assert_eq!(count(database, "sessions"), 1);
-    refreshed(conn, mint, &other.refresh, noon());
+    refreshed(conn, ids, &other.refresh, noon());
 }
 
 fn there_is_no_mercy_once_the_successor_is_used(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let ada = person(conn, mint, "ada", Role::User);
-    let first = sign_in(conn, mint, ada, noon());
-    let second = refreshed(conn, mint, &first.refresh, noon());
-    refreshed(conn, mint, &second.refresh, noon());
-    let again = rotate(conn, &first.refresh, &next(mint), noon()).unwrap();
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
+    let first = sign_in(conn, ids, ada, noon());
+    let second = refreshed(conn, ids, &first.refresh, noon());
+    refreshed(conn, ids, &second.refresh, noon());
+    let again = rotate(conn, &first.refresh, &next(ids), noon()).unwrap();
     assert!(matches!(again, Rotation::Reused { .. }));
     assert_eq!(count(database, "token_pairs"), 0);
 }
 
 fn there_is_no_mercy_after_thirty_seconds(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let ada = person(conn, mint, "ada", Role::User);
-    let first = sign_in(conn, mint, ada, noon());
-    refreshed(conn, mint, &first.refresh, noon());
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
+    let first = sign_in(conn, ids, ada, noon());
+    refreshed(conn, ids, &first.refresh, noon());
     let late = noon() + Session::MERCY + TimeDelta::milliseconds(1);
-    let again = rotate(conn, &first.refresh, &next(mint), late).unwrap();
+    let again = rotate(conn, &first.refresh, &next(ids), late).unwrap();
     assert!(matches!(again, Rotation::Reused { .. }));
 }
 
 fn a_token_that_counts_for_nothing_changes_nothing(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let ada = person(conn, mint, "ada", Role::User);
-    let first = sign_in(conn, mint, ada, noon());
-    let unknown = next(mint).refresh;
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
+    let first = sign_in(conn, ids, ada, noon());
+    let unknown = next(ids).refresh;
     let late = noon() + Session::IDLE;
     for (presented, now) in [(unknown, noon()), (first.refresh, late)] {
-        let refused = rotate(conn, &presented, &next(mint), now).unwrap();
+        let refused = rotate(conn, &presented, &next(ids), now).unwrap();
         assert_eq!(refused, Rotation::Refused);
     }
     database.execute("UPDATE accounts SET disabled = TRUE").unwrap();
-    let refused = rotate(conn, &first.refresh, &next(mint), noon()).unwrap();
+    let refused = rotate(conn, &first.refresh, &next(ids), noon()).unwrap();
     assert_eq!(refused, Rotation::Refused);
     database.execute("UPDATE accounts SET disabled = FALSE").unwrap();
-    refreshed(conn, mint, &first.refresh, noon());
+    refreshed(conn, ids, &first.refresh, noon());
 }
 
 fn a_session_lasts_a_month_unused_and_a_quarter_at_most(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let ada = person(conn, mint, "ada", Role::User);
-    let first = sign_in(conn, mint, ada, noon());
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
+    let first = sign_in(conn, ids, ada, noon());
     let mut refresh = first.refresh;
     for day in [29, 58, 87] {
-        refresh = refreshed(conn, mint, &refresh, noon() + TimeDelta::days(day)).refresh;
+        refresh = refreshed(conn, ids, &refresh, noon() + TimeDelta::days(day)).refresh;
     }
     let now = noon() + TimeDelta::days(87);
     let shown = session::find(conn, ada, first.session, None, now).unwrap().unwrap();
     assert_eq!((shown.created_at, shown.last_used_at), (noon(), now));
     assert_eq!(shown.expires_at, noon() + Session::LONGEST);
     let ended = noon() + Session::LONGEST;
-    assert_eq!(rotate(conn, &refresh, &next(mint), ended).unwrap(), Rotation::Refused);
+    assert_eq!(rotate(conn, &refresh, &next(ids), ended).unwrap(), Rotation::Refused);
 }
 
 fn sessions_are_listed_and_ended_by_their_owner(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let (ada, bob) = (person(conn, mint, "ada", Role::User), person(conn, mint, "bob", Role::User));
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let (ada, bob) = (person(conn, ids, "ada", Role::User), person(conn, ids, "bob", Role::User));
     let client =
         Client { address: Some("2001:db8::7".parse().unwrap()), agent: UserAgent::of("curl/8.0") };
-    let short = SessionId::from_uuid(mint.stamp().uid());
+    let short = SessionId::from_uuid(ids.new_id().uid());
     let new = NewSession {
         id: short,
         user: ada,
-        pair: TokenPairId::from_uuid(mint.stamp().uid()),
+        pair: TokenPairId::from_uuid(ids.new_id().uid()),
         refresh: None,
         client: &client,
         at: noon(),
         expires_at: noon() + Session::ACCESS,
     };
     session::open(conn, &new).unwrap();
-    let own: Vec<SessionId> = (0..3).map(|_| sign_in(conn, mint, ada, noon()).session).collect();
-    let his = sign_in(conn, mint, bob, noon()).session;
+    let own: Vec<SessionId> = (0..3).map(|_| sign_in(conn, ids, ada, noon()).session).collect();
+    let his = sign_in(conn, ids, bob, noon()).session;
 
     let shown = session::find(conn, ada, short, Some(short), noon()).unwrap().unwrap();
     assert_eq!((shown.address, shown.agent, shown.current), (client.address, client.agent, true));
@@ -207,13 +209,13 @@ fn sessions_are_listed_and_ended_by_their_owner(database: &Fresh) {
 
 /// Two present one token at the same time.
 fn of_racing_refreshes_at_most_one_pair_is_alive(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let ada = person(conn, mint, "ada", Role::User);
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
     for round in 0..20 {
-        let first = sign_in(conn, mint, ada, noon());
+        let first = sign_in(conn, ids, ada, noon());
         // Some come in time for mercy, and some do not.
         let second = noon() + Session::MERCY + TimeDelta::milliseconds(i64::from(round % 2));
-        let rotations = race(database, mint, [(first.refresh, noon()), (first.refresh, second)]);
+        let rotations = race(database, ids, [(first.refresh, noon()), (first.refresh, second)]);
         let renewed = rotations.iter().filter(|it| matches!(it, Rotation::Renewed { .. })).count();
         assert!(renewed >= 1, "{rotations:?}");
         assert!(count(database, ALIVE) <= 1, "{rotations:?}");
@@ -223,13 +225,13 @@ fn of_racing_refreshes_at_most_one_pair_is_alive(database: &Fresh) {
 
 /// Whoever comes first, the other finds a token that may not be used.
 fn a_spared_token_and_its_successor_race(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let ada = person(conn, mint, "ada", Role::User);
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
     for _ in 0..20 {
-        let first = sign_in(conn, mint, ada, noon());
-        let second = refreshed(conn, mint, &first.refresh, noon());
+        let first = sign_in(conn, ids, ada, noon());
+        let second = refreshed(conn, ids, &first.refresh, noon());
         let both = [(first.refresh, noon()), (second.refresh, noon())];
-        let rotations = race(database, mint, both);
+        let rotations = race(database, ids, both);
         let renewed = rotations.iter().filter(|it| matches!(it, Rotation::Renewed { .. })).count();
         let reused = rotations.iter().filter(|it| matches!(it, Rotation::Reused { .. })).count();
         assert_eq!((renewed, reused), (1, 1), "{rotations:?}");
@@ -239,8 +241,8 @@ fn a_spared_token_and_its_successor_race(database: &Fresh) {
 
 /// Whoever has shown the old password when another is set gets no session that outlives it.
 fn no_session_is_opened_beside_another_password(database: &Fresh) {
-    let mint = Sequence::new();
-    let ada = person(&mut database.connection(), &mint, "ada", Role::User);
+    let ids = SequentialIds::new();
+    let ada = person(&mut database.connection(), &ids, "ada", Role::User);
     let shared = database.open();
     let (told, heard) = mpsc::channel();
     thread::scope(|scope| {
@@ -249,7 +251,7 @@ fn no_session_is_opened_beside_another_password(database: &Fresh) {
                 account::lock_with_password(conn, ada)?.unwrap();
                 told.send(()).unwrap();
                 thread::sleep(Duration::from_millis(300));
-                sign_in(conn, &mint, ada, noon());
+                sign_in(conn, &ids, ada, noon());
                 Ok::<_, Error>(())
             })
         });
@@ -265,14 +267,14 @@ fn no_session_is_opened_beside_another_password(database: &Fresh) {
 
 type Attempt = (recto_domain::SecretHash, chrono::DateTime<chrono::Utc>);
 
-fn race(database: &Fresh, mint: &Sequence, attempts: [Attempt; 2]) -> Vec<Rotation> {
+fn race(database: &Fresh, ids: &SequentialIds, attempts: [Attempt; 2]) -> Vec<Rotation> {
     let start = Barrier::new(2);
     thread::scope(|scope| {
         let racing = attempts.map(|(presented, now)| {
             let (start, mut conn) = (&start, database.connection());
             scope.spawn(move || {
                 start.wait();
-                rotate(&mut conn, &presented, &next(mint), now).unwrap()
+                rotate(&mut conn, &presented, &next(ids), now).unwrap()
             })
         });
         racing.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -280,11 +282,11 @@ fn race(database: &Fresh, mint: &Sequence, attempts: [Attempt; 2]) -> Vec<Rotati
 }
 
 fn the_database_keeps_a_second_pair_from_living(database: &Fresh) {
-    let (conn, mint) = (&mut database.connection(), &Sequence::new());
-    let ada = person(conn, mint, "ada", Role::User);
-    let first = sign_in(conn, mint, ada, noon());
-    let second = refreshed(conn, mint, &first.refresh, noon());
-    refreshed(conn, mint, &second.refresh, noon());
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
+    let first = sign_in(conn, ids, ada, noon());
+    let second = refreshed(conn, ids, &first.refresh, noon());
+    refreshed(conn, ids, &second.refresh, noon());
     let said = Error::from(database.execute("UPDATE token_pairs SET spent_at = NULL").unwrap_err());
     let is_unique = matches!(&said, Error::Query(DieselError::DatabaseError(kind, _))
         if matches!(kind, DatabaseErrorKind::UniqueViolation));

@@ -60,7 +60,7 @@ fn a_second_import_adds_nothing(database: &Fresh) {
     // Another run mints other keys for the same rows; those written first count.
     let mut again = Catalogue::small();
     for (book, number) in again.books.iter_mut().zip(0..) {
-        book.uid = BookId::from_uuid(c.stamp().uid());
+        book.uid = BookId::from_uuid(c.new_id().uid());
         assert_ne!(book.uid, c.books[number].uid);
     }
     let batch: Vec<_> =
@@ -72,7 +72,7 @@ fn a_second_import_adds_nothing(database: &Fresh) {
 
 fn names_that_differ_by_case_are_one_tag(database: &Fresh) {
     let c = Catalogue::empty();
-    let tag = |name: &str| Tag::new(c.stamp(), TagName::parse(name).unwrap());
+    let tag = |name: &str| Tag::new(c.new_id(), TagName::parse(name).unwrap());
     let batch = [tag("Fantasy"), tag("fantasy"), tag("FANTASY"), tag("Poetry")];
     let mut conn = database.connection();
     let written = import::tags(&mut conn, &batch).unwrap();
@@ -83,7 +83,7 @@ fn names_that_differ_by_case_are_one_tag(database: &Fresh) {
 
 fn a_reader_whose_name_is_taken_gets_no_key(database: &Fresh) {
     let c = Catalogue::empty();
-    let named = |name: &str| User::new(c.stamp(), Username::parse(name).unwrap(), None, None);
+    let named = |name: &str| User::new(c.new_id(), Username::parse(name).unwrap(), None, None);
     let mut conn = database.connection();
     conn.insert(named("reader-1").clone()).unwrap();
     let batch =
@@ -98,7 +98,7 @@ fn a_batch_that_fails_leaves_nothing(database: &Fresh) {
     let mut conn = database.connection();
     let failed = conn.transaction(|conn| {
         import::tags(conn, &c.tags)?;
-        let nowhere = (BookId::from_uuid(c.stamp().uid()), c.tags[0].uid);
+        let nowhere = (BookId::from_uuid(c.new_id().uid()), c.tags[0].uid);
         import::taggings(conn, &[nowhere])
     });
     let error = failed.unwrap_err();

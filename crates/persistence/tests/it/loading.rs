@@ -243,7 +243,7 @@ fn nothing_to_follow_costs_nothing(database: &Fresh) {
     assert!(json.trim_end().ends_with(r#""user":null,"tags":[],"reviews":[]}"#), "{json}");
 
     let (nobody, statements) =
-        conn.recording(|conn| conn.find::<Book>(BookId::from_uuid(c.stamp().uid()), &include));
+        conn.recording(|conn| conn.find::<Book>(BookId::from_uuid(c.new_id().uid()), &include));
     assert!(nobody.unwrap().is_none());
     assert_eq!(statements.len(), 1, "{statements:#?}");
 }
@@ -380,7 +380,7 @@ fn one_leads_to_one_or_none(database: &Fresh) {
     let owner = conn.related_one::<BookUser>(dune.uid, &none).unwrap().unwrap().unwrap();
     assert_eq!(owner.into_vec(), [c.users[0].clone()]);
     assert!(conn.related_one::<BookUser>(zebra.uid, &none).unwrap().unwrap().is_none());
-    let missing = BookId::from_uuid(c.stamp().uid());
+    let missing = BookId::from_uuid(c.new_id().uid());
     assert!(conn.related_one::<BookUser>(missing, &none).unwrap().is_none());
 
     let include = Include::parse(User::INFO, "books").unwrap();

@@ -198,16 +198,16 @@ fn a_parent_that_is_missing_has_no_page(database: &Fresh) {
     let mut conn = database.connection();
     c.store(&mut conn);
     let (request, none) = (PageRequest::newest(5), Include::nothing());
-    let nobody = UserId::from_uuid(c.stamp().uid());
+    let nobody = UserId::from_uuid(c.new_id().uid());
     assert!(conn.related::<UserBooks>(nobody, &request, &none).unwrap().is_none());
     let dora = c.users[3].uid;
     let empty = conn.related::<UserBooks>(dora, &request, &none).unwrap().unwrap();
     assert!(empty.entities.as_slice().is_empty() && !empty.more);
 
     let request = PageRequest::newest(5);
-    let no_book = BookId::from_uuid(c.stamp().uid());
+    let no_book = BookId::from_uuid(c.new_id().uid());
     assert!(conn.related::<BookTags>(no_book, &request, &none).unwrap().is_none());
     let request = PageRequest::newest(5);
-    let no_tag = TagId::from_uuid(c.stamp().uid());
+    let no_tag = TagId::from_uuid(c.new_id().uid());
     assert!(conn.related::<TagBooks>(no_tag, &request, &none).unwrap().is_none());
 }

@@ -5,15 +5,15 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use recto_domain::{
-    BLOG, CATALOG, Comment, CommentId, Company, CompanyId, Course, CourseId, Create, Department,
-    DepartmentId, Employee, EmployeeId, Input as _, Mint as _, ORG, Post, PostId, SCHOOL, Student,
-    StudentId, UserId, text_key,
+    BLOG, CATALOG, Clock as _, Comment, CommentId, Company, CompanyId, Course, CourseId, Create,
+    Department, DepartmentId, Employee, EmployeeId, IdGenerator as _, Input as _, ORG, Post,
+    PostId, SCHOOL, Student, StudentId, UserId, text_key,
 };
 use recto_persistence::{Connection, PageRequest, Recto, Rules, Stored, WriteError, school, write};
 use recto_relations::{
     Cardinality, Entity, EntityInfo, Filter, Include, Module, RelationInfo, Sort, Storage,
 };
-use recto_testkit::mint::Sequence;
+use recto_testkit::ids::SequentialIds;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -167,12 +167,12 @@ pub(crate) fn in_order(mut entities: Vec<Value>, sort: &Sort) -> Vec<Value> {
 /// Makes entities as requests would, the same in every run.
 pub(crate) struct Maker<'c> {
     pub(crate) conn: &'c mut Connection,
-    mint: Sequence,
+    ids: SequentialIds,
 }
 
 impl<'c> Maker<'c> {
     pub(crate) fn new(conn: &'c mut Connection) -> Self {
-        Self { conn, mint: Sequence::new() }
+        Self { conn, ids: SequentialIds::new() }
     }
 
     /// An entity of the module, or why there is none.
@@ -182,7 +182,7 @@ impl<'c> Maker<'c> {
         parent: E::Parent,
     ) -> Result<E, WriteError> {
         let user = UserId::from_uuid(Uuid::nil());
-        let new = E::create(self.mint.stamp(), E::New::parse(new).unwrap(), parent, user);
+        let new = E::create(self.ids.new_id(), E::New::parse(new).unwrap(), parent, user);
         write::create(self.conn, new)
     }
 
@@ -208,7 +208,7 @@ impl<'c> Maker<'c> {
 
     /// Enrols, and gives the link as it is shown.
     pub(crate) fn enrol(&mut self, student: StudentId, course: CourseId) -> Value {
-        let at = self.mint.now();
+        let at = self.ids.now();
         school::enrol(self.conn, student, course, at).unwrap();
         json!({"student_id": student, "course_id": course, "enrolled_at": at})
     }

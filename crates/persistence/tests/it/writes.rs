@@ -7,12 +7,12 @@ use std::thread;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use recto_domain::{
-    Comment, Company, CompanyId, Conflict, Course, CourseId, CourseStudents, Department,
-    DepartmentId, Employee, EmployeeId, Input as _, Mint as _, Post, PostComments, Student,
+    Clock as _, Comment, Company, CompanyId, Conflict, Course, CourseId, CourseStudents,
+    Department, DepartmentId, Employee, EmployeeId, Input as _, Post, PostComments, Student,
     StudentCourses, Update,
 };
 use recto_persistence::{
-    Connection, Error, Lock, PageRequest, Recto, Rules, Stored, SystemMint, WriteError, school,
+    Connection, Error, Lock, PageRequest, Recto, Rules, Stored, SystemIds, WriteError, school,
     write,
 };
 use recto_relations::{Entity, Include};
@@ -49,7 +49,7 @@ fn patch<E: Rules + Update>(
     let patch = E::Patch::parse(patch).unwrap();
     conn.transaction(|conn| {
         let entity = conn.lock::<E>(key, Lock::NoKeyUpdate)?.expect("it exists");
-        write::change(conn, entity, patch, SystemMint.now())
+        write::change(conn, entity, patch, SystemIds.now())
     })
 }
 
@@ -230,7 +230,7 @@ fn enrolling_is_idempotent(database: &Fresh) {
         school::withdraw(&mut conn, ada, algebra).unwrap();
         assert!(since(&mut conn).is_empty());
     }
-    let refused = school::enrol(&mut conn, ada, CourseId::new(99).unwrap(), SystemMint.now());
+    let refused = school::enrol(&mut conn, ada, CourseId::new(99).unwrap(), SystemIds.now());
     assert!(refused.is_err(), "{refused:?}");
 }
 

@@ -12,7 +12,8 @@ use recto_api::identity::secret::Secrets;
 use recto_api::mail::{self, Delivery, Worker};
 use recto_api::{Settings, State};
 use recto_domain::{
-    Account, Email, MailId, MailKind, MailedPurpose, MailedTokenId, Mint, Role, Stamp, User, UserId,
+    Account, Clock, Email, IdGenerator, MailId, MailKind, MailedPurpose, MailedTokenId, NewId,
+    Role, User, UserId,
 };
 use recto_persistence::identity::account::{self, PasswordHash};
 use recto_persistence::identity::mailed::{self, NewMailedToken};
@@ -26,24 +27,30 @@ use super::{SITE, in_runtime, links};
 
 /// Time that stands still until it is moved.
 #[derive(Default)]
-struct Clock {
+struct StoppedClock {
     seconds: AtomicI64,
-    minted: AtomicU64,
+    ids: AtomicU64,
 }
 
-impl Clock {
+impl StoppedClock {
     fn advance(&self, seconds: i64) {
         self.seconds.fetch_add(seconds, Ordering::Relaxed);
     }
 }
 
-impl Mint for Clock {
-    fn stamp(&self) -> Stamp {
-        let random = self.minted.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+impl Clock for StoppedClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.new_id().at()
+    }
+}
+
+impl IdGenerator for StoppedClock {
+    fn new_id(&self) -> NewId {
+        let random = self.ids.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         let mut bits = [0; 10];
         bits[2..].copy_from_slice(&random);
         let seconds = u64::try_from(self.seconds.load(Ordering::Relaxed)).unwrap();
-        Stamp::new(1_767_225_600_000 + seconds * 1000, bits)
+        NewId::new(1_767_225_600_000 + seconds * 1000, bits)
     }
 
     fn random(&self) -> [u8; 32] {
@@ -54,7 +61,7 @@ impl Mint for Clock {
 /// A database with one account, and copies of a server that send its mail.
 struct Post<'d> {
     database: &'d Fresh,
-    clock: Arc<Clock>,
+    clock: Arc<StoppedClock>,
     user: UserId,
     delivery: Delivery,
 }
@@ -67,8 +74,8 @@ impl<'d> Post<'d> {
     }
 
     fn by(database: &'d Fresh, delivery: Delivery) -> Self {
-        let clock = Arc::new(Clock::default());
-        let ada = User::new(clock.stamp(), "ada".parse().unwrap(), None, None);
+        let clock = Arc::new(StoppedClock::default());
+        let ada = User::new(clock.new_id(), "ada".parse().unwrap(), None, None);
         let account = Account::new(ada.uid, address(), Role::User);
         let conn = &mut database.connection();
         conn.insert(ada.clone()).unwrap();
@@ -86,7 +93,7 @@ impl<'d> Post<'d> {
             ..Settings::new("127.0.0.1:0", secret)
         };
         let database = self.database.open();
-        let state = State::with_mint(database, &settings, self.clock.clone()).unwrap();
+        let state = State::with_ids(database, &settings, self.clock.clone()).unwrap();
         let worker = Worker::new(&state, &settings, ([127, 0, 0, 1], 80).into()).unwrap();
         (state, worker)
     }
@@ -104,7 +111,7 @@ impl<'d> Post<'d> {
     fn enqueue(&self, kind: MailKind) -> Option<String> {
         let token = kind.purpose().map(|purpose| self.issue(purpose));
         let new = NewMail {
-            id: MailId::from_uuid(self.clock.stamp().uid()),
+            id: MailId::from_uuid(self.clock.new_id().uid()),
             user: self.user,
             kind,
             token: token.as_ref().map(|(id, _)| *id),
@@ -117,7 +124,7 @@ impl<'d> Post<'d> {
 
     fn issue(&self, purpose: MailedPurpose) -> (MailedTokenId, String) {
         let tokens = MailedTokens::new(&Secrets::new(SECRET, None).unwrap());
-        let id = MailedTokenId::from_uuid(self.clock.stamp().uid());
+        let id = MailedTokenId::from_uuid(self.clock.new_id().uid());
         let hash = tokens.hash(id);
         let new = NewMailedToken { id, user: self.user, purpose, hash, at: self.clock.now() };
         mailed::issue(&mut self.database.connection(), &new).unwrap();

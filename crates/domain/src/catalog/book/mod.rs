@@ -18,7 +18,7 @@ pub use self::{
     published_date::PublishedDate,
 };
 use crate::{
-    BookId, Change, Stamp, Update, UserId,
+    BookId, Change, NewId, Update, UserId,
     id::moved_on,
     record::{entity, input},
 };
@@ -57,21 +57,21 @@ entity! {
 }
 
 impl Book {
-    /// A book added now, `stamp` being the identity and the moment.
+    /// Returns a new book; its key and creation time are those of `new_id`.
     ///
     /// ```
-    /// use recto_domain::{Book, Input, NewBook, Stamp};
+    /// use recto_domain::{Book, Input, NewBook, NewId};
     /// use serde_json::json;
     ///
     /// let new = NewBook::parse(&json!({"title": "Emma", "author": "Jane Austen"}))?;
-    /// let emma = Book::new(Stamp::new(0, [1; 10]), new, None);
+    /// let emma = Book::new(NewId::new(0, [1; 10]), new, None);
     /// assert_eq!(emma.title.as_str(), "Emma");
     /// # Ok::<(), recto_domain::Violations>(())
     /// ```
-    pub fn new(stamp: Stamp, new: NewBook, owner: Option<UserId>) -> Self {
+    pub fn new(new_id: NewId, new: NewBook, owner: Option<UserId>) -> Self {
         let NewBook { title, author, publisher, published_date, page_count, language, isbn } = new;
         Self {
-            uid: BookId::from_uuid(stamp.uid()),
+            uid: BookId::from_uuid(new_id.uid()),
             title,
             author,
             publisher,
@@ -80,8 +80,8 @@ impl Book {
             language,
             isbn,
             user_uid: owner,
-            created_at: stamp.at(),
-            updated_at: stamp.at(),
+            created_at: new_id.at(),
+            updated_at: new_id.at(),
         }
     }
 
@@ -173,9 +173,9 @@ mod tests {
 
     #[test]
     fn a_book_shows_what_was_sent_in_its_own_forms() {
-        let stamp = Stamp::new(1_767_225_600_125, [1; 10]);
-        let owner = UserId::from_uuid(Stamp::new(0, [2; 10]).uid());
-        let book = Book::new(stamp, NewBook::parse(&full()).unwrap(), Some(owner));
+        let new_id = NewId::new(1_767_225_600_125, [1; 10]);
+        let owner = UserId::from_uuid(NewId::new(0, [2; 10]).uid());
+        let book = Book::new(new_id, NewBook::parse(&full()).unwrap(), Some(owner));
         let json = serde_json::to_string(&book).unwrap();
         let (uid, owner) = (book.uid, owner);
         assert_eq!(
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn what_is_not_known_is_shown_as_null() {
         let new = NewBook::parse(&json!({"title": "Emma", "author": "Jane Austen"})).unwrap();
-        let book = Book::new(Stamp::new(0, [1; 10]), new, None);
+        let book = Book::new(NewId::new(0, [1; 10]), new, None);
         let json = serde_json::to_value(&book).unwrap();
         for member in ["publisher", "published_date", "page_count", "language", "isbn", "user_uid"]
         {
@@ -201,12 +201,12 @@ mod tests {
 
     #[test]
     fn a_patch_of_other_notations_of_the_same_changes_nothing() {
-        let stamp = Stamp::new(1000, [1; 10]);
-        let mut book = Book::new(stamp, NewBook::parse(&full()).unwrap(), None);
-        let later = Stamp::new(2000, [1; 10]).at();
+        let new_id = NewId::new(1000, [1; 10]);
+        let mut book = Book::new(new_id, NewBook::parse(&full()).unwrap(), None);
+        let later = NewId::new(2000, [1; 10]).at();
         let same = json!({"language": "EN-GB", "isbn": "978-0-09-928409-3", "page_count": 502.0});
         assert!(!book.apply(BookPatch::parse(&same).unwrap(), later));
-        assert_eq!(book.updated_at, stamp.at());
+        assert_eq!(book.updated_at, new_id.at());
 
         let other = json!({"published_date": null, "title": "The Bell"});
         assert!(book.apply(BookPatch::parse(&other).unwrap(), later));
