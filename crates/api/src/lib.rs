@@ -5,11 +5,15 @@
 //! passes through one [`Problem`] and leaves as `application/problem+json`.
 
 mod allowance;
+mod answer;
 mod catalog;
 pub mod client;
 mod components;
+mod context;
 mod cursor;
 mod document;
+mod endpoint;
+mod error;
 mod extract;
 mod headers;
 pub mod identity;

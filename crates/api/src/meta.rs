@@ -2,12 +2,11 @@
 
 use std::sync::LazyLock;
 
-use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
 use actix_web::web::Data;
 
-use crate::extract::NoQuery;
-use crate::present;
+use crate::answer::Written;
+use crate::context::Context;
+use crate::error::Error;
 use crate::schema::Description;
 
 /// The OpenAPI document. It describes the routes, of which this module has some, so the server
@@ -18,11 +17,11 @@ static SCHEMA: LazyLock<Vec<u8>> =
     LazyLock::new(|| Description::of(&recto_domain::MODULES).json().into_bytes());
 
 /// `GET /openapi.json`
-pub(crate) async fn openapi(_: NoQuery, document: Data<OpenApiDocument>) -> HttpResponse {
-    present::json(StatusCode::OK, (*document.0).clone())
+pub(crate) async fn openapi(_: Context, document: Data<OpenApiDocument>) -> Result<Written, Error> {
+    Ok(Written(document.0))
 }
 
 /// `GET /schema`
-pub(crate) async fn schema(_: NoQuery) -> HttpResponse {
-    present::json(StatusCode::OK, SCHEMA.clone())
+pub(crate) async fn schema(_: Context) -> Result<Written, Error> {
+    Ok(Written(&SCHEMA))
 }

@@ -1,38 +1,33 @@
-//! The room `org`: a company with all that it begins with. All else is
-//! [`read`](crate::read)'s and [`write`](crate::write)'s.
+//! The module `org`: a company with its first departments and employees. All else is done by the
+//! generic handlers of [`read`](crate::read) and [`write`](crate::write).
 
-use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
-use recto_domain::{Company, NewCompanyGraph};
+use std::sync::Arc;
+
+use recto_domain::{Company, CompanyDepartments, DepartmentEmployees, NewCompanyGraph};
 use recto_persistence::org;
-use recto_relations::{AnyEntities as _, Entity as _, Include};
+use recto_relations::{AnyEntities as _, Include};
 
-use crate::extract::{Body, Caller, NoQuery};
-use crate::present;
-use crate::problem::{Problem, ProblemType};
-use crate::state::Shared;
+use crate::answer::{Created, Item};
+use crate::context::Context;
+use crate::error::Error;
+use crate::extract::Body;
 
 /// `POST /org/companies`
-pub(crate) async fn found(
-    state: Shared,
-    caller: Caller,
-    _: NoQuery,
+pub(crate) async fn create_company(
+    ctx: Context,
     body: Body<NewCompanyGraph>,
-) -> Result<HttpResponse, Problem> {
-    let ids = state.ids.clone();
-    let entities = state
-        .database
-        .write(move |conn| {
-            caller.verified(conn)?;
-            Ok::<_, Problem>(org::found(conn, body.checked()?, ids.now())?)
-        })
-        .await?;
-    let include = if entities.edges().is_empty() { Include::nothing() } else { whole()? };
-    present::item(StatusCode::CREATED, &entities, &include)
+) -> Result<Created<Company>, Error> {
+    ctx.write(move |tx| {
+        let now = tx.now();
+        let company = org::create_company(tx, body.checked()?, now)?;
+        let include = if company.edges().is_empty() { Include::nothing() } else { everything() };
+        Ok(Created(Item::new(company, Arc::new(include))))
+    })
+    .await
 }
 
-/// What a body may have made along with the company.
-fn whole() -> Result<Include, Problem> {
-    Include::parse(Company::INFO, "departments.employees")
-        .map_err(|error| Problem::new(ProblemType::Internal, error.to_string()))
+/// The relations that a body may fill.
+fn everything() -> Include {
+    let employees = Include::nothing().with::<DepartmentEmployees>(100, Include::nothing());
+    Include::nothing().with::<CompanyDepartments>(100, employees)
 }

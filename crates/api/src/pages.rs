@@ -7,15 +7,17 @@ mod mailed;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use actix_web::http::{Method, StatusCode, header};
+use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 use utoipa_swagger_ui::{Config, SwaggerFile};
 
+use crate::BASE_PATH;
+use crate::error::{Error, Failure};
 use crate::problem::{Problem, ProblemType};
 use crate::state::Shared;
 use crate::table::resource;
-use crate::{BASE_PATH, present};
+use recto_persistence::Connection;
 
 /// Adds the pages.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
@@ -61,7 +63,7 @@ static SWAGGER: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
 });
 
 /// `GET /docs/…`, from the assets that are compiled in.
-async fn swagger_ui(request: HttpRequest) -> Result<HttpResponse, Problem> {
+async fn swagger_ui(request: HttpRequest) -> Result<HttpResponse, Error> {
     let file = request.match_info().get("file").unwrap_or_default();
     match utoipa_swagger_ui::serve(file, Arc::clone(&SWAGGER)) {
         Ok(Some(SwaggerFile { bytes, content_type, gzpipped, .. })) => {
@@ -72,16 +74,13 @@ async fn swagger_ui(request: HttpRequest) -> Result<HttpResponse, Problem> {
             }
             Ok(response.content_type(content_type).body(bytes.into_owned()))
         }
-        Ok(None) => Err(Problem::not_found("file of Swagger UI")),
-        Err(error) => {
-            tracing::error!(%error, "Swagger UI could not be served");
-            Err(Problem::new(ProblemType::Internal, ProblemType::Internal.meaning()))
-        }
+        Ok(None) => Err(Problem::not_found("file of Swagger UI").into()),
+        Err(error) => Err(Failure::SwaggerUi(error.to_string()).into()),
     }
 }
 
 /// `GET /problems/{slug}`: what a problem type means.
-async fn problem(request: HttpRequest) -> Result<HttpResponse, Problem> {
+async fn problem(request: HttpRequest) -> Result<HttpResponse, Error> {
     let slug = request.match_info().get("slug").unwrap_or_default();
     let kind = ProblemType::ALL
         .iter()
@@ -117,16 +116,16 @@ async fn live() -> HttpResponse {
 const READY_WITHIN: Duration = Duration::from_secs(2);
 
 /// `GET /readyz`: the database answers, too.
-async fn ready(state: Shared) -> Result<HttpResponse, Problem> {
-    let ping = state.database.read(|conn| Ok::<_, Problem>(conn.ping()?));
+async fn ready(state: Shared) -> Result<HttpResponse, Error> {
+    let ping = state.database.read(Connection::ping);
     // A database that is too busy to say so is not ready either.
     let answered = tokio::time::timeout(READY_WITHIN, ping).await;
-    answered.unwrap_or_else(|_| {
-        Err(Problem::new(ProblemType::Unavailable, ProblemType::Unavailable.meaning()))
-    })?;
+    answered.map_err(|_| Failure::NotReady)??;
     Ok(status("ready"))
 }
 
 fn status(status: &str) -> HttpResponse {
-    present::json(StatusCode::OK, json!({ "status": status }).to_string().into_bytes())
+    HttpResponse::Ok()
+        .content_type("application/json")
+        .body(json!({ "status": status }).to_string())
 }

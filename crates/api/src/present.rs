@@ -1,88 +1,40 @@
 //! Loaded entities as JSON, with their relations, counts and the URLs of the rest.
 
-use actix_web::HttpResponse;
-use actix_web::http::{StatusCode, header};
-use recto_persistence::Page;
-use recto_persistence::identity::Listed;
 use recto_relations::{
     Adjacency, AnyEntities, Edge, Entities, Entity, Include, KeysetPosition, Sort,
 };
+use serde::Serialize;
 
 use crate::BASE_PATH;
+use crate::answer::{ExtraFields, PageForm};
 use crate::cursor::{self, Binding};
-use crate::extract::ListPlace;
+use crate::error::{Error, Failure};
 use crate::paths;
 use crate::problem::{Problem, ProblemType};
 
-/// What stands beside an entity's own members, as a JSON object, for the
-/// entities at the top: the account of a user.
-pub(crate) type Beside<'a> = &'a dyn Fn(usize) -> Option<&'a [u8]>;
-
-/// An item with what was loaded along.
+/// Writes an entity with what was loaded with it.
+///
+/// # Errors
+/// 400 if it has more than 9 MB; a failing serialization.
 pub(crate) fn item<E: Entity>(
-    status: StatusCode,
     entities: &Entities<E>,
     include: &Include,
-) -> Result<HttpResponse, Problem> {
-    item_beside(status, entities, include, &|_| None)
-}
-
-/// An item that has something beside its own members.
-pub(crate) fn item_beside<E: Entity>(
-    status: StatusCode,
-    entities: &Entities<E>,
-    include: &Include,
-    beside: Beside<'_>,
-) -> Result<HttpResponse, Problem> {
+    extra: &ExtraFields,
+) -> Result<Vec<u8>, Error> {
     let mut out = Vec::with_capacity(1024);
-    Writer { out: &mut out }.entity(entities, 0, include, beside(0))?;
-    let mut response = json(status, out);
-    if status == StatusCode::CREATED {
-        let location = header::HeaderValue::try_from(item_path(entities, 0)).map_err(unwritable)?;
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    Ok(response)
+    Writer { out: &mut out }.entity(entities, 0, include, extra.at(0))?;
+    Ok(out)
 }
 
-/// A new entity, with where it is.
-pub(crate) fn created<E: Entity>(entity: E) -> Result<HttpResponse, Problem> {
-    item(StatusCode::CREATED, &Entities::new(vec![entity]), &Include::nothing())
-}
-
-/// An entity by itself.
-pub(crate) fn entity<E: Entity>(entity: E) -> Result<HttpResponse, Problem> {
-    item(StatusCode::OK, &Entities::new(vec![entity]), &Include::nothing())
-}
-
-/// An item that may be missing: `null` then.
-pub(crate) fn optional<E: Entity>(
-    entities: Option<&Entities<E>>,
-    include: &Include,
-) -> Result<HttpResponse, Problem> {
-    match entities {
-        Some(entities) => item(StatusCode::OK, entities, include),
-        None => Ok(json(StatusCode::OK, b"null".to_vec())),
-    }
-}
-
-/// Where a page is and how it was asked for, for the link to the next.
-#[derive(Debug)]
-pub(crate) struct PageLink<'a> {
-    /// What its cursors are bound to.
-    pub(crate) binding: &'a Binding,
-    /// Its order.
-    pub(crate) sort: &'a Sort,
-    /// Its path and query without the cursor: `/api/v1/books?limit=20`.
-    pub(crate) url: &'a str,
-}
-
-/// A page, with the link to the next.
+/// Writes a page, and returns it with the cursor of the next page, if there is one.
+///
+/// # Errors
+/// 400 if its first item has more than 9 MB; a failing serialization.
 pub(crate) fn page<E: Entity>(
-    page: &Page<E>,
-    include: &Include,
-    place: &PageLink<'_>,
-    beside: Beside<'_>,
-) -> Result<HttpResponse, Problem> {
+    page: &recto_persistence::Page<E>,
+    form: &PageForm<E::Key>,
+    extra: &ExtraFields,
+) -> Result<(Vec<u8>, Option<String>), Error> {
     let entities = &page.entities;
     let count = entities.as_slice().len();
     let mut out = Vec::with_capacity(64 + count * 512);
@@ -93,86 +45,47 @@ pub(crate) fn page<E: Entity>(
         if index > 0 {
             out.push(b',');
         }
-        let written = Writer { out: &mut out }.entity(entities, index, include, beside(index));
-        match written {
+        let mut writer = Writer { out: &mut out };
+        match writer.entity(entities, index, &form.include, extra.at(index)) {
             Ok(()) => shown += 1,
             // What does not fit is on the next page, unless it does not fit on any.
-            Err(Unwritten::TooMuch) if shown > 0 => {
+            Err(WriteError::TooLarge) if shown > 0 => {
                 out.truncate(end);
                 break;
             }
-            Err(unwritten) => return Err(unwritten.into()),
+            Err(error) => return Err(error.into()),
         }
     }
     out.push(b']');
-    let mut link = None;
-    if shown > 0 && (page.more || shown < count) {
-        let cursor = cursor::encode(place.binding, &position(entities, shown - 1, place.sort));
-        link = Some(next_link(place.url, &cursor)?);
+    let more = shown > 0 && (page.more || shown < count);
+    let cursor = more.then(|| {
+        let last = position(entities, shown - 1, &form.request.sort);
+        cursor::encode(&form.next.binding, &last)
+    });
+    if let Some(cursor) = &cursor {
         out.extend_from_slice(b",\"next_cursor\":\"");
         out.extend_from_slice(cursor.as_bytes());
         out.push(b'"');
     }
     out.push(b'}');
-    let mut response = json(StatusCode::OK, out);
-    if let Some(link) = link {
-        response.headers_mut().insert(header::LINK, link);
-    }
-    Ok(response)
+    Ok((out, cursor))
 }
 
-/// A page of what is listed by its key alone, with the link to the next.
-pub(crate) fn listed<T: serde::Serialize, K: std::fmt::Display>(
-    listed: &Listed<T>,
-    key: impl Fn(&T) -> K,
-    place: &ListPlace,
-) -> Result<HttpResponse, Problem> {
-    #[derive(serde::Serialize)]
-    struct Body<'a, T> {
-        items: &'a [T],
-        #[serde(skip_serializing_if = "Option::is_none")]
-        next_cursor: Option<&'a str>,
-    }
-    let last = listed.items.last().filter(|_| listed.more);
-    let cursor = last.map(|last| {
-        let position = KeysetPosition { values: Vec::new(), key: key(last).to_string() };
-        cursor::encode(&place.binding, &position)
-    });
-    let body = Body { items: &listed.items, next_cursor: cursor.as_deref() };
-    let mut response = document(StatusCode::OK, &body)?;
-    if let Some(cursor) = &cursor {
-        response.headers_mut().insert(header::LINK, next_link(&place.url, cursor)?);
-    }
-    Ok(response)
+/// Writes a value as JSON.
+///
+/// # Errors
+/// A failing serialization.
+pub(crate) fn json(value: &impl Serialize) -> Result<Vec<u8>, Error> {
+    Ok(serde_json::to_vec(value).map_err(Failure::from)?)
 }
 
-/// Where the next page is (RFC 8288).
-fn next_link(url: &str, cursor: &str) -> Result<header::HeaderValue, Problem> {
-    let joint = if url.contains('?') { '&' } else { '?' };
-    let link = format!("<{url}{joint}cursor={cursor}>; rel=\"next\"");
-    header::HeaderValue::try_from(link).map_err(unwritable)
+/// Returns the path of a loaded entity.
+pub(crate) fn item_path(entities: &dyn AnyEntities, index: usize) -> String {
+    format!("{BASE_PATH}{}/{}", paths::collection(entities.info()), entities.key(index))
 }
 
-/// An answer that is no entity.
-pub(crate) fn document(
-    status: StatusCode,
-    body: &impl serde::Serialize,
-) -> Result<HttpResponse, Problem> {
-    Ok(json(status, serde_json::to_vec(body).map_err(unwritable)?))
-}
-
-/// A response of JSON that is written already.
-pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> HttpResponse {
-    HttpResponse::build(status).content_type("application/json").body(body)
-}
-
-/// Nothing to say.
-pub(crate) fn no_content() -> HttpResponse {
-    HttpResponse::NoContent().finish()
-}
-
-/// What cursors of a relation's own path are bound to.
-pub(crate) fn relation_binding(path: &str, sort: &Sort) -> Binding {
+/// Returns what the cursors of a relation's own path are bound to.
+fn relation_binding(path: &str, sort: &Sort) -> Binding {
     Binding::new(path, &[], sort)
 }
 
@@ -180,40 +93,32 @@ fn position(entities: &dyn AnyEntities, index: usize, sort: &Sort) -> KeysetPosi
     KeysetPosition { values: entities.sort_values(index, sort), key: entities.key(index) }
 }
 
-fn item_path(entities: &dyn AnyEntities, index: usize) -> String {
-    format!("{BASE_PATH}{}/{}", paths::collection(entities.info()), entities.key(index))
+/// The most bytes of a response. Bounds on the number of entities are not enough: entities may be
+/// long, and one may be shown many times.
+const MAX_BYTES: usize = 9_000_000;
+
+/// The reason why an entity could not be written.
+enum WriteError {
+    /// The response would have more than [`MAX_BYTES`].
+    TooLarge,
+    Serialize(serde_json::Error),
 }
 
-fn unwritable(error: impl std::fmt::Display) -> Problem {
-    tracing::error!(%error, "an answer could not be written");
-    Problem::new(ProblemType::Internal, ProblemType::Internal.meaning())
-}
-
-/// The most bytes an answer may have. Bounds on how many entities there are do not bound it, for
-/// entities may be long, and the same one may be shown many times.
-const MOST_BYTES: usize = 9_000_000;
-
-/// Why an entity could not be written.
-enum Unwritten {
-    /// The answer would have more than [`MOST_BYTES`].
-    TooMuch,
-    Failed(serde_json::Error),
-}
-
-impl From<serde_json::Error> for Unwritten {
+impl From<serde_json::Error> for WriteError {
     fn from(error: serde_json::Error) -> Self {
-        Self::Failed(error)
+        Self::Serialize(error)
     }
 }
 
-impl From<Unwritten> for Problem {
-    fn from(unwritten: Unwritten) -> Self {
-        match unwritten {
-            Unwritten::TooMuch => Self::new(
+impl From<WriteError> for Error {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::TooLarge => Problem::new(
                 ProblemType::InvalidParameter,
                 "include: a single item would have more than 9 MB with these relations; ask for fewer of them, or with a smaller limit",
-            ),
-            Unwritten::Failed(error) => unwritable(error),
+            )
+            .into(),
+            WriteError::Serialize(error) => Failure::from(error).into(),
         }
     }
 }
@@ -223,38 +128,38 @@ struct Writer<'o> {
 }
 
 impl Writer<'_> {
-    /// An entity's own members, what stands beside them, counts and relations.
+    /// Writes an entity's own fields, its extra fields, counts and relations.
     ///
-    /// Its object is written by serde and then opened again: flattening would
-    /// go through a map of values for every entity.
+    /// serde writes the object and its closing brace is removed again: `#[serde(flatten)]` would
+    /// build a map of values for every entity.
     fn entity(
         &mut self,
         entities: &dyn AnyEntities,
         index: usize,
         include: &Include,
-        beside: Option<&[u8]>,
-    ) -> Result<(), Unwritten> {
+        extra: Option<&[u8]>,
+    ) -> Result<(), WriteError> {
         entities.write_json(index, self.out)?;
         self.out.pop();
-        if let Some([b'{', members @ .., b'}']) = beside {
+        if let Some([b'{', fields @ .., b'}']) = extra {
             self.out.push(b',');
-            self.out.extend_from_slice(members);
+            self.out.extend_from_slice(fields);
         }
         let end = self.out.len();
         if entities.write_link_json(index, self.out)? {
-            // Its object goes on where the entity's left off.
+            // Its fields continue those of the entity.
             self.out[end] = b',';
             self.out.pop();
         }
         for counted in entities.counts() {
-            self.member(counted.relation.name, "_count");
+            self.field(counted.relation.name, "_count");
             self.out.extend_from_slice(counted.numbers[index].to_string().as_bytes());
         }
         for (edge, requested) in entities.edges().iter().zip(include.edges()) {
             self.edge(entities, index, edge, &requested.nested)?;
         }
         self.out.push(b'}');
-        if self.out.len() > MOST_BYTES { Err(Unwritten::TooMuch) } else { Ok(()) }
+        if self.out.len() > MAX_BYTES { Err(WriteError::TooLarge) } else { Ok(()) }
     }
 
     fn edge(
@@ -263,9 +168,9 @@ impl Writer<'_> {
         index: usize,
         edge: &Edge,
         nested: &Include,
-    ) -> Result<(), Unwritten> {
+    ) -> Result<(), WriteError> {
         let target = edge.target();
-        self.member(edge.relation.name, "");
+        self.field(edge.relation.name, "");
         match edge.adjacency() {
             Adjacency::One(links) => match links[index] {
                 Some(one) => self.entity(target, one as usize, nested, None)?,
@@ -283,15 +188,15 @@ impl Writer<'_> {
                 self.out.push(b']');
                 if span.more && span.end > span.start {
                     let last = position(target, span.end as usize - 1, &edge.sort);
-                    self.rest(entities, index, edge, nested, &last);
+                    self.next_url(entities, index, edge, nested, &last);
                 }
             }
         }
         Ok(())
     }
 
-    /// `"reviews_next":"/api/v1/books/…/reviews?limit=20&cursor=…"`
-    fn rest(
+    /// Writes `"reviews_next":"/api/v1/books/…/reviews?limit=20&cursor=…"`
+    fn next_url(
         &mut self,
         entities: &dyn AnyEntities,
         index: usize,
@@ -315,7 +220,7 @@ impl Writer<'_> {
             query.append_pair("count", &counts.join(","));
         }
         query.append_pair("cursor", &cursor::encode(&binding, last));
-        self.member(edge.relation.name, "_next");
+        self.field(edge.relation.name, "_next");
         self.out.push(b'"');
         self.out.extend_from_slice(path.as_bytes());
         self.out.push(b'?');
@@ -323,7 +228,7 @@ impl Writer<'_> {
         self.out.push(b'"');
     }
 
-    fn member(&mut self, name: &str, suffix: &str) {
+    fn field(&mut self, name: &str, suffix: &str) {
         self.out.extend_from_slice(b",\"");
         self.out.extend_from_slice(name.as_bytes());
         self.out.extend_from_slice(suffix.as_bytes());
@@ -331,7 +236,7 @@ impl Writer<'_> {
     }
 }
 
-/// What is counted, at every level, as `count` reads it.
+/// Returns the counts of all levels in the syntax of `count`.
 fn count_paths(include: &Include, prefix: &str) -> Vec<String> {
     let here = include.counts().iter().map(|relation| format!("{prefix}{}", relation.name));
     let below = include.edges().iter().flat_map(|edge| {

@@ -1,55 +1,48 @@
-//! Everything that can go wrong, as RFC 9457 has it.
-//!
-//! One table says what each kind of problem is called and which status it has;
-//! one writer turns a [`Problem`] into a response. The cause of a failure on
-//! this side is logged and never told.
+//! Problems (RFC 9457): one table of their types, one function that writes them.
 
+use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
-use actix_web::{HttpResponse, ResponseError};
-use recto_domain::{Conflict, Violation, Violations};
-use recto_persistence::{Error, Failure, WriteError};
+use recto_domain::{Violation, Violations};
+use recto_relations::EntityInfo;
 use serde::Serialize;
 
-use crate::identity::password::HashError;
-use crate::parameters::ParameterError;
-
-/// Declares the kinds of problems: slug, status, title, and what it means.
-macro_rules! kinds {
-    ($($kind:ident $slug:literal $status:ident $title:literal $meaning:literal)*) => {
-        /// A kind of problem; its type is `/problems/<slug>`.
+/// Declares the problem types: slug, status, title and meaning.
+macro_rules! problem_types {
+    ($($name:ident $slug:literal $status:ident $title:literal $meaning:literal)*) => {
+        /// A problem type; its URI is `/problems/<slug>`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum ProblemType {
-            $(#[doc = $meaning] $kind,)*
+            $(#[doc = $meaning] $name,)*
         }
 
         impl ProblemType {
-            /// Every kind.
-            pub const ALL: &[Self] = &[$(Self::$kind),*];
+            /// All problem types.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
 
-            /// Its name in URLs.
+            /// Returns its name in URLs.
             pub const fn slug(self) -> &'static str {
-                match self { $(Self::$kind => $slug),* }
+                match self { $(Self::$name => $slug),* }
             }
 
-            /// The status it is answered with.
+            /// Returns the status of the response.
             pub const fn status(self) -> StatusCode {
-                match self { $(Self::$kind => StatusCode::$status),* }
+                match self { $(Self::$name => StatusCode::$status),* }
             }
 
-            /// Its name for people.
+            /// Returns its title.
             pub const fn title(self) -> &'static str {
-                match self { $(Self::$kind => $title),* }
+                match self { $(Self::$name => $title),* }
             }
 
-            /// What it means and what to do about it.
+            /// Returns what it means and what to do about it.
             pub const fn meaning(self) -> &'static str {
-                match self { $(Self::$kind => $meaning),* }
+                match self { $(Self::$name => $meaning),* }
             }
         }
     };
 }
 
-kinds! {
+problem_types! {
     MalformedRequest "malformed-request" BAD_REQUEST "Malformed request"
         "The request is not well-formed HTTP, or its body could not be read to the end."
     MalformedJson "malformed-json" BAD_REQUEST "Malformed JSON"
@@ -78,9 +71,9 @@ kinds! {
         "There is a tag of that name already; names are unique without regard to case."
     AlreadyReviewed "already-reviewed" CONFLICT "Already reviewed"
         "A reader reviews a book once. Change the review that there is."
-    AboveItself "above-itself" CONFLICT "Above itself"
+    ReportingCycle "reporting-cycle" CONFLICT "Reporting cycle"
         "An employee cannot manage those who manage it, directly or over others."
-    InTheWay "in-the-way" CONFLICT "In the way"
+    StillReferenced "still-referenced" CONFLICT "Still referenced"
         "What is to be deleted is still pointed at. The detail says by what and how many: move or delete those first."
     LastAdmin "last-admin" CONFLICT "Last administrator"
         "Nobody would be left to administer. Make somebody else an administrator first."
@@ -103,36 +96,47 @@ kinds! {
 /// A request that was refused, or failed.
 #[derive(Debug, Clone)]
 pub struct Problem {
-    kind: ProblemType,
+    r#type: ProblemType,
     detail: String,
     errors: Vec<Violation>,
     oauth: Option<&'static str>,
     allow: Option<String>,
     challenge: Option<&'static str>,
     retry_after: Option<u32>,
-    fault: Option<Fault>,
-}
-
-/// What the database was at, for work that may run again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
-    Transient,
-    Broken,
 }
 
 impl Problem {
     /// A problem of that kind, with what there is to say about this one.
-    pub fn new(kind: ProblemType, detail: impl Into<String>) -> Self {
+    pub fn new(problem_type: ProblemType, detail: impl Into<String>) -> Self {
         Self {
-            kind,
+            r#type: problem_type,
             detail: detail.into(),
             errors: Vec::new(),
             oauth: None,
             allow: None,
             challenge: None,
             retry_after: None,
-            fault: None,
         }
+    }
+
+    /// Returns a problem with the general description of its type.
+    pub(crate) fn of(problem_type: ProblemType) -> Self {
+        Self::new(problem_type, problem_type.meaning())
+    }
+
+    /// Returns the problem that an entity does not exist.
+    pub(crate) fn no_such(entity: &EntityInfo) -> Self {
+        Self::not_found(&entity.name.to_lowercase())
+    }
+
+    /// Returns the problem of a body that breaks rules.
+    pub(crate) fn invalid_body(violations: Violations) -> Self {
+        let errors = violations.into_vec();
+        let detail = match errors.len() {
+            1 => "the body breaks a rule".to_owned(),
+            several => format!("the body breaks {several} rules"),
+        };
+        Self { errors, ..Self::new(ProblemType::InvalidBody, detail) }
     }
 
     /// Nothing of that sort is there.
@@ -162,9 +166,8 @@ impl Problem {
     }
 
     /// Too much of something has come from there; after `seconds` there may be more.
-    pub fn too_many_requests(detail: &str, seconds: u64) -> Self {
+    pub fn too_many_requests(detail: String, seconds: u64) -> Self {
         let retry_after = Some(u32::try_from(seconds).unwrap_or(u32::MAX));
-        let detail = format!("{detail}: try again in {seconds} s");
         Self { retry_after, ..Self::new(ProblemType::TooManyRequests, detail) }
     }
 
@@ -177,31 +180,30 @@ impl Problem {
 
     /// After how many seconds to try again, where it is known.
     pub fn retry_after(&self) -> Option<u32> {
-        let unavailable = self.kind.status() == StatusCode::SERVICE_UNAVAILABLE;
+        let unavailable = self.r#type.status() == StatusCode::SERVICE_UNAVAILABLE;
         self.retry_after.or_else(|| unavailable.then_some(1))
     }
 
-    /// What kind it is.
-    pub fn kind(&self) -> ProblemType {
-        self.kind
+    /// Returns its type.
+    pub fn problem_type(&self) -> ProblemType {
+        self.r#type
     }
 
     /// The problem of a response that came without one, as the router's do.
     pub(crate) fn of_status(status: StatusCode) -> Self {
-        let kind = match status {
+        Self::of(match status {
             StatusCode::NOT_FOUND => ProblemType::NotFound,
             StatusCode::METHOD_NOT_ALLOWED => ProblemType::MethodNotAllowed,
             StatusCode::PAYLOAD_TOO_LARGE => ProblemType::TooLarge,
             StatusCode::UNSUPPORTED_MEDIA_TYPE => ProblemType::UnsupportedMediaType,
             status if status.is_client_error() => ProblemType::MalformedRequest,
             _ => ProblemType::Internal,
-        };
-        Self::new(kind, kind.meaning())
+        })
     }
 
     /// Turns the problem into the response that a client sees.
     pub(crate) fn respond(&self, instance: &str, request_id: &str) -> HttpResponse {
-        let mut response = HttpResponse::build(self.kind.status());
+        let mut response = HttpResponse::build(self.r#type.status());
         response.content_type("application/problem+json");
         if let Some(challenge) = self.www_authenticate() {
             response.insert_header((header::WWW_AUTHENTICATE, challenge));
@@ -216,9 +218,9 @@ impl Problem {
             response.insert_header((header::CACHE_CONTROL, "no-store"));
         }
         let body = Body {
-            r#type: format!("/problems/{}", self.kind.slug()),
-            title: self.kind.title(),
-            status: self.kind.status().as_u16(),
+            r#type: format!("/problems/{}", self.r#type.slug()),
+            title: self.r#type.title(),
+            status: self.r#type.status().as_u16(),
             detail: &self.detail,
             instance,
             request_id,
@@ -235,7 +237,7 @@ impl Problem {
         let realm = "Bearer realm=\"recto\"";
         match self.challenge {
             Some(error) => Some(format!("{realm}, error=\"{error}\"")),
-            None if self.kind.status() == StatusCode::UNAUTHORIZED => Some(realm.to_owned()),
+            None if self.r#type.status() == StatusCode::UNAUTHORIZED => Some(realm.to_owned()),
             None => None,
         }
     }
@@ -260,115 +262,6 @@ struct Body<'a> {
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.kind.title(), self.detail)
-    }
-}
-
-impl std::error::Error for Problem {}
-
-impl ResponseError for Problem {
-    fn status_code(&self) -> StatusCode {
-        self.kind.status()
-    }
-
-    /// Without a body: the middleware writes it,
-    /// which knows the request.
-    fn error_response(&self) -> HttpResponse {
-        HttpResponse::new(self.kind.status())
-    }
-}
-
-impl Failure for Problem {
-    fn database(&self) -> Option<&Error> {
-        match self.fault? {
-            Fault::Transient => Some(&Error::Busy),
-            Fault::Broken => Some(&Error::Panicked),
-        }
-    }
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        let (kind, fault) = match &error {
-            Error::Conflict(conflict) => return (*conflict).into(),
-            // What a key pointed at went away while the request was on its way.
-            Error::Dangling { key } => return went_away(key),
-            Error::Overloaded => (ProblemType::Overloaded, None),
-            Error::Busy => (ProblemType::Overloaded, Some(Fault::Transient)),
-            Error::Unavailable(_) => (ProblemType::Unavailable, Some(Fault::Broken)),
-            error if error.is_transient() => (ProblemType::Overloaded, Some(Fault::Transient)),
-            _ => (ProblemType::Internal, Some(Fault::Broken)),
-        };
-        if fault != Some(Fault::Transient) {
-            tracing::error!(%error, "the database failed a request");
-        }
-        Self { fault, ..Self::new(kind, kind.meaning()) }
-    }
-}
-
-/// What a key pointed at was in the path, or in the body.
-fn went_away(key: &str) -> Problem {
-    let (table, column) = key.split_once('.').unwrap_or(("", key));
-    match (table, column) {
-        // Nobody but the caller is written as a user of anything.
-        (_, "user_uid") => Problem::invalid_token("the account of this token is gone"),
-        ("reviews" | "book_tags", "book_uid" | "book_id") => Problem::not_found("book"),
-        ("book_tags", _) => Problem::not_found("tag"),
-        ("student_courses", "student_id") => Problem::not_found("student"),
-        ("student_courses", _) => Problem::not_found("course"),
-        ("comments", _) => Problem::not_found("post"),
-        _ => Violations::one("points at something that is not there").under(column).into(),
-    }
-}
-
-impl From<Conflict> for Problem {
-    fn from(conflict: Conflict) -> Self {
-        let kind = match conflict {
-            Conflict::UsernameTaken => ProblemType::UsernameTaken,
-            Conflict::EmailTaken => ProblemType::EmailTaken,
-            Conflict::TagExists => ProblemType::TagExists,
-            Conflict::AlreadyReviewed => ProblemType::AlreadyReviewed,
-            Conflict::LastAdmin => ProblemType::LastAdmin,
-            Conflict::AboveItself => ProblemType::AboveItself,
-            Conflict::InTheWay { .. } => ProblemType::InTheWay,
-            _ => ProblemType::Internal,
-        };
-        Self::new(kind, conflict.to_string())
-    }
-}
-
-impl From<WriteError> for Problem {
-    fn from(error: WriteError) -> Self {
-        match error {
-            WriteError::Violations(violations) => violations.into(),
-            WriteError::Database(error) => error.into(),
-        }
-    }
-}
-
-impl From<Violations> for Problem {
-    fn from(violations: Violations) -> Self {
-        let errors = violations.into_vec();
-        let detail = match errors.len() {
-            1 => "the body breaks a rule".to_owned(),
-            several => format!("the body breaks {several} rules"),
-        };
-        Self { errors, ..Self::new(ProblemType::InvalidBody, detail) }
-    }
-}
-
-impl From<HashError> for Problem {
-    fn from(error: HashError) -> Self {
-        if matches!(error, HashError::Overloaded) {
-            return Self::new(ProblemType::Overloaded, ProblemType::Overloaded.meaning());
-        }
-        tracing::error!(%error, "a password could not be hashed or checked");
-        Self::new(ProblemType::Internal, ProblemType::Internal.meaning())
-    }
-}
-
-impl From<ParameterError> for Problem {
-    fn from(error: ParameterError) -> Self {
-        Self::new(ProblemType::InvalidParameter, error.to_string())
+        write!(f, "{}: {}", self.r#type.title(), self.detail)
     }
 }

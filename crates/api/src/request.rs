@@ -5,18 +5,19 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use actix_web::HttpMessage as _;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage as _};
 use recto_domain::{AuditAction, AuditDetail, IdGenerator as _, RequestName};
 use recto_persistence::SystemIds;
 use tracing::Instrument as _;
 
 use crate::client::Client;
-use crate::extract::{RequestOrigin, ResolvedUser};
+use crate::context::{RequestOrigin, ResolvedUser};
+use crate::error::Error;
 use crate::identity::audit;
 use crate::problem::Problem;
 use crate::state::Shared;
@@ -65,62 +66,74 @@ impl RequestId {
 pub(crate) async fn finish(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let id = RequestId::of(&request);
     let started = Instant::now();
-    let span = tracing::info_span!("request", id = id.as_str());
+    // At the highest level, so that every line within it has the id, whatever level is logged.
+    let span = tracing::error_span!("request", id = id.as_str());
     request.extensions_mut().insert(id.clone());
     // Refusals of extractors and handlers arrive as responses, too.
     let response = next.call(request).instrument(span.clone()).await?.map_into_boxed_body();
     if response.status() == StatusCode::FORBIDDEN {
         note_refusal(&response).await;
     }
-    let mut response = explain(response, &id);
+    let (mut response, cause) = explain(response, &id);
     response.headers_mut().insert(REQUEST_ID, id.0);
     let counted = response.request().extensions().get::<Client>().map(Client::allowances);
     allowance::write_headers(response.headers_mut(), &counted.unwrap_or_default());
     headers::protect(&mut response);
-    span.in_scope(|| log(&response, started));
+    span.in_scope(|| log(&response, started, cause));
     Ok(response)
 }
 
-/// Leaves in the audit that somebody asked for what they may not.
+/// Adds a refused request to the audit log.
 async fn note_refusal(response: &ServiceResponse<BoxBody>) {
     let request = response.request();
     let Some(state) = request.app_data::<Shared>() else { return };
-    let witness = RequestOrigin::of(request);
-    let mut entry = witness.entry(state, AuditAction::Refused);
+    let origin = RequestOrigin::of(request);
+    let mut entry = origin.entry(&*state.ids, AuditAction::Refused);
     entry.actor_uid = request.extensions().get::<ResolvedUser>().and_then(ResolvedUser::user);
     let asked: String =
         format!("{} {}", request.method(), request.path()).chars().take(500).collect();
     entry.detail = AuditDetail::parse(&asked).ok();
-    if state.throttle.is_refusal_worth_noting(&witness.client) {
+    if state.throttle.is_refusal_worth_noting(&origin.client) {
         state.note(entry).await;
     } else {
         audit::log(&entry);
     }
 }
 
-/// Replaces what a refusal has for a body by its problem.
-fn explain(response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceResponse<BoxBody> {
+/// Writes the body of an error response, and returns it with the failure behind it, if it is one.
+fn explain(
+    response: ServiceResponse<BoxBody>,
+    id: &RequestId,
+) -> (ServiceResponse<BoxBody>, Option<String>) {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
-        return response;
+        return (response, None);
     }
-    let told = response.response().error().and_then(|error| error.as_error::<Problem>()).cloned();
-    let problem = told.unwrap_or_else(|| Problem::of_status(status));
+    let error = response.response().error().and_then(|error| error.as_error::<Error>());
+    let (problem, cause) = match error {
+        Some(error @ Error::Refused(_)) => (error.problem(), None),
+        Some(error @ Error::Failed(failure)) => (error.problem(), Some(failure.to_string())),
+        // actix-web's own errors, such as an unknown path.
+        None => (Problem::of_status(status), None),
+    };
     let explained = problem.respond(response.request().path(), id.as_str());
     let (request, _) = response.into_parts();
-    ServiceResponse::new(request, explained)
+    (ServiceResponse::new(request, explained), cause)
 }
 
-fn log(response: &ServiceResponse<BoxBody>, started: Instant) {
+/// Logs the answer to a request: one line, with the cause of a failure.
+fn log(response: &ServiceResponse<BoxBody>, started: Instant, cause: Option<String>) {
     let status = response.status().as_u16();
     let request = response.request();
+    let (method, path) = (request.method(), request.path());
     let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     if status >= 500 {
-        tracing::error!(method = %request.method(), path = request.path(), status, micros, "failed");
+        let cause = cause.map(tracing::field::display);
+        tracing::error!(%method, path, status, micros, cause, "failed");
     } else {
-        tracing::info!(method = %request.method(), path = request.path(), status, micros, "answered");
+        tracing::info!(%method, path, status, micros, "answered");
     }
 }

@@ -18,10 +18,11 @@ use utoipa::ToSchema;
 
 use crate::catalog::{batch, books, reviews, users};
 use crate::components::UserWithAccount;
+use crate::context::Access;
 use crate::extract::Filtered;
 use crate::problem::ProblemType;
 use crate::schema::Description;
-use crate::table::{Access, Operation, Table};
+use crate::table::{Operation, Table};
 use crate::{meta, org, paths, read, school, write};
 
 /// The whole interface below the base path.
@@ -34,8 +35,8 @@ pub(crate) fn table() -> Table {
     catalog_authors(&mut table);
     catalog_tags(&mut table);
     blog(&mut table);
-    school_room(&mut table);
-    org_room(&mut table);
+    school_routes(&mut table);
+    org_routes(&mut table);
     meta(&mut table);
     table
 }
@@ -62,15 +63,15 @@ fn meta(table: &mut Table) {
 fn catalog_users(table: &mut Table) {
     table.group("users");
     table.at("/users").get(
-        users::list,
-        Operation::page::<User>("List users").requires(Access::Verified).returns_accounts(),
+        users::page,
+        Operation::page::<User>("List users").requires(Access::Admin).returns_accounts(),
     );
     table
         .at("/users/{uid}")
         .get(
             users::item,
             Operation::item::<User>("Get a user")
-                .requires(Access::AnyoneOrMore)
+                .requires(Access::OptionalSignIn)
                 .returns::<UserWithAccount>(
                     "The public profile; with the account, for its owner and administrators.",
                 ),
@@ -89,13 +90,13 @@ fn catalog_users(table: &mut Table) {
                 "Delete a user",
                 "By an administrator. Books and reviews stay, without a user.",
             )
-            .requires(Access::Verified)
+            .requires(Access::Admin)
             .conflicts(&[ProblemType::LastAdmin]),
         );
     table.at("/users/{uid}/role").put(
         users::set_role,
         Operation::new("Set a role", "By an administrator; takes effect with the next request.")
-            .requires(Access::Verified)
+            .requires(Access::Admin)
             .body::<RoleChange>()
             .returns::<UserWithAccount>("The user with its account.")
             .conflicts(&[ProblemType::LastAdmin]),
@@ -106,7 +107,7 @@ fn catalog_users(table: &mut Table) {
             "Disable or enable an account",
             "By an administrator. Disabling ends the account's sessions, and its API keys open nothing until it is enabled again.",
         )
-        .requires(Access::Verified)
+        .requires(Access::Admin)
         .body::<Disabling>()
         .returns::<UserWithAccount>("The user with its account.")
         .conflicts(&[ProblemType::LastAdmin]),
@@ -164,7 +165,7 @@ fn catalog_books(table: &mut Table) {
         .at("/books/{uid}/reviews")
         .get(read::many::<BookReviews>, Operation::many::<BookReviews>("List a book's reviews"))
         .post(
-            write::create_under::<Book, Review>,
+            write::create_below::<Book, Review>,
             Operation::new("Review a book", "One review a reader and book.")
                 .requires(Access::Verified)
                 .body::<NewReview>()
@@ -207,20 +208,21 @@ fn catalog_books(table: &mut Table) {
     table
         .at("/books/{uid}/tags/{tag_uid}")
         .put(
-            books::put_tag,
+            books::add_tag,
             Operation::new("Put a tag on a book", "Idempotent.").requires(Access::Verified),
         )
         .delete(
-            books::take_tag,
+            books::remove_tag,
             Operation::new("Take a tag off a book", "Idempotent.").requires(Access::Verified),
         );
 }
 
 fn catalog_reviews(table: &mut Table) {
     table.group("reviews");
-    table
-        .at("/reviews")
-        .get(reviews::list, Operation::page::<Review>("List reviews").requires(Access::Verified));
+    table.at("/reviews").get(
+        read::page::<Review>,
+        Operation::page::<Review>("List reviews").requires(Access::Admin),
+    );
     table
         .at("/reviews/{uid}")
         .get(read::item::<Review>, Operation::item::<Review>("Get a review"))
@@ -273,7 +275,7 @@ fn catalog_tags(table: &mut Table) {
         .delete(
             write::delete::<Tag>,
             Operation::new("Delete a tag", "By an administrator; it is taken off its books.")
-                .requires(Access::Verified),
+                .requires(Access::Admin),
         );
     many::<TagBooks>(table, "List a tag's books");
 }
@@ -289,7 +291,7 @@ fn blog(table: &mut Table) {
         .at("/blog/posts/{id}/comments")
         .get(read::many::<PostComments>, Operation::many::<PostComments>("List a post's comments"))
         .post(
-            write::create_under::<Post, Comment>,
+            write::create_below::<Post, Comment>,
             Operation::new("Comment on a post", "Any verified account comments.")
                 .requires(Access::Verified)
                 .body::<NewComment>()
@@ -298,7 +300,7 @@ fn blog(table: &mut Table) {
     one::<CommentPost>(table, "Get a comment's post");
 }
 
-fn school_room(table: &mut Table) {
+fn school_routes(table: &mut Table) {
     table.group("school");
     collection::<Student>(
         table,
@@ -329,13 +331,13 @@ fn school_room(table: &mut Table) {
         );
 }
 
-fn org_room(table: &mut Table) {
+fn org_routes(table: &mut Table) {
     table.group("org");
     table
         .at("/org/companies")
         .get(read::page::<Company>, Operation::page::<Company>("List companies"))
         .post(
-            org::found,
+            org::create_company,
             Operation::new(
                 "Found a company",
                 "Any verified account may. It may begin with departments and their employees, at most 1,000 objects in all; the answer shows all that was made.",
@@ -422,7 +424,7 @@ where
         .delete(
             write::delete::<E>,
             Operation::new(delete, "By an administrator.")
-                .requires(Access::Verified)
+                .requires(Access::Admin)
                 .conflicts(delete_conflicts::<E>()),
         );
 }
@@ -430,7 +432,7 @@ where
 /// A relation of an entity to its own kind may be refused for going in circles.
 fn patch_conflicts<E: Entity>() -> &'static [ProblemType] {
     let own = |relation: &RelationInfo| relation.to == E::INFO && relation.from == E::INFO;
-    if E::INFO.relations().any(own) { &[ProblemType::AboveItself] } else { &[] }
+    if E::INFO.relations().any(own) { &[ProblemType::ReportingCycle] } else { &[] }
 }
 
 /// A relation that restricts may refuse to let go.
@@ -438,5 +440,5 @@ fn delete_conflicts<E: Entity>() -> &'static [ProblemType] {
     let restricts = |relation: &RelationInfo| {
         relation.cardinality == Cardinality::Many && relation.on_delete == Some(OnDelete::Restrict)
     };
-    if E::INFO.relations().any(restricts) { &[ProblemType::InTheWay] } else { &[] }
+    if E::INFO.relations().any(restricts) { &[ProblemType::StillReferenced] } else { &[] }
 }

@@ -24,7 +24,7 @@ use crate::identity::secret::{Secrets, WeakSecret};
 use crate::identity::token::Tokens;
 use crate::meta::OpenApiDocument;
 use crate::throttle::{Limits, Throttle};
-use crate::{Problem, State, document, mail, pages, request, routes};
+use crate::{Problem, State, document, error, mail, pages, request, routes};
 
 /// How long the database's connections may take to close.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -149,7 +149,7 @@ pub fn app(
         .configure(|config| routes::table().configure(config))
         .configure(pages::configure)
         .default_service(web::to(|| async {
-            Err::<actix_web::HttpResponse, _>(Problem::not_found("path"))
+            Err::<actix_web::HttpResponse, _>(error::Error::from(Problem::not_found("path")))
         }))
         .wrap(from_fn(request::finish))
 }

@@ -9,7 +9,7 @@ mod describe;
 use std::borrow::Cow;
 
 use actix_web::http::Method;
-use actix_web::{FromRequest, Handler, Responder, Route, web};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, Route, web};
 use recto_domain::User;
 use recto_relations::{Entity, Quantifier, Relation, SortField, ToMany, paths};
 use utoipa::ToSchema;
@@ -19,25 +19,13 @@ use utoipa::openapi::{Ref, RefOr, Required};
 
 pub(crate) use describe::describe;
 
+use crate::BASE_PATH;
 use crate::components::{Components, UserWithAccountPage, list_name, nullable, page_name};
+use crate::context::Access;
+use crate::endpoint::{self, Endpoint};
+use crate::error::Error;
 use crate::extract::{Filtered, Narrowed};
-use crate::problem::Problem;
-use crate::{BASE_PATH, ProblemType};
-
-/// Who may call an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Access {
-    /// Anyone.
-    Anyone,
-    /// Anyone; those who are signed in may see more.
-    AnyoneOrMore,
-    /// Whoever is signed in.
-    SignedIn,
-    /// Whoever has signed in, and no API key.
-    InPerson,
-    /// Whoever is signed in, and the operation decides: owners, administrators.
-    Verified,
-}
+use crate::problem::{Problem, ProblemType};
 
 /// What a successful answer is.
 enum Answer {
@@ -396,7 +384,7 @@ pub(crate) fn resource(path: &str, routes: Vec<(Method, Route)>) -> actix_web::R
     }
     resource.default_service(web::to(move || {
         let problem = Problem::method_not_allowed(allow.clone());
-        async move { Err::<actix_web::HttpResponse, _>(problem) }
+        async move { Err::<HttpResponse, _>(Error::from(problem)) }
     }))
 }
 
@@ -405,24 +393,64 @@ pub(crate) struct At<'t> {
     table: &'t mut Table,
 }
 
-macro_rules! methods {
-    ($($name:ident $method:ident),*) => {$(
-        #[doc = concat!("The path answers ", stringify!($method), ".")]
-        pub(crate) fn $name<F, Args>(self, handler: F, operation: Operation) -> Self
-        where
-            F: Handler<Args>,
-            Args: FromRequest + 'static,
-            F::Output: Responder + 'static,
-        {
-            self.add(Method::$method, web::method(Method::$method).to(handler), operation)
-        }
-    )*};
-}
-
 impl At<'_> {
-    methods!(get GET, post POST, put PUT, patch PATCH, delete DELETE);
+    /// The path answers GET.
+    pub(crate) fn get<A: FromRequest + 'static>(
+        self,
+        handler: impl Endpoint<A>,
+        operation: Operation,
+    ) -> Self {
+        self.add(Method::GET, handler, operation)
+    }
 
-    fn add(self, method: Method, route: Route, operation: Operation) -> Self {
+    /// The path answers POST.
+    pub(crate) fn post<A: FromRequest + 'static>(
+        self,
+        handler: impl Endpoint<A>,
+        operation: Operation,
+    ) -> Self {
+        self.add(Method::POST, handler, operation)
+    }
+
+    /// The path answers PUT.
+    pub(crate) fn put<A: FromRequest + 'static>(
+        self,
+        handler: impl Endpoint<A>,
+        operation: Operation,
+    ) -> Self {
+        self.add(Method::PUT, handler, operation)
+    }
+
+    /// The path answers PATCH.
+    pub(crate) fn patch<A: FromRequest + 'static>(
+        self,
+        handler: impl Endpoint<A>,
+        operation: Operation,
+    ) -> Self {
+        self.add(Method::PATCH, handler, operation)
+    }
+
+    /// The path answers DELETE.
+    pub(crate) fn delete<A: FromRequest + 'static>(
+        self,
+        handler: impl Endpoint<A>,
+        operation: Operation,
+    ) -> Self {
+        self.add(Method::DELETE, handler, operation)
+    }
+
+    fn add<A: FromRequest + 'static>(
+        self,
+        method: Method,
+        handler: impl Endpoint<A>,
+        operation: Operation,
+    ) -> Self {
+        let (access, has_query) = (operation.access, !operation.parameters.is_empty());
+        let answer = move |request: HttpRequest, payload: web::Payload| {
+            let payload = payload.into_inner();
+            endpoint::answer(handler.clone(), access, has_query, request, payload)
+        };
+        let route = web::method(method.clone()).to(answer);
         let tag = self.table.tag;
         if let Some((path, routes)) = self.table.resources.last_mut() {
             routes.push((method.clone(), route));

@@ -16,7 +16,6 @@ use recto_domain::Email;
 use sha2::{Digest as _, Sha256};
 
 use crate::client::Client;
-use crate::problem::Problem;
 use budget::{Budget, Exhausted, Key, Taken, whole_seconds};
 
 /// Some at once, and then one each so often.
@@ -115,6 +114,16 @@ const NOTED: Limit = Limit { burst: NonZeroU32::MIN, every: Duration::from_mins(
 const REFUSED: Limit =
     Limit { burst: NonZeroU32::new(100).expect("it is not zero"), every: Duration::from_secs(10) };
 
+/// The error that a client has used up a budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}: try again in {seconds} s")]
+pub struct Throttled {
+    /// The reason.
+    pub detail: &'static str,
+    /// Seconds until the client may try again.
+    pub seconds: u64,
+}
+
 /// A try to sign in, on its way. It counts as failed unless it is given back.
 #[must_use = "what is not given back counts as a failed try"]
 pub struct Attempt {
@@ -166,7 +175,7 @@ impl<C: Clock + Clone> Throttle<C> {
     ///
     /// # Errors
     /// 429: too many have failed, from there for that account or from there altogether.
-    pub fn sign_in(&self, client: &Client, email: Option<&Email>) -> Result<Attempt, Problem> {
+    pub fn sign_in(&self, client: &Client, email: Option<&Email>) -> Result<Attempt, Throttled> {
         let mut attempt = Attempt { client: client.clone(), taken: Vec::new() };
         let place = client.place().to_string();
         let account = self.sign_in.as_ref().zip(email);
@@ -217,7 +226,7 @@ impl<C: Clock + Clone> Throttle<C> {
     ///
     /// # Errors
     /// 429: too many have been, from there.
-    pub fn sign_up(&self, client: &Client) -> Result<(), Problem> {
+    pub fn sign_up(&self, client: &Client) -> Result<(), Throttled> {
         spend(self.sign_up.as_ref(), client, "too many accounts have been made from there")
     }
 
@@ -225,7 +234,7 @@ impl<C: Clock + Clone> Throttle<C> {
     ///
     /// # Errors
     /// 429: too many have been, for somebody there.
-    pub fn mail(&self, client: &Client) -> Result<(), Problem> {
+    pub fn mail(&self, client: &Client) -> Result<(), Throttled> {
         spend(self.mail.as_ref(), client, "too many mails have been asked for from there")
     }
 }
@@ -260,8 +269,8 @@ fn takes<C: Clock>(budget: Option<&Budget<C>>, client: &Client) -> bool {
 fn spend<C: Clock>(
     budget: Option<&Budget<C>>,
     client: &Client,
-    detail: &str,
-) -> Result<(), Problem> {
+    detail: &'static str,
+) -> Result<(), Throttled> {
     let Some(budget) = budget else { return Ok(()) };
     let taken = budget
         .take(key(&[&client.place().to_string()]))
@@ -270,10 +279,10 @@ fn spend<C: Clock>(
     Ok(())
 }
 
-fn refusal(client: &Client, exhausted: Exhausted, detail: &str) -> Problem {
+fn refusal(client: &Client, exhausted: Exhausted, detail: &'static str) -> Throttled {
     let seconds = whole_seconds(exhausted.wait).max(1);
     client.tell(exhausted.left);
-    Problem::too_many_requests(detail, seconds)
+    Throttled { detail, seconds }
 }
 
 /// The first half of SHA-256 of the parts, each with its length before it.

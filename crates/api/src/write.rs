@@ -1,105 +1,74 @@
-//! The writing operations, once for all entities, whatever their keys.
+//! The handlers that create, change and delete, generic over the entity.
 //!
-//! Any verified account creates and changes, and an administrator deletes. Entities with other
-//! rules about who may change them have handlers of their own.
+//! The route declares who may call them: usually any verified account creates and changes, and an
+//! administrator deletes. Entities with an owner have handlers of their own.
 
-use actix_web::HttpResponse;
 use recto_domain::{Create, Update};
-use recto_persistence::{Connection, Lock, Recto, Rules, Stored, write};
+use recto_persistence::{Recto, Rules, Stored, write};
 
-use crate::extract::{Body, Caller, NoQuery, PathKey, no_such};
-use crate::present;
+use crate::answer::{Created, Item, NoContent};
+use crate::context::Context;
+use crate::error::Error;
+use crate::extract::{Body, PathKey};
 use crate::problem::Problem;
-use crate::state::Shared;
 
 /// `POST /tags`
 pub(crate) async fn create<E: Rules + Create<Parent = ()>>(
-    state: Shared,
-    caller: Caller,
-    _: NoQuery,
+    ctx: Context,
     body: Body<E::New>,
-) -> Result<HttpResponse, Problem> {
-    let ids = state.ids.clone();
-    let entity = state
-        .database
-        .write(move |conn| {
-            let user = caller.verified(conn)?.user_uid;
-            let new = E::create(ids.new_id(), body.checked()?, (), user);
-            Ok::<_, Problem>(write::create(conn, new)?)
-        })
-        .await?;
-    present::created(entity)
+) -> Result<Created<E>, Error> {
+    ctx.write(move |tx| {
+        let new = E::create(tx.new_id(), body.checked()?, (), tx.caller()?.user_uid);
+        Ok(Created(Item::alone(write::create(tx, new)?)))
+    })
+    .await
 }
 
-/// `POST /books/{uid}/reviews`: under the entity that the path names.
-pub(crate) async fn create_under<P, E>(
-    state: Shared,
-    caller: Caller,
+/// `POST /books/{uid}/reviews`: below the entity that the path names.
+pub(crate) async fn create_below<P, E>(
+    ctx: Context,
     parent: PathKey<P>,
-    _: NoQuery,
     body: Body<E::New>,
-) -> Result<HttpResponse, Problem>
+) -> Result<Created<E>, Error>
 where
     P: Stored<Recto>,
     E: Rules + Create<Parent = P::Key>,
 {
-    let ids = state.ids.clone();
-    let entity = state
-        .database
-        .write(move |conn| {
-            let user = caller.verified(conn)?.user_uid;
-            // Should it be deleted meanwhile, the foreign key decides.
-            if !conn.exists::<P>(parent.0)? {
-                return Err(no_such(P::INFO));
-            }
-            let new = E::create(ids.new_id(), body.checked()?, parent.0, user);
-            Ok::<_, Problem>(write::create(conn, new)?)
-        })
-        .await?;
-    present::created(entity)
+    ctx.write(move |tx| {
+        // If the parent is deleted meanwhile, the foreign key is refused.
+        if !tx.exists::<P>(parent.0)? {
+            return Err(Problem::no_such(P::INFO).into());
+        }
+        let new = E::create(tx.new_id(), body.checked()?, parent.0, tx.caller()?.user_uid);
+        Ok(Created(Item::alone(write::create(tx, new)?)))
+    })
+    .await
 }
 
 /// `PATCH /blog/posts/{id}`, `PUT /tags/{uid}`
 pub(crate) async fn change<E: Rules + Update>(
-    state: Shared,
-    caller: Caller,
+    ctx: Context,
     key: PathKey<E>,
-    _: NoQuery,
     body: Body<E::Patch>,
-) -> Result<HttpResponse, Problem> {
-    let ids = state.ids.clone();
-    let entity = state
-        .database
-        .write(move |conn| {
-            caller.verified(conn)?;
-            let entity = lock::<E>(conn, key.0)?;
-            Ok::<_, Problem>(write::change(conn, entity, body.checked()?, ids.now())?)
-        })
-        .await?;
-    present::entity(entity)
+) -> Result<Item<E>, Error> {
+    ctx.write(move |tx| {
+        let entity = tx.locked::<E>(key.0)?;
+        let now = tx.now();
+        Ok(Item::alone(write::change(tx, entity, body.checked()?, now)?))
+    })
+    .await
 }
 
-/// `DELETE /tags/{uid}`, by an administrator.
+/// `DELETE /tags/{uid}`
 pub(crate) async fn delete<E: Stored<Recto>>(
-    state: Shared,
-    caller: Caller,
+    ctx: Context,
     key: PathKey<E>,
-    _: NoQuery,
-) -> Result<HttpResponse, Problem> {
-    state
-        .database
-        .write(move |conn| {
-            caller.admin(conn)?;
-            let deleted = write::delete::<E>(conn, key.0)?;
-            deleted.then_some(()).ok_or_else(|| no_such(E::INFO))
-        })
-        .await?;
-    Ok(present::no_content())
-}
-
-/// The entity with a key, which nobody else changes until the transaction ends; 404 without one.
-///
-/// Others can refer to it meanwhile: two that refer to each other's would wait for each other.
-pub(crate) fn lock<E: Stored<Recto>>(conn: &mut Connection, key: E::Key) -> Result<E, Problem> {
-    conn.lock::<E>(key, Lock::NoKeyUpdate)?.ok_or_else(|| no_such(E::INFO))
+) -> Result<NoContent, Error> {
+    ctx.write(move |tx| {
+        if !write::delete::<E>(tx, key.0)? {
+            return Err(Problem::no_such(E::INFO).into());
+        }
+        Ok(NoContent)
+    })
+    .await
 }

@@ -1,6 +1,6 @@
-//! Requests that are well formed but contradict what is stored.
+//! Valid requests that contradict what is stored.
 
-/// A request that contradicts what is stored.
+/// The reason why a valid request contradicts what is stored.
 ///
 /// ```
 /// use recto_domain::Conflict;
@@ -8,32 +8,31 @@
 /// assert_eq!(Conflict::TagExists.to_string(), "a tag of that name exists");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum Conflict {
-    /// Usernames are unique without regard to case.
+    /// The username is taken. Usernames are unique without regard to case.
     #[error("the username is taken")]
     UsernameTaken,
-    /// E-mail addresses are unique without regard to case.
+    /// The e-mail address is taken. Addresses are unique without regard to case.
     #[error("the e-mail address is taken")]
     EmailTaken,
-    /// Tag names are unique without regard to case.
+    /// The tag exists. Tag names are unique without regard to case.
     #[error("a tag of that name exists")]
     TagExists,
-    /// A reader reviews a book once.
-    #[error("the reader has already reviewed the book")]
+    /// The user has already reviewed the book, which is possible once.
+    #[error("the user has already reviewed the book")]
     AlreadyReviewed,
-    /// Somebody must be left to administer.
+    /// The account is the last enabled administrator.
     #[error("the last administrator cannot be demoted, disabled or deleted")]
     LastAdmin,
-    /// An employee cannot manage those who manage it.
-    #[error("an employee cannot end up above itself")]
-    AboveItself,
-    /// What restricts a delete must go, or be moved, first.
-    #[error("{count} of its {relation} stand in the way")]
-    InTheWay {
-        /// The relation that leads to what is in the way.
+    /// The employee would report to itself, directly or through others.
+    #[error("an employee cannot report to itself, directly or through others")]
+    ReportingCycle,
+    /// Other entities refer to the one that is to be deleted.
+    #[error("still referenced by its {relation} ({count})")]
+    StillReferenced {
+        /// The relation that leads to them.
         relation: &'static str,
-        /// How many there are.
+        /// The number of them.
         count: u64,
     },
 }

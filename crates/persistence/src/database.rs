@@ -15,8 +15,7 @@ use tokio::sync::oneshot;
 
 pub use url::{DatabaseUrl, DatabaseUrlError};
 
-use crate::error::Failure;
-use crate::{Connection, Error};
+use crate::{Connection, Error, Failure, WorkError};
 use job::{Job, Work};
 use threads::Threads;
 
@@ -67,7 +66,7 @@ impl Database {
     /// schema is not looked at.
     ///
     /// # Errors
-    /// [`Unavailable`](Error::Unavailable) when the first connection fails.
+    /// [`Unavailable`](Failure::Unavailable) when the first connection fails.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
@@ -121,7 +120,7 @@ impl Database {
     /// A connection that is nobody else's, for migrating.
     ///
     /// # Errors
-    /// [`Unavailable`](Error::Unavailable).
+    /// [`Unavailable`](Failure::Unavailable).
     pub fn connect(url: &DatabaseUrl) -> Result<Connection, Error> {
         connect::connect(url, Options::default())
     }
@@ -135,18 +134,18 @@ impl Database {
     /// connection turn out to be broken.
     ///
     /// # Errors
-    /// What `work` returns; [`Overloaded`](Error::Overloaded) and
-    /// [`Unavailable`](Error::Unavailable) without running it.
+    /// What `work` returns; [`Overloaded`](Failure::Overloaded) and
+    /// [`Unavailable`](Failure::Unavailable) without running it.
     pub async fn read<T, E>(
         &self,
         work: impl FnMut(&mut Connection) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
-        E: Failure,
+        E: WorkError,
     {
         let answer = submit(&self.0.readers, Work::read(work))?;
-        answer.await.map_err(|_| Error::Panicked)?
+        answer.await.map_err(|_| lost())?
     }
 
     /// Runs work in a transaction: kept when it succeeds, undone when it
@@ -157,18 +156,18 @@ impl Database {
     /// all work that is waiting shares a commit.
     ///
     /// # Errors
-    /// What `work` returns; [`Overloaded`](Error::Overloaded) and
-    /// [`Unavailable`](Error::Unavailable) without running it.
+    /// What `work` returns; [`Overloaded`](Failure::Overloaded) and
+    /// [`Unavailable`](Failure::Unavailable) without running it.
     pub async fn write<T, E>(
         &self,
         work: impl FnMut(&mut Connection) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
-        E: Failure,
+        E: WorkError,
     {
         let answer = submit(&self.0.writer, Work::write(work))?;
-        answer.await.map_err(|_| Error::Panicked)?
+        answer.await.map_err(|_| lost())?
     }
 
     /// [`read`](Self::read), for programs without an async runtime.
@@ -181,10 +180,10 @@ impl Database {
     ) -> Result<T, E>
     where
         T: Send + 'static,
-        E: Failure,
+        E: WorkError,
     {
         let answer = submit(&self.0.readers, Work::read(work))?;
-        answer.blocking_recv().map_err(|_| Error::Panicked)?
+        answer.blocking_recv().map_err(|_| lost())?
     }
 
     /// [`write`](Self::write), for programs without an async runtime.
@@ -197,10 +196,10 @@ impl Database {
     ) -> Result<T, E>
     where
         T: Send + 'static,
-        E: Failure,
+        E: WorkError,
     {
         let answer = submit(&self.0.writer, Work::write(work))?;
-        answer.blocking_recv().map_err(|_| Error::Panicked)?
+        answer.blocking_recv().map_err(|_| lost())?
     }
 }
 
@@ -208,13 +207,18 @@ type Answer<T, E> = oneshot::Receiver<Result<T, E>>;
 
 fn submit<T, E>(queue: &Sender<Job>, (job, answer): (Job, Answer<T, E>)) -> Result<Answer<T, E>, E>
 where
-    E: Failure,
+    E: WorkError,
 {
     match queue.try_send(job) {
         Ok(()) => Ok(answer),
-        Err(TrySendError::Full(_)) => Err(Error::Overloaded.into()),
+        Err(TrySendError::Full(_)) => Err(Error::from(Failure::Overloaded).into()),
         Err(TrySendError::Disconnected(_)) => {
-            Err(Error::Unavailable("its threads have ended".to_owned()).into())
+            Err(Error::from(Failure::Unavailable("its threads have ended".to_owned())).into())
         }
     }
+}
+
+/// The error when a thread ended without a result.
+fn lost() -> Error {
+    Failure::Unavailable("its thread ended before the work was done".to_owned()).into()
 }

@@ -1,80 +1,121 @@
-//! What can go wrong between a query and its answer.
+//! The reasons why work on the database did not succeed.
 
 use std::convert::Infallible;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use recto_domain::Conflict;
+use recto_domain::{Conflict, MODULES, User, Violations};
+use recto_relations::{Cardinality, Entity as _, EntityInfo, Storage};
 use recto_relations_diesel::Corrupt;
 
-/// A failure of the database, or its refusal.
+/// The reason why work on the database did not succeed.
+///
+/// All variants but [`Failure`](Error::Failure) are about the request: the same request fails
+/// again as long as the stored data is as it is.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum Error {
-    /// What was asked contradicts what is stored.
+    /// The request contradicts what is stored.
     #[error(transparent)]
     Conflict(#[from] Conflict),
+    /// The input breaks rules that only the database can check.
+    #[error(transparent)]
+    Violations(#[from] Violations),
+    /// A foreign key refers to an entity that does not exist.
+    #[error("{field} refers to a {} that does not exist", entity.name.to_lowercase())]
+    MissingReference {
+        /// The foreign key.
+        field: &'static str,
+        /// The type of the entity that it refers to.
+        entity: &'static EntityInfo,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+/// A failure of the database.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
     /// A stored value breaks the rule of its type.
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
-    /// The row that a foreign key points at is not there.
-    #[error("the key {key} points at a row that does not exist")]
-    Dangling {
-        /// The table and the column, `reviews.book_uid`.
-        key: String,
-    },
-    /// More work is waiting than can be queued.
+    /// The queue is full.
     #[error("the database is overloaded")]
     Overloaded,
     /// The database cannot be reached.
     #[error("the database cannot be reached: {0}")]
     Unavailable(String),
-    /// The database stayed locked for longer than was waited.
+    /// The database stayed locked for longer than the timeout.
     #[error("the database is busy")]
     Busy,
+    /// Other transactions kept changing the rows that this one needed.
+    #[error("other transactions kept changing the same rows")]
+    Contended,
     /// The work panicked.
-    #[error("the query panicked")]
-    Panicked,
-    /// Anything else the engine says.
+    #[error("the query panicked: {0}")]
+    Panicked(String),
+    /// Any other error of the engine.
     #[error(transparent)]
     Query(DieselError),
 }
 
-impl Error {
-    /// Whether the same work may succeed if it is done again.
+impl Failure {
+    /// Returns whether the same work may succeed if it is run again.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Busy => true,
+            Self::Busy | Self::Contended => true,
             Self::Query(DieselError::DatabaseError(kind, info)) => {
                 matches!(kind, DatabaseErrorKind::SerializationFailure)
-                    // PostgreSQL says so in words only.
+                    // PostgreSQL reports a deadlock by its message only.
                     || info.message().contains("deadlock detected")
             }
-            _ => false,
+            Self::Query(_)
+            | Self::Corrupt(_)
+            | Self::Overloaded
+            | Self::Unavailable(_)
+            | Self::Panicked(_) => false,
         }
+    }
+
+    /// Returns whether the connection may be broken.
+    pub(crate) fn suspects_connection(&self) -> bool {
+        match self {
+            Self::Unavailable(_) | Self::Query(_) | Self::Panicked(_) => true,
+            Self::Corrupt(_) | Self::Overloaded | Self::Busy | Self::Contended => false,
+        }
+    }
+}
+
+impl From<Corrupt> for Error {
+    fn from(corrupt: Corrupt) -> Self {
+        Self::Failure(corrupt.into())
     }
 }
 
 impl From<DieselError> for Error {
     fn from(error: DieselError) -> Self {
-        match &error {
-            DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, info) => {
-                Self::Unavailable(info.message().to_owned())
+        let DieselError::DatabaseError(kind, info) = &error else {
+            return Failure::Query(error).into();
+        };
+        match kind {
+            DatabaseErrorKind::ClosedConnection => {
+                Failure::Unavailable(info.message().to_owned()).into()
             }
-            DieselError::DatabaseError(DatabaseErrorKind::Unknown, info)
-                if info.message() == "database is locked" =>
-            {
-                Self::Busy
+            DatabaseErrorKind::Unknown if info.message() == "database is locked" => {
+                Failure::Busy.into()
             }
-            DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, info) => {
-                match dangling(info.table_name(), info.constraint_name()) {
-                    Some(key) => Self::Dangling { key },
-                    None => Self::Query(error),
+            DatabaseErrorKind::ForeignKeyViolation => {
+                match missing_reference(info.table_name(), info.constraint_name()) {
+                    Some(missing) => missing,
+                    None => Failure::Query(error).into(),
                 }
             }
-            _ => match violated(&error) {
-                Some(conflict) => Self::Conflict(conflict),
-                None => Self::Query(error),
-            },
+            DatabaseErrorKind::UniqueViolation => {
+                match violated(info.message(), info.constraint_name()) {
+                    Some(conflict) => conflict.into(),
+                    None => Failure::Query(error).into(),
+                }
+            }
+            _ => Failure::Query(error).into(),
         }
     }
 }
@@ -86,20 +127,24 @@ impl From<Infallible> for Error {
     }
 }
 
-/// An error that work on a database may return.
-pub trait Failure: From<Error> + Send + 'static {
-    /// The database's own error, where it is one.
-    fn database(&self) -> Option<&Error>;
+/// An error type of work on the database.
+pub trait WorkError: From<Error> + Send + 'static {
+    /// Returns the failure of the database behind the error, if it is one: work that failed with
+    /// a transient failure is run again.
+    fn failure(&self) -> Option<&Failure>;
 }
 
-impl Failure for Error {
-    fn database(&self) -> Option<&Error> {
-        Some(self)
+impl WorkError for Error {
+    fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Failure(failure) => Some(failure),
+            Self::Conflict(_) | Self::Violations(_) | Self::MissingReference { .. } => None,
+        }
     }
 }
 
-/// The constraints that a request can run into, under the name that PostgreSQL
-/// tells and the columns that SQLite tells.
+/// The unique constraints that a request can violate: the name that PostgreSQL reports, the
+/// columns that SQLite reports, and the conflict.
 const UNIQUE: &[(&str, &str, Conflict)] = &[
     ("users_username_key_key", "users.username_key", Conflict::UsernameTaken),
     ("accounts_email_key_key", "accounts.email_key", Conflict::EmailTaken),
@@ -111,22 +156,36 @@ const UNIQUE: &[(&str, &str, Conflict)] = &[
     ),
 ];
 
-/// Foreign keys are named `<table>_<column>_fkey`. SQLite tells no name; there
-/// the row is looked for within the transaction that writes the key.
-fn dangling(table: Option<&str>, constraint: Option<&str>) -> Option<String> {
-    let table = table?;
-    let column = constraint?.strip_prefix(table)?.strip_prefix('_')?.strip_suffix("_fkey")?;
-    Some(format!("{table}.{column}"))
-}
-
-fn violated(error: &DieselError) -> Option<Conflict> {
-    let DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, info) = error else {
-        return None;
-    };
-    let name = info.constraint_name();
-    let columns = info.message().strip_prefix("UNIQUE constraint failed: ");
+fn violated(message: &str, constraint: Option<&str>) -> Option<Conflict> {
+    let columns = message.strip_prefix("UNIQUE constraint failed: ");
     UNIQUE
         .iter()
-        .find(|(constraint, on, _)| name == Some(constraint) || columns == Some(on))
+        .find(|(name, on, _)| constraint == Some(name) || columns == Some(on))
         .map(|(_, _, conflict)| *conflict)
+}
+
+/// Returns the error for a foreign-key constraint, which is named `<table>_<column>_fkey`.
+///
+/// SQLite reports no name. There the referenced row is looked up in the transaction that writes
+/// the key, and nothing can delete it meanwhile.
+fn missing_reference(table: Option<&str>, constraint: Option<&str>) -> Option<Error> {
+    let table = table?;
+    let column = constraint?.strip_prefix(table)?.strip_prefix('_')?.strip_suffix("_fkey")?;
+    if column == "user_uid" {
+        return Some(Error::MissingReference { field: "user_uid", entity: User::INFO });
+    }
+    MODULES.iter().flat_map(|module| module.relations).find_map(|relation| {
+        let (field, entity) = match relation.storage {
+            Storage::ForeignKey { table: of, column }
+                if of == table && relation.cardinality != Cardinality::Many =>
+            {
+                (column, relation.to)
+            }
+            Storage::Link { table: of, to, .. } if of == table => (to, relation.to),
+            Storage::ForeignKey { .. } | Storage::Link { .. } | Storage::Through { .. } => {
+                return None;
+            }
+        };
+        (field == column).then_some(Error::MissingReference { field, entity })
+    })
 }

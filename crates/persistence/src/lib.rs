@@ -33,7 +33,7 @@ pub mod write;
 
 pub use connection::{Connection, Recto};
 pub use database::{Database, DatabaseUrl, DatabaseUrlError, Options};
-pub use error::{Error, Failure};
+pub use error::{Error, Failure, WorkError};
 pub use ids::SystemIds;
 #[doc(no_inline)]
 pub use recto_relations::PageRequest;
@@ -41,4 +41,4 @@ pub use recto_relations::PageRequest;
 pub use recto_relations_diesel::{
     Corrupt, Engine, Lock, MappedMany, MappedOne, Page, Stored, Writable,
 };
-pub use write::{References, Rules, WriteError};
+pub use write::{References, Rules};

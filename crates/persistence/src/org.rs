@@ -236,7 +236,7 @@ impl Rules for Employee {
 ///
 /// # Errors
 /// A failing database; nothing is kept then if it ran in a transaction.
-pub fn found(
+pub fn create_company(
     conn: &mut Connection,
     graph: NewCompanyGraph,
     at: DateTime<Utc>,
@@ -310,7 +310,7 @@ fn refuse_cycle(conn: &mut Connection, employee: &Employee) -> Result<(), Error>
     let mut above = employee.manager_id.map(EmployeeId::get);
     while let Some(manager) = above {
         if manager == employee.id.get() {
-            return Err(Conflict::AboveItself.into());
+            return Err(Conflict::ReportingCycle.into());
         }
         // A manager who was deleted meanwhile reports to nobody.
         let next = employees::table.find(manager).select(employees::manager_id);

@@ -1,6 +1,6 @@
 //! Which relations to load: `user,reviews(limit:5,sort:-rating).user`.
 
-use crate::{Cardinality, EntityInfo, RelationInfo, Sort, SortError};
+use crate::{Cardinality, EntityInfo, Relation, RelationInfo, Sort, SortError};
 
 /// The most relations that a path may have.
 pub const MAX_DEPTH: usize = 3;
@@ -73,6 +73,28 @@ impl Include {
         }
         include.share();
         Ok(include)
+    }
+
+    /// Returns this tree with one relation more: up to `limit` entities of it for each parent, and
+    /// what `nested` loads from them.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/library/model.rs"));
+    /// # fn main() -> Result<(), recto_relations::IncludeError> {
+    /// use recto_relations::Include;
+    ///
+    /// let include = Include::nothing().with::<AuthorBooks>(5, Include::nothing());
+    /// assert_eq!(include, Include::parse(Author::INFO, "books(limit:5)")?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with<R: Relation>(mut self, limit: u32, nested: Self) -> Self {
+        let customised = limit != DEFAULT_PER_PARENT;
+        let requested = Requested { limit, nested, customised, ..Requested::new(R::INFO) };
+        self.edges.push(requested);
+        self.share();
+        self
     }
 
     /// Divides what a request may load among its relations. A count takes three shares, since it

@@ -1,30 +1,23 @@
 //! Many books at once.
 
-use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
 use recto_domain::{BookBatch, BookOutcomes};
 use recto_persistence::catalog::batch;
 
-use crate::extract::{Body, Caller, NoQuery};
-use crate::present;
-use crate::problem::Problem;
-use crate::state::Shared;
+use crate::answer::Json;
+use crate::context::Context;
+use crate::error::Error;
+use crate::extract::Body;
 
 /// `POST /books/batch`
 pub(crate) async fn upsert(
-    state: Shared,
-    caller: Caller,
-    _: NoQuery,
+    ctx: Context,
     body: Body<BookBatch>,
-) -> Result<HttpResponse, Problem> {
-    let ids = state.ids.clone();
-    let items = state
-        .database
-        .write(move |conn| {
-            let account = caller.verified(conn)?;
-            let batch = body.checked()?.into_books();
-            Ok::<_, Problem>(batch::upsert(conn, &*ids, &account, batch)?)
-        })
-        .await?;
-    present::document(StatusCode::OK, &BookOutcomes { items })
+) -> Result<Json<BookOutcomes>, Error> {
+    ctx.write(move |tx| {
+        let caller = tx.caller()?.clone();
+        let (conn, ids) = tx.with_ids();
+        let items = batch::upsert(conn, ids, &caller, body.checked()?.into_books())?;
+        Ok(Json(BookOutcomes { items }))
+    })
+    .await
 }

@@ -11,6 +11,7 @@ use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt as _;
 use recto_domain::{Input, Violations};
 
+use crate::error::Error;
 use crate::problem::{Problem, ProblemType};
 
 /// The most that a body may have, in bytes.
@@ -29,14 +30,14 @@ pub(crate) struct Body<T>(Result<T, Violations>);
 
 impl<T: Clone> Body<T> {
     /// The input, or every rule it breaks.
-    pub(crate) fn checked(&self) -> Result<T, Problem> {
-        self.0.clone().map_err(Problem::from)
+    pub(crate) fn checked(&self) -> Result<T, Error> {
+        self.0.clone().map_err(Error::from)
     }
 }
 
 impl<T: Input + 'static> FromRequest for Body<T> {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Error>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let accepted = expect_json(request);
@@ -81,8 +82,8 @@ impl Form {
 }
 
 impl FromRequest for Form {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Error>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_form = media_type(request) == "application/x-www-form-urlencoded";
@@ -90,7 +91,7 @@ impl FromRequest for Form {
         Box::pin(async move {
             if !is_form {
                 let detail = "the body must be application/x-www-form-urlencoded";
-                return Err(Problem::new(ProblemType::UnsupportedMediaType, detail));
+                return Err(Problem::new(ProblemType::UnsupportedMediaType, detail).into());
             }
             let bytes = read(payload).await?;
             Ok(Self::parse(&bytes))
@@ -98,7 +99,7 @@ impl FromRequest for Form {
     }
 }
 
-fn expect_json(request: &HttpRequest) -> Result<(), Problem> {
+fn expect_json(request: &HttpRequest) -> Result<(), Error> {
     let media_type = media_type(request);
     let patch = request.method() == Method::PATCH && media_type == "application/merge-patch+json";
     if media_type == "application/json" || patch {
@@ -108,15 +109,15 @@ fn expect_json(request: &HttpRequest) -> Result<(), Problem> {
         "" => "the body must be application/json, but no Content-Type was sent".to_owned(),
         other => format!("the body must be application/json, not {other}"),
     };
-    Err(Problem::new(ProblemType::UnsupportedMediaType, detail))
+    Err(Problem::new(ProblemType::UnsupportedMediaType, detail).into())
 }
 
 /// JSON is UTF-8 (RFC 8259 section 8.1), and no content coding is undone here.
-fn expect_plain_utf8(request: &HttpRequest) -> Result<(), Problem> {
+fn expect_plain_utf8(request: &HttpRequest) -> Result<(), Error> {
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let content_type = header(header::CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
     let charset = content_type.split(';').find_map(|part| part.trim().strip_prefix("charset="));
-    let unsupported = |detail| Err(Problem::new(ProblemType::UnsupportedMediaType, detail));
+    let unsupported = |detail| Err(Problem::new(ProblemType::UnsupportedMediaType, detail).into());
     if charset.is_some_and(|charset| charset.trim_matches('"') != "utf-8") {
         return unsupported("the body must be in UTF-8");
     }
@@ -133,7 +134,7 @@ fn media_type(request: &HttpRequest) -> String {
     essence.trim().to_ascii_lowercase()
 }
 
-async fn read(mut payload: Payload) -> Result<Bytes, Problem> {
+async fn read(mut payload: Payload) -> Result<Bytes, Error> {
     let mut body = BytesMut::new();
     let mut length = 0;
     while let Some(chunk) = payload.next().await {
@@ -154,7 +155,8 @@ async fn read(mut payload: Payload) -> Result<Bytes, Problem> {
         return Err(Problem::new(
             ProblemType::TooLarge,
             "the body has more than 1 MiB (1,048,576 bytes)",
-        ));
+        )
+        .into());
     }
     Ok(body.freeze())
 }

@@ -8,9 +8,10 @@ use actix_web::{FromRequest, HttpRequest};
 use recto_relations::Sort;
 
 use super::query::without_cursor;
+use crate::answer::NextLink;
 use crate::cursor::{self, Binding};
+use crate::error::Error;
 use crate::parameters::{ParameterError, Parameters};
-use crate::problem::Problem;
 
 /// What a list can be narrowed by.
 pub(crate) trait Narrowed: Sized {
@@ -38,17 +39,8 @@ pub(crate) struct ListQuery<K, F = ()> {
     pub(crate) after: Option<K>,
     /// What it is narrowed by.
     pub(crate) filter: F,
-    /// For the link to the next.
-    pub(crate) place: ListPlace,
-}
-
-/// Where a list is and how it was asked for.
-#[derive(Debug)]
-pub(crate) struct ListPlace {
-    /// What its cursors are bound to.
-    pub(crate) binding: Binding,
-    /// Path and query without the cursor.
-    pub(crate) url: String,
+    /// The link to the next page.
+    pub(crate) next: NextLink,
 }
 
 impl<K: FromStr, F: Narrowed> ListQuery<K, F> {
@@ -68,16 +60,16 @@ impl<K: FromStr, F: Narrowed> ListQuery<K, F> {
             None => None,
             Some(cursor) => Some(cursor::decode::<K>(&binding, &sort, &cursor)?.key),
         };
-        let place = ListPlace { binding, url: without_cursor(path, pairs) };
-        Ok(Self { limit, after, filter, place })
+        let next = NextLink { binding, url: without_cursor(path, pairs) };
+        Ok(Self { limit, after, filter, next })
     }
 }
 
 impl<K: FromStr, F: Narrowed> FromRequest for ListQuery<K, F> {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::parse(request.path(), request.query_string()).map_err(Problem::from))
+        ready(Self::parse(request.path(), request.query_string()).map_err(Error::from))
     }
 }

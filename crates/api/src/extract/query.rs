@@ -2,6 +2,7 @@
 
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
@@ -15,34 +16,16 @@ use recto_relations::{
     Entity, Filter, Include, PageRequest, Quantifier, Relation, RelationInfo, Sort,
 };
 
+use crate::answer::{NextLink, PageForm};
 use crate::cursor::{self, Binding};
+use crate::error::Error;
 use crate::parameters::{ParameterError, Parameters, parsed};
-use crate::problem::Problem;
-
-/// A query without parameters; any is refused.
-#[derive(Debug)]
-pub(crate) struct NoQuery;
-
-impl FromRequest for NoQuery {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(match request.query_string() {
-            "" => Ok(Self),
-            query => Parameters::parse(query)
-                .and_then(|parameters| parameters.finish(&[]))
-                .map(|()| Self)
-                .map_err(Problem::from),
-        })
-    }
-}
 
 /// What an item may be asked for: its relations, and counts of them.
 #[derive(Debug)]
 pub(crate) struct ItemQuery<E> {
     /// The relations to load along.
-    pub(crate) include: Include,
+    pub(crate) include: Arc<Include>,
     entity: PhantomData<fn() -> E>,
 }
 
@@ -57,16 +40,16 @@ impl<E: Entity> ItemQuery<E> {
             include = take_include::<E>(&mut parameters)?;
             parameters.finish(Self::NAMES)?;
         }
-        Ok(Self { include, entity: PhantomData })
+        Ok(Self { include: Arc::new(include), entity: PhantomData })
     }
 }
 
 impl<E: Entity> FromRequest for ItemQuery<E> {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::parse(request.query_string()).map_err(Problem::from))
+        ready(Self::parse(request.query_string()).map_err(Error::from))
     }
 }
 
@@ -192,21 +175,15 @@ impl<E: Stored<Recto>, R: Relation<To = E>> Scope<E> for OfParent<R> {
     }
 }
 
-/// What a page may be asked for.
+/// The query of a page.
 #[derive(Debug)]
 pub(crate) struct PageQuery<E: Stored<Recto>, S: Scope<E>> {
-    /// Which part of which order.
-    pub(crate) page_request: PageRequest<E::Key>,
-    /// The relations to load along.
-    pub(crate) include: Include,
-    /// What it is narrowed by.
+    /// The conditions on the entities' own fields.
     pub(crate) filter: S::Filter,
-    /// What must hold of what its entities are related to.
+    /// The conditions on what the entities are related to.
     pub(crate) related: Filter,
-    /// What its cursors are bound to.
-    pub(crate) binding: Binding,
-    /// Path and query without the cursor.
-    pub(crate) url: String,
+    /// All else: the page answers with it.
+    pub(crate) form: Arc<PageForm<E::Key>>,
 }
 
 /// The parameters of every page.
@@ -242,24 +219,18 @@ impl<E: Stored<Recto>, S: Scope<E>> PageQuery<E, S> {
             None => None,
             Some(cursor) => Some(cursor::decode(&binding, &sort, &cursor)?),
         };
-        let page_request = PageRequest { limit, sort, after };
-        Ok(Self {
-            page_request,
-            include,
-            filter,
-            related,
-            binding,
-            url: without_cursor(path, pairs),
-        })
+        let request = PageRequest { limit, sort, after };
+        let next = NextLink { binding, url: without_cursor(path, pairs) };
+        Ok(Self { filter, related, form: Arc::new(PageForm { request, include, next }) })
     }
 }
 
 impl<E: Stored<Recto>, S: Scope<E>> FromRequest for PageQuery<E, S> {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::parse(request.path(), request.query_string()).map_err(Problem::from))
+        ready(Self::parse(request.path(), request.query_string()).map_err(Error::from))
     }
 }
 

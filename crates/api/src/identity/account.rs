@@ -1,82 +1,54 @@
-//! The caller: what there is to know, to take along, and to leave behind.
+//! The caller's own account: shown, exported and deleted.
 
-use actix_web::HttpResponse;
-use actix_web::http::{StatusCode, header};
+use std::sync::Arc;
+
 use recto_domain::{
-    AccountDeletion, ApiKey, AuditAction, AuditEntry, Book, Review, Session, User, UserBooks,
-    UserId, UserReviews,
+    Account, AccountDeletion, ApiKey, AuditAction, AuditEntry, Book, Review, Session, User,
+    UserBooks, UserId, UserReviews,
 };
 use recto_persistence::identity::{Listed, account, audit, key, session};
-use recto_persistence::{Connection, Error, MappedMany, PageRequest, Recto};
+use recto_persistence::{Connection, MappedMany, PageRequest, Recto};
 use recto_relations::{Entity as _, Include, KeysetPosition, Sort};
 use serde::Serialize;
 
-use super::{Accounts, passwords};
-use crate::extract::{Body, Caller, NoQuery, RequestOrigin};
-use crate::present;
-use crate::problem::{Problem, ProblemType};
-use crate::state::Shared;
+use super::{accounts, passwords};
+use crate::answer::{Download, Item, NoContent};
+use crate::context::{Context, ReadTransaction};
+use crate::error::Error;
+use crate::extract::Body;
 
 /// `GET /auth/me`: the caller, with account, books and reviews.
-pub(crate) async fn me(state: Shared, caller: Caller, _: NoQuery) -> Result<HttpResponse, Problem> {
-    let include = Include::parse(User::INFO, "books,reviews")
-        .map_err(|error| Problem::new(ProblemType::Internal, error.to_string()))?;
-    let (level, accounts, include) = state
-        .database
-        .read(move |conn| {
-            conn.snapshot(|conn| {
-                let account = caller.account(conn)?;
-                let level = conn
-                    .find::<User>(account.user_uid, &include)?
-                    .ok_or_else(|| Problem::not_found("user"))?;
-                let accounts = Accounts::of(conn, &level)?;
-                Ok::<_, Problem>((level, accounts, include.clone()))
-            })
-        })
-        .await?;
-    present::item_beside(StatusCode::OK, &level, &include, &|index| accounts.beside(index))
+pub(crate) async fn me(ctx: Context) -> Result<Item<User>, Error> {
+    let include = Include::nothing()
+        .with::<UserBooks>(20, Include::nothing())
+        .with::<UserReviews>(20, Include::nothing());
+    let include = Arc::new(include);
+    ctx.snapshot(move |tx| {
+        let user = tx.item(tx.caller()?.user_uid, &include)?;
+        accounts::with(tx, user)
+    })
+    .await
 }
 
-/// `DELETE /auth/me`: the account and all that is its alone. Books stay
-/// without a user; of the reviews the caller decides.
-pub(crate) async fn leave(
-    state: Shared,
-    caller: Caller,
-    witness: RequestOrigin,
-    _: NoQuery,
-    body: Body<AccountDeletion>,
-) -> Result<HttpResponse, Problem> {
-    let asking = caller.clone();
-    let (account, stored) = state
-        .database
-        .read(move |conn| {
-            let (account, _) = asking.in_person(conn)?;
-            let (_, stored) = passwords::credentials(conn, account.user_uid)?;
-            Ok::<_, Problem>((account, stored))
-        })
-        .await?;
+/// `DELETE /auth/me`. Books stay without a user; the caller decides about the reviews.
+pub(crate) async fn delete(ctx: Context, body: Body<AccountDeletion>) -> Result<NoContent, Error> {
+    let credentials = passwords::of_caller(&ctx).await?;
     let AccountDeletion { password, reviews } = body.checked()?;
-    passwords::confirm(&state, &witness, &account, &password, &stored).await?;
-    let shared = state.clone();
-    state
-        .write_noting(move |conn, entries| {
-            let (account, _) = caller.in_person(conn)?;
-            account::delete(conn, account.user_uid, reviews)?;
-            let mut entry = witness.entry(&shared, AuditAction::AccountDeleted);
-            entry.actor_uid = Some(account.user_uid);
-            entry.subject_uid = Some(account.user_uid);
-            entries.push(entry);
-            Ok(())
-        })
-        .await?;
-    Ok(present::no_content())
+    passwords::confirm(&ctx, &credentials, &password).await?;
+    ctx.write(move |tx| {
+        let user = tx.caller()?.user_uid;
+        account::delete(tx, user, reviews)?;
+        tx.audit(AuditAction::AccountDeleted).subject_uid = Some(user);
+        Ok(NoContent)
+    })
+    .await
 }
 
-/// Everything that belongs to a user.
-#[derive(Serialize)]
-struct Export {
+/// Everything that belongs to an account.
+#[derive(Debug, Serialize)]
+pub(crate) struct Export {
     user: User,
-    account: recto_domain::Account,
+    account: Account,
     books: Vec<Book>,
     reviews: Vec<Review>,
     sessions: Vec<Session>,
@@ -85,51 +57,37 @@ struct Export {
 }
 
 /// `GET /auth/me/export`
-pub(crate) async fn export(
-    state: Shared,
-    caller: Caller,
-    witness: RequestOrigin,
-    _: NoQuery,
-) -> Result<HttpResponse, Problem> {
-    let now = state.ids.now();
-    let export = state
-        .database
-        .read(move |conn| {
-            conn.snapshot(|conn| {
-                let (account, current) = caller.in_person(conn)?;
-                let user = account.user_uid;
-                let (own, _) = passwords::credentials(conn, user)?;
-                let filter = audit::AuditFilter { action: None, user: Some(user) };
-                Ok::<_, Problem>(Export {
-                    user: own,
-                    books: all_related::<UserBooks>(conn, user)?,
-                    reviews: all_related::<UserReviews>(conn, user)?,
-                    sessions: all(
-                        |after| session::page(conn, user, Some(current), after, CHUNK, now),
-                        |session| session.id,
-                    )?,
-                    api_keys: all(|after| key::page(conn, user, after, CHUNK), |key| key.id)?,
-                    audit: told_to(
-                        user,
-                        all(|after| audit::page(conn, &filter, after, CHUNK), |entry| entry.id)?,
-                    ),
-                    account,
-                })
-            })
-        })
-        .await?;
-    let mut entry = witness.entry(&state, AuditAction::AccountExported);
-    entry.actor_uid = Some(export.user.uid);
-    state.note(entry).await;
-    let mut response = present::document(StatusCode::OK, &export)?;
-    let name = header::HeaderValue::from_static("attachment; filename=\"recto-export.json\"");
-    response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
-    Ok(response)
+pub(crate) async fn export(ctx: Context) -> Result<Download<Export>, Error> {
+    let value = ctx.snapshot(collect).await?;
+    let mut entry = ctx.audit_entry(AuditAction::AccountExported);
+    entry.actor_uid = Some(value.user.uid);
+    ctx.state.note(entry).await;
+    Ok(Download { value, file_name: "recto-export.json" })
 }
 
-/// Entries as the user may have them: where somebody else was who did something to the account is
-/// not the user's to know.
-fn told_to(user: UserId, mut entries: Vec<AuditEntry>) -> Vec<AuditEntry> {
+fn collect(tx: &mut ReadTransaction<'_>) -> Result<Export, Error> {
+    let (account, current, now) = (tx.caller()?.clone(), tx.session()?, tx.now());
+    let user = account.user_uid;
+    let about_user = audit::AuditFilter { action: None, user: Some(user) };
+    Ok(Export {
+        user: tx.get::<User>(user)?,
+        books: all_related::<UserBooks>(tx, user)?,
+        reviews: all_related::<UserReviews>(tx, user)?,
+        sessions: all(
+            |after| session::page(tx, user, Some(current), after, CHUNK, now),
+            |session| session.id,
+        )?,
+        api_keys: all(|after| key::page(tx, user, after, CHUNK), |key| key.id)?,
+        audit: without_origins_of_others(
+            user,
+            all(|after| audit::page(tx, &about_user, after, CHUNK), |entry| entry.id)?,
+        ),
+        account,
+    })
+}
+
+/// Removes the address and request of entries by others, such as an administrator.
+fn without_origins_of_others(user: UserId, mut entries: Vec<AuditEntry>) -> Vec<AuditEntry> {
     for entry in &mut entries {
         if entry.actor_uid != Some(user) {
             entry.address = None;
@@ -139,10 +97,10 @@ fn told_to(user: UserId, mut entries: Vec<AuditEntry>) -> Vec<AuditEntry> {
     entries
 }
 
-/// How many rows are read at a time.
+/// The number of rows that are read at a time.
 const CHUNK: u32 = 500;
 
-fn all_related<R>(conn: &mut Connection, user: UserId) -> Result<Vec<R::To>, Problem>
+fn all_related<R>(conn: &mut Connection, user: UserId) -> Result<Vec<R::To>, Error>
 where
     R: MappedMany<Recto, From = User>,
 {
@@ -150,8 +108,8 @@ where
     loop {
         let after =
             entities.last().map(|last| KeysetPosition { values: Vec::new(), key: last.key() });
-        let page_request = PageRequest { limit: CHUNK, sort: Sort::default(), after };
-        let page = conn.related::<R>(user, &page_request, &Include::nothing())?;
+        let request = PageRequest { limit: CHUNK, sort: Sort::default(), after };
+        let page = conn.related::<R>(user, &request, &Include::nothing())?;
         let Some(page) = page else { return Ok(entities) };
         entities.extend(page.entities.into_vec());
         if !page.more {
@@ -161,9 +119,9 @@ where
 }
 
 fn all<T, K>(
-    mut page: impl FnMut(Option<K>) -> Result<Listed<T>, Error>,
+    mut page: impl FnMut(Option<K>) -> Result<Listed<T>, recto_persistence::Error>,
     key: impl Fn(&T) -> K,
-) -> Result<Vec<T>, Problem> {
+) -> Result<Vec<T>, Error> {
     let mut items: Vec<T> = Vec::new();
     loop {
         let listed = page(items.last().map(&key))?;

@@ -1,50 +1,30 @@
-//! The audit: written with what it tells of, and told to the log once that is kept.
+//! The audit log: what happened to accounts, for administrators.
 
-use actix_web::HttpResponse;
 use recto_domain::{AuditAction, AuditEntry, AuditId, UserId};
-use recto_persistence::Connection;
 use recto_persistence::identity::audit;
 
-use crate::extract::{Caller, ListQuery, Narrowed};
+use crate::answer::List;
+use crate::context::Context;
+use crate::error::Error;
+use crate::extract::{ListQuery, Narrowed};
 use crate::parameters::{ParameterError, Parameters};
-use crate::present;
-use crate::problem::Problem;
-use crate::state::{Shared, State};
+use crate::state::State;
 
 pub(crate) use recto_persistence::identity::audit::AuditFilter;
 
 impl State {
-    /// A write that leaves entries in the audit: in the same transaction, and
-    /// in the log once they are kept.
-    pub(crate) async fn write_noting<T: Send + 'static>(
-        &self,
-        work: impl Fn(&mut Connection, &mut Vec<AuditEntry>) -> Result<T, Problem> + Send + 'static,
-    ) -> Result<T, Problem> {
-        let done = self.database.write(move |conn| {
-            let mut entries = Vec::new();
-            let value = work(conn, &mut entries)?;
-            for entry in &entries {
-                audit::insert(conn, entry)?;
-            }
-            Ok::<_, Problem>((value, entries))
-        });
-        let (value, entries) = done.await?;
-        entries.iter().for_each(log);
-        Ok(value)
-    }
-
-    /// Leaves an entry about something that was not done. That it could not be
-    /// kept is no reason to answer something else.
+    /// Stores an audit entry about something that changed no data, and logs it. A failure to store
+    /// it is logged and does not change the response.
     pub(crate) async fn note(&self, entry: AuditEntry) {
         log(&entry);
-        let kept = self.database.write(move |conn| audit::insert(conn, &entry)).await;
-        if let Err(error) = kept {
-            tracing::error!(%error, "an entry of the audit was lost");
+        let stored = self.database.write(move |conn| audit::insert(conn, &entry)).await;
+        if let Err(error) = stored {
+            tracing::error!(%error, "an audit entry was lost");
         }
     }
 }
 
-/// Tells the log.
+/// Logs an audit entry.
 pub(crate) fn log(entry: &AuditEntry) {
     let AuditEntry { action, actor_uid, subject_uid, address, request_id, detail, .. } = entry;
     tracing::info!(
@@ -72,19 +52,12 @@ impl Narrowed for AuditFilter {
     }
 }
 
-/// `GET /audit`, by an administrator.
+/// `GET /audit`
 pub(crate) async fn list(
-    state: Shared,
-    caller: Caller,
+    ctx: Context,
     query: ListQuery<AuditId, AuditFilter>,
-) -> Result<HttpResponse, Problem> {
-    let ListQuery { limit, after, filter, .. } = query;
-    let listed = state
-        .database
-        .read(move |conn| {
-            caller.admin(conn)?;
-            Ok::<_, Problem>(audit::page(conn, &filter, after, limit)?)
-        })
-        .await?;
-    present::listed(&listed, |entry| entry.id, &query.place)
+) -> Result<List<AuditEntry>, Error> {
+    let ListQuery { limit, after, filter, next } = query;
+    let listed = ctx.read(move |tx| Ok(audit::page(tx, &filter, after, limit)?)).await?;
+    Ok(List::new(listed, |entry| entry.id, next))
 }

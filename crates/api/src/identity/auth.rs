@@ -1,6 +1,5 @@
 //! Signing up and signing in.
 
-use actix_web::HttpResponse;
 use recto_domain::{
     Account, AuditAction, AuditDetail, Email, Login, MailKind, PasswordAttempt, Role, SignUp, User,
     UserId, Username,
@@ -9,219 +8,219 @@ use recto_persistence::identity::account::{self, PasswordHash};
 use recto_relations::Include;
 use serde::Serialize;
 
-use super::sessions::{Opening, Pair};
-use super::{answer, mailing};
-use crate::extract::{Body, Form, NoQuery, RequestOrigin};
-use crate::present;
+use super::sessions::{AccessOnly, OpensSession, Refreshable, TokenPair};
+use crate::answer::{Created, Item, Json};
+use crate::context::Context;
+use crate::error::Error;
+use crate::extract::{Body, Form};
 use crate::problem::{Problem, ProblemType};
-use crate::state::Shared;
 
 /// `POST /auth/signup`
-pub(crate) async fn sign_up(
-    state: Shared,
-    witness: RequestOrigin,
-    _: NoQuery,
-    body: Body<SignUp>,
-) -> Result<HttpResponse, Problem> {
+pub(crate) async fn sign_up(ctx: Context, body: Body<SignUp>) -> Result<Created<User>, Error> {
     let input = body.checked()?;
-    state.throttle.sign_up(&witness.client)?;
-    let hash = state.hasher.hash(&input.password).await?;
-    let shared = state.clone();
-    let user = state
-        .write_noting(move |conn, entries| {
-            let SignUp { username, email, first_name, last_name, .. } = input.clone();
-            let new = User::new(shared.ids.new_id(), username, first_name, last_name);
-            let user = conn.insert(new)?;
-            let account = Account::new(user.uid, email, Role::User);
-            account::insert(conn, &account, &hash, user.created_at)?;
-            mailing::enqueue(conn, &shared, &account, MailKind::Verification)?;
-            let mut entry = witness.entry(&shared, AuditAction::SignUp);
-            entry.actor_uid = Some(user.uid);
-            entries.push(entry);
-            Ok(user)
-        })
-        .await?;
-    state.mail.enqueued();
-    present::created(user)
+    ctx.state.throttle.sign_up(&ctx.origin().client)?;
+    let hash = ctx.state.hasher.hash(&input.password).await?;
+    ctx.write(move |tx| {
+        let SignUp { username, email, first_name, last_name, .. } = input.clone();
+        let user = User::new(tx.new_id(), username, first_name, last_name);
+        let account = Account::new(user.uid, email, Role::User);
+        let user = account::create(tx, user, &account, &hash)?;
+        tx.enqueue_mail(&account, MailKind::Verification)?;
+        tx.audit(AuditAction::SignUp).actor_uid = Some(user.uid);
+        Ok(Created(Item::alone(user)))
+    })
+    .await
 }
 
-/// What signing in gives.
-#[derive(Serialize)]
-struct SignedIn<'a> {
-    #[serde(flatten)]
-    pair: Pair,
-    user: Profile<'a>,
+/// The response to signing in.
+#[derive(Debug, Serialize)]
+pub(crate) struct SignedIn {
+    access_token: String,
+    refresh_token: String,
+    token_type: &'static str,
+    expires_in: u64,
+    user: SignedInUser,
 }
 
-#[derive(Serialize)]
-struct Profile<'a> {
+/// The user who has signed in.
+#[derive(Debug, Serialize)]
+pub(crate) struct SignedInUser {
     uid: UserId,
-    username: &'a Username,
-    email: &'a Email,
+    username: Username,
+    email: Email,
     role: Role,
 }
 
 /// `POST /auth/login`
-pub(crate) async fn login(
-    state: Shared,
-    witness: RequestOrigin,
-    _: NoQuery,
-    body: Body<Login>,
-) -> Result<HttpResponse, Problem> {
+pub(crate) async fn login(ctx: Context, body: Body<Login>) -> Result<Json<SignedIn>, Error> {
     let Login { email, password } = body.checked()?;
-    let opening = Opening::lasting(&state);
-    let (user, account) =
-        sign_in(&state, &witness, Some(email), &password, &opening).await?.ok_or_else(|| {
-            let detail = "there is no account with that e-mail and password";
-            Problem::new(ProblemType::WrongCredentials, detail)
-        })?;
-    answer(&SignedIn {
-        pair: opening.pair(&state, user.uid),
-        user: Profile {
-            uid: user.uid,
-            username: &user.username,
-            email: &account.email,
-            role: account.role,
-        },
-    })
+    let tokens = Refreshable::generate(&ctx.state);
+    let signed_in = sign_in(&ctx, Some(email), &password, &tokens).await?;
+    let Candidate { user, account, .. } = signed_in.ok_or_else(|| {
+        let detail = "there is no account with that e-mail and password";
+        Problem::new(ProblemType::WrongCredentials, detail)
+    })?;
+    let TokenPair { access_token, refresh_token, token_type, expires_in } =
+        tokens.pair(&ctx.state, user.uid);
+    let user = SignedInUser {
+        uid: user.uid,
+        username: user.username,
+        email: account.email,
+        role: account.role,
+    };
+    Ok(Json(SignedIn { access_token, refresh_token, token_type, expires_in, user }))
+}
+
+/// An access token (RFC 6749 section 5.1).
+#[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of RFC 6749")]
+pub(crate) struct Token {
+    access_token: String,
+    token_type: &'static str,
+    expires_in: u64,
 }
 
 /// `POST /auth/token`: the password grant of RFC 6749 section 4.3, for Swagger UI.
-pub(crate) async fn token(
-    state: Shared,
-    witness: RequestOrigin,
-    _: NoQuery,
-    form: Form,
-) -> Result<HttpResponse, Problem> {
-    if !state.password_grant {
-        return Err(Problem::oauth("unsupported_grant_type", "the password grant is turned off"));
+pub(crate) async fn token(ctx: Context, form: Form) -> Result<Json<Token>, Error> {
+    if !ctx.state.password_grant {
+        let detail = "the password grant is turned off";
+        return Err(Problem::oauth("unsupported_grant_type", detail).into());
+    }
+    if let Some(name) = form.repeated() {
+        return Err(Problem::oauth("invalid_request", format!("`{name}` is repeated")).into());
     }
     let required = |name| {
         form.get(name)
             .ok_or_else(|| Problem::oauth("invalid_request", format!("`{name}` is missing")))
     };
-    if let Some(name) = form.repeated() {
-        return Err(Problem::oauth("invalid_request", format!("`{name}` is repeated")));
-    }
     if required("grant_type")? != "password" {
-        return Err(Problem::oauth("unsupported_grant_type", "the one grant here is `password`"));
+        let detail = "the only grant is `password`";
+        return Err(Problem::oauth("unsupported_grant_type", detail).into());
     }
     let (username, password) = (required("username")?, required("password")?);
     let refused =
         || Problem::oauth("invalid_grant", "there is no account with that e-mail and password");
     let password = PasswordAttempt::parse(password).map_err(|_| refused())?;
-    // What is no address belongs to nobody, but costs the same to refuse.
+    // An invalid address belongs to no account, and costs as much as one that might.
     let email = Email::parse(username).ok();
-    let opening = Opening::short(&state);
-    let signed_in = sign_in(&state, &witness, email, &password, &opening).await?;
-    let (user, _) = signed_in.ok_or_else(refused)?;
-    answer(&opening.pair(&state, user.uid))
+    let tokens = AccessOnly::generate(&ctx.state);
+    let signed_in = sign_in(&ctx, email, &password, &tokens).await?;
+    let issued = tokens.access_token(&ctx.state, signed_in.ok_or_else(refused)?.user.uid);
+    Ok(Json(Token {
+        access_token: issued.access_token,
+        token_type: "Bearer",
+        expires_in: issued.expires_in,
+    }))
 }
 
-/// Leaves in the audit, once a minute for each place, that passwords are guessed there.
-pub(crate) async fn note_throttling(state: &Shared, witness: &RequestOrigin) {
-    if state.throttle.is_worth_noting(&witness.client) {
-        state.note(witness.entry(state, AuditAction::SignInThrottled)).await;
-    }
+/// An account that somebody tries to sign in to.
+pub(crate) struct Candidate {
+    pub(crate) user: User,
+    pub(crate) account: Account,
+    pub(crate) hash: PasswordHash,
 }
 
-/// Who has an address, with what the password is checked against.
-struct Candidate {
-    user: User,
-    account: Account,
-    hash: PasswordHash,
-}
-
-/// Opens a session for who has that address and password; `None` if nobody
-/// has. Costs the same whether or not the address is known.
+/// Opens a session of the account with that address and password, and returns it; `None` if there
+/// is none. The cost does not depend on whether the address is known.
 async fn sign_in(
-    state: &Shared,
-    witness: &RequestOrigin,
+    ctx: &Context,
     email: Option<Email>,
     password: &PasswordAttempt,
-    opening: &Opening,
-) -> Result<Option<(User, Account)>, Problem> {
-    let attempt = match state.throttle.sign_in(&witness.client, email.as_ref()) {
-        Ok(attempt) => attempt,
-        Err(refusal) => {
-            note_throttling(state, witness).await;
-            return Err(refusal);
-        }
-    };
-    let (candidate, matches) = match judge(state, email, password).await {
-        Ok(judged) => judged,
-        Err(problem) => {
+    tokens: &impl OpensSession,
+) -> Result<Option<Candidate>, Error> {
+    let attempt = count_attempt(ctx, email.as_ref()).await?;
+    let (candidate, matches) = match check_password(ctx, email, password).await {
+        Ok(checked) => checked,
+        Err(error) => {
             attempt.give_back();
-            return Err(problem);
+            return Err(error);
         }
     };
     let subject = candidate.as_ref().map(|candidate| candidate.account.user_uid);
     if let Some(candidate) = candidate.filter(|one| matches && !one.account.disabled) {
         attempt.give_back();
-        if open(state, witness, &candidate, password, opening).await? {
-            return Ok(Some((candidate.user, candidate.account)));
+        if open_session(ctx, &candidate, password, tokens).await? {
+            return Ok(Some(candidate));
         }
     }
-    let mut entry = witness.entry(state, AuditAction::SignInFailed);
-    entry.subject_uid = subject;
-    state.note(entry).await;
+    note_failure(ctx, subject).await;
     Ok(None)
 }
 
-/// Who has that address, if anybody, and whether that is the password.
-async fn judge(
-    state: &Shared,
+/// Counts an attempt to sign in as failed, until it is given back.
+///
+/// # Errors
+/// 429 after too many failed attempts. The audit log gets an entry a minute for each client.
+pub(crate) async fn count_attempt(
+    ctx: &Context,
+    email: Option<&Email>,
+) -> Result<crate::throttle::Attempt, Error> {
+    let client = ctx.origin().client;
+    match ctx.state.throttle.sign_in(&client, email) {
+        Ok(attempt) => Ok(attempt),
+        Err(throttled) => {
+            if ctx.state.throttle.is_worth_noting(&client) {
+                ctx.state.note(ctx.audit_entry(AuditAction::SignInThrottled)).await;
+            }
+            Err(throttled.into())
+        }
+    }
+}
+
+/// Adds a failed sign-in to the audit log.
+pub(crate) async fn note_failure(ctx: &Context, subject: Option<UserId>) {
+    let mut entry = ctx.audit_entry(AuditAction::SignInFailed);
+    entry.subject_uid = subject;
+    ctx.state.note(entry).await;
+}
+
+/// Returns the account with that address, if there is one, and whether the password is its.
+async fn check_password(
+    ctx: &Context,
     email: Option<Email>,
     password: &PasswordAttempt,
-) -> Result<(Option<Candidate>, bool), Problem> {
-    let candidate = candidate(state, email).await?;
+) -> Result<(Option<Candidate>, bool), Error> {
+    let candidate = candidate(ctx, email).await?;
     let stored = candidate.as_ref().map(|candidate| &candidate.hash);
-    let matches = state.hasher.verify(password, stored).await?;
+    let matches = ctx.state.hasher.verify(password, stored).await?;
     Ok((candidate, matches))
 }
 
-async fn candidate(state: &Shared, email: Option<Email>) -> Result<Option<Candidate>, Problem> {
-    state
-        .database
-        .read(move |conn| {
-            let Some(email) = &email else { return Ok(None) };
-            let Some((account, hash)) = account::by_email(conn, email)? else { return Ok(None) };
-            let user = conn.find::<User>(account.user_uid, &Include::nothing())?;
-            let user = user.and_then(|level| level.into_vec().pop());
-            Ok::<_, Problem>(user.map(|user| Candidate { user, account, hash }))
-        })
-        .await
+async fn candidate(ctx: &Context, email: Option<Email>) -> Result<Option<Candidate>, Error> {
+    ctx.read(move |tx| {
+        let Some(email) = &email else { return Ok(None) };
+        let Some((account, hash)) = account::by_email(tx, email)? else { return Ok(None) };
+        let user = tx.find::<User>(account.user_uid, &Include::nothing())?;
+        let user = user.and_then(|users| users.into_vec().pop());
+        Ok(user.map(|user| Candidate { user, account, hash }))
+    })
+    .await
 }
 
-/// Begins the session, unless password or account are others by now.
-async fn open(
-    state: &Shared,
-    witness: &RequestOrigin,
+/// Opens the session, unless the password or the account has changed since it was checked.
+async fn open_session(
+    ctx: &Context,
     candidate: &Candidate,
     password: &PasswordAttempt,
-    opening: &Opening,
-) -> Result<bool, Problem> {
-    let stronger = state.hasher.stronger(password, &candidate.hash).await?;
-    let (shared, witness) = (state.clone(), witness.clone());
-    let (user, checked, opening) = (candidate.user.uid, candidate.hash.clone(), opening.clone());
-    state
-        .write_noting(move |conn, entries| {
-            let present = account::lock_with_password(conn, user)?;
-            let same = |(account, hash): &(Account, PasswordHash)| {
-                !account.disabled && hash.0 == checked.0
-            };
-            if !present.as_ref().is_some_and(same) {
-                return Ok(false);
-            }
-            if let Some(stronger) = &stronger {
-                account::rehash(conn, user, stronger, &checked)?;
-            }
-            opening.open(conn, user, &witness)?;
-            let mut entry = witness.entry(&shared, AuditAction::SignIn);
-            entry.actor_uid = Some(user);
-            entry.detail = stronger.as_ref().and_then(|_| AuditDetail::parse("re-hashed").ok());
-            entries.push(entry);
-            Ok(true)
-        })
-        .await
+    tokens: &impl OpensSession,
+) -> Result<bool, Error> {
+    let stronger = ctx.state.hasher.stronger(password, &candidate.hash).await?;
+    let (user, checked, tokens) = (candidate.user.uid, candidate.hash.clone(), tokens.clone());
+    ctx.write(move |tx| {
+        let present = account::lock_with_password(tx, user)?;
+        let same =
+            |(account, hash): &(Account, PasswordHash)| !account.disabled && hash.0 == checked.0;
+        if !present.as_ref().is_some_and(same) {
+            return Ok(false);
+        }
+        if let Some(stronger) = &stronger {
+            account::rehash(tx, user, stronger, &checked)?;
+        }
+        tokens.open(tx, user)?;
+        let entry = tx.audit(AuditAction::SignIn);
+        entry.actor_uid = Some(user);
+        entry.detail = stronger.as_ref().and_then(|_| AuditDetail::parse("re-hashed").ok());
+        Ok(true)
+    })
+    .await
 }

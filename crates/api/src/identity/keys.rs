@@ -1,43 +1,36 @@
 //! API keys, for scripts.
 
-use actix_web::HttpResponse;
-use actix_web::http::{StatusCode, header};
 use recto_domain::{ApiKey, ApiKeyId, AuditAction, NewApiKey, Secret};
 use recto_persistence::identity::key;
 use serde::Serialize;
 
 use crate::BASE_PATH;
-use crate::extract::{Body, Caller, NoQuery, RequestOrigin, verified};
-use crate::present;
-use crate::problem::Problem;
-use crate::state::Shared;
+use crate::answer::CreatedJson;
+use crate::context::Context;
+use crate::error::Error;
+use crate::extract::Body;
 
-/// A new key, with the secret that is never shown again.
-#[derive(Serialize)]
-struct Made<'a> {
+/// A new API key with its secret, which is not shown again.
+#[derive(Debug, Serialize)]
+pub(crate) struct NewKey {
     #[serde(flatten)]
-    entry: &'a ApiKey,
-    key: &'a str,
+    entry: ApiKey,
+    key: String,
 }
 
 /// `POST /auth/keys`
 pub(crate) async fn create(
-    state: Shared,
-    caller: Caller,
-    witness: RequestOrigin,
-    _: NoQuery,
+    ctx: Context,
     body: Body<NewApiKey>,
-) -> Result<HttpResponse, Problem> {
-    let secret = Secret::api_key(state.ids.random());
-    let (new_id, shared) = (state.ids.new_id(), state.clone());
+) -> Result<CreatedJson<NewKey>, Error> {
+    let secret = Secret::api_key(ctx.state.ids.random());
     let (hash, hint) = (secret.hash(), secret.hint().to_owned());
-    let made = state
-        .write_noting(move |conn, entries| {
-            let (account, _) = caller.in_person(conn)?;
-            let account = verified(account)?;
+    let entry = ctx
+        .write(move |tx| {
+            let (user, new_id) = (tx.caller()?.user_uid, tx.new_id());
             let new = body.checked()?;
             new.check(new_id.at())?;
-            let made = ApiKey {
+            let created = ApiKey {
                 id: ApiKeyId::from_uuid(new_id.uid()),
                 name: new.name,
                 scopes: new.scopes,
@@ -46,19 +39,11 @@ pub(crate) async fn create(
                 expires_at: new.expires_at,
                 last_used_at: None,
             };
-            key::insert(conn, account.user_uid, &made, &hash)?;
-            let mut entry = witness.entry(&shared, AuditAction::KeyCreated);
-            entry.actor_uid = Some(account.user_uid);
-            entries.push(entry);
-            Ok(made)
+            key::insert(tx, user, &created, &hash)?;
+            tx.audit(AuditAction::KeyCreated);
+            Ok(created)
         })
         .await?;
-    let body = Made { entry: &made, key: secret.expose() };
-    let mut response = present::document(StatusCode::CREATED, &body)?;
-    let location = format!("{BASE_PATH}/auth/keys/{}", made.id);
-    // A path of ASCII letters and digits is always a header value.
-    if let Ok(location) = header::HeaderValue::try_from(location) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    Ok(response)
+    let location = format!("{BASE_PATH}/auth/keys/{}", entry.id);
+    Ok(CreatedJson { value: NewKey { entry, key: secret.expose().to_owned() }, location })
 }

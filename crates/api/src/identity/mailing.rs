@@ -1,6 +1,5 @@
-//! Mails that requests ask for: put into the outbox by the transaction that needs them.
+//! Mails that requests ask for.
 
-use actix_web::HttpResponse;
 use chrono::{DateTime, Utc};
 use recto_domain::{
     Account, AuditAction, EmailRequest, MailId, MailKind, MailedPurpose, MailedTokenId, User,
@@ -8,22 +7,25 @@ use recto_domain::{
 };
 use recto_persistence::Connection;
 use recto_persistence::identity::{account, mailed, outbox};
-use recto_relations::{Entities, Include};
 
-use super::Accounts;
-use crate::extract::{Body, NoQuery, RequestOrigin};
-use crate::present;
+use super::accounts;
+use crate::answer::{Accepted, Item};
+use crate::context::Context;
+use crate::error::Error;
+use crate::extract::Body;
 use crate::problem::Problem;
-use crate::state::{Shared, State};
+use crate::state::State;
 
-/// Puts a mail into the outbox, with a link if it is of that kind. Whoever
-/// calls this wakes the worker when it is kept.
+/// Adds a mail to the outbox, with a link if its kind has one.
+///
+/// # Errors
+/// A failing database.
 pub(crate) fn enqueue(
     conn: &mut Connection,
     state: &State,
     account: &Account,
     kind: MailKind,
-) -> Result<(), Problem> {
+) -> Result<(), Error> {
     let now = state.ids.now();
     let token = match kind.purpose() {
         None => None,
@@ -35,15 +37,15 @@ pub(crate) fn enqueue(
     Ok(())
 }
 
-/// The token of a link. As long as the one before is young it is mailed again: otherwise anybody
-/// could make an owner's link void, again and again, by asking for another.
+/// Returns the token of a link. The last one is used again during half of its lifetime: otherwise
+/// anybody could invalidate an owner's link by requesting another.
 fn token(
     conn: &mut Connection,
     state: &State,
     account: &Account,
     purpose: MailedPurpose,
     now: DateTime<Utc>,
-) -> Result<MailedTokenId, Problem> {
+) -> Result<MailedTokenId, Error> {
     let user = account.user_uid;
     if let Some(young) = mailed::issued_since(conn, user, purpose, now - purpose.lifetime() / 2)? {
         return Ok(young);
@@ -54,84 +56,57 @@ fn token(
     Ok(id)
 }
 
-/// `POST /auth/verify-request`: another link, for an account that is there
-/// and not verified. The answer does not tell whether it is.
+/// `POST /auth/verify-request`. The response does not reveal whether the account exists.
 pub(crate) async fn verify_request(
-    state: Shared,
-    witness: RequestOrigin,
-    _: NoQuery,
+    ctx: Context,
     body: Body<EmailRequest>,
-) -> Result<HttpResponse, Problem> {
-    let wants = |account: &Account| !account.verified;
-    request(state, witness, body, MailKind::Verification, wants).await
+) -> Result<Accepted, Error> {
+    request(ctx, body, MailKind::Verification, |account| !account.verified).await
 }
 
-/// `POST /auth/password-reset-request`
+/// `POST /auth/password-reset-request`. The response does not reveal whether the account exists.
 pub(crate) async fn reset_request(
-    state: Shared,
-    witness: RequestOrigin,
-    _: NoQuery,
+    ctx: Context,
     body: Body<EmailRequest>,
-) -> Result<HttpResponse, Problem> {
-    request(state, witness, body, MailKind::PasswordReset, |_| true).await
+) -> Result<Accepted, Error> {
+    request(ctx, body, MailKind::PasswordReset, |_| true).await
 }
 
 async fn request(
-    state: Shared,
-    witness: RequestOrigin,
+    ctx: Context,
     body: Body<EmailRequest>,
     kind: MailKind,
     wants: impl Fn(&Account) -> bool + Send + 'static,
-) -> Result<HttpResponse, Problem> {
+) -> Result<Accepted, Error> {
     let email = body.checked()?.email;
-    state.throttle.mail(&witness.client)?;
-    if !state.throttle.may_be_mailed(&email) {
-        // To ask for more would be to fill somebody's mailbox; the answer does not tell.
-        return Ok(HttpResponse::Accepted().finish());
+    ctx.state.throttle.mail(&ctx.origin().client)?;
+    if !ctx.state.throttle.may_be_mailed(&email) {
+        // The mailbox has received enough; the response does not reveal that.
+        return Ok(Accepted);
     }
-    let shared = state.clone();
-    let enqueued = state
-        .database
-        .write(move |conn| {
-            let found = account::by_email(conn, &email)?;
-            let found = found.filter(|(account, _)| !account.disabled && wants(account));
-            let Some((account, _)) = found else { return Ok(false) };
-            enqueue(conn, &shared, &account, kind)?;
-            Ok::<_, Problem>(true)
-        })
-        .await?;
-    if enqueued {
-        state.mail.enqueued();
-    }
-    Ok(HttpResponse::Accepted().finish())
+    ctx.write(move |tx| {
+        let found = account::by_email(tx, &email)?;
+        let found = found.filter(|(account, _)| !account.disabled && wants(account));
+        if let Some((account, _)) = found {
+            tx.enqueue_mail(&account, kind)?;
+        }
+        Ok(Accepted)
+    })
+    .await
 }
 
 /// `POST /auth/verify`: spends the token of a link.
-pub(crate) async fn verify(
-    state: Shared,
-    witness: RequestOrigin,
-    _: NoQuery,
-    body: Body<Verification>,
-) -> Result<HttpResponse, Problem> {
+pub(crate) async fn verify(ctx: Context, body: Body<Verification>) -> Result<Item<User>, Error> {
     let hash = body.checked()?.token.hash();
-    let shared = state.clone();
-    let (level, accounts) = state
-        .write_noting(move |conn, entries| {
-            let now = shared.ids.now();
-            let user = mailed::spend(conn, MailedPurpose::Verify, &hash, now)?
-                .ok_or_else(|| Problem::not_found("token: it is used, expired or replaced"))?;
-            if account::set_verified(conn, user, now)? {
-                let mut entry = witness.entry(&shared, AuditAction::EmailVerified);
-                entry.subject_uid = Some(user);
-                entries.push(entry);
-            }
-            let level: Entities<recto_domain::User> = conn
-                .find::<User>(user, &Include::nothing())?
-                .ok_or_else(|| Problem::not_found("user"))?;
-            let accounts = Accounts::of(conn, &level)?;
-            Ok((level, accounts))
-        })
-        .await?;
-    let status = actix_web::http::StatusCode::OK;
-    present::item_beside(status, &level, &Include::nothing(), &|index| accounts.beside(index))
+    ctx.write(move |tx| {
+        let now = tx.now();
+        let user = mailed::spend(tx, MailedPurpose::Verify, &hash, now)?
+            .ok_or_else(|| Problem::not_found("token: it is used, expired or replaced"))?;
+        if account::set_verified(tx, user, now)? {
+            tx.audit(AuditAction::EmailVerified).subject_uid = Some(user);
+        }
+        let user = Item::alone(tx.get::<User>(user)?);
+        accounts::with(tx, user)
+    })
+    .await
 }

@@ -1,137 +1,153 @@
-//! Sessions: begun by signing in, kept alive by refreshing, ended by signing out.
+//! Sessions: opened by signing in, renewed by refreshing, ended by signing out.
 
-use actix_web::HttpResponse;
+use chrono::{DateTime, Utc};
 use recto_domain::{AuditAction, Refresh, Secret, Session, SessionId, TokenPairId, UserId};
-use recto_persistence::Connection;
 use recto_persistence::identity::session::{self, NewSession, NextPair, Rotation};
+use serde::Serialize;
 
-use super::answer;
 use super::token::Issued;
-use crate::extract::{Body, Caller, NoQuery, RequestOrigin};
-use crate::present;
+use crate::answer::{Json, NoContent};
+use crate::context::{Context, WriteTransaction};
+use crate::error::Error;
+use crate::extract::Body;
 use crate::problem::Problem;
-use crate::state::{Shared, State};
+use crate::state::State;
 
-/// A pair of tokens, as a client receives it.
-#[derive(serde::Serialize)]
-pub(crate) struct Pair {
-    access_token: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refresh_token: Option<String>,
-    token_type: &'static str,
-    expires_in: u64,
+/// The next pair of tokens.
+#[derive(Debug, Serialize)]
+pub(crate) struct TokenPair {
+    pub(crate) access_token: String,
+    pub(crate) refresh_token: String,
+    pub(crate) token_type: &'static str,
+    pub(crate) expires_in: u64,
 }
 
-/// The tokens of a session in the making.
+/// The ids of a new session and of its tokens, and the refresh token.
 #[derive(Clone)]
-pub(crate) struct Opening {
+pub(crate) struct NewTokens<R> {
     session: SessionId,
     pair: TokenPairId,
-    refresh: Option<Secret>,
-    at: chrono::DateTime<chrono::Utc>,
+    at: DateTime<Utc>,
+    refresh: R,
 }
 
-impl Opening {
-    /// A session that lasts as long as it is refreshed.
-    pub(crate) fn lasting(state: &State) -> Self {
-        let refresh = Some(Secret::refresh_token(state.ids.random()));
-        Self { refresh, ..Self::short(state) }
-    }
+/// Tokens that can be refreshed.
+pub(crate) type Refreshable = NewTokens<Secret>;
 
-    /// A session that ends with its access token.
-    pub(crate) fn short(state: &State) -> Self {
-        let new_id = state.ids.new_id();
+/// An access token alone: its session ends with it.
+pub(crate) type AccessOnly = NewTokens<()>;
+
+impl<R> NewTokens<R> {
+    fn new(state: &State, refresh: R) -> Self {
+        let session = state.ids.new_id();
         Self {
-            session: SessionId::from_uuid(new_id.uid()),
+            session: SessionId::from_uuid(session.uid()),
             pair: TokenPairId::from_uuid(state.ids.new_id().uid()),
-            refresh: None,
-            at: new_id.at(),
+            at: session.at(),
+            refresh,
         }
     }
 
-    /// Begins the session.
-    pub(crate) fn open(
-        &self,
-        conn: &mut Connection,
-        user: UserId,
-        witness: &RequestOrigin,
-    ) -> Result<(), Problem> {
-        let expires_at = match self.refresh {
-            Some(_) => Session::expiry(self.at, self.at),
-            None => self.at + Session::ACCESS,
-        };
-        let new = NewSession {
-            id: self.session,
-            user,
-            pair: self.pair,
-            refresh: self.refresh.as_ref().map(Secret::hash),
-            client: &witness.device(),
-            at: self.at,
-            expires_at,
-        };
-        Ok(session::open(conn, &new)?)
-    }
-
-    /// The tokens, for whom the session was opened.
-    pub(crate) fn pair(self, state: &State, user: UserId) -> Pair {
-        let Issued { access_token, expires_in } =
-            state.tokens.issue(user, self.at, self.pair.uuid());
-        let refresh_token = self.refresh.map(|secret| secret.expose().to_owned());
-        Pair { access_token, refresh_token, token_type: "Bearer", expires_in }
+    /// Returns the access token of a user.
+    pub(crate) fn access_token(&self, state: &State, user: UserId) -> Issued {
+        state.tokens.issue(user, self.at, self.pair.uuid())
     }
 }
 
+impl Refreshable {
+    /// Generates ids and a refresh token.
+    pub(crate) fn generate(state: &State) -> Self {
+        Self::new(state, Secret::refresh_token(state.ids.random()))
+    }
+
+    /// Returns the tokens of a user.
+    pub(crate) fn pair(&self, state: &State, user: UserId) -> TokenPair {
+        let Issued { access_token, expires_in } = self.access_token(state, user);
+        let refresh_token = self.refresh.expose().to_owned();
+        TokenPair { access_token, refresh_token, token_type: "Bearer", expires_in }
+    }
+}
+
+impl AccessOnly {
+    /// Generates ids.
+    pub(crate) fn generate(state: &State) -> Self {
+        Self::new(state, ())
+    }
+}
+
+/// Tokens with which a session begins.
+pub(crate) trait OpensSession: Clone + Send + 'static {
+    /// Opens the session.
+    ///
+    /// # Errors
+    /// A failing database.
+    fn open(&self, tx: &mut WriteTransaction<'_>, user: UserId) -> Result<(), Error>;
+}
+
+impl OpensSession for Refreshable {
+    fn open(&self, tx: &mut WriteTransaction<'_>, user: UserId) -> Result<(), Error> {
+        let expires_at = Session::expiry(self.at, self.at);
+        open(tx, self, user, Some(&self.refresh), expires_at)
+    }
+}
+
+impl OpensSession for AccessOnly {
+    fn open(&self, tx: &mut WriteTransaction<'_>, user: UserId) -> Result<(), Error> {
+        open(tx, self, user, None, self.at + Session::ACCESS)
+    }
+}
+
+fn open<R>(
+    tx: &mut WriteTransaction<'_>,
+    tokens: &NewTokens<R>,
+    user: UserId,
+    refresh: Option<&Secret>,
+    expires_at: DateTime<Utc>,
+) -> Result<(), Error> {
+    let new = NewSession {
+        id: tokens.session,
+        user,
+        pair: tokens.pair,
+        refresh: refresh.map(Secret::hash),
+        client: &tx.origin().device(),
+        at: tokens.at,
+        expires_at,
+    };
+    Ok(session::open(tx, &new)?)
+}
+
 /// `POST /auth/refresh`
-pub(crate) async fn refresh(
-    state: Shared,
-    witness: RequestOrigin,
-    _: NoQuery,
-    body: Body<Refresh>,
-) -> Result<HttpResponse, Problem> {
+pub(crate) async fn refresh(ctx: Context, body: Body<Refresh>) -> Result<Json<TokenPair>, Error> {
     let presented = body.checked()?.refresh_token.hash();
-    let opening = Opening::lasting(&state);
-    let (shared, next) = (state.clone(), opening.clone());
-    let rotation = state
-        .write_noting(move |conn, entries| {
-            let refresh = next.refresh.as_ref().map(Secret::hash);
-            let Some(refresh) = refresh else { return Ok(Rotation::Refused) };
-            let pair = NextPair { id: next.pair, refresh };
-            let rotation = session::rotate(conn, &presented, &pair, next.at)?;
-            // That the session has ended must be kept: this is no error of the transaction.
+    let tokens = Refreshable::generate(&ctx.state);
+    let (next, at) = (NextPair { id: tokens.pair, refresh: tokens.refresh.hash() }, tokens.at);
+    let rotation = ctx
+        .write(move |tx| {
+            let rotation = session::rotate(tx, &presented, &next, at)?;
+            // Not an error of the transaction: the end of the session must be committed.
             if let Rotation::Reused { user, .. } = rotation {
-                let mut entry = witness.entry(&shared, AuditAction::TokenReuse);
-                entry.subject_uid = Some(user);
-                entries.push(entry);
+                tx.audit(AuditAction::TokenReuse).subject_uid = Some(user);
             }
             Ok(rotation)
         })
         .await?;
     match rotation {
-        Rotation::Renewed { user, .. } => answer(&opening.pair(&state, user)),
+        Rotation::Renewed { user, .. } => Ok(Json(tokens.pair(&ctx.state, user))),
         Rotation::Reused { .. } => Err(Problem::invalid_token(
             "the refresh token has been used before; the session has ended",
-        )),
-        Rotation::Refused => Err(Problem::invalid_token("the refresh token is not valid")),
+        )
+        .into()),
+        Rotation::Refused => Err(Problem::invalid_token("the refresh token is not valid").into()),
     }
 }
 
 /// `POST /auth/logout`
-pub(crate) async fn logout(
-    state: Shared,
-    caller: Caller,
-    witness: RequestOrigin,
-    _: NoQuery,
-) -> Result<HttpResponse, Problem> {
-    let shared = state.clone();
-    state
-        .write_noting(move |conn, entries| {
-            let (account, id) = caller.in_person(conn)?;
-            session::close(conn, account.user_uid, id)?;
-            let mut entry = witness.entry(&shared, AuditAction::SignOut);
-            entry.actor_uid = Some(account.user_uid);
-            entries.push(entry);
-            Ok(())
-        })
-        .await?;
-    Ok(present::no_content())
+pub(crate) async fn logout(ctx: Context) -> Result<NoContent, Error> {
+    ctx.write(|tx| {
+        let (user, session) = (tx.caller()?.user_uid, tx.session()?);
+        session::close(tx, user, session)?;
+        tx.audit(AuditAction::SignOut);
+        Ok(NoContent)
+    })
+    .await
 }

@@ -14,6 +14,7 @@ use crate::paths;
 use crate::schema::{Description, RelationDescription};
 
 use crate::BASE_PATH;
+use crate::error::Error;
 use crate::problem::Problem;
 
 /// The file of the Mermaid that is compiled in, its version in the name.
@@ -42,7 +43,7 @@ pub(super) async fn show() -> HttpResponse {
 }
 
 /// `GET /schema/{file}`: what the page consists of.
-pub(super) async fn file(request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub(super) async fn file(request: HttpRequest) -> Result<HttpResponse, Error> {
     let name = request.match_info().get("file").unwrap_or_default();
     let file = FILES
         .iter()

@@ -7,6 +7,7 @@
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};
 
+use crate::error::Error;
 use crate::problem::Problem;
 
 /// A script and styles from here, questions to here, and nothing else: whatever else a page might
@@ -28,7 +29,7 @@ pub(super) async fn reset_password() -> HttpResponse {
 
 /// `GET /verify/{file}` and `GET /reset-password/{file}`: what both pages consist of. Each has it
 /// below itself, so that their links hold wherever the public URL begins.
-pub(super) async fn file(request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub(super) async fn file(request: HttpRequest) -> Result<HttpResponse, Error> {
     let (media_type, text) = match request.match_info().get("file") {
         Some("page.js") => {
             ("text/javascript; charset=utf-8", include_str!("../../assets/mailed/page.js"))
@@ -36,7 +37,7 @@ pub(super) async fn file(request: HttpRequest) -> Result<HttpResponse, Problem> 
         Some("page.css") => {
             ("text/css; charset=utf-8", include_str!("../../assets/mailed/page.css"))
         }
-        _ => return Err(Problem::not_found("file of the page")),
+        _ => return Err(Problem::not_found("file of the page").into()),
     };
     Ok(HttpResponse::Ok()
         .content_type(media_type)

@@ -8,10 +8,11 @@ use recto_domain::{
 use crate::components::{
     Export, NewKey, PasswordGrant, SignedIn, Token, TokenPair, UserWithAccount,
 };
+use crate::context::Access;
 use crate::identity::audit::{self, AuditFilter};
-use crate::identity::{account, auth, keys, mailing, own, passwords, sessions};
+use crate::identity::{account, auth, keys, mailing, passwords, revocable, sessions};
 use crate::problem::ProblemType;
-use crate::table::{Access, Operation, Table};
+use crate::table::{Operation, Table};
 
 pub(super) fn add(table: &mut Table) {
     table.group("auth");
@@ -27,7 +28,7 @@ pub(super) fn add(table: &mut Table) {
             "Read the audit",
             "By an administrator: sign-ins and failures, refusals, changes of roles and accounts, the newest first.",
         )
-        .requires(Access::Verified),
+        .requires(Access::Admin),
     );
 }
 
@@ -93,7 +94,7 @@ fn signing_in(table: &mut Table) {
     table.at("/auth/logout").post(
         sessions::logout,
         Operation::new("Sign out", "Ends the session; its tokens are dead at once.")
-            .requires(Access::InPerson),
+            .requires(Access::Session),
     );
 }
 
@@ -107,12 +108,12 @@ fn caller(table: &mut Table) {
                 .returns::<UserWithAccount>("The caller."),
         )
         .delete(
-            account::leave,
+            account::delete,
             Operation::new(
                 "Delete my account",
                 "Deletes the caller's user and account. Books stay without a user; so do the reviews, or they are erased.",
             )
-            .requires(Access::InPerson)
+            .requires(Access::Session)
             .body::<AccountDeletion>()
             .conflicts(&[ProblemType::LastAdmin])
             .refuses(&[ProblemType::WrongPassword, ProblemType::TooManyRequests]),
@@ -123,7 +124,7 @@ fn caller(table: &mut Table) {
             "Export my account",
             "Everything that belongs to the caller: user, account, books, reviews, sessions, API keys, and what the audit has of them.",
         )
-        .requires(Access::InPerson)
+        .requires(Access::Session)
         .returns::<Export>("Everything.")
         .referring_to::<Account>(),
     );
@@ -133,7 +134,7 @@ fn passwords(table: &mut Table) {
     table.at("/auth/password").put(
         passwords::change,
         Operation::new("Change my password", "All other sessions end.")
-            .requires(Access::InPerson)
+            .requires(Access::Session)
             .body::<PasswordChange>()
             .refuses(&[ProblemType::WrongPassword, ProblemType::TooManyRequests]),
     );
@@ -160,28 +161,28 @@ fn passwords(table: &mut Table) {
 
 fn sessions(table: &mut Table) {
     table.at("/auth/sessions").get(
-        own::list::<Session>,
+        revocable::list::<Session>,
         Operation::list::<Session, ()>(
             "List my sessions",
             "Where the caller is signed in, the newest first.",
         )
-        .requires(Access::InPerson),
+        .requires(Access::Session),
     );
     table
         .at("/auth/sessions/{id}")
         .get(
-            own::item::<Session>,
+            revocable::item::<Session>,
             Operation::new("Get a session", "One of the caller's own.")
-                .requires(Access::InPerson)
+                .requires(Access::Session)
                 .returns::<Session>("The session."),
         )
         .delete(
-            own::revoke::<Session>,
+            revocable::revoke::<Session>,
             Operation::new(
                 "End a session",
                 "One of the caller's own; its tokens are dead at once.",
             )
-            .requires(Access::InPerson),
+            .requires(Access::Session),
         );
 }
 
@@ -189,12 +190,12 @@ fn keys(table: &mut Table) {
     table
         .at("/auth/keys")
         .get(
-            own::list::<ApiKey>,
+            revocable::list::<ApiKey>,
             Operation::list::<ApiKey, ()>(
                 "List my API keys",
                 "Without their secrets, the newest first.",
             )
-            .requires(Access::InPerson),
+            .requires(Access::Session),
         )
         .post(
             keys::create,
@@ -202,24 +203,24 @@ fn keys(table: &mut Table) {
                 "Make an API key",
                 "For a script, which sends it as a bearer token. The key itself is shown once, and never again.",
             )
-            .requires(Access::InPerson)
+            .requires(Access::VerifiedSession)
             .body::<NewApiKey>()
             .makes::<NewKey>("The new key."),
         );
     table
         .at("/auth/keys/{id}")
         .get(
-            own::item::<ApiKey>,
+            revocable::item::<ApiKey>,
             Operation::new("Get an API key", "One of the caller's own, without its secret.")
-                .requires(Access::InPerson)
+                .requires(Access::Session)
                 .returns::<ApiKey>("The key."),
         )
         .delete(
-            own::revoke::<ApiKey>,
+            revocable::revoke::<ApiKey>,
             Operation::new(
                 "Revoke an API key",
                 "One of the caller's own; it opens nothing from then on.",
             )
-            .requires(Access::InPerson),
+            .requires(Access::Session),
         );
 }

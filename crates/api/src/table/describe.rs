@@ -9,8 +9,9 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{ContentBuilder, HeaderBuilder, Required, ResponseBuilder, ResponsesBuilder};
 
-use super::{Access, Answer, Operation, text};
+use super::{Answer, Operation, text};
 use crate::components::{Components, refusal};
+use crate::context::Access;
 use crate::{BASE_PATH, ProblemType};
 
 /// Adds the operation to the document: all that follows from what it says.
@@ -70,7 +71,7 @@ pub(crate) fn describe(
             described = described.security(SecurityRequirement::new(scheme, [] as [&str; 0]));
         }
     }
-    if operation.access == Access::AnyoneOrMore {
+    if operation.access == Access::OptionalSignIn {
         described = described.security(SecurityRequirement::default());
     }
     (format!("{BASE_PATH}{path}"), http_method(method), described.build())
@@ -87,8 +88,8 @@ fn refusals(path: &str, operation: &Operation) -> Vec<(u16, Vec<ProblemType>)> {
     }
     match operation.access {
         Access::Anyone => {}
-        Access::AnyoneOrMore | Access::SignedIn => kinds.push(ProblemType::Unauthenticated),
-        Access::Verified | Access::InPerson => {
+        Access::OptionalSignIn | Access::SignedIn => kinds.push(ProblemType::Unauthenticated),
+        Access::Session | Access::VerifiedSession | Access::Verified | Access::Admin => {
             kinds.extend([ProblemType::Unauthenticated, ProblemType::Forbidden]);
         }
     }

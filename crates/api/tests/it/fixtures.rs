@@ -186,7 +186,7 @@ pub(crate) fn many_books(server: &TestServer, tag: &str, count: usize) -> (TagId
         conn.insert(tag.clone())?;
         for book in &books {
             conn.insert(book.clone())?;
-            catalog::book_tag::put(conn, book.uid, tag.uid)?;
+            catalog::book_tag::add_one(conn, book.uid, tag.uid)?;
         }
         Ok(())
     });

@@ -108,11 +108,12 @@ fn keys_lead_somewhere(server: &TestServer) {
 fn what_is_in_the_way_is_named_and_counted(server: &TestServer) {
     let library = Library::on(server);
     let org = org(&library);
-    let refused =
-        |path: &str| text(library.admin.delete(path).refused("in-the-way"), "detail").to_owned();
+    let refused = |path: &str| {
+        text(library.admin.delete(path).refused("still-referenced"), "detail").to_owned()
+    };
     library.ada.delete(&company(&org.engines)).refused("forbidden");
-    assert_eq!(refused(&company(&org.engines)), "2 of its departments stand in the way");
-    assert_eq!(refused(&department(&org.cards)), "2 of its employees stand in the way");
+    assert_eq!(refused(&company(&org.engines)), "still referenced by its departments (2)");
+    assert_eq!(refused(&department(&org.cards)), "still referenced by its employees (2)");
     server.get(&company(&org.engines)).gives(200);
     library.admin.delete(&company(&org.empty)).gives(204);
 
@@ -122,7 +123,7 @@ fn what_is_in_the_way_is_named_and_counted(server: &TestServer) {
     library.admin.delete(&employee(&org.luigi)).gives(204);
     library.admin.delete(&department(&org.cards)).gives(204);
     library.admin.delete(&department(&org.cards)).refused("not-found");
-    assert_eq!(refused(&company(&org.engines)), "1 of its departments stand in the way");
+    assert_eq!(refused(&company(&org.engines)), "still referenced by its departments (1)");
     for path in
         [employee(&org.ada), employee(&org.charles), department(&org.mill), company(&org.engines)]
     {
@@ -208,13 +209,13 @@ fn nobody_ends_up_above_itself(server: &TestServer) {
         library.bob.patch(&employee(who), &json!({"manager_id": manager["id"]}))
     };
     for below in [&org.ada, &org.charles, &org.luigi] {
-        by(&org.ada, below).refused("above-itself");
+        by(&org.ada, below).refused("reporting-cycle");
     }
-    by(&org.charles, &org.luigi).refused("above-itself");
+    by(&org.charles, &org.luigi).refused("reporting-cycle");
     assert_eq!(server.get(&employee(&org.ada)).gives(200), &org.ada, "it is as it was");
     by(&org.luigi, &org.ada).gives(200);
     by(&org.charles, &org.luigi).gives(200);
-    by(&org.luigi, &org.charles).refused("above-itself");
+    by(&org.luigi, &org.charles).refused("reporting-cycle");
 
     // Two changes of which either would do alone.
     let fresh = |name: &str| add_employee(&library.ada, name, &org.cards, None);
@@ -252,7 +253,7 @@ fn a_company_is_deleted_while_departments_are_made(server: &TestServer) {
             assert_eq!(made, 0, "a company goes alone");
             server.get(&path).refused("not-found");
         } else {
-            answers.last().unwrap().refused("in-the-way");
+            answers.last().unwrap().refused("still-referenced");
             assert_eq!(made, 6);
             let there = server.get(&format!("{path}/departments"));
             assert_eq!(items(there.gives(200)).len(), 6);

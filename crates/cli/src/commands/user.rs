@@ -55,8 +55,7 @@ pub(super) fn create(url: &DatabaseUrl, new: NewAccount) -> Result<(), UserError
     account.verified = true;
     let made = format!("made the account of {} <{}>, role {role}", user.username, account.email);
     database.write_blocking(move |conn| {
-        let user = conn.insert(user.clone())?;
-        account::insert(conn, &account, &hash, user.created_at)
+        account::create(conn, user.clone(), &account, &hash).map(|_| ())
     })?;
     eprintln!("{made}");
     Ok(())

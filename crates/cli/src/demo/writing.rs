@@ -6,10 +6,10 @@ use std::num::NonZeroUsize;
 
 use recto_api::identity::password::{HashError, Hasher};
 use recto_domain::{
-    Account, Book, Contributors, Email, IdGenerator, Invalid, Password, Review, Role, User, UserId,
-    Username,
+    Account, Email, IdGenerator, Invalid, NewBookGraph, Password, Review, Role, TagNames, User,
+    UserId, Username,
 };
-use recto_persistence::catalog::{author, book_tag};
+use recto_persistence::catalog::book;
 use recto_persistence::identity::account::{self, PasswordHash};
 use recto_persistence::{Connection, Database, Error, SystemIds};
 
@@ -96,10 +96,9 @@ fn write_account(
 
 fn write_book(conn: &mut Connection, new: &DemoBook, people: &People) -> Result<(), Error> {
     let owner = new.owner.as_ref().map(|owner| people.uid(owner));
-    let book = conn.insert(Book::new(SystemIds.new_id(), new.book.clone(), owner))?;
-    let contributors = Contributors::of_line(&book.author);
-    author::credit_new(conn, &SystemIds, &[(book.uid, &contributors)])?;
-    book_tag::add(conn, &SystemIds, book.uid, &new.tags)?;
+    let tags = Some(TagNames::new(new.tags.clone()));
+    let graph = NewBookGraph { book: new.book.clone(), tags, contributors: None };
+    let book = book::create(conn, &SystemIds, graph, owner)?;
     for said in &new.reviews {
         let reader = people.uid(&said.reader);
         let new_id = SystemIds.new_id();

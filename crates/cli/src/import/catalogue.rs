@@ -6,10 +6,8 @@
 use std::collections::HashMap;
 
 use recto_domain::{
-    Book, BookId, Contributors, IdGenerator, NewReview, Review, ReviewText, Tag, TagId, User,
-    UserId, Username,
+    Book, BookId, IdGenerator, NewReview, Review, ReviewText, Tag, TagId, User, UserId, Username,
 };
-use recto_persistence::catalog::author;
 use recto_persistence::catalog::import::{self, Origin};
 use recto_persistence::{Connection, Database, Error, SystemIds};
 
@@ -44,7 +42,8 @@ impl Sink for Catalogue {
                 (format!("goodbooks:book:{}", item.number.0), book)
             })
             .collect();
-        let written = self.database.write_blocking(move |conn| write_books(conn, &rows))?;
+        let written =
+            self.database.write_blocking(move |conn| import::books(conn, &SystemIds, &rows))?;
         self.books.extend(known(batch.iter().map(|item| item.number), written.keys));
         Ok(written.added as u64)
     }
@@ -88,20 +87,6 @@ impl Sink for Catalogue {
         let added = self.database.write_blocking(move |conn| import::reviews(conn, &rows))?;
         Ok(added as u64)
     }
-}
-
-/// Writes books, and whom those that are new credit.
-fn write_books(
-    conn: &mut Connection,
-    rows: &[(Origin, Book)],
-) -> Result<import::Written<BookId>, Error> {
-    let written = import::books(conn, rows)?;
-    let fresh = rows.iter().zip(&written.keys).filter(|((_, book), key)| **key == Some(book.uid));
-    let credited: Vec<(BookId, Contributors)> =
-        fresh.map(|((_, book), _)| (book.uid, Contributors::of_line(&book.author))).collect();
-    let credited: Vec<_> = credited.iter().map(|(book, credits)| (*book, credits)).collect();
-    author::credit_new(conn, &SystemIds, &credited)?;
-    Ok(written)
 }
 
 /// Pairs the numbers of a batch with the keys that its rows have.

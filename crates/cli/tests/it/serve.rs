@@ -275,3 +275,27 @@ fn the_description_of_the_api_is_printed_as_json() {
     assert_eq!(description["openapi"].as_str().unwrap()[..3], *"3.1");
     assert!(program.files().is_empty());
 }
+
+#[test]
+fn failure_is_one_log_line() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let Some(database) = bare(engine) else { continue };
+        let program = Program::on(&database).with("RECTO_SECRET", SECRET);
+        for level in ["error", "info", "trace"] {
+            let arguments = ["--migrate", "--log", level];
+            let ((), log) = while_serving(&program, &arguments, |address| {
+                database.execute("ALTER TABLE tags RENAME TO lost").unwrap();
+                let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+                let request = ureq::Agent::from(config).get(format!("{address}/api/v1/tags"));
+                let response = request.header("x-request-id", "find-me").call().unwrap();
+                database.execute("ALTER TABLE lost RENAME TO tags").unwrap();
+                assert_eq!(response.status().as_u16(), 500);
+            });
+            let is_failure = |line: &&str| line.contains("ERROR") && line.contains("find-me");
+            let lines: Vec<_> = log.lines().filter(is_failure).collect();
+            assert_eq!(lines.len(), 1, "{log}");
+            assert!(lines[0].contains("cause=") && lines[0].contains("tags"), "{}", lines[0]);
+            assert!(lines[0].contains("/api/v1/tags") && lines[0].contains("500"), "{}", lines[0]);
+        }
+    }
+}

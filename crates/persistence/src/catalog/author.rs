@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
-use recto_domain::{Author, AuthorId, AuthorName, BookId, Contributors, IdGenerator};
+use recto_domain::{Author, AuthorId, AuthorName, Book, BookId, Contributors, IdGenerator};
 use recto_relations_diesel::{SortColumn, Stored, Writable};
 
 use super::insert::{Written, insert_new, keys_by_text};
@@ -91,20 +91,49 @@ impl Writable<Recto> for Author {
 ///
 /// # Errors
 /// A failing database.
-pub fn credit(
+pub fn set_contributors(
     conn: &mut Connection,
     ids: &dyn IdGenerator,
     book: BookId,
     contributors: &Contributors,
 ) -> Result<(), Error> {
-    credit_all(conn, ids, &[(book, contributors)])
+    set_all(conn, ids, &[(book, contributors)])
 }
 
-/// As [`credit`], for several books.
+/// Sets the contributors of books to those that their `author` names.
 ///
 /// # Errors
 /// A failing database.
-pub fn credit_all(
+pub fn follow_credit_lines(
+    conn: &mut Connection,
+    ids: &dyn IdGenerator,
+    books: &[Book],
+) -> Result<(), Error> {
+    let named = named_by_credit_lines(books);
+    set_all(conn, ids, &named.iter().map(|(book, named)| (*book, named)).collect::<Vec<_>>())
+}
+
+/// As [`follow_credit_lines`], for books that have no contributors yet.
+///
+/// # Errors
+/// A failing database.
+pub fn follow_new_credit_lines<'b>(
+    conn: &mut Connection,
+    ids: &dyn IdGenerator,
+    books: impl IntoIterator<Item = &'b Book>,
+) -> Result<(), Error> {
+    let named = named_by_credit_lines(books);
+    let named: Vec<_> = named.iter().map(|(book, named)| (*book, named)).collect();
+    add_contributors(conn, ids, &named).map(|_| ())
+}
+
+fn named_by_credit_lines<'b>(
+    books: impl IntoIterator<Item = &'b Book>,
+) -> Vec<(BookId, Contributors)> {
+    books.into_iter().map(|book| (book.uid, Contributors::of_line(&book.author))).collect()
+}
+
+fn set_all(
     conn: &mut Connection,
     ids: &dyn IdGenerator,
     books: &[(BookId, &Contributors)],
@@ -115,7 +144,7 @@ pub fn credit_all(
     let keys: Vec<UidValue> = books.iter().map(|(book, _)| (*book).into()).collect();
     let former = book_contributors::table.filter(book_contributors::book_id.eq_any(keys));
     conn.execute(diesel::delete(former))?;
-    credit_new(conn, ids, books).map(|_| ())
+    add_contributors(conn, ids, books).map(|_| ())
 }
 
 /// Adds the contributors of books that have none yet, and returns how many authors and how many
@@ -123,7 +152,7 @@ pub fn credit_all(
 ///
 /// # Errors
 /// A failing database; a book that does not exist.
-pub fn credit_new(
+pub fn add_contributors(
     conn: &mut Connection,
     ids: &dyn IdGenerator,
     books: &[(BookId, &Contributors)],

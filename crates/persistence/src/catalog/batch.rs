@@ -7,8 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable};
 use diesel::upsert::excluded;
 use recto_domain::{
-    Account, Book, BookEntry, BookOutcome, Contributors, IdGenerator, Isbn, Outcome, Role,
-    Update as _, UserId,
+    Account, Book, BookEntry, BookOutcome, IdGenerator, Isbn, Outcome, Role, Update as _, UserId,
 };
 use recto_relations_diesel::{Engine, Lock, Locked, Selected as _};
 
@@ -40,28 +39,27 @@ pub fn upsert(
     take_turns(conn, caller.user_uid)?;
     let mut known = known(conn, caller, &batch)?;
     let mut outcomes = Vec::with_capacity(batch.len());
-    let (mut written, mut credits) = (Vec::new(), Vec::new());
+    let (mut written, mut credited) = (Vec::new(), Vec::new());
     for (index, BookEntry { new, patch }) in batch.into_iter().enumerate() {
-        let mut credited = None;
+        let mut before = None;
         let (book, outcome) = match new.isbn.as_ref().and_then(|isbn| known.remove(isbn)) {
             None => (Book::new(ids.new_id(), new, Some(caller.user_uid)), Outcome::Created),
             Some(mut book) => {
-                credited = Some(book.author.clone());
+                before = Some(book.author.clone());
                 let changed = book.apply(patch, ids.now());
                 (book, if changed { Outcome::Updated } else { Outcome::Unchanged })
             }
         };
         outcomes.push(BookOutcome { index, outcome, uid: book.uid });
-        if credited.as_ref() != Some(&book.author) {
-            credits.push((book.uid, Contributors::of_line(&book.author)));
+        if before.as_ref() != Some(&book.author) {
+            credited.push(book.clone());
         }
         if outcome != Outcome::Unchanged {
             written.push(book);
         }
     }
     write(conn, &written)?;
-    let credits: Vec<_> = credits.iter().map(|(book, credits)| (*book, credits)).collect();
-    author::credit_all(conn, ids, &credits)?;
+    author::follow_credit_lines(conn, ids, &credited)?;
     Ok(outcomes)
 }
 

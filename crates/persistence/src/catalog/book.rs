@@ -7,14 +7,18 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Integer};
 use diesel::sqlite::Sqlite;
-use recto_domain::{Book, BookId, Isbn, Language, PublishedDate, TagName, UserId, text_key};
+use recto_domain::{
+    Book, BookId, BookPatch, Contributors, IdGenerator, Isbn, Language, NewBookGraph,
+    PublishedDate, TagName, UserId, text_key,
+};
 use recto_relations_diesel::{Conditions, SortColumn, Stored, Writable};
 
 use super::user::UserRow;
+use super::{author, book_tag};
 use crate::row::RowContext;
 use crate::schema::{book_tags, books, tags};
 use crate::sql_types::{InstantValue, UidValue};
-use crate::{Error, Recto, Rules};
+use crate::{Connection, Error, Recto, Rules, write};
 
 /// A row of `books`.
 #[derive(Debug, Queryable, Selectable, Identifiable, Associations)]
@@ -196,6 +200,67 @@ impl Writable<Recto> for Book {
 
 impl Rules for Book {
     type References = ();
+}
+
+/// Inserts a book with its tags and contributors. Without contributors they are those that its
+/// `author` names.
+///
+/// # Errors
+/// A failing database.
+pub fn create(
+    conn: &mut Connection,
+    ids: &dyn IdGenerator,
+    new: NewBookGraph,
+    owner: Option<UserId>,
+) -> Result<Book, Error> {
+    let NewBookGraph { book, tags, contributors } = new;
+    let book = conn.insert(Book::new(ids.new_id(), book, owner))?;
+    match contributors {
+        Some(contributors) => {
+            author::add_contributors(conn, ids, &[(book.uid, &contributors)])?;
+        }
+        None => author::follow_new_credit_lines(conn, ids, [&book])?,
+    }
+    if let Some(tags) = tags {
+        book_tag::add(conn, ids, book.uid, &tags.into_names())?;
+    }
+    Ok(book)
+}
+
+/// Applies a patch to a book that is locked. If that changes `author`, the contributors become
+/// those that it names.
+///
+/// # Errors
+/// A failing database.
+pub fn change(
+    conn: &mut Connection,
+    ids: &dyn IdGenerator,
+    book: Book,
+    patch: BookPatch,
+) -> Result<Book, Error> {
+    let before = book.author.clone();
+    let book = write::change(conn, book, patch, ids.now())?;
+    if book.author != before {
+        author::follow_credit_lines(conn, ids, std::slice::from_ref(&book))?;
+    }
+    Ok(book)
+}
+
+/// Sets the contributors of a book that is locked; `author` becomes their names.
+///
+/// # Errors
+/// A failing database.
+pub fn set_contributors(
+    conn: &mut Connection,
+    ids: &dyn IdGenerator,
+    mut book: Book,
+    contributors: &Contributors,
+) -> Result<Book, Error> {
+    author::set_contributors(conn, ids, book.uid, contributors)?;
+    if book.credit(contributors.line().clone(), ids.now()) {
+        conn.update(&book)?;
+    }
+    Ok(book)
 }
 
 /// A `LIKE` pattern for texts whose key contains that of `text`.

@@ -65,7 +65,7 @@ pub fn set(
 ///
 /// # Errors
 /// A failing database.
-pub fn put(conn: &mut Connection, book: BookId, tag: TagId) -> Result<bool, Error> {
+pub fn add_one(conn: &mut Connection, book: BookId, tag: TagId) -> Result<bool, Error> {
     if conn.lock::<Tag>(tag, Lock::Update)?.is_none() {
         return Ok(false);
     }
@@ -77,7 +77,7 @@ pub fn put(conn: &mut Connection, book: BookId, tag: TagId) -> Result<bool, Erro
 ///
 /// # Errors
 /// A failing database.
-pub fn take(conn: &mut Connection, book: BookId, tag: TagId) -> Result<(), Error> {
+pub fn remove_one(conn: &mut Connection, book: BookId, tag: TagId) -> Result<(), Error> {
     let link = book_tags::table.find((UidValue::from(book), UidValue::from(tag)));
     conn.execute(diesel::delete(link))?;
     Ok(())

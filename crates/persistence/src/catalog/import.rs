@@ -4,8 +4,9 @@
 //! ends (taggings, reviews), and not written again.
 
 use diesel::prelude::*;
-use recto_domain::{Book, BookId, Review, Tag, TagId, User, UserId};
+use recto_domain::{Book, BookId, IdGenerator, Review, Tag, TagId, User, UserId};
 
+use super::author;
 use super::book::BookRecord;
 use super::book_tag::BookTagRow;
 pub use super::insert::Written;
@@ -19,11 +20,22 @@ use crate::{Connection, Error};
 /// The source of an imported row, and its key there: `goodbooks:17`.
 pub type Origin = String;
 
-/// Writes books.
+/// Inserts books. The contributors of those that are new are those that their `author` names.
 ///
 /// # Errors
-/// A failing database; nothing of the batch is kept then if it ran in a transaction.
-pub fn books(conn: &mut Connection, batch: &[(Origin, Book)]) -> Result<Written<BookId>, Error> {
+/// A failing database; nothing of the batch is stored then if it ran in a transaction.
+pub fn books(
+    conn: &mut Connection,
+    ids: &dyn IdGenerator,
+    batch: &[(Origin, Book)],
+) -> Result<Written<BookId>, Error> {
+    let written = insert_books(conn, batch)?;
+    let new = batch.iter().zip(&written.keys).filter(|((_, book), key)| **key == Some(book.uid));
+    author::follow_new_credit_lines(conn, ids, new.map(|((_, book), _)| book))?;
+    Ok(written)
+}
+
+fn insert_books(conn: &mut Connection, batch: &[(Origin, Book)]) -> Result<Written<BookId>, Error> {
     let added = insert_new(
         conn,
         batch

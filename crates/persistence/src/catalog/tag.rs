@@ -9,7 +9,7 @@ use recto_relations_diesel::{Lock, Locked, Selected as _, SortColumn, Stored, Wr
 use crate::row::RowContext;
 use crate::schema::tags;
 use crate::sql_types::{InstantValue, UidValue};
-use crate::{Connection, Error, Recto, Rules};
+use crate::{Connection, Error, Failure, Recto, Rules};
 
 /// A row of `tags`.
 #[derive(Debug, Queryable, Selectable, Identifiable)]
@@ -104,7 +104,7 @@ pub(super) fn find_or_insert(
         let insert = diesel::insert_into(tags::table).values(records);
         conn.execute(insert.on_conflict(tags::name_key).do_nothing())?;
     }
-    Err(Error::Busy)
+    Err(Failure::Contended.into())
 }
 
 /// Look up, insert, look up again, and once more for a writer in between.

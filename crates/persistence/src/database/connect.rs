@@ -8,7 +8,7 @@ use diesel::sql_types::{BigInt, Text};
 use diesel::{PgConnection, RunQueryDsl as _, SqliteConnection};
 
 use super::{DatabaseUrl, Options};
-use crate::{Connection, Error};
+use crate::{Connection, Error, Failure};
 
 /// Opens a connection whose settings are known to hold.
 pub(super) fn connect(url: &DatabaseUrl, options: Options) -> Result<Connection, Error> {
@@ -46,8 +46,8 @@ fn sqlite(path: &str, options: Options) -> Result<SqliteConnection, Error> {
         let sql = format!("SELECT CAST({pragma} AS TEXT) AS value FROM pragma_{pragma}");
         let Pragma { value } = diesel::sql_query(sql).get_result(&mut conn).map_err(unavailable)?;
         if value != expected {
-            return Err(Error::Unavailable(format!(
-                "SQLite keeps {pragma} at {value} where it must be {expected}"
+            return Err(unavailable(format!(
+                "SQLite has {pragma} = {value}; it must be {expected}"
             )));
         }
     }
@@ -60,7 +60,9 @@ fn write_ahead(conn: &mut SqliteConnection, busy_timeout: Duration) -> Result<()
     let since = Instant::now();
     loop {
         match conn.batch_execute("PRAGMA journal_mode = WAL").map_err(Error::from) {
-            Err(Error::Busy) if since.elapsed() < busy_timeout => sleep(Duration::from_millis(5)),
+            Err(Error::Failure(Failure::Busy)) if since.elapsed() < busy_timeout => {
+                sleep(Duration::from_millis(5));
+            }
             switched => return switched.map_err(unavailable),
         }
     }
@@ -87,16 +89,14 @@ fn postgres(url: &str) -> Result<PgConnection, Error> {
     .get_result(&mut conn)
     .map_err(unavailable)?;
     if encoding != "UTF8" {
-        return Err(Error::Unavailable(format!(
-            "the database is encoded as {encoding} where it must be UTF8"
-        )));
+        return Err(unavailable(format!("the encoding is {encoding}; it must be UTF8")));
     }
     if version < 130_000 {
-        return Err(Error::Unavailable("PostgreSQL must be version 13 or later".to_owned()));
+        return Err(unavailable("PostgreSQL must be version 13 or later"));
     }
     Ok(conn)
 }
 
 fn unavailable(error: impl std::fmt::Display) -> Error {
-    Error::Unavailable(error.to_string())
+    Failure::Unavailable(error.to_string()).into()
 }

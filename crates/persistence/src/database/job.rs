@@ -1,12 +1,12 @@
 //! A piece of work, on its way to a connection and back.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tokio::sync::oneshot;
 
 use super::Answer;
-use crate::error::Failure;
-use crate::{Connection, Error};
+use crate::{Connection, Error, Failure, WorkError};
 
 /// Work whose types have been forgotten.
 pub(super) type Job = Box<dyn AnyWork>;
@@ -58,7 +58,7 @@ impl<W, T, E> Work<W, T, E>
 where
     W: FnMut(&mut Connection) -> Result<T, E> + Send + 'static,
     T: Send + 'static,
-    E: Failure,
+    E: WorkError,
 {
     pub(super) fn read(work: W) -> (Job, Answer<T, E>) {
         Self::job(Kind::Read, work)
@@ -78,7 +78,7 @@ impl<W, T, E> AnyWork for Work<W, T, E>
 where
     W: FnMut(&mut Connection) -> Result<T, E> + Send + 'static,
     T: Send + 'static,
-    E: Failure,
+    E: WorkError,
 {
     fn kind(&self) -> Kind {
         self.kind
@@ -87,13 +87,13 @@ where
     fn run(&mut self, conn: &mut Connection) -> Outcome {
         // The connection is checked or rolled back whatever happened to it.
         let result = catch_unwind(AssertUnwindSafe(|| (self.closure)(conn)))
-            .unwrap_or_else(|_| Err(Error::Panicked.into()));
+            .unwrap_or_else(|panic| Err(Error::from(Failure::Panicked(message(&*panic))).into()));
         let outcome = match &result {
             Ok(_) => Outcome::Done,
-            Err(error) => match error.database() {
-                Some(error) if error.is_transient() => Outcome::Again,
-                Some(Error::Unavailable(_) | Error::Query(_) | Error::Panicked) => Outcome::Suspect,
-                _ => Outcome::Failed,
+            Err(error) => match error.failure() {
+                Some(failure) if failure.is_transient() => Outcome::Again,
+                Some(failure) if failure.suspects_connection() => Outcome::Suspect,
+                Some(_) | None => Outcome::Failed,
             },
         };
         self.result = Some(result);
@@ -118,4 +118,11 @@ where
     fn is_abandoned(&self) -> bool {
         self.reply.is_closed()
     }
+}
+
+/// Returns the message that a panic was raised with.
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("without a message").to_owned()
 }

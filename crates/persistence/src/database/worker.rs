@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::job::{Job, Kind, Outcome};
 use super::threads::Threads;
 use super::{DatabaseUrl, Options, connect};
-use crate::{Connection, Error};
+use crate::{Connection, Error, Failure, WorkError as _};
 
 /// How often work is run at the most that another transaction gets in the way of.
 const ATTEMPTS: u32 = 8;
@@ -124,33 +124,32 @@ impl Line {
         }
         let begun = self.begin_group();
         if let Err(error) = &begun
-            && error.is_transient()
+            && is_transient(error)
         {
-            // Somebody else holds the database; each by itself would find it no other.
+            // Another program holds the database: each job alone would wait in vain, too.
             for mut job in group {
-                job.fail(Error::Busy);
+                job.fail(Failure::Busy.into());
                 job.answer();
             }
             return;
         }
-        let committed = begun.and_then(|connection| {
-            for job in &mut group {
-                in_savepoint(connection, job)?;
+        match begun.and_then(|connection| commit_group(connection, &mut group)) {
+            Ok(true) => {
+                for job in group {
+                    job.answer();
+                }
+                return;
             }
-            connection.commit()
-        });
-        if let Err(error) = committed {
-            // Nothing of the group has been kept. One by one each gets the
-            // attempts and the answer it would have had alone.
-            tracing::warn!(%error, jobs = group.len(), "a group of writes is done one by one");
-            self.reset();
-            for job in group {
-                self.run(job);
+            Ok(false) => tracing::debug!(jobs = group.len(), "a group of writes is run one by one"),
+            Err(error) => {
+                tracing::warn!(%error, jobs = group.len(), "a group of writes is run one by one");
             }
-            return;
         }
+        // Nothing of the group is stored. Run alone, each job has its own attempts and its own
+        // error.
+        self.reset();
         for job in group {
-            job.answer();
+            self.run(job);
         }
     }
 
@@ -159,7 +158,7 @@ impl Line {
         let since = Instant::now();
         loop {
             match self.connection()?.begin_write() {
-                Err(error) if error.is_transient() && self.has_time(since) => {}
+                Err(error) if is_transient(&error) && self.has_time(since) => {}
                 Err(error) => return Err(error),
                 Ok(()) => return self.connection(),
             }
@@ -217,23 +216,28 @@ fn in_transaction(connection: &mut Connection, job: &mut Job) -> Outcome {
 
 /// The transaction could not begin or end, whatever the work itself came to.
 fn refuse(job: &mut Job, error: Error) -> Outcome {
-    let again = error.is_transient();
+    let again = is_transient(&error);
     job.fail(error);
     if again { Outcome::Again } else { Outcome::Suspect }
 }
 
-/// An error here means that the transaction around it is lost.
-fn in_savepoint(connection: &mut Connection, job: &mut Job) -> Result<(), Error> {
-    connection.begin_savepoint()?;
-    match job.run(connection) {
-        Outcome::Done => connection.commit(),
-        Outcome::Failed => connection.roll_back(),
-        // Better alone, where it can be run again on a connection that works.
-        Outcome::Again | Outcome::Suspect | Outcome::NotBegun => {
-            connection.roll_back()?;
-            Err(Error::Busy)
+/// Runs the jobs of a group and commits them. Returns `false` if one of them needs to run again,
+/// alone and on a connection that works; then nothing was committed.
+fn commit_group(connection: &mut Connection, group: &mut [Job]) -> Result<bool, Error> {
+    for job in group {
+        connection.begin_savepoint()?;
+        match job.run(connection) {
+            Outcome::Done => connection.commit()?,
+            Outcome::Failed => connection.roll_back()?,
+            Outcome::Again | Outcome::Suspect | Outcome::NotBegun => return Ok(false),
         }
     }
+    connection.commit()?;
+    Ok(true)
+}
+
+fn is_transient(error: &Error) -> bool {
+    error.failure().is_some_and(Failure::is_transient)
 }
 
 /// A little longer each time, and not the same for all who wait.

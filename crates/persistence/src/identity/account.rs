@@ -67,7 +67,22 @@ struct AccountRecord<'a> {
     updated_at: InstantValue,
 }
 
-/// Adds the account of a user.
+/// Inserts a user and its account, and returns the user.
+///
+/// # Errors
+/// [`UsernameTaken`](Conflict::UsernameTaken), [`EmailTaken`](Conflict::EmailTaken).
+pub fn create(
+    conn: &mut Connection,
+    user: User,
+    account: &Account,
+    password: &PasswordHash,
+) -> Result<User, Error> {
+    let user = conn.insert(user)?;
+    insert(conn, account, password, user.created_at)?;
+    Ok(user)
+}
+
+/// Inserts the account of a user.
 ///
 /// # Errors
 /// [`EmailTaken`](Conflict::EmailTaken).

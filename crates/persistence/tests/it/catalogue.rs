@@ -207,7 +207,7 @@ impl Catalogue {
             catalog::import::taggings(conn, &taggings)?;
             catalog::author::insert_all(conn, &self.authors)?;
             let credits: Vec<_> = self.credits.iter().map(|(book, who)| (*book, who)).collect();
-            catalog::author::credit_new(conn, &self.ids, &credits)?;
+            catalog::author::add_contributors(conn, &self.ids, &credits)?;
             for review in &self.reviews {
                 conn.insert(review.clone())?;
             }

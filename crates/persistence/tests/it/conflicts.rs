@@ -6,7 +6,7 @@ use recto_domain::{
     Username,
 };
 use recto_persistence::identity::account::{self, PasswordHash};
-use recto_persistence::{Connection, Error, Recto, Stored};
+use recto_persistence::{Connection, Error, Failure, Recto, Stored, WorkError as _};
 use recto_relations::Include;
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh};
@@ -74,9 +74,11 @@ fn a_key_that_leads_nowhere_is_refused(database: &Fresh) {
     review.book_uid = BookId::from_uuid(c.new_id().uid());
     let error = conn.insert(review.clone()).unwrap_err();
     match (database.engine(), &error) {
-        (Engine::Postgres, Error::Dangling { key }) => assert_eq!(key, "reviews.book_uid"),
+        (Engine::Postgres, Error::MissingReference { field, entity }) => {
+            assert_eq!((*field, entity.name), ("book_uid", "Book"));
+        }
         // SQLite does not say which key it was.
-        (Engine::Sqlite, Error::Query(DieselError::DatabaseError(kind, _))) => {
+        (Engine::Sqlite, Error::Failure(Failure::Query(DieselError::DatabaseError(kind, _)))) => {
             assert!(matches!(kind, DatabaseErrorKind::ForeignKeyViolation), "{error:?}");
         }
         _ => panic!("{error:?}"),
@@ -102,11 +104,11 @@ fn what_breaks_a_check_is_refused_by_the_database_itself(database: &Fresh) {
     ] {
         let error = database.execute(statement).unwrap_err();
         let said = Error::from(error);
-        let Error::Query(DieselError::DatabaseError(kind, _)) = &said else {
+        let Error::Failure(Failure::Query(DieselError::DatabaseError(kind, _))) = &said else {
             panic!("{statement}: {said:?}");
         };
         assert!(matches!(kind, DatabaseErrorKind::CheckViolation), "{statement}: {said:?}");
-        assert!(!said.is_transient());
+        assert!(!said.failure().unwrap().is_transient());
     }
 }
 
@@ -135,7 +137,7 @@ fn corrupt_data_is_named_by_table_column_and_row(database: &Fresh) {
         let said = error.to_string();
         let begin = format!("corrupt data in {table}.{column} of row {row}: ");
         assert!(said.starts_with(&begin) && said.len() > begin.len(), "{said}");
-        assert!(matches!(error, Error::Corrupt { .. }));
+        assert!(matches!(error, Error::Failure(Failure::Corrupt(_))));
     };
 
     let (book, row) = (c.books[0].uid, c.books[0].uid.to_string());

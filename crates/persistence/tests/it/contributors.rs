@@ -37,7 +37,7 @@ fn line(names: &str) -> Contributors {
 fn credited(c: &mut Catalogue, conn: &mut Connection, who: &Contributors) -> BookId {
     let uid = c.book(&json!({"title": "T", "author": who.line().as_str()}), None);
     conn.insert(c.books.last().unwrap().clone()).unwrap();
-    author::credit(conn, &SystemIds, uid, who).unwrap();
+    author::set_contributors(conn, &SystemIds, uid, who).unwrap();
     uid
 }
 
@@ -102,7 +102,7 @@ fn setting_contributors_replaces_them(database: &Fresh) {
         {"name": "ROBERT FAGLES", "role": "translator"},
         {"name": "Homer"},
     ]));
-    author::credit(conn, &SystemIds, uid, &other).unwrap();
+    author::set_contributors(conn, &SystemIds, uid, &other).unwrap();
     let expected = [
         (1, "introduction", "Bernard Knox"),
         (2, "translator", "Robert Fagles"),
@@ -110,9 +110,9 @@ fn setting_contributors_replaces_them(database: &Fresh) {
     ];
     assert_eq!(named(&credits(conn, uid)), expected);
     // Again the same: nothing is made anew, and who is credited no more stays.
-    author::credit(conn, &SystemIds, uid, &other).unwrap();
+    author::set_contributors(conn, &SystemIds, uid, &other).unwrap();
     assert_eq!(named(&credits(conn, uid)), expected);
-    author::credit(conn, &SystemIds, uid, &line("Homer")).unwrap();
+    author::set_contributors(conn, &SystemIds, uid, &line("Homer")).unwrap();
     assert_eq!(named(&credits(conn, uid)), [(1, "author", "Homer")]);
     let all = conn
         .page::<Author>(&(), &Filter::everything(), &PageRequest::newest(10), &Include::nothing())
@@ -227,7 +227,7 @@ fn crediting_costs_the_same_for_any_number_of_books(database: &Fresh) {
             .collect();
         let credits: Vec<_> = credits.iter().map(|(uid, credits)| (*uid, credits)).collect();
         let (made, statements) =
-            conn.recording(|conn| author::credit_new(conn, &SystemIds, &credits));
+            conn.recording(|conn| author::add_contributors(conn, &SystemIds, &credits));
         assert_eq!(made.unwrap(), (if known { 0 } else { 40 }, 40));
         // A statement a row is what SQLite inserts fastest by.
         let rows = match (database.engine(), known) {
@@ -296,6 +296,6 @@ fn books_from_before_credit_whom_their_lines_name(database: &Fresh) {
     let again: Vec<_> = c.books.iter().map(|book| Contributors::of_line(&book.author)).collect();
     database.execute("DELETE FROM book_contributors").unwrap();
     let again: Vec<_> = c.books.iter().map(|book| book.uid).zip(&again).collect();
-    let (authors, _) = author::credit_new(conn, &SystemIds, &again).unwrap();
+    let (authors, _) = author::add_contributors(conn, &SystemIds, &again).unwrap();
     assert_eq!(authors, 0);
 }

@@ -14,7 +14,7 @@ use recto_domain::{
 use recto_persistence::catalog::{BookFilter, book_tag};
 use recto_persistence::identity::account::{self, PasswordHash};
 use recto_persistence::{
-    Connection, Database, DatabaseUrl, Error, Lock, Options, PageRequest, SystemIds,
+    Connection, Database, DatabaseUrl, Error, Failure, Lock, Options, PageRequest, SystemIds,
 };
 use recto_relations::{Entity as _, Filter, Include};
 use recto_testkit::both_engines;
@@ -205,7 +205,10 @@ fn a_panic_is_an_error_and_nobody_elses(fresh: &Fresh) {
             writers.into_iter().map(|writer| writer.join().unwrap()).collect();
         for (number, result) in results.iter().enumerate() {
             match number {
-                5 => assert!(matches!(result, Err(Error::Panicked)), "{result:?}"),
+                5 => assert!(
+                    matches!(result, Err(Error::Failure(Failure::Panicked(_)))),
+                    "{result:?}"
+                ),
                 7 => assert!(matches!(result, Err(Error::Conflict(_))), "{result:?}"),
                 _ => assert!(result.is_ok(), "{number}: {result:?}"),
             }
@@ -217,7 +220,7 @@ fn a_panic_is_an_error_and_nobody_elses(fresh: &Fresh) {
     assert_eq!(names, [0, 1, 2, 3, 4, 6, 8, 9].map(|number| format!("tag {number}")));
 
     let panicked: Result<(), Error> = database.read_blocking(|_| panic!("so is this one"));
-    assert!(matches!(panicked, Err(Error::Panicked)));
+    assert!(matches!(panicked, Err(Error::Failure(Failure::Panicked(_)))));
     database.read_blocking(Connection::ping).unwrap();
     let after = new_tag(&c, "after");
     database.write_blocking(move |conn| conn.insert(after.clone())).unwrap();
@@ -340,7 +343,7 @@ fn too_much_work_is_refused(fresh: &Fresh) {
         assert!(request.as_mut().poll(&mut context).is_pending());
     }
     let refused = database.read_blocking(Connection::ping);
-    assert!(matches!(refused, Err(Error::Overloaded)), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Failure(Failure::Overloaded))), "{refused:?}");
 
     for (blocker, held) in blockers {
         held.release();
@@ -453,10 +456,10 @@ fn work_goes_on_after_the_connections_are_lost(fresh: &Fresh) {
 fn a_database_that_cannot_be_reached_is_said_to_be_so() {
     let nowhere = tempfile::tempdir().unwrap().path().join("missing").join("recto.db");
     let error = Database::open(&DatabaseUrl::file(nowhere), Options::default()).unwrap_err();
-    assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
+    assert!(matches!(error, Error::Failure(Failure::Unavailable(_))), "{error:?}");
     let url = "postgres://nobody@127.0.0.1:1/nothing?connect_timeout=2".parse().unwrap();
     let error = Database::open(&url, Options::default()).unwrap_err();
-    assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
+    assert!(matches!(error, Error::Failure(Failure::Unavailable(_))), "{error:?}");
 }
 
 /// The first to come makes the log, for which SQLite turns the others away.
@@ -492,7 +495,7 @@ fn a_database_that_stays_locked_is_busy_after_twice_the_wait() {
     let write = || {
         let began = Instant::now();
         let written = database.write_blocking(Connection::ping);
-        assert!(matches!(written, Err(Error::Busy)), "{written:?}");
+        assert!(matches!(written, Err(Error::Failure(Failure::Busy))), "{written:?}");
         began.elapsed()
     };
     let mut locker = fresh.connection();

@@ -28,7 +28,7 @@ fn a_company_costs_a_statement_a_level(database: &Fresh) {
         let graph = json!({"name": "Acme", "departments": departments});
         let graph = NewCompanyGraph::parse(&graph).unwrap();
         let (made, sent) =
-            conn.recording(|conn| org::found(conn, graph.clone(), DateTime::UNIX_EPOCH));
+            conn.recording(|conn| org::create_company(conn, graph.clone(), DateTime::UNIX_EPOCH));
         made.unwrap();
         assert_eq!(sent.len(), statements, "{sent:#?}");
     }

@@ -9,9 +9,9 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use recto_domain::{
     Client, IdGenerator as _, Role, Session, SessionId, TokenPairId, UserAgent, UserId,
 };
-use recto_persistence::Error;
 use recto_persistence::identity::account;
 use recto_persistence::identity::session::{self, NewSession, Rotation, rotate};
+use recto_persistence::{Error, Failure};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 use recto_testkit::ids::SequentialIds;
@@ -288,7 +288,7 @@ fn the_database_keeps_a_second_pair_from_living(database: &Fresh) {
     let second = refreshed(conn, ids, &first.refresh, noon());
     refreshed(conn, ids, &second.refresh, noon());
     let said = Error::from(database.execute("UPDATE token_pairs SET spent_at = NULL").unwrap_err());
-    let is_unique = matches!(&said, Error::Query(DieselError::DatabaseError(kind, _))
+    let is_unique = matches!(&said, Error::Failure(Failure::Query(DieselError::DatabaseError(kind, _)))
         if matches!(kind, DatabaseErrorKind::UniqueViolation));
     assert!(is_unique, "{said:?}");
 }

@@ -3,7 +3,7 @@
 use recto_domain::{Book, BookId, Tag, TagId, TagName, User, Username};
 use recto_persistence::catalog::BookFilter;
 use recto_persistence::catalog::import::{self, Origin};
-use recto_persistence::{Connection, Error, PageRequest};
+use recto_persistence::{Connection, Error, Failure, PageRequest, SystemIds};
 use recto_relations::{Filter, Include};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
@@ -24,7 +24,7 @@ fn import(conn: &mut Connection, c: &Catalogue) -> [usize; 5] {
         all.iter().cloned().enumerate().map(|(n, row)| (format!("test:{n}"), row)).collect()
     }
     let readers = import::readers(conn, &from::<User>(&c.users)).unwrap();
-    let books = import::books(conn, &from::<Book>(&c.books)).unwrap();
+    let books = import::books(conn, &SystemIds, &from::<Book>(&c.books)).unwrap();
     let tags = import::tags(conn, &c.tags).unwrap();
     // Keys of what was there before stay as they were.
     assert_eq!(keys(&readers.keys), keys_of(&c.users, |user| user.uid));
@@ -65,7 +65,7 @@ fn a_second_import_adds_nothing(database: &Fresh) {
     }
     let batch: Vec<_> =
         again.books.into_iter().enumerate().map(|(n, book)| (format!("test:{n}"), book)).collect();
-    let written = import::books(&mut conn, &batch).unwrap();
+    let written = import::books(&mut conn, &SystemIds, &batch).unwrap();
     assert_eq!(keys(&written.keys), keys_of(&c.books, |book| book.uid));
     assert_eq!(written.added, 0);
 }
@@ -102,7 +102,10 @@ fn a_batch_that_fails_leaves_nothing(database: &Fresh) {
         import::taggings(conn, &[nowhere])
     });
     let error = failed.unwrap_err();
-    assert!(matches!(error, Error::Dangling { .. } | Error::Query(_)), "{error:?}");
+    assert!(
+        matches!(error, Error::MissingReference { .. } | Error::Failure(Failure::Query(_))),
+        "{error:?}"
+    );
     let tags = conn
         .page::<Tag>(&(), &Filter::everything(), &PageRequest::newest(5), &Include::nothing())
         .unwrap();

@@ -9,7 +9,7 @@ use recto_domain::{
     Employee, Post, Review, ReviewUser, Student, Tag, TagBooks, User, UserBooks, UserReviews,
 };
 use recto_persistence::catalog::{BookFilter, import};
-use recto_persistence::{Connection, PageRequest, Recto, Stored};
+use recto_persistence::{Connection, PageRequest, Recto, Stored, SystemIds};
 use recto_relations::{Entity as _, Filter, Include, MAX_DEPTH, Sort, paths};
 use recto_relations_diesel::CHUNK;
 use recto_testkit::both_engines;
@@ -264,7 +264,7 @@ fn many_keys_are_looked_for_in_chunks(database: &Fresh) {
         let books: Vec<_> =
             c.books.iter().cloned().enumerate().map(|(n, book)| (origin(n), book)).collect();
         import::readers(conn, &users)?;
-        import::books(conn, &books)?;
+        import::books(conn, &SystemIds, &books)?;
         import::tags(conn, &c.tags)?;
         import::taggings(conn, &c.taggings.iter().copied().collect::<Vec<_>>())?;
         Ok::<_, recto_persistence::Error>(())

@@ -9,7 +9,7 @@ use recto_domain::{
     Department, DepartmentId, Employee, EmployeeId, IdGenerator as _, Input as _, ORG, Post,
     PostId, SCHOOL, Student, StudentId, UserId, text_key,
 };
-use recto_persistence::{Connection, PageRequest, Recto, Rules, Stored, WriteError, school, write};
+use recto_persistence::{Connection, Error, PageRequest, Recto, Rules, Stored, school, write};
 use recto_relations::{
     Cardinality, Entity, EntityInfo, Filter, Include, Module, RelationInfo, Sort, Storage,
 };
@@ -180,7 +180,7 @@ impl<'c> Maker<'c> {
         &mut self,
         new: &Value,
         parent: E::Parent,
-    ) -> Result<E, WriteError> {
+    ) -> Result<E, Error> {
         let user = UserId::from_uuid(Uuid::nil());
         let new = E::create(self.ids.new_id(), E::New::parse(new).unwrap(), parent, user);
         write::create(self.conn, new)

@@ -12,8 +12,7 @@ use recto_domain::{
     StudentCourses, Update,
 };
 use recto_persistence::{
-    Connection, Error, Lock, PageRequest, Recto, Rules, Stored, SystemIds, WriteError, school,
-    write,
+    Connection, Error, Failure, Lock, PageRequest, Recto, Rules, Stored, SystemIds, school, write,
 };
 use recto_relations::{Entity, Include};
 use recto_testkit::both_engines;
@@ -41,11 +40,7 @@ fn there<E: Stored<Recto>>(conn: &mut Connection, key: E::Key) -> Option<E> {
     found.map(|found| found.into_vec().remove(0))
 }
 
-fn patch<E: Rules + Update>(
-    conn: &mut Connection,
-    key: E::Key,
-    patch: &Value,
-) -> Result<E, WriteError> {
+fn patch<E: Rules + Update>(conn: &mut Connection, key: E::Key, patch: &Value) -> Result<E, Error> {
     let patch = E::Patch::parse(patch).unwrap();
     conn.transaction(|conn| {
         let entity = conn.lock::<E>(key, Lock::NoKeyUpdate)?.expect("it exists");
@@ -53,16 +48,16 @@ fn patch<E: Rules + Update>(
     })
 }
 
-fn conflict<T: std::fmt::Debug>(result: Result<T, impl Into<WriteError>>) -> Conflict {
-    match result.map_err(Into::into) {
-        Err(WriteError::Database(Error::Conflict(conflict))) => conflict,
+fn conflict<T: std::fmt::Debug>(result: Result<T, Error>) -> Conflict {
+    match result {
+        Err(Error::Conflict(conflict)) => conflict,
         other => panic!("a conflict was expected, not {other:?}"),
     }
 }
 
-fn pointers<T: std::fmt::Debug>(result: Result<T, WriteError>) -> Vec<String> {
+fn pointers<T: std::fmt::Debug>(result: Result<T, Error>) -> Vec<String> {
     match result {
-        Err(WriteError::Violations(wrong)) => {
+        Err(Error::Violations(wrong)) => {
             wrong.into_vec().into_iter().map(|violation| violation.pointer).collect()
         }
         other => panic!("violations were expected, not {other:?}"),
@@ -151,10 +146,10 @@ fn what_restricts_is_named_and_counted(database: &Fresh) {
     let conn = &mut conn;
 
     let refused = conflict(write::delete::<Company>(conn, engines));
-    assert_eq!(refused, Conflict::InTheWay { relation: "departments", count: 2 });
-    assert_eq!(refused.to_string(), "2 of its departments stand in the way");
+    assert_eq!(refused, Conflict::StillReferenced { relation: "departments", count: 2 });
+    assert_eq!(refused.to_string(), "still referenced by its departments (2)");
     let refused = conflict(write::delete::<Department>(conn, cards));
-    assert_eq!(refused, Conflict::InTheWay { relation: "employees", count: 3 });
+    assert_eq!(refused, Conflict::StillReferenced { relation: "employees", count: 3 });
     assert!(
         there::<Company>(conn, engines).is_some() && there::<Department>(conn, cards).is_some()
     );
@@ -167,7 +162,7 @@ fn what_restricts_is_named_and_counted(database: &Fresh) {
     assert!(write::delete::<Department>(conn, cards).unwrap());
     assert!(!write::delete::<Department>(conn, DepartmentId::new(99).unwrap()).unwrap());
     let refused = conflict(write::delete::<Company>(conn, engines));
-    assert_eq!(refused, Conflict::InTheWay { relation: "departments", count: 1 });
+    assert_eq!(refused, Conflict::StillReferenced { relation: "departments", count: 1 });
 }
 
 fn those_who_belong_go_along_or_stay_without(database: &Fresh) {
@@ -255,18 +250,18 @@ fn nobody_ends_up_above_itself(database: &Fresh) {
     };
     // Itself, the next, and the last below.
     for (who, by) in [(0, 0), (0, 1), (0, 5), (2, 4), (3, 3)] {
-        assert_eq!(conflict(manage(conn, who, by)), Conflict::AboveItself, "{who} by {by}");
+        assert_eq!(conflict(manage(conn, who, by)), Conflict::ReportingCycle, "{who} by {by}");
     }
     assert_eq!(there::<Employee>(conn, chain[0]).unwrap().manager_id, None, "it is as it was");
     // Upwards, and to another branch, whoever is below comes along.
     manage(conn, 5, 0).unwrap();
     manage(conn, 2, 5).unwrap();
-    assert_eq!(conflict(manage(conn, 5, 4)), Conflict::AboveItself);
+    assert_eq!(conflict(manage(conn, 5, 4)), Conflict::ReportingCycle);
     // With another name alone the manager is not asked.
     patch::<Employee>(conn, chain[4], &json!({"name": "renamed"})).unwrap();
     patch::<Employee>(conn, chain[5], &json!({"manager_id": null})).unwrap();
     manage(conn, 0, 4).unwrap();
-    assert_eq!(conflict(manage(conn, 5, 1)), Conflict::AboveItself);
+    assert_eq!(conflict(manage(conn, 5, 1)), Conflict::ReportingCycle);
 }
 
 /// Each alone would do; together they make a circle.
@@ -290,10 +285,7 @@ fn nobody_ends_up_above_itself_by_two_changes_at_once(fresh: &Fresh) {
                         start.wait();
                         database.write_blocking(move |conn| {
                             runs.fetch_add(1, Ordering::Relaxed);
-                            match patch::<Employee>(conn, who, &json!({"manager_id": by})) {
-                                Err(WriteError::Database(error)) => Err(error),
-                                other => Ok(other.unwrap()),
-                            }
+                            patch::<Employee>(conn, who, &json!({"manager_id": by}))
                         })
                     })
                 })
@@ -302,7 +294,7 @@ fn nobody_ends_up_above_itself_by_two_changes_at_once(fresh: &Fresh) {
         });
         let refused = results
             .iter()
-            .filter(|result| matches!(result, Err(Error::Conflict(Conflict::AboveItself))))
+            .filter(|result| matches!(result, Err(Error::Conflict(Conflict::ReportingCycle))))
             .count();
         let done = results.iter().filter(|result| result.is_ok()).count();
         assert_eq!((refused, done), (1, 1), "{results:?}");
@@ -333,16 +325,13 @@ fn a_manager_who_leaves_meanwhile_is_no_failure(fresh: &Fresh) {
             let changing = scope.spawn(move || {
                 start.wait();
                 database.write_blocking(move |conn| {
-                    match patch::<Employee>(conn, who, &json!({"manager_id": passing})) {
-                        Err(WriteError::Database(error)) => Err(error),
-                        other => Ok(other.is_ok()),
-                    }
+                    patch::<Employee>(conn, who, &json!({"manager_id": passing}))
                 })
             });
             changing.join().unwrap()
         });
         // Either in time, or there was no such manager any more.
-        assert!(matches!(changed, Ok(_) | Err(Error::Dangling { .. })), "{changed:?}");
+        assert!(matches!(changed, Ok(_) | Err(Error::Violations(_))), "{changed:?}");
         let who = there::<Employee>(conn, chain[1]).unwrap();
         assert_ne!(who.manager_id, Some(passing));
     }
@@ -368,7 +357,7 @@ fn the_databases_refuse_by_themselves(database: &Fresh) {
         "UPDATE employees SET manager_id = id",
     ] {
         let said = Error::from(database.execute(statement).unwrap_err());
-        let Error::Query(DieselError::DatabaseError(kind, _)) = &said else {
+        let Error::Failure(Failure::Query(DieselError::DatabaseError(kind, _))) = &said else {
             panic!("{statement}: {said:?}");
         };
         assert!(matches!(kind, DatabaseErrorKind::CheckViolation), "{statement}: {said:?}");
@@ -376,7 +365,7 @@ fn the_databases_refuse_by_themselves(database: &Fresh) {
     let twice = "INSERT INTO student_courses SELECT student_id, course_id, enrolled_at FROM student_courses";
     let said = Error::from(database.execute(twice).unwrap_err());
     let unique = DatabaseErrorKind::UniqueViolation;
-    let is_unique = matches!(&said, Error::Query(DieselError::DatabaseError(kind, _))
+    let is_unique = matches!(&said, Error::Failure(Failure::Query(DieselError::DatabaseError(kind, _)))
         if std::mem::discriminant(kind) == std::mem::discriminant(&unique));
     assert!(is_unique, "{said:?}");
 }

@@ -1,0 +1,321 @@
+//! What handlers return, and how it becomes a response.
+
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use recto_persistence::identity::Listed;
+use recto_relations::{Entities, Entity, Include, KeysetPosition, PageRequest};
+use serde::Serialize;
+
+use crate::cursor::{self, Binding};
+use crate::error::Error;
+use crate::present;
+
+/// A value that a handler returns.
+pub(crate) trait Answer {
+    /// Returns the response.
+    ///
+    /// # Errors
+    /// 400 for an item of more than 9 MB; a failing serialization.
+    fn render(self) -> Result<Rendered, Error>;
+}
+
+/// A response, ready to be sent.
+#[derive(Debug)]
+pub(crate) struct Rendered {
+    status: StatusCode,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// JSON; `None` for a response without a body.
+    body: Option<Vec<u8>>,
+}
+
+impl Rendered {
+    /// Returns a response with a body of JSON.
+    pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Self {
+        Self { status, headers: Vec::new(), body: Some(body) }
+    }
+
+    fn empty(status: StatusCode) -> Self {
+        Self { status, headers: Vec::new(), body: None }
+    }
+
+    /// Adds a header. The values are paths, cursors and constants of ASCII; one that is not a
+    /// valid header would be left out.
+    fn header(mut self, name: HeaderName, value: impl TryInto<HeaderValue>) -> Self {
+        if let Ok(value) = value.try_into() {
+            self.headers.push((name, value));
+        }
+        self
+    }
+}
+
+impl From<Rendered> for HttpResponse {
+    fn from(rendered: Rendered) -> Self {
+        let mut response = Self::build(rendered.status);
+        for header in rendered.headers {
+            response.append_header(header);
+        }
+        match rendered.body {
+            Some(body) => {
+                response.content_type(HeaderValue::from_static("application/json")).body(body)
+            }
+            None => response.finish(),
+        }
+    }
+}
+
+/// Further fields of the entities of an answer, each a JSON object: the account of a user.
+#[derive(Debug, Default)]
+pub(crate) struct ExtraFields(Option<Vec<Vec<u8>>>);
+
+impl ExtraFields {
+    /// Returns these objects as the further fields, one for each entity.
+    ///
+    /// # Errors
+    /// A failing serialization.
+    pub(crate) fn of<T: Serialize>(objects: impl Iterator<Item = T>) -> Result<Self, Error> {
+        let written = objects.map(|object| present::json(&object)).collect::<Result<_, _>>()?;
+        Ok(Self(Some(written)))
+    }
+
+    /// Returns the object for the entity at `index`.
+    pub(crate) fn at(&self, index: usize) -> Option<&[u8]> {
+        self.0.as_ref()?.get(index).map(Vec::as_slice)
+    }
+}
+
+/// An entity with what was loaded with it.
+#[derive(Debug)]
+pub(crate) struct Item<E> {
+    entities: Entities<E>,
+    include: Arc<Include>,
+    extra: ExtraFields,
+}
+
+impl<E: Entity> Item<E> {
+    /// Returns the only one of `entities`, loaded with `include`.
+    pub(crate) fn new(entities: Entities<E>, include: Arc<Include>) -> Self {
+        Self { entities, include, extra: ExtraFields::default() }
+    }
+
+    /// Returns an entity without relations.
+    pub(crate) fn alone(entity: E) -> Self {
+        Self::new(Entities::new(vec![entity]), Arc::new(Include::nothing()))
+    }
+
+    /// Adds further fields.
+    pub(crate) fn with_extra(self, extra: ExtraFields) -> Self {
+        Self { extra, ..self }
+    }
+
+    /// Returns the loaded entity.
+    pub(crate) fn entities(&self) -> &Entities<E> {
+        &self.entities
+    }
+}
+
+impl<E: Entity> Answer for Item<E> {
+    fn render(self) -> Result<Rendered, Error> {
+        let body = present::item(&self.entities, &self.include, &self.extra)?;
+        Ok(Rendered::json(StatusCode::OK, body))
+    }
+}
+
+/// A new entity: 201 with its path in `Location`.
+#[derive(Debug)]
+pub(crate) struct Created<E>(pub(crate) Item<E>);
+
+impl<E: Entity> Answer for Created<E> {
+    fn render(self) -> Result<Rendered, Error> {
+        let location = present::item_path(&self.0.entities, 0);
+        let rendered = self.0.render()?;
+        Ok(Rendered { status: StatusCode::CREATED, ..rendered }.header(header::LOCATION, location))
+    }
+}
+
+/// An entity that may be missing: `null` then.
+#[derive(Debug)]
+pub(crate) struct OptionalItem<E>(pub(crate) Option<Item<E>>);
+
+impl<E: Entity> Answer for OptionalItem<E> {
+    fn render(self) -> Result<Rendered, Error> {
+        match self.0 {
+            Some(item) => item.render(),
+            None => Ok(Rendered::json(StatusCode::OK, b"null".to_vec())),
+        }
+    }
+}
+
+/// What a page was asked for.
+#[derive(Debug)]
+pub(crate) struct PageForm<K> {
+    /// The part, and the order.
+    pub(crate) request: PageRequest<K>,
+    /// The relations to load.
+    pub(crate) include: Include,
+    /// The link to the next page.
+    pub(crate) next: NextLink,
+}
+
+/// The link from a page to the next, except for the cursor.
+#[derive(Debug)]
+pub(crate) struct NextLink {
+    /// The query that its cursors are bound to.
+    pub(crate) binding: Binding,
+    /// Path and query without the cursor: `/api/v1/books?limit=20`.
+    pub(crate) url: String,
+}
+
+impl NextLink {
+    /// Adds the `Link` header (RFC 8288) of a page, if there is a next one.
+    fn add(&self, rendered: Rendered, cursor: Option<String>) -> Rendered {
+        let Some(cursor) = cursor else { return rendered };
+        let joint = if self.url.contains('?') { '&' } else { '?' };
+        let link = format!("<{}{joint}cursor={cursor}>; rel=\"next\"", self.url);
+        rendered.header(header::LINK, link)
+    }
+}
+
+/// A page of entities.
+#[derive(Debug)]
+pub(crate) struct Page<E: Entity> {
+    loaded: recto_persistence::Page<E>,
+    form: Arc<PageForm<E::Key>>,
+    extra: ExtraFields,
+}
+
+impl<E: Entity> Page<E> {
+    /// Returns a page with the form that it was asked by.
+    pub(crate) fn new(loaded: recto_persistence::Page<E>, form: Arc<PageForm<E::Key>>) -> Self {
+        Self { loaded, form, extra: ExtraFields::default() }
+    }
+
+    /// Adds further fields.
+    pub(crate) fn with_extra(self, extra: ExtraFields) -> Self {
+        Self { extra, ..self }
+    }
+
+    /// Returns the loaded entities.
+    pub(crate) fn entities(&self) -> &Entities<E> {
+        &self.loaded.entities
+    }
+}
+
+impl<E: Entity> Answer for Page<E> {
+    fn render(self) -> Result<Rendered, Error> {
+        let (body, cursor) = present::page(&self.loaded, &self.form, &self.extra)?;
+        Ok(self.form.next.add(Rendered::json(StatusCode::OK, body), cursor))
+    }
+}
+
+/// A page of a list that is ordered by key alone.
+#[derive(Debug)]
+pub(crate) struct List<T> {
+    items: Vec<T>,
+    /// The key of the last item, if there are more.
+    last: Option<String>,
+    next: NextLink,
+}
+
+impl<T> List<T> {
+    /// Returns a page of a list.
+    pub(crate) fn new<K: ToString>(
+        listed: Listed<T>,
+        key: impl Fn(&T) -> K,
+        next: NextLink,
+    ) -> Self {
+        let last = listed.items.last().filter(|_| listed.more).map(|last| key(last).to_string());
+        Self { items: listed.items, last, next }
+    }
+}
+
+impl<T: Serialize> Answer for List<T> {
+    fn render(self) -> Result<Rendered, Error> {
+        #[derive(Serialize)]
+        struct Body<'a, T> {
+            items: &'a [T],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            next_cursor: Option<&'a str>,
+        }
+        let cursor = self.last.map(|key| {
+            cursor::encode(&self.next.binding, &KeysetPosition { values: Vec::new(), key })
+        });
+        let body = present::json(&Body { items: &self.items, next_cursor: cursor.as_deref() })?;
+        Ok(self.next.add(Rendered::json(StatusCode::OK, body), cursor))
+    }
+}
+
+/// A JSON object that is no entity.
+#[derive(Debug)]
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<T: Serialize> Answer for Json<T> {
+    fn render(self) -> Result<Rendered, Error> {
+        Ok(Rendered::json(StatusCode::OK, present::json(&self.0)?))
+    }
+}
+
+/// A new object that is no entity: 201 with its path in `Location`.
+#[derive(Debug)]
+pub(crate) struct CreatedJson<T> {
+    /// The object.
+    pub(crate) value: T,
+    /// Its path.
+    pub(crate) location: String,
+}
+
+impl<T: Serialize> Answer for CreatedJson<T> {
+    fn render(self) -> Result<Rendered, Error> {
+        let rendered = Rendered::json(StatusCode::CREATED, present::json(&self.value)?);
+        Ok(rendered.header(header::LOCATION, self.location))
+    }
+}
+
+/// A JSON object that browsers save as a file of that name.
+#[derive(Debug)]
+pub(crate) struct Download<T> {
+    /// The object.
+    pub(crate) value: T,
+    /// The name of the file.
+    pub(crate) file_name: &'static str,
+}
+
+impl<T: Serialize> Answer for Download<T> {
+    fn render(self) -> Result<Rendered, Error> {
+        let rendered = Json(self.value).render()?;
+        let disposition = format!("attachment; filename=\"{}\"", self.file_name);
+        Ok(rendered.header(header::CONTENT_DISPOSITION, disposition))
+    }
+}
+
+/// JSON that is written already.
+#[derive(Debug)]
+pub(crate) struct Written(pub(crate) &'static [u8]);
+
+impl Answer for Written {
+    fn render(self) -> Result<Rendered, Error> {
+        Ok(Rendered::json(StatusCode::OK, self.0.to_vec()))
+    }
+}
+
+/// 204.
+#[derive(Debug)]
+pub(crate) struct NoContent;
+
+impl Answer for NoContent {
+    fn render(self) -> Result<Rendered, Error> {
+        Ok(Rendered::empty(StatusCode::NO_CONTENT))
+    }
+}
+
+/// 202.
+#[derive(Debug)]
+pub(crate) struct Accepted;
+
+impl Answer for Accepted {
+    fn render(self) -> Result<Rendered, Error> {
+        Ok(Rendered::empty(StatusCode::ACCEPTED))
+    }
+}

@@ -1,0 +1,155 @@
+//! What a handler works with: the caller, ids and the clock, the audit log, and transactions.
+
+mod access;
+mod credential;
+mod origin;
+mod transaction;
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use actix_web::HttpRequest;
+use recto_domain::{AuditAction, AuditEntry};
+
+use crate::error::Error;
+use crate::identity::audit;
+use crate::state::{Shared, State};
+
+pub(crate) use access::{Access, Caller, Forbidden, may};
+pub(crate) use credential::ResolvedUser;
+pub(crate) use origin::RequestOrigin;
+pub(crate) use transaction::{ReadTransaction, WriteTransaction};
+
+use credential::Credential;
+use transaction::Effects;
+
+/// What a handler works with.
+///
+/// [`read`](Self::read), [`snapshot`](Self::snapshot) and [`write`](Self::write) run a closure on
+/// a thread of the database. Each first authenticates the caller and checks the access that the
+/// route requires, in the transaction that does the work: a session that ends, a role that
+/// changes or a key that is revoked counts at once, on every copy of the server.
+pub(crate) struct Context {
+    pub(crate) state: Shared,
+    request: HttpRequest,
+    authentication: Authentication,
+    checked: Rc<Cell<bool>>,
+}
+
+/// What a request is authenticated with, and the access that it needs.
+#[derive(Debug, Clone)]
+struct Authentication {
+    access: Access,
+    credential: Option<Credential>,
+}
+
+impl Context {
+    /// Returns the context of a request to a route that requires `access`.
+    ///
+    /// # Errors
+    /// 401 without a credential where one is required, and for a malformed one.
+    pub(crate) fn new(request: &HttpRequest, access: Access) -> Result<Self, Error> {
+        let state = request.app_data::<Shared>().expect("the application has its state").clone();
+        let credential = Credential::of(request, &state, access)?;
+        let checked = Rc::new(Cell::new(access == Access::Anyone));
+        let authentication = Authentication { access, credential };
+        Ok(Self { state, request: request.clone(), authentication, checked })
+    }
+
+    /// Runs work that changes nothing. It may run again if the connection was broken.
+    ///
+    /// # Errors
+    /// 401 or 403 without the access that the route requires; the errors of `work`.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut ReadTransaction<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (state, authentication) = self.check();
+        let work = move |conn: &mut _| {
+            let caller = authentication.check(conn, &state)?;
+            work(&mut ReadTransaction::new(conn, &state, caller))
+        };
+        self.state.database.read(work).await
+    }
+
+    /// As [`read`](Self::read), with all statements on one snapshot of the data.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    pub(crate) async fn snapshot<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut ReadTransaction<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (state, authentication) = self.check();
+        let work = move |conn: &mut recto_persistence::Connection| {
+            conn.snapshot(|conn| {
+                let caller = authentication.check(conn, &state)?;
+                work(&mut ReadTransaction::new(conn, &state, caller))
+            })
+        };
+        self.state.database.read(work).await
+    }
+
+    /// Runs work in a transaction: committed if it succeeds, rolled back if it fails. It may run
+    /// again after a conflict with another transaction.
+    ///
+    /// Audit entries are stored in the same transaction and logged once it is committed.
+    ///
+    /// # Errors
+    /// 401 or 403 without the access that the route requires; the errors of `work`.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut WriteTransaction<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (state, authentication) = self.check();
+        let origin = self.origin();
+        let work = move |conn: &mut _| {
+            let caller = authentication.check(conn, &state)?;
+            let mut transaction =
+                WriteTransaction::new(ReadTransaction::new(conn, &state, caller), &origin);
+            let value = work(&mut transaction)?;
+            let effects = transaction.finish()?;
+            Ok::<(T, Effects), Error>((value, effects))
+        };
+        let (value, effects) = self.state.database.write(work).await?;
+        effects.entries.iter().for_each(audit::log);
+        if effects.mail_enqueued {
+            self.state.mail.enqueued();
+        }
+        Ok(value)
+    }
+
+    /// Returns where the request comes from.
+    pub(crate) fn origin(&self) -> RequestOrigin {
+        RequestOrigin::of(&self.request)
+    }
+
+    /// Returns an audit entry about this request.
+    pub(crate) fn audit_entry(&self, action: AuditAction) -> AuditEntry {
+        self.origin().entry(&*self.state.ids, action)
+    }
+
+    /// Returns whether the required access has been checked, now or later.
+    pub(crate) fn checked(&self) -> Rc<Cell<bool>> {
+        Rc::clone(&self.checked)
+    }
+
+    fn check(&self) -> (Shared, Authentication) {
+        self.checked.set(true);
+        (self.state.clone(), self.authentication.clone())
+    }
+}
+
+impl Authentication {
+    /// Returns the caller, or `None` where nobody has to sign in and nobody did.
+    fn check(
+        &self,
+        conn: &mut recto_persistence::Connection,
+        state: &State,
+    ) -> Result<Option<Caller>, Error> {
+        let Some(credential) = &self.credential else { return Ok(None) };
+        let caller = credential.resolve(conn, state)?;
+        self.access.check(&caller)?;
+        Ok(Some(caller))
+    }
+}

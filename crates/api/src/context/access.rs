@@ -1,0 +1,104 @@
+//! Who may do what: the access that routes require, and the rules on single entities.
+
+use recto_domain::{Account, Role, SessionId};
+
+/// The access that a route requires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// None.
+    Anyone,
+    /// None; who is signed in may see more.
+    OptionalSignIn,
+    /// A session or an API key.
+    SignedIn,
+    /// A session. API keys are refused.
+    Session,
+    /// A session of a verified account. API keys are refused.
+    VerifiedSession,
+    /// A verified account.
+    Verified,
+    /// An administrator's verified account.
+    Admin,
+}
+
+/// The account behind a request.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    /// The account.
+    pub(crate) account: Account,
+    /// The session; `None` for an API key.
+    pub(crate) session: Option<SessionId>,
+}
+
+/// The error that a caller may not do something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Forbidden(pub(crate) &'static str);
+
+impl Access {
+    /// Checks the access of a caller.
+    ///
+    /// # Errors
+    /// [`Forbidden`].
+    pub(crate) fn check(self, caller: &Caller) -> Result<(), Forbidden> {
+        let Caller { account, session } = caller;
+        let needs_session = matches!(self, Self::Session | Self::VerifiedSession);
+        if needs_session && session.is_none() {
+            return Err(Forbidden("an API key cannot do this"));
+        }
+        let needs_verified = matches!(self, Self::VerifiedSession | Self::Verified | Self::Admin);
+        if needs_verified && !account.verified {
+            return Err(Forbidden("verify your e-mail address first"));
+        }
+        if self == Self::Admin && account.role != Role::Admin {
+            return Err(Forbidden("only an administrator may do this"));
+        }
+        Ok(())
+    }
+}
+
+/// The rules on single entities.
+pub(crate) mod may {
+    use recto_domain::{Account, Book, Review, Role, User, UserId};
+
+    use super::Forbidden;
+
+    /// Checks that an account may change or delete a book: its owner's, or an administrator's.
+    ///
+    /// # Errors
+    /// [`Forbidden`], as for all rules.
+    pub(crate) fn edit_book(account: &Account, book: &Book) -> Result<(), Forbidden> {
+        require(
+            account.role == Role::Admin || book.user_uid == Some(account.user_uid),
+            "only its owner or an administrator may change a book",
+        )
+    }
+
+    /// Checks that an account may change a review: its author's.
+    pub(crate) fn edit_review(account: &Account, review: &Review) -> Result<(), Forbidden> {
+        require(review.user_uid == Some(account.user_uid), "only its author may change a review")
+    }
+
+    /// Checks that an account may delete a review: its author's, or an administrator's.
+    pub(crate) fn delete_review(account: &Account, review: &Review) -> Result<(), Forbidden> {
+        require(
+            account.role == Role::Admin || review.user_uid == Some(account.user_uid),
+            "only its author or an administrator may delete a review",
+        )
+    }
+
+    /// Checks that an account may change a profile: the user's own.
+    pub(crate) fn edit_profile(account: &Account, user: &User) -> Result<(), Forbidden> {
+        require(account.user_uid == user.uid, "only the user may change the profile")
+    }
+
+    /// Returns whether an account may see that of a user: the user's own, or a verified
+    /// administrator's.
+    pub(crate) fn see_account(account: &Account, user: UserId) -> bool {
+        account.user_uid == user || (account.role == Role::Admin && account.verified)
+    }
+
+    fn require(holds: bool, detail: &'static str) -> Result<(), Forbidden> {
+        if holds { Ok(()) } else { Err(Forbidden(detail)) }
+    }
+}

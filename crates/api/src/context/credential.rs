@@ -1,0 +1,125 @@
+//! Bearer credentials (RFC 6750): access tokens and API keys.
+
+use std::sync::{Arc, OnceLock};
+
+use actix_web::http::{Method, header};
+use actix_web::{HttpMessage as _, HttpRequest};
+use recto_domain::{Scope, Secret, SecretHash, TokenPairId, UserId};
+use recto_persistence::Connection;
+use recto_persistence::identity::{account, key};
+
+use super::{Access, Caller};
+use crate::error::Error;
+use crate::problem::{Problem, ProblemType};
+use crate::state::State;
+
+/// A bearer credential. Whether it is still valid is looked up in the transaction that uses it.
+#[derive(Debug, Clone)]
+pub(super) struct Credential {
+    token: Token,
+    /// The scope that an API key needs.
+    scope: Scope,
+    user: ResolvedUser,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Token {
+    /// An access token with a valid signature.
+    Access(TokenPairId),
+    /// A secret that looks like an API key.
+    ApiKey(SecretHash),
+}
+
+/// The authenticated user, for the audit log.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ResolvedUser(Arc<OnceLock<UserId>>);
+
+impl ResolvedUser {
+    /// Returns the user, once known.
+    pub(crate) fn user(&self) -> Option<UserId> {
+        self.0.get().copied()
+    }
+}
+
+impl Credential {
+    /// Reads the `Authorization` header, unless the route is open to anyone.
+    ///
+    /// # Errors
+    /// 401 if it is missing where it is required, malformed, or has no valid signature.
+    pub(super) fn of(
+        request: &HttpRequest,
+        state: &State,
+        access: Access,
+    ) -> Result<Option<Self>, Error> {
+        if access == Access::Anyone {
+            return Ok(None);
+        }
+        let Some(value) = request.headers().get(header::AUTHORIZATION) else {
+            if access == Access::OptionalSignIn {
+                return Ok(None);
+            }
+            let detail = "this needs an access token";
+            return Err(Problem::new(ProblemType::Unauthenticated, detail).into());
+        };
+        let malformed =
+            || Problem::invalid_token("the Authorization header must be `Bearer` and a token");
+        let (_, token) = value
+            .to_str()
+            .ok()
+            .and_then(|value| value.trim().split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .ok_or_else(malformed)?;
+        let token = match Secret::parse(token.trim()) {
+            Ok(secret) if secret.is_api_key() => Token::ApiKey(secret.hash()),
+            _ => {
+                let claims = state.tokens.verify(token.trim(), state.ids.now());
+                let claims = claims.map_err(|error| Problem::invalid_token(error.to_string()))?;
+                Token::Access(TokenPairId::from_uuid(claims.id))
+            }
+        };
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        let scope = if reads { Scope::Read } else { Scope::Write };
+        let user = ResolvedUser::default();
+        request.extensions_mut().insert(user.clone());
+        Ok(Some(Self { token, scope, user }))
+    }
+
+    /// Looks up the caller, in one statement.
+    ///
+    /// # Errors
+    /// 401 if the session has ended, the key is revoked, or the account is deleted or disabled;
+    /// 403 if the key does not have the scope.
+    pub(super) fn resolve(&self, conn: &mut Connection, state: &State) -> Result<Caller, Error> {
+        let now = state.ids.now();
+        let invalid = || {
+            Problem::invalid_token("the session has ended, or the key or account does not exist")
+        };
+        match &self.token {
+            Token::Access(pair) => {
+                let (account, session) =
+                    account::of_token_pair(conn, *pair, now)?.ok_or_else(invalid)?;
+                self.resolved(account.user_uid);
+                Ok(Caller { account, session: Some(session) })
+            }
+            Token::ApiKey(hash) => {
+                let found = key::caller(conn, hash, now)?.ok_or_else(invalid)?;
+                self.resolved(found.account.user_uid);
+                if !found.scopes.allow(self.scope) {
+                    let detail = format!("the API key is not for `{}`", self.scope.as_str());
+                    return Err(Problem::forbidden(&detail)
+                        .challenging("insufficient_scope")
+                        .into());
+                }
+                if found.is_stale(now) {
+                    state.key_uses.note(found.key);
+                }
+                Ok(Caller { account: found.account, session: None })
+            }
+        }
+    }
+
+    fn resolved(&self, user: UserId) {
+        // A transaction that runs again finds the same user.
+        let _ = self.user.0.set(user);
+    }
+}

@@ -1,0 +1,227 @@
+//! Transactions, as handlers see them.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use recto_domain::{Account, AuditAction, AuditEntry, IdGenerator, MailKind, NewId, SessionId};
+use recto_persistence::identity::audit;
+use recto_persistence::{Connection, Lock, MappedMany, MappedOne, Recto, Stored};
+use recto_relations::Include;
+
+use super::{Caller, RequestOrigin};
+use crate::answer::{Item, OptionalItem, Page};
+use crate::error::{Error, Failure};
+use crate::extract::{All, Filtered, OfParent, PageQuery};
+use crate::identity::mailing;
+use crate::problem::Problem;
+use crate::state::State;
+
+/// A transaction that changes nothing. It is a [`Connection`] with the caller, ids and the clock.
+pub(crate) struct ReadTransaction<'t> {
+    conn: &'t mut Connection,
+    state: &'t State,
+    caller: Option<Caller>,
+}
+
+/// A transaction that changes data.
+pub(crate) struct WriteTransaction<'t> {
+    read: ReadTransaction<'t>,
+    origin: &'t RequestOrigin,
+    effects: Effects,
+}
+
+/// What follows from a transaction once it is committed.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    /// Audit entries to log.
+    pub(super) entries: Vec<AuditEntry>,
+    /// Whether the mail worker has something to send.
+    pub(super) mail_enqueued: bool,
+}
+
+impl<'t> ReadTransaction<'t> {
+    pub(super) fn new(conn: &'t mut Connection, state: &'t State, caller: Option<Caller>) -> Self {
+        Self { conn, state, caller }
+    }
+
+    /// Returns the caller's account.
+    ///
+    /// # Errors
+    /// [`Failure::NoCaller`] if the route does not require that the caller signs in.
+    pub(crate) fn caller(&self) -> Result<&Account, Error> {
+        Ok(self.optional_caller().ok_or(Failure::NoCaller)?)
+    }
+
+    /// Returns the caller's account, where the caller need not sign in.
+    pub(crate) fn optional_caller(&self) -> Option<&Account> {
+        self.caller.as_ref().map(|caller| &caller.account)
+    }
+
+    /// Returns the caller's session.
+    ///
+    /// # Errors
+    /// [`Failure::NoCaller`] if the route does not require a session.
+    pub(crate) fn session(&self) -> Result<SessionId, Error> {
+        Ok(self.caller.as_ref().and_then(|caller| caller.session).ok_or(Failure::NoCaller)?)
+    }
+
+    /// Returns the time, to the millisecond.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.state.ids.now()
+    }
+
+    /// Loads the entity with a key, and what `include` asks for.
+    ///
+    /// # Errors
+    /// 404 if it does not exist.
+    pub(crate) fn item<E: Stored<Recto>>(
+        &mut self,
+        key: E::Key,
+        include: &Arc<Include>,
+    ) -> Result<Item<E>, Error> {
+        let entities = self.conn.find::<E>(key, include)?;
+        let entities = entities.ok_or_else(|| Problem::no_such(E::INFO))?;
+        Ok(Item::new(entities, Arc::clone(include)))
+    }
+
+    /// Loads the entity with a key, alone.
+    ///
+    /// # Errors
+    /// 404 if it does not exist.
+    pub(crate) fn get<E: Stored<Recto>>(&mut self, key: E::Key) -> Result<E, Error> {
+        let found = self.conn.find::<E>(key, &Include::nothing())?;
+        let found = found.and_then(|entities| entities.into_vec().pop());
+        Ok(found.ok_or_else(|| Problem::no_such(E::INFO))?)
+    }
+
+    /// Loads a page of all entities of a type.
+    ///
+    /// # Errors
+    /// A failing database.
+    pub(crate) fn page<E: Filtered>(
+        &mut self,
+        query: &PageQuery<E, All>,
+    ) -> Result<Page<E>, Error> {
+        let PageQuery { filter, related, form } = query;
+        let page = self.conn.page::<E>(filter, related, &form.request, &form.include)?;
+        Ok(Page::new(page, Arc::clone(form)))
+    }
+
+    /// Loads a page of the entities that a relation leads to.
+    ///
+    /// # Errors
+    /// 404 if the parent does not exist.
+    pub(crate) fn related_page<R: MappedMany<Recto>>(
+        &mut self,
+        parent: <R::From as recto_relations::Entity>::Key,
+        query: &PageQuery<R::To, OfParent<R>>,
+    ) -> Result<Page<R::To>, Error> {
+        let form = &query.form;
+        let page = self.conn.related::<R>(parent, &form.request, &form.include)?;
+        let page = page.ok_or_else(|| Problem::no_such(R::INFO.from))?;
+        Ok(Page::new(page, Arc::clone(form)))
+    }
+
+    /// Loads the entity that a relation leads to.
+    ///
+    /// # Errors
+    /// 404 if the entity that it starts at does not exist.
+    pub(crate) fn related_item<R: MappedOne<Recto>>(
+        &mut self,
+        child: <R::From as recto_relations::Entity>::Key,
+        include: &Arc<Include>,
+    ) -> Result<OptionalItem<R::To>, Error> {
+        let related = self.conn.related_one::<R>(child, include)?;
+        let related = related.ok_or_else(|| Problem::no_such(R::INFO.from))?;
+        Ok(OptionalItem(related.map(|entities| Item::new(entities, Arc::clone(include)))))
+    }
+}
+
+impl<'t> WriteTransaction<'t> {
+    pub(super) fn new(read: ReadTransaction<'t>, origin: &'t RequestOrigin) -> Self {
+        Self { read, origin, effects: Effects::default() }
+    }
+
+    /// Returns a new id for the current time.
+    pub(crate) fn new_id(&self) -> NewId {
+        self.state.ids.new_id()
+    }
+
+    /// Returns the connection and the generator of ids, for functions that take both.
+    pub(crate) fn with_ids(&mut self) -> (&mut Connection, &'t dyn IdGenerator) {
+        let state = self.read.state;
+        (self.read.conn, &*state.ids)
+    }
+
+    /// Locks an entity until the transaction ends. Foreign keys to it can still be written: two
+    /// transactions that write keys to each other's entities would otherwise wait for each other.
+    ///
+    /// # Errors
+    /// 404 if it does not exist.
+    pub(crate) fn locked<E: Stored<Recto>>(&mut self, key: E::Key) -> Result<E, Error> {
+        let found = self.conn.lock::<E>(key, Lock::NoKeyUpdate)?;
+        Ok(found.ok_or_else(|| Problem::no_such(E::INFO))?)
+    }
+
+    /// Adds an entry to the audit log, by the caller. Other fields are for the handler to set.
+    pub(crate) fn audit(&mut self, action: AuditAction) -> &mut AuditEntry {
+        let mut entry = self.origin.entry(&*self.read.state.ids, action);
+        entry.actor_uid = self.optional_caller().map(|account| account.user_uid);
+        self.effects.entries.push(entry);
+        let last = self.effects.entries.len() - 1;
+        &mut self.effects.entries[last]
+    }
+
+    /// Adds a mail to the outbox.
+    ///
+    /// # Errors
+    /// A failing database.
+    pub(crate) fn enqueue_mail(&mut self, account: &Account, kind: MailKind) -> Result<(), Error> {
+        let state = self.read.state;
+        mailing::enqueue(self.read.conn, state, account, kind)?;
+        self.effects.mail_enqueued = true;
+        Ok(())
+    }
+
+    /// Returns where the request comes from.
+    pub(crate) fn origin(&self) -> &'t RequestOrigin {
+        self.origin
+    }
+
+    /// Stores the audit entries.
+    pub(super) fn finish(self) -> Result<Effects, Error> {
+        for entry in &self.effects.entries {
+            audit::insert(self.read.conn, entry)?;
+        }
+        Ok(self.effects)
+    }
+}
+
+impl Deref for ReadTransaction<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.conn
+    }
+}
+
+impl DerefMut for ReadTransaction<'_> {
+    fn deref_mut(&mut self) -> &mut Connection {
+        self.conn
+    }
+}
+
+impl<'t> Deref for WriteTransaction<'t> {
+    type Target = ReadTransaction<'t>;
+
+    fn deref(&self) -> &ReadTransaction<'t> {
+        &self.read
+    }
+}
+
+impl<'t> DerefMut for WriteTransaction<'t> {
+    fn deref_mut(&mut self) -> &mut ReadTransaction<'t> {
+        &mut self.read
+    }
+}

@@ -1,0 +1,122 @@
+//! Handlers, and what happens around each: authentication, extraction, rendering.
+
+use std::future::Future;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
+
+use crate::answer::{Answer, Rendered};
+use crate::context::{Access, Context};
+use crate::error::{Error, Failure};
+use crate::parameters::Parameters;
+
+/// An async function from a [`Context`] and up to three extractors to an [`Answer`].
+pub(crate) trait Endpoint<Args>: Clone + 'static {
+    /// Calls the function and renders its answer.
+    fn call(&self, ctx: Context, args: Args) -> impl Future<Output = Result<Rendered, Error>>;
+}
+
+macro_rules! endpoint {
+    ($($arg:ident: $type:ident),*) => {
+        impl<F, Fut, A, $($type),*> Endpoint<($($type,)*)> for F
+        where
+            F: Fn(Context, $($type),*) -> Fut + Clone + 'static,
+            Fut: Future<Output = Result<A, Error>>,
+            A: Answer,
+        {
+            async fn call(
+                &self,
+                ctx: Context,
+                ($($arg,)*): ($($type,)*),
+            ) -> Result<Rendered, Error> {
+                self(ctx, $($arg),*).await?.render()
+            }
+        }
+    };
+}
+
+endpoint!();
+endpoint!(a: A1);
+endpoint!(a: A1, b: A2);
+endpoint!(a: A1, b: A2, c: A3);
+
+/// Answers a request: checks that there is a credential if the route requires one, extracts, and
+/// calls the handler.
+///
+/// # Errors
+/// Those of the extractors and of the handler. [`Failure::AccessNotChecked`] if the route requires
+/// access and the handler never opened a transaction, which would check it.
+pub(crate) async fn answer<Args: FromRequest>(
+    endpoint: impl Endpoint<Args>,
+    access: Access,
+    has_query: bool,
+    request: HttpRequest,
+    mut payload: Payload,
+) -> Result<HttpResponse, actix_web::Error> {
+    let ctx = Context::new(&request, access)?;
+    let checked = ctx.checked();
+    if !has_query {
+        refuse_query(request.query_string())?;
+    }
+    let args = Args::from_request(&request, &mut payload).await.map_err(Into::into)?;
+    let rendered = endpoint.call(ctx, args).await?;
+    if !checked.get() {
+        return Err(Error::from(Failure::AccessNotChecked).into());
+    }
+    Ok(rendered.into())
+}
+
+fn refuse_query(query: &str) -> Result<(), Error> {
+    if query.is_empty() {
+        return Ok(());
+    }
+    Ok(Parameters::parse(query)?.finish(&[])?)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::StatusCode;
+    use actix_web::test::TestRequest;
+    use actix_web::web::Data;
+    use recto_domain::{IdGenerator as _, UserId};
+    use recto_persistence::SystemIds;
+    use recto_testkit::database::{Engine, fresh};
+
+    use super::*;
+    use crate::answer::NoContent;
+    use crate::{Settings, State};
+
+    async fn careless(_: Context) -> Result<NoContent, Error> {
+        Ok(NoContent)
+    }
+
+    async fn careful(ctx: Context) -> Result<NoContent, Error> {
+        ctx.read(|_| Ok(NoContent)).await
+    }
+
+    /// Answers a request that has a valid signature, but no session.
+    async fn status(endpoint: impl Endpoint<()>, access: Access) -> StatusCode {
+        let database = fresh(Engine::Sqlite).unwrap();
+        let settings = Settings::new("127.0.0.1:0", [1; 32]);
+        let state = State::new(database.open(), &settings).unwrap();
+        let id = SystemIds.new_id();
+        let issued = state.tokens.issue(UserId::from_uuid(id.uid()), id.at(), id.uid());
+        let bearer = format!("Bearer {}", issued.access_token);
+        let request = TestRequest::default().app_data(Data::new(state));
+        let (request, payload) = request.insert_header(("authorization", bearer)).to_http_parts();
+        match answer(endpoint, access, false, request, payload).await {
+            Ok(response) => response.status(),
+            Err(error) => error.as_response_error().status_code(),
+        }
+    }
+
+    #[actix_web::test]
+    async fn unchecked_access_is_a_failure() {
+        assert_eq!(status(careless, Access::Anyone).await, StatusCode::NO_CONTENT);
+        for access in [Access::OptionalSignIn, Access::SignedIn, Access::Verified, Access::Admin] {
+            let refused = status(careless, access).await;
+            assert_eq!(refused, StatusCode::INTERNAL_SERVER_ERROR, "{access:?}");
+        }
+        assert_eq!(status(careful, Access::SignedIn).await, StatusCode::UNAUTHORIZED);
+    }
+}

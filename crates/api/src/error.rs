@@ -1,0 +1,197 @@
+//! The reason why a request was not answered as asked: the client's mistake, or a failure of the
+//! service.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+use recto_domain::{Conflict, User, Violations};
+use recto_persistence::WorkError;
+use recto_relations::{Entity as _, EntityInfo};
+
+use crate::context::Forbidden;
+use crate::identity::password::HashError;
+use crate::parameters::ParameterError;
+use crate::problem::{Problem, ProblemType};
+use crate::throttle::Throttled;
+
+/// The reason why a request was not answered as asked.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// The client's mistake. The response describes it.
+    Refused(Box<Problem>),
+    /// A failure of the service. The log has the cause; the response does not.
+    Failed(Failure),
+}
+
+/// A failure of the service.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] recto_persistence::Failure),
+    /// A password could be neither hashed nor checked.
+    #[error(transparent)]
+    Password(#[from] HashError),
+    /// A response could not be serialized.
+    #[error("the response cannot be serialized: {0}")]
+    Serialize(#[from] serde_json::Error),
+    /// A file of Swagger UI could not be read.
+    #[error("Swagger UI cannot be read: {0}")]
+    SwaggerUi(String),
+    /// A handler asked for a caller, and its route does not require one.
+    #[error("the route does not require the caller that its handler asks for")]
+    NoCaller,
+    /// A handler did not check the access that its route requires.
+    #[error("the handler did not check the access that its route requires")]
+    AccessNotChecked,
+    /// The database did not answer in time that it is ready.
+    #[error("the database did not answer in time")]
+    NotReady,
+}
+
+impl Error {
+    /// Returns the problem to answer with.
+    pub(crate) fn problem(&self) -> Problem {
+        match self {
+            Self::Refused(problem) => (**problem).clone(),
+            Self::Failed(failure) => Problem::of(failure.problem_type()),
+        }
+    }
+}
+
+impl Failure {
+    fn problem_type(&self) -> ProblemType {
+        use recto_persistence::Failure as Database;
+
+        match self {
+            Self::Database(failure) => match failure {
+                Database::Overloaded | Database::Busy | Database::Contended => {
+                    ProblemType::Overloaded
+                }
+                Database::Query(_) if failure.is_transient() => ProblemType::Overloaded,
+                Database::Unavailable(_) => ProblemType::Unavailable,
+                Database::Query(_) | Database::Corrupt(_) | Database::Panicked(_) => {
+                    ProblemType::Internal
+                }
+            },
+            Self::Password(HashError::Overloaded) => ProblemType::Overloaded,
+            Self::NotReady => ProblemType::Unavailable,
+            Self::Password(
+                HashError::Failed(_) | HashError::Corrupt(_) | HashError::Interrupted,
+            )
+            | Self::Serialize(_)
+            | Self::SwaggerUi(_)
+            | Self::NoCaller
+            | Self::AccessNotChecked => ProblemType::Internal,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(problem) => problem.fmt(f),
+            Self::Failed(failure) => failure.fmt(f),
+        }
+    }
+}
+
+/// The response has no body yet: the middleware writes it, which knows path and request id.
+impl ResponseError for Error {
+    fn status_code(&self) -> StatusCode {
+        self.problem().problem_type().status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status_code())
+    }
+}
+
+impl WorkError for Error {
+    fn failure(&self) -> Option<&recto_persistence::Failure> {
+        match self {
+            Self::Failed(Failure::Database(failure)) => Some(failure),
+            Self::Failed(_) | Self::Refused(_) => None,
+        }
+    }
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(Box::new(problem))
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<recto_persistence::Error> for Error {
+    fn from(error: recto_persistence::Error) -> Self {
+        use recto_persistence::Error as Database;
+
+        match error {
+            Database::Conflict(conflict) => conflict.into(),
+            Database::Violations(violations) => violations.into(),
+            Database::MissingReference { entity, .. } => missing(entity).into(),
+            Database::Failure(failure) => Self::Failed(failure.into()),
+        }
+    }
+}
+
+/// An entity that the path names, or the caller, was deleted while the request was under way.
+fn missing(entity: &EntityInfo) -> Problem {
+    if entity == User::INFO {
+        Problem::invalid_token("the account of this token is deleted")
+    } else {
+        Problem::no_such(entity)
+    }
+}
+
+impl From<Conflict> for Error {
+    fn from(conflict: Conflict) -> Self {
+        let problem_type = match conflict {
+            Conflict::UsernameTaken => ProblemType::UsernameTaken,
+            Conflict::EmailTaken => ProblemType::EmailTaken,
+            Conflict::TagExists => ProblemType::TagExists,
+            Conflict::AlreadyReviewed => ProblemType::AlreadyReviewed,
+            Conflict::LastAdmin => ProblemType::LastAdmin,
+            Conflict::ReportingCycle => ProblemType::ReportingCycle,
+            Conflict::StillReferenced { .. } => ProblemType::StillReferenced,
+        };
+        Problem::new(problem_type, conflict.to_string()).into()
+    }
+}
+
+impl From<Violations> for Error {
+    fn from(violations: Violations) -> Self {
+        Problem::invalid_body(violations).into()
+    }
+}
+
+impl From<Forbidden> for Error {
+    fn from(forbidden: Forbidden) -> Self {
+        Problem::forbidden(forbidden.0).into()
+    }
+}
+
+impl From<Throttled> for Error {
+    fn from(throttled: Throttled) -> Self {
+        Problem::too_many_requests(throttled.to_string(), throttled.seconds).into()
+    }
+}
+
+impl From<HashError> for Error {
+    fn from(error: HashError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<ParameterError> for Error {
+    fn from(error: ParameterError) -> Self {
+        Problem::new(ProblemType::InvalidParameter, error.to_string()).into()
+    }
+}

@@ -1,0 +1,52 @@
+//! The accounts of users, shown as further fields of the users.
+
+use recto_domain::{Account, Email, Role, User};
+use recto_persistence::Connection;
+use recto_persistence::identity::account;
+use recto_relations::Entities;
+use serde::Serialize;
+
+use crate::answer::{ExtraFields, Item};
+use crate::error::Error;
+
+/// The fields of an account among those of its user; `null` for a user without an account.
+#[derive(Debug, Serialize)]
+pub(crate) struct AccountFields {
+    email: Option<Email>,
+    role: Option<Role>,
+    verified: Option<bool>,
+    disabled: Option<bool>,
+}
+
+impl AccountFields {
+    fn of(account: Option<&Account>) -> Self {
+        Self {
+            email: account.map(|account| account.email.clone()),
+            role: account.map(|account| account.role),
+            verified: account.map(|account| account.verified),
+            disabled: account.map(|account| account.disabled),
+        }
+    }
+}
+
+/// Returns the accounts of users.
+///
+/// # Errors
+/// A failing database.
+pub(crate) fn of(conn: &mut Connection, users: &Entities<User>) -> Result<ExtraFields, Error> {
+    let uids: Vec<_> = users.as_slice().iter().map(|user| user.uid).collect();
+    let accounts = account::of_users(conn, &uids)?;
+    ExtraFields::of(
+        uids.iter()
+            .map(|uid| AccountFields::of(accounts.iter().find(|account| account.user_uid == *uid))),
+    )
+}
+
+/// Adds its account to a user.
+///
+/// # Errors
+/// A failing database.
+pub(crate) fn with(conn: &mut Connection, user: Item<User>) -> Result<Item<User>, Error> {
+    let accounts = of(conn, user.entities())?;
+    Ok(user.with_extra(accounts))
+}
