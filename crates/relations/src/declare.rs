@@ -1,9 +1,9 @@
-//! The macro that declares relations.
+//! The macro `relations!`.
 
-/// Declares a module: its entities, and the relations between them.
+/// Declares a module: its entities and the relations between them.
 ///
-/// Each line declares both directions of a relation and makes a unit struct of each, the other's
-/// [`Inverse`](crate::Relation::Inverse):
+/// Each line declares both directions of a relation. A direction is a unit struct, and each is the
+/// [`Inverse`](crate::Relation::Inverse) of the other:
 ///
 /// ```text
 /// relations! {
@@ -12,25 +12,25 @@
 ///
 ///     /// The books of an author, and the author of a book.
 ///     AuthorBooks = Author.books: Many <=> BookAuthor = Book.author: Optional(author_id), on delete SetNull;
-///     /// The readers who borrow a book, and the books that a reader borrows.
+///     /// The readers of a book, and the books that a reader borrows.
 ///     BookReaders = Book.readers: Many <=> ReaderBooks = Reader.books: Many, through loans(book_id, reader_id), on delete Cascade;
 /// }
 /// ```
 ///
-/// | form of the second direction | stored as |
+/// | second direction | stored as |
 /// | --- | --- |
-/// | `One(field)`, `Optional(field)` | a foreign key: that field of the child, an `Option` exactly if the relation is `Optional` |
-/// | `Many, through table(key, key)` | a link table with a key to either side, in this order |
-/// | `… with Data { field, field }` | the same, with links that have [data](crate::LinkData) |
-/// | `One, via First, Second` | nothing of its own: the first relation and then the second |
+/// | `One(field)`, `Optional(field)` | a foreign key: the field of the child, an `Option` if and only if the relation is `Optional` |
+/// | `Many, through table(key, key)` | a link table, with its key to the first entity and its key to the second |
+/// | `… with Data { field, field }` | a link table whose links have [data](crate::LinkData) |
+/// | `One, via First, Second` | two other relations, followed one after the other |
 ///
-/// `Many by position` as the first direction through a link table orders it by that field of the
-/// link data, a whole number that no two links of one parent share. `on delete` is `Cascade`,
-/// `SetNull` or `Restrict`.
+/// With `Many by position` the first direction through a link table is ordered by that field of
+/// the link data: an integer that is unique among the links of one parent. `on delete` is
+/// `Cascade`, `SetNull` or `Restrict`.
 ///
-/// Both ends of a relation are entities of the same list: a module is all that is related.
+/// Both entities of a relation must be listed in the module.
 ///
-/// A declaration that is not whole does not compile:
+/// A relation without its second direction does not compile:
 ///
 /// ```compile_fail
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/library/model.rs"));
@@ -86,7 +86,7 @@ macro_rules! relations {
                         second: <$first as $crate::Relation>::INFO.inverse })?);
             $(impl $crate::ToOne for $back {
                 fn foreign_key(from: &$b) -> Option<<$a as $crate::Entity>::Key> {
-                    // Under its own name, which the compiler points at when it cannot be a key.
+                    // Bound to the field's name, so that type errors point at the declaration.
                     let $key = from.$key;
                     $crate::foreign_key_of::<Self, _>($key)
                 }
@@ -126,8 +126,8 @@ macro_rules! relations {
     (@data $data:ident) => { $data };
     (@option) => { None };
     (@option $some:expr) => { Some($some) };
-    // A list of which some line is no relation.
+    // Everything else is a syntax error.
     ($($tokens:tt)*) => {
-        compile_error!("not a list of whole relations; each has two names: `AuthorBooks = Author.books: Many <=> BookAuthor = Book.author: One(author_id), on delete Restrict;` (see `relations!` for all forms)");
+        compile_error!("expected relations with two directions, such as `AuthorBooks = Author.books: Many <=> BookAuthor = Book.author: One(author_id), on delete Restrict;` (see `relations!` for all forms)");
     };
 }

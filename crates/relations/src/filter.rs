@@ -1,13 +1,14 @@
-//! Filters on what entities are related to.
+//! Filters on entities and their related entities.
 
 use std::borrow::Cow;
 
 use crate::{EntityInfo, RelationInfo, SortField, SortKind, text_key};
 
-/// A condition on an entity: a tree of comparisons of its fields and conditions on related entities.
+/// A condition on an entity: a tree of comparisons of its fields and of conditions on related
+/// entities.
 ///
-/// An empty value meets no comparison. [`parse`](Self::parse) reads the conditions that a request
-/// can state; other trees are built as values.
+/// No comparison matches an empty value. [`parse`](Self::parse) parses the conditions of a request;
+/// other trees are built as values.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/library/model.rs"));
@@ -25,19 +26,19 @@ use crate::{EntityInfo, RelationInfo, SortField, SortKind, text_key};
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum Filter {
-    /// All of them hold. Without any, it holds for every entity.
+    /// Every condition holds. An empty list matches every entity.
     And(Vec<Filter>),
-    /// At least one of them holds.
+    /// At least one condition holds.
     Or(Vec<Filter>),
-    /// It does not hold.
+    /// The condition does not hold.
     Not(Box<Filter>),
-    /// A field of the entity has a value.
+    /// A field of the entity matches.
     Compare(Comparison),
-    /// At least one related entity meets the filter.
+    /// At least one related entity matches.
     Related {
-        /// The relation, which starts at the entity.
+        /// A relation that starts at the entity.
         relation: &'static RelationInfo,
-        /// The condition on the entities that it leads to.
+        /// The condition on the related entities.
         filter: Box<Filter>,
     },
 }
@@ -45,22 +46,22 @@ pub enum Filter {
 /// A comparison of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comparison {
-    /// The field, one that its entity can be sorted by.
+    /// The field: one of those that the entity can be sorted by.
     pub field: &'static SortField,
-    /// The values it may have.
+    /// The values that match.
     pub test: Test,
 }
 
-/// The values that meet a [`Comparison`].
+/// The values that match a [`Comparison`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Test {
-    /// The texts with this [key](text_key).
+    /// Texts with this [key](text_key).
     Text(String),
-    /// The numbers from the first to the last, both included; `None` leaves an end open.
+    /// Integers from the first to the last, both included; `None` for an open end.
     Range(Option<i64>, Option<i64>),
 }
 
-/// How many related entities must meet a condition.
+/// How many of the related entities must match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quantifier {
     /// At least one.
@@ -75,7 +76,7 @@ impl Quantifier {
     /// Every quantifier.
     pub const ALL: [Self; 3] = [Self::Some, Self::None, Self::Only];
 
-    /// Returns its name: `some`, `none` or `only`.
+    /// Returns the name: `some`, `none` or `only`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Some => "some",
@@ -86,20 +87,19 @@ impl Quantifier {
 }
 
 impl Filter {
-    /// Returns the filter that every entity meets.
+    /// Returns the filter that matches every entity.
     pub const fn everything() -> Self {
         Self::And(Vec::new())
     }
 
     /// Parses `relation`, or `relation(field:value,field:from..to)`.
     ///
-    /// Texts are compared without regard to case. A text in double quotes may contain commas; a
-    /// quote inside it is doubled. Numbers and dates are single values or ranges whose ends may be
-    /// left out.
+    /// Text comparison ignores case. A text in double quotes may contain commas; a quote inside it
+    /// is doubled. Numbers and dates are single values or ranges, of which one end may be omitted.
     ///
     /// # Errors
-    /// [`FilterError`]: an unknown relation or field, with those there are; a malformed value;
-    /// [`Quantifier::Only`] without a condition, which would always hold.
+    /// [`FilterError`] for an unknown relation or field, a malformed value, or
+    /// [`Quantifier::Only`] without a condition.
     pub fn parse(
         entity: &EntityInfo,
         quantifier: Quantifier,
@@ -152,7 +152,7 @@ impl Comparison {
                 name: name.to_owned(),
                 entity: entity.name,
                 known: match entity.sorts.iter().filter(comparable).collect::<Vec<_>>().as_slice() {
-                    [] => "nothing".to_owned(),
+                    [] => "(none)".to_owned(),
                     fields => fields.iter().map(|field| field.name).collect::<Vec<_>>().join(", "),
                 },
             })?;
@@ -177,7 +177,7 @@ impl Test {
         }
     }
 
-    /// A single value, or `from..to` with one end or the other left out.
+    /// Parses a single value, or `from..to` of which one end may be omitted.
     fn parse_range(raw: &str, parse: impl Fn(&str) -> Option<(i64, i64)>) -> Option<Self> {
         let Some((from, to)) = raw.split_once("..") else {
             let (from, to) = parse(raw)?;
@@ -193,17 +193,17 @@ impl Test {
     }
 }
 
-/// The parts between commas that are not within double quotes.
+/// Splits at commas outside double quotes.
 fn split_outside_quotes(raw: &str) -> impl Iterator<Item = &str> {
     let mut quoted = false;
     raw.split(move |c| {
-        // A doubled quote closes and opens again.
+        // A doubled quote toggles twice.
         quoted ^= c == '"';
         c == ',' && !quoted
     })
 }
 
-/// The text without the double quotes around it, if it has them.
+/// Removes the double quotes around a text, if any; `None` if they do not match.
 fn unquoted(raw: &str) -> Option<Cow<'_, str>> {
     let Some(rest) = raw.strip_prefix('"') else { return Some(raw.into()) };
     let inner = rest.strip_suffix('"')?;
@@ -211,20 +211,20 @@ fn unquoted(raw: &str) -> Option<Cow<'_, str>> {
     paired.then(|| inner.replace("\"\"", "\"").into())
 }
 
-/// The error of a filter that cannot be parsed.
+/// The error of parsing a filter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FilterError {
-    /// No such relation.
+    /// An unknown relation.
     #[error("\"{name}\" is not a relation; the relations are {known}")]
     UnknownRelation {
         /// The name.
         name: String,
-        /// The names of the relations there are.
+        /// The names of the known relations.
         known: String,
     },
-    /// No such field, or none that can be compared.
-    #[error("\"{name}\" is nothing to compare of a {entity}; what can be compared is {known}")]
+    /// An unknown field, or one that cannot be compared.
+    #[error("\"{name}\" is not a field of {entity} that can be compared; the fields are {known}")]
     UnknownField {
         /// The name.
         name: String,
@@ -233,22 +233,22 @@ pub enum FilterError {
         /// The names of the fields that can be compared.
         known: String,
     },
-    /// A value that the field cannot have.
-    #[error("\"{value}\" is not a value of \"{name}\", nor a range of values as in 1..5")]
+    /// A value that is not valid for the field.
+    #[error("\"{value}\" is not a value of \"{name}\" or a range of values such as 1..5")]
     Value {
         /// The field.
         name: String,
         /// The value.
         value: String,
     },
-    /// Not of the form `relation(field:value)`.
-    #[error("\"{filter}\" is not of the form relation(field:value)")]
+    /// A filter that does not have the form `relation(field:value)`.
+    #[error("\"{filter}\" does not have the form relation(field:value)")]
     Malformed {
         /// The filter.
         filter: String,
     },
-    /// `only` without a condition, which would hold for every entity.
-    #[error("needs a condition, as in reviews(rating:5)")]
+    /// `only` without a condition, which would match every entity.
+    #[error("a condition is required, such as reviews(rating:5)")]
     OnlyWithoutCondition,
 }
 
@@ -264,7 +264,6 @@ mod tests {
         Filter::parse(Author::INFO, Quantifier::Some, raw)
     }
 
-    /// The tests of the comparisons in `books(…)`.
     fn tests(raw: &str) -> Vec<Test> {
         let Ok(Filter::Related { filter, .. }) = parse(raw) else { panic!("{raw}") };
         let Filter::And(all) = *filter else { panic!("{raw}") };
@@ -294,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn quantifiers_are_negations() {
+    fn none_and_only_are_negations() {
         let some = parse("books(title:Emma)").unwrap();
         let none = Filter::parse(Author::INFO, Quantifier::None, "books(title:Emma)").unwrap();
         assert_eq!(none, Filter::Not(Box::new(some)));
@@ -330,7 +329,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics(raw in "[a-z.,():0-9 ]{0,40}|.{0,30}") {
+        fn arbitrary_input_does_not_panic(raw in "[a-z.,():0-9 ]{0,40}|.{0,30}") {
             let _ = parse(&raw);
             let _ = Filter::parse(Book::INFO, Quantifier::Only, &raw);
         }

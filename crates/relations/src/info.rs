@@ -2,32 +2,31 @@
 
 use serde::Serialize;
 
-/// Entities that belong together, and the relations between them.
-///
-/// Declared by [`relations!`](crate::relations).
+/// A group of entities and the relations between them, declared by
+/// [`relations!`](crate::relations).
 #[derive(Debug)]
 pub struct Module {
-    /// Its name: `catalog`.
+    /// The name, such as `catalog`.
     pub name: &'static str,
-    /// Its entities, in the order of declaration.
+    /// The entities, in declaration order.
     pub entities: &'static [&'static EntityInfo],
-    /// Its relations, both directions of each, in the order of declaration.
+    /// Both directions of every relation, in declaration order.
     pub relations: &'static [&'static RelationInfo],
 }
 
 impl Module {
-    /// Checks at compile time that relations are between entities of the module. An entity of
-    /// another would not know of them.
+    /// Checks at compile time that all relations are between entities of the module, since
+    /// [`EntityInfo::relations`] only searches the module of the entity.
     ///
     /// # Panics
-    /// If one is not.
+    /// If a relation starts at another entity.
     #[doc(hidden)]
     pub const fn check_ends(&self) {
         let mut index = 0;
         while index < self.relations.len() {
             assert!(
                 self.lists(self.relations[index].from),
-                "both ends of a relation must be entities of the list that the module begins with"
+                "both entities of a relation must be listed in its module"
             );
             index += 1;
         }
@@ -45,7 +44,7 @@ impl Module {
     }
 }
 
-/// Returns whether two names are the same, at compile time.
+/// Compares two names, also at compile time.
 #[doc(hidden)]
 pub const fn same(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
@@ -65,31 +64,31 @@ pub const fn same(a: &str, b: &str) -> bool {
 /// The description of an entity type.
 #[derive(Debug)]
 pub struct EntityInfo {
-    /// Its name in the singular: `Book`.
+    /// The name in the singular, such as `Book`.
     pub name: &'static str,
-    /// The name of its collection, which is also its table: `books`.
+    /// The name of the collection and of the table, such as `books`.
     pub collection: &'static str,
-    /// The name of the field that holds its key: `uid`.
+    /// The name of the key field, such as `uid`.
     pub key: &'static str,
-    /// The fields that its pages can be sorted by.
+    /// The fields that pages can be sorted by.
     pub sorts: &'static [SortField],
-    /// Its own fields, in the order in which they are serialized.
+    /// The fields, in serialization order.
     pub fields: &'static [Field],
-    /// Returns the module that it belongs to.
+    /// Returns the module of the entity.
     pub module: fn() -> &'static Module,
 }
 
-/// A field of an entity, as it was declared.
+/// A field of an entity, as declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field {
-    /// Its name: `user_uid`.
+    /// The name, such as `user_uid`.
     pub name: &'static str,
-    /// Its type as it was written: `Option<UserId>`.
+    /// The type as written, such as `Option<UserId>`.
     pub declared: &'static str,
 }
 
 impl Field {
-    /// Returns the name of its type without its path and without `Option` or type parameters.
+    /// Returns the name of the type without path, `Option` and type parameters.
     ///
     /// ```
     /// use recto_relations::Field;
@@ -104,26 +103,26 @@ impl Field {
         path.rsplit("::").next().unwrap_or(path).trim()
     }
 
-    /// Returns whether it may be empty.
+    /// Returns whether the field is an `Option`.
     pub fn is_optional(&self) -> bool {
         self.declared.starts_with("Option<")
     }
 }
 
 impl EntityInfo {
-    /// Returns the relations that start at this entity, in the order of declaration.
+    /// Returns the relations that start at this entity, in declaration order.
     pub fn relations(&self) -> impl Iterator<Item = &'static RelationInfo> + use<> {
         let name = self.name;
         (self.module)().relations.iter().copied().filter(move |relation| relation.from.name == name)
     }
 
-    /// Returns the relation of that name that starts at this entity.
+    /// Returns the relation with a name that starts at this entity.
     pub fn relation(&self, name: &str) -> Option<&'static RelationInfo> {
         self.relations().find(|relation| relation.name == name)
     }
 }
 
-/// Entities are told apart by name.
+/// Entities are equal if their names are.
 impl PartialEq for EntityInfo {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
@@ -133,7 +132,7 @@ impl PartialEq for EntityInfo {
 /// The description of one direction of a relation.
 #[derive(Debug)]
 pub struct RelationInfo {
-    /// Its name: `reviews`.
+    /// The name, such as `reviews`.
     pub name: &'static str,
     /// The entity it starts at.
     pub from: &'static EntityInfo,
@@ -143,24 +142,24 @@ pub struct RelationInfo {
     pub inverse: &'static str,
     /// How many entities it leads to.
     pub cardinality: Cardinality,
-    /// What happens to the children when their parent is deleted; `None` for a relation that
-    /// follows from others.
+    /// The effect on the children when their parent is deleted; `None` for a relation through
+    /// others.
     pub on_delete: Option<OnDelete>,
     /// The columns that store it.
     pub storage: Storage,
-    /// The field of the link that orders it; `None` means newest first.
+    /// The field of the link data that orders the relation; `None` for newest first.
     pub order: Option<&'static SortField>,
 }
 
 impl RelationInfo {
-    /// Returns the fields that its pages can be sorted by: those of the entities it leads to, and
-    /// the one that orders its links.
+    /// Returns the fields that pages of the relation can be sorted by: those of the entity it
+    /// leads to, and the one that orders the links.
     pub fn sorts(&self) -> impl Iterator<Item = &'static SortField> + use<> {
         self.to.sorts.iter().chain(self.order)
     }
 }
 
-/// Directions are told apart by name and by the entity they start at.
+/// Directions are equal if their names and the entities they start at are.
 impl PartialEq for RelationInfo {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name && self.from == other.from
@@ -228,70 +227,70 @@ pub enum Storage {
 /// A field that pages can be sorted by and filters can compare.
 #[derive(Debug)]
 pub struct SortField {
-    /// Its name: `title`.
+    /// The name, such as `title`.
     pub name: &'static str,
-    /// How its values are compared.
+    /// How values are compared.
     pub kind: SortKind,
-    /// Whether it may be empty. Empty values sort last in either direction.
+    /// Whether values may be empty. Empty values sort last in both directions.
     pub nullable: bool,
-    /// Whether it belongs to the link over which an entity is reached, and not to the entity.
+    /// Whether the field belongs to the link data instead of the entity.
     pub of_link: bool,
 }
 
 /// How the values of a field are compared.
 #[derive(Debug, Clone, Copy)]
 pub enum SortKind {
-    /// By their [text key](crate::text_key), byte by byte.
+    /// By [text key](crate::text_key), bytewise.
     Text,
-    /// As whole numbers.
+    /// As integers.
     Integer,
-    /// As whole numbers that stand for something else, such as dates. The function reads a value
-    /// and returns the first and the last number it stands for: a year is a range of days.
+    /// As integers that encode other values, such as dates. The function parses a text and returns
+    /// the first and the last integer of its range: a year is a range of days.
     Range(fn(&str) -> Option<(i64, i64)>),
-    /// As the entity's key, which ascends with time.
+    /// By the key of the entity, which ascends with time.
     Key,
 }
 
 impl SortField {
-    /// Describes a field of text.
+    /// Returns a text field.
     pub const fn text(name: &'static str) -> Self {
         Self { name, kind: SortKind::Text, nullable: false, of_link: false }
     }
 
-    /// Describes a field with a whole number.
+    /// Returns an integer field.
     pub const fn integer(name: &'static str) -> Self {
         Self { name, kind: SortKind::Integer, nullable: false, of_link: false }
     }
 
-    /// Describes a field with values that stand for ranges of whole numbers.
+    /// Returns a field whose values are parsed as [ranges](SortKind::Range) of integers.
     pub const fn range(name: &'static str, parse: fn(&str) -> Option<(i64, i64)>) -> Self {
         Self { name, kind: SortKind::Range(parse), nullable: false, of_link: false }
     }
 
-    /// Describes `created_at`, whose order is the order of the key.
+    /// Returns the field `created_at`, which sorts by the key.
     pub const fn creation() -> Self {
         Self { name: "created_at", kind: SortKind::Key, nullable: false, of_link: false }
     }
 
-    /// Returns the same field with values that may be empty.
+    /// Returns the field with values that may be empty.
     #[must_use]
     pub const fn or_empty(self) -> Self {
         Self { nullable: true, ..self }
     }
 
-    /// Returns the same field as a field of a link.
+    /// Returns the field as a field of the link data.
     #[must_use]
     pub const fn of_link(self) -> Self {
         Self { of_link: true, ..self }
     }
 
-    /// Returns whether its order is the order of the key.
+    /// Returns whether the field sorts by the key.
     pub const fn follows_key(&self) -> bool {
         matches!(self.kind, SortKind::Key)
     }
 }
 
-/// Within one entity, fields are told apart by name.
+/// Fields of one entity are equal if their names are.
 impl PartialEq for SortField {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name && self.of_link == other.of_link

@@ -29,7 +29,7 @@ pub use relation::{
 pub use sort::{KeysetPosition, PageRequest, Sort, SortError, SortTerm, SortValue};
 pub use text::text_key;
 
-// The sample entities name this crate as everybody else does.
+// The sample entities import this crate by its name.
 #[cfg(test)]
 extern crate self as recto_relations;
 

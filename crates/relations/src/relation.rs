@@ -8,19 +8,20 @@ use serde::Serialize;
 
 use crate::{Cardinality, EntityInfo, Module, RelationInfo, SortField, SortValue};
 
-/// The key of an entity: small, copyable, and ascending with time.
+/// The key of an entity.
 ///
-/// An entity made later has a greater key, so "newest first" is "greatest key first".
-/// Implemented for every type that has the bounds.
+/// Keys must ascend with time: an entity created later has a greater key, so that "newest first"
+/// is "greatest key first". Implemented for every type that meets the bounds.
 pub trait Key: Copy + Eq + Ord + Hash + Debug + Display + FromStr + Send + Sync + 'static {}
 
 impl<T> Key for T where T: Copy + Eq + Ord + Hash + Debug + Display + FromStr + Send + Sync + 'static
 {}
 
-/// A type with a place in a [`Module`]. Implemented by [`relations!`](crate::relations) for the
-/// entities that it lists.
+/// A type that is listed in a [`Module`].
+///
+/// Implemented by [`relations!`](crate::relations) for the entities that it lists.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is in no module",
+    message = "`{Self}` is not in a module",
     label = "not listed as an entity",
     note = "list it in `relations!`: `pub static LIBRARY = \"library\": Author, Book;`"
 )]
@@ -29,7 +30,7 @@ pub trait InModule {
     fn module() -> &'static Module;
 }
 
-/// Something with a key, a collection and relations.
+/// A type with a key, a collection and relations.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/library/model.rs"));
@@ -42,16 +43,16 @@ pub trait InModule {
 /// # }
 /// ```
 pub trait Entity: InModule + Clone + Debug + Serialize + Send + Sync + 'static {
-    /// The type of its key.
+    /// The type of the key.
     type Key: Key;
 
-    /// Its description.
+    /// The description.
     const INFO: &'static EntityInfo;
 
-    /// Returns its key.
+    /// Returns the key.
     fn key(&self) -> Self::Key;
 
-    /// Returns its value of `field`, one of [`EntityInfo::sorts`].
+    /// Returns the value of `field`, which is one of [`EntityInfo::sorts`].
     ///
     /// Not called for a field that [follows the key](SortField::follows_key).
     fn sort_value(&self, field: &SortField) -> SortValue {
@@ -62,9 +63,8 @@ pub trait Entity: InModule + Clone + Debug + Serialize + Send + Sync + 'static {
 
 /// One direction of a relation, as a type.
 ///
-/// Implemented by [`relations!`](crate::relations) only: both directions at once, each the
-/// other's [`Inverse`](Relation::Inverse). A relation that can be followed one way only cannot be
-/// written.
+/// Implemented by [`relations!`](crate::relations) for both directions, each the
+/// [`Inverse`](Relation::Inverse) of the other. A relation without an inverse does not compile.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/library/model.rs"));
@@ -87,14 +87,14 @@ pub trait Relation: Copy + Default + Debug + Send + Sync + 'static {
     type Inverse: Relation<From = Self::To, To = Self::From, Inverse = Self>;
     /// How many entities it leads to: [`Many`], [`Optional`] or [`One`].
     type Kind: Kind;
-    /// The data of its links; `()` without any.
+    /// The data of the links; `()` for none.
     type Data: LinkData;
 
-    /// Its description.
+    /// The description.
     const INFO: &'static RelationInfo;
 }
 
-/// A relation that starts at the entity `E`. Implemented for every relation that does.
+/// A relation that starts at the entity `E`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a relation of `{E}`",
     label = "starts at another entity"
@@ -106,7 +106,7 @@ impl<E: Entity, R: Relation<From = E>> RelationOf<E> for R {}
 
 /// How many entities a relation leads to, as a type.
 pub trait Kind: Send + Sync + 'static {
-    /// The same as a value.
+    /// The cardinality as a value.
     const CARDINALITY: Cardinality;
 }
 
@@ -134,34 +134,33 @@ impl Kind for One {
     const CARDINALITY: Cardinality = Cardinality::One;
 }
 
-/// A relation that leads to any number of entities.
+/// A relation whose kind is [`Many`].
 pub trait ToMany: Relation<Kind = Many> {}
 
 impl<R: Relation<Kind = Many>> ToMany for R {}
 
 /// A relation that follows a foreign key of the entity it starts at.
 pub trait ToOne: Relation {
-    /// Returns the key that it follows; `None` if it is empty.
+    /// Returns the foreign key; `None` if it is empty.
     fn foreign_key(from: &Self::From) -> Option<<Self::To as Entity>::Key>;
 }
 
-/// A to-many relation that is one to-many relation after another.
+/// A to-many relation that consists of two others, followed one after the other.
 pub trait Through: ToMany {
-    /// The relation from where it starts, whose inverse leads to exactly one.
+    /// The first relation; its inverse is [`One`].
     type First: ToMany<From = Self::From, Inverse: Relation<Kind = One>>;
-    /// The relation to where it leads, whose inverse leads to exactly one.
+    /// The second relation; its inverse is [`One`].
     type Second: ToMany<From = <Self::First as Relation>::To, To = Self::To, Inverse: Relation<Kind = One>>;
 }
 
 /// The data of a link between two entities, such as the date of an enrolment.
 ///
-/// Serialized as an object whose fields are shown with those of the entity that is reached over
-/// the link.
+/// Serialized as an object, whose fields are shown with those of the linked entity.
 pub trait LinkData: Clone + Debug + Serialize + Send + Sync + 'static {
-    /// Whether links have data at all.
+    /// Whether the links have data.
     const PRESENT: bool = true;
 
-    /// Returns the link's value of `field`, which is one [of the link](SortField::of_link).
+    /// Returns the value of `field`, which belongs to [the link](SortField::of_link).
     fn sort_value(&self, field: &SortField) -> SortValue {
         let _ = field;
         SortValue::Empty
@@ -173,11 +172,11 @@ impl LinkData for () {
     const PRESENT: bool = false;
 }
 
-/// A type of field that can hold the key of the to-one relation `R`.
+/// The type of a field that can hold the foreign key of the to-one relation `R`.
 #[diagnostic::on_unimplemented(
-    message = "a field of type `{Self}` cannot be the key of the relation `{R}`",
-    label = "in here `{R}` is declared `One` and its key is an `Option`, or `Optional` and its key is none",
-    note = "a relation `One(…)` needs a field of type `{K}`, a relation `Optional(…)` one of type `Option<{K}>`"
+    message = "a field of type `{Self}` cannot be the foreign key of the relation `{R}`",
+    label = "`One` or `Optional` does not match the type of the field",
+    note = "`One(…)` requires a field of type `{K}`, `Optional(…)` one of type `Option<{K}>`"
 )]
 pub trait KeyField<R, Kind, K> {
     /// Returns the key, if there is one.
@@ -196,7 +195,7 @@ impl<R, K: Key> KeyField<R, Optional, K> for Option<K> {
     }
 }
 
-/// Reads the key of `R` from a field. Called by [`relations!`](crate::relations).
+/// Returns the foreign key of `R` from a field. Called by [`relations!`](crate::relations).
 #[doc(hidden)]
 pub fn foreign_key_of<R: ToOne, F>(field: F) -> Option<<R::To as Entity>::Key>
 where

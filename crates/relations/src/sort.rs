@@ -1,21 +1,21 @@
-//! The order of a page, and positions in it.
+//! The order of pages, and positions in it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{EntityInfo, RelationInfo, SortField, SortKind};
 
-/// A field and a direction.
+/// A field to sort by, and its direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SortTerm {
     /// The field.
     pub field: &'static SortField,
-    /// Whether the greatest value comes first.
+    /// Whether the greatest value is first.
     pub descending: bool,
 }
 
-/// The order of a page: its terms, and then the key, which breaks ties.
+/// The order of a page: the terms, then the key as a tie-breaker.
 ///
-/// Without terms the newest come first. The key runs in the direction of the last term, so that
+/// Without terms the order is newest first. The key has the direction of the last term, so that
 /// one index serves both.
 ///
 /// ```
@@ -36,25 +36,25 @@ pub struct Sort {
 }
 
 impl Sort {
-    /// Parses `field,-field,…` with the fields that `entity` offers.
+    /// Parses `field,-field,…` with the fields of `entity`.
     ///
     /// # Errors
-    /// [`SortError`]: an unknown field, or a field named twice.
+    /// [`SortError`] for an unknown or repeated field.
     pub fn parse(entity: &EntityInfo, raw: &str) -> Result<Self, SortError> {
         Self::parse_with(entity.sorts, None, raw)
     }
 
-    /// Parses `field,-field,…` with the fields that a page of `relation` offers: those of the
-    /// entities it leads to, and the one that orders its links.
+    /// Parses `field,-field,…` with the fields that pages of `relation` can be
+    /// [sorted by](RelationInfo::sorts).
     ///
     /// # Errors
-    /// As for [`parse`](Self::parse).
+    /// [`SortError`] for an unknown or repeated field.
     pub fn parse_along(relation: &RelationInfo, raw: &str) -> Result<Self, SortError> {
         Self::parse_with(relation.to.sorts, relation.order, raw)
     }
 
-    /// Returns the default order of `relation`: that of its links where they have one, else newest
-    /// first.
+    /// Returns the default order of `relation`: the order of its links if they have one, else
+    /// newest first.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/library/model.rs"));
@@ -97,14 +97,14 @@ impl Sort {
         Ok(sort)
     }
 
-    /// Returns the terms that decide before the key does: those up to the first that follows the
-    /// key, after which there are no ties.
+    /// Returns the terms to compare before the key: those before the first term that
+    /// [follows the key](SortField::follows_key), since keys are unique.
     pub fn terms(&self) -> &[SortTerm] {
         let end = self.terms.iter().position(|term| term.field.follows_key());
         &self.terms[..end.unwrap_or(self.terms.len())]
     }
 
-    /// Returns whether the key, which breaks ties, ascends.
+    /// Returns whether the key is compared in ascending order.
     pub fn key_ascending(&self) -> bool {
         match self.terms.iter().find(|term| term.field.follows_key()) {
             Some(term) => !term.descending,
@@ -128,9 +128,9 @@ impl std::fmt::Display for Sort {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum SortValue {
-    /// A whole number.
+    /// An integer.
     Integer(i64),
-    /// A [text key](crate::text_key), compared byte by byte.
+    /// A [text key](crate::text_key), compared bytewise.
     Text(String),
     /// No value.
     Empty,
@@ -147,46 +147,46 @@ impl SortValue {
     }
 }
 
-/// A position in an order: just after the entity that has these values and this key.
+/// The position in an order immediately after the entity with these values and this key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeysetPosition<K> {
-    /// A value for each of the [terms](Sort::terms).
+    /// The value of each [term](Sort::terms).
     pub values: Vec<SortValue>,
     /// The key.
     pub key: K,
 }
 
-/// Which part of an order a page shows.
+/// The order of a page, and the part of it to load.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageRequest<K> {
-    /// The most entities, from 1.
+    /// The maximum number of entities, at least 1.
     pub limit: u32,
     /// The order.
     pub sort: Sort,
-    /// The position after which the page begins; `None` is the beginning.
+    /// The position where the page begins; `None` for the first page.
     pub after: Option<KeysetPosition<K>>,
 }
 
 impl<K> PageRequest<K> {
-    /// Requests the newest `limit` entities.
+    /// Returns a request for the newest `limit` entities.
     pub fn newest(limit: u32) -> Self {
         Self { limit, sort: Sort::default(), after: None }
     }
 }
 
-/// The error of a `sort` that cannot be parsed.
+/// The error of parsing a `sort`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SortError {
-    /// No such field.
+    /// An unknown field.
     #[error("cannot sort by \"{name}\"; the fields are {known}")]
     Unknown {
         /// The name.
         name: String,
-        /// The names of the fields there are.
+        /// The names of the known fields.
         known: String,
     },
-    /// A field named twice.
-    #[error("\"{name}\" is named twice")]
+    /// A repeated field.
+    #[error("\"{name}\" occurs twice")]
     Twice {
         /// The field.
         name: String,

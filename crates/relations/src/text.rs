@@ -1,13 +1,13 @@
-//! The key by which texts are compared.
+//! Case-insensitive comparison of text.
 
 use caseless::Caseless;
 use unicode_normalization::UnicodeNormalization;
 
-/// Returns the key by which `text` is compared and sorted: Unicode's default case folding of its
-/// NFC form, in NFC. Keys are compared byte by byte, which for UTF-8 is by code point.
+/// Returns the key by which `text` is compared and sorted: its NFC form, case-folded by Unicode's
+/// default rules, in NFC again.
 ///
-/// The same function computes the columns that a database sorts by, so that every engine sorts
-/// alike.
+/// Keys are compared bytewise, which in UTF-8 is the order of code points. The columns that a
+/// database sorts by store this key, so that all engines sort in the same order.
 ///
 /// ```
 /// use recto_relations::text_key;
@@ -38,13 +38,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn canonically_equal_texts_have_one_key(raw in any::<String>()) {
+        fn canonically_equal_texts_share_a_key(raw in any::<String>()) {
             let decomposed: String = raw.nfd().collect();
             prop_assert_eq!(text_key(&raw), text_key(&decomposed));
         }
 
         #[test]
-        fn the_ascii_path_agrees_with_the_general_one(raw in "[ -~]{0,20}") {
+        fn ascii_path_equals_general_path(raw in "[ -~]{0,20}") {
             let general: String = raw.nfc().default_case_fold().nfc().collect();
             prop_assert_eq!(text_key(&raw), general);
         }

@@ -1,5 +1,5 @@
-//! A lending library: prints its relations, parses an include and a filter, and follows
-//! loaded relations.
+//! Prints the relations of a lending library, parses an include and a filter, and follows loaded
+//! relations.
 
 #![expect(unreachable_pub, reason = "relations are public types, and so are their entities")]
 
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let unedited = Filter::parse(Author::INFO, Quantifier::None, "edited")?;
     println!("authors with {:?}", Filter::Or(vec![early, Filter::Not(Box::new(unedited))]));
 
-    // A loader makes these; recto-relations-diesel has one.
+    // Built by hand here; recto-relations-diesel loads them from a database.
     let austen = Author { id: 1, name: "Jane Austen".to_owned() };
     let book = |id, title: &str, published| Book {
         id,
@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for author in &authors {
         for book in author.get(AuthorBooks)? {
             println!("{} wrote {}", author.name, book.title);
-            // Its author was not loaded from here, which is an error and not "no author".
+            // The author was not loaded from here: an error, not "no author".
             assert!(book.get(BookAuthor).is_err());
         }
     }

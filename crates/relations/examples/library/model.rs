@@ -1,4 +1,5 @@
-// Entities of a lending library. The examples in the documentation include this file.
+// The entities and relations of a lending library.
+// The examples in the rustdoc include this file.
 
 use recto_relations::{
     Entity, EntityInfo, Field, LinkData, SortField, SortValue, relations, text_key,
@@ -29,7 +30,7 @@ pub struct Reader {
 /// The data of the link between a book and a reader.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Loan {
-    /// The reader's place in the queue for the book.
+    /// The reader's position in the queue for the book.
     pub turn: i64,
     pub due_day: i64,
 }
@@ -40,12 +41,12 @@ relations! {
 
     /// The books of an author, and the author of a book.
     AuthorBooks = Author.books: Many <=> BookAuthor = Book.author: Optional(author_id), on delete SetNull;
-    /// The books that somebody edited: a second key to the same parent.
+    /// The books that an author edited, and the editor of a book: a second foreign key to the same parent.
     EditorBooks = Author.edited: Many <=> BookEditor = Book.editor: Optional(editor_id), on delete SetNull;
-    /// The readers who borrow a book, in turn, and the books that a reader borrows.
+    /// The readers of a book, ordered by turn, and the books that a reader borrows.
     BookReaders = Book.readers: Many by turn <=> ReaderBooks = Reader.books: Many,
         through loans(book_id, reader_id) with Loan { turn, due_day }, on delete Cascade;
-    /// The guests of a reader, and whose guest a reader is: a relation of an entity to itself.
+    /// The guests of a reader, and the host of a guest: a relation of an entity to itself.
     ReaderGuests = Reader.guests: Many <=> ReaderHost = Reader.host: Optional(host_id), on delete SetNull;
 }
 
@@ -142,7 +143,7 @@ impl LinkData for Loan {
     }
 }
 
-/// The years that a text stands for: `1815` is one, `1810s` are ten.
+/// Parses `1815` as one year and `1810s` as ten, and returns the first and the last.
 fn years(text: &str) -> Option<(i64, i64)> {
     match text.strip_suffix("0s") {
         Some(decade) => decade.parse().ok().map(|decade: i64| (decade * 10, decade * 10 + 9)),
