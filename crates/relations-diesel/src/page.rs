@@ -2,7 +2,7 @@
 
 use recto_relations::{Entities, Entity, Filter, Include, LinkData, PageRequest};
 
-use crate::association::{ToManyAssociation as _, ToOneAssociation as _, one_more};
+use crate::association::{ToManyAssociation as _, ToOneAssociation as _, limit_plus_one};
 use crate::bounds::Row as _;
 use crate::connection::Connection;
 use crate::load::{MappedMany, MappedOne, MappedRelations, load_included, resolve_filter};
@@ -95,7 +95,7 @@ impl<M: MappedRelations> Connection<M> {
                 conditions.push(AfterPosition::<IdOf<M, E>>::new(columns, sort, position));
             }
             let order = OrderBy { columns, sort: request.sort.clone() };
-            let rows = conn.load(E::Row::page(conditions, order, one_more(request)))?;
+            let rows = conn.load(E::Row::page(conditions, order, limit_plus_one(request)))?;
             let entities = rows.into_iter().map(|row| Ok((entity::<M, E>(row)?, ())));
             let entities = entities.collect::<Result<Vec<_>, M::Error>>()?;
             page(conn, entities, request, include)

@@ -13,7 +13,7 @@ pub use conditions::{Conditions, KeyIn};
 pub(crate) use filter::{Correlation, ResolvedFilter};
 pub use order::SortColumn;
 pub(crate) use order::{AfterPosition, OrderBy, SortColumns};
-pub(crate) use select::{Count, Limited, Named, ParentKey, Select};
+pub(crate) use select::{Count, Limited, ParentKey, Select, Typed};
 pub use select::{Lock, Locked};
 
 /// Implements what Diesel demands of an expression: its SQL type, that it is no aggregate, that it

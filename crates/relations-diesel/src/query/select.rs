@@ -126,20 +126,20 @@ impl<Q: QueryFragment<DB>, DB: Dialect> QueryFragment<DB> for Locked<Q> {
 }
 
 /// SQL that has the type `ST`.
-pub(crate) struct Named<ST> {
+pub(crate) struct Typed<ST> {
     sql: &'static dyn Sql,
     sql_type: PhantomData<fn() -> ST>,
 }
 
-impl<ST> Named<ST> {
+impl<ST> Typed<ST> {
     pub(crate) fn new(sql: &'static dyn Sql) -> Self {
         Self { sql, sql_type: PhantomData }
     }
 }
 
-expression!([ST: SqlType + SingleValue,] Named<ST>: ST);
+expression!([ST: SqlType + SingleValue,] Typed<ST>: ST);
 
-impl<DB: Dialect, ST> QueryFragment<DB> for Named<ST> {
+impl<DB: Dialect, ST> QueryFragment<DB> for Typed<ST> {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         DB::walk(self.sql, out)
     }
