@@ -1,8 +1,7 @@
-//! All that is demanded of Diesel, bundled in a few traits.
+//! Traits that bundle bounds on Diesel's types.
 //!
-//! Each is implemented for every type that meets its bounds, so nobody implements them. Generic
-//! code names these traits instead of Diesel's, whose bounds would otherwise be repeated
-//! everywhere.
+//! Each has a blanket implementation. Generic code uses these traits instead of repeating Diesel's
+//! bounds.
 
 use diesel::associations::{BelongsTo, HasTable, Identifiable};
 use diesel::dsl::{Eq, Filter, Find, Order, Returning, Select as DieselSelect};
@@ -25,7 +24,7 @@ use crate::key::{Id, Keys};
 use crate::query::{Conditions, KeyIn, Limited, Lock, Locked, OrderBy, Select};
 use crate::sql::{Sql, sql};
 
-/// A query that both engines can run, with rows that become `U`.
+/// A query that both engines can run, with rows that are read as `U`.
 pub trait Rows<'q, U>: LoadQuery<'q, SqliteConnection, U> + LoadQuery<'q, PgConnection, U> {}
 
 impl<'q, U, Q> Rows<'q, U> for Q where
@@ -50,19 +49,19 @@ impl<S> Statement for S where
 {
 }
 
-/// A struct with `#[derive(Queryable, Selectable)]`, readable on both engines.
+/// A struct with `#[derive(Queryable, Selectable)]` that both engines can read.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a row that both engines can read",
-    note = "derive `Queryable` and `Selectable` with `#[diesel(table_name = …, check_for_backend(Sqlite, Pg))]`, which finds a field of the wrong type"
+    note = "derive `Queryable` and `Selectable` with `#[diesel(table_name = …, check_for_backend(Sqlite, Pg))]`, which reports fields of the wrong type"
 )]
 pub trait Selected: Sized + Send + 'static {
-    /// The columns it is read from.
+    /// The columns.
     type Selection: Expression + Sql + 'static;
 
-    /// Returns the columns to select, for both engines; Diesel's `as_select` is for one.
+    /// Returns the columns to select, like Diesel's `as_select` but for both engines.
     fn selection() -> Self::Selection;
 
-    /// Returns the query that selects these columns and goes on with `rest`.
+    /// Returns the query that selects these columns and continues with `rest`.
     #[doc(hidden)]
     fn select(rest: impl Sql + 'static) -> impl Rows<'static, Self>;
 }
@@ -90,7 +89,7 @@ where
 
 /// A struct with `#[derive(Identifiable)]` and a primary key of one column.
 pub trait HasId: HasTable<Table: Table + Sql + Default + 'static> + 'static {
-    /// The value of the key column.
+    /// The type of the key.
     type Id: Id;
 }
 
@@ -112,10 +111,10 @@ pub trait Row: Selected + HasId<Table: Table<PrimaryKey: Sql + Default + 'static
     /// Returns the query for the row with a key.
     #[doc(hidden)]
     fn by_key(key: Self::Id) -> impl Rows<'static, Self>;
-    /// Returns the same query with the row locked.
+    /// Returns the query that locks the row with a key.
     #[doc(hidden)]
     fn locked(key: Self::Id, lock: Lock) -> impl Rows<'static, Self>;
-    /// Returns the query for the key alone, which has a row if the key exists.
+    /// Returns the query for a key alone, to check whether it exists.
     #[doc(hidden)]
     fn key_only(key: Self::Id) -> impl Rows<'static, Self::Id>;
     /// Returns the query for the rows with some keys.
@@ -133,13 +132,13 @@ pub trait Row: Selected + HasId<Table: Table<PrimaryKey: Sql + Default + 'static
     fn delete(key: Self::Id) -> impl Statement;
 }
 
-type Found<R> =
+type ByKey<R> =
     DieselSelect<Find<<R as HasTable>::Table, <R as HasId>::Id>, <R as Selected>::Selection>;
-type FoundKey<R> = DieselSelect<
+type KeyOnly<R> = DieselSelect<
     Find<<R as HasTable>::Table, <R as HasId>::Id>,
     <<R as HasTable>::Table as Table>::PrimaryKey,
 >;
-type Among<R> = DieselSelect<
+type ByKeys<R> = DieselSelect<
     Filter<<R as HasTable>::Table, KeyIn<<R as HasId>::Id>>,
     <R as Selected>::Selection,
 >;
@@ -164,10 +163,10 @@ where
         >,
     T: FilterDsl<KeyIn<R::Id>, Output: SelectDsl<R::Selection>>,
     T: FilterDsl<Conditions<T>, Output: OrderDsl<OrderBy, Output: SelectDsl<R::Selection>>>,
-    Found<R>: Rows<'static, R>,
-    Locked<Found<R>>: Rows<'static, R>,
-    FoundKey<R>: Rows<'static, R::Id>,
-    Among<R>: Rows<'static, R>,
+    ByKey<R>: Rows<'static, R>,
+    Locked<ByKey<R>>: Rows<'static, R>,
+    KeyOnly<R>: Rows<'static, R::Id>,
+    ByKeys<R>: Rows<'static, R>,
     Page<R>: Rows<'static, R>,
     DeleteStatement<T, W>: Statement,
 {
@@ -198,7 +197,7 @@ where
     }
 }
 
-/// A row that belongs to a parent by `#[diesel(belongs_to(…))]`.
+/// A row with `#[diesel(belongs_to(…))]` to a parent.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not belong to `{P}`",
     label = "no `belongs_to({P})` on `{Self}`",
@@ -210,7 +209,7 @@ pub trait BelongsToParent<P: HasId>:
     /// The foreign key.
     type Key: Column<Table = Self::Table> + Expression + Sql + Default + 'static;
 
-    /// Returns the parent's key, if there is one.
+    /// Returns the key of the parent; `None` if it is empty.
     fn parent(&self) -> Option<P::Id>;
 }
 
@@ -232,10 +231,10 @@ where
     }
 }
 
-/// The row of an entity that belongs to a parent, to be read in pages by parent.
+/// The row of an entity that belongs to a parent.
 pub trait Child<P: HasId>: Row + BelongsToParent<P> {
-    /// Returns the query for a page of the children of a parent: Diesel's `belonging_to`, for a
-    /// parent of which only the key is known.
+    /// Returns the query for a page of the children of a parent, like Diesel's `belonging_to` but
+    /// by key.
     #[doc(hidden)]
     fn of_parent(
         parent: P::Id,
@@ -245,7 +244,7 @@ pub trait Child<P: HasId>: Row + BelongsToParent<P> {
     ) -> impl Rows<'static, Self>;
 }
 
-type Belonging<C, P> =
+type OfParent<C, P> =
     Filter<<C as HasTable>::Table, Eq<<C as BelongsToParent<P>>::Key, <P as HasId>::Id>>;
 
 #[diagnostic::do_not_recommend]
@@ -254,10 +253,10 @@ where
     C: Row + BelongsToParent<P, Key: ExpressionMethods + Expression<SqlType: SqlType>>,
     P::Id: AsExpression<<<C as BelongsToParent<P>>::Key as Expression>::SqlType>,
     C::Table: FilterDsl<Eq<<C as BelongsToParent<P>>::Key, P::Id>>,
-    Belonging<C, P>:
+    OfParent<C, P>:
         FilterDsl<Conditions<C::Table>, Output: OrderDsl<OrderBy, Output: SelectDsl<C::Selection>>>,
     Limited<
-        DieselSelect<Order<Filter<Belonging<C, P>, Conditions<C::Table>>, OrderBy>, C::Selection>,
+        DieselSelect<Order<Filter<OfParent<C, P>, Conditions<C::Table>>, OrderBy>, C::Selection>,
     >: Rows<'static, C>,
 {
     fn of_parent(
@@ -273,19 +272,19 @@ where
     }
 }
 
-/// What is written to the table of the row `R`: a struct with `#[derive(Insertable, AsChangeset)]`.
+/// A struct with `#[derive(Insertable, AsChangeset)]` for the table of the row `R`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be written to the table of `{R}`",
     note = "derive `Insertable` and `AsChangeset` with `#[diesel(table_name = …, treat_none_as_null = true, treat_none_as_default_value = false)]`"
 )]
 pub trait Record<'a, R: Row>: Sized {
-    /// Returns the statement that inserts it.
+    /// Returns the statement that inserts the record.
     #[doc(hidden)]
     fn insert(self) -> impl Statement;
-    /// Returns the statement that inserts it and returns the stored row.
+    /// Returns the statement that inserts the record and returns the stored row.
     #[doc(hidden)]
     fn insert_returning(self) -> impl Rows<'a, R>;
-    /// Returns the statement that inserts all of them and returns the stored rows.
+    /// Returns the statement that inserts records and returns the stored rows.
     #[doc(hidden)]
     fn insert_all_returning(records: Vec<Self>) -> impl Rows<'a, R>;
     /// Returns the statement that updates the row with a key.

@@ -1,7 +1,7 @@
-//! What the compiler demands of the schema before it accepts a mapping.
+//! Requirements on the schema that the compiler checks for each mapped relation.
 //!
-//! Diesel's `#[derive(Associations)]` accepts a foreign key of any nullability and does not look
-//! at `joinable!`.
+//! Diesel's `#[derive(Associations)]` alone does not check the nullability of a foreign key, nor
+//! `joinable!`.
 
 use diesel::expression::Expression;
 use diesel::query_source::{Column, JoinTo, QuerySource};
@@ -10,12 +10,12 @@ use recto_relations::{One, Optional};
 
 use crate::sql::{Sql, sql};
 
-/// The SQL type of a column that can store a relation: that of the parent's key, and nullable
-/// exactly if the relation is [`Optional`].
+/// The SQL type of a foreign-key column: that of the parent's key, and nullable if and only if the
+/// relation is [`Optional`].
 #[diagnostic::on_unimplemented(
     message = "a column of type `{Self}` cannot be the foreign key of this relation",
-    label = "the foreign key has the wrong type, or may be empty where the relation may not (or the reverse)",
-    note = "the key it refers to has the type `{Key}`; a relation `One(…)` needs a column of just that type, a relation `Optional(…)` one of `Nullable<{Key}>`"
+    label = "the foreign key has the wrong type or the wrong nullability",
+    note = "the referenced key has the type `{Key}`; `One(…)` requires a column of this type, `Optional(…)` one of type `Nullable<{Key}>`"
 )]
 pub trait ForeignKeyType<Kind, Key> {}
 
@@ -26,19 +26,19 @@ impl<Key> ForeignKeyType<Optional, Key> for Nullable<Key> where
 {
 }
 
-/// A table that `joinable!` joins to its parent's.
+/// A table with `joinable!` to the table of its parent.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` and `{Parent}` are not joinable",
     label = "`joinable!` is missing",
-    note = "declare `joinable!(child -> parent (foreign_key));` beside the tables; a table that refers to itself is mapped as `HasMany<…, …, SameTable>`"
+    note = "declare `joinable!(child -> parent (foreign_key));` next to the tables; map a table that refers to itself as `HasMany<…, …, SameTable>`"
 )]
 pub trait Joinable<Parent> {}
 
-// Else the compiler lists all that Diesel can join instead.
+// Without this attribute the compiler lists everything that Diesel can join.
 #[diagnostic::do_not_recommend]
 impl<C: QuerySource + JoinTo<P>, P: QuerySource> Joinable<P> for C {}
 
-/// The parameter of [`HasMany`](crate::HasMany) for rows of two tables, the default.
+/// The default parameter of [`HasMany`](crate::HasMany), for rows of two tables.
 #[derive(Debug)]
 pub struct TwoTables;
 
@@ -46,11 +46,11 @@ pub struct TwoTables;
 #[derive(Debug)]
 pub struct SameTable;
 
-/// A table that is joined to its parent's, or is the same.
+/// A table with `joinable!` to the table of its parent, or the same table.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` and `{Parent}` are not joinable",
     label = "`joinable!` is missing",
-    note = "declare `joinable!(child -> parent (foreign_key));` beside the tables; a table that refers to itself is mapped as `HasMany<…, …, SameTable>`"
+    note = "declare `joinable!(child -> parent (foreign_key));` next to the tables; map a table that refers to itself as `HasMany<…, …, SameTable>`"
 )]
 pub trait JoinedAs<Tables, Parent> {}
 
@@ -59,27 +59,27 @@ impl<C: Joinable<P>, P> JoinedAs<TwoTables, P> for C {}
 
 impl<T> JoinedAs<SameTable, T> for T {}
 
-/// A primary key that is the pair of the foreign keys of a link table.
+/// A primary key that is the pair of two foreign keys.
 #[diagnostic::on_unimplemented(
-    message = "a table keyed by `{Self}` is not a link table",
-    label = "the primary key of this table is not the pair of its two foreign keys, in the order of the mapping",
-    note = "without the composite primary key the same link could be stored twice"
+    message = "a table with the primary key `{Self}` is not a link table",
+    label = "the primary key is not the pair of the foreign keys, in the order of the mapping",
+    note = "without a composite primary key the same link could be stored twice"
 )]
 pub trait PairOf<A, B> {}
 
 impl<A, B> PairOf<A, B> for (A, B) {}
 
-/// The parameter of [`ManyToMany`](crate::ManyToMany) for links without an order, the default.
+/// The default parameter of [`ManyToMany`](crate::ManyToMany), for links without an order.
 #[derive(Debug)]
 pub struct Unordered;
 
 /// A column that orders links, or [`Unordered`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot order links",
-    note = "give a column of the link table that holds a whole number"
+    note = "use an integer column of the link table"
 )]
 pub trait LinkOrder {
-    /// Its name.
+    /// The name of the column.
     const NAME: Option<&'static str>;
 
     /// Returns the column.
@@ -107,7 +107,7 @@ where
     }
 }
 
-/// A SQL type of whole numbers.
+/// An integer SQL type.
 pub trait WholeNumber {}
 
 impl WholeNumber for SmallInt {}

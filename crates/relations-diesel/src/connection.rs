@@ -1,4 +1,4 @@
-//! One connection, to either engine.
+//! A connection to either engine.
 
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
@@ -14,10 +14,12 @@ use diesel::{PgConnection, RunQueryDsl, SqliteConnection};
 use crate::bounds::{Rows, Statement};
 use crate::mapping::Mapping;
 
-/// A connection to a database whose tables `M` maps, on one of two engines.
+/// A connection to an SQLite or PostgreSQL database whose tables are mapped by `M`.
 ///
-/// A query is a value, built once with Diesel's query builder for both engines:
-/// [`load`](Self::load), [`first`](Self::first) and [`execute`](Self::execute) run it.
+/// [`load`](Self::load), [`first`](Self::first) and [`execute`](Self::execute) run a query that was
+/// built with Diesel's query builder, for either engine.
+///
+/// All methods return database errors as [`Mapping::Error`].
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/lending/model.rs"));
@@ -49,7 +51,7 @@ enum Inner {
     Postgres(PgConnection),
 }
 
-/// The engines.
+/// A database engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     /// SQLite, embedded in the process.
@@ -58,7 +60,7 @@ pub enum Engine {
     Postgres,
 }
 
-/// The Diesel connection behind a [`Connection`].
+/// The Diesel connection of a [`Connection`].
 pub enum RawConnection<'c> {
     /// To SQLite.
     Sqlite(&'c mut SqliteConnection),
@@ -66,7 +68,6 @@ pub enum RawConnection<'c> {
     Postgres(&'c mut PgConnection),
 }
 
-/// Runs the same code on the connection of either engine.
 macro_rules! on_engine {
     ($connection:expr, $engine:ident => $code:expr) => {
         match &mut $connection.inner {
@@ -97,7 +98,7 @@ impl<M: Mapping> Connection<M> {
         }
     }
 
-    /// Returns the Diesel connection, for what is no query, such as migrations.
+    /// Returns the Diesel connection, for uses other than queries, such as migrations.
     pub fn raw(&mut self) -> RawConnection<'_> {
         match &mut self.inner {
             Inner::Sqlite(connection) => RawConnection::Sqlite(connection),
@@ -106,17 +107,11 @@ impl<M: Mapping> Connection<M> {
     }
 
     /// Runs a query and returns all its rows.
-    ///
-    /// # Errors
-    /// A failing database.
     pub fn load<'q, U>(&mut self, query: impl Rows<'q, U>) -> Result<Vec<U>, M::Error> {
         Ok(on_engine!(self, connection => RunQueryDsl::load(query, connection))?)
     }
 
-    /// Runs a query and returns its first row, if it has one. The query is not limited to one row.
-    ///
-    /// # Errors
-    /// A failing database.
+    /// Runs a query and returns its first row, if any, without adding a `LIMIT`.
     pub fn first<'q, U>(&mut self, query: impl Rows<'q, U>) -> Result<Option<U>, M::Error> {
         match on_engine!(self, connection => RunQueryDsl::get_result(query, connection)) {
             Ok(row) => Ok(Some(row)),
@@ -125,35 +120,26 @@ impl<M: Mapping> Connection<M> {
         }
     }
 
-    /// Runs a statement and returns how many rows it changed.
-    ///
-    /// # Errors
-    /// A failing database.
+    /// Runs a statement and returns the number of changed rows.
     pub fn execute(&mut self, statement: impl Statement) -> Result<usize, M::Error> {
         Ok(on_engine!(self, connection => RunQueryDsl::execute(statement, connection))?)
     }
 
-    /// Runs statements given as text, separated by semicolons.
-    ///
-    /// # Errors
-    /// A failing database.
+    /// Runs SQL statements that are separated by semicolons.
     pub fn execute_batch(&mut self, sql: &str) -> Result<(), M::Error> {
         Ok(on_engine!(self, connection => connection.batch_execute(sql))?)
     }
 
-    /// Checks that the database answers.
-    ///
-    /// # Errors
-    /// If it does not.
+    /// Checks that the database responds.
     pub fn ping(&mut self) -> Result<(), M::Error> {
         self.execute_batch("SELECT 1")
     }
 
-    /// Runs `work` in a transaction that sees one state of the database throughout and changes
-    /// nothing. Within a transaction it is part of that.
+    /// Runs `work`, which must not write, with a consistent view of the database. Within a
+    /// transaction, `work` is part of it.
     ///
     /// # Errors
-    /// What `work` returns, or a failing database.
+    /// An error of `work` or of the database.
     pub fn snapshot<T, E: From<M::Error>>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, E>,
@@ -168,11 +154,11 @@ impl<M: Mapping> Connection<M> {
         self.finish(work)
     }
 
-    /// Runs `work` in a transaction: committed if it succeeds, rolled back if it fails. Within a
-    /// transaction it is a savepoint.
+    /// Runs `work` in a transaction, which is committed on success and rolled back on failure.
+    /// Within a transaction this is a savepoint.
     ///
     /// # Errors
-    /// What `work` returns, or a failing database.
+    /// An error of `work` or of the database.
     pub fn transaction<T, E: From<M::Error>>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, E>,
@@ -185,8 +171,8 @@ impl<M: Mapping> Connection<M> {
         self.finish(work)
     }
 
-    /// Runs `work` and returns its result with the statements that it sent, without `BEGIN` and
-    /// its like.
+    /// Runs `work` and returns its result with the statements that it sent, except transaction
+    /// control such as `BEGIN`.
     pub fn recording<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> (T, Vec<String>) {
         let statements = Arc::new(Mutex::new(Vec::new()));
         let recorder = Arc::clone(&statements);
@@ -209,7 +195,7 @@ impl<M: Mapping> Connection<M> {
         (result, statements)
     }
 
-    /// Returns how many transactions and savepoints are open.
+    /// Returns the number of open transactions and savepoints.
     pub fn transaction_depth(&mut self) -> u32 {
         fn depth(status: &TransactionManagerStatus) -> u32 {
             status.transaction_depth().ok().flatten().map_or(0, NonZeroU32::get)
@@ -219,11 +205,8 @@ impl<M: Mapping> Connection<M> {
         })
     }
 
-    /// Begins a transaction that writes. SQLite takes the write lock at once: a transaction that
-    /// asked for it later could be refused.
-    ///
-    /// # Errors
-    /// A failing database.
+    /// Begins a transaction that writes. On SQLite it acquires the write lock immediately, since a
+    /// later attempt could fail.
     pub fn begin_write(&mut self) -> Result<(), M::Error> {
         self.begin(match self.engine() {
             Engine::Sqlite => "BEGIN IMMEDIATE",
@@ -232,25 +215,16 @@ impl<M: Mapping> Connection<M> {
     }
 
     /// Begins a savepoint of the open transaction.
-    ///
-    /// # Errors
-    /// A failing database.
     pub fn begin_savepoint(&mut self) -> Result<(), M::Error> {
         Ok(on_engine!(self, connection => AnsiTransactionManager::begin_transaction(connection))?)
     }
 
     /// Commits the innermost transaction or savepoint.
-    ///
-    /// # Errors
-    /// A failing database.
     pub fn commit(&mut self) -> Result<(), M::Error> {
         Ok(on_engine!(self, connection => AnsiTransactionManager::commit_transaction(connection))?)
     }
 
     /// Rolls back the innermost transaction or savepoint.
-    ///
-    /// # Errors
-    /// A failing database.
     pub fn roll_back(&mut self) -> Result<(), M::Error> {
         Ok(on_engine!(self, connection => {
             AnsiTransactionManager::rollback_transaction(connection)
@@ -273,13 +247,13 @@ impl<M: Mapping> Connection<M> {
                 Ok(value)
             }
             Err(error) => {
-                // The first error matters more than a failing rollback, which leaves the
-                // transaction open: `transaction_depth` tells.
+                // The error of `work` is returned even if the rollback fails and leaves the
+                // transaction open, which `transaction_depth` shows.
                 let rolled_back = on_engine!(self, connection => {
                     AnsiTransactionManager::rollback_transaction(connection)
                 });
                 if let Err(error) = rolled_back {
-                    tracing::warn!(%error, "a transaction could not be rolled back");
+                    tracing::warn!(%error, "failed to roll back a transaction");
                 }
                 Err(error)
             }

@@ -1,8 +1,8 @@
-//! Keys as values in the database, alone and in lists.
+//! Key values and lists of keys.
 //!
-//! Diesel writes a list of keys as `IN (?, ?, …)`: another statement for each length, parsed anew
-//! each time. Here a list is one bound value, a JSON text on SQLite and an array on PostgreSQL, so
-//! that its statement stays prepared.
+//! Diesel writes a list of keys as `IN (?, ?, …)`, a different statement for each length. Here a
+//! list is one bound value, a JSON text on SQLite and an array on PostgreSQL, so that the statement
+//! is prepared once.
 
 use std::fmt::{Debug, Write as _};
 use std::hash::Hash;
@@ -17,10 +17,10 @@ use diesel::sqlite::Sqlite;
 
 use crate::sql::Dialect;
 
-/// The value of a key column: the type of the key field of a row.
+/// The type of the key field of a row.
 ///
-/// Implemented for `i32` and `i64`. Implement it for the value of a UUID column like this, beside
-/// Diesel's `ToSql` and `FromSql` for both engines:
+/// Implemented for `i32` and `i64`. To use a UUID column, implement Diesel's `ToSql` and `FromSql`
+/// for both engines, and this trait:
 ///
 /// ```
 /// # use diesel::sql_types::SqlType;
@@ -34,7 +34,7 @@ use crate::sql::Dialect;
 /// impl KeyValue for UidValue {
 ///     type SqlType = Uid;
 ///     const SOURCE: KeySource = KeySource::Application;
-///     // Written below as a text of hexadecimal digits.
+///     // `write_json` writes hexadecimal digits.
 ///     const FROM_JSON: &'static str = "unhex(parent_key.value)";
 ///
 ///     fn write_json(self, out: &mut String) {
@@ -45,30 +45,30 @@ use crate::sql::Dialect;
 #[diagnostic::on_unimplemented(
     message = "a value of type `{Self}` cannot be the key of a table",
     label = "not a `KeyValue`",
-    note = "implement `KeyValue` for it, which says how SQLite reads it from a JSON list"
+    note = "implement `KeyValue` for it"
 )]
 pub trait KeyValue: Copy + Eq + Ord + Hash + Debug + Send + Sync + 'static {
-    /// Its SQL type.
+    /// The SQL type.
     type SqlType: SqlType + SingleValue + Send + Sync + 'static;
-    /// Who makes new keys.
+    /// The source of new keys.
     const SOURCE: KeySource;
-    /// The SQL by which SQLite reads it from `parent_key.value`, an element of a JSON array.
+    /// The SQLite expression for the key in `parent_key.value`, an element of a JSON array.
     const FROM_JSON: &'static str;
 
-    /// Appends it to `out` as an element of a JSON array.
+    /// Appends the key to `out` as an element of a JSON array.
     fn write_json(self, out: &mut String);
 }
 
-/// Who makes the keys of new rows.
+/// The source of the keys of new rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeySource {
-    /// The application, before the row is inserted, as with UUIDs.
+    /// The application, before the insert, such as for UUIDs.
     Application,
-    /// The database, when the row is inserted, as with serial numbers.
+    /// The database, during the insert, such as for serial numbers.
     Database,
 }
 
-macro_rules! numbers {
+macro_rules! integer_keys {
     ($($number:ty: $sql_type:ty),*) => {$(
         impl KeyValue for $number {
             type SqlType = $sql_type;
@@ -83,7 +83,7 @@ macro_rules! numbers {
     )*};
 }
 
-numbers!(i32: Integer, i64: BigInt);
+integer_keys!(i32: Integer, i64: BigInt);
 
 /// A list of keys to look up.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ pub struct Keys<V> {
 }
 
 impl<V: KeyValue> Keys<V> {
-    /// Returns the list of these keys.
+    /// Returns a list of keys.
     pub fn new(values: Vec<V>) -> Self {
         Self { values, json: OnceLock::new() }
     }
@@ -120,16 +120,16 @@ impl<V: KeyValue> FromIterator<V> for Keys<V> {
     }
 }
 
-/// A key on one engine.
+/// A key that can be bound on one engine.
 pub trait KeyOn<DB: Dialect>: KeyValue {
-    /// The SQL for one of the keys of [`push_parents`](Self::push_parents).
+    /// The SQL expression for a key of [`push_parents`](Self::push_parents).
     const PARENT: &'static str;
 
     /// Binds the key.
     fn push<'b>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>;
-    /// Appends ` = ANY($1)`, or its like: "is one of the keys".
+    /// Appends ` = ANY($1)` or the equivalent.
     fn push_is_one_of<'b>(keys: &'b Keys<Self>, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>;
-    /// Appends `unnest($1) AS parent_key(key)`, or its like: the keys as rows.
+    /// Appends `unnest($1) AS parent_key(key)` or the equivalent, with the keys as rows.
     fn push_parents<'b>(keys: &'b Keys<Self>, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>;
 }
 
@@ -186,7 +186,7 @@ where
     }
 }
 
-/// A key on both engines.
+/// A key that can be bound on both engines.
 pub trait Id: KeyOn<Sqlite> + KeyOn<Pg> {}
 
 impl<V: KeyOn<Sqlite> + KeyOn<Pg>> Id for V {}

@@ -1,7 +1,6 @@
-//! Loading include trees: one statement for each relation and [`CHUNK`] of keys.
+//! Loading of included relations, with one statement for each relation and [`CHUNK`] of keys.
 //!
-//! A page with included relations costs 1 + Σ relations × ⌈keys ÷ chunk⌉ statements, however many
-//! entities there are.
+//! A page with included relations needs 1 + Σ relations × ⌈keys ÷ chunk⌉ statements.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -19,11 +18,12 @@ use crate::connection::Connection;
 use crate::mapping::{Mapping, Stored, columns, key_list};
 use crate::query::{Children, Correlation, ResolvedFilter, SortColumns};
 use crate::resolve::{CHUNK, distinct};
-use crate::siblings::{Divided, of_many_parents, of_one_parent};
+use crate::siblings::{Grouped, group_many_parents, group_one_parent};
 use crate::sql::Sql;
 
-/// A direction of a relation, and the association that stores it. Implemented by
-/// [`map_relations!`](crate::map_relations).
+/// A direction of a relation with the association that stores it.
+///
+/// Implemented by [`map_relations!`](crate::map_relations).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not mapped in `{M}`",
     note = "add a line for it to `map_relations!`"
@@ -33,31 +33,30 @@ pub trait Mapped<M: Mapping>: Relation {
     type Association;
 }
 
-/// A line of [`map_relations!`](crate::map_relations), whose bound compares it with the
-/// declaration.
+/// A line of [`map_relations!`](crate::map_relations). The bound checks it against the declaration.
 #[doc(hidden)]
 pub trait MappedLine<M: Mapping>: Relation {
     type Association: Association<Self>;
 }
 
-/// Checks what the bound of a line cannot.
+/// Checks at compile time what the bound of a line cannot.
 ///
 /// # Panics
-/// If the line is not what is declared, when the constant that calls it is evaluated by the
-/// compiler.
+/// If the mapping differs from the declaration.
 #[doc(hidden)]
 pub const fn check_line<M: Mapping, R: MappedLine<M>>() {
     check_declared::<R, R::Association>();
 }
 
-/// A mapping with the list of its relations. Implemented by
-/// [`map_relations!`](crate::map_relations).
+/// A mapping with a list of its relations.
+///
+/// Implemented by [`map_relations!`](crate::map_relations).
 pub trait MappedRelations: Mapping {
-    /// Returns both directions of every relation.
+    /// Returns both directions of every mapped relation.
     fn edges() -> &'static [&'static dyn AnyEdge<Self>];
 }
 
-/// A to-many relation that is mapped.
+/// A mapped to-many relation.
 pub trait MappedMany<M: Mapping>:
     ToMany<From: Stored<M>, To: Stored<M>> + Mapped<M, Association: ToManyAssociation<M, Self>>
 {
@@ -68,7 +67,7 @@ impl<M: Mapping, R> MappedMany<M> for R where
 {
 }
 
-/// A to-one relation that is mapped.
+/// A mapped to-one relation.
 pub trait MappedOne<M: Mapping>:
     Relation<From: Stored<M>, To: Stored<M>> + Mapped<M, Association: ToOneAssociation<M, Self>>
 {
@@ -79,12 +78,12 @@ impl<M: Mapping, R> MappedOne<M> for R where
 {
 }
 
-/// A direction of a relation of any types: all that is needed to load it.
+/// A direction of a relation, without its type.
 pub trait AnyEdge<M: Mapping>: Sync {
     /// Returns the description of the relation.
     fn info(&self) -> &'static RelationInfo;
 
-    /// Loads the relation from `parents`, and what is requested from there.
+    /// Loads the relation from `parents`, and the nested relations.
     #[doc(hidden)]
     fn load(
         &self,
@@ -101,15 +100,14 @@ pub trait AnyEdge<M: Mapping>: Sync {
         parents: &dyn AnyEntities,
     ) -> Result<Counted, M::Error>;
 
-    /// Returns where the entities are that the relation leads to.
+    /// Returns the tables and columns of the relation.
     #[doc(hidden)]
     fn correlation(&self) -> Correlation;
 }
 
-/// A direction of a relation as a value without a size.
+/// A direction of a relation as a value of size zero.
 struct TypedEdge<R>(PhantomData<fn() -> R>);
 
-/// Returns a direction of a relation without its types.
 #[doc(hidden)]
 pub const fn edge<M: MappedRelations, R: Mapped<M>>() -> &'static dyn AnyEdge<M>
 where
@@ -118,7 +116,7 @@ where
     &TypedEdge::<R>(PhantomData)
 }
 
-/// How relations of a [`Kind`](recto_relations::Kind) are loaded.
+/// Loading of relations of a [`Kind`](recto_relations::Kind).
 #[doc(hidden)]
 pub trait Load<M: Mapping, R: Relation> {
     fn load(
@@ -143,7 +141,7 @@ impl<M: Mapping, R: Mapped<M, Kind: Load<M, R>>> AnyEdge<M> for TypedEdge<R> {
         parents: &dyn AnyEntities,
         requested: &Requested,
     ) -> Result<Edge, M::Error> {
-        R::Kind::load(conn, typed::<R>(parents), requested)
+        R::Kind::load(conn, downcast::<R>(parents), requested)
     }
 
     fn count(
@@ -151,7 +149,7 @@ impl<M: Mapping, R: Mapped<M, Kind: Load<M, R>>> AnyEdge<M> for TypedEdge<R> {
         conn: &mut Connection<M>,
         parents: &dyn AnyEntities,
     ) -> Result<Counted, M::Error> {
-        let numbers = R::Kind::count(conn, typed::<R>(parents).as_slice())?;
+        let numbers = R::Kind::count(conn, downcast::<R>(parents).as_slice())?;
         Ok(Counted { relation: R::INFO, numbers })
     }
 
@@ -160,7 +158,7 @@ impl<M: Mapping, R: Mapped<M, Kind: Load<M, R>>> AnyEdge<M> for TypedEdge<R> {
     }
 }
 
-fn typed<R: Relation>(parents: &dyn AnyEntities) -> &Entities<R::From> {
+fn downcast<R: Relation>(parents: &dyn AnyEntities) -> &Entities<R::From> {
     (parents.as_any() as &dyn Any)
         .downcast_ref()
         .expect("a relation is loaded from the entities that it starts at")
@@ -173,12 +171,12 @@ impl<M: MappedRelations, R: MappedMany<M>> Load<M, R> for Many {
         requested: &Requested,
     ) -> Result<Edge, M::Error> {
         let limit = requested.per_parent(parents.occurrences().iter().sum());
-        let Divided { children, link_data, adjacency } = match parents.as_slice() {
+        let Grouped { children, link_data, adjacency } = match parents.as_slice() {
             [parent] => {
                 let sort = requested.sort.clone();
                 let request = PageRequest { limit, sort, after: None };
                 let parent = parent.key().into();
-                of_one_parent(R::Association::page_for_parent(conn, parent, &request)?, limit)
+                group_one_parent(R::Association::page_for_parent(conn, parent, &request)?, limit)
             }
             several => {
                 let keys = distinct(several.iter().map(Entity::key));
@@ -191,7 +189,7 @@ impl<M: MappedRelations, R: MappedMany<M>> Load<M, R> for Many {
                     );
                     found.extend(R::Association::first_per_parent(conn, query)?);
                 }
-                of_many_parents(several, found, requested, limit)
+                group_many_parents(several, found, requested, limit)
             }
         };
         let mut target = Entities::reached(children, parents, &adjacency);
@@ -214,7 +212,6 @@ impl<M: MappedRelations, R: MappedMany<M>> Load<M, R> for Many {
     }
 }
 
-/// Required and optional relations are loaded alike.
 macro_rules! load_to_one {
     ($($kind:ty),*) => {$(
         impl<M: MappedRelations, R: MappedOne<M>> Load<M, R> for $kind {
@@ -273,7 +270,6 @@ fn correlation<M: Mapping, R: Relation<To: Stored<M>>>(
     Correlation { children, anchor, columns: columns::<M, R::To>(), to_itself }
 }
 
-/// Loads and counts what `include` asks for.
 pub(crate) fn load_included<M: MappedRelations, E: Entity>(
     conn: &mut Connection<M>,
     entities: &mut Entities<E>,
@@ -299,12 +295,12 @@ pub(crate) fn edge_of<M: MappedRelations>(relation: &RelationInfo) -> &'static d
         .iter()
         .copied()
         .find(|edge| edge.info() == relation)
-        .expect("every relation of a stored entity is mapped, as a test with `unmapped` shows")
+        .expect("every relation is mapped, as checked by `unmapped` in a test")
 }
 
-/// Returns the relations of some modules that are not mapped, for a test that there are none.
+/// Returns the relations of some modules that are not mapped.
 ///
-/// Including a relation that is not mapped panics.
+/// Loading such a relation panics, so a test should check that there are none.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/lending/model.rs"));
@@ -332,7 +328,7 @@ pub(crate) fn resolve_filter<M: MappedRelations>(
         Filter::Or(any) => ResolvedFilter::Or(each(any)),
         Filter::Not(inner) => ResolvedFilter::Not(Box::new(resolve_filter::<M>(columns, inner))),
         Filter::Compare(comparison) => {
-            ResolvedFilter::Compare(columns.compared(comparison.field), comparison.clone())
+            ResolvedFilter::Compare(columns.filter_column(comparison.field), comparison.clone())
         }
         Filter::Related { relation, filter } => {
             let correlation = edge_of::<M>(relation).correlation();
@@ -342,9 +338,10 @@ pub(crate) fn resolve_filter<M: MappedRelations>(
     }
 }
 
-/// Maps relations to the associations that store them, both directions of each.
+/// Maps relations to the associations that store them.
 ///
-/// The first line names the [`Mapping`] and its error. Each further line maps one relation:
+/// The first line names the [`Mapping`] and its error. Each of the other lines maps both directions
+/// of a relation:
 ///
 /// ```text
 /// map_relations! { Library, Error;
@@ -355,13 +352,15 @@ pub(crate) fn resolve_filter<M: MappedRelations>(
 /// }
 /// ```
 ///
-/// The compiler refuses a line that the schema does not back: a foreign key of another type or
-/// nullability than the relation declares, a missing `belongs_to` or `joinable!`, a link table
-/// that is not keyed by its pair, or another order. Diesel accepts one foreign key for each pair
-/// of structs, so of two keys to one parent the second needs a struct of its own:
+/// A line does not compile if the schema does not match the declared relation: a foreign key with
+/// another type or nullability, a missing `belongs_to` or `joinable!`, a link table whose primary
+/// key is not the pair of its foreign keys, or a different order.
+///
+/// Diesel supports one foreign key for each pair of structs, so a second foreign key to the same
+/// parent needs a parent struct of its own:
 ///
 /// ```text
-/// /// Readers as those who recommend a book.
+/// /// A reader who recommends a book.
 /// #[derive(Identifiable)]
 /// #[diesel(table_name = readers)]
 /// struct Recommender { id: i64 }

@@ -1,4 +1,4 @@
-//! Which rows are behind which entities.
+//! The mapping of entities to rows.
 
 use std::fmt::Display;
 
@@ -11,12 +11,13 @@ use crate::key::Keys;
 use crate::query::{Conditions, SortColumn, SortColumns};
 use crate::sql::sql;
 
-/// A set of tables whose entities and relations are mapped.
+/// A mapping of entities and relations to tables.
 ///
-/// A unit type of the crate that maps them, which is what lets that crate map the entities of
-/// another. [`map_relations!`](crate::map_relations) implements it.
+/// [`map_relations!`](crate::map_relations) implements it for a type of the mapping crate. Because
+/// [`Stored`] has this type as a parameter, the orphan rule allows the crate to map entities of
+/// other crates.
 pub trait Mapping: Sized + 'static {
-    /// The error of everything that reads and writes them.
+    /// The error of reading and writing the tables.
     type Error: From<diesel::result::Error> + From<Corrupt>;
 }
 
@@ -27,27 +28,26 @@ pub trait Mapping: Sized + 'static {
 /// # fn main() {
 /// use recto_relations_diesel::Stored;
 ///
-/// // As for every entity of the examples: the row, and the columns to sort by.
 /// fn is_stored<E: Stored<Library>>() {}
 /// is_stored::<Author>();
 /// # }
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not stored in `{M}`",
-    note = "implement `Stored<{M}>` for it, with its row and the columns to sort by"
+    note = "implement `Stored<{M}>` for it"
 )]
 pub trait Stored<M: Mapping>: Entity + TryFrom<Self::Row, Error = M::Error> {
-    /// The row it is read from.
+    /// The row.
     type Row: Row<Id: From<Self::Key> + TryInto<Self::Key, Error: Display>>;
 
-    /// The conditions on its own fields that pages can be narrowed by; `()` for none.
+    /// A filter for pages with conditions on the table; `()` for none.
     type Filter: Send + 'static;
 
-    /// The columns behind [`EntityInfo::sorts`](recto_relations::EntityInfo::sorts), without
-    /// fields that follow the key.
+    /// The columns of [`EntityInfo::sorts`](recto_relations::EntityInfo::sorts), without fields
+    /// that follow the key.
     const SORTS: &'static [SortColumn];
 
-    /// Adds the conditions of a filter.
+    /// Adds the conditions of a filter to `conditions`.
     fn apply_filter(
         filter: &Self::Filter,
         conditions: &mut Conditions<<Self::Row as HasTable>::Table>,
@@ -58,14 +58,14 @@ pub trait Stored<M: Mapping>: Entity + TryFrom<Self::Row, Error = M::Error> {
 
 /// An entity that can be inserted, updated and deleted.
 pub trait Writable<M: Mapping>: Stored<M> {
-    /// What is written of it: every column but the key where the database makes keys.
+    /// The columns to write: all of them, without the key if the database generates keys.
     type Record<'a>: Record<'a, Self::Row> + From<&'a Self>;
 }
 
-/// The value of an entity's key in the database.
+/// The type of an entity's key in the database.
 pub(crate) type IdOf<M, E> = <<E as Stored<M>>::Row as HasId>::Id;
 
-/// A stored value that breaks the rule of its type, so something else wrote it.
+/// A stored value that is not valid for its type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("corrupt data in {table}.{column} of row {row}: {reason}")]
 pub struct Corrupt {
@@ -75,16 +75,14 @@ pub struct Corrupt {
     pub column: &'static str,
     /// The key of the row.
     pub row: String,
-    /// The rule that is broken.
+    /// The violated rule.
     pub reason: String,
 }
 
-/// Turns a row into its entity.
 pub(crate) fn entity<M: Mapping, E: Stored<M>>(row: E::Row) -> Result<E, M::Error> {
     E::try_from(row)
 }
 
-/// Returns the columns that the entities of a type are sorted by.
 pub(crate) fn columns<M: Mapping, E: Stored<M>>() -> SortColumns {
     const { check_sorts(E::INFO.sorts, E::SORTS) };
     SortColumns {
@@ -94,12 +92,12 @@ pub(crate) fn columns<M: Mapping, E: Stored<M>>() -> SortColumns {
     }
 }
 
-/// Returns the list of the keys of some entities.
+/// Converts keys of entities to a list of stored keys.
 pub(crate) fn key_list<M: Mapping, E: Stored<M>>(keys: &[E::Key]) -> Keys<IdOf<M, E>> {
     keys.iter().map(|key| (*key).into()).collect()
 }
 
-/// Checks at compile time that every field to sort by has a column.
+/// Checks at compile time that every sort field has a column.
 const fn check_sorts(fields: &[SortField], columns: &[SortColumn]) {
     let mut index = 0;
     while index < fields.len() {

@@ -1,4 +1,4 @@
-//! Entities by key and in pages, with what is included.
+//! Loading entities by key and in pages, with included relations.
 
 use recto_relations::{Entities, Entity, Filter, Include, LinkData, PageRequest};
 
@@ -10,7 +10,7 @@ use crate::mapping::{IdOf, Stored, columns, entity};
 use crate::query::{AfterPosition, Conditions, OrderBy};
 use crate::resolve::by_key;
 
-/// A page of entities, and what was loaded from them.
+/// A page of entities with their loaded relations.
 #[derive(Debug)]
 pub struct Page<E> {
     /// The entities, in order.
@@ -20,10 +20,10 @@ pub struct Page<E> {
 }
 
 impl<M: MappedRelations> Connection<M> {
-    /// Loads the entity with a key, and what `include` asks for.
+    /// Loads the entity with a key, and the included relations.
     ///
     /// # Errors
-    /// A failing database, or a corrupt value.
+    /// A database error or a [corrupt](crate::Corrupt) value.
     ///
     /// # Panics
     /// If `include` was parsed for another entity.
@@ -53,11 +53,11 @@ impl<M: MappedRelations> Connection<M> {
         })
     }
 
-    /// Loads a page of the entities that meet a filter on their own fields and a filter on what
-    /// they are related to.
+    /// Loads a page of the entities that match `filter`, on columns of their table, and `related`,
+    /// on declared fields and related entities.
     ///
     /// # Errors
-    /// A failing database, or a corrupt value.
+    /// A database error or a [corrupt](crate::Corrupt) value.
     ///
     /// # Panics
     /// If `include` was parsed for another entity.
@@ -102,11 +102,11 @@ impl<M: MappedRelations> Connection<M> {
         })
     }
 
-    /// Loads a page of what a to-many relation leads to from one entity; `None` if there is no
-    /// such entity.
+    /// Loads a page of the entities that a to-many relation leads to from one entity. Returns
+    /// `None` if the entity does not exist.
     ///
     /// # Errors
-    /// A failing database, or a corrupt value.
+    /// A database error or a [corrupt](crate::Corrupt) value.
     ///
     /// # Panics
     /// If `include` was parsed for another entity.
@@ -118,7 +118,7 @@ impl<M: MappedRelations> Connection<M> {
     ) -> Result<Option<Page<R::To>>, M::Error> {
         self.consistent(include, |conn| {
             let children = R::Association::page_for_parent(conn, parent.into(), request)?;
-            // Children prove that their parent exists, so it is looked up only without them.
+            // If there are children, the parent exists.
             if children.is_empty() && by_key::<M, R::From>(conn, parent)?.is_none() {
                 return Ok(None);
             }
@@ -126,15 +126,15 @@ impl<M: MappedRelations> Connection<M> {
         })
     }
 
-    /// Loads what a to-one relation leads to from one entity; `None` if there is no such entity,
-    /// and `Some(None)` if its key is empty.
+    /// Loads the entity that a to-one relation leads to from one entity. Returns `None` if the
+    /// latter does not exist, and `Some(None)` if its foreign key is empty.
     ///
     /// # Errors
-    /// A failing database, or a corrupt value.
+    /// A database error or a [corrupt](crate::Corrupt) value.
     ///
     /// # Panics
     /// If `include` was parsed for another entity.
-    #[expect(clippy::type_complexity, reason = "no entity, an empty key, or what it leads to")]
+    #[expect(clippy::type_complexity, reason = "no entity, an empty key, or the related entity")]
     pub fn related_one<R: MappedOne<M>>(
         &mut self,
         child: <R::From as Entity>::Key,
@@ -150,7 +150,7 @@ impl<M: MappedRelations> Connection<M> {
         })
     }
 
-    /// Runs `work` in a snapshot if it takes several statements; one is consistent by itself.
+    /// Runs `work` in a snapshot if it needs several statements.
     fn consistent<T>(
         &mut self,
         include: &Include,
@@ -170,7 +170,7 @@ fn with_included<M: MappedRelations, E: Entity>(
     Ok(entities)
 }
 
-/// Cuts off the row that is read to see whether there is a next page, and loads what is included.
+/// Removes the extra row that shows a next page, and loads the included relations.
 fn page<M: MappedRelations, E: Stored<M>, D: LinkData>(
     conn: &mut Connection<M>,
     mut found: Vec<(E, D)>,

@@ -1,4 +1,4 @@
-//! SQL that Diesel's query builder lacks, as parts of its queries.
+//! Parts of queries that Diesel's query builder lacks.
 
 mod children;
 mod conditions;
@@ -16,8 +16,8 @@ pub(crate) use order::{AfterPosition, OrderBy, SortColumns};
 pub(crate) use select::{Count, Limited, ParentKey, Select, Typed};
 pub use select::{Lock, Locked};
 
-/// Implements what Diesel demands of an expression: its SQL type, that it is no aggregate, that it
-/// may stand in a query on any table, and that it is not cached by its Rust type.
+/// Implements Diesel's traits for an expression that has a SQL type, is not an aggregate, is valid
+/// in queries on any table, and is not cached by its Rust type.
 macro_rules! expression {
     ([$($parameters:tt)*] $type:ty: $sql_type:ty) => {
         impl<$($parameters)*> diesel::expression::Expression for $type {

@@ -1,4 +1,4 @@
-//! The parents that children refer to, each loaded once.
+//! Loading the parents of children, each once.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use crate::bounds::Row as _;
 use crate::connection::Connection;
 use crate::mapping::{Corrupt, Mapping, Stored, entity, key_list};
 
-/// Entities, and for each row that refers to one its index.
+/// Parents, and the index of the parent of each child.
 pub(crate) type Resolved<E> = (Vec<E>, Vec<Option<u32>>);
 
-/// How many keys one statement looks up.
+/// The maximum number of keys that one statement looks up.
 pub const CHUNK: usize = 5_000;
 
 /// Loads the parents that foreign keys refer to.
@@ -37,7 +37,7 @@ where
         }
     }
     let indices: HashMap<_, u32> =
-        found.iter().enumerate().map(|(place, parent)| (parent.key(), index(place))).collect();
+        found.iter().enumerate().map(|(at, parent)| (parent.key(), to_index(at))).collect();
     let link = |child: &R::From| match R::foreign_key(child) {
         None => Ok(None),
         Some(key) => indices.get(&key).copied().map(Some).ok_or_else(|| dangling::<R>(child)),
@@ -46,7 +46,7 @@ where
     Ok((found, links))
 }
 
-/// Returns the parents of pairs of a child's key and its parent, each once.
+/// Returns the parents in pairs of child key and parent, each once.
 pub(crate) fn by_pairs<M: Mapping, R: Relation>(
     children: &[R::From],
     pairs: Vec<(<R::From as Entity>::Key, R::To)>,
@@ -55,21 +55,20 @@ pub(crate) fn by_pairs<M: Mapping, R: Relation>(
     let mut indices: HashMap<_, u32> = HashMap::new();
     let mut links: HashMap<_, u32> = HashMap::with_capacity(pairs.len());
     for (child, parent) in pairs {
-        let place = *indices.entry(parent.key()).or_insert_with(|| {
+        let index = *indices.entry(parent.key()).or_insert_with(|| {
             found.push(parent);
-            index(found.len() - 1)
+            to_index(found.len() - 1)
         });
-        links.insert(child, place);
+        links.insert(child, index);
     }
     let link = |child: &R::From| match links.get(&child.key()).copied() {
         None if R::INFO.cardinality == Cardinality::One => Err(dangling::<R>(child)),
-        place => Ok(place),
+        link => Ok(link),
     };
     let links = children.iter().map(link).collect::<Result<_, Corrupt>>()?;
     Ok((found, links))
 }
 
-/// Loads the entity with a key.
 pub(crate) fn by_key<M: Mapping, E: Stored<M>>(
     conn: &mut Connection<M>,
     key: E::Key,
@@ -77,8 +76,8 @@ pub(crate) fn by_key<M: Mapping, E: Stored<M>>(
     conn.first(E::Row::by_key(key.into()))?.map(entity).transpose()
 }
 
-/// Within a snapshot no key dangles while foreign keys are enforced, so it was written by
-/// something that does not enforce them.
+/// Returns the error for a foreign key to a missing row, which is only possible if the row was
+/// written while foreign keys were not enforced.
 fn dangling<R: Relation>(child: &R::From) -> Corrupt {
     let (table, column) = match R::INFO.storage {
         Storage::ForeignKey { table, column } | Storage::Link { table, to: column, .. } => {
@@ -98,7 +97,6 @@ pub(crate) fn distinct<K: Ord>(keys: impl Iterator<Item = K>) -> Vec<K> {
     keys
 }
 
-/// An index into loaded entities.
-pub(crate) fn index(place: usize) -> u32 {
-    u32::try_from(place).expect("no relation loads more than 10,000 entities")
+pub(crate) fn to_index(index: usize) -> u32 {
+    u32::try_from(index).expect("no relation loads more than 10,000 entities")
 }

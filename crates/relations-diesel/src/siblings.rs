@@ -1,39 +1,38 @@
-//! Children of many parents, put in order and divided among them.
+//! Sorting loaded children and grouping them by parent.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use recto_relations::{Adjacency, Entity, LinkData, Requested, Sort, SortValue, Span};
 
-use crate::resolve::index;
+use crate::resolve::to_index;
 
-/// Children, and which of them belong to which parent.
-pub(crate) struct Divided<C, D> {
+/// Children grouped by parent.
+pub(crate) struct Grouped<C, D> {
     pub(crate) children: Vec<C>,
-    /// The data of the link to each.
     pub(crate) link_data: Vec<D>,
     pub(crate) adjacency: Adjacency,
 }
 
-/// Divides the children of one parent, of which one more than `limit` was loaded if there is one.
-pub(crate) fn of_one_parent<C, D>(mut found: Vec<(C, D)>, limit: u32) -> Divided<C, D> {
+/// Groups the children of one parent. `found` has up to `limit` + 1 of them.
+pub(crate) fn group_one_parent<C, D>(mut found: Vec<(C, D)>, limit: u32) -> Grouped<C, D> {
     let more = found.len() > limit as usize;
     found.truncate(limit as usize);
-    let span = Span { start: 0, end: index(found.len()), more };
+    let span = Span { start: 0, end: to_index(found.len()), more };
     let (children, link_data) = found.into_iter().unzip();
-    Divided { children, link_data, adjacency: Adjacency::Many(vec![span]) }
+    Grouped { children, link_data, adjacency: Adjacency::Many(vec![span]) }
 }
 
-/// Divides the children of many parents.
+/// Groups the children of many parents.
 ///
-/// SQL decided which children there are, but a join promises no order: they are sorted here, by
-/// the very values that SQL compared.
-pub(crate) fn of_many_parents<P: Entity, C: Entity, D: LinkData>(
+/// The result of a join has no guaranteed order, so the children are sorted here, by the same
+/// values that SQL compared to limit them.
+pub(crate) fn group_many_parents<P: Entity, C: Entity, D: LinkData>(
     parents: &[P],
     mut found: Vec<(P::Key, C, D)>,
     requested: &Requested,
     limit: u32,
-) -> Divided<C, D> {
+) -> Grouped<C, D> {
     let sort = &requested.sort;
     if sort.terms().is_empty() {
         found.sort_unstable_by(|(a_parent, a, _), (b_parent, b, _)| {
@@ -44,19 +43,23 @@ pub(crate) fn of_many_parents<P: Entity, C: Entity, D: LinkData>(
     } else {
         found.sort_by_cached_key(|(parent, child, data)| (*parent, Rank::of(child, data, sort)));
     }
-    divide(parents, found, limit)
+    group_sorted(parents, found, limit)
 }
 
-/// Cuts children that are sorted by parent into a run for each parent.
-fn divide<P: Entity, C, D>(parents: &[P], found: Vec<(P::Key, C, D)>, limit: u32) -> Divided<C, D> {
-    let mut runs: HashMap<P::Key, Span> = HashMap::with_capacity(parents.len());
+/// Groups children that are sorted by parent.
+fn group_sorted<P: Entity, C, D>(
+    parents: &[P],
+    found: Vec<(P::Key, C, D)>,
+    limit: u32,
+) -> Grouped<C, D> {
+    let mut spans: HashMap<P::Key, Span> = HashMap::with_capacity(parents.len());
     let mut children: Vec<C> = Vec::with_capacity(found.len());
     let mut link_data: Vec<D> = Vec::with_capacity(found.len());
     let mut current: Option<(P::Key, Span)> = None;
     for (parent, child, data) in found {
         if current.is_none_or(|(key, _)| key != parent) {
-            runs.extend(current);
-            let start = index(children.len());
+            spans.extend(current);
+            let start = to_index(children.len());
             current = Some((parent, Span { start, end: start, more: false }));
         }
         if let Some((_, span)) = &mut current {
@@ -69,13 +72,12 @@ fn divide<P: Entity, C, D>(parents: &[P], found: Vec<(P::Key, C, D)>, limit: u32
             }
         }
     }
-    runs.extend(current);
-    let run = |parent: &P| runs.get(&parent.key()).copied().unwrap_or_default();
-    let adjacency = Adjacency::Many(parents.iter().map(run).collect());
-    Divided { children, link_data, adjacency }
+    spans.extend(current);
+    let span = |parent: &P| spans.get(&parent.key()).copied().unwrap_or_default();
+    let adjacency = Adjacency::Many(parents.iter().map(span).collect());
+    Grouped { children, link_data, adjacency }
 }
 
-/// The position of a child among its siblings.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Rank<K: Ord> {
     values: Vec<Directed<SortValue>>,
@@ -97,7 +99,7 @@ impl<K: Ord> Rank<K> {
     }
 }
 
-/// A value that sorts in a direction; an empty one sorts last in either.
+/// A value to sort in a direction. Empty values are last in both directions.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Directed<T> {
     Ascending(T),

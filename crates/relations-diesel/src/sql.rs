@@ -1,4 +1,4 @@
-//! SQL that both engines understand, and where they differ.
+//! SQL for both engines, and the differences between them.
 
 use diesel::QueryResult;
 use diesel::backend::Backend;
@@ -7,34 +7,34 @@ use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Text};
 use diesel::sqlite::Sqlite;
 
-/// A piece of SQL for both engines. Every table and every column of `table!` is one.
+/// SQL for both engines, such as the tables and columns of `table!`.
 pub trait Sql: QueryFragment<Sqlite> + QueryFragment<Pg> + Send + Sync {}
 
 impl<T: QueryFragment<Sqlite> + QueryFragment<Pg> + Send + Sync + ?Sized> Sql for T {}
 
-/// Returns a table or a column by its type.
+/// Returns the table or column of a type.
 pub(crate) fn sql<T: Sql + Default + 'static>() -> &'static dyn Sql {
     const { assert!(size_of::<T>() == 0, "a table or a column") }
-    // A value without a size is not allocated, so that nothing leaks.
+    // The value has no size, so nothing is allocated or leaked.
     Box::leak(Box::<T>::default())
 }
 
-/// One of the two engines: what they spell differently.
+/// A database engine and its SQL syntax.
 #[expect(
     clippy::ptr_arg,
     clippy::trivially_copy_pass_by_ref,
-    reason = "values are bound by reference, as the types that Diesel can bind"
+    reason = "Diesel binds references to these types"
 )]
 pub trait Dialect: Backend {
-    /// Appends SQL that both engines understand.
+    /// Appends SQL.
     fn walk<'b>(sql: &'b dyn Sql, out: AstPass<'_, 'b, Self>) -> QueryResult<()>;
     /// Binds a text.
     fn push_text<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b String) -> QueryResult<()>;
-    /// Binds a whole number.
+    /// Binds an integer.
     fn push_integer<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b i64) -> QueryResult<()>;
     /// Appends ` LIMIT …`.
     fn push_limit<'b>(out: &mut AstPass<'_, 'b, Self>, limit: &'b i64) -> QueryResult<()>;
-    /// Appends a locking clause. SQLite has one writer, which needs none.
+    /// Appends a locking clause, except on SQLite, which has a single writer.
     fn push_lock(out: &mut AstPass<'_, '_, Self>, clause: &str);
 }
 
@@ -51,10 +51,9 @@ impl Dialect for Sqlite {
         out.push_bind_param::<BigInt, _>(value)
     }
 
-    /// SQLite compiles a statement again whenever a bound `LIMIT` gets another value, which costs
-    /// more than running a short query. So the limits of pages that ask for the default or the
-    /// most are written out (one more is read, to see whether there is a next page), and others
-    /// are bound, so that the number of prepared statements stays small.
+    /// SQLite recompiles a statement when the value of a bound `LIMIT` changes, which takes longer
+    /// than a short query. Pages of the default and of the maximum size (20 and 100, plus one row)
+    /// therefore have literal limits. Other limits are bound, to prepare few statements.
     fn push_limit<'b>(out: &mut AstPass<'_, 'b, Self>, limit: &'b i64) -> QueryResult<()> {
         match limit {
             21 => out.push_sql(" LIMIT 21"),

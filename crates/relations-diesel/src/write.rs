@@ -1,4 +1,4 @@
-//! Inserting, updating, deleting and locking entities, whatever their keys.
+//! Inserting, updating, deleting and locking entities.
 
 use recto_relations::{Cardinality, Entities, Entity, OnDelete, RelationInfo, ToOne};
 
@@ -9,16 +9,16 @@ use crate::load::{MappedRelations, edge_of};
 use crate::mapping::{IdOf, Mapping, Stored, Writable, entity};
 use crate::query::Lock;
 
-/// How many rows one statement inserts: SQLite binds 32,766 values in a statement, PostgreSQL
-/// 65,535, and Diesel's tables have 32 columns at most unless a feature allows more.
+/// The maximum number of rows that one statement inserts. SQLite binds at most 32,766 values in a
+/// statement and PostgreSQL 65,535; by default a table of Diesel has at most 32 columns.
 const ROWS_PER_STATEMENT: usize = 1_000;
 
 impl<M: Mapping> Connection<M> {
-    /// Inserts an entity and returns it as it is stored: with the key that the database made, if
-    /// it makes the keys.
+    /// Inserts an entity and returns the stored one, which has the key that the database generated
+    /// if the database generates keys.
     ///
     /// # Errors
-    /// A failing database, or a violated constraint.
+    /// A database error, such as a violated constraint.
     pub fn insert<E: Writable<M>>(&mut self, new: E) -> Result<E, M::Error> {
         match IdOf::<M, E>::SOURCE {
             KeySource::Application => {
@@ -33,15 +33,15 @@ impl<M: Mapping> Connection<M> {
         }
     }
 
-    /// Inserts several entities, with one statement for a thousand of them, and returns them as
-    /// they are stored, in the same order.
+    /// Inserts entities with a statement for each thousand, and returns the stored entities in the
+    /// same order.
     ///
-    /// Where the database makes the keys, `same` says whether a stored entity is a new one, all
-    /// but the key.
+    /// If the database generates keys, `same` compares a new entity with a stored one, ignoring
+    /// the key.
     ///
     /// # Errors
-    /// A failing database, or a violated constraint; a new entity that is the same as none of
-    /// those that are stored.
+    /// A database error, such as a violated constraint, or a new entity without a stored one that
+    /// is the same.
     pub fn insert_all<E: Writable<M>>(
         &mut self,
         new: &[E],
@@ -57,7 +57,7 @@ impl<M: Mapping> Connection<M> {
         match IdOf::<M, E>::SOURCE {
             KeySource::Application => Ok(new.to_vec()),
             KeySource::Database => {
-                Ok(in_order_of(new, stored, same).ok_or(diesel::result::Error::NotFound)?)
+                Ok(in_input_order(new, stored, same).ok_or(diesel::result::Error::NotFound)?)
             }
         }
     }
@@ -65,16 +65,16 @@ impl<M: Mapping> Connection<M> {
     /// Updates the row of an entity.
     ///
     /// # Errors
-    /// A failing database, or a violated constraint.
+    /// A database error, such as a violated constraint.
     pub fn update<E: Writable<M>>(&mut self, changed: &E) -> Result<(), M::Error> {
         self.execute(E::Record::from(changed).update(changed.key().into())).map(|_| ())
     }
 
-    /// Deletes the entity with a key, and returns whether there was one.
+    /// Deletes the entity with a key, and returns whether it existed.
     ///
     /// # Errors
-    /// A failing database, or rows that refer to it and [`Restrict`](OnDelete::Restrict) the
-    /// delete: see [`blocked_by`](Self::blocked_by).
+    /// A database error, such as a relation that [restricts](OnDelete::Restrict) the delete; see
+    /// [`blocked_by`](Self::blocked_by).
     pub fn delete<E: Stored<M>>(&mut self, key: E::Key) -> Result<bool, M::Error> {
         Ok(self.execute(E::Row::delete(key.into()))? > 0)
     }
@@ -82,23 +82,17 @@ impl<M: Mapping> Connection<M> {
     /// Loads the entity with a key, locked until the transaction ends.
     ///
     /// # Errors
-    /// A failing database, or a corrupt value.
+    /// A database error or a [corrupt](crate::Corrupt) value.
     pub fn lock<E: Stored<M>>(&mut self, key: E::Key, lock: Lock) -> Result<Option<E>, M::Error> {
         self.first(E::Row::locked(key.into(), lock))?.map(entity).transpose()
     }
 
-    /// Returns whether there is an entity with a key.
-    ///
-    /// # Errors
-    /// A failing database.
+    /// Returns whether the entity with a key exists.
     pub fn exists<E: Stored<M>>(&mut self, key: E::Key) -> Result<bool, M::Error> {
         Ok(self.first(E::Row::key_only(key.into()))?.is_some())
     }
 
     /// Returns whether a foreign key of an entity is empty or refers to an existing entity.
-    ///
-    /// # Errors
-    /// A failing database.
     pub fn refers<R: ToOne<To: Stored<M>>>(&mut self, from: &R::From) -> Result<bool, M::Error> {
         match R::foreign_key(from) {
             Some(key) => self.exists::<R::To>(key),
@@ -108,14 +102,11 @@ impl<M: Mapping> Connection<M> {
 }
 
 impl<M: MappedRelations> Connection<M> {
-    /// Returns the first relation that blocks the delete of an entity, since it is declared
-    /// `on delete Restrict` and leads somewhere, and how many entities it leads to.
+    /// Returns the first relation that blocks the delete of an entity, and the number of entities
+    /// it leads to. Such a relation is declared `on delete Restrict` and is not empty.
     ///
-    /// Lock the entity first, so that no more are added. SQLite does not name the foreign key that
-    /// refused a delete, and neither engine counts its rows.
-    ///
-    /// # Errors
-    /// A failing database.
+    /// Lock the entity first, so that no related entities are added. The error of a failed delete
+    /// lacks this information, on SQLite even the name of the foreign key.
     pub fn blocked_by<E: Stored<M>>(
         &mut self,
         entity: E,
@@ -131,7 +122,7 @@ impl<M: MappedRelations> Connection<M> {
     }
 }
 
-/// Returns the relations of an entity that may block its delete.
+/// Returns the relations of an entity that can block its delete.
 pub fn restricting(
     entity: &recto_relations::EntityInfo,
 ) -> impl Iterator<Item = &'static RelationInfo> + use<> {
@@ -140,11 +131,11 @@ pub fn restricting(
     })
 }
 
-/// Puts stored entities in the order of the new ones.
+/// Sorts stored entities like the new ones.
 ///
-/// Neither engine promises an order for the rows that an insert returns. Keys ascend in the order
-/// of the rows as far as anybody knows; the content of a row settles it.
-fn in_order_of<E: Entity>(
+/// Neither engine guarantees the order of returned rows or of generated keys, so stored entities are
+/// found by content.
+fn in_input_order<E: Entity>(
     new: &[E],
     mut stored: Vec<E>,
     same: impl Fn(&E, &E) -> bool,
@@ -152,8 +143,8 @@ fn in_order_of<E: Entity>(
     stored.sort_unstable_by_key(Entity::key);
     let mut stored = std::collections::VecDeque::from(stored);
     let next = |new: &E| {
-        let place = stored.iter().position(|stored| same(new, stored))?;
-        stored.remove(place)
+        let index = stored.iter().position(|stored| same(new, stored))?;
+        stored.remove(index)
     };
     new.iter().map(next).collect()
 }

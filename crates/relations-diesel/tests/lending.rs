@@ -1,11 +1,11 @@
-//! The example `lending` prints what the README shows.
+//! The output of the example `lending`.
 
 #[path = "../examples/lending/main.rs"]
-#[expect(dead_code, reason = "`main` is called by those who run the example")]
+#[expect(dead_code, reason = "the test calls `run` instead of `main`")]
 mod lending;
 
 #[test]
-fn output_is_as_in_the_readme() {
+fn output_matches_the_readme() {
     let mut output = Vec::new();
     lending::run(&mut output).unwrap();
     let output = String::from_utf8(output).unwrap();

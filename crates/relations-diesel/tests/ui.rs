@@ -1,4 +1,4 @@
-//! Mistakes in declaring and mapping relations, and what the compiler says to them.
+//! Compiler errors for mistakes in declaring and mapping relations.
 
 #[test]
 fn mistakes_do_not_compile() {

@@ -1,4 +1,4 @@
-//! A lending library on tables of its own: follows every kind of relation, and prints what is found.
+//! Follows every kind of relation of a lending library, and prints the results.
 //!
 //! The tables, entities, relations and rows are in `model.rs`.
 
@@ -24,21 +24,21 @@ fn main() -> Result {
     run(&mut std::io::stdout())
 }
 
-/// Runs all of it. A test does, too, and compares what is printed with the README.
+/// Runs the example. A test compares the output with the README.
 pub fn run(out: &mut impl Write) -> Result {
     let mut conn = model::connection();
     one_to_many(&mut conn, out)?;
     many_to_many(&mut conn, out)?;
-    links_with_data_in_an_order(&mut conn, out)?;
-    a_table_and_itself(&mut conn, out)?;
+    ordered_links_with_data(&mut conn, out)?;
+    self_reference(&mut conn, out)?;
     two_keys_to_one_parent(&mut conn, out)?;
-    one_relation_after_another(&mut conn, out)?;
+    through_another_relation(&mut conn, out)?;
     filters(&mut conn, out)?;
     pages(&mut conn, out)?;
     writing(&mut conn, out)
 }
 
-/// The first book of every author by title, and how many there are, in three statements.
+/// Prints the first book of every author and the number of books, with three statements.
 fn one_to_many(conn: &mut Connection, out: &mut impl Write) -> Result {
     let mut include = Include::parse(Author::INFO, "books(limit:1,sort:title)")?;
     include.count(Author::INFO, "books")?;
@@ -56,7 +56,7 @@ fn one_to_many(conn: &mut Connection, out: &mut impl Write) -> Result {
     Ok(())
 }
 
-/// The books that share a genre with Emma: from a book to its genres, and back.
+/// Prints the books of each genre of Emma: from a book to its genres, and back.
 fn many_to_many(conn: &mut Connection, out: &mut impl Write) -> Result {
     let include = Include::parse(Book::INFO, "genres(sort:name).books(sort:title)")?;
     let emma = conn.find::<Book>(7, &include)?.ok_or("there is no such book")?;
@@ -67,8 +67,8 @@ fn many_to_many(conn: &mut Connection, out: &mut impl Write) -> Result {
     Ok(())
 }
 
-/// The readers of Emma in the order of their turns, which is data of the links.
-fn links_with_data_in_an_order(conn: &mut Connection, out: &mut impl Write) -> Result {
+/// Prints the readers of Emma, ordered by the turn of their loans.
+fn ordered_links_with_data(conn: &mut Connection, out: &mut impl Write) -> Result {
     let request = PageRequest { sort: Sort::along(BookReaders::INFO), ..PageRequest::newest(20) };
     let page = conn.related::<BookReaders>(7, &request, &Include::nothing())?;
     for reader in &page.ok_or("there is no such book")?.entities {
@@ -78,8 +78,8 @@ fn links_with_data_in_an_order(conn: &mut Connection, out: &mut impl Write) -> R
     Ok(())
 }
 
-/// Who brought whom: both directions of a relation of a table to itself.
-fn a_table_and_itself(conn: &mut Connection, out: &mut impl Write) -> Result {
+/// Prints guests and their host: both directions of a relation of a table to itself.
+fn self_reference(conn: &mut Connection, out: &mut impl Write) -> Result {
     let include = Include::parse(Reader::INFO, "guests(sort:name).host")?;
     let ada = conn.find::<Reader>(1, &include)?.ok_or("there is no such reader")?;
     for guest in ada.view(0).ok_or("it was found")?.get(ReaderGuests)? {
@@ -90,7 +90,7 @@ fn a_table_and_itself(conn: &mut Connection, out: &mut impl Write) -> Result {
     Ok(())
 }
 
-/// What Verne wrote and what he edited, over two keys of the same two tables.
+/// Prints the books that Verne wrote and those that he edited, over two foreign keys.
 fn two_keys_to_one_parent(conn: &mut Connection, out: &mut impl Write) -> Result {
     let include = Include::parse(Author::INFO, "books,edited.editor")?;
     let verne = conn.find::<Author>(2, &include)?.ok_or("there is no such author")?;
@@ -105,8 +105,8 @@ fn two_keys_to_one_parent(conn: &mut Connection, out: &mut impl Write) -> Result
     Ok(())
 }
 
-/// The reviews of all books of an author, and back, without the books in between.
-fn one_relation_after_another(conn: &mut Connection, out: &mut impl Write) -> Result {
+/// Prints the reviews of all books of an author, without loading the books.
+fn through_another_relation(conn: &mut Connection, out: &mut impl Write) -> Result {
     let include = Include::parse(Author::INFO, "reviews(sort:-stars).author")?;
     let austen = conn.find::<Author>(1, &include)?.ok_or("there is no such author")?;
     for review in austen.view(0).ok_or("it was found")?.get(AuthorReviews)? {
@@ -115,8 +115,9 @@ fn one_relation_after_another(conn: &mut Connection, out: &mut impl Write) -> Re
     Ok(())
 }
 
-/// Books by Verne, or with a review of five stars and without a reader named Bob.
+/// Prints books that match filters on related entities and on their own fields.
 fn filters(conn: &mut Connection, out: &mut impl Write) -> Result {
+    // Books by Verne, or with a review of five stars and without a reader named Bob.
     let by_verne = Filter::parse(Book::INFO, Quantifier::Some, "author(name:verne)")?;
     let praised = Filter::parse(Book::INFO, Quantifier::Some, "reviews(stars:5)")?;
     let read_by_bob = Filter::parse(Book::INFO, Quantifier::Some, "readers(name:bob)")?;
@@ -124,7 +125,7 @@ fn filters(conn: &mut Connection, out: &mut impl Write) -> Result {
         Filter::Or(vec![by_verne, Filter::And(vec![praised, Filter::Not(Box::new(read_by_bob))])]);
     print_books(conn, out, "by Verne, or praised", &filter)?;
 
-    // Over two relations: books whose author has edited a book that has a reader.
+    // Over two relations: books whose author has edited a book with readers.
     let edited_and_lent = Filter::Related {
         relation: EditorBooks::INFO,
         filter: Box::new(Filter::parse(Book::INFO, Quantifier::Some, "readers")?),
@@ -133,7 +134,7 @@ fn filters(conn: &mut Connection, out: &mut impl Write) -> Result {
     let filter = Filter::Related { relation: author_of, filter: Box::new(edited_and_lent) };
     print_books(conn, out, "by an editor of a book that is read", &filter)?;
 
-    // A field of the entity itself.
+    // On a field of the entity.
     let title = Book::INFO.sorts.iter().find(|field| field.name == "title");
     let title = title.ok_or("it is declared")?;
     let filter = Filter::Compare(Comparison { field: title, test: Test::Text("emma".to_owned()) });
@@ -149,7 +150,7 @@ fn print_books(conn: &mut Connection, out: &mut impl Write, what: &str, filter: 
     Ok(())
 }
 
-/// All books, one to a page; each page begins after the last book of the one before.
+/// Prints all books in pages of one.
 fn pages(conn: &mut Connection, out: &mut impl Write) -> Result {
     let sort = Sort::parse(Book::INFO, "-title")?;
     let mut request = PageRequest { sort, ..PageRequest::newest(1) };
@@ -164,7 +165,7 @@ fn pages(conn: &mut Connection, out: &mut impl Write) -> Result {
     }
 }
 
-/// A new book, changed and deleted again.
+/// Inserts, updates and deletes a book.
 fn writing(conn: &mut Connection, out: &mut impl Write) -> Result {
     let new = Book { id: 0, title: "Mathias".to_owned(), author_id: 2, editor_id: None };
     let mut book = conn.insert(new)?;

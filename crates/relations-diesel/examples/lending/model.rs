@@ -1,5 +1,5 @@
-// The tables, entities, relations and rows of a lending library, and a database with a few of them.
-// The examples in the documentation include this file.
+// The tables, entities, relations and rows of a lending library, and a sample database.
+// The examples in the rustdoc include this file.
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -12,7 +12,7 @@ use recto_relations_diesel::{
     map_relations,
 };
 
-// ---- The tables, as Diesel has them.
+// ---- Tables
 
 diesel::table! {
     authors (id) { id -> BigInt, name -> Text, name_key -> Text }
@@ -69,7 +69,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     reviews
 );
 
-// ---- The entities, and how they are related.
+// ---- Entities and relations
 
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Author {
@@ -118,18 +118,18 @@ relations! {
 
     /// One to many.
     AuthorBooks = Author.books: Many <=> BookAuthor = Book.author: One(author_id), on delete Restrict;
-    /// A second key to the same parent.
+    /// A second foreign key to the same parent.
     EditorBooks = Author.edited: Many <=> BookEditor = Book.editor: Optional(editor_id), on delete SetNull;
     /// Many to many.
     BookGenres = Book.genres: Many <=> GenreBooks = Genre.books: Many, through book_genres(book_id, genre_id), on delete Cascade;
-    /// Many to many over a link with data, in the order of the reader's turn.
+    /// Many to many over links with data, ordered by turn.
     BookReaders = Book.readers: Many by turn <=> ReaderBooks = Reader.books: Many,
         through loans(book_id, reader_id) with Loan { turn, due }, on delete Cascade;
     /// A relation of a table to itself.
     ReaderGuests = Reader.guests: Many <=> ReaderHost = Reader.host: Optional(host_id), on delete SetNull;
     /// One to many.
     BookReviews = Book.reviews: Many <=> ReviewBook = Review.book: One(book_id), on delete Cascade;
-    /// One relation after another.
+    /// Through another relation.
     AuthorReviews = Author.reviews: Many <=> ReviewAuthor = Review.author: One, via AuthorBooks, BookReviews;
 }
 
@@ -263,7 +263,7 @@ impl LinkData for Loan {
     }
 }
 
-// ---- The rows, as Diesel has them, and how each becomes its entity.
+// ---- Rows, and their conversion to entities
 
 #[derive(Debug, Queryable, Selectable, Identifiable)]
 #[diesel(table_name = authors, check_for_backend(Sqlite, Pg))]
@@ -272,7 +272,7 @@ pub struct AuthorRow {
     pub name: String,
 }
 
-/// Authors as those who edit a book: a second key to a table needs a struct of its own.
+/// An author as editor: a second foreign key to a table needs a struct of its own.
 #[derive(Debug, Identifiable)]
 #[diesel(table_name = authors)]
 pub struct EditorRow {
@@ -390,9 +390,9 @@ impl From<BookGenreRow> for () {
     fn from(_: BookGenreRow) {}
 }
 
-// ---- The mapping: a line for each relation, and the row of each entity.
+// ---- The mapping of entities and relations
 
-/// What is mapped here.
+/// The mapping of the library.
 #[derive(Debug)]
 pub enum Library {}
 
@@ -448,7 +448,7 @@ impl Stored<Library> for Review {
     const SORTS: &'static [SortColumn] = &[SortColumn::new("stars", &reviews::stars)];
 }
 
-// ---- What is written of a book.
+// ---- Writing books
 
 #[derive(Insertable, AsChangeset)]
 #[diesel(table_name = books, treat_none_as_null = true, treat_none_as_default_value = false)]
@@ -474,14 +474,14 @@ impl Writable<Library> for Book {
     type Record<'a> = BookRecord<'a>;
 }
 
-// ---- A database in memory.
+// ---- A sample database
 
-/// Returns a connection to a database with a few books.
+/// Returns a connection to a database in memory with a few books.
 pub fn connection() -> Connection {
-    let sqlite =
-        <SqliteConnection as diesel::Connection>::establish(":memory:").expect("it needs nothing");
+    let sqlite = <SqliteConnection as diesel::Connection>::establish(":memory:")
+        .expect("a database in memory");
     let mut conn = Connection::from(sqlite);
-    conn.execute_batch(TABLES).expect("the tables are new");
+    conn.execute_batch(TABLES).expect("valid SQL");
     conn
 }
 

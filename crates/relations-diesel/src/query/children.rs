@@ -1,4 +1,4 @@
-//! Children of one parent, of many, and how many there are.
+//! Queries for children and parents over tables between them, and for counts.
 
 use diesel::QueryResult;
 use diesel::pg::Pg;
@@ -9,47 +9,45 @@ use super::{Conditions, OrderBy};
 use crate::key::{KeyOn, KeyValue, Keys};
 use crate::sql::{Dialect, Sql};
 
-/// Where the entities are that a relation leads to.
+/// The tables and columns of the entities that a relation leads to.
 #[derive(Clone, Copy)]
 pub struct Children {
-    /// Their table.
     pub(crate) table: &'static dyn Sql,
-    /// The column that holds the parent's key.
+    /// The column with the key of the parent.
     pub(crate) parent_key: &'static dyn Sql,
-    /// How they are joined to that column.
+    /// The location of that column.
     pub(crate) via: Via,
 }
 
-/// How children are joined to the column that holds their parent's key.
+/// The location of the column with the key of the parent.
 #[derive(Clone, Copy)]
 pub(crate) enum Via {
-    /// It is a column of theirs.
+    /// In the table of the children.
     ForeignKey,
-    /// It is in a link table. What is counted off for each parent are links, so that the link's
-    /// columns can give the order.
+    /// In a link table. Limits for each parent apply to links, so that columns of the link table
+    /// can determine the order.
     Link(Join),
-    /// It is in a table that they refer to.
+    /// In a table that the children refer to.
     Through(Join),
 }
 
-/// How the table between is joined to the children.
+/// The join of an intermediate table with the children.
 #[derive(Clone, Copy)]
 pub(crate) struct Join {
-    /// The table between.
     pub(crate) table: &'static dyn Sql,
-    /// Its column.
+    /// A column of the intermediate table.
     pub(crate) from: &'static dyn Sql,
-    /// The column of the children that is equal to it.
+    /// The column of the children that equals it.
     pub(crate) to: &'static dyn Sql,
 }
 
-/// Tables and columns live forever, so they fit into any pass.
+/// Appends a table or column, for passes of any lifetime.
 fn walk<DB: Dialect>(sql: &'static dyn Sql, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
     DB::walk(sql, out.reborrow())
 }
 
 impl Children {
-    /// ` INNER JOIN "tags" ON "tags"."uid" = "book_tags"."tag_id"`
+    /// Appends ` INNER JOIN "tags" ON "tags"."uid" = "book_tags"."tag_id"`.
     fn push_join<DB: Dialect>(
         self,
         kind: &str,
@@ -64,7 +62,7 @@ impl Children {
         walk(join.from, out)
     }
 
-    /// ` FROM "book_tags" INNER JOIN "tags" ON …`, or without the children of links.
+    /// Appends ` FROM "book_tags" INNER JOIN "tags" ON …`, optionally without the join.
     fn push_from<DB: Dialect>(
         self,
         links_alone: bool,
@@ -81,7 +79,7 @@ impl Children {
         }
     }
 
-    /// ` FROM … WHERE` the column that holds the parent's key.
+    /// Appends ` FROM … WHERE` and the column with the key of the parent.
     pub(super) fn push_from_where<DB: Dialect>(
         self,
         links_alone: bool,
@@ -93,7 +91,7 @@ impl Children {
     }
 }
 
-/// Children of one parent that are joined to its key over a table between:
+/// A page of the children of one parent over an intermediate table:
 /// ` FROM … WHERE parent = ? AND … ORDER BY … LIMIT …`.
 pub(crate) struct OfOneParent<V, T> {
     pub(crate) children: Children,
@@ -118,8 +116,8 @@ impl<DB: Dialect, V: KeyOn<DB>, T> QueryFragment<DB> for OfOneParent<V, T> {
 
 /// The first `limit` children of each parent, in no particular order.
 ///
-/// PostgreSQL looks for the children of each parent in a lateral join. SQLite has none, but lets a
-/// subquery for each parent find the row ids, or the links.
+/// PostgreSQL finds the children of each parent in a lateral join. SQLite, which has none, finds
+/// their row ids, or their links, in a correlated subquery.
 pub struct FirstPerParent<V> {
     pub(crate) children: Children,
     pub(crate) parents: Keys<V>,
@@ -128,20 +126,20 @@ pub struct FirstPerParent<V> {
 }
 
 impl<V: KeyValue> FirstPerParent<V> {
-    /// The table whose rows are counted off.
-    fn counted(&self) -> &'static dyn Sql {
+    /// Returns the table whose rows are limited for each parent.
+    fn limited(&self) -> &'static dyn Sql {
         match self.children.via {
             Via::ForeignKey | Via::Through(_) => self.children.table,
             Via::Link(join) => join.table,
         }
     }
 
-    /// ` FROM … WHERE … = parent_key.key ORDER BY … LIMIT …`
+    /// Appends ` FROM … WHERE … = parent_key.key ORDER BY … LIMIT …`.
     fn push_of_one<'b, DB: Dialect>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
     where
         V: KeyOn<DB>,
     {
-        // Links that are sorted by their own columns need not be joined to the children.
+        // The children are not joined if only columns of the link table determine the order.
         let links_alone = self.order.sort.terms().iter().all(|term| term.field.of_link);
         self.children.push_from_where(links_alone, out)?;
         out.push_sql(" = ");
@@ -157,11 +155,11 @@ impl<V: KeyOn<Pg>> QueryFragment<Pg> for FirstPerParent<V> {
         out.push_sql(" FROM ");
         V::push_parents(&self.parents, &mut out)?;
         out.push_sql(" CROSS JOIN LATERAL (SELECT ");
-        walk(self.counted(), &mut out)?;
+        walk(self.limited(), &mut out)?;
         out.push_sql(".*");
         self.push_of_one(&mut out)?;
         out.push_sql(") AS ");
-        walk(self.counted(), &mut out)?;
+        walk(self.limited(), &mut out)?;
         match self.children.via {
             Via::Link(join) => self.children.push_join(" INNER JOIN ", join, &mut out),
             Via::ForeignKey | Via::Through(_) => Ok(()),
@@ -173,9 +171,9 @@ impl<V: KeyOn<Sqlite>> QueryFragment<Sqlite> for FirstPerParent<V> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         out.push_sql(" FROM ");
         V::push_parents(&self.parents, &mut out)?;
-        // CROSS JOIN keeps SQLite from exchanging the loops.
+        // With CROSS JOIN, SQLite does not reorder the loops.
         out.push_sql(" CROSS JOIN ");
-        walk(self.counted(), &mut out)?;
+        walk(self.limited(), &mut out)?;
         out.push_sql(" ON ");
         match self.children.via {
             Via::ForeignKey | Via::Through(_) => {
@@ -203,7 +201,7 @@ impl<V: KeyOn<Sqlite>> QueryFragment<Sqlite> for FirstPerParent<V> {
     }
 }
 
-/// How many children each parent has, without the parents that have none:
+/// The number of children of each parent, omitting parents without children:
 /// ` FROM … WHERE parent IN … GROUP BY parent`.
 pub(crate) struct CountPerParent<V> {
     pub(crate) children: Children,
@@ -219,16 +217,14 @@ impl<V: KeyOn<DB>, DB: Dialect> QueryFragment<DB> for CountPerParent<V> {
     }
 }
 
-/// The entities that children refer to over a table between:
-/// ` FROM between JOIN parents JOIN children WHERE child IN …`.
+/// The parents of children over an intermediate table:
+/// ` FROM intermediate JOIN parents JOIN children WHERE child IN …`.
 pub(crate) struct ParentsOf<V> {
-    /// The parents, seen from the key that children hold.
     pub(crate) parents: Children,
-    /// The table of the children.
     pub(crate) child: &'static dyn Sql,
-    /// Their foreign key.
+    /// The foreign key of the children.
     pub(crate) child_key: &'static dyn Sql,
-    /// Their primary key.
+    /// The primary key of the children.
     pub(crate) child_id: &'static dyn Sql,
     pub(crate) keys: Keys<V>,
 }

@@ -11,21 +11,21 @@ use super::expression;
 use crate::key::{KeyOn, KeyValue, Keys};
 use crate::sql::{Dialect, Sql};
 
-/// Conditions on the rows of a table, all of which must hold.
+/// Conditions on the rows of a table, joined by `AND`.
 ///
-/// A value, unlike a boxed query of Diesel's, which is made for one engine.
+/// Unlike Diesel's boxed queries, the conditions work on both engines.
 pub struct Conditions<T> {
     all: Vec<Box<dyn Sql>>,
     table: PhantomData<fn() -> T>,
 }
 
 impl<T> Conditions<T> {
-    /// Returns no conditions, which every row meets.
+    /// Returns an empty list, which every row matches.
     pub fn new() -> Self {
         Self { all: Vec::new(), table: PhantomData }
     }
 
-    /// Adds a condition, written with Diesel's query builder.
+    /// Adds a condition that was built with Diesel's query builder.
     ///
     /// ```
     /// use diesel::prelude::*;
@@ -78,14 +78,14 @@ impl<T> std::fmt::Debug for Conditions<T> {
     }
 }
 
-/// The condition that a column is one of a list of keys, which is bound as one value.
+/// The condition that a column is in a list of keys, which is bound as one value.
 pub struct KeyIn<V> {
     column: &'static dyn Sql,
     keys: Keys<V>,
 }
 
 impl<V: KeyValue> KeyIn<V> {
-    /// Returns the condition that `column` is one of `keys`.
+    /// Returns the condition that `column` is in `keys`.
     ///
     /// ```
     /// use diesel::prelude::*;
@@ -100,7 +100,7 @@ impl<V: KeyValue> KeyIn<V> {
     where
         C: Expression<SqlType = V::SqlType> + Sql + Default + 'static,
     {
-        // The column is named by its type.
+        // The type identifies the column.
         let _ = column;
         Self::of(crate::sql::sql::<C>(), keys.into_iter().collect())
     }

@@ -8,20 +8,20 @@ use super::order::LAST_ASCENDING;
 use super::{Children, SortColumns};
 use crate::sql::{Dialect, Sql};
 
-/// Where the entities are that a relation leads to, seen from the entity it starts at.
+/// The tables and columns of a relation, for a condition on the entity it starts at.
 #[derive(Clone, Copy)]
 pub struct Correlation {
-    /// The entities, and the column that holds the key of the entity it starts at.
+    /// The related entities.
     pub(crate) children: Children,
-    /// The column that this is compared with.
+    /// The column of the starting entity that equals the parent key of the related entities.
     pub(crate) anchor: &'static dyn Sql,
-    /// The columns that the entities are compared by.
+    /// The columns that the related entities are compared by.
     pub(crate) columns: SortColumns,
-    /// Whether it leads to the table that it starts from.
+    /// Whether the relation starts and ends at the same table.
     pub(crate) to_itself: bool,
 }
 
-/// A [`Filter`](recto_relations::Filter) whose relations and fields are resolved to columns.
+/// A [`Filter`](recto_relations::Filter) with relations and fields resolved to columns.
 pub(crate) enum ResolvedFilter {
     And(Vec<ResolvedFilter>),
     Or(Vec<ResolvedFilter>),
@@ -31,7 +31,7 @@ pub(crate) enum ResolvedFilter {
 }
 
 impl ResolvedFilter {
-    /// Whether it compares a text, which an index finds.
+    /// Returns whether the filter compares a text, which an index finds.
     fn compares_text(&self) -> bool {
         match self {
             Self::And(all) => all.iter().any(Self::compares_text),
@@ -51,7 +51,7 @@ impl<DB: Dialect> QueryFragment<DB> for ResolvedFilter {
             Self::Related(correlation, filter) => push_related(correlation, filter, false, out),
             Self::Not(inner) => match &**inner {
                 Self::Related(correlation, filter) => push_related(correlation, filter, true, out),
-                // A comparison of an empty value is NULL, which counts as false.
+                // A comparison with an empty value is NULL, which counts as false.
                 inner => {
                     out.push_sql("NOT COALESCE(");
                     inner.walk_ast(out.reborrow())?;
@@ -94,7 +94,7 @@ fn push_comparison<'b, DB: Dialect>(
             DB::push_text(out, key)
         }
         Test::Range(from, to) => {
-            // In a column to sort by, a number beyond all others stands for an empty value.
+            // `LAST_ASCENDING` represents the empty value, which no range matches.
             let last = comparison.field.nullable.then_some(LAST_ASCENDING);
             let ends = [(" >= ", from.as_ref()), (" <= ", to.as_ref()), (" < ", last)];
             out.push_sql("(");
@@ -111,11 +111,11 @@ fn push_comparison<'b, DB: Dialect>(
     }
 }
 
-/// The condition that a related entity meets `filter`, or that none does.
+/// Appends the condition that a related entity matches `filter`, or that none does.
 ///
-/// If `filter` compares a text, the related entities are looked up first (`IN`): an index finds
-/// the tag of that name, and another its books. Otherwise each entity of the page is tested
-/// (`EXISTS`), which stops at the first match, where `IN` would make a list of all.
+/// If `filter` compares a text, `IN` finds the related entities first, by an index on the text.
+/// Otherwise `EXISTS` tests each entity and stops at the first match, while `IN` would list all
+/// matches.
 fn push_related<'b, DB: Dialect>(
     correlation: &Correlation,
     filter: &'b ResolvedFilter,
@@ -124,7 +124,7 @@ fn push_related<'b, DB: Dialect>(
 ) -> QueryResult<()> {
     let Correlation { children, anchor, to_itself, .. } = *correlation;
     let look_up_first = !negated && filter.compares_text();
-    // A table cannot be correlated with itself under one name.
+    // In a correlated subquery on the same table, the inner name would hide the outer one.
     if !look_up_first && !to_itself {
         out.push_sql(if negated { "NOT EXISTS (SELECT 1" } else { "EXISTS (SELECT 1" });
         children.push_from_where(false, out)?;
@@ -135,7 +135,7 @@ fn push_related<'b, DB: Dialect>(
         out.push_sql(")");
         return Ok(());
     }
-    // An empty key leads to nothing; compared with NULL, NOT IN would be neither true nor false.
+    // An empty key has no related entities, and `NULL NOT IN (…)` would be NULL.
     out.push_sql("(");
     DB::walk(anchor, out.reborrow())?;
     out.push_sql(if negated { " IS NULL OR " } else { " IS NOT NULL AND " });

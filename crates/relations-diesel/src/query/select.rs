@@ -1,4 +1,4 @@
-//! Queries around parts of SQL: what is selected, limited and locked.
+//! Selections, limits and locks.
 
 use std::marker::PhantomData;
 
@@ -11,10 +11,10 @@ use super::expression;
 use crate::key::{KeyOn, KeyValue};
 use crate::sql::{Dialect, Sql};
 
-/// `SELECT` a selection, and then the rest of the query.
+/// `SELECT`, a selection, and the rest of a query.
 ///
-/// The rest has no type, so that one bound on `Select<S>` covers every query that reads rows of a
-/// type.
+/// The type does not depend on the rest, so that one bound on `Select<S>` covers all queries with
+/// the same selection.
 pub(crate) struct Select<S> {
     pub(crate) selection: S,
     pub(crate) rest: Box<dyn Sql>,
@@ -40,7 +40,7 @@ impl<S: QueryFragment<DB>, DB: Dialect> QueryFragment<DB> for Select<S> {
     }
 }
 
-/// A query of which at most so many rows are read.
+/// A query with a `LIMIT`.
 pub(crate) struct Limited<Q> {
     pub(crate) query: Q,
     pub(crate) limit: i64,
@@ -65,18 +65,20 @@ impl<Q: QueryFragment<DB>, DB: Dialect> QueryFragment<DB> for Limited<Q> {
     }
 }
 
-/// How rows are locked until the transaction ends, in PostgreSQL's words.
+/// A row lock of PostgreSQL, held until the transaction ends.
 ///
-/// SQLite has one writer, whose transaction has the write lock from its beginning.
+/// On SQLite it has no effect, since a writing transaction locks the whole database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lock {
-    /// `FOR UPDATE`: others cannot change or delete the row, nor insert rows that refer to it.
+    /// `FOR UPDATE`: other transactions cannot change or delete the row, or insert rows that refer
+    /// to it.
     Update,
-    /// `FOR UPDATE SKIP LOCKED`: the same, without the rows that others have locked.
+    /// `FOR UPDATE SKIP LOCKED`: like `FOR UPDATE`, but omits rows that are already locked.
     UpdateSkipLocked,
-    /// `FOR NO KEY UPDATE`: others cannot change or delete the row, but can refer to it.
+    /// `FOR NO KEY UPDATE`: other transactions cannot change or delete the row, but can insert rows
+    /// that refer to it.
     NoKeyUpdate,
-    /// `FOR KEY SHARE`: others cannot delete the row.
+    /// `FOR KEY SHARE`: other transactions cannot delete the row.
     KeyShare,
 }
 
@@ -91,7 +93,7 @@ impl Lock {
     }
 }
 
-/// A query whose rows are locked until the transaction ends.
+/// A query that locks its rows until the transaction ends.
 #[derive(Debug, Clone, Copy)]
 pub struct Locked<Q> {
     query: Q,
@@ -125,7 +127,7 @@ impl<Q: QueryFragment<DB>, DB: Dialect> QueryFragment<DB> for Locked<Q> {
     }
 }
 
-/// SQL that has the type `ST`.
+/// An expression with the SQL type `ST`.
 pub(crate) struct Typed<ST> {
     sql: &'static dyn Sql,
     sql_type: PhantomData<fn() -> ST>,
@@ -145,7 +147,7 @@ impl<DB: Dialect, ST> QueryFragment<DB> for Typed<ST> {
     }
 }
 
-/// The key of the parent that a row of [`FirstPerParent`](super::FirstPerParent) was found for.
+/// The key of the parent of a row of [`FirstPerParent`](super::FirstPerParent).
 pub(crate) struct ParentKey<V>(PhantomData<fn() -> V>);
 
 impl<V> ParentKey<V> {
@@ -163,7 +165,6 @@ impl<DB: Dialect, V: KeyOn<DB>> QueryFragment<DB> for ParentKey<V> {
     }
 }
 
-/// `count(*)`
 pub(crate) struct Count;
 
 impl<DB: Dialect> QueryFragment<DB> for Count {

@@ -1,4 +1,4 @@
-//! A relation that is declared and mapped as it should be.
+//! A relation that is declared and mapped correctly.
 
 #[macro_use]
 #[path = "support/mod.rs"]

@@ -1,4 +1,4 @@
-//! The column may be empty; the relation is `One`.
+//! The column is nullable; the relation is `One`.
 
 #[macro_use]
 #[path = "../support/mod.rs"]

@@ -1,4 +1,4 @@
-//! The column is required; the relation is `Optional`.
+//! The column is not nullable; the relation is `Optional`.
 
 #[macro_use]
 #[path = "../support/mod.rs"]

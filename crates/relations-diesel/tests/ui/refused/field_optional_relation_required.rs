@@ -1,4 +1,4 @@
-//! The field of the entity may be empty; the relation is `One`.
+//! The field of the entity is an `Option`; the relation is `One`.
 
 #[macro_use]
 #[path = "../support/mod.rs"]

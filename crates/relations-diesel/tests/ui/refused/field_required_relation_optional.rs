@@ -1,4 +1,4 @@
-//! The field of the entity is required; the relation is `Optional`.
+//! The field of the entity is not an `Option`; the relation is `Optional`.
 
 #[macro_use]
 #[path = "../support/mod.rs"]

@@ -1,4 +1,4 @@
-//! The foreign key is gone from the table and from its row, and with it `belongs_to`.
+//! The table and its row have no foreign key, and the row no `belongs_to`.
 
 #[macro_use]
 #[path = "../support/mod.rs"]

@@ -1,4 +1,4 @@
-//! The foreign key is gone from the entity; the relation still names it.
+//! The entity has no foreign key; the relation names one.
 
 #[macro_use]
 #[path = "../support/mod.rs"]

@@ -1,4 +1,4 @@
-//! A direction written by hand, without its inverse.
+//! A direction that is implemented by hand, without an inverse.
 
 #[macro_use]
 #[path = "../support/mod.rs"]

@@ -1,4 +1,4 @@
-//! A direction whose inverse is that of another relation.
+//! A direction with the inverse of another relation.
 
 #[macro_use]
 #[path = "../support/mod.rs"]

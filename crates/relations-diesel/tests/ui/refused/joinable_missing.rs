@@ -1,4 +1,4 @@
-//! Diesel was not told that the tables can be joined.
+//! The tables have no `joinable!`.
 
 #[macro_use]
 #[path = "../support/mod.rs"]

@@ -1,4 +1,4 @@
-//! The foreign key is a number of 32 bits, the key that it refers to one of 64.
+//! The foreign key is a 32-bit integer; the referenced key is a 64-bit integer.
 
 #[macro_use]
 #[path = "../support/mod.rs"]

@@ -1,4 +1,4 @@
-//! The relation declares the columns of the link table the wrong way around.
+//! The relation declares the foreign keys of the link table in the wrong order.
 
 #[macro_use]
 #[path = "../support/mod.rs"]

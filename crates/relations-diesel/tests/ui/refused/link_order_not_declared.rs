@@ -1,4 +1,4 @@
-//! The links are mapped in an order that the relation does not declare.
+//! The mapping has an order of links that the relation does not declare.
 
 #[macro_use]
 #[path = "../support/mod.rs"]

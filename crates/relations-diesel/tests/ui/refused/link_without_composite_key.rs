@@ -1,4 +1,4 @@
-//! A link table with a key of its own can hold the same link twice.
+//! A link table with a primary key of its own, which could store the same link twice.
 
 #[macro_use]
 #[path = "../support/mod.rs"]

@@ -1,4 +1,4 @@
-//! A relation with one name: from an author to the articles, and no way back.
+//! A relation with a single direction.
 
 #[macro_use]
 #[path = "../support/mod.rs"]

@@ -1,4 +1,4 @@
-//! A relation with an entity of another module, which would not know of it.
+//! A relation with an entity of another module.
 
 #[macro_use]
 #[path = "../support/mod.rs"]

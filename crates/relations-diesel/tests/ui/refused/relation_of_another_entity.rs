@@ -1,4 +1,4 @@
-//! The articles of an author are read from an article.
+//! A relation is followed from the wrong entity.
 
 #[macro_use]
 #[path = "../support/mod.rs"]

@@ -1,4 +1,4 @@
-//! Two keys to one parent, of which the second is mapped to the first.
+//! The second of two foreign keys to one parent is mapped to the first.
 
 #[macro_use]
 #[path = "../support/mod.rs"]

@@ -1,6 +1,6 @@
-//! What the cases have in common, so that each shows its mistake alone.
+//! The parts that all cases share.
 
-/// What is mapped.
+/// The mapping.
 pub enum Magazine {}
 
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl From<std::convert::Infallible> for Error {
     }
 }
 
-/// An entity.
+/// Declares an entity.
 macro_rules! entity {
     ($entity:ident in $collection:ident { $($field:ident: $type:ty),+ }) => {
         #[derive(Clone, Debug, serde::Serialize)]
@@ -55,8 +55,8 @@ macro_rules! entity {
     };
 }
 
-/// How a row becomes its entity, and what is stored of it.
-#[allow(unused_macros, reason = "some mistakes are made before a row is mapped")]
+/// Maps an entity to its row.
+#[allow(unused_macros, reason = "some cases map no rows")]
 macro_rules! stored {
     ($row:ident as $entity:ident { $($field:ident),+ }) => {
         impl TryFrom<$row> for $entity {
