@@ -154,7 +154,7 @@ fn narrowed_pages_go_on(server: &TestServer) {
 fn what_cannot_be_asked_is_named(server: &TestServer) {
     for (query, named) in [
         ("some=authors", "the relations are"),
-        ("some=tags(colour:red)", "what can be compared is name"),
+        ("some=tags(colour:red)", "the fields are name"),
         ("only=tags", "needs a condition"),
         ("none=reviews(rating:high)", "not a value"),
         ("some=tags(", "not of the form"),
