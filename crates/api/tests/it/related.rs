@@ -155,9 +155,9 @@ fn what_cannot_be_asked_is_named(server: &TestServer) {
     for (query, named) in [
         ("some=authors", "the relations are"),
         ("some=tags(colour:red)", "the fields are name"),
-        ("only=tags", "needs a condition"),
+        ("only=tags", "a condition is required"),
         ("none=reviews(rating:high)", "not a value"),
-        ("some=tags(", "not of the form"),
+        ("some=tags(", "does not have the form"),
     ] {
         let refused = server.get(&format!("/books?{}", query.replace('(', "%28")));
         assert_eq!(refused.status, 400, "{query}");
