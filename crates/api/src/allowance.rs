@@ -1,18 +1,7 @@
-//! What a client has left of a budget, and the headers that report it.
+//! The headers that report what a client has left of each budget.
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-
-/// What a client has left of a budget.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Allowance {
-    pub(crate) name: &'static str,
-    pub(crate) quota: u32,
-    /// In how many seconds all of it comes back.
-    pub(crate) window: u64,
-    pub(crate) remaining: u32,
-    /// In how many seconds from now all of it will be back; where nothing is left, the first of it.
-    pub(crate) reset: u64,
-}
+use recto_identity::throttle::Allowance;
 
 /// Adds what is left of each budget (draft-ietf-httpapi-ratelimit-headers-10).
 pub(crate) fn write_headers(headers: &mut HeaderMap, allowances: &[Allowance]) {

@@ -1,6 +1,5 @@
 //! What a handler works with: the caller, ids and the clock, the audit log, and transactions.
 
-mod access;
 mod credential;
 mod origin;
 mod transaction;
@@ -11,11 +10,12 @@ use std::rc::Rc;
 use actix_web::HttpRequest;
 use recto_domain::{AuditAction, AuditEntry};
 
+use recto_identity::{Access, Caller};
+
 use crate::error::Error;
 use crate::identity::audit;
-use crate::state::{Shared, State};
+use crate::state::{SharedState, State};
 
-pub(crate) use access::{Access, Caller, Forbidden, may};
 pub(crate) use credential::ResolvedUser;
 pub(crate) use origin::RequestOrigin;
 pub(crate) use transaction::{ReadTransaction, WriteTransaction};
@@ -30,7 +30,7 @@ use transaction::Effects;
 /// route requires, in the transaction that does the work: a session that ends, a role that
 /// changes or a key that is revoked counts at once, on every copy of the server.
 pub(crate) struct Context {
-    pub(crate) state: Shared,
+    pub(crate) state: SharedState,
     request: HttpRequest,
     authentication: Authentication,
     checked: Rc<Cell<bool>>,
@@ -49,7 +49,8 @@ impl Context {
     /// # Errors
     /// 401 without a credential where one is required, and for a malformed one.
     pub(crate) fn new(request: &HttpRequest, access: Access) -> Result<Self, Error> {
-        let state = request.app_data::<Shared>().expect("the application has its state").clone();
+        let state =
+            request.app_data::<SharedState>().expect("the application has its state").clone();
         let credential = Credential::of(request, &state, access)?;
         let checked = Rc::new(Cell::new(access == Access::Anyone));
         let authentication = Authentication { access, credential };
@@ -134,7 +135,7 @@ impl Context {
         Rc::clone(&self.checked)
     }
 
-    fn check(&self) -> (Shared, Authentication) {
+    fn check(&self) -> (SharedState, Authentication) {
         self.checked.set(true);
         (self.state.clone(), self.authentication.clone())
     }

@@ -6,9 +6,10 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 
 use crate::answer::{Answer, Rendered};
-use crate::context::{Access, Context};
+use crate::context::Context;
 use crate::error::{Error, Failure};
 use crate::parameters::Parameters;
+use recto_identity::Access;
 
 /// An async function from a [`Context`] and up to three extractors to an [`Answer`].
 pub(crate) trait Endpoint<Args>: Clone + 'static {

@@ -6,14 +6,14 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use recto_domain::{Conflict, User, Violations};
+use recto_identity::Forbidden;
+use recto_identity::password::HashError;
+use recto_identity::throttle::Throttled;
 use recto_persistence::WorkError;
 use recto_relations::{Entity as _, EntityInfo};
 
-use crate::context::Forbidden;
-use crate::identity::password::HashError;
 use crate::parameters::ParameterError;
 use crate::problem::{Problem, ProblemType};
-use crate::throttle::Throttled;
 
 /// The reason why a request was not answered as asked.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{self, HeaderValue};
 
 use crate::BASE_PATH;
-use crate::state::Shared;
+use crate::state::SharedState;
 
 /// For what is data: nothing is loaded, and nobody frames it. Pages bring policies of their own.
 const POLICY: HeaderValue =
@@ -16,7 +16,7 @@ const TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=63072000; includ
 /// Adds the headers that are the same for all, and forbids that answers about accounts are kept.
 pub(crate) fn protect<B>(response: &mut ServiceResponse<B>) {
     let request = response.request();
-    let https = request.app_data::<Shared>().is_some_and(|state| state.is_https());
+    let https = request.app_data::<SharedState>().is_some_and(|state| state.is_https());
     // As the router read it: no spelling of the path escapes.
     let private = is_private(request.match_info().as_str());
     let headers = response.headers_mut();

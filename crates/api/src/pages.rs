@@ -15,7 +15,7 @@ use utoipa_swagger_ui::{Config, SwaggerFile};
 use crate::BASE_PATH;
 use crate::error::{Error, Failure};
 use crate::problem::{Problem, ProblemType};
-use crate::state::Shared;
+use crate::state::SharedState;
 use crate::table::resource;
 use recto_persistence::Connection;
 
@@ -116,7 +116,7 @@ async fn live() -> HttpResponse {
 const READY_WITHIN: Duration = Duration::from_secs(2);
 
 /// `GET /readyz`: the database answers, too.
-async fn ready(state: Shared) -> Result<HttpResponse, Error> {
+async fn ready(state: SharedState) -> Result<HttpResponse, Error> {
     let ping = state.database.read(Connection::ping);
     // A database that is too busy to say so is not ready either.
     let answered = tokio::time::timeout(READY_WITHIN, ping).await;

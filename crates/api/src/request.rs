@@ -15,13 +15,13 @@ use recto_domain::{AuditAction, AuditDetail, IdGenerator as _, RequestName};
 use recto_persistence::SystemIds;
 use tracing::Instrument as _;
 
-use crate::client::Client;
 use crate::context::{RequestOrigin, ResolvedUser};
 use crate::error::Error;
 use crate::identity::audit;
 use crate::problem::Problem;
-use crate::state::Shared;
+use crate::state::SharedState;
 use crate::{allowance, headers};
+use recto_identity::Client;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -89,7 +89,7 @@ pub(crate) async fn finish(
 /// Adds a refused request to the audit log.
 async fn note_refusal(response: &ServiceResponse<BoxBody>) {
     let request = response.request();
-    let Some(state) = request.app_data::<Shared>() else { return };
+    let Some(state) = request.app_data::<SharedState>() else { return };
     let origin = RequestOrigin::of(request);
     let mut entry = origin.entry(&*state.ids, AuditAction::Refused);
     entry.actor_uid = request.extensions().get::<ResolvedUser>().and_then(ResolvedUser::user);

@@ -18,12 +18,12 @@ use utoipa::ToSchema;
 
 use crate::catalog::{batch, books, reviews, users};
 use crate::components::UserWithAccount;
-use crate::context::Access;
 use crate::extract::Filtered;
 use crate::problem::ProblemType;
 use crate::schema::Description;
 use crate::table::{Operation, Table};
 use crate::{meta, org, paths, read, school, write};
+use recto_identity::Access;
 
 /// The whole interface below the base path.
 pub(crate) fn table() -> Table {

@@ -1,7 +1,6 @@
 //! The application, and serving it.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::body::MessageBody;
@@ -11,20 +10,15 @@ use actix_web::rt::task::JoinHandle;
 use actix_web::web::Data;
 use actix_web::{App, Error, HttpServer, web};
 use chrono::TimeDelta;
-use recto_domain::IdGenerator;
+use recto_identity::throttle::Limits;
+use recto_mail::Worker;
+use recto_persistence::Database;
 use recto_persistence::identity::prune;
-use recto_persistence::{Database, SystemIds};
 
-use crate::client::TrustedProxies;
-use crate::identity::key_usage::KeyUses;
-use crate::identity::mailed::MailedTokens;
-use crate::identity::password::Hasher;
 use crate::identity::pruning;
-use crate::identity::secret::{Secrets, WeakSecret};
-use crate::identity::token::Tokens;
 use crate::meta::OpenApiDocument;
-use crate::throttle::{Limits, Throttle};
-use crate::{Problem, State, document, error, mail, pages, request, routes};
+use crate::proxies::TrustedProxies;
+use crate::{Problem, State, document, error, pages, request, routes};
 
 /// How long the database's connections may take to close.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -45,7 +39,7 @@ pub struct Settings {
     /// where it is not said. With `https`, browsers are told to come by TLS only.
     pub public_url: Option<String>,
     /// How mail is sent.
-    pub mail: mail::Settings,
+    pub mail: recto_mail::Settings,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
     /// How often a client may try what tempts.
@@ -72,7 +66,7 @@ impl Settings {
             previous_secret: None,
             workers: None,
             public_url: None,
-            mail: mail::Settings::default(),
+            mail: recto_mail::Settings::default(),
             trusted_proxies: TrustedProxies::default(),
             limits: Limits::default(),
             password_grant: true,
@@ -92,42 +86,6 @@ impl std::fmt::Debug for Settings {
             .field("password_grant", &self.password_grant)
             .field("mail", &self.mail)
             .finish_non_exhaustive()
-    }
-}
-
-impl State {
-    /// The state for a database, with the system's clock and random numbers.
-    ///
-    /// # Errors
-    /// A secret that is too short.
-    pub fn new(database: Database, settings: &Settings) -> Result<Self, WeakSecret> {
-        Self::with_ids(database, settings, Arc::new(SystemIds))
-    }
-
-    /// The state for a database, with keys and times from `ids`.
-    ///
-    /// # Errors
-    /// A secret that is too short.
-    pub fn with_ids(
-        database: Database,
-        settings: &Settings,
-        ids: Arc<dyn IdGenerator>,
-    ) -> Result<Self, WeakSecret> {
-        let previous = settings.previous_secret.as_deref();
-        let secrets = Secrets::new(&settings.secret, previous)?;
-        Ok(Self {
-            database,
-            ids,
-            tokens: Arc::new(Tokens::new(&settings.secret, previous)?),
-            hasher: Hasher::default(),
-            mailed_tokens: Arc::new(MailedTokens::new(&secrets)),
-            mail: mail::Outbox::default(),
-            key_uses: KeyUses::default(),
-            throttle: Arc::new(Throttle::new(settings.limits)),
-            trusted_proxies: Arc::new(settings.trusted_proxies.clone()),
-            public_url: settings.public_url.as_deref().map(Arc::from),
-            password_grant: settings.password_grant,
-        })
     }
 }
 
@@ -158,7 +116,7 @@ pub fn app(
 /// port that was found, and what to await until the server has stopped.
 ///
 /// Mail is sent from then on, by this thread's runtime, until
-/// [`Outbox::stop`](mail::Outbox::stop); what else is done in the background ends with the runtime.
+/// [`Outbox::stop`](recto_mail::Outbox::stop); what else is done in the background ends with the runtime.
 ///
 /// It does not listen for signals, which are the whole process's business;
 /// [`serve`] does.
@@ -190,14 +148,24 @@ fn start(
     let server = server.bind(&settings.listen)?;
     let addresses = server.addrs();
     if let Some(address) = addresses.first() {
-        mail::Worker::new(&state, settings, *address)?.start();
+        start_mail(&state, settings, *address)?;
     }
     let (database, ids) = (&state.database, &state.ids);
     let background = [
-        actix_web::rt::spawn(state.key_uses.clone().keep(database.clone(), ids.clone())),
+        actix_web::rt::spawn(state.key_usage.clone().record(database.clone(), ids.clone())),
         actix_web::rt::spawn(pruning::keep(database.clone(), ids.clone(), settings.kept)),
     ];
     Ok((addresses, server.run(), background))
+}
+
+/// Starts to send the mails of the outbox, with links to the public URL, or to `address`.
+fn start_mail(state: &State, settings: &Settings, address: SocketAddr) -> std::io::Result<()> {
+    let (database, ids) = (state.database.clone(), state.ids.clone());
+    let (tokens, outbox) = (state.mailed_tokens.clone(), state.mail.clone());
+    let here = || format!("http://{address}");
+    let public_url = settings.public_url.clone().unwrap_or_else(here);
+    Worker::new(database, ids, tokens, outbox, &settings.mail, &public_url)?.start();
+    Ok(())
 }
 
 /// Serves a database until a signal stops it; `on_listening` is told the

@@ -1,53 +1,89 @@
-//! What every handler has at hand.
+//! What all requests share.
 
 use std::sync::Arc;
 
 use actix_web::web::Data;
 use recto_domain::IdGenerator;
-use recto_persistence::Database;
+use recto_identity::mailed_token::MailedTokens;
+use recto_identity::password::Hasher;
+use recto_identity::secret::{Secrets, WeakSecret};
+use recto_identity::throttle::Throttle;
+use recto_identity::token::Tokens;
+use recto_mail::Outbox;
+use recto_persistence::{Database, SystemIds};
 
-use crate::client::TrustedProxies;
-use crate::identity::key_usage::KeyUses;
-use crate::identity::mailed::MailedTokens;
-use crate::identity::password::Hasher;
-use crate::identity::token::Tokens;
-use crate::mail::Outbox;
-use crate::throttle::Throttle;
+use crate::identity::key_usage::KeyUsage;
+use crate::proxies::TrustedProxies;
+use crate::server::Settings;
 
-/// What every handler has at hand; one for all workers.
+/// What all requests share, on all worker threads.
 #[derive(Clone)]
 pub struct State {
     /// The database.
     pub database: Database,
-    /// Where keys and times come from.
+    /// The generator of ids, and the clock.
     pub ids: Arc<dyn IdGenerator>,
-    /// Issues and checks access tokens.
+    /// Issues and verifies access tokens.
     pub tokens: Arc<Tokens>,
     /// Hashes and checks passwords.
     pub hasher: Hasher,
-    /// What each client has left.
+    /// The budgets of clients.
     pub throttle: Arc<Throttle>,
-    /// Whose `X-Forwarded-For` is believed.
+    /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Arc<TrustedProxies>,
-    /// The address that links begin with, without a slash at its end; `None` is the one that is
-    /// listened on.
+    /// The URL that links begin with, without a slash at its end; `None` for the address that the
+    /// server listens on.
     pub public_url: Option<Arc<str>>,
-    /// Whether `/auth/token` takes passwords.
+    /// Whether `/auth/token` accepts passwords.
     pub password_grant: bool,
-    /// Makes the tokens that links in mails carry.
+    /// Derives the tokens of links in mails.
     pub mailed_tokens: Arc<MailedTokens>,
-    /// To be told when a mail has been put into the outbox.
+    /// Wakes the worker that sends mails.
     pub mail: Outbox,
-    /// To be told when an API key was used.
-    pub key_uses: KeyUses,
+    /// Records when API keys are used.
+    pub key_usage: KeyUsage,
 }
 
+/// The state, as handlers and middleware receive it.
+pub(crate) type SharedState = Data<State>;
+
 impl State {
-    /// Whether the world reaches this server by TLS.
+    /// Returns the state for a database, with ids and time from the system.
+    ///
+    /// # Errors
+    /// A secret that is too short.
+    pub fn new(database: Database, settings: &Settings) -> Result<Self, WeakSecret> {
+        Self::with_ids(database, settings, Arc::new(SystemIds))
+    }
+
+    /// Returns the state for a database, with ids and time from `ids`.
+    ///
+    /// # Errors
+    /// A secret that is too short.
+    pub fn with_ids(
+        database: Database,
+        settings: &Settings,
+        ids: Arc<dyn IdGenerator>,
+    ) -> Result<Self, WeakSecret> {
+        let previous = settings.previous_secret.as_deref();
+        let secrets = Secrets::new(&settings.secret, previous)?;
+        Ok(Self {
+            database,
+            ids,
+            tokens: Arc::new(Tokens::new(&secrets)),
+            hasher: Hasher::default(),
+            mailed_tokens: Arc::new(MailedTokens::new(&secrets)),
+            mail: Outbox::default(),
+            key_usage: KeyUsage::default(),
+            throttle: Arc::new(Throttle::new(settings.limits)),
+            trusted_proxies: Arc::new(settings.trusted_proxies.clone()),
+            public_url: settings.public_url.as_deref().map(Arc::from),
+            password_grant: settings.password_grant,
+        })
+    }
+
+    /// Returns whether clients reach this server by TLS.
     pub(crate) fn is_https(&self) -> bool {
         self.public_url.as_ref().is_some_and(|url| url.starts_with("https://"))
     }
 }
-
-/// The state as a handler receives it.
-pub(crate) type Shared = Data<State>;

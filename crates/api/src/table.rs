@@ -21,11 +21,11 @@ pub(crate) use describe::describe;
 
 use crate::BASE_PATH;
 use crate::components::{Components, UserWithAccountPage, list_name, nullable, page_name};
-use crate::context::Access;
 use crate::endpoint::{self, Endpoint};
 use crate::error::Error;
 use crate::extract::{Filtered, Narrowed};
 use crate::problem::{Problem, ProblemType};
+use recto_identity::Access;
 
 /// What a successful answer is.
 enum Answer {

@@ -8,9 +8,9 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use recto_api::client::TrustedProxies;
-use recto_api::mail::{Sender, SmtpUrl};
+use recto_api::TrustedProxies;
 use recto_domain::{Email, Username};
+use recto_mail::{Sender, SmtpUrl};
 use recto_persistence::DatabaseUrl;
 
 use crate::confidential::Confidential;

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use actix_web::dev::ServerHandle;
-use recto_api::identity::password::Hasher;
-use recto_api::mail::Delivery;
-use recto_api::throttle::Limits;
 use recto_api::{Settings, State};
 use recto_domain::{Clock as _, Role};
+use recto_identity::password::Hasher;
+use recto_identity::throttle::Limits;
+use recto_mail::Delivery;
 use recto_persistence::SystemIds;
 use recto_persistence::identity::account;
 use serde_json::{Value, json};

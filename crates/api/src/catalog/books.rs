@@ -11,10 +11,11 @@ use recto_persistence::{Connection, write};
 use recto_relations::{Entity as _, Include};
 
 use crate::answer::{Created, Item, NoContent};
-use crate::context::{Context, WriteTransaction, may};
+use crate::context::{Context, WriteTransaction};
 use crate::error::Error;
 use crate::extract::{Body, PathKey, PathKeys};
 use crate::problem::Problem;
+use recto_identity::access::may;
 
 /// `POST /books`
 pub(crate) async fn create(ctx: Context, body: Body<NewBookGraph>) -> Result<Created<Book>, Error> {

@@ -4,9 +4,10 @@ use recto_domain::{Review, ReviewPatch};
 use recto_persistence::write;
 
 use crate::answer::{Item, NoContent};
-use crate::context::{Context, may};
+use crate::context::Context;
 use crate::error::Error;
 use crate::extract::{Body, PathKey};
+use recto_identity::access::may;
 
 /// `PATCH /reviews/{uid}`
 pub(crate) async fn patch(

@@ -9,11 +9,12 @@ use recto_persistence::{Connection, write};
 use recto_relations::Entity as _;
 
 use crate::answer::{Item, NoContent, Page};
-use crate::context::{Context, may};
+use crate::context::Context;
 use crate::error::Error;
 use crate::extract::{All, Body, ItemQuery, PageQuery, PathKey};
 use crate::identity::accounts;
 use crate::problem::Problem;
+use recto_identity::access::may;
 
 /// `GET /users`
 pub(crate) async fn page(ctx: Context, query: PageQuery<User, All>) -> Result<Page<User>, Error> {

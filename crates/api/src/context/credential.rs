@@ -5,10 +5,11 @@ use std::sync::{Arc, OnceLock};
 use actix_web::http::{Method, header};
 use actix_web::{HttpMessage as _, HttpRequest};
 use recto_domain::{Scope, Secret, SecretHash, TokenPairId, UserId};
+use recto_identity::secret::hash;
+use recto_identity::{Access, Caller};
 use recto_persistence::Connection;
 use recto_persistence::identity::{account, key};
 
-use super::{Access, Caller};
 use crate::error::Error;
 use crate::problem::{Problem, ProblemType};
 use crate::state::State;
@@ -70,7 +71,7 @@ impl Credential {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .ok_or_else(malformed)?;
         let token = match Secret::parse(token.trim()) {
-            Ok(secret) if secret.is_api_key() => Token::ApiKey(secret.hash()),
+            Ok(secret) if secret.is_api_key() => Token::ApiKey(hash(&secret)),
             _ => {
                 let claims = state.tokens.verify(token.trim(), state.ids.now());
                 let claims = claims.map_err(|error| Problem::invalid_token(error.to_string()))?;
@@ -111,7 +112,7 @@ impl Credential {
                         .into());
                 }
                 if found.is_stale(now) {
-                    state.key_uses.note(found.key);
+                    state.key_usage.used(found.key);
                 }
                 Ok(Caller { account: found.account, session: None })
             }

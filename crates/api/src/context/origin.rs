@@ -6,9 +6,10 @@ use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpMessage as _, HttpRequest};
 use recto_domain::{AuditAction, AuditEntry, IdGenerator, RequestName, UserAgent};
 
-use crate::client::Client;
+use recto_identity::Client;
+
 use crate::request::RequestId;
-use crate::state::Shared;
+use crate::state::SharedState;
 
 /// The client, user agent and id of a request, for sessions, the audit log and throttling.
 #[derive(Debug, Clone)]
@@ -51,7 +52,7 @@ pub(crate) fn client(request: &HttpRequest) -> Client {
         return client.clone();
     }
     let peer = request.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
-    let state = request.app_data::<Shared>();
+    let state = request.app_data::<SharedState>();
     let address = state
         .map_or(peer, |state| state.trusted_proxies.behind(peer, forwarded(request.headers())));
     let client = Client::at(address);

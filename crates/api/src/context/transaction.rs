@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use recto_domain::{Account, AuditAction, AuditEntry, IdGenerator, MailKind, NewId, SessionId};
+use recto_identity::Caller;
 use recto_persistence::identity::audit;
 use recto_persistence::{Connection, Lock, MappedMany, MappedOne, Recto, Stored};
 use recto_relations::Include;
 
-use super::{Caller, RequestOrigin};
+use super::RequestOrigin;
 use crate::answer::{Item, OptionalItem, Page};
 use crate::error::{Error, Failure};
 use crate::extract::{All, Filtered, OfParent, PageQuery};
-use crate::identity::mailing;
 use crate::problem::Problem;
 use crate::state::State;
 
@@ -179,7 +179,8 @@ impl<'t> WriteTransaction<'t> {
     /// A failing database.
     pub(crate) fn enqueue_mail(&mut self, account: &Account, kind: MailKind) -> Result<(), Error> {
         let state = self.read.state;
-        mailing::enqueue(self.read.conn, state, account, kind)?;
+        let tokens = &state.mailed_tokens;
+        recto_mail::enqueue(self.read.conn, &*state.ids, tokens, account, kind)?;
         self.effects.mail_enqueued = true;
         Ok(())
     }

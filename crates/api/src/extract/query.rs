@@ -127,7 +127,7 @@ unfiltered!(
 );
 
 /// What a page shows: all of a kind, or those that belong to a parent.
-pub(crate) trait Scope<E: Stored<Recto>> {
+pub(crate) trait PageSource<E: Stored<Recto>> {
     /// What it can be narrowed by.
     type Filter;
     /// The parameters for that, and what each does.
@@ -149,7 +149,7 @@ pub(crate) struct All;
 #[derive(Debug)]
 pub(crate) struct OfParent<R>(PhantomData<fn() -> R>);
 
-impl<E: Filtered> Scope<E> for All {
+impl<E: Filtered> PageSource<E> for All {
     type Filter = E::Filter;
 
     const FILTERS: &'static [(&'static str, &'static str)] = E::FILTERS;
@@ -162,7 +162,7 @@ impl<E: Filtered> Scope<E> for All {
     }
 }
 
-impl<E: Stored<Recto>, R: Relation<To = E>> Scope<E> for OfParent<R> {
+impl<E: Stored<Recto>, R: Relation<To = E>> PageSource<E> for OfParent<R> {
     type Filter = ();
 
     const FILTERS: &'static [(&'static str, &'static str)] = &[];
@@ -177,7 +177,7 @@ impl<E: Stored<Recto>, R: Relation<To = E>> Scope<E> for OfParent<R> {
 
 /// The query of a page.
 #[derive(Debug)]
-pub(crate) struct PageQuery<E: Stored<Recto>, S: Scope<E>> {
+pub(crate) struct PageQuery<E: Stored<Recto>, S: PageSource<E>> {
     /// The conditions on the entities' own fields.
     pub(crate) filter: S::Filter,
     /// The conditions on what the entities are related to.
@@ -189,7 +189,7 @@ pub(crate) struct PageQuery<E: Stored<Recto>, S: Scope<E>> {
 /// The parameters of every page.
 pub(crate) const PAGE_PARAMETERS: &[&str] = &["limit", "cursor", "sort", "include", "count"];
 
-impl<E: Stored<Recto>, S: Scope<E>> PageQuery<E, S> {
+impl<E: Stored<Recto>, S: PageSource<E>> PageQuery<E, S> {
     fn parse(path: &str, query: &str) -> Result<Self, ParameterError> {
         let mut parameters = Parameters::parse(query)?;
         let pairs: Vec<(String, String)> =
@@ -225,7 +225,7 @@ impl<E: Stored<Recto>, S: Scope<E>> PageQuery<E, S> {
     }
 }
 
-impl<E: Stored<Recto>, S: Scope<E>> FromRequest for PageQuery<E, S> {
+impl<E: Stored<Recto>, S: PageSource<E>> FromRequest for PageQuery<E, S> {
     type Error = Error;
     type Future = Ready<Result<Self, Error>>;
 

@@ -1,10 +1,10 @@
 //! Signing up and signing in.
 
 use recto_domain::{
-    Account, AuditAction, AuditDetail, Email, Login, MailKind, PasswordAttempt, Role, SignUp, User,
-    UserId, Username,
+    Account, AuditAction, AuditDetail, Email, Login, MailKind, PasswordAttempt, PasswordHash, Role,
+    SignUp, User, UserId, Username,
 };
-use recto_persistence::identity::account::{self, PasswordHash};
+use recto_persistence::identity::account;
 use recto_relations::Include;
 use serde::Serialize;
 
@@ -154,7 +154,7 @@ async fn sign_in(
 pub(crate) async fn count_attempt(
     ctx: &Context,
     email: Option<&Email>,
-) -> Result<crate::throttle::Attempt, Error> {
+) -> Result<recto_identity::throttle::Attempt, Error> {
     let client = ctx.origin().client;
     match ctx.state.throttle.sign_in(&client, email) {
         Ok(attempt) => Ok(attempt),

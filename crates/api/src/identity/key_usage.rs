@@ -1,4 +1,4 @@
-//! When API keys were last used: noted behind the answer, so that reading does not write.
+//! When API keys were last used: recorded after the response is sent, so that reads stay read-only.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,41 +7,41 @@ use recto_persistence::Database;
 use recto_persistence::identity::key;
 use tokio::sync::Notify;
 
-/// Keys whose use is still to be noted.
+/// API keys whose use is to be recorded.
 #[derive(Debug, Clone, Default)]
-pub struct KeyUses(Arc<Shared>);
+pub struct KeyUsage(Arc<Queue>);
 
 #[derive(Debug, Default)]
-struct Shared {
+struct Queue {
     keys: Mutex<Vec<ApiKeyId>>,
     wake: Notify,
 }
 
-/// How many keys may wait; a use that does not fit is noted at the next one.
-const WAITING: usize = 1024;
+/// The most keys in the queue. A use that does not fit is recorded at the next one.
+const CAPACITY: usize = 1024;
 
-impl KeyUses {
-    /// The key was used, and that is worth noting.
-    pub(crate) fn note(&self, key: ApiKeyId) {
+impl KeyUsage {
+    /// Adds a key that was used.
+    pub(crate) fn used(&self, key: ApiKeyId) {
         let mut keys = self.0.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if keys.len() < WAITING && !keys.contains(&key) {
+        if keys.len() < CAPACITY && !keys.contains(&key) {
             keys.push(key);
             self.0.wake.notify_one();
         }
     }
 
-    /// Notes uses as they come, for ever.
-    pub(crate) async fn keep(self, database: Database, ids: Arc<dyn IdGenerator>) {
+    /// Records uses as they come, until it is aborted.
+    pub(crate) async fn record(self, database: Database, ids: Arc<dyn IdGenerator>) {
         loop {
             self.0.wake.notified().await;
             let keys = self.0.keys.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let (now, used) = (ids.now(), keys.clone());
-            let noted = database
+            let recorded = database
                 .write(move |conn| used.iter().try_for_each(|id| key::touch(conn, *id, now)));
-            if let Err(error) = noted.await {
-                tracing::warn!(%error, "the use of API keys could not be noted");
+            if let Err(error) = recorded.await {
+                tracing::warn!(%error, "the use of API keys was not recorded");
             }
-            // Only now: until it is kept, each further use would ask for it again.
+            // Removed only now: until it is stored, each further use would add the key again.
             let mut waiting = self.0.keys.lock().unwrap_or_else(PoisonError::into_inner);
             waiting.retain(|key| !keys.contains(key));
         }

@@ -1,6 +1,7 @@
 //! API keys, for scripts.
 
 use recto_domain::{ApiKey, ApiKeyId, AuditAction, NewApiKey, Secret};
+use recto_identity::secret::hash;
 use recto_persistence::identity::key;
 use serde::Serialize;
 
@@ -24,7 +25,7 @@ pub(crate) async fn create(
     body: Body<NewApiKey>,
 ) -> Result<CreatedJson<NewKey>, Error> {
     let secret = Secret::api_key(ctx.state.ids.random());
-    let (hash, hint) = (secret.hash(), secret.hint().to_owned());
+    let (key_hash, hint) = (hash(&secret), secret.hint().to_owned());
     let entry = ctx
         .write(move |tx| {
             let (user, new_id) = (tx.caller()?.user_uid, tx.new_id());
@@ -39,7 +40,7 @@ pub(crate) async fn create(
                 expires_at: new.expires_at,
                 last_used_at: None,
             };
-            key::insert(tx, user, &created, &hash)?;
+            key::insert(tx, user, &created, &key_hash)?;
             tx.audit(AuditAction::KeyCreated);
             Ok(created)
         })

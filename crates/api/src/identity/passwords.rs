@@ -4,6 +4,7 @@ use recto_domain::{
     AuditAction, MailKind, MailedPurpose, PasswordAttempt, PasswordChange, PasswordReset, User,
     UserId, Violations,
 };
+use recto_identity::secret::hash;
 use recto_persistence::Connection;
 use recto_persistence::identity::{account, key, mailed};
 use recto_relations::Include;
@@ -39,7 +40,7 @@ pub(crate) async fn change(ctx: Context, body: Body<PasswordChange>) -> Result<N
 /// try does not spend the token.
 pub(crate) async fn reset(ctx: Context, body: Body<PasswordReset>) -> Result<NoContent, Error> {
     let PasswordReset { token, new_password, .. } = body.checked()?;
-    let token = token.hash();
+    let token = hash(&token);
     let holder = ctx
         .read(move |tx| {
             let now = tx.now();

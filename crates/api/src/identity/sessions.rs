@@ -5,13 +5,14 @@ use recto_domain::{AuditAction, Refresh, Secret, Session, SessionId, TokenPairId
 use recto_persistence::identity::session::{self, NewSession, NextPair, Rotation};
 use serde::Serialize;
 
-use super::token::Issued;
 use crate::answer::{Json, NoContent};
 use crate::context::{Context, WriteTransaction};
 use crate::error::Error;
 use crate::extract::Body;
 use crate::problem::Problem;
 use crate::state::State;
+use recto_identity::secret::hash;
+use recto_identity::token::Issued;
 
 /// The next pair of tokens.
 #[derive(Debug, Serialize)]
@@ -108,7 +109,7 @@ fn open<R>(
         id: tokens.session,
         user,
         pair: tokens.pair,
-        refresh: refresh.map(Secret::hash),
+        refresh: refresh.map(hash),
         client: &tx.origin().device(),
         at: tokens.at,
         expires_at,
@@ -118,9 +119,9 @@ fn open<R>(
 
 /// `POST /auth/refresh`
 pub(crate) async fn refresh(ctx: Context, body: Body<Refresh>) -> Result<Json<TokenPair>, Error> {
-    let presented = body.checked()?.refresh_token.hash();
+    let presented = hash(&body.checked()?.refresh_token);
     let tokens = Refreshable::generate(&ctx.state);
-    let (next, at) = (NextPair { id: tokens.pair, refresh: tokens.refresh.hash() }, tokens.at);
+    let (next, at) = (NextPair { id: tokens.pair, refresh: hash(&tokens.refresh) }, tokens.at);
     let rotation = ctx
         .write(move |tx| {
             let rotation = session::rotate(tx, &presented, &next, at)?;

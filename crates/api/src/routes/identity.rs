@@ -8,11 +8,11 @@ use recto_domain::{
 use crate::components::{
     Export, NewKey, PasswordGrant, SignedIn, Token, TokenPair, UserWithAccount,
 };
-use crate::context::Access;
 use crate::identity::audit::{self, AuditFilter};
 use crate::identity::{account, auth, keys, mailing, passwords, revocable, sessions};
 use crate::problem::ProblemType;
 use crate::table::{Operation, Table};
+use recto_identity::Access;
 
 pub(super) fn add(table: &mut Table) {
     table.group("auth");

@@ -11,8 +11,8 @@ use utoipa::openapi::{ContentBuilder, HeaderBuilder, Required, ResponseBuilder, 
 
 use super::{Answer, Operation, text};
 use crate::components::{Components, refusal};
-use crate::context::Access;
 use crate::{BASE_PATH, ProblemType};
+use recto_identity::Access;
 
 /// Adds the operation to the document: all that follows from what it says.
 pub(crate) fn describe(

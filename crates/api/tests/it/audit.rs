@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use recto_api::throttle::{Limit, Limits};
 use recto_domain::{AuditAction, Role};
+use recto_identity::throttle::{Limit, Limits};
 use recto_testkit::both_servers;
 use recto_testkit::database::{Engine, fresh};
 use recto_testkit::server::{Client, PASSWORD, TestServer};

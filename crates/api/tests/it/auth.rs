@@ -1,7 +1,8 @@
 //! Signing up, signing in, and tokens.
 
-use recto_api::identity::token::Tokens;
 use recto_domain::{Clock as _, IdGenerator as _, NewId, UserId};
+use recto_identity::secret::Secrets;
+use recto_identity::token::Tokens;
 use recto_persistence::SystemIds;
 use recto_testkit::both_servers;
 use recto_testkit::server::{Answer, PASSWORD, SECRET, TestServer};
@@ -208,7 +209,9 @@ fn a_token_is_good_or_refused(server: &TestServer) {
     let good = library.ada.token.clone().unwrap();
     let user: UserId = library.ada.uid.parse().unwrap();
     let issue = |secret: &[u8], new_id: NewId| {
-        Tokens::new(secret, None).unwrap().issue(user, new_id.at(), new_id.uid()).access_token
+        Tokens::new(&Secrets::new(secret, None).unwrap())
+            .issue(user, new_id.at(), new_id.uid())
+            .access_token
     };
     let hour = 3_600_000;
     let now = u64::try_from(SystemIds.now().timestamp_millis()).unwrap();

@@ -2,14 +2,15 @@
 
 use std::sync::OnceLock;
 
-use recto_api::identity::password::Hasher;
-use recto_api::identity::token::Tokens;
 use recto_domain::{
     Account, Book, BookId, Email, IdGenerator as _, Input as _, NewBook, NewId, NewReview,
-    Password, Review, Role, Session, SessionId, Tag, TagId, TagName, TokenPairId, User, UserId,
-    Username,
+    Password, PasswordHash, Review, Role, Session, SessionId, Tag, TagId, TagName, TokenPairId,
+    User, UserId, Username,
 };
-use recto_persistence::identity::account::{self, PasswordHash};
+use recto_identity::password::Hasher;
+use recto_identity::secret::Secrets;
+use recto_identity::token::Tokens;
+use recto_persistence::identity::account;
 use recto_persistence::identity::session::{self, NewSession};
 use recto_persistence::{Connection, Error, SystemIds, catalog};
 use recto_testkit::server::{Client, PASSWORD, SECRET, TestServer};
@@ -60,7 +61,8 @@ pub(crate) fn member<'s>(server: &'s TestServer, name: &str, role: Role) -> Clie
     });
     let new_id = SystemIds.new_id();
     open_session(server, owner, new_id);
-    let issued = Tokens::new(SECRET, None).unwrap().issue(owner, new_id.at(), new_id.uid());
+    let issued =
+        Tokens::new(&Secrets::new(SECRET, None).unwrap()).issue(owner, new_id.at(), new_id.uid());
     let uid = owner.to_string();
     let mut client = server.bearer(&issued.access_token);
     client.uid = uid;

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use recto_api::Settings;
-use recto_api::throttle::{Limit, Limits};
+use recto_identity::throttle::{Limit, Limits};
 use recto_testkit::database::{Engine, fresh};
 use recto_testkit::server::{PASSWORD, TestServer};
 use serde_json::json;

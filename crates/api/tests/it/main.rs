@@ -22,7 +22,6 @@ mod include;
 mod keys;
 mod leaving;
 mod links;
-mod mail;
 mod mailbox;
 mod mailed_pages;
 mod matrix;

@@ -2,13 +2,13 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use recto_api::identity::mailed::MailedTokens;
-use recto_api::identity::secret::Secrets;
-use recto_api::identity::token::Tokens;
 use recto_domain::{
     Account, ApiKey, ApiKeyId, Clock as _, Email, IdGenerator as _, MailedPurpose, MailedTokenId,
     Role, Scopes, Secret, Session, SessionId, TokenPairId, User, Username,
 };
+use recto_identity::mailed_token::MailedTokens;
+use recto_identity::secret::{Secrets, hash};
+use recto_identity::token::Tokens;
 use recto_persistence::identity::mailed::NewMailedToken;
 use recto_persistence::identity::session::NewSession;
 use recto_persistence::identity::{account, key, mailed, session};
@@ -39,7 +39,8 @@ impl<'s> Person<'s> {
         let Rows { user, pair, session, refresh, keys, links } =
             entered.expect("the rows are written");
         let now = SystemIds.now();
-        let issued = Tokens::new(SECRET, None).unwrap().issue(user.uid, now, pair.uuid());
+        let issued =
+            Tokens::new(&Secrets::new(SECRET, None).unwrap()).issue(user.uid, now, pair.uuid());
         let mut client = server.bearer(&issued.access_token);
         client.uid = user.uid.to_string();
         let email = address(user.username.as_str()).to_string();
@@ -83,7 +84,7 @@ fn enter(conn: &mut Connection, name: &str, role: Role) -> Result<Rows, Error> {
         id: SessionId::from_uuid(SystemIds.new_id().uid()),
         user: user.uid,
         pair: TokenPairId::from_uuid(SystemIds.new_id().uid()),
-        refresh: Some(refresh.hash()),
+        refresh: Some(hash(&refresh)),
         client: &recto_domain::Client::default(),
         at: now,
         expires_at: now + Session::IDLE,
@@ -102,7 +103,7 @@ fn enter(conn: &mut Connection, name: &str, role: Role) -> Result<Rows, Error> {
             expires_at: None,
             last_used_at: None,
         };
-        key::insert(conn, user.uid, &made, &secret.hash())?;
+        key::insert(conn, user.uid, &made, &hash(&secret))?;
         keys.push((made.id, secret));
     }
 

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use recto_api::throttle::{Limit, Limits};
+use recto_identity::throttle::{Limit, Limits};
 use recto_testkit::database::{Engine, fresh};
 use recto_testkit::server::{Answer, PASSWORD, TestServer};
 use serde_json::json;

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use recto_api::mail::{self, Delivery};
-use recto_api::throttle::Limits;
+use recto_identity::throttle::Limits;
+use recto_mail::Delivery;
 use recto_persistence::{Database, DatabaseUrl, Options};
 
 use crate::cli::{ServeOptions, Switch};
@@ -116,10 +116,10 @@ fn limits(options: &ServeOptions) -> Limits {
 
 /// By SMTP where a server is named, and otherwise into files: those of an embedded database lie
 /// beside it.
-fn mail(options: &ServeOptions, database: &DatabaseUrl) -> mail::Settings {
+fn mail(options: &ServeOptions, database: &DatabaseUrl) -> recto_mail::Settings {
     let from = options.mail_from.clone();
     if let Some(url) = &options.smtp_url {
-        return mail::Settings { delivery: Delivery::Smtp(url.clone()), from };
+        return recto_mail::Settings { delivery: Delivery::Smtp(url.clone()), from };
     }
     let directory = options.mail_dir.clone().unwrap_or_else(|| {
         let beside = database.path().and_then(Path::parent);
@@ -131,7 +131,7 @@ fn mail(options: &ServeOptions, database: &DatabaseUrl) -> mail::Settings {
             "without RECTO_SMTP_URL no mail reaches anybody: it is written to files"
         );
     }
-    mail::Settings { delivery: Delivery::Files(directory), from }
+    recto_mail::Settings { delivery: Delivery::Files(directory), from }
 }
 
 /// Tells whoever started the server that it accepts connections, and where.

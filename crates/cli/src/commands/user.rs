@@ -3,8 +3,8 @@
 use std::io::{self, BufRead};
 use std::num::NonZeroUsize;
 
-use recto_api::identity::password::{HashError, Hasher};
 use recto_domain::{Account, IdGenerator, Invalid, Password, Role, User};
+use recto_identity::password::{HashError, Hasher};
 use recto_persistence::identity::account;
 use recto_persistence::{DatabaseUrl, Options, SystemIds};
 

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroUsize;
 
-use recto_api::identity::password::{HashError, Hasher};
 use recto_domain::{
-    Account, Email, IdGenerator, Invalid, NewBookGraph, Password, Review, Role, TagNames, User,
-    UserId, Username,
+    Account, Email, IdGenerator, Invalid, NewBookGraph, Password, PasswordHash, Review, Role,
+    TagNames, User, UserId, Username,
 };
+use recto_identity::password::{HashError, Hasher};
 use recto_persistence::catalog::book;
-use recto_persistence::identity::account::{self, PasswordHash};
+use recto_persistence::identity::account;
 use recto_persistence::{Connection, Database, Error, SystemIds};
 
 use super::{DemoAccount, DemoBook, DemoReader, Library, password};

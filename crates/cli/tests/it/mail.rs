@@ -5,13 +5,14 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use recto_api::identity::mailed::MailedTokens;
-use recto_api::identity::secret::Secrets;
 use recto_domain::{
-    Account, Email, IdGenerator as _, MailId, MailKind, MailedPurpose, MailedTokenId, Role, User,
+    Account, Email, IdGenerator as _, MailId, MailKind, MailedPurpose, MailedTokenId, PasswordHash,
+    Role, User,
 };
+use recto_identity::mailed_token::MailedTokens;
+use recto_identity::secret::Secrets;
 use recto_persistence::SystemIds;
-use recto_persistence::identity::account::{self, PasswordHash};
+use recto_persistence::identity::account;
 use recto_persistence::identity::mailed::{self, NewMailedToken};
 use recto_persistence::identity::outbox::{self, NewMail};
 use recto_testkit::both_engines;

@@ -9,6 +9,7 @@ mod key;
 mod mail;
 mod password;
 mod password_change;
+mod password_hash;
 mod secret;
 mod session;
 
@@ -20,5 +21,6 @@ pub use key::{ApiKey, ApiKeyName, NewApiKey, Scope, Scopes};
 pub use mail::{EmailRequest, MailKind, MailedPurpose, Verification};
 pub use password::{Password, PasswordAttempt};
 pub use password_change::{PasswordChange, PasswordReset};
+pub use password_hash::PasswordHash;
 pub use secret::{Secret, SecretHash};
 pub use session::{Client, Refresh, Session, UserAgent};

@@ -4,29 +4,25 @@ use std::fmt;
 
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use crate::{Input, Invalid, Violations, input::read_text, text::check_length};
 
-/// A secret that whoever holds it shows to the server.
+/// A bearer secret.
 ///
-/// Never shown but by [`expose`](Self::expose): `Debug` leaves it out, and there is neither
-/// `Display` nor `Serialize`. What is stored of it is its [`hash`](Self::hash).
+/// Only [`expose`](Self::expose) returns it: `Debug` leaves it out, and there is neither `Display`
+/// nor `Serialize`. The database stores its [`SecretHash`].
 ///
 /// ```
 /// use recto_domain::Secret;
 ///
 /// let token = Secret::refresh_token([7; 32]);
 /// assert!(token.expose().starts_with("recto_rt_"));
-/// assert_eq!(Secret::parse(token.expose())?.hash(), token.hash());
 /// assert_eq!(format!("{token:?}"), "Secret(…)");
-/// # Ok::<(), recto_domain::Invalid>(())
 /// ```
 #[derive(Clone)]
 pub struct Secret(String);
 
-/// What is stored of a [`Secret`]: its SHA-256. The secrets have 256 random bits, so that no slow
-/// hash is needed to keep them.
+/// The SHA-256 of a [`Secret`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SecretHash([u8; 32]);
 
@@ -90,11 +86,6 @@ impl Secret {
         &self.0[start..]
     }
 
-    /// What is stored of it and looked for.
-    pub fn hash(&self) -> SecretHash {
-        SecretHash(Sha256::digest(&self.0).into())
-    }
-
     fn encoded(prefix: &str, bytes: [u8; 32]) -> Self {
         Self(format!("{prefix}{}", BASE64URL_NOPAD.encode(&bytes)))
     }
@@ -126,10 +117,9 @@ impl SecretHash {
     /// A hash that was stored.
     ///
     /// ```
-    /// use recto_domain::{Secret, SecretHash};
+    /// use recto_domain::SecretHash;
     ///
-    /// let hash = Secret::api_key([7; 32]).hash();
-    /// assert_eq!(SecretHash::from_bytes(*hash.as_bytes()), hash);
+    /// assert_eq!(SecretHash::from_bytes([7; 32]).as_bytes(), &[7; 32]);
     /// ```
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
@@ -163,13 +153,12 @@ mod tests {
     #[test]
     fn secrets_are_not_shown() {
         let secret = Secret::parse("canary").unwrap();
-        assert_eq!(format!("{secret:?} {:?}", secret.hash()), "Secret(…) SecretHash(…)");
+        let hash = SecretHash::from_bytes([7; 32]);
+        assert_eq!(format!("{secret:?} {hash:?}"), "Secret(…) SecretHash(…)");
     }
 
     #[test]
-    fn the_hash_is_sha_256_of_what_is_sent() {
-        let hash = Secret::parse("abc").unwrap().hash();
-        assert_eq!(hash.as_bytes()[..4], [0xba, 0x78, 0x16, 0xbf]);
+    fn hash_has_32_bytes() {
         assert!(SecretHash::try_from(vec![0; 31]).is_err());
     }
 

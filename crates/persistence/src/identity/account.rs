@@ -5,8 +5,8 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use recto_domain::{
-    Account, Conflict, Email, MailedPurpose, ReviewsFate, Role, SessionId, TokenPairId, User,
-    UserId,
+    Account, Conflict, Email, MailedPurpose, PasswordHash, ReviewsFate, Role, SessionId,
+    TokenPairId, User, UserId,
 };
 use recto_relations_diesel::{KeyIn, Lock, Locked, Selected as _};
 
@@ -40,16 +40,6 @@ impl TryFrom<AccountRow> for Account {
             disabled: row.disabled,
             user_uid,
         })
-    }
-}
-
-/// What a password is checked against: a PHC string, and never shown.
-#[derive(Clone)]
-pub struct PasswordHash(pub String);
-
-impl std::fmt::Debug for PasswordHash {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("PasswordHash(…)")
     }
 }
 

@@ -2,10 +2,10 @@
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use recto_domain::{
-    Account, Book, BookId, Clock as _, Conflict, Email, Review, Role, Tag, TagName, User, UserId,
-    Username,
+    Account, Book, BookId, Clock as _, Conflict, Email, PasswordHash, Review, Role, Tag, TagName,
+    User, UserId, Username,
 };
-use recto_persistence::identity::account::{self, PasswordHash};
+use recto_persistence::identity::account;
 use recto_persistence::{Connection, Error, Failure, Recto, Stored, WorkError as _};
 use recto_relations::Include;
 use recto_testkit::both_engines;

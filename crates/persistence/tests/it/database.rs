@@ -8,11 +8,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use recto_domain::{
-    Account, Book, BookId, BookTags, Clock as _, Conflict, Email, IdGenerator as _, Role, Tag,
-    TagName, User, UserId,
+    Account, Book, BookId, BookTags, Clock as _, Conflict, Email, IdGenerator as _, PasswordHash,
+    Role, Tag, TagName, User, UserId,
 };
 use recto_persistence::catalog::{BookFilter, book_tag};
-use recto_persistence::identity::account::{self, PasswordHash};
+use recto_persistence::identity::account;
 use recto_persistence::{
     Connection, Database, DatabaseUrl, Error, Failure, Lock, Options, PageRequest, SystemIds,
 };

@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use recto_domain::{
-    Account, Client, Email, IdGenerator as _, Role, Secret, SecretHash, SessionId, TokenPairId,
-    User, UserId, Username,
+    Account, Client, Email, IdGenerator as _, PasswordHash, Role, SecretHash, SessionId,
+    TokenPairId, User, UserId, Username,
 };
 use recto_persistence::Connection;
-use recto_persistence::identity::account::{self, PasswordHash};
+use recto_persistence::identity::account;
 use recto_persistence::identity::session::{self, NewSession, NextPair, Rotation, rotate};
 use recto_testkit::database::Fresh;
 use recto_testkit::ids::SequentialIds;
@@ -55,7 +55,7 @@ pub(crate) fn sign_in(
     let signed_in = SignedIn {
         session: SessionId::from_uuid(ids.new_id().uid()),
         pair: TokenPairId::from_uuid(ids.new_id().uid()),
-        refresh: Secret::refresh_token(ids.random()).hash(),
+        refresh: SecretHash::from_bytes(ids.random()),
     };
     let new = NewSession {
         id: signed_in.session,
@@ -73,7 +73,7 @@ pub(crate) fn sign_in(
 pub(crate) fn next(ids: &SequentialIds) -> NextPair {
     NextPair {
         id: TokenPairId::from_uuid(ids.new_id().uid()),
-        refresh: Secret::refresh_token(ids.random()).hash(),
+        refresh: SecretHash::from_bytes(ids.random()),
     }
 }
 

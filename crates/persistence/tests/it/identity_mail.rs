@@ -6,7 +6,7 @@ use std::thread;
 
 use chrono::{DateTime, Utc};
 use recto_domain::{
-    IdGenerator as _, MailId, MailKind, MailedPurpose, MailedTokenId, ReviewsFate, Role, Secret,
+    IdGenerator as _, MailId, MailKind, MailedPurpose, MailedTokenId, ReviewsFate, Role,
     SecretHash, UserId,
 };
 use recto_persistence::Connection;
@@ -37,7 +37,7 @@ fn issue(
     user: UserId,
     purpose: MailedPurpose,
 ) -> (MailedTokenId, SecretHash) {
-    let hash = Secret::mailed_token(ids.random()).hash();
+    let hash = SecretHash::from_bytes(ids.random());
     let id = MailedTokenId::from_uuid(ids.new_id().uid());
     mailed::issue(conn, &NewMailedToken { id, user, purpose, hash, at: noon() }).unwrap();
     (id, hash)

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use recto_domain::{
     ApiKey, ApiKeyId, ApiKeyName, AuditAction, AuditDetail, AuditEntry, AuditId, IdGenerator as _,
     MailId, MailKind, MailedPurpose, MailedTokenId, NewId, ReviewsFate, Role, Scopes, Secret,
-    Session, UserId,
+    SecretHash, Session, UserId,
 };
 use recto_persistence::Connection;
 use recto_persistence::identity::audit::{self, AuditFilter};
@@ -157,12 +157,12 @@ fn one_of_each(conn: &mut Connection, ids: &SequentialIds, name: &str) {
         expires_at: Some(noon()),
         last_used_at: None,
     };
-    key::insert(conn, user, &api_key, &secret.hash()).unwrap();
+    key::insert(conn, user, &api_key, &SecretHash::from_bytes(ids.random())).unwrap();
     let token = NewMailedToken {
         id: MailedTokenId::from_uuid(ids.new_id().uid()),
         user,
         purpose: MailedPurpose::Verify,
-        hash: Secret::mailed_token(ids.random()).hash(),
+        hash: SecretHash::from_bytes(ids.random()),
         at: noon(),
     };
     mailed::issue(conn, &token).unwrap();

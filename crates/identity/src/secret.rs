@@ -4,6 +4,8 @@ use std::fmt;
 
 use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
+use recto_domain::{Secret, SecretHash};
+use sha2::{Digest as _, Sha256};
 
 /// The server's secret, and the one before it while that is still good.
 pub struct Secrets {
@@ -38,12 +40,12 @@ impl Secrets {
     /// Either has fewer than [`MIN_BYTES`](Self::MIN_BYTES).
     ///
     /// ```
-    /// use recto_api::identity::secret::Secrets;
+    /// use recto_identity::secret::Secrets;
     ///
     /// let secrets = Secrets::new(b"a secret of thirty-two bytes, ok", None)?;
     /// let (one, other) = (secrets.derived_keys("one"), secrets.derived_keys("other"));
     /// assert_ne!(one.current, other.current);
-    /// # Ok::<(), recto_api::identity::secret::WeakSecret>(())
+    /// # Ok::<(), recto_identity::secret::WeakSecret>(())
     /// ```
     pub fn new(current: &[u8], previous: Option<&[u8]>) -> Result<Self, WeakSecret> {
         let strong = |secret: &[u8]| match secret.len() {
@@ -79,6 +81,21 @@ impl fmt::Debug for DerivedKeys {
     }
 }
 
+/// Returns the hash of a bearer secret: its SHA-256. A bearer secret has 256 random bits, so it
+/// needs no slow hash.
+///
+/// ```
+/// use recto_domain::Secret;
+/// use recto_identity::secret::hash;
+///
+/// let token = Secret::refresh_token([7; 32]);
+/// assert_eq!(hash(&Secret::parse(token.expose())?), hash(&token));
+/// # Ok::<(), recto_domain::Invalid>(())
+/// ```
+pub fn hash(secret: &Secret) -> SecretHash {
+    SecretHash::from_bytes(Sha256::digest(secret.expose()).into())
+}
+
 /// HMAC-SHA256 of a message.
 pub(crate) fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     let tag = crypto::sign(message, &EncodingKey::from_secret(key), Algorithm::HS256)
@@ -99,6 +116,12 @@ mod tests {
         let tag = hmac(b"Jefe", b"what do ya want for nothing?");
         assert_eq!(tag[..4], [0x5b, 0xdc, 0xc1, 0x46]);
         assert_eq!(tag[28..], [0x64, 0xec, 0x38, 0x43]);
+    }
+
+    #[test]
+    fn hash_is_sha_256() {
+        let hash = hash(&Secret::parse("abc").unwrap());
+        assert_eq!(hash.as_bytes()[..4], [0xba, 0x78, 0x16, 0xbf]);
     }
 
     #[test]

@@ -1,18 +1,15 @@
-//! Where a request comes from.
+//! Proxies in front of the server, and the addresses behind them.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use ipnet::IpNet;
-
-use crate::allowance::Allowance;
 
 /// The proxies in front of the server whose `X-Forwarded-For` is believed.
 ///
 /// ```
-/// use recto_api::client::TrustedProxies;
+/// use recto_api::TrustedProxies;
 ///
 /// let proxies: TrustedProxies = "127.0.0.1, 10.0.0.0/8, fd00::/8".parse()?;
 /// assert!(proxies.trusts("10.1.2.3".parse()?));
@@ -74,55 +71,6 @@ impl fmt::Display for TrustedProxies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let networks: Vec<_> = self.0.iter().map(ToString::to_string).collect();
         f.write_str(&networks.join(","))
-    }
-}
-
-/// Who sent a request, as far as the network knows.
-///
-/// All extractions from one request share what has been counted for it.
-#[derive(Debug, Clone)]
-pub struct Client {
-    address: IpAddr,
-    allowances: Arc<Mutex<Vec<Allowance>>>,
-}
-
-impl Client {
-    /// A client at that address.
-    ///
-    /// ```
-    /// use recto_api::client::Client;
-    ///
-    /// let client = Client::at("::ffff:192.0.2.7".parse()?);
-    /// assert_eq!(client.address().to_string(), "192.0.2.7");
-    /// # Ok::<(), std::net::AddrParseError>(())
-    /// ```
-    pub fn at(address: IpAddr) -> Self {
-        Self { address: address.to_canonical(), allowances: Arc::default() }
-    }
-
-    /// Its address; an IPv4 one is never written as IPv6.
-    pub fn address(&self) -> IpAddr {
-        self.address
-    }
-
-    /// What counts as one place: an IPv4 address, or a /64 of IPv6, which is what a household has.
-    pub fn place(&self) -> IpAddr {
-        match self.address {
-            IpAddr::V4(address) => address.into(),
-            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (!0 << 64)).into(),
-        }
-    }
-
-    /// Keeps what is left of a budget, for the headers of the answer; the last word on it counts.
-    pub(crate) fn tell(&self, allowance: Allowance) {
-        let mut told = self.allowances.lock().unwrap_or_else(PoisonError::into_inner);
-        told.retain(|earlier| earlier.name != allowance.name);
-        told.push(allowance);
-    }
-
-    /// What has been counted for this request.
-    pub(crate) fn allowances(&self) -> Vec<Allowance> {
-        self.allowances.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -189,13 +137,5 @@ mod tests {
             let refused = wrong.parse::<TrustedProxies>().unwrap_err().to_string();
             assert!(refused.contains("10.0.0.0/8"), "{refused}");
         }
-    }
-
-    #[test]
-    fn a_household_is_one_place() {
-        let place = |address: &str| Client::at(address.parse().unwrap()).place().to_string();
-        assert_eq!(place("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
-        assert_eq!(place("192.0.2.1"), "192.0.2.1");
-        assert_eq!(place("::ffff:192.0.2.1"), "192.0.2.1");
     }
 }

@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use argon2::password_hash::{self, PasswordHasher as _, PasswordVerifier as _, phc};
 use argon2::{Algorithm, Argon2, Params, Version};
-use recto_domain::{Password, PasswordAttempt};
-use recto_persistence::identity::account::PasswordHash;
+use recto_domain::{Password, PasswordAttempt, PasswordHash};
 use tokio::sync::Semaphore;
 
 /// Memory of one hash, in KiB. With the passes this is the least that OWASP recommends.
@@ -29,11 +28,11 @@ const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$\
 /// Hashes and checks passwords. Clones share one bound and one count.
 #[derive(Debug, Clone)]
 pub struct Hasher {
-    shared: Arc<Shared>,
+    inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct Inner {
     argon2: Argon2<'static>,
     /// One permit a hash that may run now: each takes a processor and 19 MiB.
     permits: Arc<Semaphore>,
@@ -43,7 +42,6 @@ struct Shared {
 
 /// A password could be neither hashed nor checked. None of it is the caller's fault.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum HashError {
     /// Argon2 refused its work, or there was no randomness for a salt.
     #[error("the password could not be hashed: {0}")]
@@ -63,7 +61,7 @@ impl Hasher {
     /// A hasher that runs at most `at_once` hashes at the same time; the others wait.
     ///
     /// ```
-    /// use recto_api::identity::password::Hasher;
+    /// use recto_identity::password::Hasher;
     /// use recto_domain::Password;
     ///
     /// let hasher = Hasher::new(std::num::NonZeroUsize::MIN);
@@ -77,7 +75,7 @@ impl Hasher {
             .expect("the three numbers are within the bounds of Argon2");
         let permits = at_once.get().min(Semaphore::MAX_PERMITS);
         Self {
-            shared: Arc::new(Shared {
+            inner: Arc::new(Inner {
                 argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
                 permits: Arc::new(Semaphore::new(permits)),
                 places: Arc::new(Semaphore::new(WAITING)),
@@ -95,7 +93,7 @@ impl Hasher {
     /// Outside of a Tokio runtime.
     pub async fn hash(&self, password: &Password) -> Result<PasswordHash, HashError> {
         let password = password.clone();
-        self.run(move |shared| shared.hash(password.expose())).await
+        self.run(move |inner| inner.hash(password.expose())).await
     }
 
     /// Whether the attempt is the password of `stored`.
@@ -114,9 +112,9 @@ impl Hasher {
         stored: Option<&PasswordHash>,
     ) -> Result<bool, HashError> {
         let (attempt, stored) = (attempt.clone(), stored.cloned());
-        self.run(move |shared| match stored {
-            Some(hash) => shared.verify(&attempt, &hash.0),
-            None => shared.verify(&attempt, NOBODY).map(|_| false),
+        self.run(move |inner| match stored {
+            Some(hash) => inner.verify(&attempt, &hash.0),
+            None => inner.verify(&attempt, NOBODY).map(|_| false),
         })
         .await
     }
@@ -138,7 +136,7 @@ impl Hasher {
             return Ok(None);
         }
         let attempt = attempt.clone();
-        self.run(move |shared| shared.hash(attempt.expose()).map(Some)).await
+        self.run(move |inner| inner.hash(attempt.expose()).map(Some)).await
     }
 
     /// Hashes a password on this thread, for programs that have no runtime. The bound on how
@@ -147,30 +145,30 @@ impl Hasher {
     /// # Errors
     /// [`Failed`](HashError::Failed).
     pub fn hash_blocking(&self, password: &Password) -> Result<PasswordHash, HashError> {
-        self.shared.hash(password.expose())
+        self.inner.hash(password.expose())
     }
 
     /// How many times Argon2 has been run to its end, by this hasher and its clones.
     pub fn hashes_done(&self) -> u64 {
-        self.shared.done.load(Ordering::Relaxed)
+        self.inner.done.load(Ordering::Relaxed)
     }
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Shared) -> Result<T, HashError> + Send + 'static,
+        work: impl FnOnce(&Inner) -> Result<T, HashError> + Send + 'static,
     ) -> Result<T, HashError> {
-        let shared = Arc::clone(&self.shared);
+        let inner = Arc::clone(&self.inner);
         // A place among those who wait, given back when the hashing begins.
-        let place = Arc::clone(&shared.places).try_acquire_owned();
+        let place = Arc::clone(&inner.places).try_acquire_owned();
         let place = place.map_err(|_| HashError::Overloaded)?;
-        let permit = Arc::clone(&shared.permits).acquire_owned().await;
+        let permit = Arc::clone(&inner.permits).acquire_owned().await;
         let permit = permit.map_err(|_| HashError::Interrupted)?;
         drop(place);
         let done = tokio::task::spawn_blocking(move || {
             // Held by the work and not by the request: a client that hangs up ends the one but
             // not the other, and could otherwise start any number.
             let _permit = permit;
-            work(&shared)
+            work(&inner)
         });
         done.await.map_err(|_| HashError::Interrupted)?
     }
@@ -185,7 +183,7 @@ impl Default for Hasher {
     }
 }
 
-impl Shared {
+impl Inner {
     fn hash(&self, password: &str) -> Result<PasswordHash, HashError> {
         let hash = self.argon2.hash_password(password.as_bytes());
         self.done.fetch_add(1, Ordering::Relaxed);
@@ -230,7 +228,7 @@ mod tests {
         PasswordAttempt::parse(typed).unwrap()
     }
 
-    #[actix_web::test]
+    #[tokio::test]
     async fn a_password_verifies_against_its_own_hash_alone() {
         let hasher = Hasher::default();
         let hash = hasher.hash(&password("correct horse")).await.unwrap();
@@ -240,7 +238,7 @@ mod tests {
         assert_eq!(hasher.hashes_done(), 3);
     }
 
-    #[actix_web::test]
+    #[tokio::test]
     async fn the_two_ways_of_composing_a_letter_are_one_password() {
         let hasher = Hasher::default();
         let hash = hasher.hash_blocking(&password("caf\u{e9} noir")).unwrap();
@@ -255,7 +253,7 @@ mod tests {
         assert_ne!(one.0, other.0);
     }
 
-    #[actix_web::test]
+    #[tokio::test]
     async fn an_unknown_account_costs_the_same_and_is_refused() {
         let hasher = Hasher::default();
         assert!(!hasher.verify(&attempt("anything"), None).await.unwrap());
@@ -270,7 +268,7 @@ mod tests {
         assert_eq!(nobody.hash.unwrap().len(), real.hash.unwrap().len());
     }
 
-    #[actix_web::test]
+    #[tokio::test]
     async fn a_corrupt_hash_is_an_error_and_no_wrong_password() {
         let hasher = Hasher::default();
         for corrupt in ["", "hunter2", "$2b$12$abc", "$argon2id$v=19$m=1,t=0,p=1$", "$argon2x$a$b"]
@@ -281,24 +279,24 @@ mod tests {
         }
     }
 
-    #[actix_web::test]
+    #[tokio::test]
     async fn what_exceeds_the_bound_waits() {
         let hasher = Hasher::new(NonZeroUsize::MIN);
-        let permit = hasher.shared.permits.acquire().await.unwrap();
+        let permit = hasher.inner.permits.acquire().await.unwrap();
         let (attempt, other) = (attempt("anything"), hasher.clone());
-        let waiting = actix_web::rt::spawn(async move { other.verify(&attempt, None).await });
-        actix_web::rt::time::sleep(Duration::from_millis(50)).await;
+        let waiting = tokio::spawn(async move { other.verify(&attempt, None).await });
+        tokio::time::sleep(Duration::from_millis(50)).await;
         assert_eq!(hasher.hashes_done(), 0);
         drop(permit);
         assert!(!waiting.await.unwrap().unwrap());
         assert_eq!(hasher.hashes_done(), 1);
     }
 
-    #[actix_web::test]
+    #[tokio::test]
     async fn work_that_nobody_waits_for_keeps_its_permit() {
         let hasher = Hasher::new(NonZeroUsize::MIN);
         let abandoned = hasher.clone();
-        let task = actix_web::rt::spawn(async move {
+        let task = tokio::spawn(async move {
             abandoned
                 .run(|_| {
                     std::thread::sleep(Duration::from_millis(200));
@@ -306,9 +304,9 @@ mod tests {
                 })
                 .await
         });
-        actix_web::rt::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
         task.abort();
-        actix_web::rt::time::sleep(Duration::from_millis(20)).await;
-        assert_eq!(hasher.shared.permits.available_permits(), 0);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(hasher.inner.permits.available_permits(), 0);
     }
 }

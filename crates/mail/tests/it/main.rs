@@ -1,4 +1,6 @@
-//! Mail, from the outbox to a server that takes it.
+//! Mail, from the outbox to an SMTP server.
+
+#![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
 
 mod delivery;
 mod smtp_server;
@@ -9,8 +11,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use mail_parser::{MessageParser, MimeHeaders as _};
-use recto_api::mail::{Composer, Delivery, Letter, Message, SendError, Sender, Transport};
 use recto_domain::{MailKind, MailedTokenId, NewId, Secret, UserId};
+use recto_identity::secret::hash;
+use recto_mail::{Composer, Delivery, Letter, Message, SendError, Sender, Transport};
 use recto_persistence::identity::outbox::Mail;
 
 use smtp_server::{SmtpServer, Tls, Verdict};
@@ -20,7 +23,8 @@ const ID: &str = "0198c5a0-7b1e-7c3a-9d54-2f6b8e1a0c47";
 
 /// Runs a future as a server would.
 fn in_runtime<T>(future: impl Future<Output = T>) -> T {
-    actix_web::rt::System::new().block_on(future)
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().build().unwrap().block_on(future)
 }
 
 async fn send(url: &str, message: Message) -> Result<(), SendError> {
@@ -44,7 +48,7 @@ fn mail(kind: MailKind, username: &str) -> Mail {
         created_at: sent_at(),
         attempt: 1,
         token: Some(MailedTokenId::from_uuid(new_id.uid())),
-        token_hash: Some(token().hash()),
+        token_hash: Some(hash(&token())),
     }
 }
 

@@ -1,10 +1,11 @@
-//! Mail: what waits in the outbox becomes messages, which leave by SMTP or as files.
+//! Recto's mail: messages, the transports that send them, and the worker that empties the outbox.
 //!
 //! A request writes a mail into the outbox in the transaction that needs it, and the
 //! [`Worker`] sends it afterwards, however often it takes. So no mail is sent for what
 //! was not kept, and none is lost when the server stops between the two; one may be sent twice,
 //! under the same `Message-ID`.
 
+mod enqueue;
 mod files;
 mod message;
 mod sender;
@@ -14,6 +15,7 @@ mod worker;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use enqueue::enqueue;
 pub use files::Files;
 pub use message::{Composer, Letter, Unaddressable};
 pub use sender::{InvalidSender, Sender};

@@ -9,12 +9,12 @@ use url::{Host, Url};
 /// Whom mail comes from: a name and an address.
 ///
 /// ```
-/// use recto_api::mail::Sender;
+/// use recto_mail::Sender;
 ///
 /// let sender: Sender = "Recto <recto@example.org>".parse()?;
 /// assert_eq!(sender.to_string(), "Recto <recto@example.org>");
 /// assert!("recto".parse::<Sender>().is_err());
-/// # Ok::<(), recto_api::mail::InvalidSender>(())
+/// # Ok::<(), recto_mail::InvalidSender>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sender(Mailbox);

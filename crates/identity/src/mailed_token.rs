@@ -6,7 +6,7 @@
 
 use recto_domain::{MailedTokenId, Secret, SecretHash};
 
-use super::secret::{DerivedKeys, Secrets, hmac};
+use crate::secret::{DerivedKeys, Secrets, hash, hmac};
 
 /// What the keys are derived for.
 const PURPOSE: &str = "recto mailed token v1";
@@ -19,16 +19,16 @@ impl MailedTokens {
     /// Tokens of the server's secret; those of the one before it are still found.
     ///
     /// ```
-    /// use recto_api::identity::mailed::MailedTokens;
-    /// use recto_api::identity::secret::Secrets;
+    /// use recto_identity::mailed_token::MailedTokens;
+    /// use recto_identity::secret::{Secrets, hash};
     /// use recto_domain::{MailedTokenId, NewId};
     ///
     /// let secrets = Secrets::new(b"a secret of thirty-two bytes, ok", None)?;
     /// let tokens = MailedTokens::new(&secrets);
     /// let id = MailedTokenId::from_uuid(NewId::new(0, [1; 10]).uid());
     /// let kept = tokens.hash(id);
-    /// assert_eq!(tokens.find(id, &kept).map(|token| token.hash()), Some(kept));
-    /// # Ok::<(), recto_api::identity::secret::WeakSecret>(())
+    /// assert_eq!(tokens.find(id, &kept).map(|token| hash(&token)), Some(kept));
+    /// # Ok::<(), recto_identity::secret::WeakSecret>(())
     /// ```
     pub fn new(secrets: &Secrets) -> Self {
         Self(secrets.derived_keys(PURPOSE))
@@ -36,13 +36,13 @@ impl MailedTokens {
 
     /// The hash to keep for a new token; `id` must be new, and is kept beside it.
     pub fn hash(&self, id: MailedTokenId) -> SecretHash {
-        token(&self.0.current, id).hash()
+        hash(&token(&self.0.current, id))
     }
 
     /// The token with this id whose hash is the one that was kept; none if it was made of a
     /// secret that is gone.
     pub fn find(&self, id: MailedTokenId, kept: &SecretHash) -> Option<Secret> {
-        self.0.iter().map(|key| token(key, id)).find(|token| token.hash() == *kept)
+        self.0.iter().map(|key| token(key, id)).find(|token| hash(token) == *kept)
     }
 }
 

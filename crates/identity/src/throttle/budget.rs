@@ -11,11 +11,10 @@ use governor::state::StateStore;
 use governor::state::keyed::ShrinkableKeyedStateStore;
 use governor::{Quota, RateLimiter};
 
-use super::Limit;
-use crate::allowance::Allowance;
+use super::{Allowance, Limit};
 
 /// Whom a budget belongs to: a hash, so that neither addresses nor e-mails are kept.
-pub(super) type Key = u128;
+pub(super) type BudgetKey = u128;
 
 /// How many keys a budget keeps at the most, at some 40 bytes each.
 const MOST_KEYS: usize = 1 << 16;
@@ -28,13 +27,13 @@ pub(super) struct Budget<C: Clock> {
     name: &'static str,
     quota: Quota,
     spent: Spent,
-    limiter: RateLimiter<Key, Spent, C, StateInformationMiddleware>,
+    limiter: RateLimiter<BudgetKey, Spent, C, StateInformationMiddleware>,
 }
 
 /// What has been taken from a budget; not given back, it stays taken.
 pub(super) struct Taken {
     spent: Spent,
-    key: Key,
+    key: BudgetKey,
     every: Duration,
     left: Allowance,
 }
@@ -56,7 +55,7 @@ impl<C: Clock> Budget<C> {
     }
 
     /// Takes one, if there is one.
-    pub(super) fn take(&self, key: Key) -> Result<Taken, Exhausted> {
+    pub(super) fn take(&self, key: BudgetKey) -> Result<Taken, Exhausted> {
         self.forget();
         match self.limiter.check_key(&key) {
             Ok(state) => Ok(Taken {
@@ -128,7 +127,7 @@ impl Taken {
 struct Spent(Arc<Mutex<Counts>>);
 
 struct Counts {
-    until: HashMap<Key, Nanos>,
+    until: HashMap<BudgetKey, Nanos>,
     /// At how many keys to look for those that can be forgotten.
     look_at: usize,
 }
@@ -147,9 +146,9 @@ impl Spent {
 }
 
 impl StateStore for Spent {
-    type Key = Key;
+    type Key = BudgetKey;
 
-    fn measure_and_replace<T, F, E>(&self, key: &Key, measure: F) -> Result<T, E>
+    fn measure_and_replace<T, F, E>(&self, key: &BudgetKey, measure: F) -> Result<T, E>
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
@@ -160,7 +159,7 @@ impl StateStore for Spent {
     }
 }
 
-impl ShrinkableKeyedStateStore<Key> for Spent {
+impl ShrinkableKeyedStateStore<BudgetKey> for Spent {
     fn retain_recent(&self, drop_below: Nanos) {
         self.lock().until.retain(|_, until| *until > drop_below);
     }
@@ -196,7 +195,7 @@ mod tests {
         Budget::new("test", Limit::new(burst, Duration::from_secs(10)), clock.clone())
     }
 
-    fn takes(budget: &Budget<FakeRelativeClock>, key: Key) -> usize {
+    fn takes(budget: &Budget<FakeRelativeClock>, key: BudgetKey) -> usize {
         std::iter::from_fn(|| budget.take(key).ok()).count()
     }
 
@@ -205,7 +204,7 @@ mod tests {
         let clock = FakeRelativeClock::default();
         let budget = budget(&clock);
         for key in 0..FEW_KEYS {
-            assert!(budget.take(key as Key).is_ok());
+            assert!(budget.take(key as BudgetKey).is_ok());
         }
         assert_eq!(budget.spent.len(), FEW_KEYS);
         clock.advance(Duration::from_secs(30));
@@ -217,12 +216,12 @@ mod tests {
     fn there_are_never_too_many_and_those_who_spent_the_most_are_kept() {
         let clock = FakeRelativeClock::default();
         let budget = budget(&clock);
-        assert_eq!(takes(&budget, Key::MAX), 3);
+        assert_eq!(takes(&budget, BudgetKey::MAX), 3);
         for key in 0..3 * MOST_KEYS {
-            assert!(budget.take(key as Key).is_ok());
+            assert!(budget.take(key as BudgetKey).is_ok());
             assert!(budget.spent.len() <= MOST_KEYS);
         }
-        assert_eq!(takes(&budget, Key::MAX), 0);
+        assert_eq!(takes(&budget, BudgetKey::MAX), 0);
     }
 
     #[test]

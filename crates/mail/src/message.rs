@@ -58,7 +58,7 @@ impl Composer {
     /// Messages from this sender, with links that begin with that URL.
     ///
     /// ```
-    /// use recto_api::mail::{Composer, Sender};
+    /// use recto_mail::{Composer, Sender};
     ///
     /// let url = "https://books.example.org";
     /// let composer = Composer::new(Sender::of_site(url), url);

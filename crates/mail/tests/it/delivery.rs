@@ -7,15 +7,14 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use mail_parser::MessageParser;
-use recto_api::identity::mailed::MailedTokens;
-use recto_api::identity::secret::Secrets;
-use recto_api::mail::{self, Delivery, Worker};
-use recto_api::{Settings, State};
 use recto_domain::{
     Account, Clock, Email, IdGenerator, MailId, MailKind, MailedPurpose, MailedTokenId, NewId,
-    Role, User, UserId,
+    PasswordHash, Role, User, UserId,
 };
-use recto_persistence::identity::account::{self, PasswordHash};
+use recto_identity::mailed_token::MailedTokens;
+use recto_identity::secret::Secrets;
+use recto_mail::{Delivery, Outbox, Settings, Worker};
+use recto_persistence::identity::account;
 use recto_persistence::identity::mailed::{self, NewMailedToken};
 use recto_persistence::identity::outbox::{self, NewMail};
 use recto_testkit::both_engines;
@@ -84,18 +83,14 @@ impl<'d> Post<'d> {
         Self { database, clock, user: ada.uid, delivery }
     }
 
-    /// A copy of the server, as it is before it serves.
-    fn copy(&self, secret: &[u8], previous: Option<&[u8]>) -> (State, Worker) {
-        let settings = Settings {
-            previous_secret: previous.map(<[u8]>::to_vec),
-            public_url: Some(SITE.to_owned()),
-            mail: mail::Settings { delivery: self.delivery.clone(), from: None },
-            ..Settings::new("127.0.0.1:0", secret)
-        };
-        let database = self.database.open();
-        let state = State::with_ids(database, &settings, self.clock.clone()).unwrap();
-        let worker = Worker::new(&state, &settings, ([127, 0, 0, 1], 80).into()).unwrap();
-        (state, worker)
+    /// The worker and the outbox of another copy of the server.
+    fn copy(&self, secret: &[u8], previous: Option<&[u8]>) -> (Outbox, Worker) {
+        let secrets = Secrets::new(secret, previous).unwrap();
+        let (tokens, outbox) = (Arc::new(MailedTokens::new(&secrets)), Outbox::default());
+        let settings = Settings { delivery: self.delivery.clone(), from: None };
+        let (database, ids) = (self.database.open(), self.clock.clone());
+        let worker = Worker::new(database, ids, tokens, outbox.clone(), &settings, SITE).unwrap();
+        (outbox, worker)
     }
 
     fn worker(&self) -> Worker {
@@ -273,7 +268,7 @@ fn a_crash_after_sending_sends_the_same_message_again(database: &Fresh) {
         post.enqueue(MailKind::Verification);
         server.judge(Verdict::Silence);
         let worker = post.worker();
-        let killed = actix_web::rt::spawn(async move { worker.deliver().await });
+        let killed = tokio::spawn(async move { worker.deliver().await });
         server.wait_for(1).await;
         killed.abort();
         assert!(killed.await.unwrap_err().is_cancelled());
@@ -312,43 +307,43 @@ fn two_copies_of_the_server_send_a_mail_once(database: &Fresh) {
 fn a_worker_wakes_when_it_is_told_and_stops_when_it_is_told(database: &Fresh) {
     in_runtime(async {
         let (post, server) = Post::by_smtp(database).await;
-        let (state, worker) = post.copy(SECRET, None);
+        let (outbox, worker) = post.copy(SECRET, None);
         worker.start();
         for mails in 1..=3 {
             // It has looked into the outbox, and found nothing more.
             tokio::time::sleep(Duration::from_millis(100)).await;
             post.enqueue(MailKind::PasswordChanged);
             let told = std::time::Instant::now();
-            state.mail.enqueued();
+            outbox.enqueued();
             server.wait_for(mails).await;
             assert!(told.elapsed() < Duration::from_secs(4), "{:?}", told.elapsed());
         }
-        state.mail.stop().await;
+        outbox.stop().await;
         post.enqueue(MailKind::PasswordChanged);
-        state.mail.enqueued();
+        outbox.enqueued();
         tokio::time::sleep(Duration::from_millis(200)).await;
         assert_eq!(server.received().len(), 3);
         // Stopping what has stopped does no harm.
-        state.mail.stop().await;
+        outbox.stop().await;
     });
 }
 
 fn a_message_on_its_way_arrives_before_the_worker_stops(database: &Fresh) {
     in_runtime(async {
         let (post, server) = Post::by_smtp(database).await;
-        let (state, worker) = post.copy(SECRET, None);
+        let (outbox, worker) = post.copy(SECRET, None);
         post.enqueue(MailKind::Verification);
         post.enqueue(MailKind::PasswordChanged);
         server.judge(Verdict::Hesitation);
         worker.start();
         server.wait_for(1).await;
         // The server and its program may both say so.
-        let first = actix_web::rt::spawn({
-            let outbox = state.mail.clone();
+        let first = tokio::spawn({
+            let outbox = outbox.clone();
             async move { outbox.stop().await }
         });
         tokio::task::yield_now().await;
-        state.mail.stop().await;
+        outbox.stop().await;
         assert_eq!(server.received().len(), 1, "the second is left to the next server");
         first.await.unwrap();
         post.clock.advance(10);

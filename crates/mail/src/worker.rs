@@ -1,20 +1,18 @@
 //! The worker that empties the outbox.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use recto_domain::{IdGenerator, MailKind};
+use recto_identity::mailed_token::MailedTokens;
 use recto_persistence::identity::outbox::{self, Mail};
 use recto_persistence::{Database, Error};
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 
-use super::{Composer, Letter, SendError, Sender, Transport};
-use crate::identity::mailed::MailedTokens;
-use crate::{Settings, State};
+use crate::{Composer, Letter, SendError, Sender, Settings, Transport};
 
 /// How often the outbox is looked into unasked: for what other copies of the server have put
 /// there, and what is due again.
@@ -49,41 +47,43 @@ enum Fate {
 
 /// The end of the [`Worker`] that the rest of the server holds.
 #[derive(Clone, Default)]
-pub struct Outbox(Arc<Shared>);
+pub struct Outbox(Arc<OutboxState>);
 
 #[derive(Default)]
-struct Shared {
+struct OutboxState {
     wake: Notify,
     stopping: AtomicBool,
     running: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Worker {
-    /// The worker of a server that listens on `address`.
+    /// Returns a worker. Links in its mails begin with `public_url`.
     ///
     /// # Errors
     /// TLS cannot be set up.
-    pub fn new(state: &State, settings: &Settings, address: SocketAddr) -> io::Result<Self> {
-        let here = || format!("http://{address}");
-        let public_url = settings.public_url.clone().unwrap_or_else(here);
-        let sender = settings.mail.from.clone().unwrap_or_else(|| Sender::of_site(&public_url));
-        Ok(Self {
-            database: state.database.clone(),
-            ids: state.ids.clone(),
-            tokens: state.mailed_tokens.clone(),
-            transport: Transport::new(&settings.mail.delivery, &sender)?,
-            composer: Composer::new(sender, &public_url),
-            outbox: state.mail.clone(),
-        })
+    pub fn new(
+        database: Database,
+        ids: Arc<dyn IdGenerator>,
+        tokens: Arc<MailedTokens>,
+        outbox: Outbox,
+        settings: &Settings,
+        public_url: &str,
+    ) -> io::Result<Self> {
+        let sender = settings.from.clone().unwrap_or_else(|| Sender::of_site(public_url));
+        let transport = Transport::new(&settings.delivery, &sender)?;
+        let composer = Composer::new(sender, public_url);
+        Ok(Self { database, ids, tokens, composer, transport, outbox })
     }
 
-    /// Starts to work, until the outbox is [stopped](Outbox::stop). Must be called where actix's
-    /// runtime is running.
+    /// Starts to send, until the outbox is [stopped](Outbox::stop).
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime.
     pub fn start(self) {
         let shared = self.outbox.0.clone();
         // It is locked by those only who stop the outbox already.
         if let Ok(mut running) = shared.running.try_lock() {
-            *running = Some(actix_web::rt::spawn(self.run()));
+            *running = Some(tokio::spawn(self.run()));
         }
     }
 

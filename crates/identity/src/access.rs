@@ -4,7 +4,7 @@ use recto_domain::{Account, Role, SessionId};
 
 /// The access that a route requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Access {
+pub enum Access {
     /// None.
     Anyone,
     /// None; who is signed in may see more.
@@ -23,24 +23,24 @@ pub(crate) enum Access {
 
 /// The account behind a request.
 #[derive(Debug, Clone)]
-pub(crate) struct Caller {
+pub struct Caller {
     /// The account.
-    pub(crate) account: Account,
+    pub account: Account,
     /// The session; `None` for an API key.
-    pub(crate) session: Option<SessionId>,
+    pub session: Option<SessionId>,
 }
 
 /// The error that a caller may not do something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct Forbidden(pub(crate) &'static str);
+pub struct Forbidden(pub &'static str);
 
 impl Access {
     /// Checks the access of a caller.
     ///
     /// # Errors
     /// [`Forbidden`].
-    pub(crate) fn check(self, caller: &Caller) -> Result<(), Forbidden> {
+    pub fn check(self, caller: &Caller) -> Result<(), Forbidden> {
         let Caller { account, session } = caller;
         let needs_session = matches!(self, Self::Session | Self::VerifiedSession);
         if needs_session && session.is_none() {
@@ -58,7 +58,7 @@ impl Access {
 }
 
 /// The rules on single entities.
-pub(crate) mod may {
+pub mod may {
     use recto_domain::{Account, Book, Review, Role, User, UserId};
 
     use super::Forbidden;
@@ -67,7 +67,7 @@ pub(crate) mod may {
     ///
     /// # Errors
     /// [`Forbidden`], as for all rules.
-    pub(crate) fn edit_book(account: &Account, book: &Book) -> Result<(), Forbidden> {
+    pub fn edit_book(account: &Account, book: &Book) -> Result<(), Forbidden> {
         require(
             account.role == Role::Admin || book.user_uid == Some(account.user_uid),
             "only its owner or an administrator may change a book",
@@ -75,12 +75,12 @@ pub(crate) mod may {
     }
 
     /// Checks that an account may change a review: its author's.
-    pub(crate) fn edit_review(account: &Account, review: &Review) -> Result<(), Forbidden> {
+    pub fn edit_review(account: &Account, review: &Review) -> Result<(), Forbidden> {
         require(review.user_uid == Some(account.user_uid), "only its author may change a review")
     }
 
     /// Checks that an account may delete a review: its author's, or an administrator's.
-    pub(crate) fn delete_review(account: &Account, review: &Review) -> Result<(), Forbidden> {
+    pub fn delete_review(account: &Account, review: &Review) -> Result<(), Forbidden> {
         require(
             account.role == Role::Admin || review.user_uid == Some(account.user_uid),
             "only its author or an administrator may delete a review",
@@ -88,13 +88,13 @@ pub(crate) mod may {
     }
 
     /// Checks that an account may change a profile: the user's own.
-    pub(crate) fn edit_profile(account: &Account, user: &User) -> Result<(), Forbidden> {
+    pub fn edit_profile(account: &Account, user: &User) -> Result<(), Forbidden> {
         require(account.user_uid == user.uid, "only the user may change the profile")
     }
 
     /// Returns whether an account may see that of a user: the user's own, or a verified
     /// administrator's.
-    pub(crate) fn see_account(account: &Account, user: UserId) -> bool {
+    pub fn see_account(account: &Account, user: UserId) -> bool {
         account.user_uid == user || (account.role == Role::Admin && account.verified)
     }
 

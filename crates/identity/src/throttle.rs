@@ -1,7 +1,7 @@
 //! How often a client may try what costs or tempts: signing in, signing up, having mail sent.
 //!
 //! Counted in this process alone, so several copies of the server allow that much each. Who is
-//! counted is a place (see [`Client::place`]), or a place and an account together: a stranger
+//! counted is a place (see [`Client::network`]), or a place and an account together: a stranger
 //! elsewhere uses up nothing of the owner's.
 
 mod budget;
@@ -15,8 +15,23 @@ use governor::clock::{Clock, MonotonicClock};
 use recto_domain::Email;
 use sha2::{Digest as _, Sha256};
 
-use crate::client::Client;
-use budget::{Budget, Exhausted, Key, Taken, whole_seconds};
+use crate::Client;
+use budget::{Budget, BudgetKey, Exhausted, Taken, whole_seconds};
+
+/// What a client has left of a budget.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allowance {
+    /// The name of the budget.
+    pub name: &'static str,
+    /// The size of the budget.
+    pub quota: u32,
+    /// Seconds in which an empty budget is refilled.
+    pub window: u64,
+    /// What is left.
+    pub remaining: u32,
+    /// Seconds until the budget is full again; if nothing is left, until there is something.
+    pub reset: u64,
+}
 
 /// Some at once, and then one each so often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +43,7 @@ pub struct Limit {
 /// What is limited, and how; `None` is not limited at all.
 ///
 /// ```
-/// use recto_api::throttle::Limits;
+/// use recto_identity::throttle::Limits;
 ///
 /// assert!(Limits::default().sign_up.is_some());
 /// assert!(Limits::none().sign_up.is_none());
@@ -54,7 +69,7 @@ impl Limit {
     /// use std::num::NonZeroU32;
     /// use std::time::Duration;
     ///
-    /// use recto_api::throttle::Limit;
+    /// use recto_identity::throttle::Limit;
     ///
     /// let limit = Limit::new(NonZeroU32::MIN, Duration::from_secs(60));
     /// assert_ne!(limit, Limit::new(NonZeroU32::MIN, Duration::from_secs(61)));
@@ -135,8 +150,8 @@ impl Throttle {
     /// Counts from now on, by the system's monotonic clock.
     ///
     /// ```
-    /// use recto_api::client::Client;
-    /// use recto_api::throttle::{Limits, Throttle};
+    /// use recto_identity::Client;
+    /// use recto_identity::throttle::{Limits, Throttle};
     ///
     /// let throttle = Throttle::new(Limits::default());
     /// let client = Client::at("192.0.2.1".parse()?);
@@ -177,21 +192,21 @@ impl<C: Clock + Clone> Throttle<C> {
     /// 429: too many have failed, from there for that account or from there altogether.
     pub fn sign_in(&self, client: &Client, email: Option<&Email>) -> Result<Attempt, Throttled> {
         let mut attempt = Attempt { client: client.clone(), taken: Vec::new() };
-        let place = client.place().to_string();
+        let network = client.network().to_string();
         let account = self.sign_in.as_ref().zip(email);
         let budgets = [
-            self.sign_in_place
-                .as_ref()
-                .map(|budget| (budget, key(&[&place]), "too many sign-ins have failed from there")),
+            self.sign_in_place.as_ref().map(|budget| {
+                (budget, key(&[&network]), "too many sign-ins have failed from there")
+            }),
             account.map(|(budget, email)| {
                 let detail = "too many sign-ins to that account have failed from there";
-                (budget, key(&[&place, &email.key()]), detail)
+                (budget, key(&[&network, &email.key()]), detail)
             }),
         ];
         for (budget, key, detail) in budgets.into_iter().flatten() {
             match budget.take(key) {
                 Ok(taken) => {
-                    client.tell(taken.left().clone());
+                    client.record(taken.left().clone());
                     attempt.taken.push(taken);
                 }
                 Err(exhausted) => {
@@ -205,20 +220,20 @@ impl<C: Clock + Clone> Throttle<C> {
     }
 
     /// Whether an address may be written to once more, whoever asks for it.
-    pub(crate) fn may_be_mailed(&self, email: &Email) -> bool {
+    pub fn may_be_mailed(&self, email: &Email) -> bool {
         let budget = self.mailbox.as_ref();
         budget.is_none_or(|budget| budget.take(key(&[&email.key()])).is_ok())
     }
 
     /// Whether it is a minute since the audit last heard of throttling there, so that whoever is
     /// throttled cannot fill it.
-    pub(crate) fn is_worth_noting(&self, client: &Client) -> bool {
+    pub fn is_worth_noting(&self, client: &Client) -> bool {
         takes(self.noted.as_ref(), client)
     }
 
     /// Whether a refusal still gets into the audit: a hundred at once do, and then one in 10 s.
     /// The log has them all.
-    pub(crate) fn is_refusal_worth_noting(&self, client: &Client) -> bool {
+    pub fn is_refusal_worth_noting(&self, client: &Client) -> bool {
         takes(self.refused.as_ref(), client)
     }
 
@@ -243,7 +258,7 @@ impl Attempt {
     /// It was good, or was never judged: it does not count.
     pub fn give_back(self) {
         for taken in self.taken {
-            self.client.tell(taken.give_back());
+            self.client.record(taken.give_back());
         }
     }
 }
@@ -262,8 +277,8 @@ impl fmt::Debug for Attempt {
 
 /// Whether there is something left of a budget, which is then less.
 fn takes<C: Clock>(budget: Option<&Budget<C>>, client: &Client) -> bool {
-    let place = key(&[&client.place().to_string()]);
-    budget.is_some_and(|budget| budget.take(place).is_ok())
+    let network = key(&[&client.network().to_string()]);
+    budget.is_some_and(|budget| budget.take(network).is_ok())
 }
 
 fn spend<C: Clock>(
@@ -273,28 +288,28 @@ fn spend<C: Clock>(
 ) -> Result<(), Throttled> {
     let Some(budget) = budget else { return Ok(()) };
     let taken = budget
-        .take(key(&[&client.place().to_string()]))
+        .take(key(&[&client.network().to_string()]))
         .map_err(|exhausted| refusal(client, exhausted, detail))?;
-    client.tell(taken.left().clone());
+    client.record(taken.left().clone());
     Ok(())
 }
 
 fn refusal(client: &Client, exhausted: Exhausted, detail: &'static str) -> Throttled {
     let seconds = whole_seconds(exhausted.wait).max(1);
-    client.tell(exhausted.left);
+    client.record(exhausted.left);
     Throttled { detail, seconds }
 }
 
 /// The first half of SHA-256 of the parts, each with its length before it.
-fn key(parts: &[&str]) -> Key {
+fn key(parts: &[&str]) -> BudgetKey {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part.len().to_be_bytes());
         hash.update(part.as_bytes());
     }
-    let mut half = [0; size_of::<Key>()];
-    half.copy_from_slice(&hash.finalize()[..size_of::<Key>()]);
-    Key::from_be_bytes(half)
+    let mut half = [0; size_of::<BudgetKey>()];
+    half.copy_from_slice(&hash.finalize()[..size_of::<BudgetKey>()]);
+    BudgetKey::from_be_bytes(half)
 }
 
 #[cfg(test)]

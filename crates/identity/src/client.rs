@@ -1,0 +1,69 @@
+//! Clients, told apart by their network address.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::throttle::Allowance;
+
+/// The client that sends a request, as far as the network knows.
+///
+/// Its clones share the budgets that were used for the request.
+#[derive(Debug, Clone)]
+pub struct Client {
+    address: IpAddr,
+    allowances: Arc<Mutex<Vec<Allowance>>>,
+}
+
+impl Client {
+    /// Returns the client at an address.
+    ///
+    /// ```
+    /// use recto_identity::Client;
+    ///
+    /// let client = Client::at("::ffff:192.0.2.7".parse()?);
+    /// assert_eq!(client.address().to_string(), "192.0.2.7");
+    /// # Ok::<(), std::net::AddrParseError>(())
+    /// ```
+    pub fn at(address: IpAddr) -> Self {
+        Self { address: address.to_canonical(), allowances: Arc::default() }
+    }
+
+    /// Returns its address; one of IPv4 is never in the form of IPv6.
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// Returns the network that counts as one client: an IPv4 address, or an IPv6 /64, which is
+    /// what a household has.
+    pub fn network(&self) -> IpAddr {
+        match self.address {
+            IpAddr::V4(address) => address.into(),
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (!0 << 64)).into(),
+        }
+    }
+
+    /// Records what is left of a budget, in place of an earlier record.
+    pub(crate) fn record(&self, allowance: Allowance) {
+        let mut recorded = self.allowances.lock().unwrap_or_else(PoisonError::into_inner);
+        recorded.retain(|earlier| earlier.name != allowance.name);
+        recorded.push(allowance);
+    }
+
+    /// Returns what is left of each budget that the request used.
+    pub fn allowances(&self) -> Vec<Allowance> {
+        self.allowances.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn household_is_one_network() {
+        let network = |address: &str| Client::at(address.parse().unwrap()).network().to_string();
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(network("192.0.2.1"), "192.0.2.1");
+        assert_eq!(network("::ffff:192.0.2.1"), "192.0.2.1");
+    }
+}

@@ -1,0 +1,49 @@
+//! Adding mails to the outbox.
+
+use chrono::{DateTime, Utc};
+use recto_domain::{Account, IdGenerator, MailId, MailKind, MailedPurpose, MailedTokenId};
+use recto_identity::mailed_token::MailedTokens;
+use recto_persistence::identity::{mailed, outbox};
+use recto_persistence::{Connection, Error};
+
+/// Adds a mail to the outbox, with a link if its kind has one. The worker sends it once the
+/// transaction is committed.
+///
+/// # Errors
+/// A failing database.
+pub fn enqueue(
+    conn: &mut Connection,
+    ids: &dyn IdGenerator,
+    tokens: &MailedTokens,
+    account: &Account,
+    kind: MailKind,
+) -> Result<(), Error> {
+    let now = ids.now();
+    let token = match kind.purpose() {
+        None => None,
+        Some(purpose) => Some(token(conn, ids, tokens, account, purpose, now)?),
+    };
+    let id = MailId::from_uuid(ids.new_id().uid());
+    let (user, recipient) = (account.user_uid, &account.email);
+    outbox::enqueue(conn, &outbox::NewMail { id, user, kind, token, recipient, at: now })
+}
+
+/// Returns the token of a link. The last one is used again during half of its lifetime: otherwise
+/// anybody could invalidate an owner's link by requesting another.
+fn token(
+    conn: &mut Connection,
+    ids: &dyn IdGenerator,
+    tokens: &MailedTokens,
+    account: &Account,
+    purpose: MailedPurpose,
+    now: DateTime<Utc>,
+) -> Result<MailedTokenId, Error> {
+    let user = account.user_uid;
+    if let Some(young) = mailed::issued_since(conn, user, purpose, now - purpose.lifetime() / 2)? {
+        return Ok(young);
+    }
+    let id = MailedTokenId::from_uuid(ids.new_id().uid());
+    let hash = tokens.hash(id);
+    mailed::issue(conn, &mailed::NewMailedToken { id, user, purpose, hash, at: now })?;
+    Ok(id)
+}
