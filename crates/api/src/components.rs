@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use recto_domain::{ApiKey, User};
+use recto_domain::User;
 use recto_relations::{Cardinality, Entity, Relation, RelationInfo};
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{
@@ -14,7 +14,9 @@ use utoipa::openapi::security::{
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::{BASE_PATH, ProblemType};
+use crate::BASE_PATH;
+use crate::identity::accounts::AccountFields;
+use crate::problem::{ProblemBody, ProblemType};
 
 /// The schemas that operations refer to.
 #[derive(Default)]
@@ -30,7 +32,10 @@ impl Components {
         self.schemas.insert(T::name().into_owned(), T::schema());
         let mut nested = Vec::new();
         T::schemas(&mut nested);
-        self.schemas.extend(nested);
+        for (name, schema) in nested {
+            // An entity that is there already has its relations.
+            self.schemas.entry(name).or_insert(schema);
+        }
     }
 
     /// Adds an entity with its relations, which lead to further entities by name.
@@ -200,196 +205,42 @@ fn page(item: Ref, collection: &str) -> RefOr<Schema> {
     .into()
 }
 
-/// Declares a component whose schema is put together by hand.
-macro_rules! component {
-    ($(#[$doc:meta])* $name:ident, $schema:expr) => {
-        $(#[$doc])*
-        pub(crate) struct $name;
+/// A user with the fields of its account: a component that no type is serialized to as a whole.
+pub(crate) struct UserWithAccount;
 
-        impl PartialSchema for $name {
-            fn schema() -> RefOr<Schema> {
-                $schema
-            }
-        }
-
-        impl ToSchema for $name {
-            fn name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).trim_end_matches("Body").into()
-            }
-        }
-    };
-}
-
-component!(
-    /// An RFC 9457 problem.
-    ProblemBody,
-    Schema::from(
-        ObjectBuilder::new()
-            .description(Some("What went wrong (RFC 9457)."))
-            .property("type", string("Names the kind; what it means is to be read there."))
-            .property("title", string("The kind, for people."))
-            .property("status", ObjectBuilder::new().schema_type(Type::Integer))
-            .property("detail", string("What there is to say about this one."))
-            .property("instance", string("The path that was asked."))
-            .property("request_id", string("Finds the request in the log."))
-            .property("errors", ArrayBuilder::new().items(
-                ObjectBuilder::new()
-                    .property("pointer", string("A JSON pointer (RFC 6901) into the body."))
-                    .property("detail", string("The rule that is broken there."))
-                    .required("pointer")
-                    .required("detail"),
-            ))
-            .required("type")
-            .required("title")
-            .required("status")
-            .required("detail")
-            .required("instance")
-            .required("request_id")
-            .examples([example_problem(ProblemType::InvalidBody)])
-            .build()
-    )
-    .into()
-);
-
-component!(
-    /// A user with its account beside it.
-    UserWithAccount,
-    {
-        let RefOr::T(Schema::Object(mut object)) = with_relations::<User>(User::schema()) else {
+impl PartialSchema for UserWithAccount {
+    fn schema() -> RefOr<Schema> {
+        let user = with_relations::<User>(User::schema());
+        let (RefOr::T(Schema::Object(mut object)), RefOr::T(Schema::Object(account))) =
+            (user, AccountFields::schema())
+        else {
             return User::schema();
         };
-        let members = [
-            ("email", string("The address of the account.")),
-            ("role", string("`user` or `admin`.")),
-            ("verified", ObjectBuilder::new().schema_type(Type::Boolean)),
-            ("disabled", ObjectBuilder::new().schema_type(Type::Boolean)),
-        ];
-        for (name, member) in members {
-            object.properties.insert(name.to_owned(), nullable(Schema::from(member.build())));
-        }
-        object.description = Some("A user; the members of the account are shown to its owner and administrators, and `null` for a user without one.".to_owned());
+        object.properties.extend(account.properties);
+        object.description = Some(
+            "A user. The fields of the account are shown to its owner and to administrators; they are `null` for a user without an account.".to_owned(),
+        );
         Schema::Object(object).into()
     }
-);
-
-component!(
-    /// A page of users with their accounts.
-    UserWithAccountPage,
-    page(Ref::from_schema_name("UserWithAccount"), "users with their accounts")
-);
-
-component!(
-    /// What signing in gives.
-    SignedIn,
-    Schema::from(
-        refreshable_members("Signed in.")
-            .property("user", ObjectBuilder::new()
-                .property("uid", string("The key of the user."))
-                .property("username", string("The name of the user."))
-                .property("email", string("The address of the account."))
-                .property("role", string("`user` or `admin`.")))
-            .required("user")
-            .build()
-    )
-    .into()
-);
-
-component!(
-    /// What refreshing gives.
-    TokenPair,
-    Schema::from(refreshable_members("The next pair of tokens.").build()).into()
-);
-
-component!(
-    /// A new API key, with its secret.
-    NewKey,
-    {
-        let RefOr::T(Schema::Object(mut object)) = ApiKey::schema() else {
-            return ApiKey::schema();
-        };
-        let key = string("What the script sends as its bearer token; it is never shown again.");
-        object.properties.insert("key".to_owned(), Schema::from(key.build()).into());
-        object.required.push("key".to_owned());
-        for example in &mut object.examples {
-            example["key"] = json!("recto_key_Wm9laSBpcyByZWFkaW5nIEFlc2NoeWx1cyB0b25pZ2h0");
-        }
-        object.description = Some("A new API key.".to_owned());
-        Schema::Object(object).into()
-    }
-);
-
-component!(
-    /// Everything that belongs to an account.
-    Export,
-    {
-        let list = |of: &str| ArrayBuilder::new().items(Ref::from_schema_name(of));
-        Schema::from(
-            ObjectBuilder::new()
-                .description(Some("Everything that belongs to an account."))
-                .property("user", Ref::from_schema_name("User"))
-                .property("account", Ref::from_schema_name("Account"))
-                .property("books", list("Book"))
-                .property("reviews", list("Review"))
-                .property("sessions", list("Session"))
-                .property("api_keys", list("ApiKey"))
-                .property("audit", list("AuditEntry"))
-                .required("user")
-                .required("account")
-                .required("books")
-                .required("reviews")
-                .required("sessions")
-                .required("api_keys")
-                .required("audit")
-                .build(),
-        )
-        .into()
-    }
-);
-
-component!(
-    /// What the token endpoint gives.
-    Token,
-    Schema::from(token_members("An access token (RFC 6749 section 5.1).").build()).into()
-);
-
-component!(
-    /// The form of the password grant.
-    PasswordGrant,
-    Schema::from(
-        ObjectBuilder::new()
-            .description(Some("The OAuth2 password grant (RFC 6749 section 4.3.2)."))
-            .property("grant_type", string("Always `password`.").examples([json!("password")]))
-            .property("username", string("The e-mail address.").examples([json!("ada@example.org")]))
-            .property("password", string("The password.").examples([json!("correct horse battery staple")]))
-            .required("grant_type")
-            .required("username")
-            .required("password")
-            .build()
-    )
-    .into()
-);
-
-fn string(description: &str) -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::String).description(Some(description))
 }
 
-/// The members of a pair of tokens.
-fn refreshable_members(description: &str) -> ObjectBuilder {
-    token_members(description)
-        .property("refresh_token", string("Send it to `/auth/refresh`, once, for the next pair."))
-        .required("refresh_token")
+impl ToSchema for UserWithAccount {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "UserWithAccount".into()
+    }
 }
 
-fn token_members(description: &str) -> ObjectBuilder {
-    let seconds = ObjectBuilder::new()
-        .schema_type(Type::Integer)
-        .description(Some("Seconds until it expires."));
-    ObjectBuilder::new()
-        .description(Some(description))
-        .property("access_token", string("Send it as `Authorization: Bearer …`."))
-        .property("token_type", string("Always `Bearer`.").examples([json!("Bearer")]))
-        .property("expires_in", seconds)
-        .required("access_token")
-        .required("token_type")
-        .required("expires_in")
+/// A page of users with the fields of their accounts.
+pub(crate) struct UserWithAccountPage;
+
+impl PartialSchema for UserWithAccountPage {
+    fn schema() -> RefOr<Schema> {
+        page(Ref::from_schema_name(UserWithAccount::name()), "users with their accounts")
+    }
+}
+
+impl ToSchema for UserWithAccountPage {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "UserWithAccountPage".into()
+    }
 }

@@ -7,7 +7,8 @@ use utoipa::openapi::path::PathItem;
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathsBuilder};
 
-use crate::components::{Components, ProblemBody};
+use crate::components::Components;
+use crate::problem::ProblemBody;
 use crate::routes;
 use crate::table::describe;
 

@@ -5,6 +5,7 @@ use actix_web::http::{StatusCode, header};
 use recto_domain::{Violation, Violations};
 use recto_relations::EntityInfo;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Declares the problem types: slug, status, title and meaning.
 macro_rules! problem_types {
@@ -217,7 +218,7 @@ impl Problem {
         if self.oauth.is_some() {
             response.insert_header((header::CACHE_CONTROL, "no-store"));
         }
-        let body = Body {
+        let body = ProblemBody {
             r#type: format!("/problems/{}", self.r#type.slug()),
             title: self.r#type.title(),
             status: self.r#type.status().as_u16(),
@@ -243,20 +244,33 @@ impl Problem {
     }
 }
 
-/// RFC 9457 section 3, and for the token endpoint RFC 6749 section 5.2.
-#[derive(Serialize)]
-struct Body<'a> {
+/// A problem (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemBody<'a> {
+    /// The URI of the problem type; the page there explains it.
     r#type: String,
+    /// The title of the problem type.
     title: &'static str,
+    /// The HTTP status.
     status: u16,
+    /// What is wrong with this request.
     detail: &'a str,
+    /// The path of the request.
     instance: &'a str,
+    /// The id of the request in the log.
     request_id: &'a str,
+    /// The rules that the body breaks.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(inline)]
     errors: &'a [Violation],
+    /// The error code of RFC 6749 section 5.2, at `/auth/token` only.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     error: Option<&'static str>,
+    /// The same as `detail`, at `/auth/token` only.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     error_description: Option<&'a str>,
 }
 

@@ -107,12 +107,6 @@ impl Operation {
             .returns::<UserWithAccountPage>("A page of users with their accounts.")
     }
 
-    /// What it answers with refers to that schema, too.
-    pub(crate) fn referring_to<T: ToSchema>(mut self) -> Self {
-        self.components.add::<T>();
-        self
-    }
-
     /// It answers 200 with an entity.
     pub(crate) fn returns_entity<E: Entity + ToSchema>(mut self, description: &str) -> Self {
         self.components.add_entity::<E>();

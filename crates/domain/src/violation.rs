@@ -41,12 +41,13 @@ impl fmt::Display for Invalid {
 
 impl Error for Invalid {}
 
-/// One broken rule and the place in a JSON document that broke it.
+/// A rule that a JSON document breaks, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Violation {
-    /// RFC 6901 JSON pointer; the empty string is the whole document.
+    /// A JSON pointer (RFC 6901) into the document; empty for the whole document.
     pub pointer: String,
-    /// The rule, as in [`Invalid`].
+    /// The rule.
     pub detail: Cow<'static, str>,
 }
 

@@ -10,6 +10,7 @@ use recto_persistence::identity::{Listed, account, audit, key, session};
 use recto_persistence::{Connection, MappedMany, PageRequest, Recto};
 use recto_relations::{Entity as _, Include, KeysetPosition, Sort};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{accounts, passwords};
 use crate::answer::{Download, Item, NoContent};
@@ -45,7 +46,7 @@ pub(crate) async fn delete(ctx: Context, body: Body<AccountDeletion>) -> Result<
 }
 
 /// Everything that belongs to an account.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Export {
     user: User,
     account: Account,

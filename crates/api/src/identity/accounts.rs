@@ -5,16 +5,21 @@ use recto_persistence::Connection;
 use recto_persistence::identity::account;
 use recto_relations::Entities;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::answer::{ExtraFields, Item};
 use crate::error::Error;
 
 /// The fields of an account among those of its user; `null` for a user without an account.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct AccountFields {
+    #[schema(inline)]
     email: Option<Email>,
+    #[schema(inline)]
     role: Option<Role>,
+    /// Whether the address is verified.
     verified: Option<bool>,
+    /// Whether an administrator has disabled the account.
     disabled: Option<bool>,
 }
 

@@ -7,6 +7,7 @@ use recto_domain::{
 use recto_persistence::identity::account;
 use recto_relations::Include;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::sessions::{AccessOnly, OpensSession, Refreshable, TokenPair};
 use crate::answer::{Created, Item, Json};
@@ -32,22 +33,32 @@ pub(crate) async fn sign_up(ctx: Context, body: Body<SignUp>) -> Result<Created<
     .await
 }
 
-/// The response to signing in.
-#[derive(Debug, Serialize)]
+/// The tokens of a new session, and its user.
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SignedIn {
+    /// Send it as `Authorization: Bearer …`.
     access_token: String,
+    /// Send it to `/auth/refresh`, once, for the next pair.
     refresh_token: String,
+    /// Always `Bearer`.
+    #[schema(examples("Bearer"))]
     token_type: &'static str,
+    /// Seconds until the access token expires.
     expires_in: u64,
+    #[schema(inline)]
     user: SignedInUser,
 }
 
 /// The user who has signed in.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SignedInUser {
+    #[schema(inline)]
     uid: UserId,
+    #[schema(inline)]
     username: Username,
+    #[schema(inline)]
     email: Email,
+    #[schema(inline)]
     role: Role,
 }
 
@@ -72,12 +83,51 @@ pub(crate) async fn login(ctx: Context, body: Body<Login>) -> Result<Json<Signed
 }
 
 /// An access token (RFC 6749 section 5.1).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[expect(clippy::struct_field_names, reason = "the names are those of RFC 6749")]
 pub(crate) struct Token {
+    /// Send it as `Authorization: Bearer …`.
     access_token: String,
+    /// Always `Bearer`.
+    #[schema(examples("Bearer"))]
     token_type: &'static str,
+    /// Seconds until the access token expires.
     expires_in: u64,
+}
+
+/// The form of the OAuth2 password grant (RFC 6749 section 4.3.2).
+#[derive(Debug, ToSchema)]
+pub(crate) struct PasswordGrant {
+    /// Always `password`.
+    #[schema(examples("password"))]
+    grant_type: String,
+    /// The e-mail address.
+    #[schema(examples("ada@example.org"))]
+    username: String,
+    /// The password.
+    #[schema(examples("correct horse battery staple"))]
+    password: String,
+}
+
+impl PasswordGrant {
+    /// Reads the form.
+    ///
+    /// # Errors
+    /// `invalid_request` for a field that is missing or repeated.
+    fn of(form: &Form) -> Result<Self, Problem> {
+        if let Some(name) = form.repeated() {
+            return Err(Problem::oauth("invalid_request", format!("`{name}` is repeated")));
+        }
+        let required = |name| {
+            let value = form.get(name).map(str::to_owned);
+            value.ok_or_else(|| Problem::oauth("invalid_request", format!("`{name}` is missing")))
+        };
+        Ok(Self {
+            grant_type: required("grant_type")?,
+            username: required("username")?,
+            password: required("password")?,
+        })
+    }
 }
 
 /// `POST /auth/token`: the password grant of RFC 6749 section 4.3, for Swagger UI.
@@ -86,23 +136,16 @@ pub(crate) async fn token(ctx: Context, form: Form) -> Result<Json<Token>, Error
         let detail = "the password grant is turned off";
         return Err(Problem::oauth("unsupported_grant_type", detail).into());
     }
-    if let Some(name) = form.repeated() {
-        return Err(Problem::oauth("invalid_request", format!("`{name}` is repeated")).into());
-    }
-    let required = |name| {
-        form.get(name)
-            .ok_or_else(|| Problem::oauth("invalid_request", format!("`{name}` is missing")))
-    };
-    if required("grant_type")? != "password" {
+    let PasswordGrant { grant_type, username, password } = PasswordGrant::of(&form)?;
+    if grant_type != "password" {
         let detail = "the only grant is `password`";
         return Err(Problem::oauth("unsupported_grant_type", detail).into());
     }
-    let (username, password) = (required("username")?, required("password")?);
     let refused =
         || Problem::oauth("invalid_grant", "there is no account with that e-mail and password");
-    let password = PasswordAttempt::parse(password).map_err(|_| refused())?;
+    let password = PasswordAttempt::parse(&password).map_err(|_| refused())?;
     // An invalid address belongs to no account, and costs as much as one that might.
-    let email = Email::parse(username).ok();
+    let email = Email::parse(&username).ok();
     let tokens = AccessOnly::generate(&ctx.state);
     let signed_in = sign_in(&ctx, email, &password, &tokens).await?;
     let issued = tokens.access_token(&ctx.state, signed_in.ok_or_else(refused)?.user.uid);

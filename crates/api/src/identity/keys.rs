@@ -4,6 +4,7 @@ use recto_domain::{ApiKey, ApiKeyId, AuditAction, NewApiKey, Secret};
 use recto_identity::secret::hash;
 use recto_persistence::identity::key;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::BASE_PATH;
 use crate::answer::CreatedJson;
@@ -12,10 +13,12 @@ use crate::error::Error;
 use crate::extract::Body;
 
 /// A new API key with its secret, which is not shown again.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct NewKey {
     #[serde(flatten)]
     entry: ApiKey,
+    /// The script sends it as its bearer token. It is not shown again.
+    #[schema(examples("recto_key_Wm9laSBpcyByZWFkaW5nIEFlc2NoeWx1cyB0b25pZ2h0"))]
     key: String,
 }
 

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use recto_domain::{AuditAction, Refresh, Secret, Session, SessionId, TokenPairId, UserId};
 use recto_persistence::identity::session::{self, NewSession, NextPair, Rotation};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::answer::{Json, NoContent};
 use crate::context::{Context, WriteTransaction};
@@ -15,11 +16,16 @@ use recto_identity::secret::hash;
 use recto_identity::token::Issued;
 
 /// The next pair of tokens.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TokenPair {
+    /// Send it as `Authorization: Bearer …`.
     pub(crate) access_token: String,
+    /// Send it to `/auth/refresh`, once, for the next pair.
     pub(crate) refresh_token: String,
+    /// Always `Bearer`.
+    #[schema(examples("Bearer"))]
     pub(crate) token_type: &'static str,
+    /// Seconds until the access token expires.
     pub(crate) expires_in: u64,
 }
 

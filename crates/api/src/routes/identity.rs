@@ -1,14 +1,16 @@
 //! The paths of the room `identity`.
 
 use recto_domain::{
-    Account, AccountDeletion, ApiKey, AuditEntry, EmailRequest, Login, NewApiKey, PasswordChange,
+    AccountDeletion, ApiKey, AuditEntry, EmailRequest, Login, NewApiKey, PasswordChange,
     PasswordReset, Refresh, Session, SignUp, User, Verification,
 };
 
-use crate::components::{
-    Export, NewKey, PasswordGrant, SignedIn, Token, TokenPair, UserWithAccount,
-};
+use crate::components::UserWithAccount;
+use crate::identity::account::Export;
 use crate::identity::audit::{self, AuditFilter};
+use crate::identity::auth::{PasswordGrant, SignedIn, Token};
+use crate::identity::keys::NewKey;
+use crate::identity::sessions::TokenPair;
 use crate::identity::{account, auth, keys, mailing, passwords, revocable, sessions};
 use crate::problem::ProblemType;
 use crate::table::{Operation, Table};
@@ -125,8 +127,7 @@ fn caller(table: &mut Table) {
             "Everything that belongs to the caller: user, account, books, reviews, sessions, API keys, and what the audit has of them.",
         )
         .requires(Access::Session)
-        .returns::<Export>("Everything.")
-        .referring_to::<Account>(),
+        .returns::<Export>("Everything."),
     );
 }
 
