@@ -1,4 +1,5 @@
-//! The room `catalog`: what is written there. Reading is [`read`](crate::read)'s.
+//! The module `catalog`: writing books, reviews and users. All else is done by the generic handlers
+//! of [`read`](crate::read) and [`write`](crate::write).
 
 pub(crate) mod batch;
 pub(crate) mod books;

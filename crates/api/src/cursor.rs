@@ -1,8 +1,8 @@
-//! Where the next page begins, as an opaque string that a client hands back.
+//! Cursors: opaque strings for the start of the next page.
 //!
-//! A cursor is the [`KeysetPosition`] behind the last item of a page, bound to the query that the page
-//! answered: path, filters and sort. It holds nothing that the page has not shown and is not
-//! signed; one that somebody makes up is read as strictly as any other input.
+//! A cursor is the [`KeysetPosition`] of the last item of a page and a fingerprint of the query:
+//! path, filters and sort. It has no data that the page does not show, so it is not signed; it is
+//! parsed as strictly as other input.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -13,34 +13,32 @@ use sha2::{Digest as _, Sha256};
 
 use crate::parameters::ParameterError;
 
-/// Parameters that say how a page is shown, or where it begins, but not what it is a page of.
+/// Parameters that do not change which items there are, or that have a place of their own.
 const NOT_BOUND: [&str; 6] = ["count", "cursor", "fields", "include", "limit", "sort"];
 
-/// What a cursor is bound to: the query of which it is a place.
+/// The fingerprint of the query that a cursor belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Binding {
     fingerprint: [u8; Self::BYTES],
 }
 
-/// A string that is no cursor of this query.
+/// The error of a string that is not a cursor of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CursorError {
-    /// It is not a cursor at all.
+    /// It is not a cursor.
     #[error("is not a cursor; take it from next_cursor as it stands")]
     Malformed,
-    /// It is a cursor of another path, other filters, or another sort.
+    /// It is a cursor of another path, other filters or another sort.
     #[error("belongs to another query: its path, filters and sort must stay the same")]
     Foreign,
 }
 
 impl Binding {
-    /// The length of a fingerprint: enough to tell the queries of a mistaken client apart.
+    /// The bytes of a fingerprint: enough to detect mistakes of clients.
     const BYTES: usize = 8;
 
-    /// The query with this path, these parameters and this sort.
-    ///
-    /// The order of the parameters does not matter, and those that are no filters (`limit`,
-    /// `cursor`, `include`, `count`, `fields`, and `sort`, which is given apart) are left out.
+    /// Returns the fingerprint of a query. The order of parameters does not matter; those that are
+    /// no filters are left out.
     pub(crate) fn new(path: &str, parameters: &[(String, String)], sort: &Sort) -> Self {
         let pairs = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let mut filters: Vec<_> = pairs.filter(|(name, _)| !NOT_BOUND.contains(name)).collect();
@@ -49,7 +47,7 @@ impl Binding {
         let order = sort.to_string();
         let parts = filters.into_iter().flat_map(|(name, value)| [name, value]);
         for part in [path, &order].into_iter().chain(parts) {
-            // With its length before it, no part can pass for the beginning of the next.
+            // The length before each part keeps two different lists of parts apart.
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
@@ -59,7 +57,7 @@ impl Binding {
     }
 }
 
-/// Writes the cursor of `position` in the query of `binding`.
+/// Returns the cursor of a position in a query.
 pub(crate) fn encode<K: Display>(binding: &Binding, position: &KeysetPosition<K>) -> String {
     let mut bytes = binding.fingerprint.to_vec();
     serde_json::to_writer(&mut bytes, &(position.key.to_string(), &position.values))
@@ -67,10 +65,10 @@ pub(crate) fn encode<K: Display>(binding: &Binding, position: &KeysetPosition<K>
     BASE64URL_NOPAD.encode(&bytes)
 }
 
-/// Reads a cursor of the query of `binding`, whose pages are in the order of `sort`.
+/// Parses a cursor of a query, whose pages have the order `sort`.
 ///
 /// # Errors
-/// It is [malformed](CursorError::Malformed) or of [another query](CursorError::Foreign).
+/// [`CursorError`].
 pub(crate) fn decode<K: FromStr>(
     binding: &Binding,
     sort: &Sort,
@@ -97,8 +95,8 @@ impl From<CursorError> for ParameterError {
     }
 }
 
-/// Whether there is a value for each term, and of its kind: what a database would refuse to
-/// compare with its column must not get that far.
+/// Returns whether there is a value of the right type for each term: the database could not
+/// compare others with its columns.
 fn fits(sort: &Sort, values: &[SortValue]) -> bool {
     let terms = sort.terms();
     terms.len() == values.len()
@@ -106,7 +104,7 @@ fn fits(sort: &Sort, values: &[SortValue]) -> bool {
 }
 
 fn is_of(field: &SortField, value: &SortValue) -> bool {
-    // PostgreSQL has no NUL in its texts.
+    // Texts in PostgreSQL cannot contain NUL.
     let storable = !matches!(value, SortValue::Text(text) if text.contains('\0'));
     storable && value.fits(field)
 }
@@ -125,7 +123,7 @@ mod tests {
     const PATH: &str = "/api/v1/books";
     const KEY: &str = "0198c5a1-02d4-7f10-8a6e-51c0d93b7e22";
 
-    /// A query of books as a test states it.
+    /// A query of books.
     struct Query {
         binding: Binding,
         sort: Sort,
@@ -162,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn filters_bind_in_any_order_and_presentation_does_not() {
+    fn only_filters_bind_in_any_order() {
         let of = |pairs: &[_]| Query::new(PATH, pairs, "-title").binding;
         let one = of(&[("tag", "a"), ("author", "x"), ("tag", "b")]);
         let other = of(&[
@@ -178,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn another_path_filter_or_sort_is_another_query() {
+    fn other_path_filter_sort_is_foreign() {
         let home = Query::new(PATH, &[("author", "x")], "title");
         let cursor = home.write(vec![SortValue::Text("dune".to_owned())]);
         assert!(home.read(&cursor).is_ok());
@@ -197,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_cursor_is_malformed() {
+    fn arbitrary_text_is_malformed() {
         let newest = Query::by("");
         for raw in ["", "a", "====", "AAAA", "AAAAAAAAAAA", "AAAAAAAAAAAAAAAA", "é", "null", "[]"]
         {
@@ -210,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn forged_values_that_do_not_fit_the_sort_are_malformed() {
+    fn values_must_fit_the_sort() {
         let cases = [
             ("title", json!([KEY, [null]])),
             ("title", json!([KEY, [5]])),
@@ -237,9 +235,9 @@ mod tests {
         assert!(home.read(&home.forge(&json!([KEY, [null]]))).is_ok());
     }
 
-    /// Samples of all entities, so that no cursor that the service itself gave is refused.
+    /// Cursors that the service returns must not be refused.
     #[test]
-    fn every_sort_value_of_every_entity_is_of_its_kind() {
+    fn entity_sort_values_are_accepted() {
         fn check<E: Entity>(entity: &E) {
             for field in E::INFO.sorts.iter().filter(|field| !field.follows_key()) {
                 let value = entity.sort_value(field);
@@ -264,7 +262,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn positions_come_back_as_they_went(
+        fn positions_round_trip(
             date in optional_integer(),
             title in "[^\0]{0,30}",
             descending: bool,
@@ -281,7 +279,7 @@ mod tests {
         }
 
         #[test]
-        fn no_string_panics(raw in "[A-Za-z0-9_-]{0,80}|.{0,40}", json in ".{0,40}") {
+        fn arbitrary_input_does_not_panic(raw in "[A-Za-z0-9_-]{0,80}|.{0,40}", json in ".{0,40}") {
             let home = Query::by("title");
             let _ = home.read(&raw);
             let _ = home.read(&home.forge(&json!(json)));

@@ -1,8 +1,8 @@
 //! Recto's REST interface: thin actix-web handlers, and their OpenAPI document.
 //!
-//! A handler extracts, authorises, calls the persistence floor and presents.
-//! Routes and their documentation come from one table; every error
-//! passes through one [`Problem`] and leaves as `application/problem+json`.
+//! `routes` declares each path once: who may call it, its handler, and its documentation. A handler
+//! takes a context and extractors, works in a transaction, and returns an answer. Errors are
+//! answered as `application/problem+json` (RFC 9457), see [`Problem`].
 
 mod allowance;
 mod answer;
@@ -41,5 +41,5 @@ pub use schema::Description;
 pub use server::{Settings, app, bind, serve};
 pub use state::State;
 
-/// Where all of the interface lives.
+/// The path below which all operations are.
 pub const BASE_PATH: &str = "/api/v1";

@@ -9,8 +9,8 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::schema::Description;
 
-/// The OpenAPI document. It describes the routes, of which this module has some, so the server
-/// adds it to the application.
+/// The OpenAPI document. The server adds it to the application: it describes the routes, and this
+/// module is one of them.
 pub(crate) struct OpenApiDocument(pub(crate) &'static LazyLock<Vec<u8>>);
 
 static SCHEMA: LazyLock<Vec<u8>> =

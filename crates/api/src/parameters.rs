@@ -1,39 +1,39 @@
-//! The parameters of a query string: each read once, and none overlooked.
+//! The parameters of a query string.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// How many items a page has unless `limit` says otherwise.
+/// The default number of items of a page.
 pub(crate) const DEFAULT_LIMIT: u32 = 20;
 
-/// The most items a page can have; a larger `limit` is clamped to it.
+/// The maximum number of items of a page. A larger `limit` is clamped.
 pub(crate) const MAX_LIMIT: u32 = 100;
 
-/// A query string, parsed.
+/// A parsed query string.
 ///
-/// A handler takes what it knows and then calls [`finish`](Self::finish), so that a parameter
-/// that nobody reads is an error and not a filter that silently does nothing.
+/// An extractor takes the parameters that it knows and then calls [`finish`](Self::finish), so that
+/// a misspelt parameter is an error and not a filter without effect.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Parameters {
-    /// Names and values that nobody has taken yet, in the order of the query string.
+    /// Names and values that were not taken yet, in order.
     pairs: Vec<(String, String)>,
 }
 
-/// A parameter that is not as it should be.
+/// The error of a parameter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name}: {detail}")]
 pub(crate) struct ParameterError {
-    /// The parameter.
+    /// The name of the parameter.
     pub(crate) name: String,
-    /// What is wrong with it: `must be a whole number from 1`.
+    /// The rule: `must be a whole number from 1`.
     pub(crate) detail: String,
 }
 
 impl Parameters {
-    /// Reads `name=value&…`, percent-encoded, `+` being a space.
+    /// Parses `name=value&…`, percent-encoded, with `+` for a space.
     ///
     /// # Errors
-    /// A name or value that is not UTF-8 once decoded, or that has control characters.
+    /// A name or value that is not UTF-8, or that has control characters.
     pub(crate) fn parse(query: &str) -> Result<Self, ParameterError> {
         let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
             let (raw_name, raw_value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -46,15 +46,15 @@ impl Parameters {
         Ok(Self { pairs: pairs.collect::<Result<_, _>>()? })
     }
 
-    /// The names and values that have not been taken yet, in the order of the query string.
+    /// Returns the names and values that were not taken yet, in order.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Takes the value of a parameter that stands there at most once.
+    /// Takes the value of a parameter that may not be repeated.
     ///
     /// # Errors
-    /// It stands there more than once.
+    /// A repeated parameter.
     pub(crate) fn take(&mut self, name: &str) -> Result<Option<String>, ParameterError> {
         let mut values = self.take_all(name).into_iter();
         let first = values.next();
@@ -64,10 +64,10 @@ impl Parameters {
         Ok(first)
     }
 
-    /// Takes the one value of a parameter, read as what it stands for.
+    /// Takes and parses the value of a parameter that may not be repeated.
     ///
     /// # Errors
-    /// It is repeated, or is nothing of that kind.
+    /// A repeated parameter, or an invalid value.
     pub(crate) fn take_parsed<T>(&mut self, name: &'static str) -> Result<Option<T>, ParameterError>
     where
         T: FromStr<Err: fmt::Display>,
@@ -75,22 +75,22 @@ impl Parameters {
         self.take(name)?.map(|raw| parsed(name, &raw)).transpose()
     }
 
-    /// Takes all values of a parameter that may be repeated, in their order.
+    /// Takes all values of a parameter, in order.
     pub(crate) fn take_all(&mut self, name: &str) -> Vec<String> {
         self.pairs.extract_if(.., |(found, _)| found == name).map(|(_, value)| value).collect()
     }
 
-    /// Takes `limit`: how many items a page shall have, from 1 to [`MAX_LIMIT`], or
-    /// [`DEFAULT_LIMIT`] where it is absent.
+    /// Takes `limit`, the number of items of a page: from 1 to [`MAX_LIMIT`], by default
+    /// [`DEFAULT_LIMIT`].
     ///
     /// # Errors
-    /// It is repeated, or is not a whole number from 1 written in digits alone.
+    /// A repeated parameter, or something else than digits of a number from 1.
     pub(crate) fn limit(&mut self) -> Result<u32, ParameterError> {
         let Some(raw) = self.take("limit")? else {
             return Ok(DEFAULT_LIMIT);
         };
         let digits = !raw.is_empty() && raw.bytes().all(|byte| byte.is_ascii_digit());
-        // Digits that do not fit are more than enough.
+        // Too many digits are a number above the maximum.
         let limit = if digits { raw.parse().unwrap_or(MAX_LIMIT) } else { 0 };
         if limit == 0 {
             return Err(ParameterError::new("limit", "must be a whole number from 1"));
@@ -98,10 +98,10 @@ impl Parameters {
         Ok(limit.min(MAX_LIMIT))
     }
 
-    /// Ends the reading: what is left must be among the `known` names.
+    /// Checks that all parameters that were not taken are among the `known` names.
     ///
     /// # Errors
-    /// Other parameters are left; the first is named, and so are the known ones.
+    /// An unknown parameter. The message lists the known ones.
     pub(crate) fn finish(self, known: &[&str]) -> Result<(), ParameterError> {
         let unknown = self.pairs.into_iter().find(|(name, _)| !known.contains(&name.as_str()));
         let Some((name, _)) = unknown else {
@@ -117,16 +117,16 @@ impl Parameters {
 }
 
 impl ParameterError {
-    /// An error of the parameter `name`; `detail` says what is wrong with it.
+    /// Returns the error that the parameter `name` breaks a rule.
     pub(crate) fn new(name: impl Into<String>, detail: impl fmt::Display) -> Self {
         Self { name: name.into(), detail: detail.to_string() }
     }
 }
 
-/// The value of a parameter, read as what it stands for.
+/// Parses the value of a parameter.
 ///
 /// # Errors
-/// It is nothing of that kind.
+/// An invalid value.
 pub(crate) fn parsed<T>(name: &'static str, raw: &str) -> Result<T, ParameterError>
 where
     T: FromStr<Err: fmt::Display>,
@@ -134,8 +134,8 @@ where
     raw.parse().map_err(|error: T::Err| ParameterError::new(name, error))
 }
 
-/// Undoes the encoding of forms, strictly: `form_urlencoded` would replace what is not UTF-8
-/// by U+FFFD, and the request would be answered as if it had asked for that.
+/// Decodes form encoding strictly. `form_urlencoded` would replace invalid UTF-8 by U+FFFD, and the
+/// request would be answered for another value.
 fn decode(raw: &str) -> Result<String, &'static str> {
     let mut bytes = Vec::with_capacity(raw.len());
     let mut rest = raw.as_bytes();
@@ -160,7 +160,7 @@ fn decode(raw: &str) -> Result<String, &'static str> {
     Ok(text)
 }
 
-/// The byte that two hexadecimal digits stand for.
+/// Returns the value of two hexadecimal digits.
 fn hexadecimal(digits: [u8; 2]) -> Option<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     Some(digit(digits[0])? << 4 | digit(digits[1])?)
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_shows_what_has_not_been_taken() {
+    fn pairs_are_those_not_taken() {
         let mut query = parse("a=1&b=2&a=3");
         assert_eq!(query.pairs().collect::<Vec<_>>(), [("a", "1"), ("b", "2"), ("a", "3")]);
         query.take_all("a");
@@ -201,13 +201,13 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_parameter_is_refused_where_one_is_meant() {
+    fn repeated_parameter_is_refused() {
         let error = parse("sort=a&sort=a").take("sort").unwrap_err();
         assert_eq!(error.to_string(), "sort: must not be repeated");
     }
 
     #[test]
-    fn an_unknown_parameter_is_named_with_the_known_ones() {
+    fn unknown_parameter_lists_known_ones() {
         let mut query = parse("limit=3&autor=x&foo=y");
         query.limit().unwrap();
         let error = query.finish(&["limit", "author"]).unwrap_err();
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_clean_text_is_refused() {
+    fn invalid_text_is_refused() {
         for (query, message) in [
             ("author=%FF", "author: must be UTF-8"),
             ("author=%C3", "author: must be UTF-8"),
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_has_a_default_and_a_ceiling() {
+    fn limit_has_default_and_maximum() {
         for (query, expected) in [
             ("", 20),
             ("limit=1", 1),
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_is_no_whole_number_is_refused() {
+    fn limit_must_be_whole_number() {
         for raw in ["", "0", "000", "-1", "%2B5", "+5", "1e9", "1.0", "0x10", "ten", "%D9%A3", "1 "]
         {
             let refused = Err("limit: must be a whole number from 1".to_owned());
@@ -266,7 +266,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_string_panics(query in "[a-c=&%+0-9A-F]{0,40}|.{0,40}") {
+        fn arbitrary_input_does_not_panic(query in "[a-c=&%+0-9A-F]{0,40}|.{0,40}") {
             if let Ok(mut parameters) = Parameters::parse(&query) {
                 let _ = parameters.limit();
                 let _ = parameters.finish(&["a"]);
@@ -274,7 +274,7 @@ mod tests {
         }
 
         #[test]
-        fn what_a_form_encodes_is_read_back(name in "[^\\p{Cc}]{1,10}", value in "[^\\p{Cc}]{0,20}") {
+        fn form_encoding_round_trips(name in "[^\\p{Cc}]{1,10}", value in "[^\\p{Cc}]{0,20}") {
             let query =
                 form_urlencoded::Serializer::new(String::new()).append_pair(&name, &value).finish();
             prop_assert_eq!(parse(&query).take(&name).unwrap(), Some(value));

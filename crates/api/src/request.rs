@@ -1,5 +1,5 @@
-//! Around every request: its id, its line in the log, its problem if it has one, and the headers
-//! that every answer has.
+//! The middleware around every request: its id, its log line, the body of its problem, and the
+//! headers of every response.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,12 +25,12 @@ use recto_identity::Client;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What a request is called in the log and in problems.
+/// The id of a request, in the log and in problems.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestId(HeaderValue);
 
 impl RequestId {
-    /// The id that a proxy in front gave it, or a new one.
+    /// Returns the id from the header, as a proxy sets it, or a new one.
     fn of(request: &ServiceRequest) -> Self {
         let given = request.headers().get(&REQUEST_ID).filter(|id| {
             let clean = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
@@ -39,7 +39,7 @@ impl RequestId {
         given.cloned().map_or_else(Self::next, Self)
     }
 
-    /// Different in every process, and counted within it.
+    /// Returns a new id: a random number of the process, and a counter.
     fn next() -> Self {
         static PROCESS: LazyLock<u32> = LazyLock::new(|| {
             let random = SystemIds.new_id().uid().as_u128();
@@ -51,7 +51,7 @@ impl RequestId {
         Self(HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("-")))
     }
 
-    /// The id as the audit keeps it.
+    /// Returns the id for the audit log.
     pub(crate) fn name(&self) -> Option<RequestName> {
         RequestName::parse(self.as_str()).ok()
     }
@@ -61,26 +61,25 @@ impl RequestId {
     }
 }
 
-/// Gives the request its id, logs it, and writes the body of its problem and what heads every
-/// answer.
+/// Assigns the request its id, completes the response, and logs it.
 pub(crate) async fn finish(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let id = RequestId::of(&request);
     let started = Instant::now();
-    // At the highest level, so that every line within it has the id, whatever level is logged.
+    // At the level of errors, so that every log line has the id at every log level.
     let span = tracing::error_span!("request", id = id.as_str());
     request.extensions_mut().insert(id.clone());
-    // Refusals of extractors and handlers arrive as responses, too.
+    // Errors of extractors and handlers arrive as responses, too.
     let response = next.call(request).instrument(span.clone()).await?.map_into_boxed_body();
     if response.status() == StatusCode::FORBIDDEN {
         note_refusal(&response).await;
     }
     let (mut response, cause) = explain(response, &id);
     response.headers_mut().insert(REQUEST_ID, id.0);
-    let counted = response.request().extensions().get::<Client>().map(Client::allowances);
-    allowance::write_headers(response.headers_mut(), &counted.unwrap_or_default());
+    let client = response.request().extensions().get::<Client>().map(Client::allowances);
+    allowance::write_headers(response.headers_mut(), &client.unwrap_or_default());
     headers::protect(&mut response);
     span.in_scope(|| log(&response, started, cause));
     Ok(response)

@@ -1,4 +1,4 @@
-//! The application, and serving it.
+//! The application and the server.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -20,38 +20,37 @@ use crate::meta::OpenApiDocument;
 use crate::proxies::TrustedProxies;
 use crate::{Problem, State, document, error, pages, request, routes};
 
-/// How long the database's connections may take to close.
+/// The time that the database's connections may take to close.
 const CLOSING: Duration = Duration::from_secs(5);
 
-/// How to serve.
+/// The settings of a server.
 #[derive(Clone)]
 pub struct Settings {
     /// Host and port to listen on; port 0 picks a free one.
     pub listen: String,
-    /// What access tokens are signed with, at least 32 bytes.
+    /// The secret that keys are derived from, at least 32 bytes.
     pub secret: Vec<u8>,
-    /// What they were signed with before, and are still good with: at least 32 bytes, too.
+    /// The secret before it, whose tokens are still valid, at least 32 bytes.
     pub previous_secret: Option<Vec<u8>>,
-    /// How many threads serve requests; as many as there are processors where
-    /// it is not said.
+    /// The number of threads that serve requests; by default the number of processors.
     pub workers: Option<usize>,
-    /// The address that links begin with, without a slash at its end; the one that is listened on
-    /// where it is not said. With `https`, browsers are told to come by TLS only.
+    /// The URL that links begin with, without a slash at its end; by default the address that the
+    /// server listens on. With `https`, browsers are told to use TLS only.
     pub public_url: Option<String>,
-    /// How mail is sent.
+    /// The transport and the sender of mails.
     pub mail: recto_mail::Settings,
-    /// Whose `X-Forwarded-For` is believed.
+    /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: TrustedProxies,
-    /// How often a client may try what tempts.
+    /// The budgets of clients.
     pub limits: Limits,
-    /// Whether `/auth/token` takes passwords.
+    /// Whether `/auth/token` accepts passwords.
     pub password_grant: bool,
-    /// For how long mails, entries of the audit and API keys that have ended are kept.
-    pub kept: TimeDelta,
+    /// The time for which mails, audit entries and expired API keys are stored.
+    pub retention: TimeDelta,
 }
 
 impl Settings {
-    /// What is usual for everything but the address and the secret.
+    /// Returns the defaults for an address and a secret.
     ///
     /// ```
     /// use recto_api::Settings;
@@ -70,7 +69,7 @@ impl Settings {
             trusted_proxies: TrustedProxies::default(),
             limits: Limits::default(),
             password_grant: true,
-            kept: prune::KEPT,
+            retention: prune::KEPT,
         }
     }
 }
@@ -89,7 +88,7 @@ impl std::fmt::Debug for Settings {
     }
 }
 
-/// The application: what the binary serves is what tests test.
+/// Returns the application.
 pub fn app(
     state: Data<State>,
 ) -> App<
@@ -112,17 +111,14 @@ pub fn app(
         .wrap(from_fn(request::finish))
 }
 
-/// Takes the address and starts to serve on it; gives the address with the
-/// port that was found, and what to await until the server has stopped.
+/// Binds the address and starts to serve. Returns the addresses, with the port that was found, and
+/// a future that ends when the server has stopped.
 ///
-/// Mail is sent from then on, by this thread's runtime, until
-/// [`Outbox::stop`](recto_mail::Outbox::stop); what else is done in the background ends with the runtime.
-///
-/// It does not listen for signals, which are the whole process's business;
-/// [`serve`] does.
+/// This thread's runtime sends mails until [`Outbox::stop`](recto_mail::Outbox::stop); other
+/// background work ends with the runtime. Signals are left to the caller; [`serve`] handles them.
 ///
 /// # Errors
-/// An address that cannot be had; mail that cannot be sent as the settings say.
+/// An address that cannot be bound; TLS for mails that cannot be set up.
 pub fn bind(
     state: State,
     settings: &Settings,
@@ -131,7 +127,7 @@ pub fn bind(
     Ok((addresses, server))
 }
 
-/// What is done now and again beside the requests.
+/// The tasks that run beside the requests.
 type Background = [JoinHandle<()>; 2];
 
 fn start(
@@ -153,7 +149,7 @@ fn start(
     let (database, ids) = (&state.database, &state.ids);
     let background = [
         actix_web::rt::spawn(state.key_usage.clone().record(database.clone(), ids.clone())),
-        actix_web::rt::spawn(pruning::keep(database.clone(), ids.clone(), settings.kept)),
+        actix_web::rt::spawn(pruning::run(database.clone(), ids.clone(), settings.retention)),
     ];
     Ok((addresses, server.run(), background))
 }
@@ -168,14 +164,11 @@ fn start_mail(state: &State, settings: &Settings, address: SocketAddr) -> std::i
     Ok(())
 }
 
-/// Serves a database until a signal stops it; `on_listening` is told the
-/// address once connections are accepted.
-///
-/// At SIGTERM or SIGINT no more connections are taken, and what is in flight is
-/// finished.
+/// Serves a database until SIGTERM or SIGINT, and then finishes the requests under way. Calls
+/// `on_listening` with the address once connections are accepted.
 ///
 /// # Errors
-/// An address that cannot be had; a secret that is too short.
+/// An address that cannot be bound; a secret that is too short.
 pub async fn serve(
     database: Database,
     settings: Settings,
@@ -184,14 +177,13 @@ pub async fn serve(
     let state = State::new(database.clone(), &settings).map_err(std::io::Error::other)?;
     let outbox = state.mail.clone();
     let (addresses, server, background) = start(state, &settings)?;
-    // Before anybody is told: whoever reads the address may send a signal at
-    // once. (actix-web's own handling starts later, and SIGINT makes it cut
-    // connections off.)
-    let told = stop_signal()?;
+    // Before the address is announced, since a signal may follow at once. (actix-web's own
+    // handlers start later, and its SIGINT cuts connections off.)
+    let signal = stop_signal()?;
     let (handle, stopping) = (server.handle(), outbox.clone());
     actix_web::rt::spawn(async move {
-        told.await;
-        // At once, so that neither waits for the other to let go of the database.
+        signal.await;
+        // Together, since both hold the database.
         futures_util::future::join(handle.stop(true), stopping.stop()).await;
     });
     if let Some(address) = addresses.first() {
@@ -201,17 +193,17 @@ pub async fn serve(
     outbox.stop().await;
     for task in background {
         task.abort();
-        // That it was aborted is no news.
+        // The only error is that it was aborted.
         let _ = task.await;
     }
-    // The process may end with this; a connection that is cut off leaves its journal behind.
+    // The process may end after this, and a connection that is cut off leaves its journal file.
     if !database.close(CLOSING) {
         tracing::warn!("the database was not closed in time");
     }
     result
 }
 
-/// Resolves at the first SIGTERM or SIGINT after this call.
+/// Returns a future that ends at the first SIGTERM or SIGINT after this call.
 #[cfg(unix)]
 fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     use std::task::Poll;
@@ -220,17 +212,17 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
 
     let mut signals = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
     Ok(std::future::poll_fn(move |context| {
-        let told = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
-        if told { Poll::Ready(()) } else { Poll::Pending }
+        let received = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+        if received { Poll::Ready(()) } else { Poll::Pending }
     }))
 }
 
-/// Resolves at Ctrl-C.
+/// Returns a future that ends at Ctrl-C.
 #[cfg(not(unix))]
 fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     Ok(async {
         if actix_web::rt::signal::ctrl_c().await.is_err() {
-            // Then only a kill ends the server.
+            // Without the handler only a kill stops the server.
             std::future::pending::<()>().await;
         }
     })

@@ -1,4 +1,4 @@
-//! Bodies: read to a limit, understood as JSON, and checked against the rules.
+//! Request bodies: JSON and forms, of at most 1 MiB.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -14,22 +14,24 @@ use recto_domain::{Input, Violations};
 use crate::error::Error;
 use crate::problem::{Problem, ProblemType};
 
-/// The most that a body may have, in bytes.
+/// The maximum size of a body in bytes.
 const LIMIT: usize = 1 << 20;
 
-/// How much of a body that is too large is still taken off the wire, so that
-/// the client gets to read the answer, in bytes.
+/// The bytes that are read of a body that is too large, so that the client can read the response.
 const DRAINED: usize = 32 << 20;
 
-/// A JSON body, already held against the rules of `T`.
+/// A JSON body, parsed as `T`.
 ///
-/// That it breaks rules is told by [`checked`](Self::checked), after the caller
-/// has turned out to be allowed to send it at all.
+/// [`checked`](Self::checked) returns the violations of rules, so that a caller without access gets
+/// 403 and not 422.
 #[derive(Debug)]
 pub(crate) struct Body<T>(Result<T, Violations>);
 
 impl<T: Clone> Body<T> {
-    /// The input, or every rule it breaks.
+    /// Returns the input.
+    ///
+    /// # Errors
+    /// 422 with all violations.
     pub(crate) fn checked(&self) -> Result<T, Error> {
         self.0.clone().map_err(Error::from)
     }
@@ -52,7 +54,7 @@ impl<T: Input + 'static> FromRequest for Body<T> {
     }
 }
 
-/// A form, as the token endpoint has it.
+/// The form of the token endpoint.
 #[derive(Debug, Default)]
 pub(crate) struct Form {
     fields: HashMap<String, String>,
@@ -70,12 +72,12 @@ impl Form {
         form
     }
 
-    /// The value of a field, if it was sent and is not empty.
+    /// Returns the value of a field, if it is not empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.fields.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// The name of a field that was sent more than once.
+    /// Returns the name of a repeated field.
     pub(crate) fn repeated(&self) -> Option<&str> {
         self.repeated.as_deref()
     }
@@ -112,7 +114,7 @@ fn expect_json(request: &HttpRequest) -> Result<(), Error> {
     Err(Problem::new(ProblemType::UnsupportedMediaType, detail).into())
 }
 
-/// JSON is UTF-8 (RFC 8259 section 8.1), and no content coding is undone here.
+/// Checks that the body is UTF-8, as JSON is (RFC 8259 section 8.1), and has no content coding.
 fn expect_plain_utf8(request: &HttpRequest) -> Result<(), Error> {
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let content_type = header(header::CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
@@ -127,7 +129,7 @@ fn expect_plain_utf8(request: &HttpRequest) -> Result<(), Error> {
     Ok(())
 }
 
-/// The media type without its parameters, in lower case; empty without one.
+/// Returns the media type without parameters in lower case, or nothing.
 fn media_type(request: &HttpRequest) -> String {
     let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = value.unwrap_or_default().split(';').next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Keys out of paths.
+//! Keys in paths.
 
 use std::future::{Ready, ready};
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! Queries of what is listed by its key alone: sessions, keys, the audit.
+//! Queries of lists in the order of their keys: sessions, API keys, the audit log.
 
 use std::future::{Ready, ready};
 use std::str::FromStr;
@@ -13,12 +13,12 @@ use crate::cursor::{self, Binding};
 use crate::error::Error;
 use crate::parameters::{ParameterError, Parameters};
 
-/// What a list can be narrowed by.
+/// A filter of a list.
 pub(crate) trait Narrowed: Sized {
-    /// The parameters for that, and what each does.
+    /// The names and descriptions of its parameters.
     const FILTERS: &'static [(&'static str, &'static str)];
 
-    /// Reads them.
+    /// Takes its parameters.
     fn take(parameters: &mut Parameters) -> Result<Self, ParameterError>;
 }
 
@@ -30,14 +30,14 @@ impl Narrowed for () {
     }
 }
 
-/// Which page of a list, the newest first.
+/// The query of a page of a list, the newest first.
 #[derive(Debug)]
 pub(crate) struct ListQuery<K, F = ()> {
-    /// How many there may be.
+    /// The maximum number of items.
     pub(crate) limit: u32,
-    /// The last of the page before.
+    /// The key of the last item of the page before.
     pub(crate) after: Option<K>,
-    /// What it is narrowed by.
+    /// The filter.
     pub(crate) filter: F,
     /// The link to the next page.
     pub(crate) next: NextLink,

@@ -1,4 +1,4 @@
-//! Queries: which page, in which order, with which relations, narrowed by what.
+//! Queries of items and pages: relations to load, order, filters, cursor.
 
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
@@ -21,16 +21,16 @@ use crate::cursor::{self, Binding};
 use crate::error::Error;
 use crate::parameters::{ParameterError, Parameters, parsed};
 
-/// What an item may be asked for: its relations, and counts of them.
+/// The query of an item.
 #[derive(Debug)]
 pub(crate) struct ItemQuery<E> {
-    /// The relations to load along.
+    /// The relations to load and to count.
     pub(crate) include: Arc<Include>,
     entity: PhantomData<fn() -> E>,
 }
 
 impl<E: Entity> ItemQuery<E> {
-    /// The parameters there are.
+    /// The names of the parameters.
     pub(crate) const NAMES: &'static [&'static str] = &["include", "count"];
 
     fn parse(query: &str) -> Result<Self, ParameterError> {
@@ -53,16 +53,16 @@ impl<E: Entity> FromRequest for ItemQuery<E> {
     }
 }
 
-/// An entity whose pages can be narrowed.
+/// An entity whose pages can be filtered.
 #[diagnostic::on_unimplemented(
-    message = "nothing says what pages of `{Self}` can be narrowed by",
+    message = "the filters of `{Self}` are not declared",
     note = "list it in `unfiltered!` (`extract/query.rs`), or implement `Filtered`"
 )]
 pub(crate) trait Filtered: Stored<Recto> {
-    /// The parameters that narrow a page, and what each does.
+    /// The names and descriptions of the parameters.
     const FILTERS: &'static [(&'static str, &'static str)];
 
-    /// Reads them.
+    /// Takes the parameters.
     fn filter(parameters: &mut Parameters) -> Result<Self::Filter, ParameterError>;
 }
 
@@ -70,8 +70,8 @@ impl Filtered for Book {
     const FILTERS: &'static [(&'static str, &'static str)] = &[
         ("author", "Books whose author line contains this, without regard to case."),
         ("language", "Books in this language, a BCP 47 tag."),
-        ("tag", "Books that bear the tag of this name; repeat it for books that bear all."),
-        ("user_uid", "Books that this user keeps."),
+        ("tag", "Books with the tag of this name; repeat it for books with all of them."),
+        ("user_uid", "Books that this user owns."),
         ("isbn", "Books with this ISBN, in either form."),
         (
             "published_from",
@@ -106,10 +106,10 @@ impl Filtered for Book {
     }
 }
 
-/// The most tags that a query may name; each is a subquery.
+/// The maximum number of tags of a query; each is a subquery.
 const MAX_TAGS: usize = 10;
 
-/// Entities whose pages cannot be narrowed.
+/// Entities without filters.
 macro_rules! unfiltered {
     ($($entity:ty),*) => {$(
         impl Filtered for $entity {
@@ -126,26 +126,26 @@ unfiltered!(
     User, Review, Tag, Author, Post, Comment, Student, Course, Company, Department, Employee
 );
 
-/// What a page shows: all of a kind, or those that belong to a parent.
+/// The entities that a page is taken from: all of a type, or those that a relation leads to.
 pub(crate) trait PageSource<E: Stored<Recto>> {
-    /// What it can be narrowed by.
+    /// The conditions on their own fields.
     type Filter;
-    /// The parameters for that, and what each does.
+    /// The names and descriptions of the parameters.
     const FILTERS: &'static [(&'static str, &'static str)];
-    /// Whether it can be narrowed by what its entities are related to.
+    /// Whether there are filters on related entities.
     const RELATED: bool;
-    /// The relation over which they belong to the parent.
+    /// The relation.
     const RELATION: Option<&'static RelationInfo>;
 
-    /// Reads them.
+    /// Takes the parameters.
     fn filter(parameters: &mut Parameters) -> Result<Self::Filter, ParameterError>;
 }
 
-/// All entities of a kind.
+/// All entities of a type.
 #[derive(Debug)]
 pub(crate) struct All;
 
-/// The entities that belong to a parent over a relation.
+/// The entities that a relation leads to from a parent.
 #[derive(Debug)]
 pub(crate) struct OfParent<R>(PhantomData<fn() -> R>);
 
@@ -182,7 +182,7 @@ pub(crate) struct PageQuery<E: Stored<Recto>, S: PageSource<E>> {
     pub(crate) filter: S::Filter,
     /// The conditions on what the entities are related to.
     pub(crate) related: Filter,
-    /// All else: the page answers with it.
+    /// Everything that the response needs.
     pub(crate) form: Arc<PageForm<E::Key>>,
 }
 
@@ -264,7 +264,7 @@ fn take_related<E: Entity>(parameters: &mut Parameters) -> Result<Filter, Parame
     Ok(Filter::And(filters))
 }
 
-/// The most filters on relations that a query may have; each is a subquery.
+/// The maximum number of filters on relations of a query; each is a subquery.
 const MAX_RELATED: usize = 4;
 
 pub(super) fn without_cursor(path: &str, pairs: Vec<(String, String)>) -> String {

@@ -1,4 +1,4 @@
-//! Forgetting what has expired: by one copy of the server at a time, a little at a time.
+//! Deletes expired rows, in one server process at a time, in batches.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,56 +9,56 @@ use recto_persistence::identity::{lease, prune};
 use recto_persistence::{Database, Error};
 use uuid::Uuid;
 
-/// How often it is looked for what has expired.
-const EVERY: Duration = Duration::from_mins(10);
-/// How many rows of each table one transaction forgets.
+/// The time between two runs.
+const INTERVAL: Duration = Duration::from_mins(10);
+/// The number of rows of each table that one transaction deletes.
 const BATCH: u32 = 500;
-/// For how long a copy of the server has the task to itself, unless it renews that.
+/// The time for which one process holds the lease, unless it renews it.
 const LEASE: TimeDelta = TimeDelta::minutes(2);
-/// What the lease is called.
+/// The name of the lease.
 const NAME: &str = "prune";
 
-/// Prunes now and again, for ever.
-pub(crate) async fn keep(database: Database, ids: Arc<dyn IdGenerator>, kept: TimeDelta) {
+/// Prunes at intervals, until it is aborted.
+pub(crate) async fn run(database: Database, ids: Arc<dyn IdGenerator>, retention: TimeDelta) {
     let holder = ids.new_id().uid();
     loop {
-        if let Err(error) = once(&database, &ids, holder, kept).await {
-            tracing::warn!(%error, "what has expired could not be forgotten");
+        if let Err(error) = once(&database, &ids, holder, retention).await {
+            tracing::warn!(%error, "expired rows were not deleted");
         }
-        tokio::time::sleep(EVERY).await;
+        tokio::time::sleep(INTERVAL).await;
     }
 }
 
-/// Forgets everything that has expired, unless another copy is at it. Tells how many rows.
+/// Deletes all expired rows, unless another process does, and returns how many.
 async fn once(
     database: &Database,
     ids: &Arc<dyn IdGenerator>,
     holder: Uuid,
-    kept: TimeDelta,
+    retention: TimeDelta,
 ) -> Result<usize, Error> {
-    let mut forgotten = 0;
+    let mut deleted = 0;
     loop {
         let now = ids.now();
-        // The lease is renewed with each batch, in the batch's own transaction.
+        // Each batch renews the lease in its own transaction.
         let pruned = database
             .write(move |conn| {
                 if !lease::take(conn, NAME, holder, now, now + LEASE)? {
                     return Ok::<_, Error>(None);
                 }
-                prune::prune(conn, now, kept, BATCH).map(Some)
+                prune::prune(conn, now, retention, BATCH).map(Some)
             })
             .await?;
-        let Some(pruned) = pruned else { return Ok(forgotten) };
-        forgotten += pruned.total();
+        let Some(pruned) = pruned else { return Ok(deleted) };
+        deleted += pruned.total();
         if !pruned.any_full(BATCH) {
             break;
         }
     }
     database.write(move |conn| lease::release(conn, NAME, holder)).await?;
-    if forgotten > 0 {
-        tracing::info!(rows = forgotten, "what had expired is forgotten");
+    if deleted > 0 {
+        tracing::info!(rows = deleted, "deleted expired rows");
     }
-    Ok(forgotten)
+    Ok(deleted)
 }
 
 #[cfg(test)]
@@ -76,7 +76,7 @@ mod tests {
     /// More than two batches.
     const MANY: usize = 2 * BATCH as usize + 1;
 
-    /// Entries of the audit: many that are old, and three of today.
+    /// Adds many old audit entries, and three of today.
     fn fill(database: &Database, ids: &MovableClock) {
         let today = ids.now();
         let entry = move |number: usize, old: bool| {
@@ -93,57 +93,57 @@ mod tests {
         filled.unwrap();
     }
 
-    fn left(database: &Fresh) -> usize {
+    fn remaining(database: &Fresh) -> usize {
         let everything = AuditFilter { action: None, user: None };
         let conn = &mut database.connection();
         audit::page(conn, &everything, None, 10_000).unwrap().items.len()
     }
 
-    /// One look by each of these; how many rows each forgot.
-    fn look(database: &Database, ids: &MovableClock, holders: &[Uuid]) -> Vec<usize> {
+    /// Prunes once in each of these processes, and returns how many rows each deleted.
+    fn prune_in(database: &Database, ids: &MovableClock, holders: &[Uuid]) -> Vec<usize> {
         let ids: Arc<dyn IdGenerator> = Arc::new(ids.clone());
-        let looks = holders.iter().map(|holder| once(database, &ids, *holder, prune::KEPT));
-        let looks = futures_util::future::join_all(looks);
-        let forgotten = actix_web::rt::System::new().block_on(looks);
-        forgotten.into_iter().map(Result::unwrap).collect()
+        let runs = holders.iter().map(|holder| once(database, &ids, *holder, prune::KEPT));
+        let runs = futures_util::future::join_all(runs);
+        let deleted = actix_web::rt::System::new().block_on(runs);
+        deleted.into_iter().map(Result::unwrap).collect()
     }
 
-    fn all_that_is_old_goes_in_batches(database: &Fresh) {
+    fn old_rows_are_deleted_in_batches(database: &Fresh) {
         let (opened, ids) = (database.open(), MovableClock::default());
         fill(&opened, &ids);
         let at_once = prune::prune(&mut database.connection(), ids.now(), prune::KEPT, BATCH);
         assert_eq!(at_once.unwrap().audit, BATCH as usize);
-        assert_eq!(look(&opened, &ids, &[ids.new_id().uid()]), [MANY - BATCH as usize]);
-        assert_eq!(left(database), 3);
-        assert_eq!(look(&opened, &ids, &[ids.new_id().uid()]), [0]);
+        assert_eq!(prune_in(&opened, &ids, &[ids.new_id().uid()]), [MANY - BATCH as usize]);
+        assert_eq!(remaining(database), 3);
+        assert_eq!(prune_in(&opened, &ids, &[ids.new_id().uid()]), [0]);
         assert!(database.rows("SELECT '1' AS line FROM leases").is_empty());
     }
 
-    fn of_two_copies_one_does_it(database: &Fresh) {
+    fn only_one_process_prunes(database: &Fresh) {
         let (opened, ids) = (database.open(), MovableClock::default());
         fill(&opened, &ids);
         let (one, other) = (ids.new_id().uid(), ids.new_id().uid());
-        let forgotten = look(&opened, &ids, &[one, other]);
-        assert_eq!(forgotten.iter().sum::<usize>(), MANY, "{forgotten:?}");
-        assert_eq!(left(database), 3);
+        let deleted = prune_in(&opened, &ids, &[one, other]);
+        assert_eq!(deleted.iter().sum::<usize>(), MANY, "{deleted:?}");
+        assert_eq!(remaining(database), 3);
     }
 
-    fn whoever_died_at_it_holds_it_up_for_minutes_only(database: &Fresh) {
+    fn lease_of_dead_process_expires(database: &Fresh) {
         let (opened, ids) = (database.open(), MovableClock::default());
         fill(&opened, &ids);
         let (dead, alive) = (ids.new_id().uid(), ids.new_id().uid());
         let now = ids.now();
         let taken = lease::take(&mut database.connection(), NAME, dead, now, now + LEASE);
         assert!(taken.unwrap());
-        assert_eq!(look(&opened, &ids, &[alive]), [0]);
-        assert_eq!(left(database), MANY + 3);
+        assert_eq!(prune_in(&opened, &ids, &[alive]), [0]);
+        assert_eq!(remaining(database), MANY + 3);
         ids.advance(Duration::from_mins(2));
-        assert_eq!(look(&opened, &ids, &[alive]), [MANY]);
+        assert_eq!(prune_in(&opened, &ids, &[alive]), [MANY]);
     }
 
     both_engines!(
-        all_that_is_old_goes_in_batches,
-        of_two_copies_one_does_it,
-        whoever_died_at_it_holds_it_up_for_minutes_only,
+        old_rows_are_deleted_in_batches,
+        only_one_process_prunes,
+        lease_of_dead_process_expires,
     );
 }

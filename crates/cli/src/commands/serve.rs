@@ -93,7 +93,7 @@ fn settings(
         trusted_proxies: options.trusted_proxies.clone().unwrap_or_default(),
         limits: limits(options),
         password_grant: options.password_grant == Switch::On,
-        kept: chrono::TimeDelta::days(options.keep_days.into()),
+        retention: chrono::TimeDelta::days(options.keep_days.into()),
         ..settings
     })
 }
