@@ -1,4 +1,4 @@
-//! What handlers return, and how it becomes a response.
+//! Answers: the values that handlers return, and the responses that they become.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use recto_persistence::identity::Listed;
 use recto_relations::{Entities, Entity, Include, KeysetPosition, PageRequest};
 use serde::Serialize;
 
-use crate::cursor::{self, Binding};
+use crate::cursor::{self, QueryFingerprint};
 use crate::error::Error;
 use crate::present;
 
@@ -148,7 +148,7 @@ impl<E: Entity> Answer for OptionalItem<E> {
     }
 }
 
-/// What a page was asked for.
+/// The query of a page, as far as its response needs it.
 #[derive(Debug)]
 pub(crate) struct PageForm<K> {
     /// The part, and the order.
@@ -162,8 +162,8 @@ pub(crate) struct PageForm<K> {
 /// The link from a page to the next, except for the cursor.
 #[derive(Debug)]
 pub(crate) struct NextLink {
-    /// The query that its cursors are bound to.
-    pub(crate) binding: Binding,
+    /// The fingerprint of the query, for its cursors.
+    pub(crate) fingerprint: QueryFingerprint,
     /// Path and query without the cursor: `/api/v1/books?limit=20`.
     pub(crate) url: String,
 }
@@ -240,7 +240,7 @@ impl<T: Serialize> Answer for List<T> {
             next_cursor: Option<&'a str>,
         }
         let cursor = self.last.map(|key| {
-            cursor::encode(&self.next.binding, &KeysetPosition { values: Vec::new(), key })
+            cursor::encode(&self.next.fingerprint, &KeysetPosition { values: Vec::new(), key })
         });
         let body = present::json(&Body { items: &self.items, next_cursor: cursor.as_deref() })?;
         Ok(self.next.add(Rendered::json(StatusCode::OK, body), cursor))

@@ -1,4 +1,4 @@
-//! What a handler works with: the caller, ids and the clock, the audit log, and transactions.
+//! The context of a handler: the caller, ids and the clock, the audit log, and transactions.
 
 mod credential;
 mod origin;
@@ -23,7 +23,7 @@ pub(crate) use transaction::{ReadTransaction, WriteTransaction};
 use credential::Credential;
 use transaction::Effects;
 
-/// What a handler works with.
+/// The context that a handler works in.
 ///
 /// [`read`](Self::read), [`snapshot`](Self::snapshot) and [`write`](Self::write) run a closure on
 /// a thread of the database. Each first authenticates the caller and checks the access that the
@@ -36,7 +36,7 @@ pub(crate) struct Context {
     checked: Rc<Cell<bool>>,
 }
 
-/// What a request is authenticated with, and the access that it needs.
+/// The credential of a request, and the access that its route requires.
 #[derive(Debug, Clone)]
 struct Authentication {
     access: Access,

@@ -18,8 +18,8 @@ const NOT_BOUND: [&str; 6] = ["count", "cursor", "fields", "include", "limit", "
 
 /// The fingerprint of the query that a cursor belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Binding {
-    fingerprint: [u8; Self::BYTES],
+pub(crate) struct QueryFingerprint {
+    bytes: [u8; Self::BYTES],
 }
 
 /// The error of a string that is not a cursor of a query.
@@ -33,7 +33,7 @@ pub(crate) enum CursorError {
     Foreign,
 }
 
-impl Binding {
+impl QueryFingerprint {
     /// The bytes of a fingerprint: enough to detect mistakes of clients.
     const BYTES: usize = 8;
 
@@ -53,13 +53,16 @@ impl Binding {
         }
         let mut fingerprint = [0; Self::BYTES];
         fingerprint.copy_from_slice(&hash.finalize()[..Self::BYTES]);
-        Self { fingerprint }
+        Self { bytes: fingerprint }
     }
 }
 
 /// Returns the cursor of a position in a query.
-pub(crate) fn encode<K: Display>(binding: &Binding, position: &KeysetPosition<K>) -> String {
-    let mut bytes = binding.fingerprint.to_vec();
+pub(crate) fn encode<K: Display>(
+    fingerprint: &QueryFingerprint,
+    position: &KeysetPosition<K>,
+) -> String {
+    let mut bytes = fingerprint.bytes.to_vec();
     serde_json::to_writer(&mut bytes, &(position.key.to_string(), &position.values))
         .expect("strings and whole numbers are always written, and a vector takes all of them");
     BASE64URL_NOPAD.encode(&bytes)
@@ -70,16 +73,16 @@ pub(crate) fn encode<K: Display>(binding: &Binding, position: &KeysetPosition<K>
 /// # Errors
 /// [`CursorError`].
 pub(crate) fn decode<K: FromStr>(
-    binding: &Binding,
+    fingerprint: &QueryFingerprint,
     sort: &Sort,
     raw: &str,
 ) -> Result<KeysetPosition<K>, CursorError> {
     let bytes = BASE64URL_NOPAD.decode(raw.as_bytes()).map_err(|_| CursorError::Malformed)?;
-    let (fingerprint, json) =
-        bytes.split_first_chunk::<{ Binding::BYTES }>().ok_or(CursorError::Malformed)?;
+    let (found, json) =
+        bytes.split_first_chunk::<{ QueryFingerprint::BYTES }>().ok_or(CursorError::Malformed)?;
     let (key, values): (String, Vec<SortValue>) =
         serde_json::from_slice(json).map_err(|_| CursorError::Malformed)?;
-    if *fingerprint != binding.fingerprint {
+    if *found != fingerprint.bytes {
         return Err(CursorError::Foreign);
     }
     if !fits(sort, &values) {
@@ -125,7 +128,7 @@ mod tests {
 
     /// A query of books.
     struct Query {
-        binding: Binding,
+        fingerprint: QueryFingerprint,
         sort: Sort,
     }
 
@@ -137,7 +140,7 @@ mod tests {
             };
             let filters: Vec<_> =
                 filters.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-            Self { binding: Binding::new(path, &filters, &sort), sort }
+            Self { fingerprint: QueryFingerprint::new(path, &filters, &sort), sort }
         }
 
         fn by(sort: &str) -> Self {
@@ -145,23 +148,23 @@ mod tests {
         }
 
         fn write(&self, values: Vec<SortValue>) -> String {
-            encode(&self.binding, &KeysetPosition { values, key: KEY })
+            encode(&self.fingerprint, &KeysetPosition { values, key: KEY })
         }
 
         fn forge(&self, json: &serde_json::Value) -> String {
-            let mut bytes = self.binding.fingerprint.to_vec();
+            let mut bytes = self.fingerprint.bytes.to_vec();
             bytes.extend(json.to_string().bytes());
             BASE64URL_NOPAD.encode(&bytes)
         }
 
         fn read(&self, raw: &str) -> Result<KeysetPosition<BookId>, CursorError> {
-            decode(&self.binding, &self.sort, raw)
+            decode(&self.fingerprint, &self.sort, raw)
         }
     }
 
     #[test]
     fn only_filters_bind_in_any_order() {
-        let of = |pairs: &[_]| Query::new(PATH, pairs, "-title").binding;
+        let of = |pairs: &[_]| Query::new(PATH, pairs, "-title").fingerprint;
         let one = of(&[("tag", "a"), ("author", "x"), ("tag", "b")]);
         let other = of(&[
             ("limit", "5"),
@@ -271,11 +274,11 @@ mod tests {
             let by = if descending { "-published_date,-title" } else { "published_date,title" };
             let home = Query::by(by);
             let position = KeysetPosition { values: vec![date, SortValue::Text(title)], key };
-            let raw = encode(&home.binding, &position);
+            let raw = encode(&home.fingerprint, &position);
             prop_assert!(
                 raw.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
             );
-            prop_assert_eq!(decode(&home.binding, &home.sort, &raw), Ok(position));
+            prop_assert_eq!(decode(&home.fingerprint, &home.sort, &raw), Ok(position));
         }
 
         #[test]

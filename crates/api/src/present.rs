@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::BASE_PATH;
 use crate::answer::{ExtraFields, PageForm};
-use crate::cursor::{self, Binding};
+use crate::cursor::{self, QueryFingerprint};
 use crate::error::{Error, Failure};
 use crate::paths;
 use crate::problem::{Problem, ProblemType};
@@ -60,7 +60,7 @@ pub(crate) fn page<E: Entity>(
     let more = shown > 0 && (page.more || shown < count);
     let cursor = more.then(|| {
         let last = position(entities, shown - 1, &form.request.sort);
-        cursor::encode(&form.next.binding, &last)
+        cursor::encode(&form.next.fingerprint, &last)
     });
     if let Some(cursor) = &cursor {
         out.extend_from_slice(b",\"next_cursor\":\"");
@@ -85,8 +85,8 @@ pub(crate) fn item_path(entities: &dyn AnyEntities, index: usize) -> String {
 }
 
 /// Returns what the cursors of a relation's own path are bound to.
-fn relation_binding(path: &str, sort: &Sort) -> Binding {
-    Binding::new(path, &[], sort)
+fn relation_fingerprint(path: &str, sort: &Sort) -> QueryFingerprint {
+    QueryFingerprint::new(path, &[], sort)
 }
 
 fn position(entities: &dyn AnyEntities, index: usize, sort: &Sort) -> KeysetPosition<String> {
@@ -205,7 +205,7 @@ impl Writer<'_> {
         last: &KeysetPosition<String>,
     ) {
         let path = format!("{}/{}", item_path(entities, index), edge.relation.name);
-        let binding = relation_binding(&path, &edge.sort);
+        let fingerprint = relation_fingerprint(&path, &edge.sort);
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("limit", &edge.limit.to_string());
         if edge.sort != Sort::along(edge.relation) {
@@ -219,7 +219,7 @@ impl Writer<'_> {
         if !counts.is_empty() {
             query.append_pair("count", &counts.join(","));
         }
-        query.append_pair("cursor", &cursor::encode(&binding, last));
+        query.append_pair("cursor", &cursor::encode(&fingerprint, last));
         self.field(edge.relation.name, "_next");
         self.out.push(b'"');
         self.out.extend_from_slice(path.as_bytes());

@@ -1,4 +1,4 @@
-//! What all requests share.
+//! The state that all requests share.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::identity::key_usage::KeyUsage;
 use crate::proxies::TrustedProxies;
 use crate::server::Settings;
 
-/// What all requests share, on all worker threads.
+/// The state that all requests share, on all worker threads.
 #[derive(Clone)]
 pub struct State {
     /// The database.

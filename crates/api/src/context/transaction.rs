@@ -31,7 +31,7 @@ pub(crate) struct WriteTransaction<'t> {
     effects: Effects,
 }
 
-/// What follows from a transaction once it is committed.
+/// The effects of a transaction once it is committed.
 #[derive(Debug, Default)]
 pub(super) struct Effects {
     /// Audit entries to log.

@@ -9,7 +9,7 @@ use recto_relations::Sort;
 
 use super::query::without_cursor;
 use crate::answer::NextLink;
-use crate::cursor::{self, Binding};
+use crate::cursor::{self, QueryFingerprint};
 use crate::error::Error;
 use crate::parameters::{ParameterError, Parameters};
 
@@ -55,12 +55,12 @@ impl<K: FromStr, F: Narrowed> ListQuery<K, F> {
         let known: Vec<&str> = ["limit", "cursor"].into_iter().chain(filters).collect();
         parameters.finish(&known)?;
         let sort = Sort::default();
-        let binding = Binding::new(path, &pairs, &sort);
+        let fingerprint = QueryFingerprint::new(path, &pairs, &sort);
         let after = match cursor {
             None => None,
-            Some(cursor) => Some(cursor::decode::<K>(&binding, &sort, &cursor)?.key),
+            Some(cursor) => Some(cursor::decode::<K>(&fingerprint, &sort, &cursor)?.key),
         };
-        let next = NextLink { binding, url: without_cursor(path, pairs) };
+        let next = NextLink { fingerprint, url: without_cursor(path, pairs) };
         Ok(Self { limit, after, filter, next })
     }
 }

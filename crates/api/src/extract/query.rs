@@ -17,7 +17,7 @@ use recto_relations::{
 };
 
 use crate::answer::{NextLink, PageForm};
-use crate::cursor::{self, Binding};
+use crate::cursor::{self, QueryFingerprint};
 use crate::error::Error;
 use crate::parameters::{ParameterError, Parameters, parsed};
 
@@ -214,13 +214,13 @@ impl<E: Stored<Recto>, S: PageSource<E>> PageQuery<E, S> {
             PAGE_PARAMETERS.iter().copied().chain(filters).chain(quantifiers).collect();
         parameters.finish(&known)?;
 
-        let binding = Binding::new(path, &pairs, &sort);
+        let fingerprint = QueryFingerprint::new(path, &pairs, &sort);
         let after = match cursor {
             None => None,
-            Some(cursor) => Some(cursor::decode(&binding, &sort, &cursor)?),
+            Some(cursor) => Some(cursor::decode(&fingerprint, &sort, &cursor)?),
         };
         let request = PageRequest { limit, sort, after };
-        let next = NextLink { binding, url: without_cursor(path, pairs) };
+        let next = NextLink { fingerprint, url: without_cursor(path, pairs) };
         Ok(Self { filter, related, form: Arc::new(PageForm { request, include, next }) })
     }
 }
