@@ -6,12 +6,12 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use recto_persistence::identity::Listed;
-use recto_relations::{Entities, Entity, Include, KeysetPosition, PageRequest};
+use recto_relations::{Entities, Entity, Include, KeysetPosition};
 use serde::Serialize;
 
-use crate::cursor::{self, QueryFingerprint};
+use crate::cursor;
 use crate::error::Error;
-use crate::present;
+use crate::present::{self, ExtraFields, NextLink, PageForm};
 
 /// A value that a handler returns.
 pub(crate) trait Answer {
@@ -63,26 +63,6 @@ impl From<Rendered> for HttpResponse {
             }
             None => response.finish(),
         }
-    }
-}
-
-/// Further fields of the entities of an answer, each a JSON object: the account of a user.
-#[derive(Debug, Default)]
-pub(crate) struct ExtraFields(Option<Vec<Vec<u8>>>);
-
-impl ExtraFields {
-    /// Returns these objects as the further fields, one for each entity.
-    ///
-    /// # Errors
-    /// A failing serialization.
-    pub(crate) fn of<T: Serialize>(objects: impl Iterator<Item = T>) -> Result<Self, Error> {
-        let written = objects.map(|object| present::json(&object)).collect::<Result<_, _>>()?;
-        Ok(Self(Some(written)))
-    }
-
-    /// Returns the object for the entity at `index`.
-    pub(crate) fn at(&self, index: usize) -> Option<&[u8]> {
-        self.0.as_ref()?.get(index).map(Vec::as_slice)
     }
 }
 
@@ -148,36 +128,6 @@ impl<E: Entity> Answer for OptionalItem<E> {
     }
 }
 
-/// The query of a page, as far as its response needs it.
-#[derive(Debug)]
-pub(crate) struct PageForm<K> {
-    /// The part, and the order.
-    pub(crate) request: PageRequest<K>,
-    /// The relations to load.
-    pub(crate) include: Include,
-    /// The link to the next page.
-    pub(crate) next: NextLink,
-}
-
-/// The link from a page to the next, except for the cursor.
-#[derive(Debug)]
-pub(crate) struct NextLink {
-    /// The fingerprint of the query, for its cursors.
-    pub(crate) fingerprint: QueryFingerprint,
-    /// Path and query without the cursor: `/api/v1/books?limit=20`.
-    pub(crate) url: String,
-}
-
-impl NextLink {
-    /// Adds the `Link` header (RFC 8288) of a page, if there is a next one.
-    fn add(&self, rendered: Rendered, cursor: Option<String>) -> Rendered {
-        let Some(cursor) = cursor else { return rendered };
-        let joint = if self.url.contains('?') { '&' } else { '?' };
-        let link = format!("<{}{joint}cursor={cursor}>; rel=\"next\"", self.url);
-        rendered.header(header::LINK, link)
-    }
-}
-
 /// A page of entities.
 #[derive(Debug)]
 pub(crate) struct Page<E: Entity> {
@@ -206,7 +156,7 @@ impl<E: Entity> Page<E> {
 impl<E: Entity> Answer for Page<E> {
     fn render(self) -> Result<Rendered, Error> {
         let (body, cursor) = present::page(&self.loaded, &self.form, &self.extra)?;
-        Ok(self.form.next.add(Rendered::json(StatusCode::OK, body), cursor))
+        Ok(with_next(Rendered::json(StatusCode::OK, body), &self.form.next, cursor))
     }
 }
 
@@ -243,7 +193,7 @@ impl<T: Serialize> Answer for List<T> {
             cursor::encode(&self.next.fingerprint, &KeysetPosition { values: Vec::new(), key })
         });
         let body = present::json(&Body { items: &self.items, next_cursor: cursor.as_deref() })?;
-        Ok(self.next.add(Rendered::json(StatusCode::OK, body), cursor))
+        Ok(with_next(Rendered::json(StatusCode::OK, body), &self.next, cursor))
     }
 }
 
@@ -318,4 +268,11 @@ impl Answer for Accepted {
     fn render(self) -> Result<Rendered, Error> {
         Ok(Rendered::empty(StatusCode::ACCEPTED))
     }
+}
+
+/// Adds the `Link` header (RFC 8288) of a page, if there is a next one.
+fn with_next(rendered: Rendered, next: &NextLink, cursor: Option<String>) -> Rendered {
+    let Some(cursor) = cursor else { return rendered };
+    let joint = if next.url.contains('?') { '&' } else { '?' };
+    rendered.header(header::LINK, format!("<{}{joint}cursor={cursor}>; rel=\"next\"", next.url))
 }

@@ -12,8 +12,8 @@ use recto_domain::{AuditAction, AuditEntry};
 
 use recto_identity::{Access, Caller};
 
+use crate::audit_log;
 use crate::error::Error;
-use crate::identity::audit;
 use crate::state::{SharedState, State};
 
 pub(crate) use credential::ResolvedUser;
@@ -113,7 +113,7 @@ impl Context {
             Ok::<(T, Effects), Error>((value, effects))
         };
         let (value, effects) = self.state.database.write(work).await?;
-        effects.entries.iter().for_each(audit::log);
+        effects.entries.iter().for_each(audit_log::log);
         if effects.mail_enqueued {
             self.state.mail.enqueued();
         }

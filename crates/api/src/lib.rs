@@ -6,6 +6,7 @@
 
 mod allowance;
 mod answer;
+mod audit_log;
 mod catalog;
 mod components;
 mod context;
@@ -26,10 +27,12 @@ mod problem;
 mod proxies;
 mod read;
 mod request;
+mod request_id;
 mod routes;
 mod schema;
 mod school;
 mod server;
+mod settings;
 mod state;
 mod table;
 mod write;
@@ -38,7 +41,8 @@ pub use document::openapi_json;
 pub use problem::{Problem, ProblemType};
 pub use proxies::{InvalidProxy, TrustedProxies};
 pub use schema::Description;
-pub use server::{Settings, app, bind, serve};
+pub use server::{app, bind, serve};
+pub use settings::Settings;
 pub use state::State;
 
 /// The path below which all operations are.

@@ -1,16 +1,55 @@
 //! Loaded entities as JSON, with their relations, counts and the URLs of the rest.
 
 use recto_relations::{
-    Adjacency, AnyEntities, Edge, Entities, Entity, Include, KeysetPosition, Sort,
+    Adjacency, AnyEntities, Edge, Entities, Entity, Include, KeysetPosition, PageRequest, Sort,
 };
 use serde::Serialize;
 
 use crate::BASE_PATH;
-use crate::answer::{ExtraFields, PageForm};
 use crate::cursor::{self, QueryFingerprint};
 use crate::error::{Error, Failure};
 use crate::paths;
 use crate::problem::{Problem, ProblemType};
+
+/// Further fields of the entities of an answer, each a JSON object: the account of a user.
+#[derive(Debug, Default)]
+pub(crate) struct ExtraFields(Option<Vec<Vec<u8>>>);
+
+impl ExtraFields {
+    /// Returns these objects as the further fields, one for each entity.
+    ///
+    /// # Errors
+    /// A failing serialization.
+    pub(crate) fn of<T: Serialize>(objects: impl Iterator<Item = T>) -> Result<Self, Error> {
+        let written = objects.map(|object| json(&object)).collect::<Result<_, _>>()?;
+        Ok(Self(Some(written)))
+    }
+
+    /// Returns the object for the entity at `index`.
+    pub(crate) fn at(&self, index: usize) -> Option<&[u8]> {
+        self.0.as_ref()?.get(index).map(Vec::as_slice)
+    }
+}
+
+/// The query of a page, as far as its response needs it.
+#[derive(Debug)]
+pub(crate) struct PageForm<K> {
+    /// The part, and the order.
+    pub(crate) request: PageRequest<K>,
+    /// The relations to load.
+    pub(crate) include: Include,
+    /// The link to the next page.
+    pub(crate) next: NextLink,
+}
+
+/// The link from a page to the next, except for the cursor.
+#[derive(Debug)]
+pub(crate) struct NextLink {
+    /// The fingerprint of the query, for its cursors.
+    pub(crate) fingerprint: QueryFingerprint,
+    /// Path and query without the cursor: `/api/v1/books?limit=20`.
+    pub(crate) url: String,
+}
 
 /// Writes an entity with what was loaded with it.
 ///

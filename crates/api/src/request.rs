@@ -1,65 +1,23 @@
 //! The middleware around every request: its id, its log line, the body of its problem, and the
 //! headers of every response.
 
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use actix_web::HttpMessage as _;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use recto_domain::{AuditAction, AuditDetail, IdGenerator as _, RequestName};
-use recto_persistence::SystemIds;
+use recto_domain::{AuditAction, AuditDetail};
+use recto_identity::Client;
 use tracing::Instrument as _;
 
 use crate::context::{RequestOrigin, ResolvedUser};
 use crate::error::Error;
-use crate::identity::audit;
 use crate::problem::Problem;
+use crate::request_id::{REQUEST_ID, RequestId};
 use crate::state::SharedState;
-use crate::{allowance, headers};
-use recto_identity::Client;
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// The id of a request, in the log and in problems.
-#[derive(Debug, Clone)]
-pub(crate) struct RequestId(HeaderValue);
-
-impl RequestId {
-    /// Returns the id from the header, as a proxy sets it, or a new one.
-    fn of(request: &ServiceRequest) -> Self {
-        let given = request.headers().get(&REQUEST_ID).filter(|id| {
-            let clean = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
-            (1..=64).contains(&id.len()) && id.as_bytes().iter().all(clean)
-        });
-        given.cloned().map_or_else(Self::next, Self)
-    }
-
-    /// Returns a new id: a random number of the process, and a counter.
-    fn next() -> Self {
-        static PROCESS: LazyLock<u32> = LazyLock::new(|| {
-            let random = SystemIds.new_id().uid().as_u128();
-            u32::try_from(random & u128::from(u32::MAX)).unwrap_or_default()
-        });
-        static COUNT: AtomicU64 = AtomicU64::new(1);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let id = format!("{:08x}-{count:08x}", *PROCESS);
-        Self(HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("-")))
-    }
-
-    /// Returns the id for the audit log.
-    pub(crate) fn name(&self) -> Option<RequestName> {
-        RequestName::parse(self.as_str()).ok()
-    }
-
-    fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or("-")
-    }
-}
+use crate::{allowance, audit_log, headers};
 
 /// Assigns the request its id, completes the response, and logs it.
 pub(crate) async fn finish(
@@ -77,7 +35,7 @@ pub(crate) async fn finish(
         note_refusal(&response).await;
     }
     let (mut response, cause) = explain(response, &id);
-    response.headers_mut().insert(REQUEST_ID, id.0);
+    response.headers_mut().insert(REQUEST_ID, id.into());
     let client = response.request().extensions().get::<Client>().map(Client::allowances);
     allowance::write_headers(response.headers_mut(), &client.unwrap_or_default());
     headers::protect(&mut response);
@@ -98,7 +56,7 @@ async fn note_refusal(response: &ServiceResponse<BoxBody>) {
     if state.throttle.is_refusal_worth_noting(&origin.client) {
         state.note(entry).await;
     } else {
-        audit::log(&entry);
+        audit_log::log(&entry);
     }
 }
 

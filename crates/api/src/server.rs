@@ -9,84 +9,16 @@ use actix_web::middleware::from_fn;
 use actix_web::rt::task::JoinHandle;
 use actix_web::web::Data;
 use actix_web::{App, Error, HttpServer, web};
-use chrono::TimeDelta;
-use recto_identity::throttle::Limits;
 use recto_mail::Worker;
 use recto_persistence::Database;
-use recto_persistence::identity::prune;
 
 use crate::identity::pruning;
 use crate::meta::OpenApiDocument;
-use crate::proxies::TrustedProxies;
+use crate::settings::Settings;
 use crate::{Problem, State, document, error, pages, request, routes};
 
 /// The time that the database's connections may take to close.
 const CLOSING: Duration = Duration::from_secs(5);
-
-/// The settings of a server.
-#[derive(Clone)]
-pub struct Settings {
-    /// Host and port to listen on; port 0 picks a free one.
-    pub listen: String,
-    /// The secret that keys are derived from, at least 32 bytes.
-    pub secret: Vec<u8>,
-    /// The secret before it, whose tokens are still valid, at least 32 bytes.
-    pub previous_secret: Option<Vec<u8>>,
-    /// The number of threads that serve requests; by default the number of processors.
-    pub workers: Option<usize>,
-    /// The URL that links begin with, without a slash at its end; by default the address that the
-    /// server listens on. With `https`, browsers are told to use TLS only.
-    pub public_url: Option<String>,
-    /// The transport and the sender of mails.
-    pub mail: recto_mail::Settings,
-    /// The proxies whose `X-Forwarded-For` is trusted.
-    pub trusted_proxies: TrustedProxies,
-    /// The budgets of clients.
-    pub limits: Limits,
-    /// Whether `/auth/token` accepts passwords.
-    pub password_grant: bool,
-    /// The time for which mails, audit entries and expired API keys are stored.
-    pub retention: TimeDelta,
-}
-
-impl Settings {
-    /// Returns the defaults for an address and a secret.
-    ///
-    /// ```
-    /// use recto_api::Settings;
-    ///
-    /// let settings = Settings::new("127.0.0.1:0", b"a secret of thirty-two bytes, ok");
-    /// assert!(settings.password_grant && settings.previous_secret.is_none());
-    /// ```
-    pub fn new(listen: impl Into<String>, secret: impl Into<Vec<u8>>) -> Self {
-        Self {
-            listen: listen.into(),
-            secret: secret.into(),
-            previous_secret: None,
-            workers: None,
-            public_url: None,
-            mail: recto_mail::Settings::default(),
-            trusted_proxies: TrustedProxies::default(),
-            limits: Limits::default(),
-            password_grant: true,
-            retention: prune::KEPT,
-        }
-    }
-}
-
-impl std::fmt::Debug for Settings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Settings")
-            .field("listen", &self.listen)
-            .field("workers", &self.workers)
-            .field("public_url", &self.public_url)
-            .field("trusted_proxies", &self.trusted_proxies)
-            .field("limits", &self.limits)
-            .field("password_grant", &self.password_grant)
-            .field("mail", &self.mail)
-            .finish_non_exhaustive()
-    }
-}
 
 /// Returns the application.
 pub fn app(

@@ -14,7 +14,7 @@ use recto_persistence::{Database, SystemIds};
 
 use crate::identity::key_usage::KeyUsage;
 use crate::proxies::TrustedProxies;
-use crate::server::Settings;
+use crate::settings::Settings;
 
 /// The state that all requests share, on all worker threads.
 #[derive(Clone)]

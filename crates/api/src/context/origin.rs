@@ -8,7 +8,7 @@ use recto_domain::{AuditAction, AuditEntry, IdGenerator, RequestName, UserAgent}
 
 use recto_identity::Client;
 
-use crate::request::RequestId;
+use crate::request_id::RequestId;
 use crate::state::SharedState;
 
 /// The client, user agent and id of a request, for sessions, the audit log and throttling.

@@ -8,10 +8,10 @@ use actix_web::{FromRequest, HttpRequest};
 use recto_relations::Sort;
 
 use super::query::without_cursor;
-use crate::answer::NextLink;
 use crate::cursor::{self, QueryFingerprint};
 use crate::error::Error;
 use crate::parameters::{ParameterError, Parameters};
+use crate::present::NextLink;
 
 /// A filter of a list.
 pub(crate) trait Narrowed: Sized {

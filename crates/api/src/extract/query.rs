@@ -16,10 +16,10 @@ use recto_relations::{
     Entity, Filter, Include, PageRequest, Quantifier, Relation, RelationInfo, Sort,
 };
 
-use crate::answer::{NextLink, PageForm};
 use crate::cursor::{self, QueryFingerprint};
 use crate::error::Error;
 use crate::parameters::{ParameterError, Parameters, parsed};
+use crate::present::{NextLink, PageForm};
 
 /// The query of an item.
 #[derive(Debug)]

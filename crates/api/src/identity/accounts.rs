@@ -7,8 +7,9 @@ use recto_relations::Entities;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::answer::{ExtraFields, Item};
+use crate::answer::Item;
 use crate::error::Error;
+use crate::present::ExtraFields;
 
 /// The fields of an account among those of its user; `null` for a user without an account.
 #[derive(Debug, Serialize, ToSchema)]

@@ -1,4 +1,4 @@
-//! The audit log: what happened to accounts, for administrators.
+//! Reading the audit log.
 
 use recto_domain::{AuditAction, AuditEntry, AuditId, UserId};
 use recto_persistence::identity::audit;
@@ -8,36 +8,8 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::extract::{ListQuery, Narrowed};
 use crate::parameters::{ParameterError, Parameters};
-use crate::state::State;
 
 pub(crate) use recto_persistence::identity::audit::AuditFilter;
-
-impl State {
-    /// Stores an audit entry about something that changed no data, and logs it. A failure to store
-    /// it is logged and does not change the response.
-    pub(crate) async fn note(&self, entry: AuditEntry) {
-        log(&entry);
-        let stored = self.database.write(move |conn| audit::insert(conn, &entry)).await;
-        if let Err(error) = stored {
-            tracing::error!(%error, "an audit entry was lost");
-        }
-    }
-}
-
-/// Logs an audit entry.
-pub(crate) fn log(entry: &AuditEntry) {
-    let AuditEntry { action, actor_uid, subject_uid, address, request_id, detail, .. } = entry;
-    tracing::info!(
-        target: "recto::audit",
-        action = action.as_str(),
-        actor = actor_uid.map(tracing::field::display),
-        subject = subject_uid.map(tracing::field::display),
-        address = address.map(tracing::field::display),
-        request = request_id.as_ref().map(tracing::field::display),
-        detail = detail.as_ref().map(tracing::field::display),
-        "audit"
-    );
-}
 
 impl Narrowed for AuditFilter {
     const FILTERS: &'static [(&'static str, &'static str)] = &[
