@@ -1,5 +1,7 @@
 //! The schemas of the OpenAPI document.
 
+mod derived;
+
 use std::collections::BTreeMap;
 
 use recto_domain::User;
@@ -14,6 +16,7 @@ use utoipa::openapi::security::{
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 
+use self::derived::{schema_of, simplified};
 use crate::BASE_PATH;
 use crate::identity::accounts::AccountFields;
 use crate::problem::{ProblemBody, ProblemType};
@@ -29,18 +32,18 @@ pub(crate) struct Components {
 impl Components {
     /// Adds a type under its name.
     pub(crate) fn add<T: ToSchema>(&mut self) {
-        self.schemas.insert(T::name().into_owned(), T::schema());
+        self.schemas.insert(T::name().into_owned(), schema_of::<T>());
         let mut nested = Vec::new();
         T::schemas(&mut nested);
         for (name, schema) in nested {
             // An entity that is there already has its relations.
-            self.schemas.entry(name).or_insert(schema);
+            self.schemas.entry(name).or_insert_with(|| simplified(schema));
         }
     }
 
     /// Adds an entity with its relations, which lead to further entities by name.
     pub(crate) fn add_entity<E: Entity + ToSchema>(&mut self) {
-        self.schemas.insert(E::name().into_owned(), with_relations::<E>(E::schema()));
+        self.schemas.insert(E::name().into_owned(), with_relations::<E>(schema_of::<E>()));
     }
 
     /// Adds a page of an entity.
@@ -60,7 +63,7 @@ impl Components {
 
     /// Adds what links say to the entity that they lead to.
     pub(crate) fn add_links<R: Relation<Data: ToSchema>>(&mut self) {
-        let RefOr::T(Schema::Object(link)) = R::Data::schema() else { return };
+        let RefOr::T(Schema::Object(link)) = schema_of::<R::Data>() else { return };
         for (name, mut schema) in link.properties {
             if let RefOr::T(Schema::Object(member)) = &mut schema {
                 let own = member.description.take().unwrap_or_default();
@@ -210,9 +213,9 @@ pub(crate) struct UserWithAccount;
 
 impl PartialSchema for UserWithAccount {
     fn schema() -> RefOr<Schema> {
-        let user = with_relations::<User>(User::schema());
+        let user = with_relations::<User>(schema_of::<User>());
         let (RefOr::T(Schema::Object(mut object)), RefOr::T(Schema::Object(account))) =
-            (user, AccountFields::schema())
+            (user, schema_of::<AccountFields>())
         else {
             return User::schema();
         };

@@ -10,7 +10,7 @@ use uuid::{Builder, Uuid, Variant, Version};
 use crate::{Input, Invalid, Violations, input::read_text, value::number_value};
 
 macro_rules! id {
-    ($(#[doc = $doc:literal])+ $name:ident, $example:literal) => {
+    ($(#[doc = $doc:literal])+ $name:ident, $example:tt) => {
         $(#[doc = $doc])+
         ///
         /// Shown hyphenated in lower case; read only in the hyphenated form of 36 characters,
@@ -25,6 +25,7 @@ assert!(\"42\".parse::<", stringify!($name), ">().is_err());
 # Ok::<(), recto_domain::Invalid>(())
 ```")]
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(examples($example)))]
         pub struct $name(Uuid);
 
         impl $name {
@@ -89,12 +90,6 @@ assert!(\"42\".parse::<", stringify!($name), ">().is_err());
                 text.parse().map_err(de::Error::custom)
             }
         }
-
-        #[cfg(feature = "openapi")]
-        crate::openapi::described!(
-            $name,
-            crate::openapi::identity(concat!($($doc, "\n"),+), $example)
-        );
     };
 }
 
@@ -149,7 +144,7 @@ macro_rules! integer_id {
             $(#[doc = $doc])+
             ///
             /// A number that the database counts up; the greatest is the newest.
-            $name(i64), 1..=9_007_199_254_740_991, 42
+            $name(i64), 1..=9_007_199_254_740_991_i64, 42
         }
 
         impl $name {

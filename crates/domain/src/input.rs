@@ -30,9 +30,6 @@ pub trait Input: Sized {
 /// What one member of an object may be: required (`T`), optional (`Option<T>`),
 /// or part of a merge patch ([`Change<T>`], [`Change<Option<T>>`](Change)).
 pub trait Member: Sized {
-    /// Whether the member must be there.
-    const REQUIRED: bool;
-
     /// Reads the member; `None` when the object has no such member.
     fn read(value: Option<&Value>) -> Result<Self, Violations>;
 
@@ -86,8 +83,6 @@ impl<T: Serialize> Serialize for Change<T> {
 }
 
 impl<T: Input> Member for T {
-    const REQUIRED: bool = true;
-
     fn read(value: Option<&Value>) -> Result<Self, Violations> {
         match value {
             None => Err(Violations::one("is required")),
@@ -98,8 +93,6 @@ impl<T: Input> Member for T {
 }
 
 impl<T: Input> Member for Option<T> {
-    const REQUIRED: bool = false;
-
     fn read(value: Option<&Value>) -> Result<Self, Violations> {
         match value {
             None | Some(Value::Null) => Ok(None),
@@ -113,8 +106,6 @@ impl<T: Input> Member for Option<T> {
 }
 
 impl<T: Input> Member for Change<T> {
-    const REQUIRED: bool = false;
-
     fn read(value: Option<&Value>) -> Result<Self, Violations> {
         match value {
             None => Ok(Self::Keep),
@@ -128,8 +119,6 @@ impl<T: Input> Member for Change<T> {
 }
 
 impl<T: Input> Member for Change<Option<T>> {
-    const REQUIRED: bool = false;
-
     fn read(value: Option<&Value>) -> Result<Self, Violations> {
         match value {
             None => Ok(Self::Keep),

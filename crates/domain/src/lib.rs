@@ -40,8 +40,6 @@ pub mod school;
 pub mod text;
 pub mod violation;
 
-#[cfg(feature = "openapi")]
-mod openapi;
 mod record;
 mod value;
 

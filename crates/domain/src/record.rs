@@ -6,25 +6,19 @@ macro_rules! object {
     (
         $(#[doc = $doc:literal])+
         pub struct $name:ident {
-            $($(#[doc = $field_doc:literal])+ pub $field:ident: $type:ty,)+
+            $($(#[$attribute:meta])+ pub $field:ident: $type:ty,)+
         }
     ) => {
         $(#[doc = $doc])+
         #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         pub struct $name {
-            $($(#[doc = $field_doc])+ pub $field: $type,)+
+            $(
+                $(#[$attribute])+
+                #[cfg_attr(feature = "openapi", schema(inline, required))]
+                pub $field: $type,
+            )+
         }
-
-        #[cfg(feature = "openapi")]
-        $crate::openapi::described!($name, {
-            let shape = $crate::openapi::Shape::new(concat!($($doc, "\n"),+));
-            $(let shape = shape.member::<$type>(
-                stringify!($field),
-                concat!($($field_doc, "\n"),+),
-                true,
-            );)+
-            shape.schema()
-        });
     };
 }
 pub(crate) use object;
@@ -37,13 +31,13 @@ macro_rules! entity {
         pub struct $name:ident in $collection:literal,
             key $key:ident: $key_type:ty, sorts [$($sort:ident: $sort_type:ty),*]
         {
-            $($(#[doc = $field_doc:literal])+ pub $field:ident: $type:ty,)+
+            $($(#[$attribute:meta])+ pub $field:ident: $type:ty,)+
         }
     ) => {
         $crate::record::object! {
             $(#[doc = $doc])+
             pub struct $name {
-                $($(#[doc = $field_doc])+ pub $field: $type,)+
+                $($(#[$attribute])+ pub $field: $type,)+
             }
         }
 
@@ -91,58 +85,97 @@ pub(crate) use entity;
 /// inputs that hold a password or a token: they cannot be written down or compared. `rules` says
 /// what members have to do with each other; there each is an `Option`, empty where it was refused.
 macro_rules! input {
+    // A merge patch (RFC 7396).
     (
         $(#[doc = $doc:literal])+
         pub struct $name:ident {
-            $($(#[doc = $member_doc:literal])+ pub $member:ident: $type:ty,)+
+            $($(#[$attribute:meta])+ pub $field:ident: Change<$type:ty>,)+
         }
     ) => {
         $(#[doc = $doc])+
-        #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), serde(deny_unknown_fields))]
         pub struct $name {
             $(
-                $(#[doc = $member_doc])+
-                #[serde(skip_serializing_if = "crate::input::Member::is_absent")]
-                pub $member: $type,
+                $(#[$attribute])+
+                #[cfg_attr(
+                    feature = "openapi",
+                    schema(inline, required = false, value_type = $type)
+                )]
+                pub $field: Change<$type>,
             )+
         }
 
-        $crate::record::input!(@read $name { $($member: $type,)+ } |fields| {});
-        $crate::record::input!(
-            @describe $name ($($doc)+) { $($member: $type, ($($member_doc)+),)+ }
-        );
+        $crate::record::input!(@serialize $name { $($field)+ });
+        $crate::record::input!(@read $name { $($field: Change<$type>,)+ });
+    };
+    (
+        $(#[doc = $doc:literal])+
+        pub struct $name:ident {
+            $($(#[$attribute:meta])+ pub $field:ident: $type:ty,)+
+        }
+    ) => {
+        $(#[doc = $doc])+
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), serde(deny_unknown_fields))]
+        pub struct $name {
+            $(
+                $(#[$attribute])+
+                #[cfg_attr(feature = "openapi", schema(inline))]
+                pub $field: $type,
+            )+
+        }
+
+        $crate::record::input!(@serialize $name { $($field)+ });
+        $crate::record::input!(@read $name { $($field: $type,)+ });
     };
     (
         $(#[doc = $doc:literal])+
         pub secret struct $name:ident {
-            $($(#[doc = $member_doc:literal])+ pub $member:ident: $type:ty,)+
+            $($(#[$attribute:meta])+ pub $field:ident: $type:ty,)+
         }
         $(rules |$fields:ident| $rules:block)?
     ) => {
         $(#[doc = $doc])+
         #[derive(Clone, Debug)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), serde(deny_unknown_fields))]
         pub struct $name {
-            $($(#[doc = $member_doc])+ pub $member: $type,)+
+            $(
+                $(#[$attribute])+
+                #[cfg_attr(feature = "openapi", schema(inline))]
+                pub $field: $type,
+            )+
         }
 
-        $crate::record::input!(
-            @read $name { $($member: $type,)+ } $(|$fields| $rules)? |fields| {}
-        );
-        $crate::record::input!(
-            @describe $name ($($doc)+) { $($member: $type, ($($member_doc)+),)+ }
-        );
+        $crate::record::input!(@read $name { $($field: $type,)+ } $(|$fields| $rules)?);
     };
-    // Rules that span members come first where there are any, and others are left out.
-    (
-        @read $name:ident { $($member:ident: $type:ty,)+ }
-        |$fields:ident| $rules:block $(|$none:ident| $nothing:block)?
-    ) => {
+    // Leaves out absent fields. A derive would need `skip_serializing_if`, which `ToSchema` reads
+    // as "not required".
+    (@serialize $name:ident { $($field:ident)+ }) => {
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let mut map = serializer.serialize_map(None)?;
+                $(if !$crate::input::Member::is_absent(&self.$field) {
+                    serde::ser::SerializeMap::serialize_entry(
+                        &mut map,
+                        stringify!($field),
+                        &self.$field,
+                    )?;
+                })+
+                serde::ser::SerializeMap::end(map)
+            }
+        }
+    };
+    (@read $name:ident { $($field:ident: $type:ty,)+ }) => {
+        $crate::record::input!(@read $name { $($field: $type,)+ } |fields| {});
+    };
+    (@read $name:ident { $($field:ident: $type:ty,)+ } |$fields:ident| $rules:block) => {
         impl $crate::Input for $name {
             fn parse(value: &serde_json::Value) -> Result<Self, $crate::Violations> {
                 let mut $fields = $crate::input::Fields::of(value)?;
-                $(let $member: Option<$type> = $fields.member(stringify!($member));)+
+                $(let $field: Option<$type> = $fields.member(stringify!($field));)+
                 $rules
-                $fields.finish(|| Some(Self { $($member: $member?,)+ }))
+                $fields.finish(|| Some(Self { $($field: $field?,)+ }))
             }
         }
 
@@ -152,22 +185,6 @@ macro_rules! input {
                 $crate::Input::parse(&value).map_err(serde::de::Error::custom)
             }
         }
-    };
-    (
-        @describe $name:ident ($($doc:literal)+) {
-            $($member:ident: $type:ty, ($($member_doc:literal)+),)+
-        }
-    ) => {
-        #[cfg(feature = "openapi")]
-        $crate::openapi::described!($name, {
-            let shape = $crate::openapi::Shape::new(concat!($($doc, "\n"),+));
-            $(let shape = shape.member::<$type>(
-                stringify!($member),
-                concat!($($member_doc, "\n"),+),
-                <$type as $crate::input::Member>::REQUIRED,
-            );)+
-            shape.closed().schema()
-        });
     };
 }
 pub(crate) use input;

@@ -123,7 +123,7 @@ pub(crate) use string_value;
 macro_rules! text_value {
     (
         $(#[doc = $doc:literal])+
-        $name:ident, $min:literal..=$max:literal, $clean:path, $example:literal
+        $name:ident, $min:tt..=$max:tt, $clean:path, $example:tt
     ) => {
         $(#[doc = $doc])+
         ///
@@ -131,6 +131,11 @@ macro_rules! text_value {
             "Kept trimmed, in NFC, with ", $min, " to ", $max, " characters."
         )]
         #[derive(Clone, PartialEq, Eq, Hash)]
+        #[cfg_attr(
+            feature = "openapi",
+            derive(utoipa::ToSchema),
+            schema(min_length = $min, max_length = $max, examples($example))
+        )]
         pub struct $name(String);
 
         impl $name {
@@ -153,12 +158,6 @@ macro_rules! text_value {
                 recto_relations::SortValue::Text($crate::text_key(&self.0))
             }
         }
-
-        #[cfg(feature = "openapi")]
-        $crate::openapi::described!(
-            $name,
-            $crate::openapi::text(concat!($($doc, "\n"),+), $min..=$max, $example)
-        );
     };
 }
 pub(crate) use text_value;
@@ -167,7 +166,7 @@ pub(crate) use text_value;
 macro_rules! number_value {
     (
         $(#[doc = $doc:literal])+
-        $name:ident($repr:ty), $min:literal..=$max:literal, $example:literal
+        $name:ident($repr:ty), $min:tt..=$max:tt, $example:tt
     ) => {
         $(#[doc = $doc])+
         #[doc = concat!("
@@ -179,6 +178,12 @@ assert!(", stringify!($name), "::new(", $max, " + 1).is_err());
 # Ok::<(), recto_domain::Invalid>(())
 ```")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        // The bounds describe the number; `isize` is an integer without a format.
+        #[cfg_attr(
+            feature = "openapi",
+            derive(utoipa::ToSchema),
+            schema(value_type = isize, minimum = $min, maximum = $max, examples($example))
+        )]
         pub struct $name($repr);
 
         impl $name {
@@ -263,12 +268,6 @@ assert!(", stringify!($name), "::new(", $max, " + 1).is_err());
                 Self::new(number).map_err(serde::de::Error::custom)
             }
         }
-
-        #[cfg(feature = "openapi")]
-        $crate::openapi::described!(
-            $name,
-            $crate::openapi::number(concat!($($doc, "\n"),+), $min..=$max, $example)
-        );
     };
 }
 pub(crate) use number_value;

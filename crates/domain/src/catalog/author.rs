@@ -77,6 +77,7 @@ macro_rules! roles {
         /// # Ok::<(), recto_domain::Invalid>(())
         /// ```
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(examples("author")))]
         #[serde(rename_all = "lowercase")]
         pub enum ContributorRole {
             #[default]
@@ -143,16 +144,14 @@ impl Input for ContributorRole {
     }
 }
 
-#[cfg(feature = "openapi")]
-crate::openapi::described!(ContributorRole, {
-    let words: Vec<&str> = ContributorRole::ALL.iter().map(|role| role.as_str()).collect();
-    crate::openapi::choice("What somebody did for a book; `author` unless said otherwise.", &words)
-});
-
 object! {
     /// What the link between a book and an author says besides that it is there.
     pub struct Contribution {
         /// Where in the book's credit line the author stands, from 1.
+        #[cfg_attr(
+            feature = "openapi",
+            schema(value_type = usize, maximum = 4_294_967_295_u32, examples(1))
+        )]
         pub position: u32,
         /// What the author did for the book.
         pub role: ContributorRole,
@@ -180,7 +179,7 @@ input! {
     }
 }
 
-/// Whom a book credits, in order: everybody once, and at least one.
+/// The contributors to a book, in order: at least one, each once.
 ///
 /// A credit line and a list of contributors are two forms of one fact.
 /// [`of_line`](Self::of_line) reads the names out of a line,
@@ -196,7 +195,10 @@ input! {
 /// # Ok::<(), recto_domain::Invalid>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), serde(deny_unknown_fields))]
 pub struct Contributors {
+    /// Everybody, by name.
+    #[cfg_attr(feature = "openapi", schema(inline, max_items = 100))]
     contributors: Vec<Contributor>,
     #[serde(skip)]
     line: CreditLine,
@@ -284,13 +286,6 @@ impl Input for Listed {
     }
 }
 
-#[cfg(feature = "openapi")]
-impl crate::openapi::Described for Listed {
-    fn describe() -> utoipa::openapi::Schema {
-        crate::openapi::list::<Contributor>(Contributors::MAX)
-    }
-}
-
 impl Input for Contributors {
     fn parse(value: &Value) -> Result<Self, Violations> {
         let mut fields = Fields::of(value)?;
@@ -305,14 +300,6 @@ impl<'de> Deserialize<'de> for Contributors {
         <Self as Input>::parse(&value).map_err(serde::de::Error::custom)
     }
 }
-
-#[cfg(feature = "openapi")]
-crate::openapi::described!(Contributors, {
-    crate::openapi::Shape::new("Whom a book credits, in order, everybody once.")
-        .member::<Listed>("contributors", "Everybody, by name.", true)
-        .closed()
-        .schema()
-});
 
 #[cfg(test)]
 mod tests {

@@ -97,9 +97,9 @@ impl Update for Tag {
     }
 }
 
-/// The tags that a book is to have, or to have as well: at most 100, each name once.
+/// The names of tags, each at most once without regard to case.
 ///
-/// Names that are equal without regard to case count as one, in the form that came first.
+/// Of names that are equal without regard to case the first is used.
 ///
 /// ```
 /// use recto_domain::{Input, TagNames};
@@ -111,7 +111,10 @@ impl Update for Tag {
 /// # Ok::<(), recto_domain::Violations>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), serde(deny_unknown_fields))]
 pub struct TagNames {
+    /// The tags, each by its name.
+    #[cfg_attr(feature = "openapi", schema(inline, max_items = 100))]
     tags: Vec<NewTag>,
 }
 
@@ -160,14 +163,6 @@ impl<'de> Deserialize<'de> for TagNames {
     }
 }
 
-#[cfg(feature = "openapi")]
-crate::openapi::described!(TagNames, {
-    crate::openapi::Shape::new("Tags by name, each at most once without regard to case.")
-        .member::<Listed>("tags", "The tags, each by its name.", true)
-        .closed()
-        .schema()
-});
-
 /// The array of a [`TagNames`] body, its length checked before anything in it is read.
 pub(super) struct Listed(Vec<NewTag>);
 
@@ -186,13 +181,6 @@ impl Input for Listed {
             }
             _ => Vec::parse(value).map(Self),
         }
-    }
-}
-
-#[cfg(feature = "openapi")]
-impl crate::openapi::Described for Listed {
-    fn describe() -> utoipa::openapi::Schema {
-        crate::openapi::list::<NewTag>(TagNames::MAX)
     }
 }
 

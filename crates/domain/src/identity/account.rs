@@ -10,35 +10,29 @@ use crate::{
     Input, Invalid, PersonName, UserId, Username, Violations, input::read_text, record::input,
 };
 
-/// How a user signs in and what the user may do. It stands beside its user, and only its owner
-/// and admins see it.
+/// The address that a user signs in with, and what the user may do.
 ///
-/// On the wire an account is shown among the members of its user, so it does not repeat the
-/// user's key there.
+/// Only its owner and admins see an account. Its fields are shown among those of the user, so the
+/// user's key is not repeated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Account {
     /// The user whose account it is.
     #[serde(skip)]
     pub user_uid: UserId,
     /// The address to sign in with; no two accounts have one that is equal without regard to case.
+    #[cfg_attr(feature = "openapi", schema(inline))]
     pub email: Email,
     /// What the user may do.
+    #[cfg_attr(feature = "openapi", schema(inline))]
     pub role: Role,
     /// Whether the address is known to be the user's.
+    #[cfg_attr(feature = "openapi", schema(examples(true)))]
     pub verified: bool,
     /// Whether an admin has shut the account.
+    #[cfg_attr(feature = "openapi", schema(examples(false)))]
     pub disabled: bool,
 }
-
-#[cfg(feature = "openapi")]
-crate::openapi::described!(Account, {
-    crate::openapi::Shape::new("How a user signs in and what the user may do.")
-        .member::<Email>("email", "The address to sign in with.", true)
-        .member::<Role>("role", "What the user may do.", true)
-        .member::<bool>("verified", "Whether the address is known to be the user's.", true)
-        .member::<Shut>("disabled", "Whether an admin has shut the account.", true)
-        .schema()
-});
 
 impl Account {
     /// The account of a user who signs up: not verified, not disabled.
@@ -66,6 +60,7 @@ impl Account {
 /// # Ok::<(), recto_domain::Invalid>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(examples("user")))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// What every account may do.
@@ -107,12 +102,6 @@ impl Input for Role {
     }
 }
 
-#[cfg(feature = "openapi")]
-crate::openapi::described!(
-    Role,
-    crate::openapi::choice("What an account may do.", &["user", "admin"])
-);
-
 input! {
     /// What somebody sends who wants an account.
     pub secret struct SignUp {
@@ -121,6 +110,7 @@ input! {
         /// The address to sign in with.
         pub email: Email,
         /// The password to sign in with.
+        #[cfg_attr(feature = "openapi", schema(write_only))]
         pub password: Password,
         /// The given name.
         pub first_name: Option<PersonName>,
@@ -143,6 +133,7 @@ input! {
         /// The account's address.
         pub email: Email,
         /// The account's password.
+        #[cfg_attr(feature = "openapi", schema(write_only))]
         pub password: PasswordAttempt,
     }
 }
@@ -159,21 +150,12 @@ input! {
     /// Whether an account is shut.
     pub struct Disabling {
         /// Whether nobody can sign in to the account from now on.
+        #[cfg_attr(feature = "openapi", schema(examples(true)))]
         pub disabled: bool,
     }
 }
 
 /// A flag that is mostly down, for the example in the schema.
-#[cfg(feature = "openapi")]
-struct Shut;
-
-#[cfg(feature = "openapi")]
-impl crate::openapi::Described for Shut {
-    fn describe() -> utoipa::openapi::Schema {
-        crate::openapi::flag(false)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -35,6 +35,10 @@ object! {
         /// To whom it was done, if known; it may be gone since.
         pub subject_uid: Option<UserId>,
         /// The address it came from, if known.
+        #[cfg_attr(
+            feature = "openapi",
+            schema(value_type = Option<String>, examples("203.0.113.7"))
+        )]
         pub address: Option<IpAddr>,
         /// What its request is called in the log, if there was one.
         pub request_id: Option<RequestName>,
@@ -68,7 +72,7 @@ impl AuditEntry {
 }
 
 macro_rules! actions {
-    ($($(#[doc = $doc:literal])+ $name:ident = $word:literal,)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident = $word:tt,)+) => {
         /// What an entry of the audit tells of.
         ///
         /// ```
@@ -78,6 +82,7 @@ macro_rules! actions {
         /// # Ok::<(), recto_domain::Invalid>(())
         /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(examples("sign-up")))]
         #[non_exhaustive]
         pub enum AuditAction {
             $($(#[doc = $doc])+ #[serde(rename = $word)] $name,)+
@@ -156,12 +161,6 @@ impl Input for AuditAction {
         read_text(value, str::parse)
     }
 }
-
-#[cfg(feature = "openapi")]
-crate::openapi::described!(AuditAction, {
-    let words: Vec<_> = AuditAction::ALL.iter().map(|action| action.as_str()).collect();
-    crate::openapi::choice("What happened.", &words)
-});
 
 #[cfg(test)]
 mod tests {

@@ -12,6 +12,7 @@ input! {
     /// What somebody sends who deletes the own account.
     pub secret struct AccountDeletion {
         /// The account's password.
+        #[cfg_attr(feature = "openapi", schema(write_only))]
         pub password: PasswordAttempt,
         /// What becomes of the account's reviews.
         pub reviews: ReviewsFate,
@@ -27,6 +28,7 @@ input! {
 /// # Ok::<(), recto_domain::Invalid>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(examples("keep")))]
 #[serde(rename_all = "lowercase")]
 pub enum ReviewsFate {
     /// They stay, without a user.
@@ -61,12 +63,6 @@ impl Input for ReviewsFate {
         read_text(value, str::parse)
     }
 }
-
-#[cfg(feature = "openapi")]
-crate::openapi::described!(
-    ReviewsFate,
-    crate::openapi::choice("What becomes of the reviews.", &["keep", "erase"])
-);
 
 #[cfg(test)]
 mod tests {

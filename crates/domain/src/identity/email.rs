@@ -10,12 +10,14 @@ use crate::{Invalid, text::line, text_key, value::string_value};
 ///
 /// Kept as typed, but trimmed and in NFC; at most 254 characters.
 #[derive(Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(format = Email, max_length = 254, examples("ada@example.org"))
+)]
 pub struct Email(String);
 
 string_value!(Email, "ada@example.org");
-
-#[cfg(feature = "openapi")]
-crate::openapi::described!(Email, crate::openapi::email(Email::MAX_CHARS, "ada@example.org"));
 
 impl Email {
     /// The most characters there may be: what RFC 5321 leaves of a path of 256 octets.

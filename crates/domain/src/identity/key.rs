@@ -28,8 +28,10 @@ object! {
         /// What its owner calls it.
         pub name: ApiKeyName,
         /// What may be done with it.
+        #[cfg_attr(feature = "openapi", schema(value_type = Vec<Scope>, min_items = 1))]
         pub scopes: Scopes,
         /// The last characters of the key itself, by which its owner knows it again.
+        #[cfg_attr(feature = "openapi", schema(examples("PfQ8")))]
         pub hint: String,
         /// When it was made, in UTC.
         pub created_at: DateTime<Utc>,
@@ -46,6 +48,7 @@ input! {
         /// What to call it.
         pub name: ApiKeyName,
         /// What may be done with it.
+        #[cfg_attr(feature = "openapi", schema(value_type = Vec<Scope>, min_items = 1))]
         pub scopes: Scopes,
         /// When it shall end, if ever.
         pub expires_at: Option<DateTime<Utc>>,
@@ -69,6 +72,12 @@ impl NewApiKey {
 
 /// One thing that an API key may be for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    serde(rename_all = "lowercase"),
+    schema(examples("read"))
+)]
 pub enum Scope {
     /// To read.
     Read,
@@ -203,17 +212,6 @@ impl<'de> Deserialize<'de> for Scopes {
         Input::parse(&Value::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }
-
-#[cfg(feature = "openapi")]
-impl crate::openapi::Described for Scope {
-    fn describe() -> utoipa::openapi::Schema {
-        let words: Vec<_> = Self::ALL.into_iter().map(Self::as_str).collect();
-        crate::openapi::choice("What an API key may be for.", &words)
-    }
-}
-
-#[cfg(feature = "openapi")]
-crate::openapi::described!(Scopes, crate::openapi::some_of::<Scope>());
 
 #[cfg(test)]
 mod tests {

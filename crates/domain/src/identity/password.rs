@@ -27,6 +27,16 @@ use crate::{
 /// # Ok::<(), recto_domain::Invalid>(())
 /// ```
 #[derive(Clone)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(
+        format = Password,
+        min_length = 8,
+        max_length = 128,
+        examples("correct horse battery staple")
+    )
+)]
 pub struct Password(String);
 
 /// A password to be checked: 1 to 1024 characters, in NFC, as a [`Password`] is.
@@ -41,6 +51,16 @@ pub struct Password(String);
 /// # Ok::<(), recto_domain::Invalid>(())
 /// ```
 #[derive(Clone)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(
+        format = Password,
+        min_length = 1,
+        max_length = 1024,
+        examples("correct horse battery staple")
+    )
+)]
 pub struct PasswordAttempt(String);
 
 impl Password {
@@ -142,18 +162,6 @@ impl Input for PasswordAttempt {
         read_text(value, Self::parse)
     }
 }
-
-#[cfg(feature = "openapi")]
-crate::openapi::described!(
-    Password,
-    crate::openapi::password(Password::MIN_CHARS..=Password::MAX_CHARS)
-);
-
-#[cfg(feature = "openapi")]
-crate::openapi::described!(
-    PasswordAttempt,
-    crate::openapi::password(1..=PasswordAttempt::MAX_CHARS)
-);
 
 /// The same password typed on another keyboard may come composed otherwise; NFC makes it one.
 fn typed_text(typed: &str, length: RangeInclusive<usize>) -> Result<String, Invalid> {

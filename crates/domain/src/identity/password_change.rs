@@ -7,8 +7,10 @@ input! {
     /// What somebody sends who wants another password.
     pub secret struct PasswordChange {
         /// The password so far.
+        #[cfg_attr(feature = "openapi", schema(write_only))]
         pub current_password: PasswordAttempt,
         /// The password from now on.
+        #[cfg_attr(feature = "openapi", schema(write_only))]
         pub new_password: Password,
     }
 }
@@ -19,8 +21,10 @@ input! {
         /// The token.
         pub token: Secret,
         /// The password from now on.
+        #[cfg_attr(feature = "openapi", schema(write_only))]
         pub new_password: Password,
         /// The same once more, against slips.
+        #[cfg_attr(feature = "openapi", schema(write_only))]
         pub confirm_new_password: PasswordAttempt,
     }
     rules |fields| {

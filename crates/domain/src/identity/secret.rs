@@ -20,6 +20,15 @@ use crate::{Input, Invalid, Violations, input::read_text, text::check_length};
 /// assert_eq!(format!("{token:?}"), "Secret(…)");
 /// ```
 #[derive(Clone)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(
+        min_length = 1,
+        max_length = 1024,
+        examples("q6FzLx2v0b7yUo9cHjTn4mWkR1sEd8pGiA5uXwNzPfQ")
+    )
+)]
 pub struct Secret(String);
 
 /// The SHA-256 of a [`Secret`].
@@ -102,16 +111,6 @@ impl Input for Secret {
         read_text(value, Self::parse)
     }
 }
-
-#[cfg(feature = "openapi")]
-crate::openapi::described!(
-    Secret,
-    crate::openapi::text(
-        "A secret that the server made.",
-        1..=Secret::MAX_CHARS,
-        "q6FzLx2v0b7yUo9cHjTn4mWkR1sEd8pGiA5uXwNzPfQ"
-    )
-);
 
 impl SecretHash {
     /// A hash that was stored.

@@ -24,10 +24,15 @@ object! {
         /// When it ends unless it is used before, in UTC.
         pub expires_at: DateTime<Utc>,
         /// The address from which it began, if known.
+        #[cfg_attr(
+            feature = "openapi",
+            schema(value_type = Option<String>, examples("203.0.113.7"))
+        )]
         pub address: Option<IpAddr>,
         /// The program with which it began, as it named itself.
         pub agent: Option<UserAgent>,
         /// Whether it is the one that asks.
+        #[cfg_attr(feature = "openapi", schema(examples(true)))]
         pub current: bool,
     }
 }

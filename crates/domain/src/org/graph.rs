@@ -10,9 +10,9 @@ use crate::{
     record::input,
 };
 
-/// A company to found, and with it the departments and employees that it begins with.
+/// A company to add with its departments and their employees: at most 1,000 objects in all.
 ///
-/// All of it is written or none; pointers of violations lead into the nesting.
+/// All of them are stored, or none.
 ///
 /// ```
 /// use recto_domain::{Input, NewCompanyGraph};
@@ -25,12 +25,18 @@ use crate::{
 /// assert_eq!(wrong.unwrap_err().as_slice()[0].pointer, "/departments/0/employees/1/name");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewCompanyGraph {
     /// The company.
+    #[cfg_attr(feature = "openapi", schema(inline))]
     #[serde(flatten)]
     pub company: NewCompany,
-    /// Its departments, if the body spoke of them.
+    /// The departments, with their employees.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(inline, value_type = Option<Vec<NewDepartmentWithin>>, max_items = 999)
+    )]
     pub departments: Option<AtMost<NewDepartmentWithin, { NewCompanyGraph::MAX - 1 }>>,
 }
 
@@ -40,6 +46,10 @@ input! {
         /// What it is called.
         pub name: DepartmentName,
         /// Who works in it.
+        #[cfg_attr(
+            feature = "openapi",
+            schema(value_type = Option<Vec<NewEmployeeWithin>>, max_items = 999)
+        )]
         pub employees: Option<AtMost<NewEmployeeWithin, { NewCompanyGraph::MAX - 1 }>>,
     }
 }
@@ -74,18 +84,6 @@ impl Input for NewCompanyGraph {
             .map_err(|wrong| wrong.up_to(Self::MAX))
     }
 }
-
-#[cfg(feature = "openapi")]
-crate::openapi::described!(NewCompanyGraph, {
-    type Departments = Option<AtMost<NewDepartmentWithin, { NewCompanyGraph::MAX - 1 }>>;
-    crate::openapi::Shape::new(
-        "A company to found, and what it begins with: at most 1,000 objects in all.",
-    )
-    .member::<super::CompanyName>("name", "What it is called.", true)
-    .member::<Departments>("departments", "Its departments, with their employees.", false)
-    .closed()
-    .schema()
-});
 
 /// How many objects a body is about to make, counted before any of them is read.
 fn objects(company: &Value) -> usize {

@@ -11,7 +11,7 @@ use crate::{
     input::{AtMost, Fields},
 };
 
-/// Books to add or to bring up to date: at most 1,000, of which no two have one ISBN.
+/// Books to add, or to update if their ISBN is known.
 ///
 /// ```
 /// use recto_domain::{BookBatch, Input};
@@ -23,7 +23,14 @@ use crate::{
 /// assert_eq!(pointers, ["/books/2/title", "/books/2/author", "/books/1/isbn"]);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), serde(deny_unknown_fields))]
 pub struct BookBatch {
+    /// The books, no two of which may have the same ISBN. In a book that is updated, absent fields
+    /// stay as they are and `null` clears a field.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(inline, value_type = Vec<NewBook>, max_items = 1000)
+    )]
     books: Vec<BookEntry>,
 }
 
@@ -39,17 +46,22 @@ pub struct BookEntry {
 
 /// What became of one book of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BookOutcome {
     /// Where it stands in the batch, from 0.
+    #[cfg_attr(feature = "openapi", schema(maximum = 999, examples(0)))]
     pub index: usize,
     /// What was done.
+    #[cfg_attr(feature = "openapi", schema(inline))]
     pub outcome: Outcome,
     /// The key of the book that was added, changed or found.
+    #[cfg_attr(feature = "openapi", schema(inline))]
     pub uid: BookId,
 }
 
 /// What an upsert did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(examples("created")))]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// It was new, and has been added.
@@ -62,8 +74,10 @@ pub enum Outcome {
 
 /// What became of the books of a batch, in their order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BookOutcomes {
     /// One for each book.
+    #[cfg_attr(feature = "openapi", schema(inline, max_items = 1000))]
     pub items: Vec<BookOutcome>,
 }
 
@@ -121,70 +135,6 @@ fn repeated_isbns(batch: &Value) -> Vec<Violation> {
         }
     }
     repeated
-}
-
-#[cfg(feature = "openapi")]
-mod described {
-    use utoipa::openapi::Schema;
-
-    use super::{
-        AtMost, BookBatch, BookEntry, BookId, BookOutcome, BookOutcomes, NewBook, Outcome,
-    };
-    use crate::openapi::{Described, Shape, choice, described, number};
-
-    described!(
-        BookBatch,
-        Shape::new("Books to add, or to bring up to date where their ISBN is known.")
-            .member::<AtMost<BookEntry, { BookBatch::MAX }>>(
-                "books",
-                "The books, of which no two may have one ISBN.",
-                true,
-            )
-            .closed()
-            .schema()
-    );
-
-    described!(
-        BookOutcomes,
-        Shape::new("What became of the books of a batch, in their order.")
-            .member::<AtMost<BookOutcome, { BookBatch::MAX }>>("items", "One for each book.", true)
-            .schema()
-    );
-
-    impl Described for BookEntry {
-        fn describe() -> Schema {
-            let mut schema = NewBook::describe();
-            if let Schema::Object(book) = &mut schema {
-                let text = "A book to add. Where it is known, what is absent stays as it is and `null` clears.";
-                book.description = Some(text.to_owned());
-            }
-            schema
-        }
-    }
-
-    impl Described for BookOutcome {
-        fn describe() -> Schema {
-            Shape::new("What became of one book.")
-                .member::<Place>("index", "Where it stands in the batch, from 0.", true)
-                .member::<Outcome>("outcome", "What was done.", true)
-                .member::<BookId>("uid", "The key of the book.", true)
-                .schema()
-        }
-    }
-
-    impl Described for Outcome {
-        fn describe() -> Schema {
-            choice("What was done.", &["created", "updated", "unchanged"])
-        }
-    }
-
-    struct Place;
-
-    impl Described for Place {
-        fn describe() -> Schema {
-            number("Where it stands in the batch, from 0.", 0..=999, 0)
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,12 +4,13 @@ use serde_json::Value;
 
 use super::super::{author, tag};
 use super::{CreditLine, NewBook};
+#[cfg(feature = "openapi")]
+use crate::{Contributor, NewTag};
 use crate::{Contributors, Input, TagNames, Violations, input::Fields};
 
-/// A book to add, with its tags and whom it credits.
+/// A book to add, with its tags and contributors. Either `author` or `contributors` is required.
 ///
-/// The credit line follows from the contributors where they are given, so
-/// `author` may be left out then, and may not say anything else.
+/// If contributors are given, `author` is their names; it may be left out, but not differ.
 ///
 /// ```
 /// use recto_domain::{Input, NewBookGraph};
@@ -24,13 +25,33 @@ use crate::{Contributors, Input, TagNames, Violations, input::Fields};
 /// # Ok::<(), recto_domain::Violations>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewBookGraph {
     /// The book itself.
+    #[cfg_attr(feature = "openapi", serde(flatten), schema(schema_with = without_required_author))]
     pub book: NewBook,
-    /// Its tags, where they were given.
+    /// Its tags, each by its name.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(inline, value_type = Option<Vec<NewTag>>, max_items = 100)
+    )]
     pub tags: Option<TagNames>,
-    /// Whom it credits, where that was given apart from the credit line.
+    /// Whom it credits, in order; `author` follows from that.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(inline, value_type = Option<Vec<Contributor>>, max_items = 100)
+    )]
     pub contributors: Option<Contributors>,
+}
+
+/// A new book whose `author` may be absent, which no attribute can express.
+#[cfg(feature = "openapi")]
+fn without_required_author() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+    let mut schema = <NewBook as utoipa::PartialSchema>::schema();
+    if let utoipa::openapi::RefOr::T(utoipa::openapi::Schema::Object(book)) = &mut schema {
+        book.required.retain(|field| field != "author");
+    }
+    schema
 }
 
 impl Input for NewBookGraph {
@@ -77,22 +98,6 @@ impl Input for NewBookGraph {
         })
     }
 }
-
-#[cfg(feature = "openapi")]
-crate::openapi::described!(NewBookGraph, {
-    crate::openapi::Shape::of::<NewBook>(
-        "A book to add, with its tags and whom it credits: either `author` or `contributors` must be there.",
-    )
-    .optional("author")
-    .member::<Option<tag::Listed>>("tags", "Its tags, each by its name.", false)
-    .member::<Option<author::Listed>>(
-        "contributors",
-        "Whom it credits, in order; `author` follows from that.",
-        false,
-    )
-    .closed()
-    .schema()
-});
 
 #[cfg(test)]
 mod tests {

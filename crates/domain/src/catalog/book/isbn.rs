@@ -9,19 +9,14 @@ use crate::{Invalid, value::string_value};
 /// Read as ISBN-10 or ISBN-13, hyphens and spaces ignored, the check digit verified;
 /// kept and shown as the 13 digits of ISBN-13 alone.
 #[derive(Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(pattern = r"^\s*(97[89])?([-\s]*[0-9]){9}[-\s]*[0-9Xx]\s*$", examples("9780099284093"))
+)]
 pub struct Isbn(String);
 
 string_value!(Isbn, "9780099284093");
-
-#[cfg(feature = "openapi")]
-crate::openapi::described!(
-    Isbn,
-    crate::openapi::pattern(
-        "An ISBN-10 or ISBN-13, shown as the 13 digits of ISBN-13.",
-        r"^\s*(97[89])?([-\s]*[0-9]){9}[-\s]*[0-9Xx]\s*$",
-        "9780099284093",
-    )
-);
 
 impl Isbn {
     fn clean(raw: &str) -> Result<Cow<'_, str>, Invalid> {

@@ -10,19 +10,14 @@ use crate::{Invalid, value::string_value};
 ///
 /// Kept in canonical case (`en-GB`, `zh-Hant`), so that equal tags are equal texts.
 #[derive(Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(min_length = 2, max_length = 64, examples("en-GB"))
+)]
 pub struct Language(String);
 
 string_value!(Language, "en-GB");
-
-#[cfg(feature = "openapi")]
-crate::openapi::described!(
-    Language,
-    crate::openapi::text(
-        "A language, as a BCP 47 tag in canonical case.",
-        2..=Language::MAX_CHARS,
-        "en-GB",
-    )
-);
 
 impl Language {
     /// The most characters there may be. RFC 5646 (§ 4.4.1) holds 35 to be enough for every tag

@@ -26,19 +26,18 @@ use crate::{Input, Invalid, Violations, input::read_text, value::Sortable};
 /// # Ok::<(), recto_domain::Invalid>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PublishedDate {
-    /// `year × 10000 + month × 100 + day`, with 0 for a month or day that is not known.
-    key: i32,
-}
-
-#[cfg(feature = "openapi")]
-crate::openapi::described!(
-    PublishedDate,
-    crate::openapi::pattern(
-        "A year, a month or a day; before the common era as ISO 8601 has it (750 BCE is -0749).",
-        r"^-?[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$",
-        "1978-08-14",
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(
+        value_type = String,
+        pattern = r"^-?[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$",
+        examples("1978-08-14")
     )
+)]
+pub struct PublishedDate(
+    /// `year × 10000 + month × 100 + day`, with 0 for a month or day that is not known.
+    i32,
 );
 
 impl Sortable for PublishedDate {
@@ -97,22 +96,22 @@ impl PublishedDate {
     /// # Ok::<(), recto_domain::Invalid>(())
     /// ```
     pub const fn sort_key(self) -> i32 {
-        self.key
+        self.0
     }
 
     /// An upper bound of the keys of everything within the period, and below those of all that
     /// follows: `1999` ends in `1999_12_31`, every month in day 31, a day in itself.
     pub const fn last_sort_key(self) -> i32 {
         match (self.month(), self.day()) {
-            (None, _) => self.key + 1231,
-            (Some(_), None) => self.key + 31,
-            (Some(_), Some(_)) => self.key,
+            (None, _) => self.0 + 1231,
+            (Some(_), None) => self.0 + 31,
+            (Some(_), Some(_)) => self.0,
         }
     }
 
     /// The year, 0 being 1 BCE.
     pub const fn year(self) -> i32 {
-        self.key.div_euclid(10_000)
+        self.0.div_euclid(10_000)
     }
 
     /// The month from 1 to 12, if known.
@@ -126,7 +125,7 @@ impl PublishedDate {
     }
 
     const fn within_year(self) -> u32 {
-        self.key.rem_euclid(10_000).unsigned_abs()
+        self.0.rem_euclid(10_000).unsigned_abs()
     }
 
     /// The one place that decides which dates there are; 0 is a month or day that is not known.
@@ -141,7 +140,7 @@ impl PublishedDate {
         };
         let within_year = i32::try_from(month * 100 + day);
         match within_year {
-            Ok(within_year) if real => Ok(Self { key: year * 10_000 + within_year }),
+            Ok(within_year) if real => Ok(Self(year * 10_000 + within_year)),
             _ => Err(Invalid::new("must be a month or day that the calendar has")),
         }
     }
