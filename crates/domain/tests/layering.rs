@@ -1,5 +1,5 @@
-//! The layers: which crate may depend on which, and which words belong in which; and that the
-//! documents refer to tests and files that exist.
+//! Dependencies between the crates, words that only some layers may use, and references of the
+//! documents to tests and files.
 
 #![expect(clippy::unwrap_used, reason = "what a test unwraps is what it expects")]
 
@@ -84,7 +84,7 @@ fn api_names_no_table_or_column() {
     assert!(columns.contains(&("reviews".to_owned(), "book_uid".to_owned())), "{columns:?}");
     let named: Vec<String> =
         columns.iter().map(|(table, column)| format!("{table}.{column}")).collect();
-    // Tables that are not called like a collection of entities, which paths and includes name.
+    // Other tables have the names of collections, which paths and includes contain.
     let tables: BTreeSet<&str> =
         columns.iter().map(|(table, _)| table.as_str()).filter(|name| name.contains('_')).collect();
     assert!(tables.contains("book_tags"), "{tables:?}");
@@ -103,7 +103,7 @@ fn api_names_no_table_or_column() {
     assert!(found.is_empty(), "SQL belongs in recto-persistence: {found:#?}");
 }
 
-/// The columns of all tables, as `schema.rs` declares them.
+/// Returns the columns of all tables, as declared in `schema.rs`.
 fn columns() -> Vec<(String, String)> {
     let (mut table, mut columns) = (String::new(), Vec::new());
     for line in read("crates/persistence/src/schema.rs").lines() {
@@ -119,7 +119,7 @@ fn columns() -> Vec<(String, String)> {
     columns
 }
 
-/// The lines below a directory that match, unit tests left out.
+/// Returns the matching lines in the files of a directory, without unit tests.
 fn occurrences(directory: &str, matches: impl Fn(&str) -> bool) -> Vec<String> {
     let mut found = Vec::new();
     for file in sources(&root().join(directory)) {
@@ -187,7 +187,7 @@ fn each_layer_depends_on_those_below() {
 }
 
 #[test]
-fn every_invariant_names_what_holds_it() {
+fn invariants_refer_to_existing_tests() {
     let architecture = read("ARCHITECTURE.md");
     let invariants: Vec<&str> = architecture
         .lines()
@@ -196,53 +196,53 @@ fn every_invariant_names_what_holds_it() {
     assert!(invariants.len() >= 10, "{invariants:#?}");
     let mut named = Vec::new();
     for invariant in invariants {
-        let tests = tests_named(invariant);
+        let tests = test_references(invariant);
         let by_compiler = invariant.contains("Held by the compiler");
-        assert!(by_compiler || !tests.is_empty(), "nothing holds it: {invariant}");
+        assert!(by_compiler || !tests.is_empty(), "no test: {invariant}");
         named.extend(tests);
     }
-    assert_eq!(missing(&named), [""; 0]);
+    assert_eq!(missing_tests(&named), [""; 0]);
 }
 
 #[test]
-fn every_threat_names_what_covers_it() {
+fn threats_refer_to_existing_tests() {
     let security = read("docs/security.md");
     let (_, threats) = security.split_once("\n## Threats\n").unwrap();
     let threats = threats.split("\n## ").next().unwrap();
-    // Behind the heading and the line below it.
+    // The first two lines are the heading.
     let rows: Vec<&str> = threats.lines().filter(|line| line.starts_with("| ")).skip(2).collect();
     assert!(rows.len() >= 20, "{rows:#?}");
     for row in rows {
-        assert!(!tests_named(row).is_empty(), "nothing covers it: {row}");
+        assert!(!test_references(row).is_empty(), "no test: {row}");
     }
-    assert_eq!(missing(&tests_named(&security)), [""; 0]);
+    assert_eq!(missing_tests(&test_references(&security)), [""; 0]);
 }
 
 #[test]
-fn every_decision_names_tests_that_exist() {
+fn decisions_refer_to_existing_tests() {
     for document in markdown(&root().join("docs/decisions")) {
         let text = fs::read_to_string(&document).unwrap();
-        assert_eq!(missing(&tests_named(&text)), [""; 0], "{}", document.display());
+        assert_eq!(missing_tests(&test_references(&text)), [""; 0], "{}", document.display());
     }
 }
 
-/// What is called `file.rs::test` in a text: the file without its ending, and the test.
-fn tests_named(text: &str) -> Vec<(&str, &str)> {
+/// Returns the references `file.rs::test` in a text: the file without its extension, and the test.
+fn test_references(text: &str) -> Vec<(&str, &str)> {
     text.split('`').skip(1).step_by(2).filter_map(|span| span.split_once(".rs::")).collect()
 }
 
-/// Those of them that no file has.
-fn missing(tests: &[(&str, &str)]) -> Vec<String> {
-    let is_there = |(file, test): &(&str, &str)| {
+/// Returns the references to tests that do not exist.
+fn missing_tests(tests: &[(&str, &str)]) -> Vec<String> {
+    let exists = |(file, test): &(&str, &str)| {
         let source = fs::read_to_string(root().join(format!("{file}.rs"))).unwrap_or_default();
         source.contains(&format!("fn {test}("))
     };
-    let missing = tests.iter().filter(|test| !is_there(test));
-    missing.map(|(file, test)| format!("{file}.rs::{test}")).collect()
+    let unknown = tests.iter().filter(|test| !exists(test));
+    unknown.map(|(file, test)| format!("{file}.rs::{test}")).collect()
 }
 
 #[test]
-fn every_link_leads_somewhere() {
+fn links_have_targets() {
     let mut documents = markdown(&root());
     documents.extend(markdown(&root().join("docs")));
     documents.extend(markdown(&root().join("docs/decisions")));
@@ -253,13 +253,13 @@ fn every_link_leads_somewhere() {
         let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for target in targets.filter(|target| !target.contains("://") && !target.starts_with('#')) {
             let file = target.split('#').next().unwrap_or_default();
-            let place = document.parent().unwrap().join(file);
-            assert!(place.exists(), "{} links to {target}", document.display());
+            let target_file = document.parent().unwrap().join(file);
+            assert!(target_file.exists(), "{} links to {target}", document.display());
         }
     }
 }
 
-/// The packages that one is built with, itself left out.
+/// Returns the packages that a package depends on.
 fn dependencies(package: &str, arguments: &[&str]) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--offline", "--locked", "--edges", "normal", "--prefix", "none"])
