@@ -1,6 +1,6 @@
-//! The room `blog`: posts and the comments on them, one-to-many with a required key.
+//! The module `blog`: posts and their comments, a one-to-many relation with a required key.
 
-use crate::id::moved_on;
+use crate::id::later_than;
 use crate::record::{entity, input};
 use crate::text::{line, paragraphs};
 use crate::value::text_value;
@@ -9,17 +9,17 @@ use chrono::{DateTime, Utc};
 use recto_relations::relations;
 
 text_value! {
-    /// What a post is called.
+    /// The title of a post.
     PostTitle, 1..=300, line, "Why we count from zero"
 }
 
 text_value! {
-    /// What a post says, in any number of lines.
+    /// The content of a post, in any number of lines.
     PostContent, 1..=100_000, paragraphs, "It is about distances, not about things."
 }
 
 text_value! {
-    /// What a comment says, in any number of lines.
+    /// The text of a comment, in any number of lines.
     CommentText, 1..=10_000, paragraphs, "Distances it is."
 }
 
@@ -27,7 +27,7 @@ relations! {
     /// The blog.
     pub static BLOG = "blog": Post, Comment;
 
-    /// The comments on a post, and the post that a comment is on.
+    /// The comments on a post, and the post of a comment.
     PostComments = Post.comments: Many <=> CommentPost = Comment.post: One(post_id), on delete Cascade;
 }
 
@@ -36,33 +36,33 @@ entity! {
     pub struct Post in "posts", key id: PostId, sorts [title: PostTitle] {
         /// The key.
         pub id: PostId,
-        /// What it is called.
+        /// The title.
         pub title: PostTitle,
-        /// What it says.
+        /// The content.
         pub content: PostContent,
-        /// When it was created, in UTC.
+        /// The time of creation, in UTC.
         pub created_at: DateTime<Utc>,
-        /// When it last changed, in UTC.
+        /// The time of the last change, in UTC.
         pub updated_at: DateTime<Utc>,
     }
 }
 
 input! {
-    /// A post to write.
+    /// A post to add.
     pub struct NewPost {
-        /// What it is called.
+        /// The title.
         pub title: PostTitle,
-        /// What it says.
+        /// The content.
         pub content: PostContent,
     }
 }
 
 input! {
-    /// What is to change about a post.
+    /// Changes to a post. Absent fields stay as they are.
     pub struct PostPatch {
-        /// What it is called.
+        /// The new title.
         pub title: Change<PostTitle>,
-        /// What it says.
+        /// The new content.
         pub content: Change<PostContent>,
     }
 }
@@ -91,40 +91,40 @@ impl Update for Post {
         let PostPatch { title, content } = patch;
         let changed = title.apply_to(&mut self.title) | content.apply_to(&mut self.content);
         if changed {
-            self.updated_at = moved_on(self.updated_at, now);
+            self.updated_at = later_than(self.updated_at, now);
         }
         changed
     }
 }
 
 entity! {
-    /// What somebody has to say to a post.
+    /// A comment on a post.
     pub struct Comment in "comments", key id: CommentId, sorts [] {
         /// The key.
         pub id: CommentId,
-        /// What it says.
+        /// The text.
         pub text: CommentText,
-        /// The post.
+        /// The key of the post.
         pub post_id: PostId,
-        /// When it was created, in UTC.
+        /// The time of creation, in UTC.
         pub created_at: DateTime<Utc>,
-        /// When it last changed, in UTC.
+        /// The time of the last change, in UTC.
         pub updated_at: DateTime<Utc>,
     }
 }
 
 input! {
-    /// A comment to write.
+    /// A comment to add.
     pub struct NewComment {
-        /// What it says.
+        /// The text.
         pub text: CommentText,
     }
 }
 
 input! {
-    /// What is to change about a comment.
+    /// Changes to a comment. Absent fields stay as they are.
     pub struct CommentPatch {
-        /// What it says.
+        /// The new text.
         pub text: Change<CommentText>,
     }
 }
@@ -153,7 +153,7 @@ impl Update for Comment {
         let CommentPatch { text } = patch;
         let changed = text.apply_to(&mut self.text);
         if changed {
-            self.updated_at = moved_on(self.updated_at, now);
+            self.updated_at = later_than(self.updated_at, now);
         }
         changed
     }

@@ -1,4 +1,4 @@
-//! What clients do with entities, whatever the type of their keys.
+//! Traits of entities that clients create and change.
 
 use chrono::{DateTime, Utc};
 use recto_relations::Entity;
@@ -9,13 +9,13 @@ use crate::{Input, NewId, UserId};
 pub trait Create: Entity {
     /// The input that describes it.
     type New: Input + Clone + Send + 'static;
-    /// The key of the entity that it is created under, as a comment under a post; `()` for none.
+    /// The key of the parent, such as the post of a comment; `()` if there is none.
     type Parent: Copy + Send + 'static;
 
     /// Returns the entity that `new` describes, created by `user` with `new_id`.
     ///
-    /// Its key is that of `new_id`, or [`UNASSIGNED`](crate::PostId::UNASSIGNED) where the
-    /// database makes the keys.
+    /// Its key is that of `new_id`, or [`UNASSIGNED`](crate::PostId::UNASSIGNED) if the database
+    /// assigns the keys.
     fn create(new_id: NewId, new: Self::New, parent: Self::Parent, user: UserId) -> Self;
 }
 
@@ -24,6 +24,7 @@ pub trait Update: Entity {
     /// The input that describes the changes.
     type Patch: Input + Clone + Send + 'static;
 
-    /// Applies a patch and returns whether it changed anything; only then `updated_at` moves on.
+    /// Applies a patch and returns whether it changed anything. If it did, `updated_at` is later
+    /// than before.
     fn apply(&mut self, patch: Self::Patch, now: DateTime<Utc>) -> bool;
 }

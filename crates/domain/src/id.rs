@@ -1,4 +1,4 @@
-//! Identities: the keys of the catalogue, and the moment that is written into them.
+//! Ids: the keys of entities, and the time that a UUIDv7 contains.
 
 use std::{fmt, str::FromStr};
 
@@ -13,8 +13,8 @@ macro_rules! id {
     ($(#[doc = $doc:literal])+ $name:ident, $example:tt) => {
         $(#[doc = $doc])+
         ///
-        /// Shown hyphenated in lower case; read only in the hyphenated form of 36 characters,
-        /// in either case.
+        /// Displayed in lower case; parsed only from the hyphenated form of 36 characters, in
+        /// either case.
         #[doc = concat!("
 ```
 use recto_domain::", stringify!($name), ";
@@ -29,17 +29,17 @@ assert!(\"42\".parse::<", stringify!($name), ">().is_err());
         pub struct $name(Uuid);
 
         impl $name {
-            /// The identity with this UUID.
+            /// Returns the id with this UUID.
             pub const fn from_uuid(uuid: Uuid) -> Self {
                 Self(uuid)
             }
 
-            /// The UUID.
+            /// Returns the UUID.
             pub const fn uuid(self) -> Uuid {
                 self.0
             }
 
-            /// The UUID's 16 bytes, most significant first: ordered as the identities are.
+            /// Returns the UUID's 16 bytes, most significant first. They sort as the ids do.
             pub const fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
             }
@@ -94,47 +94,47 @@ assert!(\"42\".parse::<", stringify!($name), ">().is_err());
 }
 
 id! {
-    /// Who a user is.
+    /// The key of a user.
     UserId, "0198c5a0-7b1e-7c3a-9d54-2f6b8e1a0c47"
 }
 id! {
-    /// Which book.
+    /// The key of a book.
     BookId, "0198c5a1-02d4-7f10-8a6e-51c0d93b7e22"
 }
 id! {
-    /// Which review.
+    /// The key of a review.
     ReviewId, "0198c5a1-9c37-7b85-b2f1-c64e07a9d318"
 }
 id! {
-    /// Which author.
+    /// The key of an author.
     AuthorId, "0198c5a2-6d0b-7a41-9e3c-58f7b1d2c064"
 }
 id! {
-    /// Which tag.
+    /// The key of a tag.
     TagId, "0198c5a2-1f60-7de9-84c7-0ab35e9f62d1"
 }
 id! {
-    /// Which session of a user.
+    /// The key of a session.
     SessionId, "0198c5a3-0e42-7a95-b3c8-7d10f2a6e593"
 }
 id! {
-    /// Which pair of tokens of a session; what an access token names as its `jti`.
+    /// The key of a pair of tokens of a session: the `jti` of its access token.
     TokenPairId, "0198c5a3-1b77-70d3-9f2e-40c8a15b6d7f"
 }
 id! {
-    /// Which API key.
+    /// The key of an API key.
     ApiKeyId, "0198c5a3-2c05-7e6b-8a41-e59d03b7c218"
 }
 id! {
-    /// Which token that was mailed to somebody.
+    /// The key of a mailed token.
     MailedTokenId, "0198c5a3-3d91-7b2c-94f0-16a7e8c5d03b"
 }
 id! {
-    /// Which mail.
+    /// The key of a mail.
     MailId, "0198c5a3-4fa8-7c17-a6d5-92e04b1f873c"
 }
 id! {
-    /// Which entry of the audit.
+    /// The key of an entry of the audit log.
     AuditId, "0198c5a3-5b3d-7f84-8e19-c3705da2b64e"
 }
 
@@ -143,39 +143,38 @@ macro_rules! integer_id {
         number_value! {
             $(#[doc = $doc])+
             ///
-            /// A number that the database counts up; the greatest is the newest.
+            /// Assigned by the database in ascending order.
             $name(i64), 1..=9_007_199_254_740_991_i64, 42
         }
 
         impl $name {
-            /// The key of a new entity until it is inserted, which makes a key for it. Never
-            /// stored, and never returned by a database.
+            /// The key of an entity that is not inserted yet. It is never stored.
             pub const UNASSIGNED: Self = Self(0);
         }
     )+};
 }
 
 integer_id! {
-    /// Which post of the blog.
+    /// The key of a post.
     PostId
-    /// Which comment of the blog.
+    /// The key of a comment.
     CommentId
-    /// Which student.
+    /// The key of a student.
     StudentId
-    /// Which course.
+    /// The key of a course.
     CourseId
-    /// Which company.
+    /// The key of a company.
     CompanyId
-    /// Which department.
+    /// The key of a department.
     DepartmentId
-    /// Which employee.
+    /// The key of an employee.
     EmployeeId
 }
 
-/// The UUIDv7 of something new, and the millisecond inside it.
+/// A new UUIDv7, and the time that it contains.
 ///
-/// An entity takes its key and its `created_at` from one `NewId`, so ordering by key is ordering by
-/// creation: "newest first" is one index, and a page needs no second column to break ties.
+/// The key and the `created_at` of an entity come from one `NewId`, so keys sort by creation time:
+/// "newest first" is one index, and a page needs no second column to break ties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NewId {
     uid: Uuid,
@@ -183,7 +182,7 @@ pub struct NewId {
 }
 
 impl NewId {
-    /// The last millisecond that a UUIDv7 has room for, in the year 10889.
+    /// The last millisecond that a UUIDv7 can contain, in the year 10889.
     const LAST_MILLISECOND: u64 = (1 << 48) - 1;
 
     /// Returns the id for a time in milliseconds since 1970-01-01T00:00:00Z and 80 random bits, of
@@ -204,19 +203,19 @@ impl NewId {
         }
     }
 
-    /// Reads the moment out of a UUIDv7; `None` for every other kind of UUID.
+    /// Returns a UUIDv7 with the time that it contains; `None` for UUIDs of other versions.
     pub fn from_v7(uid: Uuid) -> Option<Self> {
         let is_v7 =
             uid.get_version() == Some(Version::SortRand) && uid.get_variant() == Variant::RFC4122;
         is_v7.then(|| Self { uid, at: moment(uid.as_u64_pair().0 >> 16) })
     }
 
-    /// The identity.
+    /// Returns the UUID.
     pub const fn uid(&self) -> Uuid {
         self.uid
     }
 
-    /// The moment, in UTC, to the millisecond.
+    /// Returns the time, in UTC, to the millisecond.
     pub const fn at(&self) -> DateTime<Utc> {
         self.at
     }
@@ -237,9 +236,9 @@ pub trait IdGenerator: Clock {
     fn random(&self) -> [u8; 32];
 }
 
-/// When something was changed that was last changed `before`: always later, though the clock
-/// may not have moved on since, or may have been set back. Two versions never share a moment.
-pub(crate) fn moved_on(before: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
+/// Returns `now`, or the millisecond after `before` if the clock is not past it. Two versions of
+/// an entity never have the same `updated_at`.
+pub(crate) fn later_than(before: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
     let next = before.checked_add_signed(TimeDelta::milliseconds(1)).unwrap_or(before);
     now.max(next)
 }
@@ -252,7 +251,7 @@ fn moment(millis: u64) -> DateTime<Utc> {
 }
 
 fn parse_hyphenated(text: &str) -> Result<Uuid, Invalid> {
-    // Of the forms that `Uuid` reads, only the hyphenated one has this length.
+    // Of the forms that `Uuid` parses, only the hyphenated one has this length.
     if text.len() == uuid::fmt::Hyphenated::LENGTH
         && let Ok(uuid) = Uuid::try_parse(text)
     {
@@ -268,7 +267,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_hyphenated_form_is_read() {
+    fn only_hyphenated_form_is_parsed() {
         let text = "0198c5a0-7b1e-7c3a-9d54-2f6b8e1a0c47";
         let id: UserId = text.parse().unwrap();
         assert_eq!(id.to_string(), text);
@@ -287,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_read_as_they_are_shown() {
+    fn integer_ids_have_one_form() {
         for text in ["1", "42", "9007199254740991"] {
             assert_eq!(text.parse::<PostId>().unwrap().to_string(), text);
         }
@@ -305,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn only_version_7_tells_its_moment() {
+    fn only_version_7_has_a_time() {
         assert_eq!(NewId::from_v7(Uuid::nil()), None);
         assert_eq!(NewId::from_v7(Uuid::max()), None);
         let v4 = Builder::from_random_bytes([9; 16]).into_uuid();
@@ -313,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_too_late_becomes_the_last() {
+    fn late_time_becomes_the_last() {
         let last = NewId::new(u64::MAX, [0; 10]);
         assert_eq!(last, NewId::new(NewId::LAST_MILLISECOND, [0; 10]));
         assert_eq!(NewId::from_v7(last.uid()), Some(last));
@@ -321,14 +320,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_stamp_holds_its_own_moment(millis in 0..=NewId::LAST_MILLISECOND, random: [u8; 10]) {
+        fn new_id_contains_its_time(millis in 0..=NewId::LAST_MILLISECOND, random: [u8; 10]) {
             let new_id = NewId::new(millis, random);
             prop_assert_eq!(u64::try_from(new_id.at().timestamp_millis()).unwrap(), millis);
             prop_assert_eq!(NewId::from_v7(new_id.uid()), Some(new_id));
         }
 
         #[test]
-        fn keys_order_as_moments_do(a: u32, b: u32, x: [u8; 10], y: [u8; 10]) {
+        fn keys_sort_by_time(a: u32, b: u32, x: [u8; 10], y: [u8; 10]) {
             let (a, b) = (NewId::new(a.into(), x), NewId::new(b.into(), y));
             prop_assert_eq!(a.uid().cmp(&b.uid()), (a.at(), a.uid()).cmp(&(b.at(), b.uid())));
         }
@@ -340,7 +339,7 @@ mod tests {
         }
 
         #[test]
-        fn no_string_panics(text in any::<String>()) {
+        fn arbitrary_text_does_not_panic(text in any::<String>()) {
             let _ = text.parse::<ReviewId>();
         }
     }

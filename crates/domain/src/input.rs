@@ -1,8 +1,8 @@
-//! Reading untrusted JSON, telling every violation at once.
+//! Parsing of untrusted JSON that reports all violations at once.
 //!
-//! Anything that can be read implements [`Input`]: a single value (`Title`), a body (`NewBook`),
-//! an array of either. A body reads its members through [`Fields`]; pointers grow on the way out,
-//! so an `Input` needs to know nothing of where it stands in the document.
+//! [`Input`] is implemented for single values (`Title`), bodies (`NewBook`) and arrays of either.
+//! A body reads its fields through [`Fields`], which prepends their names to the pointers of
+//! violations, so that an `Input` does not depend on its place in the document.
 //!
 //! ```
 //! use recto_domain::{Input, NewReview};
@@ -21,38 +21,38 @@ use serde_json::{Map, Value};
 
 use crate::{Invalid, Violation, Violations};
 
-/// A type that can be read from untrusted JSON.
+/// A type that is parsed from untrusted JSON.
 pub trait Input: Sized {
-    /// Reads `value`; pointers of the violations start at `value` itself.
+    /// Parses `value`. The pointers of violations start at `value`.
     fn parse(value: &Value) -> Result<Self, Violations>;
 }
 
-/// What one member of an object may be: required (`T`), optional (`Option<T>`),
-/// or part of a merge patch ([`Change<T>`], [`Change<Option<T>>`](Change)).
-pub trait Member: Sized {
-    /// Reads the member; `None` when the object has no such member.
+/// The type of a field of an object: required (`T`), optional (`Option<T>`), or part of a merge
+/// patch ([`Change<T>`], [`Change<Option<T>>`](Change)).
+pub trait InputField: Sized {
+    /// Parses the value of the field; `None` if the field is absent.
     fn read(value: Option<&Value>) -> Result<Self, Violations>;
 
-    /// Whether writing this down means leaving the member out.
+    /// Whether the field is left out when the object is serialized.
     fn is_absent(&self) -> bool {
         false
     }
 }
 
-/// What a merge patch (RFC 7396) says of one member.
+/// The change of one field in a merge patch (RFC 7396).
 ///
-/// `Change<Option<T>>` is for optional members: `null` is `Set(None)` and clears them.
+/// `Change<Option<T>>` is for optional fields: `null` is `Set(None)` and clears the field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Change<T> {
-    /// The member is absent: leave what is there.
+    /// The field is absent: its value stays.
     #[default]
     Keep,
-    /// The member is present: put this in its place.
+    /// The field is present: this is its new value.
     Set(T),
 }
 
 impl<T: PartialEq> Change<T> {
-    /// Carries the change out on `target`; tells whether `target` is another than before.
+    /// Applies the change to `target`, and returns whether `target` changed.
     ///
     /// ```
     /// use recto_domain::Change;
@@ -72,7 +72,7 @@ impl<T: PartialEq> Change<T> {
     }
 }
 
-/// Serialises as the new value; a `Keep` is to be left out by whoever writes the object.
+/// Serializes as the new value. Objects leave `Keep` out.
 impl<T: Serialize> Serialize for Change<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -82,7 +82,7 @@ impl<T: Serialize> Serialize for Change<T> {
     }
 }
 
-impl<T: Input> Member for T {
+impl<T: Input> InputField for T {
     fn read(value: Option<&Value>) -> Result<Self, Violations> {
         match value {
             None => Err(Violations::one("is required")),
@@ -92,7 +92,7 @@ impl<T: Input> Member for T {
     }
 }
 
-impl<T: Input> Member for Option<T> {
+impl<T: Input> InputField for Option<T> {
     fn read(value: Option<&Value>) -> Result<Self, Violations> {
         match value {
             None | Some(Value::Null) => Ok(None),
@@ -105,7 +105,7 @@ impl<T: Input> Member for Option<T> {
     }
 }
 
-impl<T: Input> Member for Change<T> {
+impl<T: Input> InputField for Change<T> {
     fn read(value: Option<&Value>) -> Result<Self, Violations> {
         match value {
             None => Ok(Self::Keep),
@@ -118,7 +118,7 @@ impl<T: Input> Member for Change<T> {
     }
 }
 
-impl<T: Input> Member for Change<Option<T>> {
+impl<T: Input> InputField for Change<Option<T>> {
     fn read(value: Option<&Value>) -> Result<Self, Violations> {
         match value {
             None => Ok(Self::Keep),
@@ -148,7 +148,7 @@ impl<T: Input> Input for Vec<T> {
     }
 }
 
-/// An array of at most `MAX` items; its length is checked before anything in it is read.
+/// An array of at most `MAX` items. Its length is checked before its items are parsed.
 ///
 /// ```
 /// use recto_domain::{Input, TagName, input::AtMost};
@@ -164,7 +164,7 @@ impl<T: Input> Input for Vec<T> {
 pub struct AtMost<T, const MAX: usize>(Vec<T>);
 
 impl<T, const MAX: usize> AtMost<T, MAX> {
-    /// The items.
+    /// Returns the items.
     pub fn into_vec(self) -> Vec<T> {
         self.0
     }
@@ -187,21 +187,21 @@ impl Input for bool {
     }
 }
 
-/// A moment as RFC 3339 writes it, in any offset; kept in UTC, to the microsecond.
+/// A time as in RFC 3339, with any offset; stored in UTC, to the microsecond.
 impl Input for DateTime<Utc> {
     fn parse(value: &Value) -> Result<Self, Violations> {
         read_text(value, |text| {
             let moment = DateTime::parse_from_rfc3339(text).ok();
             moment
                 .and_then(|moment| Self::from_timestamp_micros(moment.timestamp_micros()))
-                // An offset can lead out of the years that RFC 3339 can write.
+                // In UTC the year can be one that RFC 3339 cannot express.
                 .filter(|moment| (0..=9999).contains(&moment.year()))
                 .ok_or_else(|| Invalid::new("must be a moment such as 2027-01-31T12:00:00Z"))
         })
     }
 }
 
-/// The members of one JSON object, while they are read.
+/// The fields of a JSON object, while they are parsed.
 ///
 /// ```
 /// use recto_domain::{Input, TagName, Violations, input::Fields};
@@ -212,7 +212,7 @@ impl Input for DateTime<Utc> {
 /// impl Input for Shelf {
 ///     fn parse(value: &Value) -> Result<Self, Violations> {
 ///         let mut fields = Fields::of(value)?;
-///         let (name, tags) = (fields.member("name"), fields.member("tags"));
+///         let (name, tags) = (fields.field("name"), fields.field("tags"));
 ///         fields.finish(|| Some(Self { name: name?, tags: tags? }))
 ///     }
 /// }
@@ -225,31 +225,29 @@ impl Input for DateTime<Utc> {
 /// ```
 #[derive(Debug)]
 pub struct Fields<'a> {
-    members: &'a Map<String, Value>,
+    values: &'a Map<String, Value>,
     known: Vec<&'static str>,
     violations: Vec<Violation>,
 }
 
 impl<'a> Fields<'a> {
-    /// Unknown members beyond this many are counted, not listed: one violation each would let a
-    /// small body ask for a huge answer.
+    /// Further unknown fields are counted, not listed, so that a small body cannot request a huge
+    /// response.
     const UNKNOWN_LISTED: usize = 50;
 
-    /// Opens an object; anything else is a violation at the pointer "".
+    /// Returns the fields of an object. Any other value is a violation at the pointer "".
     pub fn of(value: &'a Value) -> Result<Self, Violations> {
         match value {
-            Value::Object(members) => {
-                Ok(Self { members, known: Vec::new(), violations: Vec::new() })
-            }
+            Value::Object(values) => Ok(Self { values, known: Vec::new(), violations: Vec::new() }),
             _ => Err(Violations::one("must be an object")),
         }
     }
 
-    /// Reads the member `name`; on a violation notes it and gives `None`.
-    pub fn member<M: Member>(&mut self, name: &'static str) -> Option<M> {
+    /// Parses the field `name`. On a violation, records it and returns `None`.
+    pub fn field<F: InputField>(&mut self, name: &'static str) -> Option<F> {
         self.known.push(name);
-        match M::read(self.members.get(name)) {
-            Ok(member) => Some(member),
+        match F::read(self.values.get(name)) {
+            Ok(field) => Some(field),
             Err(wrong) => {
                 self.violations.extend(wrong.under(name).into_vec());
                 None
@@ -257,26 +255,26 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Notes that the member `name`, which has been read, breaks a rule that others have a part in.
+    /// Records that the parsed field `name` breaks a rule that involves other fields.
     pub fn refuse(&mut self, name: &str, detail: impl Into<Cow<'static, str>>) {
         self.violations.extend(Violations::one(detail).under(name).into_vec());
     }
 
-    /// Refuses members that were never asked for, then builds the value if nothing was wrong.
+    /// Refuses unknown fields, then builds the value if there are no violations.
     ///
-    /// `build` gives `None` only for a member that was refused; a rule that spans members may
-    /// give `None` too, and then the document as a whole is the violation.
+    /// `build` returns `None` if a field was refused. If it returns `None` although none was, the
+    /// violation is at the whole object.
     pub fn finish<T>(mut self, build: impl FnOnce() -> Option<T>) -> Result<T, Violations> {
-        self.note_unknown_members();
+        self.refuse_unknown();
         match Violations::from_list(self.violations) {
             Some(violations) => Err(violations),
             None => build().ok_or_else(|| Violations::one("is not valid")),
         }
     }
 
-    fn note_unknown_members(&mut self) {
+    fn refuse_unknown(&mut self) {
         self.known.sort_unstable();
-        let mut unknown = self.members.keys().filter(|name| !self.known.contains(&name.as_str()));
+        let mut unknown = self.values.keys().filter(|name| !self.known.contains(&name.as_str()));
         let detail = format!("is not a known member; known are: {}", self.known.join(", "));
         for name in unknown.by_ref().take(Self::UNKNOWN_LISTED) {
             let wrong = Violations::one(detail.clone()).under(name);
@@ -290,7 +288,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Reads a JSON string and hands it to `parse`.
+/// Parses a JSON string with `parse`.
 pub(crate) fn read_text<T>(
     value: &Value,
     parse: impl FnOnce(&str) -> Result<T, Invalid>,
@@ -301,8 +299,8 @@ pub(crate) fn read_text<T>(
     Ok(parse(text)?)
 }
 
-/// The whole number that `value` is. As in JSON Schema, `5.0` is one; `4.5` and `"5"` are not.
-/// Numbers beyond `i64` come out as its nearest end, which every range of ours excludes.
+/// Returns the whole number `value`. As in JSON Schema, `5.0` is one; `4.5` and `"5"` are not.
+/// Numbers outside `i64` become its nearest bound, which no range of the domain includes.
 pub(crate) fn whole_number(value: &Value) -> Option<i64> {
     let Value::Number(number) = value else {
         return None;
@@ -342,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn every_violation_is_told_at_once() {
+    fn all_violations_are_reported() {
         let body = json!({
             "title": "", "publisher": 3, "published_date": "1999-02-30", "page_count": 4.5,
             "language": "en_GB", "isbn": "9780099284094", "a/b": 1,
@@ -364,14 +362,14 @@ mod tests {
     }
 
     #[test]
-    fn only_an_object_has_members() {
+    fn body_must_be_an_object() {
         for value in [json!(null), json!([]), json!("x"), json!(1), json!(true)] {
             assert_eq!(refusal::<NewBook>(&value), "must be an object");
         }
     }
 
     #[test]
-    fn required_members_must_be_there() {
+    fn missing_required_field_is_refused() {
         assert_eq!(
             refusals::<NewReview>(&json!({"rating": null})),
             [
@@ -382,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn optional_members_may_be_absent_or_null() {
+    fn optional_fields_may_be_absent_or_null() {
         let bare = NewBook::parse(&json!({"title": "Emma", "author": "Jane Austen"})).unwrap();
         let nulls =
             json!({"title": "Emma", "author": "Jane Austen", "isbn": null, "language": null});
@@ -390,20 +388,20 @@ mod tests {
     }
 
     #[test]
-    fn unknown_members_are_named_beside_the_known() {
+    fn unknown_fields_are_listed_and_counted() {
         assert_eq!(
             refusals::<NewTag>(&json!({"name": "x", "Name": "y"})),
             [("/Name".into(), "is not a known member; known are: name".into())]
         );
         let mut crowd: Map<String, Value> = (0..1000).map(|n| (n.to_string(), json!(n))).collect();
         crowd.insert("name".into(), json!("x"));
-        let told = refusals::<NewTag>(&Value::Object(crowd));
-        assert_eq!(told.len(), 51);
-        assert_eq!(told[50], (String::new(), "has 950 more unknown members".into()));
+        let refused = refusals::<NewTag>(&Value::Object(crowd));
+        assert_eq!(refused.len(), 51);
+        assert_eq!(refused[50], (String::new(), "has 950 more unknown members".into()));
     }
 
     #[test]
-    fn patches_tell_keep_from_clear() {
+    fn patches_keep_clear_or_set() {
         let patch = BookPatch::parse(&json!({"title": "Persuasion", "isbn": null})).unwrap();
         assert_eq!(patch.title, Change::Set(Title::parse("Persuasion").unwrap()));
         assert_eq!((patch.isbn, patch.author), (Change::Set(None), Change::Keep));
@@ -414,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn inputs_survive_a_round_trip() {
+    fn inputs_round_trip() {
         let patch = json!({"title": "Persuasion", "isbn": null});
         let read = BookPatch::parse(&patch).unwrap();
         assert_eq!(serde_json::to_value(&read).unwrap(), patch);
@@ -446,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn items_of_an_array_are_placed() {
+    fn array_violations_have_indexes() {
         assert_eq!(
             refusals::<TagNames>(&json!({"tags": [{"name": "x"}, null, {"name": 1}, {"x": 2}]})),
             [
@@ -481,14 +479,14 @@ mod tests {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
                 prop::collection::btree_map(name.clone(), inner, 0..12)
-                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
             ]
         })
     }
 
     proptest! {
         #[test]
-        fn no_json_panics(value in any_json()) {
+        fn arbitrary_json_does_not_panic(value in any_json()) {
             let _ = NewBook::parse(&value);
             let _ = BookPatch::parse(&value);
             let _ = NewReview::parse(&value);
@@ -501,7 +499,7 @@ mod tests {
         }
 
         #[test]
-        fn every_pointer_leads_somewhere(value in any_json()) {
+        fn pointers_exist_in_the_document(value in any_json()) {
             if let Err(wrong) = NewBook::parse(&value) {
                 for violation in wrong.as_slice().iter().filter(|v| v.detail != "is required") {
                     prop_assert!(value.pointer(&violation.pointer).is_some(), "{}", violation);

@@ -1,9 +1,8 @@
-//! Recto's domain: entities, the values they are made of, what clients may send, and how
-//! entities relate to each other.
+//! Recto's domain: entities, validated values, inputs, and the relations between entities.
 //!
-//! This floor does no I/O and has neither clock nor randomness: identities and times are passed
-//! in ([`NewId`], [`IdGenerator`]). Values are newtypes with private fields and fallible constructors,
-//! so whoever holds a [`Title`] or an [`Isbn`] holds a valid one.
+//! This crate does no I/O and has neither clock nor randomness: ids and times are passed in
+//! ([`NewId`], [`IdGenerator`]). Values are newtypes with private fields and fallible constructors,
+//! so every [`Title`] and every [`Isbn`] is valid.
 //!
 //! ```
 //! use recto_domain::{Book, BookPatch, Input, NewBook, NewId, Update};
@@ -59,5 +58,5 @@ pub use recto_relations::text_key;
 pub use school::*;
 pub use violation::{Invalid, Violation, Violations};
 
-/// All modules, in the order in which they are shown.
+/// All modules, in display order.
 pub static MODULES: [&recto_relations::Module; 4] = [&CATALOG, &BLOG, &SCHOOL, &ORG];

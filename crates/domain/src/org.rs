@@ -1,11 +1,11 @@
-//! The room `org`: companies, departments and employees; several levels, through, and a relation
-//! of a table to itself.
+//! The module `org`: companies, departments and employees, with several levels, a relation through
+//! another, and a self-reference.
 
 mod graph;
 
 pub use graph::{NewCompanyGraph, NewDepartmentWithin, NewEmployeeWithin};
 
-use crate::id::moved_on;
+use crate::id::later_than;
 use crate::record::{entity, input};
 use crate::text::line;
 use crate::value::text_value;
@@ -14,17 +14,17 @@ use chrono::{DateTime, Utc};
 use recto_relations::relations;
 
 text_value! {
-    /// What a company is called.
+    /// The name of a company.
     CompanyName, 1..=200, line, "Analytical Engines Ltd"
 }
 
 text_value! {
-    /// What a department is called.
+    /// The name of a department.
     DepartmentName, 1..=200, line, "Punched cards"
 }
 
 text_value! {
-    /// What an employee is called.
+    /// The name of an employee.
     EmployeeName, 1..=200, line, "Augusta King"
 }
 
@@ -36,7 +36,7 @@ relations! {
     CompanyDepartments = Company.departments: Many <=> DepartmentCompany = Department.company: One(company_id), on delete Restrict;
     /// The employees of a department, and the department of an employee.
     DepartmentEmployees = Department.employees: Many <=> EmployeeDepartment = Employee.department: One(department_id), on delete Restrict;
-    /// Whom an employee manages, and who manages an employee.
+    /// The employees that report to an employee, and the employee's manager.
     EmployeeReports = Employee.reports: Many <=> EmployeeManager = Employee.manager: Optional(manager_id), on delete SetNull;
     /// The employees of all departments of a company, and the company of an employee's department.
     CompanyEmployees = Company.employees: Many <=> EmployeeCompany = Employee.company: One,
@@ -48,27 +48,27 @@ entity! {
     pub struct Company in "companies", key id: CompanyId, sorts [name: CompanyName] {
         /// The key.
         pub id: CompanyId,
-        /// What it is called.
+        /// The name.
         pub name: CompanyName,
-        /// When it was created, in UTC.
+        /// The time of creation, in UTC.
         pub created_at: DateTime<Utc>,
-        /// When it last changed, in UTC.
+        /// The time of the last change, in UTC.
         pub updated_at: DateTime<Utc>,
     }
 }
 
 input! {
-    /// A company to found.
+    /// A company to add.
     pub struct NewCompany {
-        /// What it is called.
+        /// The name.
         pub name: CompanyName,
     }
 }
 
 input! {
-    /// What is to change about a company.
+    /// Changes to a company. Absent fields stay as they are.
     pub struct CompanyPatch {
-        /// What it is called.
+        /// The new name.
         pub name: Change<CompanyName>,
     }
 }
@@ -97,7 +97,7 @@ impl Update for Company {
         let CompanyPatch { name } = patch;
         let changed = name.apply_to(&mut self.name);
         if changed {
-            self.updated_at = moved_on(self.updated_at, now);
+            self.updated_at = later_than(self.updated_at, now);
         }
         changed
     }
@@ -108,33 +108,33 @@ entity! {
     pub struct Department in "departments", key id: DepartmentId, sorts [name: DepartmentName] {
         /// The key.
         pub id: DepartmentId,
-        /// What it is called.
+        /// The name.
         pub name: DepartmentName,
-        /// The company.
+        /// The key of the company.
         pub company_id: CompanyId,
-        /// When it was created, in UTC.
+        /// The time of creation, in UTC.
         pub created_at: DateTime<Utc>,
-        /// When it last changed, in UTC.
+        /// The time of the last change, in UTC.
         pub updated_at: DateTime<Utc>,
     }
 }
 
 input! {
-    /// A department to set up.
+    /// A department to add.
     pub struct NewDepartment {
-        /// What it is called.
+        /// The name.
         pub name: DepartmentName,
-        /// The company.
+        /// The key of the company.
         pub company_id: CompanyId,
     }
 }
 
 input! {
-    /// What is to change about a department.
+    /// Changes to a department. Absent fields stay as they are.
     pub struct DepartmentPatch {
-        /// What it is called.
+        /// The new name.
         pub name: Change<DepartmentName>,
-        /// The company.
+        /// The key of the new company.
         pub company_id: Change<CompanyId>,
     }
 }
@@ -163,50 +163,50 @@ impl Update for Department {
         let DepartmentPatch { name, company_id } = patch;
         let changed = name.apply_to(&mut self.name) | company_id.apply_to(&mut self.company_id);
         if changed {
-            self.updated_at = moved_on(self.updated_at, now);
+            self.updated_at = later_than(self.updated_at, now);
         }
         changed
     }
 }
 
 entity! {
-    /// Somebody who works in a department.
+    /// An employee of a department.
     pub struct Employee in "employees", key id: EmployeeId, sorts [name: EmployeeName] {
         /// The key.
         pub id: EmployeeId,
-        /// What the employee is called.
+        /// The name.
         pub name: EmployeeName,
-        /// The department.
+        /// The key of the department.
         pub department_id: DepartmentId,
-        /// Who manages the employee, if anybody does.
+        /// The manager's key; `null` if there is no manager.
         pub manager_id: Option<EmployeeId>,
-        /// When it was created, in UTC.
+        /// The time of creation, in UTC.
         pub created_at: DateTime<Utc>,
-        /// When it last changed, in UTC.
+        /// The time of the last change, in UTC.
         pub updated_at: DateTime<Utc>,
     }
 }
 
 input! {
-    /// An employee to take on.
+    /// An employee to add.
     pub struct NewEmployee {
-        /// What the employee is called.
+        /// The name.
         pub name: EmployeeName,
-        /// The department.
+        /// The key of the department.
         pub department_id: DepartmentId,
-        /// Who manages the employee, if anybody does.
+        /// The manager's key; `null` if there is no manager.
         pub manager_id: Option<EmployeeId>,
     }
 }
 
 input! {
-    /// What is to change about an employee.
+    /// Changes to an employee. Absent fields stay as they are; `null` clears the manager.
     pub struct EmployeePatch {
-        /// What the employee is called.
+        /// The new name.
         pub name: Change<EmployeeName>,
-        /// The department.
+        /// The key of the new department.
         pub department_id: Change<DepartmentId>,
-        /// Who manages the employee, if anybody does.
+        /// The key of the new manager.
         pub manager_id: Change<Option<EmployeeId>>,
     }
 }
@@ -244,7 +244,7 @@ impl Update for Employee {
             | department_id.apply_to(&mut self.department_id)
             | manager_id.apply_to(&mut self.manager_id);
         if changed {
-            self.updated_at = moved_on(self.updated_at, now);
+            self.updated_at = later_than(self.updated_at, now);
         }
         changed
     }

@@ -1,7 +1,7 @@
-//! The macros that declare an entity or an input once, and write from it the struct, the reading,
-//! the writing and (with the feature `openapi`) the schema, so that these cannot drift apart.
+//! Macros that declare an entity or an input once. They generate the struct, parsing,
+//! serialization and (with the feature `openapi`) the schema, so that these cannot differ.
 
-/// A struct with public fields that is serialized as a JSON object, with its schema.
+/// Declares a struct with public fields that is serialized as a JSON object.
 macro_rules! object {
     (
         $(#[doc = $doc:literal])+
@@ -23,8 +23,8 @@ macro_rules! object {
 }
 pub(crate) use object;
 
-/// An [`object!`] that is an [`Entity`](recto_relations::Entity): the name of its collection, its
-/// key, and the fields that its pages can be sorted by besides `created_at`.
+/// Declares an [`object!`] that is an [`Entity`](recto_relations::Entity), with the name of its
+/// collection, its key, and the fields by which it can be sorted besides `created_at`.
 macro_rules! entity {
     (
         $(#[doc = $doc:literal])+
@@ -79,11 +79,11 @@ macro_rules! entity {
 }
 pub(crate) use entity;
 
-/// An input: what a client sends, read from untrusted JSON with every violation at once.
+/// Declares an [`Input`](crate::Input): a body that a client sends.
 ///
-/// A member's type says how it is read, see [`crate::input::Member`]. `secret struct` is for
-/// inputs that hold a password or a token: they cannot be written down or compared. `rules` says
-/// what members have to do with each other; there each is an `Option`, empty where it was refused.
+/// The type of a field determines how it is parsed, see [`crate::input::InputField`]. A `secret
+/// struct` contains a password or a token and can be neither serialized nor compared. `rules`
+/// checks rules that involve several fields; each is an `Option` there, `None` if it was refused.
 macro_rules! input {
     // A merge patch (RFC 7396).
     (
@@ -155,7 +155,7 @@ macro_rules! input {
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 let mut map = serializer.serialize_map(None)?;
-                $(if !$crate::input::Member::is_absent(&self.$field) {
+                $(if !$crate::input::InputField::is_absent(&self.$field) {
                     serde::ser::SerializeMap::serialize_entry(
                         &mut map,
                         stringify!($field),
@@ -173,7 +173,7 @@ macro_rules! input {
         impl $crate::Input for $name {
             fn parse(value: &serde_json::Value) -> Result<Self, $crate::Violations> {
                 let mut $fields = $crate::input::Fields::of(value)?;
-                $(let $field: Option<$type> = $fields.member(stringify!($field));)+
+                $(let $field: Option<$type> = $fields.field(stringify!($field));)+
                 $rules
                 $fields.finish(|| Some(Self { $($field: $field?,)+ }))
             }

@@ -1,8 +1,8 @@
-//! The room `school`: students and courses, many-to-many through a link with data of its own.
+//! The module `school`: students and courses, a many-to-many relation with data on the link.
 
 use chrono::{DateTime, Utc};
 
-use crate::id::moved_on;
+use crate::id::later_than;
 use crate::record::{entity, input, object};
 use crate::text::line;
 use crate::value::text_value;
@@ -10,19 +10,19 @@ use crate::{Change, CourseId, Create, NewId, StudentId, Update, UserId};
 use recto_relations::{LinkData, relations};
 
 text_value! {
-    /// What a student is called.
+    /// The name of a student.
     StudentName, 1..=200, line, "Sofia Kovalevskaya"
 }
 
 text_value! {
-    /// What a course is called.
+    /// The title of a course.
     CourseTitle, 1..=200, line, "Partial differential equations"
 }
 
 object! {
-    /// What a link between a student and a course says besides that it is there.
+    /// The data of the link between a student and a course.
     pub struct Enrolment {
-        /// Since when the student takes the course, in UTC.
+        /// The time of enrolment, in UTC.
         pub enrolled_at: DateTime<Utc>,
     }
 }
@@ -33,37 +33,37 @@ relations! {
     /// The school.
     pub static SCHOOL = "school": Student, Course;
 
-    /// The courses that a student takes, and the students of a course.
+    /// The courses of a student, and the students of a course.
     StudentCourses = Student.courses: Many <=> CourseStudents = Course.students: Many,
         through student_courses(student_id, course_id) with Enrolment { enrolled_at }, on delete Cascade;
 }
 
 entity! {
-    /// Somebody who takes courses.
+    /// A student.
     pub struct Student in "students", key id: StudentId, sorts [name: StudentName] {
         /// The key.
         pub id: StudentId,
-        /// What the student is called.
+        /// The name.
         pub name: StudentName,
-        /// When it was created, in UTC.
+        /// The time of creation, in UTC.
         pub created_at: DateTime<Utc>,
-        /// When it last changed, in UTC.
+        /// The time of the last change, in UTC.
         pub updated_at: DateTime<Utc>,
     }
 }
 
 input! {
-    /// A student to enter.
+    /// A student to add.
     pub struct NewStudent {
-        /// What the student is called.
+        /// The name.
         pub name: StudentName,
     }
 }
 
 input! {
-    /// What is to change about a student.
+    /// Changes to a student. Absent fields stay as they are.
     pub struct StudentPatch {
-        /// What the student is called.
+        /// The new name.
         pub name: Change<StudentName>,
     }
 }
@@ -92,38 +92,38 @@ impl Update for Student {
         let StudentPatch { name } = patch;
         let changed = name.apply_to(&mut self.name);
         if changed {
-            self.updated_at = moved_on(self.updated_at, now);
+            self.updated_at = later_than(self.updated_at, now);
         }
         changed
     }
 }
 
 entity! {
-    /// Something that students take.
+    /// A course.
     pub struct Course in "courses", key id: CourseId, sorts [title: CourseTitle] {
         /// The key.
         pub id: CourseId,
-        /// What the course is called.
+        /// The title.
         pub title: CourseTitle,
-        /// When it was created, in UTC.
+        /// The time of creation, in UTC.
         pub created_at: DateTime<Utc>,
-        /// When it last changed, in UTC.
+        /// The time of the last change, in UTC.
         pub updated_at: DateTime<Utc>,
     }
 }
 
 input! {
-    /// A course to offer.
+    /// A course to add.
     pub struct NewCourse {
-        /// What the course is called.
+        /// The title.
         pub title: CourseTitle,
     }
 }
 
 input! {
-    /// What is to change about a course.
+    /// Changes to a course. Absent fields stay as they are.
     pub struct CoursePatch {
-        /// What the course is called.
+        /// The new title.
         pub title: Change<CourseTitle>,
     }
 }
@@ -152,7 +152,7 @@ impl Update for Course {
         let CoursePatch { title } = patch;
         let changed = title.apply_to(&mut self.title);
         if changed {
-            self.updated_at = moved_on(self.updated_at, now);
+            self.updated_at = later_than(self.updated_at, now);
         }
         changed
     }

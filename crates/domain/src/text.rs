@@ -1,4 +1,4 @@
-//! Text: how it is cleaned when it comes in, and the key by which it is compared and sorted.
+//! Cleaning of text.
 
 use std::{borrow::Cow, ops::RangeInclusive};
 
@@ -6,12 +6,12 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use crate::Invalid;
 
-/// Cleans text of one line: trimmed, NFC, no control characters, `length` in characters.
+/// Cleans one line of text: trimmed, NFC, no control characters, `length` in characters.
 pub(crate) fn line(raw: &str, length: RangeInclusive<usize>) -> Result<Cow<'_, str>, Invalid> {
     clean(raw, &length, Lines::One)
 }
 
-/// Cleans text of any number of lines: as [`line()`], but line breaks and tabs may stay.
+/// Cleans text of any number of lines: like [`line()`], but with line breaks and tabs.
 pub(crate) fn paragraphs(
     raw: &str,
     length: RangeInclusive<usize>,
@@ -19,7 +19,7 @@ pub(crate) fn paragraphs(
     clean(raw, &length, Lines::Many)
 }
 
-/// `text` in NFC, borrowed if it is so already.
+/// Returns `text` in NFC, borrowed if it is already.
 pub(crate) fn nfc(text: &str) -> Cow<'_, str> {
     match is_nfc_quick(text.chars()) {
         IsNormalized::Yes => Cow::Borrowed(text),
@@ -27,7 +27,7 @@ pub(crate) fn nfc(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether `count` characters are as many as `length` allows.
+/// Checks that `length` allows `count` characters.
 pub(crate) fn check_length(count: usize, length: &RangeInclusive<usize>) -> Result<(), Invalid> {
     if length.contains(&count) {
         return Ok(());
@@ -56,7 +56,7 @@ impl Lines {
         }
     }
 
-    const fn refusal(self) -> &'static str {
+    const fn rule(self) -> &'static str {
         match self {
             Self::One => "must not contain control characters",
             Self::Many => "must not contain control characters other than line breaks and tabs",
@@ -69,21 +69,21 @@ fn clean<'a>(
     length: &RangeInclusive<usize>,
     lines: Lines,
 ) -> Result<Cow<'a, str>, Invalid> {
-    // Every row read back from a database comes through here, and nearly all of it is plain.
+    // Nearly all text is plain, and every row that is loaded is checked.
     if is_plain(raw) {
         check_length(raw.len(), length)?;
         return Ok(Cow::Borrowed(raw));
     }
     let trimmed = raw.trim();
     if trimmed.chars().any(|c| c.is_control() && lines.forbids(c)) {
-        return Err(Invalid::new(lines.refusal()));
+        return Err(Invalid::new(lines.rule()));
     }
     let clean = nfc(trimmed);
     check_length(clean.chars().count(), length)?;
     Ok(clean)
 }
 
-/// Printable ASCII with nothing to trim: clean as it stands, and a byte is a character.
+/// Whether `raw` is printable ASCII with nothing to trim: it is clean, and a byte is a character.
 fn is_plain(raw: &str) -> bool {
     let bytes = raw.as_bytes();
     bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_control_characters() {
+    fn control_characters_are_refused() {
         for bad in ["a\0b", "a\nb", "a\tb", "a\u{7f}b", "a\u{85}b"] {
             assert!(line(bad, 0..=9).is_err(), "{bad:?}");
         }

@@ -1,18 +1,18 @@
-//! The macros that spare every validated value the same fifty lines of forwarding.
+//! Macros that declare validated values and implement the traits that these have in common.
 //!
-//! A value is a newtype with a private field; the only ways in are its constructors, so that
-//! whoever holds one need not check it again.
+//! A value is a newtype with a private field. It can only be made by its constructors, so it is
+//! always valid.
 
 use recto_relations::{SortKind, SortValue};
 
 /// A value by which entities can be sorted.
 pub(crate) trait Sortable {
-    /// How its values are compared.
+    /// How values are compared.
     const KIND: SortKind;
-    /// Whether it may be empty.
+    /// Whether values may be empty.
     const NULLABLE: bool = false;
 
-    /// What it is sorted by.
+    /// Returns the value that is compared.
     fn sort_value(&self) -> SortValue;
 }
 
@@ -25,14 +25,15 @@ impl<T: Sortable> Sortable for Option<T> {
     }
 }
 
-/// A value kept as text, given `clean: fn(&str) -> Result<Cow<str>, Invalid>` on the type.
+/// Implements the common traits of a text value by its `clean: fn(&str) -> Result<Cow<str>,
+/// Invalid>`.
 ///
-/// `clean` borrows whatever is clean already, so that taking over an owned string (as when a row
-/// is read back) costs one scan and no allocation.
+/// `clean` borrows text that is clean already, so that converting an owned string (as of a row)
+/// costs one scan and no allocation.
 macro_rules! string_value {
     ($name:ident, $example:literal) => {
         impl $name {
-            /// Reads `raw`, cleaning what may be cleaned and refusing the rest.
+            /// Cleans and validates `raw`.
             #[doc = concat!("
 ```
 use recto_domain::", stringify!($name), ";
@@ -45,7 +46,7 @@ assert_eq!(value.as_str(), ", stringify!($example), ");
                 Self::clean(raw).map(|clean| Self(clean.into_owned()))
             }
 
-            /// The text in the form in which it is kept.
+            /// Returns the text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -77,7 +78,7 @@ assert_eq!(value.as_str(), ", stringify!($example), ");
             }
         }
 
-        /// Takes over the string's memory if it is clean already.
+        /// Reuses the string's memory if it is clean already.
         impl TryFrom<String> for $name {
             type Error = $crate::Invalid;
 
@@ -118,8 +119,8 @@ assert_eq!(value.as_str(), ", stringify!($example), ");
 }
 pub(crate) use string_value;
 
-/// Text that is bounded in characters and cleaned by one of the functions in [`crate::text`]
-/// (or one of its own that builds on them).
+/// Declares a text of a bounded number of characters that is cleaned by a function such as those
+/// in [`crate::text`].
 macro_rules! text_value {
     (
         $(#[doc = $doc:literal])+
@@ -128,7 +129,7 @@ macro_rules! text_value {
         $(#[doc = $doc])+
         ///
         #[doc = concat!(
-            "Kept trimmed, in NFC, with ", $min, " to ", $max, " characters."
+            "Trimmed, in NFC, with ", $min, " to ", $max, " characters."
         )]
         #[derive(Clone, PartialEq, Eq, Hash)]
         #[cfg_attr(
@@ -139,9 +140,9 @@ macro_rules! text_value {
         pub struct $name(String);
 
         impl $name {
-            /// The fewest characters there may be.
+            /// The minimum number of characters.
             pub const MIN_CHARS: usize = $min;
-            /// The most characters there may be.
+            /// The maximum number of characters.
             pub const MAX_CHARS: usize = $max;
 
             fn clean(raw: &str) -> Result<std::borrow::Cow<'_, str>, $crate::Invalid> {
@@ -162,7 +163,7 @@ macro_rules! text_value {
 }
 pub(crate) use text_value;
 
-/// A whole number within bounds.
+/// Declares a whole number within bounds.
 macro_rules! number_value {
     (
         $(#[doc = $doc:literal])+
@@ -178,7 +179,7 @@ assert!(", stringify!($name), "::new(", $max, " + 1).is_err());
 # Ok::<(), recto_domain::Invalid>(())
 ```")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        // The bounds describe the number; `isize` is an integer without a format.
+        // `isize` is described as an integer without a format.
         #[cfg_attr(
             feature = "openapi",
             derive(utoipa::ToSchema),
@@ -187,23 +188,23 @@ assert!(", stringify!($name), "::new(", $max, " + 1).is_err());
         pub struct $name($repr);
 
         impl $name {
-            /// The least there may be.
+            /// The minimum.
             pub const MIN: $repr = $min;
-            /// The most there may be.
+            /// The maximum.
             pub const MAX: $repr = $max;
 
-            const REFUSAL: &str = concat!("must be a whole number from ", $min, " to ", $max);
+            const RULE: &str = concat!("must be a whole number from ", $min, " to ", $max);
 
-            /// The value of this number; refused when out of bounds.
+            /// Returns the value of `number`, which must be within the bounds.
             pub fn new(number: i64) -> Result<Self, $crate::Invalid> {
                 <$repr>::try_from(number)
                     .ok()
                     .filter(|number| (Self::MIN..=Self::MAX).contains(number))
                     .map(Self)
-                    .ok_or_else(|| $crate::Invalid::new(Self::REFUSAL))
+                    .ok_or_else(|| $crate::Invalid::new(Self::RULE))
             }
 
-            /// The number.
+            /// Returns the number.
             pub const fn get(self) -> $repr {
                 self.0
             }
@@ -240,11 +241,11 @@ assert!(", stringify!($name), "::new(", $max, " + 1).is_err());
         impl std::str::FromStr for $name {
             type Err = $crate::Invalid;
 
-            /// Read only as it is shown: `+4` and `04` are refused, so that one
-            /// value has one name in a URL.
+            /// Parses only the form that is displayed: `+4` and `04` are refused, so that each
+            /// value has one URL.
             fn from_str(text: &str) -> Result<Self, $crate::Invalid> {
                 let number = text.parse().ok().filter(|number: &i64| number.to_string() == text);
-                number.map_or_else(|| Err($crate::Invalid::new(Self::REFUSAL)), Self::new)
+                number.map_or_else(|| Err($crate::Invalid::new(Self::RULE)), Self::new)
             }
         }
 
@@ -252,7 +253,7 @@ assert!(", stringify!($name), "::new(", $max, " + 1).is_err());
             fn parse(value: &serde_json::Value) -> Result<Self, $crate::Violations> {
                 let number = $crate::input::whole_number(value);
                 let value = number.and_then(|number| Self::new(number).ok());
-                value.ok_or_else(|| $crate::Violations::one(Self::REFUSAL))
+                value.ok_or_else(|| $crate::Violations::one(Self::RULE))
             }
         }
 

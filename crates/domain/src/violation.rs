@@ -1,11 +1,11 @@
-//! What is wrong with a value, and where in a document.
+//! Rules that a value or a document breaks.
 
 use std::{borrow::Cow, error::Error, fmt};
 
 use serde::Serialize;
 
-/// The rule that one value broke, worded to follow the value's name:
-/// "rating" *"must be a whole number from 1 to 5"*.
+/// A rule that a value breaks, worded to follow the name of the value: "rating" *"must be a whole
+/// number from 1 to 5"*.
 ///
 /// ```
 /// use recto_domain::Rating;
@@ -17,7 +17,7 @@ use serde::Serialize;
 pub struct Invalid(Cow<'static, str>);
 
 impl Invalid {
-    /// Words for a broken rule; they start in lower case and have no full stop.
+    /// Returns a broken rule. `detail` starts in lower case and has no full stop.
     ///
     /// ```
     /// let rule = recto_domain::Invalid::new("must not be empty");
@@ -27,7 +27,7 @@ impl Invalid {
         Self(detail.into())
     }
 
-    /// The words alone.
+    /// Returns the rule.
     pub fn detail(&self) -> &str {
         &self.0
     }
@@ -61,14 +61,14 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Everything that is wrong with a document: one violation at least.
+/// All violations of a document, at least one.
 ///
-/// Serialises as an array of `{"pointer", "detail"}`.
+/// Serializes as an array of `{"pointer", "detail"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Violations(Vec<Violation>);
 
 impl Violations {
-    /// A single violation at the document's root.
+    /// Returns a single violation, of the whole document.
     ///
     /// ```
     /// use recto_domain::Violations;
@@ -80,13 +80,12 @@ impl Violations {
         Self(vec![Violation { pointer: String::new(), detail: detail.into() }])
     }
 
-    /// All of `list`, or nothing when there is nothing wrong.
+    /// Returns the violations in `list`; `None` if it is empty.
     pub fn from_list(list: Vec<Violation>) -> Option<Self> {
         (!list.is_empty()).then_some(Self(list))
     }
 
-    /// The same violations seen from one level up: every pointer gains the member name
-    /// (or array index) `token` in front, with `~` and `/` escaped.
+    /// Prepends `token`, the name of a field or the index in an array, to each pointer.
     #[must_use]
     pub fn under(mut self, token: &str) -> Self {
         let prefix = pointer_step(token);
@@ -96,16 +95,16 @@ impl Violations {
         self
     }
 
-    /// These violations, or the first `most` of them and one that counts the rest: what answers
-    /// a body must not be many times larger than it.
+    /// Limits the violations to the first `most` and one that counts the others, so that a response
+    /// is not many times larger than its request.
     ///
     /// ```
     /// use recto_domain::{Input, NewTag, Violations};
     /// use serde_json::json;
     ///
     /// let wrong = Vec::<NewTag>::parse(&json!([1, 2, 3])).unwrap_err().up_to(1);
-    /// let told: Vec<_> = wrong.as_slice().iter().map(ToString::to_string).collect();
-    /// assert_eq!(told, ["/0 must be an object", "the document breaks rules in 2 more places"]);
+    /// let details: Vec<_> = wrong.as_slice().iter().map(ToString::to_string).collect();
+    /// assert_eq!(details, ["/0 must be an object", "the document breaks rules in 2 more places"]);
     /// ```
     #[must_use]
     pub fn up_to(mut self, most: usize) -> Self {
@@ -117,12 +116,12 @@ impl Violations {
         self
     }
 
-    /// The violations in the order in which they were found.
+    /// Returns the violations, in the order in which they were found.
     pub fn as_slice(&self) -> &[Violation] {
         &self.0
     }
 
-    /// The violations themselves, to put together with others.
+    /// Returns the violations.
     pub fn into_vec(self) -> Vec<Violation> {
         self.0
     }
@@ -146,7 +145,7 @@ impl fmt::Display for Violations {
 
 impl Error for Violations {}
 
-/// `/token`, escaped as RFC 6901 asks.
+/// Returns `/token`, escaped as in RFC 6901.
 fn pointer_step(token: &str) -> String {
     format!("/{}", token.replace('~', "~0").replace('/', "~1"))
 }
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn display_names_each_place() {
+    fn display_lists_pointers() {
         let mut all = Violations::one("must not be empty").under("title").into_vec();
         all.extend(Violations::one("must be an object").into_vec());
         let all = Violations::from_list(all).unwrap();
@@ -170,12 +169,12 @@ mod tests {
     }
 
     #[test]
-    fn no_violations_is_not_a_collection() {
+    fn empty_list_is_none() {
         assert_eq!(Violations::from_list(Vec::new()), None);
     }
 
     #[test]
-    fn serialises_as_an_array() {
+    fn serializes_as_an_array() {
         let json = serde_json::to_value(Violations::one("is required").under("title")).unwrap();
         assert_eq!(json, serde_json::json!([{"pointer": "/title", "detail": "is required"}]));
     }

@@ -217,7 +217,7 @@ mod tests {
             book["properties"]["publisher"],
             json!({
                 "type": ["string", "null"],
-                "description": "Who published it, if known.",
+                "description": "The publisher; `null` if unknown.",
                 "minLength": 1, "maxLength": 200, "examples": ["Chatto & Windus"],
             })
         );

@@ -1,4 +1,4 @@
-//! Authors: the people whom books credit, each once, and what they did for a book.
+//! Authors, and their contributions to books.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -20,27 +20,27 @@ use crate::{
 };
 
 text_value! {
-    /// The name of somebody whom books credit, unique without regard to case; the case it was first written in stays.
+    /// The name of an author, unique without regard to case. The case is that of its first use.
     AuthorName, 1..=1000, line, "Iris Murdoch"
 }
 
 impl AuthorName {
-    /// The key under which the name is unique, see [`text_key`].
+    /// Returns the key under which the name is unique, see [`text_key`].
     pub fn key(&self) -> String {
         text_key(self.as_str())
     }
 }
 
 entity! {
-    /// Somebody whom books credit: an author, a translator, an illustrator.
+    /// A contributor to books: an author, a translator, an illustrator.
     pub struct Author in "authors", key uid: AuthorId, sorts [name: AuthorName] {
         /// The key.
         pub uid: AuthorId,
-        /// The name; no two authors have one that is equal without regard to case.
+        /// The name; no two are equal without regard to case.
         pub name: AuthorName,
-        /// When a book first credited them, in UTC.
+        /// The time of creation, in UTC.
         pub created_at: DateTime<Utc>,
-        /// When the name last changed, in UTC.
+        /// The time of the last change, in UTC.
         pub updated_at: DateTime<Utc>,
     }
 }
@@ -67,7 +67,7 @@ impl Author {
 
 macro_rules! roles {
     ($($(#[doc = $doc:literal])+ $role:ident = $word:literal,)+) => {
-        /// What somebody did for a book.
+        /// The role of a contributor to a book.
         ///
         /// ```
         /// use recto_domain::ContributorRole;
@@ -85,12 +85,12 @@ macro_rules! roles {
         }
 
         impl ContributorRole {
-            /// Every role there is.
+            /// All roles.
             pub const ALL: &[Self] = &[$(Self::$role),+];
 
-            const REFUSAL: &str = concat!("must be one of", $(" ", $word),+);
+            const RULE: &str = concat!("must be one of", $(" ", $word),+);
 
-            /// The word for the role.
+            /// Returns the name of the role.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$role => $word,)+
@@ -101,25 +101,25 @@ macro_rules! roles {
 }
 
 roles! {
-    /// Wrote it.
+    /// The author.
     Author = "author",
-    /// Put it together, or in order.
+    /// The editor.
     Editor = "editor",
-    /// Brought it into another language.
+    /// The translator.
     Translator = "translator",
-    /// Drew or painted what is in it.
+    /// The illustrator.
     Illustrator = "illustrator",
-    /// Took the pictures that are in it.
+    /// The photographer.
     Photographer = "photographer",
-    /// Reads it aloud.
+    /// The narrator of an audio book.
     Narrator = "narrator",
-    /// Wrote the foreword.
+    /// The author of the foreword.
     Foreword = "foreword",
-    /// Wrote the introduction.
+    /// The author of the introduction.
     Introduction = "introduction",
-    /// Wrote the afterword.
+    /// The author of the afterword.
     Afterword = "afterword",
-    /// Did something else.
+    /// Any other role.
     Other = "other",
 }
 
@@ -134,7 +134,7 @@ impl FromStr for ContributorRole {
 
     fn from_str(word: &str) -> Result<Self, Invalid> {
         let mut roles = Self::ALL.iter().copied();
-        roles.find(|role| role.as_str() == word).ok_or_else(|| Invalid::new(Self::REFUSAL))
+        roles.find(|role| role.as_str() == word).ok_or_else(|| Invalid::new(Self::RULE))
     }
 }
 
@@ -145,15 +145,15 @@ impl Input for ContributorRole {
 }
 
 object! {
-    /// What the link between a book and an author says besides that it is there.
+    /// The data of the link between a book and an author.
     pub struct Contribution {
-        /// Where in the book's credit line the author stands, from 1.
+        /// The position of the author in the book's credit line, from 1.
         #[cfg_attr(
             feature = "openapi",
             schema(value_type = usize, maximum = 4_294_967_295_u32, examples(1))
         )]
         pub position: u32,
-        /// What the author did for the book.
+        /// The author's role in the book.
         pub role: ContributorRole,
     }
 }
@@ -170,20 +170,19 @@ impl LinkData for Contribution {
 }
 
 input! {
-    /// Somebody whom a book is to credit.
+    /// A contributor to a book.
     pub struct Contributor {
-        /// The name; somebody of that name who does not exist yet is made.
+        /// The name. An author is created if there is none with this name.
         pub name: AuthorName,
-        /// What they did for the book; `author` unless said otherwise.
+        /// The role; `author` by default.
         pub role: Option<ContributorRole>,
     }
 }
 
 /// The contributors to a book, in order: at least one, each once.
 ///
-/// A credit line and a list of contributors are two forms of one fact.
-/// [`of_line`](Self::of_line) reads the names out of a line,
-/// [`line`](Self::line) is the line of the names.
+/// A book's credit line consists of their names: [`of_line`](Self::of_line) converts a line to
+/// contributors, and [`line`](Self::line) returns their line.
 ///
 /// ```
 /// use recto_domain::{Contributors, CreditLine};
@@ -197,7 +196,7 @@ input! {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), serde(deny_unknown_fields))]
 pub struct Contributors {
-    /// Everybody, by name.
+    /// The contributors, in order; each name once.
     #[cfg_attr(feature = "openapi", schema(inline, max_items = 100))]
     contributors: Vec<Contributor>,
     #[serde(skip)]
@@ -205,19 +204,19 @@ pub struct Contributors {
 }
 
 impl Contributors {
-    /// The most that one body may name.
+    /// The maximum number of contributors in a body.
     pub const MAX: usize = 100;
 
-    /// What stands between the names of a credit line.
+    /// The separator of the names in a credit line.
     pub const SEPARATOR: &str = ", ";
 
-    /// Whom a credit line names, all as authors; somebody who is named again counts once.
+    /// Returns the people named in a credit line, as authors. Repeated names are ignored.
     pub fn of_line(line: &CreditLine) -> Self {
         let mut seen = HashSet::new();
         let contributors: Vec<Contributor> = line
             .as_str()
             .split(Self::SEPARATOR)
-            // A part of a line is as clean as the line once it is trimmed; what is left out is empty.
+            // The parts of a clean line are clean; those that are refused are empty.
             .filter_map(|part| AuthorName::parse(part).ok())
             .filter(|name| seen.insert(name.key()))
             .map(|name| Contributor { name, role: None })
@@ -226,21 +225,20 @@ impl Contributors {
         Self { contributors, line }
     }
 
-    /// Who is credited, in order.
+    /// Returns the contributors, in order.
     pub fn as_slice(&self) -> &[Contributor] {
         &self.contributors
     }
 
-    /// The credit line: the names in order, with a comma between.
+    /// Returns the credit line: the names in order, separated by commas.
     pub fn line(&self) -> &CreditLine {
         &self.line
     }
 
-    /// These people, in this order.
+    /// Returns these contributors.
     ///
     /// # Errors
-    /// Nobody or too many, somebody twice, and names that together are longer
-    /// than a credit line may be.
+    /// There are none, a name is repeated, or their credit line is too long.
     fn of_list(contributors: Vec<Contributor>) -> Result<Self, Violations> {
         if contributors.is_empty() {
             return Err(Violations::one("must have at least 1 item"));
@@ -272,10 +270,10 @@ fn joined(contributors: &[Contributor]) -> Result<CreditLine, Invalid> {
     CreditLine::parse(&names.join(Contributors::SEPARATOR))
 }
 
-/// The array alone, as a member of a larger body; its length is checked before anything in it is read.
-pub(super) struct Listed(pub(super) Contributors);
+/// A field with an array of contributors. Its length is checked before its items are parsed.
+pub(super) struct ContributorList(pub(super) Contributors);
 
-impl Input for Listed {
+impl Input for ContributorList {
     fn parse(value: &Value) -> Result<Self, Violations> {
         match value.as_array() {
             Some(items) if items.len() > Contributors::MAX => {
@@ -289,7 +287,7 @@ impl Input for Listed {
 impl Input for Contributors {
     fn parse(value: &Value) -> Result<Self, Violations> {
         let mut fields = Fields::of(value)?;
-        let listed: Option<Listed> = fields.member("contributors");
+        let listed: Option<ContributorList> = fields.field("contributors");
         fields.finish(|| listed.map(|listed| listed.0))
     }
 }
@@ -317,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_names_everybody_once() {
+    fn repeated_names_are_ignored() {
         assert_eq!(names(&of_line("Homer, Robert Fagles,  HOMER")), ["Homer", "Robert Fagles"]);
         assert_eq!(names(&of_line("Smith,Jr., \u{3000}A, , a")), ["Smith,Jr.", "A"]);
         assert_eq!(names(&of_line(",")), [","]);
@@ -328,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_survives_a_round_trip() {
+    fn contributors_round_trip() {
         let body = json!({"contributors": [{"name": "Homer"}, {"name": "R", "role": "foreword"}]});
         let read = Contributors::parse(&body).unwrap();
         assert_eq!(serde_json::to_value(&read).unwrap(), body);
@@ -336,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn every_role_is_read_as_it_is_written() {
+    fn roles_round_trip() {
         for role in ContributorRole::ALL {
             assert_eq!(role.to_string().parse(), Ok(*role));
             assert_eq!(serde_json::to_value(role).unwrap(), role.as_str());
@@ -346,7 +344,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_line_names_somebody_and_its_names_name_them_again(raw in "(?s:.{0,40})|[aA, \u{a0}ß]{1,30}") {
+        fn line_of_contributors_names_them_again(raw in "(?s:.{0,40})|[aA, \u{a0}ß]{1,30}") {
             if let Ok(line) = CreditLine::parse(&raw) {
                 let contributors = Contributors::of_line(&line);
                 prop_assert!(!contributors.as_slice().is_empty());

@@ -1,4 +1,4 @@
-//! The room `catalog`: people, their books, the reviews and the tags.
+//! The module `catalog`: users, books, reviews, tags and authors.
 
 mod author;
 mod book;

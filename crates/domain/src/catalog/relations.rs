@@ -1,4 +1,4 @@
-//! How the entities of the catalogue belong together.
+//! The relations of the catalogue.
 
 use recto_relations::relations;
 
@@ -8,15 +8,15 @@ relations! {
     /// The catalogue.
     pub static CATALOG = "catalog": User, Book, Review, Tag, Author;
 
-    /// The books that a user keeps, and who keeps a book.
+    /// The books of a user, and the owner of a book.
     UserBooks = User.books: Many <=> BookUser = Book.user: Optional(user_uid), on delete SetNull;
-    /// The reviews that a user wrote, and who wrote a review.
+    /// The reviews by a user, and the reviewer.
     UserReviews = User.reviews: Many <=> ReviewUser = Review.user: Optional(user_uid), on delete SetNull;
-    /// The reviews of a book, and the book that a review is of.
+    /// The reviews of a book, and the reviewed book.
     BookReviews = Book.reviews: Many <=> ReviewBook = Review.book: One(book_uid), on delete Cascade;
-    /// The tags of a book, and the books that bear a tag.
+    /// The tags of a book, and the books with a tag.
     BookTags = Book.tags: Many <=> TagBooks = Tag.books: Many, through book_tags(book_id, tag_id), on delete Cascade;
-    /// Whom a book credits, in the order of its credit line, and the books that credit somebody.
+    /// The contributors to a book in the order of its credit line, and the books of an author.
     BookContributors = Book.contributors: Many by position <=> AuthorBooks = Author.books: Many,
         through book_contributors(book_id, author_id) with Contribution { position, role }, on delete Cascade;
 }

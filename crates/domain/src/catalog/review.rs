@@ -1,41 +1,41 @@
-//! Reviews: what a reader thought of a book.
+//! Reviews.
 
 use chrono::{DateTime, Utc};
 
 use crate::{
     BookId, Change, Create, NewId, ReviewId, Update, UserId,
-    id::moved_on,
+    id::later_than,
     record::{entity, input},
     text::paragraphs,
     value::{number_value, text_value},
 };
 
 number_value! {
-    /// How a reader rates a book, from 1 (worst) to 5 (best).
+    /// A rating of a book, from 1 (worst) to 5 (best).
     Rating(u8), 1..=5, 4
 }
 
 text_value! {
-    /// What a reader has to say about a book, in any number of lines; may be empty.
+    /// The text of a review, in any number of lines; may be empty.
     ReviewText, 0..=20_000, paragraphs, "Read it twice in a week."
 }
 
 entity! {
-    /// What one reader thought of one book.
+    /// A user's review of a book.
     pub struct Review in "reviews", key uid: ReviewId, sorts [rating: Rating] {
         /// The key.
         pub uid: ReviewId,
-        /// From 1 (worst) to 5 (best).
+        /// The rating, from 1 (worst) to 5 (best).
         pub rating: Rating,
-        /// What the reader has to say; may be empty.
+        /// The text; may be empty.
         pub review_text: ReviewText,
-        /// The reader, if still there.
+        /// The reviewer's key; `null` if the user has been deleted.
         pub user_uid: Option<UserId>,
-        /// The book.
+        /// The key of the book.
         pub book_uid: BookId,
-        /// When the review was written, in UTC.
+        /// The time of creation, in UTC.
         pub created_at: DateTime<Utc>,
-        /// When the review last changed, in UTC.
+        /// The time of the last change, in UTC.
         pub updated_at: DateTime<Utc>,
     }
 }
@@ -85,28 +85,28 @@ impl Update for Review {
         let changed =
             rating.apply_to(&mut self.rating) | review_text.apply_to(&mut self.review_text);
         if changed {
-            self.updated_at = moved_on(self.updated_at, now);
+            self.updated_at = later_than(self.updated_at, now);
         }
         changed
     }
 }
 
 input! {
-    /// A review to write.
+    /// A review to add.
     pub struct NewReview {
-        /// From 1 (worst) to 5 (best).
+        /// The rating, from 1 (worst) to 5 (best).
         pub rating: Rating,
-        /// What the reader has to say; may be empty.
+        /// The text; may be empty.
         pub review_text: ReviewText,
     }
 }
 
 input! {
-    /// Changes to a review: absent members stay.
+    /// Changes to a review. Absent fields stay as they are.
     pub struct ReviewPatch {
-        /// Another rating, from 1 (worst) to 5 (best).
+        /// The new rating, from 1 (worst) to 5 (best).
         pub rating: Change<Rating>,
-        /// Another text; may be empty.
+        /// The new text; may be empty.
         pub review_text: Change<ReviewText>,
     }
 }
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_may_be_empty_and_have_lines() {
+    fn texts_may_be_empty_or_multiline() {
         assert_eq!(ReviewText::parse("").unwrap().as_str(), "");
         assert_eq!(ReviewText::parse("One.\n\n\tTwo.\n").unwrap().as_str(), "One.\n\n\tTwo.");
         assert!(ReviewText::parse("One.\0").is_err());
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_patch_changes_what_it_names() {
+    fn patch_changes_given_fields() {
         let id = |n| NewId::new(1000, [n; 10]).uid();
         let new = NewReview::parse(&json!({"rating": 2, "review_text": "Hm."})).unwrap();
         let new_id = NewId::new(1000, [1; 10]);
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_later_than_the_one_before_though_the_clock_went_back() {
+    fn updated_at_increases_despite_clock() {
         let id = NewId::new(1000, [1; 10]);
         let new = NewReview::parse(&json!({"rating": 2, "review_text": ""})).unwrap();
         let mut review =
@@ -176,7 +176,7 @@ mod tests {
         }
 
         #[test]
-        fn no_string_panics(raw in any::<String>()) {
+        fn arbitrary_text_does_not_panic(raw in any::<String>()) {
             let _ = raw.parse::<Rating>();
             if let Ok(text) = ReviewText::parse(&raw) {
                 let shown = text.to_string();

@@ -1,4 +1,4 @@
-//! Tags: words that readers sort books by.
+//! Tags.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     Create, Input, NewId, TagId, Update, UserId, Violations,
-    id::moved_on,
+    id::later_than,
     input::Fields,
     record::{entity, input},
     text::line,
@@ -17,27 +17,27 @@ use crate::{
 };
 
 text_value! {
-    /// The name of a tag, unique without regard to case; the case it was first written in stays.
+    /// The name of a tag, unique without regard to case. The case is that of its first use.
     TagName, 1..=100, line, "science-fiction"
 }
 
 impl TagName {
-    /// The key under which the name is unique, see [`text_key`].
+    /// Returns the key under which the name is unique, see [`text_key`].
     pub fn key(&self) -> String {
         text_key(self.as_str())
     }
 }
 
 entity! {
-    /// A word that books are sorted by.
+    /// A tag of books.
     pub struct Tag in "tags", key uid: TagId, sorts [name: TagName] {
         /// The key.
         pub uid: TagId,
-        /// The word; no two tags are equal without regard to case.
+        /// The name; no two are equal without regard to case.
         pub name: TagName,
-        /// When the tag was first used, in UTC.
+        /// The time of creation, in UTC.
         pub created_at: DateTime<Utc>,
-        /// When the tag was last renamed, in UTC.
+        /// The time of the last change, in UTC.
         pub updated_at: DateTime<Utc>,
     }
 }
@@ -61,21 +61,21 @@ impl Tag {
         }
     }
 
-    /// Gives the tag another name; `updated_at` moves on only if it is another, which is told.
+    /// Sets the name, and returns whether it changed. If it did, `updated_at` is later than before.
     pub fn rename(&mut self, name: TagName, now: DateTime<Utc>) -> bool {
         let changed = name != self.name;
         if changed {
             self.name = name;
-            self.updated_at = moved_on(self.updated_at, now);
+            self.updated_at = later_than(self.updated_at, now);
         }
         changed
     }
 }
 
 input! {
-    /// A tag to make, or another name for one.
+    /// A tag to add, or the new name of a tag.
     pub struct NewTag {
-        /// The word.
+        /// The name.
         pub name: TagName,
     }
 }
@@ -113,16 +113,16 @@ impl Update for Tag {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), serde(deny_unknown_fields))]
 pub struct TagNames {
-    /// The tags, each by its name.
+    /// The tags, by name.
     #[cfg_attr(feature = "openapi", schema(inline, max_items = 100))]
     tags: Vec<NewTag>,
 }
 
 impl TagNames {
-    /// The most names that one body may hold, repeated ones counted.
+    /// The maximum number of names in a body, including repeated ones.
     pub const MAX: usize = 100;
 
-    /// These names, each once.
+    /// Returns these names, each once.
     ///
     /// ```
     /// use recto_domain::{TagName, TagNames};
@@ -137,12 +137,12 @@ impl TagNames {
         Self { tags: fresh.map(|name| NewTag { name }).collect() }
     }
 
-    /// The names in the order in which they came.
+    /// Returns the names, in the given order.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &TagName> {
         self.tags.iter().map(|tag| &tag.name)
     }
 
-    /// The names themselves.
+    /// Returns the names.
     pub fn into_names(self) -> Vec<TagName> {
         self.tags.into_iter().map(|tag| tag.name).collect()
     }
@@ -151,8 +151,8 @@ impl TagNames {
 impl Input for TagNames {
     fn parse(value: &Value) -> Result<Self, Violations> {
         let mut fields = Fields::of(value)?;
-        let tags: Option<Listed> = fields.member("tags");
-        fields.finish(|| tags.map(Listed::into_names))
+        let tags: Option<TagList> = fields.field("tags");
+        fields.finish(|| tags.map(TagList::into_names))
     }
 }
 
@@ -163,17 +163,17 @@ impl<'de> Deserialize<'de> for TagNames {
     }
 }
 
-/// The array of a [`TagNames`] body, its length checked before anything in it is read.
-pub(super) struct Listed(Vec<NewTag>);
+/// A field with an array of tags. Its length is checked before its items are parsed.
+pub(super) struct TagList(Vec<NewTag>);
 
-impl Listed {
-    /// The names, each once.
+impl TagList {
+    /// Returns the names, each once.
     pub(super) fn into_names(self) -> TagNames {
         TagNames::new(self.0.into_iter().map(|tag| tag.name))
     }
 }
 
-impl Input for Listed {
+impl Input for TagList {
     fn parse(value: &Value) -> Result<Self, Violations> {
         match value.as_array() {
             Some(items) if items.len() > TagNames::MAX => {
@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_keep_their_case_but_it_does_not_distinguish() {
+    fn case_is_kept_but_not_compared() {
         let name = TagName::parse("  Sci-Fi ").unwrap();
         assert_eq!((name.as_str(), name.key().as_str()), ("Sci-Fi", "sci-fi"));
         assert!(TagName::parse(" \u{3000}").is_err());
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_has_each_name_once_and_an_end() {
+    fn list_is_deduplicated_and_bounded() {
         let names = |count: usize| json!({"tags": vec![json!({"name": "x"}); count]});
         assert_eq!(TagNames::parse(&names(100)).unwrap().names().len(), 1);
         assert_eq!(TagNames::parse(&names(0)).unwrap().names().len(), 0);
@@ -209,14 +209,14 @@ mod tests {
     }
 
     #[test]
-    fn a_list_survives_a_round_trip() {
+    fn tag_names_round_trip() {
         let body = json!({"tags": [{"name": "Latin"}, {"name": "verse"}]});
         let names: TagNames = serde_json::from_value(body.clone()).unwrap();
         assert_eq!(serde_json::to_value(&names).unwrap(), body);
     }
 
     #[test]
-    fn renaming_to_another_case_is_a_change() {
+    fn new_case_is_a_change() {
         let mut tag = Tag::new(NewId::new(1000, [1; 10]), TagName::parse("latin").unwrap());
         let later = NewId::new(2000, [1; 10]).at();
         assert!(!tag.rename(TagName::parse("latin").unwrap(), later));

@@ -1,4 +1,4 @@
-//! People: readers, reviewers and owners of books.
+//! Users.
 
 use std::{borrow::Cow, ops::RangeInclusive};
 
@@ -7,7 +7,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use crate::{
     Change, Invalid, NewId, Update, UserId,
-    id::moved_on,
+    id::later_than,
     record::{entity, input},
     text::line,
     text_key,
@@ -15,13 +15,13 @@ use crate::{
 };
 
 text_value! {
-    /// The name by which a user is known, unique without regard to case: letters of any script,
-    /// digits, `_`, `.` and `-`, beginning with a letter or digit.
+    /// The name of a user, unique without regard to case: letters of any script, digits, `_`, `.`
+    /// and `-`, beginning with a letter or digit.
     Username, 1..=50, username, "ada.lovelace"
 }
 
 impl Username {
-    /// The key under which the name is unique, see [`text_key`].
+    /// Returns the key under which the name is unique, see [`text_key`].
     pub fn key(&self) -> String {
         text_key(self.as_str())
     }
@@ -33,19 +33,19 @@ text_value! {
 }
 
 entity! {
-    /// A person: reader, reviewer, owner of books.
+    /// A user: a reader, a reviewer, an owner of books.
     pub struct User in "users", key uid: UserId, sorts [username: Username] {
         /// The key.
         pub uid: UserId,
-        /// The name by which the user is known; no two are equal without regard to case.
+        /// The username; no two are equal without regard to case.
         pub username: Username,
-        /// The given name, if known.
+        /// The given name; `null` if unknown.
         pub first_name: Option<PersonName>,
-        /// The family name, if known.
+        /// The family name; `null` if unknown.
         pub last_name: Option<PersonName>,
-        /// When the user came, in UTC.
+        /// The time of creation, in UTC.
         pub created_at: DateTime<Utc>,
-        /// When anything about the user last changed, in UTC.
+        /// The time of the last change, in UTC.
         pub updated_at: DateTime<Utc>,
     }
 }
@@ -76,7 +76,7 @@ impl User {
         }
     }
 
-    /// What the user is called: the username, and the names that are known.
+    /// Returns the username, and the given and family name if known.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let others = self.first_name.iter().chain(&self.last_name);
         std::iter::once(self.username.as_str()).chain(others.map(PersonName::as_str))
@@ -92,20 +92,20 @@ impl Update for User {
             | first_name.apply_to(&mut self.first_name)
             | last_name.apply_to(&mut self.last_name);
         if changed {
-            self.updated_at = moved_on(self.updated_at, now);
+            self.updated_at = later_than(self.updated_at, now);
         }
         changed
     }
 }
 
 input! {
-    /// Changes to a user: absent members stay, `null` clears a name.
+    /// Changes to a user. Absent fields stay as they are; `null` clears a name.
     pub struct UserPatch {
-        /// Another name to be known by.
+        /// The new username.
         pub username: Change<Username>,
-        /// Another given name.
+        /// The new given name.
         pub first_name: Change<Option<PersonName>>,
-        /// Another family name.
+        /// The new family name.
         pub last_name: Change<Option<PersonName>>,
     }
 }
@@ -115,9 +115,9 @@ fn username(raw: &str, length: RangeInclusive<usize>) -> Result<Cow<'_, str>, In
     if !name.starts_with(char::is_alphanumeric) {
         return Err(Invalid::new("must begin with a letter or a digit"));
     }
-    // Many scripts write vowels as combining marks; a name in them is made of letters all the same.
-    let belongs = |c: char| c.is_alphanumeric() || is_combining_mark(c) || "_.-".contains(c);
-    if !name.chars().all(belongs) {
+    // Many scripts write vowels as combining marks.
+    let is_allowed = |c: char| c.is_alphanumeric() || is_combining_mark(c) || "_.-".contains(c);
+    if !name.chars().all(is_allowed) {
         return Err(Invalid::new("must contain only letters, digits, '_', '.' and '-'"));
     }
     Ok(name)
@@ -132,7 +132,7 @@ mod tests {
     use crate::Input;
 
     #[test]
-    fn usernames_are_letters_digits_and_three_signs() {
+    fn usernames_have_letters_and_digits() {
         for good in ["a", "ada.lovelace", "7of9", "Зинаида", "हिन्दी", "j_-.", "Zoë"]
         {
             assert_eq!(Username::parse(good).unwrap().as_str(), good);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn usernames_are_unique_without_regard_to_case() {
+    fn username_keys_ignore_case() {
         assert_eq!(
             Username::parse("ÉMILE").unwrap().key(),
             Username::parse("e\u{301}mile").unwrap().key()
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_patch_that_changes_nothing_leaves_the_time() {
+    fn equal_patch_keeps_updated_at() {
         let new_id = NewId::new(1000, [1; 10]);
         let name = |name| Some(PersonName::parse(name).unwrap());
         let mut user = User::new(new_id, Username::parse("ada").unwrap(), name("Ada"), None);
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_name_is_not_an_absent_one() {
+    fn empty_name_is_refused() {
         let wrong = UserPatch::parse(&json!({"first_name": " "})).unwrap_err();
         assert_eq!(wrong.to_string(), "/first_name must not be empty");
     }
@@ -186,7 +186,7 @@ mod tests {
         }
 
         #[test]
-        fn no_string_panics(raw in any::<String>()) {
+        fn arbitrary_text_does_not_panic(raw in any::<String>()) {
             let _ = Username::parse(&raw);
             let _ = PersonName::parse(&raw);
         }

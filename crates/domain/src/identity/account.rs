@@ -1,4 +1,4 @@
-//! Accounts: how a user signs in, and what the user may do.
+//! Accounts and their roles.
 
 use std::{fmt, str::FromStr};
 
@@ -10,32 +10,32 @@ use crate::{
     Input, Invalid, PersonName, UserId, Username, Violations, input::read_text, record::input,
 };
 
-/// The address that a user signs in with, and what the user may do.
+/// A user's account: the address to sign in with, and the role.
 ///
-/// Only its owner and admins see an account. Its fields are shown among those of the user, so the
-/// user's key is not repeated.
+/// An account is visible to its owner and to administrators only. Its fields are shown among those
+/// of the user, so they do not include the user's key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Account {
-    /// The user whose account it is.
+    /// The key of the user.
     #[serde(skip)]
     pub user_uid: UserId,
-    /// The address to sign in with; no two accounts have one that is equal without regard to case.
+    /// The address to sign in with; no two are equal without regard to case.
     #[cfg_attr(feature = "openapi", schema(inline))]
     pub email: Email,
-    /// What the user may do.
+    /// The role.
     #[cfg_attr(feature = "openapi", schema(inline))]
     pub role: Role,
-    /// Whether the address is known to be the user's.
+    /// Whether the user has verified the address.
     #[cfg_attr(feature = "openapi", schema(examples(true)))]
     pub verified: bool,
-    /// Whether an admin has shut the account.
+    /// Whether an administrator has disabled the account.
     #[cfg_attr(feature = "openapi", schema(examples(false)))]
     pub disabled: bool,
 }
 
 impl Account {
-    /// The account of a user who signs up: not verified, not disabled.
+    /// Returns a new account, neither verified nor disabled.
     ///
     /// ```
     /// use recto_domain::{Account, Email, Role, NewId, UserId};
@@ -50,7 +50,7 @@ impl Account {
     }
 }
 
-/// What an account may do.
+/// The role of an account.
 ///
 /// ```
 /// use recto_domain::Role;
@@ -63,14 +63,14 @@ impl Account {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(examples("user")))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// What every account may do.
+    /// An ordinary user.
     User,
-    /// Everything.
+    /// An administrator, who may do everything.
     Admin,
 }
 
 impl Role {
-    /// The word for the role.
+    /// Returns the name of the role.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -103,9 +103,9 @@ impl Input for Role {
 }
 
 input! {
-    /// What somebody sends who wants an account.
+    /// A request for an account.
     pub secret struct SignUp {
-        /// The name to be known by.
+        /// The username.
         pub username: Username,
         /// The address to sign in with.
         pub email: Email,
@@ -128,28 +128,28 @@ input! {
 }
 
 input! {
-    /// What somebody sends who signs in.
+    /// The address and the password to sign in with.
     pub secret struct Login {
-        /// The account's address.
+        /// The address of the account.
         pub email: Email,
-        /// The account's password.
+        /// The password of the account.
         #[cfg_attr(feature = "openapi", schema(write_only))]
         pub password: PasswordAttempt,
     }
 }
 
 input! {
-    /// Another role for an account.
+    /// The new role of an account.
     pub struct RoleChange {
-        /// What the user may do from now on.
+        /// The new role.
         pub role: Role,
     }
 }
 
 input! {
-    /// Whether an account is shut.
+    /// Whether an account is disabled.
     pub struct Disabling {
-        /// Whether nobody can sign in to the account from now on.
+        /// Whether the account is disabled: nobody can sign in to it.
         #[cfg_attr(feature = "openapi", schema(examples(true)))]
         pub disabled: bool,
     }
@@ -164,7 +164,7 @@ mod tests {
     use crate::NewId;
 
     #[test]
-    fn an_account_shows_what_it_adds_to_its_user() {
+    fn account_is_serialized_without_user() {
         let user = UserId::from_uuid(NewId::new(0, [1; 10]).uid());
         let account = Account::new(user, Email::parse("ada@example.org").unwrap(), Role::Admin);
         assert_eq!(
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn roles_are_two_words() {
+    fn roles_round_trip() {
         for role in [Role::User, Role::Admin] {
             assert_eq!(role.to_string().parse::<Role>().unwrap(), role);
             assert_eq!(serde_json::to_value(role).unwrap(), json!(role.as_str()));
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn signing_up_tells_everything_at_once() {
+    fn sign_up_reports_all_violations() {
         let body = json!({"username": "-", "email": "ada", "password": "short", "first_name": ""});
         let wrong = SignUp::parse(&body).unwrap_err();
         let pointers: Vec<_> = wrong.as_slice().iter().map(|v| v.pointer.as_str()).collect();

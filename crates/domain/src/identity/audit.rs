@@ -1,4 +1,4 @@
-//! The audit: who did what to whom, for admins to look up.
+//! The audit log.
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
@@ -12,43 +12,44 @@ use crate::{
 };
 
 text_value! {
-    /// What a request is called in the log.
+    /// The id of a request in the log.
     RequestName, 1..=64, line, "5f3a9c01-0000002a"
 }
 
 text_value! {
-    /// What there is to say about an entry of the audit. Never a password, a token or a mail.
+    /// Details of an entry of the audit log. They never contain a password, a token or a mail.
     AuditDetail, 1..=500, line, "user to admin"
 }
 
 object! {
-    /// Something that happened and that an admin may want to know.
+    /// An entry of the audit log.
     pub struct AuditEntry {
-        /// The key; the newest is the greatest.
+        /// The key; the newest entry has the greatest.
         pub id: AuditId,
-        /// When it happened, in UTC.
+        /// The time of the action, in UTC.
         pub at: DateTime<Utc>,
-        /// What happened.
+        /// The action.
         pub action: AuditAction,
-        /// Who did it, if known; it may be gone since.
+        /// The key of the user who did it; `null` if unknown. The user may have been deleted since.
         pub actor_uid: Option<UserId>,
-        /// To whom it was done, if known; it may be gone since.
+        /// The key of the user whom it concerns; `null` if unknown. The user may have been deleted
+        /// since.
         pub subject_uid: Option<UserId>,
-        /// The address it came from, if known.
+        /// The IP address of the client; `null` if unknown.
         #[cfg_attr(
             feature = "openapi",
             schema(value_type = Option<String>, examples("203.0.113.7"))
         )]
         pub address: Option<IpAddr>,
-        /// What its request is called in the log, if there was one.
+        /// The id of the request in the log; `null` if there was no request.
         pub request_id: Option<RequestName>,
-        /// What else there is to say.
+        /// Details; `null` if there are none.
         pub detail: Option<AuditDetail>,
     }
 }
 
 impl AuditEntry {
-    /// An entry of that moment that tells nothing but the action; the rest is for the caller.
+    /// Returns an entry of which only the key, the time and the action are set.
     ///
     /// ```
     /// use recto_domain::{AuditAction, AuditEntry, NewId};
@@ -73,7 +74,7 @@ impl AuditEntry {
 
 macro_rules! actions {
     ($($(#[doc = $doc:literal])+ $name:ident = $word:tt,)+) => {
-        /// What an entry of the audit tells of.
+        /// The action that an entry of the audit log records.
         ///
         /// ```
         /// use recto_domain::AuditAction;
@@ -89,10 +90,10 @@ macro_rules! actions {
         }
 
         impl AuditAction {
-            /// All there are.
+            /// All actions.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
-            /// The word for the action.
+            /// Returns the name of the action.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$name => $word,)+
@@ -103,41 +104,41 @@ macro_rules! actions {
 }
 
 actions! {
-    /// Somebody made an account.
+    /// An account was created.
     SignUp = "sign-up",
-    /// Somebody signed in.
+    /// A user signed in.
     SignIn = "sign-in",
-    /// Somebody could not sign in.
+    /// A sign-in failed.
     SignInFailed = "sign-in.failed",
-    /// Somebody tried to sign in too often.
+    /// A sign-in was refused after too many attempts.
     SignInThrottled = "sign-in.throttled",
-    /// Somebody signed out.
+    /// A user signed out.
     SignOut = "sign-out",
-    /// Somebody asked for what they may not.
+    /// A request was refused for lack of permission.
     Refused = "refused",
-    /// A refresh token was used that had been used before, so its session has ended.
+    /// A refresh token was reused, which ended its session.
     TokenReuse = "token.reuse",
-    /// Somebody chose another password.
+    /// A password was changed.
     PasswordChanged = "password.changed",
-    /// Somebody chose another password by a mailed token.
+    /// A password was reset with a mailed token.
     PasswordReset = "password.reset",
-    /// Somebody showed that the address is their own.
+    /// An e-mail address was verified.
     EmailVerified = "email.verified",
-    /// An admin gave an account another role.
+    /// An administrator changed the role of an account.
     RoleChanged = "role.changed",
-    /// An admin shut an account.
+    /// An administrator disabled an account.
     AccountDisabled = "account.disabled",
-    /// An admin opened an account again.
+    /// An administrator enabled an account.
     AccountEnabled = "account.enabled",
     /// An account was deleted.
     AccountDeleted = "account.deleted",
-    /// Somebody took along all that belongs to the account.
+    /// The data of an account was exported.
     AccountExported = "account.exported",
-    /// Somebody made an API key.
+    /// An API key was created.
     KeyCreated = "key.created",
-    /// Somebody revoked an API key.
+    /// An API key was revoked.
     KeyRevoked = "key.revoked",
-    /// Somebody ended one of their sessions.
+    /// A session was revoked.
     SessionRevoked = "session.revoked",
 }
 
@@ -169,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn actions_are_words() {
+    fn actions_round_trip() {
         for action in AuditAction::ALL {
             assert_eq!(action.to_string().parse::<AuditAction>().unwrap(), *action);
             assert_eq!(serde_json::to_value(action).unwrap(), json!(action.as_str()));

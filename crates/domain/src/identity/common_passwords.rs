@@ -1,20 +1,20 @@
-//! Passwords that too many people have.
+//! Common passwords.
 
 use std::cmp::Ordering;
 
 use crate::text_key;
 
-/// The list, one a line, in lower case and sorted by bytes. Where it comes from is said beside it.
+/// The list: one password a line, in lower case, sorted by bytes. Its source is described beside it.
 const LIST: &str = include_str!("../../assets/common-passwords/list.txt");
 
 /// Whether `password` is among the common ones, without regard to case.
 ///
-/// The list is searched as it lies in the program: some fifteen comparisons, and nothing is kept.
+/// The search takes about fifteen comparisons and allocates nothing but the key.
 pub(super) fn is_common(password: &str) -> bool {
     contains(LIST, &text_key(password))
 }
 
-/// Halves sorted lines until `wanted` is found or nothing is left.
+/// Searches sorted lines by bisection.
 fn contains(lines: &str, wanted: &str) -> bool {
     let mut rest = lines.as_bytes();
     while !rest.is_empty() {
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn each_of_them_is_found_and_what_lies_between_is_not() {
+    fn only_listed_passwords_are_found() {
         for line in LIST.lines() {
             assert!(is_common(line), "{line}");
             assert!(is_common(&line.to_uppercase()), "{line}");
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn short_lists_are_searched_to_their_ends() {
+    fn short_lists_are_searched_completely() {
         for lines in ["", "b", "b\n", "b\nd", "b\nd\n", "b\nd\nf\n"] {
             for wanted in ["a", "b", "c", "d", "e", "f", "g", ""] {
                 let expected = lines.lines().any(|line| line == wanted);

@@ -1,4 +1,4 @@
-//! Leaving.
+//! Deletion of an account.
 
 use std::str::FromStr;
 
@@ -9,17 +9,17 @@ use super::PasswordAttempt;
 use crate::{Input, Invalid, Violations, input::read_text, record::input};
 
 input! {
-    /// What somebody sends who deletes the own account.
+    /// A request to delete one's own account.
     pub secret struct AccountDeletion {
-        /// The account's password.
+        /// The password of the account.
         #[cfg_attr(feature = "openapi", schema(write_only))]
         pub password: PasswordAttempt,
-        /// What becomes of the account's reviews.
+        /// Whether the account's reviews are kept or erased.
         pub reviews: ReviewsFate,
     }
 }
 
-/// What becomes of the reviews of somebody who leaves.
+/// Whether the reviews of a deleted account are kept or erased.
 ///
 /// ```
 /// use recto_domain::ReviewsFate;
@@ -31,14 +31,14 @@ input! {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(examples("keep")))]
 #[serde(rename_all = "lowercase")]
 pub enum ReviewsFate {
-    /// They stay, without a user.
+    /// They are kept, without a user.
     Keep,
-    /// They go along.
+    /// They are deleted.
     Erase,
 }
 
 impl ReviewsFate {
-    /// The word for it.
+    /// Returns the name of the choice.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Keep => "keep",
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_leaves_says_what_becomes_of_the_reviews() {
+    fn deletion_requires_choice_about_reviews() {
         let body = json!({"password": "canary", "reviews": "erase"});
         let deletion = AccountDeletion::parse(&body).unwrap();
         assert_eq!(deletion.reviews, ReviewsFate::Erase);

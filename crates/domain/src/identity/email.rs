@@ -6,9 +6,10 @@ use unicode_normalization::char::is_combining_mark;
 
 use crate::{Invalid, text::line, text_key, value::string_value};
 
-/// An e-mail address: a dotted local part, `@`, and a domain of two labels or more.
+/// An e-mail address.
 ///
-/// Kept as typed, but trimmed and in NFC; at most 254 characters.
+/// It has a dotted local part, `@`, and a domain of at least two labels. It is trimmed and in NFC,
+/// and has at most 254 characters; the case is kept.
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(
     feature = "openapi",
@@ -20,16 +21,16 @@ pub struct Email(String);
 string_value!(Email, "ada@example.org");
 
 impl Email {
-    /// The most characters there may be: what RFC 5321 leaves of a path of 256 octets.
+    /// The maximum number of characters: a path in RFC 5321 has 256 octets with its brackets.
     pub const MAX_CHARS: usize = 254;
 
-    /// The key under which the address is unique: without regard to case, see [`text_key`].
+    /// Returns the key under which the address is unique, see [`text_key`].
     pub fn key(&self) -> String {
         text_key(self.as_str())
     }
 
-    /// Accepts the forms that mailboxes have in practice: RFC 5321's dot-string and domain, with
-    /// letters of any script (RFC 6531), without quoted local parts, address literals, comments.
+    /// Accepts the forms that are used in practice: RFC 5321's dot-string and domain with letters of
+    /// any script (RFC 6531), without quoted local parts, address literals and comments.
     fn clean(raw: &str) -> Result<Cow<'_, str>, Invalid> {
         let address = line(raw, 0..=Self::MAX_CHARS)?;
         let parts = address.rsplit_once('@');
@@ -42,16 +43,16 @@ impl Email {
 }
 
 fn is_local_part(local: &str) -> bool {
-    let belongs = |c: char| is_letter_or_digit(c) || "!#$%&'*+-/=?^_`{|}~".contains(c);
-    let is_atom = |atom: &str| !atom.is_empty() && atom.chars().all(belongs);
+    let is_allowed = |c: char| is_letter_or_digit(c) || "!#$%&'*+-/=?^_`{|}~".contains(c);
+    let is_atom = |atom: &str| !atom.is_empty() && atom.chars().all(is_allowed);
     local.len() <= 64 && local.split('.').all(is_atom)
 }
 
 fn is_domain(domain: &str) -> bool {
     let top = domain.rsplit_once('.').map(|(_, top)| top);
-    // A last label of digits alone would be the end of an IPv4 address.
-    let named = top.is_some_and(|top| !top.bytes().all(|byte| byte.is_ascii_digit()));
-    named && domain.split('.').all(is_label)
+    // An IPv4 address ends in a label of digits.
+    let is_name = top.is_some_and(|top| !top.bytes().all(|byte| byte.is_ascii_digit()));
+    is_name && domain.split('.').all(is_label)
 }
 
 fn is_label(label: &str) -> bool {
@@ -72,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mailboxes_as_people_have_them() {
+    fn common_addresses_are_valid() {
         for address in [
             "ada@example.org",
             "Ada.Lovelace+books@mail.example.co.uk",
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn invalid_addresses_are_refused() {
         let long_local = format!("{}@example.org", "a".repeat(65));
         let long_label = format!("ada@{}.org", "a".repeat(64));
         let long = format!("ada@{}org", "example.".repeat(32));
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn case_is_kept_but_does_not_distinguish() {
+    fn case_is_kept_but_not_compared() {
         let typed = Email::parse("Ada@Example.ORG").unwrap();
         assert_eq!(typed.as_str(), "Ada@Example.ORG");
         assert_eq!(typed.key(), Email::parse("ada@example.org").unwrap().key());
@@ -131,7 +132,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_string_panics(raw in any::<String>()) {
+        fn arbitrary_text_does_not_panic(raw in any::<String>()) {
             let _ = Email::parse(&raw);
         }
 

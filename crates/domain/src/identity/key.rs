@@ -1,4 +1,4 @@
-//! API keys: what scripts sign in with, and what they may do.
+//! API keys and their scopes.
 
 use std::{fmt, str::FromStr};
 
@@ -15,51 +15,51 @@ use crate::{
 };
 
 text_value! {
-    /// What an API key is called by its owner.
+    /// The name of an API key.
     ApiKeyName, 1..=100, line, "nightly export"
 }
 
 object! {
-    /// A key that a script signs in with in its owner's name. The key itself is shown only once,
-    /// when it is made.
+    /// A key with which a script acts for its owner. The secret is shown only once, when the key is
+    /// created.
     pub struct ApiKey {
-        /// The key under which it is listed.
+        /// The id.
         pub id: ApiKeyId,
-        /// What its owner calls it.
+        /// The name.
         pub name: ApiKeyName,
-        /// What may be done with it.
+        /// The scopes: `read`, `write` or both.
         #[cfg_attr(feature = "openapi", schema(value_type = Vec<Scope>, min_items = 1))]
         pub scopes: Scopes,
-        /// The last characters of the key itself, by which its owner knows it again.
+        /// The last characters of the secret, by which its owner can recognize the key.
         #[cfg_attr(feature = "openapi", schema(examples("PfQ8")))]
         pub hint: String,
-        /// When it was made, in UTC.
+        /// The time of creation, in UTC.
         pub created_at: DateTime<Utc>,
-        /// When it ends, in UTC, if ever.
+        /// The time of expiry, in UTC; `null` if the key does not expire.
         pub expires_at: Option<DateTime<Utc>>,
-        /// When it was last used, in UTC, to the minute or so.
+        /// The time of the last use, in UTC, to about a minute; `null` if it was never used.
         pub last_used_at: Option<DateTime<Utc>>,
     }
 }
 
 input! {
-    /// What somebody sends who wants an API key.
+    /// An API key to create.
     pub struct NewApiKey {
-        /// What to call it.
+        /// The name.
         pub name: ApiKeyName,
-        /// What may be done with it.
+        /// The scopes: `read`, `write` or both.
         #[cfg_attr(feature = "openapi", schema(value_type = Vec<Scope>, min_items = 1))]
         pub scopes: Scopes,
-        /// When it shall end, if ever.
+        /// The time of expiry; without it, the key does not expire.
         pub expires_at: Option<DateTime<Utc>>,
     }
 }
 
 impl NewApiKey {
-    /// Refuses a key that would have ended by `now`.
+    /// Checks that the key has not expired by `now`.
     ///
     /// # Errors
-    /// The violation, at `/expires_at`.
+    /// A violation at `/expires_at`.
     pub fn check(&self, now: DateTime<Utc>) -> Result<(), Violations> {
         match self.expires_at {
             Some(end) if end <= now => {
@@ -70,7 +70,7 @@ impl NewApiKey {
     }
 }
 
-/// One thing that an API key may be for.
+/// A kind of request that an API key may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(
     feature = "openapi",
@@ -79,17 +79,17 @@ impl NewApiKey {
     schema(examples("read"))
 )]
 pub enum Scope {
-    /// To read.
+    /// Reading.
     Read,
-    /// To make, change and delete.
+    /// Creating, changing and deleting.
     Write,
 }
 
 impl Scope {
-    /// All there are, in the order in which they are shown.
+    /// All scopes, in display order.
     pub const ALL: [Self; 2] = [Self::Read, Self::Write];
 
-    /// The word for the scope.
+    /// Returns the name of the scope.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -115,8 +115,9 @@ impl Input for Scope {
     }
 }
 
-/// What an API key may be for: one scope at least. An array in JSON, and words with spaces
-/// between them where it is stored.
+/// The scopes of an API key, at least one.
+///
+/// They are an array in JSON, and are stored as names separated by spaces.
 ///
 /// ```
 /// use recto_domain::{Scope, Scopes};
@@ -134,14 +135,14 @@ pub struct Scopes {
 }
 
 impl Scopes {
-    /// To read alone.
+    /// Only reading.
     pub const READ: Self = Self { read: true, write: false };
-    /// To write alone.
+    /// Only writing.
     pub const WRITE: Self = Self { read: false, write: true };
-    /// Everything.
+    /// All scopes.
     pub const ALL: Self = Self { read: true, write: true };
 
-    /// These scopes, each once; `None` where there are none.
+    /// Returns these scopes, each once; `None` if there are none.
     pub fn of(scopes: impl IntoIterator<Item = Scope>) -> Option<Self> {
         let mut all = Self { read: false, write: false };
         for scope in scopes {
@@ -153,7 +154,7 @@ impl Scopes {
         (all.read || all.write).then_some(all)
     }
 
-    /// Whether that scope is among them.
+    /// Whether the scopes include `scope`.
     pub const fn allow(self, scope: Scope) -> bool {
         match scope {
             Scope::Read => self.read,
@@ -161,12 +162,12 @@ impl Scopes {
         }
     }
 
-    /// The scopes, in order.
+    /// Returns the scopes, in order.
     pub fn iter(self) -> impl Iterator<Item = Scope> {
         Scope::ALL.into_iter().filter(move |scope| self.allow(*scope))
     }
 
-    /// The words for the scopes, as they are stored.
+    /// Returns the names of the scopes, as they are stored.
     pub const fn as_str(self) -> &'static str {
         match (self.read, self.write) {
             (_, false) => "read",
@@ -185,7 +186,7 @@ impl fmt::Display for Scopes {
 impl FromStr for Scopes {
     type Err = Invalid;
 
-    /// Reads what [`as_str`](Self::as_str) gives.
+    /// Parses the form of [`as_str`](Self::as_str).
     fn from_str(words: &str) -> Result<Self, Invalid> {
         let mut known = [Self::READ, Self::WRITE, Self::ALL].into_iter();
         known
@@ -220,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scopes_are_a_set_that_is_not_empty() {
+    fn scopes_are_a_nonempty_set() {
         let parse = |value: &Value| <Scopes as Input>::parse(value);
         assert_eq!(parse(&json!(["write", "read"])).unwrap(), Scopes::ALL);
         assert_eq!(parse(&json!(["read", "read"])).unwrap(), Scopes::READ);
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_ends_in_the_future_or_never() {
+    fn key_expires_in_future_or_never() {
         let new = |end: Value| {
             let body = json!({"name": "x", "scopes": ["read"], "expires_at": end});
             NewApiKey::parse(&body)

@@ -1,4 +1,4 @@
-//! What is mailed to somebody, and what comes back from it.
+//! Kinds of mails, and the use of the tokens in them.
 
 use std::{fmt, str::FromStr};
 
@@ -7,17 +7,17 @@ use chrono::TimeDelta;
 use super::{Email, Secret};
 use crate::{Invalid, record::input};
 
-/// What a mailed token is for.
+/// The purpose of a mailed token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MailedPurpose {
-    /// To show that an address is one's own.
+    /// Verifying an address.
     Verify,
-    /// To choose another password.
+    /// Resetting a password.
     Reset,
 }
 
 impl MailedPurpose {
-    /// The word for the purpose, as it is stored.
+    /// Returns the name of the purpose, as it is stored.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Verify => "verify",
@@ -25,7 +25,7 @@ impl MailedPurpose {
         }
     }
 
-    /// How long a token for it is good for.
+    /// Returns how long a token is valid.
     ///
     /// ```
     /// assert_eq!(recto_domain::MailedPurpose::Verify.lifetime().num_hours(), 24);
@@ -38,22 +38,22 @@ impl MailedPurpose {
     }
 }
 
-/// What a mail says.
+/// A kind of mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MailKind {
-    /// Asks to show that the address is the account's.
+    /// A request to verify the address.
     Verification,
-    /// Offers to choose another password.
+    /// A link to reset the password.
     PasswordReset,
-    /// Tells that the password has been changed.
+    /// A notice that the password has been changed.
     PasswordChanged,
 }
 
 impl MailKind {
-    /// All there are.
+    /// All kinds.
     pub const ALL: [Self; 3] = [Self::Verification, Self::PasswordReset, Self::PasswordChanged];
 
-    /// The word for the kind, as it is stored.
+    /// Returns the name of the kind, as it is stored.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Verification => "verification",
@@ -62,7 +62,7 @@ impl MailKind {
         }
     }
 
-    /// What the token in such a mail is for; `None` where there is no token in it.
+    /// Returns the purpose of the token in the mail; `None` if it contains no token.
     pub const fn purpose(self) -> Option<MailedPurpose> {
         match self {
             Self::Verification => Some(MailedPurpose::Verify),
@@ -90,15 +90,15 @@ impl FromStr for MailKind {
 }
 
 input! {
-    /// What somebody sends who holds a token that was mailed.
+    /// A mailed token to verify an address with.
     pub secret struct Verification {
-        /// The token.
+        /// The token from the mail.
         pub token: Secret,
     }
 }
 
 input! {
-    /// The address that a mail is asked for.
+    /// A request for a mail.
     pub struct EmailRequest {
         /// The address of the account.
         pub email: Email,
@@ -113,7 +113,7 @@ mod tests {
     use crate::Input as _;
 
     #[test]
-    fn kinds_are_words() {
+    fn kinds_round_trip() {
         for kind in MailKind::ALL {
             assert_eq!(kind.to_string().parse::<MailKind>().unwrap(), kind);
         }
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mailed_token_is_not_shown() {
+    fn mailed_token_is_not_shown() {
         let sent = Verification::parse(&json!({"token": "canary"})).unwrap();
         assert!(!format!("{sent:?}").contains("canary"));
     }

@@ -1,4 +1,4 @@
-//! The room `identity`: who is calling.
+//! The module `identity`: accounts, sessions, API keys, mails and the audit log.
 
 mod account;
 mod audit;

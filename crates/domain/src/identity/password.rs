@@ -1,4 +1,4 @@
-//! Passwords, on their way to be hashed or checked.
+//! Passwords.
 
 use std::{borrow::Cow, fmt, ops::RangeInclusive};
 
@@ -12,10 +12,10 @@ use crate::{
     text_key,
 };
 
-/// A password that somebody chooses: 8 to 128 characters of any kind, in NFC, otherwise as typed,
-/// and none of the common ones.
+/// A new password: 8 to 128 characters of any kind, in NFC and otherwise as typed, and not a common
+/// password.
 ///
-/// Never shown: `Debug` leaves it out, and there is neither `Display` nor `Serialize`.
+/// `Debug` leaves it out, and there is neither `Display` nor `Serialize`.
 ///
 /// ```
 /// use recto_domain::Password;
@@ -39,9 +39,10 @@ use crate::{
 )]
 pub struct Password(String);
 
-/// A password to be checked: 1 to 1024 characters, in NFC, as a [`Password`] is.
+/// A password to be verified: 1 to 1024 characters, in NFC as a [`Password`] is.
 ///
-/// Its bounds are wide, so that what cannot be anybody's password is merely a wrong one.
+/// The bounds are wider than those of `Password`, so that most impossible passwords are reported as
+/// wrong rather than invalid.
 ///
 /// ```
 /// use recto_domain::PasswordAttempt;
@@ -64,17 +65,17 @@ pub struct Password(String);
 pub struct PasswordAttempt(String);
 
 impl Password {
-    /// The fewest characters there may be.
+    /// The minimum number of characters.
     pub const MIN_CHARS: usize = 8;
-    /// The most characters there may be.
+    /// The maximum number of characters.
     pub const MAX_CHARS: usize = 128;
-    /// Names of fewer characters may be part of a password: much else contains them, too.
+    /// Shorter names may be part of a password, since many words contain them.
     pub const MIN_NAME_CHARS: usize = 4;
 
-    /// Takes a password as it was typed, spaces included.
+    /// Validates a password as it was typed, including spaces.
     ///
     /// # Errors
-    /// One that is too short or too long, or that is among the common ones in any case of letters.
+    /// The password is too short or too long, or equals a common one without regard to case.
     pub fn parse(typed: &str) -> Result<Self, Invalid> {
         let password = typed_text(typed, Self::MIN_CHARS..=Self::MAX_CHARS)?;
         if is_common(&password) {
@@ -83,9 +84,10 @@ impl Password {
         Ok(Self(password))
     }
 
-    /// Refuses a password that its user's names give away: one that contains one of the names or
-    /// the local part of the address, where those have [`MIN_NAME_CHARS`](Self::MIN_NAME_CHARS) or
-    /// more, or the whole address. Case makes no difference.
+    /// Checks that the password contains none of the user's names.
+    ///
+    /// It must not contain the address, nor one of `names` or the local part of the address if that
+    /// has at least [`MIN_NAME_CHARS`](Self::MIN_NAME_CHARS), without regard to case.
     ///
     /// ```
     /// use recto_domain::{Email, Password};
@@ -97,43 +99,43 @@ impl Password {
     /// ```
     ///
     /// # Errors
-    /// The rule that is broken.
+    /// The broken rule.
     pub fn check_against<'n>(
         &self,
         names: impl IntoIterator<Item = &'n str>,
         email: &Email,
     ) -> Result<(), Invalid> {
         let password = text_key(&self.0);
-        let gives_away = |name: &str, fewest: usize| {
+        let contains_name = |name: &str, fewest: usize| {
             name.chars().count() >= fewest && password.contains(&text_key(name))
         };
-        if names.into_iter().any(|name| gives_away(name, Self::MIN_NAME_CHARS)) {
+        if names.into_iter().any(|name| contains_name(name, Self::MIN_NAME_CHARS)) {
             return Err(Invalid::new("must not contain the user's name"));
         }
         let address = email.as_str();
         let local = address.rsplit_once('@').map_or(address, |(local, _)| local);
-        if gives_away(local, Self::MIN_NAME_CHARS) || gives_away(address, 0) {
+        if contains_name(local, Self::MIN_NAME_CHARS) || contains_name(address, 0) {
             return Err(Invalid::new("must not contain the e-mail address"));
         }
         Ok(())
     }
 
-    /// The password itself, for hashing.
+    /// Returns the password, for hashing.
     pub fn expose(&self) -> &str {
         &self.0
     }
 }
 
 impl PasswordAttempt {
-    /// The most characters there may be: a bound on the work that an attempt can ask for.
+    /// The maximum number of characters, which limits the work of an attempt.
     pub const MAX_CHARS: usize = 1024;
 
-    /// Takes a password as it was typed, spaces included.
+    /// Validates a password as it was typed, including spaces.
     pub fn parse(typed: &str) -> Result<Self, Invalid> {
         typed_text(typed, 1..=Self::MAX_CHARS).map(Self)
     }
 
-    /// The password itself, for checking.
+    /// Returns the password, for verification.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -163,7 +165,7 @@ impl Input for PasswordAttempt {
     }
 }
 
-/// The same password typed on another keyboard may come composed otherwise; NFC makes it one.
+/// Converts to NFC, since keyboards differ in how they compose characters, and checks the length.
 fn typed_text(typed: &str, length: RangeInclusive<usize>) -> Result<String, Invalid> {
     let password: Cow<'_, str> = nfc(typed);
     check_length(password.chars().count(), &length)?;
@@ -199,7 +201,7 @@ mod tests {
         for common in ["password1", "PassWord1", "1q2w3e4r5t", "iloveyou2"] {
             let refused = Password::parse(common).unwrap_err();
             assert!(refused.detail().contains("many people"), "{common}: {refused}");
-            // It may be what somebody had from before.
+            // An older password may be common.
             assert!(PasswordAttempt::parse(common).is_ok());
         }
         assert!(Password::parse("password1 and more").is_ok());
@@ -214,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_is_bounded_too() {
+    fn attempt_is_bounded() {
         assert!(PasswordAttempt::parse(&"a".repeat(1025)).is_err());
         assert!(<PasswordAttempt as Input>::parse(&json!(12_345_678)).is_err());
     }
@@ -234,7 +236,7 @@ mod tests {
         ] {
             assert!(check(username, email, password).is_err(), "{password}");
         }
-        // Three letters are in many a word, and a domain is nobody's name.
+        // Many words contain names of three letters, and a domain is not a name.
         for password in ["crusading", "example.org"] {
             assert!(check("ada", "ada@example.org", password).is_ok(), "{password}");
         }

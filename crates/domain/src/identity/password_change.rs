@@ -1,29 +1,29 @@
-//! Another password for an account, by who knows the old one or holds a mailed token.
+//! Changes of a password, with the current one or with a mailed token.
 
 use super::{Password, PasswordAttempt, Secret};
 use crate::record::input;
 
 input! {
-    /// What somebody sends who wants another password.
+    /// A request to change the password.
     pub secret struct PasswordChange {
-        /// The password so far.
+        /// The current password.
         #[cfg_attr(feature = "openapi", schema(write_only))]
         pub current_password: PasswordAttempt,
-        /// The password from now on.
+        /// The new password.
         #[cfg_attr(feature = "openapi", schema(write_only))]
         pub new_password: Password,
     }
 }
 
 input! {
-    /// What somebody sends who has forgotten the password and holds a mailed token.
+    /// A request to reset the password with a mailed token.
     pub secret struct PasswordReset {
-        /// The token.
+        /// The token from the mail.
         pub token: Secret,
-        /// The password from now on.
+        /// The new password.
         #[cfg_attr(feature = "openapi", schema(write_only))]
         pub new_password: Password,
-        /// The same once more, against slips.
+        /// The new password once more.
         #[cfg_attr(feature = "openapi", schema(write_only))]
         pub confirm_new_password: PasswordAttempt,
     }
@@ -44,7 +44,7 @@ mod tests {
     use crate::Input as _;
 
     #[test]
-    fn a_new_password_is_typed_twice_alike() {
+    fn confirmation_must_equal_new_password() {
         let body = |again: &str| json!({"token": "t", "new_password": "Cafe\u{301} noir", "confirm_new_password": again});
         let reset = PasswordReset::parse(&body("Café noir")).unwrap();
         assert!(!format!("{reset:?}").contains("noir"));
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn slips_are_told_along_with_the_rest() {
+    fn wrong_confirmation_is_reported_with_others() {
         let body = json!({"new_password": "long enough", "confirm_new_password": "x", "y": 1});
         let wrong = PasswordReset::parse(&body).unwrap_err();
         let pointers: Vec<_> = wrong.as_slice().iter().map(|v| v.pointer.as_str()).collect();

@@ -1,4 +1,4 @@
-//! Secrets that the server makes: refresh tokens, API keys, and tokens that are mailed.
+//! Bearer secrets: refresh tokens, API keys and mailed tokens.
 
 use std::fmt;
 
@@ -36,42 +36,40 @@ pub struct Secret(String);
 pub struct SecretHash([u8; 32]);
 
 impl Secret {
-    /// The most characters there may be: a bound on the work that hashing one takes. Whatever is
-    /// shorter may merely be unknown.
+    /// The maximum number of characters, which limits the work of hashing.
     pub const MAX_CHARS: usize = 1024;
 
-    /// What refresh tokens begin with, so that they are known when they turn up where they
-    /// should not.
+    /// The prefix of refresh tokens, by which leaked ones can be recognized.
     pub const REFRESH_TOKEN: &str = "recto_rt_";
 
-    /// What API keys begin with.
+    /// The prefix of API keys.
     pub const API_KEY: &str = "recto_key_";
 
-    /// Takes a secret as it was sent: 1 to 1024 characters.
+    /// Validates a secret as it was sent.
     ///
     /// # Errors
-    /// One that is empty or longer.
+    /// The secret is empty or has more than 1024 characters.
     pub fn parse(sent: &str) -> Result<Self, Invalid> {
         check_length(sent.chars().count(), &(1..=Self::MAX_CHARS))?;
         Ok(Self(sent.to_owned()))
     }
 
-    /// A new refresh token of these random bytes.
+    /// Returns a refresh token of these random bytes.
     pub fn refresh_token(random: [u8; 32]) -> Self {
         Self::encoded(Self::REFRESH_TOKEN, random)
     }
 
-    /// A new API key of these random bytes.
+    /// Returns an API key of these random bytes.
     pub fn api_key(random: [u8; 32]) -> Self {
         Self::encoded(Self::API_KEY, random)
     }
 
-    /// A token to be mailed, of bytes that only the server can derive.
+    /// Returns a token to be mailed, of bytes that only the server can derive.
     pub fn mailed_token(derived: [u8; 32]) -> Self {
         Self::encoded("", derived)
     }
 
-    /// Whether this looks like an API key rather than an access token.
+    /// Whether this has the prefix of API keys.
     ///
     /// ```
     /// assert!(recto_domain::Secret::api_key([7; 32]).is_api_key());
@@ -80,12 +78,12 @@ impl Secret {
         self.0.starts_with(Self::API_KEY)
     }
 
-    /// The secret itself, for its owner alone.
+    /// Returns the secret, for its owner only.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Its last four characters, by which its owner knows it again and nobody can guess it.
+    /// Returns the last four characters, by which its owner can recognize the secret.
     ///
     /// ```
     /// assert_eq!(recto_domain::Secret::api_key([7; 32]).hint(), "HBwc");
@@ -113,7 +111,7 @@ impl Input for Secret {
 }
 
 impl SecretHash {
-    /// A hash that was stored.
+    /// Returns a stored hash.
     ///
     /// ```
     /// use recto_domain::SecretHash;
@@ -124,7 +122,7 @@ impl SecretHash {
         Self(bytes)
     }
 
-    /// Its bytes, for storing.
+    /// Returns the bytes, to be stored.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -136,7 +134,7 @@ impl fmt::Debug for SecretHash {
     }
 }
 
-/// As it comes from a database.
+/// Converts the bytes of a stored hash.
 impl TryFrom<Vec<u8>> for SecretHash {
     type Error = Invalid;
 
@@ -162,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn any_text_may_be_sent_within_bounds() {
+    fn secret_is_bounded_text() {
         assert!(Secret::parse("").is_err());
         assert!(Secret::parse(&"é".repeat(1025)).is_err());
         assert_eq!(Secret::parse("é").unwrap().hint(), "é");

@@ -1,4 +1,4 @@
-//! Sessions: from signing in to signing out, or to being forgotten.
+//! Sessions.
 
 use std::net::IpAddr;
 
@@ -13,42 +13,42 @@ use crate::{
 };
 
 object! {
-    /// One sign-in of a user, from which tokens are refreshed until it ends.
+    /// A session of a user: its tokens can be refreshed until it ends.
     pub struct Session {
         /// The key.
         pub id: SessionId,
-        /// When it began, in UTC.
+        /// The time of the sign-in, in UTC.
         pub created_at: DateTime<Utc>,
-        /// When its tokens were last refreshed, in UTC.
+        /// The time of the last refresh, in UTC.
         pub last_used_at: DateTime<Utc>,
-        /// When it ends unless it is used before, in UTC.
+        /// The time of expiry, in UTC, unless the session is refreshed before.
         pub expires_at: DateTime<Utc>,
-        /// The address from which it began, if known.
+        /// The IP address of the sign-in; `null` if unknown.
         #[cfg_attr(
             feature = "openapi",
             schema(value_type = Option<String>, examples("203.0.113.7"))
         )]
         pub address: Option<IpAddr>,
-        /// The program with which it began, as it named itself.
+        /// The user agent of the sign-in; `null` if unknown.
         pub agent: Option<UserAgent>,
-        /// Whether it is the one that asks.
+        /// Whether the request belongs to this session.
         #[cfg_attr(feature = "openapi", schema(examples(true)))]
         pub current: bool,
     }
 }
 
 impl Session {
-    /// How long an access token is good for: 15 minutes.
+    /// The lifetime of an access token: 15 minutes.
     pub const ACCESS: TimeDelta = TimeDelta::minutes(15);
-    /// How long a session lasts unused: 30 days.
+    /// The time after which an unused session expires: 30 days.
     pub const IDLE: TimeDelta = TimeDelta::days(30);
-    /// How long a session lasts at most: 90 days.
+    /// The maximum duration of a session: 90 days.
     pub const LONGEST: TimeDelta = TimeDelta::days(90);
-    /// How long a refresh token that has been used may be used again, once, by a client that
-    /// never received what it was answered: 30 seconds.
+    /// The reuse grace period: for 30 seconds after its use, a refresh token can be retried once, by
+    /// a client that did not receive the response.
     pub const MERCY: TimeDelta = TimeDelta::seconds(30);
 
-    /// When a session that began at `created` and is used `now` ends.
+    /// Returns the time of expiry of a session that began at `created` and is used `now`.
     ///
     /// ```
     /// use chrono::{DateTime, TimeDelta};
@@ -63,23 +63,23 @@ impl Session {
     }
 }
 
-/// Where a request comes from, as far as it can be told.
+/// The origin of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Client {
-    /// The address.
+    /// The IP address, if known.
     pub address: Option<IpAddr>,
-    /// The program, as it names itself.
+    /// The user agent, if known.
     pub agent: Option<UserAgent>,
 }
 
 text_value! {
-    /// The name that a client gives itself.
+    /// A user agent.
     UserAgent, 1..=200, line, "Mozilla/5.0 (X11; Linux x86_64)"
 }
 
 impl UserAgent {
-    /// The name in a header: cut to its first 200 characters, with spaces for control characters.
-    /// `None` where nothing is left.
+    /// Returns the user agent in a header: its first 200 characters, with spaces for control
+    /// characters; `None` if it is empty.
     ///
     /// ```
     /// use recto_domain::UserAgent;
@@ -91,13 +91,13 @@ impl UserAgent {
     pub fn of(header: &str) -> Option<Self> {
         let plain = |c: char| if c.is_control() { ' ' } else { c };
         let cut: String = header.trim().chars().map(plain).take(Self::MAX_CHARS).collect();
-        // Composing can lengthen a text; then its name is too odd to keep.
+        // NFC can lengthen a text beyond the bound, which is refused.
         Self::parse(&cut).ok()
     }
 }
 
 input! {
-    /// What somebody sends who wants new tokens for old.
+    /// A request to refresh the tokens of a session.
     pub secret struct Refresh {
         /// The refresh token.
         pub refresh_token: Secret,
@@ -112,7 +112,7 @@ mod tests {
     use crate::Input as _;
 
     #[test]
-    fn a_refresh_token_is_not_shown() {
+    fn refresh_token_is_not_shown() {
         let refresh = Refresh::parse(&json!({"refresh_token": "canary"})).unwrap();
         assert!(!format!("{refresh:?}").contains("canary"));
         assert!(Refresh::parse(&json!({"refresh_token": ""})).is_err());

@@ -1,4 +1,4 @@
-//! A company written at once, with its departments and their employees.
+//! A new company with its departments and their employees.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -41,11 +41,11 @@ pub struct NewCompanyGraph {
 }
 
 input! {
-    /// A department to set up along with its company.
+    /// A department to add with its company.
     pub struct NewDepartmentWithin {
-        /// What it is called.
+        /// The name.
         pub name: DepartmentName,
-        /// Who works in it.
+        /// The employees.
         #[cfg_attr(
             feature = "openapi",
             schema(value_type = Option<Vec<NewEmployeeWithin>>, max_items = 999)
@@ -55,15 +55,15 @@ input! {
 }
 
 input! {
-    /// An employee to take on along with the department.
+    /// An employee to add with the department.
     pub struct NewEmployeeWithin {
-        /// What the employee is called.
+        /// The name.
         pub name: EmployeeName,
     }
 }
 
 impl NewCompanyGraph {
-    /// The most that one body may make, the company counted.
+    /// The maximum number of objects in a body, including the company.
     pub const MAX: usize = 1_000;
 }
 
@@ -76,7 +76,7 @@ impl Input for NewCompanyGraph {
             return Err(Violations::one(detail).under("departments"));
         }
         let mut fields = Fields::of(value)?;
-        let (name, departments) = (fields.member("name"), fields.member("departments"));
+        let (name, departments) = (fields.field("name"), fields.field("departments"));
         fields
             .finish(|| {
                 Some(Self { company: NewCompany { name: name? }, departments: departments? })
@@ -85,7 +85,7 @@ impl Input for NewCompanyGraph {
     }
 }
 
-/// How many objects a body is about to make, counted before any of them is read.
+/// Counts the objects in a body before they are parsed.
 fn objects(company: &Value) -> usize {
     let Some(departments) = company.get("departments").and_then(Value::as_array) else { return 1 };
     let staff = |department: &Value| {
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_makes_a_thousand_objects_at_the_most() {
+    fn body_is_limited_to_1000_objects() {
         assert!(NewCompanyGraph::parse(&company(9, 110)).is_ok());
         assert!(NewCompanyGraph::parse(&company(999, 0)).is_ok());
         for (departments, employees) in [(10, 99), (1_000, 0), (1, 999)] {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn every_violation_of_every_level_is_told() {
+    fn violations_of_all_levels_are_reported() {
         let wrong = NewCompanyGraph::parse(&json!({
             "name": "", "size": 3,
             "departments": [
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn violations_beyond_the_bound_are_counted() {
+    fn violations_beyond_bound_are_counted() {
         let departments: Vec<_> = (0..900).map(|_| json!({"name": "", "a": 1})).collect();
         let body = json!({"name": "Acme", "departments": departments});
         let wrong = NewCompanyGraph::parse(&body).unwrap_err().into_vec();
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_company_may_come_alone() {
+    fn departments_are_optional() {
         let alone = NewCompanyGraph::parse(&json!({"name": "Acme"})).unwrap();
         assert_eq!(alone.departments, None);
         let nothing = NewCompanyGraph::parse(&json!({"name": "Acme", "departments": []})).unwrap();

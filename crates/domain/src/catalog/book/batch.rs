@@ -1,4 +1,4 @@
-//! Many books at once: added where they are new, brought up to date where they are known.
+//! Batches of books to add or update.
 
 use std::collections::{HashMap, hash_map};
 
@@ -34,58 +34,57 @@ pub struct BookBatch {
     books: Vec<BookEntry>,
 }
 
-/// A book of a batch, read both ways: one object says what a new book is and what changes about
-/// a known one.
+/// A book of a batch, parsed both as a new book and as changes to a known one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BookEntry {
     /// The book to add.
     pub new: NewBook,
-    /// The same as a patch: members that are absent stay as they are, `null` clears.
+    /// The changes to the known book: absent fields stay as they are, `null` clears a field.
     pub patch: BookPatch,
 }
 
-/// What became of one book of a batch.
+/// The outcome of one book of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BookOutcome {
-    /// Where it stands in the batch, from 0.
+    /// The index of the book in the batch, from 0.
     #[cfg_attr(feature = "openapi", schema(maximum = 999, examples(0)))]
     pub index: usize,
-    /// What was done.
+    /// The outcome.
     #[cfg_attr(feature = "openapi", schema(inline))]
     pub outcome: Outcome,
-    /// The key of the book that was added, changed or found.
+    /// The key of the book.
     #[cfg_attr(feature = "openapi", schema(inline))]
     pub uid: BookId,
 }
 
-/// What an upsert did.
+/// The outcome of an upsert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(examples("created")))]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// It was new, and has been added.
+    /// The book was added.
     Created,
-    /// It was known, and something about it has changed.
+    /// The known book was changed.
     Updated,
-    /// It was known, and is what it was.
+    /// The known book was equal already.
     Unchanged,
 }
 
-/// What became of the books of a batch, in their order.
+/// The outcomes of a batch, in the order of its books.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BookOutcomes {
-    /// One for each book.
+    /// The outcome of each book.
     #[cfg_attr(feature = "openapi", schema(inline, max_items = 1000))]
     pub items: Vec<BookOutcome>,
 }
 
 impl BookBatch {
-    /// The most books that one batch may hold.
+    /// The maximum number of books.
     pub const MAX: usize = 1_000;
 
-    /// The books in the order in which they came.
+    /// Returns the books, in the order of the body.
     pub fn into_books(self) -> Vec<BookEntry> {
         self.books
     }
@@ -95,7 +94,7 @@ impl Input for BookBatch {
     fn parse(value: &Value) -> Result<Self, Violations> {
         let repeated = repeated_isbns(value);
         let mut fields = Fields::of(value)?;
-        let books: Option<AtMost<BookEntry, { Self::MAX }>> = fields.member("books");
+        let books: Option<AtMost<BookEntry, { Self::MAX }>> = fields.field("books");
         let read = fields.finish(|| Some(Self { books: books?.into_vec() }));
         let (read, mut wrong) = match read {
             Ok(read) => (Some(read), Vec::new()),
@@ -116,8 +115,8 @@ impl Input for BookEntry {
     }
 }
 
-/// A violation for each book whose ISBN an earlier one has, in whichever notation. They are
-/// looked for in the JSON, so that they are told beside what else is wrong.
+/// Returns a violation for each book with the ISBN of an earlier one. They are searched in the JSON,
+/// so that they are reported together with other violations.
 fn repeated_isbns(batch: &Value) -> Vec<Violation> {
     let Some(books) = batch.get("books").and_then(Value::as_array) else { return Vec::new() };
     let mut first: HashMap<Isbn, usize> = HashMap::new();
@@ -145,7 +144,7 @@ mod tests {
     use crate::Change;
 
     #[test]
-    fn a_book_is_read_as_new_and_as_a_patch() {
+    fn book_is_parsed_as_new_and_patch() {
         let body =
             json!({"books": [{"title": "Emma", "author": "Jane Austen", "publisher": null}]});
         let [emma] = <[_; 1]>::try_from(BookBatch::parse(&body).unwrap().into_books()).unwrap();
@@ -156,16 +155,16 @@ mod tests {
     }
 
     #[test]
-    fn two_notations_of_one_isbn_are_one() {
+    fn repeated_isbn_is_refused() {
         let book = |isbn: &str| json!({"title": "The Sea", "author": "Iris Murdoch", "isbn": isbn});
         let other = "9780141439587";
         let body = json!({"books": [
             book("0-09-928409-X"), book(other), book("9780099284093"), book("978-0-09-928409-3"),
         ]});
         let wrong = BookBatch::parse(&body).unwrap_err().into_vec();
-        let told: Vec<_> = wrong.iter().map(ToString::to_string).collect();
+        let details: Vec<_> = wrong.iter().map(ToString::to_string).collect();
         assert_eq!(
-            told,
+            details,
             [
                 "/books/2/isbn must not be that of another book, as of /books/0",
                 "/books/3/isbn must not be that of another book, as of /books/0",
@@ -176,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_has_a_thousand_books_at_the_most() {
+    fn batch_is_limited_to_1000_books() {
         let books = |count: usize| {
             let books: Vec<_> = (0..count).map(|_| json!({"title": "T", "author": "A"})).collect();
             BookBatch::parse(&json!({ "books": books }))
@@ -188,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_of_all_books_up_to_a_bound() {
+    fn violations_are_reported_up_to_bound() {
         let body = json!({"books": [{"title": "", "author": "A"}, {"isbn": "1"}], "more": 1});
         let wrong = BookBatch::parse(&body).unwrap_err().into_vec();
         let pointers: Vec<_> = wrong.iter().map(|violation| violation.pointer.as_str()).collect();

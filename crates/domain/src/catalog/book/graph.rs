@@ -1,4 +1,4 @@
-//! A book and what belongs to it, in one body.
+//! A new book with its tags and contributors.
 
 use serde_json::Value;
 
@@ -27,16 +27,16 @@ use crate::{Contributors, Input, TagNames, Violations, input::Fields};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewBookGraph {
-    /// The book itself.
+    /// The book.
     #[cfg_attr(feature = "openapi", serde(flatten), schema(schema_with = without_required_author))]
     pub book: NewBook,
-    /// Its tags, each by its name.
+    /// The tags, by name.
     #[cfg_attr(
         feature = "openapi",
         schema(inline, value_type = Option<Vec<NewTag>>, max_items = 100)
     )]
     pub tags: Option<TagNames>,
-    /// Whom it credits, in order; `author` follows from that.
+    /// The contributors, in order. If they are given, `author` is their names.
     #[cfg_attr(
         feature = "openapi",
         schema(inline, value_type = Option<Vec<Contributor>>, max_items = 100)
@@ -44,7 +44,7 @@ pub struct NewBookGraph {
     pub contributors: Option<Contributors>,
 }
 
-/// A new book whose `author` may be absent, which no attribute can express.
+/// Describes a new book whose `author` may be absent, which no attribute can express.
 #[cfg(feature = "openapi")]
 fn without_required_author() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
     let mut schema = <NewBook as utoipa::PartialSchema>::schema();
@@ -58,19 +58,19 @@ impl Input for NewBookGraph {
     fn parse(value: &Value) -> Result<Self, Violations> {
         let credited = value.get("contributors").is_some_and(|given| !given.is_null());
         let mut fields = Fields::of(value)?;
-        let title = fields.member("title");
+        let title = fields.field("title");
         let mut author: Option<CreditLine> = if credited {
-            fields.member::<Option<CreditLine>>("author").flatten()
+            fields.field::<Option<CreditLine>>("author").flatten()
         } else {
-            fields.member("author")
+            fields.field("author")
         };
-        let publisher = fields.member("publisher");
-        let published_date = fields.member("published_date");
-        let page_count = fields.member("page_count");
-        let language = fields.member("language");
-        let isbn = fields.member("isbn");
-        let tags: Option<Option<tag::Listed>> = fields.member("tags");
-        let contributors: Option<Option<author::Listed>> = fields.member("contributors");
+        let publisher = fields.field("publisher");
+        let published_date = fields.field("published_date");
+        let page_count = fields.field("page_count");
+        let language = fields.field("language");
+        let isbn = fields.field("isbn");
+        let tags: Option<Option<tag::TagList>> = fields.field("tags");
+        let contributors: Option<Option<author::ContributorList>> = fields.field("contributors");
         let contributors = contributors.map(|given| given.map(|listed| listed.0));
         if let Some(Some(given)) = &contributors {
             if author.as_ref().is_some_and(|line| line != given.line()) {
@@ -92,7 +92,7 @@ impl Input for NewBookGraph {
                     language,
                     isbn,
                 },
-                tags: tags?.map(tag::Listed::into_names),
+                tags: tags?.map(tag::TagList::into_names),
                 contributors: contributors?,
             })
         })
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_book_alone_is_read_as_ever() {
+    fn book_without_graph_is_valid() {
         let body = json!({"title": "Emma", "author": "Jane Austen", "tags": null});
         let graph = NewBookGraph::parse(&body).unwrap();
         assert_eq!(graph.book.author.as_str(), "Jane Austen");
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn the_credit_line_is_that_of_the_contributors() {
+    fn author_must_equal_contributors() {
         let body = |author: &str| {
             json!({
                 "title": "T", "author": author, "contributors": [{"name": "A"}, {"name": "B"}],
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn violations_point_into_the_nesting() {
+    fn violations_have_nested_pointers() {
         let body = json!({
             "tags": [{"name": ""}, {}], "years": 3,
             "contributors": [{"name": "A"}, {"name": "B", "role": "cook"}, {"name": 3}],

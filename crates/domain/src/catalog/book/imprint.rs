@@ -1,4 +1,4 @@
-//! What the title page and its back say in plain words and figures.
+//! The title, the credit line, the publisher and the number of pages.
 
 use crate::{
     text::line,
@@ -11,17 +11,17 @@ text_value! {
 }
 
 text_value! {
-    /// Whom a book credits, as its title page has it: one name or several, with a comma between.
+    /// The names of the authors as on the title page, separated by commas.
     CreditLine, 1..=1000, line, "Iris Murdoch"
 }
 
 text_value! {
-    /// The house that published a book.
+    /// The publisher of a book.
     Publisher, 1..=200, line, "Chatto & Windus"
 }
 
 number_value! {
-    /// How many pages a book has.
+    /// The number of pages of a book.
     PageCount(u32), 1..=1_000_000, 502
 }
 
@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clean_string_is_taken_over_and_another_is_cleaned() {
+    fn clean_strings_are_not_copied() {
         let raw = String::from("The Bell");
         let memory = raw.as_ptr();
         let title = String::from(Title::try_from(raw).unwrap());
@@ -71,13 +71,13 @@ mod tests {
         }
 
         #[test]
-        fn page_counts_too(number in 1..=1_000_000_i64) {
+        fn page_count_parse_inverts_display(number in 1..=1_000_000_i64) {
             let count = PageCount::new(number).unwrap();
             prop_assert_eq!(count.to_string().parse::<PageCount>().unwrap(), count);
         }
 
         #[test]
-        fn both_ways_in_agree(raw in any::<String>()) {
+        fn parse_equals_try_from(raw in any::<String>()) {
             prop_assert_eq!(Title::parse(&raw), Title::try_from(raw));
         }
     }

@@ -6,8 +6,8 @@ use crate::{Invalid, value::string_value};
 
 /// An International Standard Book Number (ISO 2108).
 ///
-/// Read as ISBN-10 or ISBN-13, hyphens and spaces ignored, the check digit verified;
-/// kept and shown as the 13 digits of ISBN-13 alone.
+/// Parsed from an ISBN-10 or ISBN-13 with or without hyphens and spaces; the check digit is
+/// verified. Displayed as the 13 digits of the ISBN-13.
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(
     feature = "openapi",
@@ -20,27 +20,27 @@ string_value!(Isbn, "9780099284093");
 
 impl Isbn {
     fn clean(raw: &str) -> Result<Cow<'_, str>, Invalid> {
-        // The form in which it is kept, as every row that is read back has it.
-        if let Ok(kept) = <&[u8; 13]>::try_from(raw.as_bytes())
-            && kept.iter().all(u8::is_ascii_digit)
+        // The form in which it is stored.
+        if let Ok(stored) = <&[u8; 13]>::try_from(raw.as_bytes())
+            && stored.iter().all(u8::is_ascii_digit)
         {
-            return verified_13(kept).map(|()| Cow::Borrowed(raw));
+            return check_isbn_13(stored).map(|()| Cow::Borrowed(raw));
         }
         let mut digits = Vec::with_capacity(13);
-        for c in raw.trim().chars().filter(|&c| !separates(c)) {
+        for c in raw.trim().chars().filter(|&c| !is_separator(c)) {
             match u8::try_from(c) {
                 Ok(digit @ (b'0'..=b'9' | b'X' | b'x')) => digits.push(digit),
                 _ => return Err(Invalid::new(CHARACTERS)),
             }
         }
         if let Ok(ten) = <&[u8; 10]>::try_from(digits.as_slice()) {
-            return thirteen_of(ten).map(Cow::Owned);
+            return to_isbn_13(ten).map(Cow::Owned);
         }
         let Ok(thirteen) = <&[u8; 13]>::try_from(digits.as_slice()) else {
             return Err(Invalid::new("must have 10 or 13 digits"));
         };
-        verified_13(thirteen)?;
-        Ok(Cow::Owned(text_of(thirteen)))
+        check_isbn_13(thirteen)?;
+        Ok(Cow::Owned(to_text(thirteen)))
     }
 }
 
@@ -48,12 +48,12 @@ const CHARACTERS: &str = "must contain only digits, hyphens and spaces, \
                           and an X only as the last of ISBN-10";
 const CHECK_DIGIT: &str = "must be an ISBN whose check digit is right";
 
-/// Spaces, the hyphen, and the dashes that word processors make of it.
-fn separates(c: char) -> bool {
+/// Whether `c` is a space, a hyphen, or a dash as word processors substitute for it.
+fn is_separator(c: char) -> bool {
     c.is_whitespace() || matches!(c, '-' | '\u{2010}'..='\u{2015}')
 }
 
-fn verified_13(digits: &[u8; 13]) -> Result<(), Invalid> {
+fn check_isbn_13(digits: &[u8; 13]) -> Result<(), Invalid> {
     if !digits.iter().all(u8::is_ascii_digit) {
         return Err(Invalid::new(CHARACTERS));
     }
@@ -66,15 +66,15 @@ fn verified_13(digits: &[u8; 13]) -> Result<(), Invalid> {
     Ok(())
 }
 
-/// The ISBN-13 of an ISBN-10: the same nine digits after 978, with a check digit of their own.
-fn thirteen_of(ten: &[u8; 10]) -> Result<String, Invalid> {
+/// Converts an ISBN-10: 978, the same nine digits and a new check digit.
+fn to_isbn_13(ten: &[u8; 10]) -> Result<String, Invalid> {
     let (body, check) = (&ten[..9], ten[9].to_ascii_uppercase());
     if !body.iter().all(u8::is_ascii_digit) {
         return Err(Invalid::new(CHARACTERS));
     }
     let weighted = (2..=10).rev().zip(body);
-    let sum: u32 = weighted.map(|(weight, &digit)| weight * value_of(digit)).sum();
-    let last = if check == b'X' { 10 } else { value_of(check) };
+    let sum: u32 = weighted.map(|(weight, &digit)| weight * digit_value(digit)).sum();
+    let last = if check == b'X' { 10 } else { digit_value(check) };
     if !(sum + last).is_multiple_of(11) {
         return Err(Invalid::new(CHECK_DIGIT));
     }
@@ -82,19 +82,19 @@ fn thirteen_of(ten: &[u8; 10]) -> Result<String, Invalid> {
     thirteen[3..12].copy_from_slice(body);
     let missing = (10 - weighted_sum_13(&thirteen) % 10) % 10;
     thirteen[12] += u8::try_from(missing).expect("a remainder of ten fits a byte");
-    Ok(text_of(&thirteen))
+    Ok(to_text(&thirteen))
 }
 
 fn weighted_sum_13(digits: &[u8; 13]) -> u32 {
     let weighted = [1, 3].into_iter().cycle().zip(digits);
-    weighted.map(|(weight, &digit)| weight * value_of(digit)).sum()
+    weighted.map(|(weight, &digit)| weight * digit_value(digit)).sum()
 }
 
-fn value_of(digit: u8) -> u32 {
+fn digit_value(digit: u8) -> u32 {
     u32::from(digit - b'0')
 }
 
-fn text_of(digits: &[u8; 13]) -> String {
+fn to_text(digits: &[u8; 13]) -> String {
     digits.iter().copied().map(char::from).collect()
 }
 
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_are_kept_as_thirteen_digits() {
+    fn both_forms_become_isbn_13() {
         let murdoch = Isbn::parse("9780099284093").unwrap();
         for raw in [
             "978-0-09-928409-3",
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_digits_may_end_in_x() {
+    fn only_isbn_10_may_end_in_x() {
         assert_eq!(Isbn::parse("080442957X").unwrap().as_str(), "9780804429573");
         assert_eq!(Isbn::parse("0-8044-2957-x").unwrap().as_str(), "9780804429573");
         assert_eq!(refusal("08044X9570"), CHARACTERS);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn each_rule_has_its_words() {
+    fn each_rule_has_its_message() {
         assert_eq!(refusal("0099284096"), CHECK_DIGIT);
         assert_eq!(refusal("9780099284094"), CHECK_DIGIT);
         assert_eq!(refusal("978-0-09-928409-4"), CHECK_DIGIT);
@@ -148,7 +148,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_string_panics(raw in any::<String>()) {
+        fn arbitrary_text_does_not_panic(raw in any::<String>()) {
             let _ = Isbn::parse(&raw);
         }
 
@@ -161,13 +161,13 @@ mod tests {
         }
 
         #[test]
-        fn exactly_one_check_digit_fits(body in "97[89][0-9]{9}") {
+        fn one_check_digit_is_valid(body in "97[89][0-9]{9}") {
             let fitting = (0..10).filter(|check| Isbn::parse(&format!("{body}{check}")).is_ok());
             prop_assert_eq!(fitting.count(), 1);
         }
 
         #[test]
-        fn exactly_one_check_character_fits_ten(body in "[0-9]{9}") {
+        fn one_isbn_10_check_digit_is_valid(body in "[0-9]{9}") {
             let fitting = "0123456789X".chars();
             let fitting = fitting.filter(|check| Isbn::parse(&format!("{body}{check}")).is_ok());
             prop_assert_eq!(fitting.count(), 1);

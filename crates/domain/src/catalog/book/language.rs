@@ -6,9 +6,9 @@ use oxilangtag::LanguageTag;
 
 use crate::{Invalid, value::string_value};
 
-/// A language, as a well-formed BCP 47 tag (RFC 5646), without regard to what the registry holds.
+/// A language, as a well-formed BCP 47 tag (RFC 5646) in canonical case, such as `en-GB`.
 ///
-/// Kept in canonical case (`en-GB`, `zh-Hant`), so that equal tags are equal texts.
+/// The tag need not be registered.
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(
     feature = "openapi",
@@ -20,12 +20,12 @@ pub struct Language(String);
 string_value!(Language, "en-GB");
 
 impl Language {
-    /// The most characters there may be. RFC 5646 (§ 4.4.1) holds 35 to be enough for every tag
-    /// that does not carry private extensions.
+    /// The maximum number of characters. RFC 5646 (§ 4.4.1) considers 35 enough for tags without
+    /// private extensions.
     pub const MAX_CHARS: usize = 64;
 
     fn clean(raw: &str) -> Result<Cow<'_, str>, Invalid> {
-        // By far the most frequent tags, `en` or `eng`, are canonical as they stand.
+        // By far the most frequent tags, like `en` and `eng`, are canonical.
         if matches!(raw.len(), 2 | 3) && raw.bytes().all(|byte| byte.is_ascii_lowercase()) {
             return Ok(Cow::Borrowed(raw));
         }
@@ -51,8 +51,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn case_is_made_canonical() {
-        for (raw, kept) in [
+    fn case_becomes_canonical() {
+        for (raw, canonical) in [
             ("EN", "en"),
             ("en-us", "en-US"),
             ("ZH-hANT-tw", "zh-Hant-TW"),
@@ -60,12 +60,12 @@ mod tests {
             ("de-1996", "de-1996"),
             ("X-Elvish", "x-elvish"),
         ] {
-            assert_eq!(Language::parse(raw).unwrap().as_str(), kept);
+            assert_eq!(Language::parse(raw).unwrap().as_str(), canonical);
         }
     }
 
     #[test]
-    fn what_is_not_well_formed_is_refused() {
+    fn malformed_tags_are_refused() {
         for raw in ["", "e", "en_GB", "en-", "English (UK)", "日本語", "en-\0"] {
             assert!(Language::parse(raw).is_err(), "{raw:?}");
         }
@@ -78,7 +78,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_string_panics(raw in any::<String>()) {
+        fn arbitrary_text_does_not_panic(raw in any::<String>()) {
             let _ = Language::parse(&raw);
         }
 

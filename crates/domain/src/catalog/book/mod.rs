@@ -1,4 +1,4 @@
-//! Books: what is in the catalogue.
+//! Books.
 
 mod batch;
 mod graph;
@@ -19,7 +19,7 @@ pub use self::{
 };
 use crate::{
     BookId, Change, NewId, Update, UserId,
-    id::moved_on,
+    id::later_than,
     record::{entity, input},
 };
 
@@ -35,23 +35,23 @@ entity! {
         pub uid: BookId,
         /// The title.
         pub title: Title,
-        /// Who wrote it, as the title page has it.
+        /// The names of the authors, as on the title page.
         pub author: CreditLine,
-        /// Who published it, if known.
+        /// The publisher; `null` if unknown.
         pub publisher: Option<Publisher>,
-        /// When it was published, as precisely as is known.
+        /// The date of publication: a year, a month or a day; `null` if unknown.
         pub published_date: Option<PublishedDate>,
-        /// How many pages it has, if known.
+        /// The number of pages; `null` if unknown.
         pub page_count: Option<PageCount>,
-        /// The language it is written in, a BCP 47 tag, if known.
+        /// The language, a BCP 47 tag; `null` if unknown.
         pub language: Option<Language>,
-        /// The ISBN-13, if it has one; several entries may share it.
+        /// The ISBN-13; `null` if there is none. Several books may have the same ISBN.
         pub isbn: Option<Isbn>,
-        /// The user who owns this entry, if anybody does.
+        /// The owner's key; `null` if nobody owns the book.
         pub user_uid: Option<UserId>,
-        /// When the book was added, in UTC.
+        /// The time of creation, in UTC.
         pub created_at: DateTime<Utc>,
-        /// When anything about the book last changed, in UTC.
+        /// The time of the last change, in UTC.
         pub updated_at: DateTime<Utc>,
     }
 }
@@ -85,12 +85,12 @@ impl Book {
         }
     }
 
-    /// Gives the book another credit line; `updated_at` moves on only if it is another, which is
-    /// told.
+    /// Sets the credit line, and returns whether it changed. If it did, `updated_at` is later than
+    /// before.
     pub fn credit(&mut self, line: CreditLine, now: DateTime<Utc>) -> bool {
         let changed = Change::Set(line).apply_to(&mut self.author);
         if changed {
-            self.updated_at = moved_on(self.updated_at, now);
+            self.updated_at = later_than(self.updated_at, now);
         }
         changed
     }
@@ -110,7 +110,7 @@ impl Update for Book {
             | language.apply_to(&mut self.language)
             | isbn.apply_to(&mut self.isbn);
         if changed {
-            self.updated_at = moved_on(self.updated_at, now);
+            self.updated_at = later_than(self.updated_at, now);
         }
         changed
     }
@@ -121,37 +121,37 @@ input! {
     pub struct NewBook {
         /// The title.
         pub title: Title,
-        /// Who wrote it, as the title page has it.
+        /// The names of the authors, as on the title page.
         pub author: CreditLine,
-        /// Who published it.
+        /// The publisher.
         pub publisher: Option<Publisher>,
-        /// When it was published, as precisely as is known: a year, a month or a day.
+        /// The date of publication: a year, a month or a day.
         pub published_date: Option<PublishedDate>,
-        /// How many pages it has.
+        /// The number of pages.
         pub page_count: Option<PageCount>,
-        /// The language it is written in, a BCP 47 tag.
+        /// The language, a BCP 47 tag.
         pub language: Option<Language>,
-        /// The ISBN-10 or ISBN-13; hyphens and spaces do not matter.
+        /// The ISBN-10 or ISBN-13, with or without hyphens and spaces.
         pub isbn: Option<Isbn>,
     }
 }
 
 input! {
-    /// Changes to a book: absent members stay, `null` clears what is optional.
+    /// Changes to a book. Absent fields stay as they are; `null` clears an optional field.
     pub struct BookPatch {
-        /// Another title.
+        /// The new title.
         pub title: Change<Title>,
-        /// Another author.
+        /// The new names of the authors.
         pub author: Change<CreditLine>,
-        /// Another publisher.
+        /// The new publisher.
         pub publisher: Change<Option<Publisher>>,
-        /// Another date of publication: a year, a month or a day.
+        /// The new date of publication: a year, a month or a day.
         pub published_date: Change<Option<PublishedDate>>,
-        /// Another number of pages.
+        /// The new number of pages.
         pub page_count: Change<Option<PageCount>>,
-        /// Another language, a BCP 47 tag.
+        /// The new language, a BCP 47 tag.
         pub language: Change<Option<Language>>,
-        /// Another ISBN-10 or ISBN-13; hyphens and spaces do not matter.
+        /// The new ISBN-10 or ISBN-13, with or without hyphens and spaces.
         pub isbn: Change<Option<Isbn>>,
     }
 }
@@ -172,12 +172,12 @@ mod tests {
     }
 
     #[test]
-    fn a_book_shows_what_was_sent_in_its_own_forms() {
+    fn values_are_serialized_in_canonical_form() {
         let new_id = NewId::new(1_767_225_600_125, [1; 10]);
         let owner = UserId::from_uuid(NewId::new(0, [2; 10]).uid());
         let book = Book::new(new_id, NewBook::parse(&full()).unwrap(), Some(owner));
         let json = serde_json::to_string(&book).unwrap();
-        let (uid, owner) = (book.uid, owner);
+        let uid = book.uid;
         assert_eq!(
             json,
             format!(r#"{{"uid":"{uid}","title":"The Sea, the Sea","author":"Iris Murdoch","#)
@@ -189,18 +189,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_shown_as_null() {
+    fn unknown_values_are_null() {
         let new = NewBook::parse(&json!({"title": "Emma", "author": "Jane Austen"})).unwrap();
         let book = Book::new(NewId::new(0, [1; 10]), new, None);
         let json = serde_json::to_value(&book).unwrap();
-        for member in ["publisher", "published_date", "page_count", "language", "isbn", "user_uid"]
-        {
-            assert_eq!(json.get(member), Some(&Value::Null), "{member}");
+        for field in ["publisher", "published_date", "page_count", "language", "isbn", "user_uid"] {
+            assert_eq!(json.get(field), Some(&Value::Null), "{field}");
         }
     }
 
     #[test]
-    fn a_patch_of_other_notations_of_the_same_changes_nothing() {
+    fn equal_patch_changes_nothing() {
         let new_id = NewId::new(1000, [1; 10]);
         let mut book = Book::new(new_id, NewBook::parse(&full()).unwrap(), None);
         let later = NewId::new(2000, [1; 10]).at();

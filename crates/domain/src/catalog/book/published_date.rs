@@ -1,4 +1,4 @@
-//! When a book was published, as precisely as anybody knows.
+//! Dates of publication.
 
 use std::{fmt, str::FromStr};
 
@@ -11,9 +11,9 @@ use crate::{Input, Invalid, Violations, input::read_text, value::Sortable};
 
 /// A year, a month or a day of the proleptic Gregorian calendar, from the year -9999 to 9999.
 ///
-/// Written as ISO 8601 writes it: `1999`, `1999-07`, `1999-07-08`. Years before the common era
-/// are numbered astronomically: `0000` is 1 BCE, `-0749` is 750 BCE. A year alone sorts before
-/// its months, a month before its days.
+/// Written as in ISO 8601: `1999`, `1999-07`, `1999-07-08`. Years before the common era are
+/// numbered astronomically: `0000` is 1 BCE, `-0749` is 750 BCE. A year sorts before its months,
+/// and a month before its days.
 ///
 /// ```
 /// use recto_domain::PublishedDate;
@@ -36,7 +36,7 @@ use crate::{Input, Invalid, Violations, input::read_text, value::Sortable};
     )
 )]
 pub struct PublishedDate(
-    /// `year × 10000 + month × 100 + day`, with 0 for a month or day that is not known.
+    /// `year × 10000 + month × 100 + day`, with 0 for an unknown month or day.
     i32,
 );
 
@@ -52,12 +52,12 @@ impl Sortable for PublishedDate {
 }
 
 impl PublishedDate {
-    /// The first year there may be, 10000 BCE.
+    /// The first year, 10000 BCE.
     pub const FIRST_YEAR: i32 = -9999;
-    /// The last year there may be.
+    /// The last year.
     pub const LAST_YEAR: i32 = 9999;
 
-    /// A year of which nothing more is known.
+    /// Returns a year without month and day.
     ///
     /// ```
     /// use recto_domain::PublishedDate;
@@ -70,7 +70,7 @@ impl PublishedDate {
         Self::from_parts(year, 0, 0)
     }
 
-    /// The date with this [`sort_key`](Self::sort_key).
+    /// Returns the date with this [`sort_key`](Self::sort_key).
     ///
     /// ```
     /// use recto_domain::PublishedDate;
@@ -84,9 +84,8 @@ impl PublishedDate {
         Self::from_parts(key.div_euclid(10_000), within_year / 100, within_year % 100)
     }
 
-    /// A number that orders dates as they follow each other:
-    /// `year × 10000 + month × 100 + day`, with 0 for what is not known. It is also the least key
-    /// of everything within the period, as a lower bound of a search needs.
+    /// Returns a number that sorts as the dates do: `year × 10000 + month × 100 + day`, with 0 for
+    /// an unknown month or day. It is the least key of the dates within the period.
     ///
     /// ```
     /// use recto_domain::PublishedDate;
@@ -99,8 +98,8 @@ impl PublishedDate {
         self.0
     }
 
-    /// An upper bound of the keys of everything within the period, and below those of all that
-    /// follows: `1999` ends in `1999_12_31`, every month in day 31, a day in itself.
+    /// Returns an upper bound of the keys of the dates within the period, less than the keys of
+    /// later dates: `1999_12_31` for `1999`, day 31 for every month, and the same day for a day.
     pub const fn last_sort_key(self) -> i32 {
         match (self.month(), self.day()) {
             (None, _) => self.0 + 1231,
@@ -109,17 +108,17 @@ impl PublishedDate {
         }
     }
 
-    /// The year, 0 being 1 BCE.
+    /// Returns the year; 0 is 1 BCE.
     pub const fn year(self) -> i32 {
         self.0.div_euclid(10_000)
     }
 
-    /// The month from 1 to 12, if known.
+    /// Returns the month from 1 to 12, if known.
     pub const fn month(self) -> Option<u32> {
         known(self.within_year() / 100)
     }
 
-    /// The day of the month, if known.
+    /// Returns the day of the month, if known.
     pub const fn day(self) -> Option<u32> {
         known(self.within_year() % 100)
     }
@@ -128,7 +127,7 @@ impl PublishedDate {
         self.0.rem_euclid(10_000).unsigned_abs()
     }
 
-    /// The one place that decides which dates there are; 0 is a month or day that is not known.
+    /// Returns the date with these parts if it exists. 0 is an unknown month or day.
     fn from_parts(year: i32, month: u32, day: u32) -> Result<Self, Invalid> {
         if !(Self::FIRST_YEAR..=Self::LAST_YEAR).contains(&year) {
             return Err(Invalid::new("must have a year from -9999 to 9999"));
@@ -212,13 +211,13 @@ const fn known(part: u32) -> Option<u32> {
     if part == 0 { None } else { Some(part) }
 }
 
-/// A number of exactly `count` ASCII digits.
+/// Parses exactly `count` ASCII digits.
 fn digits(text: &str, count: usize) -> Option<u32> {
     let all_digits = text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
     all_digits.then(|| text.parse().ok()).flatten()
 }
 
-/// A month or a day: written out, so not the 0 that stands for an unknown one.
+/// Parses a month or a day, which must not be the 0 of an unknown one.
 fn nonzero(text: &str) -> Option<u32> {
     digits(text, 2).filter(|&number| number != 0)
 }
@@ -234,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn every_precision_is_written_as_it_was_read() {
+    fn every_precision_round_trips() {
         for text in [
             "1999",
             "1999-07",
@@ -253,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_calendar_has_not_is_refused() {
+    fn impossible_dates_are_refused() {
         for text in ["1999-13", "1999-02-29", "1900-02-29", "1999-04-31", "1999-07-32"] {
             let refusal = text.parse::<PublishedDate>().unwrap_err();
             assert_eq!(refusal.detail(), "must be a month or day that the calendar has");
@@ -323,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_are_no_date_are_refused() {
+    fn invalid_keys_are_refused() {
         for key in
             [19_991_300, 19_990_001, 19_990_230, 100_000_000, -100_000_000, i32::MIN, i32::MAX]
         {
@@ -346,28 +345,28 @@ mod tests {
         }
 
         #[test]
-        fn the_key_tells_the_whole_date(date in any_date()) {
+        fn sort_key_round_trips(date in any_date()) {
             prop_assert_eq!(PublishedDate::from_sort_key(date.sort_key()).unwrap(), date);
         }
 
         #[test]
-        fn dates_order_as_their_parts_do(a in any_date(), b in any_date()) {
+        fn dates_sort_by_their_parts(a in any_date(), b in any_date()) {
             let parts = |date: PublishedDate| (date.year(), date.month(), date.day());
             prop_assert_eq!(a.cmp(&b), parts(a).cmp(&parts(b)));
         }
 
         #[test]
-        fn no_string_panics(text in any::<String>()) {
+        fn arbitrary_text_does_not_panic(text in any::<String>()) {
             let _ = text.parse::<PublishedDate>();
         }
 
         #[test]
-        fn nothing_like_a_date_panics(text in "-?[0-9]{0,5}(-[0-9]{0,3}){0,4}") {
+        fn text_like_dates_does_not_panic(text in "-?[0-9]{0,5}(-[0-9]{0,3}){0,4}") {
             let _ = text.parse::<PublishedDate>();
         }
 
         #[test]
-        fn no_key_panics(key in any::<i32>()) {
+        fn arbitrary_keys_do_not_panic(key in any::<i32>()) {
             let _ = PublishedDate::from_sort_key(key);
         }
     }
