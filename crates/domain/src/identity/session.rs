@@ -46,7 +46,7 @@ impl Session {
     pub const LONGEST: TimeDelta = TimeDelta::days(90);
     /// The reuse grace period: for 30 seconds after its use, a refresh token can be retried once, by
     /// a client that did not receive the response.
-    pub const MERCY: TimeDelta = TimeDelta::seconds(30);
+    pub const REUSE_GRACE_PERIOD: TimeDelta = TimeDelta::seconds(30);
 
     /// Returns the time of expiry of a session that began at `created` and is used `now`.
     ///

@@ -46,7 +46,7 @@ pub enum Rotation {
 /// Puts the next pair of tokens in the place of the one whose refresh token is
 /// presented.
 ///
-/// One that was spent at most [`Session::MERCY`] ago is taken once more, for a
+/// One that was spent at most [`Session::REUSE_GRACE_PERIOD`] ago is taken once more, for a
 /// client that never received the answer, as long as its successor has not been
 /// used; the successor dies. Any other use of a spent token ends the session.
 ///
@@ -128,7 +128,7 @@ impl Family {
         let Pair { uid, generation, spent_at, spared, dead, .. } = &self.presented;
         match spent_at {
             None if !dead => Some((Spent::First(*uid), *generation)),
-            Some(at) if !spared && !dead && now - at.0 <= Session::MERCY => {
+            Some(at) if !spared && !dead && now - at.0 <= Session::REUSE_GRACE_PERIOD => {
                 let next = self.alive.as_ref().filter(|pair| pair.generation == generation + 1)?;
                 Some((Spent::Again { spared: *uid, dead: next.uid }, next.generation))
             }

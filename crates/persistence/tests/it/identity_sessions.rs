@@ -81,7 +81,7 @@ fn a_spent_token_is_spared_once_and_its_successor_dies(database: &Fresh) {
     let ada = person(conn, ids, "ada", Role::User);
     let first = sign_in(conn, ids, ada, noon());
     let lost = refreshed(conn, ids, &first.refresh, noon());
-    let spared = refreshed(conn, ids, &first.refresh, noon() + Session::MERCY);
+    let spared = refreshed(conn, ids, &first.refresh, noon() + Session::REUSE_GRACE_PERIOD);
     assert!(account::of_token_pair(conn, lost.id, noon()).unwrap().is_none());
     assert!(account::of_token_pair(conn, spared.id, noon()).unwrap().is_some());
     assert_eq!(count(database, ALIVE), 1);
@@ -121,7 +121,7 @@ fn there_is_no_mercy_after_thirty_seconds(database: &Fresh) {
     let ada = person(conn, ids, "ada", Role::User);
     let first = sign_in(conn, ids, ada, noon());
     refreshed(conn, ids, &first.refresh, noon());
-    let late = noon() + Session::MERCY + TimeDelta::milliseconds(1);
+    let late = noon() + Session::REUSE_GRACE_PERIOD + TimeDelta::milliseconds(1);
     let again = rotate(conn, &first.refresh, &next(ids), late).unwrap();
     assert!(matches!(again, Rotation::Reused { .. }));
 }
@@ -214,7 +214,8 @@ fn of_racing_refreshes_at_most_one_pair_is_alive(database: &Fresh) {
     for round in 0..20 {
         let first = sign_in(conn, ids, ada, noon());
         // Some come in time for mercy, and some do not.
-        let second = noon() + Session::MERCY + TimeDelta::milliseconds(i64::from(round % 2));
+        let second =
+            noon() + Session::REUSE_GRACE_PERIOD + TimeDelta::milliseconds(i64::from(round % 2));
         let rotations = race(database, ids, [(first.refresh, noon()), (first.refresh, second)]);
         let renewed = rotations.iter().filter(|it| matches!(it, Rotation::Renewed { .. })).count();
         assert!(renewed >= 1, "{rotations:?}");
