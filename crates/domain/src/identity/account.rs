@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_holds_a_password_shows_it() {
+    fn passwords_are_not_shown() {
         let body = json!({"email": "ada@example.org", "password": "hunter2"});
         let login = Login::parse(&body).unwrap();
         assert!(!format!("{login:?}").contains("hunter2"));

@@ -37,7 +37,7 @@ mod tests {
     use crate::Password;
 
     #[test]
-    fn the_list_is_long_sorted_and_made_of_what_could_be_chosen() {
+    fn list_is_long_sorted_and_choosable() {
         let lines: Vec<_> = LIST.lines().collect();
         assert!(lines.len() >= 10_000, "{}", lines.len());
         assert!(lines.is_sorted_by(|one, next| one < next));

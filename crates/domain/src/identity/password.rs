@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_typed_is_kept_but_for_composition() {
+    fn text_changes_only_by_composition() {
         let password = Password::parse("  Cafe\u{301}\0 ☕  ").unwrap();
         assert_eq!(password.expose(), "  Café\0 ☕  ");
         let attempt = PasswordAttempt::parse("  Café\0 ☕  ").unwrap();
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_many_people_have_is_refused_in_any_case_of_letters() {
+    fn common_passwords_are_refused() {
         for common in ["password1", "PassWord1", "1q2w3e4r5t", "iloveyou2"] {
             let refused = Password::parse(common).unwrap_err();
             assert!(refused.detail().contains("many people"), "{common}: {refused}");
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn names_do_not_make_passwords() {
+    fn names_in_passwords_are_refused() {
         let check = |username: &str, email: &str, password: &str| {
             let email = Email::parse(email).unwrap();
             Password::parse(password).unwrap().check_against(["x", username], &email)
@@ -244,7 +244,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_password_can_be_attempted(typed in any::<String>()) {
+        fn passwords_are_valid_attempts(typed in any::<String>()) {
             if let Ok(password) = Password::parse(&typed) {
                 let attempt = PasswordAttempt::parse(&typed).unwrap();
                 prop_assert_eq!(attempt.expose(), password.expose());
