@@ -100,6 +100,7 @@ pub(crate) struct Token {
 pub(crate) struct PasswordGrant {
     /// Always `password`.
     #[schema(examples("password"))]
+    #[expect(dead_code, reason = "it is checked when the form is read")]
     grant_type: String,
     /// The e-mail address.
     #[schema(examples("ada@example.org"))]
@@ -113,7 +114,8 @@ impl PasswordGrant {
     /// Reads the form.
     ///
     /// # Errors
-    /// `invalid_request` for a field that is missing or repeated.
+    /// `invalid_request` for a field that is missing or repeated, `unsupported_grant_type` for
+    /// another grant.
     fn of(form: &Form) -> Result<Self, Problem> {
         if let Some(name) = form.repeated() {
             return Err(Problem::oauth("invalid_request", format!("`{name}` is repeated")));
@@ -122,11 +124,12 @@ impl PasswordGrant {
             let value = form.get(name).map(str::to_owned);
             value.ok_or_else(|| Problem::oauth("invalid_request", format!("`{name}` is missing")))
         };
-        Ok(Self {
-            grant_type: required("grant_type")?,
-            username: required("username")?,
-            password: required("password")?,
-        })
+        let grant_type = required("grant_type")?;
+        if grant_type != "password" {
+            let detail = "the only grant is `password`";
+            return Err(Problem::oauth("unsupported_grant_type", detail));
+        }
+        Ok(Self { grant_type, username: required("username")?, password: required("password")? })
     }
 }
 
@@ -136,11 +139,7 @@ pub(crate) async fn token(ctx: Context, form: Form) -> Result<Json<Token>, Error
         let detail = "the password grant is turned off";
         return Err(Problem::oauth("unsupported_grant_type", detail).into());
     }
-    let PasswordGrant { grant_type, username, password } = PasswordGrant::of(&form)?;
-    if grant_type != "password" {
-        let detail = "the only grant is `password`";
-        return Err(Problem::oauth("unsupported_grant_type", detail).into());
-    }
+    let PasswordGrant { username, password, .. } = PasswordGrant::of(&form)?;
     let refused =
         || Problem::oauth("invalid_grant", "there is no account with that e-mail and password");
     let password = PasswordAttempt::parse(&password).map_err(|_| refused())?;
