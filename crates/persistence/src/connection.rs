@@ -1,8 +1,8 @@
-//! The mapping of this crate, and the connection that it belongs to.
+//! The marker type of Recto's mapping, and its connection type.
 
-/// The tables, entities and relations of Recto.
+/// The marker type of Recto's mapping.
 ///
-/// Entities are `Stored<Recto>` in the files of their modules; `relations.rs` maps the relations.
+/// Entities implement `Stored<Recto>` in their modules; `relations.rs` maps the relations.
 #[derive(Debug)]
 pub enum Recto {}
 

@@ -1,4 +1,4 @@
-//! The database, as upper floors see it: somewhere to read and to write.
+//! The database as the crates above use it: reads and writes on its own threads.
 
 mod connect;
 mod job;
@@ -19,21 +19,20 @@ use crate::{Connection, Error, Failure, WorkError};
 use job::{Job, Work};
 use threads::Threads;
 
-/// How a [`Database`] is used.
+/// Settings of a [`Database`].
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// How many connections there are, besides SQLite's one for writing.
-    /// Each has a thread of its own.
+    /// The number of connections, each with its own thread: at least four on PostgreSQL, and one
+    /// more for writes on SQLite.
     pub connections: NonZeroUsize,
-    /// How much work may wait before more is refused.
+    /// The maximum number of waiting jobs; further ones are refused.
     pub queue: usize,
-    /// How long a locked database is waited for.
+    /// The time to wait for a locked SQLite database.
     pub busy_timeout: Duration,
 }
 
 impl Default for Options {
-    /// As many connections as there are processors, and four at least where
-    /// they spend their time waiting for a server.
+    /// One connection for each processor.
     fn default() -> Self {
         let processors = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         Self { connections: processors, queue: 1024, busy_timeout: Duration::from_secs(10) }
@@ -42,17 +41,16 @@ impl Default for Options {
 
 /// A database on one of the two engines.
 ///
-/// Cheap to clone. Work runs on threads of the database's own, one for each
-/// connection, so that nothing waits for a disk or a server on a thread that
-/// serves requests.
+/// Clones are cheap and share the connections. Work runs on the database's own threads, one for
+/// each connection, so that it does not block threads that serve requests.
 ///
-/// Whoever drops the last clone waits until what has begun is done and the connections are
-/// closed; only the database's own work, which may hold a clone, cannot.
+/// Dropping the last clone blocks until running work has ended and the connections are closed,
+/// except within the database's own work.
 #[derive(Debug, Clone)]
 pub struct Database(Arc<Shared>);
 
-/// What all clones share. Members are dropped in this order: threads end when nobody is left to
-/// send them anything.
+/// The state that clones share. Fields are dropped in this order: the threads end when their
+/// queues have no senders.
 #[derive(Debug)]
 struct Shared {
     url: DatabaseUrl,
@@ -62,11 +60,11 @@ struct Shared {
 }
 
 impl Database {
-    /// Opens a database. An embedded one is made if it does not exist; its
-    /// schema is not looked at.
+    /// Opens a database. An embedded one is created if it does not exist. The schema is not
+    /// checked.
     ///
     /// # Errors
-    /// [`Unavailable`](Failure::Unavailable) when the first connection fails.
+    /// [`Unavailable`](Failure::Unavailable) if the first connection fails.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
@@ -78,11 +76,12 @@ impl Database {
     /// # Ok::<(), recto_persistence::Error>(())
     /// ```
     pub fn open(url: &DatabaseUrl, options: Options) -> Result<Self, Error> {
-        // Fails here rather than at the first request.
+        // An unreachable database fails here, not at the first request.
         connect::connect(url, options)?;
         let connections = if url.is_embedded() {
             options.connections.get()
         } else {
+            // These threads spend their time waiting for the server.
             options.connections.get().max(4)
         };
         let mut threads = Threads::new();
@@ -95,9 +94,8 @@ impl Database {
         Ok(Self(Arc::new(Shared { url: url.clone(), readers, writer, threads })))
     }
 
-    /// Lets go of the database and waits until the connections are closed, which they are once
-    /// nobody else holds it: an embedded one is a single file from then on. `patience` is for the
-    /// others; tells whether they were in time.
+    /// Drops this clone, waits at most `timeout` for others to be dropped, and returns whether all
+    /// connections are closed. An embedded database is a single file then.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
@@ -111,13 +109,13 @@ impl Database {
     /// assert!(another.close(Duration::from_secs(10)));
     /// # Ok::<(), recto_persistence::Error>(())
     /// ```
-    pub fn close(self, patience: Duration) -> bool {
+    pub fn close(self, timeout: Duration) -> bool {
         let ended = self.0.threads.ended();
         drop(self);
-        matches!(ended.recv_timeout(patience), Err(RecvTimeoutError::Disconnected))
+        matches!(ended.recv_timeout(timeout), Err(RecvTimeoutError::Disconnected))
     }
 
-    /// A connection that is nobody else's, for migrating.
+    /// Opens a separate connection, for migrations.
     ///
     /// # Errors
     /// [`Unavailable`](Failure::Unavailable).
@@ -125,16 +123,16 @@ impl Database {
         connect::connect(url, Options::default())
     }
 
-    /// Where it is.
+    /// Returns the URL of the database.
     pub fn url(&self) -> &DatabaseUrl {
         &self.0.url
     }
 
-    /// Runs work that changes nothing. It may run a second time, should the
-    /// connection turn out to be broken.
+    /// Runs work that only reads. It runs again after a transient failure or on a broken
+    /// connection.
     ///
     /// # Errors
-    /// What `work` returns; [`Overloaded`](Failure::Overloaded) and
+    /// The error of `work`, or [`Overloaded`](Failure::Overloaded) or
     /// [`Unavailable`](Failure::Unavailable) without running it.
     pub async fn read<T, E>(
         &self,
@@ -148,15 +146,15 @@ impl Database {
         answer.await.map_err(|_| lost())?
     }
 
-    /// Runs work in a transaction: kept when it succeeds, undone when it
-    /// fails. It may run several times, where another transaction got in the
-    /// way; only the last run counts.
+    /// Runs work in a transaction, which is committed if the work succeeds and rolled back
+    /// otherwise. The work may run several times because of concurrent transactions; only the last
+    /// run can be committed.
     ///
-    /// On SQLite, which has one writer and waits for the disk at each commit,
-    /// all work that is waiting shares a commit.
+    /// SQLite has one writer and waits for the disk at each commit, so waiting writes share a
+    /// commit.
     ///
     /// # Errors
-    /// What `work` returns; [`Overloaded`](Failure::Overloaded) and
+    /// The error of `work`, or [`Overloaded`](Failure::Overloaded) or
     /// [`Unavailable`](Failure::Unavailable) without running it.
     pub async fn write<T, E>(
         &self,
@@ -173,7 +171,7 @@ impl Database {
     /// [`read`](Self::read), for programs without an async runtime.
     ///
     /// # Errors
-    /// As there.
+    /// As for [`read`](Self::read).
     pub fn read_blocking<T, E>(
         &self,
         work: impl FnMut(&mut Connection) -> Result<T, E> + Send + 'static,
@@ -189,7 +187,7 @@ impl Database {
     /// [`write`](Self::write), for programs without an async runtime.
     ///
     /// # Errors
-    /// As there.
+    /// As for [`write`](Self::write).
     pub fn write_blocking<T, E>(
         &self,
         work: impl FnMut(&mut Connection) -> Result<T, E> + Send + 'static,
@@ -218,7 +216,7 @@ where
     }
 }
 
-/// The error when a thread ended without a result.
+/// Returns the error for a thread that ended without a result.
 fn lost() -> Error {
     Failure::Unavailable("its thread ended before the work was done".to_owned()).into()
 }

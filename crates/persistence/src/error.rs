@@ -1,4 +1,4 @@
-//! The reasons why work on the database did not succeed.
+//! Errors of work on the database.
 
 use std::convert::Infallible;
 
@@ -7,13 +7,13 @@ use recto_domain::{Conflict, MODULES, User, Violations};
 use recto_relations::{Cardinality, Entity as _, EntityInfo, Storage};
 use recto_relations_diesel::Corrupt;
 
-/// The reason why work on the database did not succeed.
+/// An error of work on the database.
 ///
-/// All variants but [`Failure`](Error::Failure) are about the request: the same request fails
-/// again as long as the stored data is as it is.
+/// All variants except [`Failure`](Error::Failure) are about the request, which fails again until
+/// the stored data changes.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The request contradicts what is stored.
+    /// The request conflicts with stored data.
     #[error(transparent)]
     Conflict(#[from] Conflict),
     /// The input breaks rules that only the database can check.
@@ -24,7 +24,7 @@ pub enum Error {
     MissingReference {
         /// The foreign key.
         field: &'static str,
-        /// The type of the entity that it refers to.
+        /// The entity type that it refers to.
         entity: &'static EntityInfo,
     },
     /// The database failed.
@@ -47,7 +47,7 @@ pub enum Failure {
     /// The database stayed locked for longer than the timeout.
     #[error("the database is busy")]
     Busy,
-    /// Other transactions kept changing the rows that this one needed.
+    /// Other transactions kept changing the same rows.
     #[error("other transactions kept changing the same rows")]
     Contended,
     /// The work panicked.
@@ -110,7 +110,7 @@ impl From<DieselError> for Error {
                 }
             }
             DatabaseErrorKind::UniqueViolation => {
-                match violated(info.message(), info.constraint_name()) {
+                match unique_conflict(info.message(), info.constraint_name()) {
                     Some(conflict) => conflict.into(),
                     None => Failure::Query(error).into(),
                 }
@@ -120,7 +120,7 @@ impl From<DieselError> for Error {
     }
 }
 
-/// Reading a link that holds nothing cannot fail.
+/// The conversion of a link row without data cannot fail.
 impl From<Infallible> for Error {
     fn from(never: Infallible) -> Self {
         match never {}
@@ -129,8 +129,8 @@ impl From<Infallible> for Error {
 
 /// An error type of work on the database.
 pub trait WorkError: From<Error> + Send + 'static {
-    /// Returns the failure of the database behind the error, if it is one: work that failed with
-    /// a transient failure is run again.
+    /// Returns the database failure behind the error, if any. After a transient one the work runs
+    /// again.
     fn failure(&self) -> Option<&Failure>;
 }
 
@@ -156,7 +156,7 @@ const UNIQUE: &[(&str, &str, Conflict)] = &[
     ),
 ];
 
-fn violated(message: &str, constraint: Option<&str>) -> Option<Conflict> {
+fn unique_conflict(message: &str, constraint: Option<&str>) -> Option<Conflict> {
     let columns = message.strip_prefix("UNIQUE constraint failed: ");
     UNIQUE
         .iter()
@@ -166,8 +166,8 @@ fn violated(message: &str, constraint: Option<&str>) -> Option<Conflict> {
 
 /// Returns the error for a foreign-key constraint, which is named `<table>_<column>_fkey`.
 ///
-/// SQLite reports no name. There the referenced row is looked up in the transaction that writes
-/// the key, and nothing can delete it meanwhile.
+/// SQLite reports no name. There a transaction looks up the referenced row before it writes the
+/// key, and nothing can delete the row in between.
 fn missing_reference(table: Option<&str>, constraint: Option<&str>) -> Option<Error> {
     let table = table?;
     let column = constraint?.strip_prefix(table)?.strip_prefix('_')?.strip_suffix("_fkey")?;

@@ -23,14 +23,14 @@ impl Clock for SystemIds {
 }
 
 impl IdGenerator for SystemIds {
-    #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
+    #[expect(clippy::disallowed_methods, reason = "the only caller of the system clock")]
     fn new_id(&self) -> NewId {
         NewId::from_v7(uuid::Uuid::now_v7()).expect("now_v7 returns version 7")
     }
 
     fn random(&self) -> [u8; 32] {
         let mut random = [0; 32];
-        // Without randomness a secret could be guessed, so this must not continue.
+        // Without randomness secrets could be guessed.
         getrandom::fill(&mut random).expect("the operating system provides randomness");
         random
     }

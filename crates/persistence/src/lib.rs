@@ -1,17 +1,20 @@
-//! Recto's entities and relations on Diesel, on SQLite and PostgreSQL alike.
+//! Recto's entities and relations on Diesel, for SQLite and PostgreSQL.
 //!
-//! Upper layers hold a [`Database`] and give it closures over a [`Connection`]; in there they call
-//! the connection's methods and the plain synchronous functions of this crate. The
-//! [`DatabaseUrl`] decides at run time which engine answers.
+//! The crates above pass closures to a [`Database`]. A closure receives a [`Connection`] and calls
+//! its methods and the synchronous functions of this crate. The [`DatabaseUrl`] selects the engine
+//! at run time.
 //!
-//! * [`catalog`], [`blog`], [`school`], [`org`], [`identity`]: the modules, each with its rows and
-//!   with what is particular about writing them;
+//! * [`catalog`], [`blog`], [`school`], [`org`], [`identity`]: the modules, with their rows and
+//!   their own operations;
 //! * [`write`](mod@write): creating, changing and deleting entities of any module;
 //! * [`migrations`]: the versions of the schema;
 //! * [`schema`]: the tables.
 //!
-//! `relations.rs` maps every relation in one line. Loading, paging, counting and filtering are
-//! those of `recto-relations-diesel`, for tables of anybody's.
+//! Functions that take a [`Connection`] can return [`Error::Failure`]; their documentation lists
+//! other errors only.
+//!
+//! `relations.rs` maps each relation in one line. `recto-relations-diesel` loads, pages, counts and
+//! filters.
 
 pub mod blog;
 pub mod catalog;

@@ -1,4 +1,4 @@
-//! The schema's versions: embedded in the program, applied under a lock.
+//! Versions of the schema, embedded in the program and applied under a lock.
 
 use diesel::pg::Pg;
 use diesel::sqlite::Sqlite;
@@ -11,48 +11,48 @@ use crate::{Connection, Error};
 const SQLITE: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
 
-/// Taken by whoever migrates on PostgreSQL; "recto" in ASCII.
+/// The advisory lock for migrations on PostgreSQL: "recto" in ASCII.
 const ADVISORY_LOCK: i64 = 0x72_65_63_74_6f;
 
-/// A version of the schema and whether the database has it.
+/// A migration, and whether the database has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migration {
-    /// Its name, which begins with its date: `2026-11-22-000001_catalog`.
+    /// Its name, which begins with a date: `2026-11-22-000001_catalog`.
     pub name: String,
-    /// Whether it has been applied.
+    /// Whether it is applied.
     pub applied: bool,
 }
 
-/// How the database's schema stands to the one this program was built for.
+/// The database's schema compared with the one that this program needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// They are the same.
+    /// It is the same.
     Current,
-    /// These migrations are still to be applied.
+    /// These migrations are not applied.
     Behind(Vec<String>),
-    /// The database has versions that this program does not know.
+    /// These applied versions are unknown to the program.
     Newer(Vec<String>),
 }
 
-/// A migration that could not be applied, listed or undone.
+/// An error of applying, listing or reverting migrations.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
     /// The database failed.
     #[error(transparent)]
     Database(#[from] Error),
-    /// The migration failed, and has been undone.
+    /// The migration failed and was rolled back.
     #[error("migration failed: {0}")]
     Failed(Box<dyn std::error::Error + Send + Sync>),
-    /// There is nothing to undo.
+    /// No migration is applied.
     #[error("no migration has been applied, so there is none to revert")]
     NothingToRevert,
 }
 
-/// Applies what is still to be applied and gives the names. Of several
-/// programs that start at once one does, and the others wait for it.
+/// Applies the pending migrations and returns their names. Other programs that migrate at the same
+/// time wait.
 ///
 /// # Errors
-/// A migration that fails; it is undone, those before it stay.
+/// A migration that fails. It is rolled back, on SQLite with all others of this call.
 pub fn apply(conn: &mut Connection) -> Result<Vec<String>, MigrationError> {
     locked(conn, |conn| {
         let applied = match conn.raw() {
@@ -66,13 +66,13 @@ pub fn apply(conn: &mut Connection) -> Result<Vec<String>, MigrationError> {
     })
 }
 
-/// Undoes the migration that was applied last and gives its name.
+/// Reverts the last applied migration and returns its name.
 ///
 /// # Errors
 /// [`NothingToRevert`](MigrationError::NothingToRevert); a migration that fails.
 pub fn revert(conn: &mut Connection) -> Result<String, MigrationError> {
     locked(conn, |conn| {
-        if listed(conn)?.iter().all(|migration| !migration.applied) {
+        if list_unlocked(conn)?.iter().all(|migration| !migration.applied) {
             return Err(MigrationError::NothingToRevert);
         }
         let reverted = match conn.raw() {
@@ -85,15 +85,12 @@ pub fn revert(conn: &mut Connection) -> Result<String, MigrationError> {
     })
 }
 
-/// Every migration this program knows, oldest first.
-///
-/// # Errors
-/// A failing database.
+/// Lists the migrations of this program, oldest first.
 pub fn list(conn: &mut Connection) -> Result<Vec<Migration>, MigrationError> {
-    locked(conn, listed)
+    locked(conn, list_unlocked)
 }
 
-fn listed(conn: &mut Connection) -> Result<Vec<Migration>, MigrationError> {
+fn list_unlocked(conn: &mut Connection) -> Result<Vec<Migration>, MigrationError> {
     let applied = applied(conn)?;
     Ok(names(conn)?
         .into_iter()
@@ -101,15 +98,12 @@ fn listed(conn: &mut Connection) -> Result<Vec<Migration>, MigrationError> {
         .collect())
 }
 
-/// How the database's schema stands to this program's.
-///
-/// # Errors
-/// A failing database.
+/// Compares the database's schema with the one that this program needs.
 pub fn state(conn: &mut Connection) -> Result<State, MigrationError> {
-    locked(conn, compared)
+    locked(conn, state_unlocked)
 }
 
-fn compared(conn: &mut Connection) -> Result<State, MigrationError> {
+fn state_unlocked(conn: &mut Connection) -> Result<State, MigrationError> {
     let known = names(conn)?;
     let unknown: Vec<String> = applied(conn)?
         .into_iter()
@@ -118,7 +112,7 @@ fn compared(conn: &mut Connection) -> Result<State, MigrationError> {
     if !unknown.is_empty() {
         return Ok(State::Newer(unknown));
     }
-    let pending: Vec<String> = listed(conn)?
+    let pending: Vec<String> = list_unlocked(conn)?
         .into_iter()
         .filter(|migration| !migration.applied)
         .map(|migration| migration.name)
@@ -126,7 +120,7 @@ fn compared(conn: &mut Connection) -> Result<State, MigrationError> {
     Ok(if pending.is_empty() { State::Current } else { State::Behind(pending) })
 }
 
-/// Versions and names of the migrations, oldest first.
+/// Returns versions and names of the migrations, oldest first.
 fn names(conn: &Connection) -> Result<Vec<(String, String)>, MigrationError> {
     let mut names: Vec<(String, String)> = match conn.engine() {
         Engine::Sqlite => {
@@ -152,10 +146,10 @@ fn version_and_name(name: &dyn diesel::migration::MigrationName) -> (String, Str
     (name.version().to_string(), name.to_string())
 }
 
-/// Versions that the database has, whether or not this program knows them.
+/// Returns the applied versions, whether this program knows them or not.
 ///
-/// Diesel makes its table first where there is none, and on PostgreSQL two
-/// that do so at once collide: hence the lock even around looking.
+/// Diesel creates its table if it is missing. On PostgreSQL that fails if two programs do it at
+/// once, so even reading needs the lock.
 fn applied(conn: &mut Connection) -> Result<Vec<String>, MigrationError> {
     let versions = match conn.raw() {
         RawConnection::Sqlite(c) => c.applied_migrations(),
@@ -165,13 +159,13 @@ fn applied(conn: &mut Connection) -> Result<Vec<String>, MigrationError> {
     Ok(versions.iter().map(ToString::to_string).collect())
 }
 
-/// Keeps every other migrating program out while `work` runs.
+/// Runs `work` while no other program migrates.
 fn locked<T>(
     conn: &mut Connection,
     work: impl FnOnce(&mut Connection) -> Result<T, MigrationError>,
 ) -> Result<T, MigrationError> {
     match conn.engine() {
-        // Holds the write lock throughout; the migrations become savepoints.
+        // The transaction holds the write lock; migrations become savepoints.
         Engine::Sqlite => conn.transaction(work),
         Engine::Postgres => {
             conn.execute_batch(&format!("SELECT pg_advisory_lock({ADVISORY_LOCK})"))?;

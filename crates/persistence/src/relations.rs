@@ -1,4 +1,4 @@
-//! How every relation is stored: a line for both directions.
+//! The mapping of each relation: one line for both directions.
 
 use recto_domain::{
     AuthorBooks, BookContributors, BookReviews, BookTags, BookUser, CommentPost,

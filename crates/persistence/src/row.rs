@@ -1,4 +1,4 @@
-//! From rows to entities.
+//! Conversion of rows to entities.
 
 use std::fmt::Display;
 
@@ -7,7 +7,7 @@ use recto_relations_diesel::Corrupt;
 
 use crate::Error;
 
-/// The row whose values are read, for the error when one is corrupt.
+/// The row that is converted, for errors about corrupt values.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RowContext<'r, K> {
     pub(crate) table: &'static str,
@@ -15,7 +15,7 @@ pub(crate) struct RowContext<'r, K> {
 }
 
 impl<K: Display> RowContext<'_, K> {
-    /// The value of a column, by the rule of its type.
+    /// Validates the value of a column.
     pub(crate) fn column<V, T>(&self, column: &'static str, value: V) -> Result<T, Error>
     where
         T: TryFrom<V, Error = Invalid>,
@@ -23,7 +23,7 @@ impl<K: Display> RowContext<'_, K> {
         T::try_from(value).map_err(|reason| self.corrupt(column, &reason))
     }
 
-    /// The value of a column that may be empty.
+    /// Validates the value of a nullable column.
     pub(crate) fn optional<V, T>(
         &self,
         column: &'static str,
@@ -35,7 +35,7 @@ impl<K: Display> RowContext<'_, K> {
         value.map(|value| self.column(column, value)).transpose()
     }
 
-    /// The error that a column's value is corrupt.
+    /// Returns the error for a corrupt value.
     pub(crate) fn corrupt(&self, column: &'static str, reason: &dyn Display) -> Error {
         let (row, reason) = (self.row.to_string(), reason.to_string());
         Corrupt { table: self.table, column, row, reason }.into()

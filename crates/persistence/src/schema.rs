@@ -1,9 +1,8 @@
-//! The tables, for both engines at once.
+//! The tables, for both engines.
 //!
-//! Printed by Diesel's command line from the PostgreSQL migrations and patched
-//! to the types of [`sql_types`](crate::sql_types); `diesel.toml` says how. A
-//! test compares it with the migrated databases of both engines. Columns that
-//! the database generates to sort by are left out: nothing reads or writes them.
+//! Printed by Diesel's command line from the PostgreSQL migrations, with the types of
+//! [`sql_types`](crate::sql_types), as `diesel.toml` describes. Tests compare this file with the
+//! migrated databases of both engines. Generated columns, which are only sorted by, are left out.
 
 use diesel::{allow_tables_to_appear_in_same_query, joinable, table};
 

@@ -5,8 +5,8 @@
 //! | [`Uid`] | `BLOB` of 16 bytes | `UUID` |
 //! | [`Instant`] | `INTEGER`, microseconds since 1970 | `TIMESTAMPTZ` |
 //!
-//! Times are integers on SQLite because parsing text cost more than all other
-//! columns of a row together.
+//! Times are integers on SQLite because parsing text took longer than reading all other columns of
+//! a row together.
 
 use std::fmt::Write as _;
 
@@ -132,13 +132,13 @@ impl FromSql<Instant, Sqlite> for InstantValue {
     }
 }
 
-/// 2000-01-01, from which PostgreSQL counts, in microseconds since 1970.
+/// PostgreSQL's epoch, 2000-01-01, in microseconds since 1970.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
 impl InstantValue {
     fn from_micros(micros: i64) -> deserialize::Result<Self> {
         DateTime::from_timestamp_micros(micros)
             .map(Self)
-            .ok_or_else(|| format!("{micros} microseconds since 1970 is no moment in time").into())
+            .ok_or_else(|| format!("{micros} microseconds since 1970 is out of range").into())
     }
 }

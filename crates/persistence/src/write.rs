@@ -1,4 +1,4 @@
-//! Creating, changing and deleting entities, whatever their keys.
+//! Creating, changing and deleting entities of any module.
 
 use chrono::{DateTime, Utc};
 use recto_domain::{Conflict, Update, Violation, Violations};
@@ -7,32 +7,31 @@ use recto_relations_diesel::{Lock, Stored, Writable, restricting};
 
 use crate::{Connection, Error, Recto};
 
-/// The rules on an entity that only the database can check.
+/// Rules of an entity that only the database can check.
 pub trait Rules: Writable<Recto> {
-    /// The relations whose foreign keys clients give: a tuple of them, `()` for none.
+    /// The relations whose foreign keys clients set: a tuple, `()` for none.
     type References: References<Self>;
 
-    /// Checks a change, after the references.
+    /// Checks a change, after its foreign keys.
     ///
     /// # Errors
-    /// A [`Conflict`]; a failing database.
+    /// A [`Conflict`] or a database error.
     fn check_change(&self, conn: &mut Connection) -> Result<(), Error> {
         let _ = conn;
         Ok(())
     }
 }
 
-/// Inserts a new entity and returns it as it is stored.
+/// Inserts an entity and returns the stored one.
 ///
 /// # Errors
-/// [`Error::Violations`] for a key that refers to nothing; a [`Conflict`]; a failing
-/// database.
+/// [`Error::Violations`] for foreign keys without an entity, a [`Conflict`] or a database error.
 pub fn create<E: Rules>(conn: &mut Connection, new: E) -> Result<E, Error> {
     check_references(conn, &new)?;
     conn.insert(new).map_err(as_violation::<E>)
 }
 
-/// Applies a patch to an entity that is locked, and stores it if that changed it.
+/// Applies a patch to a locked entity, and stores the entity if it changed.
 ///
 /// # Errors
 /// As for [`create`].
@@ -50,13 +49,13 @@ pub fn change<E: Rules + Update>(
     Ok(entity)
 }
 
-/// Deletes an entity, and returns whether there was one.
+/// Deletes an entity and returns whether it existed.
 ///
 /// # Errors
-/// [`Conflict::StillReferenced`] for entities that refer to it and block the delete; a failing database.
+/// [`Conflict::StillReferenced`] if other entities block the delete, or a database error.
 pub fn delete<E: Stored<Recto>>(conn: &mut Connection, key: E::Key) -> Result<bool, Error> {
     if restricting(E::INFO).next().is_some() {
-        // Locked, so that no more are added after counting them.
+        // The lock prevents new references after the count.
         let Some(entity) = conn.lock::<E>(key, Lock::Update)? else { return Ok(false) };
         if let Some((relation, count)) = conn.blocked_by(entity)? {
             return Err(Conflict::StillReferenced { relation: relation.name, count }.into());
@@ -65,7 +64,7 @@ pub fn delete<E: Stored<Recto>>(conn: &mut Connection, key: E::Key) -> Result<bo
     conn.delete::<E>(key)
 }
 
-/// Fails with a violation for each foreign key that refers to nothing.
+/// Returns an error with a violation for each foreign key that refers to no entity.
 fn check_references<E: Rules>(conn: &mut Connection, entity: &E) -> Result<(), Error> {
     match Violations::from_list(E::References::missing(conn, entity)?) {
         Some(violations) => Err(violations.into()),
@@ -73,8 +72,8 @@ fn check_references<E: Rules>(conn: &mut Connection, entity: &E) -> Result<(), E
     }
 }
 
-/// Returns the violation of a foreign key that a client gave and whose entity was deleted since it
-/// was checked.
+/// Converts the error for a foreign key that a client set, if its entity was deleted after the
+/// check, to a violation.
 fn as_violation<E: Rules>(error: Error) -> Error {
     match error {
         Error::MissingReference { field, entity } if E::References::FIELDS.contains(&field) => {
@@ -89,10 +88,7 @@ pub trait References<E> {
     /// The foreign keys.
     const FIELDS: &'static [&'static str];
 
-    /// Returns a violation for each foreign key that refers to nothing.
-    ///
-    /// # Errors
-    /// A failing database.
+    /// Returns a violation for each foreign key that refers to no entity.
     fn missing(conn: &mut Connection, entity: &E) -> Result<Vec<Violation>, Error>;
 }
 
@@ -130,7 +126,7 @@ where
     }
 }
 
-/// Returns the violation of a foreign key that refers to nothing, with a pointer to its field.
+/// Returns the violation of a foreign key that refers to no entity.
 fn missing<R: ToOne<To: Stored<Recto>>>(
     conn: &mut Connection,
     from: &R::From,

@@ -1,4 +1,4 @@
-//! Opening a connection, and making sure of its settings.
+//! Opening connections and verifying their settings.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use diesel::{PgConnection, RunQueryDsl as _, SqliteConnection};
 use super::{DatabaseUrl, Options};
 use crate::{Connection, Error, Failure};
 
-/// Opens a connection whose settings are known to hold.
+/// Opens a connection and verifies its settings.
 pub(super) fn connect(url: &DatabaseUrl, options: Options) -> Result<Connection, Error> {
     Ok(match (url.path(), url.conninfo()) {
         (Some(path), _) => sqlite(&path.to_string_lossy(), options)?.into(),
@@ -24,14 +24,13 @@ struct Pragma {
     value: String,
 }
 
-/// `synchronous=FULL` makes a commit durable in WAL mode too. The settings are
-/// read back: SQLite ignores what it does not know without a word.
+/// `synchronous=FULL` makes commits durable in WAL mode too. Settings are read back, since SQLite
+/// ignores unknown ones silently.
 fn sqlite(path: &str, options: Options) -> Result<SqliteConnection, Error> {
-    // The prefix keeps SQLite from reading meaning into the name.
     let mut conn = SqliteConnection::establish(path).map_err(unavailable)?;
     let busy = options.busy_timeout.as_millis();
     conn.batch_execute(&format!("PRAGMA busy_timeout = {busy}")).map_err(unavailable)?;
-    write_ahead(&mut conn, options.busy_timeout)?;
+    enable_wal(&mut conn, options.busy_timeout)?;
     conn.batch_execute(
         "PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
@@ -54,9 +53,9 @@ fn sqlite(path: &str, options: Options) -> Result<SqliteConnection, Error> {
     Ok(conn)
 }
 
-/// Switches a new database to its write-ahead log. Of several connections that
-/// do so at once SQLite turns some away without waiting, whatever its timeout.
-fn write_ahead(conn: &mut SqliteConnection, busy_timeout: Duration) -> Result<(), Error> {
+/// Enables the write-ahead log. If several connections do so at once, some get "database is locked"
+/// immediately, in spite of the timeout.
+fn enable_wal(conn: &mut SqliteConnection, busy_timeout: Duration) -> Result<(), Error> {
     let since = Instant::now();
     loop {
         match conn.batch_execute("PRAGMA journal_mode = WAL").map_err(Error::from) {

@@ -1,4 +1,4 @@
-//! A piece of work, on its way to a connection and back.
+//! Work in the queue of a connection.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,45 +8,45 @@ use tokio::sync::oneshot;
 use super::Answer;
 use crate::{Connection, Error, Failure, WorkError};
 
-/// Work whose types have been forgotten.
+/// Work with its types erased.
 pub(super) type Job = Box<dyn AnyWork>;
 
-/// Whether work changes anything.
+/// Whether work reads or writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Read,
     Write,
 }
 
-/// What running work once came to.
+/// The result of one run of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// It succeeded, and what it wrote is to be kept.
+    /// It succeeded, and its writes can be committed.
     Done,
-    /// It failed for good.
+    /// It failed permanently.
     Failed,
-    /// It may succeed if it is run again.
-    Again,
+    /// It may succeed if it runs again.
+    Retry,
     /// The connection may be broken.
     Suspect,
-    /// It has not been run, and the connection may be broken.
-    NotBegun,
+    /// It did not run, and the connection may be broken.
+    NotStarted,
 }
 
-/// Work that can be run, run again, and answered.
+/// Work that can be run repeatedly, and answered.
 pub(super) trait AnyWork: Send {
     fn kind(&self) -> Kind;
-    /// Runs it and keeps the result.
+    /// Runs it and stores the result.
     fn run(&mut self, conn: &mut Connection) -> Outcome;
-    /// Replaces the result by a failure.
+    /// Replaces the result with an error.
     fn fail(&mut self, error: Error);
-    /// Sends the result to whoever waits for it.
+    /// Sends the result to the caller.
     fn answer(self: Box<Self>);
-    /// Whether nobody waits any more.
+    /// Returns whether the caller no longer waits.
     fn is_abandoned(&self) -> bool;
 }
 
-/// A closure, its result and who waits for it.
+/// A closure, its result, and the channel to its caller.
 pub(super) struct Work<W, T, E> {
     kind: Kind,
     closure: W,
@@ -85,13 +85,13 @@ where
     }
 
     fn run(&mut self, conn: &mut Connection) -> Outcome {
-        // The connection is checked or rolled back whatever happened to it.
+        // The connection is checked or rolled back afterwards.
         let result = catch_unwind(AssertUnwindSafe(|| (self.closure)(conn)))
             .unwrap_or_else(|panic| Err(Error::from(Failure::Panicked(message(&*panic))).into()));
         let outcome = match &result {
             Ok(_) => Outcome::Done,
             Err(error) => match error.failure() {
-                Some(failure) if failure.is_transient() => Outcome::Again,
+                Some(failure) if failure.is_transient() => Outcome::Retry,
                 Some(failure) if failure.suspects_connection() => Outcome::Suspect,
                 Some(_) | None => Outcome::Failed,
             },
@@ -106,11 +106,10 @@ where
 
     fn answer(self: Box<Self>) {
         let Self { closure, result, reply, .. } = *self;
-        // First, since it may hold the database: whoever has the answer may count on it that
-        // nothing is held for them any more.
+        // The closure may own a clone of the database; callers rely on its being dropped first.
         drop(closure);
         if let Some(result) = result {
-            // Whoever asked may have gone away; then nobody needs the answer.
+            // The caller may have stopped waiting.
             let _ = reply.send(result);
         }
     }
@@ -120,7 +119,7 @@ where
     }
 }
 
-/// Returns the message that a panic was raised with.
+/// Returns the message of a panic.
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));

@@ -1,4 +1,4 @@
-//! The threads of a database, and their end.
+//! The threads of a database.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,46 +6,45 @@ use std::thread::{self, ThreadId};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-/// The threads of a database. Dropping this waits for their end.
+/// The threads of a database. Dropping this value waits until they have ended.
 #[derive(Debug)]
 pub(super) struct Threads {
     ids: Vec<ThreadId>,
-    /// Each thread has a clone, and drops it when its connection is closed.
+    /// Each thread owns a clone, and drops it after closing its connection.
     running: Option<Sender<Infallible>>,
-    /// Nothing ever comes out of it; it hangs up when no thread runs any more.
+    /// Disconnects when all threads have ended. Nothing is ever sent.
     ended: Receiver<Infallible>,
-    /// Held while a connection is closed. Of two that are closed at once, each may take the
-    /// other for still being open, and then SQLite leaves its log lying.
-    turn: Arc<Mutex<()>>,
+    /// Locked while a connection is closed. If two close at once, SQLite may take neither for the
+    /// last one and not remove its log.
+    closing: Arc<Mutex<()>>,
 }
 
 impl Threads {
     pub(super) fn new() -> Self {
         let (running, ended) = bounded(0);
-        Self { ids: Vec::new(), running: Some(running), ended, turn: Arc::default() }
+        Self { ids: Vec::new(), running: Some(running), ended, closing: Arc::default() }
     }
 
-    /// Starts a thread that works with what it is given, and then drops that.
+    /// Starts a thread that runs `work` on `with` and then drops `with`.
     pub(super) fn spawn<T: Send + 'static>(
         &mut self,
         name: String,
         mut with: T,
         work: impl FnOnce(&mut T) + Send + 'static,
     ) {
-        let (running, turn) = (self.running.clone(), self.turn.clone());
+        let (running, closing) = (self.running.clone(), self.closing.clone());
         let spawned = thread::Builder::new().name(name).spawn(move || {
             work(&mut with);
-            let turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+            let closing = closing.lock().unwrap_or_else(PoisonError::into_inner);
             drop(with);
-            drop(turn);
+            drop(closing);
             drop(running);
         });
-        let spawned =
-            spawned.expect("a thread that cannot be started at start-up leaves nothing to run");
+        let spawned = spawned.expect("threads can be started when the database is opened");
         self.ids.push(spawned.thread().id());
     }
 
-    /// Hangs up when all of them have ended.
+    /// Returns a channel that disconnects when all threads have ended.
     pub(super) fn ended(&self) -> Receiver<Infallible> {
         self.ended.clone()
     }
@@ -54,9 +53,9 @@ impl Threads {
 impl Drop for Threads {
     fn drop(&mut self) {
         self.running = None;
-        // Work may hold the last clone of its own database; its thread cannot wait for itself.
+        // Work may own the last clone of its database, and its thread cannot wait for itself.
         if !self.ids.contains(&thread::current().id()) {
-            // It is always the end that is told.
+            // Always an error: the channel is disconnected.
             let _ = self.ended.recv();
         }
     }

@@ -1,12 +1,12 @@
-//! Which database, on which engine.
+//! The URL of a database.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// Where a database is: `sqlite:recto.db`, `postgres://user@host/name`.
+/// The URL of a database: `sqlite:recto.db`, `postgres://user@host/name`.
 ///
-/// The scheme decides the engine. [`Display`](fmt::Display) leaves a password out.
+/// The scheme selects the engine. [`Display`](fmt::Display) masks passwords.
 ///
 /// ```
 /// use recto_persistence::DatabaseUrl;
@@ -19,56 +19,56 @@ use std::str::FromStr;
 /// # Ok::<(), recto_persistence::DatabaseUrlError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct DatabaseUrl(Place);
+pub struct DatabaseUrl(Location);
 
 #[derive(Clone, PartialEq, Eq)]
-enum Place {
+enum Location {
     Sqlite(PathBuf),
     Postgres(String),
 }
 
-/// A URL that names no engine, or no database.
+/// An error of parsing a database URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatabaseUrlError {
-    /// A scheme that is neither engine's, or none.
+    /// The scheme is missing or unknown.
     #[error("must begin with `sqlite:`, `postgres:` or `postgresql:`")]
     Scheme,
-    /// `sqlite:` without a file.
-    #[error("must name a file behind `sqlite:`")]
+    /// There is no file after `sqlite:`.
+    #[error("must name a file after `sqlite:`")]
     NoFile,
-    /// A database that each connection would have for itself.
-    #[error("must name a file: a database in memory would be another for each connection")]
+    /// The database is in memory.
+    #[error("must name a file: connections cannot share a database in memory")]
     InMemory,
-    /// `postgres:` without the rest of a URL.
+    /// There is no `//` after `postgres:`.
     #[error("must be of the form `postgres://user@host:port/name`")]
     Incomplete,
 }
 
 impl DatabaseUrl {
-    /// The embedded database in that file.
+    /// Returns the URL of an embedded database in a file.
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self(Place::Sqlite(path.into()))
+        Self(Location::Sqlite(path.into()))
     }
 
-    /// Whether the database is embedded, in a file of its own.
+    /// Returns whether the database is embedded, in a file.
     pub fn is_embedded(&self) -> bool {
         self.path().is_some()
     }
 
-    /// The file of an embedded database.
+    /// Returns the file of an embedded database.
     pub fn path(&self) -> Option<&Path> {
         match &self.0 {
-            Place::Sqlite(path) => Some(path),
-            Place::Postgres(_) => None,
+            Location::Sqlite(path) => Some(path),
+            Location::Postgres(_) => None,
         }
     }
 
-    /// What libpq connects to.
+    /// Returns the connection string for libpq.
     pub(crate) fn conninfo(&self) -> Option<&str> {
         match &self.0 {
-            Place::Sqlite(_) => None,
-            Place::Postgres(url) => Some(url),
+            Location::Sqlite(_) => None,
+            Location::Postgres(url) => Some(url),
         }
     }
 }
@@ -89,7 +89,7 @@ impl FromStr for DatabaseUrl {
                 }
             }
             "postgres" | "postgresql" if rest.starts_with("//") => {
-                Ok(Self(Place::Postgres(raw.to_owned())))
+                Ok(Self(Location::Postgres(raw.to_owned())))
             }
             "postgres" | "postgresql" => Err(DatabaseUrlError::Incomplete),
             _ => Err(DatabaseUrlError::Scheme),
@@ -100,8 +100,8 @@ impl FromStr for DatabaseUrl {
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Place::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
-            Place::Postgres(url) => f.write_str(&without_password(url)),
+            Location::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Location::Postgres(url) => f.write_str(&without_password(url)),
         }
     }
 }
@@ -112,7 +112,7 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// Stars out the password, before the host or among the parameters.
+/// Masks the password, before the host or among the parameters.
 fn without_password(url: &str) -> String {
     let (address, parameters) = url.split_once('?').map_or((url, None), |(a, p)| (a, Some(p)));
     let mut shown = match (address.find("//"), address.rfind('@')) {
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_scheme_decides() {
+    fn scheme_selects_engine() {
         for embedded in ["sqlite:a.db", "sqlite:///a.db", "SQLITE:a.db", "sqlite:../a b.db"] {
             assert!(embedded.parse::<DatabaseUrl>().unwrap().is_embedded(), "{embedded}");
         }
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_never_shown() {
+    fn password_is_masked() {
         for url in [
             "postgres://me:secret@localhost/recto",
             "postgres://me:sec@ret@localhost/recto",

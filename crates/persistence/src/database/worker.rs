@@ -1,4 +1,4 @@
-//! Threads that own a connection each and work off a queue.
+//! Threads that own a connection and run the jobs of a queue.
 
 use std::time::{Duration, Instant};
 
@@ -9,13 +9,13 @@ use super::threads::Threads;
 use super::{DatabaseUrl, Options, connect};
 use crate::{Connection, Error, Failure, WorkError as _};
 
-/// How often work is run at the most that another transaction gets in the way of.
+/// The maximum number of runs of a job that fails transiently.
 const ATTEMPTS: u32 = 8;
 
-/// How much work shares one commit on SQLite.
-const GROUP: usize = 128;
+/// The maximum number of jobs that share a commit on SQLite.
+const GROUP_SIZE: usize = 128;
 
-/// Threads that read, and write too where the engine lets several write.
+/// Starts threads that read and, on PostgreSQL, write.
 pub(super) fn spawn_pool(
     threads: &mut Threads,
     url: &DatabaseUrl,
@@ -24,48 +24,50 @@ pub(super) fn spawn_pool(
 ) -> Sender<Job> {
     let (sender, receiver) = bounded(options.queue);
     for number in 0..connections {
-        let line = Line::new(url, options, receiver.clone());
-        threads.spawn(format!("recto-db-{number}"), line, |line| {
-            while let Some(job) = line.next() {
-                line.run(job);
+        let worker = Worker::new(url, options, receiver.clone());
+        threads.spawn(format!("recto-db-{number}"), worker, |worker| {
+            while let Some(job) = worker.next() {
+                worker.run(job);
             }
         });
     }
     sender
 }
 
-/// The one thread that writes to an embedded database.
+/// Starts the thread that writes to an embedded database.
 pub(super) fn spawn_writer(
     threads: &mut Threads,
     url: &DatabaseUrl,
     options: Options,
 ) -> Sender<Job> {
     let (sender, receiver) = bounded(options.queue);
-    let line = Line::new(url, options, receiver);
-    threads.spawn("recto-db-writer".to_owned(), line, |line| {
-        while let Some(first) = line.next() {
+    let worker = Worker::new(url, options, receiver);
+    threads.spawn("recto-db-writer".to_owned(), worker, |worker| {
+        while let Some(first) = worker.next() {
             let mut group = vec![first];
-            group.extend(line.queue.try_iter().take(GROUP - 1).filter(|job| !job.is_abandoned()));
-            line.run_group(group);
+            group.extend(
+                worker.queue.try_iter().take(GROUP_SIZE - 1).filter(|job| !job.is_abandoned()),
+            );
+            worker.run_group(group);
         }
     });
     sender
 }
 
-/// A connection and the queue it works off.
-struct Line {
+/// A connection and its queue.
+struct Worker {
     url: DatabaseUrl,
     options: Options,
     queue: Receiver<Job>,
     connection: Option<Connection>,
 }
 
-impl Line {
+impl Worker {
     fn new(url: &DatabaseUrl, options: Options, queue: Receiver<Job>) -> Self {
         Self { url: url.clone(), options, queue, connection: None }
     }
 
-    /// The next work that somebody still waits for.
+    /// Returns the next job whose caller still waits.
     fn next(&mut self) -> Option<Job> {
         loop {
             let job = self.queue.recv().ok()?;
@@ -99,22 +101,21 @@ impl Line {
             };
             let again = match outcome {
                 Outcome::Done | Outcome::Failed => false,
-                Outcome::Again => self.has_time(since),
-                // Reading again does no harm; writing might happen twice.
+                Outcome::Retry => self.has_time(since),
+                // Only reads: a write may have been committed.
                 Outcome::Suspect => self.is_broken() && job.kind() == Kind::Read && attempt == 1,
-                // A server that was restarted has left every connection broken.
-                Outcome::NotBegun => self.is_broken() && attempt == 1,
+                // A restart of the server breaks all connections.
+                Outcome::NotStarted => self.is_broken() && attempt == 1,
             };
             if !again {
                 break;
             }
-            std::thread::sleep(pause(attempt));
+            std::thread::sleep(retry_delay(attempt));
         }
         job.answer();
     }
 
-    /// Runs a group in one transaction, each in a savepoint, and answers when
-    /// the commit is on disk.
+    /// Runs jobs in one transaction, each in a savepoint, and answers them after the commit.
     fn run_group(&mut self, mut group: Vec<Job>) {
         if let [_] = group[..] {
             if let Some(job) = group.pop() {
@@ -126,7 +127,7 @@ impl Line {
         if let Err(error) = &begun
             && is_transient(error)
         {
-            // Another program holds the database: each job alone would wait in vain, too.
+            // Another program has locked the database; each job alone would fail too.
             for mut job in group {
                 job.fail(Failure::Busy.into());
                 job.answer();
@@ -140,13 +141,12 @@ impl Line {
                 }
                 return;
             }
-            Ok(false) => tracing::debug!(jobs = group.len(), "a group of writes is run one by one"),
+            Ok(false) => tracing::debug!(jobs = group.len(), "grouped writes run one by one"),
             Err(error) => {
-                tracing::warn!(%error, jobs = group.len(), "a group of writes is run one by one");
+                tracing::warn!(%error, jobs = group.len(), "grouped writes run one by one");
             }
         }
-        // Nothing of the group is stored. Run alone, each job has its own attempts and its own
-        // error.
+        // Nothing was committed. Alone, each job has its own attempts and its own error.
         self.reset();
         for job in group {
             self.run(job);
@@ -165,14 +165,13 @@ impl Line {
         }
     }
 
-    /// Whether there is time to try again. SQLite waits by itself each time, so
-    /// that after a second wait somebody has been kept for twice the time; a
-    /// server settles its transactions' quarrels at once.
+    /// Returns whether there is time for another run. Each run waits up to `busy_timeout` on
+    /// SQLite, so that only a second one is allowed; PostgreSQL reports conflicts at once.
     fn has_time(&self, since: Instant) -> bool {
         !self.url.is_embedded() || since.elapsed() < self.options.busy_timeout * 3 / 2
     }
 
-    /// Whether the connection gives no sign of life; such a one is dropped.
+    /// Returns whether the connection is broken; if so, drops it.
     fn is_broken(&mut self) -> bool {
         let broken = match &mut self.connection {
             Some(connection) => connection.transaction_depth() > 0 || connection.ping().is_err(),
@@ -184,7 +183,7 @@ impl Line {
         broken
     }
 
-    /// Leaves whatever transaction is open.
+    /// Rolls back the open transaction, if any.
     fn reset(&mut self) {
         let Some(connection) = &mut self.connection else { return };
         if connection.transaction_depth() > 0 && connection.roll_back().is_err() {
@@ -198,9 +197,9 @@ fn in_transaction(connection: &mut Connection, job: &mut Job) -> Outcome {
     let outcome = match begun {
         Ok(()) => job.run(connection),
         Err(error) => {
-            return match refuse(job, error) {
-                Outcome::Again => Outcome::Again,
-                _ => Outcome::NotBegun,
+            return match fail_transaction(job, error) {
+                Outcome::Retry => Outcome::Retry,
+                _ => Outcome::NotStarted,
             };
         }
     };
@@ -210,26 +209,26 @@ fn in_transaction(connection: &mut Connection, job: &mut Job) -> Outcome {
     };
     match ended {
         Ok(()) => outcome,
-        Err(error) => refuse(job, error),
+        Err(error) => fail_transaction(job, error),
     }
 }
 
-/// The transaction could not begin or end, whatever the work itself came to.
-fn refuse(job: &mut Job, error: Error) -> Outcome {
+/// Stores the error of a transaction that could not begin or end.
+fn fail_transaction(job: &mut Job, error: Error) -> Outcome {
     let again = is_transient(&error);
     job.fail(error);
-    if again { Outcome::Again } else { Outcome::Suspect }
+    if again { Outcome::Retry } else { Outcome::Suspect }
 }
 
-/// Runs the jobs of a group and commits them. Returns `false` if one of them needs to run again,
-/// alone and on a connection that works; then nothing was committed.
+/// Runs the jobs of a group and commits them. Returns `false`, without a commit, if one of them
+/// must run again alone.
 fn commit_group(connection: &mut Connection, group: &mut [Job]) -> Result<bool, Error> {
     for job in group {
         connection.begin_savepoint()?;
         match job.run(connection) {
             Outcome::Done => connection.commit()?,
             Outcome::Failed => connection.roll_back()?,
-            Outcome::Again | Outcome::Suspect | Outcome::NotBegun => return Ok(false),
+            Outcome::Retry | Outcome::Suspect | Outcome::NotStarted => return Ok(false),
         }
     }
     connection.commit()?;
@@ -240,8 +239,8 @@ fn is_transient(error: &Error) -> bool {
     error.failure().is_some_and(Failure::is_transient)
 }
 
-/// A little longer each time, and not the same for all who wait.
-fn pause(attempt: u32) -> Duration {
+/// Returns the delay before the next run: longer each time, and different between threads.
+fn retry_delay(attempt: u32) -> Duration {
     let spread = std::thread::current().name().map_or(0, str::len) as u64 % 5;
     Duration::from_millis((1 << attempt.min(6)) + spread)
 }
