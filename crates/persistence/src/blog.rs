@@ -39,7 +39,7 @@ impl TryFrom<PostRow> for Post {
 
 /// The columns of a post that are written.
 #[derive(Debug, Insertable, AsChangeset)]
-// Several rows fit in one statement on SQLite only where none leaves out a column.
+// Needed to insert several rows in one statement on SQLite.
 #[diesel(
     table_name = posts,
     treat_none_as_null = true,
@@ -108,7 +108,7 @@ impl TryFrom<CommentRow> for Comment {
 
 /// The columns of a comment that are written.
 #[derive(Debug, Insertable, AsChangeset)]
-// Several rows fit in one statement on SQLite only where none leaves out a column.
+// Needed to insert several rows in one statement on SQLite.
 #[diesel(
     table_name = comments,
     treat_none_as_null = true,

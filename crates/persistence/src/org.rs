@@ -44,7 +44,7 @@ impl TryFrom<CompanyRow> for Company {
 
 /// The columns of a company that are written.
 #[derive(Debug, Insertable, AsChangeset)]
-// Several rows fit in one statement on SQLite only where none leaves out a column.
+// Needed to insert several rows in one statement on SQLite.
 #[diesel(
     table_name = companies,
     treat_none_as_null = true,
@@ -111,7 +111,7 @@ impl TryFrom<DepartmentRow> for Department {
 
 /// The columns of a department that are written.
 #[derive(Debug, Insertable, AsChangeset)]
-// Several rows fit in one statement on SQLite only where none leaves out a column.
+// Needed to insert several rows in one statement on SQLite.
 #[diesel(
     table_name = departments,
     treat_none_as_null = true,
@@ -183,7 +183,7 @@ impl TryFrom<EmployeeRow> for Employee {
 
 /// The columns of an employee that are written.
 #[derive(Debug, Insertable, AsChangeset)]
-// Several rows fit in one statement on SQLite only where none leaves out a column.
+// Needed to insert several rows in one statement on SQLite.
 #[diesel(
     table_name = employees,
     treat_none_as_null = true,
@@ -229,13 +229,13 @@ impl Rules for Employee {
     }
 }
 
-/// Inserts a company with its departments and employees, with one statement for each kind.
+/// Inserts a company with its departments and employees, with one statement for each type.
 ///
-/// Returns all of it in the order given: with the relations [`CompanyDepartments`] and
-/// [`DepartmentEmployees`] if the graph has departments, without them otherwise.
+/// Returns them in input order, with [`CompanyDepartments`] and [`DepartmentEmployees`] loaded if
+/// the input has departments.
 ///
 /// # Errors
-/// A failing database; nothing is kept then if it ran in a transaction.
+/// A database error; the caller's transaction must be rolled back then.
 pub fn create_company(
     conn: &mut Connection,
     graph: NewCompanyGraph,
@@ -256,8 +256,8 @@ pub fn create_company(
         })
         .unzip();
     let departments = conn.insert_all(&new, |new, stored| new.name == stored.name)?;
-    let of_company = all_of(std::iter::once(departments.len()));
-    let of_departments = all_of(staff.iter().map(Vec::len));
+    let of_company = spans(std::iter::once(departments.len()));
+    let of_departments = spans(staff.iter().map(Vec::len));
     let new = staff.into_iter().zip(&departments).flat_map(|(staff, department)| {
         let department_id = department.id;
         staff.into_iter().map(move |NewEmployeeWithin { name }| {
@@ -275,30 +275,30 @@ pub fn create_company(
     Ok(company)
 }
 
-/// Returns runs of these lengths, one after the other and complete.
-fn all_of(lengths: impl Iterator<Item = usize>) -> Adjacency {
+/// Returns consecutive, complete spans of these lengths.
+fn spans(lengths: impl Iterator<Item = usize>) -> Adjacency {
     let mut end = 0;
-    let run = |length: usize| {
+    let span = |length: usize| {
         let start = end;
         end += u32::try_from(length).expect("a graph has at most 1,000 objects");
         Span { start, end, more: false }
     };
-    Adjacency::Many(lengths.map(run).collect())
+    Adjacency::Many(lengths.map(span).collect())
 }
 
-/// Returns a relation that leads to everything that was inserted.
+/// Returns an edge to all inserted entities.
 fn loaded<R: ToMany>(adjacency: Adjacency, children: Entities<R::To>) -> Edge {
     let shape = (u32::MAX, Sort::default());
     Edge::new(R::INFO, shape, adjacency, Box::new(children))
 }
 
-/// The lock of changes of managers on PostgreSQL; "boss" in ASCII.
+/// The advisory lock for changes of managers on PostgreSQL: "boss" in ASCII.
 const ADVISORY_LOCK: i64 = 0x62_6f_73_73;
 
-/// Refuses an employee who would report to itself, directly or over others.
+/// Returns an error if an employee reports to itself, directly or indirectly.
 ///
-/// Follows the managers upwards. Two changes that make a cycle only together must not run at
-/// once: SQLite has one writer, PostgreSQL takes a lock until the transaction ends.
+/// Follows the managers upwards. Concurrent changes could create a cycle together, so PostgreSQL
+/// holds an advisory lock until the transaction ends; SQLite has one writer.
 fn refuse_cycle(conn: &mut Connection, employee: &Employee) -> Result<(), Error> {
     if employee.manager_id.is_none() {
         return Ok(());
@@ -312,7 +312,7 @@ fn refuse_cycle(conn: &mut Connection, employee: &Employee) -> Result<(), Error>
         if manager == employee.id.get() {
             return Err(Conflict::ReportingCycle.into());
         }
-        // A manager who was deleted meanwhile reports to nobody.
+        // The manager may have been deleted by now.
         let next = employees::table.find(manager).select(employees::manager_id);
         above = conn.first::<Option<i64>>(next)?.flatten();
     }

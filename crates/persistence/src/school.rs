@@ -1,4 +1,4 @@
-//! The school: students, courses and who takes which.
+//! The school: students, courses and enrolments.
 
 use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
@@ -38,7 +38,7 @@ impl TryFrom<StudentRow> for Student {
 
 /// The columns of a student that are written.
 #[derive(Debug, Insertable, AsChangeset)]
-// Several rows fit in one statement on SQLite only where none leaves out a column.
+// Needed to insert several rows in one statement on SQLite.
 #[diesel(
     table_name = students,
     treat_none_as_null = true,
@@ -102,7 +102,7 @@ impl TryFrom<CourseRow> for Course {
 
 /// The columns of a course that are written.
 #[derive(Debug, Insertable, AsChangeset)]
-// Several rows fit in one statement on SQLite only where none leaves out a column.
+// Needed to insert several rows in one statement on SQLite.
 #[diesel(
     table_name = courses,
     treat_none_as_null = true,
@@ -158,11 +158,8 @@ impl From<StudentCourseRow> for Enrolment {
     }
 }
 
-/// Enrols a student in a course; one who is enrolled already stays enrolled since then. Both must
-/// exist, and be locked.
-///
-/// # Errors
-/// A failing database.
+/// Enrols a student in a course, unless the student is enrolled already. Both must exist and be
+/// locked.
 pub fn enrol(
     conn: &mut Connection,
     student: StudentId,
@@ -180,9 +177,6 @@ pub fn enrol(
 }
 
 /// Withdraws a student from a course.
-///
-/// # Errors
-/// A failing database.
 pub fn withdraw(conn: &mut Connection, student: StudentId, course: CourseId) -> Result<(), Error> {
     let link = student_courses::table.find((student.get(), course.get()));
     conn.execute(diesel::delete(link))?;

@@ -1,4 +1,4 @@
-//! Authors, and which books credit them.
+//! Authors and the contributors of books.
 
 use std::collections::HashMap;
 
@@ -44,7 +44,7 @@ impl TryFrom<AuthorRow> for Author {
 #[diesel(
     table_name = authors,
     treat_none_as_null = true,
-    // Several rows fit in one statement on SQLite only where none leaves out a column.
+    // Needed to insert several rows in one statement on SQLite.
     treat_none_as_default_value = false
 )]
 pub struct AuthorRecord<'a> {
@@ -86,11 +86,8 @@ impl Writable<Recto> for Author {
     type Record<'a> = AuthorRecord<'a>;
 }
 
-/// Sets the contributors of a book, in this order, creating the authors that do not exist. Authors
-/// whom no book credits any more stay. The book must exist, and be locked.
-///
-/// # Errors
-/// A failing database.
+/// Sets the contributors of a book, in order, and inserts new authors. Authors that no book credits
+/// any more remain. The book must exist and be locked.
 pub fn set_contributors(
     conn: &mut Connection,
     ids: &dyn IdGenerator,
@@ -100,11 +97,8 @@ pub fn set_contributors(
     set_all(conn, ids, &[(book, contributors)])
 }
 
-/// Sets the contributors of books to those that their `author` names.
-///
-/// # Errors
-/// A failing database.
-pub fn follow_credit_lines(
+/// Sets the contributors of books to the names in their `author`.
+pub fn set_from_credit_lines(
     conn: &mut Connection,
     ids: &dyn IdGenerator,
     books: &[Book],
@@ -113,11 +107,8 @@ pub fn follow_credit_lines(
     set_all(conn, ids, &named.iter().map(|(book, named)| (*book, named)).collect::<Vec<_>>())
 }
 
-/// As [`follow_credit_lines`], for books that have no contributors yet.
-///
-/// # Errors
-/// A failing database.
-pub fn follow_new_credit_lines<'b>(
+/// As [`set_from_credit_lines`], for books without contributors.
+pub fn add_from_credit_lines<'b>(
     conn: &mut Connection,
     ids: &dyn IdGenerator,
     books: impl IntoIterator<Item = &'b Book>,
@@ -147,11 +138,11 @@ fn set_all(
     add_contributors(conn, ids, books).map(|_| ())
 }
 
-/// Adds the contributors of books that have none yet, and returns how many authors and how many
-/// links are new.
+/// Adds contributors to books that have none, and returns the numbers of new authors and of new
+/// links.
 ///
 /// # Errors
-/// A failing database; a book that does not exist.
+/// A database error, such as a book that does not exist.
 pub fn add_contributors(
     conn: &mut Connection,
     ids: &dyn IdGenerator,
@@ -186,15 +177,15 @@ pub fn add_contributors(
     Ok((added, links))
 }
 
-/// Returns the authors of these names by the keys of the names, creating those that do not exist,
-/// and how many are new.
+/// Returns the ids of authors by name key, after inserting the missing ones, and the number of new
+/// authors.
 fn find_or_insert(
     conn: &mut Connection,
     ids: &dyn IdGenerator,
     wanted: HashMap<String, &AuthorName>,
 ) -> Result<(HashMap<String, AuthorId>, usize), Error> {
     let mut wanted: Vec<(String, &AuthorName)> = wanted.into_iter().collect();
-    // In one order for everybody, so that two writers cannot block each other.
+    // A fixed order prevents deadlocks between writers.
     wanted.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     let keys: Vec<&str> = wanted.iter().map(|(key, _)| key.as_str()).collect();
     let mut authors = by_name_keys(conn, &keys)?;
@@ -209,10 +200,7 @@ fn find_or_insert(
     Ok((authors, inserted.added))
 }
 
-/// Inserts authors; of two that differ by case alone the first is inserted.
-///
-/// # Errors
-/// A failing database.
+/// Inserts authors. Of names that differ only in case, the first is inserted.
 pub fn insert_all(conn: &mut Connection, batch: &[Author]) -> Result<Written<AuthorId>, Error> {
     let added = insert_new(
         conn,

@@ -1,4 +1,4 @@
-//! Books brought up to date by their ISBN, many at once.
+//! Inserting or updating many books by ISBN.
 
 use std::collections::HashMap;
 
@@ -17,32 +17,30 @@ use crate::schema::{books, users};
 use crate::sql_types::UidValue;
 use crate::{Connection, Error};
 
-/// Adds the books of a batch that are new and changes those that are known, and tells in their
-/// order what became of each. Three statements on either engine, one more for administrators, and
-/// those that crediting the contributors takes where a credit line is new.
+/// Inserts the new books of a batch, updates the existing ones, and returns the outcomes in order.
+/// Takes at most three statements, four for administrators, and more for changed credit lines.
 ///
-/// A book is known by its ISBN. Since several entries may share one, it is the newest that the
-/// caller keeps; for an administrator who keeps none, the newest that there is. What others keep
-/// is never another's to change: a book of their ISBN is added beside it. A book without an ISBN
-/// is always added.
+/// An existing book is the newest one with the ISBN that the caller owns. For an administrator who
+/// owns none it is the newest one of any owner. Otherwise, and without an ISBN, the book is
+/// inserted.
 ///
-/// No two books of the batch may have one ISBN, as [`BookBatch`](recto_domain::BookBatch) holds.
+/// The ISBNs must be distinct, as [`BookBatch`](recto_domain::BookBatch) ensures.
 ///
 /// # Errors
-/// A failing database; nothing of the batch is kept then if it ran in a transaction.
+/// A database error; the caller's transaction must be rolled back then.
 pub fn upsert(
     conn: &mut Connection,
     ids: &dyn IdGenerator,
     caller: &Account,
     batch: Vec<BookEntry>,
 ) -> Result<Vec<BookOutcome>, Error> {
-    take_turns(conn, caller.user_uid)?;
-    let mut known = known(conn, caller, &batch)?;
+    lock_caller(conn, caller.user_uid)?;
+    let mut existing = existing(conn, caller, &batch)?;
     let mut outcomes = Vec::with_capacity(batch.len());
     let (mut written, mut credited) = (Vec::new(), Vec::new());
     for (index, BookEntry { new, patch }) in batch.into_iter().enumerate() {
         let mut before = None;
-        let (book, outcome) = match new.isbn.as_ref().and_then(|isbn| known.remove(isbn)) {
+        let (book, outcome) = match new.isbn.as_ref().and_then(|isbn| existing.remove(isbn)) {
             None => (Book::new(ids.new_id(), new, Some(caller.user_uid)), Outcome::Created),
             Some(mut book) => {
                 before = Some(book.author.clone());
@@ -59,13 +57,13 @@ pub fn upsert(
         }
     }
     write(conn, &written)?;
-    author::follow_credit_lines(conn, ids, &credited)?;
+    author::set_from_credit_lines(conn, ids, &credited)?;
     Ok(outcomes)
 }
 
-/// Locks the caller, so that of several batches that one caller sends at once one is written
-/// after the other: a book that is new in both is added once. SQLite has one writer anyway.
-fn take_turns(conn: &mut Connection, caller: UserId) -> Result<(), Error> {
+/// Locks the caller, so that concurrent batches of one caller run one after the other and insert a
+/// new book once. SQLite has one writer anyway.
+fn lock_caller(conn: &mut Connection, caller: UserId) -> Result<(), Error> {
     if conn.engine() == Engine::Postgres {
         let user = users::table.find(UidValue::from(caller)).select(users::uid);
         conn.first::<UidValue>(Locked::new(user, Lock::NoKeyUpdate))?;
@@ -73,43 +71,43 @@ fn take_turns(conn: &mut Connection, caller: UserId) -> Result<(), Error> {
     Ok(())
 }
 
-/// The books that the batch is about, by ISBN, kept as they are until the transaction ends.
-fn known(
+/// Returns the existing books of a batch by ISBN, locked until the transaction ends.
+fn existing(
     conn: &mut Connection,
     caller: &Account,
     batch: &[BookEntry],
 ) -> Result<HashMap<Isbn, Book>, Error> {
     let mut isbns: Vec<&str> =
         batch.iter().filter_map(|entry| entry.new.isbn.as_ref()).map(Isbn::as_str).collect();
-    let mut known = newest(conn, &isbns, caller.user_uid, false)?;
+    let mut books = newest(conn, &isbns, caller.user_uid, false)?;
     if caller.role == Role::Admin {
-        let kept: Vec<Isbn> = known.keys().cloned().collect();
-        isbns.retain(|isbn| !kept.iter().any(|kept| kept.as_str() == *isbn));
-        known.extend(newest(conn, &isbns, caller.user_uid, true)?);
+        let own: Vec<Isbn> = books.keys().cloned().collect();
+        isbns.retain(|isbn| !own.iter().any(|own| own.as_str() == *isbn));
+        books.extend(newest(conn, &isbns, caller.user_uid, true)?);
     }
-    Ok(known)
+    Ok(books)
 }
 
-/// The newest book of each ISBN, of those that `keeper` keeps or of all.
+/// Returns the newest book for each ISBN, of one owner or of any.
 fn newest(
     conn: &mut Connection,
     isbns: &[&str],
-    keeper: UserId,
-    anybodys: bool,
+    owner: UserId,
+    of_anyone: bool,
 ) -> Result<HashMap<Isbn, Book>, Error> {
     if isbns.is_empty() {
         return Ok(HashMap::new());
     }
-    let (keeper, newer) = (UidValue::from(keeper), diesel::alias!(books as newer));
-    let anybodys = || anybodys.into_sql::<Nullable<Bool>>();
+    let (owner, newer) = (UidValue::from(owner), diesel::alias!(books as newer));
+    let of_anyone = || of_anyone.into_sql::<Nullable<Bool>>();
     let superseded = newer
         .filter(newer.field(books::isbn).eq(books::isbn))
         .filter(newer.field(books::uid).gt(books::uid))
-        .filter(newer.field(books::user_uid).eq(keeper).or(anybodys()));
-    // In one order for everybody, so that two batches cannot block each other.
+        .filter(newer.field(books::user_uid).eq(owner).or(of_anyone()));
+    // A fixed order prevents deadlocks between batches.
     let query = books::table
         .filter(books::isbn.eq_any(isbns))
-        .filter(books::user_uid.eq(keeper).or(anybodys()))
+        .filter(books::user_uid.eq(owner).or(of_anyone()))
         .filter(not(exists(superseded)))
         .order(books::uid);
     let rows: Vec<BookRow> =
@@ -118,7 +116,7 @@ fn newest(
     Ok(books.into_iter().filter_map(|book| Some((book.isbn.clone()?, book))).collect())
 }
 
-/// Stores books, each under its key, whether there is one already or not.
+/// Inserts or updates books by key.
 fn write(conn: &mut Connection, written: &[Book]) -> Result<(), Error> {
     if written.is_empty() {
         return Ok(());

@@ -67,7 +67,7 @@ impl TryFrom<BookRow> for Book {
 #[diesel(
     table_name = books,
     treat_none_as_null = true,
-    // Several rows fit in one statement on SQLite only where none leaves out a column.
+    // Needed to insert several rows in one statement on SQLite.
     treat_none_as_default_value = false
 )]
 pub struct BookRecord<'a> {
@@ -106,22 +106,22 @@ impl<'a> From<&'a Book> for BookRecord<'a> {
     }
 }
 
-/// What a page of books can be narrowed by; everything given must hold.
+/// Conditions on books, all of which must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BookFilter {
-    /// The credit line contains this, without regard to case.
+    /// Text in the credit line, in any case.
     pub author: Option<String>,
-    /// In that language.
+    /// The language.
     pub language: Option<Language>,
-    /// Bearing all of these tags.
+    /// Tags, all of which the book must have.
     pub tags: Vec<TagName>,
-    /// Kept by that user.
+    /// The owner.
     pub user_uid: Option<UserId>,
-    /// With that ISBN.
+    /// The ISBN.
     pub isbn: Option<Isbn>,
-    /// Published on that date or later; a date counts as the first day of what is known.
+    /// The earliest date of publication. A date without a day or month counts as its first day.
     pub published_from: Option<PublishedDate>,
-    /// Published within that period or earlier.
+    /// The latest date of publication; a date without a day or month includes all its days.
     pub published_to: Option<PublishedDate>,
 }
 
@@ -182,7 +182,7 @@ impl Stored<Recto> for Book {
         }
         if filter.published_from.is_some() || filter.published_to.is_some() {
             let from = filter.published_from.map_or(i32::MIN, PublishedDate::sort_key);
-            // Below what stands for no date in this column.
+            // Less than the value of this column for books without a date.
             let to = filter.published_to.map_or(i32::MAX - 1, PublishedDate::last_sort_key);
             conditions.add(
                 sql::<Bool>(r#""books"."published_date_asc" BETWEEN "#)
@@ -202,11 +202,7 @@ impl Rules for Book {
     type References = ();
 }
 
-/// Inserts a book with its tags and contributors. Without contributors they are those that its
-/// `author` names.
-///
-/// # Errors
-/// A failing database.
+/// Inserts a book with its tags and contributors, by default the names in `author`.
 pub fn create(
     conn: &mut Connection,
     ids: &dyn IdGenerator,
@@ -219,7 +215,7 @@ pub fn create(
         Some(contributors) => {
             author::add_contributors(conn, ids, &[(book.uid, &contributors)])?;
         }
-        None => author::follow_new_credit_lines(conn, ids, [&book])?,
+        None => author::add_from_credit_lines(conn, ids, [&book])?,
     }
     if let Some(tags) = tags {
         book_tag::add(conn, ids, book.uid, &tags.into_names())?;
@@ -227,11 +223,7 @@ pub fn create(
     Ok(book)
 }
 
-/// Applies a patch to a book that is locked. If that changes `author`, the contributors become
-/// those that it names.
-///
-/// # Errors
-/// A failing database.
+/// Applies a patch to a locked book. If `author` changes, the contributors become the names in it.
 pub fn change(
     conn: &mut Connection,
     ids: &dyn IdGenerator,
@@ -241,15 +233,12 @@ pub fn change(
     let before = book.author.clone();
     let book = write::change(conn, book, patch, ids.now())?;
     if book.author != before {
-        author::follow_credit_lines(conn, ids, std::slice::from_ref(&book))?;
+        author::set_from_credit_lines(conn, ids, std::slice::from_ref(&book))?;
     }
     Ok(book)
 }
 
-/// Sets the contributors of a book that is locked; `author` becomes their names.
-///
-/// # Errors
-/// A failing database.
+/// Sets the contributors of a locked book, and `author` to their names.
 pub fn set_contributors(
     conn: &mut Connection,
     ids: &dyn IdGenerator,
@@ -263,7 +252,7 @@ pub fn set_contributors(
     Ok(book)
 }
 
-/// A `LIKE` pattern for texts whose key contains that of `text`.
+/// Returns a `LIKE` pattern for keys that contain the key of `text`.
 fn containing(text: &str) -> String {
     let mut pattern = String::from("%");
     for c in text_key(text).chars() {

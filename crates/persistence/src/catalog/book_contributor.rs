@@ -12,7 +12,7 @@ use crate::row::RowContext;
 use crate::schema::book_contributors;
 use crate::sql_types::UidValue;
 
-/// The link between a book and an author: the author's place in the credit line, and role.
+/// The link between a book and an author, with the position in the credit line and the role.
 #[derive(Debug, Queryable, Selectable, Identifiable, Associations)]
 #[diesel(table_name = book_contributors, primary_key(book_id, author_id))]
 #[diesel(check_for_backend(Sqlite, Pg))]

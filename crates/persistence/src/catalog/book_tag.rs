@@ -1,4 +1,4 @@
-//! Which books have which tags.
+//! The tags of books.
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -15,7 +15,7 @@ use crate::{Connection, Error};
 /// The link between a book and a tag.
 #[derive(Debug, Clone, Copy, Queryable, Selectable, Insertable, Identifiable, Associations)]
 #[diesel(belongs_to(BookRow, foreign_key = book_id), belongs_to(TagRow, foreign_key = tag_id))]
-// Several rows fit in one statement on SQLite only where none leaves out a column.
+// Needed to insert several rows in one statement on SQLite.
 #[diesel(table_name = book_tags, primary_key(book_id, tag_id), treat_none_as_default_value = false)]
 #[diesel(check_for_backend(Sqlite, Pg))]
 pub struct BookTagRow {
@@ -27,10 +27,7 @@ impl From<BookTagRow> for () {
     fn from(_: BookTagRow) {}
 }
 
-/// Adds tags to a book, creating those that do not exist. The book must exist, and be locked.
-///
-/// # Errors
-/// A failing database.
+/// Adds tags to a book and inserts new tags. The book must exist and be locked.
 pub fn add(
     conn: &mut Connection,
     ids: &dyn IdGenerator,
@@ -41,11 +38,7 @@ pub fn add(
     link(conn, book, tags.iter().map(|tag| tag.uid))
 }
 
-/// Sets the tags of a book, creating those that do not exist and removing all others. The book
-/// must exist, and be locked.
-///
-/// # Errors
-/// A failing database.
+/// Sets the tags of a book and inserts new tags. The book must exist and be locked.
 pub fn set(
     conn: &mut Connection,
     ids: &dyn IdGenerator,
@@ -61,10 +54,7 @@ pub fn set(
     link(conn, book, tags.iter().map(|tag| tag.uid))
 }
 
-/// Adds one tag to a book, and returns whether there is such a tag.
-///
-/// # Errors
-/// A failing database.
+/// Adds a tag to a book and returns whether the tag exists.
 pub fn add_one(conn: &mut Connection, book: BookId, tag: TagId) -> Result<bool, Error> {
     if conn.lock::<Tag>(tag, Lock::Update)?.is_none() {
         return Ok(false);
@@ -73,10 +63,7 @@ pub fn add_one(conn: &mut Connection, book: BookId, tag: TagId) -> Result<bool, 
     Ok(true)
 }
 
-/// Removes one tag from a book, if it has it.
-///
-/// # Errors
-/// A failing database.
+/// Removes a tag from a book, if the book has it.
 pub fn remove_one(conn: &mut Connection, book: BookId, tag: TagId) -> Result<(), Error> {
     let link = book_tags::table.find((UidValue::from(book), UidValue::from(tag)));
     conn.execute(diesel::delete(link))?;

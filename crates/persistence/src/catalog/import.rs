@@ -1,7 +1,7 @@
-//! Writing much at once, for importers.
+//! Bulk inserts for importers.
 //!
-//! What was imported before is recognised by its origin (books, readers), its name (tags) or its
-//! ends (taggings, reviews), and not written again.
+//! Existing rows are recognised by their origin (books, readers), name (tags) or pair of keys
+//! (taggings, reviews) and not inserted again.
 
 use diesel::prelude::*;
 use recto_domain::{Book, BookId, IdGenerator, Review, Tag, TagId, User, UserId};
@@ -17,13 +17,13 @@ use super::user::UserRecord;
 use crate::schema::{book_tags, books, reviews, tags, users};
 use crate::{Connection, Error};
 
-/// The source of an imported row, and its key there: `goodbooks:17`.
+/// The source of an imported row and its key there: `goodbooks:17`.
 pub type Origin = String;
 
-/// Inserts books. The contributors of those that are new are those that their `author` names.
+/// Inserts books. The contributors of new ones are the names in their `author`.
 ///
 /// # Errors
-/// A failing database; nothing of the batch is stored then if it ran in a transaction.
+/// A database error; the caller's transaction must be rolled back then.
 pub fn books(
     conn: &mut Connection,
     ids: &dyn IdGenerator,
@@ -31,7 +31,7 @@ pub fn books(
 ) -> Result<Written<BookId>, Error> {
     let written = insert_books(conn, batch)?;
     let new = batch.iter().zip(&written.keys).filter(|((_, book), key)| **key == Some(book.uid));
-    author::follow_new_credit_lines(conn, ids, new.map(|((_, book), _)| book))?;
+    author::add_from_credit_lines(conn, ids, new.map(|((_, book), _)| book))?;
     Ok(written)
 }
 
@@ -56,10 +56,7 @@ fn insert_books(conn: &mut Connection, batch: &[(Origin, Book)]) -> Result<Writt
     Ok(Written { keys: origins.iter().map(key).collect(), added })
 }
 
-/// Writes readers: users without an account.
-///
-/// # Errors
-/// A failing database.
+/// Inserts readers: users without an account.
 pub fn readers(conn: &mut Connection, batch: &[(Origin, User)]) -> Result<Written<UserId>, Error> {
     let added = insert_new(
         conn,
@@ -81,10 +78,7 @@ pub fn readers(conn: &mut Connection, batch: &[(Origin, User)]) -> Result<Writte
     Ok(Written { keys: origins.iter().map(key).collect(), added })
 }
 
-/// Writes tags; of two that differ by case alone the first is written.
-///
-/// # Errors
-/// A failing database.
+/// Inserts tags. Of names that differ only in case, the first is inserted.
 pub fn tags(conn: &mut Connection, batch: &[Tag]) -> Result<Written<TagId>, Error> {
     let added = insert_new(
         conn,
@@ -104,10 +98,10 @@ pub fn tags(conn: &mut Connection, batch: &[Tag]) -> Result<Written<TagId>, Erro
     Ok(Written { keys: name_keys.iter().map(key).collect(), added })
 }
 
-/// Adds tags to books, and returns how many of the links are new.
+/// Adds tags to books and returns the number of new links.
 ///
 /// # Errors
-/// A failing database; a book or a tag that does not exist.
+/// A database error, such as a book or a tag that does not exist.
 pub fn taggings(conn: &mut Connection, batch: &[(BookId, TagId)]) -> Result<usize, Error> {
     insert_new(
         conn,
@@ -119,10 +113,10 @@ pub fn taggings(conn: &mut Connection, batch: &[(BookId, TagId)]) -> Result<usiz
     )
 }
 
-/// Writes reviews, and returns how many are new: a reader reviews a book once.
+/// Inserts reviews and returns the number of new ones. A reader can review a book once.
 ///
 /// # Errors
-/// A failing database; a book or a reader that does not exist.
+/// A database error, such as a book or a reader that does not exist.
 pub fn reviews(conn: &mut Connection, batch: &[Review]) -> Result<usize, Error> {
     insert_new(
         conn,

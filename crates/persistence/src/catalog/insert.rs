@@ -1,4 +1,4 @@
-//! Many rows at once, without those that exist.
+//! Inserting many rows, except existing ones.
 
 use std::collections::HashMap;
 
@@ -7,31 +7,31 @@ use recto_relations_diesel::{Engine, Rows, Statement};
 use crate::sql_types::UidValue;
 use crate::{Connection, Error};
 
-/// Rows in one statement on PostgreSQL, which binds 65,535 values at the most.
+/// The number of rows in a statement on PostgreSQL, which binds at most 65,535 values.
 const ROWS_PER_STATEMENT: usize = 4_000;
 
 /// The result of writing a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written<K> {
-    /// The key of each row, in the order given; `None` for a reader whose name somebody else has.
+    /// The key of each row, in input order; `None` for a reader whose name is taken.
     pub keys: Vec<Option<K>>,
-    /// How many of them are new.
+    /// The number of new rows.
     pub added: usize,
 }
 
 impl<K> Written<K> {
-    /// The result of a batch of which every row is new.
+    /// Returns the result for a batch of new rows.
     pub(super) fn all_new(keys: impl Iterator<Item = K>) -> Self {
         let keys: Vec<Option<K>> = keys.map(Some).collect();
         Self { added: keys.len(), keys }
     }
 }
 
-/// Inserts records by statements that ignore existing rows, and returns how many were new.
+/// Inserts records by statements that ignore existing rows, and returns the number of new rows.
 ///
-/// SQLite gets a statement a row, which stays prepared; PostgreSQL as many rows a statement as
-/// fit, since each costs a round trip. (Arrays that PostgreSQL unnests were no faster: its time
-/// goes into foreign keys.)
+/// SQLite runs one prepared statement for each row. PostgreSQL gets as many rows in a statement as
+/// fit, since each statement costs a round trip; arrays with `unnest` were no faster, because
+/// foreign keys take most of the time.
 pub(super) fn insert_new<R, One: Statement, Many: Statement>(
     conn: &mut Connection,
     records: impl IntoIterator<Item = R>,
@@ -57,7 +57,7 @@ pub(super) fn insert_new<R, One: Statement, Many: Statement>(
     Ok(added)
 }
 
-/// Returns the keys of rows by a unique text, with one query for each chunk of texts.
+/// Returns the keys of rows by a unique text, with a query for each chunk of texts.
 pub(super) fn keys_by_text<'q, Q: Rows<'q, (String, UidValue)>>(
     conn: &mut Connection,
     wanted: &[&'q str],

@@ -51,7 +51,7 @@ impl TryFrom<ReviewRow> for Review {
 #[diesel(
     table_name = reviews,
     treat_none_as_null = true,
-    // Several rows fit in one statement on SQLite only where none leaves out a column.
+    // Needed to insert several rows in one statement on SQLite.
     treat_none_as_default_value = false
 )]
 pub struct ReviewRecord<'a> {

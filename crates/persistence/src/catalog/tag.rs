@@ -38,7 +38,7 @@ impl TryFrom<TagRow> for Tag {
 
 /// The columns of a tag that are written.
 #[derive(Debug, Insertable, AsChangeset)]
-// Several rows fit in one statement on SQLite only where none leaves out a column.
+// Needed to insert several rows in one statement on SQLite.
 #[diesel(
     table_name = tags,
     treat_none_as_null = true,
@@ -78,19 +78,19 @@ impl Rules for Tag {
     type References = ();
 }
 
-/// Returns the tags of these names, creating those that do not exist.
+/// Returns the tags with these names, after inserting the missing ones.
 pub(super) fn find_or_insert(
     conn: &mut Connection,
     ids: &dyn IdGenerator,
     names: &[TagName],
 ) -> Result<Vec<Tag>, Error> {
     let mut wanted: Vec<(String, &TagName)> = names.iter().map(|name| (name.key(), name)).collect();
-    // In one order for everybody, so that two writers cannot block each other.
+    // A fixed order prevents deadlocks between writers.
     wanted.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     wanted.dedup_by(|a, b| a.0 == b.0);
     let keys: Vec<&str> = wanted.iter().map(|(key, _)| key.as_str()).collect();
-    // A tag may be deleted between looking it up and inserting it, or inserted by somebody else:
-    // only tags that are found, and locked, count.
+    // Other transactions may insert or delete tags in between, so only tags that are found and
+    // locked count.
     for _ in 0..FIND_OR_INSERT_ROUNDS {
         let found = by_name_keys(conn, &keys)?;
         if found.len() == keys.len() {
@@ -107,7 +107,7 @@ pub(super) fn find_or_insert(
     Err(Failure::Contended.into())
 }
 
-/// Look up, insert, look up again, and once more for a writer in between.
+/// The maximum number of lookups. Without concurrent writers two suffice.
 const FIND_OR_INSERT_ROUNDS: usize = 4;
 
 /// Returns the tags with these name keys, locked against deletion.

@@ -47,7 +47,7 @@ impl TryFrom<UserRow> for User {
 #[diesel(
     table_name = users,
     treat_none_as_null = true,
-    // Several rows fit in one statement on SQLite only where none leaves out a column.
+    // Needed to insert several rows in one statement on SQLite.
     treat_none_as_default_value = false
 )]
 pub struct UserRecord<'a> {
