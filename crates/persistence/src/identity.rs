@@ -1,8 +1,7 @@
-//! The room `identity`: accounts, sessions and keys, mail, and the audit.
+//! Accounts, sessions, API keys, mail and the audit log.
 //!
-//! Moments are passed in, secrets come as their hashes. What must happen as a
-//! whole is done within one transaction of the caller's
-//! ([`Database::write`](crate::Database::write)).
+//! Times are arguments, and secrets are passed as hashes. Callers use
+//! [`Database::write`](crate::Database::write) to combine operations in a transaction.
 
 pub mod account;
 pub mod audit;
@@ -14,17 +13,17 @@ pub mod prune;
 mod rotation;
 pub mod session;
 
-/// Some of what there is, the newest first.
+/// A page of items, newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed<T> {
-    /// As many as there are, or were asked for.
+    /// The items, at most as many as requested.
     pub items: Vec<T>,
-    /// Whether there are older ones.
+    /// Whether there are older items.
     pub more: bool,
 }
 
 impl<T> Listed<T> {
-    /// Of one more than were asked for, those that were.
+    /// Removes the extra item that shows a next page.
     fn of(mut items: Vec<T>, limit: u32) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = items.len() > limit;
@@ -33,7 +32,7 @@ impl<T> Listed<T> {
     }
 }
 
-/// The key before which a list begins: `after`, or one greater than all.
+/// Returns the upper bound of the keys of a page: `after`, or the greatest key.
 fn before<K: Into<crate::sql_types::UidValue>>(after: Option<K>) -> crate::sql_types::UidValue {
     after.map_or(crate::sql_types::UidValue(uuid::Uuid::max()), K::into)
 }

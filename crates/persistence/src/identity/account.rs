@@ -1,4 +1,4 @@
-//! Accounts, each of a user.
+//! Accounts of users.
 
 use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
@@ -97,20 +97,14 @@ pub fn insert(
     Ok(())
 }
 
-/// The account of a user.
-///
-/// # Errors
-/// A failing database.
+/// Returns the account of a user.
 pub fn of_user(conn: &mut Connection, user: UserId) -> Result<Option<Account>, Error> {
     let row =
         conn.first(accounts::table.find(UidValue::from(user)).select(AccountRow::selection()))?;
     row.map(|row: AccountRow| Account::try_from(row)).transpose()
 }
 
-/// The accounts of several users; users without one are left out.
-///
-/// # Errors
-/// A failing database.
+/// Returns the accounts of users. Users without an account are omitted.
 pub fn of_users(conn: &mut Connection, users: &[UserId]) -> Result<Vec<Account>, Error> {
     let rows = conn.load(
         accounts::table
@@ -120,10 +114,7 @@ pub fn of_users(conn: &mut Connection, users: &[UserId]) -> Result<Vec<Account>,
     rows.into_iter().map(|row: AccountRow| row.try_into()).collect()
 }
 
-/// The account of that address, and what its password is checked against.
-///
-/// # Errors
-/// A failing database.
+/// Returns the account with an e-mail address, and its password hash.
 pub fn by_email(
     conn: &mut Connection,
     email: &Email,
@@ -136,10 +127,7 @@ pub fn by_email(
     row.map(|(row, hash)| Ok((Account::try_from(row)?, PasswordHash(hash)))).transpose()
 }
 
-/// The account of a user, and what its password is checked against.
-///
-/// # Errors
-/// A failing database.
+/// Returns the account of a user, and its password hash.
 pub fn with_password(
     conn: &mut Connection,
     user: UserId,
@@ -152,12 +140,8 @@ pub fn with_password(
     row.map(|(row, hash)| Ok((Account::try_from(row)?, PasswordHash(hash)))).transpose()
 }
 
-/// The same of an account that stays as it is until the transaction ends: who
-/// opens a session by a password must not do so beside another who changes it,
-/// or shuts the account.
-///
-/// # Errors
-/// A failing database.
+/// As [`with_password`], with the account locked until the transaction ends. A sign-in needs the
+/// lock, so that the password is not changed and the account not disabled in between.
 pub fn lock_with_password(
     conn: &mut Connection,
     user: UserId,
@@ -169,14 +153,10 @@ pub fn lock_with_password(
     row.map(|(row, hash)| Ok((Account::try_from(row)?, PasswordHash(hash)))).transpose()
 }
 
-/// Gives an account another password and ends its sessions, all but `keep`;
-/// links to reset the password are void.
+/// Sets the password of an account, ends its sessions except `keep`, and revokes its reset link.
 ///
-/// With `was`, the password that was shown to be known, nothing happens if the
-/// account has another by now. Tells whether something did.
-///
-/// # Errors
-/// A failing database.
+/// With `was`, the hash that was verified, nothing happens if the account has another hash by now.
+/// Returns whether the password was set.
 pub fn set_password(
     conn: &mut Connection,
     user: UserId,
@@ -196,17 +176,14 @@ pub fn set_password(
     };
     if changed > 0 {
         session::close_others(conn, user, keep)?;
-        // A reset link that was mailed before would set yet another password.
+        // An older reset link would set the password again.
         mailed::withdraw(conn, user, MailedPurpose::Reset)?;
     }
     Ok(changed > 0)
 }
 
-/// Returns the account that calls with the access token of a pair, and its session, in one
-/// statement; `None` if the pair is dead or gone, the session has ended or the account is disabled.
-///
-/// # Errors
-/// A failing database.
+/// Returns the account and the session of an access token, in one statement. Returns `None` if the
+/// token pair is revoked or deleted, the session has ended, or the account is disabled.
 pub fn of_token_pair(
     conn: &mut Connection,
     pair: TokenPairId,
@@ -227,11 +204,8 @@ pub fn of_token_pair(
         .transpose()
 }
 
-/// Keeps a stronger hash of the same password. Tells whether it was still the
-/// same.
-///
-/// # Errors
-/// A failing database.
+/// Stores a stronger hash of the same password, unless the password has changed. Returns whether it
+/// was stored.
 pub fn rehash(
     conn: &mut Connection,
     user: UserId,
@@ -245,11 +219,7 @@ pub fn rehash(
     Ok(changed > 0)
 }
 
-/// Notes that the address is known to be the user's. Tells whether that is
-/// news.
-///
-/// # Errors
-/// A failing database.
+/// Marks the e-mail address of an account as verified. Returns whether it was not.
 pub fn set_verified(
     conn: &mut Connection,
     user: UserId,
@@ -264,11 +234,11 @@ pub fn set_verified(
     Ok(changed > 0)
 }
 
-/// Shuts an account, which ends its sessions, or opens it again. Its API keys
-/// stay, but open nothing while it is shut. Tells whether there is one.
+/// Disables an account and ends its sessions, or enables it again. API keys remain, but are not
+/// valid while the account is disabled. Returns whether the account exists.
 ///
 /// # Errors
-/// [`LastAdmin`](Conflict::LastAdmin) when nobody would be left to administer.
+/// [`LastAdmin`](Conflict::LastAdmin) if no administrator would remain.
 pub fn set_disabled(
     conn: &mut Connection,
     user: UserId,
@@ -288,12 +258,11 @@ pub fn set_disabled(
     Ok(changed > 0)
 }
 
-/// Deletes a user with the account and all that belongs to it. Its books stay,
-/// without a user, and so do its reviews unless they are to be erased. Tells
-/// whether there was one.
+/// Deletes a user with the account, sessions, keys and mails. Books remain without an owner, and so
+/// do reviews, unless `fate` is to erase them. Returns whether the user existed.
 ///
 /// # Errors
-/// [`LastAdmin`](Conflict::LastAdmin) when nobody would be left to administer.
+/// [`LastAdmin`](Conflict::LastAdmin) if no administrator would remain.
 pub fn delete(conn: &mut Connection, user: UserId, fate: ReviewsFate) -> Result<bool, Error> {
     keep_an_admin(conn, user)?;
     if fate == ReviewsFate::Erase {
@@ -303,10 +272,10 @@ pub fn delete(conn: &mut Connection, user: UserId, fate: ReviewsFate) -> Result<
     conn.delete::<User>(user)
 }
 
-/// Gives an account another role.
+/// Sets the role of an account.
 ///
 /// # Errors
-/// [`LastAdmin`](Conflict::LastAdmin) when nobody would be left to administer.
+/// [`LastAdmin`](Conflict::LastAdmin) if no administrator would remain.
 pub fn set_role(
     conn: &mut Connection,
     account: &Account,
@@ -323,8 +292,8 @@ pub fn set_role(
     Ok(())
 }
 
-/// Refuses if that user is the only one left who can administer. The admins
-/// stay as they are until the transaction ends.
+/// Returns an error if a user is the only enabled and verified administrator. Locks the
+/// administrators until the transaction ends.
 ///
 /// # Errors
 /// [`LastAdmin`](Conflict::LastAdmin).
@@ -332,11 +301,11 @@ pub fn keep_an_admin(conn: &mut Connection, leaving: UserId) -> Result<(), Error
     let admins = accounts::table
         .filter(accounts::role.eq(Role::Admin.as_str()))
         .filter(accounts::disabled.eq(false))
-        // Whoever is not verified cannot administer.
+        // Unverified administrators have no access.
         .filter(accounts::verified.eq(true))
         .order_by(accounts::user_uid)
         .select(accounts::user_uid);
-    // Two admins who demote each other wait for one another here.
+    // Transactions in which administrators demote each other wait here.
     let admins: Vec<UidValue> = conn.load(Locked::new(admins, Lock::Update))?;
     if admins == [UidValue::from(leaving)] {
         return Err(Conflict::LastAdmin.into());

@@ -1,4 +1,4 @@
-//! The audit.
+//! The audit log.
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -12,12 +12,12 @@ use crate::schema::audit;
 use crate::sql_types::UidValue;
 use crate::{Connection, Error};
 
-/// Which entries of the audit are asked for.
+/// Conditions on audit entries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AuditFilter {
-    /// Those that tell of this.
+    /// The action.
     pub action: Option<AuditAction>,
-    /// Those that this user did or that were done to it.
+    /// The user, as actor or as subject.
     pub user: Option<UserId>,
 }
 
@@ -40,7 +40,7 @@ impl TryFrom<AuditRow> for AuditEntry {
         let id = AuditId::from(row.uid);
         let context = RowContext { table: "audit", row: &id };
         let new_id = NewId::from_v7(row.uid.0)
-            .ok_or_else(|| context.corrupt("uid", &"must be a UUIDv7, which tells its moment"))?;
+            .ok_or_else(|| context.corrupt("uid", &"must be a UUIDv7, which contains the time"))?;
         let address = row.address.map(|address| address.parse()).transpose();
         Ok(Self {
             id,
@@ -55,10 +55,7 @@ impl TryFrom<AuditRow> for AuditEntry {
     }
 }
 
-/// Adds an entry. Its moment is that of its key.
-///
-/// # Errors
-/// A failing database.
+/// Inserts an entry. Its time is that of its key.
 pub fn insert(conn: &mut Connection, entry: &AuditEntry) -> Result<(), Error> {
     let record = (
         audit::uid.eq(UidValue::from(entry.id)),
@@ -73,11 +70,8 @@ pub fn insert(conn: &mut Connection, entry: &AuditEntry) -> Result<(), Error> {
     Ok(())
 }
 
-/// The entries that are asked for, the newest first: at most `limit`, behind
-/// `after` if that is given. One statement, or two where a user is asked for.
-///
-/// # Errors
-/// A failing database.
+/// Returns at most `limit` entries after `after`, newest first. Takes one statement, or two for a
+/// user.
 pub fn page(
     conn: &mut Connection,
     filter: &AuditFilter,
@@ -88,26 +82,26 @@ pub fn page(
         let entries = newest(conn, filter.action, None, after, limit)?;
         return Ok(Listed::of(entries, limit));
     };
-    // Either end has an index that is in order; both at once would be sorted.
-    let mut entries = newest(conn, filter.action, Some(End::Actor(user)), after, limit)?;
-    entries.extend(newest(conn, filter.action, Some(End::Subject(user)), after, limit)?);
+    // Each column has an index in this order; a condition on both would need a sort.
+    let mut entries = newest(conn, filter.action, Some(Party::Actor(user)), after, limit)?;
+    entries.extend(newest(conn, filter.action, Some(Party::Subject(user)), after, limit)?);
     entries.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.id));
     entries.dedup_by_key(|entry| entry.id);
     Ok(Listed::of(entries, limit))
 }
 
-/// An end of what happened, and who is there.
+/// A user in one of the two columns.
 #[derive(Debug, Clone, Copy)]
-enum End {
+enum Party {
     Actor(UserId),
     Subject(UserId),
 }
 
-/// One entry more than were asked for, if there are as many.
+/// Returns at most `limit` + 1 entries.
 fn newest(
     conn: &mut Connection,
     action: Option<AuditAction>,
-    end: Option<End>,
+    party: Option<Party>,
     after: Option<AuditId>,
     limit: u32,
 ) -> Result<Vec<AuditEntry>, Error> {
@@ -116,9 +110,9 @@ fn newest(
     if let Some(action) = action {
         conditions.add(audit::action.eq(action.as_str()));
     }
-    match end {
-        Some(End::Actor(user)) => conditions.add(audit::actor_uid.eq(UidValue::from(user))),
-        Some(End::Subject(user)) => conditions.add(audit::subject_uid.eq(UidValue::from(user))),
+    match party {
+        Some(Party::Actor(user)) => conditions.add(audit::actor_uid.eq(UidValue::from(user))),
+        Some(Party::Subject(user)) => conditions.add(audit::subject_uid.eq(UidValue::from(user))),
         None => {}
     }
     let query = audit::table

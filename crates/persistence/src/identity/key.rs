@@ -14,28 +14,28 @@ use crate::schema::{accounts, api_keys};
 use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error};
 
-/// Who calls with an API key, and what may be done with it.
+/// The account and the scopes of an API key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyCaller {
-    /// Whose key it is.
+    /// The account of its owner.
     pub account: Account,
-    /// The key.
+    /// The id of the key.
     pub key: ApiKeyId,
-    /// What may be done with it.
+    /// The scopes of the key.
     pub scopes: Scopes,
-    /// When it was last used, to the minute or so.
+    /// The last recorded use.
     pub last_used_at: Option<DateTime<Utc>>,
 }
 
 impl KeyCaller {
-    /// Whether its use `now` is worth noting, by [`touch`].
+    /// Returns whether a use at `now` should be recorded, by [`touch`].
     pub fn is_stale(&self, now: DateTime<Utc>) -> bool {
-        self.last_used_at.is_none_or(|used| used <= now - NOTED_EVERY)
+        self.last_used_at.is_none_or(|used| used <= now - USE_INTERVAL)
     }
 }
 
-/// How often the use of a key is noted, so that reading does not always write.
-const NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
+/// The interval between recorded uses of a key, so that reads rarely write.
+const USE_INTERVAL: TimeDelta = TimeDelta::minutes(1);
 
 #[derive(Debug, Queryable, Selectable, Identifiable)]
 #[diesel(table_name = api_keys, primary_key(uid), check_for_backend(Sqlite, Pg))]
@@ -67,10 +67,7 @@ impl TryFrom<ApiKeyRow> for ApiKey {
     }
 }
 
-/// Adds an API key of a user.
-///
-/// # Errors
-/// A failing database.
+/// Inserts an API key of a user.
 pub fn insert(
     conn: &mut Connection,
     user: UserId,
@@ -92,11 +89,8 @@ pub fn insert(
     Ok(())
 }
 
-/// Who calls with the API key of that hash: one statement. `None` if there is
-/// none, it has ended or the account is disabled.
-///
-/// # Errors
-/// A failing database.
+/// Returns the account and the scopes of the API key with a hash, in one statement. Returns `None`
+/// if the key does not exist or has expired, or the account is disabled.
 pub fn caller(
     conn: &mut Connection,
     hash: &SecretHash,
@@ -123,15 +117,11 @@ pub fn caller(
     }))
 }
 
-/// Notes that a key is used `now`, unless that was noted within the last
-/// minute.
-///
-/// # Errors
-/// A failing database.
+/// Records that a key was used at `now`, unless a use in the last minute is recorded.
 pub fn touch(conn: &mut Connection, id: ApiKeyId, now: DateTime<Utc>) -> Result<(), Error> {
     let stale = api_keys::last_used_at
         .is_null()
-        .or(api_keys::last_used_at.le(InstantValue(now - NOTED_EVERY)).assume_not_null());
+        .or(api_keys::last_used_at.le(InstantValue(now - USE_INTERVAL)).assume_not_null());
     conn.execute(
         diesel::update(api_keys::table.find(UidValue::from(id)).filter(stale))
             .set(api_keys::last_used_at.eq(InstantValue(now))),
@@ -139,11 +129,7 @@ pub fn touch(conn: &mut Connection, id: ApiKeyId, now: DateTime<Utc>) -> Result<
     Ok(())
 }
 
-/// The API keys of a user, those that have ended among them, the newest first:
-/// at most `limit`, behind `after` if that is given.
-///
-/// # Errors
-/// A failing database.
+/// Returns at most `limit` API keys of a user after `after`, newest first, including expired ones.
 pub fn page(
     conn: &mut Connection,
     user: UserId,
@@ -162,10 +148,7 @@ pub fn page(
     Ok(Listed::of(keys.collect::<Result<_, Error>>()?, limit))
 }
 
-/// An API key of a user.
-///
-/// # Errors
-/// A failing database.
+/// Returns an API key of a user.
 pub fn find(conn: &mut Connection, user: UserId, id: ApiKeyId) -> Result<Option<ApiKey>, Error> {
     let row = conn.first(
         api_keys::table
@@ -176,10 +159,7 @@ pub fn find(conn: &mut Connection, user: UserId, id: ApiKeyId) -> Result<Option<
     row.map(|row: ApiKeyRow| ApiKey::try_from(row)).transpose()
 }
 
-/// Revokes an API key of a user. Tells whether there was one.
-///
-/// # Errors
-/// A failing database.
+/// Deletes an API key of a user. Returns whether it existed.
 pub fn delete(conn: &mut Connection, user: UserId, id: ApiKeyId) -> Result<bool, Error> {
     let own = api_keys::table
         .find(UidValue::from(id))
@@ -188,10 +168,7 @@ pub fn delete(conn: &mut Connection, user: UserId, id: ApiKeyId) -> Result<bool,
     Ok(deleted > 0)
 }
 
-/// Revokes all API keys of a user. Tells how many there were.
-///
-/// # Errors
-/// A failing database.
+/// Deletes all API keys of a user. Returns their number.
 pub fn delete_all(conn: &mut Connection, user: UserId) -> Result<usize, Error> {
     let own = api_keys::table.filter(api_keys::user_uid.eq(UidValue::from(user)));
     conn.execute(diesel::delete(own))

@@ -1,4 +1,4 @@
-//! Leases: what one copy of the server does at a time.
+//! Leases: work that one server process does at a time.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -10,11 +10,11 @@ use crate::schema::leases;
 use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error};
 
-/// Takes a lease until a moment, or renews one's own. Tells whether one has
-/// it; otherwise somebody else does, who has not let it run out.
+/// Acquires a lease until a time, or renews it. Returns `false` if another holder's lease has not
+/// expired.
 ///
 /// # Errors
-/// A failing database; a name that is empty or longer than 50 characters.
+/// A database error, such as a name that is empty or longer than 50 characters.
 pub fn take(
     conn: &mut Connection,
     name: &str,
@@ -40,10 +40,7 @@ pub fn take(
     Ok(taken > 0)
 }
 
-/// Gives a lease back before it has run out, if one has it.
-///
-/// # Errors
-/// A failing database.
+/// Releases a lease, if `holder` has it.
 pub fn release(conn: &mut Connection, name: &str, holder: Uuid) -> Result<(), Error> {
     let own = leases::table.filter(leases::name.eq(name).and(leases::holder.eq(UidValue(holder))));
     conn.execute(diesel::delete(own))?;

@@ -1,4 +1,4 @@
-//! Tokens that are mailed to somebody, to be shown once.
+//! Mailed tokens, each for a single use.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -9,26 +9,22 @@ use crate::schema::mailed_tokens;
 use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error};
 
-/// A token that is to be mailed.
+/// A token to be mailed.
 #[derive(Debug, Clone)]
 pub struct NewMailedToken {
-    /// Its key, from which the token itself is derived.
+    /// Its id, from which the token is derived.
     pub id: MailedTokenId,
-    /// Who is to show it.
+    /// The user it is mailed to.
     pub user: UserId,
-    /// What it is for, and with that how long it is good for.
+    /// Its purpose, which determines its lifetime.
     pub purpose: MailedPurpose,
-    /// What is stored of it.
+    /// Its hash.
     pub hash: SecretHash,
-    /// When it is issued.
+    /// The time of issue.
     pub at: DateTime<Utc>,
 }
 
-/// Issues a token. An older one of the same user and purpose is good for
-/// nothing from then on.
-///
-/// # Errors
-/// A failing database.
+/// Stores a token. It replaces an older token of the same user and purpose.
 pub fn issue(conn: &mut Connection, new: &NewMailedToken) -> Result<(), Error> {
     use mailed_tokens::{created_at, expires_at, hash, purpose, uid, user_uid};
     let record = (
@@ -54,10 +50,7 @@ pub fn issue(conn: &mut Connection, new: &NewMailedToken) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whose token that is, if it is good for that purpose. It stays so.
-///
-/// # Errors
-/// A failing database.
+/// Returns the user of a valid token. The token remains valid.
 pub fn look(
     conn: &mut Connection,
     purpose: MailedPurpose,
@@ -74,30 +67,23 @@ pub fn look(
     Ok(user.map(UserId::from))
 }
 
-/// Whose token that is, if it is good for that purpose. It is gone with this;
-/// of two who spend it at once, one does.
-///
-/// # Errors
-/// A failing database.
+/// Returns the user of a valid token and deletes the token. Only one of concurrent calls does.
 pub fn spend(
     conn: &mut Connection,
     purpose: MailedPurpose,
     hash: &SecretHash,
     now: DateTime<Utc>,
 ) -> Result<Option<UserId>, Error> {
-    let good = mailed_tokens::table
+    let valid = mailed_tokens::table
         .filter(mailed_tokens::hash.eq(&hash.as_bytes()[..]))
         .filter(mailed_tokens::purpose.eq(purpose.as_str()))
         .filter(mailed_tokens::expires_at.gt(InstantValue(now)));
     let user: Option<UidValue> =
-        conn.first(diesel::delete(good).returning(mailed_tokens::user_uid))?;
+        conn.first(diesel::delete(valid).returning(mailed_tokens::user_uid))?;
     Ok(user.map(UserId::from))
 }
 
-/// The user's token of that purpose, if it was issued after `since`.
-///
-/// # Errors
-/// A failing database.
+/// Returns a user's token for a purpose, if it was issued after `since`.
 pub fn issued_since(
     conn: &mut Connection,
     user: UserId,
@@ -114,10 +100,7 @@ pub fn issued_since(
     Ok(id.map(MailedTokenId::from))
 }
 
-/// Makes a user's token of that purpose void, if there is one.
-///
-/// # Errors
-/// A failing database.
+/// Deletes a user's token for a purpose, if there is one.
 pub fn withdraw(conn: &mut Connection, user: UserId, purpose: MailedPurpose) -> Result<(), Error> {
     let of_user = mailed_tokens::table
         .filter(mailed_tokens::user_uid.eq(UidValue::from(user)))

@@ -1,8 +1,7 @@
-//! Mails on their way.
+//! The outbox: mails to send.
 //!
-//! A mail is enqueued in the transaction that needs it and sent after that, at
-//! least once: whoever claims it has it for some time, and if nothing more is
-//! heard by then, it is due again.
+//! A mail is enqueued in the transaction that causes it and sent later, at least once. A claimed
+//! mail is due again after a delay, unless it is marked as sent before.
 
 use std::collections::BTreeMap;
 
@@ -16,52 +15,52 @@ use crate::schema::{mailed_tokens, mails, users};
 use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error};
 
-/// How often sending a mail is tried before it counts as failed.
+/// The number of attempts to send a mail before it is marked as failed.
 pub const ATTEMPTS: u32 = 12;
 
-/// A mail that is to be sent.
+/// A mail to enqueue.
 #[derive(Debug, Clone)]
 pub struct NewMail<'a> {
-    /// Its key.
+    /// Its id.
     pub id: MailId,
-    /// To whom.
+    /// The recipient.
     pub user: UserId,
-    /// What it says.
+    /// Its kind.
     pub kind: MailKind,
-    /// The token that is in it, if any.
+    /// The token in it, if any.
     pub token: Option<MailedTokenId>,
-    /// The address that it goes to.
+    /// The recipient's e-mail address.
     pub recipient: &'a Email,
-    /// When it is enqueued, and due.
+    /// The time at which it is enqueued and due.
     pub at: DateTime<Utc>,
 }
 
-/// A mail that somebody has claimed, to send it.
+/// A claimed mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
-    /// Its key.
+    /// Its id.
     pub id: MailId,
-    /// To whom.
+    /// The recipient.
     pub user: UserId,
-    /// What that user is called.
+    /// The recipient's username.
     pub username: Username,
-    /// What it says.
+    /// Its kind.
     pub kind: MailKind,
-    /// The address that it goes to.
+    /// The recipient's e-mail address.
     pub recipient: Email,
-    /// When it was enqueued.
+    /// The time at which it was enqueued.
     pub created_at: DateTime<Utc>,
-    /// Which attempt this is, from 1.
+    /// The number of this attempt, from 1.
     pub attempt: u32,
-    /// The token that is in it, if any.
+    /// The token in it, if any.
     pub token: Option<MailedTokenId>,
-    /// What is stored of that token. `None` if it has been used or superseded
-    /// or has expired since, so that the mail is of no use any more.
+    /// The hash of the token. `None` if the token was used or replaced or has expired, so that the
+    /// mail is no longer needed.
     pub token_hash: Option<SecretHash>,
 }
 
-/// How long after an attempt a mail is due again: ten seconds, twice as long
-/// after each attempt, an hour at most.
+/// Returns the delay until a mail is due again: ten seconds after the first attempt, doubled after
+/// each further one, at most an hour.
 ///
 /// ```
 /// use recto_persistence::identity::outbox::back_off;
@@ -70,15 +69,12 @@ pub struct Mail {
 /// assert_eq!(seconds, [10, 20, 2560, 3600, 3600]);
 /// ```
 pub fn back_off(attempt: u32) -> TimeDelta {
-    // Beyond nine doublings the bound decides.
+    // After nine doublings the maximum applies.
     let doublings = attempt.saturating_sub(1).min(9);
     TimeDelta::seconds(10 << doublings).min(TimeDelta::hours(1))
 }
 
 /// Enqueues a mail.
-///
-/// # Errors
-/// A failing database.
 pub fn enqueue(conn: &mut Connection, new: &NewMail<'_>) -> Result<(), Error> {
     let record = (
         mails::uid.eq(UidValue::from(new.id)),
@@ -94,12 +90,8 @@ pub fn enqueue(conn: &mut Connection, new: &NewMail<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Claims at most `limit` mails that are due, the longest due first. Until the
-/// [`back_off`] is over nobody else gets them. Those that have been tried
-/// [`ATTEMPTS`] times count as failed instead.
-///
-/// # Errors
-/// A failing database.
+/// Claims at most `limit` due mails, those due longest first. They are due again after the
+/// [`back_off`]. Mails with [`ATTEMPTS`] attempts are marked as failed instead.
 pub fn claim(conn: &mut Connection, limit: u32, now: DateTime<Utc>) -> Result<Vec<Mail>, Error> {
     conn.transaction(|conn| {
         let mut claimed = Vec::new();
@@ -107,7 +99,7 @@ pub fn claim(conn: &mut Connection, limit: u32, now: DateTime<Utc>) -> Result<Ve
             if attempts >= ATTEMPTS {
                 fail(conn, &mails, now)?;
             } else {
-                again_later(conn, &mails, attempts + 1, now)?;
+                schedule_retry(conn, &mails, attempts + 1, now)?;
                 claimed.extend(mails);
             }
         }
@@ -115,10 +107,7 @@ pub fn claim(conn: &mut Connection, limit: u32, now: DateTime<Utc>) -> Result<Ve
     })
 }
 
-/// Notes that a mail has been sent.
-///
-/// # Errors
-/// A failing database.
+/// Marks a mail as sent.
 pub fn mark_sent(conn: &mut Connection, id: MailId, now: DateTime<Utc>) -> Result<(), Error> {
     conn.execute(
         diesel::update(mails::table.find(UidValue::from(id)))
@@ -127,27 +116,18 @@ pub fn mark_sent(conn: &mut Connection, id: MailId, now: DateTime<Utc>) -> Resul
     Ok(())
 }
 
-/// Notes that a mail cannot be sent, however often it is tried.
-///
-/// # Errors
-/// A failing database.
+/// Marks a mail as failed.
 pub fn give_up(conn: &mut Connection, id: MailId, now: DateTime<Utc>) -> Result<(), Error> {
     fail(conn, &[id], now)
 }
 
-/// Forgets a mail that is of no use any more.
-///
-/// # Errors
-/// A failing database.
+/// Deletes a mail that is no longer needed.
 pub fn discard(conn: &mut Connection, id: MailId) -> Result<(), Error> {
     conn.execute(diesel::delete(mails::table.find(UidValue::from(id))))?;
     Ok(())
 }
 
-/// When the next mail is due, if one is waiting.
-///
-/// # Errors
-/// A failing database.
+/// Returns the time at which the next mail is due, if there is one.
 pub fn next_due(conn: &mut Connection) -> Result<Option<DateTime<Utc>>, Error> {
     let next: Vec<InstantValue> = conn.load(
         mails::table
@@ -195,8 +175,8 @@ impl TryFrom<MailRow> for Mail {
     }
 }
 
-/// The mails that are due, by how often they have been tried, kept as they are
-/// until the transaction ends. What others have claimed meanwhile is left out.
+/// Returns due mails by their number of attempts, locked until the transaction ends, without those
+/// that other transactions have locked.
 fn lock_due(
     conn: &mut Connection,
     limit: u32,
@@ -218,7 +198,7 @@ fn lock_due(
     Ok(by_attempts)
 }
 
-fn again_later(
+fn schedule_retry(
     conn: &mut Connection,
     mails: &[MailId],
     attempt: u32,
@@ -241,13 +221,13 @@ fn fail(conn: &mut Connection, mails: &[MailId], now: DateTime<Utc>) -> Result<(
 }
 
 fn read(conn: &mut Connection, mails: &[MailId], now: DateTime<Utc>) -> Result<Vec<Mail>, Error> {
-    let is_good = mails::token_uid
+    let is_valid = mails::token_uid
         .eq(mailed_tokens::uid.nullable())
         .and(mailed_tokens::expires_at.gt(InstantValue(now)).nullable());
     let rows = conn.load(
         mails::table
             .inner_join(users::table)
-            .left_join(mailed_tokens::table.on(is_good))
+            .left_join(mailed_tokens::table.on(is_valid))
             .filter(KeyIn::new(mails::uid, mails.iter().copied().map(UidValue::from)))
             .order_by(mails::uid)
             .select((

@@ -1,4 +1,4 @@
-//! Forgetting what has expired or is old.
+//! Deleting expired and old rows.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::dsl::{exists, not};
@@ -10,11 +10,10 @@ use crate::schema::{api_keys, audit, mailed_tokens, mails, sessions, token_pairs
 use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error};
 
-/// How long mails, entries of the audit and API keys that have ended are kept
-/// unless somebody wants otherwise.
+/// The default retention of mails, audit entries and expired API keys.
 pub const KEPT: TimeDelta = TimeDelta::days(90);
 
-/// How many rows of each table have been forgotten.
+/// The number of deleted rows of each table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pruned {
     /// Token pairs of sessions that have ended.
@@ -25,20 +24,19 @@ pub struct Pruned {
     pub mailed_tokens: usize,
     /// Old mails, sent or not.
     pub mails: usize,
-    /// API keys that ended long ago.
+    /// API keys that expired before the retention.
     pub api_keys: usize,
-    /// Old entries of the audit.
+    /// Old audit entries.
     pub audit: usize,
 }
 
 impl Pruned {
-    /// How many there are in all.
+    /// Returns the number of rows of all tables.
     pub fn total(&self) -> usize {
         self.each().iter().sum()
     }
 
-    /// Whether one of the tables has had its full `limit`, so that there may be
-    /// more to forget.
+    /// Returns whether `limit` rows of a table were deleted, so that there may be more.
     pub fn any_full(&self, limit: u32) -> bool {
         self.each().iter().any(|rows| u32::try_from(*rows).is_ok_and(|rows| rows >= limit))
     }
@@ -49,8 +47,8 @@ impl Pruned {
     }
 }
 
-/// Deletes the rows whose keys a query finds, and returns how many there were.
-fn sweep<'q, D: Statement>(
+/// Deletes the rows with the keys that a query returns, and returns their number.
+fn delete_batch<'q, D: Statement>(
     conn: &mut Connection,
     batch: impl Rows<'q, UidValue>,
     delete: impl FnOnce(Vec<UidValue>) -> D,
@@ -59,51 +57,50 @@ fn sweep<'q, D: Statement>(
     if found.is_empty() { Ok(0) } else { conn.execute(delete(found)) }
 }
 
-/// Deletes at most `limit` rows of each table: what has expired by `now`, and
-/// what is older than `kept`. A statement for each table, and one more for each
-/// that has something to forget.
-///
-/// # Errors
-/// A failing database.
+/// Deletes at most `limit` rows of each table: expired sessions and mailed tokens; mails, audit
+/// entries and expired API keys older than `retention`. Takes one statement for each table, and
+/// another one if there are rows to delete.
 pub fn prune(
     conn: &mut Connection,
     now: DateTime<Utc>,
-    kept: TimeDelta,
+    retention: TimeDelta,
     limit: u32,
 ) -> Result<Pruned, Error> {
-    let (old, limit) = (now - kept, i64::from(limit));
+    let (old, limit) = (now - retention, i64::from(limit));
     let ended = sessions::expires_at.le(InstantValue(now));
-    // A session can have thousands of pairs, which would all go along with it.
+    // Deleting a session would delete its pairs, of which there can be thousands.
     let of_ended = token_pairs::table.inner_join(sessions::table).filter(ended);
-    let token_pairs = sweep(conn, of_ended.select(token_pairs::uid).limit(limit), |found| {
-        diesel::delete(token_pairs::table.filter(KeyIn::new(token_pairs::uid, found)))
-    })?;
+    let token_pairs =
+        delete_batch(conn, of_ended.select(token_pairs::uid).limit(limit), |found| {
+            diesel::delete(token_pairs::table.filter(KeyIn::new(token_pairs::uid, found)))
+        })?;
     let pairs = token_pairs::table.filter(token_pairs::session_uid.eq(sessions::uid));
     let bare = sessions::table.filter(ended).filter(not(exists(pairs)));
-    let sessions = sweep(conn, bare.select(sessions::uid).limit(limit), |found| {
+    let sessions = delete_batch(conn, bare.select(sessions::uid).limit(limit), |found| {
         diesel::delete(sessions::table.filter(KeyIn::new(sessions::uid, found)))
     })?;
     let expired = mailed_tokens::table.filter(mailed_tokens::expires_at.le(InstantValue(now)));
-    let mailed_tokens = sweep(conn, expired.select(mailed_tokens::uid).limit(limit), |found| {
-        diesel::delete(mailed_tokens::table.filter(KeyIn::new(mailed_tokens::uid, found)))
-    })?;
+    let mailed_tokens =
+        delete_batch(conn, expired.select(mailed_tokens::uid).limit(limit), |found| {
+            diesel::delete(mailed_tokens::table.filter(KeyIn::new(mailed_tokens::uid, found)))
+        })?;
     let mailed = mails::table.filter(mails::created_at.le(InstantValue(old)));
-    let mails = sweep(conn, mailed.select(mails::uid).limit(limit), |found| {
+    let mails = delete_batch(conn, mailed.select(mails::uid).limit(limit), |found| {
         diesel::delete(mails::table.filter(KeyIn::new(mails::uid, found)))
     })?;
     let ended = api_keys::table.filter(api_keys::expires_at.le(InstantValue(old)));
-    let api_keys = sweep(conn, ended.select(api_keys::uid).limit(limit), |found| {
+    let api_keys = delete_batch(conn, ended.select(api_keys::uid).limit(limit), |found| {
         diesel::delete(api_keys::table.filter(KeyIn::new(api_keys::uid, found)))
     })?;
-    let past = audit::table.filter(audit::uid.lt(first_of(old)));
-    let audit = sweep(conn, past.select(audit::uid).limit(limit), |found| {
+    let past = audit::table.filter(audit::uid.lt(first_key_at(old)));
+    let audit = delete_batch(conn, past.select(audit::uid).limit(limit), |found| {
         diesel::delete(audit::table.filter(KeyIn::new(audit::uid, found)))
     })?;
     Ok(Pruned { token_pairs, sessions, mailed_tokens, mails, api_keys, audit })
 }
 
-/// The least key of that moment.
-fn first_of(moment: DateTime<Utc>) -> UidValue {
-    let millis = u64::try_from(moment.timestamp_millis()).unwrap_or_default();
+/// Returns the least key of a time.
+fn first_key_at(time: DateTime<Utc>) -> UidValue {
+    let millis = u64::try_from(time.timestamp_millis()).unwrap_or_default();
     UidValue(NewId::new(millis, [0; 10]).uid())
 }

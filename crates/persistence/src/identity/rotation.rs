@@ -1,4 +1,4 @@
-//! Refreshing: the next pair of tokens for the one before.
+//! Refresh token rotation: replacing a token pair with the next one.
 
 use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
@@ -12,29 +12,29 @@ use crate::schema::{accounts, sessions, token_pairs};
 use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error};
 
-/// The pair of tokens that takes the place of one that is spent.
+/// The token pair that replaces a used one.
 #[derive(Debug, Clone)]
 pub struct NextPair {
-    /// Its key.
+    /// Its id.
     pub id: TokenPairId,
-    /// What is stored of its refresh token.
+    /// The hash of its refresh token.
     pub refresh: SecretHash,
 }
 
-/// What became of a refresh token that was presented.
+/// The result of presenting a refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rotation {
-    /// It was good, and the next pair is in its place.
+    /// It was valid, and the next pair is stored.
     Renewed {
-        /// Whose session it is.
+        /// The user.
         user: UserId,
         /// The session.
         session: SessionId,
     },
-    /// It had been used before, so that somebody has stolen it: its session has
-    /// ended. That must be kept, so this is no error.
+    /// It was used before, so it may be stolen, and its session has ended. This is not an error, so
+    /// that the end is committed.
     Reused {
-        /// Whose session it was.
+        /// The user.
         user: UserId,
         /// The session.
         session: SessionId,
@@ -43,15 +43,11 @@ pub enum Rotation {
     Refused,
 }
 
-/// Puts the next pair of tokens in the place of the one whose refresh token is
-/// presented.
+/// Replaces the token pair of a refresh token with the next pair.
 ///
-/// One that was spent at most [`Session::REUSE_GRACE_PERIOD`] ago is taken once more, for a
-/// client that never received the answer, as long as its successor has not been
-/// used; the successor dies. Any other use of a spent token ends the session.
-///
-/// # Errors
-/// A failing database.
+/// Within the reuse grace period ([`Session::REUSE_GRACE_PERIOD`]) after its first use, a token can be retried
+/// once if its successor is unused, for a client that has not received the answer. The successor is
+/// revoked. Any other reuse ends the session.
 pub fn rotate(
     conn: &mut Connection,
     presented: &SecretHash,
@@ -64,11 +60,11 @@ pub fn rotate(
             return Ok(Rotation::Refused);
         }
         let (user, session) = (family.user, family.session);
-        let Some((spent, latest)) = family.turn(now) else {
+        let Some((usage, latest)) = family.usage(now) else {
             close(conn, user, session)?;
             return Ok(Rotation::Reused { user, session });
         };
-        retire(conn, spent, now)?;
+        record_usage(conn, usage, now)?;
         issue(conn, UidValue::from(session), latest + 1, next.id, Some(&next.refresh), now)?;
         let expires_at = Session::expiry(family.created_at, now);
         conn.execute(diesel::update(sessions::table.find(UidValue::from(session))).set((
@@ -79,7 +75,7 @@ pub fn rotate(
     })
 }
 
-/// A pair, as far as refreshing asks.
+/// A token pair.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = token_pairs, check_for_backend(Sqlite, Pg))]
 struct Pair {
@@ -87,17 +83,20 @@ struct Pair {
     generation: i32,
     refresh_hash: Option<Vec<u8>>,
     spent_at: Option<InstantValue>,
-    spared: bool,
-    dead: bool,
+    /// Whether its refresh token was retried within the reuse grace period.
+    #[diesel(column_name = spared)]
+    retried: bool,
+    #[diesel(column_name = dead)]
+    revoked: bool,
 }
 
 impl Pair {
-    fn is_alive(&self) -> bool {
-        self.spent_at.is_none() && !self.dead
+    fn is_active(&self) -> bool {
+        self.spent_at.is_none() && !self.revoked
     }
 }
 
-/// A session while one of its tokens is presented.
+/// The session of a presented refresh token, with its token pairs.
 #[derive(Debug)]
 struct Family {
     session: SessionId,
@@ -106,41 +105,41 @@ struct Family {
     expires_at: DateTime<Utc>,
     disabled: bool,
     presented: Pair,
-    alive: Option<Pair>,
+    active: Option<Pair>,
 }
 
-/// Of the session: key, user, beginning, end.
+/// Key, user, time of creation and expiry of a session.
 type SessionColumns = (UidValue, UidValue, InstantValue, InstantValue);
 
-/// What is to be retired when the next pair is issued.
+/// An allowed use of a refresh token.
 #[derive(Debug, Clone, Copy)]
-enum Spent {
-    /// The pair, spent for the first time.
+enum Usage {
+    /// The first use of a pair.
     First(UidValue),
-    /// The pair, spent again, and its successor, which dies.
-    Again { spared: UidValue, dead: UidValue },
+    /// The second use of a pair, which revokes its successor.
+    Retry { retried: UidValue, revoked: UidValue },
 }
 
 impl Family {
-    /// What is spent by presenting the token, and the last generation there is;
-    /// `None` if it must not be presented any more.
-    fn turn(&self, now: DateTime<Utc>) -> Option<(Spent, i32)> {
-        let Pair { uid, generation, spent_at, spared, dead, .. } = &self.presented;
+    /// Returns the use that presenting the token is, and the latest generation; `None` if the token
+    /// must not be used again.
+    fn usage(&self, now: DateTime<Utc>) -> Option<(Usage, i32)> {
+        let Pair { uid, generation, spent_at, retried, revoked, .. } = &self.presented;
         match spent_at {
-            None if !dead => Some((Spent::First(*uid), *generation)),
-            Some(at) if !spared && !dead && now - at.0 <= Session::REUSE_GRACE_PERIOD => {
-                let next = self.alive.as_ref().filter(|pair| pair.generation == generation + 1)?;
-                Some((Spent::Again { spared: *uid, dead: next.uid }, next.generation))
+            None if !revoked => Some((Usage::First(*uid), *generation)),
+            Some(at) if !retried && !revoked && now - at.0 <= Session::REUSE_GRACE_PERIOD => {
+                let next = self.active.as_ref().filter(|pair| pair.generation == generation + 1)?;
+                Some((Usage::Retry { retried: *uid, revoked: next.uid }, next.generation))
             }
             _ => None,
         }
     }
 }
 
-/// The session of that refresh token, kept as it is until the transaction ends.
+/// Returns the session of a refresh token, locked until the transaction ends.
 ///
-/// Its row is what all who refresh it queue for; the pairs are read behind
-/// that, as the one before has left them.
+/// Concurrent refreshes wait for its row. The pairs are read after that, so that they include the
+/// changes of earlier refreshes.
 fn lock_family(conn: &mut Connection, presented: &SecretHash) -> Result<Option<Family>, Error> {
     let hash = &presented.as_bytes()[..];
     let of_token = token_pairs::table
@@ -154,14 +153,14 @@ fn lock_family(conn: &mut Connection, presented: &SecretHash) -> Result<Option<F
     ));
     let locked = conn.first::<SessionColumns>(Locked::new(session, Lock::Update))?;
     let Some((session, user, created_at, expires_at)) = locked else { return Ok(None) };
-    let is_alive = token_pairs::spent_at.is_null().and(token_pairs::dead.eq(false));
+    let is_active = token_pairs::spent_at.is_null().and(token_pairs::dead.eq(false));
     let is_presented = token_pairs::refresh_hash.eq(hash).assume_not_null();
     let pairs = conn.load::<(Pair, bool)>(
         token_pairs::table
             .inner_join(sessions::table)
             .inner_join(accounts::table.on(accounts::user_uid.eq(sessions::user_uid)))
             .filter(token_pairs::session_uid.eq(session))
-            .filter(is_alive.or(is_presented))
+            .filter(is_active.or(is_presented))
             .select((Pair::selection(), accounts::disabled)),
     )?;
     let is_presented = |pair: &&(Pair, bool)| pair.0.refresh_hash.as_deref() == Some(hash);
@@ -175,22 +174,22 @@ fn lock_family(conn: &mut Connection, presented: &SecretHash) -> Result<Option<F
         expires_at: expires_at.0,
         disabled,
         presented,
-        alive: pairs.into_iter().map(|(pair, _)| pair).find(Pair::is_alive),
+        active: pairs.into_iter().map(|(pair, _)| pair).find(Pair::is_active),
     }))
 }
 
-fn retire(conn: &mut Connection, spent: Spent, now: DateTime<Utc>) -> Result<(), Error> {
-    match spent {
-        Spent::First(pair) => conn.execute(
+fn record_usage(conn: &mut Connection, usage: Usage, now: DateTime<Utc>) -> Result<(), Error> {
+    match usage {
+        Usage::First(pair) => conn.execute(
             diesel::update(token_pairs::table.find(pair))
                 .set(token_pairs::spent_at.eq(InstantValue(now))),
         )?,
-        Spent::Again { spared, dead } => {
+        Usage::Retry { retried, revoked } => {
             conn.execute(
-                diesel::update(token_pairs::table.find(spared)).set(token_pairs::spared.eq(true)),
+                diesel::update(token_pairs::table.find(retried)).set(token_pairs::spared.eq(true)),
             )?;
             conn.execute(
-                diesel::update(token_pairs::table.find(dead)).set(token_pairs::dead.eq(true)),
+                diesel::update(token_pairs::table.find(revoked)).set(token_pairs::dead.eq(true)),
             )?
         }
     };

@@ -1,9 +1,7 @@
-//! Sessions and their tokens.
+//! Sessions and their token pairs.
 //!
-//! A session is a family of token pairs. Refreshing spends a pair and issues
-//! the next; at any time one pair at most is alive, neither spent nor dead,
-//! which the databases see to by themselves. How is in
-//! `rotation.rs`.
+//! Each refresh uses a pair and issues the next (`rotation.rs`). At most one pair of a session is
+//! active, neither used nor revoked, which is also a constraint of the databases.
 
 use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
@@ -20,22 +18,22 @@ use crate::schema::{sessions, token_pairs};
 use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error};
 
-/// A session that begins.
+/// A new session.
 #[derive(Debug, Clone)]
 pub struct NewSession<'a> {
-    /// Its key.
+    /// Its id.
     pub id: SessionId,
-    /// Whose it is.
+    /// Its user.
     pub user: UserId,
-    /// The key of its first pair of tokens.
+    /// The id of its first token pair.
     pub pair: TokenPairId,
-    /// What is stored of its first refresh token, if it has one.
+    /// The hash of its first refresh token, if it has one.
     pub refresh: Option<SecretHash>,
-    /// Where it begins from.
+    /// The address and user agent of the sign-in.
     pub client: &'a Client,
-    /// When it begins.
+    /// The time of the sign-in.
     pub at: DateTime<Utc>,
-    /// When it ends unless it is used before.
+    /// The time at which it expires if it is not refreshed.
     pub expires_at: DateTime<Utc>,
 }
 
@@ -51,7 +49,7 @@ struct SessionRow {
 }
 
 impl SessionRow {
-    fn shown(self, current: Option<SessionId>) -> Result<Session, Error> {
+    fn into_session(self, current: Option<SessionId>) -> Result<Session, Error> {
         let id = SessionId::from_uuid(self.uid.0);
         let context = RowContext { table: "sessions", row: &id };
         let address = self.address.map(|address| address.parse()).transpose();
@@ -75,14 +73,13 @@ struct PairRecord<'a> {
     generation: i32,
     refresh_hash: Option<&'a [u8]>,
     issued_at: InstantValue,
-    spared: bool,
-    dead: bool,
+    #[diesel(column_name = spared)]
+    retried: bool,
+    #[diesel(column_name = dead)]
+    revoked: bool,
 }
 
-/// Begins a session.
-///
-/// # Errors
-/// A failing database.
+/// Inserts a session with its first token pair.
 pub fn open(conn: &mut Connection, new: &NewSession<'_>) -> Result<(), Error> {
     let session = (
         sessions::uid.eq(UidValue::from(new.id)),
@@ -97,11 +94,7 @@ pub fn open(conn: &mut Connection, new: &NewSession<'_>) -> Result<(), Error> {
     issue(conn, UidValue::from(new.id), 1, new.pair, new.refresh.as_ref(), new.at)
 }
 
-/// The sessions of a user that have not ended, the newest first: at most
-/// `limit`, behind `after` if that is given.
-///
-/// # Errors
-/// A failing database.
+/// Returns at most `limit` sessions of a user after `after`, newest first, without expired ones.
 pub fn page(
     conn: &mut Connection,
     user: UserId,
@@ -119,15 +112,12 @@ pub fn page(
             .limit(i64::from(limit) + 1)
             .select(SessionRow::selection()),
     )?;
-    let shown: Result<Vec<_>, _> =
-        rows.into_iter().map(|row: SessionRow| row.shown(current)).collect();
-    Ok(Listed::of(shown?, limit))
+    let sessions: Result<Vec<_>, _> =
+        rows.into_iter().map(|row: SessionRow| row.into_session(current)).collect();
+    Ok(Listed::of(sessions?, limit))
 }
 
-/// A session of a user, unless it has ended.
-///
-/// # Errors
-/// A failing database.
+/// Returns a session of a user, unless it has expired.
 pub fn find(
     conn: &mut Connection,
     user: UserId,
@@ -142,13 +132,10 @@ pub fn find(
             .filter(sessions::expires_at.gt(InstantValue(now)))
             .select(SessionRow::selection()),
     )?;
-    row.map(|row: SessionRow| row.shown(current)).transpose()
+    row.map(|row: SessionRow| row.into_session(current)).transpose()
 }
 
-/// Ends a session of a user. Tells whether there was one.
-///
-/// # Errors
-/// A failing database.
+/// Ends a session of a user. Returns whether it existed.
 pub fn close(conn: &mut Connection, user: UserId, id: SessionId) -> Result<bool, Error> {
     let own = sessions::table
         .find(UidValue::from(id))
@@ -157,10 +144,7 @@ pub fn close(conn: &mut Connection, user: UserId, id: SessionId) -> Result<bool,
     Ok(closed > 0)
 }
 
-/// Ends the sessions of a user, all but `keep`. Tells how many.
-///
-/// # Errors
-/// A failing database.
+/// Ends the sessions of a user except `keep`. Returns their number.
 pub fn close_others(
     conn: &mut Connection,
     user: UserId,
@@ -176,7 +160,7 @@ pub fn close_others(
     }
 }
 
-/// Adds a pair of tokens to a session.
+/// Inserts a token pair.
 pub(super) fn issue(
     conn: &mut Connection,
     session: UidValue,
@@ -191,8 +175,8 @@ pub(super) fn issue(
         generation,
         refresh_hash: refresh.map(|hash| &hash.as_bytes()[..]),
         issued_at: InstantValue(at),
-        spared: false,
-        dead: false,
+        retried: false,
+        revoked: false,
     };
     conn.execute(diesel::insert_into(token_pairs::table).values(&record))?;
     Ok(())
