@@ -1,6 +1,6 @@
--- Keys are UUIDv7. *_key columns hold the case-folded NFC form that text is
--- sorted and compared by, byte by byte (COLLATE "C") as SQLite does it.
--- origin says where an imported row came from, and its key there.
+-- Keys are UUIDv7. *_key columns contain case-folded NFC text for sorting and
+-- comparing, bytewise (COLLATE "C") as on SQLite.
+-- origin is the source of an imported row and its key there.
 
 CREATE TABLE users (
     uid UUID NOT NULL CONSTRAINT users_pkey PRIMARY KEY,
@@ -20,7 +20,7 @@ CREATE TABLE books (
     author TEXT NOT NULL CONSTRAINT books_author_check CHECK (length(author) BETWEEN 1 AND 1000),
     author_key TEXT COLLATE "C" NOT NULL,
     publisher TEXT CONSTRAINT books_publisher_check CHECK (length(publisher) BETWEEN 1 AND 200),
-    -- year * 10000 + month * 100 + day, 0 for a month or day that is not known
+    -- year * 10000 + month * 100 + day; an unknown month or day is 0
     published_date INTEGER CONSTRAINT books_published_date_check
         CHECK (published_date BETWEEN -99990000 AND 99991231),
     page_count INTEGER CONSTRAINT books_page_count_check CHECK (page_count BETWEEN 1 AND 1000000),
@@ -28,7 +28,7 @@ CREATE TABLE books (
     isbn TEXT COLLATE "C" CONSTRAINT books_isbn_check CHECK (isbn ~ '^[0-9]{13}$'),
     user_uid UUID CONSTRAINT books_user_uid_fkey REFERENCES users (uid) ON DELETE SET NULL,
     origin TEXT COLLATE "C" CONSTRAINT books_origin_key UNIQUE,
-    -- What optional members are sorted by: empty values come last in either direction.
+    -- Sort keys of nullable columns: empty values come last in both directions.
     published_date_asc INTEGER NOT NULL GENERATED ALWAYS AS (coalesce(published_date, 2147483647)) STORED,
     published_date_desc INTEGER NOT NULL GENERATED ALWAYS AS (coalesce(published_date, -2147483648)) STORED,
     page_count_asc INTEGER NOT NULL GENERATED ALWAYS AS (coalesce(page_count, 2147483647)) STORED,

@@ -1,4 +1,4 @@
--- An account belongs to a user and goes with it; a user may have none.
+-- A user has at most one account, which is deleted with the user.
 CREATE TABLE accounts (
     user_uid UUID NOT NULL CONSTRAINT accounts_pkey PRIMARY KEY
         CONSTRAINT accounts_user_uid_fkey REFERENCES users (uid) ON DELETE CASCADE,

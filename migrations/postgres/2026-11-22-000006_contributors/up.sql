@@ -6,7 +6,7 @@ CREATE TABLE authors (
     updated_at TIMESTAMPTZ NOT NULL
 );
 
--- A link with an order and data of its own: the place in the credit line, and what was done.
+-- A link table with an order and data: the position in the credit line and the role.
 CREATE TABLE book_contributors (
     book_id UUID NOT NULL CONSTRAINT book_contributors_book_id_fkey REFERENCES books (uid) ON DELETE CASCADE,
     author_id UUID NOT NULL CONSTRAINT book_contributors_author_id_fkey REFERENCES authors (uid) ON DELETE CASCADE,
@@ -20,8 +20,8 @@ CREATE TABLE book_contributors (
 
 CREATE INDEX book_contributors_author_id_idx ON book_contributors (author_id, book_id);
 
--- The books that are there credit whom their credit lines name. A line and its key have as many
--- parts, and the key of a part is that part of the key: folding leaves commas and spaces alone.
+-- Contributors of existing books are the names in their credit lines. Case folding does not change
+-- commas and spaces, so the parts of a line correspond to the parts of its key.
 CREATE TEMPORARY TABLE credited ON COMMIT DROP AS
 SELECT book_id, place,
     btrim(name, U&' \0085\00A0\1680\2002\2003\2004\2005\2006\2007\2008\2009\200A\2028\2029\202F\205F\3000') AS name,
@@ -34,7 +34,7 @@ FROM (
 
 DELETE FROM credited WHERE name = '';
 
--- A key is a UUIDv7: the milliseconds of now, and what is random.
+-- Keys are UUIDv7: the current time in milliseconds and random bits.
 INSERT INTO authors (uid, name, name_key, created_at, updated_at)
 SELECT
     (lpad(to_hex(floor(extract(epoch FROM now()) * 1000)::BIGINT), 12, '0')

@@ -1,6 +1,6 @@
--- Secrets are never stored, only their SHA-256.
+-- Only SHA-256 hashes of secrets are stored.
 
--- A session is one sign-in of a user: a family of token pairs, of which one is alive.
+-- A session begins with a sign-in and has a family of token pairs, of which at most one is active.
 CREATE TABLE sessions (
     uid UUID NOT NULL CONSTRAINT sessions_pkey PRIMARY KEY,
     user_uid UUID NOT NULL CONSTRAINT sessions_user_uid_fkey REFERENCES users (uid) ON DELETE CASCADE,
@@ -14,7 +14,7 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_user_uid_idx ON sessions (user_uid, uid);
 CREATE INDEX sessions_expires_at_idx ON sessions (expires_at);
 
--- An access token and a refresh token. Each generation follows from the one before.
+-- An access token and a refresh token. A refresh issues the next generation.
 CREATE TABLE token_pairs (
     uid UUID NOT NULL CONSTRAINT token_pairs_pkey PRIMARY KEY,
     session_uid UUID NOT NULL CONSTRAINT token_pairs_session_uid_fkey REFERENCES sessions (uid) ON DELETE CASCADE,
@@ -23,9 +23,9 @@ CREATE TABLE token_pairs (
         CONSTRAINT token_pairs_refresh_hash_check CHECK (length(refresh_hash) = 32),
     issued_at TIMESTAMPTZ NOT NULL,
     spent_at TIMESTAMPTZ,
-    -- Whether it was spent a second time, in time for mercy.
+    -- Whether it was retried within the reuse grace period.
     spared BOOLEAN NOT NULL,
-    -- Whether its predecessor was spared, so that neither of its tokens counts any more.
+    -- Whether it was revoked because its predecessor was retried.
     dead BOOLEAN NOT NULL,
     CONSTRAINT token_pairs_session_uid_generation_key UNIQUE (session_uid, generation)
 );
@@ -38,7 +38,7 @@ CREATE TABLE api_keys (
     name TEXT NOT NULL CONSTRAINT api_keys_name_check CHECK (length(name) BETWEEN 1 AND 100),
     hash BYTEA NOT NULL CONSTRAINT api_keys_hash_key UNIQUE
         CONSTRAINT api_keys_hash_check CHECK (length(hash) = 32),
-    -- The last characters of the key, by which its owner knows it again.
+    -- The last characters of the key, shown to its owner.
     hint TEXT NOT NULL CONSTRAINT api_keys_hint_check CHECK (length(hint) <= 8),
     scopes TEXT COLLATE "C" NOT NULL CONSTRAINT api_keys_scopes_check CHECK (scopes IN ('read', 'write', 'read write')),
     created_at TIMESTAMPTZ NOT NULL,
@@ -49,7 +49,7 @@ CREATE TABLE api_keys (
 CREATE INDEX api_keys_user_uid_idx ON api_keys (user_uid, uid);
 CREATE INDEX api_keys_expires_at_idx ON api_keys (expires_at);
 
--- Of one purpose a user has one token; a newer one takes its place. One that is used is deleted.
+-- A user has one token for each purpose. A newer one replaces it; use deletes it.
 CREATE TABLE mailed_tokens (
     uid UUID NOT NULL CONSTRAINT mailed_tokens_pkey PRIMARY KEY,
     user_uid UUID NOT NULL CONSTRAINT mailed_tokens_user_uid_fkey REFERENCES users (uid) ON DELETE CASCADE,
@@ -63,13 +63,13 @@ CREATE TABLE mailed_tokens (
 
 CREATE INDEX mailed_tokens_expires_at_idx ON mailed_tokens (expires_at);
 
--- What is to be mailed, and what has been. What it says is written when it is sent.
+-- Mails to send, and sent ones. The text is written when a mail is sent.
 CREATE TABLE mails (
     uid UUID NOT NULL CONSTRAINT mails_pkey PRIMARY KEY,
     user_uid UUID NOT NULL CONSTRAINT mails_user_uid_fkey REFERENCES users (uid) ON DELETE CASCADE,
     kind TEXT COLLATE "C" NOT NULL CONSTRAINT mails_kind_check
         CHECK (kind IN ('verification', 'password-reset', 'password-changed')),
-    -- Of mailed_tokens; no foreign key, for the token may be gone before the mail is.
+    -- A key of mailed_tokens, without a foreign key: the token may be deleted before the mail.
     token_uid UUID,
     recipient TEXT NOT NULL CONSTRAINT mails_recipient_check CHECK (length(recipient) BETWEEN 3 AND 254),
     created_at TIMESTAMPTZ NOT NULL,
@@ -83,7 +83,7 @@ CREATE INDEX mails_user_uid_idx ON mails (user_uid, uid);
 CREATE INDEX mails_due_idx ON mails (next_attempt_at, uid) WHERE sent_at IS NULL AND failed_at IS NULL;
 CREATE INDEX mails_created_at_idx ON mails (created_at);
 
--- What happened. Entries outlive those whom they name, and tell their moment by their key.
+-- The audit log. Entries remain when their users are deleted. The key contains the time.
 CREATE TABLE audit (
     uid UUID NOT NULL CONSTRAINT audit_pkey PRIMARY KEY,
     action TEXT COLLATE "C" NOT NULL CONSTRAINT audit_action_check CHECK (length(action) BETWEEN 1 AND 50),
@@ -98,7 +98,7 @@ CREATE INDEX audit_action_idx ON audit (action, uid);
 CREATE INDEX audit_actor_uid_idx ON audit (actor_uid, uid);
 CREATE INDEX audit_subject_uid_idx ON audit (subject_uid, uid);
 
--- What one copy of the server does at a time.
+-- Leases on work that one server process does at a time.
 CREATE TABLE leases (
     name TEXT COLLATE "C" NOT NULL CONSTRAINT leases_pkey PRIMARY KEY
         CONSTRAINT leases_name_check CHECK (length(name) BETWEEN 1 AND 50),

@@ -1,4 +1,4 @@
--- Keys are counted up by the database, and never given twice.
+-- The database generates ascending keys and never reuses one.
 
 CREATE TABLE posts (
     id INTEGER NOT NULL CONSTRAINT posts_pkey PRIMARY KEY AUTOINCREMENT,

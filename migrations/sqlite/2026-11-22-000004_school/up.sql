@@ -18,7 +18,7 @@ CREATE TABLE courses (
 
 CREATE INDEX courses_title_idx ON courses (title_key, id);
 
--- A link with data of its own: since when the student takes the course.
+-- A link table with data: the time of enrolment.
 CREATE TABLE student_courses (
     student_id INTEGER NOT NULL CONSTRAINT student_courses_student_id_fkey REFERENCES students (id) ON DELETE CASCADE,
     course_id INTEGER NOT NULL CONSTRAINT student_courses_course_id_fkey REFERENCES courses (id) ON DELETE CASCADE,

@@ -7,7 +7,7 @@ CREATE TABLE authors (
     updated_at INTEGER NOT NULL
 ) STRICT;
 
--- A link with an order and data of its own: the place in the credit line, and what was done.
+-- A link table with an order and data: the position in the credit line and the role.
 CREATE TABLE book_contributors (
     book_id BLOB NOT NULL CONSTRAINT book_contributors_book_id_fkey REFERENCES books (uid) ON DELETE CASCADE,
     author_id BLOB NOT NULL CONSTRAINT book_contributors_author_id_fkey REFERENCES authors (uid) ON DELETE CASCADE,
@@ -21,8 +21,8 @@ CREATE TABLE book_contributors (
 
 CREATE INDEX book_contributors_author_id_idx ON book_contributors (author_id, book_id);
 
--- The books that are there credit whom their credit lines name. A line and its key have as many
--- parts, and the key of a part is that part of the key: folding leaves commas and spaces alone.
+-- Contributors of existing books are the names in their credit lines. Case folding does not change
+-- commas and spaces, so the parts of a line correspond to the parts of its key.
 CREATE TEMP TABLE credited AS
 WITH RECURSIVE
     blank (chars) AS (
@@ -40,7 +40,7 @@ WITH RECURSIVE
 SELECT book_id, place, trim(name, chars) AS name, trim(name_key, chars) AS name_key
 FROM part, blank WHERE place > 0 AND trim(name, chars) <> '';
 
--- A key is a UUIDv7: the milliseconds of now, and what is random.
+-- Keys are UUIDv7: the current time in milliseconds and random bits.
 INSERT INTO authors (uid, name, name_key, created_at, updated_at)
 SELECT
     unhex(printf('%012x', ms) || '7' || substr(hex(randomblob(2)), 2)
