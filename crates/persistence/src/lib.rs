@@ -21,6 +21,8 @@ pub mod catalog;
 mod connection;
 mod database;
 mod error;
+#[cfg_attr(not(test), expect(clippy::wildcard_imports, reason = "as in schema.rs"))]
+mod generated;
 pub mod identity;
 mod ids;
 pub mod migrations;

@@ -15,6 +15,7 @@ use recto_relations_diesel::{Conditions, SortColumn, Stored, Writable};
 
 use super::user::UserRow;
 use super::{author, book_tag};
+use crate::generated;
 use crate::row::RowContext;
 use crate::schema::{book_tags, books, tags};
 use crate::sql_types::{InstantValue, UidValue};
@@ -125,27 +126,6 @@ pub struct BookFilter {
     pub published_to: Option<PublishedDate>,
 }
 
-diesel::table! {
-    use diesel::sql_types::Integer;
-    use crate::sql_types::Uid;
-
-    /// The columns of `books` that the database generates to sort by. A table of Diesel's has at
-    /// most 16 columns, unless every program that uses it compiles tables of 32.
-    #[sql_name = "books"]
-    generated (uid) {
-        /// The key.
-        uid -> Uid,
-        /// The date of publication, ascending.
-        published_date_asc -> Integer,
-        /// The date of publication, descending.
-        published_date_desc -> Integer,
-        /// The number of pages, ascending.
-        page_count_asc -> Integer,
-        /// The number of pages, descending.
-        page_count_desc -> Integer,
-    }
-}
-
 impl Stored<Recto> for Book {
     type Row = BookRow;
     type Filter = BookFilter;
@@ -154,10 +134,14 @@ impl Stored<Recto> for Book {
         SortColumn::new("author", &books::author_key),
         SortColumn::nullable(
             "published_date",
-            &generated::published_date_asc,
-            &generated::published_date_desc,
+            &generated::books::published_date_asc,
+            &generated::books::published_date_desc,
         ),
-        SortColumn::nullable("page_count", &generated::page_count_asc, &generated::page_count_desc),
+        SortColumn::nullable(
+            "page_count",
+            &generated::books::page_count_asc,
+            &generated::books::page_count_desc,
+        ),
     ];
 
     fn apply_filter(filter: &BookFilter, conditions: &mut Conditions<books::table>) {

@@ -60,8 +60,33 @@ pub(crate) fn tables(database: &Fresh) -> BTreeMap<String, Vec<Column>> {
              ORDER BY t.relname, c.attnum"
         }
     });
+    by_table(&rows)
+}
+
+/// The columns that the database generates, in order, by table.
+pub(crate) fn generated(database: &Fresh) -> BTreeMap<String, Vec<Column>> {
+    let rows = database.rows(match database.engine() {
+        Engine::Sqlite => {
+            "SELECT json_array(m.name, c.name, c.type, c.\"notnull\" = 0, c.pk) AS line
+             FROM sqlite_master AS m JOIN pragma_table_xinfo(m.name) AS c
+             WHERE m.type = 'table' AND c.hidden IN (2, 3) ORDER BY m.name, c.cid"
+        }
+        Engine::Postgres => {
+            "SELECT json_build_array(t.relname, c.attname, y.typname, NOT c.attnotnull, 0)::text
+                 AS line
+             FROM pg_class AS t
+             JOIN pg_attribute AS c ON c.attrelid = t.oid
+             JOIN pg_type AS y ON y.oid = c.atttypid
+             WHERE t.relnamespace = 'public'::regnamespace AND c.attgenerated <> ''
+             ORDER BY t.relname, c.attnum"
+        }
+    });
+    by_table(&rows)
+}
+
+fn by_table(rows: &[Value]) -> BTreeMap<String, Vec<Column>> {
     let mut tables: BTreeMap<String, Vec<Column>> = BTreeMap::new();
-    for row in &rows {
+    for row in rows {
         tables.entry(text(row, 0)).or_default().push(Column {
             name: text(row, 1),
             kind: text(row, 2).to_lowercase(),
@@ -70,25 +95,6 @@ pub(crate) fn tables(database: &Fresh) -> BTreeMap<String, Vec<Column>> {
         });
     }
     tables
-}
-
-/// Table and name of the columns that the database generates, in alphabetical
-/// order.
-pub(crate) fn generated(database: &Fresh) -> Vec<[String; 2]> {
-    let rows = database.rows(match database.engine() {
-        Engine::Sqlite => {
-            "SELECT json_array(m.name, c.name) AS line
-             FROM sqlite_master AS m JOIN pragma_table_xinfo(m.name) AS c
-             WHERE m.type = 'table' AND c.hidden IN (2, 3) ORDER BY m.name, c.name"
-        }
-        Engine::Postgres => {
-            "SELECT json_build_array(t.relname, c.attname)::text AS line
-             FROM pg_class AS t JOIN pg_attribute AS c ON c.attrelid = t.oid
-             WHERE t.relnamespace = 'public'::regnamespace AND c.attgenerated <> ''
-             ORDER BY t.relname, c.attname"
-        }
-    });
-    rows.iter().map(|row| [text(row, 0), text(row, 1)]).collect()
 }
 
 /// The foreign keys, in alphabetical order.

@@ -1,4 +1,4 @@
-//! `schema.rs` is what both migrated databases have, and they have the same.
+//! Comparison of the declared tables with the migrated databases of both engines.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,15 +13,17 @@ both_engines!(
     the_declared_joins_are_the_foreign_keys,
     every_foreign_key_has_a_name_and_an_index,
     keys_are_named_after_their_table,
-    what_is_generated_is_what_may_be_empty_and_sorts,
+    generated_columns_match_the_databases,
+    nullable_sort_fields_have_generated_columns,
 );
 
-const DECLARED: &str = include_str!("../../src/schema.rs");
+const SCHEMA: &str = include_str!("../../src/schema.rs");
+const GENERATED: &str = include_str!("../../src/generated.rs");
 
-/// What `schema.rs` declares, in the engine's own words.
-fn declared(engine: Engine) -> BTreeMap<String, Vec<Column>> {
+/// The tables that a file declares, with the engine's types.
+fn declared(source: &str, engine: Engine) -> BTreeMap<String, Vec<Column>> {
     let mut tables = BTreeMap::new();
-    for block in DECLARED.split("table! {\n").skip(1) {
+    for block in source.split("table! {\n").skip(1) {
         let lines = block.lines().map(str::trim).filter(|line| !line.starts_with("use "));
         let mut lines = lines.filter(|line| !line.is_empty());
         // books (uid) {
@@ -66,7 +68,7 @@ fn kind_on(engine: Engine, kind: &str) -> &'static str {
 }
 
 fn the_declared_tables_are_the_migrated_ones(database: &Fresh) {
-    let declared = declared(database.engine());
+    let declared = declared(SCHEMA, database.engine());
     let migrated = tables(database);
     assert_eq!(
         declared.keys().collect::<Vec<_>>(),
@@ -80,7 +82,7 @@ fn the_declared_tables_are_the_migrated_ones(database: &Fresh) {
 
 fn the_declared_joins_are_the_foreign_keys(database: &Fresh) {
     // joinable!(books -> users (user_uid));
-    let declared: BTreeSet<String> = DECLARED
+    let declared: BTreeSet<String> = SCHEMA
         .lines()
         .filter_map(|line| line.strip_prefix("joinable!(")?.strip_suffix(");"))
         .map(str::to_owned)
@@ -119,22 +121,36 @@ fn keys_are_named_after_their_table(database: &Fresh) {
     }
 }
 
-/// For each direction a column, with an index that begins with it.
-fn what_is_generated_is_what_may_be_empty_and_sorts(database: &Fresh) {
-    let mut expected = Vec::new();
+fn generated_columns_match_the_databases(database: &Fresh) {
+    let tables = tables(database);
+    let mut declared = declared(GENERATED, database.engine());
+    for (table, columns) in &mut declared {
+        let (key, generated) = std::mem::take(columns).into_iter().partition(|c| c.key > 0);
+        let key: Vec<Column> = key;
+        assert!(key.iter().eq(tables[table].iter().filter(|c| c.key > 0)), "the key of {table}");
+        *columns = generated;
+    }
+    assert_eq!(declared, generated(database));
+}
+
+/// There is a column for each direction, with an index that begins with it.
+fn nullable_sort_fields_have_generated_columns(database: &Fresh) {
+    let mut expected = BTreeSet::new();
     for entity in entities() {
         for field in entity.sorts.iter().filter(|field| field.nullable) {
             for direction in ["asc", "desc"] {
-                let column = format!("{}_{direction}", field.name);
-                expected.push([entity.collection.to_owned(), column]);
+                expected
+                    .insert((entity.collection.to_owned(), format!("{}_{direction}", field.name)));
             }
         }
     }
-    expected.sort();
-    let generated = generated(database);
+    let generated = generated(database).into_iter().flat_map(|(table, columns)| {
+        columns.into_iter().map(move |column| (table.clone(), column.name))
+    });
+    let generated: BTreeSet<_> = generated.collect();
     assert_eq!(generated, expected);
     let indexes = indexes(database);
-    for [table, column] in &generated {
+    for (table, column) in &generated {
         let has_index =
             |(of, columns): &(String, Vec<String>)| of == table && columns.first() == Some(column);
         assert!(indexes.iter().any(has_index), "no index begins with {table}.{column}");
@@ -151,7 +167,7 @@ fn constraints_have_the_same_names_on_both_engines() {
 
     // What PostgreSQL knows from the type, SQLite has to be told: how long a
     // key is, and that a boolean is 0 or 1.
-    let types = declared(Engine::Postgres);
+    let types = declared(SCHEMA, Engine::Postgres);
     for extra in sqlite.difference(&postgres) {
         let implied = types[&extra.table].iter().any(|column| {
             extra.name == format!("{}_{}_check", extra.table, column.name)
