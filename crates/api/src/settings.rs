@@ -52,7 +52,7 @@ impl Settings {
             trusted_proxies: TrustedProxies::default(),
             limits: Limits::default(),
             password_grant: true,
-            retention: prune::KEPT,
+            retention: prune::RETENTION,
         }
     }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use recto_domain::{Account, IdGenerator, MailId, MailKind, MailedPurpose, MailedTokenId};
 use recto_identity::mailed_token::MailedTokens;
-use recto_persistence::identity::{mailed, outbox};
+use recto_persistence::identity::{mailed_token, outbox};
 use recto_persistence::{Connection, Error};
 
 /// Adds a mail to the outbox, with a link if its kind has one. The worker sends it once the
@@ -39,11 +39,13 @@ fn token(
     now: DateTime<Utc>,
 ) -> Result<MailedTokenId, Error> {
     let user = account.user_uid;
-    if let Some(young) = mailed::issued_since(conn, user, purpose, now - purpose.lifetime() / 2)? {
+    if let Some(young) =
+        mailed_token::issued_since(conn, user, purpose, now - purpose.lifetime() / 2)?
+    {
         return Ok(young);
     }
     let id = MailedTokenId::from_uuid(ids.new_id().uid());
     let hash = tokens.hash(id);
-    mailed::issue(conn, &mailed::NewMailedToken { id, user, purpose, hash, at: now })?;
+    mailed_token::issue(conn, &mailed_token::NewMailedToken { id, user, purpose, hash, at: now })?;
     Ok(id)
 }

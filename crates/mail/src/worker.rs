@@ -163,11 +163,11 @@ impl Worker {
                 tracing::info!(mail = %id, %kind, attempt, "sent a mail");
             }
             Fate::Void(reason) => {
-                self.database.write(move |conn| outbox::discard(conn, id)).await?;
+                self.database.write(move |conn| outbox::delete(conn, id)).await?;
                 tracing::info!(mail = %id, %kind, reason, "dropped a mail");
             }
             Fate::Refused(reason) => {
-                self.database.write(move |conn| outbox::give_up(conn, id, now)).await?;
+                self.database.write(move |conn| outbox::mark_failed(conn, id, now)).await?;
                 tracing::warn!(mail = %id, %kind, attempt, reason, "a mail was refused");
             }
             Fate::Later(reason) => {
@@ -208,7 +208,7 @@ impl Outbox {
 /// How long an attempt may take: it ends before the mail can be claimed by somebody else, and a
 /// slow server gets more time with each.
 fn time_for(attempt: u32) -> Duration {
-    let claimed = outbox::back_off(attempt).to_std().unwrap_or_default();
+    let claimed = outbox::retry_delay(attempt).to_std().unwrap_or_default();
     claimed.saturating_sub(Duration::from_secs(1)).min(LONGEST)
 }
 

@@ -4,10 +4,10 @@
 //! [`Database::write`](crate::Database::write) to combine operations in a transaction.
 
 pub mod account;
+pub mod api_key;
 pub mod audit;
-pub mod key;
 pub mod lease;
-pub mod mailed;
+pub mod mailed_token;
 pub mod outbox;
 pub mod prune;
 mod rotation;

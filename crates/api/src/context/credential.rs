@@ -8,7 +8,7 @@ use recto_domain::{Scope, Secret, SecretHash, TokenPairId, UserId};
 use recto_identity::secret::hash;
 use recto_identity::{Access, Caller};
 use recto_persistence::Connection;
-use recto_persistence::identity::{account, key};
+use recto_persistence::identity::{account, api_key};
 
 use crate::error::Error;
 use crate::problem::{Problem, ProblemType};
@@ -103,7 +103,7 @@ impl Credential {
                 Ok(Caller { account, session: Some(session) })
             }
             Token::ApiKey(hash) => {
-                let found = key::caller(conn, hash, now)?.ok_or_else(invalid)?;
+                let found = api_key::authenticate(conn, hash, now)?.ok_or_else(invalid)?;
                 self.resolved(found.account.user_uid);
                 if !found.scopes.allow(self.scope) {
                     let detail = format!("the API key is not for `{}`", self.scope.as_str());
@@ -111,7 +111,7 @@ impl Credential {
                         .challenging("insufficient_scope")
                         .into());
                 }
-                if found.is_stale(now) {
+                if found.should_record_use(now) {
                     state.key_usage.used(found.key);
                 }
                 Ok(Caller { account: found.account, session: None })

@@ -6,7 +6,7 @@ use recto_domain::{
     Account, AccountDeletion, ApiKey, AuditAction, AuditEntry, Book, Review, Session, User,
     UserBooks, UserId, UserReviews,
 };
-use recto_persistence::identity::{Listed, account, audit, key, session};
+use recto_persistence::identity::{Listed, account, api_key, audit, session};
 use recto_persistence::{Connection, MappedMany, PageRequest, Recto};
 use recto_relations::{Entity as _, Include, KeysetPosition, Sort};
 use serde::Serialize;
@@ -78,7 +78,7 @@ fn collect(tx: &mut ReadTransaction<'_>) -> Result<Export, Error> {
             |after| session::page(tx, user, Some(current), after, CHUNK, now),
             |session| session.id,
         )?,
-        api_keys: all(|after| key::page(tx, user, after, CHUNK), |key| key.id)?,
+        api_keys: all(|after| api_key::page(tx, user, after, CHUNK), |key| key.id)?,
         audit: without_origins_of_others(
             user,
             all(|after| audit::page(tx, &about_user, after, CHUNK), |entry| entry.id)?,

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use recto_domain::{ApiKeyId, IdGenerator};
 use recto_persistence::Database;
-use recto_persistence::identity::key;
+use recto_persistence::identity::api_key;
 use tokio::sync::Notify;
 
 /// API keys whose use is to be recorded.
@@ -36,8 +36,9 @@ impl KeyUsage {
             self.0.wake.notified().await;
             let keys = self.0.keys.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let (now, used) = (ids.now(), keys.clone());
-            let recorded = database
-                .write(move |conn| used.iter().try_for_each(|id| key::touch(conn, *id, now)));
+            let recorded = database.write(move |conn| {
+                used.iter().try_for_each(|id| api_key::record_use(conn, *id, now))
+            });
             if let Err(error) = recorded.await {
                 tracing::warn!(%error, "the use of API keys was not recorded");
             }

@@ -2,7 +2,7 @@
 
 use recto_domain::{ApiKey, ApiKeyId, AuditAction, NewApiKey, Secret};
 use recto_identity::secret::hash;
-use recto_persistence::identity::key;
+use recto_persistence::identity::api_key;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -43,7 +43,7 @@ pub(crate) async fn create(
                 expires_at: new.expires_at,
                 last_used_at: None,
             };
-            key::insert(tx, user, &created, &key_hash)?;
+            api_key::insert(tx, user, &created, &key_hash)?;
             tx.audit(AuditAction::KeyCreated);
             Ok(created)
         })

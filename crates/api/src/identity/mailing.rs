@@ -4,7 +4,7 @@ use recto_domain::{
     Account, AuditAction, EmailRequest, MailKind, MailedPurpose, User, Verification,
 };
 use recto_identity::secret::hash;
-use recto_persistence::identity::{account, mailed};
+use recto_persistence::identity::{account, mailed_token};
 
 use super::accounts;
 use crate::answer::{Accepted, Item};
@@ -57,7 +57,7 @@ pub(crate) async fn verify(ctx: Context, body: Body<Verification>) -> Result<Ite
     let token = hash(&body.checked()?.token);
     ctx.write(move |tx| {
         let now = tx.now();
-        let user = mailed::spend(tx, MailedPurpose::Verify, &token, now)?
+        let user = mailed_token::spend(tx, MailedPurpose::Verify, &token, now)?
             .ok_or_else(|| Problem::not_found("token: it is used, expired or replaced"))?;
         if account::set_verified(tx, user, now)? {
             tx.audit(AuditAction::EmailVerified).subject_uid = Some(user);

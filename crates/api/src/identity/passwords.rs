@@ -6,7 +6,7 @@ use recto_domain::{
 };
 use recto_identity::secret::hash;
 use recto_persistence::Connection;
-use recto_persistence::identity::{account, key, mailed};
+use recto_persistence::identity::{account, api_key, mailed_token};
 use recto_relations::Include;
 
 use super::auth::{self, Candidate};
@@ -44,7 +44,7 @@ pub(crate) async fn reset(ctx: Context, body: Body<PasswordReset>) -> Result<NoC
     let holder = ctx
         .read(move |tx| {
             let now = tx.now();
-            let holder = mailed::look(tx, MailedPurpose::Reset, &token, now)?;
+            let holder = mailed_token::find_user(tx, MailedPurpose::Reset, &token, now)?;
             let credentials = credentials(tx, holder.ok_or_else(no_such_token)?)?;
             if credentials.account.disabled {
                 return Err(no_such_token());
@@ -56,11 +56,11 @@ pub(crate) async fn reset(ctx: Context, body: Body<PasswordReset>) -> Result<NoC
     let hash = ctx.state.hasher.hash(&new_password).await?;
     ctx.write(move |tx| {
         let now = tx.now();
-        let spent = mailed::spend(tx, MailedPurpose::Reset, &token, now)?;
+        let spent = mailed_token::spend(tx, MailedPurpose::Reset, &token, now)?;
         let user = spent.ok_or_else(no_such_token)?;
         account::set_password(tx, user, &hash, None, None, now)?;
         // An intruder may have created keys.
-        key::delete_all(tx, user)?;
+        api_key::delete_all(tx, user)?;
         tx.enqueue_mail(&holder.account, MailKind::PasswordChanged)?;
         tx.audit(AuditAction::PasswordReset).subject_uid = Some(user);
         Ok(NoContent)

@@ -42,7 +42,7 @@ async fn once(
         // Each batch renews the lease in its own transaction.
         let pruned = database
             .write(move |conn| {
-                if !lease::take(conn, NAME, holder, now, now + LEASE)? {
+                if !lease::acquire(conn, NAME, holder, now, now + LEASE)? {
                     return Ok::<_, Error>(None);
                 }
                 prune::prune(conn, now, retention, BATCH).map(Some)
@@ -50,7 +50,7 @@ async fn once(
             .await?;
         let Some(pruned) = pruned else { return Ok(deleted) };
         deleted += pruned.total();
-        if !pruned.any_full(BATCH) {
+        if !pruned.has_full_batch(BATCH) {
             break;
         }
     }
@@ -80,7 +80,7 @@ mod tests {
     fn fill(database: &Database, ids: &MovableClock) {
         let today = ids.now();
         let entry = move |number: usize, old: bool| {
-            let at = if old { today - prune::KEPT - TimeDelta::days(1) } else { today };
+            let at = if old { today - prune::RETENTION - TimeDelta::days(1) } else { today };
             let millis = u64::try_from(at.timestamp_millis()).unwrap();
             let mut random = [0; 10];
             random[2..].copy_from_slice(&number.to_be_bytes());
@@ -102,7 +102,7 @@ mod tests {
     /// Prunes once in each of these processes, and returns how many rows each deleted.
     fn prune_in(database: &Database, ids: &MovableClock, holders: &[Uuid]) -> Vec<usize> {
         let ids: Arc<dyn IdGenerator> = Arc::new(ids.clone());
-        let runs = holders.iter().map(|holder| once(database, &ids, *holder, prune::KEPT));
+        let runs = holders.iter().map(|holder| once(database, &ids, *holder, prune::RETENTION));
         let runs = futures_util::future::join_all(runs);
         let deleted = actix_web::rt::System::new().block_on(runs);
         deleted.into_iter().map(Result::unwrap).collect()
@@ -111,7 +111,7 @@ mod tests {
     fn old_rows_are_deleted_in_batches(database: &Fresh) {
         let (opened, ids) = (database.open(), MovableClock::default());
         fill(&opened, &ids);
-        let at_once = prune::prune(&mut database.connection(), ids.now(), prune::KEPT, BATCH);
+        let at_once = prune::prune(&mut database.connection(), ids.now(), prune::RETENTION, BATCH);
         assert_eq!(at_once.unwrap().audit, BATCH as usize);
         assert_eq!(prune_in(&opened, &ids, &[ids.new_id().uid()]), [MANY - BATCH as usize]);
         assert_eq!(remaining(database), 3);
@@ -133,7 +133,7 @@ mod tests {
         fill(&opened, &ids);
         let (dead, alive) = (ids.new_id().uid(), ids.new_id().uid());
         let now = ids.now();
-        let taken = lease::take(&mut database.connection(), NAME, dead, now, now + LEASE);
+        let taken = lease::acquire(&mut database.connection(), NAME, dead, now, now + LEASE);
         assert!(taken.unwrap());
         assert_eq!(prune_in(&opened, &ids, &[alive]), [0]);
         assert_eq!(remaining(database), MANY + 3);

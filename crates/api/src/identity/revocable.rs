@@ -6,7 +6,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use recto_domain::{ApiKey, ApiKeyId, AuditAction, Session, SessionId, UserId};
 use recto_persistence::Connection;
-use recto_persistence::identity::{Listed, key, session};
+use recto_persistence::identity::{Listed, api_key, session};
 use serde::Serialize;
 
 use crate::answer::{Json, List, NoContent};
@@ -100,15 +100,15 @@ impl Revocable for ApiKey {
         after: Option<ApiKeyId>,
         limit: u32,
     ) -> DatabaseResult<Listed<Self>> {
-        key::page(conn, owner.user, after, limit)
+        api_key::page(conn, owner.user, after, limit)
     }
 
     fn find(conn: &mut Connection, owner: Owner, id: ApiKeyId) -> DatabaseResult<Option<Self>> {
-        key::find(conn, owner.user, id)
+        api_key::find(conn, owner.user, id)
     }
 
     fn revoke(conn: &mut Connection, user: UserId, id: ApiKeyId) -> DatabaseResult<bool> {
-        key::delete(conn, user, id)
+        api_key::delete(conn, user, id)
     }
 }
 

@@ -9,9 +9,9 @@ use recto_domain::{
 use recto_identity::mailed_token::MailedTokens;
 use recto_identity::secret::{Secrets, hash};
 use recto_identity::token::Tokens;
-use recto_persistence::identity::mailed::NewMailedToken;
+use recto_persistence::identity::mailed_token::NewMailedToken;
 use recto_persistence::identity::session::NewSession;
-use recto_persistence::identity::{account, key, mailed, session};
+use recto_persistence::identity::{account, api_key, mailed_token, session};
 use recto_persistence::{Connection, Database, Error, SystemIds};
 use recto_testkit::server::{Client, SECRET, TestServer};
 
@@ -103,7 +103,7 @@ fn enter(conn: &mut Connection, name: &str, role: Role) -> Result<Rows, Error> {
             expires_at: None,
             last_used_at: None,
         };
-        key::insert(conn, user.uid, &made, &hash(&secret))?;
+        api_key::insert(conn, user.uid, &made, &hash(&secret))?;
         keys.push((made.id, secret));
     }
 
@@ -112,7 +112,7 @@ fn enter(conn: &mut Connection, name: &str, role: Role) -> Result<Rows, Error> {
     for purpose in [MailedPurpose::Verify, MailedPurpose::Reset] {
         let id = MailedTokenId::from_uuid(SystemIds.new_id().uid());
         let hash = tokens.hash(id);
-        mailed::issue(conn, &NewMailedToken { id, user: user.uid, purpose, hash, at: now })?;
+        mailed_token::issue(conn, &NewMailedToken { id, user: user.uid, purpose, hash, at: now })?;
         links.push(tokens.find(id, &hash).unwrap());
     }
     let keys = keys.try_into().unwrap_or_else(|_| panic!("three were made"));

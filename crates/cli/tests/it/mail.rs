@@ -13,7 +13,7 @@ use recto_identity::mailed_token::MailedTokens;
 use recto_identity::secret::Secrets;
 use recto_persistence::SystemIds;
 use recto_persistence::identity::account;
-use recto_persistence::identity::mailed::{self, NewMailedToken};
+use recto_persistence::identity::mailed_token::{self, NewMailedToken};
 use recto_persistence::identity::outbox::{self, NewMail};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
@@ -44,7 +44,7 @@ fn sign_up(database: &Fresh) -> String {
     let conn = &mut database.connection();
     conn.insert(ada.clone()).unwrap();
     account::insert(conn, &account, &PasswordHash("$argon2id$".to_owned()), at).unwrap();
-    mailed::issue(conn, &token).unwrap();
+    mailed_token::issue(conn, &token).unwrap();
     outbox::enqueue(conn, &mail).unwrap();
     tokens.find(id, &hash).unwrap().expose().to_owned()
 }

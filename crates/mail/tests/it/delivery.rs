@@ -15,7 +15,7 @@ use recto_identity::mailed_token::MailedTokens;
 use recto_identity::secret::Secrets;
 use recto_mail::{Delivery, Outbox, Settings, Worker};
 use recto_persistence::identity::account;
-use recto_persistence::identity::mailed::{self, NewMailedToken};
+use recto_persistence::identity::mailed_token::{self, NewMailedToken};
 use recto_persistence::identity::outbox::{self, NewMail};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
@@ -122,7 +122,7 @@ impl<'d> Post<'d> {
         let id = MailedTokenId::from_uuid(self.clock.new_id().uid());
         let hash = tokens.hash(id);
         let new = NewMailedToken { id, user: self.user, purpose, hash, at: self.clock.now() };
-        mailed::issue(&mut self.database.connection(), &new).unwrap();
+        mailed_token::issue(&mut self.database.connection(), &new).unwrap();
         let page = match purpose {
             MailedPurpose::Verify => "verify",
             MailedPurpose::Reset => "reset-password",

@@ -15,7 +15,7 @@ use crate::schema::{accounts, reviews, sessions, token_pairs};
 use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error};
 
-use super::{mailed, session};
+use super::{mailed_token, session};
 
 #[derive(Debug, Queryable, Selectable, Identifiable)]
 #[diesel(table_name = accounts, primary_key(user_uid), check_for_backend(Sqlite, Pg))]
@@ -177,7 +177,7 @@ pub fn set_password(
     if changed > 0 {
         session::close_others(conn, user, keep)?;
         // An older reset link would set the password again.
-        mailed::withdraw(conn, user, MailedPurpose::Reset)?;
+        mailed_token::revoke(conn, user, MailedPurpose::Reset)?;
     }
     Ok(changed > 0)
 }
@@ -246,7 +246,7 @@ pub fn set_disabled(
     at: chrono::DateTime<chrono::Utc>,
 ) -> Result<bool, Error> {
     if disabled {
-        keep_an_admin(conn, user)?;
+        refuse_last_admin(conn, user)?;
     }
     let changed = conn.execute(
         diesel::update(accounts::table.find(UidValue::from(user)))
@@ -264,7 +264,7 @@ pub fn set_disabled(
 /// # Errors
 /// [`LastAdmin`](Conflict::LastAdmin) if no administrator would remain.
 pub fn delete(conn: &mut Connection, user: UserId, fate: ReviewsFate) -> Result<bool, Error> {
-    keep_an_admin(conn, user)?;
+    refuse_last_admin(conn, user)?;
     if fate == ReviewsFate::Erase {
         let own = reviews::table.filter(reviews::user_uid.eq(UidValue::from(user)));
         conn.execute(diesel::delete(own))?;
@@ -283,7 +283,7 @@ pub fn set_role(
     at: chrono::DateTime<chrono::Utc>,
 ) -> Result<(), Error> {
     if role != Role::Admin {
-        keep_an_admin(conn, account.user_uid)?;
+        refuse_last_admin(conn, account.user_uid)?;
     }
     conn.execute(
         diesel::update(accounts::table.find(UidValue::from(account.user_uid)))
@@ -297,7 +297,7 @@ pub fn set_role(
 ///
 /// # Errors
 /// [`LastAdmin`](Conflict::LastAdmin).
-pub fn keep_an_admin(conn: &mut Connection, leaving: UserId) -> Result<(), Error> {
+pub fn refuse_last_admin(conn: &mut Connection, user: UserId) -> Result<(), Error> {
     let admins = accounts::table
         .filter(accounts::role.eq(Role::Admin.as_str()))
         .filter(accounts::disabled.eq(false))
@@ -307,7 +307,7 @@ pub fn keep_an_admin(conn: &mut Connection, leaving: UserId) -> Result<(), Error
         .select(accounts::user_uid);
     // Transactions in which administrators demote each other wait here.
     let admins: Vec<UidValue> = conn.load(Locked::new(admins, Lock::Update))?;
-    if admins == [UidValue::from(leaving)] {
+    if admins == [UidValue::from(user)] {
         return Err(Conflict::LastAdmin.into());
     }
     Ok(())

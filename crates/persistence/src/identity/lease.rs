@@ -15,7 +15,7 @@ use crate::{Connection, Error};
 ///
 /// # Errors
 /// A database error, such as a name that is empty or longer than 50 characters.
-pub fn take(
+pub fn acquire(
     conn: &mut Connection,
     name: &str,
     holder: Uuid,
@@ -36,8 +36,8 @@ pub fn take(
             leases::holder.eq(excluded(leases::holder)),
             leases::until.eq(excluded(leases::until)),
         ));
-    let taken = conn.execute(methods::FilterDsl::filter(upsert, is_free))?;
-    Ok(taken > 0)
+    let acquired = conn.execute(methods::FilterDsl::filter(upsert, is_free))?;
+    Ok(acquired > 0)
 }
 
 /// Releases a lease, if `holder` has it.

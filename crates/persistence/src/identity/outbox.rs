@@ -16,7 +16,7 @@ use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error};
 
 /// The number of attempts to send a mail before it is marked as failed.
-pub const ATTEMPTS: u32 = 12;
+pub const MAX_ATTEMPTS: u32 = 12;
 
 /// A mail to enqueue.
 #[derive(Debug, Clone)]
@@ -63,12 +63,12 @@ pub struct Mail {
 /// each further one, at most an hour.
 ///
 /// ```
-/// use recto_persistence::identity::outbox::back_off;
+/// use recto_persistence::identity::outbox::retry_delay;
 ///
-/// let seconds = [1, 2, 9, 10, 12].map(|attempt| back_off(attempt).num_seconds());
+/// let seconds = [1, 2, 9, 10, 12].map(|attempt| retry_delay(attempt).num_seconds());
 /// assert_eq!(seconds, [10, 20, 2560, 3600, 3600]);
 /// ```
-pub fn back_off(attempt: u32) -> TimeDelta {
+pub fn retry_delay(attempt: u32) -> TimeDelta {
     // After nine doublings the maximum applies.
     let doublings = attempt.saturating_sub(1).min(9);
     TimeDelta::seconds(10 << doublings).min(TimeDelta::hours(1))
@@ -91,12 +91,12 @@ pub fn enqueue(conn: &mut Connection, new: &NewMail<'_>) -> Result<(), Error> {
 }
 
 /// Claims at most `limit` due mails, those due longest first. They are due again after the
-/// [`back_off`]. Mails with [`ATTEMPTS`] attempts are marked as failed instead.
+/// [`retry_delay`]. Mails with [`MAX_ATTEMPTS`] attempts are marked as failed instead.
 pub fn claim(conn: &mut Connection, limit: u32, now: DateTime<Utc>) -> Result<Vec<Mail>, Error> {
     conn.transaction(|conn| {
         let mut claimed = Vec::new();
         for (attempts, mails) in lock_due(conn, limit, now)? {
-            if attempts >= ATTEMPTS {
+            if attempts >= MAX_ATTEMPTS {
                 fail(conn, &mails, now)?;
             } else {
                 schedule_retry(conn, &mails, attempts + 1, now)?;
@@ -117,12 +117,12 @@ pub fn mark_sent(conn: &mut Connection, id: MailId, now: DateTime<Utc>) -> Resul
 }
 
 /// Marks a mail as failed.
-pub fn give_up(conn: &mut Connection, id: MailId, now: DateTime<Utc>) -> Result<(), Error> {
+pub fn mark_failed(conn: &mut Connection, id: MailId, now: DateTime<Utc>) -> Result<(), Error> {
     fail(conn, &[id], now)
 }
 
 /// Deletes a mail that is no longer needed.
-pub fn discard(conn: &mut Connection, id: MailId) -> Result<(), Error> {
+pub fn delete(conn: &mut Connection, id: MailId) -> Result<(), Error> {
     conn.execute(diesel::delete(mails::table.find(UidValue::from(id))))?;
     Ok(())
 }
@@ -208,7 +208,7 @@ fn schedule_retry(
         mails::table.filter(KeyIn::new(mails::uid, mails.iter().copied().map(UidValue::from)));
     conn.execute(diesel::update(claimed).set((
         mails::attempts.eq(i32::try_from(attempt).unwrap_or(i32::MAX)),
-        mails::next_attempt_at.eq(InstantValue(now + back_off(attempt))),
+        mails::next_attempt_at.eq(InstantValue(now + retry_delay(attempt))),
     )))?;
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error};
 
 /// The default retention of mails, audit entries and expired API keys.
-pub const KEPT: TimeDelta = TimeDelta::days(90);
+pub const RETENTION: TimeDelta = TimeDelta::days(90);
 
 /// The number of deleted rows of each table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Pruned {
     }
 
     /// Returns whether `limit` rows of a table were deleted, so that there may be more.
-    pub fn any_full(&self, limit: u32) -> bool {
+    pub fn has_full_batch(&self, limit: u32) -> bool {
         self.each().iter().any(|rows| u32::try_from(*rows).is_ok_and(|rows| rows >= limit))
     }
 

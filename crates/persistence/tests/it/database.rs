@@ -404,10 +404,10 @@ fn two_admins_who_demote_each_other_leave_one(fresh: &Fresh) {
     account::set_role(&mut conn, &admins[0], Role::User, at).unwrap();
     let last: UserId = admins[1].user_uid;
     assert!(matches!(
-        account::keep_an_admin(&mut conn, last),
+        account::refuse_last_admin(&mut conn, last),
         Err(Error::Conflict(Conflict::LastAdmin))
     ));
-    account::keep_an_admin(&mut conn, admins[0].user_uid).unwrap();
+    account::refuse_last_admin(&mut conn, admins[0].user_uid).unwrap();
 }
 
 fn work_goes_on_after_the_connections_are_lost(fresh: &Fresh) {

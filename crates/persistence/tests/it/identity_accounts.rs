@@ -5,7 +5,7 @@ use recto_domain::{
     ApiKey, ApiKeyId, ApiKeyName, Conflict, IdGenerator as _, ReviewsFate, Role, Scopes, Secret,
     SecretHash, UserId,
 };
-use recto_persistence::identity::{account, key};
+use recto_persistence::identity::{account, api_key};
 use recto_persistence::{Connection, Error};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
@@ -145,7 +145,7 @@ fn store(
         last_used_at: None,
     };
     let hash = SecretHash::from_bytes(ids.random());
-    key::insert(conn, user, &api_key, &hash).unwrap();
+    api_key::insert(conn, user, &api_key, &hash).unwrap();
     (api_key, hash)
 }
 
@@ -155,16 +155,16 @@ fn a_key_calls_until_it_ends(database: &Fresh) {
     let (lasting, hash) = store(conn, ids, ada, None);
     let (_, ending) = store(conn, ids, ada, Some(noon() + seconds(1)));
     let (caller, statements) =
-        conn.recording(|conn| key::caller(conn, &hash, noon()).unwrap().unwrap());
+        conn.recording(|conn| api_key::authenticate(conn, &hash, noon()).unwrap().unwrap());
     assert_eq!(statements.len(), 1, "{statements:?}");
     assert_eq!((caller.account.user_uid, caller.key), (ada, lasting.id));
     assert_eq!((caller.scopes, caller.last_used_at), (Scopes::ALL, None));
-    assert!(key::caller(conn, &ending, noon()).unwrap().is_some());
-    assert!(key::caller(conn, &ending, noon() + seconds(1)).unwrap().is_none());
+    assert!(api_key::authenticate(conn, &ending, noon()).unwrap().is_some());
+    assert!(api_key::authenticate(conn, &ending, noon() + seconds(1)).unwrap().is_none());
     let unknown = SecretHash::from_bytes(ids.random());
-    assert!(key::caller(conn, &unknown, noon()).unwrap().is_none());
+    assert!(api_key::authenticate(conn, &unknown, noon()).unwrap().is_none());
     database.execute("UPDATE accounts SET disabled = TRUE").unwrap();
-    assert!(key::caller(conn, &hash, noon()).unwrap().is_none());
+    assert!(api_key::authenticate(conn, &hash, noon()).unwrap().is_none());
 }
 
 fn the_use_of_a_key_is_noted_once_a_minute(database: &Fresh) {
@@ -173,9 +173,9 @@ fn the_use_of_a_key_is_noted_once_a_minute(database: &Fresh) {
     let (api_key, hash) = store(conn, ids, ada, None);
     let mut noted = Vec::new();
     for at in [0, 59, 60, 61, 119, 120].map(|at| noon() + seconds(at)) {
-        let stale = key::caller(conn, &hash, at).unwrap().unwrap().is_stale(at);
-        key::touch(conn, api_key.id, at).unwrap();
-        let used = key::find(conn, ada, api_key.id).unwrap().unwrap().last_used_at;
+        let stale = api_key::authenticate(conn, &hash, at).unwrap().unwrap().should_record_use(at);
+        api_key::record_use(conn, api_key.id, at).unwrap();
+        let used = api_key::find(conn, ada, api_key.id).unwrap().unwrap().last_used_at;
         assert_eq!(used == Some(at), stale);
         noted.push((used.unwrap() - noon()).num_seconds());
     }
@@ -187,15 +187,15 @@ fn keys_are_listed_and_revoked_by_their_owner(database: &Fresh) {
     let [ada, bob] = ["ada", "bob"].map(|name| person(conn, ids, name, Role::User));
     let (first, hash) = store(conn, ids, ada, Some(noon() + TimeDelta::days(1)));
     let (second, _) = store(conn, ids, ada, None);
-    assert_eq!(key::find(conn, ada, first.id).unwrap().as_ref(), Some(&first));
-    let page = key::page(conn, ada, None, 1).unwrap();
+    assert_eq!(api_key::find(conn, ada, first.id).unwrap().as_ref(), Some(&first));
+    let page = api_key::page(conn, ada, None, 1).unwrap();
     assert_eq!((page.items, page.more), (vec![second.clone()], true));
-    let page = key::page(conn, ada, Some(second.id), 1).unwrap();
+    let page = api_key::page(conn, ada, Some(second.id), 1).unwrap();
     assert_eq!((page.items, page.more), (vec![first.clone()], false));
-    assert!(key::page(conn, bob, None, 9).unwrap().items.is_empty());
-    assert!(key::find(conn, bob, first.id).unwrap().is_none());
-    assert!(!key::delete(conn, bob, first.id).unwrap());
-    assert!(key::delete(conn, ada, first.id).unwrap());
-    assert!(!key::delete(conn, ada, first.id).unwrap());
-    assert!(key::caller(conn, &hash, noon()).unwrap().is_none());
+    assert!(api_key::page(conn, bob, None, 9).unwrap().items.is_empty());
+    assert!(api_key::find(conn, bob, first.id).unwrap().is_none());
+    assert!(!api_key::delete(conn, bob, first.id).unwrap());
+    assert!(api_key::delete(conn, ada, first.id).unwrap());
+    assert!(!api_key::delete(conn, ada, first.id).unwrap());
+    assert!(api_key::authenticate(conn, &hash, noon()).unwrap().is_none());
 }

@@ -11,7 +11,7 @@ use recto_domain::{
 };
 use recto_persistence::Connection;
 use recto_persistence::identity::account;
-use recto_persistence::identity::mailed::{self, NewMailedToken};
+use recto_persistence::identity::mailed_token::{self, NewMailedToken};
 use recto_persistence::identity::outbox::{self, NewMail};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
@@ -39,7 +39,7 @@ fn issue(
 ) -> (MailedTokenId, SecretHash) {
     let hash = SecretHash::from_bytes(ids.random());
     let id = MailedTokenId::from_uuid(ids.new_id().uid());
-    mailed::issue(conn, &NewMailedToken { id, user, purpose, hash, at: noon() }).unwrap();
+    mailed_token::issue(conn, &NewMailedToken { id, user, purpose, hash, at: noon() }).unwrap();
     (id, hash)
 }
 
@@ -65,12 +65,12 @@ fn looking_at_a_token_spends_nothing(database: &Fresh) {
     let ada = person(conn, ids, "ada", Role::User);
     let (_, hash) = issue(conn, ids, ada, MailedPurpose::Reset);
     for _ in 0..2 {
-        let user = mailed::look(conn, MailedPurpose::Reset, &hash, noon()).unwrap();
+        let user = mailed_token::find_user(conn, MailedPurpose::Reset, &hash, noon()).unwrap();
         assert_eq!(user, Some(ada));
     }
-    assert_eq!(mailed::spend(conn, MailedPurpose::Reset, &hash, noon()).unwrap(), Some(ada));
-    assert_eq!(mailed::spend(conn, MailedPurpose::Reset, &hash, noon()).unwrap(), None);
-    assert_eq!(mailed::look(conn, MailedPurpose::Reset, &hash, noon()).unwrap(), None);
+    assert_eq!(mailed_token::spend(conn, MailedPurpose::Reset, &hash, noon()).unwrap(), Some(ada));
+    assert_eq!(mailed_token::spend(conn, MailedPurpose::Reset, &hash, noon()).unwrap(), None);
+    assert_eq!(mailed_token::find_user(conn, MailedPurpose::Reset, &hash, noon()).unwrap(), None);
 }
 
 fn a_token_is_good_for_its_purpose_until_it_expires(database: &Fresh) {
@@ -82,10 +82,10 @@ fn a_token_is_good_for_its_purpose_until_it_expires(database: &Fresh) {
     ] {
         let (_, hash) = issue(conn, ids, ada, purpose);
         let end = noon() + purpose.lifetime();
-        assert_eq!(mailed::spend(conn, other, &hash, noon()).unwrap(), None);
-        assert_eq!(mailed::look(conn, purpose, &hash, end).unwrap(), None);
-        assert_eq!(mailed::spend(conn, purpose, &hash, end).unwrap(), None);
-        assert_eq!(mailed::spend(conn, purpose, &hash, end - seconds(1)).unwrap(), Some(ada));
+        assert_eq!(mailed_token::spend(conn, other, &hash, noon()).unwrap(), None);
+        assert_eq!(mailed_token::find_user(conn, purpose, &hash, end).unwrap(), None);
+        assert_eq!(mailed_token::spend(conn, purpose, &hash, end).unwrap(), None);
+        assert_eq!(mailed_token::spend(conn, purpose, &hash, end - seconds(1)).unwrap(), Some(ada));
     }
 }
 
@@ -96,10 +96,13 @@ fn a_newer_token_supersedes_the_older(database: &Fresh) {
     let (_, reset) = issue(conn, ids, ada, MailedPurpose::Reset);
     let (_, his) = issue(conn, ids, bob, MailedPurpose::Verify);
     let (_, newer) = issue(conn, ids, ada, MailedPurpose::Verify);
-    assert_eq!(mailed::spend(conn, MailedPurpose::Verify, &older, noon()).unwrap(), None);
-    assert_eq!(mailed::spend(conn, MailedPurpose::Verify, &newer, noon()).unwrap(), Some(ada));
-    assert_eq!(mailed::spend(conn, MailedPurpose::Verify, &his, noon()).unwrap(), Some(bob));
-    assert_eq!(mailed::spend(conn, MailedPurpose::Reset, &reset, noon()).unwrap(), Some(ada));
+    assert_eq!(mailed_token::spend(conn, MailedPurpose::Verify, &older, noon()).unwrap(), None);
+    assert_eq!(
+        mailed_token::spend(conn, MailedPurpose::Verify, &newer, noon()).unwrap(),
+        Some(ada)
+    );
+    assert_eq!(mailed_token::spend(conn, MailedPurpose::Verify, &his, noon()).unwrap(), Some(bob));
+    assert_eq!(mailed_token::spend(conn, MailedPurpose::Reset, &reset, noon()).unwrap(), Some(ada));
 }
 
 fn of_two_who_spend_a_token_one_does(database: &Fresh) {
@@ -113,7 +116,7 @@ fn of_two_who_spend_a_token_one_does(database: &Fresh) {
                 let (start, mut conn) = (&start, database.connection());
                 scope.spawn(move || {
                     start.wait();
-                    mailed::spend(&mut conn, MailedPurpose::Reset, &hash, noon()).unwrap()
+                    mailed_token::spend(&mut conn, MailedPurpose::Reset, &hash, noon()).unwrap()
                 })
             });
             spending.into_iter().filter_map(|thread| thread.join().unwrap()).collect()
@@ -142,7 +145,7 @@ fn a_mail_is_claimed_with_what_is_written_in_it(database: &Fresh) {
     assert_eq!(outbox::next_due(conn).unwrap(), Some(noon() + seconds(10)));
 
     // A token that is gone has no hash any more.
-    mailed::spend(conn, MailedPurpose::Reset, &hash, noon()).unwrap();
+    mailed_token::spend(conn, MailedPurpose::Reset, &hash, noon()).unwrap();
     let mails = outbox::claim(conn, 10, noon() + seconds(10)).unwrap();
     assert_eq!((mails[0].attempt, mails[0].token, mails[0].token_hash), (2, Some(token), None));
     let (token, _) = issue(conn, ids, ada, MailedPurpose::Reset);
@@ -157,10 +160,10 @@ fn a_mail_is_tried_less_and_less_often_and_then_no_more(database: &Fresh) {
     let ada = person(conn, ids, "ada", Role::User);
     let mail = enqueue(conn, ids, ada, MailKind::PasswordChanged, None);
     let mut now = noon();
-    for attempt in 1..=outbox::ATTEMPTS {
+    for attempt in 1..=outbox::MAX_ATTEMPTS {
         assert!(claimed(conn, now - seconds(1)).is_empty(), "attempt {attempt}");
         assert_eq!(claimed(conn, now), [mail], "attempt {attempt}");
-        now += outbox::back_off(attempt);
+        now += outbox::retry_delay(attempt);
     }
     assert_eq!(count(database, "mails WHERE failed_at IS NOT NULL"), 0);
     assert!(claimed(conn, now).is_empty());
@@ -175,8 +178,8 @@ fn what_is_sent_given_up_or_discarded_is_not_claimed_again(database: &Fresh) {
         [(); 3].map(|()| enqueue(conn, ids, ada, MailKind::PasswordChanged, None));
     assert_eq!(claimed(conn, noon()).len(), 3);
     outbox::mark_sent(conn, sent, noon()).unwrap();
-    outbox::give_up(conn, given_up, noon()).unwrap();
-    outbox::discard(conn, discarded).unwrap();
+    outbox::mark_failed(conn, given_up, noon()).unwrap();
+    outbox::delete(conn, discarded).unwrap();
     assert!(claimed(conn, noon() + seconds(9999)).is_empty());
     assert_eq!(count(database, "mails"), 2);
     assert_eq!(count(database, "mails WHERE sent_at IS NOT NULL"), 1);

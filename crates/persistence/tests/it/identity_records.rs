@@ -11,10 +11,10 @@ use recto_domain::{
 };
 use recto_persistence::Connection;
 use recto_persistence::identity::audit::{self, AuditFilter};
-use recto_persistence::identity::mailed::{self, NewMailedToken};
+use recto_persistence::identity::mailed_token::{self, NewMailedToken};
 use recto_persistence::identity::outbox::{self, NewMail};
-use recto_persistence::identity::prune::{KEPT, Pruned, prune};
-use recto_persistence::identity::{account, key, lease};
+use recto_persistence::identity::prune::{Pruned, RETENTION, prune};
+use recto_persistence::identity::{account, api_key, lease};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 use recto_testkit::ids::SequentialIds;
@@ -109,7 +109,7 @@ fn a_lease_is_held_by_one_until_it_runs_out(database: &Fresh) {
     let [one, other] = [1, 2].map(Uuid::from_u128);
     let mut take = |holder, from, until| {
         let (from, until) = (noon() + seconds(from), noon() + seconds(until));
-        lease::take(conn, "prune", holder, from, until).unwrap()
+        lease::acquire(conn, "prune", holder, from, until).unwrap()
     };
     assert!(take(one, 0, 60));
     assert!(!take(other, 59, 120));
@@ -118,10 +118,10 @@ fn a_lease_is_held_by_one_until_it_runs_out(database: &Fresh) {
     assert!(take(other, 90, 120), "run out");
     assert!(!take(one, 91, 200));
     lease::release(conn, "prune", one).unwrap();
-    assert!(!lease::take(conn, "prune", one, noon(), noon()).unwrap(), "it was not one's own");
+    assert!(!lease::acquire(conn, "prune", one, noon(), noon()).unwrap(), "it was not one's own");
     lease::release(conn, "prune", other).unwrap();
-    assert!(lease::take(conn, "prune", one, noon(), noon()).unwrap());
-    assert!(lease::take(conn, "another", other, noon(), noon()).unwrap());
+    assert!(lease::acquire(conn, "prune", one, noon(), noon()).unwrap());
+    assert!(lease::acquire(conn, "another", other, noon(), noon()).unwrap());
 }
 
 fn of_several_who_take_a_lease_one_does(database: &Fresh) {
@@ -133,7 +133,7 @@ fn of_several_who_take_a_lease_one_does(database: &Fresh) {
                 scope.spawn(move || {
                     start.wait();
                     let until = noon() + seconds(60);
-                    lease::take(&mut conn, name, Uuid::from_u128(holder), noon(), until).unwrap()
+                    lease::acquire(&mut conn, name, Uuid::from_u128(holder), noon(), until).unwrap()
                 })
             });
             taking.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -157,7 +157,7 @@ fn one_of_each(conn: &mut Connection, ids: &SequentialIds, name: &str) {
         expires_at: Some(noon()),
         last_used_at: None,
     };
-    key::insert(conn, user, &api_key, &SecretHash::from_bytes(ids.random())).unwrap();
+    api_key::insert(conn, user, &api_key, &SecretHash::from_bytes(ids.random())).unwrap();
     let token = NewMailedToken {
         id: MailedTokenId::from_uuid(ids.new_id().uid()),
         user,
@@ -165,7 +165,7 @@ fn one_of_each(conn: &mut Connection, ids: &SequentialIds, name: &str) {
         hash: SecretHash::from_bytes(ids.random()),
         at: noon(),
     };
-    mailed::issue(conn, &token).unwrap();
+    mailed_token::issue(conn, &token).unwrap();
     let mail = NewMail {
         id: MailId::from_uuid(ids.new_id().uid()),
         user,
@@ -186,14 +186,14 @@ fn millis(at: DateTime<Utc>) -> u64 {
 fn what_has_not_expired_stays(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     one_of_each(conn, ids, "ada");
-    let mut pruned = |after: TimeDelta| prune(conn, noon() + after, KEPT, 10).unwrap();
+    let mut pruned = |after: TimeDelta| prune(conn, noon() + after, RETENTION, 10).unwrap();
     let (tick, none) = (TimeDelta::milliseconds(1), Pruned::default());
     assert_eq!(pruned(MailedPurpose::Verify.lifetime() - tick), none);
     assert_eq!(pruned(MailedPurpose::Verify.lifetime()), Pruned { mailed_tokens: 1, ..none });
     assert_eq!(pruned(Session::IDLE - tick), none);
     assert_eq!(pruned(Session::IDLE), Pruned { token_pairs: 2, sessions: 1, ..none });
-    assert_eq!(pruned(KEPT - tick), none);
-    assert_eq!(pruned(KEPT + tick), Pruned { mails: 1, api_keys: 1, audit: 1, ..none });
+    assert_eq!(pruned(RETENTION - tick), none);
+    assert_eq!(pruned(RETENTION + tick), Pruned { mails: 1, api_keys: 1, audit: 1, ..none });
     assert_eq!(count(database, "accounts"), 1, "an account stays whatever its age");
 }
 
@@ -205,7 +205,7 @@ fn what_has_expired_is_forgotten_in_bounded_batches(database: &Fresh) {
     let late = noon() + TimeDelta::days(365);
     let (mut total, mut batches) = (0, 0);
     loop {
-        let (pruned, statements) = conn.recording(|conn| prune(conn, late, KEPT, 2).unwrap());
+        let (pruned, statements) = conn.recording(|conn| prune(conn, late, RETENTION, 2).unwrap());
         assert!(statements.len() <= 12, "{statements:?}");
         let Pruned { token_pairs, sessions, mailed_tokens, mails, api_keys, audit } = pruned;
         for rows in [token_pairs, sessions, mailed_tokens, mails, api_keys, audit] {
@@ -213,7 +213,7 @@ fn what_has_expired_is_forgotten_in_bounded_batches(database: &Fresh) {
         }
         total += pruned.total();
         batches += 1;
-        if !pruned.any_full(2) {
+        if !pruned.has_full_batch(2) {
             break;
         }
     }
@@ -223,6 +223,6 @@ fn what_has_expired_is_forgotten_in_bounded_batches(database: &Fresh) {
     for table in ["token_pairs", "sessions", "mailed_tokens", "mails", "api_keys", "audit"] {
         assert_eq!(count(database, table), 0, "{table}");
     }
-    let (_, statements) = conn.recording(|conn| prune(conn, late, KEPT, 2).unwrap());
+    let (_, statements) = conn.recording(|conn| prune(conn, late, RETENTION, 2).unwrap());
     assert_eq!(statements.len(), 6, "{statements:?}");
 }

@@ -16,7 +16,7 @@ use crate::{Connection, Error};
 
 /// The account and the scopes of an API key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyCaller {
+pub struct AuthenticatedKey {
     /// The account of its owner.
     pub account: Account,
     /// The id of the key.
@@ -27,9 +27,9 @@ pub struct KeyCaller {
     pub last_used_at: Option<DateTime<Utc>>,
 }
 
-impl KeyCaller {
-    /// Returns whether a use at `now` should be recorded, by [`touch`].
-    pub fn is_stale(&self, now: DateTime<Utc>) -> bool {
+impl AuthenticatedKey {
+    /// Returns whether a use at `now` should be recorded, by [`record_use`].
+    pub fn should_record_use(&self, now: DateTime<Utc>) -> bool {
         self.last_used_at.is_none_or(|used| used <= now - USE_INTERVAL)
     }
 }
@@ -91,11 +91,11 @@ pub fn insert(
 
 /// Returns the account and the scopes of the API key with a hash, in one statement. Returns `None`
 /// if the key does not exist or has expired, or the account is disabled.
-pub fn caller(
+pub fn authenticate(
     conn: &mut Connection,
     hash: &SecretHash,
     now: DateTime<Utc>,
-) -> Result<Option<KeyCaller>, Error> {
+) -> Result<Option<AuthenticatedKey>, Error> {
     let lasts = api_keys::expires_at
         .is_null()
         .or(api_keys::expires_at.gt(InstantValue(now)).assume_not_null());
@@ -109,7 +109,7 @@ pub fn caller(
     )?;
     let Some((account, row)) = row else { return Ok(None) };
     let key = ApiKeyId::from(row.uid);
-    Ok(Some(KeyCaller {
+    Ok(Some(AuthenticatedKey {
         account: account.try_into()?,
         scopes: read_scopes(&RowContext { table: "api_keys", row: &key }, &row.scopes)?,
         last_used_at: row.last_used_at.map(|at| at.0),
@@ -118,7 +118,7 @@ pub fn caller(
 }
 
 /// Records that a key was used at `now`, unless a use in the last minute is recorded.
-pub fn touch(conn: &mut Connection, id: ApiKeyId, now: DateTime<Utc>) -> Result<(), Error> {
+pub fn record_use(conn: &mut Connection, id: ApiKeyId, now: DateTime<Utc>) -> Result<(), Error> {
     let stale = api_keys::last_used_at
         .is_null()
         .or(api_keys::last_used_at.le(InstantValue(now - USE_INTERVAL)).assume_not_null());

@@ -51,7 +51,7 @@ pub fn issue(conn: &mut Connection, new: &NewMailedToken) -> Result<(), Error> {
 }
 
 /// Returns the user of a valid token. The token remains valid.
-pub fn look(
+pub fn find_user(
     conn: &mut Connection,
     purpose: MailedPurpose,
     hash: &SecretHash,
@@ -100,8 +100,8 @@ pub fn issued_since(
     Ok(id.map(MailedTokenId::from))
 }
 
-/// Deletes a user's token for a purpose, if there is one.
-pub fn withdraw(conn: &mut Connection, user: UserId, purpose: MailedPurpose) -> Result<(), Error> {
+/// Revokes a user's token for a purpose, if there is one.
+pub fn revoke(conn: &mut Connection, user: UserId, purpose: MailedPurpose) -> Result<(), Error> {
     let of_user = mailed_tokens::table
         .filter(mailed_tokens::user_uid.eq(UidValue::from(user)))
         .filter(mailed_tokens::purpose.eq(purpose.as_str()));
