@@ -12,7 +12,7 @@ use recto_relations_diesel::Selected as _;
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 
-use crate::catalogue::Catalogue;
+use crate::support::catalogue::Catalogue;
 
 both_engines!(books_are_grouped_by_user);
 

@@ -12,7 +12,7 @@ use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh};
 use recto_testkit::ids::SequentialIds;
 
-use crate::catalogue::Catalogue;
+use crate::support::catalogue::Catalogue;
 
 both_engines!(
     what_must_be_unique_is_a_conflict,

@@ -11,8 +11,8 @@ use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh};
 use serde_json::{Value, json};
 
-use crate::catalogue::Catalogue;
-use crate::pages::walk;
+use crate::support::catalogue::Catalogue;
+use crate::support::generate::walk;
 
 both_engines!(
     contributors_stand_in_the_order_of_the_line,

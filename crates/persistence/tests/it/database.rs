@@ -21,7 +21,7 @@ use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh};
 use serde_json::json;
 
-use crate::catalogue::Catalogue;
+use crate::support::catalogue::Catalogue;
 
 both_engines!(
     a_failed_write_leaves_nothing,

@@ -11,8 +11,8 @@ use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 use recto_testkit::ids::SequentialIds;
 
-use crate::catalogue::Catalogue;
-use crate::identity::{count, email, noon, password, person, seconds, sign_in};
+use crate::support::catalogue::Catalogue;
+use crate::support::identity::{count, email, noon, password, person, seconds, sign_in};
 
 both_engines!(
     another_password_ends_the_other_sessions,

@@ -17,7 +17,7 @@ use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 use recto_testkit::ids::SequentialIds;
 
-use crate::identity::{count, email, noon, person, seconds};
+use crate::support::identity::{count, email, noon, person, seconds};
 
 both_engines!(
     looking_at_a_token_spends_nothing,

@@ -20,7 +20,7 @@ use recto_testkit::database::Fresh;
 use recto_testkit::ids::SequentialIds;
 use uuid::Uuid;
 
-use crate::identity::{count, email, noon, person, refreshed, seconds, sign_in};
+use crate::support::identity::{count, email, noon, person, refreshed, seconds, sign_in};
 
 both_engines!(
     entries_are_kept_as_they_are_and_outlive_their_users,

@@ -16,7 +16,7 @@ use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 use recto_testkit::ids::SequentialIds;
 
-use crate::identity::{count, next, noon, password, person, refreshed, seconds, sign_in};
+use crate::support::identity::{count, next, noon, password, person, refreshed, seconds, sign_in};
 
 both_engines!(
     an_access_token_counts_as_long_as_its_session,

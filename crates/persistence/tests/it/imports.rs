@@ -8,7 +8,7 @@ use recto_relations::{Filter, Include};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 
-use crate::catalogue::Catalogue;
+use crate::support::catalogue::Catalogue;
 
 both_engines!(
     a_second_import_adds_nothing,

@@ -1,126 +1,95 @@
-//! Loading relations: by batch, the same on both engines, and right.
+//! Loading entities with included relations: contents, order and number of statements.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use recto_domain::{
-    Author, Book, BookId, BookReviews, BookTags, BookUser, Comment, Company, Course, Department,
-    Employee, Post, Review, ReviewUser, Student, Tag, TagBooks, User, UserBooks, UserReviews,
+    Book, BookId, BookReviews, BookTags, BookUser, CATALOG, ReviewUser, Tag, TagBooks, User,
+    UserBooks, UserReviews,
 };
 use recto_persistence::catalog::{BookFilter, import};
 use recto_persistence::{Connection, PageRequest, Recto, Stored, SystemIds};
-use recto_relations::{Entity as _, Filter, Include, MAX_DEPTH, Sort, paths};
+use recto_relations::{Entity as _, EntityInfo, Filter, Include, MAX_DEPTH, Sort, paths};
 use recto_relations_diesel::CHUNK;
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh, fresh, run};
 use serde_json::json;
 
-use crate::catalogue::Catalogue;
-use crate::model::{Modelled, expected, in_order};
-use crate::present::present;
-use crate::rooms::Rooms;
+use crate::support::catalogue::Catalogue;
+use crate::support::fixture::Fixture;
+use crate::support::generate::{include_options, includes};
+use crate::support::json::{lines, text};
+use crate::support::model::Model;
+use crate::support::visit::{EntityVisitor, entities, visit_entity};
 
 both_engines!(
-    every_path_costs_one_statement_an_edge,
-    what_is_loaded_is_what_there_is,
-    random_catalogues_are_loaded_right,
-    counts_cost_a_statement_each,
-    nothing_to_follow_costs_nothing,
-    many_keys_are_looked_for_in_chunks,
-    the_cap_falls_with_every_occurrence,
-    what_is_loaded_together_is_of_one_state,
-    views_read_what_was_loaded_and_nothing_else,
-    one_leads_to_one_or_none,
+    each_edge_takes_one_statement,
+    loaded_entities_match_the_model,
+    random_catalogues_match_the_model,
+    each_count_takes_one_statement,
+    empty_keys_take_no_statement,
+    many_keys_are_loaded_in_chunks,
+    cap_counts_every_occurrence,
+    includes_are_loaded_in_one_snapshot,
+    unloaded_relation_is_an_error,
+    to_one_returns_entity_or_none,
 );
 
-/// Everything on a page.
+/// The limit of a page with all entities.
 const ALL: u32 = 100;
 
-/// Include trees with orders and limits of their own.
-const BOOKS: &[&str] = &[
-    "reviews(limit:3,sort:-rating)",
-    "reviews(limit:3,sort:-rating).user",
-    "tags(sort:name)",
-    "tags(sort:-name).books(limit:2,sort:title)",
-    "reviews(limit:1),tags,user.books(sort:-published_date,title)",
-    "contributors(limit:2),contributors.books.contributors(limit:1,sort:-position)",
-    "user.books(sort:page_count,-title).tags(limit:1,sort:-created_at)",
-    "reviews(sort:created_at,limit:2).user.reviews(limit:2,sort:rating)",
-];
-const AUTHORS: &[&str] = &[
-    "books(sort:title).contributors(limit:2)",
-    "books.contributors(sort:-position,limit:3).books(limit:1)",
-    "books.contributors(sort:name)",
-];
-const TAGS: &[&str] = &[
-    "books(limit:2,sort:published_date)",
-    "books(limit:3,sort:-published_date,title).reviews(limit:2,sort:rating)",
-    "books(sort:-author,created_at)",
-    "books(sort:-page_count)",
-];
-const USERS: &[&str] = &[
-    "books(sort:page_count),reviews(sort:rating,-created_at,limit:100).book.tags(sort:name)",
-    "books(limit:1,sort:-title)",
-];
+/// Loads every path from a page and from one connected entity, asserts the number of statements,
+/// and returns what was loaded.
+struct EveryPath<'a> {
+    conn: &'a mut Connection,
+    connected_key: &'a str,
+}
 
-/// Loads every path from a page of all `E` and from one that has all relations,
-/// and gives what was loaded. Asserts how many statements each took.
-fn every_path_of<E: Stored<Recto>>(
-    conn: &mut Connection,
-    filter: &E::Filter,
-    rich: E::Key,
-) -> String {
-    let mut loaded = String::new();
-    for path in paths(E::INFO, MAX_DEPTH) {
-        let include = Include::parse(E::INFO, &path).unwrap();
-        let cost = 1 + include.edge_count();
+impl EntityVisitor for EveryPath<'_> {
+    type Output = String;
 
-        let (found, statements) = conn.recording(|conn| {
-            conn.page::<E>(filter, &Filter::everything(), &PageRequest::newest(ALL), &include)
-        });
-        let found = found.unwrap();
-        assert_eq!(statements.len(), cost, "page of {}?include={path}", E::INFO.collection);
-        writeln!(loaded, "{path} more: {}\n{}", found.more, present(&found.entities)).unwrap();
+    fn visit<E: Stored<Recto, Filter: Default>>(self) -> String {
+        let Self { conn, connected_key } = self;
+        let key: E::Key = connected_key.parse().ok().unwrap();
+        let mut loaded = String::new();
+        for path in paths(E::INFO, MAX_DEPTH) {
+            let include = Include::parse(E::INFO, &path).unwrap();
+            let cost = 1 + include.edge_count();
 
-        let (found, statements) = conn.recording(|conn| conn.find::<E>(rich, &include));
-        assert_eq!(statements.len(), cost, "one of {}?include={path}", E::INFO.collection);
-        writeln!(loaded, "{path}: {}", present(&found.unwrap().unwrap())).unwrap();
+            let (found, statements) = conn.recording(|conn| {
+                let (filter, all) = (E::Filter::default(), PageRequest::newest(ALL));
+                conn.page::<E>(&filter, &Filter::everything(), &all, &include)
+            });
+            let found = found.unwrap();
+            assert_eq!(statements.len(), cost, "page of {}?include={path}", E::INFO.collection);
+            writeln!(loaded, "{path} more: {}\n{}", found.more, text(&found.entities)).unwrap();
+
+            let (found, statements) = conn.recording(|conn| conn.find::<E>(key, &include));
+            assert_eq!(statements.len(), cost, "one of {}?include={path}", E::INFO.collection);
+            writeln!(loaded, "{path}: {}", text(&found.unwrap().unwrap())).unwrap();
+        }
+        loaded
     }
-    loaded
 }
 
 fn every_path(database: &Fresh) -> String {
-    let c = Catalogue::small();
-    let mut conn = database.connection();
-    c.store(&mut conn);
-    let dune = c.titled("Dune").uid;
-    every_path_of::<User>(&mut conn, &(), c.users[0].uid)
-        + &every_path_of::<Book>(&mut conn, &BookFilter::default(), dune)
-        + &every_path_of::<Review>(&mut conn, &(), c.reviews[0].uid)
-        + &every_path_of::<Tag>(&mut conn, &(), c.tags[0].uid)
-        + &every_path_of::<Author>(&mut conn, &(), c.authors[0].uid)
-        + &every_path_of_the_rooms(&mut conn)
+    let conn = &mut database.connection();
+    let fixture = Fixture::store(conn);
+    let every_path = |entity: &EntityInfo| {
+        let connected_key = &fixture.connected_key(entity);
+        visit_entity(entity, EveryPath { conn, connected_key })
+    };
+    entities().map(every_path).collect()
 }
 
-fn every_path_of_the_rooms(conn: &mut Connection) -> String {
-    let rooms = Rooms::stored(conn);
-    every_path_of::<Post>(conn, &(), rooms.post)
-        + &every_path_of::<Comment>(conn, &(), rooms.comment)
-        + &every_path_of::<Student>(conn, &(), rooms.student)
-        + &every_path_of::<Course>(conn, &(), rooms.course)
-        + &every_path_of::<Company>(conn, &(), rooms.company)
-        + &every_path_of::<Department>(conn, &(), rooms.department)
-        + &every_path_of::<Employee>(conn, &(), rooms.employee)
-}
-
-fn every_path_costs_one_statement_an_edge(database: &Fresh) {
+fn each_edge_takes_one_statement(database: &Fresh) {
     assert!(!every_path(database).is_empty());
 }
 
 #[test]
-fn both_engines_load_the_same_byte_for_byte() {
-    run(Engine::Postgres, "both_engines_load_the_same_byte_for_byte", |postgres| {
+fn engines_load_identical_bytes() {
+    run(Engine::Postgres, "engines_load_identical_bytes", |postgres| {
         let sqlite = fresh(Engine::Sqlite).unwrap();
         let (sqlite, postgres) = (every_path(&sqlite), every_path(postgres));
         for (sqlite, postgres) in sqlite.lines().zip(postgres.lines()) {
@@ -130,84 +99,61 @@ fn both_engines_load_the_same_byte_for_byte() {
     });
 }
 
-/// Compares what is loaded from all `E`, together and one by one, with the model.
-fn loads_right<E: Stored<Recto> + Modelled>(
-    c: &Catalogue,
-    conn: &mut Connection,
-    filter: &E::Filter,
-    include: &str,
-) {
-    let parsed = Include::parse(E::INFO, include).unwrap();
-    let all = in_order::<E>(c, &Sort::default(), |_| true);
-    let nodes: Vec<_> = all.iter().map(|entity| entity.node()).collect();
-    let loaded =
-        conn.page::<E>(filter, &Filter::everything(), &PageRequest::newest(ALL), &parsed).unwrap();
-    let model = expected(c, &nodes, &parsed);
-    for (loaded, model) in present(&loaded.entities).lines().zip(&model) {
-        assert_eq!(loaded, model, "page of {}?include={include}", E::INFO.collection);
-    }
-    assert_eq!(loaded.entities.as_slice().len(), model.len());
+/// Compares all entities with the model, loaded together and one by one.
+struct Compare<'a> {
+    conn: &'a mut Connection,
+    model: &'a Model,
+    include: &'a Include,
+}
 
-    for (entity, node) in all.into_iter().zip(nodes).take(12) {
-        let loaded = conn.find::<E>(entity.key(), &parsed).unwrap().unwrap();
-        assert_eq!(
-            present(&loaded).trim_end(),
-            expected(c, &[node], &parsed).concat(),
-            "{}/{}?include={include}",
-            E::INFO.collection,
-            entity.key()
-        );
+impl EntityVisitor for Compare<'_> {
+    type Output = ();
+
+    fn visit<E: Stored<Recto, Filter: Default>>(self) {
+        let Self { conn, model, include } = self;
+        let all = model.all(E::INFO, &Sort::default());
+        let (filter, request) = (E::Filter::default(), PageRequest::newest(ALL));
+        let loaded = conn.page::<E>(&filter, &Filter::everything(), &request, include).unwrap();
+        let case = format!("{}?include={include}", E::INFO.collection);
+        let expected = model.expected(&all, include);
+        assert_eq!(loaded.entities.as_slice().len(), expected.len(), "page of {case}");
+        for (loaded, expected) in lines(&loaded.entities).iter().zip(&expected) {
+            assert_eq!(loaded, expected, "page of {case}");
+        }
+        for node in all.into_iter().step_by(3) {
+            let key: E::Key = node.key().parse().ok().unwrap();
+            let loaded = conn.find::<E>(key, include).unwrap().unwrap();
+            assert_eq!(lines(&loaded), model.expected(&[node], include), "{key} of {case}");
+        }
     }
 }
 
-fn what_is_loaded_is_what_there_is(database: &Fresh) {
-    let c = Catalogue::small();
-    let mut conn = database.connection();
-    c.store(&mut conn);
-    let all = BookFilter::default();
-    for path in paths(User::INFO, MAX_DEPTH).iter().map(String::as_str).chain(USERS.iter().copied())
-    {
-        loads_right::<User>(&c, &mut conn, &(), path);
-    }
-    for path in paths(Book::INFO, MAX_DEPTH).iter().map(String::as_str).chain(BOOKS.iter().copied())
-    {
-        loads_right::<Book>(&c, &mut conn, &all, path);
-    }
-    for path in paths(Review::INFO, MAX_DEPTH) {
-        loads_right::<Review>(&c, &mut conn, &(), &path);
-    }
-    for path in paths(Tag::INFO, MAX_DEPTH).iter().map(String::as_str).chain(TAGS.iter().copied()) {
-        loads_right::<Tag>(&c, &mut conn, &(), path);
-    }
-    let paths = paths(Author::INFO, MAX_DEPTH);
-    for path in paths.iter().map(String::as_str).chain(AUTHORS.iter().copied()) {
-        loads_right::<Author>(&c, &mut conn, &(), path);
+fn loaded_entities_match_the_model(database: &Fresh) {
+    let conn = &mut database.connection();
+    let Fixture { model, .. } = &Fixture::store(conn);
+    for entity in entities() {
+        for include in &includes(entity) {
+            visit_entity(entity, Compare { conn, model, include });
+        }
     }
 }
 
-fn random_catalogues_are_loaded_right(database: &Fresh) {
-    let mut conn = database.connection();
-    for seed in 0..8 {
+fn random_catalogues_match_the_model(database: &Fresh) {
+    let conn = &mut database.connection();
+    for seed in 0..4 {
         let c = Catalogue::random(seed);
-        c.replace(database, &mut conn);
-        let all = BookFilter::default();
-        for include in BOOKS {
-            loads_right::<Book>(&c, &mut conn, &all, include);
+        c.replace(database, conn);
+        let model = &c.model();
+        for entity in CATALOG.entities {
+            for raw in include_options(entity) {
+                let include = &Include::parse(entity, &raw).unwrap();
+                visit_entity(entity, Compare { conn, model, include });
+            }
         }
-        for include in AUTHORS {
-            loads_right::<Author>(&c, &mut conn, &(), include);
-        }
-        for include in TAGS {
-            loads_right::<Tag>(&c, &mut conn, &(), include);
-        }
-        for include in USERS {
-            loads_right::<User>(&c, &mut conn, &(), include);
-        }
-        loads_right::<Review>(&c, &mut conn, &(), "user.books,book.tags.books");
     }
 }
 
-fn counts_cost_a_statement_each(database: &Fresh) {
+fn each_count_takes_one_statement(database: &Fresh) {
     let c = Catalogue::small();
     let mut conn = database.connection();
     c.store(&mut conn);
@@ -223,13 +169,12 @@ fn counts_cost_a_statement_each(database: &Fresh) {
         )
     });
     assert_eq!(statements.len(), 5, "{statements:#?}");
-    let all = in_order::<Book>(&c, &Sort::default(), |_| true);
-    let nodes: Vec<_> = all.into_iter().map(Modelled::node).collect();
-    let model = expected(&c, &nodes, &include).join("\n");
-    assert_eq!(present(&books.unwrap().entities).trim_end(), model);
+    let model = c.model();
+    let expected = model.expected(&model.all(Book::INFO, &Sort::default()), &include);
+    assert_eq!(lines(&books.unwrap().entities), expected);
 }
 
-fn nothing_to_follow_costs_nothing(database: &Fresh) {
+fn empty_keys_take_no_statement(database: &Fresh) {
     let c = Catalogue::small();
     let mut conn = database.connection();
     c.store(&mut conn);
@@ -237,18 +182,18 @@ fn nothing_to_follow_costs_nothing(database: &Fresh) {
     let include = Include::parse(Book::INFO, "user.books,tags.books,reviews.user").unwrap();
 
     let (book, statements) = conn.recording(|conn| conn.find::<Book>(zebra, &include));
-    // The book, its tags and its reviews: there is no key of a user to look for.
+    // The book, its tags and its reviews; the key of its user is empty.
     assert_eq!(statements.len(), 3, "{statements:#?}");
-    let json = present(&book.unwrap().unwrap());
+    let json = text(&book.unwrap().unwrap());
     assert!(json.trim_end().ends_with(r#""user":null,"tags":[],"reviews":[]}"#), "{json}");
 
-    let (nobody, statements) =
+    let (missing, statements) =
         conn.recording(|conn| conn.find::<Book>(BookId::from_uuid(c.new_id().uid()), &include));
-    assert!(nobody.unwrap().is_none());
+    assert!(missing.unwrap().is_none());
     assert_eq!(statements.len(), 1, "{statements:#?}");
 }
 
-fn many_keys_are_looked_for_in_chunks(database: &Fresh) {
+fn many_keys_are_loaded_in_chunks(database: &Fresh) {
     let mut c = Catalogue::empty();
     let tag = c.tag("many");
     for number in 0..=CHUNK {
@@ -284,15 +229,14 @@ fn many_keys_are_looked_for_in_chunks(database: &Fresh) {
         assert_eq!(book.get(BookTags).unwrap().len(), 1);
     }
 
-    // However many there are, one of them each may carry.
     let include = Include::parse(Tag::INFO, "books(limit:100)").unwrap();
     let tagged = conn.find::<Tag>(tag, &include).unwrap().unwrap();
     let books = tagged.view(0).unwrap().get(TagBooks).unwrap();
     assert_eq!((books.len(), books.more()), (100, true));
 }
 
-/// One user who is shown six hundred times counts as six hundred parents.
-fn the_cap_falls_with_every_occurrence(database: &Fresh) {
+/// A user of six hundred books counts as six hundred parents.
+fn cap_counts_every_occurrence(database: &Fresh) {
     let mut c = Catalogue::empty();
     let owner = c.user("owner");
     for number in 0..600 {
@@ -315,8 +259,7 @@ fn the_cap_falls_with_every_occurrence(database: &Fresh) {
     assert_eq!((shown.len(), shown.more()), (10_000 / 600, true));
 }
 
-/// An owner who comes and goes is either there or not, never half.
-fn what_is_loaded_together_is_of_one_state(database: &Fresh) {
+fn includes_are_loaded_in_one_snapshot(database: &Fresh) {
     let mut c = Catalogue::empty();
     let uid = c.book(&json!({"title": "T", "author": "A"}), None);
     let owner = c.user("owner");
@@ -345,7 +288,7 @@ fn what_is_loaded_together_is_of_one_state(database: &Fresh) {
     });
 }
 
-fn views_read_what_was_loaded_and_nothing_else(database: &Fresh) {
+fn unloaded_relation_is_an_error(database: &Fresh) {
     let c = Catalogue::small();
     let mut conn = database.connection();
     c.store(&mut conn);
@@ -370,7 +313,7 @@ fn views_read_what_was_loaded_and_nothing_else(database: &Fresh) {
     assert!(reader.get(UserBooks).is_err() && reader.get(UserReviews).is_err());
 }
 
-fn one_leads_to_one_or_none(database: &Fresh) {
+fn to_one_returns_entity_or_none(database: &Fresh) {
     let c = Catalogue::small();
     let mut conn = database.connection();
     c.store(&mut conn);

@@ -5,28 +5,23 @@
 #![expect(clippy::unwrap_used, reason = "what a test unwraps is what it expects")]
 
 mod associations;
-mod catalogue;
 mod conflicts;
 mod contributors;
 mod database;
 mod filters;
 mod graphs;
-mod identity;
 mod identity_accounts;
 mod identity_mail;
 mod identity_records;
 mod identity_sessions;
 mod imports;
 mod integer_keys;
-mod introspection;
 mod loading;
 mod migrations;
-mod model;
 mod own_schema;
 mod pages;
 mod plans;
-mod present;
 mod relations;
-mod rooms;
 mod schema;
+mod support;
 mod writes;

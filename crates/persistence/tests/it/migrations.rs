@@ -1,37 +1,48 @@
-//! Migrations go up and down, know where they stand, and keep each other out.
+//! Applying, reverting and comparing migrations, also concurrently.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Barrier;
 use std::thread;
 
-use recto_persistence::migrations::{self, MigrationError, State};
+use recto_persistence::migrations::{self, Migration, MigrationError, State};
 use recto_testkit::both_engines;
-use recto_testkit::database::{Fresh, bare};
+use recto_testkit::database::{Engine, Fresh, bare};
 
-use crate::introspection::everything;
+use crate::support::introspection::everything;
 
 both_engines!(
-    they_go_down_to_nothing_and_up_to_the_same_schema,
-    the_state_is_told,
-    a_newer_database_is_recognised,
-    of_several_at_once_exactly_one_applies,
+    reverting_and_applying_restores_schema,
+    state_lists_pending_migrations,
+    newer_database_is_recognised,
+    concurrent_migrations_apply_once,
 );
 
-const NAMES: [&str; 7] = [
-    "2026-11-22-000001_catalog",
-    "2026-11-22-000002_identity",
-    "2026-11-22-000003_blog",
-    "2026-11-22-000004_school",
-    "2026-11-22-000005_org",
-    "2026-11-22-000006_contributors",
-    "2026-11-22-000007_sessions",
-];
+#[test]
+fn engines_have_the_same_migrations() {
+    assert_eq!(names(Engine::Sqlite), names(Engine::Postgres));
+}
 
-fn they_go_down_to_nothing_and_up_to_the_same_schema(database: &Fresh) {
+/// Returns the names of the migrations in the repository, oldest first.
+fn names(engine: Engine) -> Vec<String> {
+    let directory = match engine {
+        Engine::Sqlite => "sqlite",
+        Engine::Postgres => "postgres",
+    };
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations").join(directory);
+    let entries = fs::read_dir(path).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn reverting_and_applying_restores_schema(database: &Fresh) {
     let mut conn = database.connection();
     let before = everything(database);
     assert!(before.len() > 20, "{before:?}");
 
-    for name in NAMES.iter().rev() {
+    for name in names(database.engine()).iter().rev() {
         assert_eq!(migrations::revert(&mut conn).unwrap(), *name);
     }
     assert_eq!(everything(database), [""; 0]);
@@ -41,20 +52,21 @@ fn they_go_down_to_nothing_and_up_to_the_same_schema(database: &Fresh) {
     assert_eq!(everything(database), before);
 }
 
-fn the_state_is_told(database: &Fresh) {
+fn state_lists_pending_migrations(database: &Fresh) {
     let mut conn = database.connection();
     assert_eq!(migrations::state(&mut conn).unwrap(), State::Current);
     assert!(migrations::apply(&mut conn).unwrap().is_empty());
 
-    migrations::revert(&mut conn).unwrap();
-    let pending = State::Behind(vec![NAMES[6].to_owned()]);
+    let reverted = migrations::revert(&mut conn).unwrap();
+    let pending = State::Behind(vec![reverted.clone()]);
     assert_eq!(migrations::state(&mut conn).unwrap(), pending);
-    let listed = migrations::list(&mut conn).unwrap();
-    let listed: Vec<_> = listed.iter().map(|m| (m.name.as_str(), m.applied)).collect();
-    assert_eq!(listed, NAMES.map(|name| (name, name != NAMES[6])));
+    let expected = names(database.engine())
+        .into_iter()
+        .map(|name| Migration { applied: name != reverted, name });
+    assert_eq!(migrations::list(&mut conn).unwrap(), expected.collect::<Vec<_>>());
 }
 
-fn a_newer_database_is_recognised(database: &Fresh) {
+fn newer_database_is_recognised(database: &Fresh) {
     database
         .execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('29991231000000')")
         .unwrap();
@@ -62,7 +74,7 @@ fn a_newer_database_is_recognised(database: &Fresh) {
     assert_eq!(state, State::Newer(vec!["29991231000000".to_owned()]));
 }
 
-fn of_several_at_once_exactly_one_applies(database: &Fresh) {
+fn concurrent_migrations_apply_once(database: &Fresh) {
     for _ in 0..8 {
         let empty = bare(database.engine()).unwrap();
         let start = Barrier::new(4);
@@ -77,7 +89,7 @@ fn of_several_at_once_exactly_one_applies(database: &Fresh) {
         });
         let worked: Vec<_> = applied.iter().filter(|applied| !applied.is_empty()).collect();
         assert_eq!(worked.len(), 1, "{applied:?}");
-        assert_eq!(worked[0].len(), NAMES.len());
+        assert_eq!(*worked[0], names(database.engine()));
         assert_eq!(everything(&empty), everything(database));
     }
 }

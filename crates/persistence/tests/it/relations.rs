@@ -9,8 +9,8 @@ use recto_relations_diesel::{MappedRelations as _, unmapped};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 
-use crate::introspection::{foreign_keys, indexes, tables};
-use crate::rooms::relations;
+use crate::support::introspection::{foreign_keys, indexes, tables};
+use crate::support::visit::relations;
 
 both_engines!(
     every_relation_is_enforced_as_it_is_declared,

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh, fresh};
 
-use crate::introspection::{Column, constraints, foreign_keys, generated, indexes, tables};
-use crate::rooms::entities;
+use crate::support::introspection::{
+    Column, constraints, foreign_keys, generated, indexes, tables,
+};
+use crate::support::visit::entities;
 
 both_engines!(
     the_declared_tables_are_the_migrated_ones,

@@ -19,7 +19,7 @@ use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 use serde_json::{Value, json};
 
-use crate::rooms::Maker;
+use crate::support::modules::Factory;
 
 both_engines!(
     what_is_written_is_read_again,
@@ -66,18 +66,18 @@ fn pointers<T: std::fmt::Debug>(result: Result<T, Error>) -> Vec<String> {
 
 fn what_is_written_is_read_again(database: &Fresh) {
     let mut conn = database.connection();
-    let mut maker = Maker::new(&mut conn);
+    let mut maker = Factory::new(&mut conn);
     let new = json!({"title": " Émile ", "content": "One\n\ntwo."});
-    let post = maker.try_make::<Post>(&new, ()).unwrap();
+    let post = maker.try_create::<Post>(&new, ()).unwrap();
     assert_eq!((post.title.as_str(), post.id.get()), ("Émile", 1));
     assert_eq!(post.created_at, post.updated_at);
-    let comment = maker.try_make::<Comment>(&json!({"text": "So."}), post.id).unwrap();
+    let comment = maker.try_create::<Comment>(&json!({"text": "So."}), post.id).unwrap();
     assert_eq!(comment.post_id, post.id);
     let company = maker.company("Engines");
     let cards = maker.department("Cards", company);
     let ada = maker.employee("Ada", cards, None);
     let new = json!({"name": "Charles", "department_id": cards, "manager_id": ada});
-    let charles = maker.try_make::<Employee>(&new, ()).unwrap();
+    let charles = maker.try_create::<Employee>(&new, ()).unwrap();
     assert_eq!((charles.department_id, charles.manager_id), (cards, Some(ada)));
     assert!(charles.id > ada, "the newest has the greatest key");
     assert_eq!(there::<Post>(&mut conn, post.id), Some(post));
@@ -88,7 +88,7 @@ fn what_is_written_is_read_again(database: &Fresh) {
 
 fn a_patch_changes_what_it_names(database: &Fresh) {
     let mut conn = database.connection();
-    let mut maker = Maker::new(&mut conn);
+    let mut maker = Factory::new(&mut conn);
     let [one, other] = ["One", "Other"].map(|name| maker.company(name));
     let (cards, mill) = (maker.department("Cards", one), maker.department("Mill", other));
     let ada = maker.employee("Ada", cards, None);
@@ -112,16 +112,16 @@ fn a_patch_changes_what_it_names(database: &Fresh) {
 
 fn keys_that_lead_nowhere_are_pointed_at(database: &Fresh) {
     let mut conn = database.connection();
-    let mut maker = Maker::new(&mut conn);
-    let lost = maker.try_make::<Department>(&json!({"name": "Lost", "company_id": 7}), ());
+    let mut maker = Factory::new(&mut conn);
+    let lost = maker.try_create::<Department>(&json!({"name": "Lost", "company_id": 7}), ());
     assert_eq!(pointers(lost), ["/company_id"]);
     let new = json!({"name": "Nobody", "department_id": 7, "manager_id": 7});
-    let lost = maker.try_make::<Employee>(&new, ());
+    let lost = maker.try_create::<Employee>(&new, ());
     assert_eq!(pointers(lost), ["/department_id", "/manager_id"]);
     let company = maker.company("Engines");
     let cards = maker.department("Cards", company);
     let new = json!({"name": "Nobody", "department_id": cards, "manager_id": 7});
-    assert_eq!(pointers(maker.try_make::<Employee>(&new, ())), ["/manager_id"]);
+    assert_eq!(pointers(maker.try_create::<Employee>(&new, ())), ["/manager_id"]);
     let ada = maker.employee("Ada", cards, None);
     let conn = &mut conn;
 
@@ -139,7 +139,7 @@ fn keys_that_lead_nowhere_are_pointed_at(database: &Fresh) {
 
 fn what_restricts_is_named_and_counted(database: &Fresh) {
     let mut conn = database.connection();
-    let mut maker = Maker::new(&mut conn);
+    let mut maker = Factory::new(&mut conn);
     let [engines, empty] = ["Engines", "Empty"].map(|name| maker.company(name));
     let [cards, _] = ["Cards", "Mill"].map(|name| maker.department(name, engines));
     let staff = ["Ada", "Bob", "Cleo"].map(|name| maker.employee(name, cards, None));
@@ -167,7 +167,7 @@ fn what_restricts_is_named_and_counted(database: &Fresh) {
 
 fn those_who_belong_go_along_or_stay_without(database: &Fresh) {
     let mut conn = database.connection();
-    let mut maker = Maker::new(&mut conn);
+    let mut maker = Factory::new(&mut conn);
     let posts = ["One", "Other"].map(|title| maker.post(title));
     let comments = posts.map(|post| maker.comment("So.", post));
     let students = ["Ada", "Bob"].map(|name| maker.student(name));
@@ -208,7 +208,7 @@ fn those_who_belong_go_along_or_stay_without(database: &Fresh) {
 
 fn enrolling_is_idempotent(database: &Fresh) {
     let mut conn = database.connection();
-    let mut maker = Maker::new(&mut conn);
+    let mut maker = Factory::new(&mut conn);
     let (ada, algebra) = (maker.student("Ada"), maker.course("Algebra"));
     let first = maker.enrol(ada, algebra);
     let again = maker.enrol(ada, algebra);
@@ -231,7 +231,7 @@ fn enrolling_is_idempotent(database: &Fresh) {
 
 /// A company with employees, each managed by the one before.
 fn chain(conn: &mut Connection, length: usize) -> Vec<EmployeeId> {
-    let mut maker = Maker::new(conn);
+    let mut maker = Factory::new(conn);
     let company = maker.company("Engines");
     let cards = maker.department("Cards", company);
     let mut chain: Vec<EmployeeId> = Vec::new();
@@ -311,7 +311,7 @@ fn a_manager_who_leaves_meanwhile_is_no_failure(fresh: &Fresh) {
     let database = fresh.open();
     let new = json!({"name": "Passing", "department_id": department, "manager_id": chain[0]});
     for _ in 0..20 {
-        let passing = Maker::new(conn).try_make::<Employee>(&new, ()).unwrap().id;
+        let passing = Factory::new(conn).try_create::<Employee>(&new, ()).unwrap().id;
         let start = Barrier::new(2);
         let changed = thread::scope(|scope| {
             let (database, start) = (&database, &start);
@@ -340,7 +340,7 @@ fn a_manager_who_leaves_meanwhile_is_no_failure(fresh: &Fresh) {
 fn the_databases_refuse_by_themselves(database: &Fresh) {
     let mut conn = database.connection();
     chain(&mut conn, 2);
-    let mut maker = Maker::new(&mut conn);
+    let mut maker = Factory::new(&mut conn);
     let post = maker.post("One");
     maker.comment("So.", post);
     let (student, course) = (maker.student("Ada"), maker.course("Algebra"));
@@ -372,7 +372,7 @@ fn the_databases_refuse_by_themselves(database: &Fresh) {
 
 fn corrupt_data_is_named(database: &Fresh) {
     let mut conn = database.connection();
-    let post = Maker::new(&mut conn).post("One");
+    let post = Factory::new(&mut conn).post("One");
     let bypass = match database.engine() {
         recto_testkit::database::Engine::Sqlite => "PRAGMA ignore_check_constraints = ON",
         recto_testkit::database::Engine::Postgres => {

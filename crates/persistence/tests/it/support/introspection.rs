@@ -1,17 +1,17 @@
-//! What the engines say about a database, in the same words on both.
+//! The schema of a database, in the same form for both engines.
 
 use std::collections::BTreeMap;
 
 use recto_testkit::database::{Engine, Fresh};
 use serde_json::Value;
 
-/// A column as the engine has it.
+/// A column.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Column {
     pub(crate) name: String,
     pub(crate) kind: String,
     pub(crate) nullable: bool,
-    /// The place in the primary key, from 1; 0 outside of it.
+    /// The position in the primary key, from 1; 0 for other columns.
     pub(crate) key: i64,
 }
 
@@ -22,7 +22,7 @@ pub(crate) struct ForeignKey {
     pub(crate) column: String,
     pub(crate) parent: String,
     pub(crate) parent_column: String,
-    /// As SQL writes it: `SET NULL`.
+    /// In SQL: `SET NULL`.
     pub(crate) on_delete: String,
 }
 
@@ -34,8 +34,8 @@ pub(crate) struct Constraint {
     pub(crate) kind: String,
 }
 
-/// The tables with their columns in order; the engine's and Diesel's own tables
-/// and columns that the database generates are left out.
+/// Returns the tables with their columns in order, without tables of the engine and of Diesel and
+/// without generated columns.
 pub(crate) fn tables(database: &Fresh) -> BTreeMap<String, Vec<Column>> {
     let rows = database.rows(match database.engine() {
         Engine::Sqlite => {
@@ -63,7 +63,7 @@ pub(crate) fn tables(database: &Fresh) -> BTreeMap<String, Vec<Column>> {
     by_table(&rows)
 }
 
-/// The columns that the database generates, in order, by table.
+/// Returns the generated columns in order, by table.
 pub(crate) fn generated(database: &Fresh) -> BTreeMap<String, Vec<Column>> {
     let rows = database.rows(match database.engine() {
         Engine::Sqlite => {
@@ -97,7 +97,7 @@ fn by_table(rows: &[Value]) -> BTreeMap<String, Vec<Column>> {
     tables
 }
 
-/// The foreign keys, in alphabetical order.
+/// Returns the foreign keys, in alphabetical order.
 pub(crate) fn foreign_keys(database: &Fresh) -> Vec<ForeignKey> {
     let rows = database.rows(match database.engine() {
         Engine::Sqlite => {
@@ -133,8 +133,8 @@ pub(crate) fn foreign_keys(database: &Fresh) -> Vec<ForeignKey> {
     keys
 }
 
-/// Table and columns of each index, those of constraints among them; an
-/// expression is no column and shows as an empty name.
+/// Returns table and columns of each index, including those of constraints. The name of an
+/// expression is empty.
 pub(crate) fn indexes(database: &Fresh) -> Vec<(String, Vec<String>)> {
     let rows = database.rows(match database.engine() {
         Engine::Sqlite => {
@@ -161,10 +161,10 @@ pub(crate) fn indexes(database: &Fresh) -> Vec<(String, Vec<String>)> {
     rows.iter().map(|row| (text(row, 0), columns(row))).collect()
 }
 
-/// Every constraint under its name, `NOT NULL` left out.
+/// Returns the constraints except `NOT NULL`.
 ///
 /// # Panics
-/// When one has no name of its own.
+/// If one has no explicit name.
 pub(crate) fn constraints(database: &Fresh) -> Vec<Constraint> {
     let mut constraints = match database.engine() {
         Engine::Sqlite => database
@@ -195,7 +195,7 @@ pub(crate) fn constraints(database: &Fresh) -> Vec<Constraint> {
     constraints
 }
 
-/// SQLite keeps the words of `CREATE TABLE` and nothing else about names.
+/// SQLite stores the names only in the text of `CREATE TABLE`.
 fn written_constraints(table: &str, sql: &str) -> Vec<Constraint> {
     let code: String =
         sql.lines().flat_map(|line| [line.split("--").next().unwrap_or_default(), "\n"]).collect();
@@ -220,7 +220,7 @@ fn written_constraints(table: &str, sql: &str) -> Vec<Constraint> {
     constraints
 }
 
-/// All that makes up the schema, for telling whether two are the same.
+/// Returns the whole schema, to compare it with another.
 pub(crate) fn everything(database: &Fresh) -> Vec<String> {
     let rows = database.rows(match database.engine() {
         Engine::Sqlite => {

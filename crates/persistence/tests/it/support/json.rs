@@ -1,15 +1,21 @@
-//! What has been loaded, as text that two engines can be compared by.
+//! Loaded entities as JSON.
 
 use recto_relations::{Adjacency, AnyEntities};
+use serde_json::Value;
 
-/// All entities and behind it, as JSON.
-pub(crate) fn present(entities: &dyn AnyEntities) -> String {
+/// Writes each entity, with its link data and included relations, on a line.
+pub(crate) fn text(entities: &dyn AnyEntities) -> String {
     let mut out = Vec::new();
     for index in 0..entities.occurrences().len() {
         write(entities, index, &mut out);
         out.push(b'\n');
     }
     String::from_utf8(out).unwrap()
+}
+
+/// Parses the lines of [`text`].
+pub(crate) fn lines(entities: &dyn AnyEntities) -> Vec<Value> {
+    text(entities).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn write(entities: &dyn AnyEntities, index: usize, out: &mut Vec<u8>) {

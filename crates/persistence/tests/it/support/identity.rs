@@ -1,4 +1,4 @@
-//! People with accounts, for the tests of the room `identity`.
+//! Users with accounts and sessions.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use recto_domain::{
@@ -11,7 +11,7 @@ use recto_persistence::identity::session::{self, NewSession, NextPair, Rotation,
 use recto_testkit::database::Fresh;
 use recto_testkit::ids::SequentialIds;
 
-/// Noon of the day on which the tests of this room take place.
+/// Returns the present time of the tests.
 pub(crate) fn noon() -> DateTime<Utc> {
     "2026-01-01T12:00:00Z".parse().unwrap()
 }
@@ -28,18 +28,18 @@ pub(crate) fn password(words: &str) -> PasswordHash {
     PasswordHash(format!("$argon2id$ of {words}"))
 }
 
-/// A user with an account.
+/// Inserts a user with an account.
 pub(crate) fn person(conn: &mut Connection, ids: &SequentialIds, name: &str, role: Role) -> UserId {
     let user = User::new(ids.new_id(), Username::parse(name).unwrap(), None, None);
     conn.insert(user.clone()).unwrap();
     let mut account = Account::new(user.uid, email(name), role);
-    // Whoever is not verified administers nothing.
+    // Only verified administrators count.
     account.verified = role == Role::Admin;
     account::insert(conn, &account, &password("old"), user.created_at).unwrap();
     user.uid
 }
 
-/// A session and its first tokens.
+/// A session and its first token pair.
 pub(crate) struct SignedIn {
     pub(crate) session: SessionId,
     pub(crate) pair: TokenPairId,
@@ -77,7 +77,7 @@ pub(crate) fn next(ids: &SequentialIds) -> NextPair {
     }
 }
 
-/// Refreshes and gives the next pair.
+/// Refreshes and returns the next pair.
 pub(crate) fn refreshed(
     conn: &mut Connection,
     ids: &SequentialIds,
@@ -90,7 +90,7 @@ pub(crate) fn refreshed(
     next
 }
 
-/// How many rows there are.
+/// Counts rows.
 pub(crate) fn count(database: &Fresh, rows: &str) -> u64 {
     let counted = database.rows(&format!("SELECT CAST(count(*) AS TEXT) AS line FROM {rows}"));
     counted[0].as_u64().unwrap()

@@ -1,4 +1,4 @@
-//! Catalogues to test with: in memory as a model, and in a database.
+//! Fixtures for the catalogue, in memory and stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,9 @@ use recto_testkit::database::Fresh;
 use recto_testkit::ids::SequentialIds;
 use serde_json::{Value, json};
 
-/// All there is in a catalogue, in the order in which it came to be.
+use super::model::Model;
+
+/// A catalogue, in order of creation.
 #[derive(Debug)]
 pub(crate) struct Catalogue {
     pub(crate) users: Vec<User>,
@@ -24,11 +26,11 @@ pub(crate) struct Catalogue {
     ids: SequentialIds,
 }
 
-/// How many wrote about the book that everybody wrote about.
+/// The number of extra reviews of one book, more than the default page has.
 const CROWD: usize = 25;
 
 impl Catalogue {
-    /// A catalogue with nothing in it.
+    /// Returns an empty catalogue.
     pub(crate) fn empty() -> Self {
         Self {
             users: Vec::new(),
@@ -42,11 +44,9 @@ impl Catalogue {
         }
     }
 
-    /// A catalogue with every case in it that loading has to get right: books
-    /// without an owner, without reviews, without tags; a reader without books
-    /// and one without anything; a review without a reader; a tag on nothing; a
-    /// book with more reviews than a page shows; books that credit several people, in
-    /// an order that is neither of names nor of keys, and one that credits nobody.
+    /// Returns a catalogue with the edge cases of loading: books without an owner, reviews, tags or
+    /// contributors; users without books or reviews; a review without a user; an unused tag; a book
+    /// with more than a page of reviews; contributors that are ordered neither by name nor by key.
     pub(crate) fn small() -> Self {
         let mut c = Self::empty();
         let [ada, bob, cleo, _dora] = ["ada", "Bob", "cleo", "Dora"].map(|name| c.user(name));
@@ -105,7 +105,7 @@ impl Catalogue {
         c
     }
 
-    /// A catalogue of some shape or other, the same for the same seed.
+    /// Returns a pseudorandom catalogue, the same for the same seed.
     pub(crate) fn random(seed: u64) -> Self {
         const TITLES: [&str; 10] =
             ["Émile", "emile", "zebra", "Zebra", "Apple", "apple", "ﬀ", "ff", "日本", "_%\\ it's"];
@@ -149,27 +149,27 @@ impl Catalogue {
         c
     }
 
-    /// A new user.
+    /// Adds a user.
     pub(crate) fn user(&mut self, name: &str) -> UserId {
         let name = Username::parse(name).unwrap();
         self.users.push(User::new(self.ids.new_id(), name, None, None));
         self.users[self.users.len() - 1].uid
     }
 
-    /// A new book.
+    /// Adds a book.
     pub(crate) fn book(&mut self, new: &Value, owner: Option<UserId>) -> BookId {
         let new = NewBook::parse(new).unwrap();
         self.books.push(Book::new(self.ids.new_id(), new, owner));
         self.books[self.books.len() - 1].uid
     }
 
-    /// A new tag.
+    /// Adds a tag.
     pub(crate) fn tag(&mut self, name: &str) -> TagId {
         self.tags.push(Tag::new(self.ids.new_id(), TagName::parse(name).unwrap()));
         self.tags[self.tags.len() - 1].uid
     }
 
-    /// Whom a book credits; authors are made as they are named.
+    /// Sets the contributors of a book and adds new authors.
     pub(crate) fn credit(&mut self, book: BookId, credited: &Value) {
         let credited = Contributors::parse(&json!({"contributors": credited})).unwrap();
         for one in credited.as_slice() {
@@ -180,18 +180,18 @@ impl Catalogue {
         self.credits.insert(book, credited);
     }
 
-    /// A new review.
+    /// Adds a review.
     pub(crate) fn review(&mut self, rating: i64, reader: UserId, book: BookId) {
         let new = NewReview::parse(&json!({"rating": rating, "review_text": "So."})).unwrap();
         self.reviews.push(Review::new(self.ids.new_id(), new, reader, book));
     }
 
-    /// Another id of the same sequence.
+    /// Returns the next id.
     pub(crate) fn new_id(&self) -> NewId {
         self.ids.new_id()
     }
 
-    /// Puts all of it into a database.
+    /// Stores the catalogue.
     pub(crate) fn store(&self, conn: &mut Connection) {
         conn.transaction(|conn| {
             for user in &self.users {
@@ -216,7 +216,7 @@ impl Catalogue {
         .unwrap();
     }
 
-    /// Puts all of it into a database, in place of what is there.
+    /// Replaces the stored catalogue.
     pub(crate) fn replace(&self, database: &Fresh, conn: &mut Connection) {
         database
             .execute(
@@ -228,17 +228,41 @@ impl Catalogue {
         self.store(conn);
     }
 
-    /// The book of that title.
+    /// Returns the catalogue as a model.
+    pub(crate) fn model(&self) -> Model {
+        let mut model = Model::default();
+        model.add(&self.users);
+        model.add(&self.books);
+        model.add(&self.reviews);
+        model.add(&self.tags);
+        model.add(&self.authors);
+        let tagging = |(book, tag): &(BookId, TagId)| json!({"book_id": book, "tag_id": tag});
+        model.add_links("book_tags", self.taggings.iter().map(tagging).collect());
+        let contributions = self.credits.iter().flat_map(|(book, credited)| {
+            (1..).zip(credited.as_slice()).map(move |(position, one): (u32, _)| {
+                let is_credited = |author: &&Author| author.name.key() == one.name.key();
+                let author = self.authors.iter().find(is_credited).unwrap();
+                json!({
+                    "book_id": book, "author_id": author.uid,
+                    "position": position, "role": one.role.unwrap_or_default(),
+                })
+            })
+        });
+        model.add_links("book_contributors", contributions.collect());
+        model
+    }
+
+    /// Returns the book with a title.
     pub(crate) fn titled(&self, title: &str) -> &Book {
         self.books.iter().find(|book| book.title.as_str() == title).unwrap()
     }
 }
 
-/// Numbers that look thrown and are the same in every run.
+/// A pseudorandom number generator.
 struct Dice(u64);
 
 impl Dice {
-    /// A number below `sides`.
+    /// Returns a number less than `sides`.
     fn roll(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
