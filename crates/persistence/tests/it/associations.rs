@@ -1,4 +1,4 @@
-//! Diesel's own associations, on the rows that relations are mapped to.
+//! Diesel's own associations on mapped rows.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What the databases refuse, and what Recto makes of it.
+//! Errors for data that the databases refuse.
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use recto_domain::{
@@ -15,11 +15,11 @@ use recto_testkit::ids::SequentialIds;
 use crate::support::catalogue::Catalogue;
 
 both_engines!(
-    what_must_be_unique_is_a_conflict,
-    a_key_that_leads_nowhere_is_refused,
-    what_breaks_a_check_is_refused_by_the_database_itself,
-    corrupt_data_is_named_by_table_column_and_row,
-    deleting_follows_the_declared_rules,
+    duplicate_is_a_conflict,
+    dangling_foreign_key_is_refused,
+    check_constraints_refuse_invalid_values,
+    corrupt_value_is_located,
+    deletes_follow_declared_rules,
 );
 
 fn stored(database: &Fresh) -> (Catalogue, Connection) {
@@ -40,11 +40,11 @@ fn new_account(user: UserId, email: &str) -> Account {
     Account::new(user, Email::parse(email).unwrap(), Role::User)
 }
 
-fn what_must_be_unique_is_a_conflict(database: &Fresh) {
+fn duplicate_is_a_conflict(database: &Fresh) {
     let (c, mut conn) = stored(database);
     let conn = &mut conn;
 
-    // Another case is the same name.
+    // Names differ only in case.
     let bob = User::new(c.new_id(), Username::parse("bOB").unwrap(), None, None);
     assert_eq!(conflict(conn.insert(bob.clone())), Conflict::UsernameTaken);
     let mut ada = c.users[0].clone();
@@ -67,7 +67,7 @@ fn what_must_be_unique_is_a_conflict(database: &Fresh) {
     assert_eq!(conflict(account::insert(conn, &same, &hash, at)), Conflict::EmailTaken);
 }
 
-fn a_key_that_leads_nowhere_is_refused(database: &Fresh) {
+fn dangling_foreign_key_is_refused(database: &Fresh) {
     let (c, mut conn) = stored(database);
     let mut review = c.reviews[0].clone();
     review.uid = recto_domain::ReviewId::from_uuid(c.new_id().uid());
@@ -77,7 +77,7 @@ fn a_key_that_leads_nowhere_is_refused(database: &Fresh) {
         (Engine::Postgres, Error::MissingReference { field, entity }) => {
             assert_eq!((*field, entity.name), ("book_uid", "Book"));
         }
-        // SQLite does not say which key it was.
+        // SQLite does not report the key.
         (Engine::Sqlite, Error::Failure(Failure::Query(DieselError::DatabaseError(kind, _)))) => {
             assert!(matches!(kind, DatabaseErrorKind::ForeignKeyViolation), "{error:?}");
         }
@@ -87,7 +87,7 @@ fn a_key_that_leads_nowhere_is_refused(database: &Fresh) {
     assert!(conn.find::<Review>(review.uid, &include).unwrap().is_none());
 }
 
-fn what_breaks_a_check_is_refused_by_the_database_itself(database: &Fresh) {
+fn check_constraints_refuse_invalid_values(database: &Fresh) {
     let (_, _conn) = stored(database);
     for statement in [
         "UPDATE reviews SET rating = 6",
@@ -112,7 +112,7 @@ fn what_breaks_a_check_is_refused_by_the_database_itself(database: &Fresh) {
     }
 }
 
-/// Writes a value into a column of all rows, whatever the checks say.
+/// Sets a column of all rows without checks.
 fn corrupt(database: &Fresh, table: &str, column: &str, value: &str) {
     let bypass = match database.engine() {
         Engine::Sqlite => "PRAGMA ignore_check_constraints = ON".to_owned(),
@@ -123,7 +123,7 @@ fn corrupt(database: &Fresh, table: &str, column: &str, value: &str) {
     database.execute(&format!("{bypass}; UPDATE {table} SET {column} = {value}")).unwrap();
 }
 
-fn corrupt_data_is_named_by_table_column_and_row(database: &Fresh) {
+fn corrupt_value_is_located(database: &Fresh) {
     fn read<E: Stored<Recto>>(conn: &mut Connection, key: E::Key) -> Error {
         conn.find::<E>(key, &Include::nothing()).unwrap_err()
     }
@@ -141,19 +141,19 @@ fn corrupt_data_is_named_by_table_column_and_row(database: &Fresh) {
     };
 
     let (book, row) = (c.books[0].uid, c.books[0].uid.to_string());
-    for (column, value, mended) in [
+    for (column, value, valid) in [
         ("title", "''", "'T'"),
         ("author", "' '", "'A'"),
         ("publisher", "''", "NULL"),
         ("published_date", "19991399", "NULL"),
         ("page_count", "0", "NULL"),
         ("language", "'?'", "NULL"),
-        // The right form, and the wrong check digit.
+        // A wrong check digit.
         ("isbn", "'9780000000000'", "NULL"),
     ] {
         corrupt(database, "books", column, value);
         check(&read::<Book>(conn, book), "books", column, &row);
-        corrupt(database, "books", column, mended);
+        corrupt(database, "books", column, valid);
     }
     conn.find::<Book>(book, &Include::nothing()).unwrap();
 
@@ -173,7 +173,7 @@ fn corrupt_data_is_named_by_table_column_and_row(database: &Fresh) {
     check(&error, "accounts", "role", &user.to_string());
 }
 
-fn deleting_follows_the_declared_rules(database: &Fresh) {
+fn deletes_follow_declared_rules(database: &Fresh) {
     let (c, mut conn) = stored(database);
     let conn = &mut conn;
     let (ada, dune) = (c.users[0].uid, c.titled("Dune"));

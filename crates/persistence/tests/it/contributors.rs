@@ -1,4 +1,4 @@
-//! Whom books credit: in order, each with a role, everybody once.
+//! The contributors of books: order, roles and uniqueness.
 
 use recto_domain::{
     Author, AuthorBooks, Book, BookContributors, BookId, ContributorRole, Contributors, CreditLine,
@@ -15,14 +15,14 @@ use crate::support::catalogue::Catalogue;
 use crate::support::generate::walk;
 
 both_engines!(
-    contributors_stand_in_the_order_of_the_line,
+    contributors_are_in_credit_line_order,
     setting_contributors_replaces_them,
-    an_order_of_links_is_read_in_pages,
-    each_of_many_books_has_its_first_contributors,
-    links_go_with_either_end,
-    what_breaks_the_order_is_refused_by_the_database_itself,
-    crediting_costs_the_same_for_any_number_of_books,
-    books_from_before_credit_whom_their_lines_name,
+    pages_follow_link_order,
+    each_book_has_its_first_contributors,
+    deleting_either_end_deletes_links,
+    constraints_refuse_invalid_contributors,
+    crediting_looks_authors_up_once,
+    migration_credits_existing_books,
 );
 
 fn contributors(list: &Value) -> Contributors {
@@ -33,15 +33,15 @@ fn line(names: &str) -> Contributors {
     Contributors::of_line(&CreditLine::parse(names).unwrap())
 }
 
-/// A book that credits these people.
-fn credited(c: &mut Catalogue, conn: &mut Connection, who: &Contributors) -> BookId {
-    let uid = c.book(&json!({"title": "T", "author": who.line().as_str()}), None);
+/// Inserts a book with contributors.
+fn credited(c: &mut Catalogue, conn: &mut Connection, contributors: &Contributors) -> BookId {
+    let uid = c.book(&json!({"title": "T", "author": contributors.line().as_str()}), None);
     conn.insert(c.books.last().unwrap().clone()).unwrap();
-    author::set_contributors(conn, &SystemIds, uid, who).unwrap();
+    author::set_contributors(conn, &SystemIds, uid, contributors).unwrap();
     uid
 }
 
-/// Position, role and name of everybody whom a book credits.
+/// Returns position, role and name of the contributors of a book.
 fn credits(conn: &mut Connection, uid: BookId) -> Vec<(u32, ContributorRole, String)> {
     let include = Include::parse(Book::INFO, "contributors(limit:100)").unwrap();
     let found = conn.find::<Book>(uid, &include).unwrap().unwrap();
@@ -58,22 +58,21 @@ fn named(credits: &[(u32, ContributorRole, String)]) -> Vec<(u32, &str, &str)> {
     credits.iter().map(|(position, role, name)| (*position, role.as_str(), name.as_str())).collect()
 }
 
-/// The sort by place, or against it.
-fn by_place(raw: &str) -> Sort {
+fn parse_sort(raw: &str) -> Sort {
     Sort::parse_along(BookContributors::INFO, raw).unwrap()
 }
 
-fn contributors_stand_in_the_order_of_the_line(database: &Fresh) {
+fn contributors_are_in_credit_line_order(database: &Fresh) {
     let (mut c, mut conn) = (Catalogue::empty(), database.connection());
     let conn = &mut conn;
-    // The names are in no alphabetical order, and neither are their keys.
+    // Neither names nor keys are in order.
     let first = credited(&mut c, conn, &line("Zoë, Émile, Ada"));
     let second = credited(&mut c, conn, &line("ada, ZOË, Bob, Ada"));
     assert_eq!(
         named(&credits(conn, first)),
         [(1, "author", "Zoë"), (2, "author", "Émile"), (3, "author", "Ada")]
     );
-    // They are the same people, in the spelling that came first.
+    // Names are compared without case; the first spelling remains.
     assert_eq!(
         named(&credits(conn, second)),
         [(1, "author", "Ada"), (2, "author", "Zoë"), (3, "author", "Bob")]
@@ -82,7 +81,7 @@ fn contributors_stand_in_the_order_of_the_line(database: &Fresh) {
         .page::<Author>(&(), &Filter::everything(), &PageRequest::newest(10), &Include::nothing())
         .unwrap();
     assert_eq!(all.entities.as_slice().len(), 4);
-    // And the way back leads to both books, the newest first.
+    // In the other direction, the newest book is first.
     let ada = all.entities.as_slice().iter().find(|author| author.name.as_str() == "Ada").unwrap();
     let include = Include::parse(Author::INFO, "books").unwrap();
     let found = conn.find::<Author>(ada.uid, &include).unwrap().unwrap();
@@ -109,7 +108,7 @@ fn setting_contributors_replaces_them(database: &Fresh) {
         (3, "author", "Homer"),
     ];
     assert_eq!(named(&credits(conn, uid)), expected);
-    // Again the same: nothing is made anew, and who is credited no more stays.
+    // Setting them again changes nothing, and authors without books remain.
     author::set_contributors(conn, &SystemIds, uid, &other).unwrap();
     assert_eq!(named(&credits(conn, uid)), expected);
     author::set_contributors(conn, &SystemIds, uid, &line("Homer")).unwrap();
@@ -120,7 +119,7 @@ fn setting_contributors_replaces_them(database: &Fresh) {
     assert_eq!(all.entities.as_slice().len(), 3);
 }
 
-fn an_order_of_links_is_read_in_pages(database: &Fresh) {
+fn pages_follow_link_order(database: &Fresh) {
     let (mut c, mut conn) = (Catalogue::empty(), database.connection());
     let conn = &mut conn;
     let names: Vec<String> = (0..23).map(|n| format!("{} {n}", ["b", "C", "a"][n % 3])).collect();
@@ -129,7 +128,7 @@ fn an_order_of_links_is_read_in_pages(database: &Fresh) {
     let backwards: Vec<String> = names.iter().rev().cloned().collect();
     for (sort, expected) in [("position", &names), ("-position", &backwards)] {
         for limit in [1, 2, 7, 22, 23, 100] {
-            let walked = walk::<Author>(&by_place(sort), limit, |request| {
+            let walked = walk::<Author>(&parse_sort(sort), limit, |request| {
                 conn.related::<BookContributors>(uid, request, &Include::nothing())
                     .unwrap()
                     .unwrap()
@@ -138,15 +137,15 @@ fn an_order_of_links_is_read_in_pages(database: &Fresh) {
             assert_eq!(&walked, expected, "sort={sort}&limit={limit}");
         }
     }
-    // By their own fields too, and by both.
-    let by_name = walk::<Author>(&by_place("name"), 5, |request| {
+    // A field of the authors.
+    let by_name = walk::<Author>(&parse_sort("name"), 5, |request| {
         conn.related::<BookContributors>(uid, request, &Include::nothing()).unwrap().unwrap()
     });
     assert!(by_name.is_sorted_by_key(|author| author.name.key()));
     assert_eq!(by_name.len(), names.len());
 }
 
-fn each_of_many_books_has_its_first_contributors(database: &Fresh) {
+fn each_book_has_its_first_contributors(database: &Fresh) {
     let (mut c, mut conn) = (Catalogue::empty(), database.connection());
     let conn = &mut conn;
     let lines = ["Ada, Bob, Cleo", "Cleo, Bob", "Bob", "Dora, Ada, Bob, Cleo"];
@@ -185,7 +184,7 @@ fn each_of_many_books_has_its_first_contributors(database: &Fresh) {
     }
 }
 
-fn links_go_with_either_end(database: &Fresh) {
+fn deleting_either_end_deletes_links(database: &Fresh) {
     let (mut c, mut conn) = (Catalogue::empty(), database.connection());
     let conn = &mut conn;
     let first = credited(&mut c, conn, &line("Ada, Bob"));
@@ -196,7 +195,7 @@ fn links_go_with_either_end(database: &Fresh) {
     assert_eq!(named(&credits(conn, second)), [(2, "author", "Ada")]);
 }
 
-fn what_breaks_the_order_is_refused_by_the_database_itself(database: &Fresh) {
+fn constraints_refuse_invalid_contributors(database: &Fresh) {
     let (mut c, mut conn) = (Catalogue::empty(), database.connection());
     credited(&mut c, &mut conn, &line("Ada, Bob"));
     for wrong in [
@@ -211,7 +210,7 @@ fn what_breaks_the_order_is_refused_by_the_database_itself(database: &Fresh) {
     }
 }
 
-fn crediting_costs_the_same_for_any_number_of_books(database: &Fresh) {
+fn crediting_looks_authors_up_once(database: &Fresh) {
     let (mut c, mut conn) = (Catalogue::empty(), database.connection());
     let conn = &mut conn;
     let names: Vec<String> = (0..40).map(|number| format!("N{number}")).collect();
@@ -229,7 +228,7 @@ fn crediting_costs_the_same_for_any_number_of_books(database: &Fresh) {
         let (made, statements) =
             conn.recording(|conn| author::add_contributors(conn, &SystemIds, &credits));
         assert_eq!(made.unwrap(), (if known { 0 } else { 40 }, 40));
-        // A statement a row is what SQLite inserts fastest by.
+        // SQLite runs one statement for each row.
         let rows = match (database.engine(), known) {
             (Engine::Sqlite, false) => 80,
             (Engine::Sqlite, true) => 40,
@@ -240,10 +239,10 @@ fn crediting_costs_the_same_for_any_number_of_books(database: &Fresh) {
     }
 }
 
-fn books_from_before_credit_whom_their_lines_name(database: &Fresh) {
+fn migration_credits_existing_books(database: &Fresh) {
     let (mut c, mut conn) = (Catalogue::small(), database.connection());
     let conn = &mut conn;
-    // There is no such table yet.
+    // The tables do not exist yet.
     c.authors.clear();
     c.credits.clear();
     for author in [
@@ -266,7 +265,7 @@ fn books_from_before_credit_whom_their_lines_name(database: &Fresh) {
             .as_slice()
             .iter()
             .map(|one| {
-                // The spelling of the earliest book.
+                // The spelling in the oldest book.
                 seen.entry(one.name.key()).or_insert_with(|| one.name.to_string()).clone()
             })
             .collect();
@@ -287,12 +286,12 @@ fn books_from_before_credit_whom_their_lines_name(database: &Fresh) {
     for author in all.entities.as_slice() {
         let uid = author.uid.uuid();
         assert_eq!((uid.get_version_num(), uid.get_variant()), (7, uuid::Variant::RFC4122));
-        // The key holds the moment of creation, to the millisecond.
+        // The key contains the time of creation in milliseconds.
         let (seconds, nanos) = uid.get_timestamp().unwrap().to_unix();
         let made = u64::try_from(author.created_at.timestamp_millis()).unwrap();
         assert_eq!(seconds * 1000 + u64::from(nanos / 1_000_000), made);
     }
-    // Whoever is named again is found, so the keys are those that the domain makes.
+    // The same names are found again, so the name keys are those of the domain.
     let again: Vec<_> = c.books.iter().map(|book| Contributors::of_line(&book.author)).collect();
     database.execute("DELETE FROM book_contributors").unwrap();
     let again: Vec<_> = c.books.iter().map(|book| book.uid).zip(&again).collect();

@@ -1,4 +1,4 @@
-//! The database as upper floors use it: under load, in conflict, in trouble.
+//! The threads and connections of a database: overload, panics, closing and failures.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,128 +7,28 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use recto_domain::{
-    Account, Book, BookId, BookTags, Clock as _, Conflict, Email, IdGenerator as _, PasswordHash,
-    Role, Tag, TagName, User, UserId,
-};
-use recto_persistence::catalog::{BookFilter, book_tag};
-use recto_persistence::identity::account;
+use recto_domain::{Book, Conflict, IdGenerator as _, Tag, TagName, User};
+use recto_persistence::catalog::BookFilter;
 use recto_persistence::{
-    Connection, Database, DatabaseUrl, Error, Failure, Lock, Options, PageRequest, SystemIds,
+    Connection, Database, DatabaseUrl, Error, Failure, Options, PageRequest, SystemIds,
 };
-use recto_relations::{Entity as _, Filter, Include};
+use recto_relations::{Filter, Include};
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh};
 use serde_json::json;
 
-use crate::support::catalogue::Catalogue;
+use crate::support::catalogue::{Catalogue, tag_names};
 
 both_engines!(
-    a_failed_write_leaves_nothing,
-    a_nested_transaction_is_undone_alone,
-    a_snapshot_sees_one_state,
-    fifty_writers_of_one_tag_make_one,
-    a_panic_is_an_error_and_nobody_elses,
-    an_abandoned_request_is_not_run,
-    nobody_is_connected_after_the_last_clone,
-    the_last_clone_may_be_held_by_the_database_s_own_work,
-    too_much_work_is_refused,
-    two_admins_who_demote_each_other_leave_one,
-    work_goes_on_after_the_connections_are_lost,
+    panic_fails_only_its_own_work,
+    abandoned_work_is_not_run,
+    last_clone_closes_connections,
+    work_may_drop_last_clone,
+    full_queue_refuses_work,
+    lost_connections_are_replaced,
 );
 
-fn new_tag(c: &Catalogue, name: &str) -> Tag {
-    Tag::new(c.new_id(), TagName::parse(name).unwrap())
-}
-
-fn tag_names(conn: &mut Connection) -> Vec<String> {
-    let all = conn
-        .page::<Tag>(&(), &Filter::everything(), &PageRequest::newest(1_000), &Include::nothing())
-        .unwrap();
-    all.entities.as_slice().iter().map(|tag| tag.name.to_string()).collect()
-}
-
-fn a_failed_write_leaves_nothing(fresh: &Fresh) {
-    let (c, database) = (Catalogue::empty(), fresh.open());
-    let (kept, undone) = (new_tag(&c, "kept"), new_tag(&c, "undone"));
-    let result: Result<(), Error> = database.write_blocking(move |conn| {
-        conn.insert(undone.clone())?;
-        Err(Conflict::LastAdmin.into())
-    });
-    assert!(matches!(result, Err(Error::Conflict(Conflict::LastAdmin))));
-    database.write_blocking(move |conn| conn.insert(kept.clone())).unwrap();
-    assert_eq!(tag_names(&mut fresh.connection()), ["kept"]);
-}
-
-fn a_nested_transaction_is_undone_alone(fresh: &Fresh) {
-    let (c, database) = (Catalogue::empty(), fresh.open());
-    let (outer, inner) = (new_tag(&c, "outer"), new_tag(&c, "inner"));
-    database
-        .write_blocking(move |conn| {
-            conn.insert(outer.clone())?;
-            let undone: Result<(), Error> = conn.transaction(|conn| {
-                conn.insert(inner.clone())?;
-                // On PostgreSQL this would spoil the whole transaction.
-                conn.insert(inner.clone()).map(|_| ())
-            });
-            assert!(undone.is_err());
-            Ok::<_, Error>(())
-        })
-        .unwrap();
-    assert_eq!(tag_names(&mut fresh.connection()), ["outer"]);
-}
-
-fn a_snapshot_sees_one_state(fresh: &Fresh) {
-    let c = Catalogue::empty();
-    let mut reader = fresh.connection();
-    let mut writer = fresh.connection();
-    writer.insert(new_tag(&c, "before")).unwrap();
-    reader
-        .snapshot(|conn| {
-            assert_eq!(tag_names(conn), ["before"]);
-            writer.insert(new_tag(&c, "meanwhile")).unwrap();
-            assert_eq!(tag_names(conn), ["before"]);
-            Ok::<_, Error>(())
-        })
-        .unwrap();
-    assert_eq!(tag_names(&mut reader), ["meanwhile", "before"]);
-}
-
-fn fifty_writers_of_one_tag_make_one(fresh: &Fresh) {
-    let mut c = Catalogue::empty();
-    // Writers of one book wait for each other; those of several do not.
-    let books = ["a", "b", "c", "d", "e"]
-        .map(|title| c.book(&json!({"title": title, "author": "A"}), None));
-    let mut conn = fresh.connection();
-    c.store(&mut conn);
-    let database = fresh.open();
-    let start = Barrier::new(50);
-    thread::scope(|scope| {
-        for number in 0..50 {
-            let (database, start, uid) = (&database, &start, books[number % books.len()]);
-            scope.spawn(move || {
-                let name = if number % 2 == 0 { "new" } else { "NEW" };
-                let names = [TagName::parse(name).unwrap()];
-                start.wait();
-                database.write_blocking(move |conn| put_tags(conn, uid, &names)).unwrap();
-            });
-        }
-    });
-    assert_eq!(tag_names(&mut conn).len(), 1);
-    let include = Include::parse(Book::INFO, "tags").unwrap();
-    for uid in books {
-        let book = conn.find::<Book>(uid, &include).unwrap().unwrap();
-        assert_eq!(book.view(0).unwrap().get(BookTags).unwrap().len(), 1);
-    }
-}
-
-/// What a request does that tags a book.
-fn put_tags(conn: &mut Connection, uid: BookId, names: &[TagName]) -> Result<(), Error> {
-    assert!(conn.lock::<Book>(uid, Lock::Update)?.is_some());
-    book_tag::add(conn, &SystemIds, uid, names)
-}
-
-/// Work that says that it has begun, and does not end before it is told.
+/// Starts work that blocks a thread until it is released.
 fn block(
     database: &Database,
     kind: fn(&Database, Arc<Held>) -> Result<(), Error>,
@@ -155,7 +55,7 @@ struct Held {
 impl Held {
     fn hold(&self) {
         let _ = self.begun.lock().unwrap().send(());
-        // An error tells that the sender is gone, which is the sign to go on.
+        // An error: the sender was dropped.
         let _ = self.released.lock().unwrap().recv();
     }
 
@@ -178,22 +78,22 @@ fn hold_reader(database: &Database, held: Arc<Held>) -> Result<(), Error> {
     })
 }
 
-fn a_panic_is_an_error_and_nobody_elses(fresh: &Fresh) {
+fn panic_fails_only_its_own_work(fresh: &Fresh) {
     let (c, database) = (Catalogue::empty(), fresh.open());
-    // While the writer is held the rest queues up, and on SQLite shares a commit.
+    // While the writer is blocked the others queue, and on SQLite they share a commit.
     let (blocker, held) = block(&database, hold_writer);
     let runs = Arc::new(AtomicU32::new(0));
     thread::scope(|scope| {
         let writers: Vec<_> = (0..10)
             .map(|number| {
-                let tag = new_tag(&c, &format!("tag {number}"));
+                let tag = c.new_tag(&format!("tag {number}"));
                 let (database, runs) = (&database, Arc::clone(&runs));
                 scope.spawn(move || {
                     database.write_blocking(move |conn| {
                         conn.insert(tag.clone())?;
                         runs.fetch_add(1, Ordering::Relaxed);
                         assert_ne!(number, 5, "this panic is part of the test");
-                        // A conflict is an answer, and undoes its own work alone.
+                        // A conflict rolls back only its own work.
                         if number == 7 { Err(Conflict::TagExists.into()) } else { Ok(()) }
                     })
                 })
@@ -219,20 +119,20 @@ fn a_panic_is_an_error_and_nobody_elses(fresh: &Fresh) {
     names.sort();
     assert_eq!(names, [0, 1, 2, 3, 4, 6, 8, 9].map(|number| format!("tag {number}")));
 
-    let panicked: Result<(), Error> = database.read_blocking(|_| panic!("so is this one"));
+    let panicked: Result<(), Error> = database.read_blocking(|_| panic!("and this panic too"));
     assert!(matches!(panicked, Err(Error::Failure(Failure::Panicked(_)))));
     database.read_blocking(Connection::ping).unwrap();
-    let after = new_tag(&c, "after");
+    let after = c.new_tag("after");
     database.write_blocking(move |conn| conn.insert(after.clone())).unwrap();
 }
 
-fn an_abandoned_request_is_not_run(fresh: &Fresh) {
+fn abandoned_work_is_not_run(fresh: &Fresh) {
     let (c, database) = (Catalogue::empty(), fresh.open_with(one_connection(8)));
     let blockers: Vec<_> = (0..connections(fresh)).map(|_| block(&database, hold_writer)).collect();
-    let tag = new_tag(&c, "for nobody");
+    let tag = c.new_tag("for nobody");
     let mut abandoned = Box::pin(database.write(move |conn| conn.insert(tag.clone())));
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    assert!(abandoned.as_mut().poll(&mut context).is_pending(), "it waits in the queue");
+    assert!(abandoned.as_mut().poll(&mut context).is_pending(), "it is queued");
     drop(abandoned);
     for (blocker, held) in blockers {
         held.release();
@@ -242,7 +142,7 @@ fn an_abandoned_request_is_not_run(fresh: &Fresh) {
     assert!(tag_names(&mut fresh.connection()).is_empty());
 }
 
-/// Uses several connections at once, the writer's too.
+/// Uses several connections concurrently, including the writer.
 fn use_several(database: &Database, name: &str) {
     let reads = (0..8).map(|_| {
         let database = database.clone();
@@ -260,7 +160,7 @@ fn use_several(database: &Database, name: &str) {
     database.write_blocking(move |conn| conn.insert(tag.clone())).unwrap();
 }
 
-/// Whatever shows that somebody has the database open.
+/// Returns files or server processes that exist while the database is open.
 fn traces(fresh: &Fresh) -> Vec<String> {
     if let Some(file) = fresh.url().path() {
         let files = std::fs::read_dir(file.parent().unwrap()).unwrap();
@@ -273,16 +173,15 @@ fn traces(fresh: &Fresh) -> Vec<String> {
     fresh.rows(others).iter().map(ToString::to_string).collect()
 }
 
-fn nobody_is_connected_after_the_last_clone(fresh: &Fresh) {
+fn last_clone_closes_connections(fresh: &Fresh) {
     for round in 0..5 {
         let database = fresh.open();
         use_several(&database, &format!("tag {round}"));
         assert_ne!(traces(fresh), [""; 0]);
         let last = database.clone();
-        assert!(!database.close(Duration::ZERO), "somebody has it yet");
+        assert!(!database.close(Duration::ZERO), "another clone exists");
         drop(last);
-        // A server takes a moment to notice that somebody has left, and whoever looked a moment
-        // ago may still be among those that are seen.
+        // PostgreSQL takes a moment to end the processes of closed connections.
         let patience = match fresh.engine() {
             Engine::Sqlite => Duration::ZERO,
             Engine::Postgres => Duration::from_secs(10),
@@ -299,7 +198,7 @@ fn nobody_is_connected_after_the_last_clone(fresh: &Fresh) {
     }
 }
 
-fn the_last_clone_may_be_held_by_the_database_s_own_work(fresh: &Fresh) {
+fn work_may_drop_last_clone(fresh: &Fresh) {
     let database = fresh.open();
     let (begun, has_begun) = channel();
     let (release, released) = channel::<()>();
@@ -307,7 +206,7 @@ fn the_last_clone_may_be_held_by_the_database_s_own_work(fresh: &Fresh) {
     let mut request = Box::pin(database.read(move |conn| {
         let _last = &held;
         let _ = begun.send(());
-        // An error tells that the sender is gone, which is the sign to go on.
+        // An error: the sender was dropped.
         let _ = released.recv();
         conn.ping()
     }));
@@ -319,14 +218,14 @@ fn the_last_clone_may_be_held_by_the_database_s_own_work(fresh: &Fresh) {
     thread::sleep(Duration::from_millis(50));
     assert!(!closing.is_finished());
     drop(release);
-    assert!(closing.join().unwrap(), "it ends with its work");
+    assert!(closing.join().unwrap(), "the connections close after the work");
 }
 
 fn one_connection(queue: usize) -> Options {
     Options { connections: NonZeroUsize::MIN, queue, ..Options::default() }
 }
 
-/// How many pieces of work run at once with one connection asked for.
+/// The number of jobs that run concurrently with [`one_connection`].
 fn connections(fresh: &Fresh) -> usize {
     match fresh.engine() {
         Engine::Sqlite => 1,
@@ -334,7 +233,7 @@ fn connections(fresh: &Fresh) -> usize {
     }
 }
 
-fn too_much_work_is_refused(fresh: &Fresh) {
+fn full_queue_refuses_work(fresh: &Fresh) {
     let database = fresh.open_with(one_connection(2));
     let blockers: Vec<_> = (0..connections(fresh)).map(|_| block(&database, hold_reader)).collect();
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
@@ -349,7 +248,7 @@ fn too_much_work_is_refused(fresh: &Fresh) {
         held.release();
         blocker.join().unwrap().unwrap();
     }
-    // The queue empties, so that there is room again.
+    // The queue has space again.
     let answered = (0..100).any(|_| {
         thread::sleep(Duration::from_millis(10));
         database.read_blocking(Connection::ping).is_ok()
@@ -357,66 +256,13 @@ fn too_much_work_is_refused(fresh: &Fresh) {
     assert!(answered);
 }
 
-fn two_admins_who_demote_each_other_leave_one(fresh: &Fresh) {
-    let c = Catalogue::small();
-    let mut conn = fresh.connection();
-    c.store(&mut conn);
-    let admins: Vec<Account> = c.users[..2]
-        .iter()
-        .zip(["a@example.org", "b@example.org"])
-        .map(|(user, email)| Account {
-            verified: true,
-            ..Account::new(user.uid, Email::parse(email).unwrap(), Role::Admin)
-        })
-        .collect();
-    let (hash, at) = (PasswordHash(String::new()), c.new_id().at());
-    for admin in &admins {
-        account::insert(&mut conn, admin, &hash, at).unwrap();
-    }
-    let database = fresh.open();
-    for _ in 0..10 {
-        let start = Barrier::new(2);
-        let results: Vec<Result<(), Error>> = thread::scope(|scope| {
-            let demoting: Vec<_> = admins
-                .iter()
-                .map(|admin| {
-                    let (database, start, admin) = (&database, &start, admin.clone());
-                    scope.spawn(move || {
-                        start.wait();
-                        database.write_blocking(move |conn| {
-                            account::set_role(conn, &admin, Role::User, SystemIds.now())
-                        })
-                    })
-                })
-                .collect();
-            demoting.into_iter().map(|thread| thread.join().unwrap()).collect()
-        });
-        let refused = results
-            .iter()
-            .filter(|result| matches!(result, Err(Error::Conflict(Conflict::LastAdmin))))
-            .count();
-        assert_eq!((refused, results.iter().filter(|result| result.is_ok()).count()), (1, 1));
-        for admin in &admins {
-            account::set_role(&mut conn, admin, Role::Admin, at).unwrap();
-        }
-    }
-    // Neither may the last one go in another way.
-    account::set_role(&mut conn, &admins[0], Role::User, at).unwrap();
-    let last: UserId = admins[1].user_uid;
-    assert!(matches!(
-        account::refuse_last_admin(&mut conn, last),
-        Err(Error::Conflict(Conflict::LastAdmin))
-    ));
-    account::refuse_last_admin(&mut conn, admins[0].user_uid).unwrap();
-}
-
-fn work_goes_on_after_the_connections_are_lost(fresh: &Fresh) {
+fn lost_connections_are_replaced(fresh: &Fresh) {
     if fresh.engine() == Engine::Sqlite {
-        return; // there is no server to lose
+        return; // There is no server.
     }
     let (c, database) = (Catalogue::empty(), fresh.open());
     let lose_all = || {
-        // Every thread has its connection by now, or makes it later.
+        // Every thread that has run has a connection.
         for _ in 0..8 {
             database.read_blocking(Connection::ping).unwrap();
         }
@@ -443,17 +289,17 @@ fn work_goes_on_after_the_connections_are_lost(fresh: &Fresh) {
             })
             .unwrap();
     }
-    // A transaction that could not even begin has done nothing, so it is begun again.
+    // A transaction that could not begin is started again.
     lose_all();
     for number in 0..8 {
-        let tag = new_tag(&c, &format!("tag {number}"));
+        let tag = c.new_tag(&format!("tag {number}"));
         database.write_blocking(move |conn| conn.insert(tag.clone())).unwrap();
     }
     assert_eq!(tag_names(&mut fresh.connection()).len(), 8);
 }
 
 #[test]
-fn a_database_that_cannot_be_reached_is_said_to_be_so() {
+fn unreachable_database_is_unavailable() {
     let nowhere = tempfile::tempdir().unwrap().path().join("missing").join("recto.db");
     let error = Database::open(&DatabaseUrl::file(nowhere), Options::default()).unwrap_err();
     assert!(matches!(error, Error::Failure(Failure::Unavailable(_))), "{error:?}");
@@ -462,9 +308,9 @@ fn a_database_that_cannot_be_reached_is_said_to_be_so() {
     assert!(matches!(error, Error::Failure(Failure::Unavailable(_))), "{error:?}");
 }
 
-/// The first to come makes the log, for which SQLite turns the others away.
+/// SQLite locks out the others while one enables the log.
 #[test]
-fn a_new_database_may_be_opened_by_many_at_once() {
+fn new_database_can_be_opened_concurrently() {
     for _ in 0..10 {
         let new = recto_testkit::database::bare(Engine::Sqlite).unwrap();
         let start = Barrier::new(8);
@@ -484,10 +330,8 @@ fn a_new_database_may_be_opened_by_many_at_once() {
     }
 }
 
-/// Whoever waits for a database that somebody else has locked is told so before
-/// long: one write as well as a group of them.
 #[test]
-fn a_database_that_stays_locked_is_busy_after_twice_the_wait() {
+fn locked_database_is_busy_after_timeout() {
     let fresh = recto_testkit::database::fresh(Engine::Sqlite).unwrap();
     let busy_timeout = Duration::from_millis(500);
     let database = fresh.open_with(Options { busy_timeout, ..Options::default() });
@@ -504,7 +348,7 @@ fn a_database_that_stays_locked_is_busy_after_twice_the_wait() {
             let waited = write();
             assert!(waited >= busy_timeout * 2, "{waited:?}");
             assert!(waited < busy_timeout * 4, "{waited:?}");
-            // The first is on its own; the others, who come meanwhile, are a group.
+            // The first runs alone; the others are a group.
             thread::scope(|scope| {
                 let waiting: Vec<_> = (0..8).map(|_| scope.spawn(write)).collect();
                 for waited in waiting {
@@ -519,14 +363,14 @@ fn a_database_that_stays_locked_is_busy_after_twice_the_wait() {
 }
 
 #[test]
-fn an_embedded_database_enforces_its_keys_and_keeps_what_it_has_committed() {
+fn embedded_database_enforces_foreign_keys() {
     let fresh = recto_testkit::database::fresh(Engine::Sqlite).unwrap();
     let c = Catalogue::small();
     c.store(&mut fresh.connection());
     assert!(fresh.connection().delete::<User>(c.users[0].uid).unwrap());
     let user = fresh.connection().find::<User>(c.users[0].uid, &Include::nothing()).unwrap();
     assert!(user.is_none());
-    // Nothing dangles, which the file itself confirms.
+    // SQLite finds no dangling keys.
     assert!(
         fresh.rows("SELECT json_array(\"table\") AS line FROM pragma_foreign_key_check").is_empty()
     );

@@ -1,4 +1,4 @@
-//! Accounts and API keys: what changes them, and what goes along.
+//! Accounts and API keys.
 
 use chrono::TimeDelta;
 use recto_domain::{
@@ -15,19 +15,19 @@ use crate::support::catalogue::Catalogue;
 use crate::support::identity::{count, email, noon, password, person, seconds, sign_in};
 
 both_engines!(
-    another_password_ends_the_other_sessions,
-    a_password_that_has_changed_meanwhile_stays,
-    an_address_is_verified_once,
-    a_disabled_account_has_no_sessions,
-    the_last_admin_stays,
-    who_leaves_takes_along_what_belongs_to_them,
-    reviews_stay_or_go,
-    a_key_calls_until_it_ends,
-    the_use_of_a_key_is_noted_once_a_minute,
-    keys_are_listed_and_revoked_by_their_owner,
+    password_change_ends_other_sessions,
+    stale_password_hash_changes_nothing,
+    address_is_verified_once,
+    disabling_ends_sessions,
+    last_admin_cannot_be_removed,
+    deleting_user_deletes_account_data,
+    reviews_remain_or_are_erased,
+    api_key_works_until_expiry,
+    key_use_is_recorded_each_minute,
+    only_owner_sees_and_revokes_keys,
 );
 
-fn another_password_ends_the_other_sessions(database: &Fresh) {
+fn password_change_ends_other_sessions(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let (here, there) = (sign_in(conn, ids, ada, noon()), sign_in(conn, ids, ada, noon()));
@@ -39,12 +39,12 @@ fn another_password_ends_the_other_sessions(database: &Fresh) {
     assert!(account::of_token_pair(conn, there.pair, noon()).unwrap().is_none());
     let (_, stored) = account::by_email(conn, &email("ada")).unwrap().unwrap();
     assert_eq!(stored.0, new.0);
-    // A reset ends them all.
+    // A reset ends all sessions.
     assert!(account::set_password(conn, ada, &password("newer"), None, None, noon()).unwrap());
     assert!(account::of_token_pair(conn, here.pair, noon()).unwrap().is_none());
 }
 
-fn a_password_that_has_changed_meanwhile_stays(database: &Fresh) {
+fn stale_password_hash_changes_nothing(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let here = sign_in(conn, ids, ada, noon());
@@ -59,7 +59,7 @@ fn a_password_that_has_changed_meanwhile_stays(database: &Fresh) {
     assert!(account::with_password(conn, nobody).unwrap().is_none());
 }
 
-fn an_address_is_verified_once(database: &Fresh) {
+fn address_is_verified_once(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     assert!(account::set_verified(conn, ada, noon()).unwrap());
@@ -67,20 +67,20 @@ fn an_address_is_verified_once(database: &Fresh) {
     assert!(account::of_user(conn, ada).unwrap().unwrap().verified);
 }
 
-fn a_disabled_account_has_no_sessions(database: &Fresh) {
+fn disabling_ends_sessions(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     person(conn, ids, "root", Role::Admin);
     let ada = person(conn, ids, "ada", Role::User);
     let tokens = sign_in(conn, ids, ada, noon());
     assert!(account::set_disabled(conn, ada, true, noon()).unwrap());
     assert!(account::set_disabled(conn, ada, false, noon()).unwrap());
-    // Opened again, it does not open old sessions again.
+    // Enabling the account does not restore sessions.
     assert!(account::of_token_pair(conn, tokens.pair, noon()).unwrap().is_none());
     let nobody = UserId::from_uuid(ids.new_id().uid());
     assert!(!account::set_disabled(conn, nobody, true, noon()).unwrap());
 }
 
-fn the_last_admin_stays(database: &Fresh) {
+fn last_admin_cannot_be_removed(database: &Fresh) {
     fn is_last<T: std::fmt::Debug>(result: &Result<T, Error>) -> bool {
         matches!(result, Err(Error::Conflict(Conflict::LastAdmin)))
     }
@@ -96,7 +96,7 @@ fn the_last_admin_stays(database: &Fresh) {
     assert!(!account::delete(conn, root, ReviewsFate::Keep).unwrap());
 }
 
-fn who_leaves_takes_along_what_belongs_to_them(database: &Fresh) {
+fn deleting_user_deletes_account_data(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     person(conn, ids, "root", Role::Admin);
     let ada = person(conn, ids, "ada", Role::User);
@@ -109,7 +109,7 @@ fn who_leaves_takes_along_what_belongs_to_them(database: &Fresh) {
     assert_eq!((count(database, "users"), count(database, "accounts")), (1, 1));
 }
 
-fn reviews_stay_or_go(database: &Fresh) {
+fn reviews_remain_or_are_erased(database: &Fresh) {
     let (conn, catalogue) = (&mut database.connection(), Catalogue::small());
     catalogue.store(conn);
     let (all, without) = ("reviews", "reviews WHERE user_uid IS NULL");
@@ -119,12 +119,12 @@ fn reviews_stay_or_go(database: &Fresh) {
     };
     let reviewers: Vec<_> =
         catalogue.users.iter().map(|user| user.uid).filter(|user| of(*user) > 0).collect();
-    let (keeps, erases) = (reviewers[0], reviewers[1]);
-    account::delete(conn, keeps, ReviewsFate::Keep).unwrap();
+    let (keeping, erasing) = (reviewers[0], reviewers[1]);
+    account::delete(conn, keeping, ReviewsFate::Keep).unwrap();
     assert_eq!(count(database, all), all_before);
-    account::delete(conn, erases, ReviewsFate::Erase).unwrap();
-    assert_eq!(count(database, all), all_before - of(erases));
-    assert_eq!(count(database, without), without_before + of(keeps));
+    account::delete(conn, erasing, ReviewsFate::Erase).unwrap();
+    assert_eq!(count(database, all), all_before - of(erasing));
+    assert_eq!(count(database, without), without_before + of(keeping));
     assert_eq!(count(database, "books"), catalogue.books.len() as u64);
 }
 
@@ -149,7 +149,7 @@ fn store(
     (api_key, hash)
 }
 
-fn a_key_calls_until_it_ends(database: &Fresh) {
+fn api_key_works_until_expiry(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let (lasting, hash) = store(conn, ids, ada, None);
@@ -167,22 +167,22 @@ fn a_key_calls_until_it_ends(database: &Fresh) {
     assert!(api_key::authenticate(conn, &hash, noon()).unwrap().is_none());
 }
 
-fn the_use_of_a_key_is_noted_once_a_minute(database: &Fresh) {
+fn key_use_is_recorded_each_minute(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let (api_key, hash) = store(conn, ids, ada, None);
-    let mut noted = Vec::new();
+    let mut recorded = Vec::new();
     for at in [0, 59, 60, 61, 119, 120].map(|at| noon() + seconds(at)) {
-        let stale = api_key::authenticate(conn, &hash, at).unwrap().unwrap().should_record_use(at);
+        let is_due = api_key::authenticate(conn, &hash, at).unwrap().unwrap().should_record_use(at);
         api_key::record_use(conn, api_key.id, at).unwrap();
         let used = api_key::find(conn, ada, api_key.id).unwrap().unwrap().last_used_at;
-        assert_eq!(used == Some(at), stale);
-        noted.push((used.unwrap() - noon()).num_seconds());
+        assert_eq!(used == Some(at), is_due);
+        recorded.push((used.unwrap() - noon()).num_seconds());
     }
-    assert_eq!(noted, [0, 0, 60, 60, 60, 120]);
+    assert_eq!(recorded, [0, 0, 60, 60, 60, 120]);
 }
 
-fn keys_are_listed_and_revoked_by_their_owner(database: &Fresh) {
+fn only_owner_sees_and_revokes_keys(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let [ada, bob] = ["ada", "bob"].map(|name| person(conn, ids, name, Role::User));
     let (first, hash) = store(conn, ids, ada, Some(noon() + TimeDelta::days(1)));

@@ -20,15 +20,15 @@ use recto_testkit::ids::SequentialIds;
 use crate::support::identity::{count, email, noon, person, seconds};
 
 both_engines!(
-    looking_at_a_token_spends_nothing,
-    a_token_is_good_for_its_purpose_until_it_expires,
-    a_newer_token_supersedes_the_older,
-    of_two_who_spend_a_token_one_does,
-    a_mail_is_claimed_with_what_is_written_in_it,
-    a_mail_is_tried_less_and_less_often_and_then_no_more,
-    what_is_sent_given_up_or_discarded_is_not_claimed_again,
-    no_mail_is_claimed_by_two,
-    mail_goes_with_its_user,
+    finding_user_leaves_token_valid,
+    token_has_purpose_and_expiry,
+    newer_token_replaces_older,
+    concurrent_spends_succeed_once,
+    claimed_mail_is_complete,
+    mail_retries_back_off_and_end,
+    finished_mail_is_not_claimed_again,
+    concurrent_claims_share_no_mail,
+    deleting_user_deletes_mail,
 );
 
 fn issue(
@@ -60,7 +60,7 @@ fn claimed(conn: &mut Connection, now: DateTime<Utc>) -> Vec<MailId> {
     outbox::claim(conn, 10, now).unwrap().into_iter().map(|mail| mail.id).collect()
 }
 
-fn looking_at_a_token_spends_nothing(database: &Fresh) {
+fn finding_user_leaves_token_valid(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let (_, hash) = issue(conn, ids, ada, MailedPurpose::Reset);
@@ -73,7 +73,7 @@ fn looking_at_a_token_spends_nothing(database: &Fresh) {
     assert_eq!(mailed_token::find_user(conn, MailedPurpose::Reset, &hash, noon()).unwrap(), None);
 }
 
-fn a_token_is_good_for_its_purpose_until_it_expires(database: &Fresh) {
+fn token_has_purpose_and_expiry(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     for (purpose, other) in [
@@ -89,7 +89,7 @@ fn a_token_is_good_for_its_purpose_until_it_expires(database: &Fresh) {
     }
 }
 
-fn a_newer_token_supersedes_the_older(database: &Fresh) {
+fn newer_token_replaces_older(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let [ada, bob] = ["ada", "bob"].map(|name| person(conn, ids, name, Role::User));
     let (_, older) = issue(conn, ids, ada, MailedPurpose::Verify);
@@ -105,7 +105,7 @@ fn a_newer_token_supersedes_the_older(database: &Fresh) {
     assert_eq!(mailed_token::spend(conn, MailedPurpose::Reset, &reset, noon()).unwrap(), Some(ada));
 }
 
-fn of_two_who_spend_a_token_one_does(database: &Fresh) {
+fn concurrent_spends_succeed_once(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     for _ in 0..10 {
@@ -125,7 +125,7 @@ fn of_two_who_spend_a_token_one_does(database: &Fresh) {
     }
 }
 
-fn a_mail_is_claimed_with_what_is_written_in_it(database: &Fresh) {
+fn claimed_mail_is_complete(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     assert_eq!(outbox::next_due(conn).unwrap(), None);
@@ -144,7 +144,7 @@ fn a_mail_is_claimed_with_what_is_written_in_it(database: &Fresh) {
     assert_eq!((second.id, second.token, second.token_hash), (notice, None, None));
     assert_eq!(outbox::next_due(conn).unwrap(), Some(noon() + seconds(10)));
 
-    // A token that is gone has no hash any more.
+    // A used token has no hash.
     mailed_token::spend(conn, MailedPurpose::Reset, &hash, noon()).unwrap();
     let mails = outbox::claim(conn, 10, noon() + seconds(10)).unwrap();
     assert_eq!((mails[0].attempt, mails[0].token, mails[0].token_hash), (2, Some(token), None));
@@ -155,7 +155,7 @@ fn a_mail_is_claimed_with_what_is_written_in_it(database: &Fresh) {
     assert_eq!(late.token_hash, None, "it has expired");
 }
 
-fn a_mail_is_tried_less_and_less_often_and_then_no_more(database: &Fresh) {
+fn mail_retries_back_off_and_end(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let mail = enqueue(conn, ids, ada, MailKind::PasswordChanged, None);
@@ -171,7 +171,7 @@ fn a_mail_is_tried_less_and_less_often_and_then_no_more(database: &Fresh) {
     assert_eq!(outbox::next_due(conn).unwrap(), None);
 }
 
-fn what_is_sent_given_up_or_discarded_is_not_claimed_again(database: &Fresh) {
+fn finished_mail_is_not_claimed_again(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let [sent, given_up, discarded] =
@@ -185,7 +185,7 @@ fn what_is_sent_given_up_or_discarded_is_not_claimed_again(database: &Fresh) {
     assert_eq!(count(database, "mails WHERE sent_at IS NOT NULL"), 1);
 }
 
-fn no_mail_is_claimed_by_two(database: &Fresh) {
+fn concurrent_claims_share_no_mail(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let all: BTreeSet<MailId> =
@@ -206,7 +206,7 @@ fn no_mail_is_claimed_by_two(database: &Fresh) {
     assert_eq!(claimed.into_iter().collect::<BTreeSet<_>>(), all);
 }
 
-fn mail_goes_with_its_user(database: &Fresh) {
+fn deleting_user_deletes_mail(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let (token, _) = issue(conn, ids, ada, MailedPurpose::Verify);

@@ -1,4 +1,4 @@
-//! Sessions: which tokens count, and what becomes of those that are used again.
+//! Sessions, refresh token rotation and reuse.
 
 use std::sync::{Barrier, mpsc};
 use std::thread;
@@ -19,24 +19,24 @@ use recto_testkit::ids::SequentialIds;
 use crate::support::identity::{count, next, noon, password, person, refreshed, seconds, sign_in};
 
 both_engines!(
-    an_access_token_counts_as_long_as_its_session,
-    refreshing_spends_a_token_and_issues_the_next,
-    a_spent_token_is_spared_once_and_its_successor_dies,
-    a_dead_token_that_is_used_ends_the_session,
-    there_is_no_mercy_once_the_successor_is_used,
-    there_is_no_mercy_after_thirty_seconds,
-    a_token_that_counts_for_nothing_changes_nothing,
-    a_session_lasts_a_month_unused_and_a_quarter_at_most,
-    sessions_are_listed_and_ended_by_their_owner,
-    of_racing_refreshes_at_most_one_pair_is_alive,
-    a_spared_token_and_its_successor_race,
-    the_database_keeps_a_second_pair_from_living,
-    no_session_is_opened_beside_another_password,
+    access_token_ends_with_its_session,
+    refresh_issues_next_pair,
+    retry_within_grace_revokes_successor,
+    revoked_token_ends_session,
+    reuse_after_successor_ends_session,
+    reuse_after_grace_ends_session,
+    invalid_refresh_token_changes_nothing,
+    session_has_idle_and_maximum_lifetime,
+    only_owner_sees_and_ends_sessions,
+    at_most_one_pair_is_active,
+    retry_racing_successor_ends_session,
+    constraint_refuses_second_active_pair,
+    concurrent_password_change_ends_session,
 );
 
-const ALIVE: &str = "token_pairs WHERE spent_at IS NULL AND NOT dead";
+const ACTIVE: &str = "token_pairs WHERE spent_at IS NULL AND NOT dead";
 
-fn an_access_token_counts_as_long_as_its_session(database: &Fresh) {
+fn access_token_ends_with_its_session(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let tokens = sign_in(conn, ids, ada, noon());
@@ -55,12 +55,12 @@ fn an_access_token_counts_as_long_as_its_session(database: &Fresh) {
     assert_eq!(count(database, "token_pairs"), 0);
 
     let tokens = sign_in(conn, ids, ada, noon());
-    // Past Recto, so that the session stays.
+    // With SQL, so that the session remains.
     database.execute("UPDATE accounts SET disabled = TRUE").unwrap();
     assert!(account::of_token_pair(conn, tokens.pair, noon()).unwrap().is_none());
 }
 
-fn refreshing_spends_a_token_and_issues_the_next(database: &Fresh) {
+fn refresh_issues_next_pair(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let first = sign_in(conn, ids, ada, noon());
@@ -68,31 +68,31 @@ fn refreshing_spends_a_token_and_issues_the_next(database: &Fresh) {
     let rotation = rotate(conn, &first.refresh, &second, noon()).unwrap();
     assert_eq!(rotation, Rotation::Renewed { user: ada, session: first.session });
     let third = refreshed(conn, ids, &second.refresh, noon());
-    // What was issued before stays good for as long as it says.
+    // Access tokens of used pairs remain valid.
     for pair in [first.pair, second.id, third.id] {
         let (_, session) = account::of_token_pair(conn, pair, noon()).unwrap().unwrap();
         assert_eq!(session, first.session);
     }
-    assert_eq!((count(database, "token_pairs"), count(database, ALIVE)), (3, 1));
+    assert_eq!((count(database, "token_pairs"), count(database, ACTIVE)), (3, 1));
 }
 
-fn a_spent_token_is_spared_once_and_its_successor_dies(database: &Fresh) {
+fn retry_within_grace_revokes_successor(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let first = sign_in(conn, ids, ada, noon());
     let lost = refreshed(conn, ids, &first.refresh, noon());
-    let spared = refreshed(conn, ids, &first.refresh, noon() + Session::REUSE_GRACE_PERIOD);
+    let retried = refreshed(conn, ids, &first.refresh, noon() + Session::REUSE_GRACE_PERIOD);
     assert!(account::of_token_pair(conn, lost.id, noon()).unwrap().is_none());
-    assert!(account::of_token_pair(conn, spared.id, noon()).unwrap().is_some());
-    assert_eq!(count(database, ALIVE), 1);
+    assert!(account::of_token_pair(conn, retried.id, noon()).unwrap().is_some());
+    assert_eq!(count(database, ACTIVE), 1);
 
     let again = rotate(conn, &first.refresh, &next(ids), noon() + seconds(1)).unwrap();
     assert_eq!(again, Rotation::Reused { user: ada, session: first.session });
-    assert!(account::of_token_pair(conn, spared.id, noon()).unwrap().is_none());
+    assert!(account::of_token_pair(conn, retried.id, noon()).unwrap().is_none());
     assert_eq!((count(database, "sessions"), count(database, "token_pairs")), (0, 0));
 }
 
-fn a_dead_token_that_is_used_ends_the_session(database: &Fresh) {
+fn revoked_token_ends_session(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let (first, other) = (sign_in(conn, ids, ada, noon()), sign_in(conn, ids, ada, noon()));
@@ -100,12 +100,12 @@ fn a_dead_token_that_is_used_ends_the_session(database: &Fresh) {
     refreshed(conn, ids, &first.refresh, noon());
     let stolen = rotate(conn, &lost.refresh, &next(ids), noon()).unwrap();
     assert_eq!(stolen, Rotation::Reused { user: ada, session: first.session });
-    // Another family has nothing to do with it.
+    // Other sessions are not affected.
     assert_eq!(count(database, "sessions"), 1);
     refreshed(conn, ids, &other.refresh, noon());
 }
 
-fn there_is_no_mercy_once_the_successor_is_used(database: &Fresh) {
+fn reuse_after_successor_ends_session(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let first = sign_in(conn, ids, ada, noon());
@@ -116,7 +116,7 @@ fn there_is_no_mercy_once_the_successor_is_used(database: &Fresh) {
     assert_eq!(count(database, "token_pairs"), 0);
 }
 
-fn there_is_no_mercy_after_thirty_seconds(database: &Fresh) {
+fn reuse_after_grace_ends_session(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let first = sign_in(conn, ids, ada, noon());
@@ -126,7 +126,7 @@ fn there_is_no_mercy_after_thirty_seconds(database: &Fresh) {
     assert!(matches!(again, Rotation::Reused { .. }));
 }
 
-fn a_token_that_counts_for_nothing_changes_nothing(database: &Fresh) {
+fn invalid_refresh_token_changes_nothing(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let first = sign_in(conn, ids, ada, noon());
@@ -143,7 +143,7 @@ fn a_token_that_counts_for_nothing_changes_nothing(database: &Fresh) {
     refreshed(conn, ids, &first.refresh, noon());
 }
 
-fn a_session_lasts_a_month_unused_and_a_quarter_at_most(database: &Fresh) {
+fn session_has_idle_and_maximum_lifetime(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let first = sign_in(conn, ids, ada, noon());
@@ -159,7 +159,7 @@ fn a_session_lasts_a_month_unused_and_a_quarter_at_most(database: &Fresh) {
     assert_eq!(rotate(conn, &refresh, &next(ids), ended).unwrap(), Rotation::Refused);
 }
 
-fn sessions_are_listed_and_ended_by_their_owner(database: &Fresh) {
+fn only_owner_sees_and_ends_sessions(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let (ada, bob) = (person(conn, ids, "ada", Role::User), person(conn, ids, "bob", Role::User));
     let client =
@@ -194,7 +194,7 @@ fn sessions_are_listed_and_ended_by_their_owner(database: &Fresh) {
     assert_eq!(ids(ada, Some(own[1]), 2, later, conn), (vec![own[0]], false));
     assert_eq!(ids(bob, None, 2, noon(), conn), (vec![his], false));
 
-    // Another's is not there.
+    // Sessions of other users are not found.
     assert_eq!(session::find(conn, bob, own[0], None, noon()).unwrap(), None);
     assert!(!session::close(conn, bob, own[0]).unwrap());
     assert!(session::close(conn, ada, own[0]).unwrap());
@@ -207,25 +207,23 @@ fn sessions_are_listed_and_ended_by_their_owner(database: &Fresh) {
     assert_eq!(count(database, "token_pairs"), 0);
 }
 
-/// Two present one token at the same time.
-fn of_racing_refreshes_at_most_one_pair_is_alive(database: &Fresh) {
+fn at_most_one_pair_is_active(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     for round in 0..20 {
         let first = sign_in(conn, ids, ada, noon());
-        // Some come in time for mercy, and some do not.
-        let second =
-            noon() + Session::REUSE_GRACE_PERIOD + TimeDelta::milliseconds(i64::from(round % 2));
+        // Within the reuse grace period, or just after it.
+        let second = noon() + Session::REUSE_GRACE_PERIOD + TimeDelta::milliseconds(i64::from(round % 2));
         let rotations = race(database, ids, [(first.refresh, noon()), (first.refresh, second)]);
         let renewed = rotations.iter().filter(|it| matches!(it, Rotation::Renewed { .. })).count();
         assert!(renewed >= 1, "{rotations:?}");
-        assert!(count(database, ALIVE) <= 1, "{rotations:?}");
+        assert!(count(database, ACTIVE) <= 1, "{rotations:?}");
         session::close_others(conn, ada, None).unwrap();
     }
 }
 
-/// Whoever comes first, the other finds a token that may not be used.
-fn a_spared_token_and_its_successor_race(database: &Fresh) {
+/// Whichever is first, the other token is no longer valid.
+fn retry_racing_successor_ends_session(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     for _ in 0..20 {
@@ -240,23 +238,23 @@ fn a_spared_token_and_its_successor_race(database: &Fresh) {
     }
 }
 
-/// Whoever has shown the old password when another is set gets no session that outlives it.
-fn no_session_is_opened_beside_another_password(database: &Fresh) {
+/// A sign-in with the old password opens no session that survives the change.
+fn concurrent_password_change_ends_session(database: &Fresh) {
     let ids = SequentialIds::new();
     let ada = person(&mut database.connection(), &ids, "ada", Role::User);
     let shared = database.open();
-    let (told, heard) = mpsc::channel();
+    let (locked, is_locked) = mpsc::channel();
     thread::scope(|scope| {
         let opening = scope.spawn(|| {
             shared.write_blocking(move |conn| {
                 account::lock_with_password(conn, ada)?.unwrap();
-                told.send(()).unwrap();
+                locked.send(()).unwrap();
                 thread::sleep(Duration::from_millis(300));
                 sign_in(conn, &ids, ada, noon());
                 Ok::<_, Error>(())
             })
         });
-        heard.recv().unwrap();
+        is_locked.recv().unwrap();
         let changed = shared.write_blocking(move |conn| {
             account::set_password(conn, ada, &password("new"), None, None, noon())
         });
@@ -282,7 +280,7 @@ fn race(database: &Fresh, ids: &SequentialIds, attempts: [Attempt; 2]) -> Vec<Ro
     })
 }
 
-fn the_database_keeps_a_second_pair_from_living(database: &Fresh) {
+fn constraint_refuses_second_active_pair(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let first = sign_in(conn, ids, ada, noon());

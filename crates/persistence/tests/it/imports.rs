@@ -1,4 +1,4 @@
-//! Importing: much at once, and nothing twice.
+//! Bulk imports, also repeated.
 
 use recto_domain::{Book, BookId, Tag, TagId, TagName, User, Username};
 use recto_persistence::catalog::BookFilter;
@@ -11,14 +11,14 @@ use recto_testkit::database::Fresh;
 use crate::support::catalogue::Catalogue;
 
 both_engines!(
-    a_second_import_adds_nothing,
-    names_that_differ_by_case_are_one_tag,
-    a_reader_whose_name_is_taken_gets_no_key,
-    a_batch_that_fails_leaves_nothing,
-    more_rows_than_a_statement_binds_are_written,
+    second_import_adds_nothing,
+    tag_names_ignore_case,
+    reader_with_taken_name_is_skipped,
+    failed_batch_is_rolled_back,
+    large_batch_is_inserted_in_chunks,
 );
 
-/// What each part of an import added.
+/// Imports a catalogue and returns the number of new rows of each kind.
 fn import(conn: &mut Connection, c: &Catalogue) -> [usize; 5] {
     fn from<T: Clone>(all: &[T]) -> Vec<(Origin, T)> {
         all.iter().cloned().enumerate().map(|(n, row)| (format!("test:{n}"), row)).collect()
@@ -26,7 +26,7 @@ fn import(conn: &mut Connection, c: &Catalogue) -> [usize; 5] {
     let readers = import::readers(conn, &from::<User>(&c.users)).unwrap();
     let books = import::books(conn, &SystemIds, &from::<Book>(&c.books)).unwrap();
     let tags = import::tags(conn, &c.tags).unwrap();
-    // Keys of what was there before stay as they were.
+    // Existing rows keep their keys.
     assert_eq!(keys(&readers.keys), keys_of(&c.users, |user| user.uid));
     assert_eq!(keys(&books.keys), keys_of(&c.books, |book| book.uid));
     assert_eq!(keys(&tags.keys), keys_of(&c.tags, |tag| tag.uid));
@@ -48,16 +48,16 @@ fn keys_of<E, K>(entities: &[E], key: impl Fn(&E) -> K) -> Vec<K> {
     entities.iter().map(key).collect()
 }
 
-fn a_second_import_adds_nothing(database: &Fresh) {
+fn second_import_adds_nothing(database: &Fresh) {
     let mut c = Catalogue::small();
-    // A review whose reader has gone is like no other, so it would be new each time.
+    // A review without a user has no unique pair, so it would be new each time.
     c.reviews.retain(|review| review.user_uid.is_some());
     let mut conn = database.connection();
     let all = [c.users.len(), c.books.len(), c.tags.len(), c.taggings.len(), c.reviews.len()];
     assert_eq!(import(&mut conn, &c), all);
     assert_eq!(import(&mut conn, &c), [0; 5]);
 
-    // Another run mints other keys for the same rows; those written first count.
+    // Another import generates other keys for the same rows; the stored keys are returned.
     let mut again = Catalogue::small();
     for (book, number) in again.books.iter_mut().zip(0..) {
         book.uid = BookId::from_uuid(c.new_id().uid());
@@ -70,7 +70,7 @@ fn a_second_import_adds_nothing(database: &Fresh) {
     assert_eq!(written.added, 0);
 }
 
-fn names_that_differ_by_case_are_one_tag(database: &Fresh) {
+fn tag_names_ignore_case(database: &Fresh) {
     let c = Catalogue::empty();
     let tag = |name: &str| Tag::new(c.new_id(), TagName::parse(name).unwrap());
     let batch = [tag("Fantasy"), tag("fantasy"), tag("FANTASY"), tag("Poetry")];
@@ -81,7 +81,7 @@ fn names_that_differ_by_case_are_one_tag(database: &Fresh) {
     assert_eq!(written.keys, [first, first, first, Some(batch[3].uid)]);
 }
 
-fn a_reader_whose_name_is_taken_gets_no_key(database: &Fresh) {
+fn reader_with_taken_name_is_skipped(database: &Fresh) {
     let c = Catalogue::empty();
     let named = |name: &str| User::new(c.new_id(), Username::parse(name).unwrap(), None, None);
     let mut conn = database.connection();
@@ -93,7 +93,7 @@ fn a_reader_whose_name_is_taken_gets_no_key(database: &Fresh) {
     assert_eq!(written.added, 1);
 }
 
-fn a_batch_that_fails_leaves_nothing(database: &Fresh) {
+fn failed_batch_is_rolled_back(database: &Fresh) {
     let c = Catalogue::small();
     let mut conn = database.connection();
     let failed = conn.transaction(|conn| {
@@ -112,7 +112,7 @@ fn a_batch_that_fails_leaves_nothing(database: &Fresh) {
     assert!(tags.entities.as_slice().is_empty());
 }
 
-fn more_rows_than_a_statement_binds_are_written(database: &Fresh) {
+fn large_batch_is_inserted_in_chunks(database: &Fresh) {
     let mut c = Catalogue::empty();
     for number in 0..9_001 {
         c.tag(&format!("tag {number}"));

@@ -1,18 +1,17 @@
-//! Tests of the persistence crate against real databases: whatever holds on
-//! SQLite has to hold on PostgreSQL, so each test is written once and run on
-//! both.
+//! Tests of the persistence crate with real databases. Each test runs on both engines.
 
 #![expect(clippy::unwrap_used, reason = "what a test unwraps is what it expects")]
 
 mod associations;
+mod bulk_writes;
 mod conflicts;
 mod contributors;
 mod database;
 mod filters;
-mod graphs;
 mod identity_accounts;
+mod identity_audit;
 mod identity_mail;
-mod identity_records;
+mod identity_pruning;
 mod identity_sessions;
 mod imports;
 mod integer_keys;
@@ -24,4 +23,5 @@ mod plans;
 mod relations;
 mod schema;
 mod support;
+mod transactions;
 mod writes;

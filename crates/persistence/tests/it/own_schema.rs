@@ -1,5 +1,5 @@
-//! Tables that are none of Recto's, on both engines: two foreign keys to one parent, a relation of
-//! a table to itself, a link with data.
+//! The relation layer on other tables: two foreign keys to one parent, a relation of a table to
+//! itself, and link data.
 
 #![expect(unreachable_pub, reason = "relations are public types, and so is what they lead to")]
 
@@ -17,13 +17,13 @@ use recto_testkit::database::Fresh;
 use serde::Serialize;
 
 both_engines!(
-    two_keys_to_one_parent_are_two_relations,
-    a_message_leads_to_its_replies_and_back,
-    links_say_what_they_say_on_both_sides,
-    everything_is_counted,
-    everything_is_paged,
-    every_path_costs_a_statement_an_edge,
-    what_was_not_asked_for_is_not_loaded,
+    two_keys_make_two_relations,
+    self_reference_is_navigable_both_ways,
+    link_data_is_on_both_sides,
+    relations_are_counted,
+    relations_are_paged,
+    each_edge_takes_one_statement,
+    unloaded_relation_is_an_error,
 );
 
 diesel::table! {
@@ -58,7 +58,7 @@ diesel::table! {
     }
 }
 
-// Diesel joins two tables by one key, whichever it is; relations go by theirs.
+// Diesel allows one join for two tables; relations use their own keys.
 diesel::joinable!(messages -> people (sender_id));
 diesel::joinable!(memberships -> people (person_id));
 diesel::joinable!(memberships -> circles (circle_id));
@@ -92,7 +92,7 @@ const TABLES: &str = "
         (1, 20, 'chair'), (1, 21, 'guest'), (2, 20, 'member'), (3, 20, 'treasurer');
 ";
 
-/// An entity, the row of its table, and how one becomes the other.
+/// Defines an entity and its mapping to a row.
 macro_rules! entity {
     ($entity:ident, $row:ident in $table:ident { $($member:ident: $type:ty),+ } sorts [$($sort:ident)?]) => {
         #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -146,7 +146,7 @@ entity!(Person, PersonRow in people { name: String } sorts [name]);
 entity!(Message, MessageRow in messages { body: String, sender_id: i64, recipient_id: Option<i64>, answers_id: Option<i64> } sorts [body]);
 entity!(Circle, CircleRow in circles { name: String } sorts []);
 
-/// What somebody does in a circle.
+/// The data of a membership.
 #[derive(Clone, Debug, Serialize)]
 pub struct Membership {
     duty: String,
@@ -254,12 +254,12 @@ fn everybody(conn: &mut Connection, include: &str) -> Page<Person> {
     conn.page::<Person>(&(), &Filter::everything(), &PageRequest::newest(100), &include).unwrap()
 }
 
-/// The keys of what a to-many relation leads to.
+/// Returns the keys of related entities.
 fn keys<'g, E: Entity<Key = i64>>(views: impl Iterator<Item = View<'g, E>>) -> Vec<i64> {
     views.map(|view| view.key()).collect()
 }
 
-fn two_keys_to_one_parent_are_two_relations(database: &Fresh) {
+fn two_keys_make_two_relations(database: &Fresh) {
     let mut conn = post_office(database);
 
     let everybody = everybody(&mut conn, "sent.recipient,received(sort:body).sender");
@@ -286,7 +286,7 @@ fn two_keys_to_one_parent_are_two_relations(database: &Fresh) {
     assert!(conn.related_one::<MessageRecipient>(13, &none).unwrap().unwrap().is_none());
 }
 
-fn a_message_leads_to_its_replies_and_back(database: &Fresh) {
+fn self_reference_is_navigable_both_ways(database: &Fresh) {
     let mut conn = post_office(database);
     let include = Include::parse(Message::INFO, "answers.question,question").unwrap();
 
@@ -299,7 +299,7 @@ fn a_message_leads_to_its_replies_and_back(database: &Fresh) {
     }
 }
 
-fn links_say_what_they_say_on_both_sides(database: &Fresh) {
+fn link_data_is_on_both_sides(database: &Fresh) {
     let mut conn = post_office(database);
 
     let everybody = everybody(&mut conn, "circles.members");
@@ -320,10 +320,10 @@ fn links_say_what_they_say_on_both_sides(database: &Fresh) {
         .map(|m| (m.entity().name.as_str(), m.link(CircleMembers).unwrap().duty.as_str()))
         .collect();
     assert_eq!(members, [("Cleo", "treasurer"), ("Bob", "member"), ("Ada", "chair")]);
-    assert!(ada.link(CircleMembers).is_err(), "she was not reached over a circle");
+    assert!(ada.link(CircleMembers).is_err(), "Ada was not reached over a circle");
 }
 
-fn everything_is_counted(database: &Fresh) {
+fn relations_are_counted(database: &Fresh) {
     let mut conn = post_office(database);
     let mut include = Include::nothing();
     include.count(Person::INFO, "sent,received,circles").unwrap();
@@ -340,7 +340,7 @@ fn everything_is_counted(database: &Fresh) {
     assert_eq!(counts, expected, "of Cleo, Bob and Ada");
 }
 
-/// The keys of all pages of a relation, each page as long as `limit`.
+/// Returns the keys of all pages of a relation.
 fn walk<R>(conn: &mut Connection, parent: i64, limit: u32, sort: &Sort) -> Vec<i64>
 where
     R: MappedMany<PostOffice, From: Entity<Key = i64>, To: Entity<Key = i64>>,
@@ -357,7 +357,7 @@ where
     }
 }
 
-fn everything_is_paged(database: &Fresh) {
+fn relations_are_paged(database: &Fresh) {
     let mut conn = post_office(database);
     let (newest, by_body) = (Sort::default(), Sort::parse(Message::INFO, "body").unwrap());
 
@@ -374,7 +374,7 @@ fn everything_is_paged(database: &Fresh) {
     assert_eq!(keys(received), [14, 11]);
 }
 
-fn every_path_costs_a_statement_an_edge(database: &Fresh) {
+fn each_edge_takes_one_statement(database: &Fresh) {
     fn all<E>(conn: &mut Connection)
     where
         E: Stored<PostOffice, Filter = (), Key: Key>,
@@ -389,8 +389,7 @@ fn every_path_costs_a_statement_an_edge(database: &Fresh) {
         }
     }
     let mut conn = post_office(database);
-    // A thread long enough for every path to have something at its end: where
-    // there is no key to look for, nothing is asked.
+    // A thread for every path to have related entities: empty keys take no statement.
     let thread = "INSERT INTO messages VALUES
         (15, 'a', 1, 2, 14), (16, 'b', 2, 1, 15), (17, 'c', 1, 2, 16)";
     database.execute(thread).unwrap();
@@ -399,24 +398,23 @@ fn every_path_costs_a_statement_an_edge(database: &Fresh) {
     all::<Circle>(&mut conn);
 }
 
-fn what_was_not_asked_for_is_not_loaded(database: &Fresh) {
+fn unloaded_relation_is_an_error(database: &Fresh) {
     let mut conn = post_office(database);
 
-    // Cleo received nothing: that is an empty list if it was asked for, and an
-    // error if it was not.
-    let asked = everybody(&mut conn, "received");
-    let cleo = asked.entities.view(0).unwrap();
+    // Cleo received nothing: an empty list if it was included, otherwise an error.
+    let included = everybody(&mut conn, "received");
+    let cleo = included.entities.view(0).unwrap();
     assert_eq!(cleo.get(PersonReceived).unwrap().len(), 0);
     let not_loaded = |relation: &'static str| NotLoaded { entity: "Person", relation };
     assert_eq!(cleo.get(PersonSent).unwrap_err(), not_loaded(PersonSent::INFO.name));
 
-    let unasked = everybody(&mut conn, "sent");
-    let cleo = unasked.entities.view(0).unwrap();
+    let not_included = everybody(&mut conn, "sent");
+    let cleo = not_included.entities.view(0).unwrap();
     assert_eq!(cleo.get(PersonReceived).unwrap_err(), not_loaded("received"));
     assert_eq!(
         cleo.get(PersonReceived).unwrap_err().to_string(),
         "Person.received was not loaded: include \"received\" when loading Person"
     );
     let message = cleo.get(PersonSent).unwrap().next().unwrap();
-    assert!(message.get(MessageSender).is_err(), "not even what it was reached from");
+    assert!(message.get(MessageSender).is_err(), "nor is the entity that it was reached from");
 }

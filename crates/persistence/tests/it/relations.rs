@@ -1,4 +1,4 @@
-//! What the domain declares is what the databases enforce, and nothing else.
+//! Comparison of the declared relations with the foreign keys of the databases.
 
 use std::collections::BTreeSet;
 
@@ -12,12 +12,9 @@ use recto_testkit::database::Fresh;
 use crate::support::introspection::{foreign_keys, indexes, tables};
 use crate::support::visit::relations;
 
-both_engines!(
-    every_relation_is_enforced_as_it_is_declared,
-    every_foreign_key_is_a_declared_relation,
-);
+both_engines!(databases_enforce_declared_relations, every_foreign_key_is_declared,);
 
-/// What the room `identity` keeps belongs to a user and is never walked to.
+/// Foreign keys of the module `identity`, which has no relations.
 const NOT_NAVIGABLE: &[(&str, &str)] = &[
     ("accounts", "user_uid"),
     ("api_keys", "user_uid"),
@@ -49,7 +46,7 @@ fn needed(relation: &RelationInfo) -> Vec<Needed> {
             Needed { table, column: from, parent: relation.from.collection, nullable: false },
             Needed { table, column: to, parent: relation.to.collection, nullable: false },
         ],
-        // It is made of relations that have theirs.
+        // It consists of relations with their own foreign keys.
         Storage::Through { .. } => Vec::new(),
     }
 }
@@ -62,7 +59,7 @@ fn in_sql(rule: OnDelete) -> &'static str {
     }
 }
 
-fn every_relation_is_enforced_as_it_is_declared(database: &Fresh) {
+fn databases_enforce_declared_relations(database: &Fresh) {
     let (tables, keys, indexes) = (tables(database), foreign_keys(database), indexes(database));
     for relation in relations() {
         let name = format!("{}.{}", relation.from.name, relation.name);
@@ -72,7 +69,7 @@ fn every_relation_is_enforced_as_it_is_declared(database: &Fresh) {
                 .find(|key| key.table == needed.table && key.column == needed.column)
                 .unwrap_or_else(|| panic!("{name}: {}.{}", needed.table, needed.column));
             assert_eq!(key.parent, needed.parent, "{name}");
-            let rule = relation.on_delete.expect("what has a key has a rule");
+            let rule = relation.on_delete.expect("a relation with a foreign key has a delete rule");
             assert_eq!(key.on_delete, in_sql(rule), "{name}");
 
             let parent = tables[needed.parent].iter().find(|column| column.key == 1).unwrap();
@@ -97,7 +94,7 @@ fn every_relation_is_enforced_as_it_is_declared(database: &Fresh) {
     }
 }
 
-fn every_foreign_key_is_a_declared_relation(database: &Fresh) {
+fn every_foreign_key_is_declared(database: &Fresh) {
     let declared: BTreeSet<(String, String)> = relations()
         .flat_map(needed)
         .map(|needed| (needed.table, needed.column))
@@ -113,11 +110,11 @@ fn every_foreign_key_is_a_declared_relation(database: &Fresh) {
 fn every_relation_is_mapped() {
     assert!(unmapped::<Recto>(&MODULES).is_empty());
     let declared: usize = MODULES.iter().map(|module| module.relations.len()).sum();
-    assert_eq!(Recto::edges().len(), declared, "nothing is mapped but what is declared");
+    assert_eq!(Recto::edges().len(), declared, "only declared relations are mapped");
 }
 
 #[test]
-fn every_relation_leads_back() {
+fn every_relation_has_an_inverse() {
     for relation in relations() {
         let back = relation.to.relation(relation.inverse).unwrap();
         assert_eq!(back.inverse, relation.name);
@@ -127,16 +124,16 @@ fn every_relation_leads_back() {
 }
 
 #[test]
-fn what_leads_through_others_names_relations_that_follow_each_other() {
-    let mut there = 0;
+fn through_relations_are_consecutive() {
+    let mut through = 0;
     for relation in relations() {
         if let Storage::Through { first, second } = relation.storage {
             let first = relation.from.relation(first).unwrap();
             let second = first.to.relation(second).unwrap();
             assert_eq!(second.to, relation.to, "{}", relation.name);
             assert_eq!(relation.on_delete, None);
-            there += 1;
+            through += 1;
         }
     }
-    assert_eq!(there, 2);
+    assert_eq!(through, 2);
 }

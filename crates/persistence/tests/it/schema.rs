@@ -11,11 +11,11 @@ use crate::support::introspection::{
 use crate::support::visit::entities;
 
 both_engines!(
-    the_declared_tables_are_the_migrated_ones,
-    the_declared_joins_are_the_foreign_keys,
-    every_foreign_key_has_a_name_and_an_index,
-    keys_are_named_after_their_table,
-    generated_columns_match_the_databases,
+    declared_tables_match_databases,
+    joins_match_foreign_keys,
+    foreign_keys_are_named_and_indexed,
+    primary_keys_are_named_after_tables,
+    generated_columns_match_databases,
     nullable_sort_fields_have_generated_columns,
 );
 
@@ -50,7 +50,7 @@ fn declared(source: &str, engine: Engine) -> BTreeMap<String, Vec<Column>> {
     tables
 }
 
-/// What a column of a SQL type is on an engine.
+/// Returns the name of a SQL type on an engine.
 fn kind_on(engine: Engine, kind: &str) -> &'static str {
     let (sqlite, postgres) = match kind {
         "Uid" => ("blob", "uuid"),
@@ -61,7 +61,7 @@ fn kind_on(engine: Engine, kind: &str) -> &'static str {
         "SmallInt" => ("integer", "int2"),
         "Integer" => ("integer", "int4"),
         "BigInt" => ("integer", "int8"),
-        other => panic!("{other} is not a type that this test knows on both engines"),
+        other => panic!("this test lacks the type {other}"),
     };
     match engine {
         Engine::Sqlite => sqlite,
@@ -69,7 +69,7 @@ fn kind_on(engine: Engine, kind: &str) -> &'static str {
     }
 }
 
-fn the_declared_tables_are_the_migrated_ones(database: &Fresh) {
+fn declared_tables_match_databases(database: &Fresh) {
     let declared = declared(SCHEMA, database.engine());
     let migrated = tables(database);
     assert_eq!(
@@ -82,7 +82,7 @@ fn the_declared_tables_are_the_migrated_ones(database: &Fresh) {
     }
 }
 
-fn the_declared_joins_are_the_foreign_keys(database: &Fresh) {
+fn joins_match_foreign_keys(database: &Fresh) {
     // joinable!(books -> users (user_uid));
     let declared: BTreeSet<String> = SCHEMA
         .lines()
@@ -92,19 +92,19 @@ fn the_declared_joins_are_the_foreign_keys(database: &Fresh) {
     let keys = foreign_keys(database);
     let migrated: BTreeSet<String> = keys
         .iter()
-        // A table is not joined to itself without another name for it.
+        // Diesel needs an alias to join a table to itself.
         .filter(|key| key.table != key.parent)
         .map(|key| format!("{} -> {} ({})", key.table, key.parent, key.column))
         .collect();
     assert_eq!(declared, migrated);
 }
 
-fn every_foreign_key_has_a_name_and_an_index(database: &Fresh) {
+fn foreign_keys_are_named_and_indexed(database: &Fresh) {
     let (constraints, indexes) = (constraints(database), indexes(database));
     let keys = foreign_keys(database);
     assert!(!keys.is_empty());
     let named = constraints.iter().filter(|constraint| constraint.kind == "REFERENCES").count();
-    assert_eq!(named, keys.len(), "every foreign key is one column, and has a name");
+    assert_eq!(named, keys.len(), "every foreign key has one column and a name");
     for key in &keys {
         let name = format!("{}_{}_fkey", key.table, key.column);
         assert!(constraints.iter().any(|constraint| constraint.name == name), "{name} is missing");
@@ -115,7 +115,7 @@ fn every_foreign_key_has_a_name_and_an_index(database: &Fresh) {
     }
 }
 
-fn keys_are_named_after_their_table(database: &Fresh) {
+fn primary_keys_are_named_after_tables(database: &Fresh) {
     let constraints = constraints(database);
     for table in tables(database).keys() {
         let name = format!("{table}_pkey");
@@ -123,7 +123,7 @@ fn keys_are_named_after_their_table(database: &Fresh) {
     }
 }
 
-fn generated_columns_match_the_databases(database: &Fresh) {
+fn generated_columns_match_databases(database: &Fresh) {
     let tables = tables(database);
     let mut declared = declared(GENERATED, database.engine());
     for (table, columns) in &mut declared {
@@ -160,15 +160,15 @@ fn nullable_sort_fields_have_generated_columns(database: &Fresh) {
 }
 
 #[test]
-fn constraints_have_the_same_names_on_both_engines() {
+fn constraint_names_match_on_both_engines() {
     let Some(postgres) = fresh(Engine::Postgres) else { return };
     let sqlite: BTreeSet<_> = constraints(&fresh(Engine::Sqlite).unwrap()).into_iter().collect();
     let postgres: BTreeSet<_> = constraints(&postgres).into_iter().collect();
     let only_postgres: Vec<_> = postgres.difference(&sqlite).collect();
     assert!(only_postgres.is_empty(), "SQLite lacks {only_postgres:?}");
 
-    // What PostgreSQL knows from the type, SQLite has to be told: how long a
-    // key is, and that a boolean is 0 or 1.
+    // SQLite needs checks for what PostgreSQL's types imply: the length of a key, and the values of
+    // a boolean.
     let types = declared(SCHEMA, Engine::Postgres);
     for extra in sqlite.difference(&postgres) {
         let implied = types[&extra.table].iter().any(|column| {

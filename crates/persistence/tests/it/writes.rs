@@ -1,5 +1,4 @@
-//! What is written to the rooms whose entities the database numbers: what is
-//! refused, what stands in the way, and what becomes of those who stay.
+//! Writing entities with generated integer keys: violations, conflicts and delete rules.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Barrier};
@@ -22,22 +21,22 @@ use serde_json::{Value, json};
 use crate::support::modules::Factory;
 
 both_engines!(
-    what_is_written_is_read_again,
-    a_patch_changes_what_it_names,
-    keys_that_lead_nowhere_are_pointed_at,
-    what_restricts_is_named_and_counted,
-    those_who_belong_go_along_or_stay_without,
+    inserted_entities_are_read_back,
+    patch_changes_only_given_fields,
+    dangling_foreign_keys_are_violations,
+    blocking_relation_is_named_and_counted,
+    deletes_cascade_or_set_null,
     enrolling_is_idempotent,
-    nobody_ends_up_above_itself,
-    nobody_ends_up_above_itself_by_two_changes_at_once,
-    a_manager_who_leaves_meanwhile_is_no_failure,
-    the_databases_refuse_by_themselves,
-    corrupt_data_is_named,
+    reporting_cycle_is_refused,
+    concurrent_reporting_cycle_is_refused,
+    concurrent_manager_delete_is_no_failure,
+    check_constraints_refuse_invalid_values,
+    corrupt_value_is_located,
 );
 
-fn there<E: Stored<Recto>>(conn: &mut Connection, key: E::Key) -> Option<E> {
-    let found = conn.find::<E>(key, &Include::nothing()).unwrap();
-    found.map(|found| found.into_vec().remove(0))
+fn stored<E: Stored<Recto>>(conn: &mut Connection, key: E::Key) -> Option<E> {
+    let entities = conn.find::<E>(key, &Include::nothing()).unwrap();
+    entities.map(|entities| entities.into_vec().remove(0))
 }
 
 fn patch<E: Rules + Update>(conn: &mut Connection, key: E::Key, patch: &Value) -> Result<E, Error> {
@@ -64,65 +63,65 @@ fn pointers<T: std::fmt::Debug>(result: Result<T, Error>) -> Vec<String> {
     }
 }
 
-fn what_is_written_is_read_again(database: &Fresh) {
+fn inserted_entities_are_read_back(database: &Fresh) {
     let mut conn = database.connection();
-    let mut maker = Factory::new(&mut conn);
+    let mut factory = Factory::new(&mut conn);
     let new = json!({"title": " Émile ", "content": "One\n\ntwo."});
-    let post = maker.try_create::<Post>(&new, ()).unwrap();
+    let post = factory.try_create::<Post>(&new, ()).unwrap();
     assert_eq!((post.title.as_str(), post.id.get()), ("Émile", 1));
     assert_eq!(post.created_at, post.updated_at);
-    let comment = maker.try_create::<Comment>(&json!({"text": "So."}), post.id).unwrap();
+    let comment = factory.try_create::<Comment>(&json!({"text": "So."}), post.id).unwrap();
     assert_eq!(comment.post_id, post.id);
-    let company = maker.company("Engines");
-    let cards = maker.department("Cards", company);
-    let ada = maker.employee("Ada", cards, None);
+    let company = factory.company("Engines");
+    let cards = factory.department("Cards", company);
+    let ada = factory.employee("Ada", cards, None);
     let new = json!({"name": "Charles", "department_id": cards, "manager_id": ada});
-    let charles = maker.try_create::<Employee>(&new, ()).unwrap();
+    let charles = factory.try_create::<Employee>(&new, ()).unwrap();
     assert_eq!((charles.department_id, charles.manager_id), (cards, Some(ada)));
     assert!(charles.id > ada, "the newest has the greatest key");
-    assert_eq!(there::<Post>(&mut conn, post.id), Some(post));
-    assert_eq!(there::<Comment>(&mut conn, comment.id), Some(comment));
-    assert_eq!(there::<Employee>(&mut conn, charles.id), Some(charles));
-    assert_eq!(there::<Company>(&mut conn, CompanyId::new(99).unwrap()), None);
+    assert_eq!(stored::<Post>(&mut conn, post.id), Some(post));
+    assert_eq!(stored::<Comment>(&mut conn, comment.id), Some(comment));
+    assert_eq!(stored::<Employee>(&mut conn, charles.id), Some(charles));
+    assert_eq!(stored::<Company>(&mut conn, CompanyId::new(99).unwrap()), None);
 }
 
-fn a_patch_changes_what_it_names(database: &Fresh) {
+fn patch_changes_only_given_fields(database: &Fresh) {
     let mut conn = database.connection();
-    let mut maker = Factory::new(&mut conn);
-    let [one, other] = ["One", "Other"].map(|name| maker.company(name));
-    let (cards, mill) = (maker.department("Cards", one), maker.department("Mill", other));
-    let ada = maker.employee("Ada", cards, None);
-    let bob = maker.employee("Bob", cards, Some(ada));
+    let mut factory = Factory::new(&mut conn);
+    let [one, other] = ["One", "Other"].map(|name| factory.company(name));
+    let (cards, mill) = (factory.department("Cards", one), factory.department("Mill", other));
+    let ada = factory.employee("Ada", cards, None);
+    let bob = factory.employee("Bob", cards, Some(ada));
     let conn = &mut conn;
 
-    let before = there::<Employee>(conn, bob).unwrap();
+    let before = stored::<Employee>(conn, bob).unwrap();
     let after = patch::<Employee>(conn, bob, &json!({})).unwrap();
-    assert_eq!(after, before, "nothing was asked for, not even a new time");
+    assert_eq!(after, before, "an empty patch changes nothing, not even the time");
     let after = patch::<Employee>(conn, bob, &json!({"name": "Bob", "manager_id": ada})).unwrap();
-    assert_eq!(after, before, "nothing is another than before");
+    assert_eq!(after, before, "the values are the same");
     let after = patch::<Employee>(conn, bob, &json!({"department_id": mill})).unwrap();
     assert_eq!((after.department_id, after.manager_id), (mill, Some(ada)));
     assert!(after.updated_at > before.updated_at && after.created_at == before.created_at);
     let after = patch::<Employee>(conn, bob, &json!({"manager_id": null, "name": "B"})).unwrap();
     assert_eq!((after.name.as_str(), after.manager_id), ("B", None));
-    assert_eq!(there::<Employee>(conn, bob), Some(after));
+    assert_eq!(stored::<Employee>(conn, bob), Some(after));
     let moved = patch::<Department>(conn, cards, &json!({"company_id": other})).unwrap();
-    assert_eq!(there::<Department>(conn, cards), Some(moved));
+    assert_eq!(stored::<Department>(conn, cards), Some(moved));
 }
 
-fn keys_that_lead_nowhere_are_pointed_at(database: &Fresh) {
+fn dangling_foreign_keys_are_violations(database: &Fresh) {
     let mut conn = database.connection();
-    let mut maker = Factory::new(&mut conn);
-    let lost = maker.try_create::<Department>(&json!({"name": "Lost", "company_id": 7}), ());
+    let mut factory = Factory::new(&mut conn);
+    let lost = factory.try_create::<Department>(&json!({"name": "Lost", "company_id": 7}), ());
     assert_eq!(pointers(lost), ["/company_id"]);
     let new = json!({"name": "Nobody", "department_id": 7, "manager_id": 7});
-    let lost = maker.try_create::<Employee>(&new, ());
+    let lost = factory.try_create::<Employee>(&new, ());
     assert_eq!(pointers(lost), ["/department_id", "/manager_id"]);
-    let company = maker.company("Engines");
-    let cards = maker.department("Cards", company);
+    let company = factory.company("Engines");
+    let cards = factory.department("Cards", company);
     let new = json!({"name": "Nobody", "department_id": cards, "manager_id": 7});
-    assert_eq!(pointers(maker.try_create::<Employee>(&new, ())), ["/manager_id"]);
-    let ada = maker.employee("Ada", cards, None);
+    assert_eq!(pointers(factory.try_create::<Employee>(&new, ())), ["/manager_id"]);
+    let ada = factory.employee("Ada", cards, None);
     let conn = &mut conn;
 
     let wrong = json!({"department_id": 7, "manager_id": 7});
@@ -132,17 +131,17 @@ fn keys_that_lead_nowhere_are_pointed_at(database: &Fresh) {
         pointers(patch::<Department>(conn, cards, &json!({"company_id": 7}))),
         ["/company_id"]
     );
-    let ada = there::<Employee>(conn, ada).unwrap();
+    let ada = stored::<Employee>(conn, ada).unwrap();
     assert_eq!((ada.department_id, ada.manager_id), (cards, None), "nothing was written");
-    assert_eq!(there::<Department>(conn, cards).unwrap().company_id, company);
+    assert_eq!(stored::<Department>(conn, cards).unwrap().company_id, company);
 }
 
-fn what_restricts_is_named_and_counted(database: &Fresh) {
+fn blocking_relation_is_named_and_counted(database: &Fresh) {
     let mut conn = database.connection();
-    let mut maker = Factory::new(&mut conn);
-    let [engines, empty] = ["Engines", "Empty"].map(|name| maker.company(name));
-    let [cards, _] = ["Cards", "Mill"].map(|name| maker.department(name, engines));
-    let staff = ["Ada", "Bob", "Cleo"].map(|name| maker.employee(name, cards, None));
+    let mut factory = Factory::new(&mut conn);
+    let [engines, empty] = ["Engines", "Empty"].map(|name| factory.company(name));
+    let [cards, _] = ["Cards", "Mill"].map(|name| factory.department(name, engines));
+    let staff = ["Ada", "Bob", "Cleo"].map(|name| factory.employee(name, cards, None));
     let conn = &mut conn;
 
     let refused = conflict(write::delete::<Company>(conn, engines));
@@ -151,7 +150,7 @@ fn what_restricts_is_named_and_counted(database: &Fresh) {
     let refused = conflict(write::delete::<Department>(conn, cards));
     assert_eq!(refused, Conflict::StillReferenced { relation: "employees", count: 3 });
     assert!(
-        there::<Company>(conn, engines).is_some() && there::<Department>(conn, cards).is_some()
+        stored::<Company>(conn, engines).is_some() && stored::<Department>(conn, cards).is_some()
     );
 
     assert!(write::delete::<Company>(conn, empty).unwrap());
@@ -165,26 +164,26 @@ fn what_restricts_is_named_and_counted(database: &Fresh) {
     assert_eq!(refused, Conflict::StillReferenced { relation: "departments", count: 1 });
 }
 
-fn those_who_belong_go_along_or_stay_without(database: &Fresh) {
+fn deletes_cascade_or_set_null(database: &Fresh) {
     let mut conn = database.connection();
-    let mut maker = Factory::new(&mut conn);
-    let posts = ["One", "Other"].map(|title| maker.post(title));
-    let comments = posts.map(|post| maker.comment("So.", post));
-    let students = ["Ada", "Bob"].map(|name| maker.student(name));
-    let courses = ["Algebra", "Botany"].map(|title| maker.course(title));
+    let mut factory = Factory::new(&mut conn);
+    let posts = ["One", "Other"].map(|title| factory.post(title));
+    let comments = posts.map(|post| factory.comment("So.", post));
+    let students = ["Ada", "Bob"].map(|name| factory.student(name));
+    let courses = ["Algebra", "Botany"].map(|title| factory.course(title));
     for (student, course) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
-        maker.enrol(students[student], courses[course]);
+        factory.enrol(students[student], courses[course]);
     }
-    let company = maker.company("Engines");
-    let cards = maker.department("Cards", company);
-    let top = maker.employee("Top", cards, None);
-    let middle = maker.employee("Middle", cards, Some(top));
-    let below = maker.employee("Below", cards, Some(middle));
+    let company = factory.company("Engines");
+    let cards = factory.department("Cards", company);
+    let top = factory.employee("Top", cards, None);
+    let middle = factory.employee("Middle", cards, Some(top));
+    let below = factory.employee("Below", cards, Some(middle));
     let conn = &mut conn;
 
     assert!(write::delete::<Post>(conn, posts[0]).unwrap());
-    assert_eq!(there::<Comment>(conn, comments[0]), None);
-    assert!(there::<Comment>(conn, comments[1]).is_some());
+    assert_eq!(stored::<Comment>(conn, comments[0]), None);
+    assert!(stored::<Comment>(conn, comments[1]).is_some());
     let gone = conn.related::<PostComments>(posts[0], &PageRequest::newest(5), &Include::nothing());
     assert!(gone.unwrap().is_none());
 
@@ -202,16 +201,16 @@ fn those_who_belong_go_along_or_stay_without(database: &Fresh) {
     assert_eq!(left, [courses[0]]);
 
     assert!(write::delete::<Employee>(conn, middle).unwrap());
-    assert_eq!(there::<Employee>(conn, below).unwrap().manager_id, None);
-    assert_eq!(there::<Employee>(conn, top).unwrap().manager_id, None);
+    assert_eq!(stored::<Employee>(conn, below).unwrap().manager_id, None);
+    assert_eq!(stored::<Employee>(conn, top).unwrap().manager_id, None);
 }
 
 fn enrolling_is_idempotent(database: &Fresh) {
     let mut conn = database.connection();
-    let mut maker = Factory::new(&mut conn);
-    let (ada, algebra) = (maker.student("Ada"), maker.course("Algebra"));
-    let first = maker.enrol(ada, algebra);
-    let again = maker.enrol(ada, algebra);
+    let mut factory = Factory::new(&mut conn);
+    let (ada, algebra) = (factory.student("Ada"), factory.course("Algebra"));
+    let first = factory.enrol(ada, algebra);
+    let again = factory.enrol(ada, algebra);
     assert_ne!(first["enrolled_at"], again["enrolled_at"]);
     let since = |conn: &mut Connection| {
         let page =
@@ -229,43 +228,43 @@ fn enrolling_is_idempotent(database: &Fresh) {
     assert!(refused.is_err(), "{refused:?}");
 }
 
-/// A company with employees, each managed by the one before.
+/// Creates employees, each managed by the one before.
 fn chain(conn: &mut Connection, length: usize) -> Vec<EmployeeId> {
-    let mut maker = Factory::new(conn);
-    let company = maker.company("Engines");
-    let cards = maker.department("Cards", company);
+    let mut factory = Factory::new(conn);
+    let company = factory.company("Engines");
+    let cards = factory.department("Cards", company);
     let mut chain: Vec<EmployeeId> = Vec::new();
     for number in 0..length {
         let manager = chain.last().copied();
-        chain.push(maker.employee(&format!("{number}"), cards, manager));
+        chain.push(factory.employee(&format!("{number}"), cards, manager));
     }
     chain
 }
 
-fn nobody_ends_up_above_itself(database: &Fresh) {
+fn reporting_cycle_is_refused(database: &Fresh) {
     let conn = &mut database.connection();
     let chain = chain(conn, 6);
     let manage = |conn: &mut Connection, who: usize, by: usize| {
         patch::<Employee>(conn, chain[who], &json!({"manager_id": chain[by]}))
     };
-    // Itself, the next, and the last below.
+    // The employee, a direct report and indirect reports.
     for (who, by) in [(0, 0), (0, 1), (0, 5), (2, 4), (3, 3)] {
         assert_eq!(conflict(manage(conn, who, by)), Conflict::ReportingCycle, "{who} by {by}");
     }
-    assert_eq!(there::<Employee>(conn, chain[0]).unwrap().manager_id, None, "it is as it was");
-    // Upwards, and to another branch, whoever is below comes along.
+    assert_eq!(stored::<Employee>(conn, chain[0]).unwrap().manager_id, None, "it is unchanged");
+    // A manager above, then one of another branch; reports move along.
     manage(conn, 5, 0).unwrap();
     manage(conn, 2, 5).unwrap();
     assert_eq!(conflict(manage(conn, 5, 4)), Conflict::ReportingCycle);
-    // With another name alone the manager is not asked.
+    // A change of the name is not checked.
     patch::<Employee>(conn, chain[4], &json!({"name": "renamed"})).unwrap();
     patch::<Employee>(conn, chain[5], &json!({"manager_id": null})).unwrap();
     manage(conn, 0, 4).unwrap();
     assert_eq!(conflict(manage(conn, 5, 1)), Conflict::ReportingCycle);
 }
 
-/// Each alone would do; together they make a circle.
-fn nobody_ends_up_above_itself_by_two_changes_at_once(fresh: &Fresh) {
+/// Each change is valid alone; together they would create a cycle.
+fn concurrent_reporting_cycle_is_refused(fresh: &Fresh) {
     let chain = chain(&mut fresh.connection(), 4);
     let conn = &mut fresh.connection();
     let database = fresh.open();
@@ -298,16 +297,15 @@ fn nobody_ends_up_above_itself_by_two_changes_at_once(fresh: &Fresh) {
             .count();
         let done = results.iter().filter(|result| result.is_ok()).count();
         assert_eq!((refused, done), (1, 1), "{results:?}");
-        // They take turns, so that neither is undone and run again.
+        // The lock makes one wait, so neither is retried.
         assert_eq!(runs.load(Ordering::Relaxed), 2);
     }
 }
 
-/// Managers come and go while others are put below them.
-fn a_manager_who_leaves_meanwhile_is_no_failure(fresh: &Fresh) {
+fn concurrent_manager_delete_is_no_failure(fresh: &Fresh) {
     let conn = &mut fresh.connection();
     let chain = chain(conn, 2);
-    let department = there::<Employee>(conn, chain[0]).unwrap().department_id;
+    let department = stored::<Employee>(conn, chain[0]).unwrap().department_id;
     let database = fresh.open();
     let new = json!({"name": "Passing", "department_id": department, "manager_id": chain[0]});
     for _ in 0..20 {
@@ -330,21 +328,21 @@ fn a_manager_who_leaves_meanwhile_is_no_failure(fresh: &Fresh) {
             });
             changing.join().unwrap()
         });
-        // Either in time, or there was no such manager any more.
+        // Either before the delete, or the manager no longer existed.
         assert!(matches!(changed, Ok(_) | Err(Error::Violations(_))), "{changed:?}");
-        let who = there::<Employee>(conn, chain[1]).unwrap();
+        let who = stored::<Employee>(conn, chain[1]).unwrap();
         assert_ne!(who.manager_id, Some(passing));
     }
 }
 
-fn the_databases_refuse_by_themselves(database: &Fresh) {
+fn check_constraints_refuse_invalid_values(database: &Fresh) {
     let mut conn = database.connection();
     chain(&mut conn, 2);
-    let mut maker = Factory::new(&mut conn);
-    let post = maker.post("One");
-    maker.comment("So.", post);
-    let (student, course) = (maker.student("Ada"), maker.course("Algebra"));
-    maker.enrol(student, course);
+    let mut factory = Factory::new(&mut conn);
+    let post = factory.post("One");
+    factory.comment("So.", post);
+    let (student, course) = (factory.student("Ada"), factory.course("Algebra"));
+    factory.enrol(student, course);
     for statement in [
         "UPDATE posts SET title = ''",
         "UPDATE posts SET content = ''",
@@ -370,7 +368,7 @@ fn the_databases_refuse_by_themselves(database: &Fresh) {
     assert!(is_unique, "{said:?}");
 }
 
-fn corrupt_data_is_named(database: &Fresh) {
+fn corrupt_value_is_located(database: &Fresh) {
     let mut conn = database.connection();
     let post = Factory::new(&mut conn).post("One");
     let bypass = match database.engine() {

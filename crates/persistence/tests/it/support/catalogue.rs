@@ -6,7 +6,8 @@ use recto_domain::{
     Author, Book, BookId, Contributors, IdGenerator as _, Input as _, NewBook, NewId, NewReview,
     Review, Tag, TagId, TagName, User, UserId, Username,
 };
-use recto_persistence::{Connection, catalog};
+use recto_persistence::{Connection, PageRequest, catalog};
+use recto_relations::{Filter, Include};
 use recto_testkit::database::Fresh;
 use recto_testkit::ids::SequentialIds;
 use serde_json::{Value, json};
@@ -191,6 +192,11 @@ impl Catalogue {
         self.ids.new_id()
     }
 
+    /// Returns a new tag that is not part of the catalogue.
+    pub(crate) fn new_tag(&self, name: &str) -> Tag {
+        Tag::new(self.new_id(), TagName::parse(name).unwrap())
+    }
+
     /// Stores the catalogue.
     pub(crate) fn store(&self, conn: &mut Connection) {
         conn.transaction(|conn| {
@@ -256,6 +262,14 @@ impl Catalogue {
     pub(crate) fn titled(&self, title: &str) -> &Book {
         self.books.iter().find(|book| book.title.as_str() == title).unwrap()
     }
+}
+
+/// Returns the names of the stored tags, newest first.
+pub(crate) fn tag_names(conn: &mut Connection) -> Vec<String> {
+    let all = conn
+        .page::<Tag>(&(), &Filter::everything(), &PageRequest::newest(1_000), &Include::nothing())
+        .unwrap();
+    all.entities.as_slice().iter().map(|tag| tag.name.to_string()).collect()
 }
 
 /// A pseudorandom number generator.

@@ -1,4 +1,4 @@
-//! Much written at once costs few statements, however much it is.
+//! The number of statements of bulk writes.
 
 use chrono::DateTime;
 use recto_domain::{
@@ -13,12 +13,12 @@ use recto_testkit::ids::SequentialIds;
 use serde_json::{Value, json};
 
 both_engines!(
-    a_company_costs_a_statement_a_level,
-    a_batch_of_books_costs_the_same_however_many,
-    tags_are_made_and_put_on_a_book_together,
+    company_takes_one_statement_per_type,
+    batch_takes_few_statements,
+    tagging_takes_few_statements,
 );
 
-fn a_company_costs_a_statement_a_level(database: &Fresh) {
+fn company_takes_one_statement_per_type(database: &Fresh) {
     let mut conn = database.connection();
     for (departments, employees, statements) in [(0, 0, 1), (1, 0, 2), (3, 2, 3), (9, 110, 3)] {
         let staff: Vec<_> = (0..employees).map(|n| json!({"name": format!("E{n}")})).collect();
@@ -34,29 +34,29 @@ fn a_company_costs_a_statement_a_level(database: &Fresh) {
     }
 }
 
-fn a_batch_of_books_costs_the_same_however_many(database: &Fresh) {
+fn batch_takes_few_statements(database: &Fresh) {
     let mut conn = database.connection();
     let ids = SequentialIds::new();
     let [ada, root] = [("ada", Role::User), ("root", Role::Admin)]
         .map(|(name, role)| account(&mut conn, &ids, name, role));
-    // PostgreSQL is told whose turn it is.
-    let turn = usize::from(database.engine() == Engine::Postgres);
+    // PostgreSQL locks the caller.
+    let lock = usize::from(database.engine() == Engine::Postgres);
     for count in [1, 10, 1_000] {
         let shelf: Vec<_> = (0..count).map(|n| isbn(n + count * 10)).collect();
-        // Contributors: former ones off, authors looked for, made if they are new, put on. SQLite
-        // keeps a statement a row prepared.
+        // Contributors: delete, look up authors, insert new ones, insert links. SQLite inserts each
+        // link with a statement.
         let links = if database.engine() == Engine::Postgres { 1 } else { count };
         let credits = 2 + usize::from(count == 1) + links;
         for (expected, statements) in [(Outcome::Created, 2 + credits), (Outcome::Unchanged, 1)] {
-            let told = upsert(&mut conn, &ids, &ada, &shelf, statements + turn);
-            assert!(told.into_iter().all(|outcome| outcome == expected));
+            let outcomes = upsert(&mut conn, &ids, &ada, &shelf, statements + lock);
+            assert!(outcomes.into_iter().all(|outcome| outcome == expected));
         }
-        let told = upsert(&mut conn, &ids, &root, &shelf, 2 + turn);
-        assert!(told.into_iter().all(|outcome| outcome == Outcome::Unchanged));
+        let outcomes = upsert(&mut conn, &ids, &root, &shelf, 2 + lock);
+        assert!(outcomes.into_iter().all(|outcome| outcome == Outcome::Unchanged));
     }
 }
 
-/// What became of books with these ISBNs, which cost that many statements.
+/// Upserts books, asserts the number of statements, and returns the outcomes.
 fn upsert(
     conn: &mut Connection,
     ids: &SequentialIds,
@@ -67,9 +67,9 @@ fn upsert(
     let book = |isbn: &String| json!({"title": "T", "author": "A", "isbn": isbn});
     let books: Vec<Value> = isbns.iter().map(book).collect();
     let books = BookBatch::parse(&json!({ "books": books })).unwrap().into_books();
-    let (told, sent) = conn.recording(|conn| batch::upsert(conn, ids, caller, books));
+    let (outcomes, sent) = conn.recording(|conn| batch::upsert(conn, ids, caller, books));
     assert_eq!(sent.len(), statements, "{sent:#?}");
-    told.unwrap().into_iter().map(|one| one.outcome).collect()
+    outcomes.unwrap().into_iter().map(|one| one.outcome).collect()
 }
 
 fn account(conn: &mut Connection, ids: &SequentialIds, name: &str, role: Role) -> Account {
@@ -78,7 +78,7 @@ fn account(conn: &mut Connection, ids: &SequentialIds, name: &str, role: Role) -
     Account::new(user.uid, Email::parse(&format!("{name}@example.org")).unwrap(), role)
 }
 
-/// The ISBN with that number in it.
+/// Returns an ISBN that contains a number.
 fn isbn(number: usize) -> String {
     let body = format!("978{number:09}");
     let digits = body.bytes().map(|digit| usize::from(digit - b'0'));
@@ -87,14 +87,14 @@ fn isbn(number: usize) -> String {
     format!("{body}{}", (10 - sum % 10) % 10)
 }
 
-fn tags_are_made_and_put_on_a_book_together(database: &Fresh) {
+fn tagging_takes_few_statements(database: &Fresh) {
     let mut conn = database.connection();
     let ids = SequentialIds::new();
     let new = NewBook::parse(&json!({"title": "Emma", "author": "Jane Austen"})).unwrap();
     let emma = Book::new(ids.new_id(), new, None::<UserId>);
     conn.insert(emma.clone()).unwrap();
     let names: Vec<_> = (0..100).map(|n| TagName::parse(&format!("tag {n}")).unwrap()).collect();
-    // Looked for, made, looked for again, put on.
+    // Look up, insert, look up again, link.
     for (names, statements) in [(&names[..50], 4), (&names[..], 4), (&names[..], 2), (&[], 1)] {
         let (added, sent) = conn.recording(|conn| book_tag::add(conn, &ids, emma.uid, names));
         added.unwrap();

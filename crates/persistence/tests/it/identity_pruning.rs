@@ -1,20 +1,19 @@
-//! The audit, leases, and what is forgotten when.
+//! Pruning of expired and old rows, and the lease for it.
 
 use std::sync::Barrier;
 use std::thread;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use recto_domain::{
-    ApiKey, ApiKeyId, ApiKeyName, AuditAction, AuditDetail, AuditEntry, AuditId, IdGenerator as _,
-    MailId, MailKind, MailedPurpose, MailedTokenId, NewId, ReviewsFate, Role, Scopes, Secret,
-    SecretHash, Session, UserId,
+    ApiKey, ApiKeyId, ApiKeyName, AuditAction, AuditEntry, IdGenerator as _, MailId, MailKind,
+    MailedPurpose, MailedTokenId, NewId, Role, Scopes, Secret, SecretHash, Session,
 };
 use recto_persistence::Connection;
-use recto_persistence::identity::audit::{self, AuditFilter};
+use recto_persistence::identity::audit;
 use recto_persistence::identity::mailed_token::{self, NewMailedToken};
 use recto_persistence::identity::outbox::{self, NewMail};
 use recto_persistence::identity::prune::{Pruned, RETENTION, prune};
-use recto_persistence::identity::{account, api_key, lease};
+use recto_persistence::identity::{api_key, lease};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 use recto_testkit::ids::SequentialIds;
@@ -23,88 +22,13 @@ use uuid::Uuid;
 use crate::support::identity::{count, email, noon, person, refreshed, seconds, sign_in};
 
 both_engines!(
-    entries_are_kept_as_they_are_and_outlive_their_users,
-    the_audit_is_paged_newest_first,
-    the_audit_is_asked_for_an_action_and_a_user,
-    a_lease_is_held_by_one_until_it_runs_out,
-    of_several_who_take_a_lease_one_does,
-    what_has_not_expired_stays,
-    what_has_expired_is_forgotten_in_bounded_batches,
+    lease_is_exclusive_until_expiry,
+    concurrent_acquires_succeed_once,
+    unexpired_rows_are_not_pruned,
+    expired_rows_are_pruned_in_batches,
 );
 
-fn entries_are_kept_as_they_are_and_outlive_their_users(database: &Fresh) {
-    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
-    let ada = person(conn, ids, "ada", Role::User);
-    for action in AuditAction::ALL {
-        let entry = AuditEntry {
-            actor_uid: Some(ada),
-            subject_uid: Some(ada),
-            address: Some("203.0.113.7".parse().unwrap()),
-            request_id: Some("5f3a9c01-0000002a".parse().unwrap()),
-            detail: Some(AuditDetail::parse("user to admin").unwrap()),
-            ..AuditEntry::new(ids.new_id(), *action)
-        };
-        audit::insert(conn, &entry).unwrap();
-        let newest = audit::page(conn, &AuditFilter::default(), None, 1).unwrap();
-        assert_eq!(newest.items, [entry]);
-    }
-    account::delete(conn, ada, ReviewsFate::Keep).unwrap();
-    assert_eq!(count(database, "audit"), AuditAction::ALL.len() as u64);
-}
-
-fn entry(
-    conn: &mut Connection,
-    ids: &SequentialIds,
-    action: AuditAction,
-    [actor_uid, subject_uid]: [Option<UserId>; 2],
-) -> AuditId {
-    let entry = AuditEntry { actor_uid, subject_uid, ..AuditEntry::new(ids.new_id(), action) };
-    audit::insert(conn, &entry).unwrap();
-    entry.id
-}
-
-/// All that is asked for, in pages of two.
-fn paged(conn: &mut Connection, filter: AuditFilter) -> Vec<AuditId> {
-    let (mut all, mut after) = (Vec::new(), None);
-    loop {
-        let page = audit::page(conn, &filter, after, 2).unwrap();
-        assert_eq!(page.more, page.more && page.items.len() == 2);
-        all.extend(page.items.iter().map(|entry| entry.id));
-        after = all.last().copied();
-        if !page.more {
-            return all;
-        }
-    }
-}
-
-fn the_audit_is_paged_newest_first(database: &Fresh) {
-    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
-    assert!(paged(conn, AuditFilter::default()).is_empty());
-    let mut all: Vec<_> =
-        (0..6).map(|_| entry(conn, ids, AuditAction::SignIn, [None, None])).collect();
-    all.reverse();
-    assert_eq!(paged(conn, AuditFilter::default()), all);
-}
-
-fn the_audit_is_asked_for_an_action_and_a_user(database: &Fresh) {
-    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
-    let [ada, bob] = [1, 2].map(|n| UserId::from_uuid(Uuid::from_u128(n)));
-    let (sign_in, role) = (AuditAction::SignIn, AuditAction::RoleChanged);
-    let in_ada = entry(conn, ids, sign_in, [Some(ada), Some(ada)]);
-    let by_ada = entry(conn, ids, role, [Some(ada), Some(bob)]);
-    let to_ada = entry(conn, ids, role, [Some(bob), Some(ada)]);
-    let in_bob = entry(conn, ids, sign_in, [Some(bob), Some(bob)]);
-    let nobody = entry(conn, ids, sign_in, [None, None]);
-    let mut asked = |action, user| paged(conn, AuditFilter { action, user });
-    assert_eq!(asked(None, Some(ada)), [to_ada, by_ada, in_ada]);
-    assert_eq!(asked(None, Some(bob)), [in_bob, to_ada, by_ada]);
-    assert_eq!(asked(Some(sign_in), None), [nobody, in_bob, in_ada]);
-    assert_eq!(asked(Some(role), Some(ada)), [to_ada, by_ada]);
-    assert_eq!(asked(Some(sign_in), Some(ada)), [in_ada]);
-    assert!(asked(Some(AuditAction::SignOut), None).is_empty());
-}
-
-fn a_lease_is_held_by_one_until_it_runs_out(database: &Fresh) {
+fn lease_is_exclusive_until_expiry(database: &Fresh) {
     let conn = &mut database.connection();
     let [one, other] = [1, 2].map(Uuid::from_u128);
     let mut take = |holder, from, until| {
@@ -115,16 +39,19 @@ fn a_lease_is_held_by_one_until_it_runs_out(database: &Fresh) {
     assert!(!take(other, 59, 120));
     assert!(take(one, 30, 90), "renewed");
     assert!(!take(other, 89, 120));
-    assert!(take(other, 90, 120), "run out");
+    assert!(take(other, 90, 120), "expired");
     assert!(!take(one, 91, 200));
     lease::release(conn, "prune", one).unwrap();
-    assert!(!lease::acquire(conn, "prune", one, noon(), noon()).unwrap(), "it was not one's own");
+    assert!(
+        !lease::acquire(conn, "prune", one, noon(), noon()).unwrap(),
+        "releasing needs the holder"
+    );
     lease::release(conn, "prune", other).unwrap();
     assert!(lease::acquire(conn, "prune", one, noon(), noon()).unwrap());
     assert!(lease::acquire(conn, "another", other, noon(), noon()).unwrap());
 }
 
-fn of_several_who_take_a_lease_one_does(database: &Fresh) {
+fn concurrent_acquires_succeed_once(database: &Fresh) {
     for round in 0..5 {
         let (start, name) = (Barrier::new(4), format!("round {round}"));
         let taken: Vec<bool> = thread::scope(|scope| {
@@ -142,8 +69,8 @@ fn of_several_who_take_a_lease_one_does(database: &Fresh) {
     }
 }
 
-/// One of everything that expires or grows old.
-fn one_of_each(conn: &mut Connection, ids: &SequentialIds, name: &str) {
+/// Inserts one of each kind of row that is pruned, but two token pairs.
+fn insert_prunable(conn: &mut Connection, ids: &SequentialIds, name: &str) {
     let user = person(conn, ids, name, Role::User);
     let tokens = sign_in(conn, ids, user, noon());
     refreshed(conn, ids, &tokens.refresh, noon());
@@ -183,9 +110,9 @@ fn millis(at: DateTime<Utc>) -> u64 {
     u64::try_from(at.timestamp_millis()).unwrap()
 }
 
-fn what_has_not_expired_stays(database: &Fresh) {
+fn unexpired_rows_are_not_pruned(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
-    one_of_each(conn, ids, "ada");
+    insert_prunable(conn, ids, "ada");
     let mut pruned = |after: TimeDelta| prune(conn, noon() + after, RETENTION, 10).unwrap();
     let (tick, none) = (TimeDelta::milliseconds(1), Pruned::default());
     assert_eq!(pruned(MailedPurpose::Verify.lifetime() - tick), none);
@@ -194,13 +121,13 @@ fn what_has_not_expired_stays(database: &Fresh) {
     assert_eq!(pruned(Session::IDLE), Pruned { token_pairs: 2, sessions: 1, ..none });
     assert_eq!(pruned(RETENTION - tick), none);
     assert_eq!(pruned(RETENTION + tick), Pruned { mails: 1, api_keys: 1, audit: 1, ..none });
-    assert_eq!(count(database, "accounts"), 1, "an account stays whatever its age");
+    assert_eq!(count(database, "accounts"), 1, "accounts are not pruned");
 }
 
-fn what_has_expired_is_forgotten_in_bounded_batches(database: &Fresh) {
+fn expired_rows_are_pruned_in_batches(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     for name in ["ada", "bob", "cleo", "dora", "eve"] {
-        one_of_each(conn, ids, name);
+        insert_prunable(conn, ids, name);
     }
     let late = noon() + TimeDelta::days(365);
     let (mut total, mut batches) = (0, 0);
@@ -217,7 +144,7 @@ fn what_has_expired_is_forgotten_in_bounded_batches(database: &Fresh) {
             break;
         }
     }
-    // Ten pairs, and five of everything else.
+    // Ten pairs, and five rows of each other table.
     assert_eq!(total, 35);
     assert!(batches >= 5, "{batches}");
     for table in ["token_pairs", "sessions", "mailed_tokens", "mails", "api_keys", "audit"] {
