@@ -37,7 +37,7 @@ impl TryFrom<PostRow> for Post {
     }
 }
 
-/// The columns of a post that are written.
+/// The written columns of a post.
 #[derive(Debug, Insertable, AsChangeset)]
 // Needed to insert several rows in one statement on SQLite.
 #[diesel(
@@ -106,7 +106,7 @@ impl TryFrom<CommentRow> for Comment {
     }
 }
 
-/// The columns of a comment that are written.
+/// The written columns of a comment.
 #[derive(Debug, Insertable, AsChangeset)]
 // Needed to insert several rows in one statement on SQLite.
 #[diesel(

@@ -42,7 +42,7 @@ impl TryFrom<CompanyRow> for Company {
     }
 }
 
-/// The columns of a company that are written.
+/// The written columns of a company.
 #[derive(Debug, Insertable, AsChangeset)]
 // Needed to insert several rows in one statement on SQLite.
 #[diesel(
@@ -109,7 +109,7 @@ impl TryFrom<DepartmentRow> for Department {
     }
 }
 
-/// The columns of a department that are written.
+/// The written columns of a department.
 #[derive(Debug, Insertable, AsChangeset)]
 // Needed to insert several rows in one statement on SQLite.
 #[diesel(
@@ -181,7 +181,7 @@ impl TryFrom<EmployeeRow> for Employee {
     }
 }
 
-/// The columns of an employee that are written.
+/// The written columns of an employee.
 #[derive(Debug, Insertable, AsChangeset)]
 // Needed to insert several rows in one statement on SQLite.
 #[diesel(

@@ -36,7 +36,7 @@ impl TryFrom<StudentRow> for Student {
     }
 }
 
-/// The columns of a student that are written.
+/// The written columns of a student.
 #[derive(Debug, Insertable, AsChangeset)]
 // Needed to insert several rows in one statement on SQLite.
 #[diesel(
@@ -100,7 +100,7 @@ impl TryFrom<CourseRow> for Course {
     }
 }
 
-/// The columns of a course that are written.
+/// The written columns of a course.
 #[derive(Debug, Insertable, AsChangeset)]
 // Needed to insert several rows in one statement on SQLite.
 #[diesel(

@@ -39,7 +39,7 @@ impl TryFrom<AuthorRow> for Author {
     }
 }
 
-/// The columns of an author that are written.
+/// The written columns of an author.
 #[derive(Debug, Insertable, AsChangeset)]
 #[diesel(
     table_name = authors,

@@ -63,7 +63,7 @@ impl TryFrom<BookRow> for Book {
     }
 }
 
-/// The columns of a book that are written.
+/// The written columns of a book.
 #[derive(Debug, Insertable, AsChangeset)]
 #[diesel(
     table_name = books,

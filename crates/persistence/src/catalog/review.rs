@@ -46,7 +46,7 @@ impl TryFrom<ReviewRow> for Review {
     }
 }
 
-/// The columns of a review that are written.
+/// The written columns of a review.
 #[derive(Debug, Insertable, AsChangeset)]
 #[diesel(
     table_name = reviews,

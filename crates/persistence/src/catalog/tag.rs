@@ -36,7 +36,7 @@ impl TryFrom<TagRow> for Tag {
     }
 }
 
-/// The columns of a tag that are written.
+/// The written columns of a tag.
 #[derive(Debug, Insertable, AsChangeset)]
 // Needed to insert several rows in one statement on SQLite.
 #[diesel(

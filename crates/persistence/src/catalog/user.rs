@@ -42,7 +42,7 @@ impl TryFrom<UserRow> for User {
     }
 }
 
-/// The columns of a user that are written.
+/// The written columns of a user.
 #[derive(Debug, Insertable, AsChangeset)]
 #[diesel(
     table_name = users,
