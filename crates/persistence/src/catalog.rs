@@ -4,6 +4,7 @@ pub mod author;
 pub mod batch;
 pub mod book;
 pub mod book_contributor;
+pub mod book_graph;
 pub mod book_tag;
 pub mod import;
 mod insert;

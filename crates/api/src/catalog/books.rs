@@ -6,7 +6,7 @@ use recto_domain::{
     Book, BookContributors, BookId, BookPatch, BookTags, Contributors, IdGenerator, NewBookGraph,
     Tag, TagName, TagNames,
 };
-use recto_persistence::catalog::{book, book_tag};
+use recto_persistence::catalog::{book_graph, book_tag};
 use recto_persistence::{Connection, write};
 use recto_relations::{Entity as _, Include};
 
@@ -24,7 +24,7 @@ pub(crate) async fn create(ctx: Context, body: Body<NewBookGraph>) -> Result<Cre
         let (tags, contributors) = (new.tags.is_some(), new.contributors.is_some());
         let owner = tx.caller()?.user_uid;
         let (conn, ids) = tx.with_ids();
-        let book = book::create(conn, ids, new, Some(owner))?;
+        let book = book_graph::create(conn, ids, new, Some(owner))?;
         let mut include = Include::nothing();
         if contributors {
             include = include.with::<BookContributors>(100, Include::nothing());
@@ -49,7 +49,7 @@ pub(crate) async fn patch(
     ctx.write(move |tx| {
         let book = editable(tx, key.0)?;
         let (conn, ids) = tx.with_ids();
-        Ok(Item::alone(book::change(conn, ids, book, body.checked()?)?))
+        Ok(Item::alone(book_graph::change(conn, ids, book, body.checked()?)?))
     })
     .await
 }
@@ -115,7 +115,7 @@ pub(crate) async fn set_contributors(
     ctx.write(move |tx| {
         let book = editable(tx, key.0)?;
         let (conn, ids) = tx.with_ids();
-        let book = book::set_contributors(conn, ids, book, &body.checked()?)?;
+        let book = book_graph::set_contributors(conn, ids, book, &body.checked()?)?;
         tx.item(book.uid, &include)
     })
     .await

@@ -9,7 +9,7 @@ use recto_domain::{
     TagNames, User, UserId, Username,
 };
 use recto_identity::password::{HashError, Hasher};
-use recto_persistence::catalog::book;
+use recto_persistence::catalog::book_graph;
 use recto_persistence::identity::account;
 use recto_persistence::{Connection, Database, Error, SystemIds};
 
@@ -98,7 +98,7 @@ fn write_book(conn: &mut Connection, new: &DemoBook, people: &People) -> Result<
     let owner = new.owner.as_ref().map(|owner| people.uid(owner));
     let tags = Some(TagNames::new(new.tags.clone()));
     let graph = NewBookGraph { book: new.book.clone(), tags, contributors: None };
-    let book = book::create(conn, &SystemIds, graph, owner)?;
+    let book = book_graph::create(conn, &SystemIds, graph, owner)?;
     for said in &new.reviews {
         let reader = people.uid(&said.reader);
         let new_id = SystemIds.new_id();

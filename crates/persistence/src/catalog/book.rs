@@ -7,19 +7,15 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Integer};
 use diesel::sqlite::Sqlite;
-use recto_domain::{
-    Book, BookId, BookPatch, Contributors, IdGenerator, Isbn, Language, NewBookGraph,
-    PublishedDate, TagName, UserId, text_key,
-};
+use recto_domain::{Book, BookId, Isbn, Language, PublishedDate, TagName, UserId, text_key};
 use recto_relations_diesel::{Conditions, SortColumn, Stored, Writable};
 
 use super::user::UserRow;
-use super::{author, book_tag};
 use crate::generated;
 use crate::row::RowContext;
 use crate::schema::{book_tags, books, tags};
 use crate::sql_types::{InstantValue, UidValue};
-use crate::{Connection, Error, Recto, Rules, write};
+use crate::{Error, Recto, Rules};
 
 /// A row of `books`.
 #[derive(Debug, Queryable, Selectable, Identifiable, Associations)]
@@ -184,56 +180,6 @@ impl Writable<Recto> for Book {
 
 impl Rules for Book {
     type References = ();
-}
-
-/// Inserts a book with its tags and contributors, by default the names in `author`.
-pub fn create(
-    conn: &mut Connection,
-    ids: &dyn IdGenerator,
-    new: NewBookGraph,
-    owner: Option<UserId>,
-) -> Result<Book, Error> {
-    let NewBookGraph { book, tags, contributors } = new;
-    let book = conn.insert(Book::new(ids.new_id(), book, owner))?;
-    match contributors {
-        Some(contributors) => {
-            author::add_contributors(conn, ids, &[(book.uid, &contributors)])?;
-        }
-        None => author::add_from_credit_lines(conn, ids, [&book])?,
-    }
-    if let Some(tags) = tags {
-        book_tag::add(conn, ids, book.uid, &tags.into_names())?;
-    }
-    Ok(book)
-}
-
-/// Applies a patch to a locked book. If `author` changes, the contributors become the names in it.
-pub fn change(
-    conn: &mut Connection,
-    ids: &dyn IdGenerator,
-    book: Book,
-    patch: BookPatch,
-) -> Result<Book, Error> {
-    let before = book.author.clone();
-    let book = write::change(conn, book, patch, ids.now())?;
-    if book.author != before {
-        author::set_from_credit_lines(conn, ids, std::slice::from_ref(&book))?;
-    }
-    Ok(book)
-}
-
-/// Sets the contributors of a locked book, and `author` to their names.
-pub fn set_contributors(
-    conn: &mut Connection,
-    ids: &dyn IdGenerator,
-    mut book: Book,
-    contributors: &Contributors,
-) -> Result<Book, Error> {
-    author::set_contributors(conn, ids, book.uid, contributors)?;
-    if book.credit(contributors.line().clone(), ids.now()) {
-        conn.update(&book)?;
-    }
-    Ok(book)
 }
 
 /// Returns a `LIKE` pattern for keys that contain the key of `text`.

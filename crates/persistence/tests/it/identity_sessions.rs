@@ -213,7 +213,8 @@ fn at_most_one_pair_is_active(database: &Fresh) {
     for round in 0..20 {
         let first = sign_in(conn, ids, ada, noon());
         // Within the reuse grace period, or just after it.
-        let second = noon() + Session::REUSE_GRACE_PERIOD + TimeDelta::milliseconds(i64::from(round % 2));
+        let second =
+            noon() + Session::REUSE_GRACE_PERIOD + TimeDelta::milliseconds(i64::from(round % 2));
         let rotations = race(database, ids, [(first.refresh, noon()), (first.refresh, second)]);
         let renewed = rotations.iter().filter(|it| matches!(it, Rotation::Renewed { .. })).count();
         assert!(renewed >= 1, "{rotations:?}");
