@@ -25,23 +25,23 @@ use crate::problem::{ProblemBody, ProblemType};
 #[derive(Default)]
 pub(crate) struct Components {
     schemas: BTreeMap<String, RefOr<Schema>>,
-    /// What links say, by entity and member: beside an entity's own members.
-    links: BTreeMap<(&'static str, String), RefOr<Schema>>,
+    /// The schemas of link data, by entity and field.
+    link_data: BTreeMap<(&'static str, String), RefOr<Schema>>,
 }
 
 impl Components {
-    /// Adds a type under its name.
+    /// Adds a type and the types that it refers to.
     pub(crate) fn add<T: ToSchema>(&mut self) {
         self.schemas.insert(T::name().into_owned(), schema_of::<T>());
         let mut nested = Vec::new();
         T::schemas(&mut nested);
         for (name, schema) in nested {
-            // An entity that is there already has its relations.
+            // An entity that was added before has its relations.
             self.schemas.entry(name).or_insert_with(|| simplified(schema));
         }
     }
 
-    /// Adds an entity with its relations, which lead to further entities by name.
+    /// Adds an entity with its relations, which refer to other entities by name.
     pub(crate) fn add_entity<E: Entity + ToSchema>(&mut self) {
         self.schemas.insert(E::name().into_owned(), with_relations::<E>(schema_of::<E>()));
     }
@@ -53,43 +53,42 @@ impl Components {
         self.schemas.insert(page_name::<E>(), schema);
     }
 
-    /// Adds a page of what is listed by its key alone.
+    /// Adds a page of objects that are no entities.
     pub(crate) fn add_list<T: ToSchema>(&mut self) {
         self.add::<T>();
-        let what = T::name().to_lowercase();
-        let schema = page(Ref::from_schema_name(T::name()), &format!("entries: {what}"));
+        let schema = page(Ref::from_schema_name(T::name()), &format!("`{}` objects", T::name()));
         self.schemas.insert(list_name::<T>(), schema);
     }
 
-    /// Adds what links say to the entity that they lead to.
-    pub(crate) fn add_links<R: Relation<Data: ToSchema>>(&mut self) {
-        let RefOr::T(Schema::Object(link)) = schema_of::<R::Data>() else { return };
-        for (name, mut schema) in link.properties {
-            if let RefOr::T(Schema::Object(member)) = &mut schema {
-                let own = member.description.take().unwrap_or_default();
+    /// Adds the data of a relation's links to the fields of the entity that it leads to.
+    pub(crate) fn add_link_data<R: Relation<Data: ToSchema>>(&mut self) {
+        let RefOr::T(Schema::Object(data)) = schema_of::<R::Data>() else { return };
+        for (name, mut schema) in data.properties {
+            if let RefOr::T(Schema::Object(field)) = &mut schema {
+                let meaning = field.description.take().unwrap_or_default();
                 let (from, relation) = (R::INFO.from.name, R::INFO.name);
-                member.description =
-                    Some(format!("{own} There where it is reached over `{from}.{relation}`."));
+                field.description = Some(format!("{meaning} Only in `{from}.{relation}`."));
             }
-            self.links.insert((R::INFO.to.name, name), schema);
+            self.link_data.insert((R::INFO.to.name, name), schema);
         }
     }
 
-    /// Takes a schema away.
+    /// Removes a schema.
     pub(crate) fn remove(&mut self, name: &str) {
         self.schemas.remove(name);
     }
 
-    /// Takes over the schemas of an operation.
+    /// Adds the schemas of an operation.
     pub(crate) fn merge(&mut self, other: Self) {
         self.schemas.extend(other.schemas);
-        self.links.extend(other.links);
+        self.link_data.extend(other.link_data);
     }
 
+    /// Returns the components of the document.
     pub(crate) fn build(mut self) -> utoipa::openapi::Components {
-        for ((entity, name), member) in self.links {
+        for ((entity, name), field) in self.link_data {
             if let Some(RefOr::T(Schema::Object(object))) = self.schemas.get_mut(entity) {
-                object.properties.insert(name, member);
+                object.properties.insert(name, field);
             }
         }
         let token_url = format!("{BASE_PATH}/auth/token");
@@ -109,64 +108,64 @@ impl Components {
     }
 }
 
-/// The component name of a page: `BookPage`.
+/// Returns the component name of a page, such as `BookPage`.
 pub(crate) fn page_name<E: Entity>() -> String {
     format!("{}Page", E::INFO.name)
 }
 
-/// The component name of a page of what is listed by its key alone: `SessionPage`.
+/// Returns the component name of a page of objects that are no entities, such as `SessionPage`.
 pub(crate) fn list_name<T: ToSchema>() -> String {
     format!("{}Page", T::name())
 }
 
-/// A schema or `null`.
+/// Returns the schema of a value that may be `null`.
 pub(crate) fn nullable(schema: impl Into<RefOr<Schema>>) -> RefOr<Schema> {
     let null = ObjectBuilder::new().schema_type(Type::Null);
     Schema::from(OneOfBuilder::new().item(schema).item(null).build()).into()
 }
 
-/// A response that refuses, for any of these reasons.
-pub(crate) fn refusal(kinds: &[ProblemType]) -> Response {
-    let titles = kinds.iter().map(|kind| kind.title()).collect::<Vec<_>>().join("; ");
+/// Returns the response with which a request is refused, for any of these reasons.
+pub(crate) fn refusal(problem_types: &[ProblemType]) -> Response {
+    let titles: Vec<_> = problem_types.iter().map(|problem_type| problem_type.title()).collect();
     let mut content =
         ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name())));
-    if let [first, ..] = kinds {
+    if let [first, ..] = problem_types {
         content = content.example(Some(example_problem(*first)));
     }
     ResponseBuilder::new()
-        .description(format!("{titles}."))
+        .description(format!("{}.", titles.join("; ")))
         .content("application/problem+json", content.build())
         .build()
 }
 
-fn example_problem(kind: ProblemType) -> Value {
+fn example_problem(problem_type: ProblemType) -> Value {
     let mut problem = json!({
-        "type": format!("/problems/{}", kind.slug()),
-        "title": kind.title(),
-        "status": kind.status().as_u16(),
-        "detail": kind.meaning(),
+        "type": format!("/problems/{}", problem_type.slug()),
+        "title": problem_type.title(),
+        "status": problem_type.status().as_u16(),
+        "detail": problem_type.meaning(),
         "instance": format!("{BASE_PATH}/books"),
         "request_id": "7f2a1c90-0000002a",
     });
-    if kind == ProblemType::InvalidBody {
+    if problem_type == ProblemType::InvalidBody {
         problem["errors"] =
             json!([{"pointer": "/rating", "detail": "must be a whole number from 1 to 5"}]);
     }
     problem
 }
 
-/// Adds to an entity's own members what `include` and `count` may bring.
+/// Adds the fields that `include` and `count` add to an entity.
 fn with_relations<E: Entity>(schema: RefOr<Schema>) -> RefOr<Schema> {
     let RefOr::T(Schema::Object(mut object)) = schema else { return schema };
     for relation in E::INFO.relations() {
-        for (name, schema) in relation_members(relation) {
+        for (name, schema) in relation_fields(relation) {
             object.properties.insert(name, schema);
         }
     }
     Schema::Object(object).into()
 }
 
-fn relation_members(relation: &RelationInfo) -> Vec<(String, RefOr<Schema>)> {
+fn relation_fields(relation: &RelationInfo) -> Vec<(String, RefOr<Schema>)> {
     let target = Ref::from_schema_name(relation.to.name);
     let name = relation.name;
     match relation.cardinality {
@@ -176,14 +175,16 @@ fn relation_members(relation: &RelationInfo) -> Vec<(String, RefOr<Schema>)> {
             let rest = ObjectBuilder::new()
                 .schema_type(Type::String)
                 .format(Some(SchemaFormat::Custom("uri-reference".to_owned())))
-                .description(Some(format!("The URL of the rest of `{name}`, if there are more.")));
+                .description(Some(format!(
+                    "The URL of the remaining `{name}`, if there are more."
+                )));
             let count = ObjectBuilder::new()
                 .schema_type(Type::Integer)
                 .minimum(Some(0))
-                .description(Some(format!("How many `{name}` there are, with `count={name}`.")));
+                .description(Some(format!("The number of `{name}`. Present with `count={name}`.")));
             let items = ArrayBuilder::new()
                 .items(target)
-                .description(Some(format!("With `include={name}`.")));
+                .description(Some(format!("Present with `include={name}`.")));
             vec![
                 (name.to_owned(), Schema::from(items.build()).into()),
                 (format!("{name}_next"), Schema::from(rest.build()).into()),
@@ -196,7 +197,7 @@ fn relation_members(relation: &RelationInfo) -> Vec<(String, RefOr<Schema>)> {
 fn page(item: Ref, collection: &str) -> RefOr<Schema> {
     let cursor = ObjectBuilder::new()
         .schema_type(Type::String)
-        .description(Some("Send it as `cursor` for the next page; absent on the last."));
+        .description(Some("The `cursor` of the next page. Absent on the last page."));
     Schema::from(
         ObjectBuilder::new()
             .description(Some(format!("A page of {collection}.")))
@@ -208,7 +209,7 @@ fn page(item: Ref, collection: &str) -> RefOr<Schema> {
     .into()
 }
 
-/// A user with the fields of its account: a component that no type is serialized to as a whole.
+/// The component of a user with the account fields, which are serialized from two types.
 pub(crate) struct UserWithAccount;
 
 impl PartialSchema for UserWithAccount {
@@ -221,7 +222,7 @@ impl PartialSchema for UserWithAccount {
         };
         object.properties.extend(account.properties);
         object.description = Some(
-            "A user. The fields of the account are shown to its owner and to administrators; they are `null` for a user without an account.".to_owned(),
+            "A user. The account fields are present for the user and for administrators; they are `null` if there is no account.".to_owned(),
         );
         Schema::Object(object).into()
     }
@@ -233,7 +234,7 @@ impl ToSchema for UserWithAccount {
     }
 }
 
-/// A page of users with the fields of their accounts.
+/// The component of a page of users with the account fields.
 pub(crate) struct UserWithAccountPage;
 
 impl PartialSchema for UserWithAccountPage {

@@ -1,4 +1,4 @@
-//! The OpenAPI document, put together from the table of routes.
+//! The OpenAPI document, generated from the route table.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -12,10 +12,10 @@ use crate::problem::ProblemBody;
 use crate::routes;
 use crate::table::describe;
 
-/// The document, as it is served.
+/// The document as JSON.
 pub(crate) static JSON: LazyLock<Vec<u8>> = LazyLock::new(|| openapi_json().into_bytes());
 
-/// The OpenAPI document of the interface, as indented JSON.
+/// Returns the OpenAPI document as indented JSON.
 ///
 /// ```
 /// let document: serde_json::Value = serde_json::from_str(&recto_api::openapi_json()).unwrap();
@@ -23,7 +23,7 @@ pub(crate) static JSON: LazyLock<Vec<u8>> = LazyLock::new(|| openapi_json().into
 /// ```
 pub fn openapi_json() -> String {
     let document = openapi();
-    // What the builders made of strings and numbers cannot fail to be written.
+    // Serializing strings and numbers cannot fail.
     document.to_pretty_json().unwrap_or_default()
 }
 
@@ -31,14 +31,13 @@ fn openapi() -> OpenApi {
     let mut components = Components::default();
     components.add::<ProblemBody>();
     let mut paths: BTreeMap<String, PathItem> = BTreeMap::new();
-    for (path, method, tag, operation) in routes::table().into_operations() {
-        let (path, method, operation) = describe(&path, &method, tag, operation, &mut components);
-        paths.entry(path).or_default().merge_operations(PathItem::new(method, operation));
+    for routed in routes::table().into_operations() {
+        let (path, item) = describe(routed, &mut components);
+        paths.entry(path).or_default().merge_operations(item);
     }
-    let mut all = PathsBuilder::new();
-    for (path, item) in paths {
-        all = all.path(path, item);
-    }
+    let paths = paths
+        .into_iter()
+        .fold(PathsBuilder::new(), |builder, (path, item)| builder.path(path, item));
     let license = LicenseBuilder::new().name("MIT OR Apache-2.0").build();
     OpenApiBuilder::new()
         .info(
@@ -52,28 +51,28 @@ fn openapi() -> OpenApi {
         .tags(Some(
             TAGS.map(|(name, text)| TagBuilder::new().name(name).description(Some(text)).build()),
         ))
-        .paths(all.build())
+        .paths(paths.build())
         .components(Some(components.build()))
         .build()
 }
 
-const DESCRIPTION: &str = "A book catalogue in which every relationship can be walked from both sides.
+const DESCRIPTION: &str = "A book catalogue. Every relation can be followed in both directions.
 
-* A **page** has `items` and, if there are more, `next_cursor`; send it back as `cursor`.
-* **Relations** are loaded along with `include=user,reviews.user,tags`. What was not asked for is absent; what is empty is `[]` or `null`; where there are more than fit, `<relation>_next` is the URL of the rest.
-* **Errors** are `application/problem+json` (RFC 9457); what is wrong in a body is listed under `errors`, with JSON pointers.
-* **Authorize** takes an e-mail address and a password, or a bearer token from `/auth/login`.
-* [The diagram](/schema) shows all entities, and every relation with both of its names.";
+* A **page** has `items` and, unless it is the last, `next_cursor`: send it as `cursor` for the next page.
+* `include=user,reviews.user,tags` adds **related items**. A relation that was not requested is absent; one without items is `[]` or `null`. If there are more items, `<relation>_next` is the URL of the rest.
+* **Errors** are `application/problem+json` (RFC 9457). A 422 lists all violations in `errors`, with JSON pointers.
+* **Authorize** accepts an e-mail address and a password, or a bearer token: an access token from `/auth/login` or an API key.
+* [The diagram](/schema) shows the entities, and the relations with both of their names.";
 
 const TAGS: [(&str, &str); 10] = [
-    ("auth", "Signing up and in, sessions, API keys, passwords, and one's own account."),
-    ("users", "People who keep books and write reviews."),
-    ("books", "What the catalogue is about."),
-    ("reviews", "What a user thinks of a book: the triangle User → Review ← Book."),
-    ("authors", "Whom books credit: many-to-many, in an order, each with a role."),
-    ("tags", "Words that many books share."),
-    ("blog", "Posts and comments: one-to-many with a required key."),
-    ("school", "Students and courses: many-to-many, with a link that has data of its own."),
-    ("org", "Companies, departments, employees: several levels, through, and managers."),
-    ("meta", "The interface about itself."),
+    ("auth", "Sign-up, sign-in, sessions, API keys, passwords and the caller's account."),
+    ("users", "Users, who own books and write reviews."),
+    ("books", "Books, with their owner, reviews, tags and contributors."),
+    ("reviews", "Reviews: one per user and book."),
+    ("authors", "Contributors of books: many-to-many, with a position and a role."),
+    ("tags", "Tags of books: many-to-many."),
+    ("blog", "Posts and comments: one-to-many with a required foreign key."),
+    ("school", "Students and courses: many-to-many with data on the link."),
+    ("org", "Companies, departments and employees: several levels, and employees with a manager."),
+    ("meta", "The API itself, and the audit log."),
 ];

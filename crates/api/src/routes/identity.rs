@@ -1,9 +1,10 @@
-//! The paths of the room `identity`.
+//! The routes of the module `identity`.
 
 use recto_domain::{
     AccountDeletion, ApiKey, AuditEntry, EmailRequest, Login, NewApiKey, PasswordChange,
     PasswordReset, Refresh, Session, SignUp, User, Verification,
 };
+use recto_identity::Access;
 
 use crate::components::UserWithAccount;
 use crate::identity::account::Export;
@@ -13,33 +14,32 @@ use crate::identity::keys::NewKey;
 use crate::identity::sessions::TokenPair;
 use crate::identity::{account, auth, keys, mailing, passwords, revocable, sessions};
 use crate::problem::ProblemType;
-use crate::table::{Operation, Table};
-use recto_identity::Access;
+use crate::table::{Operation, RouteTable};
 
-pub(super) fn add(table: &mut Table) {
-    table.group("auth");
-    signing_up(table);
-    signing_in(table);
-    caller(table);
-    passwords(table);
-    sessions(table);
-    keys(table);
-    table.group("meta").at("/audit").get(
+pub(super) fn add(table: &mut RouteTable) {
+    table.tag("auth");
+    add_sign_up(table);
+    add_sign_in(table);
+    add_account(table);
+    add_passwords(table);
+    add_sessions(table);
+    add_keys(table);
+    table.tag("meta").at("/audit").get(
         audit::list,
         Operation::list::<AuditEntry, AuditFilter>(
-            "Read the audit",
-            "By an administrator: sign-ins and failures, refusals, changes of roles and accounts, the newest first.",
+            "Read the audit log",
+            "Returns a page of events, newest first: sign-ins, refused requests, and changes of accounts, roles, passwords, sessions and API keys.",
         )
         .requires(Access::Admin),
     );
 }
 
-fn signing_up(table: &mut Table) {
+fn add_sign_up(table: &mut RouteTable) {
     table.at("/auth/signup").post(
         auth::sign_up,
         Operation::new(
             "Sign up",
-            "Makes a user and its account, and mails a link to verify the address with. Until then the account reads but does not write.",
+            "Creates a user with an account, and mails a link to verify the e-mail address. Until then the account can read but not write.",
         )
         .body::<SignUp>()
         .creates::<User>()
@@ -48,16 +48,19 @@ fn signing_up(table: &mut Table) {
     );
     table.at("/auth/verify").post(
         mailing::verify,
-        Operation::new("Verify an address", "Spends the token of a mailed link.")
-            .body::<Verification>()
-            .returns::<UserWithAccount>("The user, whose address is verified.")
-            .refuses(&[ProblemType::NotFound]),
+        Operation::new(
+            "Verify an e-mail address",
+            "Uses up the token of a mailed link, which is valid for 24 hours.",
+        )
+        .body::<Verification>()
+        .returns::<UserWithAccount>("The user with the verified account.")
+        .refuses(&[ProblemType::NotFound]),
     );
     table.at("/auth/verify-request").post(
         mailing::verify_request,
         Operation::new(
-            "Ask for another link",
-            "Mails another link to verify with, if there is such an account and it is not verified. The answer is the same either way.",
+            "Request a verification link",
+            "Mails a link if the account exists and is not verified. The response does not reveal whether it does.",
         )
         .body::<EmailRequest>()
         .accepts()
@@ -65,55 +68,61 @@ fn signing_up(table: &mut Table) {
     );
 }
 
-fn signing_in(table: &mut Table) {
+fn add_sign_in(table: &mut RouteTable) {
     table.at("/auth/login").post(
         auth::login,
-        Operation::new("Sign in", "Opens a session for an e-mail address and a password.")
-            .body::<Login>()
-            .returns::<SignedIn>("Signed in.")
-            .refuses(&[ProblemType::WrongCredentials, ProblemType::TooManyRequests]),
+        Operation::new(
+            "Sign in",
+            "Opens a session. Returns an access token, which is valid for 15 minutes, and a refresh token for the next one.",
+        )
+        .body::<Login>()
+        .returns::<SignedIn>("The tokens and the user.")
+        .refuses(&[ProblemType::WrongCredentials, ProblemType::TooManyRequests]),
     );
     table.at("/auth/token").post(
         auth::token,
         Operation::new(
-            "Get a token",
-            "The OAuth2 password grant (RFC 6749 section 4.3), for the Authorize dialog; `username` is the e-mail address. Other programs had better use `/auth/login`.",
+            "Get an access token",
+            "The OAuth 2.0 password grant (RFC 6749 section 4.3) for the Authorize dialog of Swagger UI. `username` is the e-mail address. Other clients should use `/auth/login`.",
         )
         .form_body::<PasswordGrant>()
-        .returns::<Token>("Signed in.")
+        .returns::<Token>("The access token.")
         .refuses(&[ProblemType::InvalidGrant, ProblemType::TooManyRequests]),
     );
     table.at("/auth/refresh").post(
         sessions::refresh,
         Operation::new(
-            "Refresh",
-            "A new pair of tokens for a refresh token, which is spent. One that is used a second time ends its session; within 30 seconds, while the new pair has not been used, it is taken once more, and the new pair dies.",
+            "Refresh the tokens",
+            "Uses up the refresh token and returns the next pair of tokens. Using a refresh token again ends its session, with one exception for lost responses: within 30 seconds, while the next refresh token is unused, it is accepted once more, and the pair returned before is revoked.",
         )
         .body::<Refresh>()
-        .returns::<TokenPair>("The next pair.")
+        .returns::<TokenPair>("The next pair of tokens.")
         .refuses(&[ProblemType::Unauthenticated]),
     );
     table.at("/auth/logout").post(
         sessions::logout,
-        Operation::new("Sign out", "Ends the session; its tokens are dead at once.")
+        Operation::new("Sign out", "Ends the session and revokes its tokens.")
             .requires(Access::Session),
     );
 }
 
-fn caller(table: &mut Table) {
+fn add_account(table: &mut RouteTable) {
     table
         .at("/auth/me")
         .get(
             account::me,
-            Operation::new("Who am I", "The caller: user and account, with books and reviews.")
-                .requires(Access::SignedIn)
-                .returns::<UserWithAccount>("The caller."),
+            Operation::new(
+                "Get my account",
+                "Returns the caller with account, books and reviews.",
+            )
+            .requires(Access::SignedIn)
+            .returns::<UserWithAccount>("The caller."),
         )
         .delete(
             account::delete,
             Operation::new(
                 "Delete my account",
-                "Deletes the caller's user and account. Books stay without a user; so do the reviews, or they are erased.",
+                "Deletes the caller's user and account. The books remain, without an owner. The reviews remain without a user (`keep`) or are deleted (`erase`).",
             )
             .requires(Access::Session)
             .body::<AccountDeletion>()
@@ -123,18 +132,18 @@ fn caller(table: &mut Table) {
     table.at("/auth/me/export").get(
         account::export,
         Operation::new(
-            "Export my account",
-            "Everything that belongs to the caller: user, account, books, reviews, sessions, API keys, and what the audit has of them.",
+            "Export my data",
+            "Returns all data of the caller: user, account, books, reviews, sessions, API keys and audit entries.",
         )
         .requires(Access::Session)
-        .returns::<Export>("Everything."),
+        .returns::<Export>("All data of the caller."),
     );
 }
 
-fn passwords(table: &mut Table) {
+fn add_passwords(table: &mut RouteTable) {
     table.at("/auth/password").put(
         passwords::change,
-        Operation::new("Change my password", "All other sessions end.")
+        Operation::new("Change my password", "Ends all other sessions. API keys remain valid.")
             .requires(Access::Session)
             .body::<PasswordChange>()
             .refuses(&[ProblemType::WrongPassword, ProblemType::TooManyRequests]),
@@ -142,8 +151,8 @@ fn passwords(table: &mut Table) {
     table.at("/auth/password-reset-request").post(
         mailing::reset_request,
         Operation::new(
-            "Ask to reset a password",
-            "Mails a link, if there is such an account. The answer is the same either way.",
+            "Request a password reset",
+            "Mails a link if the account exists. The response does not reveal whether it does.",
         )
         .body::<EmailRequest>()
         .accepts()
@@ -153,19 +162,19 @@ fn passwords(table: &mut Table) {
         passwords::reset,
         Operation::new(
             "Reset a password",
-            "Spends the token of a mailed link; a failed try does not. All sessions end, and all API keys are revoked.",
+            "Uses up the token of a mailed link, which is valid for one hour; a refused request does not. Ends all sessions and revokes all API keys.",
         )
         .body::<PasswordReset>()
         .refuses(&[ProblemType::NotFound]),
     );
 }
 
-fn sessions(table: &mut Table) {
+fn add_sessions(table: &mut RouteTable) {
     table.at("/auth/sessions").get(
         revocable::list::<Session>,
         Operation::list::<Session, ()>(
             "List my sessions",
-            "Where the caller is signed in, the newest first.",
+            "Returns a page of the caller's sessions, newest first.",
         )
         .requires(Access::Session),
     );
@@ -173,55 +182,52 @@ fn sessions(table: &mut Table) {
         .at("/auth/sessions/{id}")
         .get(
             revocable::item::<Session>,
-            Operation::new("Get a session", "One of the caller's own.")
+            Operation::new("Get a session", "Returns a session of the caller.")
                 .requires(Access::Session)
                 .returns::<Session>("The session."),
         )
         .delete(
             revocable::revoke::<Session>,
-            Operation::new(
-                "End a session",
-                "One of the caller's own; its tokens are dead at once.",
-            )
-            .requires(Access::Session),
+            Operation::new("End a session", "Ends a session of the caller and revokes its tokens.")
+                .requires(Access::Session),
         );
 }
 
-fn keys(table: &mut Table) {
+fn add_keys(table: &mut RouteTable) {
     table
         .at("/auth/keys")
         .get(
             revocable::list::<ApiKey>,
             Operation::list::<ApiKey, ()>(
                 "List my API keys",
-                "Without their secrets, the newest first.",
+                "Returns a page of the caller's API keys without their secrets, newest first.",
             )
             .requires(Access::Session),
         )
         .post(
             keys::create,
             Operation::new(
-                "Make an API key",
-                "For a script, which sends it as a bearer token. The key itself is shown once, and never again.",
+                "Create an API key",
+                "Creates a bearer token for scripts. Only this response contains it.",
             )
             .requires(Access::VerifiedSession)
             .body::<NewApiKey>()
-            .makes::<NewKey>("The new key."),
+            .creates_object::<NewKey>("The new API key with its secret."),
         );
     table
         .at("/auth/keys/{id}")
         .get(
             revocable::item::<ApiKey>,
-            Operation::new("Get an API key", "One of the caller's own, without its secret.")
-                .requires(Access::Session)
-                .returns::<ApiKey>("The key."),
+            Operation::new(
+                "Get an API key",
+                "Returns an API key of the caller without its secret.",
+            )
+            .requires(Access::Session)
+            .returns::<ApiKey>("The API key."),
         )
         .delete(
             revocable::revoke::<ApiKey>,
-            Operation::new(
-                "Revoke an API key",
-                "One of the caller's own; it opens nothing from then on.",
-            )
-            .requires(Access::Session),
+            Operation::new("Revoke an API key", "Deletes an API key of the caller.")
+                .requires(Access::Session),
         );
 }

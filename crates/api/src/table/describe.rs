@@ -1,59 +1,44 @@
-//! An operation of the table as the OpenAPI document has it.
+//! The description of an operation in the OpenAPI document.
 
 use actix_web::http::Method;
+use recto_identity::Access;
 use utoipa::openapi::path::{
     HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn,
 };
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::SecurityRequirement;
-use utoipa::openapi::{ContentBuilder, HeaderBuilder, Required, ResponseBuilder, ResponsesBuilder};
+use utoipa::openapi::{
+    ContentBuilder, HeaderBuilder, PathItem, Required, Response, ResponseBuilder, ResponsesBuilder,
+};
 
-use super::{Answer, Operation, text};
+use super::RoutedOperation;
+use super::operation::{Operation, SuccessResponse, string};
 use crate::components::{Components, refusal};
 use crate::{BASE_PATH, ProblemType};
-use recto_identity::Access;
 
-/// Adds the operation to the document: all that follows from what it says.
-pub(crate) fn describe(
-    path: &str,
-    method: &Method,
-    tag: &str,
-    operation: Operation,
-    components: &mut Components,
-) -> (String, HttpMethod, utoipa::openapi::path::Operation) {
-    let statuses = refusals(path, &operation);
+/// Returns the path of an operation and its description, and adds the schemas that it refers to.
+pub(crate) fn describe(routed: RoutedOperation, components: &mut Components) -> (String, PathItem) {
+    let RoutedOperation { path, method, tag, operation } = routed;
+    let refusals = refusals(&path, &operation);
     components.merge(operation.components);
-    let mut responses = ResponsesBuilder::new();
-    responses = match operation.answer {
-        Answer::NoContent => responses.response("204", ResponseBuilder::new().description("Done.")),
-        Answer::Accepted => {
-            let description = "Asked for; what comes of it comes by mail.";
-            responses.response("202", ResponseBuilder::new().description(description))
-        }
-        Answer::Content { status, description, schema, media_type } => {
-            let content = ContentBuilder::new().schema(Some(*schema)).build();
-            let mut response =
-                ResponseBuilder::new().description(description).content(media_type, content);
-            if status == 201 {
-                let header =
-                    HeaderBuilder::new().schema(Some(text())).description(Some("Where it is."));
-                response = response.header("Location", header.build());
-            }
-            responses.response(status.to_string(), response)
-        }
-    };
-    for (status, kinds) in statuses {
-        responses = responses.response(status.to_string(), refusal(&kinds));
+    let (status, success) = success(operation.response);
+    let mut responses = ResponsesBuilder::new().response(status, success);
+    for (status, problem_types) in refusals {
+        responses = responses.response(status.to_string(), refusal(&problem_types));
     }
+    let description = match access_note(operation.access) {
+        Some(note) => format!("{} {note}", operation.description),
+        None => operation.description.into_owned(),
+    };
     let mut described = OperationBuilder::new()
         .tag(tag)
         .summary(Some(operation.summary))
-        .description(Some(operation.description.into_owned()))
-        .operation_id(Some(operation_id(path, method)))
+        .description(Some(description))
+        .operation_id(Some(operation_id(&path, &method)))
         .responses(responses.build());
-    for name in path_parameters(path) {
-        described = described.parameter(path_parameter(path, name));
+    for name in path_parameters(&path) {
+        described = described.parameter(path_parameter(&path, name));
     }
     for parameter in operation.parameters {
         described = described.parameter(parameter);
@@ -66,45 +51,99 @@ pub(crate) fn describe(
         }
         described = described.request_body(Some(body.build()));
     }
-    if operation.access != Access::Anyone {
-        for scheme in ["bearer", "password"] {
-            described = described.security(SecurityRequirement::new(scheme, [] as [&str; 0]));
-        }
+    for requirement in security(operation.access) {
+        described = described.security(requirement);
     }
-    if operation.access == Access::OptionalSignIn {
-        described = described.security(SecurityRequirement::default());
-    }
-    (format!("{BASE_PATH}{path}"), http_method(method), described.build())
+    (format!("{BASE_PATH}{path}"), PathItem::new(http_method(&method), described.build()))
 }
 
-/// The statuses an operation may refuse with, and the kinds behind each.
+/// Returns the sentence about the access that an operation requires.
+fn access_note(access: Access) -> Option<&'static str> {
+    match access {
+        Access::Anyone => None,
+        Access::OptionalSignIn => Some("Signing in is optional."),
+        Access::SignedIn => Some("Requires a session or an API key."),
+        Access::Session => Some("Requires a session; API keys are refused."),
+        Access::VerifiedSession => {
+            Some("Requires a session of a verified account; API keys are refused.")
+        }
+        Access::Verified => Some("Requires a verified account."),
+        Access::Admin => Some("Administrators only."),
+    }
+}
+
+fn security(access: Access) -> Vec<SecurityRequirement> {
+    let scheme = |name| SecurityRequirement::new(name, [] as [&str; 0]);
+    match access {
+        Access::Anyone => Vec::new(),
+        Access::OptionalSignIn => {
+            vec![scheme("bearer"), scheme("password"), SecurityRequirement::default()]
+        }
+        Access::SignedIn
+        | Access::Session
+        | Access::VerifiedSession
+        | Access::Verified
+        | Access::Admin => vec![scheme("bearer"), scheme("password")],
+    }
+}
+
+fn success(response: SuccessResponse) -> (String, Response) {
+    let (status, response) = match response {
+        SuccessResponse::NoContent => (204, ResponseBuilder::new().description("Done.")),
+        SuccessResponse::Accepted => {
+            (202, ResponseBuilder::new().description("Accepted. Any result is sent by e-mail."))
+        }
+        SuccessResponse::Content { status, description, schema } => {
+            let content = ContentBuilder::new().schema(Some(*schema)).build();
+            let mut response = ResponseBuilder::new()
+                .description(description)
+                .content("application/json", content);
+            if status == 201 {
+                let header = HeaderBuilder::new()
+                    .schema(Some(string()))
+                    .description(Some("The URL of the new item."));
+                response = response.header("Location", header.build());
+            }
+            (status, response)
+        }
+    };
+    (status.to_string(), response.build())
+}
+
+/// Returns the statuses with which an operation may be refused, with their problem types.
 fn refusals(path: &str, operation: &Operation) -> Vec<(u16, Vec<ProblemType>)> {
-    let mut kinds = vec![ProblemType::InvalidParameter];
+    let mut problem_types = vec![ProblemType::InvalidParameter];
     if let Some((_, media_types)) = &operation.body {
-        kinds.extend([ProblemType::TooLarge, ProblemType::UnsupportedMediaType]);
+        problem_types.extend([ProblemType::TooLarge, ProblemType::UnsupportedMediaType]);
         if media_types.contains(&"application/json") {
-            kinds.extend([ProblemType::MalformedJson, ProblemType::InvalidBody]);
+            problem_types.extend([ProblemType::MalformedJson, ProblemType::InvalidBody]);
         }
     }
     match operation.access {
         Access::Anyone => {}
-        Access::OptionalSignIn | Access::SignedIn => kinds.push(ProblemType::Unauthenticated),
+        Access::OptionalSignIn | Access::SignedIn => {
+            problem_types.push(ProblemType::Unauthenticated);
+        }
         Access::Session | Access::VerifiedSession | Access::Verified | Access::Admin => {
-            kinds.extend([ProblemType::Unauthenticated, ProblemType::Forbidden]);
+            problem_types.extend([ProblemType::Unauthenticated, ProblemType::Forbidden]);
         }
     }
     if path.contains('{') {
-        kinds.push(ProblemType::NotFound);
+        problem_types.push(ProblemType::NotFound);
     }
-    kinds.extend(operation.conflicts);
-    kinds.extend(operation.refusals);
-    kinds.extend([ProblemType::Internal, ProblemType::Overloaded, ProblemType::Unavailable]);
+    problem_types.extend(operation.conflicts);
+    problem_types.extend(operation.refusals);
+    problem_types.extend([
+        ProblemType::Internal,
+        ProblemType::Overloaded,
+        ProblemType::Unavailable,
+    ]);
     let mut statuses: Vec<(u16, Vec<ProblemType>)> = Vec::new();
-    for kind in kinds {
-        let status = kind.status().as_u16();
+    for problem_type in problem_types {
+        let status = problem_type.status().as_u16();
         match statuses.iter_mut().find(|(known, _)| *known == status) {
-            Some((_, kinds)) => kinds.push(kind),
-            None => statuses.push((status, vec![kind])),
+            Some((_, same_status)) => same_status.push(problem_type),
+            None => statuses.push((status, vec![problem_type])),
         }
     }
     statuses.sort_by_key(|(status, _)| *status);
@@ -116,18 +155,18 @@ fn path_parameters(path: &str) -> impl Iterator<Item = &str> {
 }
 
 fn path_parameter(path: &str, name: &str) -> Parameter {
-    let (what, is_uuid) = match name.strip_suffix("uid") {
-        Some(what) => (what, true),
-        // The room `identity` has no numbers for keys.
+    let (entity, is_uuid) = match name.strip_suffix("uid") {
+        Some(entity) => (entity, true),
+        // Sessions and API keys have UUIDs, too.
         None => (name.strip_suffix("id").unwrap_or(name), path.starts_with("/auth/")),
     };
-    let what = match what.trim_end_matches('_') {
+    let entity = match entity.trim_end_matches('_') {
         "" => "item",
-        what => what,
+        entity => entity,
     };
     let schema = if is_uuid {
         let format = utoipa::openapi::KnownFormat::Uuid;
-        text().format(Some(utoipa::openapi::SchemaFormat::KnownFormat(format)))
+        string().format(Some(utoipa::openapi::SchemaFormat::KnownFormat(format)))
     } else {
         ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1))
     };
@@ -135,12 +174,12 @@ fn path_parameter(path: &str, name: &str) -> Parameter {
         .name(name)
         .parameter_in(ParameterIn::Path)
         .required(Required::True)
-        .description(Some(format!("The key of the {what}.")))
+        .description(Some(format!("The key of the {entity}.")))
         .schema(Some(schema))
         .build()
 }
 
-/// `get /books/{uid}/tags` is `get_books_uid_tags`.
+/// Returns `get_books_uid_tags` for GET `/books/{uid}/tags`.
 fn operation_id(path: &str, method: &Method) -> String {
     let mut id = method.as_str().to_lowercase();
     for segment in path.split('/').filter(|segment| !segment.is_empty()) {

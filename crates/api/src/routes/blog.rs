@@ -1,0 +1,34 @@
+//! The routes of the module `blog`.
+
+use recto_domain::{Comment, CommentPost, NewComment, Post, PostComments};
+use recto_identity::Access;
+
+use super::{add_collection, add_items, add_one};
+use crate::table::{Operation, RouteTable};
+use crate::{read, write};
+
+pub(super) fn add(table: &mut RouteTable) {
+    table.tag("blog");
+    add_collection::<Post>(table, ["List posts", "Create a post"]);
+    add_items::<Post>(
+        table,
+        ["Get a post", "Change a post", "Delete a post"],
+        "Deletes the post and its comments.",
+    );
+    add_items::<Comment>(
+        table,
+        ["Get a comment", "Change a comment", "Delete a comment"],
+        "Deletes the comment.",
+    );
+    table
+        .at("/blog/posts/{id}/comments")
+        .get(read::many::<PostComments>, Operation::many::<PostComments>("List a post's comments"))
+        .post(
+            write::create_below::<Post, Comment>,
+            Operation::new("Comment on a post", "Adds a comment to the post.")
+                .requires(Access::Verified)
+                .body::<NewComment>()
+                .creates::<Comment>(),
+        );
+    add_one::<CommentPost>(table, "Get a comment's post");
+}

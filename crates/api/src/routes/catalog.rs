@@ -1,0 +1,274 @@
+//! The routes of the module `catalog`.
+
+use recto_domain::{
+    Author, AuthorBooks, Book, BookBatch, BookContributors, BookOutcomes, BookPatch, BookReviews,
+    BookTags, BookUser, Contributors, Disabling, NewBookGraph, NewReview, NewTag, Review,
+    ReviewBook, ReviewPatch, ReviewUser, RoleChange, Tag, TagBooks, TagNames, User, UserBooks,
+    UserPatch, UserReviews,
+};
+use recto_identity::Access;
+
+use super::{add_many, add_one};
+use crate::catalog::{batch, books, reviews, users};
+use crate::components::UserWithAccount;
+use crate::problem::ProblemType;
+use crate::table::{Operation, RouteTable};
+use crate::{read, write};
+
+pub(super) fn add(table: &mut RouteTable) {
+    add_users(table);
+    add_books(table);
+    add_book_relations(table);
+    add_reviews(table);
+    add_authors(table);
+    add_tags(table);
+}
+
+fn add_users(table: &mut RouteTable) {
+    table.tag("users");
+    table.at("/users").get(
+        users::page,
+        Operation::page::<User>("List users").requires(Access::Admin).returns_accounts(),
+    );
+    table
+        .at("/users/{uid}")
+        .get(
+            users::item,
+            Operation::item::<User>("Get a user")
+                .requires(Access::OptionalSignIn)
+                .returns::<UserWithAccount>(
+                    "The user. The account fields are present for the user and for administrators.",
+                ),
+        )
+        .patch(
+            users::patch,
+            Operation::new(
+                "Change a user's names",
+                "Changes the given fields and leaves the others unchanged. Only the user may do this.",
+            )
+            .requires(Access::Verified)
+            .patch_body::<UserPatch>()
+            .returns::<UserWithAccount>("The changed user.")
+            .conflicts(&[ProblemType::UsernameTaken]),
+        )
+        .delete(
+            users::delete,
+            Operation::new(
+                "Delete a user",
+                "Deletes the user and the account. The user's books and reviews remain, without a user.",
+            )
+            .requires(Access::Admin)
+            .conflicts(&[ProblemType::LastAdmin]),
+        );
+    table.at("/users/{uid}/role").put(
+        users::set_role,
+        Operation::new("Set a user's role", "The role applies from the user's next request.")
+            .requires(Access::Admin)
+            .body::<RoleChange>()
+            .returns::<UserWithAccount>("The user with the account.")
+            .conflicts(&[ProblemType::LastAdmin]),
+    );
+    table.at("/users/{uid}/disabled").put(
+        users::set_disabled,
+        Operation::new(
+            "Disable or enable a user's account",
+            "Disabling ends the account's sessions. Its API keys are refused until it is enabled again.",
+        )
+        .requires(Access::Admin)
+        .body::<Disabling>()
+        .returns::<UserWithAccount>("The user with the account.")
+        .conflicts(&[ProblemType::LastAdmin]),
+    );
+    add_many::<UserBooks>(table, "List a user's books");
+    add_many::<UserReviews>(table, "List a user's reviews");
+}
+
+fn add_books(table: &mut RouteTable) {
+    table.tag("books");
+    table.at("/books").get(read::page::<Book>, Operation::page::<Book>("List books")).post(
+        books::create,
+        Operation::new(
+            "Add a book",
+            "Adds a book, owned by the caller. If the body contains `tags` or `contributors`, so does the response. Without `contributors`, the names in `author` become the contributors.",
+        )
+        .requires(Access::Verified)
+        .body::<NewBookGraph>()
+        .creates::<Book>(),
+    );
+    // Before `/books/{uid}`, which would match it.
+    table.at("/books/batch").post(
+        batch::upsert,
+        Operation::new(
+            "Add or update many books",
+            "Writes up to 1,000 books in one transaction, all or none. No ISBN may occur twice. If the caller owns books with the same ISBN, the newest of them is updated, as by a PATCH; for an administrator who owns none, the newest of any owner. Otherwise, and without an ISBN, the book is added, owned by the caller.",
+        )
+        .requires(Access::Verified)
+        .body::<BookBatch>()
+        .returns::<BookOutcomes>("The outcome of each book, in the order of the request."),
+    );
+    table
+        .at("/books/{uid}")
+        .get(read::item::<Book>, Operation::item::<Book>("Get a book"))
+        .patch(
+            books::patch,
+            Operation::new(
+                "Change a book",
+                "Changes the given fields and leaves the others unchanged. `null` clears a field. A changed `author` replaces the contributors. Only the owner and administrators may do this.",
+            )
+            .requires(Access::Verified)
+            .patch_body::<BookPatch>()
+            .returns_entity::<Book>("The changed book."),
+        )
+        .delete(
+            books::delete,
+            Operation::new(
+                "Delete a book",
+                "Deletes the book and its reviews. Only the owner and administrators may do this.",
+            )
+            .requires(Access::Verified),
+        );
+    add_one::<BookUser>(table, "Get a book's owner");
+}
+
+fn add_book_relations(table: &mut RouteTable) {
+    table
+        .at("/books/{uid}/reviews")
+        .get(read::many::<BookReviews>, Operation::many::<BookReviews>("List a book's reviews"))
+        .post(
+            write::create_below::<Book, Review>,
+            Operation::new(
+                "Review a book",
+                "Adds a review by the caller. A user can review a book once.",
+            )
+            .requires(Access::Verified)
+            .body::<NewReview>()
+            .creates::<Review>()
+            .conflicts(&[ProblemType::AlreadyReviewed]),
+        );
+    table
+        .at("/books/{uid}/contributors")
+        .get(
+            read::many::<BookContributors>,
+            Operation::many::<BookContributors>("List a book's contributors"),
+        )
+        .put(
+            books::set_contributors,
+            Operation::new(
+                "Set a book's contributors",
+                "Replaces the contributors, in the given order, and sets `author` to their names, separated by commas. Authors that do not exist are created. Only the owner and administrators may do this.",
+            )
+            .requires(Access::Verified)
+            .body::<Contributors>()
+            .returns_entity::<Book>("The book with its contributors."),
+        );
+    table
+        .at("/books/{uid}/tags")
+        .get(read::many::<BookTags>, Operation::many::<BookTags>("List a book's tags"))
+        .post(
+            books::add_tags,
+            Operation::new(
+                "Add tags to a book",
+                "Tags that do not exist are created. Only the owner and administrators may do this.",
+            )
+            .requires(Access::Verified)
+            .body::<TagNames>()
+            .returns_entity::<Book>("The book with its tags."),
+        )
+        .put(
+            books::set_tags,
+            Operation::new(
+                "Set a book's tags",
+                "Replaces the tags of the book. Tags that do not exist are created. Only the owner and administrators may do this.",
+            )
+            .requires(Access::Verified)
+            .body::<TagNames>()
+            .returns_entity::<Book>("The book with its tags."),
+        );
+    table
+        .at("/books/{uid}/tags/{tag_uid}")
+        .put(
+            books::add_tag,
+            Operation::new(
+                "Add a tag to a book",
+                "Succeeds without a change if the book has the tag. Only the owner and administrators may do this.",
+            )
+            .requires(Access::Verified),
+        )
+        .delete(
+            books::remove_tag,
+            Operation::new(
+                "Remove a tag from a book",
+                "Succeeds without a change if the book does not have the tag. Only the owner and administrators may do this.",
+            )
+            .requires(Access::Verified),
+        );
+}
+
+fn add_reviews(table: &mut RouteTable) {
+    table.tag("reviews");
+    table.at("/reviews").get(
+        read::page::<Review>,
+        Operation::page::<Review>("List reviews").requires(Access::Admin),
+    );
+    table
+        .at("/reviews/{uid}")
+        .get(read::item::<Review>, Operation::item::<Review>("Get a review"))
+        .patch(
+            reviews::patch,
+            Operation::new(
+                "Change a review",
+                "Changes the given fields and leaves the others unchanged. Only the author may do this.",
+            )
+            .requires(Access::Verified)
+            .patch_body::<ReviewPatch>()
+            .returns_entity::<Review>("The changed review."),
+        )
+        .delete(
+            reviews::delete,
+            Operation::new(
+                "Delete a review",
+                "Deletes the review. Only the author and administrators may do this.",
+            )
+            .requires(Access::Verified),
+        );
+    add_one::<ReviewBook>(table, "Get a review's book");
+    add_one::<ReviewUser>(table, "Get a review's author");
+}
+
+fn add_authors(table: &mut RouteTable) {
+    table.tag("authors");
+    table.at("/authors").get(read::page::<Author>, Operation::page::<Author>("List authors"));
+    table
+        .at("/authors/{uid}")
+        .get(read::item::<Author>, Operation::item::<Author>("Get an author"));
+    add_many::<AuthorBooks>(table, "List an author's books");
+}
+
+fn add_tags(table: &mut RouteTable) {
+    table.tag("tags");
+    table.at("/tags").get(read::page::<Tag>, Operation::page::<Tag>("List tags")).post(
+        write::create::<Tag>,
+        Operation::new("Create a tag", "Names are unique, ignoring case.")
+            .requires(Access::Verified)
+            .body::<NewTag>()
+            .creates::<Tag>()
+            .conflicts(&[ProblemType::TagExists]),
+    );
+    table
+        .at("/tags/{uid}")
+        .get(read::item::<Tag>, Operation::item::<Tag>("Get a tag"))
+        .put(
+            write::change::<Tag>,
+            Operation::new("Rename a tag", "Renames the tag on all of its books.")
+                .requires(Access::Verified)
+                .body::<NewTag>()
+                .returns_entity::<Tag>("The renamed tag.")
+                .conflicts(&[ProblemType::TagExists]),
+        )
+        .delete(
+            write::delete::<Tag>,
+            Operation::new("Delete a tag", "Deletes the tag and removes it from its books.")
+                .requires(Access::Admin),
+        );
+    add_many::<TagBooks>(table, "List a tag's books");
+}

@@ -1,0 +1,305 @@
+//! An operation: the access that it requires, its parameters, its body and its responses.
+
+use std::borrow::Cow;
+
+use recto_domain::User;
+use recto_identity::Access;
+use recto_relations::{
+    Cardinality, Entity, Quantifier, Relation, RelationInfo, SortField, ToMany, paths,
+};
+use utoipa::ToSchema;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::{Ref, RefOr, Required};
+
+use crate::components::{Components, UserWithAccountPage, list_name, nullable, page_name};
+use crate::extract::{Filtered, Narrowed};
+use crate::problem::ProblemType;
+
+/// The response to a successful request.
+pub(super) enum SuccessResponse {
+    NoContent,
+    Accepted,
+    Content { status: u16, description: String, schema: Box<RefOr<Schema>> },
+}
+
+/// An operation.
+///
+/// Its route takes the required access from here, and whether there may be a query string.
+/// Everything else is for the OpenAPI document.
+pub(crate) struct Operation {
+    pub(super) summary: &'static str,
+    pub(super) description: Cow<'static, str>,
+    pub(super) access: Access,
+    pub(super) parameters: Vec<Parameter>,
+    /// The schema of the body, and the media types that it may have.
+    pub(super) body: Option<(RefOr<Schema>, &'static [&'static str])>,
+    pub(super) response: SuccessResponse,
+    pub(super) conflicts: &'static [ProblemType],
+    pub(super) refusals: &'static [ProblemType],
+    pub(super) components: Components,
+}
+
+impl Operation {
+    /// Returns an operation that requires no access and responds with 204.
+    pub(crate) fn new(summary: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            summary,
+            description: description.into(),
+            access: Access::Anyone,
+            parameters: Vec::new(),
+            body: None,
+            response: SuccessResponse::NoContent,
+            conflicts: &[],
+            refusals: &[],
+            components: Components::default(),
+        }
+    }
+
+    /// Returns an operation that reads an entity, with `include` and `count`.
+    pub(crate) fn item<E: Entity + ToSchema>(summary: &'static str) -> Self {
+        let name = E::INFO.name.to_lowercase();
+        let description = format!("Returns the {name}, with the relations requested by `include`.");
+        Self::new(summary, description)
+            .include_parameters::<E>()
+            .returns_entity::<E>(&format!("The {name}."))
+    }
+
+    /// Returns an operation that reads a page of a collection.
+    pub(crate) fn page<E: Filtered + ToSchema>(summary: &'static str) -> Self {
+        let collection = E::INFO.collection;
+        let description =
+            format!("Returns a page of {collection}, newest first unless `sort` is given.");
+        let mut operation = Self::new(summary, description).page_of::<E>(E::INFO.sorts.iter());
+        let relations = list_names(E::INFO.relations());
+        for quantifier in Quantifier::ALL {
+            let condition = match quantifier {
+                Quantifier::Some => {
+                    "at least one matches `relation(field:value,field:from..to)`, or at least one exists if only `relation` is given"
+                }
+                Quantifier::None => {
+                    "none matches `relation(field:value,field:from..to)`, or none exists if only `relation` is given"
+                }
+                Quantifier::Only => {
+                    "all match `relation(field:value,field:from..to)`, or there are none"
+                }
+            };
+            let description =
+                format!("Filter by related items: {condition}. The relations are {relations}.");
+            operation.add_parameter(quantifier.name(), &description, string());
+        }
+        for (name, description) in E::FILTERS {
+            operation.add_parameter(name, description, string());
+        }
+        operation
+    }
+
+    /// Returns an operation that reads a page of a to-many relation.
+    pub(crate) fn many<R: ToMany<To: ToSchema, Data: ToSchema>>(summary: &'static str) -> Self {
+        let order = R::INFO.order.map_or_else(
+            || "Newest first".to_owned(),
+            |field| format!("Sorted by `{}`", field.name),
+        );
+        let description = format!("{} {order} unless `sort` is given.", names_of(R::INFO));
+        let mut operation = Self::new(summary, description).page_of::<R::To>(R::INFO.sorts());
+        operation.components.add_link_data::<R>();
+        operation
+    }
+
+    /// Returns an operation that reads the entity of a to-one relation.
+    pub(crate) fn one<R: Relation<To: ToSchema>>(summary: &'static str) -> Self {
+        let name = R::INFO.to.name.to_lowercase();
+        let mut operation = Self::new(summary, names_of(R::INFO)).include_parameters::<R::To>();
+        if R::INFO.cardinality == Cardinality::Optional {
+            operation.components.add_entity::<R::To>();
+            let schema = nullable(Ref::from_schema_name(R::To::name()));
+            operation.content(200, &format!("The {name}, or `null` if there is none."), schema)
+        } else {
+            operation.returns_entity::<R::To>(&format!("The {name}."))
+        }
+    }
+
+    /// Returns an operation that reads a page of objects that are no entities, such as sessions.
+    pub(crate) fn list<T: ToSchema, F: Narrowed>(
+        summary: &'static str,
+        description: &'static str,
+    ) -> Self {
+        let mut operation = Self::new(summary, description).paged();
+        for (name, description) in F::FILTERS {
+            operation.add_parameter(name, description, string());
+        }
+        operation.components.add_list::<T>();
+        let name = list_name::<T>();
+        operation.content(200, "A page, newest first.", Ref::from_schema_name(name))
+    }
+
+    /// Sets the access that the caller needs.
+    pub(crate) fn requires(mut self, access: Access) -> Self {
+        self.access = access;
+        self
+    }
+
+    /// Adds a JSON body.
+    pub(crate) fn body<T: ToSchema>(self) -> Self {
+        self.body_as::<T>(&["application/json"])
+    }
+
+    /// Adds a body that is a merge patch (RFC 7396).
+    pub(crate) fn patch_body<T: ToSchema>(self) -> Self {
+        self.body_as::<T>(&["application/merge-patch+json", "application/json"])
+    }
+
+    /// Adds a body that is a form.
+    pub(crate) fn form_body<T: ToSchema>(self) -> Self {
+        self.body_as::<T>(&["application/x-www-form-urlencoded"])
+    }
+
+    /// Responds with 200 and a JSON object that is no entity.
+    pub(crate) fn returns<T: ToSchema>(mut self, description: &str) -> Self {
+        self.components.add::<T>();
+        self.content(200, description, Ref::from_schema_name(T::name()))
+    }
+
+    /// Responds with 200 and an entity.
+    pub(crate) fn returns_entity<E: Entity + ToSchema>(mut self, description: &str) -> Self {
+        self.components.add_entity::<E>();
+        self.content(200, description, Ref::from_schema_name(E::name()))
+    }
+
+    /// Responds with 200 and a page of users with their accounts, instead of one of users.
+    pub(crate) fn returns_accounts(mut self) -> Self {
+        self.components.remove(&page_name::<User>());
+        self.returns::<UserWithAccountPage>("A page of users with their accounts.")
+    }
+
+    /// Responds with 201, a new entity and its `Location`.
+    pub(crate) fn creates<E: Entity + ToSchema>(mut self) -> Self {
+        self.components.add_entity::<E>();
+        let description = format!("The new {}.", E::INFO.name.to_lowercase());
+        self.content(201, &description, Ref::from_schema_name(E::name()))
+    }
+
+    /// Responds with 201, a new object that is no entity and its `Location`.
+    pub(crate) fn creates_object<T: ToSchema>(mut self, description: &str) -> Self {
+        self.components.add::<T>();
+        self.content(201, description, Ref::from_schema_name(T::name()))
+    }
+
+    /// Responds with 202, without content.
+    pub(crate) fn accepts(mut self) -> Self {
+        self.response = SuccessResponse::Accepted;
+        self
+    }
+
+    /// Responds with JSON of the given schema.
+    pub(crate) fn content(
+        mut self,
+        status: u16,
+        description: &str,
+        schema: impl Into<RefOr<Schema>>,
+    ) -> Self {
+        let (description, schema) = (description.to_owned(), Box::new(schema.into()));
+        self.response = SuccessResponse::Content { status, description, schema };
+        self
+    }
+
+    /// Sets the problem types of a 409.
+    pub(crate) fn conflicts(mut self, problem_types: &'static [ProblemType]) -> Self {
+        self.conflicts = problem_types;
+        self
+    }
+
+    /// Sets the problem types that follow from none of the other properties.
+    pub(crate) fn refuses(mut self, problem_types: &'static [ProblemType]) -> Self {
+        self.refusals = problem_types;
+        self
+    }
+
+    fn body_as<T: ToSchema>(mut self, media_types: &'static [&'static str]) -> Self {
+        self.components.add::<T>();
+        self.body = Some((Ref::from_schema_name(T::name()).into(), media_types));
+        self
+    }
+
+    fn add_parameter(&mut self, name: &str, description: &str, schema: ObjectBuilder) {
+        self.parameters.push(
+            ParameterBuilder::new()
+                .name(name)
+                .parameter_in(ParameterIn::Query)
+                .required(Required::False)
+                .description(Some(description))
+                .schema(Some(schema))
+                .build(),
+        );
+    }
+
+    /// Adds `limit` and `cursor`.
+    fn paged(mut self) -> Self {
+        let limit = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(1))
+            .default(Some(20.into()));
+        self.add_parameter(
+            "limit",
+            "The maximum number of items. More than 100 counts as 100.",
+            limit,
+        );
+        self.add_parameter("cursor", "The `next_cursor` of the previous page.", string());
+        self
+    }
+
+    fn page_of<E: Entity + ToSchema>(
+        mut self,
+        sorts: impl Iterator<Item = &'static SortField>,
+    ) -> Self {
+        self.components.add_page::<E>();
+        self = self.paged();
+        let sorts = sorts.map(|field| field.name).collect::<Vec<_>>().join(", ");
+        let description = format!(
+            "Comma-separated fields to sort by, with a minus for descending order: {sorts}. Empty values come last."
+        );
+        self.add_parameter("sort", &description, string());
+        self.include_parameters::<E>().content(
+            200,
+            &format!("A page of {}.", E::INFO.collection),
+            Ref::from_schema_name(page_name::<E>()),
+        )
+    }
+
+    /// Adds `include` and `count`.
+    fn include_parameters<E: Entity>(mut self) -> Self {
+        let known = paths(E::INFO, 2).join(", ");
+        let description = format!(
+            "Comma-separated relations to load, as paths of at most three names: {known}, … A to-many relation may be followed by `(limit:5,sort:-field)`."
+        );
+        self.add_parameter("include", &description, string());
+        let to_many =
+            E::INFO.relations().filter(|relation| relation.cardinality == Cardinality::Many);
+        let countable = list_names(to_many);
+        let description = if countable.is_empty() {
+            "Comma-separated paths of relations of included items, to count without loading them."
+                .to_owned()
+        } else {
+            format!(
+                "Comma-separated relations to count without loading them: {countable}. A path counts a relation of included items."
+            )
+        };
+        self.add_parameter("count", &description, string());
+        self
+    }
+}
+
+/// Returns the schema of a string.
+pub(super) fn string() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
+fn list_names(relations: impl Iterator<Item = &'static RelationInfo>) -> String {
+    relations.map(|relation| relation.name).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns a sentence with both names of a relation.
+fn names_of(relation: &RelationInfo) -> String {
+    let RelationInfo { from, name, to, inverse, .. } = relation;
+    format!("Returns `{}.{name}`; its inverse is `{}.{inverse}`.", from.name, to.name)
+}
