@@ -1,4 +1,4 @@
-//! Problems (RFC 9457): one table of their types, one function that writes them.
+//! Problems (RFC 9457): the table of their types, and the function that writes all of them.
 
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
@@ -20,7 +20,7 @@ macro_rules! problem_types {
             /// All problem types.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
-            /// Returns its name in URLs.
+            /// Returns the name in URLs.
             pub const fn slug(self) -> &'static str {
                 match self { $(Self::$name => $slug),* }
             }
@@ -30,12 +30,12 @@ macro_rules! problem_types {
                 match self { $(Self::$name => StatusCode::$status),* }
             }
 
-            /// Returns its title.
+            /// Returns the title.
             pub const fn title(self) -> &'static str {
                 match self { $(Self::$name => $title),* }
             }
 
-            /// Returns what it means and what to do about it.
+            /// Returns the explanation, for the page of the problem type.
             pub const fn meaning(self) -> &'static str {
                 match self { $(Self::$name => $meaning),* }
             }
@@ -45,69 +45,71 @@ macro_rules! problem_types {
 
 problem_types! {
     MalformedRequest "malformed-request" BAD_REQUEST "Malformed request"
-        "The request is not well-formed HTTP, or its body could not be read to the end."
+        "The request is not valid HTTP, or its body is incomplete."
     MalformedJson "malformed-json" BAD_REQUEST "Malformed JSON"
-        "The body is not a JSON text in UTF-8. The detail says where it stops being one."
+        "The body is not JSON in UTF-8. The detail has the position of the error."
     InvalidParameter "invalid-parameter" BAD_REQUEST "Invalid parameter"
-        "A parameter of the query is unknown or has a value it cannot have. The detail names it and what is valid."
+        "A query parameter is unknown, or its value is not valid. The detail names the parameter and the valid values."
     InvalidGrant "invalid-grant" BAD_REQUEST "Invalid grant"
-        "The token endpoint refused, as RFC 6749 section 5.2 has it: the member `error` says why."
+        "The token endpoint refused the request. `error` is a code of RFC 6749 section 5.2."
     Unauthenticated "unauthenticated" UNAUTHORIZED "Not signed in"
-        "The operation needs an access token, or the one sent is not valid (any more). Sign in and send it as `Authorization: Bearer …`."
+        "The operation requires an access token or an API key, or the one that was sent is not valid or no longer valid. Sign in, and send the token as `Authorization: Bearer …`."
     WrongCredentials "wrong-credentials" UNAUTHORIZED "Wrong credentials"
-        "There is no account with that e-mail address and password."
+        "No account has this e-mail address and password."
     WrongPassword "wrong-password" FORBIDDEN "Wrong password"
-        "You are signed in, but this takes the account's password as well, and that was another."
+        "The operation also requires the password of the account, and the one that was sent is wrong."
     Forbidden "forbidden" FORBIDDEN "Forbidden"
-        "You are signed in, but this is not yours to do."
+        "The account is not allowed to do this, or the API key does not have the scope for it."
     NotFound "not-found" NOT_FOUND "Not found"
-        "There is nothing at this path: it never existed, or it has been deleted."
+        "There is nothing at this path. It may have been deleted."
     MethodNotAllowed "method-not-allowed" METHOD_NOT_ALLOWED "Method not allowed"
-        "The path exists, but not with this method. The header `Allow` lists those it has."
+        "The path does not support this method. The header `Allow` lists the methods that it supports."
     UsernameTaken "username-taken" CONFLICT "Username taken"
-        "Somebody has that username already; usernames are unique without regard to case."
+        "Another user has this username. Usernames are unique, ignoring case."
     EmailTaken "email-taken" CONFLICT "E-mail address taken"
-        "There is an account with that e-mail address already."
+        "Another account has this e-mail address."
     TagExists "tag-exists" CONFLICT "Tag exists"
-        "There is a tag of that name already; names are unique without regard to case."
+        "A tag of this name exists. Names are unique, ignoring case."
     AlreadyReviewed "already-reviewed" CONFLICT "Already reviewed"
-        "A reader reviews a book once. Change the review that there is."
+        "A user can review a book once. Change the existing review instead."
     ReportingCycle "reporting-cycle" CONFLICT "Reporting cycle"
-        "An employee cannot manage those who manage it, directly or over others."
+        "An employee cannot report to itself, directly or through others."
     StillReferenced "still-referenced" CONFLICT "Still referenced"
-        "What is to be deleted is still pointed at. The detail says by what and how many: move or delete those first."
+        "Other items refer to this one. The detail has their relation and number. Move or delete them first."
     LastAdmin "last-admin" CONFLICT "Last administrator"
-        "Nobody would be left to administer. Make somebody else an administrator first."
+        "The last administrator cannot be demoted, disabled or deleted. Make another user an administrator first."
     TooLarge "too-large" PAYLOAD_TOO_LARGE "Body too large"
-        "A body may have 1 MiB at the most."
+        "The body has more than 1 MiB."
     UnsupportedMediaType "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE "Unsupported media type"
-        "The body must be sent as `application/json` in UTF-8, without a content coding. A PATCH may be `application/merge-patch+json`; the token endpoint takes `application/x-www-form-urlencoded`."
+        "Send the body as `application/json` in UTF-8, without a content coding. A PATCH may also be `application/merge-patch+json`. The token endpoint requires `application/x-www-form-urlencoded`."
     InvalidBody "invalid-body" UNPROCESSABLE_ENTITY "Invalid body"
-        "The body is JSON but breaks rules. The member `errors` lists every one, with a JSON pointer to the place."
+        "The body is JSON, but breaks validation rules. `errors` lists all violations, each with a JSON pointer."
     TooManyRequests "too-many-requests" TOO_MANY_REQUESTS "Too many requests"
-        "Too much of this has come from your address of late. Try again after the seconds that `Retry-After` says; `RateLimit` says what is left of which budget."
+        "There have been too many such requests from this address. Try again after the number of seconds in `Retry-After`. `RateLimit` has the rest of each budget."
     Internal "internal" INTERNAL_SERVER_ERROR "Internal error"
-        "Something went wrong on this side. The `request_id` finds it in the log."
+        "The server failed. Its log has the cause, under the `request_id`."
     Overloaded "overloaded" SERVICE_UNAVAILABLE "Overloaded"
-        "More is asked than can be answered. Try again after the seconds that `Retry-After` says."
+        "The server has too many requests. Try again after the number of seconds in `Retry-After`."
     Unavailable "unavailable" SERVICE_UNAVAILABLE "Unavailable"
-        "The database cannot be reached. Try again after the seconds that `Retry-After` says."
+        "The database cannot be reached. Try again after the number of seconds in `Retry-After`."
 }
 
-/// A request that was refused, or failed.
+/// The description of an error in a response.
 #[derive(Debug, Clone)]
 pub struct Problem {
     r#type: ProblemType,
     detail: String,
     errors: Vec<Violation>,
+    /// An error code of RFC 6749 section 5.2.
     oauth: Option<&'static str>,
     allow: Option<String>,
+    /// An error code of RFC 6750 section 3.1, for `WWW-Authenticate`.
     challenge: Option<&'static str>,
     retry_after: Option<u32>,
 }
 
 impl Problem {
-    /// A problem of that kind, with what there is to say about this one.
+    /// Returns a problem with a description of this occurrence.
     pub fn new(problem_type: ProblemType, detail: impl Into<String>) -> Self {
         Self {
             r#type: problem_type,
@@ -140,57 +142,57 @@ impl Problem {
         Self { errors, ..Self::new(ProblemType::InvalidBody, detail) }
     }
 
-    /// Nothing of that sort is there.
+    /// Returns the problem that something does not exist.
     pub fn not_found(what: &str) -> Self {
         Self::new(ProblemType::NotFound, format!("there is no such {what}"))
     }
 
-    /// Signed in, but not allowed to.
+    /// Returns the problem that the caller is not allowed to do something.
     pub fn forbidden(detail: &str) -> Self {
         Self::new(ProblemType::Forbidden, detail)
     }
 
-    /// An error of the token endpoint, by its code in RFC 6749 section 5.2.
+    /// Returns a problem of the token endpoint, with an error code of RFC 6749 section 5.2.
     pub fn oauth(code: &'static str, detail: impl Into<String>) -> Self {
         Self { oauth: Some(code), ..Self::new(ProblemType::InvalidGrant, detail) }
     }
 
-    /// The path has other methods only.
+    /// Returns the problem that a path has only the methods in `allow`.
     pub fn method_not_allowed(allow: String) -> Self {
         let detail = format!("the methods of this path are {allow}");
         Self { allow: Some(allow), ..Self::new(ProblemType::MethodNotAllowed, detail) }
     }
 
-    /// A token was sent, but is no good: RFC 6750 section 3.1 wants that told apart from none.
+    /// Returns the problem that a token is not valid, which RFC 6750 section 3.1 distinguishes from
+    /// a missing one.
     pub fn invalid_token(detail: impl Into<String>) -> Self {
         Self::new(ProblemType::Unauthenticated, detail).challenging("invalid_token")
     }
 
-    /// Too much of something has come from there; after `seconds` there may be more.
+    /// Returns the problem that a budget is used up for a number of seconds.
     pub fn too_many_requests(detail: String, seconds: u64) -> Self {
         let retry_after = Some(u32::try_from(seconds).unwrap_or(u32::MAX));
         Self { retry_after, ..Self::new(ProblemType::TooManyRequests, detail) }
     }
 
-    /// The same, with a challenge in `WWW-Authenticate` that names an error of RFC 6750 section
-    /// 3.1.
+    /// Adds an error code of RFC 6750 section 3.1 to `WWW-Authenticate`.
     #[must_use]
     pub fn challenging(self, error: &'static str) -> Self {
         Self { challenge: Some(error), ..self }
     }
 
-    /// After how many seconds to try again, where it is known.
+    /// Returns the seconds after which to try again, if that may help.
     pub fn retry_after(&self) -> Option<u32> {
         let unavailable = self.r#type.status() == StatusCode::SERVICE_UNAVAILABLE;
         self.retry_after.or_else(|| unavailable.then_some(1))
     }
 
-    /// Returns its type.
+    /// Returns the problem type.
     pub fn problem_type(&self) -> ProblemType {
         self.r#type
     }
 
-    /// The problem of a response that came without one, as the router's do.
+    /// Returns the problem of an error response without one, such as the router's.
     pub(crate) fn of_status(status: StatusCode) -> Self {
         Self::of(match status {
             StatusCode::NOT_FOUND => ProblemType::NotFound,
@@ -202,7 +204,7 @@ impl Problem {
         })
     }
 
-    /// Turns the problem into the response that a client sees.
+    /// Returns the response, for the request with this path and id.
     pub(crate) fn respond(&self, instance: &str, request_id: &str) -> HttpResponse {
         let mut response = HttpResponse::build(self.r#type.status());
         response.content_type("application/problem+json");
@@ -229,11 +231,11 @@ impl Problem {
             error: self.oauth,
             error_description: self.oauth.map(|_| self.detail.as_str()),
         };
-        // A struct of strings and numbers cannot fail to be written.
+        // Serializing strings and numbers cannot fail.
         response.body(serde_json::to_vec(&body).unwrap_or_default())
     }
 
-    /// RFC 6750 section 3: without an error where there was no token to be wrong.
+    /// Returns the challenge of RFC 6750 section 3, without an error code if there was no token.
     fn www_authenticate(&self) -> Option<String> {
         let realm = "Bearer realm=\"recto\"";
         match self.challenge {
@@ -248,7 +250,7 @@ impl Problem {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct ProblemBody<'a> {
-    /// The URI of the problem type; the page there explains it.
+    /// The URI of the problem type, a page that explains it.
     r#type: String,
     /// The title of the problem type.
     title: &'static str,
@@ -260,7 +262,7 @@ pub(crate) struct ProblemBody<'a> {
     instance: &'a str,
     /// The id of the request in the log.
     request_id: &'a str,
-    /// The rules that the body breaks.
+    /// All violations of the body, of a 422 only.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(inline)]
     errors: &'a [Violation],
