@@ -1,4 +1,4 @@
-//! The relation catalogue as data that can be shown: JSON, and two languages of diagrams.
+//! The entities and relations as JSON, and as diagrams for Mermaid and Graphviz.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use recto_relations::{Cardinality, EntityInfo, Field, Module, OnDelete, Relation
 
 use crate::paths;
 
-/// Entities and the relations between them, ready to be written out.
+/// Entities and the relations between them, as data and as diagrams.
 ///
 /// ```
 /// use recto_api::Description;
@@ -19,44 +19,45 @@ use crate::paths;
 /// assert!(Description::of(&MODULES).relations.len() > blog.relations.len());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-#[schema(as = Schema, description = "Entities, and the relations between them.")]
+#[schema(as = Schema, description = "Entities and the relations between them.")]
 pub struct Description {
-    /// The entities, room by room.
+    /// The entities, grouped by module.
     pub entities: Vec<EntityDescription>,
-    /// The relations, each of the two directions by itself.
+    /// Both directions of every relation.
     pub relations: Vec<RelationDescription>,
 }
 
-/// A kind of entity.
+/// An entity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[schema(as = SchemaEntity)]
 pub struct EntityDescription {
-    /// Its name in the singular: `Book`.
+    /// The name, such as `Book`.
     pub name: &'static str,
-    /// The room it belongs to: `catalog`.
-    pub room: &'static str,
-    /// The table it is stored in, and the segment of its path: `books`.
+    /// The module, such as `catalog`.
+    pub module: &'static str,
+    /// The collection in paths, which is also the table, such as `books`.
     pub collection: &'static str,
-    /// Where one of them is, below the base path: `/books/{uid}`.
+    /// The path of an item below the base path, such as `/books/{uid}`.
     pub path: String,
-    /// The member that holds its key: `uid`.
+    /// The field with the key, such as `uid`.
     pub key: &'static str,
-    /// What its pages may be sorted by.
+    /// The fields that pages can be sorted by.
     pub sorts: Vec<&'static str>,
-    /// Its own members, in the order in which they are shown.
-    pub members: Vec<MemberDescription>,
+    /// The fields, in the order of the JSON object.
+    #[serde(rename = "members")]
+    pub fields: Vec<FieldDescription>,
 }
 
-/// A member of an entity.
+/// A field of an entity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-#[schema(as = SchemaMember)]
-pub struct MemberDescription {
-    /// Its name: `published_date`.
+#[schema(as = SchemaField)]
+pub struct FieldDescription {
+    /// The name, such as `published_date`.
     pub name: &'static str,
-    /// The type of its value in the domain: `PublishedDate`.
+    /// The Rust type of the value, such as `PublishedDate`.
     #[serde(rename = "type")]
-    pub kind: &'static str,
-    /// Whether it may be `null`.
+    pub type_name: &'static str,
+    /// Whether the value may be `null`.
     pub optional: bool,
 }
 
@@ -64,79 +65,78 @@ pub struct MemberDescription {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[schema(as = SchemaRelation)]
 pub struct RelationDescription {
-    /// The entity it starts at: `Book`.
+    /// The entity that the relation starts at, such as `Book`.
     pub from: &'static str,
-    /// Its name there: `reviews`.
+    /// The name, such as `reviews`.
     pub name: &'static str,
-    /// The entity it leads to: `Review`.
+    /// The entity that the relation leads to, such as `Review`.
     pub to: &'static str,
-    /// The name of the way back, which starts at `to`: `book`.
+    /// The name of the inverse relation, such as `book`.
     pub inverse: &'static str,
-    /// How many it leads to.
+    /// The number of entities that the relation leads to.
     pub cardinality: Cardinality,
-    /// What happens to the many when the one is deleted; `null` where that follows from the
-    /// relations it goes through.
+    /// The delete rule; `null` for a relation through another entity.
     #[schema(required)]
     pub on_delete: Option<OnDelete>,
-    /// The columns behind it.
+    /// The columns of the relation.
     pub storage: Storage,
-    /// Where it is read, below the base path: `/books/{uid}/reviews`.
+    /// The path below the base path, such as `/books/{uid}/reviews`.
     pub path: String,
 }
 
 impl Description {
-    /// The entities and relations of these rooms, in the order of declaration.
-    pub fn of(rooms: &[&'static Module]) -> Self {
-        let entities = rooms.iter().flat_map(|room| room.entities.iter().copied());
-        let relations = rooms.iter().flat_map(|room| room.relations);
+    /// Returns the entities and relations of modules, in declaration order.
+    pub fn of(modules: &[&'static Module]) -> Self {
+        let entities = modules.iter().flat_map(|module| module.entities.iter().copied());
+        let relations = modules.iter().flat_map(|module| module.relations);
         Self {
             entities: entities.map(EntityDescription::of).collect(),
             relations: relations.map(|relation| RelationDescription::of(relation)).collect(),
         }
     }
 
-    /// The relations, each once: the direction that was declared first.
+    /// Returns each relation once, in the direction that was declared first.
     pub fn pairs(&self) -> impl Iterator<Item = &RelationDescription> {
-        let before = |index: usize| &self.relations[..index];
-        self.relations
-            .iter()
-            .enumerate()
-            .filter(move |(index, relation)| !before(*index).iter().any(|r| r.leads_back(relation)))
-            .map(|(_, relation)| relation)
+        let is_second = move |(index, relation): &(usize, &RelationDescription)| {
+            self.relations[..*index].iter().any(|earlier| earlier.is_inverse_of(relation))
+        };
+        let relations = self.relations.iter().enumerate();
+        relations.filter(move |relation| !is_second(relation)).map(|(_, relation)| relation)
     }
 
-    /// How many the way back of a relation leads to.
-    pub fn way_back(&self, relation: &RelationDescription) -> Option<Cardinality> {
-        self.relations.iter().find(|r| r.leads_back(relation)).map(|back| back.cardinality)
+    /// Returns the cardinality of the inverse of a relation.
+    pub fn inverse_cardinality(&self, relation: &RelationDescription) -> Option<Cardinality> {
+        let inverse = self.relations.iter().find(|other| other.is_inverse_of(relation));
+        inverse.map(|inverse| inverse.cardinality)
     }
 
-    /// As indented JSON.
+    /// Returns indented JSON.
     pub fn json(&self) -> String {
-        // Names, flags and lists of them cannot fail to be written.
+        // Serializing strings, flags and lists of them cannot fail.
         serde_json::to_string_pretty(self).unwrap_or_default()
     }
 
-    /// As an entity-relationship diagram in the language of Mermaid.
+    /// Returns an entity-relationship diagram for Mermaid.
     ///
-    /// A line bears both names. It is dashed where a relation goes through others.
+    /// A line has both names of its relation. It is dashed for a relation through another entity.
     pub fn mermaid(&self) -> String {
         let mut out = "erDiagram\n".to_owned();
         for entity in &self.entities {
             line(&mut out, format_args!("    {} {{", entity.name));
-            for member in &entity.members {
-                let role = match self.role(entity, member) {
-                    Role::Key => " PK",
-                    Role::ForeignKey => " FK",
-                    Role::Value => "",
+            for field in &entity.fields {
+                let role = match self.role(entity, field) {
+                    FieldRole::Key => " PK",
+                    FieldRole::ForeignKey => " FK",
+                    FieldRole::Value => "",
                 };
-                let optional = if member.optional { " \"optional\"" } else { "" };
-                let (kind, name) = (member.kind, member.name);
-                line(&mut out, format_args!("        {kind} {name}{role}{optional}"));
+                let optional = if field.optional { " \"optional\"" } else { "" };
+                let (type_name, name) = (field.type_name, field.name);
+                line(&mut out, format_args!("        {type_name} {name}{role}{optional}"));
             }
             line(&mut out, format_args!("    }}"));
         }
         for relation in self.pairs() {
-            let left = match self.way_back(relation) {
+            let left = match self.inverse_cardinality(relation) {
                 Some(Cardinality::One) => "||",
                 Some(Cardinality::Optional) => "|o",
                 Some(Cardinality::Many) | None => "}o",
@@ -153,27 +153,27 @@ impl Description {
         out
     }
 
-    /// As a graph in the language of Graphviz, a cluster a room.
+    /// Returns a graph for Graphviz, with a cluster for each module.
     ///
-    /// A line bears both names. It is dashed where a relation goes through others.
+    /// A line has both names of its relation. It is dashed for a relation through another entity.
     pub fn dot(&self) -> String {
         let mut out = "digraph recto {\n    rankdir=LR;\n    node [shape=record];\n".to_owned();
-        for of_room in self.entities.chunk_by(|one, next| one.room == next.room) {
-            let room = of_room.first().map_or("", |entity| entity.room);
-            line(&mut out, format_args!("    subgraph \"cluster_{room}\" {{"));
-            line(&mut out, format_args!("        label=\"{room}\";"));
-            for entity in of_room {
-                let members = entity.members.iter().map(|member| {
-                    let optional = if member.optional { "?" } else { "" };
-                    format!("{}: {}{optional}\\l", member.name, member.kind)
+        for entities in self.entities.chunk_by(|one, next| one.module == next.module) {
+            let module = entities.first().map_or("", |entity| entity.module);
+            line(&mut out, format_args!("    subgraph \"cluster_{module}\" {{"));
+            line(&mut out, format_args!("        label=\"{module}\";"));
+            for entity in entities {
+                let fields = entity.fields.iter().map(|field| {
+                    let optional = if field.optional { "?" } else { "" };
+                    format!("{}: {}{optional}\\l", field.name, field.type_name)
                 });
-                let (name, members) = (entity.name, members.collect::<String>());
-                line(&mut out, format_args!("        {name} [label=\"{{{name}|{members}}}\"];"));
+                let (name, fields) = (entity.name, fields.collect::<String>());
+                line(&mut out, format_args!("        {name} [label=\"{{{name}|{fields}}}\"];"));
             }
             line(&mut out, format_args!("    }}"));
         }
         for relation in self.pairs() {
-            let tail = self.way_back(relation).map_or("none", crows_foot);
+            let tail = self.inverse_cardinality(relation).map_or("none", crows_foot);
             let head = crows_foot(relation.cardinality);
             let style = if relation.is_through() { ", style=dashed" } else { "" };
             let (from, to, names) = (relation.from, relation.to, relation.both_names());
@@ -188,18 +188,18 @@ impl Description {
         out
     }
 
-    fn role(&self, entity: &EntityDescription, member: &MemberDescription) -> Role {
-        let follows = |relation: &RelationDescription| {
+    fn role(&self, entity: &EntityDescription, field: &FieldDescription) -> FieldRole {
+        let is_its_key = |relation: &RelationDescription| {
             relation.from == entity.name
                 && relation.cardinality != Cardinality::Many
-                && matches!(relation.storage, Storage::ForeignKey { column, .. } if column == member.name)
+                && matches!(relation.storage, Storage::ForeignKey { column, .. } if column == field.name)
         };
-        if member.name == entity.key {
-            Role::Key
-        } else if self.relations.iter().any(follows) {
-            Role::ForeignKey
+        if field.name == entity.key {
+            FieldRole::Key
+        } else if self.relations.iter().any(is_its_key) {
+            FieldRole::ForeignKey
         } else {
-            Role::Value
+            FieldRole::Value
         }
     }
 }
@@ -218,12 +218,12 @@ impl RelationDescription {
         }
     }
 
-    /// Both names, each with where it starts: `Book.reviews / Review.book`.
+    /// Returns both names with their entities, such as `Book.reviews / Review.book`.
     pub fn both_names(&self) -> String {
         format!("{}.{} / {}.{}", self.from, self.name, self.to, self.inverse)
     }
 
-    fn leads_back(&self, other: &Self) -> bool {
+    fn is_inverse_of(&self, other: &Self) -> bool {
         (self.from, self.name) == (other.to, other.inverse)
     }
 
@@ -236,30 +236,30 @@ impl EntityDescription {
     fn of(entity: &EntityInfo) -> Self {
         Self {
             name: entity.name,
-            room: (entity.module)().name,
+            module: (entity.module)().name,
             collection: entity.collection,
             path: paths::item(entity),
             key: entity.key,
             sorts: entity.sorts.iter().map(|field| field.name).collect(),
-            members: entity.fields.iter().map(MemberDescription::of).collect(),
+            fields: entity.fields.iter().map(FieldDescription::of).collect(),
         }
     }
 }
 
-impl MemberDescription {
-    fn of(member: &Field) -> Self {
-        Self { name: member.name, kind: member.type_name(), optional: member.is_optional() }
+impl FieldDescription {
+    fn of(field: &Field) -> Self {
+        Self { name: field.name, type_name: field.type_name(), optional: field.is_optional() }
     }
 }
 
-/// What a member is to its entity.
-enum Role {
+/// The role of a field in its entity.
+enum FieldRole {
     Key,
     ForeignKey,
     Value,
 }
 
-/// The arrow of Graphviz that says how many are at its end.
+/// Returns the Graphviz arrow for a cardinality.
 fn crows_foot(cardinality: Cardinality) -> &'static str {
     match cardinality {
         Cardinality::One => "teetee",
@@ -269,7 +269,7 @@ fn crows_foot(cardinality: Cardinality) -> &'static str {
 }
 
 fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
-    writeln!(out, "{text}").expect("a string takes all that is written");
+    writeln!(out, "{text}").expect("writing to a string cannot fail");
 }
 
 #[cfg(test)]
@@ -282,7 +282,7 @@ mod tests {
 
     use super::*;
 
-    const LINKED: &str = r#"erDiagram
+    const SCHOOL_MERMAID: &str = r#"erDiagram
     Student {
         StudentId id PK
         StudentName name
@@ -298,7 +298,7 @@ mod tests {
     Student }o--o{ Course : "Student.courses / Course.students"
 "#;
 
-    const ORGANISED: &str = r#"digraph recto {
+    const ORG_DOT: &str = r#"digraph recto {
     rankdir=LR;
     node [shape=record];
     subgraph "cluster_org" {
@@ -315,14 +315,14 @@ mod tests {
 "#;
 
     #[test]
-    fn a_link_is_one_line_between_two_entities() {
-        assert_eq!(Description::of(&[&SCHOOL]).mermaid(), LINKED);
+    fn link_table_is_one_line() {
+        assert_eq!(Description::of(&[&SCHOOL]).mermaid(), SCHOOL_MERMAID);
     }
 
     #[test]
-    fn keys_self_reference_and_detours_are_drawn() {
+    fn keys_and_derived_relations_are_drawn() {
         let org = Description::of(&[&ORG]);
-        assert_eq!(org.dot(), ORGANISED);
+        assert_eq!(org.dot(), ORG_DOT);
         let mermaid = org.mermaid();
         for line in [
             "        DepartmentId department_id FK",
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn json_says_all_that_is_known_of_a_relation() {
+    fn json_has_every_relation_property() {
         let blog: Value = serde_json::from_str(&Description::of(&[&BLOG]).json()).unwrap();
         let storage = json!({"kind": "foreign_key", "table": "comments", "column": "post_id"});
         assert_eq!(
@@ -356,7 +356,7 @@ mod tests {
         assert_eq!(
             blog["entities"][1],
             json!({
-                "name": "Comment", "room": "blog", "collection": "comments",
+                "name": "Comment", "module": "blog", "collection": "comments",
                 "path": "/blog/comments/{id}", "key": "id", "sorts": ["created_at"],
                 "members": [
                     {"name": "id", "type": "CommentId", "optional": false},
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_names_its_data_and_a_detour_its_ways() {
+    fn storage_lists_columns_and_intermediate_relations() {
         let school = serde_json::to_value(Description::of(&[&SCHOOL])).unwrap();
         assert_eq!(
             school["relations"][1]["storage"],
@@ -388,14 +388,14 @@ mod tests {
     }
 
     #[test]
-    fn every_format_has_every_relation_with_both_names_once() {
+    fn every_format_has_every_relation_once() {
         let all = Description::of(&MODULES);
-        let directions: usize = MODULES.iter().map(|room| room.relations.len()).sum();
+        let directions: usize = MODULES.iter().map(|module| module.relations.len()).sum();
         assert_eq!(all.relations.len(), directions);
         assert_eq!(all.pairs().count() * 2, directions);
         for drawing in [all.mermaid(), all.dot()] {
-            for room in MODULES {
-                for relation in room.relations {
+            for module in MODULES {
+                for relation in module.relations {
                     let there = format!("{}.{}", relation.from.name, relation.name);
                     let back = format!("{}.{}", relation.to.name, relation.inverse);
                     let labels = [format!("\"{there} / {back}\""), format!("\"{back} / {there}\"")];
@@ -411,12 +411,12 @@ mod tests {
     }
 
     #[test]
-    fn every_entity_is_there_once_with_its_key_among_its_members() {
+    fn every_entity_has_its_key_field() {
         let all = Description::of(&MODULES);
         let names: BTreeSet<_> = all.entities.iter().map(|entity| entity.name).collect();
         assert_eq!(names.len(), all.entities.len());
         for entity in &all.entities {
-            let key = entity.members.iter().find(|member| member.name == entity.key);
+            let key = entity.fields.iter().find(|field| field.name == entity.key);
             assert!(key.is_some_and(|key| !key.optional), "{}", entity.name);
             assert!(all.mermaid().contains(&format!("\n    {} {{\n", entity.name)));
             assert!(all.dot().contains(&format!("\n        {} [label", entity.name)));
@@ -424,13 +424,13 @@ mod tests {
     }
 
     #[test]
-    fn optional_means_the_same_in_a_member_and_in_its_relation() {
-        for relation in MODULES.iter().flat_map(|room| room.relations) {
+    fn foreign_key_and_relation_agree_on_optional() {
+        for relation in MODULES.iter().flat_map(|module| module.relations) {
             let Storage::ForeignKey { column, .. } = relation.storage else { continue };
-            let member = relation.from.fields.iter().find(|member| member.name == column);
+            let field = relation.from.fields.iter().find(|field| field.name == column);
             if relation.cardinality != Cardinality::Many {
                 let optional = relation.cardinality == Cardinality::Optional;
-                assert_eq!(member.map(Field::is_optional), Some(optional), "{}", relation.name);
+                assert_eq!(field.map(Field::is_optional), Some(optional), "{}", relation.name);
             }
         }
     }

@@ -1,5 +1,5 @@
-// Draws each diagram of the page from the text that stands below it. Without this script, or where
-// drawing fails, the text stays open and says the same.
+// Draws each diagram of the page from the text below it, and closes the text. If drawing fails, the
+// text remains open.
 "use strict";
 
 const dark = window.matchMedia("(prefers-color-scheme: dark)").matches;
@@ -14,20 +14,20 @@ mermaid.initialize({
 async function draw(figure) {
   const source = figure.querySelector("pre").textContent;
   const canvas = figure.querySelector(".canvas");
-  const { svg } = await mermaid.render(`diagram-${figure.dataset.room}`, source);
+  const { svg } = await mermaid.render(`diagram-${figure.dataset.module}`, source);
   canvas.innerHTML = svg;
-  canvas.firstElementChild.setAttribute("aria-labelledby", `title-${figure.dataset.room}`);
+  canvas.firstElementChild.setAttribute("aria-labelledby", `title-${figure.dataset.module}`);
   canvas.hidden = false;
   figure.querySelector("details").open = false;
 }
 
 async function drawAll() {
-  // One after the other: the renderer measures in a place of its own in the document.
-  for (const figure of document.querySelectorAll("figure[data-room]")) {
+  // One after the other, since the renderer measures in a shared element.
+  for (const figure of document.querySelectorAll("figure[data-module]")) {
     try {
       await draw(figure);
     } catch (error) {
-      console.error(`the diagram of ${figure.dataset.room} could not be drawn`, error);
+      console.error(`the diagram of ${figure.dataset.module} could not be drawn`, error);
     }
   }
 }

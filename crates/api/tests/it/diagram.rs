@@ -92,7 +92,7 @@ fn a_browser_draws_every_room_with_both_names_on_each_line() {
     browser.wait("!document.querySelector('figure details[open]')");
     browser.picture("schema");
     let dom = browser.dom();
-    let figures: Vec<_> = dom.split("<figure data-room=\"").skip(1).collect();
+    let figures: Vec<_> = dom.split("<figure data-module=\"").skip(1).collect();
     assert_eq!(figures.len(), MODULES.len() + 1);
     for figure in figures {
         let room = figure.split('"').next().unwrap();

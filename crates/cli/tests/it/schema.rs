@@ -27,7 +27,7 @@ fn every_format_is_printed_whole_and_alone() {
 fn without_a_format_it_is_json() {
     let printed = Program::new().run(&["schema"]).succeeded();
     let catalogue: Value = serde_json::from_str(&printed).unwrap();
-    let rooms = catalogue["entities"].as_array().unwrap().iter().map(|entity| &entity["room"]);
+    let rooms = catalogue["entities"].as_array().unwrap().iter().map(|entity| &entity["module"]);
     for room in MODULES {
         assert!(rooms.clone().any(|found| found == room.name), "{}", room.name);
     }
