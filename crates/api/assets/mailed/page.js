@@ -1,36 +1,36 @@
-// What the pages do that mails link to. The token stands in the link's fragment, which no server
-// and no log sees; it is sent when a form is sent, and not before.
+// The script of the pages that mails link to. The token is in the fragment of the link, which
+// browsers do not send; it is sent with the form.
 "use strict";
 
-const spend = document.getElementById("spend");
+const tokenForm = document.getElementById("spend");
 let token = "";
 
-// Of the form and the sections one is to be seen.
+// Shows the form or one of the sections, and hides the others.
 function show(id) {
   for (const part of document.querySelectorAll("main > form, main > section")) {
     part.hidden = part.id !== id;
   }
 }
 
-// Shows a section, to those who listen rather than look as well.
-function tell(id) {
+// Shows a section and moves the focus to it, so that screen readers read it.
+function showFocused(id) {
   show(id);
   document.getElementById(id).focus();
 }
 
-// Takes the token out of the address bar, and with it out of what is copied from there.
+// Removes the token from the address bar, so that it is not copied from there.
 function takeToken() {
   token = location.hash.slice(1);
   history.replaceState(null, "", location.pathname + location.search);
   show(token === "" ? "gone" : "spend");
 }
 
-function say(form, text) {
+function setStatus(form, text) {
   form.querySelector(".status").textContent = text;
 }
 
-// Puts each violation beside its field; gives back what belongs to none.
-function mark(form, errors) {
+// Shows each violation at its field, and returns the others.
+function showViolations(form, errors) {
   const others = [];
   let first = null;
   for (const { pointer, detail } of errors) {
@@ -48,32 +48,32 @@ function mark(form, errors) {
   return others;
 }
 
-function clear(form) {
-  say(form, "");
+function clearMessages(form) {
+  setStatus(form, "");
   for (const input of form.querySelectorAll("[aria-invalid]")) {
     input.removeAttribute("aria-invalid");
     document.getElementById(`${input.id}-wrong`).textContent = "";
   }
 }
 
-async function explain(form, response) {
+async function showProblem(form, response) {
   const problem = await response.json();
   const errors = problem.errors ?? [];
-  // What is no token at all is none that could be used, either.
+  // A malformed token is shown like an unknown one.
   if (response.status === 404 || errors.some(({ pointer }) => pointer === "/token")) {
-    tell("gone");
+    showFocused("gone");
   } else if (response.status === 429) {
-    say(form, `That was asked for too often from your network. Try again in ${response.headers.get("retry-after")} seconds.`);
+    setStatus(form, `There have been too many requests from your network. Try again in ${response.headers.get("retry-after")} seconds.`);
   } else if (response.status === 422) {
-    say(form, mark(form, errors).join("; "));
+    setStatus(form, showViolations(form, errors).join("; "));
   } else {
-    say(form, `${problem.title}. ${problem.detail}`);
+    setStatus(form, `${problem.title}. ${problem.detail}`);
   }
 }
 
 async function send(form) {
   const body = Object.fromEntries(new FormData(form));
-  if (form === spend) {
+  if (form === tokenForm) {
     body.token = token;
   }
   const response = await fetch(form.dataset.post, {
@@ -84,14 +84,14 @@ async function send(form) {
     redirect: "error",
   });
   if (!response.ok) {
-    await explain(form, response);
+    await showProblem(form, response);
     return;
   }
   form.reset();
-  if (form === spend) {
+  if (form === tokenForm) {
     token = "";
   }
-  tell(form.dataset.done);
+  showFocused(form.dataset.done);
 }
 
 for (const form of document.querySelectorAll("form")) {
@@ -99,11 +99,11 @@ for (const form of document.querySelectorAll("form")) {
     event.preventDefault();
     const button = form.querySelector("button");
     button.disabled = true;
-    clear(form);
+    clearMessages(form);
     try {
       await send(form);
     } catch {
-      say(form, "The server could not be reached. Try again.");
+      setStatus(form, "The server could not be reached. Try again.");
     } finally {
       button.disabled = false;
     }
@@ -116,6 +116,6 @@ document.getElementById("show")?.addEventListener("change", ({ target }) => {
   }
 });
 
-// Another link to the page that is open already does not load it again.
+// Opening another link to this page does not load it again.
 window.addEventListener("hashchange", takeToken);
 takeToken();

@@ -1,8 +1,7 @@
-//! `/verify` and `/reset-password`: the pages that mails link to.
+//! `/verify` and `/reset-password`: the targets of mailed links.
 //!
-//! The token stands in the link's fragment, which browsers do not send. Opening a page so tells
-//! nobody the token and spends nothing: neither does a scanner that follows links. The page's
-//! script posts it when its button is pressed.
+//! The token is in the fragment of the link, which browsers do not send, so a scanner that follows
+//! the link does not use the token up. The script of the page sends it when the button is pressed.
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};
@@ -10,8 +9,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::error::Error;
 use crate::problem::Problem;
 
-/// A script and styles from here, questions to here, and nothing else: whatever else a page might
-/// come to contain could take the token away. The one image is the empty icon.
+/// Allows scripts, styles and requests of this server only, so that injected content cannot send
+/// the token elsewhere. The only image is the empty icon.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'; require-trusted-types-for 'script'; \
@@ -27,8 +26,8 @@ pub(super) async fn reset_password() -> HttpResponse {
     page(include_str!("../../assets/mailed/reset-password.html"))
 }
 
-/// `GET /verify/{file}` and `GET /reset-password/{file}`: what both pages consist of. Each has it
-/// below itself, so that their links hold wherever the public URL begins.
+/// `GET /verify/{file}` and `GET /reset-password/{file}`: the script and styles of both pages. The
+/// paths are relative to the page, so that the public URL may have a path of its own.
 pub(super) async fn file(request: HttpRequest) -> Result<HttpResponse, Error> {
     let (media_type, text) = match request.match_info().get("file") {
         Some("page.js") => {

@@ -160,7 +160,7 @@ fn whose_link_is_gone_gets_another() {
     browser.picture("verify-wrong-address");
     browser.fill("#email", "ada@example.org");
     browser.click("#gone button");
-    browser.wait_for("#sent", "Look into your mailbox");
+    browser.wait_for("#sent", "Check your mailbox");
     browser.picture("verify-sent");
     let both = links(&server, "/verify", 2);
 
@@ -185,7 +185,7 @@ fn what_goes_wrong_is_said_and_can_be_tried_again() {
     let settings = Settings { limits, ..TestServer::settings() };
     let server = TestServer::with(fresh(Engine::Sqlite).unwrap(), settings);
     let page = server.url("/reset-password");
-    for told in ["Look into your mailbox", "Try again in 3600 seconds"] {
+    for told in ["Check your mailbox", "Try again in 3600 seconds"] {
         browser.open(&page);
         browser.fill("#email", "nobody@example.org");
         browser.click("#gone button");
@@ -221,7 +221,7 @@ fn a_password_is_reset_by_its_link() {
     browser.open(&server.url("/reset-password"));
     browser.fill("#email", "lovelace@example.org");
     browser.click("#gone button");
-    browser.wait_for("#sent", "Look into your mailbox");
+    browser.wait_for("#sent", "Check your mailbox");
     let link = &links(&server, "/reset-password", 1)[0];
 
     browser.open(link);
