@@ -1,4 +1,4 @@
-//! What heads every answer, refusals and pages included, so that browsers keep to what is meant.
+//! The security headers of every response, including errors and pages.
 
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{self, HeaderValue};
@@ -6,18 +6,18 @@ use actix_web::http::header::{self, HeaderValue};
 use crate::BASE_PATH;
 use crate::state::SharedState;
 
-/// For what is data: nothing is loaded, and nobody frames it. Pages bring policies of their own.
+/// For data: loads nothing, and cannot be framed. Pages set their own policies.
 const POLICY: HeaderValue =
     HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'");
 
-/// Two years, and whatever lies below the host, too.
+/// Two years, including subdomains.
 const TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=63072000; includeSubDomains");
 
-/// Adds the headers that are the same for all, and forbids that answers about accounts are kept.
+/// Adds the security headers, and forbids caches to store responses below `/auth`.
 pub(crate) fn protect<B>(response: &mut ServiceResponse<B>) {
     let request = response.request();
     let https = request.app_data::<SharedState>().is_some_and(|state| state.is_https());
-    // As the router read it: no spelling of the path escapes.
+    // The path as the router decodes it, so that no spelling of it is missed.
     let private = is_private(request.match_info().as_str());
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -33,7 +33,7 @@ pub(crate) fn protect<B>(response: &mut ServiceResponse<B>) {
     }
 }
 
-/// Whether it lies under `/auth`.
+/// Returns whether a path is below `/auth`.
 fn is_private(path: &str) -> bool {
     let rest = path.strip_prefix(BASE_PATH).and_then(|rest| rest.strip_prefix("/auth"));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_about_accounts_is_private() {
+    fn auth_paths_are_private() {
         for path in ["/api/v1/auth", "/api/v1/auth/", "/api/v1/auth/login", "/api/v1/auth/x/y"] {
             assert!(is_private(path), "{path}");
         }

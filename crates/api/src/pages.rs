@@ -1,5 +1,5 @@
-//! Pages outside the base path: Swagger UI, the diagram, what mails link to, what problems mean,
-//! signs of life.
+//! The pages outside the base path: Swagger UI, the diagrams, the targets of mailed links, the
+//! problem types, and health checks.
 
 mod diagram;
 mod mailed;
@@ -41,8 +41,7 @@ fn redirect(to: &str) -> HttpResponse {
     HttpResponse::Found().insert_header((header::LOCATION, to)).finish()
 }
 
-/// What Swagger UI may do: run its own scripts, and ask nobody but this server. It styles what it
-/// draws in place.
+/// Allows scripts and requests to this server only, and the inline styles of Swagger UI.
 const SWAGGER_POLICY: &str = "default-src 'none'; script-src 'self'; \
                               style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                               connect-src 'self'; base-uri 'none'; form-action 'none'; \
@@ -53,7 +52,7 @@ static SWAGGER: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
         Config::new([format!("{BASE_PATH}/openapi.json")])
             .try_it_out_enabled(true)
             .display_request_duration(true)
-            // It would keep the password itself, as it was typed, in the browser's storage.
+            // Otherwise the browser would store the password in plain text.
             .persist_authorization(false)
             .doc_expansion("list")
             .default_models_expand_depth(0)
@@ -62,7 +61,7 @@ static SWAGGER: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
     )
 });
 
-/// `GET /docs/…`, from the assets that are compiled in.
+/// `GET /docs/…`: a compiled-in file of Swagger UI.
 async fn swagger_ui(request: HttpRequest) -> Result<HttpResponse, Error> {
     let file = request.match_info().get("file").unwrap_or_default();
     match utoipa_swagger_ui::serve(file, Arc::clone(&SWAGGER)) {
@@ -79,23 +78,23 @@ async fn swagger_ui(request: HttpRequest) -> Result<HttpResponse, Error> {
     }
 }
 
-/// `GET /problems/{slug}`: what a problem type means.
+/// `GET /problems/{slug}`: the explanation of a problem type.
 async fn problem(request: HttpRequest) -> Result<HttpResponse, Error> {
     let slug = request.match_info().get("slug").unwrap_or_default();
-    let kind = ProblemType::ALL
+    let problem_type = ProblemType::ALL
         .iter()
-        .find(|kind| kind.slug() == slug)
+        .find(|problem_type| problem_type.slug() == slug)
         .ok_or_else(|| Problem::not_found("problem type"))?;
-    let (title, status, meaning) = (kind.title(), kind.status(), kind.meaning());
+    let (title, status) = (problem_type.title(), problem_type.status());
     let body = format!(
         "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title>\n\
          <h1>{title}</h1>\n<p>Status {status}</p>\n<p>{}</p>\n</html>\n",
-        with_code(meaning)
+        with_code(problem_type.meaning())
     );
     Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(body))
 }
 
-/// Backquotes become `<code>`. The texts are this program's own.
+/// Returns HTML with `<code>` for backquotes. The text must be trusted: it is not escaped.
 fn with_code(text: &str) -> String {
     let mut html = String::with_capacity(text.len() + 32);
     for (index, part) in text.split('`').enumerate() {
@@ -107,18 +106,17 @@ fn with_code(text: &str) -> String {
     html
 }
 
-/// `GET /livez`: the process answers.
+/// `GET /livez`: the process is running.
 async fn live() -> HttpResponse {
     status("live")
 }
 
-/// How long the database may take to show that it is there.
+/// The time limit of the database for [`ready`].
 const READY_WITHIN: Duration = Duration::from_secs(2);
 
-/// `GET /readyz`: the database answers, too.
+/// `GET /readyz`: the database responds.
 async fn ready(state: SharedState) -> Result<HttpResponse, Error> {
     let ping = state.database.read(Connection::ping);
-    // A database that is too busy to say so is not ready either.
     let answered = tokio::time::timeout(READY_WITHIN, ping).await;
     answered.map_err(|_| Failure::NotReady)??;
     Ok(status("ready"))

@@ -1,4 +1,4 @@
-//! Proxies in front of the server, and the addresses behind them.
+//! Trusted proxies, and the addresses of the clients behind them.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
-/// The proxies in front of the server whose `X-Forwarded-For` is believed.
+/// The proxies in front of the server whose `X-Forwarded-For` is trusted.
 ///
 /// ```
 /// use recto_api::TrustedProxies;
@@ -19,23 +19,24 @@ use ipnet::IpNet;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
 
-/// Why a text is no list of proxies.
+/// The error that an entry is neither an address nor a network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is neither an IP address nor a network such as 10.0.0.0/8")]
 pub struct InvalidProxy(String);
 
 impl TrustedProxies {
-    /// Whether what comes from that address is believed.
+    /// Returns whether an address belongs to a trusted proxy.
     pub fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// The address behind `peer`, according to the values of `X-Forwarded-For` in their order.
+    /// Returns the address of the client behind `peer`, from the values of `X-Forwarded-For`.
     ///
-    /// Each proxy adds at the right whom it was called by, so the way back leads from there over
-    /// those that are trusted, and ends at the first that is not. What it says of others may be a
-    /// lie. Where a trusted proxy wrote something else than an address, the way ends with it.
+    /// Each proxy appends the address of its peer. So this goes through the addresses from the last
+    /// to the first, and returns the first one that is no trusted proxy, since that one may have
+    /// sent false addresses before it. If a trusted proxy has added something that is no address,
+    /// this returns the proxy.
     pub(crate) fn behind<'a>(
         &self,
         peer: IpAddr,
@@ -74,7 +75,7 @@ impl fmt::Display for TrustedProxies {
     }
 }
 
-/// An address as proxies write it: alone, in brackets, with a port.
+/// Parses an address, perhaps in brackets or with a port.
 fn parse_hop(hop: &str) -> Option<IpAddr> {
     let alone = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']')).unwrap_or(hop);
     alone.parse().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|hop| hop.ip()))
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn without_proxies_the_peer_is_the_client_whatever_it_says() {
+    fn header_of_untrusted_peer_is_ignored() {
         let none = TrustedProxies::default();
         let peer: IpAddr = "127.0.0.1".parse().unwrap();
         assert_eq!(none.behind(peer, ["192.0.2.1"].into_iter()), peer);
@@ -99,18 +100,18 @@ mod tests {
     }
 
     #[test]
-    fn the_way_back_ends_at_the_first_who_is_not_trusted() {
+    fn last_untrusted_address_is_the_client() {
         assert_eq!(behind("10.0.0.1", &["192.0.2.1"]), "192.0.2.1");
         assert_eq!(behind("10.0.0.1", &["198.51.100.7, 192.0.2.1, 10.0.0.2"]), "192.0.2.1");
         assert_eq!(behind("10.0.0.1", &["198.51.100.7", "192.0.2.1", "10.0.0.2"]), "192.0.2.1");
         assert_eq!(behind("::ffff:10.0.0.1", &["2001:db8::7"]), "2001:db8::7");
-        // Nobody but the proxies themselves: somebody within.
+        // All addresses are trusted: a client in the same network.
         assert_eq!(behind("10.0.0.1", &["10.0.0.3,10.0.0.2"]), "10.0.0.3");
         assert_eq!(behind("10.0.0.1", &[]), "10.0.0.1");
     }
 
     #[test]
-    fn the_way_ends_where_there_is_no_address() {
+    fn invalid_address_ends_the_search() {
         for nonsense in ["", "unknown", "192.0.2.1, nonsense", "192.0.2.1,", "_hidden", "1.2.3"] {
             assert_eq!(behind("10.0.0.1", &[nonsense]), "10.0.0.1", "{nonsense}");
             assert_eq!(behind("10.0.0.1", &[nonsense, "10.0.0.9"]), "10.0.0.9", "{nonsense}");
@@ -118,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_read_as_proxies_write_them() {
+    fn ports_and_brackets_are_accepted() {
         for (hop, address) in [
             ("192.0.2.1:8080", "192.0.2.1"),
             ("[2001:db8::1]:8080", "2001:db8::1"),
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_addresses_and_networks() {
+    fn addresses_and_networks_are_parsed() {
         let proxies: TrustedProxies = " 10.0.0.0/8 ,::1".parse().unwrap();
         assert_eq!(proxies.to_string(), "10.0.0.0/8,::1/128");
         for wrong in ["", "10.0.0.0/8,", "10.0.0.0/33", "proxy.example", "10.0.0"] {
