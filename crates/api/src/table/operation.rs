@@ -25,8 +25,8 @@ pub(super) enum SuccessResponse {
 
 /// An operation.
 ///
-/// Its route takes the required access from here, and whether there may be a query string.
-/// Everything else is for the OpenAPI document.
+/// The server checks `access`, and refuses a query string if there are no `parameters`. All other
+/// fields are for the OpenAPI document.
 pub(crate) struct Operation {
     pub(super) summary: &'static str,
     pub(super) description: Cow<'static, str>,
