@@ -1,4 +1,4 @@
-//! Who may do what: the access that routes require, and the rules on single entities.
+//! Access rules: the access that routes require, and rules on single entities.
 
 use recto_domain::{Account, Role, SessionId};
 
@@ -7,7 +7,7 @@ use recto_domain::{Account, Role, SessionId};
 pub enum Access {
     /// None.
     Anyone,
-    /// None; who is signed in may see more.
+    /// None. Signed-in callers may see more.
     OptionalSignIn,
     /// A session or an API key.
     SignedIn,
@@ -26,20 +26,20 @@ pub enum Access {
 pub struct Caller {
     /// The account.
     pub account: Account,
-    /// The session; `None` for an API key.
+    /// The session, or `None` for an API key.
     pub session: Option<SessionId>,
 }
 
-/// The error that a caller may not do something.
+/// Missing permission, with the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Forbidden(pub &'static str);
 
 impl Access {
-    /// Checks the access of a caller.
+    /// Checks that a caller has this access.
     ///
     /// # Errors
-    /// [`Forbidden`].
+    /// [`Forbidden`] otherwise.
     pub fn check(self, caller: &Caller) -> Result<(), Forbidden> {
         let Caller { account, session } = caller;
         let needs_session = matches!(self, Self::Session | Self::VerifiedSession);
@@ -57,16 +57,16 @@ impl Access {
     }
 }
 
-/// The rules on single entities.
+/// Rules on single entities.
 pub mod may {
     use recto_domain::{Account, Book, Review, Role, User, UserId};
 
     use super::Forbidden;
 
-    /// Checks that an account may change or delete a book: its owner's, or an administrator's.
+    /// Checks that an account may change or delete a book: its owner and administrators may.
     ///
     /// # Errors
-    /// [`Forbidden`], as for all rules.
+    /// [`Forbidden`] otherwise, as for all rules.
     pub fn edit_book(account: &Account, book: &Book) -> Result<(), Forbidden> {
         require(
             account.role == Role::Admin || book.user_uid == Some(account.user_uid),
@@ -74,12 +74,12 @@ pub mod may {
         )
     }
 
-    /// Checks that an account may change a review: its author's.
+    /// Checks that an account may change a review: its author may.
     pub fn edit_review(account: &Account, review: &Review) -> Result<(), Forbidden> {
         require(review.user_uid == Some(account.user_uid), "only its author may change a review")
     }
 
-    /// Checks that an account may delete a review: its author's, or an administrator's.
+    /// Checks that an account may delete a review: its author and administrators may.
     pub fn delete_review(account: &Account, review: &Review) -> Result<(), Forbidden> {
         require(
             account.role == Role::Admin || review.user_uid == Some(account.user_uid),
@@ -87,13 +87,13 @@ pub mod may {
         )
     }
 
-    /// Checks that an account may change a profile: the user's own.
+    /// Checks that an account may change a user's profile: only the user may.
     pub fn edit_profile(account: &Account, user: &User) -> Result<(), Forbidden> {
         require(account.user_uid == user.uid, "only the user may change the profile")
     }
 
-    /// Returns whether an account may see that of a user: the user's own, or a verified
-    /// administrator's.
+    /// Returns whether an account may see the account of a user: the user and verified
+    /// administrators may.
     pub fn see_account(account: &Account, user: UserId) -> bool {
         account.user_uid == user || (account.role == Role::Admin && account.verified)
     }

@@ -1,13 +1,13 @@
-//! Clients, told apart by their network address.
+//! Clients, identified by their network address.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::throttle::Allowance;
 
-/// The client that sends a request, as far as the network knows.
+/// The client that sends a request, identified by its address.
 ///
-/// Its clones share the budgets that were used for the request.
+/// Clones share the recorded allowances.
 #[derive(Debug, Clone)]
 pub struct Client {
     address: IpAddr,
@@ -15,7 +15,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Returns the client at an address.
+    /// Creates the client at an address.
     ///
     /// ```
     /// use recto_identity::Client;
@@ -28,13 +28,13 @@ impl Client {
         Self { address: address.to_canonical(), allowances: Arc::default() }
     }
 
-    /// Returns its address; one of IPv4 is never in the form of IPv6.
+    /// Returns its address. An IPv4-mapped IPv6 address is returned as IPv4.
     pub fn address(&self) -> IpAddr {
         self.address
     }
 
-    /// Returns the network that counts as one client: an IPv4 address, or an IPv6 /64, which is
-    /// what a household has.
+    /// Returns the network that counts as one client: an IPv4 address, or an IPv6 /64, the usual
+    /// size of a household's network.
     pub fn network(&self) -> IpAddr {
         match self.address {
             IpAddr::V4(address) => address.into(),
@@ -42,14 +42,14 @@ impl Client {
         }
     }
 
-    /// Records what is left of a budget, in place of an earlier record.
+    /// Records the allowance of a budget, replacing an earlier record.
     pub(crate) fn record(&self, allowance: Allowance) {
         let mut recorded = self.allowances.lock().unwrap_or_else(PoisonError::into_inner);
         recorded.retain(|earlier| earlier.name != allowance.name);
         recorded.push(allowance);
     }
 
-    /// Returns what is left of each budget that the request used.
+    /// Returns the allowance of each budget that the request used.
     pub fn allowances(&self) -> Vec<Allowance> {
         self.allowances.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

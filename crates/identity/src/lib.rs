@@ -1,13 +1,13 @@
-//! Who may do what in Recto: passwords, tokens, throttling and access rules.
+//! Passwords, tokens, throttling and access rules of Recto.
 //!
-//! * [`password`]: hashing and checking passwords with Argon2id;
+//! * [`password`]: password hashing with Argon2id;
 //! * [`token`]: access tokens (RFC 9068);
 //! * [`secret`]: the server's secret, keys derived from it, and hashes of bearer secrets;
-//! * [`mailed_token`]: the tokens of links in mails;
-//! * [`throttle`]: how often a client may try;
-//! * [`access`]: what a caller may do.
+//! * [`mailed_token`]: tokens of links in mails;
+//! * [`throttle`]: limits on sign-ins, sign-ups and mails;
+//! * [`access`]: access rules.
 //!
-//! No HTTP and no SQL: layers above send the tokens, and store the hashes.
+//! This crate knows neither HTTP nor SQL: other crates send the tokens and store the hashes.
 
 pub mod access;
 mod client;

@@ -1,22 +1,21 @@
-//! The tokens that links in mails carry: made when they are sent, kept nowhere.
+//! Tokens of links in mails, derived when a mail is sent.
 //!
-//! The database holds the hash of a token and the id that it is made of. Whoever reads the
-//! database or a backup of it can make no link, for that takes the server's secret; and a mail
-//! that waits to be sent holds nothing worth stealing.
+//! The database stores the id and the hash of a token, never the token. Deriving it requires the
+//! server's secret, so neither the database nor a backup nor the outbox contains usable links.
 
 use recto_domain::{MailedTokenId, Secret, SecretHash};
 
 use crate::secret::{DerivedKeys, Secrets, hash, hmac};
 
-/// What the keys are derived for.
+/// The purpose for which the keys are derived.
 const PURPOSE: &str = "recto mailed token v1";
 
-/// Makes the tokens that links carry.
+/// Derives the tokens of links.
 #[derive(Debug, Clone)]
 pub struct MailedTokens(DerivedKeys);
 
 impl MailedTokens {
-    /// Tokens of the server's secret; those of the one before it are still found.
+    /// Derives keys from the server's secrets. Tokens of the previous secret are found, too.
     ///
     /// ```
     /// use recto_identity::mailed_token::MailedTokens;
@@ -26,27 +25,26 @@ impl MailedTokens {
     /// let secrets = Secrets::new(b"a secret of thirty-two bytes, ok", None)?;
     /// let tokens = MailedTokens::new(&secrets);
     /// let id = MailedTokenId::from_uuid(NewId::new(0, [1; 10]).uid());
-    /// let kept = tokens.hash(id);
-    /// assert_eq!(tokens.find(id, &kept).map(|token| hash(&token)), Some(kept));
+    /// let stored = tokens.hash(id);
+    /// assert_eq!(tokens.find(id, &stored).map(|token| hash(&token)), Some(stored));
     /// # Ok::<(), recto_identity::secret::WeakSecret>(())
     /// ```
     pub fn new(secrets: &Secrets) -> Self {
         Self(secrets.derived_keys(PURPOSE))
     }
 
-    /// The hash to keep for a new token; `id` must be new, and is kept beside it.
+    /// Returns the hash of a new token, to be stored with `id`, which must be new.
     pub fn hash(&self, id: MailedTokenId) -> SecretHash {
         hash(&token(&self.0.current, id))
     }
 
-    /// The token with this id whose hash is the one that was kept; none if it was made of a
-    /// secret that is gone.
-    pub fn find(&self, id: MailedTokenId, kept: &SecretHash) -> Option<Secret> {
-        self.0.iter().map(|key| token(key, id)).find(|token| hash(token) == *kept)
+    /// Returns the token with this id and hash, or `None` if neither secret derives it.
+    pub fn find(&self, id: MailedTokenId, stored: &SecretHash) -> Option<Secret> {
+        self.0.iter().map(|key| token(key, id)).find(|token| hash(token) == *stored)
     }
 }
 
-/// HMAC-SHA256 of the id.
+/// Returns the HMAC-SHA256 of the id.
 fn token(key: &[u8; 32], id: MailedTokenId) -> Secret {
     Secret::mailed_token(hmac(key, id.as_bytes()))
 }
@@ -78,17 +76,17 @@ mod tests {
 
     #[test]
     fn the_token_is_an_hmac_of_the_id_under_a_derived_key() {
-        // Made with another program's HMAC, so that a new version still finds its tokens.
+        // Computed with another program, so that a later version still finds its tokens.
         let token = token(&tokens(OLD, None).0.current, id());
         assert_eq!(token.expose(), "5NOI8Uft4E9h94GPcr017ww1WjqWXt4Q92TW8AcrQUc");
     }
 
     #[test]
     fn a_new_secret_still_finds_the_tokens_of_the_old_one() {
-        let kept = tokens(OLD, None).hash(id());
+        let stored = tokens(OLD, None).hash(id());
         let both = tokens(NEW, Some(OLD));
-        assert!(both.find(id(), &kept).is_some());
-        assert_ne!(both.hash(id()), kept);
-        assert!(tokens(NEW, None).find(id(), &kept).is_none());
+        assert!(both.find(id(), &stored).is_some());
+        assert_ne!(both.hash(id()), stored);
+        assert!(tokens(NEW, None).find(id(), &stored).is_none());
     }
 }

@@ -1,5 +1,4 @@
-//! Passwords: hashed with Argon2id, a few at a time, and never on the threads that serve
-//! requests.
+//! Password hashing with Argon2id, bounded in parallel, on threads for blocking work.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -10,47 +9,48 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use recto_domain::{Password, PasswordAttempt, PasswordHash};
 use tokio::sync::Semaphore;
 
-/// Memory of one hash, in KiB. With the passes this is the least that OWASP recommends.
+/// Memory of one hash in KiB. Together with [`PASSES`], the minimum that OWASP recommends.
 const MEMORY_KIB: u32 = 19 * 1024;
 /// Passes over the memory.
 const PASSES: u32 = 2;
-/// Lanes of one hash: requests are what runs in parallel here.
+/// Threads of one hash. Requests already run in parallel.
 const LANES: u32 = 1;
 
-/// How many may wait for their turn: some seconds' worth, after which an answer is no use.
-const WAITING: usize = 128;
+/// The maximum number of waiting hashes: a few seconds of work, after which clients time out.
+const MAX_WAITING: usize = 128;
 
-/// Checked in place of the hash of an account that does not exist. Its cost is that of a real
-/// one, and nobody can know a password for it, for its digest is an arbitrary text.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$\
+/// Checked for an account that does not exist. It costs as much as a real hash, and no password
+/// matches, since its digest is arbitrary text.
+const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$\
      cmVjdG8vdmVyc28vMDAwMA$bm8gcGFzc3dvcmQgbGVhZHMgdG8gdGhpcyBkaWdlc3Q";
 
-/// Hashes and checks passwords. Clones share one bound and one count.
+/// Hashes and checks passwords. Clones share limits and counter.
 #[derive(Debug, Clone)]
 pub struct Hasher {
-    inner: Arc<Inner>,
+    state: Arc<HasherState>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct HasherState {
     argon2: Argon2<'static>,
-    /// One permit a hash that may run now: each takes a processor and 19 MiB.
+    /// A permit for each hash that may run now. Each occupies a processor and 19 MiB.
     permits: Arc<Semaphore>,
-    places: Arc<Semaphore>,
+    /// A permit for each hash that may wait.
+    waiting: Arc<Semaphore>,
     done: AtomicU64,
 }
 
-/// A password could be neither hashed nor checked. None of it is the caller's fault.
+/// A failure to hash or check a password. It is never the caller's fault.
 #[derive(Debug, thiserror::Error)]
 pub enum HashError {
-    /// Argon2 refused its work, or there was no randomness for a salt.
+    /// Argon2 failed, or the system has no randomness for a salt.
     #[error("the password could not be hashed: {0}")]
     Failed(password_hash::Error),
-    /// What is stored for the account is not a hash that can be checked.
+    /// The stored hash is malformed.
     #[error("the stored password hash cannot be read: {0}")]
     Corrupt(password_hash::Error),
-    /// More passwords wait to be hashed than will be.
-    #[error("too many passwords wait to be hashed")]
+    /// Too many hashes are waiting.
+    #[error("too many passwords are waiting to be hashed")]
     Overloaded,
     /// The server is shutting down, or the thread panicked.
     #[error("hashing was interrupted")]
@@ -58,7 +58,7 @@ pub enum HashError {
 }
 
 impl Hasher {
-    /// A hasher that runs at most `at_once` hashes at the same time; the others wait.
+    /// Creates a hasher that runs at most `at_once` hashes at the same time. Others wait.
     ///
     /// ```
     /// use recto_identity::password::Hasher;
@@ -69,16 +69,16 @@ impl Hasher {
     /// assert!(hash.0.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[expect(clippy::missing_panics_doc, reason = "the numbers are constants, and tested")]
+    #[expect(clippy::missing_panics_doc, reason = "the parameters are constant and tested")]
     pub fn new(at_once: NonZeroUsize) -> Self {
         let params = Params::new(MEMORY_KIB, PASSES, LANES, None)
-            .expect("the three numbers are within the bounds of Argon2");
+            .expect("the parameters are within Argon2's bounds");
         let permits = at_once.get().min(Semaphore::MAX_PERMITS);
         Self {
-            inner: Arc::new(Inner {
+            state: Arc::new(HasherState {
                 argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
                 permits: Arc::new(Semaphore::new(permits)),
-                places: Arc::new(Semaphore::new(WAITING)),
+                waiting: Arc::new(Semaphore::new(MAX_WAITING)),
                 done: AtomicU64::new(0),
             }),
         }
@@ -87,22 +87,22 @@ impl Hasher {
     /// Hashes a password with a new salt, on a thread for blocking work.
     ///
     /// # Errors
-    /// Every [`HashError`] but [`Corrupt`](HashError::Corrupt).
+    /// Every [`HashError`] except [`Corrupt`](HashError::Corrupt).
     ///
     /// # Panics
     /// Outside of a Tokio runtime.
     pub async fn hash(&self, password: &Password) -> Result<PasswordHash, HashError> {
         let password = password.clone();
-        self.run(move |inner| inner.hash(password.expose())).await
+        self.run(move |state| state.hash(password.expose())).await
     }
 
-    /// Whether the attempt is the password of `stored`.
+    /// Returns whether the attempt matches the stored hash.
     ///
-    /// Where there is no account, `None`, the answer is no and takes the same work, so that the
-    /// time it takes does not tell which accounts exist.
+    /// `None`, for an account that does not exist, never matches but takes as long, so that the
+    /// timing does not reveal which accounts exist.
     ///
     /// # Errors
-    /// [`Corrupt`](HashError::Corrupt) if `stored` is not a hash; [`HashError`] otherwise.
+    /// Every [`HashError`].
     ///
     /// # Panics
     /// Outside of a Tokio runtime.
@@ -112,22 +112,22 @@ impl Hasher {
         stored: Option<&PasswordHash>,
     ) -> Result<bool, HashError> {
         let (attempt, stored) = (attempt.clone(), stored.cloned());
-        self.run(move |inner| match stored {
-            Some(hash) => inner.verify(&attempt, &hash.0),
-            None => inner.verify(&attempt, NOBODY).map(|_| false),
+        self.run(move |state| match stored {
+            Some(hash) => state.verify(&attempt, &hash.0),
+            None => state.verify(&attempt, DUMMY_HASH).map(|_| false),
         })
         .await
     }
 
-    /// A new hash of a password that has just been checked against `stored`, if that was made
-    /// with less work than is asked for now.
+    /// Hashes a password again that matches `stored`, if `stored` has weaker parameters than new
+    /// hashes have.
     ///
     /// # Errors
     /// Every [`HashError`].
     ///
     /// # Panics
     /// Outside of a Tokio runtime.
-    pub async fn stronger(
+    pub async fn rehash_if_weaker(
         &self,
         attempt: &PasswordAttempt,
         stored: &PasswordHash,
@@ -136,54 +136,51 @@ impl Hasher {
             return Ok(None);
         }
         let attempt = attempt.clone();
-        self.run(move |inner| inner.hash(attempt.expose()).map(Some)).await
+        self.run(move |state| state.hash(attempt.expose()).map(Some)).await
     }
 
-    /// Hashes a password on this thread, for programs that have no runtime. The bound on how
-    /// many run at once does not apply.
+    /// Hashes a password on the calling thread, for programs without a runtime. The limit on
+    /// parallel hashes does not apply.
     ///
     /// # Errors
     /// [`Failed`](HashError::Failed).
     pub fn hash_blocking(&self, password: &Password) -> Result<PasswordHash, HashError> {
-        self.inner.hash(password.expose())
+        self.state.hash(password.expose())
     }
 
-    /// How many times Argon2 has been run to its end, by this hasher and its clones.
+    /// Returns how many hashes this hasher and its clones have computed.
     pub fn hashes_done(&self) -> u64 {
-        self.inner.done.load(Ordering::Relaxed)
+        self.state.done.load(Ordering::Relaxed)
     }
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Inner) -> Result<T, HashError> + Send + 'static,
+        work: impl FnOnce(&HasherState) -> Result<T, HashError> + Send + 'static,
     ) -> Result<T, HashError> {
-        let inner = Arc::clone(&self.inner);
-        // A place among those who wait, given back when the hashing begins.
-        let place = Arc::clone(&inner.places).try_acquire_owned();
-        let place = place.map_err(|_| HashError::Overloaded)?;
-        let permit = Arc::clone(&inner.permits).acquire_owned().await;
+        let state = Arc::clone(&self.state);
+        let waiting = Arc::clone(&state.waiting).try_acquire_owned();
+        let waiting = waiting.map_err(|_| HashError::Overloaded)?;
+        let permit = Arc::clone(&state.permits).acquire_owned().await;
         let permit = permit.map_err(|_| HashError::Interrupted)?;
-        drop(place);
+        drop(waiting);
         let done = tokio::task::spawn_blocking(move || {
-            // Held by the work and not by the request: a client that hangs up ends the one but
-            // not the other, and could otherwise start any number.
+            // The work holds the permit, since it continues after the client has disconnected.
             let _permit = permit;
-            work(&inner)
+            work(&state)
         });
         done.await.map_err(|_| HashError::Interrupted)?
     }
 }
 
 impl Default for Hasher {
-    /// A hasher that runs as many hashes at once as half of the processors, at least one: so many
-    /// as may sign in at once, the others keep serving.
+    /// Creates a hasher for half of the processors, at least one. The others serve requests.
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Self::new(NonZeroUsize::new(processors / 2).unwrap_or(NonZeroUsize::MIN))
     }
 }
 
-impl Inner {
+impl HasherState {
     fn hash(&self, password: &str) -> Result<PasswordHash, HashError> {
         let hash = self.argon2.hash_password(password.as_bytes());
         self.done.fetch_add(1, Ordering::Relaxed);
@@ -193,9 +190,9 @@ impl Inner {
     fn verify(&self, attempt: &PasswordAttempt, stored: &str) -> Result<bool, HashError> {
         let stored =
             phc::PasswordHash::new(stored).map_err(|error| HashError::Corrupt(error.into()))?;
-        let verdict = self.argon2.verify_password(attempt.expose().as_bytes(), &stored);
+        let verified = self.argon2.verify_password(attempt.expose().as_bytes(), &stored);
         self.done.fetch_add(1, Ordering::Relaxed);
-        match verdict {
+        match verified {
             Ok(()) => Ok(true),
             Err(password_hash::Error::PasswordInvalid) => Ok(false),
             Err(error) => Err(HashError::Corrupt(error)),
@@ -203,7 +200,7 @@ impl Inner {
     }
 }
 
-/// Whether a hash took less work than new ones do.
+/// Returns whether a hash has weaker parameters than new ones have.
 fn is_weaker(stored: &str) -> Result<bool, HashError> {
     let corrupt = |error: phc::Error| HashError::Corrupt(error.into());
     let stored = phc::PasswordHash::new(stored).map_err(corrupt)?;
@@ -260,12 +257,12 @@ mod tests {
         assert_eq!(hasher.hashes_done(), 1);
         let real = hasher.hash_blocking(&password("anything else")).unwrap();
         let real = phc::PasswordHash::new(&real.0).unwrap();
-        let nobody = phc::PasswordHash::new(NOBODY).unwrap();
-        assert_eq!(nobody.algorithm, real.algorithm);
-        assert_eq!(nobody.version, real.version);
-        assert_eq!(nobody.params, real.params);
-        assert_eq!(nobody.salt.unwrap().len(), real.salt.unwrap().len());
-        assert_eq!(nobody.hash.unwrap().len(), real.hash.unwrap().len());
+        let dummy = phc::PasswordHash::new(DUMMY_HASH).unwrap();
+        assert_eq!(dummy.algorithm, real.algorithm);
+        assert_eq!(dummy.version, real.version);
+        assert_eq!(dummy.params, real.params);
+        assert_eq!(dummy.salt.unwrap().len(), real.salt.unwrap().len());
+        assert_eq!(dummy.hash.unwrap().len(), real.hash.unwrap().len());
     }
 
     #[tokio::test]
@@ -274,15 +271,15 @@ mod tests {
         for corrupt in ["", "hunter2", "$2b$12$abc", "$argon2id$v=19$m=1,t=0,p=1$", "$argon2x$a$b"]
         {
             let stored = PasswordHash(corrupt.to_owned());
-            let verdict = hasher.verify(&attempt("anything"), Some(&stored)).await;
-            assert!(matches!(verdict, Err(HashError::Corrupt(_))), "{corrupt}: {verdict:?}");
+            let result = hasher.verify(&attempt("anything"), Some(&stored)).await;
+            assert!(matches!(result, Err(HashError::Corrupt(_))), "{corrupt}: {result:?}");
         }
     }
 
     #[tokio::test]
     async fn what_exceeds_the_bound_waits() {
         let hasher = Hasher::new(NonZeroUsize::MIN);
-        let permit = hasher.inner.permits.acquire().await.unwrap();
+        let permit = hasher.state.permits.acquire().await.unwrap();
         let (attempt, other) = (attempt("anything"), hasher.clone());
         let waiting = tokio::spawn(async move { other.verify(&attempt, None).await });
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -307,6 +304,6 @@ mod tests {
         tokio::time::sleep(Duration::from_millis(50)).await;
         task.abort();
         tokio::time::sleep(Duration::from_millis(20)).await;
-        assert_eq!(hasher.inner.permits.available_permits(), 0);
+        assert_eq!(hasher.state.permits.available_permits(), 0);
     }
 }

@@ -7,37 +7,37 @@ use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use recto_domain::{Secret, SecretHash};
 use sha2::{Digest as _, Sha256};
 
-/// The server's secret, and the one before it while that is still good.
+/// The server's secret and, during a change, the previous one.
 pub struct Secrets {
     current: Vec<u8>,
     previous: Option<Vec<u8>>,
 }
 
-/// The keys for one use: what is made takes the current, and what is checked either.
+/// The keys for one purpose: the current one signs, and both verify.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DerivedKeys {
-    /// From the current secret.
+    /// Derived from the current secret.
     pub current: [u8; 32],
-    /// From the one before, if there is one.
+    /// Derived from the previous secret, if there is one.
     pub previous: Option<[u8; 32]>,
 }
 
-/// A secret that is too short.
+/// The error for a secret that is too short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the secret has {length} bytes; it must have at least {}", Secrets::MIN_BYTES)]
 pub struct WeakSecret {
-    /// How many bytes it has.
+    /// Its length in bytes.
     pub length: usize,
 }
 
 impl Secrets {
-    /// The fewest bytes a secret may have.
+    /// The minimum length of a secret in bytes.
     pub const MIN_BYTES: usize = 32;
 
-    /// The current secret, and the one before.
+    /// Checks and stores the current and the previous secret.
     ///
     /// # Errors
-    /// Either has fewer than [`MIN_BYTES`](Self::MIN_BYTES).
+    /// [`WeakSecret`] if either has fewer than [`MIN_BYTES`](Self::MIN_BYTES).
     ///
     /// ```
     /// use recto_identity::secret::Secrets;
@@ -55,7 +55,7 @@ impl Secrets {
         Ok(Self { current: strong(current)?, previous: previous.map(strong).transpose()? })
     }
 
-    /// The keys for that use: each purpose has its own, and none tells of another.
+    /// Derives the keys for a purpose. Keys of different purposes are independent.
     pub fn derived_keys(&self, purpose: &str) -> DerivedKeys {
         let derive = |secret: &Vec<u8>| hmac(secret, purpose.as_bytes());
         DerivedKeys { current: derive(&self.current), previous: self.previous.as_ref().map(derive) }
@@ -63,7 +63,7 @@ impl Secrets {
 }
 
 impl DerivedKeys {
-    /// The keys, the current first.
+    /// Returns the keys, the current one first.
     pub fn iter(&self) -> impl Iterator<Item = &[u8; 32]> {
         std::iter::once(&self.current).chain(&self.previous)
     }
@@ -81,8 +81,7 @@ impl fmt::Debug for DerivedKeys {
     }
 }
 
-/// Returns the hash of a bearer secret: its SHA-256. A bearer secret has 256 random bits, so it
-/// needs no slow hash.
+/// Returns the SHA-256 of a bearer secret, which has 256 random bits and so needs no slow hash.
 ///
 /// ```
 /// use recto_domain::Secret;
@@ -96,13 +95,12 @@ pub fn hash(secret: &Secret) -> SecretHash {
     SecretHash::from_bytes(Sha256::digest(secret.expose()).into())
 }
 
-/// HMAC-SHA256 of a message.
+/// Returns the HMAC-SHA256 of a message.
 pub(crate) fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     let tag = crypto::sign(message, &EncodingKey::from_secret(key), Algorithm::HS256)
-        .expect("a secret of any length is a key of HMAC");
+        .expect("HMAC accepts keys of any length");
     let tag = BASE64URL_NOPAD.decode(tag.as_bytes()).ok();
-    tag.and_then(|tag| tag.try_into().ok())
-        .expect("a signature is given as unpadded base64url of 32 bytes")
+    tag.and_then(|tag| tag.try_into().ok()).expect("a signature is unpadded base64url of 32 bytes")
 }
 
 #[cfg(test)]

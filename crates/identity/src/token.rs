@@ -1,8 +1,8 @@
-//! Access tokens: signed, short-lived, and checked without asking the database.
+//! Access tokens: short-lived JWTs (RFC 9068), verified without the database.
 //!
-//! A token is a JWT as RFC 9068 profiles it, signed with HMAC-SHA256. There may be two keys at a
-//! time: the current one signs, and either verifies, as the token's `kid` says. The time comes from the
-//! caller and not from the system, so the library's own checks of it are off.
+//! Tokens are signed with HMAC-SHA256. The current key signs, and the current and the previous key
+//! verify; the token's `kid` selects the key. The caller passes the time, so the JWT library's own
+//! time checks are off.
 
 use std::fmt;
 
@@ -16,19 +16,19 @@ use uuid::Uuid;
 
 use crate::secret::{Secrets, hmac};
 
-/// The one algorithm: a token does not get to choose.
+/// The only accepted algorithm, whatever a token's header names.
 const ALGORITHM: Algorithm = Algorithm::HS256;
-/// `typ` of the header, by which no other JWT of ours passes for an access token.
+/// The header's `typ`, which distinguishes access tokens from other JWTs.
 const HEADER_TYPE: &str = "at+jwt";
-/// `token_type` of the claims.
+/// The claim `token_type`.
 const TOKEN_TYPE: &str = "access";
-/// Who issues the tokens, and for whom: Recto for itself.
+/// The claims `iss` and `aud`.
 const RECTO: &str = "recto";
-/// What the signing key is derived for; other uses of the secret have other names.
+/// The purpose for which the keys are derived.
 const PURPOSE: &str = "recto access token v1";
-/// What a key signs to have a name.
+/// The message from which a key's id is computed.
 const KEY_ID: &[u8] = b"recto key id v1";
-/// By how many seconds the clocks of two servers may differ.
+/// The tolerated difference between the clocks of two servers, in seconds.
 const LEEWAY: i64 = 5;
 
 /// Issues and verifies access tokens.
@@ -39,7 +39,7 @@ pub struct Tokens {
     validation: Validation,
 }
 
-/// A key, and what tokens call it.
+/// A key and its id (`kid`).
 #[derive(Clone)]
 struct SigningKey {
     id: String,
@@ -47,7 +47,7 @@ struct SigningKey {
     verifying: DecodingKey,
 }
 
-/// A token, and for how long it is good.
+/// A new token and its lifetime.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Issued {
     /// The token.
@@ -56,10 +56,10 @@ pub struct Issued {
     pub expires_in: u64,
 }
 
-/// What a valid token says.
+/// The claims of a valid token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claims {
-    /// Who is calling.
+    /// The authenticated user.
     pub user: UserId,
     /// The token's own id.
     pub id: Uuid,
@@ -69,21 +69,21 @@ pub struct Claims {
     pub expires_at: DateTime<Utc>,
 }
 
-/// A token that is no good.
+/// The reason why a token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// It is not an access token of this service: malformed, forged, or meant for another use.
+    /// It is malformed, forged, or not an access token.
     #[error("the access token is not valid")]
     Invalid,
-    /// It was good once.
+    /// It has expired.
     #[error("the access token has expired")]
     Expired,
-    /// It will be good later: somebody's clock is wrong.
+    /// It is not valid yet: a server's clock is wrong.
     #[error("the access token is not valid yet")]
     NotYetValid,
 }
 
-/// The claims as they are written; each is required.
+/// The claims as serialised. Each is required.
 #[derive(Debug, Serialize, Deserialize)]
 struct Payload {
     iss: String,
@@ -97,11 +97,10 @@ struct Payload {
 }
 
 impl Tokens {
-    /// For how many seconds a token is good: 15 minutes.
+    /// The lifetime of a token in seconds: 15 minutes.
     pub const LIFETIME: u32 = 15 * 60;
 
-    /// Returns tokens that are signed with a key derived from the server's secret. Tokens that were
-    /// signed under the previous secret are valid, too.
+    /// Derives the signing keys from the server's secrets.
     ///
     /// ```
     /// use recto_identity::secret::Secrets;
@@ -127,8 +126,8 @@ impl Tokens {
         Self { current, previous, validation }
     }
 
-    /// A token for `user`, good from `now`; `id` is its own id, and must be new.
-    #[expect(clippy::missing_panics_doc, reason = "the claims and the key are ours to choose")]
+    /// Issues a token for `user`, valid from `now`. Its `id` must be new.
+    #[expect(clippy::missing_panics_doc, reason = "claims and key are always valid")]
     pub fn issue(&self, user: UserId, now: DateTime<Utc>, id: Uuid) -> Issued {
         let now = now.timestamp();
         let payload = Payload {
@@ -143,14 +142,14 @@ impl Tokens {
         };
         let access_token =
             jsonwebtoken::encode(&self.current.header(), &payload, &self.current.signing)
-                .expect("plain claims are always written, and the key is one of the algorithm's");
+                .expect("plain claims serialise, and the key fits the algorithm");
         Issued { access_token, expires_in: Self::LIFETIME.into() }
     }
 
-    /// Reads a token that must be good at `now`, give or take 5 seconds.
+    /// Verifies a token at `now`, with a tolerance of 5 seconds, and returns its claims.
     ///
     /// # Errors
-    /// [`TokenError`]; the times are looked at only once the signature has been found good.
+    /// [`TokenError`]. Times are checked after the signature.
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims, TokenError> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
         let key = header.kid.and_then(|id| self.key(&id)).ok_or(TokenError::Invalid)?;
@@ -177,7 +176,7 @@ impl Tokens {
         Ok(claims)
     }
 
-    /// The key of that name. Names are no secrets.
+    /// Returns the key with this id. Ids are not secret.
     fn key(&self, id: &str) -> Option<&SigningKey> {
         std::iter::once(&self.current).chain(&self.previous).find(|key| key.id == id)
     }
@@ -186,7 +185,7 @@ impl Tokens {
 impl SigningKey {
     fn of(key: [u8; 32]) -> Self {
         Self {
-            // Enough to tell two keys apart, and nothing from which to guess one.
+            // Distinguishes keys without revealing them.
             id: BASE64URL_NOPAD.encode(&hmac(&key, KEY_ID)[..6]),
             signing: EncodingKey::from_secret(&key),
             verifying: DecodingKey::from_secret(&key),
@@ -262,7 +261,7 @@ mod tests {
         jsonwebtoken::encode(header, claims, &tokens().current.signing).unwrap()
     }
 
-    fn verdict(token: &str) -> Result<Claims, TokenError> {
+    fn verified(token: &str) -> Result<Claims, TokenError> {
         tokens().verify(token, now())
     }
 
@@ -272,8 +271,8 @@ mod tests {
         assert_eq!(issued.expires_in, 900);
         let expected =
             Claims { user: user(), id: Uuid::from_u128(7), issued_at: now(), expires_at: at(900) };
-        assert_eq!(verdict(&issued.access_token), Ok(expected));
-        assert_eq!(verdict(&signed(&header(), &claims())), Ok(expected));
+        assert_eq!(verified(&issued.access_token), Ok(expected));
+        assert_eq!(verified(&signed(&header(), &claims())), Ok(expected));
     }
 
     #[test]
@@ -297,17 +296,17 @@ mod tests {
     fn no_character_of_it_can_be_changed() {
         let token = issue();
         for (index, old) in token.char_indices() {
-            // The last character has bits that are not used; a strict reader refuses them too.
+            // The last character has unused bits, which strict decoding refuses, too.
             let new = if old == 'A' { 'B' } else { 'A' };
             let mut forged = token.clone();
             forged.replace_range(index..=index, &new.to_string());
-            assert_eq!(verdict(&forged), Err(TokenError::Invalid), "character {index}");
+            assert_eq!(verified(&forged), Err(TokenError::Invalid), "character {index}");
         }
         for cut in 0..token.len() {
-            assert_eq!(verdict(&token[..cut]), Err(TokenError::Invalid));
+            assert_eq!(verified(&token[..cut]), Err(TokenError::Invalid));
         }
         for wrong in ["", "..", "a.b.c", "é.é.é", &format!("{token}."), &format!(" {token}")] {
-            assert_eq!(verdict(wrong), Err(TokenError::Invalid), "{wrong}");
+            assert_eq!(verified(wrong), Err(TokenError::Invalid), "{wrong}");
         }
     }
 
@@ -320,7 +319,7 @@ mod tests {
             let header = encode(&json!({"alg": alg, "typ": "at+jwt", "kid": kid}));
             for signature in ["", "AAAA", issue().rsplit('.').next().unwrap()] {
                 let token = format!("{header}.{payload}.{signature}");
-                assert_eq!(verdict(&token), Err(TokenError::Invalid), "{alg}");
+                assert_eq!(verified(&token), Err(TokenError::Invalid), "{alg}");
             }
         }
     }
@@ -329,7 +328,7 @@ mod tests {
     fn another_algorithm_is_refused_even_under_the_right_key() {
         for algorithm in [Algorithm::HS384, Algorithm::HS512] {
             let token = signed(&Header { alg: algorithm, ..header() }, &claims());
-            assert_eq!(verdict(&token), Err(TokenError::Invalid), "{algorithm:?}");
+            assert_eq!(verified(&token), Err(TokenError::Invalid), "{algorithm:?}");
         }
     }
 
@@ -337,7 +336,7 @@ mod tests {
     fn another_type_is_refused() {
         for typ in [None, Some("JWT"), Some("jwt"), Some("")] {
             let token = signed(&Header { typ: typ.map(str::to_owned), ..header() }, &claims());
-            assert_eq!(verdict(&token), Err(TokenError::Invalid), "{typ:?}");
+            assert_eq!(verified(&token), Err(TokenError::Invalid), "{typ:?}");
         }
     }
 
@@ -355,11 +354,11 @@ mod tests {
         ] {
             let mut missing = claims();
             missing.as_object_mut().unwrap().remove(name).unwrap();
-            assert_eq!(verdict(&signed(&header(), &missing)), Err(TokenError::Invalid), "{name}");
+            assert_eq!(verified(&signed(&header(), &missing)), Err(TokenError::Invalid), "{name}");
             for wrong in wrongs.as_array().unwrap().iter().chain([&Value::Null]) {
                 let mut changed = claims();
                 changed[name] = wrong.clone();
-                let refused = verdict(&signed(&header(), &changed)).is_err();
+                let refused = verified(&signed(&header(), &changed)).is_err();
                 assert!(refused, "{name}: {wrong}");
             }
         }
@@ -371,7 +370,7 @@ mod tests {
         assert_eq!(other.verify(&issue(), now()), Err(TokenError::Invalid));
         let underived = EncodingKey::from_secret(SECRET);
         let token = jsonwebtoken::encode(&header(), &claims(), &underived).unwrap();
-        assert_eq!(verdict(&token), Err(TokenError::Invalid));
+        assert_eq!(verified(&token), Err(TokenError::Invalid));
     }
 
     #[test]
@@ -380,10 +379,10 @@ mod tests {
         assert_eq!(after.verify(&before, now()).unwrap().user, user());
         let new = after.issue(user(), now(), Uuid::from_u128(8)).access_token;
         assert_eq!(after.verify(&new, now()).unwrap().id, Uuid::from_u128(8));
-        // Copies of the server that are still to change know the new key as the other one.
+        // Servers that have not been switched yet have the new secret as the previous one.
         let waiting = with(SECRET, Some(OTHER));
         assert!(waiting.verify(&new, now()).is_ok() && waiting.verify(&before, now()).is_ok());
-        // And in the end the old key is gone.
+        // Finally, the old secret is removed.
         let end = with(OTHER, None);
         assert_eq!(end.verify(&before, now()), Err(TokenError::Invalid));
         assert!(end.verify(&new, now()).is_ok());

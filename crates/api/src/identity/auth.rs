@@ -246,7 +246,7 @@ async fn open_session(
     password: &PasswordAttempt,
     tokens: &impl OpensSession,
 ) -> Result<bool, Error> {
-    let stronger = ctx.state.hasher.stronger(password, &candidate.hash).await?;
+    let stronger = ctx.state.hasher.rehash_if_weaker(password, &candidate.hash).await?;
     let (user, checked, tokens) = (candidate.user.uid, candidate.hash.clone(), tokens.clone());
     ctx.write(move |tx| {
         let present = account::lock_with_password(tx, user)?;
