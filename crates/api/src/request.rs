@@ -53,7 +53,7 @@ async fn note_refusal(response: &ServiceResponse<BoxBody>) {
     let asked: String =
         format!("{} {}", request.method(), request.path()).chars().take(500).collect();
     entry.detail = AuditDetail::parse(&asked).ok();
-    if state.throttle.is_refusal_worth_noting(&origin.client) {
+    if state.throttle.should_audit_refusal(&origin.client) {
         state.note(entry).await;
     } else {
         audit_log::log(&entry);

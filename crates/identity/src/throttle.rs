@@ -1,8 +1,7 @@
-//! How often a client may try what costs or tempts: signing in, signing up, having mail sent.
+//! Throttling of failed sign-ins, sign-ups and requests for mail.
 //!
-//! Counted in this process alone, so several copies of the server allow that much each. Who is
-//! counted is a place (see [`Client::network`]), or a place and an account together: a stranger
-//! elsewhere uses up nothing of the owner's.
+//! Budgets belong to a network (see [`Client::network`]), or to a network and an account: attempts
+//! from one network never use up the budget of another. Each server process counts separately.
 
 mod budget;
 
@@ -16,9 +15,9 @@ use recto_domain::Email;
 use sha2::{Digest as _, Sha256};
 
 use crate::Client;
-use budget::{Budget, BudgetKey, Exhausted, Taken, whole_seconds};
+use budget::{Budget, BudgetKey, Charge, Exhausted, whole_seconds};
 
-/// What a client has left of a budget.
+/// The state of a client's budget.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allowance {
     /// The name of the budget.
@@ -27,20 +26,20 @@ pub struct Allowance {
     pub quota: u32,
     /// Seconds in which an empty budget is refilled.
     pub window: u64,
-    /// What is left.
+    /// The remaining amount.
     pub remaining: u32,
-    /// Seconds until the budget is full again; if nothing is left, until there is something.
+    /// Seconds until the budget is full again or, if it is empty, until one more is allowed.
     pub reset: u64,
 }
 
-/// Some at once, and then one each so often.
+/// A limit: a number at once (the burst), then one per period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
     burst: NonZeroU32,
     every: Duration,
 }
 
-/// What is limited, and how; `None` is not limited at all.
+/// All limits. `None` means unlimited.
 ///
 /// ```
 /// use recto_identity::throttle::Limits;
@@ -50,20 +49,20 @@ pub struct Limit {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Failed sign-ins of a place to an account: 10, and one in 6 s.
+    /// Failed sign-ins to one account from one network: 10, then one in 6 s.
     pub sign_in: Option<Limit>,
-    /// Failed sign-ins of a place to any accounts: 50, and one a second.
+    /// Failed sign-ins to any account from one network: 50, then one a second.
     pub sign_in_place: Option<Limit>,
-    /// Sign-ups of a place, which may be a school: 100, and one in 10 s.
+    /// Sign-ups from one network, which may be a school's: 100, then one in 10 s.
     pub sign_up: Option<Limit>,
-    /// Mails that a place has had sent: 30, and one a minute.
+    /// Mails requested from one network: 30, then one a minute.
     pub mail: Option<Limit>,
-    /// Mails to one address that anybody has had sent: 10, and one in 10 minutes.
+    /// Mails to one address, requested from anywhere: 10, then one in 10 minutes.
     pub mailbox: Option<Limit>,
 }
 
 impl Limit {
-    /// So many at once, and one more after each period; one of no length counts as a nanosecond.
+    /// Allows `burst` at once and one more after each period. The period is at least a nanosecond.
     ///
     /// ```
     /// use std::num::NonZeroU32;
@@ -78,7 +77,7 @@ impl Limit {
         Self { burst, every: every.max(Duration::from_nanos(1)) }
     }
 
-    /// As often later on, but so many at once.
+    /// Returns this limit with another burst.
     #[must_use]
     pub fn with_burst(self, burst: NonZeroU32) -> Self {
         Self { burst, ..self }
@@ -91,7 +90,7 @@ impl Limit {
 }
 
 impl Limits {
-    /// Nothing is limited.
+    /// Returns no limits.
     pub fn none() -> Self {
         Self { sign_in: None, sign_in_place: None, sign_up: None, mail: None, mailbox: None }
     }
@@ -112,24 +111,24 @@ impl Default for Limits {
     }
 }
 
-/// What the clients of this process have left.
+/// The budgets of all clients of this process.
 pub struct Throttle<C: Clock = MonotonicClock> {
     sign_in: Option<Budget<C>>,
     sign_in_place: Option<Budget<C>>,
     sign_up: Option<Budget<C>>,
     mail: Option<Budget<C>>,
     mailbox: Option<Budget<C>>,
-    /// How often a place gets into the audit for having been refused.
-    noted: Option<Budget<C>>,
-    /// How often a place gets into the audit for having asked for what it may not.
-    refused: Option<Budget<C>>,
+    /// Audit entries for throttled requests of a network.
+    throttling_audit: Option<Budget<C>>,
+    /// Audit entries for forbidden requests of a network.
+    refusal_audit: Option<Budget<C>>,
 }
 
-const NOTED: Limit = Limit { burst: NonZeroU32::MIN, every: Duration::from_mins(1) };
-const REFUSED: Limit =
+const THROTTLING_AUDIT: Limit = Limit { burst: NonZeroU32::MIN, every: Duration::from_mins(1) };
+const REFUSAL_AUDIT: Limit =
     Limit { burst: NonZeroU32::new(100).expect("it is not zero"), every: Duration::from_secs(10) };
 
-/// The error that a client has used up a budget.
+/// The error for a client without remaining budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}: try again in {seconds} s")]
 pub struct Throttled {
@@ -139,15 +138,15 @@ pub struct Throttled {
     pub seconds: u64,
 }
 
-/// A try to sign in, on its way. It counts as failed unless it is given back.
-#[must_use = "what is not given back counts as a failed try"]
+/// An attempt to sign in. It counts as failed unless it is [refunded](Self::refund).
+#[must_use = "an attempt counts as failed unless it is refunded"]
 pub struct Attempt {
     client: Client,
-    taken: Vec<Taken>,
+    charges: Vec<Charge>,
 }
 
 impl Throttle {
-    /// Counts from now on, by the system's monotonic clock.
+    /// Creates full budgets, with the system's monotonic clock.
     ///
     /// ```
     /// use recto_identity::Client;
@@ -167,7 +166,7 @@ impl Throttle {
 }
 
 impl<C: Clock + Clone> Throttle<C> {
-    /// Counts from now on, by that clock.
+    /// Creates full budgets, with another clock.
     pub fn with_clock(limits: Limits, clock: &C) -> Self {
         let budget =
             |name, limit: Option<Limit>| limit.map(|limit| Budget::new(name, limit, clock.clone()));
@@ -177,88 +176,86 @@ impl<C: Clock + Clone> Throttle<C> {
             sign_up: budget("sign-up", limits.sign_up),
             mail: budget("mail", limits.mail),
             mailbox: budget("mailbox", limits.mailbox),
-            noted: budget("noted", Some(NOTED)),
-            refused: budget("refused", Some(REFUSED)),
+            throttling_audit: budget("throttling-audit", Some(THROTTLING_AUDIT)),
+            refusal_audit: budget("refusal-audit", Some(REFUSAL_AUDIT)),
         }
     }
 
-    /// Before a password is checked. The try is counted at once, so that many at a time are no
-    /// more than one after the other, and given back if it turns out good.
+    /// Counts an attempt to sign in, before the password is checked. Concurrent attempts therefore
+    /// share one budget; a successful one is refunded.
     ///
-    /// It is the same whether or not there is such an account; what is no address at all (`None`)
-    /// counts for the place alone.
+    /// The account need not exist. An invalid address (`None`) counts for the network only.
     ///
     /// # Errors
-    /// 429: too many have failed, from there for that account or from there altogether.
+    /// [`Throttled`] after too many failed sign-ins from the network, to this account or in total.
     pub fn sign_in(&self, client: &Client, email: Option<&Email>) -> Result<Attempt, Throttled> {
-        let mut attempt = Attempt { client: client.clone(), taken: Vec::new() };
+        let mut attempt = Attempt { client: client.clone(), charges: Vec::new() };
         let network = client.network().to_string();
         let account = self.sign_in.as_ref().zip(email);
         let budgets = [
             self.sign_in_place.as_ref().map(|budget| {
-                (budget, key(&[&network]), "too many sign-ins have failed from there")
+                (budget, key(&[&network]), "too many failed sign-ins from this address")
             }),
             account.map(|(budget, email)| {
-                let detail = "too many sign-ins to that account have failed from there";
+                let detail = "too many failed sign-ins to this account from this address";
                 (budget, key(&[&network, &email.key()]), detail)
             }),
         ];
         for (budget, key, detail) in budgets.into_iter().flatten() {
-            match budget.take(key) {
-                Ok(taken) => {
-                    client.record(taken.left().clone());
-                    attempt.taken.push(taken);
+            match budget.charge(key) {
+                Ok(charge) => {
+                    client.record(charge.allowance().clone());
+                    attempt.charges.push(charge);
                 }
                 Err(exhausted) => {
-                    // Nothing will be tried.
-                    attempt.give_back();
-                    return Err(refusal(client, exhausted, detail));
+                    attempt.refund();
+                    return Err(throttled(client, exhausted, detail));
                 }
             }
         }
         Ok(attempt)
     }
 
-    /// Whether an address may be written to once more, whoever asks for it.
+    /// Counts a mail to an address, and returns whether it may be sent.
     pub fn may_be_mailed(&self, email: &Email) -> bool {
         let budget = self.mailbox.as_ref();
-        budget.is_none_or(|budget| budget.take(key(&[&email.key()])).is_ok())
+        budget.is_none_or(|budget| budget.charge(key(&[&email.key()])).is_ok())
     }
 
-    /// Whether it is a minute since the audit last heard of throttling there, so that whoever is
-    /// throttled cannot fill it.
-    pub fn is_worth_noting(&self, client: &Client) -> bool {
-        takes(self.noted.as_ref(), client)
+    /// Counts an audit entry for a throttled request, and returns whether to write it: one a minute
+    /// for each network, so that nobody can fill the audit log.
+    pub fn should_audit_throttling(&self, client: &Client) -> bool {
+        try_charge(self.throttling_audit.as_ref(), client)
     }
 
-    /// Whether a refusal still gets into the audit: a hundred at once do, and then one in 10 s.
-    /// The log has them all.
-    pub fn is_refusal_worth_noting(&self, client: &Client) -> bool {
-        takes(self.refused.as_ref(), client)
+    /// Counts an audit entry for a forbidden request, and returns whether to write it: 100 for each
+    /// network, then one in 10 s.
+    pub fn should_audit_refusal(&self, client: &Client) -> bool {
+        try_charge(self.refusal_audit.as_ref(), client)
     }
 
-    /// Before an account is made.
+    /// Counts a sign-up.
     ///
     /// # Errors
-    /// 429: too many have been, from there.
+    /// [`Throttled`] after too many sign-ups from the network.
     pub fn sign_up(&self, client: &Client) -> Result<(), Throttled> {
-        spend(self.sign_up.as_ref(), client, "too many accounts have been made from there")
+        charge(self.sign_up.as_ref(), client, "too many accounts created from this address")
     }
 
-    /// Before a mail is sent to whatever address somebody names.
+    /// Counts a request for mail.
     ///
     /// # Errors
-    /// 429: too many have been, for somebody there.
+    /// [`Throttled`] after too many requests from the network.
     pub fn mail(&self, client: &Client) -> Result<(), Throttled> {
-        spend(self.mail.as_ref(), client, "too many mails have been asked for from there")
+        charge(self.mail.as_ref(), client, "too many mails requested from this address")
     }
 }
 
 impl Attempt {
-    /// It was good, or was never judged: it does not count.
-    pub fn give_back(self) {
-        for taken in self.taken {
-            self.client.record(taken.give_back());
+    /// Refunds a successful attempt, or one whose password was not checked: it does not count.
+    pub fn refund(self) {
+        for charge in self.charges {
+            self.client.record(charge.refund());
         }
     }
 }
@@ -275,32 +272,32 @@ impl fmt::Debug for Attempt {
     }
 }
 
-/// Whether there is something left of a budget, which is then less.
-fn takes<C: Clock>(budget: Option<&Budget<C>>, client: &Client) -> bool {
+/// Charges a budget, and returns whether it was sufficient.
+fn try_charge<C: Clock>(budget: Option<&Budget<C>>, client: &Client) -> bool {
     let network = key(&[&client.network().to_string()]);
-    budget.is_some_and(|budget| budget.take(network).is_ok())
+    budget.is_some_and(|budget| budget.charge(network).is_ok())
 }
 
-fn spend<C: Clock>(
+fn charge<C: Clock>(
     budget: Option<&Budget<C>>,
     client: &Client,
     detail: &'static str,
 ) -> Result<(), Throttled> {
     let Some(budget) = budget else { return Ok(()) };
-    let taken = budget
-        .take(key(&[&client.network().to_string()]))
-        .map_err(|exhausted| refusal(client, exhausted, detail))?;
-    client.record(taken.left().clone());
+    let charge = budget
+        .charge(key(&[&client.network().to_string()]))
+        .map_err(|exhausted| throttled(client, exhausted, detail))?;
+    client.record(charge.allowance().clone());
     Ok(())
 }
 
-fn refusal(client: &Client, exhausted: Exhausted, detail: &'static str) -> Throttled {
+fn throttled(client: &Client, exhausted: Exhausted, detail: &'static str) -> Throttled {
     let seconds = whole_seconds(exhausted.wait).max(1);
-    client.record(exhausted.left);
+    client.record(exhausted.allowance);
     Throttled { detail, seconds }
 }
 
-/// The first half of SHA-256 of the parts, each with its length before it.
+/// Returns the first half of the SHA-256 of the parts, each preceded by its length.
 fn key(parts: &[&str]) -> BudgetKey {
     let mut hash = Sha256::new();
     for part in parts {

@@ -174,13 +174,13 @@ async fn sign_in(
     let (candidate, matches) = match check_password(ctx, email, password).await {
         Ok(checked) => checked,
         Err(error) => {
-            attempt.give_back();
+            attempt.refund();
             return Err(error);
         }
     };
     let subject = candidate.as_ref().map(|candidate| candidate.account.user_uid);
     if let Some(candidate) = candidate.filter(|one| matches && !one.account.disabled) {
-        attempt.give_back();
+        attempt.refund();
         if open_session(ctx, &candidate, password, tokens).await? {
             return Ok(Some(candidate));
         }
@@ -189,7 +189,7 @@ async fn sign_in(
     Ok(None)
 }
 
-/// Counts an attempt to sign in as failed, until it is given back.
+/// Counts an attempt to sign in as failed, unless it is refunded.
 ///
 /// # Errors
 /// 429 after too many failed attempts. The audit log gets an entry a minute for each client.
@@ -201,7 +201,7 @@ pub(crate) async fn count_attempt(
     match ctx.state.throttle.sign_in(&client, email) {
         Ok(attempt) => Ok(attempt),
         Err(throttled) => {
-            if ctx.state.throttle.is_worth_noting(&client) {
+            if ctx.state.throttle.should_audit_throttling(&client) {
                 ctx.state.note(ctx.audit_entry(AuditAction::SignInThrottled)).await;
             }
             Err(throttled.into())

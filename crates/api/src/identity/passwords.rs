@@ -89,7 +89,7 @@ pub(crate) async fn confirm(
     let matches = ctx.state.hasher.verify(attempt, Some(&credentials.hash)).await;
     if !matches!(matches, Ok(false)) {
         // It was right, or could not be checked.
-        counted.give_back();
+        counted.refund();
         matches?;
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! One budget a key: some at once, and one more each so often.
+//! A budget for each key: a burst, then one per period.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,61 +13,61 @@ use governor::{Quota, RateLimiter};
 
 use super::{Allowance, Limit};
 
-/// Whom a budget belongs to: a hash, so that neither addresses nor e-mails are kept.
+/// The owner of a budget: a hash, so that no addresses are stored.
 pub(super) type BudgetKey = u128;
 
-/// How many keys a budget keeps at the most, at some 40 bytes each.
-const MOST_KEYS: usize = 1 << 16;
+/// The maximum number of keys, at about 40 bytes each.
+const MAX_KEYS: usize = 1 << 16;
 
-/// With fewer, nothing is looked for that could be forgotten.
-const FEW_KEYS: usize = 1 << 10;
+/// The number of keys below which none are dropped.
+const MIN_KEYS: usize = 1 << 10;
 
 /// A budget for each key.
 pub(super) struct Budget<C: Clock> {
     name: &'static str,
     quota: Quota,
-    spent: Spent,
-    limiter: RateLimiter<BudgetKey, Spent, C, StateInformationMiddleware>,
+    store: BudgetStore,
+    limiter: RateLimiter<BudgetKey, BudgetStore, C, StateInformationMiddleware>,
 }
 
-/// What has been taken from a budget; not given back, it stays taken.
-pub(super) struct Taken {
-    spent: Spent,
+/// One unit charged to a budget.
+pub(super) struct Charge {
+    store: BudgetStore,
     key: BudgetKey,
     every: Duration,
-    left: Allowance,
+    allowance: Allowance,
 }
 
-/// Nothing is left.
+/// The error for an empty budget.
 pub(super) struct Exhausted {
-    /// How long until there is something again.
+    /// The time until one unit is available.
     pub(super) wait: Duration,
-    /// The same, for the headers.
-    pub(super) left: Allowance,
+    /// The allowance for the response headers.
+    pub(super) allowance: Allowance,
 }
 
 impl<C: Clock> Budget<C> {
     pub(super) fn new(name: &'static str, limit: Limit, clock: C) -> Self {
-        let spent = Spent::default();
+        let store = BudgetStore::default();
         let quota = limit.quota();
-        let limiter = RateLimiter::new(quota, spent.clone(), clock);
-        Self { name, quota, spent, limiter }
+        let limiter = RateLimiter::new(quota, store.clone(), clock);
+        Self { name, quota, store, limiter }
     }
 
-    /// Takes one, if there is one.
-    pub(super) fn take(&self, key: BudgetKey) -> Result<Taken, Exhausted> {
-        self.forget();
+    /// Charges one unit, if the budget has one.
+    pub(super) fn charge(&self, key: BudgetKey) -> Result<Charge, Exhausted> {
+        self.drop_keys();
         match self.limiter.check_key(&key) {
-            Ok(state) => Ok(Taken {
-                spent: self.spent.clone(),
+            Ok(state) => Ok(Charge {
+                store: self.store.clone(),
                 key,
                 every: self.quota.replenish_interval(),
-                left: self.allowance(state.remaining_burst_capacity()),
+                allowance: self.allowance(state.remaining_burst_capacity()),
             }),
-            Err(refusal) => {
-                let wait = refusal.wait_time_from(self.limiter.clock().now());
-                let left = Allowance { reset: whole_seconds(wait), ..self.allowance(0) };
-                Err(Exhausted { wait, left })
+            Err(exhausted) => {
+                let wait = exhausted.wait_time_from(self.limiter.clock().now());
+                let allowance = Allowance { reset: whole_seconds(wait), ..self.allowance(0) };
+                Err(Exhausted { wait, allowance })
             }
         }
     }
@@ -84,100 +84,102 @@ impl<C: Clock> Budget<C> {
         }
     }
 
-    /// Forgets whoever has all of the budget again, once the keys have become many. Should there
-    /// be too many still, those who have the most left are forgotten: that costs the least.
-    fn forget(&self) {
-        let mut counts = self.spent.lock();
-        if counts.until.len() < counts.look_at {
+    /// Drops keys with a full budget once there are many keys. If too many remain, the fuller half
+    /// is dropped, too.
+    fn drop_keys(&self) {
+        let mut state = self.store.lock();
+        if state.full_at.len() < state.next_drop {
             return;
         }
-        drop(counts);
+        drop(state);
         self.limiter.retain_recent();
-        counts = self.spent.lock();
-        if counts.until.len() >= MOST_KEYS {
-            let mut moments: Vec<_> = counts.until.values().copied().collect();
-            let (_, median, _) = moments.select_nth_unstable(MOST_KEYS / 2);
+        state = self.store.lock();
+        if state.full_at.len() >= MAX_KEYS {
+            let mut times: Vec<_> = state.full_at.values().copied().collect();
+            let (_, median, _) = times.select_nth_unstable(MAX_KEYS / 2);
             let median = *median;
-            counts.until.retain(|_, until| *until > median);
+            state.full_at.retain(|_, full_at| *full_at > median);
         }
-        counts.look_at = (counts.until.len() * 2).clamp(FEW_KEYS, MOST_KEYS);
+        state.next_drop = (state.full_at.len() * 2).clamp(MIN_KEYS, MAX_KEYS);
     }
 }
 
-impl Taken {
-    /// What is left.
-    pub(super) fn left(&self) -> &Allowance {
-        &self.left
+impl Charge {
+    /// Returns the allowance after this charge.
+    pub(super) fn allowance(&self) -> &Allowance {
+        &self.allowance
     }
 
-    /// As if it had not been taken.
-    pub(super) fn give_back(self) -> Allowance {
+    /// Undoes the charge, and returns the allowance after that.
+    pub(super) fn refund(self) -> Allowance {
         let every = Nanos::from(self.every);
-        if let Some(until) = self.spent.lock().until.get_mut(&self.key) {
-            *until = until.saturating_sub(every);
+        if let Some(full_at) = self.store.lock().full_at.get_mut(&self.key) {
+            *full_at = full_at.saturating_sub(every);
         }
         let every = whole_seconds(self.every);
-        let remaining = (self.left.remaining + 1).min(self.left.quota);
-        Allowance { remaining, reset: self.left.reset.saturating_sub(every), ..self.left }
+        let remaining = (self.allowance.remaining + 1).min(self.allowance.quota);
+        let reset = self.allowance.reset.saturating_sub(every);
+        Allowance { remaining, reset, ..self.allowance }
     }
 }
 
-/// Until when each key has been provided for. A map of our own, since governor's take nothing back.
+/// The state of all keys. Governor's own stores do not support refunds.
 #[derive(Clone, Default)]
-struct Spent(Arc<Mutex<Counts>>);
+struct BudgetStore(Arc<Mutex<StoreState>>);
 
-struct Counts {
-    until: HashMap<BudgetKey, Nanos>,
-    /// At how many keys to look for those that can be forgotten.
-    look_at: usize,
+struct StoreState {
+    /// The time at which each budget is full again.
+    full_at: HashMap<BudgetKey, Nanos>,
+    /// The number of keys at which keys are dropped next.
+    next_drop: usize,
 }
 
-impl Default for Counts {
+impl Default for StoreState {
     fn default() -> Self {
-        Self { until: HashMap::new(), look_at: FEW_KEYS }
+        Self { full_at: HashMap::new(), next_drop: MIN_KEYS }
     }
 }
 
-impl Spent {
-    fn lock(&self) -> MutexGuard<'_, Counts> {
-        // Each change is one assignment: a panic leaves nothing half done.
+impl BudgetStore {
+    fn lock(&self) -> MutexGuard<'_, StoreState> {
+        // Each change is one assignment, so a panic leaves no inconsistent state.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl StateStore for Spent {
+impl StateStore for BudgetStore {
     type Key = BudgetKey;
 
     fn measure_and_replace<T, F, E>(&self, key: &BudgetKey, measure: F) -> Result<T, E>
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
-        let mut counts = self.lock();
-        let (outcome, until) = measure(counts.until.get(key).copied())?;
-        counts.until.insert(*key, until);
+        let mut state = self.lock();
+        let (outcome, full_at) = measure(state.full_at.get(key).copied())?;
+        state.full_at.insert(*key, full_at);
         Ok(outcome)
     }
 }
 
-impl ShrinkableKeyedStateStore<BudgetKey> for Spent {
+impl ShrinkableKeyedStateStore<BudgetKey> for BudgetStore {
     fn retain_recent(&self, drop_below: Nanos) {
-        self.lock().until.retain(|_, until| *until > drop_below);
+        self.lock().full_at.retain(|_, full_at| *full_at > drop_below);
     }
 
     fn shrink_to_fit(&self) {
-        self.lock().until.shrink_to_fit();
+        self.lock().full_at.shrink_to_fit();
     }
 
     fn len(&self) -> usize {
-        self.lock().until.len()
+        self.lock().full_at.len()
     }
 
     fn is_empty(&self) -> bool {
-        self.lock().until.is_empty()
+        self.lock().full_at.is_empty()
     }
 }
 
-/// Rounded up, so that whoever waits that long has waited long enough.
+/// Rounds up to whole seconds, so that a client that waits this long has waited long enough.
 pub(super) fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
@@ -195,51 +197,52 @@ mod tests {
         Budget::new("test", Limit::new(burst, Duration::from_secs(10)), clock.clone())
     }
 
-    fn takes(budget: &Budget<FakeRelativeClock>, key: BudgetKey) -> usize {
-        std::iter::from_fn(|| budget.take(key).ok()).count()
+    /// Charges a budget until it is empty, and returns how often.
+    fn drain(budget: &Budget<FakeRelativeClock>, key: BudgetKey) -> usize {
+        std::iter::from_fn(|| budget.charge(key).ok()).count()
     }
 
     #[test]
     fn whoever_has_all_of_it_again_is_forgotten() {
         let clock = FakeRelativeClock::default();
         let budget = budget(&clock);
-        for key in 0..FEW_KEYS {
-            assert!(budget.take(key as BudgetKey).is_ok());
+        for key in 0..MIN_KEYS {
+            assert!(budget.charge(key as BudgetKey).is_ok());
         }
-        assert_eq!(budget.spent.len(), FEW_KEYS);
+        assert_eq!(budget.store.len(), MIN_KEYS);
         clock.advance(Duration::from_secs(30));
-        assert!(budget.take(0).is_ok());
-        assert_eq!(budget.spent.len(), 1);
+        assert!(budget.charge(0).is_ok());
+        assert_eq!(budget.store.len(), 1);
     }
 
     #[test]
     fn there_are_never_too_many_and_those_who_spent_the_most_are_kept() {
         let clock = FakeRelativeClock::default();
         let budget = budget(&clock);
-        assert_eq!(takes(&budget, BudgetKey::MAX), 3);
-        for key in 0..3 * MOST_KEYS {
-            assert!(budget.take(key as BudgetKey).is_ok());
-            assert!(budget.spent.len() <= MOST_KEYS);
+        assert_eq!(drain(&budget, BudgetKey::MAX), 3);
+        for key in 0..3 * MAX_KEYS {
+            assert!(budget.charge(key as BudgetKey).is_ok());
+            assert!(budget.store.len() <= MAX_KEYS);
         }
-        assert_eq!(takes(&budget, BudgetKey::MAX), 0);
+        assert_eq!(drain(&budget, BudgetKey::MAX), 0);
     }
 
     #[test]
     fn what_is_given_back_was_never_taken() {
         let clock = FakeRelativeClock::default();
         let budget = budget(&clock);
-        let taken: Vec<_> = (0..3).map(|_| budget.take(1).ok().unwrap()).collect();
-        assert!(budget.take(1).is_err());
-        let left: Vec<_> = taken.into_iter().map(|taken| taken.give_back().remaining).collect();
+        let charges: Vec<_> = (0..3).map(|_| budget.charge(1).ok().unwrap()).collect();
+        assert!(budget.charge(1).is_err());
+        let left: Vec<_> = charges.into_iter().map(|charge| charge.refund().remaining).collect();
         assert_eq!(left, [3, 2, 1]);
-        assert_eq!(takes(&budget, 1), 3);
-        // However late it comes: there is never more than all of it.
+        assert_eq!(drain(&budget, 1), 3);
+        // A late refund does not exceed the quota.
         let late =
             Budget::new("test", Limit::new(NonZeroU32::MIN, Duration::from_secs(1)), clock.clone());
-        let taken = late.take(1).ok().unwrap();
+        let charge = late.charge(1).ok().unwrap();
         clock.advance(Duration::from_mins(1));
-        assert_eq!(taken.give_back().remaining, 1);
-        assert_eq!(takes(&late, 1), 1);
+        assert_eq!(charge.refund().remaining, 1);
+        assert_eq!(drain(&late, 1), 1);
     }
 
     #[test]

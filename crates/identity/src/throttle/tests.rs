@@ -15,7 +15,8 @@ fn email(address: &str) -> Email {
     Email::parse(address).unwrap()
 }
 
-/// How many tries fail until one is refused, and how long it is to wait.
+/// Signs in with a wrong password until an attempt is throttled. Returns the number of failures,
+/// and the seconds to wait.
 fn fail(throttle: &Throttle<FakeRelativeClock>, client: &Client, account: &str) -> (usize, u64) {
     let mut failed = 0;
     loop {
@@ -26,7 +27,7 @@ fn fail(throttle: &Throttle<FakeRelativeClock>, client: &Client, account: &str) 
     }
 }
 
-/// The name, remainder and reset of each budget that was used.
+/// Returns the name, remaining amount and reset time of each budget that was used.
 fn left(client: &Client) -> Vec<(&'static str, u32, u64)> {
     let allowances = client.allowances().into_iter();
     allowances.map(|one| (one.name, one.remaining, one.reset)).collect()
@@ -37,7 +38,7 @@ fn ten_sign_ins_may_fail_and_then_one_in_six_seconds() {
     let (clock, throttle) = throttle();
     let client = at("192.0.2.1");
     assert_eq!(fail(&throttle, &client, "ada@example.org"), (10, 6));
-    // Waiting for longer than is asked does not help, and trying does not harm.
+    // A throttled attempt does not extend the wait.
     clock.advance(Duration::from_millis(5_500));
     assert_eq!(fail(&throttle, &client, "Ada@Example.org"), (0, 1));
     clock.advance(Duration::from_millis(500));
@@ -49,11 +50,11 @@ fn ten_sign_ins_may_fail_and_then_one_in_six_seconds() {
 #[test]
 fn a_stranger_elsewhere_does_not_lock_the_owner_out() {
     let (_, throttle) = throttle();
-    for stranger in 1..=200 {
-        fail(&throttle, &at(&format!("198.51.100.{stranger}")), "ada@example.org");
+    for attacker in 1..=200 {
+        fail(&throttle, &at(&format!("198.51.100.{attacker}")), "ada@example.org");
     }
-    throttle.sign_in(&at("192.0.2.1"), Some(&email("ada@example.org"))).unwrap().give_back();
-    // Whoever has a /64 has it as one place.
+    throttle.sign_in(&at("192.0.2.1"), Some(&email("ada@example.org"))).unwrap().refund();
+    // An IPv6 /64 is one network.
     assert_eq!(fail(&throttle, &at("2001:db8::1"), "ada@example.org").0, 10);
     assert_eq!(fail(&throttle, &at("2001:db8::ffff:1"), "ada@example.org").0, 0);
     assert_eq!(fail(&throttle, &at("2001:db8:0:1::1"), "ada@example.org").0, 10);
@@ -96,7 +97,7 @@ fn who_signs_in_well_never_waits() {
     let (_, throttle) = throttle();
     let client = at("192.0.2.1");
     for _ in 0..1000 {
-        throttle.sign_in(&client, Some(&email("ada@example.org"))).unwrap().give_back();
+        throttle.sign_in(&client, Some(&email("ada@example.org"))).unwrap().refund();
     }
     assert_eq!(fail(&throttle, &client, "ada@example.org").0, 10);
 }
@@ -107,9 +108,9 @@ fn a_sign_in_that_is_good_does_not_make_up_for_those_that_failed() {
     let client = at("192.0.2.1");
     for _ in 0..9 {
         drop(throttle.sign_in(&client, Some(&email("ada@example.org"))).unwrap());
-        throttle.sign_in(&client, Some(&email("own@example.org"))).unwrap().give_back();
+        throttle.sign_in(&client, Some(&email("own@example.org"))).unwrap().refund();
     }
-    throttle.sign_in(&client, Some(&email("ada@example.org"))).unwrap().give_back();
+    throttle.sign_in(&client, Some(&email("ada@example.org"))).unwrap().refund();
     assert_eq!(fail(&throttle, &client, "ada@example.org").0, 1);
 }
 
@@ -146,12 +147,12 @@ fn accounts_and_mails_are_counted_apart_by_the_place() {
 fn nobody_fills_the_audit_by_being_refused() {
     let (clock, throttle) = throttle();
     let (client, other) = (at("192.0.2.1"), at("192.0.2.2"));
-    let noted = (0..200).filter(|_| throttle.is_refusal_worth_noting(&client)).count();
-    assert_eq!(noted, 100);
-    assert!(throttle.is_refusal_worth_noting(&other));
+    let audited = (0..200).filter(|_| throttle.should_audit_refusal(&client)).count();
+    assert_eq!(audited, 100);
+    assert!(throttle.should_audit_refusal(&other));
     clock.advance(Duration::from_secs(10));
-    assert!(throttle.is_refusal_worth_noting(&client));
-    let throttled = (0..9).filter(|_| throttle.is_worth_noting(&client)).count();
+    assert!(throttle.should_audit_refusal(&client));
+    let throttled = (0..9).filter(|_| throttle.should_audit_throttling(&client)).count();
     assert_eq!(throttled, 1);
 }
 
@@ -174,7 +175,7 @@ fn the_headers_say_what_is_left() {
         client.allowances().iter().map(|one| (one.name, one.quota, one.window)).collect();
     assert_eq!(policies, [("sign-in-place", 50, 50), ("sign-in", 10, 60)]);
     assert_eq!(left(&client), [("sign-in-place", 49, 1), ("sign-in", 9, 6)]);
-    attempt.give_back();
+    attempt.refund();
     assert_eq!(left(&client), [("sign-in-place", 50, 0), ("sign-in", 10, 0)]);
     fail(&throttle, &client, "ada@example.org");
     assert_eq!(left(&client).last(), Some(&("sign-in", 0, 6)));
