@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_of_one_id_and_fits_a_link() {
+    fn token_is_bound_and_url_safe() {
         let tokens = tokens(OLD, None);
         let token = tokens.find(id(), &tokens.hash(id())).unwrap();
         assert_eq!(token.expose().len(), 43);
@@ -75,14 +75,14 @@ mod tests {
     }
 
     #[test]
-    fn the_token_is_an_hmac_of_the_id_under_a_derived_key() {
+    fn token_is_hmac_of_id() {
         // Computed with another program, so that a later version still finds its tokens.
         let token = token(&tokens(OLD, None).0.current, id());
         assert_eq!(token.expose(), "5NOI8Uft4E9h94GPcr017ww1WjqWXt4Q92TW8AcrQUc");
     }
 
     #[test]
-    fn a_new_secret_still_finds_the_tokens_of_the_old_one() {
+    fn previous_secret_still_finds_tokens() {
         let stored = tokens(OLD, None).hash(id());
         let both = tokens(NEW, Some(OLD));
         assert!(both.find(id(), &stored).is_some());

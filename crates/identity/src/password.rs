@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_password_verifies_against_its_own_hash_alone() {
+    async fn password_matches_only_its_hash() {
         let hasher = Hasher::default();
         let hash = hasher.hash(&password("correct horse")).await.unwrap();
         assert!(hash.0.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.0);
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_two_ways_of_composing_a_letter_are_one_password() {
+    async fn unicode_composition_does_not_matter() {
         let hasher = Hasher::default();
         let hash = hasher.hash_blocking(&password("caf\u{e9} noir")).unwrap();
         assert!(hasher.verify(&attempt("cafe\u{301} noir"), Some(&hash)).await.unwrap());
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unknown_account_costs_the_same_and_is_refused() {
+    async fn unknown_account_costs_the_same() {
         let hasher = Hasher::default();
         assert!(!hasher.verify(&attempt("anything"), None).await.unwrap());
         assert_eq!(hasher.hashes_done(), 1);
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_corrupt_hash_is_an_error_and_no_wrong_password() {
+    async fn corrupt_hash_is_an_error() {
         let hasher = Hasher::default();
         for corrupt in ["", "hunter2", "$2b$12$abc", "$argon2id$v=19$m=1,t=0,p=1$", "$argon2x$a$b"]
         {
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_exceeds_the_bound_waits() {
+    async fn excess_hashes_wait() {
         let hasher = Hasher::new(NonZeroUsize::MIN);
         let permit = hasher.state.permits.acquire().await.unwrap();
         let (attempt, other) = (attempt("anything"), hasher.clone());
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_that_nobody_waits_for_keeps_its_permit() {
+    async fn abandoned_work_holds_its_permit() {
         let hasher = Hasher::new(NonZeroUsize::MIN);
         let abandoned = hasher.clone();
         let task = tokio::spawn(async move {

@@ -110,7 +110,7 @@ mod tests {
     const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 
     #[test]
-    fn hmac_is_that_of_rfc_4231() {
+    fn hmac_matches_rfc_4231() {
         let tag = hmac(b"Jefe", b"what do ya want for nothing?");
         assert_eq!(tag[..4], [0x5b, 0xdc, 0xc1, 0x46]);
         assert_eq!(tag[28..], [0x64, 0xec, 0x38, 0x43]);
@@ -123,13 +123,13 @@ mod tests {
     }
 
     #[test]
-    fn either_secret_must_be_strong() {
+    fn short_secret_is_refused() {
         assert_eq!(Secrets::new(&SECRET[1..], None).unwrap_err(), WeakSecret { length: 31 });
         assert_eq!(Secrets::new(SECRET, Some(b"")).unwrap_err(), WeakSecret { length: 0 });
     }
 
     #[test]
-    fn the_previous_keys_are_those_of_the_previous_secret() {
+    fn previous_keys_come_from_previous_secret() {
         let next = b"fedcba9876543210fedcba9876543210";
         let before = Secrets::new(SECRET, None).unwrap().derived_keys("use");
         let after = Secrets::new(next, Some(SECRET)).unwrap().derived_keys("use");
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_nothing() {
+    fn debug_hides_secrets() {
         let secrets = Secrets::new(SECRET, None).unwrap();
         assert_eq!(format!("{secrets:?}"), "Secrets(…)");
         assert_eq!(format!("{:?}", secrets.derived_keys("x")), "DerivedKeys(…)");

@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_says_who_calls() {
+    fn valid_token_returns_its_claims() {
         let issued = tokens().issue(user(), now(), Uuid::from_u128(7));
         assert_eq!(issued.expires_in, 900);
         let expected =
@@ -276,14 +276,14 @@ mod tests {
     }
 
     #[test]
-    fn the_header_is_that_of_rfc_9068() {
+    fn header_follows_rfc_9068() {
         let header = jsonwebtoken::decode_header(issue()).unwrap();
         assert_eq!((header.typ.as_deref(), header.alg), (Some("at+jwt"), Algorithm::HS256));
         assert_eq!(header.kid.map(|id| id.len()), Some(8));
     }
 
     #[test]
-    fn it_is_good_for_its_time_and_no_longer() {
+    fn token_expires_after_its_lifetime() {
         let (tokens, token) = (tokens(), issue());
         assert!(tokens.verify(&token, at(904)).is_ok());
         assert_eq!(tokens.verify(&token, at(905)), Err(TokenError::Expired));
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn no_character_of_it_can_be_changed() {
+    fn changed_character_is_refused() {
         let token = issue();
         for (index, old) in token.char_indices() {
             // The last character has unused bits, which strict decoding refuses, too.
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn another_algorithm_is_refused_even_under_the_right_key() {
+    fn other_algorithm_is_refused() {
         for algorithm in [Algorithm::HS384, Algorithm::HS512] {
             let token = signed(&Header { alg: algorithm, ..header() }, &claims());
             assert_eq!(verified(&token), Err(TokenError::Invalid), "{algorithm:?}");
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn another_type_is_refused() {
+    fn other_header_type_is_refused() {
         for typ in [None, Some("JWT"), Some("jwt"), Some("")] {
             let token = signed(&Header { typ: typ.map(str::to_owned), ..header() }, &claims());
             assert_eq!(verified(&token), Err(TokenError::Invalid), "{typ:?}");
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn another_secret_is_refused_and_so_is_the_secret_itself() {
+    fn other_or_underived_key_is_refused() {
         let other = with(OTHER, None);
         assert_eq!(other.verify(&issue(), now()), Err(TokenError::Invalid));
         let underived = EncodingKey::from_secret(SECRET);
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_changed_without_signing_anybody_out() {
+    fn secret_change_keeps_tokens_valid() {
         let (before, after) = (issue(), with(OTHER, Some(SECRET)));
         assert_eq!(after.verify(&before, now()).unwrap().user, user());
         let new = after.issue(user(), now(), Uuid::from_u128(8)).access_token;
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_is_the_one_that_is_named_and_no_other() {
+    fn unknown_key_id_is_refused() {
         let both = with(OTHER, Some(SECRET));
         let named = |kid: Option<&str>| {
             let header = Header { kid: kid.map(str::to_owned), ..header() };
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_neither_key_nor_token() {
+    fn debug_hides_keys_and_tokens() {
         assert_eq!(format!("{:?}", tokens()), "Tokens(…)");
         let issued = tokens().issue(user(), now(), Uuid::from_u128(7));
         assert_eq!(format!("{issued:?}"), "Issued { expires_in: 900, .. }");

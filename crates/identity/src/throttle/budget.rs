@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_all_of_it_again_is_forgotten() {
+    fn full_budgets_are_dropped() {
         let clock = FakeRelativeClock::default();
         let budget = budget(&clock);
         for key in 0..MIN_KEYS {
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_never_too_many_and_those_who_spent_the_most_are_kept() {
+    fn key_limit_drops_the_fullest_budgets() {
         let clock = FakeRelativeClock::default();
         let budget = budget(&clock);
         assert_eq!(drain(&budget, BudgetKey::MAX), 3);
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_back_was_never_taken() {
+    fn refund_restores_the_budget() {
         let clock = FakeRelativeClock::default();
         let budget = budget(&clock);
         let charges: Vec<_> = (0..3).map(|_| budget.charge(1).ok().unwrap()).collect();

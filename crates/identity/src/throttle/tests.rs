@@ -34,7 +34,7 @@ fn left(client: &Client) -> Vec<(&'static str, u32, u64)> {
 }
 
 #[test]
-fn ten_sign_ins_may_fail_and_then_one_in_six_seconds() {
+fn failures_are_limited_per_account() {
     let (clock, throttle) = throttle();
     let client = at("192.0.2.1");
     assert_eq!(fail(&throttle, &client, "ada@example.org"), (10, 6));
@@ -48,7 +48,7 @@ fn ten_sign_ins_may_fail_and_then_one_in_six_seconds() {
 }
 
 #[test]
-fn a_stranger_elsewhere_does_not_lock_the_owner_out() {
+fn other_network_does_not_block_owner() {
     let (_, throttle) = throttle();
     for attacker in 1..=200 {
         fail(&throttle, &at(&format!("198.51.100.{attacker}")), "ada@example.org");
@@ -61,7 +61,7 @@ fn a_stranger_elsewhere_does_not_lock_the_owner_out() {
 }
 
 #[test]
-fn a_place_may_fail_fifty_times_whatever_the_accounts() {
+fn failures_are_limited_per_network() {
     let (clock, throttle) = throttle();
     let client = at("192.0.2.1");
     for account in 0..5 {
@@ -73,7 +73,7 @@ fn a_place_may_fail_fifty_times_whatever_the_accounts() {
 }
 
 #[test]
-fn what_is_no_address_counts_for_the_place() {
+fn invalid_email_counts_for_the_network() {
     let (_, throttle) = throttle();
     let client = at("192.0.2.1");
     let failed = std::iter::from_fn(|| throttle.sign_in(&client, None).ok()).count();
@@ -82,7 +82,7 @@ fn what_is_no_address_counts_for_the_place() {
 }
 
 #[test]
-fn a_refusal_by_the_account_costs_the_place_nothing() {
+fn account_refusal_does_not_charge_network() {
     let (_, throttle) = throttle();
     let client = at("192.0.2.1");
     fail(&throttle, &client, "ada@example.org");
@@ -93,7 +93,7 @@ fn a_refusal_by_the_account_costs_the_place_nothing() {
 }
 
 #[test]
-fn who_signs_in_well_never_waits() {
+fn successful_sign_ins_are_unlimited() {
     let (_, throttle) = throttle();
     let client = at("192.0.2.1");
     for _ in 0..1000 {
@@ -103,7 +103,7 @@ fn who_signs_in_well_never_waits() {
 }
 
 #[test]
-fn a_sign_in_that_is_good_does_not_make_up_for_those_that_failed() {
+fn success_does_not_clear_failures() {
     let (_, throttle) = throttle();
     let client = at("192.0.2.1");
     for _ in 0..9 {
@@ -115,7 +115,7 @@ fn a_sign_in_that_is_good_does_not_make_up_for_those_that_failed() {
 }
 
 #[test]
-fn many_at_once_are_no_more_than_one_after_the_other() {
+fn concurrent_attempts_share_one_budget() {
     let (_, throttle) = throttle();
     let granted: usize = std::thread::scope(|scope| {
         let tries: Vec<_> = (0..8)
@@ -127,7 +127,7 @@ fn many_at_once_are_no_more_than_one_after_the_other() {
 }
 
 #[test]
-fn accounts_and_mails_are_counted_apart_by_the_place() {
+fn sign_ups_and_mails_count_separately() {
     let (clock, throttle) = throttle();
     let client = at("192.0.2.1");
     for _ in 0..100 {
@@ -144,7 +144,7 @@ fn accounts_and_mails_are_counted_apart_by_the_place() {
 }
 
 #[test]
-fn nobody_fills_the_audit_by_being_refused() {
+fn refusals_cannot_fill_the_audit_log() {
     let (clock, throttle) = throttle();
     let (client, other) = (at("192.0.2.1"), at("192.0.2.2"));
     let audited = (0..200).filter(|_| throttle.should_audit_refusal(&client)).count();
@@ -157,7 +157,7 @@ fn nobody_fills_the_audit_by_being_refused() {
 }
 
 #[test]
-fn nobody_s_mailbox_is_filled_from_however_many_places() {
+fn mails_per_mailbox_are_limited() {
     let (clock, throttle) = throttle();
     let (ada, bob) = (email("ada@example.org"), email("bob@example.org"));
     assert_eq!((0..20).filter(|_| throttle.may_be_mailed(&ada)).count(), 10);
@@ -167,7 +167,7 @@ fn nobody_s_mailbox_is_filled_from_however_many_places() {
 }
 
 #[test]
-fn the_headers_say_what_is_left() {
+fn allowances_report_remaining_budget() {
     let (_, throttle) = throttle();
     let client = at("192.0.2.1");
     let attempt = throttle.sign_in(&client, Some(&email("ada@example.org"))).unwrap();
@@ -182,7 +182,7 @@ fn the_headers_say_what_is_left() {
 }
 
 #[test]
-fn without_limits_nothing_is_counted_and_nothing_said() {
+fn no_limits_record_no_allowances() {
     let throttle = Throttle::new(Limits::none());
     let client = at("192.0.2.1");
     for _ in 0..1000 {
