@@ -21,7 +21,7 @@ pub struct Settings {
     /// server listens on. With `https`, browsers are told to use TLS only.
     pub public_url: Option<String>,
     /// The transport and the sender of mails.
-    pub mail: recto_mail::Settings,
+    pub mail: recto_mail::MailSettings,
     /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: TrustedProxies,
     /// The budgets of clients.
@@ -48,7 +48,7 @@ impl Settings {
             previous_secret: None,
             workers: None,
             public_url: None,
-            mail: recto_mail::Settings::default(),
+            mail: recto_mail::MailSettings::default(),
             trusted_proxies: TrustedProxies::default(),
             limits: Limits::default(),
             password_grant: true,

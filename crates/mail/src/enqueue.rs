@@ -10,7 +10,7 @@ use recto_persistence::{Connection, Error};
 /// transaction is committed.
 ///
 /// # Errors
-/// A failing database.
+/// Returns the database's error.
 pub fn enqueue(
     conn: &mut Connection,
     ids: &dyn IdGenerator,
@@ -28,8 +28,8 @@ pub fn enqueue(
     outbox::enqueue(conn, &outbox::NewMail { id, user, kind, token, recipient, at: now })
 }
 
-/// Returns the token of a link. The last one is used again during half of its lifetime: otherwise
-/// anybody could invalidate an owner's link by requesting another.
+/// Returns the token for a link. The last one is reused during half of its lifetime, so that
+/// nobody can invalidate an owner's link by requesting another.
 fn token(
     conn: &mut Connection,
     ids: &dyn IdGenerator,
@@ -39,10 +39,8 @@ fn token(
     now: DateTime<Utc>,
 ) -> Result<MailedTokenId, Error> {
     let user = account.user_uid;
-    if let Some(young) =
-        mailed_token::issued_since(conn, user, purpose, now - purpose.lifetime() / 2)?
-    {
-        return Ok(young);
+    if let Some(recent) = mailed_token::issued_since(conn, user, purpose, now - purpose.lifetime() / 2)? {
+        return Ok(recent);
     }
     let id = MailedTokenId::from_uuid(ids.new_id().uid());
     let hash = tokens.hash(id);

@@ -1,4 +1,4 @@
-//! Messages as files, for trying things out without a mail server.
+//! Writing messages to files, for trying Recto out without a mail server.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write as _};
@@ -6,23 +6,22 @@ use std::path::{Path, PathBuf};
 
 use super::{Message, SendError};
 
-/// A directory in which each message is a file: `ID.eml`, of the mail's id, so that names are in
-/// the order of time. Only the owner can read them.
+/// A directory with a file `ID.eml` for each message, in order of time. Only its owner can read it.
 #[derive(Debug, Clone)]
 pub struct Files {
     directory: PathBuf,
 }
 
 impl Files {
-    /// Files in this directory, which is made when the first is written.
+    /// Creates a transport for this directory, which is created with the first file.
     pub const fn new(directory: PathBuf) -> Self {
         Self { directory }
     }
 
-    /// Writes a message; one that was written before is replaced.
+    /// Writes a message, replacing an earlier file of the same mail.
     ///
     /// # Errors
-    /// [`Later`](SendError::Later): the file cannot be written.
+    /// [`Later`](SendError::Later) if the file cannot be written.
     pub async fn write(&self, message: Message) -> Result<(), SendError> {
         let directory = self.directory.clone();
         let written = tokio::task::spawn_blocking(move || {
@@ -33,14 +32,14 @@ impl Files {
         });
         let written = written.await.unwrap_or_else(|error| Err(error.to_string()));
         let file = written.map_err(SendError::Later)?;
-        tracing::info!(file = %file.display(), "wrote a mail, for there is no SMTP server");
+        tracing::info!(file = %file.display(), "wrote a mail to a file: no SMTP server is set");
         Ok(())
     }
 }
 
-/// Makes the file whole or not at all, with a name that lasts.
+/// Creates the file atomically and durably.
 fn write(directory: &Path, file: &Path, content: &[u8]) -> io::Result<()> {
-    make(directory)?;
+    create_directory(directory)?;
     let mut draft = tempfile::Builder::new().prefix(".draft-").tempfile_in(directory)?;
     draft.write_all(content)?;
     draft.as_file().sync_all()?;
@@ -48,8 +47,8 @@ fn write(directory: &Path, file: &Path, content: &[u8]) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-/// Makes the directory, if there is none, for its owner alone.
-fn make(directory: &Path) -> io::Result<()> {
+/// Creates the directory if it does not exist, readable by its owner only.
+fn create_directory(directory: &Path) -> io::Result<()> {
     if fs::exists(directory)? {
         return Ok(());
     }

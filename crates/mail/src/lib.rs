@@ -1,9 +1,9 @@
-//! Recto's mail: messages, the transports that send them, and the worker that empties the outbox.
+//! Mail of Recto: messages, the transports that send them, and the outbox worker.
 //!
-//! A request writes a mail into the outbox in the transaction that needs it, and the
-//! [`Worker`] sends it afterwards, however often it takes. So no mail is sent for what
-//! was not kept, and none is lost when the server stops between the two; one may be sent twice,
-//! under the same `Message-ID`.
+//! A request adds a mail to the outbox in its own transaction. After the commit, the [`Worker`]
+//! sends it and retries until it succeeds. So no mail is sent for a transaction that was rolled
+//! back, and none is lost if the server stops. A mail may be sent twice, with the same
+//! `Message-ID`.
 
 mod enqueue;
 mod files;
@@ -17,37 +17,37 @@ use std::time::Duration;
 
 pub use enqueue::enqueue;
 pub use files::Files;
-pub use message::{Composer, Letter, Unaddressable};
+pub use message::{Composer, MailContent, Unaddressable};
 pub use sender::{InvalidSender, Sender};
 pub use smtp::{InvalidSmtpUrl, Smtp, SmtpUrl};
 pub use worker::{Outbox, Worker};
 
-/// How mail leaves.
+/// The configuration of a [`Transport`].
 #[derive(Debug, Clone)]
 pub enum Delivery {
-    /// To an SMTP server, which carries it on.
+    /// To an SMTP server.
     Smtp(SmtpUrl),
-    /// Into a directory, a file each, for trying things out.
+    /// To files in a directory, for trying Recto out.
     Files(PathBuf),
 }
 
-/// How mail is sent.
+/// The mail settings.
 #[derive(Debug, Clone)]
-pub struct Settings {
-    /// How it leaves.
+pub struct MailSettings {
+    /// The destination of messages.
     pub delivery: Delivery,
-    /// Whom it comes from; where it is not said, `recto` at the public URL's host.
+    /// The sender; by default, `recto` at the public URL's host.
     pub from: Option<Sender>,
 }
 
-impl Default for Settings {
-    /// Files in the directory `mail`.
+impl Default for MailSettings {
+    /// Returns settings that write files to the directory `mail`.
     fn default() -> Self {
         Self { delivery: Delivery::Files(PathBuf::from("mail")), from: None }
     }
 }
 
-/// Where messages are handed over.
+/// Sends messages.
 #[derive(Debug, Clone)]
 pub enum Transport {
     /// An SMTP server.
@@ -56,22 +56,22 @@ pub enum Transport {
     Files(Files),
 }
 
-/// Why a message could not be handed over.
+/// A failure to send a message.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    /// It may be taken later.
-    #[error("not now: {0}")]
+    /// A temporary failure: a retry may succeed.
+    #[error("temporary failure: {0}")]
     Later(String),
-    /// It will never be taken, this message to this recipient.
+    /// A permanent failure of this message to this recipient.
     #[error("refused: {0}")]
     Refused(String),
 }
 
 impl Transport {
-    /// The transport for a delivery; nothing is connected to yet, and no directory made.
+    /// Creates a transport. It neither connects nor creates a directory yet.
     ///
     /// # Errors
-    /// TLS cannot be set up.
+    /// Returns an error if TLS cannot be set up.
     pub fn new(delivery: &Delivery, sender: &Sender) -> std::io::Result<Self> {
         Ok(match delivery {
             Delivery::Smtp(url) => Self::Smtp(Smtp::new(url, sender)?),
@@ -79,11 +79,11 @@ impl Transport {
         })
     }
 
-    /// Hands a message over. When this returns, the other side has it for good. A server gets
-    /// no more than `limit` for it.
+    /// Sends a message. After `Ok`, the server or the disk has stored it. A server that takes
+    /// longer than `limit` is a temporary failure.
     ///
     /// # Errors
-    /// [`SendError`]; its words hold nothing of the message.
+    /// [`SendError`], which contains nothing of the message.
     pub async fn send(&self, message: Message, limit: Duration) -> Result<(), SendError> {
         match self {
             Self::Smtp(smtp) => smtp.send(&message, limit).await,
@@ -92,15 +92,15 @@ impl Transport {
     }
 }
 
-/// A message, ready to be sent.
+/// A message that is ready to be sent.
 pub struct Message {
-    /// Which mail it is.
+    /// The id of the mail.
     id: uuid::Uuid,
     content: lettre::Message,
 }
 
 impl Message {
-    /// The message as RFC 5322 writes it.
+    /// Returns the message in the format of RFC 5322.
     pub fn formatted(&self) -> Vec<u8> {
         self.content.formatted()
     }

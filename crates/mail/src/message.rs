@@ -1,4 +1,4 @@
-//! What mails say.
+//! The texts of mails.
 
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Body, Mailbox, MultiPart, MultiPartKind, SinglePart};
@@ -7,55 +7,53 @@ use recto_persistence::identity::outbox::Mail;
 
 use super::{Message, Sender};
 
-/// The longest line that RFC 5322 lets pass as it is.
+/// The maximum length of an unencoded line (RFC 5322).
 const MAX_LINE: usize = 998;
 
-/// Writes messages.
+/// Composes messages.
 #[derive(Debug, Clone)]
 pub struct Composer {
     sender: Sender,
     public_url: String,
 }
 
-/// What a mail is to say.
+/// The content of a mail.
 #[derive(Debug, Clone)]
-pub enum Letter {
-    /// How to confirm the address.
+pub enum MailContent {
+    /// A link that verifies the address.
     Verification(Secret),
-    /// How to choose another password.
+    /// A link that resets the password.
     PasswordReset(Secret),
-    /// That there is another password.
+    /// A notice that the password was changed.
     PasswordChanged,
 }
 
-/// An address that no mail can be sent to.
+/// The error for an address to which no mail can be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no mail can be sent to the recipient's address")]
 pub struct Unaddressable;
 
-/// The parts that letters are made of.
-struct Words {
-    /// Whether the recipient is known to be whose account it is, and is called by name: a name
-    /// that a stranger chose, `win.example.com`, would be sent to whomever the stranger wants.
-    known: bool,
+/// The text of a mail.
+struct MailText {
+    /// Whether to greet by username. False in mails that anybody can request: a username such as
+    /// `win.example.com` could be sent to any address.
+    greet_by_name: bool,
     subject: &'static str,
-    /// What happened.
+    /// The event.
     reason: &'static str,
-    /// The page to open, and what to do there.
     link: Option<Link>,
-    /// What to do if it was somebody else.
-    otherwise: &'static str,
+    /// Advice for a recipient who did not cause the event.
+    advice: &'static str,
 }
 
 struct Link {
     url: String,
     action: &'static str,
-    /// How long it is good for.
-    term: &'static str,
+    validity: &'static str,
 }
 
 impl Composer {
-    /// Messages from this sender, with links that begin with that URL.
+    /// Creates a composer for this sender, with links that begin with this URL.
     ///
     /// ```
     /// use recto_mail::{Composer, Sender};
@@ -67,109 +65,108 @@ impl Composer {
         Self { sender, public_url: public_url.trim_end_matches('/').to_owned() }
     }
 
-    /// Writes a mail: the same bytes each time, with a `Message-ID` that is made of the mail's id,
-    /// so that a message which arrives twice is known for what it is. Its `Date` is when it was
-    /// put into the outbox.
+    /// Composes the message of a mail. The result is the same each time, and its `Message-ID`
+    /// contains the mail's id, so that mail programs recognise a duplicate. Its `Date` is the time
+    /// when the mail was added to the outbox.
     ///
     /// # Errors
-    /// [`Unaddressable`].
-    #[expect(clippy::missing_panics_doc, reason = "sender and recipient are all it takes")]
-    pub fn compose(&self, mail: &Mail, letter: &Letter) -> Result<Message, Unaddressable> {
+    /// [`Unaddressable`] if no message can be sent to the address.
+    #[expect(clippy::missing_panics_doc, reason = "only sender and recipient are required")]
+    pub fn compose(&self, mail: &Mail, content: &MailContent) -> Result<Message, Unaddressable> {
         let recipient = mail.recipient.as_str().parse().map_err(|_| Unaddressable)?;
         let username = mail.username.as_str();
-        let words = self.words(letter);
+        let text = self.text(content);
         let id = mail.id.uuid();
         let parts = MultiPart::builder()
             .kind(MultiPartKind::Alternative)
             .boundary(format!("recto-{}", id.simple()))
-            .singlepart(part(ContentType::TEXT_PLAIN, words.text(username)))
-            .singlepart(part(ContentType::TEXT_HTML, words.html(username)));
+            .singlepart(part(ContentType::TEXT_PLAIN, text.plain(username)))
+            .singlepart(part(ContentType::TEXT_HTML, text.html(username)));
         let content = lettre::Message::builder()
             .message_id(Some(format!("<{id}@{}>", self.sender.domain())))
             .date(mail.created_at.into())
             .from(self.sender.mailbox().clone())
             .to(Mailbox::new(None, recipient))
-            .subject(words.subject)
-            // RFC 3834: whoever is away need not answer.
+            .subject(text.subject)
+            // Suppresses automatic replies (RFC 3834).
             .raw_header(HeaderValue::new(
                 HeaderName::new_from_ascii_str("Auto-Submitted"),
                 "auto-generated".to_owned(),
             ))
             .multipart(parts)
-            .expect("sender and recipient are there");
+            .expect("sender and recipient are set");
         Ok(Message { id, content })
     }
 
-    fn words(&self, letter: &Letter) -> Words {
+    fn text(&self, content: &MailContent) -> MailText {
         let page = |page, token: &Secret| format!("{}/{page}#{}", self.public_url, token.expose());
-        match letter {
-            Letter::Verification(token) => Words {
-                known: false,
+        match content {
+            MailContent::Verification(token) => MailText {
+                greet_by_name: false,
                 subject: "Confirm your e-mail address",
-                reason: "This address was given for an account at Recto.",
+                reason: "An account at Recto was created with your e-mail address.",
                 link: Some(Link {
                     url: page("verify", token),
-                    action: "Confirm that it is yours",
-                    term: "The link can be used once, within 24 hours.",
+                    action: "Confirm your e-mail address",
+                    validity: "The link works once, within 24 hours.",
                 }),
-                otherwise: "If you have not asked for an account, you need not do anything.",
+                advice: "If you did not ask for this, you can ignore this message.",
             },
-            Letter::PasswordReset(token) => Words {
-                known: false,
+            MailContent::PasswordReset(token) => MailText {
+                greet_by_name: false,
                 subject: "Choose a new password",
-                reason: "A new password was asked for, for your account at Recto.",
+                reason: "Somebody asked for a new password for your account at Recto.",
                 link: Some(Link {
                     url: page("reset-password", token),
-                    action: "Choose one",
-                    term: "The link can be used once, within one hour.",
+                    action: "Choose a new password",
+                    validity: "The link works once, within one hour.",
                 }),
-                otherwise: "If it was not you who asked, you need not do anything: your password \
-                            stays as it is.",
+                advice: "If you did not ask for this, you can ignore this message. Your password \
+                         stays the same.",
             },
-            Letter::PasswordChanged => Words {
-                known: true,
+            MailContent::PasswordChanged => MailText {
+                greet_by_name: true,
                 subject: "Your password was changed",
-                reason: "The password of your account at Recto was changed, and everybody who \
-                         was signed in with the old one has been signed out.",
+                reason: "The password of your account at Recto was changed. Everybody who was \
+                         signed in with the old password has been signed out.",
                 link: None,
-                otherwise: "If it was not you who changed it, ask for a new password at once.",
+                advice: "If you did not change it, ask for a new password now.",
             },
         }
     }
 }
 
-impl Words {
-    fn text(&self, username: &str) -> String {
+impl MailText {
+    fn plain(&self, username: &str) -> String {
         let link = self.link.as_ref().map_or_else(String::new, |link| {
-            format!("{}:\n\n{}\n\n{}\n", link.action, link.url, link.term)
+            format!("{}:\n\n{}\n\n{}\n", link.action, link.url, link.validity)
         });
-        let hello = self.hello(username);
-        format!("{hello},\n\n{}\n{link}\n{}\n", self.reason, self.otherwise)
+        let greeting = self.greeting(username);
+        format!("{greeting},\n\n{}\n{link}\n{}\n", self.reason, self.advice)
     }
 
-    fn hello(&self, username: &str) -> String {
-        if self.known { format!("Hello {username}") } else { "Hello".to_owned() }
+    fn greeting(&self, username: &str) -> String {
+        if self.greet_by_name { format!("Hello {username}") } else { "Hello".to_owned() }
     }
 
     fn html(&self, username: &str) -> String {
         let link = self.link.as_ref().map_or_else(String::new, |link| {
-            let (url, action, term) = (escaped(&link.url), link.action, link.term);
-            format!("<p><a href=\"{url}\">{action}</a></p>\n<p>{url}</p>\n<p>{term}</p>\n")
+            let (url, action, validity) = (escaped(&link.url), link.action, link.validity);
+            format!("<p><a href=\"{url}\">{action}</a></p>\n<p>{url}</p>\n<p>{validity}</p>\n")
         });
         format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\">\
-             <title>{subject}</title></head>\n<body>\n<p>{hello},</p>\n<p>{reason}</p>\n\
-             {link}<p>{otherwise}</p>\n</body>\n</html>\n",
+             <title>{subject}</title></head>\n<body>\n<p>{greeting},</p>\n<p>{reason}</p>\n\
+             {link}<p>{advice}</p>\n</body>\n</html>\n",
             subject = self.subject,
-            hello = escaped(&self.hello(username)),
+            greeting = escaped(&self.greeting(username)),
             reason = self.reason,
-            otherwise = self.otherwise,
+            advice = self.advice,
         )
     }
 }
 
-/// A part as it is where that can be had: a link then stands on a line of its own, which a
-/// reader of the raw message can copy.
+/// Builds a part, unencoded if possible, so that a link can be copied from the raw message.
 fn part(kind: ContentType, text: String) -> SinglePart {
     let plain = text.is_ascii() && text.lines().all(|line| line.len() <= MAX_LINE);
     let body = if plain {
@@ -202,20 +199,20 @@ mod tests {
 
     #[test]
     fn markup_is_escaped() {
-        let words = Words {
-            known: true,
+        let text = MailText {
+            greet_by_name: true,
             subject: "",
             reason: "",
-            link: Some(Link { url: "http://a/?b&c\"'".to_owned(), action: "", term: "" }),
-            otherwise: "",
+            link: Some(Link { url: "http://a/?b&c\"'".to_owned(), action: "", validity: "" }),
+            advice: "",
         };
-        let html = words.html("<b>&");
+        let html = text.html("<b>&");
         assert!(html.contains("Hello &lt;b&gt;&amp;,"), "{html}");
         assert!(html.contains("href=\"http://a/?b&amp;c&quot;&#39;\""), "{html}");
     }
 
     #[test]
-    fn lines_too_long_to_pass_are_encoded() {
+    fn overlong_lines_are_encoded() {
         let part = part(ContentType::TEXT_PLAIN, format!("{}\n", "x".repeat(999)));
         assert!(part.formatted().split(|byte| *byte == b'\n').all(|line| line.len() <= 78));
     }

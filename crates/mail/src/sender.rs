@@ -1,4 +1,4 @@
-//! Whom mail comes from.
+//! The sender of mail.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use lettre::message::Mailbox;
 use url::{Host, Url};
 
-/// Whom mail comes from: a name and an address.
+/// The sender of mail: an address, with or without a display name.
 ///
 /// ```
 /// use recto_mail::Sender;
@@ -19,15 +19,15 @@ use url::{Host, Url};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sender(Mailbox);
 
-/// Why a text is no sender.
+/// The error for text that is not a sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be an e-mail address, alone or behind a name: Recto <recto@example.org>")]
+#[error("must be an e-mail address, alone or after a name, such as Recto <recto@example.org>")]
 pub struct InvalidSender;
 
 impl Sender {
-    /// `Recto <recto@HOST>` for the host of the public URL; `localhost` where that is an
-    /// address or a name without a dot, which no mail server elsewhere could make sense of.
-    #[expect(clippy::missing_panics_doc, reason = "the last address is ours and a good one")]
+    /// Returns `Recto <recto@HOST>` with the host of the public URL. An IP address, or a name
+    /// without a dot, is replaced by `localhost`: other mail servers could not resolve it.
+    #[expect(clippy::missing_panics_doc, reason = "the last address is constant and valid")]
     pub fn of_site(public_url: &str) -> Self {
         let url = Url::parse(public_url).ok();
         let named = url.as_ref().and_then(Url::host).and_then(|host| match host {
@@ -37,14 +37,14 @@ impl Sender {
         let at = |host: &str| format!("Recto <recto@{host}>").parse();
         named
             .and_then(|host| at(host).ok())
-            .unwrap_or_else(|| at("localhost").expect("this is an address"))
+            .unwrap_or_else(|| at("localhost").expect("it is a valid address"))
     }
 
     pub(super) fn mailbox(&self) -> &Mailbox {
         &self.0
     }
 
-    /// What stands behind the `@`.
+    /// Returns the part after the `@`.
     pub(super) fn domain(&self) -> &str {
         self.0.email.domain()
     }
@@ -54,7 +54,7 @@ impl FromStr for Sender {
     type Err = InvalidSender;
 
     fn from_str(text: &str) -> Result<Self, InvalidSender> {
-        // A line break would begin another header.
+        // A line break would start another header.
         if text.chars().any(char::is_control) {
             return Err(InvalidSender);
         }
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_may_stand_in_front() {
+    fn display_name_is_optional() {
         for (given, shown) in [
             ("recto@example.org", "recto@example.org"),
             ("Recto <recto@localhost>", "Recto <recto@localhost>"),
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn invalid_sender_is_refused() {
         for wrong in [
             "",
             "recto",
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_site_sends_in_its_own_name() {
+    fn default_sender_uses_site_host() {
         for (url, domain) in [
             ("https://books.example.org/recto", "books.example.org"),
             ("http://localhost:8080", "localhost"),

@@ -1,4 +1,4 @@
-//! Handing messages to an SMTP server.
+//! Sending messages by SMTP.
 
 use std::fmt;
 use std::io;
@@ -13,42 +13,39 @@ use url::{Host, Url};
 
 use super::{Message, SendError, Sender};
 
-/// How long the server may take for each answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+/// The timeout for each reply of the server.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Where an SMTP server is, and how it is spoken to:
-/// `scheme://user:password@host:port/name?tls=…`.
+/// The URL of an SMTP server: `scheme://user:password@host:port/name?tls=…`.
 ///
-/// `smtps` speaks TLS from the beginning (port 465). `smtp` does not (port 25), unless
-/// `?tls=required` demands STARTTLS or `?tls=opportunistic` takes it where it is offered (both
-/// port 587). A path is the name to be greeted by. TLS always checks the certificate.
+/// `smtps` is TLS (port 465). `smtp` is unencrypted (port 25); `?tls=required` requires STARTTLS,
+/// and `?tls=opportunistic` uses it if the server supports it (both port 587). The path is the
+/// client's name in the greeting. TLS always checks the certificate.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SmtpUrl(Url);
 
-/// Which rule a text breaks that should have been an SMTP URL. The text is not repeated: it may
-/// hold a password.
+/// The error for text that is not an SMTP URL. It does not repeat the text, which may contain a
+/// password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSmtpUrl {
-    /// No URL at all.
+    /// It is not a URL.
     #[error("must be a URL such as smtps://user:password@mail.example.org")]
     NotAUrl,
-    /// Another scheme.
+    /// It has another scheme.
     #[error("must begin with smtp:// or smtps://")]
     Scheme,
-    /// No host.
-    #[error("must name a host")]
+    /// It has no host.
+    #[error("must have a host")]
     Host,
-    /// A query or fragment that means nothing.
-    #[error(
-        "may have one parameter, tls=required or tls=opportunistic, and that with smtp:// only"
-    )]
+    /// It has another query, or a fragment.
+    #[error("may only have the parameter tls=required or tls=opportunistic, and only with smtp://")]
     Parameter,
-    /// Half of what signing in takes.
+    /// It has a user without a password, or a password without a user.
     #[error("must have both user and password, or neither")]
     Credentials,
-    /// A password that anybody on the way could read.
-    #[error("must be smtps:// or have tls=required, for a password is not sent in the clear")]
-    InTheClear,
+    /// It would send a password unencrypted.
+    #[error("must be smtps:// or have tls=required, since a password must not be sent unencrypted")]
+    Unencrypted,
 }
 
 /// An SMTP server.
@@ -56,16 +53,16 @@ pub enum InvalidSmtpUrl {
 pub struct Smtp(AsyncSmtpTransport<Tokio1Executor>);
 
 impl Smtp {
-    /// The server at `url`; it is connected to for each message. For TLS the certificates of
-    /// the system are trusted, or those in the file that `SSL_CERT_FILE` names.
+    /// Creates a transport that connects for each message. TLS trusts the system's certificates,
+    /// or those in the file named by `SSL_CERT_FILE`.
     ///
     /// # Errors
-    /// TLS cannot be set up.
+    /// Returns an error if TLS cannot be set up.
     pub fn new(url: &SmtpUrl, sender: &Sender) -> io::Result<Self> {
         let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.0.as_str())
             .map_err(|error| io::Error::other(error.to_string()))?
-            .timeout(Some(ANSWER_TIMEOUT));
-        // Some servers turn away those who greet without a name.
+            .timeout(Some(REPLY_TIMEOUT));
+        // Some servers require a host name in the greeting.
         let named = url.0.path().len() > 1 || !sender.domain().contains('.');
         Ok(Self(if named {
             builder.build()
@@ -74,14 +71,14 @@ impl Smtp {
         }))
     }
 
-    /// Hands a message over, within that time.
+    /// Sends a message within `limit`.
     ///
     /// # Errors
-    /// [`SendError`]; words of the server are repeated.
+    /// [`SendError`], with the server's reply.
     pub async fn send(&self, message: &Message, limit: Duration) -> Result<(), SendError> {
         let content = message.formatted();
         let sent = self.0.send_raw(message.content.envelope(), &content);
-        // An answer may come in many lines, each in time.
+        // A slow server may send many lines, each within the reply timeout.
         match tokio::time::timeout(limit, sent).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) if is_final(&error) => Err(SendError::Refused(error.to_string())),
@@ -109,8 +106,8 @@ impl FromStr for SmtpUrl {
         };
         match (url.username().is_empty(), url.password().is_none_or(str::is_empty)) {
             (true, true) => {}
-            (false, false) if tls || is_here(&url) => {}
-            (false, false) => return Err(InvalidSmtpUrl::InTheClear),
+            (false, false) if tls || is_loopback(&url) => {}
+            (false, false) => return Err(InvalidSmtpUrl::Unencrypted),
             _ => return Err(InvalidSmtpUrl::Credentials),
         }
         Ok(Self(url))
@@ -123,9 +120,9 @@ impl fmt::Debug for SmtpUrl {
     }
 }
 
-/// Whether the server is on this machine, so that nobody is on the way.
-fn is_here(url: &Url) -> bool {
-    // The scheme is not one of the web's, so that an address is not read as one.
+/// Returns whether the server is on this machine.
+fn is_loopback(url: &Url) -> bool {
+    // `Url` only parses IP addresses with the schemes of the web.
     let host = url.host_str().unwrap_or_default();
     match Host::parse(host) {
         Ok(Host::Domain(name)) => name == "localhost",
@@ -135,10 +132,9 @@ fn is_here(url: &Url) -> bool {
     }
 }
 
-/// Whether the server will not take this message later either.
-///
-/// A 5xx answer is about the message or its recipient where its second digit is 5 (RFC 5321
-/// section 4.2.1). Others are about the connection or signing in: somebody may put that right.
+/// Returns whether a retry cannot succeed: for replies 55x, which concern the message or its
+/// recipient (RFC 5321 section 4.2.1). Other 5xx replies concern the connection or the
+/// credentials, which an operator can correct.
 fn is_final(error: &SmtpError) -> bool {
     let status = error.status();
     error.is_permanent() && status.is_some_and(|code| code.category == Category::MailSystem)
@@ -149,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn servers_are_named_by_urls() {
+    fn valid_smtp_urls_are_accepted() {
         for url in [
             "smtp://localhost",
             "smtp://mail.example.org:2525",
@@ -165,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rule_that_is_broken_is_told() {
+    fn invalid_url_names_broken_rule() {
         for (url, rule) in [
             ("", InvalidSmtpUrl::NotAUrl),
             ("mail.example.org", InvalidSmtpUrl::NotAUrl),
@@ -179,15 +175,15 @@ mod tests {
             ("smtps://mail.example.org?tls=opportunistic", InvalidSmtpUrl::Parameter),
             ("smtps://user@mail.example.org", InvalidSmtpUrl::Credentials),
             ("smtps://:password@mail.example.org", InvalidSmtpUrl::Credentials),
-            ("smtp://user:password@mail.example.org", InvalidSmtpUrl::InTheClear),
-            ("smtp://u:p@mail.example.org?tls=opportunistic", InvalidSmtpUrl::InTheClear),
+            ("smtp://user:password@mail.example.org", InvalidSmtpUrl::Unencrypted),
+            ("smtp://u:p@mail.example.org?tls=opportunistic", InvalidSmtpUrl::Unencrypted),
         ] {
             assert_eq!(url.parse::<SmtpUrl>(), Err(rule), "{url:?}");
         }
     }
 
     #[test]
-    fn debug_does_not_show_the_password() {
+    fn debug_hides_the_password() {
         let url: SmtpUrl = "smtps://ada:hunter2@mail.example.org".parse().unwrap();
         assert_eq!(format!("{url:?}"), "SmtpUrl(smtps://…@mail.example.org)");
         let smtp = Smtp::new(&url, &Sender::of_site("")).unwrap();

@@ -1,4 +1,4 @@
-//! The worker that empties the outbox.
+//! The outbox worker.
 
 use std::io;
 use std::sync::Arc;
@@ -12,21 +12,19 @@ use recto_persistence::{Database, Error};
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 
-use crate::{Composer, Letter, SendError, Sender, Settings, Transport};
+use crate::{Composer, MailContent, MailSettings, SendError, Sender, Transport};
 
-/// How often the outbox is looked into unasked: for what other copies of the server have put
-/// there, and what is due again.
+/// The interval at which the outbox is polled for mails of other server processes, and for retries.
 const POLL: Duration = Duration::from_secs(5);
-/// The longest that a server may take for a message.
-const LONGEST: Duration = Duration::from_mins(1);
-/// How long a message that is on its way may take once the server is stopping.
-const GRACE: Duration = Duration::from_secs(20);
+/// The maximum time for a message.
+const MAX_SEND_TIME: Duration = Duration::from_mins(1);
+/// The time for the current message after [`Outbox::stop`].
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Sends what is in the outbox, a mail at a time.
+/// Sends the mails of the outbox, one at a time.
 ///
-/// A mail is claimed before it is sent, so that no other copy of the server sends it too, and
-/// marked when it has been taken. Whoever dies in between leaves it claimed for a while, and then
-/// it is sent again.
+/// A mail is claimed before it is sent, so that no other server process sends it, and marked as
+/// sent afterwards. If the process ends in between, the claim expires and the mail is sent again.
 pub struct Worker {
     database: Database,
     ids: Arc<dyn IdGenerator>,
@@ -36,16 +34,16 @@ pub struct Worker {
     outbox: Outbox,
 }
 
-/// What became of a mail.
-enum Fate {
+/// The outcome of an attempt to send a mail.
+enum DeliveryOutcome {
     Sent,
-    /// Nobody could use it any more.
-    Void(&'static str),
+    /// The mail is useless by now.
+    Obsolete(&'static str),
     Refused(String),
     Later(String),
 }
 
-/// The end of the [`Worker`] that the rest of the server holds.
+/// A handle that wakes and stops the [`Worker`].
 #[derive(Clone, Default)]
 pub struct Outbox(Arc<OutboxState>);
 
@@ -57,16 +55,16 @@ struct OutboxState {
 }
 
 impl Worker {
-    /// Returns a worker. Links in its mails begin with `public_url`.
+    /// Creates a worker. Links in its mails begin with `public_url`.
     ///
     /// # Errors
-    /// TLS cannot be set up.
+    /// Returns an error if TLS cannot be set up.
     pub fn new(
         database: Database,
         ids: Arc<dyn IdGenerator>,
         tokens: Arc<MailedTokens>,
         outbox: Outbox,
-        settings: &Settings,
+        settings: &MailSettings,
         public_url: &str,
     ) -> io::Result<Self> {
         let sender = settings.from.clone().unwrap_or_else(|| Sender::of_site(public_url));
@@ -75,27 +73,27 @@ impl Worker {
         Ok(Self { database, ids, tokens, composer, transport, outbox })
     }
 
-    /// Starts to send, until the outbox is [stopped](Outbox::stop).
+    /// Starts the worker, which runs until [`Outbox::stop`].
     ///
     /// # Panics
     /// Outside of a Tokio runtime.
     pub fn start(self) {
         let shared = self.outbox.0.clone();
-        // It is locked by those only who stop the outbox already.
+        // Only `Outbox::stop` locks it, and then the worker need not start.
         if let Ok(mut running) = shared.running.try_lock() {
             *running = Some(tokio::spawn(self.run()));
         }
     }
 
-    /// Sends what is due now.
+    /// Sends all mails that are due.
     ///
     /// # Errors
-    /// The database's. What goes wrong with a mail is in the log, and it is tried again later.
+    /// Returns the database's error. Mails that cannot be sent are logged and retried later.
     pub async fn deliver(&self) -> Result<(), Error> {
         while !self.outbox.is_stopping() {
             let Some(mail) = self.claim().await? else { break };
-            let fate = self.send(&mail).await;
-            self.settle(&mail, fate).await?;
+            let outcome = self.send(&mail).await;
+            self.record(&mail, outcome).await?;
         }
         Ok(())
     }
@@ -103,17 +101,17 @@ impl Worker {
     async fn run(self) {
         while !self.outbox.is_stopping() {
             if let Err(error) = self.deliver().await {
-                tracing::error!(%error, "the outbox could not be worked through");
+                tracing::error!(%error, "the outbox could not be read or updated");
             }
-            // Whoever woke it meanwhile is not forgotten. Time that has run out is no failure.
+            // `Notify` stores a notification that arrived meanwhile. A timeout is the poll.
             let _ = tokio::time::timeout(POLL, self.outbox.0.wake.notified()).await;
         }
     }
 
-    /// Takes the next mail that is due; one at a time, so that none waits while claimed.
+    /// Claims the next mail that is due.
     async fn claim(&self) -> Result<Option<Mail>, Error> {
         let now = self.ids.now();
-        // A look does not keep other writers waiting.
+        // Reading first avoids a write lock when nothing is due.
         let due = self.database.read(outbox::next_due).await?;
         if due.is_none_or(|due| due > now) {
             return Ok(None);
@@ -122,55 +120,55 @@ impl Worker {
         Ok(claimed.into_iter().next())
     }
 
-    async fn send(&self, mail: &Mail) -> Fate {
-        let letter = match self.letter(mail) {
-            Ok(letter) => letter,
-            Err(reason) => return Fate::Void(reason),
+    async fn send(&self, mail: &Mail) -> DeliveryOutcome {
+        let content = match self.content(mail) {
+            Ok(content) => content,
+            Err(reason) => return DeliveryOutcome::Obsolete(reason),
         };
-        let message = match self.composer.compose(mail, &letter) {
+        let message = match self.composer.compose(mail, &content) {
             Ok(message) => message,
-            Err(error) => return Fate::Refused(error.to_string()),
+            Err(error) => return DeliveryOutcome::Refused(error.to_string()),
         };
         match self.transport.send(message, time_for(mail.attempt)).await {
-            Ok(()) => Fate::Sent,
-            Err(SendError::Later(reason)) => Fate::Later(reason),
-            Err(SendError::Refused(reason)) => Fate::Refused(reason),
+            Ok(()) => DeliveryOutcome::Sent,
+            Err(SendError::Later(reason)) => DeliveryOutcome::Later(reason),
+            Err(SendError::Refused(reason)) => DeliveryOutcome::Refused(reason),
         }
     }
 
-    /// What the mail is to say; or why there is nothing left to say.
-    fn letter(&self, mail: &Mail) -> Result<Letter, &'static str> {
+    /// Returns the content of a mail, or the reason why it is obsolete.
+    fn content(&self, mail: &Mail) -> Result<MailContent, &'static str> {
         let token = || {
             let (Some(id), Some(hash)) = (mail.token, &mail.token_hash) else {
                 return Err("its link is used, expired or replaced");
             };
-            self.tokens.find(id, hash).ok_or("its link was made under a secret that is gone")
+            self.tokens.find(id, hash).ok_or("its link belongs to a secret that was removed")
         };
         Ok(match mail.kind {
-            MailKind::Verification => Letter::Verification(token()?),
-            MailKind::PasswordReset => Letter::PasswordReset(token()?),
-            MailKind::PasswordChanged => Letter::PasswordChanged,
+            MailKind::Verification => MailContent::Verification(token()?),
+            MailKind::PasswordReset => MailContent::PasswordReset(token()?),
+            MailKind::PasswordChanged => MailContent::PasswordChanged,
         })
     }
 
-    /// Writes down what became of a mail.
-    async fn settle(&self, mail: &Mail, fate: Fate) -> Result<(), Error> {
+    /// Records and logs an outcome. A mail to be retried stays in the outbox.
+    async fn record(&self, mail: &Mail, outcome: DeliveryOutcome) -> Result<(), Error> {
         let (id, kind, attempt) = (mail.id, mail.kind, mail.attempt);
         let now = self.ids.now();
-        match fate {
-            Fate::Sent => {
+        match outcome {
+            DeliveryOutcome::Sent => {
                 self.database.write(move |conn| outbox::mark_sent(conn, id, now)).await?;
                 tracing::info!(mail = %id, %kind, attempt, "sent a mail");
             }
-            Fate::Void(reason) => {
+            DeliveryOutcome::Obsolete(reason) => {
                 self.database.write(move |conn| outbox::delete(conn, id)).await?;
-                tracing::info!(mail = %id, %kind, reason, "dropped a mail");
+                tracing::info!(mail = %id, %kind, reason, "discarded a mail");
             }
-            Fate::Refused(reason) => {
+            DeliveryOutcome::Refused(reason) => {
                 self.database.write(move |conn| outbox::mark_failed(conn, id, now)).await?;
                 tracing::warn!(mail = %id, %kind, attempt, reason, "a mail was refused");
             }
-            Fate::Later(reason) => {
+            DeliveryOutcome::Later(reason) => {
                 tracing::warn!(mail = %id, %kind, attempt, reason, "a mail could not be sent yet");
             }
         }
@@ -179,22 +177,21 @@ impl Worker {
 }
 
 impl Outbox {
-    /// Tells the worker that there is a mail: to be called once the write is kept. Whatever is
-    /// not told is found within seconds.
+    /// Wakes the worker, after the commit of a transaction that added a mail. Without this call,
+    /// the worker finds the mail within seconds.
     pub fn enqueued(&self) {
         self.0.wake.notify_one();
     }
 
-    /// Stops the worker and waits until it has: a message that is on its way has 20 seconds to
-    /// get there.
+    /// Stops the worker and waits for it. A message that is being sent has 20 seconds left.
     pub async fn stop(&self) {
         self.0.stopping.store(true, Ordering::Relaxed);
         self.0.wake.notify_one();
-        // Whoever comes second waits for the same end.
+        // A concurrent call waits for the lock until the worker has stopped.
         let mut running = self.0.running.lock().await;
         let Some(worker) = running.as_mut() else { return };
-        if tokio::time::timeout(GRACE, &mut *worker).await.is_err() {
-            tracing::warn!("stopped amid a mail; it is sent again later");
+        if tokio::time::timeout(STOP_TIMEOUT, &mut *worker).await.is_err() {
+            tracing::warn!("stopped while a mail was being sent; it will be sent again");
             worker.abort();
         }
         *running = None;
@@ -205,11 +202,10 @@ impl Outbox {
     }
 }
 
-/// How long an attempt may take: it ends before the mail can be claimed by somebody else, and a
-/// slow server gets more time with each.
+/// Returns the time for an attempt. It ends before the claim expires, and grows with each attempt.
 fn time_for(attempt: u32) -> Duration {
     let claimed = outbox::retry_delay(attempt).to_std().unwrap_or_default();
-    claimed.saturating_sub(Duration::from_secs(1)).min(LONGEST)
+    claimed.saturating_sub(Duration::from_secs(1)).min(MAX_SEND_TIME)
 }
 
 impl std::fmt::Debug for Worker {

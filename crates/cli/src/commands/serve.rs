@@ -116,10 +116,10 @@ fn limits(options: &ServeOptions) -> Limits {
 
 /// By SMTP where a server is named, and otherwise into files: those of an embedded database lie
 /// beside it.
-fn mail(options: &ServeOptions, database: &DatabaseUrl) -> recto_mail::Settings {
+fn mail(options: &ServeOptions, database: &DatabaseUrl) -> recto_mail::MailSettings {
     let from = options.mail_from.clone();
     if let Some(url) = &options.smtp_url {
-        return recto_mail::Settings { delivery: Delivery::Smtp(url.clone()), from };
+        return recto_mail::MailSettings { delivery: Delivery::Smtp(url.clone()), from };
     }
     let directory = options.mail_dir.clone().unwrap_or_else(|| {
         let beside = database.path().and_then(Path::parent);
@@ -131,7 +131,7 @@ fn mail(options: &ServeOptions, database: &DatabaseUrl) -> recto_mail::Settings 
             "without RECTO_SMTP_URL no mail reaches anybody: it is written to files"
         );
     }
-    recto_mail::Settings { delivery: Delivery::Files(directory), from }
+    recto_mail::MailSettings { delivery: Delivery::Files(directory), from }
 }
 
 /// Tells whoever started the server that it accepts connections, and where.

@@ -161,7 +161,7 @@ fn what_faces_the_world_is_set_by_options() {
     });
     for (option, value, why) in [
         ("--trusted-proxies", "proxy.example", "10.0.0.0/8"),
-        ("--smtp-url", "smtp://me:hunter2@mail.example", "in the clear"),
+        ("--smtp-url", "smtp://me:hunter2@mail.example", "must not be sent unencrypted"),
         ("--mail-from", "recto", "recto@example.org"),
         ("--password-grant", "perhaps", "off"),
         ("--sign-in-burst", "0", "--sign-in-burst"),

@@ -13,7 +13,7 @@ use recto_domain::{
 };
 use recto_identity::mailed_token::MailedTokens;
 use recto_identity::secret::Secrets;
-use recto_mail::{Delivery, Outbox, Settings, Worker};
+use recto_mail::{Delivery, MailSettings, Outbox, Worker};
 use recto_persistence::identity::account;
 use recto_persistence::identity::mailed_token::{self, NewMailedToken};
 use recto_persistence::identity::outbox::{self, NewMail};
@@ -87,7 +87,7 @@ impl<'d> Post<'d> {
     fn copy(&self, secret: &[u8], previous: Option<&[u8]>) -> (Outbox, Worker) {
         let secrets = Secrets::new(secret, previous).unwrap();
         let (tokens, outbox) = (Arc::new(MailedTokens::new(&secrets)), Outbox::default());
-        let settings = Settings { delivery: self.delivery.clone(), from: None };
+        let settings = MailSettings { delivery: self.delivery.clone(), from: None };
         let (database, ids) = (self.database.open(), self.clock.clone());
         let worker = Worker::new(database, ids, tokens, outbox.clone(), &settings, SITE).unwrap();
         (outbox, worker)

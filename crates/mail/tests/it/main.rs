@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use mail_parser::{MessageParser, MimeHeaders as _};
 use recto_domain::{MailKind, MailedTokenId, NewId, Secret, UserId};
 use recto_identity::secret::hash;
-use recto_mail::{Composer, Delivery, Letter, Message, SendError, Sender, Transport};
+use recto_mail::{Composer, Delivery, MailContent, Message, SendError, Sender, Transport};
 use recto_persistence::identity::outbox::Mail;
 
 use smtp_server::{SmtpServer, Tls, Verdict};
@@ -57,13 +57,13 @@ fn token() -> Secret {
 }
 
 fn composed(kind: MailKind, username: &str) -> Message {
-    let letter = match kind {
-        MailKind::Verification => Letter::Verification(token()),
-        MailKind::PasswordReset => Letter::PasswordReset(token()),
-        MailKind::PasswordChanged => Letter::PasswordChanged,
+    let content = match kind {
+        MailKind::Verification => MailContent::Verification(token()),
+        MailKind::PasswordReset => MailContent::PasswordReset(token()),
+        MailKind::PasswordChanged => MailContent::PasswordChanged,
     };
     let composer = Composer::new(Sender::of_site(SITE), SITE);
-    composer.compose(&mail(kind, username), &letter).unwrap()
+    composer.compose(&mail(kind, username), &content).unwrap()
 }
 
 fn message() -> Message {
@@ -136,7 +136,7 @@ fn whoever_can_have_an_account_can_be_written_to() {
         "nin\u{303}o@example.org",
     ] {
         let mail = Mail { recipient: address.parse().unwrap(), ..mail(MailKind::ALL[0], "ada") };
-        composer.compose(&mail, &Letter::PasswordChanged).unwrap();
+        composer.compose(&mail, &MailContent::PasswordChanged).unwrap();
     }
 }
 
