@@ -1,9 +1,8 @@
-//! A migrated database for each test, on either engine.
+//! A migrated database for each test, on both engines.
 //!
-//! A test is an ordinary function of a [`Fresh`] database; [`both_engines!`]
-//! makes two of it, so that what holds on one engine is known to hold on the
-//! other. PostgreSQL comes from a [`cluster`] of this process. Where it is not
-//! installed its half is skipped, and says so.
+//! A test is a function of a [`Fresh`] database, and [`both_engines!`] runs it on each engine. The
+//! PostgreSQL server is the process's [`cluster`]. If PostgreSQL is not installed, its tests are
+//! skipped, which is reported on standard error.
 //!
 //! [`both_engines!`]: crate::both_engines
 
@@ -21,17 +20,17 @@ use tempfile::TempDir;
 
 use crate::postgres::{TestDatabase, cluster};
 
-/// One of the two engines that Recto runs on.
+/// A database engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
-    /// The embedded one.
+    /// SQLite.
     Sqlite,
-    /// The server.
+    /// PostgreSQL.
     Postgres,
 }
 
 impl Engine {
-    /// Both of them.
+    /// Both engines.
     pub const BOTH: [Self; 2] = [Self::Sqlite, Self::Postgres];
 }
 
@@ -44,23 +43,23 @@ impl fmt::Display for Engine {
     }
 }
 
-/// A database that nothing else uses and that goes away with this value.
+/// A database of its own, deleted with this value.
 #[derive(Debug)]
 pub struct Fresh {
     url: DatabaseUrl,
-    place: Place,
+    storage: Storage,
 }
 
 #[derive(Debug)]
-enum Place {
+enum Storage {
     Sqlite { file: PathBuf, _directory: TempDir },
     Postgres(TestDatabase),
 }
 
-/// A migrated, empty database. `None` where the engine is not installed.
+/// Creates a migrated, empty database. Returns `None` if the engine is not installed.
 ///
 /// # Panics
-/// When the database cannot be made, and when PostgreSQL is missing although
+/// If the database cannot be created, or PostgreSQL is missing although
 /// [`REQUIRE`](crate::postgres::REQUIRE) is set.
 ///
 /// ```
@@ -73,22 +72,22 @@ enum Place {
 pub fn fresh(engine: Engine) -> Option<Fresh> {
     Some(match engine {
         Engine::Sqlite => {
-            let database = Fresh::in_a_file();
-            if let Place::Sqlite { file, .. } = &database.place {
+            let database = Fresh::sqlite();
+            if let Storage::Sqlite { file, .. } = &database.storage {
                 std::fs::write(file, migrated_file()).expect("a new file can be written");
             }
             database
         }
         Engine::Postgres => {
-            Fresh::on_the_server(cluster()?.create_from_template(migrated_template()?.name()))
+            Fresh::postgres(cluster()?.create_from_template(migrated_template()?.name()))
         }
     })
 }
 
-/// A database without a schema. `None` where the engine is not installed.
+/// Creates a database without a schema. Returns `None` if the engine is not installed.
 ///
 /// # Panics
-/// As [`fresh`] does.
+/// Like [`fresh`].
 ///
 /// ```
 /// use recto_persistence::migrations::{self, State};
@@ -101,41 +100,41 @@ pub fn fresh(engine: Engine) -> Option<Fresh> {
 /// ```
 pub fn bare(engine: Engine) -> Option<Fresh> {
     Some(match engine {
-        Engine::Sqlite => Fresh::in_a_file(),
-        Engine::Postgres => Fresh::on_the_server(cluster()?.create_database()),
+        Engine::Sqlite => Fresh::sqlite(),
+        Engine::Postgres => Fresh::postgres(cluster()?.create_database()),
     })
 }
 
-/// Runs a test on a [`fresh`] database, or says loudly that it was skipped.
+/// Runs a test on a [`fresh`] database, or reports that it was skipped.
 ///
 /// # Panics
-/// When the test does, and as [`fresh`] does.
+/// Like the test and [`fresh`].
 ///
 /// ```
 /// use recto_testkit::database::{Engine, run};
 ///
-/// run(Engine::Sqlite, "it answers", |database| database.connection().ping().unwrap());
+/// run(Engine::Sqlite, "ping", |database| database.connection().ping().unwrap());
 /// ```
 pub fn run(engine: Engine, name: &str, test: impl FnOnce(&Fresh)) {
     match fresh(engine) {
         Some(database) => test(&database),
         None => {
-            // Not `eprintln!`, which the test harness shows for failed tests only.
+            // The test harness hides the output of `eprintln!` unless a test fails.
             let _ = writeln!(io::stderr(), "skipped: {name}: {engine} is not installed");
         }
     }
 }
 
-/// Makes two tests of each function: `name::sqlite` and `name::postgres`.
+/// Declares two tests for each function: `name::sqlite` and `name::postgres`.
 ///
 /// ```
 /// use recto_testkit::{both_engines, database::Fresh};
 ///
-/// fn a_database_answers(database: &Fresh) {
+/// fn ping_succeeds(database: &Fresh) {
 ///     database.connection().ping().unwrap();
 /// }
 ///
-/// both_engines!(a_database_answers);
+/// both_engines!(ping_succeeds);
 /// ```
 #[macro_export]
 macro_rules! both_engines {
@@ -159,117 +158,117 @@ macro_rules! both_engines {
 }
 
 impl Fresh {
-    /// On which engine it is.
+    /// Returns its engine.
     pub fn engine(&self) -> Engine {
-        match self.place {
-            Place::Sqlite { .. } => Engine::Sqlite,
-            Place::Postgres(_) => Engine::Postgres,
+        match self.storage {
+            Storage::Sqlite { .. } => Engine::Sqlite,
+            Storage::Postgres(_) => Engine::Postgres,
         }
     }
 
-    /// Where it is.
+    /// Returns its URL.
     pub fn url(&self) -> DatabaseUrl {
         self.url.clone()
     }
 
-    /// The database as a server uses it.
+    /// Opens the database with the default options.
     ///
     /// # Panics
-    /// When it cannot be opened.
+    /// If it cannot be opened.
     pub fn open(&self) -> Database {
         self.open_with(Options::default())
     }
 
-    /// The database as a server with these options uses it.
+    /// Opens the database with these options.
     ///
     /// # Panics
-    /// When it cannot be opened.
+    /// If it cannot be opened.
     pub fn open_with(&self, options: Options) -> Database {
         Database::open(&self.url, options).expect("a fresh database can be opened")
     }
 
-    /// A connection of one's own.
+    /// Opens a connection.
     ///
     /// # Panics
-    /// When there is none to be had.
+    /// If the connection fails.
     pub fn connection(&self) -> Connection {
         Database::connect(&self.url).expect("a fresh database can be connected to")
     }
 
-    /// A connection for other tables in the same database, mapped by `M`.
+    /// Opens a connection for other tables in the same database, mapped by `M`.
     ///
     /// # Panics
-    /// When there is none to be had.
+    /// If the connection fails.
     pub fn connection_of<M>(&self) -> recto_relations_diesel::Connection<M> {
-        match &self.place {
-            Place::Sqlite { file, .. } => direct_sqlite(file).into(),
-            Place::Postgres(database) => direct_postgres(database).into(),
+        match &self.storage {
+            Storage::Sqlite { file, .. } => direct_sqlite(file).into(),
+            Storage::Postgres(database) => direct_postgres(database).into(),
         }
     }
 
-    /// Runs statements as they are, past everything that Recto makes sure of:
-    /// SQLite does not even look at foreign keys here.
+    /// Runs SQL statements without any of Recto's checks. On SQLite, foreign keys are not checked.
     ///
     /// # Errors
-    /// What the engine says.
+    /// Returns the engine's error.
     ///
     /// # Panics
-    /// When there is no connection to be had.
+    /// If the connection fails.
     pub fn execute(&self, statements: &str) -> QueryResult<()> {
-        match &self.place {
-            Place::Sqlite { file, .. } => direct_sqlite(file).batch_execute(statements),
-            Place::Postgres(database) => direct_postgres(database).batch_execute(statements),
+        match &self.storage {
+            Storage::Sqlite { file, .. } => direct_sqlite(file).batch_execute(statements),
+            Storage::Postgres(database) => direct_postgres(database).batch_execute(statements),
         }
     }
 
-    /// The rows of a query whose one column is called `line` and holds JSON.
+    /// Returns the rows of a query with one column, which is called `line` and contains JSON.
     ///
     /// # Panics
-    /// When the query fails, and when a line is not JSON.
+    /// If the query fails, or a row is not JSON.
     pub fn rows(&self, query: &str) -> Vec<Value> {
         let query = diesel::sql_query(query);
-        let lines = match &self.place {
-            Place::Sqlite { file, .. } => query.load::<Line>(&mut direct_sqlite(file)),
-            Place::Postgres(database) => query.load::<Line>(&mut direct_postgres(database)),
+        let rows = match &self.storage {
+            Storage::Sqlite { file, .. } => query.load::<JsonRow>(&mut direct_sqlite(file)),
+            Storage::Postgres(database) => query.load::<JsonRow>(&mut direct_postgres(database)),
         };
-        let lines = lines.unwrap_or_else(|error| panic!("{error}"));
-        lines.iter().map(|Line { line }| serde_json::from_str(line).expect("JSON")).collect()
+        let rows = rows.unwrap_or_else(|error| panic!("{error}"));
+        rows.iter().map(|JsonRow { line }| serde_json::from_str(line).expect("JSON")).collect()
     }
 
-    fn in_a_file() -> Self {
+    fn sqlite() -> Self {
         let directory = tempfile::Builder::new()
             .prefix("recto-sqlite-")
             .tempdir()
-            .expect("temporary directories can be made");
+            .expect("a temporary directory can be created");
         let file = directory.path().join("recto.db");
-        Self { url: DatabaseUrl::file(&file), place: Place::Sqlite { file, _directory: directory } }
+        let url = DatabaseUrl::file(&file);
+        Self { url, storage: Storage::Sqlite { file, _directory: directory } }
     }
 
-    fn on_the_server(database: TestDatabase) -> Self {
+    fn postgres(database: TestDatabase) -> Self {
         let url = database.url().parse().expect("a cluster's URLs are well formed");
-        Self { url, place: Place::Postgres(database) }
+        Self { url, storage: Storage::Postgres(database) }
     }
 }
 
 #[derive(diesel::QueryableByName)]
-struct Line {
+struct JsonRow {
     #[diesel(sql_type = Text)]
     line: String,
 }
 
-/// The bytes of a migrated database: a copy costs less than migrating.
+/// Returns the content of a migrated database file. Copying it is faster than migrating.
 fn migrated_file() -> &'static [u8] {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
     BYTES.get_or_init(|| {
-        let database = Fresh::in_a_file();
-        // The last connection that closes moves all of the log into the file.
+        let database = Fresh::sqlite();
+        // Closing the last connection moves the write-ahead log into the file.
         migrations::apply(&mut database.connection()).expect("the migrations apply");
-        let Place::Sqlite { file, .. } = &database.place else { return Vec::new() };
-        std::fs::read(file).expect("a file that was written can be read")
+        let Storage::Sqlite { file, .. } = &database.storage else { return Vec::new() };
+        std::fs::read(file).expect("a written file can be read")
     })
 }
 
-/// A migrated database to copy. It stays until the cluster ends with the process.
+/// Returns a migrated database to copy, which exists until the process ends.
 fn migrated_template() -> Option<&'static TestDatabase> {
     static TEMPLATE: OnceLock<Option<TestDatabase>> = OnceLock::new();
     TEMPLATE
@@ -286,8 +285,8 @@ fn migrated_template() -> Option<&'static TestDatabase> {
 fn direct_sqlite(file: &std::path::Path) -> SqliteConnection {
     let file = file.to_str().expect("temporary paths are UTF-8");
     let mut connection = SqliteConnection::establish(file).expect("the file is a database");
-    // A server may be at work on it, or on its way out.
-    connection.batch_execute("PRAGMA busy_timeout = 10000").expect("there is that pragma");
+    // A running or stopping server may hold a lock.
+    connection.batch_execute("PRAGMA busy_timeout = 10000").expect("the pragma is valid");
     connection
 }
 

@@ -1,4 +1,4 @@
-//! Ids and times under a test's control.
+//! Ids and clocks that a test controls.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,10 +8,9 @@ use chrono::{DateTime, Utc};
 use recto_domain::{Clock, IdGenerator, NewId};
 use recto_persistence::SystemIds;
 
-/// Ids a millisecond apart, the first at 2026-01-01T00:00:00.001Z.
+/// Generates ids one millisecond apart, starting at 2026-01-01T00:00:00.001Z.
 ///
-/// They are the same in every run and on either engine, so a test can state its results word for
-/// word.
+/// They are the same in every run and on both engines, so a test can compare exact results.
 ///
 /// ```
 /// use recto_domain::{Clock, IdGenerator};
@@ -31,7 +30,7 @@ pub struct SequentialIds {
 const START: u64 = 1_767_225_600_000;
 
 impl SequentialIds {
-    /// Returns a sequence at its start.
+    /// Creates a sequence at its start.
     pub const fn new() -> Self {
         Self { count: AtomicU64::new(0) }
     }
@@ -62,7 +61,7 @@ impl IdGenerator for SequentialIds {
     }
 }
 
-/// The system's ids and clock, which a test can move forward. Its clones are one clock.
+/// The system's ids and clock, which a test can move forward. Clones share the offset.
 ///
 /// ```
 /// use std::time::Duration;
@@ -81,7 +80,7 @@ pub struct MovableClock {
 }
 
 impl MovableClock {
-    /// Moves the clock forward, to the millisecond.
+    /// Moves the clock forward, in whole milliseconds.
     pub fn advance(&self, by: Duration) {
         let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         self.ahead.fetch_add(millis, Ordering::Relaxed);

@@ -1,11 +1,11 @@
-//! A disposable Recto for integration tests, on SQLite and PostgreSQL.
+//! Disposable databases and servers of Recto for integration tests, on SQLite and PostgreSQL.
 
 pub mod database;
 pub mod ids;
 pub mod postgres;
 pub mod server;
 
-// The Rust code in the documents compiles and runs, as examples of this crate.
+// Runs the Rust code of the documents as doctests.
 #[cfg(doctest)]
 mod documents {
     #[doc = include_str!("../../../README.md")]

@@ -1,11 +1,11 @@
-//! Where the programs of a PostgreSQL server are.
+//! Finding the programs of a PostgreSQL server.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The directory of the server programs of the first complete installation there is.
+/// Returns the directory with the server programs of the first complete installation.
 pub(super) fn installed() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     on_path(&path).or_else(|| newest_version(Path::new("/usr/lib/postgresql"))).or_else(|| {
@@ -14,7 +14,7 @@ pub(super) fn installed() -> Option<PathBuf> {
     })
 }
 
-/// Programs on `PATH` may be links to where the rest of the installation is.
+/// Searches `PATH`, following links, since the directory of a link may lack other programs.
 fn on_path(path: &OsStr) -> Option<PathBuf> {
     std::env::split_paths(path)
         .filter_map(|directory| fs::canonicalize(directory.join("initdb")).ok())
@@ -22,7 +22,7 @@ fn on_path(path: &OsStr) -> Option<PathBuf> {
         .find(|directory| is_complete(directory))
 }
 
-/// The `bin` of the highest version among `root`'s directories, each named by its version.
+/// Returns the `bin` directory of the highest version below `root`.
 fn newest_version(root: &Path) -> Option<PathBuf> {
     let version = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok();
     let mut versions: Vec<(u32, PathBuf)> = fs::read_dir(root)
@@ -39,7 +39,7 @@ fn is_complete(directory: &Path) -> bool {
     ["initdb", "pg_ctl", "postgres"].iter().all(|program| directory.join(program).is_file())
 }
 
-/// What `command` prints, trimmed; `None` when it fails or does not exist.
+/// Returns the trimmed output of a command, or `None` if it fails or does not exist.
 pub(super) fn standard_output(command: &mut Command) -> Option<String> {
     let output = command.stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_highest_complete_version_is_found() {
+    fn newest_complete_version_is_found() {
         let root = tempfile::tempdir().unwrap();
         for (version, programs) in [
             ("9", &["initdb", "pg_ctl", "postgres"][..]),
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn links_on_the_path_lead_to_the_installation() {
+    fn links_on_path_are_followed() {
         let root = tempfile::tempdir().unwrap();
         let (real, links) = (root.path().join("real"), root.path().join("links"));
         fs::create_dir_all(&real).unwrap();
