@@ -13,11 +13,11 @@ use recto_domain::{Email, Username};
 use recto_mail::{Sender, SmtpUrl};
 use recto_persistence::DatabaseUrl;
 
-use crate::confidential::Confidential;
-use crate::listen::Listen;
+use crate::listen_address::ListenAddress;
 use crate::log::{LogFilter, LogFormat};
 use crate::public_url::PublicUrl;
-use crate::secret::Secret;
+use crate::sensitive_value::SensitiveValueParser;
+use crate::server_secret::ServerSecret;
 
 /// A book catalogue in which every relationship can be walked from both sides.
 ///
@@ -29,7 +29,7 @@ use crate::secret::Secret;
 pub(crate) struct Cli {
     /// What every command understands.
     #[command(flatten)]
-    pub(crate) shared: Shared,
+    pub(crate) shared: SharedOptions,
     /// The command to run.
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -37,7 +37,7 @@ pub(crate) struct Cli {
 
 /// The options that may be given before or after any command.
 #[derive(Debug, Args)]
-pub(crate) struct Shared {
+pub(crate) struct SharedOptions {
     /// Read settings from this TOML file instead of `recto.toml` in the working directory
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -48,7 +48,7 @@ pub(crate) struct Shared {
         global = true,
         value_name = "URL",
         default_value = "sqlite:recto.db",
-        value_parser = Confidential::<DatabaseUrl>::new()
+        value_parser = SensitiveValueParser::<DatabaseUrl>::new()
     )]
     pub(crate) database_url: DatabaseUrl,
 
@@ -118,7 +118,7 @@ pub(crate) struct ServeOptions {
 
     /// The address to accept connections on; port 0 picks a free one
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
-    pub(crate) listen: Listen,
+    pub(crate) listen: ListenAddress,
 
     /// The key that signs access tokens, at least 32 bytes; better set by variable or file, where a process list does not show it
     ///
@@ -129,25 +129,25 @@ pub(crate) struct ServeOptions {
         long,
         value_name = "TEXT",
         hide_default_value = true,
-        value_parser = Confidential::<Secret>::new()
+        value_parser = SensitiveValueParser::<ServerSecret>::new()
     )]
-    pub(crate) secret: Option<Secret>,
+    pub(crate) secret: Option<ServerSecret>,
 
     /// The secret before this one, whose tokens and links stay good, while it is being changed
     #[arg(
         long,
         value_name = "TEXT",
         hide_default_value = true,
-        value_parser = Confidential::<Secret>::new()
+        value_parser = SensitiveValueParser::<ServerSecret>::new()
     )]
-    pub(crate) secret_previous: Option<Secret>,
+    pub(crate) secret_previous: Option<ServerSecret>,
 
     /// The server that sends mail: `smtps://USER:PASSWORD@HOST`, or `smtp://…?tls=required`; without one, mail is written to files
     #[arg(
         long,
         value_name = "URL",
         hide_default_value = true,
-        value_parser = Confidential::<SmtpUrl>::new()
+        value_parser = SensitiveValueParser::<SmtpUrl>::new()
     )]
     pub(crate) smtp_url: Option<SmtpUrl>,
 

@@ -24,7 +24,7 @@ pub(crate) enum CommandError {
     Serve(#[from] serve::ServeError),
     /// An import.
     #[error(transparent)]
-    Import(#[from] import::ImportError),
+    Import(#[from] import::ImportCommandError),
     /// The making of an account.
     #[error(transparent)]
     User(#[from] user::UserError),

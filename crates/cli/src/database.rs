@@ -55,9 +55,9 @@ pub(crate) enum DatabaseError {
 /// What happens to a database on a server that lacks migrations. (An embedded
 /// one, which no other program uses, is migrated in any case.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum IfBehind {
+pub(crate) enum PendingMigrations {
     /// It is migrated.
-    Migrate,
+    Apply,
     /// It is refused, with a hint: other programs may not be ready for it.
     Refuse,
 }
@@ -70,12 +70,12 @@ pub(crate) enum IfBehind {
 pub(crate) fn open(
     url: &DatabaseUrl,
     options: Options,
-    if_behind: IfBehind,
+    pending: PendingMigrations,
 ) -> Result<Database, DatabaseError> {
     let mut conn = connect(url)?;
     match state(url, &mut conn)? {
         State::Current => {}
-        State::Behind(_) if url.is_embedded() || if_behind == IfBehind::Migrate => {
+        State::Behind(_) if url.is_embedded() || pending == PendingMigrations::Apply => {
             for name in migrate(url, &mut conn)? {
                 tracing::info!(migration = name, "applied");
             }

@@ -2,12 +2,12 @@
 //!
 //! It is kept in `demo/library.toml`, which is part of the program.
 
-mod writing;
+mod insert;
 
 use recto_domain::{Email, NewBook, NewReview, PersonName, Role, TagName, Username};
 use serde::Deserialize;
 
-pub(crate) use writing::{DemoError, SignIn};
+pub(crate) use insert::{DemoCredentials, DemoError};
 
 /// What the demo's passwords are made of: no two of these look alike.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
@@ -15,11 +15,11 @@ const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// A small library with its people.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Library {
-    /// People who can sign in; an administrator first.
+pub(crate) struct DemoLibrary {
+    /// UserIds who can sign in; an administrator first.
     pub(crate) accounts: Vec<DemoAccount>,
-    /// People who cannot.
-    pub(crate) readers: Vec<DemoReader>,
+    /// UserIds who cannot.
+    pub(crate) readers: Vec<DemoUser>,
     /// The books, each with its tags and reviews.
     pub(crate) books: Vec<DemoBook>,
 }
@@ -29,7 +29,7 @@ pub(crate) struct Library {
 pub(crate) struct DemoAccount {
     /// Who it is.
     #[serde(flatten)]
-    pub(crate) person: DemoReader,
+    pub(crate) person: DemoUser,
     /// The address to sign in with.
     pub(crate) email: Email,
     /// What the account may do.
@@ -38,7 +38,7 @@ pub(crate) struct DemoAccount {
 
 /// Someone who reads.
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct DemoReader {
+pub(crate) struct DemoUser {
     /// The name that others see, and that owners and reviews refer to.
     pub(crate) username: Username,
     /// The first name.
@@ -76,7 +76,7 @@ pub(crate) struct DemoReview {
 /// # Panics
 ///
 /// Never: the file is part of the program, and a test reads it.
-pub(crate) fn library() -> Library {
+pub(crate) fn library() -> DemoLibrary {
     toml::from_str(include_str!("demo/library.toml")).expect("the library's file is well-formed")
 }
 

@@ -3,24 +3,24 @@
 
 mod cli;
 mod commands;
-mod confidential;
 mod database;
 mod demo;
 mod import;
-mod listen;
+mod listen_address;
 mod log;
 mod public_url;
-mod secret;
+mod sensitive_value;
+mod server_secret;
 mod settings;
 
 use std::process::ExitCode;
 
-use settings::Surroundings;
+use settings::ProcessContext;
 
 fn main() -> ExitCode {
-    let settings = match settings::read(&Surroundings::of_process()) {
+    let settings = match settings::read(&ProcessContext::of_process()) {
         Ok(settings) => settings,
-        Err(refusal) => return refusal.report(),
+        Err(error) => return error.report(),
     };
     for warning in &settings.warnings {
         eprintln!("warning: {warning}");

@@ -8,7 +8,7 @@
 //! sees all sources in their order.
 
 mod environment;
-mod fault;
+mod error;
 mod file;
 mod option;
 
@@ -22,15 +22,15 @@ use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
 
 use crate::cli::{self, Cli};
 
-pub(crate) use fault::Refusal;
-use option::{Known, known_options};
+pub(crate) use error::SettingsError;
+use option::{OptionSpec, option_specs};
 
 /// The file that is read when none is named, if it is there.
 const DEFAULT_FILE: &str = "recto.toml";
 
 /// What the program finds around it when it starts.
 #[derive(Debug)]
-pub(crate) struct Surroundings {
+pub(crate) struct ProcessContext {
     /// The program's name and its arguments.
     pub(crate) arguments: Vec<OsString>,
     /// The environment variables.
@@ -41,14 +41,14 @@ pub(crate) struct Surroundings {
 
 /// What the program was told to do.
 #[derive(Debug)]
-pub(crate) struct Settings {
+pub(crate) struct LoadedSettings {
     /// The command and its options, from all sources.
     pub(crate) cli: Cli,
     /// What is odd but harmless, a sentence each.
     pub(crate) warnings: Vec<String>,
 }
 
-impl Surroundings {
+impl ProcessContext {
     /// Those of this process.
     pub(crate) fn of_process() -> Self {
         Self {
@@ -63,17 +63,17 @@ impl Surroundings {
 ///
 /// # Errors
 ///
-/// A [`Refusal`] that names each unknown or bad argument, variable and file
+/// A [`SettingsError`] that names each unknown or bad argument, variable and file
 /// key; or the help text, where that was asked for.
-pub(crate) fn read(surroundings: &Surroundings) -> Result<Settings, Refusal> {
+pub(crate) fn read(context: &ProcessContext) -> Result<LoadedSettings, SettingsError> {
     let command = described(Cli::command());
-    let config = flag_config(&command, &surroundings.arguments)?;
-    let known = known_options(&command);
+    let config = flag_config(&command, &context.arguments)?;
+    let known = option_specs(&command);
 
-    let environment = environment::read(&surroundings.environment, &known);
+    let environment = environment::read(&context.environment, &known);
     let mut faults = environment.faults;
     let named = config.or(environment.config);
-    let mut values = match file::read(named, &surroundings.directory, &known) {
+    let mut values = match file::read(named, &context.directory, &known) {
         Ok(values) => values,
         Err(found) => {
             faults.extend(found);
@@ -82,13 +82,13 @@ pub(crate) fn read(surroundings: &Surroundings) -> Result<Settings, Refusal> {
     };
     values.extend(environment.values);
     if !faults.is_empty() {
-        return Err(Refusal::Settings(faults));
+        return Err(SettingsError::Settings(faults));
     }
 
-    let matches = with_defaults(command, &values).try_get_matches_from(&surroundings.arguments)?;
+    let matches = with_defaults(command, &values).try_get_matches_from(&context.arguments)?;
     let cli = Cli::from_arg_matches(&matches)?;
     refuse_demo_with_database(&cli, &matches)?;
-    Ok(Settings { cli, warnings: environment.warnings })
+    Ok(LoadedSettings { cli, warnings: environment.warnings })
 }
 
 /// Adds to each option's help the variable and the file key that set it too.
@@ -110,7 +110,10 @@ fn described(command: Command) -> Command {
 
 /// The file named by `--config`, which must be known before the rest can be
 /// judged.
-fn flag_config(command: &Command, arguments: &[OsString]) -> Result<Option<PathBuf>, Refusal> {
+fn flag_config(
+    command: &Command,
+    arguments: &[OsString],
+) -> Result<Option<PathBuf>, SettingsError> {
     let strict = command.clone().try_get_matches_from(arguments);
     let matches = match strict {
         // What is missing on the command line may be in the environment.
@@ -134,7 +137,7 @@ fn with_defaults(command: Command, values: &BTreeMap<String, String>) -> Command
 /// A demo always has a fresh database of its own. A database named right
 /// beside it on the command line is a misunderstanding to clear up; one in the
 /// environment or the file is merely not used.
-fn refuse_demo_with_database(cli: &Cli, matches: &ArgMatches) -> Result<(), Refusal> {
+fn refuse_demo_with_database(cli: &Cli, matches: &ArgMatches) -> Result<(), SettingsError> {
     let demo = matches!(&cli.command, cli::Command::Serve(options) if options.demo);
     let named = matches.value_source("database_url") == Some(ValueSource::CommandLine);
     if demo && named {
@@ -151,10 +154,10 @@ fn refuse_demo_with_database(cli: &Cli, matches: &ArgMatches) -> Result<(), Refu
 /// Rebuilds a command and all below it, option by option.
 fn for_each_option(
     command: Command,
-    change: &mut dyn FnMut(&Known, clap::Arg) -> clap::Arg,
+    change: &mut dyn FnMut(&OptionSpec, clap::Arg) -> clap::Arg,
 ) -> Command {
     command
-        .mut_args(|arg| match Known::of(&arg) {
+        .mut_args(|arg| match OptionSpec::of(&arg) {
             Some(known) => change(&known, arg),
             None => arg,
         })

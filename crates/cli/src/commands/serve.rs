@@ -10,9 +10,9 @@ use recto_mail::Delivery;
 use recto_persistence::{Database, DatabaseUrl, Options};
 
 use crate::cli::{ServeOptions, Switch};
-use crate::database::{self, DatabaseError, IfBehind};
-use crate::demo::{self, DemoError, SignIn};
-use crate::secret::{Secret, SecretError};
+use crate::database::{self, DatabaseError, PendingMigrations};
+use crate::demo::{self, DemoCredentials, DemoError};
+use crate::server_secret::{ServerSecret, ServerSecretError};
 
 /// Why the server did not start, or ended early.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +22,7 @@ pub(crate) enum ServeError {
     Database(#[from] DatabaseError),
     /// The key that signs tokens.
     #[error(transparent)]
-    Secret(#[from] SecretError),
+    Secret(#[from] ServerSecretError),
     /// The demo's library.
     #[error(transparent)]
     Demo(#[from] DemoError),
@@ -48,32 +48,35 @@ pub(super) fn run(url: &DatabaseUrl, options: &ServeOptions) -> Result<(), Serve
     let directory =
         tempfile::Builder::new().prefix("recto-demo-").tempdir().map_err(ServeError::Directory)?;
     let database = prepare(&DatabaseUrl::file(directory.path().join("recto.db")), options)?;
-    let sign_ins = demo::library().write(&database)?;
+    let credentials = demo::library().write(&database)?;
     // The directory goes when the server has stopped.
-    serve(database, options, sign_ins)
+    serve(database, options, credentials)
 }
 
 fn prepare(url: &DatabaseUrl, options: &ServeOptions) -> Result<Database, ServeError> {
-    Secret::demand(options.secret.as_ref(), url)?;
+    ServerSecret::demand(options.secret.as_ref(), url)?;
     let mut database = Options::default();
     if let Some(connections) =
         options.database_connections.and_then(|n| NonZeroUsize::new(n.into()))
     {
         database.connections = connections;
     }
-    let if_behind = if options.migrate { IfBehind::Migrate } else { IfBehind::Refuse };
-    Ok(database::open(url, database, if_behind)?)
+    let pending =
+        if options.migrate { PendingMigrations::Apply } else { PendingMigrations::Refuse };
+    Ok(database::open(url, database, pending)?)
 }
 
 fn serve(
     database: Database,
     options: &ServeOptions,
-    sign_ins: Vec<SignIn>,
+    credentials: Vec<DemoCredentials>,
 ) -> Result<(), ServeError> {
     let settings = settings(options, &database)?;
     let listen = settings.listen.clone();
     actix_web::rt::System::new()
-        .block_on(recto_api::serve(database, settings, move |address| announce(address, &sign_ins)))
+        .block_on(recto_api::serve(database, settings, move |address| {
+            announce(address, &credentials)
+        }))
         .map_err(|source| ServeError::Network { listen, source })
 }
 
@@ -81,8 +84,8 @@ fn serve(
 fn settings(
     options: &ServeOptions,
     database: &Database,
-) -> Result<recto_api::Settings, SecretError> {
-    let secret = Secret::resolve(options.secret.clone(), database.url())?;
+) -> Result<recto_api::Settings, ServerSecretError> {
+    let secret = ServerSecret::resolve(options.secret.clone(), database.url())?;
     let previous = options.secret_previous.as_ref().map(|secret| secret.as_bytes().to_vec());
     let settings = recto_api::Settings::new(options.listen.to_string(), secret.as_bytes());
     Ok(recto_api::Settings {
@@ -135,9 +138,11 @@ fn mail(options: &ServeOptions, database: &DatabaseUrl) -> recto_mail::MailSetti
 }
 
 /// Tells whoever started the server that it accepts connections, and where.
-fn announce(address: SocketAddr, sign_ins: &[SignIn]) {
-    let lines =
-        sign_ins.iter().map(ToString::to_string).chain([format!("listening on http://{address}")]);
+fn announce(address: SocketAddr, credentials: &[DemoCredentials]) {
+    let lines = credentials
+        .iter()
+        .map(ToString::to_string)
+        .chain([format!("listening on http://{address}")]);
     for line in lines {
         if let Err(error) = super::print(&line) {
             // The server is of use all the same.

@@ -9,7 +9,7 @@ use recto_persistence::identity::account;
 use recto_persistence::{DatabaseUrl, Options, SystemIds};
 
 use crate::cli::NewAccount;
-use crate::database::{self, DatabaseError, IfBehind};
+use crate::database::{self, DatabaseError, PendingMigrations};
 
 /// Why there is no new account.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +40,7 @@ pub(crate) enum UserError {
 /// Makes a verified account and its user, or neither.
 pub(super) fn create(url: &DatabaseUrl, new: NewAccount) -> Result<(), UserError> {
     let options = Options { connections: NonZeroUsize::MIN, ..Options::default() };
-    let database = database::open(url, options, IfBehind::Refuse)?;
+    let database = database::open(url, options, PendingMigrations::Refuse)?;
     let typed = if new.password_stdin { first_line()? } else { ask()? };
     let password = Password::parse(&typed)
         .and_then(|password| {

@@ -13,10 +13,10 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::problem::{Lost, Problem, Report};
-use super::sheet::{Column, Row, Sheet, SheetError};
-use super::sink::Sink;
-use super::tally::{Reconciliation, Tally};
+use super::csv_file::{CsvColumn, CsvError, CsvFile, CsvRow};
+use super::problem::{ImportProblem, Loss, Reporter};
+use super::summary::{ImportSummary, RowCounts};
+use super::target::ImportTarget;
 use book_tags::BookTags;
 use books::Books;
 use ratings::Ratings;
@@ -28,7 +28,7 @@ const BATCH: usize = 20_000;
 
 /// Why an import stopped.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ImportError<E: std::error::Error + 'static> {
+pub(crate) enum GoodbooksError<E: std::error::Error + 'static> {
     /// A file cannot be opened.
     #[error("{}: {source}", path.display())]
     Open {
@@ -39,7 +39,7 @@ pub(crate) enum ImportError<E: std::error::Error + 'static> {
     },
     /// A file cannot be read as what it should be.
     #[error(transparent)]
-    Sheet(#[from] SheetError),
+    CsvFile(#[from] CsvError),
     /// Rows could not be written.
     #[error("{file}: the rows could not be written: {source}")]
     Write {
@@ -51,11 +51,11 @@ pub(crate) enum ImportError<E: std::error::Error + 'static> {
 }
 
 /// How the rows of one file are read and written.
-trait Format<const N: usize> {
+trait FileFormat<const N: usize> {
     /// The file's name.
     const FILE: &'static str;
     /// The columns that matter.
-    const COLUMNS: [Column; N];
+    const COLUMNS: [CsvColumn; N];
     /// What a row becomes.
     type Item;
 
@@ -63,17 +63,17 @@ trait Format<const N: usize> {
     /// were left empty are noted; a problem that is returned costs the row.
     fn parse(
         &mut self,
-        row: &Row<'_, N>,
-        notes: &mut Vec<Problem>,
-    ) -> Result<Option<Self::Item>, Problem>;
+        row: &CsvRow<'_, N>,
+        notes: &mut Vec<ImportProblem>,
+    ) -> Result<Option<Self::Item>, ImportProblem>;
 
     /// Hands a batch to the sink; tells how many rows were added. What could
     /// not be written as the file has it is noted.
-    fn write<S: Sink>(
+    fn write<S: ImportTarget>(
         &mut self,
         sink: &mut S,
         batch: &[Self::Item],
-        notes: &mut Vec<Problem>,
+        notes: &mut Vec<ImportProblem>,
     ) -> Result<u64, S::Error>;
 }
 
@@ -85,12 +85,12 @@ trait Format<const N: usize> {
 /// If `books.csv` is missing, a file cannot be read or lacks a required column,
 /// or the sink fails. What was written until then stays; the import can be run
 /// again.
-pub(crate) fn import<S: Sink>(
+pub(crate) fn import<S: ImportTarget>(
     directory: &Path,
     sink: &mut S,
-    report: &mut dyn Report,
-) -> Result<Reconciliation, ImportError<S::Error>> {
-    let mut total = Reconciliation::default();
+    report: &mut dyn Reporter,
+) -> Result<ImportSummary, GoodbooksError<S::Error>> {
+    let mut total = ImportSummary::default();
     let mut books = Books::default();
     total.books = transfer(open_books(directory)?, &mut books, sink, report)?;
 
@@ -115,40 +115,42 @@ pub(crate) fn import<S: Sink>(
 /// # Errors
 ///
 /// If it is not, or cannot be read.
-pub(crate) fn open_books<E: std::error::Error>(directory: &Path) -> Result<File, ImportError<E>> {
+pub(crate) fn open_books<E: std::error::Error>(
+    directory: &Path,
+) -> Result<File, GoodbooksError<E>> {
     let path = directory.join(Books::FILE);
-    File::open(&path).map_err(|source| ImportError::Open { path, source })
+    File::open(&path).map_err(|source| GoodbooksError::Open { path, source })
 }
 
 fn open<E: std::error::Error>(
     directory: &Path,
     file: &str,
-) -> Result<Option<File>, ImportError<E>> {
+) -> Result<Option<File>, GoodbooksError<E>> {
     let path = directory.join(file);
     match File::open(&path) {
         Ok(source) => Ok(Some(source)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(ImportError::Open { path, source }),
+        Err(source) => Err(GoodbooksError::Open { path, source }),
     }
 }
 
 /// Reads one file to its end, and writes it.
-fn transfer<const N: usize, F: Format<N>, S: Sink>(
+fn transfer<const N: usize, F: FileFormat<N>, S: ImportTarget>(
     source: File,
     format: &mut F,
     sink: &mut S,
-    report: &mut dyn Report,
-) -> Result<Tally, ImportError<S::Error>> {
+    report: &mut dyn Reporter,
+) -> Result<RowCounts, GoodbooksError<S::Error>> {
     let size = source.metadata().map_or(0, |metadata| metadata.len());
     report.begin(F::FILE, size);
-    let mut sheet = Sheet::open(F::FILE, source, F::COLUMNS)?;
-    let mut tally = Tally::default();
+    let mut sheet = CsvFile::open(F::FILE, source, F::COLUMNS)?;
+    let mut tally = RowCounts::default();
     let mut batch = Vec::with_capacity(BATCH);
     let mut notes = Vec::new();
     while fill(&mut batch, &mut sheet, format, &mut tally, report)? {
         let added = format
             .write(sink, &batch, &mut notes)
-            .map_err(|source| ImportError::Write { file: F::FILE, source })?;
+            .map_err(|source| GoodbooksError::Write { file: F::FILE, source })?;
         tally.written(batch.len(), added);
         batch.clear();
         for problem in notes.drain(..) {
@@ -162,13 +164,13 @@ fn transfer<const N: usize, F: Format<N>, S: Sink>(
 }
 
 /// Fills a batch with the file's next rows; false if there are none.
-fn fill<const N: usize, F: Format<N>, R: Read>(
+fn fill<const N: usize, F: FileFormat<N>, R: Read>(
     batch: &mut Vec<F::Item>,
-    sheet: &mut Sheet<R, N>,
+    sheet: &mut CsvFile<R, N>,
     format: &mut F,
-    tally: &mut Tally,
-    report: &mut dyn Report,
-) -> Result<bool, SheetError> {
+    tally: &mut RowCounts,
+    report: &mut dyn Reporter,
+) -> Result<bool, CsvError> {
     let mut notes = Vec::new();
     while batch.len() < BATCH {
         let Some(row) = sheet.next()? else { break };
@@ -184,7 +186,7 @@ fn fill<const N: usize, F: Format<N>, R: Read>(
             }
         }
         for problem in notes.drain(..) {
-            tally.cleared += u64::from(problem.lost == Lost::Cell);
+            tally.cleared += u64::from(problem.loss == Loss::Cell);
             report.problem(&problem);
         }
     }

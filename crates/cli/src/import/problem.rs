@@ -7,7 +7,7 @@ const SHOWN: usize = 60;
 
 /// A row or a cell that could not be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Problem {
+pub(crate) struct ImportProblem {
     /// The file's name.
     pub(crate) file: &'static str,
     /// The line that the row begins on, counted from 1 as an editor does.
@@ -17,12 +17,12 @@ pub(crate) struct Problem {
     /// What is wrong.
     pub(crate) why: String,
     /// What was given up because of it.
-    pub(crate) lost: Lost,
+    pub(crate) loss: Loss,
 }
 
 /// What a problem costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lost {
+pub(crate) enum Loss {
     /// The row is left out.
     Row,
     /// The row is kept, with this cell empty.
@@ -32,28 +32,28 @@ pub(crate) enum Lost {
 }
 
 /// Whoever tells the user how an import goes.
-pub(crate) trait Report {
+pub(crate) trait Reporter {
     /// A file is about to be read; its size in bytes.
     fn begin(&mut self, file: &'static str, size: u64);
     /// So many bytes of the file have been dealt with.
     fn advance(&mut self, bytes: u64);
     /// Something in the file is wrong.
-    fn problem(&mut self, problem: &Problem);
+    fn problem(&mut self, problem: &ImportProblem);
     /// The file is done; what became of it, in a line.
     fn end(&mut self, outcome: &dyn fmt::Display);
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ImportProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: ", self.file, self.line)?;
         if let Some(column) = self.column {
             write!(f, "{column}: ")?;
         }
         f.write_str(&self.why)?;
-        f.write_str(match self.lost {
-            Lost::Row => " (the row is left out)",
-            Lost::Cell => " (the cell is left empty)",
-            Lost::Nothing => "",
+        f.write_str(match self.loss {
+            Loss::Row => " (the row is left out)",
+            Loss::Cell => " (the cell is left empty)",
+            Loss::Nothing => "",
         })
     }
 }
@@ -72,12 +72,12 @@ mod tests {
 
     #[test]
     fn a_problem_names_file_line_column_and_reason() {
-        let problem = Problem {
+        let problem = ImportProblem {
             file: "books.csv",
             line: 7,
             column: Some("isbn"),
             why: "wrong check digit".to_owned(),
-            lost: Lost::Cell,
+            loss: Loss::Cell,
         };
         assert_eq!(
             problem.to_string(),

@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::problem::{Problem, Report};
+use super::problem::{ImportProblem, Reporter};
 
 /// Reports to the user: bars and problems on standard error, lines on standard
 /// output.
@@ -26,7 +26,7 @@ impl Progress {
     }
 }
 
-impl Report for Progress {
+impl Reporter for Progress {
     fn begin(&mut self, file: &'static str, size: u64) {
         self.file = file;
         self.bar = self.bars.then(|| {
@@ -44,7 +44,7 @@ impl Report for Progress {
         }
     }
 
-    fn problem(&mut self, problem: &Problem) {
+    fn problem(&mut self, problem: &ImportProblem) {
         match &self.bar {
             Some(bar) => bar.suspend(|| eprintln!("{problem}")),
             None => eprintln!("{problem}"),

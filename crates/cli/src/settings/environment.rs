@@ -1,11 +1,11 @@
-//! Settings from environment variables.
+//! LoadedSettings from environment variables.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::fault::Fault;
-use super::option::Known;
+use super::error::InvalidSetting;
+use super::option::OptionSpec;
 
 /// What every variable of the program begins with.
 const PREFIX: &str = "RECTO_";
@@ -21,14 +21,14 @@ pub(super) struct Environment {
     /// The good values, by the option's long name.
     pub(super) values: BTreeMap<String, String>,
     /// The bad values.
-    pub(super) faults: Vec<Fault>,
+    pub(super) faults: Vec<InvalidSetting>,
     /// Variables that look like the program's, and are not.
     pub(super) warnings: Vec<String>,
 }
 
 /// Reads the variables that begin with `RECTO_`. An empty one counts as unset,
 /// since that is how a shell or a compose file passes on what it does not have.
-pub(super) fn read(variables: &[(OsString, OsString)], known: &[Known]) -> Environment {
+pub(super) fn read(variables: &[(OsString, OsString)], known: &[OptionSpec]) -> Environment {
     let mut found = Environment::default();
     for (name, value) in variables {
         let name = name.to_string_lossy();
@@ -48,17 +48,17 @@ pub(super) fn read(variables: &[(OsString, OsString)], known: &[Known]) -> Envir
             found.config = Some(value.into());
             continue;
         }
-        match judge(option, value) {
+        match check(option, value) {
             Ok(value) => {
                 found.values.insert(option.long().to_owned(), value);
             }
-            Err(why) => found.faults.push(Fault::new(name, why)),
+            Err(why) => found.faults.push(InvalidSetting::new(name, why)),
         }
     }
     found
 }
 
-fn judge(option: &Known, value: &OsString) -> Result<String, String> {
+fn check(option: &OptionSpec, value: &OsString) -> Result<String, String> {
     let text = value.to_str().ok_or("invalid value: must be UTF-8")?;
-    option.judge(text)
+    option.check(text)
 }

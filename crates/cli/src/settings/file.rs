@@ -1,4 +1,4 @@
-//! Settings from a TOML file.
+//! LoadedSettings from a TOML file.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use super::DEFAULT_FILE;
-use super::fault::Fault;
-use super::option::Known;
+use super::error::InvalidSetting;
+use super::option::OptionSpec;
 
 /// Reads the named file, or else the default one if `directory` has it, into
 /// values by the option's long name.
@@ -21,8 +21,8 @@ use super::option::Known;
 pub(super) fn read(
     named: Option<PathBuf>,
     directory: &Path,
-    known: &[Known],
-) -> Result<BTreeMap<String, String>, Vec<Fault>> {
+    known: &[OptionSpec],
+) -> Result<BTreeMap<String, String>, Vec<InvalidSetting>> {
     let optional = named.is_none();
     let path = named.unwrap_or_else(|| directory.join(DEFAULT_FILE));
     let text = match fs::read_to_string(&path) {
@@ -30,31 +30,38 @@ pub(super) fn read(
         Err(error) if optional && error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
         Err(error) => {
             let why = format!("the settings file cannot be read: {error}");
-            return Err(vec![Fault::new(path.display().to_string(), why)]);
+            return Err(vec![InvalidSetting::new(path.display().to_string(), why)]);
         }
     };
     parse(&text, &path.display().to_string(), known)
 }
 
-fn parse(text: &str, name: &str, known: &[Known]) -> Result<BTreeMap<String, String>, Vec<Fault>> {
+fn parse(
+    text: &str,
+    name: &str,
+    known: &[OptionSpec],
+) -> Result<BTreeMap<String, String>, Vec<InvalidSetting>> {
     let place = |offset: usize| format!("{name}:{}", line(text, offset));
     let table = DeTable::parse(text).map_err(|error| {
         let offset = error.span().map_or(0, |span| span.start);
-        vec![Fault::new(place(offset), error.message())]
+        vec![InvalidSetting::new(place(offset), error.message())]
     })?;
 
     let mut values = BTreeMap::new();
     let mut faults = Vec::new();
     for (key, value) in table.get_ref() {
         let place = format!("{}: {}", place(key.span().start), key.get_ref());
-        match judge(key.get_ref(), value.get_ref(), known) {
+        match check(key.get_ref(), value.get_ref(), known) {
             Ok((long, _)) if values.contains_key(&long) => {
-                faults.push(Fault::new(place, "is set twice, once with `-` and once with `_`"));
+                faults.push(InvalidSetting::new(
+                    place,
+                    "is set twice, once with `-` and once with `_`",
+                ));
             }
             Ok((long, value)) => {
                 values.insert(long, value);
             }
-            Err(why) => faults.push(Fault::new(place, why)),
+            Err(why) => faults.push(InvalidSetting::new(place, why)),
         }
     }
     if faults.is_empty() { Ok(values) } else { Err(faults) }
@@ -62,7 +69,7 @@ fn parse(text: &str, name: &str, known: &[Known]) -> Result<BTreeMap<String, Str
 
 /// Finds the option of a key, which may be spelt with `-` as well as with `_`,
 /// and judges its value.
-fn judge(key: &str, value: &DeValue<'_>, known: &[Known]) -> Result<(String, String), String> {
+fn check(key: &str, value: &DeValue<'_>, known: &[OptionSpec]) -> Result<(String, String), String> {
     let spelt = key.replace('-', "_");
     let option = known
         .iter()
@@ -79,11 +86,11 @@ fn judge(key: &str, value: &DeValue<'_>, known: &[Known]) -> Result<(String, Str
             ));
         }
     };
-    Ok((option.long().to_owned(), option.judge(&text)?))
+    Ok((option.long().to_owned(), option.check(&text)?))
 }
 
-fn unknown(known: &[Known]) -> String {
-    let mut keys: Vec<String> = known.iter().filter_map(Known::key).collect();
+fn unknown(known: &[OptionSpec]) -> String {
+    let mut keys: Vec<String> = known.iter().filter_map(OptionSpec::key).collect();
     keys.sort_unstable();
     format!("unknown key; the known ones are {}", keys.join(", "))
 }

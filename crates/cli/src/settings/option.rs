@@ -5,18 +5,18 @@ use clap::{Arg, ArgAction, Command};
 
 /// An option of the command line that the environment can set too.
 #[derive(Clone, Debug)]
-pub(super) struct Known {
+pub(super) struct OptionSpec {
     arg: Arg,
     long: String,
 }
 
 /// Collects the options of a command and of all below it.
-pub(super) fn known_options(command: &Command) -> Vec<Known> {
-    let own = command.get_arguments().filter_map(Known::of);
-    own.chain(command.get_subcommands().flat_map(known_options)).collect()
+pub(super) fn option_specs(command: &Command) -> Vec<OptionSpec> {
+    let own = command.get_arguments().filter_map(OptionSpec::of);
+    own.chain(command.get_subcommands().flat_map(option_specs)).collect()
 }
 
-impl Known {
+impl OptionSpec {
     /// The option behind an argument, unless it is positional.
     pub(super) fn of(arg: &Arg) -> Option<Self> {
         let long = arg.get_long()?.to_owned();
@@ -46,9 +46,9 @@ impl Known {
     /// # Errors
     ///
     /// Says why the value is bad, with the value unless it is confidential.
-    pub(super) fn judge(&self, value: &str) -> Result<String, String> {
+    pub(super) fn check(&self, value: &str) -> Result<String, String> {
         if matches!(self.arg.get_action(), ArgAction::SetTrue) {
-            return judge_switch(value);
+            return check_switch(value);
         }
         let alone = self.arg.clone().required(false).global(false);
         Command::new("recto")
@@ -60,7 +60,7 @@ impl Known {
     }
 }
 
-fn judge_switch(value: &str) -> Result<String, String> {
+fn check_switch(value: &str) -> Result<String, String> {
     match value.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" | "1" => Ok("true".to_owned()),
         "false" | "no" | "off" | "0" => Ok("false".to_owned()),
@@ -98,15 +98,15 @@ mod tests {
         std::fs::read_to_string(path).unwrap()
     }
 
-    fn option(long: &str) -> Known {
-        let known = known_options(&Cli::command());
+    fn option(long: &str) -> OptionSpec {
+        let known = option_specs(&Cli::command());
         known.into_iter().find(|known| known.long() == long).unwrap()
     }
 
     #[test]
     fn a_name_means_one_option_only() {
-        let known = known_options(&Cli::command());
-        let names: BTreeSet<_> = known.iter().map(Known::long).collect();
+        let known = option_specs(&Cli::command());
+        let names: BTreeSet<_> = known.iter().map(OptionSpec::long).collect();
         assert_eq!(names.len(), known.len());
         assert!(names.contains("listen") && names.contains("username"));
     }
@@ -116,7 +116,7 @@ mod tests {
         let option = option("database-url");
         assert_eq!(option.variable(), "RECTO_DATABASE_URL");
         assert_eq!(option.key().as_deref(), Some("database_url"));
-        assert_eq!(super::Known::key(&self::option("config")), None);
+        assert_eq!(super::OptionSpec::key(&self::option("config")), None);
     }
 
     #[test]
@@ -127,7 +127,7 @@ mod tests {
             .map(|line| line.splitn(6, '|').take(5).collect::<Vec<_>>().join("|"))
             .collect();
         let code = |text: &str| if text.is_empty() { String::new() } else { format!("`{text}` ") };
-        let existing: Vec<String> = known_options(&Cli::command())
+        let existing: Vec<String> = option_specs(&Cli::command())
             .iter()
             .map(|option| {
                 let switch = matches!(option.arg.get_action(), ArgAction::SetTrue);
@@ -148,29 +148,29 @@ mod tests {
     #[test]
     fn a_bad_value_is_shown_with_the_reason() {
         assert_eq!(
-            option("log-format").judge("xml").unwrap_err(),
+            option("log-format").check("xml").unwrap_err(),
             "invalid value `xml`: must be text or json"
         );
         assert_eq!(
-            option("workers").judge("0").unwrap_err(),
+            option("workers").check("0").unwrap_err(),
             "invalid value `0`: 0 is not in 1..=1024"
         );
-        assert!(option("listen").judge("nowhere").unwrap_err().contains("host and a port"));
-        assert!(option("demo").judge("perhaps").unwrap_err().contains("true or false"));
+        assert!(option("listen").check("nowhere").unwrap_err().contains("host and a port"));
+        assert!(option("demo").check("perhaps").unwrap_err().contains("true or false"));
     }
 
     #[test]
     fn a_confidential_value_is_not_shown() {
-        let why = option("secret").judge("hunter2").unwrap_err();
+        let why = option("secret").check("hunter2").unwrap_err();
         assert!(why.contains("32 bytes") && !why.contains("hunter2"), "{why}");
-        let why = option("database-url").judge("mysql://u:hunter2@h/db").unwrap_err();
+        let why = option("database-url").check("mysql://u:hunter2@h/db").unwrap_err();
         assert!(!why.contains("hunter2"), "{why}");
     }
 
     #[test]
     fn switches_are_spelt_in_several_ways() {
         let demo = option("demo");
-        assert_eq!(demo.judge("1").unwrap(), "true");
-        assert_eq!(demo.judge("Off").unwrap(), "false");
+        assert_eq!(demo.check("1").unwrap(), "true");
+        assert_eq!(demo.check("Off").unwrap(), "false");
     }
 }

@@ -9,12 +9,8 @@ use crate::log::LogFormat;
 
 const LONG_SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-fn surroundings(
-    arguments: &[&str],
-    environment: &[(&str, &str)],
-    directory: &Path,
-) -> Surroundings {
-    Surroundings {
+fn context(arguments: &[&str], environment: &[(&str, &str)], directory: &Path) -> ProcessContext {
+    ProcessContext {
         arguments: ["recto"].iter().chain(arguments).map(Into::into).collect(),
         environment: environment.iter().map(|(name, value)| (name.into(), value.into())).collect(),
         directory: directory.to_owned(),
@@ -25,31 +21,31 @@ fn settings(
     arguments: &[&str],
     environment: &[(&str, &str)],
     file: &str,
-) -> Result<Settings, Refusal> {
+) -> Result<LoadedSettings, SettingsError> {
     let directory = tempfile::tempdir().unwrap();
     if !file.is_empty() {
         fs::write(directory.path().join(DEFAULT_FILE), file).unwrap();
     }
-    read(&surroundings(arguments, environment, directory.path()))
+    read(&context(arguments, environment, directory.path()))
 }
 
-fn serve(settings: Settings) -> ServeOptions {
+fn serve(settings: LoadedSettings) -> ServeOptions {
     match settings.cli.command {
         cli::Command::Serve(options) => *options,
         other => panic!("expected serve, got {other:?}"),
     }
 }
 
-fn faults(refusal: Refusal) -> String {
+fn faults(refusal: SettingsError) -> String {
     match refusal {
-        refusal @ Refusal::Settings(_) => refusal.to_string(),
-        Refusal::Arguments(error) => panic!("expected a setting's fault, got {error}"),
+        refusal @ SettingsError::Settings(_) => refusal.to_string(),
+        SettingsError::Arguments(error) => panic!("expected a setting's fault, got {error}"),
     }
 }
 
-fn argument_error(result: Result<Settings, Refusal>) -> clap::Error {
+fn argument_error(result: Result<LoadedSettings, SettingsError>) -> clap::Error {
     match result {
-        Err(Refusal::Arguments(error)) => error,
+        Err(SettingsError::Arguments(error)) => error,
         other => panic!("expected an argument's error, got {other:?}"),
     }
 }

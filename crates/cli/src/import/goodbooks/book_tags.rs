@@ -1,11 +1,11 @@
 //! `book_tags.csv`.
 
-use super::Format;
+use super::FileFormat;
 use super::books::Books;
 use super::tags::Tags;
-use crate::import::problem::Problem;
-use crate::import::sheet::{Column, Row};
-use crate::import::sink::{ImportTagging, Sink};
+use crate::import::csv_file::{CsvColumn, CsvRow};
+use crate::import::problem::ImportProblem;
+use crate::import::target::{ImportTagging, ImportTarget};
 
 /// Reads which book bears which tag. How often readers gave it (`count`) has
 /// no place in the catalogue.
@@ -22,17 +22,17 @@ impl<'a> BookTags<'a> {
     }
 }
 
-impl Format<2> for BookTags<'_> {
+impl FileFormat<2> for BookTags<'_> {
     const FILE: &'static str = "book_tags.csv";
-    const COLUMNS: [Column; 2] =
-        [Column::required("goodreads_book_id"), Column::required("tag_id")];
+    const COLUMNS: [CsvColumn; 2] =
+        [CsvColumn::required("goodreads_book_id"), CsvColumn::required("tag_id")];
     type Item = ImportTagging;
 
     fn parse(
         &mut self,
-        row: &Row<'_, 2>,
-        _: &mut Vec<Problem>,
-    ) -> Result<Option<ImportTagging>, Problem> {
+        row: &CsvRow<'_, 2>,
+        _: &mut Vec<ImportProblem>,
+    ) -> Result<Option<ImportTagging>, ImportProblem> {
         let [book, tag] = row.cells();
         let book = book.required(|text| {
             let id = super::number(text)?;
@@ -46,11 +46,11 @@ impl Format<2> for BookTags<'_> {
         Ok(Some(ImportTagging { book, tag }))
     }
 
-    fn write<S: Sink>(
+    fn write<S: ImportTarget>(
         &mut self,
         sink: &mut S,
         batch: &[ImportTagging],
-        _: &mut Vec<Problem>,
+        _: &mut Vec<ImportProblem>,
     ) -> Result<u64, S::Error> {
         sink.taggings(batch)
     }

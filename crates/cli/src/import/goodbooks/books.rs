@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use recto_domain::{CreditLine, Isbn, Language, NewBook, PublishedDate, Title};
 
-use super::Format;
-use crate::import::problem::Problem;
-use crate::import::sheet::{Column, Row};
-use crate::import::sink::{BookNumber, ImportBook, Sink};
+use super::FileFormat;
+use crate::import::csv_file::{CsvColumn, CsvRow};
+use crate::import::problem::ImportProblem;
+use crate::import::target::{BookNumber, ImportBook, ImportTarget};
 
 /// The letters and digits of an ISBN-10.
 const ISBN_10: usize = 10;
@@ -31,24 +31,24 @@ impl Books {
     }
 }
 
-impl Format<7> for Books {
+impl FileFormat<7> for Books {
     const FILE: &'static str = "books.csv";
-    const COLUMNS: [Column; 7] = [
-        Column::required("book_id"),
-        Column::required("goodreads_book_id"),
-        Column::required("title"),
-        Column::required("authors"),
-        Column::optional("original_publication_year"),
-        Column::optional("language_code"),
-        Column::optional("isbn"),
+    const COLUMNS: [CsvColumn; 7] = [
+        CsvColumn::required("book_id"),
+        CsvColumn::required("goodreads_book_id"),
+        CsvColumn::required("title"),
+        CsvColumn::required("authors"),
+        CsvColumn::optional("original_publication_year"),
+        CsvColumn::optional("language_code"),
+        CsvColumn::optional("isbn"),
     ];
     type Item = ImportBook;
 
     fn parse(
         &mut self,
-        row: &Row<'_, 7>,
-        notes: &mut Vec<Problem>,
-    ) -> Result<Option<ImportBook>, Problem> {
+        row: &CsvRow<'_, 7>,
+        notes: &mut Vec<ImportProblem>,
+    ) -> Result<Option<ImportBook>, ImportProblem> {
         let [number, goodreads_id, title, authors, year, language, isbn] = row.cells();
         let number = number.required(|text| self.new_number(text))?;
         let goodreads_id = goodreads_id.required(|text| self.new_goodreads_id(text))?;
@@ -66,11 +66,11 @@ impl Format<7> for Books {
         Ok(Some(ImportBook { number, book }))
     }
 
-    fn write<S: Sink>(
+    fn write<S: ImportTarget>(
         &mut self,
         sink: &mut S,
         batch: &[ImportBook],
-        _: &mut Vec<Problem>,
+        _: &mut Vec<ImportProblem>,
     ) -> Result<u64, S::Error> {
         sink.books(batch)
     }

@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use recto_domain::Rating;
 
-use super::Format;
+use super::FileFormat;
 use super::books::Books;
-use crate::import::problem::{Lost, Problem};
-use crate::import::sheet::{Column, Row};
-use crate::import::sink::{ImportReader, ImportReview, ReaderNumber, Sink};
-use crate::import::tally::Tally;
+use crate::import::csv_file::{CsvColumn, CsvRow};
+use crate::import::problem::{ImportProblem, Loss};
+use crate::import::summary::RowCounts;
+use crate::import::target::{ImportReader, ImportReview, ImportTarget, ReaderNumber};
 
 /// What a cell that is no whole number should have been.
 const NO_RATING: &str = "must be a whole number from 1 to 5";
@@ -23,7 +23,7 @@ pub(super) struct Ratings<'a> {
     met: Vec<ImportReader>,
     /// The lines that those were met on.
     lines: HashMap<ReaderNumber, u64>,
-    tally: Tally,
+    tally: RowCounts,
 }
 
 impl<'a> Ratings<'a> {
@@ -34,12 +34,12 @@ impl<'a> Ratings<'a> {
             known: HashSet::new(),
             met: Vec::new(),
             lines: HashMap::new(),
-            tally: Tally::default(),
+            tally: RowCounts::default(),
         }
     }
 
     /// What became of the readers, each counted once.
-    pub(super) fn readers(&self) -> Tally {
+    pub(super) fn readers(&self) -> RowCounts {
         self.tally
     }
 
@@ -54,17 +54,20 @@ impl<'a> Ratings<'a> {
     }
 }
 
-impl Format<3> for Ratings<'_> {
+impl FileFormat<3> for Ratings<'_> {
     const FILE: &'static str = "ratings.csv";
-    const COLUMNS: [Column; 3] =
-        [Column::required("user_id"), Column::required("book_id"), Column::required("rating")];
+    const COLUMNS: [CsvColumn; 3] = [
+        CsvColumn::required("user_id"),
+        CsvColumn::required("book_id"),
+        CsvColumn::required("rating"),
+    ];
     type Item = ImportReview;
 
     fn parse(
         &mut self,
-        row: &Row<'_, 3>,
-        _: &mut Vec<Problem>,
-    ) -> Result<Option<ImportReview>, Problem> {
+        row: &CsvRow<'_, 3>,
+        _: &mut Vec<ImportProblem>,
+    ) -> Result<Option<ImportReview>, ImportProblem> {
         let [reader, book, rating] = row.cells();
         let reader = reader.required(|text| super::number(text).map(ReaderNumber))?;
         let book = book.required(|text| {
@@ -80,18 +83,18 @@ impl Format<3> for Ratings<'_> {
     }
 
     /// Writes the readers that were met, then the reviews, which refer to them.
-    fn write<S: Sink>(
+    fn write<S: ImportTarget>(
         &mut self,
         sink: &mut S,
         batch: &[ImportReview],
-        notes: &mut Vec<Problem>,
+        notes: &mut Vec<ImportProblem>,
     ) -> Result<u64, S::Error> {
         if !self.met.is_empty() {
             let written = sink.readers(&self.met)?;
             self.tally.read += self.met.len() as u64;
             self.tally.written(self.met.len(), written.added);
             for (number, username) in written.renamed {
-                notes.push(Problem {
+                notes.push(ImportProblem {
                     file: Self::FILE,
                     line: self.lines.get(&number).copied().unwrap_or_default(),
                     column: Some("user_id"),
@@ -99,7 +102,7 @@ impl Format<3> for Ratings<'_> {
                         "the username that reader {} would have is somebody else's; the reader is {username}",
                         number.0
                     ),
-                    lost: Lost::Nothing,
+                    loss: Loss::Nothing,
                 });
             }
             self.met.clear();

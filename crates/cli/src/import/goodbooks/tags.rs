@@ -5,10 +5,10 @@ use std::collections::hash_map::Entry;
 
 use recto_domain::TagName;
 
-use super::Format;
-use crate::import::problem::Problem;
-use crate::import::sheet::{Column, Row};
-use crate::import::sink::{ImportTag, Sink, TagNumber};
+use super::FileFormat;
+use crate::import::csv_file::{CsvColumn, CsvRow};
+use crate::import::problem::ImportProblem;
+use crate::import::target::{ImportTag, ImportTarget, TagNumber};
 
 /// Reads tags, and remembers by which numbers they are called. Of names that
 /// differ only by case, the first stands for all.
@@ -33,16 +33,17 @@ impl Tags {
     }
 }
 
-impl Format<2> for Tags {
+impl FileFormat<2> for Tags {
     const FILE: &'static str = "tags.csv";
-    const COLUMNS: [Column; 2] = [Column::required("tag_id"), Column::required("tag_name")];
+    const COLUMNS: [CsvColumn; 2] =
+        [CsvColumn::required("tag_id"), CsvColumn::required("tag_name")];
     type Item = ImportTag;
 
     fn parse(
         &mut self,
-        row: &Row<'_, 2>,
-        _: &mut Vec<Problem>,
-    ) -> Result<Option<ImportTag>, Problem> {
+        row: &CsvRow<'_, 2>,
+        _: &mut Vec<ImportProblem>,
+    ) -> Result<Option<ImportTag>, ImportProblem> {
         let [id, name] = row.cells();
         let id = id.required(|text| self.new_id(text))?;
         let name = name.required(TagName::parse)?;
@@ -60,11 +61,11 @@ impl Format<2> for Tags {
         }
     }
 
-    fn write<S: Sink>(
+    fn write<S: ImportTarget>(
         &mut self,
         sink: &mut S,
         batch: &[ImportTag],
-        _: &mut Vec<Problem>,
+        _: &mut Vec<ImportProblem>,
     ) -> Result<u64, S::Error> {
         sink.tags(batch)
     }

@@ -6,14 +6,14 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::*;
-use crate::import::sink::{
+use crate::import::target::{
     BookNumber, ImportBook, ImportReader, ImportReview, ImportTag, ImportTagging, ReaderNumber,
     TagNumber, WrittenReaders,
 };
 
 /// A catalogue in memory that, like a real one, adds nothing twice.
 #[derive(Default)]
-struct Catalogue {
+struct MemoryTarget {
     books: HashMap<BookNumber, ImportBook>,
     tags: HashMap<String, ImportTag>,
     tag_numbers: HashSet<TagNumber>,
@@ -22,7 +22,7 @@ struct Catalogue {
     reviews: HashMap<(ReaderNumber, BookNumber), ImportReview>,
 }
 
-impl Sink for Catalogue {
+impl ImportTarget for MemoryTarget {
     type Error = Infallible;
 
     fn books(&mut self, batch: &[ImportBook]) -> Result<u64, Infallible> {
@@ -73,17 +73,17 @@ impl Sink for Catalogue {
 
 /// Keeps what it is told.
 #[derive(Default)]
-struct Kept {
+struct RecordingReporter {
     files: Vec<&'static str>,
     problems: Vec<String>,
 }
 
-impl Report for Kept {
+impl Reporter for RecordingReporter {
     fn begin(&mut self, file: &'static str, _: u64) {
         self.files.push(file);
     }
     fn advance(&mut self, _: u64) {}
-    fn problem(&mut self, problem: &Problem) {
+    fn problem(&mut self, problem: &ImportProblem) {
         self.problems.push(problem.to_string());
     }
     fn end(&mut self, _: &dyn std::fmt::Display) {}
@@ -93,13 +93,14 @@ fn small() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/goodbooks-small"))
 }
 
-fn tally(read: u64, added: u64, present: u64, dropped: u64, cleared: u64) -> Tally {
-    Tally { read, added, present, dropped, cleared }
+fn tally(read: u64, added: u64, present: u64, dropped: u64, cleared: u64) -> RowCounts {
+    RowCounts { read, added, present, dropped, cleared }
 }
 
 #[test]
 fn every_row_is_accounted_for() {
-    let total = import(&small(), &mut Catalogue::default(), &mut Kept::default()).unwrap();
+    let total =
+        import(&small(), &mut MemoryTarget::default(), &mut RecordingReporter::default()).unwrap();
     assert_eq!(total.books, tally(16, 11, 0, 5, 4));
     assert_eq!(total.tags, Some(tally(13, 7, 3, 3, 0)));
     assert_eq!(total.taggings, Some(tally(17, 9, 2, 6, 0)));
@@ -110,8 +111,8 @@ fn every_row_is_accounted_for() {
 
 #[test]
 fn each_problem_is_named_by_file_line_and_column() {
-    let mut kept = Kept::default();
-    import(&small(), &mut Catalogue::default(), &mut kept).unwrap();
+    let mut kept = RecordingReporter::default();
+    import(&small(), &mut MemoryTarget::default(), &mut kept).unwrap();
     let places: Vec<_> = kept
         .problems
         .iter()
@@ -151,8 +152,8 @@ fn each_problem_is_named_by_file_line_and_column() {
 
 #[test]
 fn values_arrive_as_the_files_mean_them() {
-    let mut catalogue = Catalogue::default();
-    import(&small(), &mut catalogue, &mut Kept::default()).unwrap();
+    let mut catalogue = MemoryTarget::default();
+    import(&small(), &mut catalogue, &mut RecordingReporter::default()).unwrap();
     let book = |number| &catalogue.books[&BookNumber(number)].book;
     let date = |number| book(number).published_date.as_ref().map(ToString::to_string);
     let isbn = |number| book(number).isbn.as_ref().map(ToString::to_string);
@@ -175,9 +176,9 @@ fn values_arrive_as_the_files_mean_them() {
 
 #[test]
 fn a_second_run_adds_nothing() {
-    let mut catalogue = Catalogue::default();
-    let first = import(&small(), &mut catalogue, &mut Kept::default()).unwrap();
-    let second = import(&small(), &mut catalogue, &mut Kept::default()).unwrap();
+    let mut catalogue = MemoryTarget::default();
+    let first = import(&small(), &mut catalogue, &mut RecordingReporter::default()).unwrap();
+    let second = import(&small(), &mut catalogue, &mut RecordingReporter::default()).unwrap();
     assert_eq!(second.books.present, first.books.added);
     for tally in [Some(second.books), second.tags, second.taggings, second.readers, second.reviews]
     {
@@ -189,14 +190,15 @@ fn a_second_run_adds_nothing() {
 #[test]
 fn only_the_books_are_needed() {
     let directory = tempfile::tempdir().unwrap();
-    let run = |kept: &mut Kept| import(directory.path(), &mut Catalogue::default(), kept);
-    let error = run(&mut Kept::default()).unwrap_err();
+    let run =
+        |kept: &mut RecordingReporter| import(directory.path(), &mut MemoryTarget::default(), kept);
+    let error = run(&mut RecordingReporter::default()).unwrap_err();
     assert!(error.to_string().contains("books.csv"), "{error}");
 
     let copy = |file: &str| fs::copy(small().join(file), directory.path().join(file)).unwrap();
     copy("books.csv");
     copy("book_tags.csv");
-    let mut kept = Kept::default();
+    let mut kept = RecordingReporter::default();
     let total = run(&mut kept).unwrap();
     assert_eq!(kept.files, ["books.csv"]);
     assert_eq!((total.tags, total.taggings, total.reviews), (None, None, None));
@@ -208,6 +210,7 @@ fn a_missing_column_is_named() {
     let books = "book_id,goodreads_book_id,title\n1,1,A Book\n";
     fs::write(directory.path().join("books.csv"), books).unwrap();
     let error =
-        import(directory.path(), &mut Catalogue::default(), &mut Kept::default()).unwrap_err();
+        import(directory.path(), &mut MemoryTarget::default(), &mut RecordingReporter::default())
+            .unwrap_err();
     assert_eq!(error.to_string(), "books.csv:1: authors: the header has no such column");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// What became of the rows of one file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
+pub(crate) struct RowCounts {
     /// Rows in the file, without its header and empty lines.
     pub(crate) read: u64,
     /// Rows that the catalogue had not had.
@@ -20,20 +20,20 @@ pub(crate) struct Tally {
 
 /// What became of a whole import. A file that was not there has no tally.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Reconciliation {
+pub(crate) struct ImportSummary {
     /// Of `books.csv`.
-    pub(crate) books: Tally,
+    pub(crate) books: RowCounts,
     /// Of `tags.csv`.
-    pub(crate) tags: Option<Tally>,
+    pub(crate) tags: Option<RowCounts>,
     /// Of `book_tags.csv`.
-    pub(crate) taggings: Option<Tally>,
+    pub(crate) taggings: Option<RowCounts>,
     /// Of the readers named in `ratings.csv`, each counted once.
-    pub(crate) readers: Option<Tally>,
+    pub(crate) readers: Option<RowCounts>,
     /// Of `ratings.csv`.
-    pub(crate) reviews: Option<Tally>,
+    pub(crate) reviews: Option<RowCounts>,
 }
 
-impl Tally {
+impl RowCounts {
     /// Whether every row that was read is accounted for once.
     pub(crate) fn balances(&self) -> bool {
         self.read == self.added + self.present + self.dropped
@@ -46,10 +46,10 @@ impl Tally {
     }
 }
 
-impl Reconciliation {
+impl ImportSummary {
     /// The import in one sentence, with the time that it took.
     pub(crate) fn summary(&self, took: Duration) -> String {
-        let part = |name: &str, tally: Option<Tally>| {
+        let part = |name: &str, tally: Option<RowCounts>| {
             format!("{} {name}", tally.unwrap_or_default().added)
         };
         let parts = [
@@ -63,7 +63,7 @@ impl Reconciliation {
     }
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for RowCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { read, added, present, dropped, cleared } = self;
         write!(

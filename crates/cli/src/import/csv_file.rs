@@ -5,37 +5,37 @@ use std::str;
 
 use csv::{ByteRecord, ReaderBuilder, Terminator};
 
-use super::problem::{Lost, Problem, shown};
+use super::problem::{ImportProblem, Loss, shown};
 
 /// A column that a format knows.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Column {
+pub(crate) struct CsvColumn {
     name: &'static str,
     required: bool,
 }
 
 /// A CSV file with a header, of which `N` columns are wanted.
-pub(crate) struct Sheet<R, const N: usize> {
+pub(crate) struct CsvFile<R, const N: usize> {
     file: &'static str,
     reader: csv::Reader<io::Chain<R, &'static [u8]>>,
-    columns: [Column; N],
+    columns: [CsvColumn; N],
     places: [Option<usize>; N],
     width: usize,
     record: ByteRecord,
 }
 
 /// One row, with all the cells that its header names.
-pub(crate) struct Row<'a, const N: usize> {
+pub(crate) struct CsvRow<'a, const N: usize> {
     file: &'static str,
     record: &'a ByteRecord,
-    columns: &'a [Column; N],
+    columns: &'a [CsvColumn; N],
     places: &'a [Option<usize>; N],
     end: u64,
 }
 
 /// One cell: its content, and enough to say where it stands.
 #[derive(Clone, Copy)]
-pub(crate) struct Cell<'a> {
+pub(crate) struct CsvCell<'a> {
     file: &'static str,
     record: &'a ByteRecord,
     column: &'static str,
@@ -45,7 +45,7 @@ pub(crate) struct Cell<'a> {
 
 /// Why a file cannot be read at all.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SheetError {
+pub(crate) enum CsvError {
     /// It cannot be read.
     #[error("{file}: {source}")]
     Read {
@@ -72,7 +72,7 @@ pub(crate) enum SheetError {
     },
 }
 
-impl Column {
+impl CsvColumn {
     /// A column without which the file is of no use.
     pub(crate) const fn required(name: &'static str) -> Self {
         let required = true;
@@ -86,7 +86,7 @@ impl Column {
     }
 }
 
-impl<R: Read, const N: usize> Sheet<R, N> {
+impl<R: Read, const N: usize> CsvFile<R, N> {
     /// Reads the header of a file and finds the wanted columns in it.
     ///
     /// # Errors
@@ -95,8 +95,8 @@ impl<R: Read, const N: usize> Sheet<R, N> {
     pub(crate) fn open(
         file: &'static str,
         source: R,
-        columns: [Column; N],
-    ) -> Result<Self, SheetError> {
+        columns: [CsvColumn; N],
+    ) -> Result<Self, CsvError> {
         // Rows end at LF alone, and a CR before it is taken off the last cell:
         // with the reader's own CRLF rule the LF is read with the next row,
         // and its line numbers are off by one. The LF put behind the file
@@ -108,7 +108,7 @@ impl<R: Read, const N: usize> Sheet<R, N> {
             .buffer_capacity(1 << 16)
             .from_reader(source.chain(b"\n".as_slice()));
         let mut record = ByteRecord::new();
-        reader.read_byte_record(&mut record).map_err(|source| SheetError::Read { file, source })?;
+        reader.read_byte_record(&mut record).map_err(|source| CsvError::Read { file, source })?;
         let header: Vec<&[u8]> = cells(&record).collect();
         let places = places(file, &header, &columns)?;
         let width = header.len();
@@ -121,12 +121,14 @@ impl<R: Read, const N: usize> Sheet<R, N> {
     /// # Errors
     ///
     /// If the file cannot be read on.
-    pub(crate) fn next(&mut self) -> Result<Option<Result<Row<'_, N>, Problem>>, SheetError> {
+    pub(crate) fn next(
+        &mut self,
+    ) -> Result<Option<Result<CsvRow<'_, N>, ImportProblem>>, CsvError> {
         loop {
             let more = self
                 .reader
                 .read_byte_record(&mut self.record)
-                .map_err(|source| SheetError::Read { file: self.file, source })?;
+                .map_err(|source| CsvError::Read { file: self.file, source })?;
             if !more {
                 return Ok(None);
             }
@@ -134,7 +136,7 @@ impl<R: Read, const N: usize> Sheet<R, N> {
                 break;
             }
         }
-        let row = Row {
+        let row = CsvRow {
             file: self.file,
             record: &self.record,
             columns: &self.columns,
@@ -155,10 +157,10 @@ impl<R: Read, const N: usize> Sheet<R, N> {
     }
 }
 
-impl<'a, const N: usize> Row<'a, N> {
+impl<'a, const N: usize> CsvRow<'a, N> {
     /// The wanted cells, in the order that the columns were asked for.
-    pub(crate) fn cells(&self) -> [Cell<'a>; N] {
-        std::array::from_fn(|index| Cell {
+    pub(crate) fn cells(&self) -> [CsvCell<'a>; N] {
+        std::array::from_fn(|index| CsvCell {
             file: self.file,
             record: self.record,
             column: self.columns[index].name,
@@ -172,12 +174,12 @@ impl<'a, const N: usize> Row<'a, N> {
         first_line(self.record, self.end)
     }
 
-    fn problem(&self, why: String) -> Problem {
-        Problem { file: self.file, line: self.line(), column: None, why, lost: Lost::Row }
+    fn problem(&self, why: String) -> ImportProblem {
+        ImportProblem { file: self.file, line: self.line(), column: None, why, loss: Loss::Row }
     }
 }
 
-impl<'a> Cell<'a> {
+impl<'a> CsvCell<'a> {
     /// Parses the cell of a column that the row cannot do without.
     ///
     /// # Errors
@@ -186,24 +188,24 @@ impl<'a> Cell<'a> {
     pub(crate) fn required<T, E: std::fmt::Display>(
         self,
         parse: impl FnOnce(&'a str) -> Result<T, E>,
-    ) -> Result<T, Problem> {
-        let text = self.text(Lost::Row)?;
-        parse(text).map_err(|why| self.problem(text, &why, Lost::Row))
+    ) -> Result<T, ImportProblem> {
+        let text = self.text(Loss::Row)?;
+        parse(text).map_err(|why| self.problem(text, &why, Loss::Row))
     }
 
     /// Parses the cell of a column that the row can do without: blank is
     /// `None`, and so is what does not parse, after it has been noted.
     pub(crate) fn optional<T, E: std::fmt::Display>(
         self,
-        notes: &mut Vec<Problem>,
+        notes: &mut Vec<ImportProblem>,
         parse: impl FnOnce(&'a str) -> Result<T, E>,
     ) -> Option<T> {
-        let parsed = self.text(Lost::Cell).and_then(|text| {
+        let parsed = self.text(Loss::Cell).and_then(|text| {
             let text = text.trim();
             if text.is_empty() {
                 return Ok(None);
             }
-            parse(text).map(Some).map_err(|why| self.problem(text, &why, Lost::Cell))
+            parse(text).map(Some).map_err(|why| self.problem(text, &why, Loss::Cell))
         });
         parsed.unwrap_or_else(|problem| {
             notes.push(problem);
@@ -211,20 +213,20 @@ impl<'a> Cell<'a> {
         })
     }
 
-    fn text(self, lost: Lost) -> Result<&'a str, Problem> {
+    fn text(self, loss: Loss) -> Result<&'a str, ImportProblem> {
         str::from_utf8(self.content).map_err(|_| {
             let content = String::from_utf8_lossy(self.content);
-            self.problem(&content, &"must be UTF-8", lost)
+            self.problem(&content, &"must be UTF-8", loss)
         })
     }
 
-    fn problem(self, content: &str, why: &dyn std::fmt::Display, lost: Lost) -> Problem {
-        Problem {
+    fn problem(self, content: &str, why: &dyn std::fmt::Display, loss: Loss) -> ImportProblem {
+        ImportProblem {
             file: self.file,
             line: first_line(self.record, self.end),
             column: Some(self.column),
             why: format!("{} {why}", shown(content)),
-            lost,
+            loss,
         }
     }
 }
@@ -232,8 +234,8 @@ impl<'a> Cell<'a> {
 fn places<const N: usize>(
     file: &'static str,
     header: &[&[u8]],
-    columns: &[Column; N],
-) -> Result<[Option<usize>; N], SheetError> {
+    columns: &[CsvColumn; N],
+) -> Result<[Option<usize>; N], CsvError> {
     let mut places = [None; N];
     for (place, column) in places.iter_mut().zip(columns) {
         let name = column.name.as_bytes();
@@ -241,11 +243,11 @@ fn places<const N: usize>(
         *place = found.next();
         if found.next().is_some() {
             let column = column.name;
-            return Err(SheetError::TwoColumns { file, column });
+            return Err(CsvError::TwoColumns { file, column });
         }
         if place.is_none() && column.required {
             let column = column.name;
-            return Err(SheetError::NoColumn { file, column });
+            return Err(CsvError::NoColumn { file, column });
         }
     }
     Ok(places)
@@ -274,10 +276,10 @@ fn first_line(record: &ByteRecord, end: u64) -> u64 {
 mod tests {
     use super::*;
 
-    const COLUMNS: [Column; 2] = [Column::required("b"), Column::optional("a")];
+    const COLUMNS: [CsvColumn; 2] = [CsvColumn::required("b"), CsvColumn::optional("a")];
 
-    fn rows(text: &str) -> Vec<Result<(u64, String), Problem>> {
-        let mut sheet = Sheet::open("t.csv", text.as_bytes(), COLUMNS).unwrap();
+    fn rows(text: &str) -> Vec<Result<(u64, String), ImportProblem>> {
+        let mut sheet = CsvFile::open("t.csv", text.as_bytes(), COLUMNS).unwrap();
         let mut rows = Vec::new();
         while let Some(row) = sheet.next().unwrap() {
             rows.push(row.and_then(|row| {
@@ -305,10 +307,10 @@ mod tests {
     #[test]
     fn a_header_without_a_required_column_is_refused() {
         for text in ["", "a\n", "a,B\n1,2\n"] {
-            let error = Sheet::open("t.csv", text.as_bytes(), COLUMNS).err().unwrap();
+            let error = CsvFile::open("t.csv", text.as_bytes(), COLUMNS).err().unwrap();
             assert_eq!(error.to_string(), "t.csv:1: b: the header has no such column");
         }
-        let error = Sheet::open("t.csv", "b,a,b\n".as_bytes(), COLUMNS).err().unwrap();
+        let error = CsvFile::open("t.csv", "b,a,b\n".as_bytes(), COLUMNS).err().unwrap();
         assert!(error.to_string().contains("twice"));
     }
 
@@ -337,7 +339,7 @@ mod tests {
     #[test]
     fn a_cell_that_is_no_text_is_named() {
         let source: &[u8] = b"a,b\n1,\xff\n";
-        let mut sheet = Sheet::open("t.csv", source, COLUMNS).unwrap();
+        let mut sheet = CsvFile::open("t.csv", source, COLUMNS).unwrap();
         let row = sheet.next().unwrap().unwrap().ok().unwrap();
         let [b, _] = row.cells();
         let mut notes = Vec::new();
@@ -347,6 +349,6 @@ mod tests {
             problem.to_string(),
             "t.csv:2: b: \"\u{fffd}\" must be UTF-8 (the row is left out)"
         );
-        assert_eq!(notes[0].lost, Lost::Cell);
+        assert_eq!(notes[0].loss, Loss::Cell);
     }
 }

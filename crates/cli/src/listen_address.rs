@@ -8,7 +8,7 @@ use std::str::FromStr;
 ///
 /// A host name is resolved when the server binds, not here.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Listen {
+pub(crate) struct ListenAddress {
     host: String,
     port: u16,
 }
@@ -16,25 +16,25 @@ pub(crate) struct Listen {
 /// Why a text is no address to listen on.
 #[derive(Debug, thiserror::Error)]
 #[error("must be a host and a port, such as 127.0.0.1:8080")]
-pub(crate) struct InvalidListen;
+pub(crate) struct InvalidListenAddress;
 
-impl FromStr for Listen {
-    type Err = InvalidListen;
+impl FromStr for ListenAddress {
+    type Err = InvalidListenAddress;
 
-    fn from_str(text: &str) -> Result<Self, InvalidListen> {
+    fn from_str(text: &str) -> Result<Self, InvalidListenAddress> {
         if let Ok(address) = text.parse::<SocketAddr>() {
             return Ok(Self { host: address.ip().to_string(), port: address.port() });
         }
-        let (host, port) = text.rsplit_once(':').ok_or(InvalidListen)?;
+        let (host, port) = text.rsplit_once(':').ok_or(InvalidListenAddress)?;
         let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
         if !is_host_name(host) || !digits {
-            return Err(InvalidListen);
+            return Err(InvalidListenAddress);
         }
-        Ok(Self { host: host.to_owned(), port: port.parse().map_err(|_| InvalidListen)? })
+        Ok(Self { host: host.to_owned(), port: port.parse().map_err(|_| InvalidListenAddress)? })
     }
 }
 
-impl fmt::Display for Listen {
+impl fmt::Display for ListenAddress {
     /// Writes the form that a socket address is resolved from.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
@@ -66,7 +66,7 @@ mod tests {
         for text in
             ["127.0.0.1:8080", "0.0.0.0:0", "[::1]:8080", "localhost:80", "recto.example:65535"]
         {
-            assert_eq!(text.parse::<Listen>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<ListenAddress>().unwrap().to_string(), text);
         }
     }
 
@@ -86,7 +86,7 @@ mod tests {
             "http://localhost:80",
             "a b:80",
         ] {
-            assert!(text.parse::<Listen>().is_err(), "{text:?} was accepted");
+            assert!(text.parse::<ListenAddress>().is_err(), "{text:?} was accepted");
         }
     }
 }

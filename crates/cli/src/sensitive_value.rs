@@ -11,22 +11,22 @@ use clap::{Arg, Command, Error};
 
 /// Parses a `T`; when it cannot, tells why without the text itself, which may
 /// hold a password or a key.
-pub(crate) struct Confidential<T>(PhantomData<fn() -> T>);
+pub(crate) struct SensitiveValueParser<T>(PhantomData<fn() -> T>);
 
-impl<T> Confidential<T> {
+impl<T> SensitiveValueParser<T> {
     /// The parser for an option's `value_parser`.
     pub(crate) fn new() -> Self {
         Self(PhantomData)
     }
 }
 
-impl<T> Clone for Confidential<T> {
+impl<T> Clone for SensitiveValueParser<T> {
     fn clone(&self) -> Self {
         Self::new()
     }
 }
 
-impl<T> TypedValueParser for Confidential<T>
+impl<T> TypedValueParser for SensitiveValueParser<T>
 where
     T: FromStr + Clone + Send + Sync + 'static,
     T::Err: fmt::Display,

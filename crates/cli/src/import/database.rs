@@ -11,27 +11,27 @@ use recto_domain::{
 use recto_persistence::catalog::import::{self, Origin};
 use recto_persistence::{Connection, Database, Error, SystemIds};
 
-use super::sink::{
-    BookNumber, ImportBook, ImportReader, ImportReview, ImportTag, ImportTagging, ReaderNumber,
-    Sink, TagNumber, WrittenReaders,
+use super::target::{
+    BookNumber, ImportBook, ImportReader, ImportReview, ImportTag, ImportTagging, ImportTarget,
+    ReaderNumber, TagNumber, WrittenReaders,
 };
 
 /// A database, and which of its rows the numbers in the files stand for.
-pub(crate) struct Catalogue {
+pub(crate) struct DatabaseTarget {
     database: Database,
     books: HashMap<BookNumber, BookId>,
     tags: HashMap<TagNumber, TagId>,
     readers: HashMap<ReaderNumber, UserId>,
 }
 
-impl Catalogue {
+impl DatabaseTarget {
     /// A database with the schema of this program.
     pub(crate) fn new(database: Database) -> Self {
         Self { database, books: HashMap::new(), tags: HashMap::new(), readers: HashMap::new() }
     }
 }
 
-impl Sink for Catalogue {
+impl ImportTarget for DatabaseTarget {
     type Error = Error;
 
     fn books(&mut self, batch: &[ImportBook]) -> Result<u64, Error> {

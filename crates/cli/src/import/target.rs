@@ -80,7 +80,7 @@ pub(crate) struct ImportReview {
 /// Each call says how many of its rows were added; the rest were there. Calls
 /// come in the order of the methods, except that `readers` and `reviews` take
 /// turns.
-pub(crate) trait Sink {
+pub(crate) trait ImportTarget {
     /// What stops the writing.
     type Error: std::error::Error + 'static;
 

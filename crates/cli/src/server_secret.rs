@@ -13,16 +13,16 @@ const MIN_BYTES: usize = 32;
 
 /// A signing key of at least 32 bytes. It is never shown.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Secret(Vec<u8>);
+pub(crate) struct ServerSecret(Vec<u8>);
 
 /// Why a text is no secret.
 #[derive(Debug, thiserror::Error)]
 #[error("must be at least {MIN_BYTES} bytes")]
-pub(crate) struct InvalidSecret;
+pub(crate) struct InvalidServerSecret;
 
 /// Why there is no secret to start with.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SecretError {
+pub(crate) enum ServerSecretError {
     /// Copies of a server that share a database must share the key too, so
     /// none of them may make one up.
     #[error(
@@ -43,14 +43,14 @@ pub(crate) enum SecretError {
         /// The file beside the database.
         file: PathBuf,
         /// Which rule its content breaks.
-        source: InvalidSecret,
+        source: InvalidServerSecret,
     },
     /// The operating system gives no random numbers.
     #[error("no random bytes for a secret: {0}")]
     Random(getrandom::Error),
 }
 
-impl Secret {
+impl ServerSecret {
     /// The secret to sign with: the given one, or else the one beside an
     /// embedded database, which is made on first use.
     ///
@@ -61,11 +61,11 @@ impl Secret {
     pub(crate) fn resolve(
         given: Option<Self>,
         database: &DatabaseUrl,
-    ) -> Result<Self, SecretError> {
+    ) -> Result<Self, ServerSecretError> {
         match (given, database.path()) {
             (Some(secret), _) => Ok(secret),
             (None, Some(database)) => beside(database),
-            (None, None) => Err(SecretError::Unset),
+            (None, None) => Err(ServerSecretError::Unset),
         }
     }
 
@@ -74,9 +74,12 @@ impl Secret {
     /// # Errors
     ///
     /// If none is given for PostgreSQL.
-    pub(crate) fn demand(given: Option<&Self>, database: &DatabaseUrl) -> Result<(), SecretError> {
+    pub(crate) fn demand(
+        given: Option<&Self>,
+        database: &DatabaseUrl,
+    ) -> Result<(), ServerSecretError> {
         if given.is_none() && !database.is_embedded() {
-            return Err(SecretError::Unset);
+            return Err(ServerSecretError::Unset);
         }
         Ok(())
     }
@@ -86,9 +89,9 @@ impl Secret {
     /// # Errors
     ///
     /// If the operating system has no random bytes to give.
-    pub(crate) fn random() -> Result<Self, SecretError> {
+    pub(crate) fn random() -> Result<Self, ServerSecretError> {
         let mut bytes = [0; MIN_BYTES];
-        getrandom::fill(&mut bytes).map_err(SecretError::Random)?;
+        getrandom::fill(&mut bytes).map_err(ServerSecretError::Random)?;
         let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble)];
         let hex = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
         Ok(Self(hex.collect()))
@@ -100,25 +103,25 @@ impl Secret {
     }
 }
 
-impl FromStr for Secret {
-    type Err = InvalidSecret;
+impl FromStr for ServerSecret {
+    type Err = InvalidServerSecret;
 
-    fn from_str(text: &str) -> Result<Self, InvalidSecret> {
+    fn from_str(text: &str) -> Result<Self, InvalidServerSecret> {
         if text.len() < MIN_BYTES {
-            return Err(InvalidSecret);
+            return Err(InvalidServerSecret);
         }
         Ok(Self(text.as_bytes().to_owned()))
     }
 }
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for ServerSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
+        f.write_str("ServerSecret(…)")
     }
 }
 
 /// Reads the secret's file beside a database, or makes it.
-fn beside(database: &Path) -> Result<Secret, SecretError> {
+fn beside(database: &Path) -> Result<ServerSecret, ServerSecretError> {
     let mut name = database.as_os_str().to_owned();
     name.push(".secret");
     let file = PathBuf::from(name);
@@ -128,8 +131,8 @@ fn beside(database: &Path) -> Result<Secret, SecretError> {
     }
 }
 
-fn stored(file: &Path) -> Result<Option<Secret>, SecretError> {
-    let failed = |source| SecretError::File { file: file.to_owned(), source };
+fn stored(file: &Path) -> Result<Option<ServerSecret>, ServerSecretError> {
+    let failed = |source| ServerSecretError::File { file: file.to_owned(), source };
     let text = match fs::read_to_string(file) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -139,16 +142,16 @@ fn stored(file: &Path) -> Result<Option<Secret>, SecretError> {
     let secret = text
         .trim_end()
         .parse()
-        .map_err(|source| SecretError::Content { file: file.to_owned(), source })?;
+        .map_err(|source| ServerSecretError::Content { file: file.to_owned(), source })?;
     Ok(Some(secret))
 }
 
 /// Makes the file whole or not at all: it is written under another name, which
 /// only its owner can read, and then given its own. If another process was
 /// first, its secret is the one that counts.
-fn create(file: &Path) -> Result<Secret, SecretError> {
-    let failed = |source| SecretError::File { file: file.to_owned(), source };
-    let secret = Secret::random()?;
+fn create(file: &Path) -> Result<ServerSecret, ServerSecretError> {
+    let failed = |source| ServerSecretError::File { file: file.to_owned(), source };
+    let secret = ServerSecret::random()?;
     let directory = match file.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -211,9 +214,9 @@ mod tests {
     fn an_embedded_database_keeps_the_secret_it_was_given_first() {
         let directory = tempfile::tempdir().unwrap();
         let database = embedded(&directory);
-        let first = Secret::resolve(None, &database).unwrap();
+        let first = ServerSecret::resolve(None, &database).unwrap();
         assert_eq!(first.as_bytes().len(), 64);
-        assert_eq!(Secret::resolve(None, &database).unwrap(), first);
+        assert_eq!(ServerSecret::resolve(None, &database).unwrap(), first);
         let names: Vec<_> = fs::read_dir(directory.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name())
@@ -227,7 +230,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
 
         let directory = tempfile::tempdir().unwrap();
-        Secret::resolve(None, &embedded(&directory)).unwrap();
+        ServerSecret::resolve(None, &embedded(&directory)).unwrap();
         let mode =
             fs::metadata(directory.path().join("recto.db.secret")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
@@ -237,9 +240,10 @@ mod tests {
     fn servers_that_start_at_once_share_one_secret() {
         let directory = tempfile::tempdir().unwrap();
         let database = embedded(&directory);
-        let secrets: Vec<Secret> = std::thread::scope(|scope| {
-            let starts: Vec<_> =
-                (0..8).map(|_| scope.spawn(|| Secret::resolve(None, &database).unwrap())).collect();
+        let secrets: Vec<ServerSecret> = std::thread::scope(|scope| {
+            let starts: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| ServerSecret::resolve(None, &database).unwrap()))
+                .collect();
             starts.into_iter().map(|start| start.join().unwrap()).collect()
         });
         assert!(secrets.iter().all(|secret| *secret == secrets[0]));
@@ -249,18 +253,18 @@ mod tests {
     fn a_short_file_is_an_error_that_names_it() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("recto.db.secret"), "short\n").unwrap();
-        let error = Secret::resolve(None, &embedded(&directory)).unwrap_err();
+        let error = ServerSecret::resolve(None, &embedded(&directory)).unwrap_err();
         assert!(error.to_string().contains("recto.db.secret"), "{error}");
     }
 
     #[test]
     fn postgres_needs_one_that_is_given() {
         let database = "postgres://localhost/recto".parse().unwrap();
-        let error = Secret::resolve(None, &database).unwrap_err();
+        let error = ServerSecret::resolve(None, &database).unwrap_err();
         assert!(error.to_string().contains("RECTO_SECRET"), "{error}");
-        assert!(Secret::demand(None, &database).is_err());
-        let given: Secret = "x".repeat(32).parse().unwrap();
-        assert_eq!(Secret::resolve(Some(given.clone()), &database).unwrap(), given);
-        assert_eq!(format!("{given:?}"), "Secret(…)");
+        assert!(ServerSecret::demand(None, &database).is_err());
+        let given: ServerSecret = "x".repeat(32).parse().unwrap();
+        assert_eq!(ServerSecret::resolve(Some(given.clone()), &database).unwrap(), given);
+        assert_eq!(format!("{given:?}"), "ServerSecret(…)");
     }
 }

@@ -8,7 +8,7 @@ const USAGE: u8 = 2;
 
 /// A setting that cannot be used, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
+pub(crate) struct InvalidSetting {
     /// The variable, or the file with its line and key.
     pub(crate) place: String,
     /// What is wrong there.
@@ -17,29 +17,29 @@ pub(crate) struct Fault {
 
 /// Why the settings give nothing to run.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Refusal {
+pub(crate) enum SettingsError {
     /// The arguments are wrong, or ask for help or the version.
     #[error(transparent)]
     Arguments(#[from] clap::Error),
     /// Variables or file keys are wrong; never empty.
     #[error("{}", lines(.0))]
-    Settings(Vec<Fault>),
+    Settings(Vec<InvalidSetting>),
 }
 
-impl Fault {
+impl InvalidSetting {
     /// A fault at a place.
     pub(crate) fn new(place: impl Into<String>, why: impl Into<String>) -> Self {
         Self { place: place.into(), why: why.into() }
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for InvalidSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.place, self.why)
     }
 }
 
-impl Refusal {
+impl SettingsError {
     /// Tells the user, and gives the exit code: 0 where help was asked for, else 2.
     pub(crate) fn report(&self) -> ExitCode {
         match self {
@@ -56,7 +56,7 @@ impl Refusal {
     }
 }
 
-fn lines(faults: &[Fault]) -> String {
+fn lines(faults: &[InvalidSetting]) -> String {
     let lines: Vec<String> = faults.iter().map(|fault| format!("error: {fault}")).collect();
     lines.join("\n")
 }

@@ -13,7 +13,7 @@ use recto_persistence::catalog::book_graph;
 use recto_persistence::identity::account;
 use recto_persistence::{Connection, Database, Error, SystemIds};
 
-use super::{DemoAccount, DemoBook, DemoReader, Library, password};
+use super::{DemoAccount, DemoBook, DemoLibrary, DemoUser, password};
 
 /// Why the demo has no library.
 #[derive(Debug, thiserror::Error)]
@@ -33,43 +33,47 @@ pub(crate) enum DemoError {
 }
 
 /// How somebody signs in to the demo.
-pub(crate) struct SignIn {
+pub(crate) struct DemoCredentials {
     email: Email,
     role: Role,
     password: String,
 }
 
-impl fmt::Display for SignIn {
+impl fmt::Display for DemoCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { email, role, password } = self;
         write!(f, "account {email} ({role}), password {password}")
     }
 }
 
-impl Library {
+impl DemoLibrary {
     /// Writes everything, and makes up a password for each account.
     ///
     /// # Errors
     ///
     /// If there are no random bytes, or the database fails; nothing is kept then.
-    pub(crate) fn write(self, database: &Database) -> Result<Vec<SignIn>, DemoError> {
+    pub(crate) fn write(self, database: &Database) -> Result<Vec<DemoCredentials>, DemoError> {
         let hasher = Hasher::new(NonZeroUsize::MIN);
-        let mut sign_ins = Vec::with_capacity(self.accounts.len());
+        let mut credentials = Vec::with_capacity(self.accounts.len());
         let mut stored = Vec::with_capacity(self.accounts.len());
         for account in &self.accounts {
             let made_up = password().map_err(DemoError::Random)?;
             let password = Password::parse(&made_up).map_err(DemoError::Password)?;
             stored.push(hasher.hash_blocking(&password)?);
             let (email, role) = (account.email.clone(), account.role);
-            sign_ins.push(SignIn { email, role, password: made_up });
+            credentials.push(DemoCredentials { email, role, password: made_up });
         }
         database.write_blocking(move |conn| write(conn, &self, &stored))?;
-        Ok(sign_ins)
+        Ok(credentials)
     }
 }
 
-fn write(conn: &mut Connection, library: &Library, stored: &[PasswordHash]) -> Result<(), Error> {
-    let mut people = People::default();
+fn write(
+    conn: &mut Connection,
+    library: &DemoLibrary,
+    stored: &[PasswordHash],
+) -> Result<(), Error> {
+    let mut people = UserIds::default();
     for (account, hash) in library.accounts.iter().zip(stored) {
         write_account(conn, account, hash, &mut people)?;
     }
@@ -86,7 +90,7 @@ fn write_account(
     conn: &mut Connection,
     new: &DemoAccount,
     hash: &PasswordHash,
-    people: &mut People,
+    people: &mut UserIds,
 ) -> Result<(), Error> {
     let user = people.write(conn, &new.person)?;
     let mut account = Account::new(user.uid, new.email.clone(), new.role);
@@ -94,7 +98,7 @@ fn write_account(
     account::insert(conn, &account, hash, user.created_at)
 }
 
-fn write_book(conn: &mut Connection, new: &DemoBook, people: &People) -> Result<(), Error> {
+fn write_book(conn: &mut Connection, new: &DemoBook, people: &UserIds) -> Result<(), Error> {
     let owner = new.owner.as_ref().map(|owner| people.uid(owner));
     let tags = Some(TagNames::new(new.tags.clone()));
     let graph = NewBookGraph { book: new.book.clone(), tags, contributors: None };
@@ -109,11 +113,11 @@ fn write_book(conn: &mut Connection, new: &DemoBook, people: &People) -> Result<
 
 /// Who has been written, by the key of the username.
 #[derive(Default)]
-struct People(HashMap<String, UserId>);
+struct UserIds(HashMap<String, UserId>);
 
-impl People {
-    fn write(&mut self, conn: &mut Connection, new: &DemoReader) -> Result<User, Error> {
-        let DemoReader { username, first_name, last_name } = new.clone();
+impl UserIds {
+    fn write(&mut self, conn: &mut Connection, new: &DemoUser) -> Result<User, Error> {
+        let DemoUser { username, first_name, last_name } = new.clone();
         let user = conn.insert(User::new(SystemIds.new_id(), username, first_name, last_name))?;
         self.0.insert(user.username.key(), user.uid);
         Ok(user)
