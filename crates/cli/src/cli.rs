@@ -187,7 +187,7 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "N", default_value = "100")]
     pub(crate) sign_up_burst: NonZeroU32,
 
-    /// For how many days mails that are sent, the audit and ended API keys are kept
+    /// How many days mails, audit entries and expired API keys are stored
     #[arg(
         long,
         value_name = "DAYS",
