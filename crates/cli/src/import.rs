@@ -1,9 +1,8 @@
-//! Bringing catalogues in from files.
+//! Importing catalogues from files.
 //!
-//! A format ([`goodbooks`]) reads its [`csv_file`]s row by row, turns each row
-//! into domain values or names what is wrong with it ([`problem`]), and hands
-//! batches to a [`target`], which writes them: to the [`catalogue`]. What was read
-//! is reconciled with what was written in a [`tally`] a file.
+//! A format ([`goodbooks`]) reads the rows of a [`csv_file`], parses them into domain values or
+//! reports a [`problem`], and passes batches to a [`target`], the [`database`]. The [`summary`]
+//! counts the rows of each file.
 
 pub(crate) mod csv_file;
 pub(crate) mod database;

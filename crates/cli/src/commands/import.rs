@@ -11,26 +11,26 @@ use crate::import::database::DatabaseTarget;
 use crate::import::goodbooks;
 use crate::import::progress::Progress;
 
-/// Why an import failed or stopped.
+/// The failure of an import.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ImportCommandError {
-    /// The database cannot be written to at all.
+    /// The database cannot be opened.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// The files cannot be read, or what they hold not be written.
+    /// The files cannot be read, or their rows cannot be written.
     #[error(transparent)]
     Goodbooks(#[from] goodbooks::GoodbooksError<recto_persistence::Error>),
 }
 
-/// Brings a goodbooks-10k directory into the database.
+/// Imports a goodbooks-10k directory into the database.
 pub(super) fn goodbooks(url: &DatabaseUrl, directory: &Path) -> Result<(), ImportCommandError> {
-    // A mistyped directory must not leave a new, empty database behind.
+    // A wrong directory must not create a database.
     goodbooks::open_books(directory)?;
     let options = Options { connections: NonZeroUsize::MIN, ..Options::default() };
     let database = database::open(url, options, PendingMigrations::Refuse)?;
-    let began = Instant::now();
-    let mut catalogue = DatabaseTarget::new(database);
-    let total = goodbooks::import(directory, &mut catalogue, &mut Progress::new())?;
-    eprintln!("{}", total.summary(began.elapsed()));
+    let started = Instant::now();
+    let mut target = DatabaseTarget::new(database);
+    let summary = goodbooks::import(directory, &mut target, &mut Progress::new())?;
+    eprintln!("{}", summary.sentence(started.elapsed()));
     Ok(())
 }

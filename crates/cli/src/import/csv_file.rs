@@ -1,4 +1,4 @@
-//! Reading a CSV file by the names of its columns, a row at a time.
+//! Reading the rows of a CSV file, with columns by name.
 
 use std::io::{self, Read};
 use std::str;
@@ -7,33 +7,35 @@ use csv::{ByteRecord, ReaderBuilder, Terminator};
 
 use super::problem::{ImportProblem, Loss, shown};
 
-/// A column that a format knows.
+/// A column of a format.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CsvColumn {
     name: &'static str,
     required: bool,
 }
 
-/// A CSV file with a header, of which `N` columns are wanted.
+/// A CSV file with a header, of which `N` columns are read.
 pub(crate) struct CsvFile<R, const N: usize> {
     file: &'static str,
     reader: csv::Reader<io::Chain<R, &'static [u8]>>,
     columns: [CsvColumn; N],
-    places: [Option<usize>; N],
+    /// The index of each column, if the file has it.
+    indexes: [Option<usize>; N],
     width: usize,
     record: ByteRecord,
 }
 
-/// One row, with all the cells that its header names.
+/// A row with as many cells as the header.
 pub(crate) struct CsvRow<'a, const N: usize> {
     file: &'static str,
     record: &'a ByteRecord,
     columns: &'a [CsvColumn; N],
-    places: &'a [Option<usize>; N],
+    indexes: &'a [Option<usize>; N],
+    /// The line after the row.
     end: u64,
 }
 
-/// One cell: its content, and enough to say where it stands.
+/// A cell with its location.
 #[derive(Clone, Copy)]
 pub(crate) struct CsvCell<'a> {
     file: &'static str,
@@ -43,18 +45,18 @@ pub(crate) struct CsvCell<'a> {
     end: u64,
 }
 
-/// Why a file cannot be read at all.
+/// The reason reason a file cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CsvError {
-    /// It cannot be read.
+    /// Reading failed.
     #[error("{file}: {source}")]
     Read {
         /// The file.
         file: &'static str,
-        /// What went wrong.
+        /// The cause.
         source: csv::Error,
     },
-    /// Its header lacks a column.
+    /// The header lacks a required column.
     #[error("{file}:1: {column}: the header has no such column")]
     NoColumn {
         /// The file.
@@ -62,7 +64,7 @@ pub(crate) enum CsvError {
         /// The column.
         column: &'static str,
     },
-    /// Its header has a column more than once.
+    /// The header has a column twice.
     #[error("{file}:1: {column}: the header has this column twice")]
     TwoColumns {
         /// The file.
@@ -73,13 +75,13 @@ pub(crate) enum CsvError {
 }
 
 impl CsvColumn {
-    /// A column without which the file is of no use.
+    /// Creates a required column.
     pub(crate) const fn required(name: &'static str) -> Self {
         let required = true;
         Self { name, required }
     }
 
-    /// A column whose cells may all be missing.
+    /// Creates a column that the file may lack.
     pub(crate) const fn optional(name: &'static str) -> Self {
         let required = false;
         Self { name, required }
@@ -87,20 +89,18 @@ impl CsvColumn {
 }
 
 impl<R: Read, const N: usize> CsvFile<R, N> {
-    /// Reads the header of a file and finds the wanted columns in it.
+    /// Reads the header of a file and finds the columns.
     ///
     /// # Errors
-    ///
-    /// If it cannot be read, or a required column is missing or there twice.
+    /// See [`CsvError`].
     pub(crate) fn open(
         file: &'static str,
         source: R,
         columns: [CsvColumn; N],
     ) -> Result<Self, CsvError> {
-        // Rows end at LF alone, and a CR before it is taken off the last cell:
-        // with the reader's own CRLF rule the LF is read with the next row,
-        // and its line numbers are off by one. The LF put behind the file
-        // makes its last line end like all others.
+        // Rows end with LF, and `cell` removes a preceding CR: with the reader's CRLF rule, the LF
+        // belongs to the next row, and line numbers are wrong. The LF appended to the file ends its
+        // last line.
         let mut reader = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -110,17 +110,16 @@ impl<R: Read, const N: usize> CsvFile<R, N> {
         let mut record = ByteRecord::new();
         reader.read_byte_record(&mut record).map_err(|source| CsvError::Read { file, source })?;
         let header: Vec<&[u8]> = cells(&record).collect();
-        let places = places(file, &header, &columns)?;
+        let indexes = indexes(file, &header, &columns)?;
         let width = header.len();
-        Ok(Self { file, reader, columns, places, width, record })
+        Ok(Self { file, reader, columns, indexes, width, record })
     }
 
-    /// The next row; `None` after the last. A row that has not as many cells as
-    /// the header is a problem. Empty lines are skipped.
+    /// Returns the next row, or a problem if its number of cells is not that of the header. Skips
+    /// empty lines.
     ///
     /// # Errors
-    ///
-    /// If the file cannot be read on.
+    /// [`CsvError::Read`] if the file cannot be read.
     pub(crate) fn next(
         &mut self,
     ) -> Result<Option<Result<CsvRow<'_, N>, ImportProblem>>, CsvError> {
@@ -140,64 +139,63 @@ impl<R: Read, const N: usize> CsvFile<R, N> {
             file: self.file,
             record: &self.record,
             columns: &self.columns,
-            places: &self.places,
+            indexes: &self.indexes,
             end: self.reader.position().line(),
         };
         let width = self.record.len();
         if width != self.width {
-            let why = format!("has {width} cells where the header has {}", self.width);
-            return Ok(Some(Err(row.problem(why))));
+            let reason = format!("has {width} cells, but the header has {}", self.width);
+            return Ok(Some(Err(row.problem(reason))));
         }
         Ok(Some(Ok(row)))
     }
 
-    /// How many bytes of the file have been dealt with.
+    /// Returns how many bytes of the file have been processed.
     pub(crate) fn bytes_read(&self) -> u64 {
         self.reader.position().byte()
     }
 }
 
 impl<'a, const N: usize> CsvRow<'a, N> {
-    /// The wanted cells, in the order that the columns were asked for.
+    /// Returns the cells of the columns, empty where the file lacks a column.
     pub(crate) fn cells(&self) -> [CsvCell<'a>; N] {
         std::array::from_fn(|index| CsvCell {
             file: self.file,
             record: self.record,
             column: self.columns[index].name,
-            content: self.places[index].map_or(b"".as_slice(), |place| cell(self.record, place)),
+            content: self.indexes[index].map_or(b"".as_slice(), |index| cell(self.record, index)),
             end: self.end,
         })
     }
 
-    /// The line that the row begins on.
+    /// Returns the first line of the row.
     pub(crate) fn line(&self) -> u64 {
         first_line(self.record, self.end)
     }
 
-    fn problem(&self, why: String) -> ImportProblem {
-        ImportProblem { file: self.file, line: self.line(), column: None, why, loss: Loss::Row }
+    fn problem(&self, reason: String) -> ImportProblem {
+        ImportProblem { file: self.file, line: self.line(), column: None, reason, loss: Loss::Row }
     }
 }
 
 impl<'a> CsvCell<'a> {
-    /// Parses the cell of a column that the row cannot do without.
+    /// Parses a cell that the row requires.
     ///
     /// # Errors
-    ///
-    /// A problem that costs the row.
+    /// A problem with the loss of the row.
     pub(crate) fn required<T, E: std::fmt::Display>(
         self,
         parse: impl FnOnce(&'a str) -> Result<T, E>,
     ) -> Result<T, ImportProblem> {
         let text = self.text(Loss::Row)?;
-        parse(text).map_err(|why| self.problem(text, &why, Loss::Row))
+        parse(text).map_err(|reason| self.problem(text, &reason, Loss::Row))
     }
 
-    /// Parses the cell of a column that the row can do without: blank is
-    /// `None`, and so is what does not parse, after it has been noted.
+    /// Parses an optional cell. Returns `None` for a blank cell and, after adding a problem, for an
+    /// invalid one.
     pub(crate) fn optional<T, E: std::fmt::Display>(
         self,
-        notes: &mut Vec<ImportProblem>,
+        problems: &mut Vec<ImportProblem>,
         parse: impl FnOnce(&'a str) -> Result<T, E>,
     ) -> Option<T> {
         let parsed = self.text(Loss::Cell).and_then(|text| {
@@ -205,10 +203,10 @@ impl<'a> CsvCell<'a> {
             if text.is_empty() {
                 return Ok(None);
             }
-            parse(text).map(Some).map_err(|why| self.problem(text, &why, Loss::Cell))
+            parse(text).map(Some).map_err(|reason| self.problem(text, &reason, Loss::Cell))
         });
         parsed.unwrap_or_else(|problem| {
-            notes.push(problem);
+            problems.push(problem);
             None
         })
     }
@@ -220,53 +218,51 @@ impl<'a> CsvCell<'a> {
         })
     }
 
-    fn problem(self, content: &str, why: &dyn std::fmt::Display, loss: Loss) -> ImportProblem {
+    fn problem(self, content: &str, reason: &dyn std::fmt::Display, loss: Loss) -> ImportProblem {
         ImportProblem {
             file: self.file,
             line: first_line(self.record, self.end),
             column: Some(self.column),
-            why: format!("{} {why}", shown(content)),
+            reason: format!("{} {reason}", shown(content)),
             loss,
         }
     }
 }
 
-fn places<const N: usize>(
+fn indexes<const N: usize>(
     file: &'static str,
     header: &[&[u8]],
     columns: &[CsvColumn; N],
 ) -> Result<[Option<usize>; N], CsvError> {
-    let mut places = [None; N];
-    for (place, column) in places.iter_mut().zip(columns) {
+    let mut indexes = [None; N];
+    for (index, column) in indexes.iter_mut().zip(columns) {
         let name = column.name.as_bytes();
         let mut found = (0..header.len()).filter(|index| header[*index] == name);
-        *place = found.next();
+        *index = found.next();
         if found.next().is_some() {
             let column = column.name;
             return Err(CsvError::TwoColumns { file, column });
         }
-        if place.is_none() && column.required {
+        if index.is_none() && column.required {
             let column = column.name;
             return Err(CsvError::NoColumn { file, column });
         }
     }
-    Ok(places)
+    Ok(indexes)
 }
 
 fn cells(record: &ByteRecord) -> impl Iterator<Item = &[u8]> {
-    (0..record.len()).map(|place| cell(record, place))
+    (0..record.len()).map(|index| cell(record, index))
 }
 
-/// A cell's content; a CR at the end of the row is the line's, not the cell's.
-fn cell(record: &ByteRecord, place: usize) -> &[u8] {
-    let content = &record[place];
-    if place + 1 == record.len() { content.strip_suffix(b"\r").unwrap_or(content) } else { content }
+/// Returns the content of a cell, without the CR of the line's end.
+fn cell(record: &ByteRecord, index: usize) -> &[u8] {
+    let content = &record[index];
+    if index + 1 == record.len() { content.strip_suffix(b"\r").unwrap_or(content) } else { content }
 }
 
-/// The line that a row begins on. The reader only tells the line that it stands
-/// on (`end`): the one after the row, which spans as many lines more as its
-/// cells hold line breaks. (The position that it notes for a record is that of
-/// the empty lines before it, if there are any.)
+/// Returns the first line of a row, from the line after it (`end`) and the line breaks in its
+/// cells. The position of the reader's record would include preceding empty lines.
 fn first_line(record: &ByteRecord, end: u64) -> u64 {
     let breaks = record.as_slice().iter().filter(|byte| **byte == b'\n');
     end - 1 - breaks.map(|_| 1).sum::<u64>()
@@ -279,9 +275,9 @@ mod tests {
     const COLUMNS: [CsvColumn; 2] = [CsvColumn::required("b"), CsvColumn::optional("a")];
 
     fn rows(text: &str) -> Vec<Result<(u64, String), ImportProblem>> {
-        let mut sheet = CsvFile::open("t.csv", text.as_bytes(), COLUMNS).unwrap();
+        let mut csv = CsvFile::open("t.csv", text.as_bytes(), COLUMNS).unwrap();
         let mut rows = Vec::new();
-        while let Some(row) = sheet.next().unwrap() {
+        while let Some(row) = csv.next().unwrap() {
             rows.push(row.and_then(|row| {
                 let [b, a] = row.cells();
                 let b = b.required(|text| Ok::<_, String>(text.to_owned()))?;
@@ -331,7 +327,7 @@ mod tests {
         let rows = rows("a,b\n1\n1,2,3\n1,2\n");
         let problem = rows[0].as_ref().unwrap_err();
         assert_eq!((problem.line, problem.column), (2, None));
-        assert_eq!(problem.why, "has 1 cells where the header has 2");
+        assert_eq!(problem.reason, "has 1 cells, but the header has 2");
         assert_eq!(rows[1].as_ref().unwrap_err().line, 3);
         assert!(rows[2].is_ok());
     }
@@ -339,16 +335,13 @@ mod tests {
     #[test]
     fn a_cell_that_is_no_text_is_named() {
         let source: &[u8] = b"a,b\n1,\xff\n";
-        let mut sheet = CsvFile::open("t.csv", source, COLUMNS).unwrap();
-        let row = sheet.next().unwrap().unwrap().ok().unwrap();
+        let mut csv = CsvFile::open("t.csv", source, COLUMNS).unwrap();
+        let row = csv.next().unwrap().unwrap().ok().unwrap();
         let [b, _] = row.cells();
-        let mut notes = Vec::new();
-        assert_eq!(b.optional(&mut notes, |text| Ok::<_, String>(text.to_owned())), None);
+        let mut problems = Vec::new();
+        assert_eq!(b.optional(&mut problems, |text| Ok::<_, String>(text.to_owned())), None);
         let problem = b.required(|text| Ok::<_, String>(text.to_owned())).unwrap_err();
-        assert_eq!(
-            problem.to_string(),
-            "t.csv:2: b: \"\u{fffd}\" must be UTF-8 (the row is left out)"
-        );
-        assert_eq!(notes[0].loss, Loss::Cell);
+        assert_eq!(problem.to_string(), "t.csv:2: b: \"\u{fffd}\" must be UTF-8 (row skipped)");
+        assert_eq!(problems[0].loss, Loss::Cell);
     }
 }

@@ -1,7 +1,7 @@
-//! The sink that is a database.
+//! The database as import target.
 //!
-//! A batch is a transaction, so that an import that is stopped leaves whole
-//! batches, and the next run goes on after them.
+//! Each batch is a transaction. After an interruption, a repeated import continues after the last
+//! complete batch.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use super::target::{
     ReaderNumber, TagNumber, WrittenReaders,
 };
 
-/// A database, and which of its rows the numbers in the files stand for.
+/// A database, with the keys of imported rows by their numbers in the files.
 pub(crate) struct DatabaseTarget {
     database: Database,
     books: HashMap<BookNumber, BookId>,
@@ -25,7 +25,7 @@ pub(crate) struct DatabaseTarget {
 }
 
 impl DatabaseTarget {
-    /// A database with the schema of this program.
+    /// Creates a target for a database with the schema of this program.
     pub(crate) fn new(database: Database) -> Self {
         Self { database, books: HashMap::new(), tags: HashMap::new(), readers: HashMap::new() }
     }
@@ -44,7 +44,7 @@ impl ImportTarget for DatabaseTarget {
             .collect();
         let written =
             self.database.write_blocking(move |conn| import::books(conn, &SystemIds, &rows))?;
-        self.books.extend(known(batch.iter().map(|item| item.number), written.keys));
+        self.books.extend(keyed(batch.iter().map(|item| item.number), written.keys));
         Ok(written.added as u64)
     }
 
@@ -52,7 +52,7 @@ impl ImportTarget for DatabaseTarget {
         let rows: Vec<Tag> =
             batch.iter().map(|item| Tag::new(SystemIds.new_id(), item.name.clone())).collect();
         let written = self.database.write_blocking(move |conn| import::tags(conn, &rows))?;
-        self.tags.extend(known(batch.iter().map(|item| item.number), written.keys));
+        self.tags.extend(keyed(batch.iter().map(|item| item.number), written.keys));
         Ok(written.added as u64)
     }
 
@@ -89,8 +89,8 @@ impl ImportTarget for DatabaseTarget {
     }
 }
 
-/// Pairs the numbers of a batch with the keys that its rows have.
-fn known<N, K>(
+/// Pairs the numbers of a batch with the keys of its rows.
+fn keyed<N, K>(
     numbers: impl Iterator<Item = N>,
     keys: Vec<Option<K>>,
 ) -> impl Iterator<Item = (N, K)> {
@@ -99,49 +99,48 @@ fn known<N, K>(
 
 type ReaderKeys = Vec<(ReaderNumber, UserId)>;
 
-/// Writes readers; those whose name is taken again with a number behind it,
-/// until each has a name of their own.
+/// Writes readers. Readers whose username is taken are written with a numeric suffix.
 fn write_readers(
     conn: &mut Connection,
     batch: &[ImportReader],
 ) -> Result<(WrittenReaders, ReaderKeys), Error> {
     let mut total = WrittenReaders::default();
     let mut keys = Vec::with_capacity(batch.len());
-    let mut left: Vec<&ImportReader> = batch.iter().collect();
+    let mut remaining: Vec<&ImportReader> = batch.iter().collect();
     for attempt in 1_u32.. {
-        if left.is_empty() {
+        if remaining.is_empty() {
             break;
         }
-        let rows: Vec<(Origin, User)> = left
+        let rows: Vec<(Origin, User)> = remaining
             .iter()
             .map(|item| {
-                let user = User::new(SystemIds.new_id(), named(item, attempt), None, None);
+                let user = User::new(SystemIds.new_id(), username(item, attempt), None, None);
                 (format!("goodbooks:reader:{}", item.number.0), user)
             })
             .collect();
         let written = import::readers(conn, &rows)?;
         total.added += written.added as u64;
-        let mut nameless = Vec::new();
-        for (item, key) in left.into_iter().zip(written.keys) {
+        let mut refused = Vec::new();
+        for (item, key) in remaining.into_iter().zip(written.keys) {
             match key {
                 Some(key) if attempt > 1 => {
                     keys.push((item.number, key));
-                    total.renamed.push((item.number, named(item, attempt)));
+                    total.renamed.push((item.number, username(item, attempt)));
                 }
                 Some(key) => keys.push((item.number, key)),
-                None => nameless.push(item),
+                None => refused.push(item),
             }
         }
-        left = nameless;
+        remaining = refused;
     }
     Ok((total, keys))
 }
 
-fn named(item: &ImportReader, attempt: u32) -> Username {
+fn username(item: &ImportReader, attempt: u32) -> Username {
     if attempt == 1 {
         return item.username.clone();
     }
     format!("{}-{attempt}", item.username)
         .parse()
-        .expect("an imported username is short, and with a number behind it still one")
+        .expect("an imported username is short, so a suffix keeps it valid")
 }

@@ -1,8 +1,7 @@
-//! The goodbooks-10k data set: `books.csv`, `tags.csv`, `book_tags.csv`,
-//! `ratings.csv`.
+//! The goodbooks-10k data set: `books.csv`, `tags.csv`, `book_tags.csv` and `ratings.csv`.
 //!
-//! Books come first, since all else refers to them. Only the numbers of books,
-//! tags and readers are kept in memory; rows go through in batches.
+//! Books are imported first, since the other files refer to them. Rows are processed in batches;
+//! only the numbers of books, tags and readers stay in memory.
 
 mod book_tags;
 mod books;
@@ -22,11 +21,11 @@ use books::Books;
 use ratings::Ratings;
 use tags::Tags;
 
-/// Rows that go to the sink at once. A batch is a commit, and keeps other
-/// writers of an embedded database waiting for about a tenth of a second.
+/// The number of rows in a batch. Committing one blocks other writers of an embedded database for
+/// about a tenth of a second.
 const BATCH: usize = 20_000;
 
-/// Why an import stopped.
+/// The failure of an import.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GoodbooksError<E: std::error::Error + 'static> {
     /// A file cannot be opened.
@@ -34,87 +33,86 @@ pub(crate) enum GoodbooksError<E: std::error::Error + 'static> {
     Open {
         /// The file.
         path: PathBuf,
-        /// What went wrong.
+        /// The cause.
         source: io::Error,
     },
-    /// A file cannot be read as what it should be.
+    /// A file cannot be read, or lacks a column.
     #[error(transparent)]
     CsvFile(#[from] CsvError),
     /// Rows could not be written.
     #[error("{file}: the rows could not be written: {source}")]
     Write {
-        /// The file that they came from.
+        /// The file with the rows.
         file: &'static str,
-        /// What went wrong.
+        /// The cause.
         source: E,
     },
 }
 
-/// How the rows of one file are read and written.
+/// The format of a file.
 trait FileFormat<const N: usize> {
     /// The file's name.
     const FILE: &'static str;
-    /// The columns that matter.
+    /// The columns to read.
     const COLUMNS: [CsvColumn; N];
-    /// What a row becomes.
+    /// A parsed row.
     type Item;
 
-    /// Parses a row. `None` says what an earlier row said already. Cells that
-    /// were left empty are noted; a problem that is returned costs the row.
+    /// Parses a row, and adds the problems of cells that are left empty. Returns `None` if the row
+    /// repeats an earlier one.
+    ///
+    /// # Errors
+    /// A problem with the loss of the row.
     fn parse(
         &mut self,
         row: &CsvRow<'_, N>,
-        notes: &mut Vec<ImportProblem>,
+        problems: &mut Vec<ImportProblem>,
     ) -> Result<Option<Self::Item>, ImportProblem>;
 
-    /// Hands a batch to the sink; tells how many rows were added. What could
-    /// not be written as the file has it is noted.
-    fn write<S: ImportTarget>(
+    /// Writes a batch, adds problems of rows that were written differently, and returns the number
+    /// of added rows.
+    fn write<T: ImportTarget>(
         &mut self,
-        sink: &mut S,
+        target: &mut T,
         batch: &[Self::Item],
-        notes: &mut Vec<ImportProblem>,
-    ) -> Result<u64, S::Error>;
+        problems: &mut Vec<ImportProblem>,
+    ) -> Result<u64, T::Error>;
 }
 
-/// Imports the files of a directory. All but `books.csv` may be missing;
-/// without `tags.csv`, `book_tags.csv` means nothing and is passed over.
+/// Imports the files of a directory. Only `books.csv` is required. Without `tags.csv`,
+/// `book_tags.csv` is ignored.
 ///
 /// # Errors
-///
-/// If `books.csv` is missing, a file cannot be read or lacks a required column,
-/// or the sink fails. What was written until then stays; the import can be run
-/// again.
-pub(crate) fn import<S: ImportTarget>(
+/// See [`GoodbooksError`]. Batches that were written remain, and the import can be repeated.
+pub(crate) fn import<T: ImportTarget>(
     directory: &Path,
-    sink: &mut S,
-    report: &mut dyn Reporter,
-) -> Result<ImportSummary, GoodbooksError<S::Error>> {
-    let mut total = ImportSummary::default();
+    target: &mut T,
+    reporter: &mut dyn Reporter,
+) -> Result<ImportSummary, GoodbooksError<T::Error>> {
+    let mut summary = ImportSummary::default();
     let mut books = Books::default();
-    total.books = transfer(open_books(directory)?, &mut books, sink, report)?;
+    summary.books = import_file(open_books(directory)?, &mut books, target, reporter)?;
 
     let mut tags = Tags::default();
     if let Some(source) = open(directory, Tags::FILE)? {
-        total.tags = Some(transfer(source, &mut tags, sink, report)?);
+        summary.tags = Some(import_file(source, &mut tags, target, reporter)?);
         if let Some(source) = open(directory, BookTags::FILE)? {
             let mut book_tags = BookTags::new(&books, &tags);
-            total.taggings = Some(transfer(source, &mut book_tags, sink, report)?);
+            summary.taggings = Some(import_file(source, &mut book_tags, target, reporter)?);
         }
     }
     if let Some(source) = open(directory, Ratings::FILE)? {
         let mut ratings = Ratings::new(&books);
-        total.reviews = Some(transfer(source, &mut ratings, sink, report)?);
-        total.readers = Some(ratings.readers());
+        summary.reviews = Some(import_file(source, &mut ratings, target, reporter)?);
+        summary.readers = Some(ratings.reader_counts());
     }
-    Ok(total)
+    Ok(summary)
 }
 
-/// Opens `books.csv`, the one file that must be there.
+/// Opens `books.csv`, the only required file.
 ///
 /// # Errors
-///
-/// If it is not, or cannot be read.
+/// [`GoodbooksError::Open`] if it does not exist or cannot be read.
 pub(crate) fn open_books<E: std::error::Error>(
     directory: &Path,
 ) -> Result<File, GoodbooksError<E>> {
@@ -134,68 +132,68 @@ fn open<E: std::error::Error>(
     }
 }
 
-/// Reads one file to its end, and writes it.
-fn transfer<const N: usize, F: FileFormat<N>, S: ImportTarget>(
+/// Imports one file.
+fn import_file<const N: usize, F: FileFormat<N>, T: ImportTarget>(
     source: File,
     format: &mut F,
-    sink: &mut S,
-    report: &mut dyn Reporter,
-) -> Result<RowCounts, GoodbooksError<S::Error>> {
+    target: &mut T,
+    reporter: &mut dyn Reporter,
+) -> Result<RowCounts, GoodbooksError<T::Error>> {
     let size = source.metadata().map_or(0, |metadata| metadata.len());
-    report.begin(F::FILE, size);
-    let mut sheet = CsvFile::open(F::FILE, source, F::COLUMNS)?;
-    let mut tally = RowCounts::default();
+    reporter.begin(F::FILE, size);
+    let mut csv = CsvFile::open(F::FILE, source, F::COLUMNS)?;
+    let mut counts = RowCounts::default();
     let mut batch = Vec::with_capacity(BATCH);
-    let mut notes = Vec::new();
-    while fill(&mut batch, &mut sheet, format, &mut tally, report)? {
+    let mut problems = Vec::new();
+    while read_batch(&mut batch, &mut csv, format, &mut counts, reporter)? {
         let added = format
-            .write(sink, &batch, &mut notes)
+            .write(target, &batch, &mut problems)
             .map_err(|source| GoodbooksError::Write { file: F::FILE, source })?;
-        tally.written(batch.len(), added);
+        counts.written(batch.len(), added);
         batch.clear();
-        for problem in notes.drain(..) {
-            report.problem(&problem);
+        for problem in problems.drain(..) {
+            reporter.problem(&problem);
         }
-        report.advance(sheet.bytes_read());
+        reporter.advance(csv.bytes_read());
     }
-    debug_assert!(tally.balances(), "{tally}");
-    report.end(&tally);
-    Ok(tally)
+    debug_assert!(counts.balances(), "{counts}");
+    reporter.end(&counts);
+    Ok(counts)
 }
 
-/// Fills a batch with the file's next rows; false if there are none.
-fn fill<const N: usize, F: FileFormat<N>, R: Read>(
+/// Fills a batch with the file's next rows. Returns false at the end of the file.
+fn read_batch<const N: usize, F: FileFormat<N>, R: Read>(
     batch: &mut Vec<F::Item>,
-    sheet: &mut CsvFile<R, N>,
+    csv: &mut CsvFile<R, N>,
     format: &mut F,
-    tally: &mut RowCounts,
-    report: &mut dyn Reporter,
+    counts: &mut RowCounts,
+    reporter: &mut dyn Reporter,
 ) -> Result<bool, CsvError> {
-    let mut notes = Vec::new();
+    let mut problems = Vec::new();
     while batch.len() < BATCH {
-        let Some(row) = sheet.next()? else { break };
-        tally.read += 1;
-        match row.and_then(|row| format.parse(&row, &mut notes)) {
+        let Some(row) = csv.next()? else { break };
+        counts.read += 1;
+        match row.and_then(|row| format.parse(&row, &mut problems)) {
             Ok(Some(item)) => batch.push(item),
-            Ok(None) => tally.present += 1,
+            Ok(None) => counts.present += 1,
             Err(problem) => {
-                tally.dropped += 1;
-                // What a lost row's cells lack is of no interest.
-                notes.clear();
-                notes.push(problem);
+                counts.skipped += 1;
+                // Problems of cells in a skipped row are not reported.
+                problems.clear();
+                problems.push(problem);
             }
         }
-        for problem in notes.drain(..) {
-            tally.cleared += u64::from(problem.loss == Loss::Cell);
-            report.problem(&problem);
+        for problem in problems.drain(..) {
+            counts.cleared += u64::from(problem.loss == Loss::Cell);
+            reporter.problem(&problem);
         }
     }
     Ok(!batch.is_empty())
 }
 
-/// A number that rows go by.
+/// Parses the number of a row.
 fn number(text: &str) -> Result<u32, &'static str> {
-    text.parse().map_err(|_| "must be a whole number, not negative")
+    text.parse().map_err(|_| "must be a non-negative whole number")
 }
 
 #[cfg(test)]

@@ -1,46 +1,46 @@
-//! What is wrong with an imported file, and where.
+//! Problems in imported files, and the reporter of an import.
 
 use std::fmt;
 
-/// How much of a bad cell is shown, in characters.
-const SHOWN: usize = 60;
+/// The maximum number of characters of an invalid cell in a message.
+const MAX_SHOWN: usize = 60;
 
-/// A row or a cell that could not be used.
+/// A problem in a row or a cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ImportProblem {
     /// The file's name.
     pub(crate) file: &'static str,
-    /// The line that the row begins on, counted from 1 as an editor does.
+    /// The first line of the row, counted from 1.
     pub(crate) line: u64,
-    /// The header of the cell, unless the row as a whole is wrong.
+    /// The column, unless the problem concerns the whole row.
     pub(crate) column: Option<&'static str>,
-    /// What is wrong.
-    pub(crate) why: String,
-    /// What was given up because of it.
+    /// The reason.
+    pub(crate) reason: String,
+    /// The data that is not imported.
     pub(crate) loss: Loss,
 }
 
-/// What a problem costs.
+/// The data that is not imported because of a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loss {
-    /// The row is left out.
+    /// The row.
     Row,
-    /// The row is kept, with this cell empty.
+    /// The cell. The row is imported without it.
     Cell,
-    /// The row is kept, but not as the file would have it.
+    /// None: the row is imported with a changed value.
     Nothing,
 }
 
-/// Whoever tells the user how an import goes.
+/// Reports the progress and the problems of an import.
 pub(crate) trait Reporter {
-    /// A file is about to be read; its size in bytes.
+    /// Reports that a file of this size in bytes is being read.
     fn begin(&mut self, file: &'static str, size: u64);
-    /// So many bytes of the file have been dealt with.
+    /// Reports how many bytes of the file have been processed.
     fn advance(&mut self, bytes: u64);
-    /// Something in the file is wrong.
+    /// Reports a problem in the file.
     fn problem(&mut self, problem: &ImportProblem);
-    /// The file is done; what became of it, in a line.
-    fn end(&mut self, outcome: &dyn fmt::Display);
+    /// Reports the end of the file, with its counts.
+    fn end(&mut self, counts: &dyn fmt::Display);
 }
 
 impl fmt::Display for ImportProblem {
@@ -49,18 +49,18 @@ impl fmt::Display for ImportProblem {
         if let Some(column) = self.column {
             write!(f, "{column}: ")?;
         }
-        f.write_str(&self.why)?;
+        f.write_str(&self.reason)?;
         f.write_str(match self.loss {
-            Loss::Row => " (the row is left out)",
-            Loss::Cell => " (the cell is left empty)",
+            Loss::Row => " (row skipped)",
+            Loss::Cell => " (cell left empty)",
             Loss::Nothing => "",
         })
     }
 }
 
-/// A bad cell's content, quoted and cut to a length that fits a line.
+/// Returns the content of a cell, quoted and cut.
 pub(super) fn shown(content: &str) -> String {
-    match content.char_indices().nth(SHOWN) {
+    match content.char_indices().nth(MAX_SHOWN) {
         Some((end, _)) => format!("{:?}…", &content[..end]),
         None => format!("{content:?}"),
     }
@@ -76,13 +76,10 @@ mod tests {
             file: "books.csv",
             line: 7,
             column: Some("isbn"),
-            why: "wrong check digit".to_owned(),
+            reason: "wrong check digit".to_owned(),
             loss: Loss::Cell,
         };
-        assert_eq!(
-            problem.to_string(),
-            "books.csv:7: isbn: wrong check digit (the cell is left empty)"
-        );
+        assert_eq!(problem.to_string(), "books.csv:7: isbn: wrong check digit (cell left empty)");
     }
 
     #[test]

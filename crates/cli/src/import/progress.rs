@@ -1,5 +1,4 @@
-//! Showing how an import goes: a bar a file to a person, a line a file to
-//! whatever else reads.
+//! Progress bars on a terminal, and lines in other output.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -8,8 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::problem::{ImportProblem, Reporter};
 
-/// Reports to the user: bars and problems on standard error, lines on standard
-/// output.
+/// Reports bars and problems on standard error, and a line per file on standard output.
 pub(crate) struct Progress {
     file: &'static str,
     bar: Option<ProgressBar>,
@@ -18,8 +16,8 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Draws bars if standard error is a terminal; writes lines unless the same
-    /// person would see both.
+    /// Creates a reporter with bars if standard error is a terminal, and without lines if standard
+    /// output is one, too.
     pub(crate) fn new() -> Self {
         let bars = io::stderr().is_terminal();
         Self { file: "", bar: None, bars, lines: !(bars && io::stdout().is_terminal()) }
@@ -33,7 +31,7 @@ impl Reporter for Progress {
             let style = ProgressStyle::with_template(
                 "{prefix:>13} {wide_bar} {bytes:>9}/{total_bytes:9} {msg}",
             )
-            .expect("the template is constant and well-formed");
+            .expect("the template is constant and valid");
             ProgressBar::new(size).with_style(style).with_prefix(file)
         });
     }
@@ -51,14 +49,14 @@ impl Reporter for Progress {
         }
     }
 
-    fn end(&mut self, outcome: &dyn fmt::Display) {
-        let line = format!("{}: {outcome}", self.file);
+    fn end(&mut self, counts: &dyn fmt::Display) {
+        let line = format!("{}: {counts}", self.file);
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
             eprintln!("{line}");
         }
         if self.lines {
-            // Whoever closed the pipe does not want to know; the import goes on.
+            // A closed pipe does not stop the import.
             let _ = writeln!(io::stdout(), "{line}");
         }
     }

@@ -1,45 +1,45 @@
-//! The reconciliation of what was read with what was written.
+//! The counts of an import.
 
 use std::fmt;
 use std::time::Duration;
 
-/// What became of the rows of one file.
+/// The counts of the rows of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RowCounts {
-    /// Rows in the file, without its header and empty lines.
+    /// Rows in the file, without the header and empty lines.
     pub(crate) read: u64,
-    /// Rows that the catalogue had not had.
+    /// Rows added to the database.
     pub(crate) added: u64,
-    /// Rows that say what the catalogue, or an earlier row, said already.
+    /// Rows that the database or an earlier row contains already.
     pub(crate) present: u64,
-    /// Rows left out because of a problem.
-    pub(crate) dropped: u64,
-    /// Cells left empty because of a problem, in rows that were kept.
+    /// Rows skipped because of a problem.
+    pub(crate) skipped: u64,
+    /// Cells left empty because of a problem.
     pub(crate) cleared: u64,
 }
 
-/// What became of a whole import. A file that was not there has no tally.
+/// The counts of an import. A missing file has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ImportSummary {
-    /// Of `books.csv`.
+    /// The rows of `books.csv`.
     pub(crate) books: RowCounts,
-    /// Of `tags.csv`.
+    /// The rows of `tags.csv`.
     pub(crate) tags: Option<RowCounts>,
-    /// Of `book_tags.csv`.
+    /// The rows of `book_tags.csv`.
     pub(crate) taggings: Option<RowCounts>,
-    /// Of the readers named in `ratings.csv`, each counted once.
+    /// The readers in `ratings.csv`, each counted once.
     pub(crate) readers: Option<RowCounts>,
-    /// Of `ratings.csv`.
+    /// The rows of `ratings.csv`.
     pub(crate) reviews: Option<RowCounts>,
 }
 
 impl RowCounts {
-    /// Whether every row that was read is accounted for once.
+    /// Returns whether every row is counted once.
     pub(crate) fn balances(&self) -> bool {
-        self.read == self.added + self.present + self.dropped
+        self.read == self.added + self.present + self.skipped
     }
 
-    /// Counts a batch of rows, of which the catalogue had not had `added`.
+    /// Counts a batch of rows, of which `added` are new.
     pub(super) fn written(&mut self, rows: usize, added: u64) {
         self.added += added;
         self.present += rows as u64 - added;
@@ -47,10 +47,10 @@ impl RowCounts {
 }
 
 impl ImportSummary {
-    /// The import in one sentence, with the time that it took.
-    pub(crate) fn summary(&self, took: Duration) -> String {
-        let part = |name: &str, tally: Option<RowCounts>| {
-            format!("{} {name}", tally.unwrap_or_default().added)
+    /// Returns the summary as a sentence, with the duration.
+    pub(crate) fn sentence(&self, duration: Duration) -> String {
+        let part = |name: &str, counts: Option<RowCounts>| {
+            format!("{} {name}", counts.unwrap_or_default().added)
         };
         let parts = [
             part("books", Some(self.books)),
@@ -59,16 +59,16 @@ impl ImportSummary {
             part("readers", self.readers),
             part("reviews", self.reviews),
         ];
-        format!("added {} in {:.1} s", parts.join(", "), took.as_secs_f64())
+        format!("added {} in {:.1} s", parts.join(", "), duration.as_secs_f64())
     }
 }
 
 impl fmt::Display for RowCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { read, added, present, dropped, cleared } = self;
+        let Self { read, added, present, skipped, cleared } = self;
         write!(
             f,
-            "{read} read, {added} added, {present} already there, {dropped} left out, {cleared} cells left empty"
+            "{read} read, {added} added, {present} already present, {skipped} skipped, {cleared} cells left empty"
         )
     }
 }

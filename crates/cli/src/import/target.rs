@@ -1,4 +1,4 @@
-//! Where imported rows go.
+//! The target of an import, and the rows that it writes.
 
 use recto_domain::{NewBook, Rating, TagName, Username};
 
@@ -6,8 +6,7 @@ use recto_domain::{NewBook, Rating, TagName, Username};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct BookNumber(pub(crate) u32);
 
-/// A tag's number in the imported files; of tags that differ only by case, the
-/// first one's.
+/// A tag's number in the imported files. Tags that differ only in case have the first one's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct TagNumber(pub(crate) u32);
 
@@ -15,26 +14,25 @@ pub(crate) struct TagNumber(pub(crate) u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ReaderNumber(pub(crate) u32);
 
-/// A book to have in the catalogue.
+/// A book.
 #[derive(Clone, Debug)]
 pub(crate) struct ImportBook {
-    /// Its number; given once in an import.
+    /// The number, unique in an import.
     pub(crate) number: BookNumber,
-    /// What is known of it.
+    /// The book's fields.
     pub(crate) book: NewBook,
 }
 
-/// A tag to have in the catalogue.
+/// A tag.
 #[derive(Clone, Debug)]
 pub(crate) struct ImportTag {
-    /// Its number; given once in an import.
+    /// The number, unique in an import.
     pub(crate) number: TagNumber,
-    /// Its name; no other tag of the import has it, whatever the case.
+    /// The name, unique in an import regardless of case.
     pub(crate) name: TagName,
 }
 
-/// A tag on a book. Both have been handed over before, in an earlier batch of
-/// this import; the pair may come more than once.
+/// A tag of a book. Both were written by earlier batches. The pair may occur more than once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ImportTagging {
     /// The book.
@@ -43,54 +41,52 @@ pub(crate) struct ImportTagging {
     pub(crate) tag: TagNumber,
 }
 
-/// Someone who has reviewed, without an account.
+/// A user without an account, who has rated books.
 #[derive(Clone, Debug)]
 pub(crate) struct ImportReader {
-    /// Their number; given once in an import.
+    /// The number, unique in an import.
     pub(crate) number: ReaderNumber,
-    /// The name that they go by, made from the number.
+    /// The username, derived from the number.
     pub(crate) username: Username,
 }
 
-/// What became of a batch of readers.
+/// The result of writing readers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct WrittenReaders {
-    /// How many of them were added.
+    /// The number of added readers.
     pub(crate) added: u64,
-    /// Those of them who were added under another name than the one given.
+    /// Readers added with another username, because theirs was taken.
     pub(crate) renamed: Vec<(ReaderNumber, Username)>,
 }
 
-/// A review without text. Its reader and its book have been handed over
-/// before; the pair may come more than once, and then the first counts.
+/// A review without text. Reader and book were written before. If the pair occurs more than once,
+/// the first review is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ImportReview {
-    /// Who reviews.
+    /// The reader.
     pub(crate) reader: ReaderNumber,
-    /// What is reviewed.
+    /// The book.
     pub(crate) book: BookNumber,
-    /// From 1 to 5.
+    /// The rating.
     pub(crate) rating: Rating,
 }
 
-/// Takes the rows of an import, a batch at a time, and writes what is not there
-/// yet: handed the same rows again, in this run or in a later one, it adds
-/// nothing.
+/// Writes batches of imported rows. Rows that exist already, from this import or an earlier one, are
+/// not added again.
 ///
-/// Each call says how many of its rows were added; the rest were there. Calls
-/// come in the order of the methods, except that `readers` and `reviews` take
-/// turns.
+/// Each method returns the number of added rows. The methods are called in their order, except that
+/// calls of `readers` and `reviews` alternate.
 pub(crate) trait ImportTarget {
-    /// What stops the writing.
+    /// The error.
     type Error: std::error::Error + 'static;
 
     /// Writes books.
     fn books(&mut self, batch: &[ImportBook]) -> Result<u64, Self::Error>;
-    /// Writes tags. A tag of the same name that is there already is the one.
+    /// Writes tags. An existing tag of the same name is used.
     fn tags(&mut self, batch: &[ImportTag]) -> Result<u64, Self::Error>;
     /// Writes the links between books and tags.
     fn taggings(&mut self, batch: &[ImportTagging]) -> Result<u64, Self::Error>;
-    /// Writes readers. One whose username somebody else has is given another.
+    /// Writes readers, with another username if theirs is taken.
     fn readers(&mut self, batch: &[ImportReader]) -> Result<WrittenReaders, Self::Error>;
     /// Writes reviews.
     fn reviews(&mut self, batch: &[ImportReview]) -> Result<u64, Self::Error>;

@@ -7,8 +7,7 @@ use crate::import::csv_file::{CsvColumn, CsvRow};
 use crate::import::problem::ImportProblem;
 use crate::import::target::{ImportTagging, ImportTarget};
 
-/// Reads which book bears which tag. How often readers gave it (`count`) has
-/// no place in the catalogue.
+/// Reads the tags of books. How often each was assigned (`count`) is not imported.
 #[derive(Debug)]
 pub(super) struct BookTags<'a> {
     books: &'a Books,
@@ -16,7 +15,7 @@ pub(super) struct BookTags<'a> {
 }
 
 impl<'a> BookTags<'a> {
-    /// For the books and tags read before.
+    /// Creates a format for these books and tags.
     pub(super) fn new(books: &'a Books, tags: &'a Tags) -> Self {
         Self { books, tags }
     }
@@ -37,21 +36,21 @@ impl FileFormat<2> for BookTags<'_> {
         let book = book.required(|text| {
             let id = super::number(text)?;
             let book = self.books.by_goodreads_id(id);
-            book.ok_or("is no book of books.csv")
+            book.ok_or("is not a book in books.csv")
         })?;
         let tag = tag.required(|text| {
             let tag = self.tags.by_id(super::number(text)?);
-            tag.ok_or("is no tag of tags.csv")
+            tag.ok_or("is not a tag in tags.csv")
         })?;
         Ok(Some(ImportTagging { book, tag }))
     }
 
-    fn write<S: ImportTarget>(
+    fn write<T: ImportTarget>(
         &mut self,
-        sink: &mut S,
+        target: &mut T,
         batch: &[ImportTagging],
         _: &mut Vec<ImportProblem>,
-    ) -> Result<u64, S::Error> {
-        sink.taggings(batch)
+    ) -> Result<u64, T::Error> {
+        target.taggings(batch)
     }
 }

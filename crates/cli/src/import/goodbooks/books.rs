@@ -9,10 +9,10 @@ use crate::import::csv_file::{CsvColumn, CsvRow};
 use crate::import::problem::ImportProblem;
 use crate::import::target::{BookNumber, ImportBook, ImportTarget};
 
-/// The letters and digits of an ISBN-10.
+/// The length of an ISBN-10.
 const ISBN_10: usize = 10;
 
-/// Reads books, and remembers by which numbers the other files call them.
+/// Reads books, and stores the numbers by which other files refer to them.
 #[derive(Debug, Default)]
 pub(super) struct Books {
     numbers: HashSet<BookNumber>,
@@ -20,12 +20,12 @@ pub(super) struct Books {
 }
 
 impl Books {
-    /// The book that `ratings.csv` means.
+    /// Returns the book with a number in `ratings.csv`.
     pub(super) fn by_number(&self, number: u32) -> Option<BookNumber> {
         self.numbers.get(&BookNumber(number)).copied()
     }
 
-    /// The book that `book_tags.csv` means.
+    /// Returns the book with an id in `book_tags.csv`.
     pub(super) fn by_goodreads_id(&self, id: u32) -> Option<BookNumber> {
         self.by_goodreads_id.get(&id).copied()
     }
@@ -47,7 +47,7 @@ impl FileFormat<7> for Books {
     fn parse(
         &mut self,
         row: &CsvRow<'_, 7>,
-        notes: &mut Vec<ImportProblem>,
+        problems: &mut Vec<ImportProblem>,
     ) -> Result<Option<ImportBook>, ImportProblem> {
         let [number, goodreads_id, title, authors, year, language, isbn] = row.cells();
         let number = number.required(|text| self.new_number(text))?;
@@ -56,23 +56,23 @@ impl FileFormat<7> for Books {
             title: title.required(Title::parse)?,
             author: authors.required(CreditLine::parse)?,
             publisher: None,
-            published_date: year.optional(notes, published),
+            published_date: year.optional(problems, published),
             page_count: None,
-            language: language.optional(notes, Language::parse),
-            isbn: isbn.optional(notes, padded_isbn),
+            language: language.optional(problems, Language::parse),
+            isbn: isbn.optional(problems, padded_isbn),
         };
         self.numbers.insert(number);
         self.by_goodreads_id.insert(goodreads_id, number);
         Ok(Some(ImportBook { number, book }))
     }
 
-    fn write<S: ImportTarget>(
+    fn write<T: ImportTarget>(
         &mut self,
-        sink: &mut S,
+        target: &mut T,
         batch: &[ImportBook],
         _: &mut Vec<ImportProblem>,
-    ) -> Result<u64, S::Error> {
-        sink.books(batch)
+    ) -> Result<u64, T::Error> {
+        target.books(batch)
     }
 }
 
@@ -94,9 +94,8 @@ impl Books {
     }
 }
 
-/// A year, which the files write as a float, and before the common era as a
-/// negative one: `-750.0` is 750 BCE. Counted so there is no year 0, while the
-/// domain counts as ISO 8601 does, where year 0 is 1 BCE.
+/// Parses a year. The files contain floats, negative before the common era: `-750.0` is 750 BCE, and
+/// there is no year 0. The domain follows ISO 8601, where year 0 is 1 BCE.
 fn published(text: &str) -> Result<PublishedDate, String> {
     let year: f64 = text.parse().map_err(|_| "must be a year")?;
     if year.fract() != 0.0 || year.abs() > 9999.0 {
@@ -109,15 +108,15 @@ fn published(text: &str) -> Result<PublishedDate, String> {
     let year = year as i32;
     match year {
         0 => Err("must not be 0: the year before 1 is -1, for 1 BCE".to_owned()),
-        1.. => PublishedDate::from_year(year).map_err(|why| why.to_string()),
-        _ => PublishedDate::from_year(year + 1).map_err(|why| why.to_string()),
+        1.. => PublishedDate::from_year(year).map_err(|error| error.to_string()),
+        _ => PublishedDate::from_year(year + 1).map_err(|error| error.to_string()),
     }
 }
 
-/// An ISBN whose leading zeros were lost when a spreadsheet took it for a
-/// number. (`isbn13` lost its last digits the same way and is of no use.)
+/// Parses an ISBN without its leading zeros, which a spreadsheet removed. (The column `isbn13` lost
+/// its last digits and cannot be used.)
 fn padded_isbn(text: &str) -> Result<Isbn, String> {
-    Isbn::parse(&format!("{text:0>ISBN_10$}")).map_err(|why| why.to_string())
+    Isbn::parse(&format!("{text:0>ISBN_10$}")).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

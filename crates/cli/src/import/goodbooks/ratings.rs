@@ -11,45 +11,46 @@ use crate::import::problem::{ImportProblem, Loss};
 use crate::import::summary::RowCounts;
 use crate::import::target::{ImportReader, ImportReview, ImportTarget, ReaderNumber};
 
-/// What a cell that is no whole number should have been.
-const NO_RATING: &str = "must be a whole number from 1 to 5";
+/// The error for a rating that is not a whole number.
+const INVALID_RATING: &str = "must be a whole number from 1 to 5";
 
-/// Reads ratings as reviews without text, and finds the readers in them.
+/// Reads ratings as reviews without text, and their readers.
 #[derive(Debug)]
 pub(super) struct Ratings<'a> {
     books: &'a Books,
-    known: HashSet<ReaderNumber>,
-    /// Readers met since the last batch was written.
-    met: Vec<ImportReader>,
-    /// The lines that those were met on.
+    /// All readers read so far.
+    readers: HashSet<ReaderNumber>,
+    /// Readers that have not been written yet.
+    new_readers: Vec<ImportReader>,
+    /// The first lines of those.
     lines: HashMap<ReaderNumber, u64>,
-    tally: RowCounts,
+    counts: RowCounts,
 }
 
 impl<'a> Ratings<'a> {
-    /// For the books read before.
+    /// Creates a format for ratings of these books.
     pub(super) fn new(books: &'a Books) -> Self {
         Self {
             books,
-            known: HashSet::new(),
-            met: Vec::new(),
+            readers: HashSet::new(),
+            new_readers: Vec::new(),
             lines: HashMap::new(),
-            tally: RowCounts::default(),
+            counts: RowCounts::default(),
         }
     }
 
-    /// What became of the readers, each counted once.
-    pub(super) fn readers(&self) -> RowCounts {
-        self.tally
+    /// Returns the counts of readers.
+    pub(super) fn reader_counts(&self) -> RowCounts {
+        self.counts
     }
 
-    fn meet(&mut self, number: ReaderNumber, line: u64) {
-        if self.known.insert(number) {
+    fn add_reader(&mut self, number: ReaderNumber, line: u64) {
+        if self.readers.insert(number) {
             self.lines.insert(number, line);
             let username = format!("goodbooks-{}", number.0)
                 .parse()
-                .expect("a short word of letters, a hyphen and digits is a username");
-            self.met.push(ImportReader { number, username });
+                .expect("letters, a hyphen and digits are a username");
+            self.new_readers.push(ImportReader { number, username });
         }
     }
 }
@@ -72,42 +73,42 @@ impl FileFormat<3> for Ratings<'_> {
         let reader = reader.required(|text| super::number(text).map(ReaderNumber))?;
         let book = book.required(|text| {
             let book = self.books.by_number(super::number(text)?);
-            book.ok_or("is no book of books.csv")
+            book.ok_or("is not a book in books.csv")
         })?;
         let rating = rating.required(|text| {
-            let rating = text.parse().map_err(|_| NO_RATING.to_owned())?;
-            Rating::new(rating).map_err(|why| why.to_string())
+            let rating = text.parse().map_err(|_| INVALID_RATING.to_owned())?;
+            Rating::new(rating).map_err(|error| error.to_string())
         })?;
-        self.meet(reader, row.line());
+        self.add_reader(reader, row.line());
         Ok(Some(ImportReview { reader, book, rating }))
     }
 
-    /// Writes the readers that were met, then the reviews, which refer to them.
-    fn write<S: ImportTarget>(
+    /// Writes new readers, then the reviews, which refer to them.
+    fn write<T: ImportTarget>(
         &mut self,
-        sink: &mut S,
+        target: &mut T,
         batch: &[ImportReview],
-        notes: &mut Vec<ImportProblem>,
-    ) -> Result<u64, S::Error> {
-        if !self.met.is_empty() {
-            let written = sink.readers(&self.met)?;
-            self.tally.read += self.met.len() as u64;
-            self.tally.written(self.met.len(), written.added);
+        problems: &mut Vec<ImportProblem>,
+    ) -> Result<u64, T::Error> {
+        if !self.new_readers.is_empty() {
+            let written = target.readers(&self.new_readers)?;
+            self.counts.read += self.new_readers.len() as u64;
+            self.counts.written(self.new_readers.len(), written.added);
             for (number, username) in written.renamed {
-                notes.push(ImportProblem {
+                problems.push(ImportProblem {
                     file: Self::FILE,
                     line: self.lines.get(&number).copied().unwrap_or_default(),
                     column: Some("user_id"),
-                    why: format!(
-                        "the username that reader {} would have is somebody else's; the reader is {username}",
+                    reason: format!(
+                        "the username of reader {} is taken; imported as {username}",
                         number.0
                     ),
                     loss: Loss::Nothing,
                 });
             }
-            self.met.clear();
+            self.new_readers.clear();
             self.lines.clear();
         }
-        sink.reviews(batch)
+        target.reviews(batch)
     }
 }

@@ -10,8 +10,8 @@ use crate::import::csv_file::{CsvColumn, CsvRow};
 use crate::import::problem::ImportProblem;
 use crate::import::target::{ImportTag, ImportTarget, TagNumber};
 
-/// Reads tags, and remembers by which numbers they are called. Of names that
-/// differ only by case, the first stands for all.
+/// Reads tags, and stores their numbers. Names that differ only in case are one tag, with the first
+/// name and number.
 #[derive(Debug, Default)]
 pub(super) struct Tags {
     by_id: HashMap<u32, TagNumber>,
@@ -19,7 +19,7 @@ pub(super) struct Tags {
 }
 
 impl Tags {
-    /// The tag that `book_tags.csv` means.
+    /// Returns the tag with an id in `book_tags.csv`.
     pub(super) fn by_id(&self, id: u32) -> Option<TagNumber> {
         self.by_id.get(&id).copied()
     }
@@ -48,8 +48,8 @@ impl FileFormat<2> for Tags {
         let id = id.required(|text| self.new_id(text))?;
         let name = name.required(TagName::parse)?;
         match self.by_key.entry(name.key()) {
-            Entry::Occupied(twin) => {
-                self.by_id.insert(id, *twin.get());
+            Entry::Occupied(existing) => {
+                self.by_id.insert(id, *existing.get());
                 Ok(None)
             }
             Entry::Vacant(entry) => {
@@ -61,12 +61,12 @@ impl FileFormat<2> for Tags {
         }
     }
 
-    fn write<S: ImportTarget>(
+    fn write<T: ImportTarget>(
         &mut self,
-        sink: &mut S,
+        target: &mut T,
         batch: &[ImportTag],
         _: &mut Vec<ImportProblem>,
-    ) -> Result<u64, S::Error> {
-        sink.tags(batch)
+    ) -> Result<u64, T::Error> {
+        target.tags(batch)
     }
 }

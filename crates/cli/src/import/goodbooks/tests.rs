@@ -1,4 +1,4 @@
-//! The small data set under `tests/data`, into a sink that remembers.
+//! Imports the small data set in `tests/data` into memory.
 
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
@@ -11,7 +11,7 @@ use crate::import::target::{
     TagNumber, WrittenReaders,
 };
 
-/// A catalogue in memory that, like a real one, adds nothing twice.
+/// A target in memory that, like the database, adds nothing twice.
 #[derive(Default)]
 struct MemoryTarget {
     books: HashMap<BookNumber, ImportBook>,
@@ -71,7 +71,7 @@ impl ImportTarget for MemoryTarget {
     }
 }
 
-/// Keeps what it is told.
+/// A reporter that records files and problems.
 #[derive(Default)]
 struct RecordingReporter {
     files: Vec<&'static str>,
@@ -93,33 +93,33 @@ fn small() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/goodbooks-small"))
 }
 
-fn tally(read: u64, added: u64, present: u64, dropped: u64, cleared: u64) -> RowCounts {
-    RowCounts { read, added, present, dropped, cleared }
+fn counts(read: u64, added: u64, present: u64, skipped: u64, cleared: u64) -> RowCounts {
+    RowCounts { read, added, present, skipped, cleared }
 }
 
 #[test]
 fn every_row_is_accounted_for() {
-    let total =
+    let summary =
         import(&small(), &mut MemoryTarget::default(), &mut RecordingReporter::default()).unwrap();
-    assert_eq!(total.books, tally(16, 11, 0, 5, 4));
-    assert_eq!(total.tags, Some(tally(13, 7, 3, 3, 0)));
-    assert_eq!(total.taggings, Some(tally(17, 9, 2, 6, 0)));
-    assert_eq!(total.readers, Some(tally(4, 4, 0, 0, 0)));
-    assert_eq!(total.reviews, Some(tally(14, 6, 1, 7, 0)));
-    assert!(total.books.balances() && total.reviews.unwrap().balances());
+    assert_eq!(summary.books, counts(16, 11, 0, 5, 4));
+    assert_eq!(summary.tags, Some(counts(13, 7, 3, 3, 0)));
+    assert_eq!(summary.taggings, Some(counts(17, 9, 2, 6, 0)));
+    assert_eq!(summary.readers, Some(counts(4, 4, 0, 0, 0)));
+    assert_eq!(summary.reviews, Some(counts(14, 6, 1, 7, 0)));
+    assert!(summary.books.balances() && summary.reviews.unwrap().balances());
 }
 
 #[test]
 fn each_problem_is_named_by_file_line_and_column() {
-    let mut kept = RecordingReporter::default();
-    import(&small(), &mut MemoryTarget::default(), &mut kept).unwrap();
-    let places: Vec<_> = kept
+    let mut reporter = RecordingReporter::default();
+    import(&small(), &mut MemoryTarget::default(), &mut reporter).unwrap();
+    let locations: Vec<_> = reporter
         .problems
         .iter()
         .map(|problem| problem.splitn(3, ": ").take(2).collect::<Vec<_>>().join(" "))
         .collect();
     assert_eq!(
-        places,
+        locations,
         [
             "books.csv:5 isbn",
             "books.csv:6 original_publication_year",
@@ -129,7 +129,7 @@ fn each_problem_is_named_by_file_line_and_column() {
             "books.csv:15 book_id",
             "books.csv:16 book_id",
             "books.csv:17 goodreads_book_id",
-            "books.csv:19 has 5 cells where the header has 11 (the row is left out)",
+            "books.csv:19 has 5 cells, but the header has 11 (row skipped)",
             "tags.csv:9 tag_name",
             "tags.csv:12 tag_id",
             "tags.csv:14 tag_id",
@@ -170,8 +170,8 @@ fn values_arrive_as_the_files_mean_them() {
     assert!(book(6).language.is_none() && book(9).language.is_none());
     assert_eq!(catalogue.tags["classics"].name.as_str(), "Classics");
     assert_eq!(catalogue.readers[&ReaderNumber(7)].username.as_str(), "goodbooks-7");
-    let twice = catalogue.reviews[&(ReaderNumber(2), BookNumber(1))];
-    assert_eq!(twice.rating.get(), 3);
+    let repeated = catalogue.reviews[&(ReaderNumber(2), BookNumber(1))];
+    assert_eq!(repeated.rating.get(), 3);
 }
 
 #[test]
@@ -180,28 +180,29 @@ fn a_second_run_adds_nothing() {
     let first = import(&small(), &mut catalogue, &mut RecordingReporter::default()).unwrap();
     let second = import(&small(), &mut catalogue, &mut RecordingReporter::default()).unwrap();
     assert_eq!(second.books.present, first.books.added);
-    for tally in [Some(second.books), second.tags, second.taggings, second.readers, second.reviews]
+    for counts in [Some(second.books), second.tags, second.taggings, second.readers, second.reviews]
     {
-        assert_eq!(tally.unwrap().added, 0);
-        assert!(tally.unwrap().balances());
+        assert_eq!(counts.unwrap().added, 0);
+        assert!(counts.unwrap().balances());
     }
 }
 
 #[test]
 fn only_the_books_are_needed() {
     let directory = tempfile::tempdir().unwrap();
-    let run =
-        |kept: &mut RecordingReporter| import(directory.path(), &mut MemoryTarget::default(), kept);
+    let run = |reporter: &mut RecordingReporter| {
+        import(directory.path(), &mut MemoryTarget::default(), reporter)
+    };
     let error = run(&mut RecordingReporter::default()).unwrap_err();
     assert!(error.to_string().contains("books.csv"), "{error}");
 
     let copy = |file: &str| fs::copy(small().join(file), directory.path().join(file)).unwrap();
     copy("books.csv");
     copy("book_tags.csv");
-    let mut kept = RecordingReporter::default();
-    let total = run(&mut kept).unwrap();
-    assert_eq!(kept.files, ["books.csv"]);
-    assert_eq!((total.tags, total.taggings, total.reviews), (None, None, None));
+    let mut reporter = RecordingReporter::default();
+    let summary = run(&mut reporter).unwrap();
+    assert_eq!(reporter.files, ["books.csv"]);
+    assert_eq!((summary.tags, summary.taggings, summary.reviews), (None, None, None));
 }
 
 #[test]
