@@ -1,11 +1,8 @@
-//! Where the values of options come from: flags, then the environment, then a
-//! file, then the defaults.
+//! Option values from flags, the environment, the settings file and defaults, in this order.
 //!
-//! The command line's own definitions are the only list of options. A value
-//! from the environment or the file is tried with the parser of its flag, on
-//! whatever command it belongs to, so that a bad one is found before anything
-//! starts; then it becomes the flag's default, and one parse of the arguments
-//! sees all sources in their order.
+//! The options are those of the command line's definitions. A value from the environment or the
+//! file is checked with the parser of its flag, also if the command does not use it, and then
+//! becomes the default of the flag when the arguments are parsed.
 
 mod environment;
 mod error;
@@ -25,31 +22,31 @@ use crate::cli::{self, Cli};
 pub(crate) use error::SettingsError;
 use option::{OptionSpec, option_specs};
 
-/// The file that is read when none is named, if it is there.
+/// The settings file that is read, if it exists, when no other is named.
 const DEFAULT_FILE: &str = "recto.toml";
 
-/// What the program finds around it when it starts.
+/// The inputs from which settings are read.
 #[derive(Debug)]
 pub(crate) struct ProcessContext {
     /// The program's name and its arguments.
     pub(crate) arguments: Vec<OsString>,
     /// The environment variables.
     pub(crate) environment: Vec<(OsString, OsString)>,
-    /// The working directory, which holds the default settings file.
+    /// The working directory, which may contain the default settings file.
     pub(crate) directory: PathBuf,
 }
 
-/// What the program was told to do.
+/// The command and its options, from all sources.
 #[derive(Debug)]
 pub(crate) struct LoadedSettings {
-    /// The command and its options, from all sources.
+    /// The command and its options.
     pub(crate) cli: Cli,
-    /// What is odd but harmless, a sentence each.
+    /// Warnings, such as unknown variables.
     pub(crate) warnings: Vec<String>,
 }
 
 impl ProcessContext {
-    /// Those of this process.
+    /// Returns the inputs of this process.
     pub(crate) fn of_process() -> Self {
         Self {
             arguments: std::env::args_os().collect(),
@@ -62,27 +59,26 @@ impl ProcessContext {
 /// Reads the settings from all sources.
 ///
 /// # Errors
-///
-/// A [`SettingsError`] that names each unknown or bad argument, variable and file
-/// key; or the help text, where that was asked for.
+/// [`SettingsError`] with each unknown or invalid argument, variable and file key, or with the help
+/// text if that was requested.
 pub(crate) fn read(context: &ProcessContext) -> Result<LoadedSettings, SettingsError> {
     let command = described(Cli::command());
     let config = flag_config(&command, &context.arguments)?;
-    let known = option_specs(&command);
+    let options = option_specs(&command);
 
-    let environment = environment::read(&context.environment, &known);
-    let mut faults = environment.faults;
+    let environment = environment::read(&context.environment, &options);
+    let mut invalid = environment.invalid;
     let named = config.or(environment.config);
-    let mut values = match file::read(named, &context.directory, &known) {
+    let mut values = match file::read(named, &context.directory, &options) {
         Ok(values) => values,
         Err(found) => {
-            faults.extend(found);
+            invalid.extend(found);
             BTreeMap::new()
         }
     };
     values.extend(environment.values);
-    if !faults.is_empty() {
-        return Err(SettingsError::Settings(faults));
+    if !invalid.is_empty() {
+        return Err(SettingsError::Invalid(invalid));
     }
 
     let matches = with_defaults(command, &values).try_get_matches_from(&context.arguments)?;
@@ -91,12 +87,12 @@ pub(crate) fn read(context: &ProcessContext) -> Result<LoadedSettings, SettingsE
     Ok(LoadedSettings { cli, warnings: environment.warnings })
 }
 
-/// Adds to each option's help the variable and the file key that set it too.
+/// Adds the variable and the file key to the help of each option.
 fn described(command: Command) -> Command {
-    for_each_option(command, &mut |known, arg| {
-        let sources = match known.key() {
-            Some(key) => format!("[env: {}] [file: {key}]", known.variable()),
-            None => format!("[env: {}]", known.variable()),
+    for_each_option(command, &mut |option, arg| {
+        let sources = match option.key() {
+            Some(key) => format!("[env: {}] [file: {key}]", option.variable()),
+            None => format!("[env: {}]", option.variable()),
         };
         let short = arg.get_help().map(|help| format!("{help} {sources}"));
         let long = arg.get_long_help().map(|help| format!("{help}\n\n{sources}"));
@@ -108,15 +104,14 @@ fn described(command: Command) -> Command {
     })
 }
 
-/// The file named by `--config`, which must be known before the rest can be
-/// judged.
+/// Returns the file named by `--config`, which must be read before the other options are known.
 fn flag_config(
     command: &Command,
     arguments: &[OsString],
 ) -> Result<Option<PathBuf>, SettingsError> {
     let strict = command.clone().try_get_matches_from(arguments);
     let matches = match strict {
-        // What is missing on the command line may be in the environment.
+        // Missing options may be set by the environment or the file.
         Err(error) if error.kind() == ErrorKind::MissingRequiredArgument => {
             for_each_option(command.clone(), &mut |_, arg| arg.required(false))
                 .try_get_matches_from(arguments)?
@@ -126,17 +121,16 @@ fn flag_config(
     Ok(matches.get_one::<PathBuf>("config").cloned())
 }
 
-/// Makes each value the default of its option.
+/// Sets the defaults of options.
 fn with_defaults(command: Command, values: &BTreeMap<String, String>) -> Command {
-    for_each_option(command, &mut |known, arg| match values.get(known.long()) {
+    for_each_option(command, &mut |option, arg| match values.get(option.long()) {
         Some(value) => arg.required(false).default_value(value.clone()),
         None => arg,
     })
 }
 
-/// A demo always has a fresh database of its own. A database named right
-/// beside it on the command line is a misunderstanding to clear up; one in the
-/// environment or the file is merely not used.
+/// Refuses `--demo` with `--database-url`, since a demo uses its own database. A database in the
+/// environment or the file is ignored.
 fn refuse_demo_with_database(cli: &Cli, matches: &ArgMatches) -> Result<(), SettingsError> {
     let demo = matches!(&cli.command, cli::Command::Serve(options) if options.demo);
     let named = matches.value_source("database_url") == Some(ValueSource::CommandLine);
@@ -144,24 +138,24 @@ fn refuse_demo_with_database(cli: &Cli, matches: &ArgMatches) -> Result<(), Sett
         return Err(Cli::command()
             .error(
                 ErrorKind::ArgumentConflict,
-                "the demo brings a database of its own: leave out '--database-url'",
+                "the demo uses its own database: omit '--database-url'",
             )
             .into());
     }
     Ok(())
 }
 
-/// Rebuilds a command and all below it, option by option.
+/// Changes each option of a command and its subcommands.
 fn for_each_option(
     command: Command,
     change: &mut dyn FnMut(&OptionSpec, clap::Arg) -> clap::Arg,
 ) -> Command {
     command
         .mut_args(|arg| match OptionSpec::of(&arg) {
-            Some(known) => change(&known, arg),
+            Some(option) => change(&option, arg),
             None => arg,
         })
-        .mut_subcommands(|below| for_each_option(below, change))
+        .mut_subcommands(|subcommand| for_each_option(subcommand, change))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! LoadedSettings from environment variables.
+//! Settings from environment variables.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -7,38 +7,37 @@ use std::path::PathBuf;
 use super::error::InvalidSetting;
 use super::option::OptionSpec;
 
-/// What every variable of the program begins with.
+/// The prefix of the program's variables.
 const PREFIX: &str = "RECTO_";
 
-/// Variables that steer the project's own tests and are no option.
+/// Variables of the project's tests, which are not options.
 const FOR_TESTS: [&str; 2] = ["RECTO_REQUIRE_CHROMIUM", "RECTO_REQUIRE_POSTGRES"];
 
-/// What the environment says.
+/// The settings of the environment.
 #[derive(Debug, Default)]
 pub(super) struct Environment {
-    /// The settings file it names.
+    /// The settings file.
     pub(super) config: Option<PathBuf>,
-    /// The good values, by the option's long name.
+    /// The valid values, by the option's long name.
     pub(super) values: BTreeMap<String, String>,
-    /// The bad values.
-    pub(super) faults: Vec<InvalidSetting>,
-    /// Variables that look like the program's, and are not.
+    /// The invalid values.
+    pub(super) invalid: Vec<InvalidSetting>,
+    /// Warnings about unknown variables.
     pub(super) warnings: Vec<String>,
 }
 
-/// Reads the variables that begin with `RECTO_`. An empty one counts as unset,
-/// since that is how a shell or a compose file passes on what it does not have.
-pub(super) fn read(variables: &[(OsString, OsString)], known: &[OptionSpec]) -> Environment {
+/// Reads the variables that begin with `RECTO_`. An empty one counts as unset, since shells and
+/// compose files pass on unset variables as empty ones.
+pub(super) fn read(variables: &[(OsString, OsString)], options: &[OptionSpec]) -> Environment {
     let mut found = Environment::default();
     for (name, value) in variables {
         let name = name.to_string_lossy();
         if !name.starts_with(PREFIX) || FOR_TESTS.contains(&&*name) {
             continue;
         }
-        let Some(option) = known.iter().find(|option| option.variable() == name) else {
-            found.warnings.push(format!(
-                "{name}: no such setting; the variable is ignored (see `recto --help`)"
-            ));
+        let Some(option) = options.iter().find(|option| option.variable() == name) else {
+            let warning = format!("{name}: unknown variable, ignored (see `recto --help`)");
+            found.warnings.push(warning);
             continue;
         };
         if value.is_empty() {
@@ -52,7 +51,7 @@ pub(super) fn read(variables: &[(OsString, OsString)], known: &[OptionSpec]) -> 
             Ok(value) => {
                 found.values.insert(option.long().to_owned(), value);
             }
-            Err(why) => found.faults.push(InvalidSetting::new(name, why)),
+            Err(reason) => found.invalid.push(InvalidSetting::new(name, reason)),
         }
     }
     found

@@ -1,54 +1,54 @@
-//! Why the program does not start.
+//! Errors in settings.
 
 use std::fmt;
 use std::process::ExitCode;
 
-/// The exit code of a program that was called wrongly.
+/// The exit code for wrong usage.
 const USAGE: u8 = 2;
 
-/// A setting that cannot be used, and where it stands.
+/// An invalid variable or file key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct InvalidSetting {
-    /// The variable, or the file with its line and key.
-    pub(crate) place: String,
-    /// What is wrong there.
-    pub(crate) why: String,
+    /// The variable, or the file with line and key.
+    pub(crate) location: String,
+    /// The reason.
+    pub(crate) reason: String,
 }
 
-/// Why the settings give nothing to run.
+/// The reason why there are no settings to run with.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SettingsError {
-    /// The arguments are wrong, or ask for help or the version.
+    /// The arguments are invalid, or request help or the version.
     #[error(transparent)]
     Arguments(#[from] clap::Error),
-    /// Variables or file keys are wrong; never empty.
+    /// Variables or file keys are invalid. Never empty.
     #[error("{}", lines(.0))]
-    Settings(Vec<InvalidSetting>),
+    Invalid(Vec<InvalidSetting>),
 }
 
 impl InvalidSetting {
-    /// A fault at a place.
-    pub(crate) fn new(place: impl Into<String>, why: impl Into<String>) -> Self {
-        Self { place: place.into(), why: why.into() }
+    /// Creates an error at a location.
+    pub(crate) fn new(location: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { location: location.into(), reason: reason.into() }
     }
 }
 
 impl fmt::Display for InvalidSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.why)
+        write!(f, "{}: {}", self.location, self.reason)
     }
 }
 
 impl SettingsError {
-    /// Tells the user, and gives the exit code: 0 where help was asked for, else 2.
+    /// Prints the error and returns the exit code: 0 if help was requested, and 2 otherwise.
     pub(crate) fn report(&self) -> ExitCode {
         match self {
             Self::Arguments(error) => {
-                // With nobody left to read it there is nothing better to do.
+                // If this fails, no output is possible.
                 let _ = error.print();
                 u8::try_from(error.exit_code()).map_or(ExitCode::from(USAGE), ExitCode::from)
             }
-            Self::Settings(_) => {
+            Self::Invalid(_) => {
                 eprintln!("{self}");
                 ExitCode::from(USAGE)
             }
@@ -56,7 +56,7 @@ impl SettingsError {
     }
 }
 
-fn lines(faults: &[InvalidSetting]) -> String {
-    let lines: Vec<String> = faults.iter().map(|fault| format!("error: {fault}")).collect();
+fn lines(settings: &[InvalidSetting]) -> String {
+    let lines: Vec<String> = settings.iter().map(|setting| format!("error: {setting}")).collect();
     lines.join("\n")
 }

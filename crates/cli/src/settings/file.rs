@@ -1,4 +1,4 @@
-//! LoadedSettings from a TOML file.
+//! Settings from a TOML file.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,17 +11,15 @@ use super::DEFAULT_FILE;
 use super::error::InvalidSetting;
 use super::option::OptionSpec;
 
-/// Reads the named file, or else the default one if `directory` has it, into
-/// values by the option's long name.
+/// Reads the named file, or else the default file if `directory` contains it. Returns the values by
+/// the option's long name.
 ///
 /// # Errors
-///
-/// Every fault found: a named file that cannot be read, a line that is no TOML,
-/// unknown keys, bad values.
+/// All errors: a named file that cannot be read, invalid TOML, unknown keys, invalid values.
 pub(super) fn read(
     named: Option<PathBuf>,
     directory: &Path,
-    known: &[OptionSpec],
+    options: &[OptionSpec],
 ) -> Result<BTreeMap<String, String>, Vec<InvalidSetting>> {
     let optional = named.is_none();
     let path = named.unwrap_or_else(|| directory.join(DEFAULT_FILE));
@@ -29,52 +27,53 @@ pub(super) fn read(
         Ok(text) => text,
         Err(error) if optional && error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
         Err(error) => {
-            let why = format!("the settings file cannot be read: {error}");
-            return Err(vec![InvalidSetting::new(path.display().to_string(), why)]);
+            let reason = format!("the settings file cannot be read: {error}");
+            return Err(vec![InvalidSetting::new(path.display().to_string(), reason)]);
         }
     };
-    parse(&text, &path.display().to_string(), known)
+    parse(&text, &path.display().to_string(), options)
 }
 
 fn parse(
     text: &str,
     name: &str,
-    known: &[OptionSpec],
+    options: &[OptionSpec],
 ) -> Result<BTreeMap<String, String>, Vec<InvalidSetting>> {
-    let place = |offset: usize| format!("{name}:{}", line(text, offset));
+    let location = |offset: usize| format!("{name}:{}", line(text, offset));
     let table = DeTable::parse(text).map_err(|error| {
         let offset = error.span().map_or(0, |span| span.start);
-        vec![InvalidSetting::new(place(offset), error.message())]
+        vec![InvalidSetting::new(location(offset), error.message())]
     })?;
 
     let mut values = BTreeMap::new();
-    let mut faults = Vec::new();
+    let mut invalid = Vec::new();
     for (key, value) in table.get_ref() {
-        let place = format!("{}: {}", place(key.span().start), key.get_ref());
-        match check(key.get_ref(), value.get_ref(), known) {
+        let location = format!("{}: {}", location(key.span().start), key.get_ref());
+        match check(key.get_ref(), value.get_ref(), options) {
             Ok((long, _)) if values.contains_key(&long) => {
-                faults.push(InvalidSetting::new(
-                    place,
-                    "is set twice, once with `-` and once with `_`",
-                ));
+                let reason = "is set twice, once with `-` and once with `_`";
+                invalid.push(InvalidSetting::new(location, reason));
             }
             Ok((long, value)) => {
                 values.insert(long, value);
             }
-            Err(why) => faults.push(InvalidSetting::new(place, why)),
+            Err(reason) => invalid.push(InvalidSetting::new(location, reason)),
         }
     }
-    if faults.is_empty() { Ok(values) } else { Err(faults) }
+    if invalid.is_empty() { Ok(values) } else { Err(invalid) }
 }
 
-/// Finds the option of a key, which may be spelt with `-` as well as with `_`,
-/// and judges its value.
-fn check(key: &str, value: &DeValue<'_>, known: &[OptionSpec]) -> Result<(String, String), String> {
-    let spelt = key.replace('-', "_");
-    let option = known
+/// Finds the option of a key, which may contain `-` instead of `_`, and checks its value.
+fn check(
+    key: &str,
+    value: &DeValue<'_>,
+    options: &[OptionSpec],
+) -> Result<(String, String), String> {
+    let key = key.replace('-', "_");
+    let option = options
         .iter()
-        .find(|option| option.key().as_deref() == Some(&spelt))
-        .ok_or_else(|| unknown(known))?;
+        .find(|option| option.key().as_deref() == Some(&key))
+        .ok_or_else(|| unknown(options))?;
     let text = match value {
         DeValue::String(text) => text.to_string(),
         DeValue::Boolean(on) => on.to_string(),
@@ -89,13 +88,13 @@ fn check(key: &str, value: &DeValue<'_>, known: &[OptionSpec]) -> Result<(String
     Ok((option.long().to_owned(), option.check(&text)?))
 }
 
-fn unknown(known: &[OptionSpec]) -> String {
-    let mut keys: Vec<String> = known.iter().filter_map(OptionSpec::key).collect();
+fn unknown(options: &[OptionSpec]) -> String {
+    let mut keys: Vec<String> = options.iter().filter_map(OptionSpec::key).collect();
     keys.sort_unstable();
     format!("unknown key; the known ones are {}", keys.join(", "))
 }
 
-/// The line of a byte offset, counted from 1.
+/// Returns the line of a byte offset, counted from 1.
 fn line(text: &str, offset: usize) -> usize {
     let before = text.get(..offset).unwrap_or(text);
     before.matches('\n').count() + 1

@@ -1,51 +1,48 @@
-//! One option, by its three names, and the judgement of a value for it.
+//! An option with its three names, and the check of its value.
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, Command};
 
-/// An option of the command line that the environment can set too.
+/// An option that the command line, the environment and the settings file can set.
 #[derive(Clone, Debug)]
 pub(super) struct OptionSpec {
     arg: Arg,
     long: String,
 }
 
-/// Collects the options of a command and of all below it.
+/// Returns the options of a command and its subcommands.
 pub(super) fn option_specs(command: &Command) -> Vec<OptionSpec> {
     let own = command.get_arguments().filter_map(OptionSpec::of);
     own.chain(command.get_subcommands().flat_map(option_specs)).collect()
 }
 
 impl OptionSpec {
-    /// The option behind an argument, unless it is positional.
+    /// Returns the option of an argument, unless it is positional.
     pub(super) fn of(arg: &Arg) -> Option<Self> {
         let long = arg.get_long()?.to_owned();
         let arg = arg.clone();
         Some(Self { arg, long })
     }
 
-    /// Its name on the command line, without the hyphens in front.
+    /// Returns its name on the command line, without the leading hyphens.
     pub(super) fn long(&self) -> &str {
         &self.long
     }
 
-    /// The environment variable that sets it.
+    /// Returns its environment variable.
     pub(super) fn variable(&self) -> String {
         format!("RECTO_{}", self.long.replace('-', "_").to_ascii_uppercase())
     }
 
-    /// The key of the settings file that sets it. There is none for the name
-    /// of that file.
+    /// Returns its key in the settings file, except for the option that names that file.
     pub(super) fn key(&self) -> Option<String> {
         (self.long != "config").then(|| self.long.replace('-', "_"))
     }
 
-    /// Judges a value from the environment or the file, and gives it in the
-    /// form that the option's default takes.
+    /// Checks a value from the environment or the file, and returns it in the form of a default.
     ///
     /// # Errors
-    ///
-    /// Says why the value is bad, with the value unless it is confidential.
+    /// The reason, with the value unless it is sensitive.
     pub(super) fn check(&self, value: &str) -> Result<String, String> {
         if matches!(self.arg.get_action(), ArgAction::SetTrue) {
             return check_switch(value);
@@ -68,13 +65,13 @@ fn check_switch(value: &str) -> Result<String, String> {
     }
 }
 
-/// Takes from the parser's error what is true of the value wherever it stood.
+/// Extracts the reason from the parser's error, without the flag.
 fn explain(error: &clap::Error, value: &str) -> String {
-    if let Some(ContextValue::String(why)) = error.get(ContextKind::Custom) {
-        return format!("invalid value: {why}");
+    if let Some(ContextValue::String(reason)) = error.get(ContextKind::Custom) {
+        return format!("invalid value: {reason}");
     }
-    if let Some(why) = std::error::Error::source(error) {
-        return format!("invalid value `{value}`: {why}");
+    if let Some(reason) = std::error::Error::source(error) {
+        return format!("invalid value `{value}`: {reason}");
     }
     match error.get(ContextKind::ValidValue) {
         Some(ContextValue::Strings(valid)) if !value.is_empty() => {
@@ -161,10 +158,10 @@ mod tests {
 
     #[test]
     fn a_confidential_value_is_not_shown() {
-        let why = option("secret").check("hunter2").unwrap_err();
-        assert!(why.contains("32 bytes") && !why.contains("hunter2"), "{why}");
-        let why = option("database-url").check("mysql://u:hunter2@h/db").unwrap_err();
-        assert!(!why.contains("hunter2"), "{why}");
+        let reason = option("secret").check("hunter2").unwrap_err();
+        assert!(reason.contains("32 bytes") && !reason.contains("hunter2"), "{reason}");
+        let reason = option("database-url").check("mysql://u:hunter2@h/db").unwrap_err();
+        assert!(!reason.contains("hunter2"), "{reason}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The sources of settings, together.
+//! Tests of all sources together.
 
 use std::fs;
 use std::path::Path;
@@ -36,17 +36,17 @@ fn serve(settings: LoadedSettings) -> ServeOptions {
     }
 }
 
-fn faults(refusal: SettingsError) -> String {
-    match refusal {
-        refusal @ SettingsError::Settings(_) => refusal.to_string(),
-        SettingsError::Arguments(error) => panic!("expected a setting's fault, got {error}"),
+fn invalid_settings(error: SettingsError) -> String {
+    match error {
+        SettingsError::Invalid(_) => error.to_string(),
+        SettingsError::Arguments(error) => panic!("expected invalid settings, got {error}"),
     }
 }
 
 fn argument_error(result: Result<LoadedSettings, SettingsError>) -> clap::Error {
     match result {
         Err(SettingsError::Arguments(error)) => error,
-        other => panic!("expected an argument's error, got {other:?}"),
+        other => panic!("expected invalid arguments, got {other:?}"),
     }
 }
 
@@ -115,7 +115,7 @@ fn an_unknown_variable_is_a_warning_that_names_it() {
 #[test]
 fn a_bad_variable_is_named_even_if_the_command_does_not_use_it() {
     let variables = [("RECTO_LISTEN", "nowhere"), ("RECTO_SECRET", "short")];
-    let text = faults(settings(&["migrate"], &variables, "").unwrap_err());
+    let text = invalid_settings(settings(&["migrate"], &variables, "").unwrap_err());
     assert!(text.contains("RECTO_LISTEN: invalid value `nowhere`"), "{text}");
     assert!(text.contains("RECTO_SECRET: invalid value: ") && !text.contains("short"), "{text}");
 }
@@ -123,7 +123,7 @@ fn a_bad_variable_is_named_even_if_the_command_does_not_use_it() {
 #[test]
 fn a_bad_file_is_named_with_its_lines() {
     let file = "# settings\nlistn = 'x'\nworkers = 'many'\n\nlog = 1.5\n[serve]\ndemo = true\n";
-    let text = faults(settings(&["serve"], &[], file).unwrap_err());
+    let text = invalid_settings(settings(&["serve"], &[], file).unwrap_err());
     assert!(
         text.contains("recto.toml:2: listn: unknown key; the known ones are admin, "),
         "{text}"
@@ -132,7 +132,7 @@ fn a_bad_file_is_named_with_its_lines() {
     assert!(text.contains("recto.toml:5: log: must be a string"), "{text}");
     assert!(text.contains("recto.toml:6: serve: unknown key"), "{text}");
 
-    let text = faults(settings(&["serve"], &[], "demo = true\nlisten = \n").unwrap_err());
+    let text = invalid_settings(settings(&["serve"], &[], "demo = true\nlisten = \n").unwrap_err());
     assert!(text.contains("recto.toml:2: "), "{text}");
 }
 
@@ -141,7 +141,7 @@ fn a_file_key_is_spelt_with_either_dash_but_once() {
     let options = serve(settings(&["serve"], &[], "database-connections = 7").unwrap());
     assert_eq!(options.database_connections, Some(7));
     let twice = "database-connections = 7\ndatabase_connections = 8";
-    let text = faults(settings(&["serve"], &[], twice).unwrap_err());
+    let text = invalid_settings(settings(&["serve"], &[], twice).unwrap_err());
     assert!(text.contains(":2: ") && text.contains("set twice"), "{text}");
 }
 
@@ -156,7 +156,8 @@ fn a_named_file_is_read_from_any_place_and_must_exist() {
     }
     let variables = [("RECTO_CONFIG", path)];
     assert!(serve(settings(&["serve"], &variables, "").unwrap()).secret.is_some());
-    let text = faults(settings(&["serve", "--config", "missing.toml"], &[], "").unwrap_err());
+    let text =
+        invalid_settings(settings(&["serve", "--config", "missing.toml"], &[], "").unwrap_err());
     assert!(text.contains("missing.toml: the settings file cannot be read"), "{text}");
 }
 
