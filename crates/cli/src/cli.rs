@@ -1,8 +1,6 @@
-//! The command line: what can be asked, and how each option is explained.
+//! The command line: commands, options and their help texts.
 //!
-//! Only shapes and help texts live here. Where a value comes from (flag,
-//! environment, file) is the business of [`crate::settings`], which reads these
-//! definitions: an option added here is at once a variable and a file key.
+//! [`crate::settings`] derives an environment variable and a file key from each option.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -19,15 +17,15 @@ use crate::public_url::PublicUrl;
 use crate::sensitive_value::SensitiveValueParser;
 use crate::server_secret::ServerSecret;
 
-/// A book catalogue in which every relationship can be walked from both sides.
+/// A book catalogue with relations that can be navigated in both directions.
 ///
-/// Each option can also be set by the environment variable and by the key of a
-/// settings file that stand beside it. A flag wins over the environment, the
-/// environment over the file.
+/// Each option can also be set by an environment variable or a key of the
+/// settings file, as listed. A flag overrides the environment, the environment
+/// overrides the file.
 #[derive(Debug, Parser)]
 #[command(name = "recto", version, disable_help_subcommand = true)]
 pub(crate) struct Cli {
-    /// What every command understands.
+    /// The options of all commands.
     #[command(flatten)]
     pub(crate) shared: SharedOptions,
     /// The command to run.
@@ -35,14 +33,14 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// The options that may be given before or after any command.
+/// The options of all commands, allowed before and after the command.
 #[derive(Debug, Args)]
 pub(crate) struct SharedOptions {
     /// Read settings from this TOML file instead of `recto.toml` in the working directory
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
-    /// The database: `sqlite:FILE` for the embedded one, or `postgres://USER:PASSWORD@HOST/NAME`
+    /// The database: `sqlite:FILE` (embedded), or `postgres://USER:PASSWORD@HOST/NAME`
     #[arg(
         long,
         global = true,
@@ -52,52 +50,52 @@ pub(crate) struct SharedOptions {
     )]
     pub(crate) database_url: DatabaseUrl,
 
-    /// What to log on standard error: a level, or levels by target such as `info,recto_api=debug`
+    /// The log level, or levels by target such as `info,recto_api=debug`
     #[arg(long, global = true, value_name = "FILTER", default_value = "info")]
     pub(crate) log: LogFilter,
 
-    /// How a log line is written
+    /// The format of the log on standard error
     #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value = "text")]
     pub(crate) log_format: LogFormat,
 }
 
-/// The commands of the program.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve the REST API and its documentation until SIGTERM or SIGINT
     Serve(Box<ServeOptions>),
-    /// Bring the database up to the schema of this program, or look at and undo migrations
+    /// Apply pending migrations, list migrations or revert the last one
     Migrate {
-        /// Without one: apply what is pending.
+        /// The action; by default, pending migrations are applied.
         #[command(subcommand)]
         action: Option<MigrateAction>,
     },
-    /// Bring a catalogue from files into the database
+    /// Import a catalogue from files into the database
     Import {
-        /// The kind of files to read.
+        /// The format of the files.
         #[command(subcommand)]
         source: ImportSource,
     },
     /// Manage accounts
     User {
-        /// What to do with them.
+        /// The action.
         #[command(subcommand)]
         action: UserAction,
     },
-    /// Print the OpenAPI description of the REST API as JSON
+    /// Print the OpenAPI document of the REST API as JSON
     Openapi,
     /// Print the entities and the relations between them
     Schema {
-        /// As data, or as a diagram in the language of Mermaid or Graphviz
+        /// The output format
         #[arg(long, value_name = "FORMAT", value_enum, default_value = "json")]
         format: SchemaFormat,
     },
 }
 
-/// How `recto schema` prints.
+/// The output formats of `recto schema`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SchemaFormat {
-    /// What `/api/v1/schema` answers with
+    /// The response of `/api/v1/schema`
     Json,
     /// An entity-relationship diagram for Mermaid
     Mermaid,
@@ -108,11 +106,11 @@ pub(crate) enum SchemaFormat {
 /// The options of `recto serve`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeOptions {
-    /// Serve a small library from a fresh temporary database, with two accounts whose passwords are printed
+    /// Use a temporary database with a small library and two accounts, and print their passwords
     #[arg(long)]
     pub(crate) demo: bool,
 
-    /// Apply pending migrations first (an embedded database is migrated in any case)
+    /// Apply pending migrations first (an embedded database is always migrated)
     #[arg(long)]
     pub(crate) migrate: bool,
 
@@ -120,11 +118,10 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
     pub(crate) listen: ListenAddress,
 
-    /// The key that signs access tokens, at least 32 bytes; better set by variable or file, where a process list does not show it
+    /// The key that signs access tokens, at least 32 bytes; prefer the variable or the file, since process lists show flags
     ///
-    /// Without one, a server with an embedded database makes one on its first
-    /// start and keeps it in a file beside the database; with PostgreSQL it is
-    /// required.
+    /// Required with PostgreSQL. With an embedded database, the first start
+    /// generates a secret in a file beside the database.
     #[arg(
         long,
         value_name = "TEXT",
@@ -133,7 +130,7 @@ pub(crate) struct ServeOptions {
     )]
     pub(crate) secret: Option<ServerSecret>,
 
-    /// The secret before this one, whose tokens and links stay good, while it is being changed
+    /// The previous secret, during a change; its tokens and links remain valid
     #[arg(
         long,
         value_name = "TEXT",
@@ -142,7 +139,7 @@ pub(crate) struct ServeOptions {
     )]
     pub(crate) secret_previous: Option<ServerSecret>,
 
-    /// The server that sends mail: `smtps://USER:PASSWORD@HOST`, or `smtp://…?tls=required`; without one, mail is written to files
+    /// The server that sends mail: `smtps://USER:PASSWORD@HOST`, or `smtp://…?tls=required`; without it, mail is written to files
     #[arg(
         long,
         value_name = "URL",
@@ -151,11 +148,11 @@ pub(crate) struct ServeOptions {
     )]
     pub(crate) smtp_url: Option<SmtpUrl>,
 
-    /// Whom mail comes from, such as `Recto <recto@books.example>` [default: `recto` at the public URL's host]
+    /// The sender of mail, such as `Recto <recto@books.example>` [default: `recto` at the public URL's host]
     #[arg(long, value_name = "SENDER")]
     pub(crate) mail_from: Option<Sender>,
 
-    /// The directory that outgoing mail is written to [default: `mail` beside an embedded database]
+    /// The directory for mail files [default: `mail` beside an embedded database]
     #[arg(long, value_name = "DIR")]
     pub(crate) mail_dir: Option<PathBuf>,
 
@@ -163,11 +160,11 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<PublicUrl>,
 
-    /// The proxies whose `X-Forwarded-For` is believed: addresses and networks, with commas between
+    /// The proxies whose `X-Forwarded-For` is trusted: addresses and networks, separated by commas
     #[arg(long, value_name = "LIST")]
     pub(crate) trusted_proxies: Option<TrustedProxies>,
 
-    /// Whether `/auth/token` takes passwords, which Swagger UI signs in with
+    /// Whether `/auth/token` accepts passwords, as Swagger UI sends them
     #[arg(long, value_name = "SWITCH", value_enum, default_value = "on")]
     pub(crate) password_grant: Switch,
 
@@ -175,15 +172,15 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "SWITCH", value_enum, default_value = "on")]
     pub(crate) throttle: Switch,
 
-    /// How many sign-ins to one account may fail at once from one address; then one in 6 seconds may
+    /// Failed sign-ins to one account allowed at once from one address; then one in 6 seconds
     #[arg(long, value_name = "N", default_value = "10")]
     pub(crate) sign_in_burst: NonZeroU32,
 
-    /// How many sign-ins may fail at once from one address; then one a second may
+    /// Failed sign-ins allowed at once from one address; then one a second
     #[arg(long, value_name = "N", default_value = "50")]
     pub(crate) sign_in_place_burst: NonZeroU32,
 
-    /// How many accounts may be made at once from one address; then one in 10 seconds may
+    /// Sign-ups allowed at once from one address; then one in 10 seconds
     #[arg(long, value_name = "N", default_value = "100")]
     pub(crate) sign_up_burst: NonZeroU32,
 
@@ -196,69 +193,69 @@ pub(crate) struct ServeOptions {
     )]
     pub(crate) keep_days: u16,
 
-    /// How many threads answer requests [default: one a processor]
+    /// Threads that serve requests [default: one per processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) workers: Option<u16>,
 
-    /// How many connections to the database are held open [default: the engine's own measure]
+    /// Open database connections [default: one per processor, and at least four on PostgreSQL]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) database_connections: Option<u16>,
 }
 
-/// Whether something is done.
+/// Whether a feature is enabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Switch {
-    /// It is
+    /// Enabled
     #[value(aliases = ["true", "yes", "1"])]
     On,
-    /// It is not
+    /// Disabled
     #[value(aliases = ["false", "no", "0"])]
     Off,
 }
 
-/// What `recto migrate` can do beside applying.
+/// The actions of `recto migrate`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 pub(crate) enum MigrateAction {
-    /// List the migrations, and which of them have been applied
+    /// List applied and pending migrations
     Status,
-    /// Undo the migration that was applied last
+    /// Revert the last applied migration
     Revert,
 }
 
-/// The kinds of files that can be imported.
+/// The formats that can be imported.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImportSource {
-    /// The goodbooks-10k data set: `books.csv` and, where present, `tags.csv`, `book_tags.csv` and `ratings.csv`
+    /// The goodbooks-10k data set: `books.csv` and, if present, `tags.csv`, `book_tags.csv` and `ratings.csv`
     ///
-    /// Run again, it adds nothing twice; stopped half-way, it can be run again.
-    /// A broken row is named and left out; a broken optional cell is named and
-    /// left empty.
+    /// A repeated import adds nothing twice, so an import that was stopped can
+    /// be repeated. Invalid rows are reported and skipped; invalid optional
+    /// cells are reported and left empty.
     Goodbooks {
-        /// The directory that holds the files
+        /// The directory that contains the files
         #[arg(value_name = "DIR")]
         directory: PathBuf,
     },
 }
 
-/// What can be done with accounts.
+/// The actions of `recto user`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum UserAction {
-    /// Make a verified account; the password is asked for on the terminal, without echo
+    /// Create a verified account; the password is read from the terminal, without echo
     Create(NewAccount),
 }
 
 /// The options of `recto user create`.
 #[derive(Debug, Args)]
 pub(crate) struct NewAccount {
-    /// The name that others see
+    /// The public name
     #[arg(long, value_name = "NAME", required = true)]
     pub(crate) username: Username,
 
-    /// The address that the account signs in with
+    /// The address to sign in with
     #[arg(long, value_name = "ADDRESS", required = true)]
     pub(crate) email: Email,
 
-    /// Give the account the role of administrator
+    /// Create an administrator
     #[arg(long)]
     pub(crate) admin: bool,
 

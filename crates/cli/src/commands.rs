@@ -1,4 +1,4 @@
-//! What each command does, and how it can fail.
+//! The commands.
 
 mod import;
 mod migrate;
@@ -13,30 +13,29 @@ use std::io::{self, ErrorKind, Write};
 use crate::cli::{Cli, Command, ImportSource, UserAction};
 use crate::database::DatabaseError;
 
-/// Why a command failed, in a sentence for whoever ran it.
+/// The failure of a command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
-    /// The database.
+    /// The database cannot be used.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// The server.
+    /// The server failed.
     #[error(transparent)]
     Serve(#[from] serve::ServeError),
-    /// An import.
+    /// The import failed.
     #[error(transparent)]
     Import(#[from] import::ImportCommandError),
-    /// The making of an account.
+    /// The account was not created.
     #[error(transparent)]
     User(#[from] user::UserError),
-    /// Standard output.
-    #[error("standard output cannot be written to: {0}")]
+    /// Writing to standard output failed.
+    #[error("cannot write to standard output: {0}")]
     Output(#[from] io::Error),
 }
 
-/// Runs the command.
+/// Runs a command.
 ///
 /// # Errors
-///
 /// See [`CommandError`].
 pub(crate) fn run(cli: Cli) -> Result<(), CommandError> {
     let url = &cli.shared.database_url;
@@ -52,8 +51,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), CommandError> {
     }
 }
 
-/// Writes a line to standard output at once. A reader that has seen enough and
-/// closed the pipe is no failure.
+/// Writes a line to standard output and flushes it. A closed pipe is not an error.
 fn print(line: &dyn fmt::Display) -> io::Result<()> {
     let mut output = io::stdout().lock();
     match writeln!(output, "{line}").and_then(|()| output.flush()) {

@@ -1,71 +1,70 @@
-//! Opening the database in a state that the program can work with.
+//! Opening the database, with the schema that the program requires.
 
 use recto_persistence::migrations::{self, MigrationError, State};
 use recto_persistence::{Connection, Database, DatabaseUrl, Options};
 
-/// Why the database cannot be worked with. Each says which one it is.
+/// The reason why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DatabaseError {
-    /// An embedded database that is not there.
+    /// The file of an embedded database does not exist.
     #[error("{url} does not exist")]
     Missing {
         /// The database.
         url: String,
     },
-    /// It does not answer, or answers with an error.
+    /// It cannot be connected to, or returned an error.
     #[error("{url}: {source}")]
     Failed {
         /// The database, without its password.
         url: String,
-        /// What went wrong.
+        /// The cause.
         source: recto_persistence::Error,
     },
-    /// It could not be migrated, or its migrations not be listed.
+    /// Its migrations cannot be listed, applied or reverted.
     #[error("{url}: {source}")]
     Migration {
         /// The database, without its password.
         url: String,
-        /// What went wrong.
+        /// The cause.
         source: MigrationError,
     },
-    /// It lacks migrations, and is not to be migrated in passing.
+    /// Migrations are pending, and must not be applied here.
     #[error(
-        "{url}: the database has not been migrated: {} to be applied; run `recto migrate`, or start the server with `--migrate`",
-        listed(.missing, "is", "are")
+        "{url}: the database has not been migrated (pending: {}); run `recto migrate`, or start the server with `--migrate`",
+        missing.join(", ")
     )]
     Behind {
         /// The database, without its password.
         url: String,
-        /// The names of the migrations that it lacks.
+        /// The names of the pending migrations.
         missing: Vec<String>,
     },
-    /// A later program has migrated it.
+    /// A newer program has migrated it.
     #[error(
-        "{url}: the database is newer than this program, which does not know its {}; use the `recto` that migrated it, or a later one",
-        unknown(.versions)
+        "{url}: the database is newer than this program (unknown migrations: {}); use the version of `recto` that migrated it, or a later one",
+        versions.join(", ")
     )]
     Newer {
         /// The database, without its password.
         url: String,
-        /// The versions that this program does not know.
+        /// The unknown versions.
         versions: Vec<String>,
     },
 }
 
-/// What happens to a database on a server that lacks migrations. (An embedded
-/// one, which no other program uses, is migrated in any case.)
+/// The treatment of pending migrations on a server. An embedded database, which no other program
+/// uses, is always migrated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PendingMigrations {
-    /// It is migrated.
+    /// They are applied.
     Apply,
-    /// It is refused, with a hint: other programs may not be ready for it.
+    /// They are an error, since other programs may depend on the old schema.
     Refuse,
 }
 
-/// Opens a database that has exactly the schema of this program.
+/// Opens a database, whose schema must be that of this program.
 ///
 /// # Errors
-///
 /// See [`DatabaseError`].
 pub(crate) fn open(
     url: &DatabaseUrl,
@@ -77,7 +76,7 @@ pub(crate) fn open(
         State::Current => {}
         State::Behind(_) if url.is_embedded() || pending == PendingMigrations::Apply => {
             for name in migrate(url, &mut conn)? {
-                tracing::info!(migration = name, "applied");
+                tracing::info!(migration = name, "applied a migration");
             }
         }
         State::Behind(missing) => {
@@ -91,43 +90,33 @@ pub(crate) fn open(
         .map_err(|source| DatabaseError::Failed { url: url.to_string(), source })
 }
 
-/// Refuses an embedded database that is not there.
-pub(crate) fn must_exist(url: &DatabaseUrl) -> Result<(), DatabaseError> {
+/// Checks that the file of an embedded database exists.
+pub(crate) fn check_exists(url: &DatabaseUrl) -> Result<(), DatabaseError> {
     match url.path() {
         Some(path) if !path.exists() => Err(DatabaseError::Missing { url: url.to_string() }),
         _ => Ok(()),
     }
 }
 
-/// Connects without looking at the schema.
+/// Connects without checking the schema.
 pub(crate) fn connect(url: &DatabaseUrl) -> Result<Connection, DatabaseError> {
     Database::connect(url).map_err(|source| DatabaseError::Failed { url: url.to_string(), source })
 }
 
-/// How the schema stands to this program's.
+/// Compares the schema with this program's.
 pub(crate) fn state(url: &DatabaseUrl, conn: &mut Connection) -> Result<State, DatabaseError> {
-    migrations::state(conn).map_err(|source| failed(url, source))
+    migrations::state(conn).map_err(|source| migration_error(url, source))
 }
 
-/// Applies what is missing, and gives the names.
+/// Applies pending migrations and returns their names.
 pub(crate) fn migrate(
     url: &DatabaseUrl,
     conn: &mut Connection,
 ) -> Result<Vec<String>, DatabaseError> {
-    migrations::apply(conn).map_err(|source| failed(url, source))
+    migrations::apply(conn).map_err(|source| migration_error(url, source))
 }
 
-/// Says of which database an error speaks.
-pub(crate) fn failed(url: &DatabaseUrl, source: MigrationError) -> DatabaseError {
+/// Adds the URL of the database to an error.
+pub(crate) fn migration_error(url: &DatabaseUrl, source: MigrationError) -> DatabaseError {
     DatabaseError::Migration { url: url.to_string(), source }
-}
-
-fn listed(names: &[String], one: &str, several: &str) -> String {
-    let verb = if names.len() == 1 { one } else { several };
-    format!("{} {verb}", names.join(", "))
-}
-
-fn unknown(versions: &[String]) -> String {
-    let noun = if versions.len() == 1 { "migration" } else { "migrations" };
-    format!("{noun} {}", versions.join(", "))
 }

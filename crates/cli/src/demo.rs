@@ -1,6 +1,4 @@
-//! The library of `recto serve --demo`, for the first five minutes.
-//!
-//! It is kept in `demo/library.toml`, which is part of the program.
+//! The library of `recto serve --demo`, from `demo/library.toml`.
 
 mod insert;
 
@@ -9,37 +7,37 @@ use serde::Deserialize;
 
 pub(crate) use insert::{DemoCredentials, DemoError};
 
-/// What the demo's passwords are made of: no two of these look alike.
+/// The characters of the demo's passwords, none of which look alike.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
-/// A small library with its people.
+/// A small library and its users.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DemoLibrary {
-    /// UserIds who can sign in; an administrator first.
+    /// Users with an account, the administrator first.
     pub(crate) accounts: Vec<DemoAccount>,
-    /// UserIds who cannot.
+    /// Users without an account.
     pub(crate) readers: Vec<DemoUser>,
-    /// The books, each with its tags and reviews.
+    /// The books, with their tags and reviews.
     pub(crate) books: Vec<DemoBook>,
 }
 
-/// Someone with an account. The password is made when the demo starts.
+/// An account. Its password is generated when the demo starts.
 #[derive(Debug, Deserialize)]
 pub(crate) struct DemoAccount {
-    /// Who it is.
+    /// The user.
     #[serde(flatten)]
-    pub(crate) person: DemoUser,
+    pub(crate) user: DemoUser,
     /// The address to sign in with.
     pub(crate) email: Email,
-    /// What the account may do.
+    /// The role.
     pub(crate) role: Role,
 }
 
-/// Someone who reads.
+/// A user.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct DemoUser {
-    /// The name that others see, and that owners and reviews refer to.
+    /// The public name, to which owners and reviews refer.
     pub(crate) username: Username,
     /// The first name.
     pub(crate) first_name: Option<PersonName>,
@@ -47,44 +45,42 @@ pub(crate) struct DemoUser {
     pub(crate) last_name: Option<PersonName>,
 }
 
-/// A book with what belongs to it.
+/// A book with its tags and reviews.
 #[derive(Debug, Deserialize)]
 pub(crate) struct DemoBook {
-    /// Who owns it, if anybody.
+    /// The owner, if there is one.
     pub(crate) owner: Option<Username>,
-    /// Its tags.
+    /// The tags.
     pub(crate) tags: Vec<TagName>,
-    /// Its reviews, the earliest first.
+    /// The reviews, the earliest first.
     pub(crate) reviews: Vec<DemoReview>,
-    /// The book itself.
+    /// The book.
     #[serde(flatten)]
     pub(crate) book: NewBook,
 }
 
-/// What someone thought of a book.
+/// A review.
 #[derive(Debug, Deserialize)]
 pub(crate) struct DemoReview {
-    /// Who wrote it.
+    /// The author.
     pub(crate) reader: Username,
-    /// What they wrote.
+    /// The rating and text.
     #[serde(flatten)]
     pub(crate) review: NewReview,
 }
 
-/// The library.
+/// Returns the library.
 ///
 /// # Panics
-///
-/// Never: the file is part of the program, and a test reads it.
+/// Never: a test parses the included file.
 pub(crate) fn library() -> DemoLibrary {
     toml::from_str(include_str!("demo/library.toml")).expect("the library's file is well-formed")
 }
 
-/// A new password: 16 letters and digits in groups of four, 80 random bits.
+/// Generates a password: 16 letters and digits in groups of four, 80 random bits.
 ///
 /// # Errors
-///
-/// If the operating system has no random bytes to give.
+/// Returns an error if the operating system provides no random bytes.
 fn password() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)?;
@@ -106,16 +102,16 @@ mod tests {
     #[test]
     fn everything_that_is_referred_to_is_there() {
         let library = library();
-        let accounts = library.accounts.iter().map(|account| &account.person);
-        let people: HashSet<String> =
-            accounts.chain(&library.readers).map(|reader| reader.username.key()).collect();
-        assert_eq!(people.len(), library.accounts.len() + library.readers.len());
+        let accounts = library.accounts.iter().map(|account| &account.user);
+        let users: HashSet<String> =
+            accounts.chain(&library.readers).map(|user| user.username.key()).collect();
+        assert_eq!(users.len(), library.accounts.len() + library.readers.len());
         for book in &library.books {
-            assert!(book.owner.iter().all(|owner| people.contains(&owner.key())));
+            assert!(book.owner.iter().all(|owner| users.contains(&owner.key())));
             let readers: HashSet<_> =
                 book.reviews.iter().map(|review| review.reader.key()).collect();
             assert_eq!(readers.len(), book.reviews.len(), "{:?}", book.book.title);
-            assert!(readers.is_subset(&people), "{:?}", book.book.title);
+            assert!(readers.is_subset(&users), "{:?}", book.book.title);
         }
     }
 

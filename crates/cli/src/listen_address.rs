@@ -4,16 +4,16 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
 
-/// A host and a port: `127.0.0.1:8080`, `[::1]:0`, `localhost:8080`.
+/// A host and a port, such as `127.0.0.1:8080`, `[::1]:0` or `localhost:8080`.
 ///
-/// A host name is resolved when the server binds, not here.
+/// A host name is resolved when the server starts to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListenAddress {
     host: String,
     port: u16,
 }
 
-/// Why a text is no address to listen on.
+/// The error for text that is not a listen address.
 #[derive(Debug, thiserror::Error)]
 #[error("must be a host and a port, such as 127.0.0.1:8080")]
 pub(crate) struct InvalidListenAddress;
@@ -35,7 +35,7 @@ impl FromStr for ListenAddress {
 }
 
 impl fmt::Display for ListenAddress {
-    /// Writes the form that a socket address is resolved from.
+    /// Formats the address for `ToSocketAddrs`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
             write!(f, "[{}]:{}", self.host, self.port)
@@ -45,8 +45,8 @@ impl fmt::Display for ListenAddress {
     }
 }
 
-/// Whether a text can be a DNS name. One whose last label is all digits is a
-/// mistyped IPv4 address and would only fail later, in the resolver.
+/// Returns whether text can be a DNS name. If its last label is all digits, it is a wrong IPv4
+/// address, which the resolver would only refuse later.
 fn is_host_name(host: &str) -> bool {
     let label = |label: &str| {
         !label.is_empty()

@@ -1,4 +1,4 @@
-//! Logs: structured events on standard error, as text or as JSON lines.
+//! The log on standard error, as text or as JSON lines.
 
 use std::io::{self, IsTerminal};
 use std::str::FromStr;
@@ -7,41 +7,39 @@ use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-/// How a log line is written.
+/// The format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// One readable line an event, coloured on a terminal
+    /// One line per event, coloured on a terminal
     Text,
-    /// One JSON object a line, for machines
+    /// One JSON object per line
     Json,
 }
 
-/// Which events are logged: a level (`info`), or levels by target
-/// (`warn,recto_api=debug`).
+/// The events to log: a level (`info`), or levels by target (`warn,recto_api=debug`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LogFilter(String);
 
-/// Why a text is no log filter.
+/// The error for text that is not a log filter.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InvalidLogFilter {
-    /// The text does not read as directives.
+    /// It is not a list of directives.
     #[error(
         "must be a level (off, error, warn, info, debug, trace) or levels by target such as info,recto_api=debug"
     )]
     Syntax,
-    /// A word without a level. The filter syntax would take a misspelt level
-    /// for the name of a target, and log nothing else from then on.
+    /// A word without a level. The filter syntax would accept a misspelt level as a target, and log
+    /// nothing else.
     #[error(
-        "`{0}` is no level (off, error, warn, info, debug, trace); as a target it needs one, such as {0}=debug"
+        "`{0}` is not a level (off, error, warn, info, debug, trace); a target needs a level, such as {0}=debug"
     )]
     BareTarget(String),
 }
 
-/// Sends the program's events to standard error from here on.
+/// Starts logging to standard error.
 ///
 /// # Panics
-///
-/// If called a second time in one process.
+/// If it is called twice.
 pub(crate) fn start(filter: &LogFilter, format: LogFormat) {
     let lines =
         tracing_subscriber::fmt().with_env_filter(filter.directives()).with_writer(io::stderr);
@@ -53,9 +51,7 @@ pub(crate) fn start(filter: &LogFilter, format: LogFormat) {
 
 impl LogFilter {
     fn directives(&self) -> EnvFilter {
-        EnvFilter::builder()
-            .parse(&self.0)
-            .expect("the text was parsed once, when the filter was made")
+        EnvFilter::builder().parse(&self.0).expect("the text was checked when it was parsed")
     }
 }
 
@@ -79,8 +75,7 @@ impl FromStr for LogFilter {
     }
 }
 
-/// Colours only where a person looks on, and did not ask for none
-/// (<https://no-color.org>).
+/// Returns whether to use colours: on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
 fn colours() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
@@ -105,7 +100,7 @@ mod tests {
     #[test]
     fn a_misspelt_level_is_no_target() {
         let error = "inof".parse::<LogFilter>().unwrap_err();
-        assert!(error.to_string().starts_with("`inof` is no level"));
+        assert!(error.to_string().starts_with("`inof` is not a level"));
         for text in ["", "info,", "recto_api=loud", "a=b=c"] {
             assert!(text.parse::<LogFilter>().is_err(), "{text:?} was accepted");
         }

@@ -1,5 +1,5 @@
-//! The program `recto`: serves the catalogue, migrates its database, imports,
-//! makes accounts, and prints its own description.
+//! The program `recto`: serves the REST API, migrates the database, imports catalogues, creates
+//! accounts, and prints the OpenAPI document and the schema.
 
 mod cli;
 mod commands;

@@ -1,14 +1,14 @@
-//! The address under which the world reaches the server.
+//! The public URL of the server.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// An `http` or `https` URL without query, fragment or trailing slash, so that
-/// a page's path can be put right behind it.
+/// An `http` or `https` URL without query, fragment or trailing slash, to which paths can be
+/// appended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PublicUrl(String);
 
-/// Why a text is no public URL.
+/// The error for text that is not a public URL.
 #[derive(Debug, thiserror::Error)]
 #[error("must be an http or https URL without query or fragment, such as https://books.example")]
 pub(crate) struct InvalidPublicUrl;
@@ -44,12 +44,12 @@ mod tests {
 
     #[test]
     fn a_trailing_slash_goes_and_a_path_stays() {
-        for (given, kept) in [
+        for (given, parsed) in [
             ("https://books.example", "https://books.example"),
             ("https://books.example/", "https://books.example"),
             ("http://localhost:8080/recto/", "http://localhost:8080/recto"),
         ] {
-            assert_eq!(given.parse::<PublicUrl>().unwrap().to_string(), kept);
+            assert_eq!(given.parse::<PublicUrl>().unwrap().to_string(), parsed);
         }
     }
 

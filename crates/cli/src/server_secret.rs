@@ -1,4 +1,4 @@
-//! The key that signs access tokens, and where it comes from.
+//! The server's secret: set, or generated in a file beside an embedded database.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
@@ -8,73 +8,69 @@ use std::{fmt, str};
 
 use recto_persistence::DatabaseUrl;
 
-/// The fewest bytes that make a key: as many as the signature has.
+/// The minimum length in bytes: that of a signature.
 const MIN_BYTES: usize = 32;
 
-/// A signing key of at least 32 bytes. It is never shown.
+/// A secret of at least 32 bytes. It is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ServerSecret(Vec<u8>);
 
-/// Why a text is no secret.
+/// The error for text that is too short for a secret.
 #[derive(Debug, thiserror::Error)]
 #[error("must be at least {MIN_BYTES} bytes")]
 pub(crate) struct InvalidServerSecret;
 
-/// Why there is no secret to start with.
+/// The reason why there is no secret.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServerSecretError {
-    /// Copies of a server that share a database must share the key too, so
-    /// none of them may make one up.
+    /// It is not set with PostgreSQL, where all servers of a database must have the same secret.
     #[error(
         "with PostgreSQL, RECTO_SECRET must be set to a secret of at least {MIN_BYTES} bytes, the same for every server of this database"
     )]
     Unset,
-    /// The secret's file cannot be read or made.
+    /// The secret's file cannot be read or created.
     #[error("the secret in {}: {source}", file.display())]
     File {
         /// The file beside the database.
         file: PathBuf,
-        /// What went wrong.
+        /// The cause.
         source: io::Error,
     },
-    /// The secret's file holds something else.
-    #[error("the secret in {}: {source}; delete the file to have a new one made", file.display())]
+    /// The content of the secret's file is invalid.
+    #[error("the secret in {}: {source}; delete the file to generate a new one", file.display())]
     Content {
         /// The file beside the database.
         file: PathBuf,
-        /// Which rule its content breaks.
+        /// The cause.
         source: InvalidServerSecret,
     },
-    /// The operating system gives no random numbers.
+    /// The operating system provides no random bytes.
     #[error("no random bytes for a secret: {0}")]
     Random(getrandom::Error),
 }
 
 impl ServerSecret {
-    /// The secret to sign with: the given one, or else the one beside an
-    /// embedded database, which is made on first use.
+    /// Returns the given secret, or else the one beside an embedded database, which is generated if
+    /// the file does not exist.
     ///
     /// # Errors
-    ///
-    /// If none is given for PostgreSQL, or the file beside the database cannot
-    /// be used.
+    /// See [`ServerSecretError`].
     pub(crate) fn resolve(
         given: Option<Self>,
         database: &DatabaseUrl,
     ) -> Result<Self, ServerSecretError> {
         match (given, database.path()) {
             (Some(secret), _) => Ok(secret),
-            (None, Some(database)) => beside(database),
+            (None, Some(database)) => read_or_create(database),
             (None, None) => Err(ServerSecretError::Unset),
         }
     }
 
-    /// Refuses where there will be none, before anything has been touched.
+    /// Checks that a secret is given for PostgreSQL, before the database is changed.
     ///
     /// # Errors
-    ///
-    /// If none is given for PostgreSQL.
-    pub(crate) fn demand(
+    /// [`Unset`](ServerSecretError::Unset) otherwise.
+    pub(crate) fn check_set(
         given: Option<&Self>,
         database: &DatabaseUrl,
     ) -> Result<(), ServerSecretError> {
@@ -84,11 +80,10 @@ impl ServerSecret {
         Ok(())
     }
 
-    /// A new secret of 32 random bytes, written in hexadecimal.
+    /// Generates a secret of 32 random bytes in hexadecimal.
     ///
     /// # Errors
-    ///
-    /// If the operating system has no random bytes to give.
+    /// Returns an error if the operating system provides no random bytes.
     pub(crate) fn random() -> Result<Self, ServerSecretError> {
         let mut bytes = [0; MIN_BYTES];
         getrandom::fill(&mut bytes).map_err(ServerSecretError::Random)?;
@@ -97,7 +92,7 @@ impl ServerSecret {
         Ok(Self(hex.collect()))
     }
 
-    /// The bytes to sign with.
+    /// Returns the bytes.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -120,8 +115,8 @@ impl fmt::Debug for ServerSecret {
     }
 }
 
-/// Reads the secret's file beside a database, or makes it.
-fn beside(database: &Path) -> Result<ServerSecret, ServerSecretError> {
+/// Reads the secret's file beside a database, or creates it.
+fn read_or_create(database: &Path) -> Result<ServerSecret, ServerSecretError> {
     let mut name = database.as_os_str().to_owned();
     name.push(".secret");
     let file = PathBuf::from(name);
@@ -146,9 +141,8 @@ fn stored(file: &Path) -> Result<Option<ServerSecret>, ServerSecretError> {
     Ok(Some(secret))
 }
 
-/// Makes the file whole or not at all: it is written under another name, which
-/// only its owner can read, and then given its own. If another process was
-/// first, its secret is the one that counts.
+/// Creates the file atomically, by renaming a temporary file that only its owner can read. If
+/// another process was first, its secret is returned.
 fn create(file: &Path) -> Result<ServerSecret, ServerSecretError> {
     let failed = |source| ServerSecretError::File { file: file.to_owned(), source };
     let secret = ServerSecret::random()?;
@@ -166,7 +160,7 @@ fn create(file: &Path) -> Result<ServerSecret, ServerSecretError> {
     match draft.persist_noclobber(file) {
         Ok(_) => {
             sync_directory(directory).map_err(failed)?;
-            tracing::info!(file = %file.display(), "made a secret for this database");
+            tracing::info!(file = %file.display(), "generated a secret for this database");
             Ok(secret)
         }
         Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {
@@ -176,7 +170,7 @@ fn create(file: &Path) -> Result<ServerSecret, ServerSecretError> {
     }
 }
 
-/// Makes the file's name as durable as its content.
+/// Makes the file's name durable.
 fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
@@ -190,7 +184,7 @@ fn warn_if_shared(file: &Path) -> io::Result<()> {
         tracing::warn!(
             file = %file.display(),
             mode = %format_args!("{mode:04o}"),
-            "others can read the secret; its mode should be 0600"
+            "other users can read the secret; set the file's mode to 0600"
         );
     }
     Ok(())
@@ -262,7 +256,7 @@ mod tests {
         let database = "postgres://localhost/recto".parse().unwrap();
         let error = ServerSecret::resolve(None, &database).unwrap_err();
         assert!(error.to_string().contains("RECTO_SECRET"), "{error}");
-        assert!(ServerSecret::demand(None, &database).is_err());
+        assert!(ServerSecret::check_set(None, &database).is_err());
         let given: ServerSecret = "x".repeat(32).parse().unwrap();
         assert_eq!(ServerSecret::resolve(Some(given.clone()), &database).unwrap(), given);
         assert_eq!(format!("{given:?}"), "ServerSecret(…)");

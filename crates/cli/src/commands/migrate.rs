@@ -7,11 +7,11 @@ use super::{CommandError, print};
 use crate::cli::MigrateAction;
 use crate::database::{self, DatabaseError};
 
-/// Applies, lists or undoes migrations, and prints a line for each.
+/// Applies, lists or reverts migrations, and prints a line for each.
 pub(super) fn run(url: &DatabaseUrl, action: Option<MigrateAction>) -> Result<(), CommandError> {
     if let Some(MigrateAction::Revert) = action {
-        // To undo something in a database is not to make one.
-        database::must_exist(url)?;
+        // Connecting would create the file.
+        database::check_exists(url)?;
     }
     let mut conn = database::connect(url)?;
     match action {
@@ -34,10 +34,10 @@ fn apply(url: &DatabaseUrl, conn: &mut Connection) -> Result<(), CommandError> {
 }
 
 fn status(url: &DatabaseUrl, conn: &mut Connection) -> Result<(), CommandError> {
-    let all = migrations::list(conn).map_err(|source| database::failed(url, source))?;
+    let all = migrations::list(conn).map_err(|source| database::migration_error(url, source))?;
     for migration in all {
-        let standing = if migration.applied { "applied" } else { "pending" };
-        print(&format_args!("{standing} {}", migration.name))?;
+        let status = if migration.applied { "applied" } else { "pending" };
+        print(&format_args!("{status} {}", migration.name))?;
     }
     if let State::Newer(versions) = database::state(url, conn)? {
         for version in versions {
@@ -49,12 +49,12 @@ fn status(url: &DatabaseUrl, conn: &mut Connection) -> Result<(), CommandError> 
 
 fn revert(url: &DatabaseUrl, conn: &mut Connection) -> Result<(), CommandError> {
     refuse_newer(url, conn)?;
-    let name = migrations::revert(conn).map_err(|source| database::failed(url, source))?;
+    let name = migrations::revert(conn).map_err(|source| database::migration_error(url, source))?;
     print(&format_args!("reverted {name}"))?;
     Ok(())
 }
 
-/// What a later program has done to the database is its own to build on or undo.
+/// Refuses a database that a newer program has migrated.
 fn refuse_newer(url: &DatabaseUrl, conn: &mut Connection) -> Result<(), DatabaseError> {
     match database::state(url, conn)? {
         State::Newer(versions) => Err(DatabaseError::Newer { url: url.to_string(), versions }),

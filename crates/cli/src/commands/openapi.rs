@@ -2,7 +2,7 @@
 
 use super::{CommandError, print};
 
-/// Prints the description of the REST API as JSON.
+/// Prints the OpenAPI document as JSON.
 pub(super) fn run() -> Result<(), CommandError> {
     Ok(print(&recto_api::openapi_json().trim_end())?)
 }

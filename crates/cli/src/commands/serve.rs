@@ -14,32 +14,32 @@ use crate::database::{self, DatabaseError, PendingMigrations};
 use crate::demo::{self, DemoCredentials, DemoError};
 use crate::server_secret::{ServerSecret, ServerSecretError};
 
-/// Why the server did not start, or ended early.
+/// The failure of a server.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServeError {
-    /// The database.
+    /// The database cannot be used.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// The key that signs tokens.
+    /// The secret is missing or cannot be read.
     #[error(transparent)]
     Secret(#[from] ServerSecretError),
-    /// The demo's library.
+    /// The demo's library cannot be written.
     #[error(transparent)]
     Demo(#[from] DemoError),
-    /// The directory of the demo's database.
-    #[error("a temporary directory for the demo: {0}")]
+    /// The demo's directory cannot be created.
+    #[error("cannot create a temporary directory for the demo: {0}")]
     Directory(io::Error),
-    /// The network.
-    #[error("serving on {listen}: {source}")]
+    /// The server cannot listen, or has failed.
+    #[error("cannot serve on {listen}: {source}")]
     Network {
-        /// The address that was asked for.
+        /// The listen address.
         listen: String,
-        /// What went wrong.
+        /// The cause.
         source: io::Error,
     },
 }
 
-/// Serves until told to stop, on the given database or on a demo's own.
+/// Serves until a signal stops it, on the given database or a demo's own.
 pub(super) fn run(url: &DatabaseUrl, options: &ServeOptions) -> Result<(), ServeError> {
     if !options.demo {
         let database = prepare(url, options)?;
@@ -49,12 +49,12 @@ pub(super) fn run(url: &DatabaseUrl, options: &ServeOptions) -> Result<(), Serve
         tempfile::Builder::new().prefix("recto-demo-").tempdir().map_err(ServeError::Directory)?;
     let database = prepare(&DatabaseUrl::file(directory.path().join("recto.db")), options)?;
     let credentials = demo::library().write(&database)?;
-    // The directory goes when the server has stopped.
+    // The directory is deleted when the server has stopped.
     serve(database, options, credentials)
 }
 
 fn prepare(url: &DatabaseUrl, options: &ServeOptions) -> Result<Database, ServeError> {
-    ServerSecret::demand(options.secret.as_ref(), url)?;
+    ServerSecret::check_set(options.secret.as_ref(), url)?;
     let mut database = Options::default();
     if let Some(connections) =
         options.database_connections.and_then(|n| NonZeroUsize::new(n.into()))
@@ -80,7 +80,7 @@ fn serve(
         .map_err(|source| ServeError::Network { listen, source })
 }
 
-/// What the options come to for this database.
+/// Returns the server's settings.
 fn settings(
     options: &ServeOptions,
     database: &Database,
@@ -117,8 +117,8 @@ fn limits(options: &ServeOptions) -> Limits {
     }
 }
 
-/// By SMTP where a server is named, and otherwise into files: those of an embedded database lie
-/// beside it.
+/// Returns the mail settings: SMTP if a server is set, and otherwise files, beside an embedded
+/// database.
 fn mail(options: &ServeOptions, database: &DatabaseUrl) -> recto_mail::MailSettings {
     let from = options.mail_from.clone();
     if let Some(url) = &options.smtp_url {
@@ -131,13 +131,13 @@ fn mail(options: &ServeOptions, database: &DatabaseUrl) -> recto_mail::MailSetti
     if !database.is_embedded() {
         tracing::warn!(
             directory = %directory.display(),
-            "without RECTO_SMTP_URL no mail reaches anybody: it is written to files"
+            "RECTO_SMTP_URL is not set: mail is written to files and not sent"
         );
     }
     recto_mail::MailSettings { delivery: Delivery::Files(directory), from }
 }
 
-/// Tells whoever started the server that it accepts connections, and where.
+/// Prints the demo's credentials and the server's address.
 fn announce(address: SocketAddr, credentials: &[DemoCredentials]) {
     let lines = credentials
         .iter()
@@ -145,8 +145,8 @@ fn announce(address: SocketAddr, credentials: &[DemoCredentials]) {
         .chain([format!("listening on http://{address}")]);
     for line in lines {
         if let Err(error) = super::print(&line) {
-            // The server is of use all the same.
-            tracing::warn!(%error, "standard output cannot be written to");
+            // The server works without standard output.
+            tracing::warn!(%error, "cannot write to standard output");
         }
     }
 }

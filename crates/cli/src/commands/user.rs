@@ -11,37 +11,37 @@ use recto_persistence::{DatabaseUrl, Options, SystemIds};
 use crate::cli::NewAccount;
 use crate::database::{self, DatabaseError, PendingMigrations};
 
-/// Why there is no new account.
+/// The failure to create an account.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UserError {
     /// The database cannot be used.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// No password came in.
+    /// Standard input cannot be read.
     #[error("the password cannot be read: {0}")]
     Input(io::Error),
-    /// There is nobody to ask.
-    #[error("there is no terminal to ask for the password on ({0}); use --password-stdin")]
+    /// There is no terminal.
+    #[error("the password cannot be read without a terminal ({0}); use --password-stdin")]
     NoTerminal(io::Error),
-    /// What was typed first and second differ.
-    #[error("the two passwords are not the same")]
+    /// The password was repeated differently.
+    #[error("the passwords do not match")]
     Mismatch,
-    /// The password breaks a rule, or contains a name.
+    /// The password is invalid.
     #[error("the password {0}")]
     Password(Invalid),
-    /// The password could not be made into what is stored.
+    /// The password could not be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
-    /// The database refused, because a name is taken or for a reason of its own.
-    #[error("the account was not made: {0}")]
+    /// The database failed, or a name is taken.
+    #[error("the account was not created: {0}")]
     Refused(#[from] recto_persistence::Error),
 }
 
-/// Makes a verified account and its user, or neither.
+/// Creates a verified account and its user in one transaction.
 pub(super) fn create(url: &DatabaseUrl, new: NewAccount) -> Result<(), UserError> {
     let options = Options { connections: NonZeroUsize::MIN, ..Options::default() };
     let database = database::open(url, options, PendingMigrations::Refuse)?;
-    let typed = if new.password_stdin { first_line()? } else { ask()? };
+    let typed = if new.password_stdin { read_line()? } else { prompt()? };
     let password = Password::parse(&typed)
         .and_then(|password| {
             password.check_against([new.username.as_str()], &new.email).map(|()| password)
@@ -53,26 +53,26 @@ pub(super) fn create(url: &DatabaseUrl, new: NewAccount) -> Result<(), UserError
     let user = User::new(SystemIds.new_id(), new.username, None, None);
     let mut account = Account::new(user.uid, new.email, role);
     account.verified = true;
-    let made = format!("made the account of {} <{}>, role {role}", user.username, account.email);
+    let created = format!("created account {} <{}>, role {role}", user.username, account.email);
     database.write_blocking(move |conn| {
         account::create(conn, user.clone(), &account, &hash).map(|_| ())
     })?;
-    eprintln!("{made}");
+    eprintln!("{created}");
     Ok(())
 }
 
-/// The first line of standard input, without its end.
-fn first_line() -> Result<String, UserError> {
+/// Reads the first line of standard input.
+fn read_line() -> Result<String, UserError> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line).map_err(UserError::Input)?;
     let line = line.strip_suffix('\n').unwrap_or(&line);
     Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }
 
-/// Asks on the terminal, twice, without echo.
-fn ask() -> Result<String, UserError> {
+/// Reads the password from the terminal twice, without echo.
+fn prompt() -> Result<String, UserError> {
     let first = rpassword::prompt_password("Password: ").map_err(UserError::NoTerminal)?;
-    let second = rpassword::prompt_password("Once more: ").map_err(UserError::NoTerminal)?;
+    let second = rpassword::prompt_password("Repeat password: ").map_err(UserError::NoTerminal)?;
     if first != second {
         return Err(UserError::Mismatch);
     }

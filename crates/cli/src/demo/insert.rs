@@ -1,4 +1,4 @@
-//! Putting the library into a fresh database.
+//! Inserting the library into a fresh database.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,16 +15,16 @@ use recto_persistence::{Connection, Database, Error, SystemIds};
 
 use super::{DemoAccount, DemoBook, DemoLibrary, DemoUser, password};
 
-/// Why the demo has no library.
+/// The failure to insert the library.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DemoError {
-    /// There are no random bytes for a password.
+    /// The operating system provides no random bytes.
     #[error("no random bytes for the demo's passwords: {0}")]
     Random(getrandom::Error),
-    /// A password broke the rule for passwords.
-    #[error("a password made for the demo {0}")]
+    /// A generated password is invalid.
+    #[error("a password generated for the demo {0}")]
     Password(Invalid),
-    /// A password could not be made into what is stored.
+    /// A password could not be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
     /// The library could not be written.
@@ -32,7 +32,7 @@ pub(crate) enum DemoError {
     Write(#[from] Error),
 }
 
-/// How somebody signs in to the demo.
+/// The address and password of a demo account.
 pub(crate) struct DemoCredentials {
     email: Email,
     role: Role,
@@ -47,21 +47,20 @@ impl fmt::Display for DemoCredentials {
 }
 
 impl DemoLibrary {
-    /// Writes everything, and makes up a password for each account.
+    /// Inserts the library in one transaction, and returns the generated passwords.
     ///
     /// # Errors
-    ///
-    /// If there are no random bytes, or the database fails; nothing is kept then.
+    /// See [`DemoError`].
     pub(crate) fn write(self, database: &Database) -> Result<Vec<DemoCredentials>, DemoError> {
         let hasher = Hasher::new(NonZeroUsize::MIN);
         let mut credentials = Vec::with_capacity(self.accounts.len());
         let mut stored = Vec::with_capacity(self.accounts.len());
         for account in &self.accounts {
-            let made_up = password().map_err(DemoError::Random)?;
-            let password = Password::parse(&made_up).map_err(DemoError::Password)?;
+            let generated = password().map_err(DemoError::Random)?;
+            let password = Password::parse(&generated).map_err(DemoError::Password)?;
             stored.push(hasher.hash_blocking(&password)?);
             let (email, role) = (account.email.clone(), account.role);
-            credentials.push(DemoCredentials { email, role, password: made_up });
+            credentials.push(DemoCredentials { email, role, password: generated });
         }
         database.write_blocking(move |conn| write(conn, &self, &stored))?;
         Ok(credentials)
@@ -73,15 +72,15 @@ fn write(
     library: &DemoLibrary,
     stored: &[PasswordHash],
 ) -> Result<(), Error> {
-    let mut people = UserIds::default();
+    let mut users = UserIds::default();
     for (account, hash) in library.accounts.iter().zip(stored) {
-        write_account(conn, account, hash, &mut people)?;
+        write_account(conn, account, hash, &mut users)?;
     }
     for reader in &library.readers {
-        people.write(conn, reader)?;
+        users.write(conn, reader)?;
     }
     for book in &library.books {
-        write_book(conn, book, &people)?;
+        write_book(conn, book, &users)?;
     }
     Ok(())
 }
@@ -90,28 +89,28 @@ fn write_account(
     conn: &mut Connection,
     new: &DemoAccount,
     hash: &PasswordHash,
-    people: &mut UserIds,
+    users: &mut UserIds,
 ) -> Result<(), Error> {
-    let user = people.write(conn, &new.person)?;
+    let user = users.write(conn, &new.user)?;
     let mut account = Account::new(user.uid, new.email.clone(), new.role);
     account.verified = true;
     account::insert(conn, &account, hash, user.created_at)
 }
 
-fn write_book(conn: &mut Connection, new: &DemoBook, people: &UserIds) -> Result<(), Error> {
-    let owner = new.owner.as_ref().map(|owner| people.uid(owner));
+fn write_book(conn: &mut Connection, new: &DemoBook, users: &UserIds) -> Result<(), Error> {
+    let owner = new.owner.as_ref().map(|owner| users.uid(owner));
     let tags = Some(TagNames::new(new.tags.clone()));
     let graph = NewBookGraph { book: new.book.clone(), tags, contributors: None };
-    let book = book_graph::create(conn, &SystemIds, graph, owner)?;
-    for said in &new.reviews {
-        let reader = people.uid(&said.reader);
+    let book = book::create(conn, &SystemIds, graph, owner)?;
+    for review in &new.reviews {
+        let reader = users.uid(&review.reader);
         let new_id = SystemIds.new_id();
-        conn.insert(Review::new(new_id, said.review.clone(), reader, book.uid))?;
+        conn.insert(Review::new(new_id, review.review.clone(), reader, book.uid))?;
     }
     Ok(())
 }
 
-/// Who has been written, by the key of the username.
+/// The ids of inserted users, by the key of the username.
 #[derive(Default)]
 struct UserIds(HashMap<String, UserId>);
 

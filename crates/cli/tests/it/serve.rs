@@ -190,7 +190,7 @@ fn an_address_that_is_taken_is_named() {
     let mut server = program.serve(&[]);
     let address = server.address().trim_start_matches("http://").to_owned();
     let error = Program::new().run(&["serve", "--listen", &address]).failed(1);
-    assert!(error.contains(&format!("error: serving on {address}: ")), "{error}");
+    assert!(error.contains(&format!("error: cannot serve on {address}: ")), "{error}");
 }
 
 #[test]

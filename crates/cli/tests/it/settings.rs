@@ -72,7 +72,10 @@ fn logs_go_to_standard_error_in_the_form_that_was_asked_for() {
     let ended = program.run(&[&import[..], &["--log-format", "json"]].concat());
     let first = ended.stderr.lines().next().unwrap();
     let event: serde_json::Value = serde_json::from_str(first).unwrap();
-    assert_eq!((&event["level"], &event["message"]), (&"INFO".into(), &"applied".into()));
+    assert_eq!(
+        (&event["level"], &event["message"]),
+        (&"INFO".into(), &"applied a migration".into())
+    );
     ended.succeeded();
 
     let ended = Program::new().run(&[&import[..], &["--log", "off"]].concat());

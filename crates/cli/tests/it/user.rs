@@ -22,7 +22,7 @@ fn counts(database: &Fresh) -> (serde_json::Value, serde_json::Value) {
 fn an_account_is_made_or_nothing(database: &Fresh) {
     let program = Program::on(database);
     let made = create(&program, "Ada", "ada@example.org", "correct horse\nnot this\n");
-    assert_eq!(made.stderr, "made the account of Ada <ada@example.org>, role user\n");
+    assert_eq!(made.stderr, "created account Ada <ada@example.org>, role user\n");
     assert_eq!(made.succeeded(), "");
     assert_eq!(counts(database), (1.into(), 1.into()));
 
