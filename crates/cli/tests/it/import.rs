@@ -1,5 +1,4 @@
-//! `recto import goodbooks`, on the small data set beside these tests: what
-//! the program says was read, and what the database then holds.
+//! `recto import goodbooks` with the small data set: output and database content.
 
 use std::fs;
 
@@ -7,7 +6,7 @@ use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh, bare};
 use serde_json::Value;
 
-use crate::program::{Ended, Program, small};
+use crate::support::program::{Program, RunResult, small_data_set};
 
 both_engines!(
     every_row_is_accounted_for,
@@ -16,7 +15,7 @@ both_engines!(
     a_stopped_import_goes_on,
 );
 
-/// What a first run says.
+/// The output of a first run.
 const FIRST: &str = "\
 books.csv: 16 read, 11 added, 0 already present, 5 skipped, 4 cells left empty
 tags.csv: 13 read, 7 added, 3 already present, 3 skipped, 0 cells left empty
@@ -24,7 +23,7 @@ book_tags.csv: 17 read, 9 added, 2 already present, 6 skipped, 0 cells left empt
 ratings.csv: 14 read, 6 added, 1 already present, 7 skipped, 0 cells left empty
 ";
 
-/// What a second run says.
+/// The output of a second run.
 const SECOND: &str = "\
 books.csv: 16 read, 0 added, 11 already present, 5 skipped, 4 cells left empty
 tags.csv: 13 read, 0 added, 10 already present, 3 skipped, 0 cells left empty
@@ -32,11 +31,11 @@ book_tags.csv: 17 read, 0 added, 11 already present, 6 skipped, 0 cells left emp
 ratings.csv: 14 read, 0 added, 7 already present, 7 skipped, 0 cells left empty
 ";
 
-fn import(program: &Program) -> Ended {
-    program.run(&["import", "goodbooks", small().to_str().unwrap()])
+fn import(program: &Program) -> RunResult {
+    program.run(&["import", "goodbooks", small_data_set().to_str().unwrap()])
 }
 
-/// Rows of each table: books, tags, taggings, users, reviews, accounts, authors, and their links.
+/// Counts the rows of each table.
 fn counts(database: &Fresh) -> Vec<Value> {
     let count = |table| format!("SELECT CAST(count(*) AS TEXT) AS line FROM {table}");
     ["books", "tags", "book_tags", "users", "reviews", "accounts", "authors", "book_contributors"]
@@ -99,7 +98,7 @@ fn values_arrive_as_the_files_mean_them(database: &Fresh) {
             }),
         ]
     );
-    // Classics and classics are one tag, in the spelling that came first.
+    // "Classics" and "classics" are one tag, with the first spelling.
     let tags = database.rows(&format!(
         "SELECT CAST({object}('name', tags.name) AS TEXT) AS line FROM book_tags \
          JOIN books ON books.uid = book_tags.book_id JOIN tags ON tags.uid = book_tags.tag_id \
@@ -109,7 +108,7 @@ fn values_arrive_as_the_files_mean_them(database: &Fresh) {
         tags,
         [serde_json::json!({"name": "Classics"}), serde_json::json!({"name": "to-read"})]
     );
-    // The names in a cell are people, each once, in their order.
+    // The names in a cell become authors, each once, in order.
     let authors = database.rows(&format!(
         "SELECT CAST({object}('name', authors.name, 'position', position, 'role', role) AS TEXT) \
          AS line FROM book_contributors JOIN authors ON authors.uid = author_id \
@@ -158,9 +157,9 @@ fn a_taken_name_is_named_and_another_found(database: &Fresh) {
 fn a_stopped_import_goes_on(database: &Fresh) {
     let program = Program::on(database);
     for file in ["books.csv", "tags.csv"] {
-        fs::copy(small().join(file), program.path(file)).unwrap();
+        fs::copy(small_data_set().join(file), program.path(file)).unwrap();
     }
-    // A file that ends the import, after two that have been written.
+    // This file fails after two files have been imported.
     fs::write(program.path("book_tags.csv"), "goodreads_book_id\n101\n").unwrap();
     let stopped = program.run(&["import", "goodbooks", "."]);
     assert_eq!(stopped.code, Some(1));

@@ -1,4 +1,4 @@
-//! Mail, when the process that was to send it dies.
+//! Mail after the server was killed.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -18,11 +18,11 @@ use recto_persistence::identity::outbox::{self, NewMail};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 
-use crate::program::Program;
+use crate::support::program::Program;
 
 const SECRET: &str = "a secret of more than thirty-two bytes";
 
-/// Writes a sign-up and its mail, as a request does; gives the token of the link.
+/// Creates an account and enqueues its mail, as a request does. Returns the token of the link.
 fn sign_up(database: &Fresh) -> String {
     let ids = SystemIds;
     let email: Email = "ada@example.org".parse().unwrap();
@@ -51,8 +51,8 @@ fn sign_up(database: &Fresh) -> String {
 
 /// Waits for the first message in a directory.
 fn first_message(directory: &Path) -> String {
-    let began = Instant::now();
-    while began.elapsed() < Duration::from_mins(1) {
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_mins(1) {
         let found = std::fs::read_dir(directory).ok().into_iter().flatten().flatten();
         let mut paths = found.map(|entry| entry.path());
         if let Some(path) = paths.find(|path| path.extension().is_some_and(|end| end == "eml")) {
@@ -70,7 +70,7 @@ fn a_process_killed_amid_a_mail_leaves_it_to_the_next(database: &Fresh) {
     let url = format!("smtp://127.0.0.1:{}", slow.local_addr().unwrap().port());
     let mut server = program.serve(&["--smtp-url", &url]);
     server.address();
-    // It has claimed the mail, greeted, and waits for an answer.
+    // The server has claimed the mail and waits for replies.
     let (mut client, _) = slow.accept().unwrap();
     client.write_all(b"220 slow.test\r\n").unwrap();
     let mut greeting = [0; 4];

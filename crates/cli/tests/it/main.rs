@@ -1,15 +1,14 @@
-//! The program, run as a process: what it prints where, and how it exits.
+//! The program, run as a process: its output, its exit codes and its files.
 
-#![expect(clippy::unwrap_used, reason = "what a test unwraps is what it expects")]
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
-mod book;
+mod guide;
 mod import;
 mod mail;
 mod migrate;
-mod page;
-mod program;
+mod readme;
 mod schema;
 mod serve;
 mod settings;
-mod tour;
+mod support;
 mod user;

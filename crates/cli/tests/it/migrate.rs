@@ -2,7 +2,7 @@
 
 use recto_testkit::database::{Engine, Fresh, bare};
 
-use crate::program::{Ended, Program};
+use crate::support::program::{Program, RunResult, small_data_set};
 
 const NAMES: [&str; 7] = [
     "2026-11-22-000001_catalog",
@@ -14,7 +14,7 @@ const NAMES: [&str; 7] = [
     "2026-11-22-000007_sessions",
 ];
 
-/// Runs a test on a database without a schema, on both engines.
+/// Declares two tests for each function of a database without a schema.
 macro_rules! on_bare_databases {
     ($($name:ident),+ $(,)?) => {$(
         mod $name {
@@ -41,11 +41,11 @@ on_bare_databases!(
     a_newer_database_is_refused,
 );
 
-/// The migrations as they are listed when that many are applied.
+/// Returns the output of `status` after this many migrations.
 fn lines(applied: usize) -> String {
-    let standing = |place| if place < applied { "applied" } else { "pending" };
+    let status = |index| if index < applied { "applied" } else { "pending" };
     let lines = NAMES.iter().enumerate();
-    let lines = lines.map(|(place, name)| format!("{} {name}\n", standing(place)));
+    let lines = lines.map(|(index, name)| format!("{} {name}\n", status(index)));
     lines.collect::<Vec<_>>().concat()
 }
 
@@ -69,13 +69,13 @@ fn migrations_are_applied_listed_and_undone(database: &Fresh) {
 fn several_at_once_apply_each_migration_once(database: &Fresh) {
     let program = Program::on(database);
     let started: Vec<_> = (0..4).map(|_| program.start(&["migrate"])).collect();
-    let mut said: Vec<String> = started
+    let mut outputs: Vec<String> = started
         .into_iter()
-        .map(|child| Ended::from(child.wait_with_output().unwrap()).succeeded())
+        .map(|child| RunResult::from(child.wait_with_output().unwrap()).succeeded())
         .collect();
-    said.sort();
-    assert_eq!(said[0], lines(NAMES.len()));
-    assert!(said[1..].iter().all(|said| said == "nothing to apply\n"), "{said:?}");
+    outputs.sort();
+    assert_eq!(outputs[0], lines(NAMES.len()));
+    assert!(outputs[1..].iter().all(|output| output == "nothing to apply\n"), "{outputs:?}");
 }
 
 fn a_newer_database_is_refused(database: &Fresh) {
@@ -84,7 +84,7 @@ fn a_newer_database_is_refused(database: &Fresh) {
     let later = "INSERT INTO __diesel_schema_migrations (version) VALUES ('29990101000001')";
     database.execute(later).unwrap();
 
-    let small = crate::program::small();
+    let small = small_data_set();
     let (import, user) = (
         ["import", "goodbooks", small.to_str().unwrap()],
         ["user", "create", "--username", "ada", "--email", "ada@example.org", "--password-stdin"],

@@ -1,10 +1,10 @@
-//! `recto schema`: the relation catalogue on standard output.
+//! `recto schema`.
 
 use recto_api::Description;
 use recto_domain::MODULES;
 use serde_json::Value;
 
-use crate::program::Program;
+use crate::support::program::Program;
 
 #[test]
 fn every_format_is_printed_whole_and_alone() {
@@ -19,7 +19,7 @@ fn every_format_is_printed_whole_and_alone() {
         assert_eq!(ended.stderr, "", "{format}");
         assert_eq!(ended.succeeded(), expected, "{format}");
     }
-    // No database was opened on the way.
+    // No database was created.
     assert!(program.files().is_empty());
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use recto_testkit::database::{Engine, bare};
 use serde_json::{Value, json};
 
-use crate::program::Program;
+use crate::support::program::Program;
 
 const SECRET: &str = "a secret of more than thirty-two bytes";
 
@@ -85,7 +85,7 @@ fn a_server_s_database_wants_a_secret_and_its_migrations() {
     assert!(program.files().is_empty());
 }
 
-/// Runs a server to its end; gives what `work` makes of its address, and its log.
+/// Runs a server during `work`. Returns the result and the server's log.
 fn while_serving<T>(
     program: &Program,
     arguments: &[&str],
@@ -214,7 +214,7 @@ fn a_request_in_flight_is_finished() {
         let address = server.address().trim_start_matches("http://").to_owned();
         let mut stream = TcpStream::connect(&address).unwrap();
         let body = r#"{"email":"nobody@example.org","password":"correct horse"}"#;
-        let (begun, rest) = body.split_at(10);
+        let (first, rest) = body.split_at(10);
         write!(
             stream,
             "POST /api/v1/auth/login HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
@@ -222,13 +222,13 @@ fn a_request_in_flight_is_finished() {
             body.len(),
         )
         .unwrap();
-        // Only a server that has begun with the request asks for the rest of it.
-        let mut asked = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
-        stream.read_exact(&mut asked).unwrap();
-        assert!(asked.starts_with(b"HTTP/1.1 100 "), "{}", String::from_utf8_lossy(&asked));
-        stream.write_all(begun.as_bytes()).unwrap();
+        // The server sends this when it has started to process the request.
+        let mut interim = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+        stream.read_exact(&mut interim).unwrap();
+        assert!(interim.starts_with(b"HTTP/1.1 100 "), "{}", String::from_utf8_lossy(&interim));
+        stream.write_all(first.as_bytes()).unwrap();
         server.signal(signal);
-        // For it to have been told.
+        // Gives the server time to handle the signal.
         thread::sleep(Duration::from_millis(300));
         stream.write_all(rest.as_bytes()).unwrap();
         let mut answer = String::new();

@@ -1,8 +1,8 @@
-//! Where settings come from, and what happens to those that are no good.
+//! The sources of settings, and invalid settings.
 
 use std::fs;
 
-use crate::program::Program;
+use crate::support::program::{Program, small_data_set};
 
 #[test]
 fn help_and_version_go_to_standard_output() {
@@ -66,8 +66,7 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
 #[test]
 fn logs_go_to_standard_error_in_the_form_that_was_asked_for() {
     let program = Program::new();
-    let import =
-        ["import", "goodbooks", crate::program::small().to_str().unwrap()].map(str::to_owned);
+    let import = ["import", "goodbooks", small_data_set().to_str().unwrap()].map(str::to_owned);
     let import: Vec<&str> = import.iter().map(String::as_str).collect();
     let ended = program.run(&[&import[..], &["--log-format", "json"]].concat());
     let first = ended.stderr.lines().next().unwrap();

@@ -3,11 +3,11 @@
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh, bare};
 
-use crate::program::{Ended, Program};
+use crate::support::program::{Program, RunResult};
 
 both_engines!(an_account_is_made_or_nothing);
 
-fn create(program: &Program, username: &str, email: &str, password: &str) -> Ended {
+fn create(program: &Program, username: &str, email: &str, password: &str) -> RunResult {
     let flags = ["--username", username, "--email", email, "--password-stdin"];
     program.run_with_input(&[&["user", "create"], &flags[..]].concat(), password)
 }
@@ -21,9 +21,9 @@ fn counts(database: &Fresh) -> (serde_json::Value, serde_json::Value) {
 
 fn an_account_is_made_or_nothing(database: &Fresh) {
     let program = Program::on(database);
-    let made = create(&program, "Ada", "ada@example.org", "correct horse\nnot this\n");
-    assert_eq!(made.stderr, "created account Ada <ada@example.org>, role user\n");
-    assert_eq!(made.succeeded(), "");
+    let created = create(&program, "Ada", "ada@example.org", "correct horse\nnot this\n");
+    assert_eq!(created.stderr, "created account Ada <ada@example.org>, role user\n");
+    assert_eq!(created.succeeded(), "");
     assert_eq!(counts(database), (1.into(), 1.into()));
 
     let taken = create(&program, "ADA", "other@example.org", "correct horse\n").failed(1);
@@ -34,9 +34,9 @@ fn an_account_is_made_or_nothing(database: &Fresh) {
 
     let flags = ["--username", "root", "--email", "root@example.org", "--admin"];
     let arguments = [&["user", "create", "--password-stdin"], &flags[..]].concat();
-    let made = program.run_with_input(&arguments, "correct horse\r\n");
-    assert!(made.stderr.ends_with("role admin\n"), "{}", made.stderr);
-    made.succeeded();
+    let created = program.run_with_input(&arguments, "correct horse\r\n");
+    assert!(created.stderr.ends_with("role admin\n"), "{}", created.stderr);
+    created.succeeded();
     let admins = "SELECT CAST(count(*) AS TEXT) AS line FROM accounts \
                   WHERE role = 'admin' AND CAST(verified AS INTEGER) = 1 \
                   AND password_hash LIKE '$argon2id$%'";

@@ -1,35 +1,35 @@
-//! The book below `docs/` says what is so: its commands are run, what it quotes
-//! stands in the sources, and nothing is missing from its table of contents.
-//! Its Rust is compiled and run by the documentation tests of `recto-testkit`.
+//! The guide is correct: its commands print the quoted output, its quotes match the sources, and
+//! the table of contents is complete. Its Rust code is run by the doctests of `recto-testkit`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use recto_testkit::database::{Engine, run};
 
-use crate::page::{blocks, fenced, follow, path};
+use crate::support::documents::{command_blocks, fenced_blocks, repository_file, run_and_compare};
 
 #[test]
-fn the_chapters_show_what_they_say_on_sqlite() {
-    the_chapters_show_what_they_say(Engine::Sqlite);
+fn chapters_print_quoted_output_on_sqlite() {
+    run_chapters(Engine::Sqlite);
 }
 
 #[test]
-fn the_chapters_show_what_they_say_on_postgres() {
-    the_chapters_show_what_they_say(Engine::Postgres);
+fn chapters_print_quoted_output_on_postgres() {
+    run_chapters(Engine::Postgres);
 }
 
-/// The chapter that has what all others begin with.
+/// The chapter with the setup of all others.
 const INTRODUCTION: &str = "introduction.md";
 
-/// A chapter of the guide: its file name and its text.
+/// A chapter of the guide.
 struct Chapter {
+    /// The file name.
     name: String,
     text: String,
 }
 
 fn chapters() -> Vec<Chapter> {
-    let files = fs::read_dir(path("docs/guide")).unwrap();
+    let files = fs::read_dir(repository_file("docs/guide")).unwrap();
     let mut chapters: Vec<Chapter> = files
         .map(|file| {
             let file = file.unwrap();
@@ -38,50 +38,50 @@ fn chapters() -> Vec<Chapter> {
         })
         .collect();
     chapters.sort_by(|a, b| a.name.cmp(&b.name));
-    assert!(chapters.len() > 10, "a guide of {} chapters", chapters.len());
+    assert!(chapters.len() > 10, "{} chapters", chapters.len());
     chapters
 }
 
-/// Each chapter begins where the introduction ends.
-fn the_chapters_show_what_they_say(engine: Engine) {
+/// Runs the introduction and then the chapter, for each chapter.
+fn run_chapters(engine: Engine) {
     let chapters = chapters();
     let introduction = chapters.iter().find(|chapter| chapter.name == INTRODUCTION).unwrap();
-    let mut followed = 0;
+    let mut count = 0;
     for chapter in &chapters {
-        let own = blocks(&chapter.text);
+        let own = command_blocks(&chapter.text);
         if own.is_empty() || chapter.name == INTRODUCTION {
             continue;
         }
-        let mut all = blocks(&introduction.text);
+        let mut all = command_blocks(&introduction.text);
         all.extend(own);
-        run(engine, &chapter.name, |database| follow(database, &all));
-        followed += 1;
+        run(engine, &chapter.name, |database| run_and_compare(database, &all));
+        count += 1;
     }
-    assert!(followed > 8, "{followed} chapters have commands");
+    assert!(count > 8, "{count} chapters have commands");
 }
 
 #[test]
-fn no_request_is_shown_that_is_not_made() {
+fn every_curl_command_is_run() {
     for Chapter { name, text } in chapters() {
-        for fenced in fenced(&text) {
-            let language = fenced.language;
-            assert!(language == "sh" || !fenced.text.contains("curl "), "{name}: {language}");
+        for block in fenced_blocks(&text) {
+            let language = block.language;
+            assert!(language == "sh" || !block.text.contains("curl "), "{name}: {language}");
         }
     }
 }
 
-/// Of `rs` and `sql`, the first line names the file in which the others stand.
+/// The first line of an `rs` or `sql` block names the file that contains the other lines.
 #[test]
-fn what_is_quoted_is_there() {
+fn quotes_match_their_source() {
     let mut quotes = 0;
     for Chapter { name, text } in chapters() {
-        for quote in fenced(&text) {
+        for quote in fenced_blocks(&text) {
             if !matches!(quote.language, "rs" | "sql") {
                 continue;
             }
             let (file, lines) = quote.text.split_once('\n').unwrap();
             let file = file.trim_start_matches(['/', '-', ' ']);
-            let source = fs::read_to_string(path(file))
+            let source = fs::read_to_string(repository_file(file))
                 .unwrap_or_else(|error| panic!("{name} quotes {file}: {error}"));
             assert!(trimmed(&source).contains(&trimmed(lines)), "{name} quotes {file}:\n{lines}");
             quotes += 1;
@@ -90,19 +90,19 @@ fn what_is_quoted_is_there() {
     assert!(quotes > 5, "{quotes} quotes");
 }
 
-/// Without the indentation, which a quote need not keep.
+/// Removes the indentation, which may differ in a quote.
 fn trimmed(text: &str) -> String {
     text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
-/// Messages of the compiler are included, whole or `:from:to` some line.
+/// An include may select lines: `file:from:to`.
 #[test]
-fn what_is_included_is_a_message_of_the_compiler() {
+fn includes_are_compiler_messages() {
     for Chapter { name, text } in chapters() {
         for include in text.split("{{#include ").skip(1) {
             let include = include.split("}}").next().unwrap();
             let mut parts = include.split(':');
-            let file = path("docs/guide").join(parts.next().unwrap());
+            let file = repository_file("docs/guide").join(parts.next().unwrap());
             let first: usize = parts.next().map_or(1, |line| line.parse().unwrap());
             let message = fs::read_to_string(&file)
                 .unwrap_or_else(|error| panic!("{name} includes {include}: {error}"));
@@ -113,19 +113,19 @@ fn what_is_included_is_a_message_of_the_compiler() {
 }
 
 #[test]
-fn the_rust_of_every_chapter_is_compiled() {
-    let compiled = fs::read_to_string(path("crates/testkit/src/lib.rs")).unwrap();
+fn rust_blocks_are_doctests() {
+    let doctests = fs::read_to_string(repository_file("crates/testkit/src/lib.rs")).unwrap();
     for Chapter { name, text } in chapters() {
-        let included = compiled.contains(&format!("docs/guide/{name}\""));
-        assert!(included || !text.contains("\n```rust\n"), "{name} is not a documentation test");
+        let included = doctests.contains(&format!("docs/guide/{name}\""));
+        assert!(included || !text.contains("\n```rust\n"), "{name} is not a doctest");
     }
 }
 
 #[test]
-fn every_page_is_in_the_table_of_contents() {
-    let contents = fs::read_to_string(path("docs/SUMMARY.md")).unwrap();
+fn every_page_is_in_the_summary() {
+    let contents = fs::read_to_string(repository_file("docs/SUMMARY.md")).unwrap();
     for folder in ["docs", "docs/guide", "docs/decisions"] {
-        for file in fs::read_dir(path(folder)).unwrap() {
+        for file in fs::read_dir(repository_file(folder)).unwrap() {
             let file = PathBuf::from(file.unwrap().file_name());
             if file.as_os_str() == "SUMMARY.md" || file.extension().is_none_or(|kind| kind != "md")
             {
@@ -141,6 +141,6 @@ fn every_page_is_in_the_table_of_contents() {
         if file.is_empty() {
             continue; // A heading without a page.
         }
-        assert!(path("docs").join(file).is_file(), "docs/SUMMARY.md leads to {file}");
+        assert!(repository_file("docs").join(file).is_file(), "docs/SUMMARY.md links to {file}");
     }
 }

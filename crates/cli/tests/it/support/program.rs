@@ -1,5 +1,4 @@
-//! Running `recto`, in a directory of its own and with nothing in its
-//! environment that a developer has set for themselves.
+//! Running `recto` in its own directory, without the developer's environment variables.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -9,53 +8,53 @@ use std::time::{Duration, Instant};
 
 use recto_testkit::database::Fresh;
 
-/// How long a process may take to do what is asked, on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// The timeout for a process, on a busy machine.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A place to run the program in.
+/// The program with its working directory and environment.
 pub(crate) struct Program {
     directory: tempfile::TempDir,
     variables: Vec<(&'static str, String)>,
 }
 
-/// What a run came to.
-pub(crate) struct Ended {
+/// The result of a run.
+pub(crate) struct RunResult {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-/// A server, killed when it is dropped.
-pub(crate) struct Server {
+/// A running server, killed when it is dropped.
+pub(crate) struct RunningServer {
     child: Child,
     output: BufReader<std::process::ChildStdout>,
     errors: Option<JoinHandle<String>>,
 }
 
 impl Program {
-    /// With the default database, a file in the directory.
+    /// Creates a program with the default database, a file in its directory.
     pub(crate) fn new() -> Self {
         let directory = tempfile::Builder::new().prefix("recto-cli-").tempdir().unwrap();
         Self { directory, variables: Vec::new() }
     }
 
-    /// With that database.
+    /// Creates a program with this database.
     pub(crate) fn on(database: &Fresh) -> Self {
         Self::new().with("RECTO_DATABASE_URL", &database.url().to_string())
     }
 
-    /// With a variable in its environment.
+    /// Sets an environment variable.
     pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
         self.variables.push((name, value.to_owned()));
         self
     }
 
-    /// A file in the working directory.
+    /// Returns the path of a file in the working directory.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    /// What the working directory holds, sorted.
+    /// Returns the names of the files in the working directory, sorted.
     pub(crate) fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.directory.path()).unwrap();
         let mut names: Vec<String> =
@@ -64,24 +63,24 @@ impl Program {
         names
     }
 
-    /// Runs it to its end.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
+    /// Runs the program.
+    pub(crate) fn run(&self, arguments: &[&str]) -> RunResult {
         self.run_with_input(arguments, "")
     }
 
-    /// Runs it to its end, with something on standard input.
-    pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> Ended {
+    /// Runs the program with standard input.
+    pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> RunResult {
         let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
-        // A program that does not read its input may be gone already.
+        // A program that does not read its input may have ended.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        Ended::from(child.wait_with_output().unwrap())
+        RunResult::from(child.wait_with_output().unwrap())
     }
 
-    /// Runs a script in its place and with its environment, where it is known as `recto`.
+    /// Runs a shell script in the same directory and environment, with `recto` on the `PATH`.
     pub(crate) fn shell(&self, script: &str) -> Output {
         let program = Path::new(env!("CARGO_BIN_EXE_recto")).parent().unwrap();
         let path = std::env::var("PATH").unwrap_or_default();
-        self.place(&mut Command::new("sh"))
+        self.configure(&mut Command::new("sh"))
             .args(["-eu", "-c", script])
             .env("PATH", format!("{}:{path}", program.display()))
             .env("no_proxy", "*")
@@ -89,13 +88,13 @@ impl Program {
             .unwrap()
     }
 
-    /// Starts it and does not wait.
+    /// Starts the program.
     pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         self.command(arguments).stdin(Stdio::null()).spawn().unwrap()
     }
 
     /// Starts a server on a free port.
-    pub(crate) fn serve(&self, arguments: &[&str]) -> Server {
+    pub(crate) fn serve(&self, arguments: &[&str]) -> RunningServer {
         let arguments = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
         let mut child = self.start(&arguments);
         let output = BufReader::new(child.stdout.take().unwrap());
@@ -105,17 +104,17 @@ impl Program {
             let _ = errors.read_to_string(&mut text);
             text
         }));
-        Server { child, output, errors }
+        RunningServer { child, output, errors }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_recto"));
-        self.place(&mut command).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.configure(&mut command).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
-    /// Gives a command the directory and the environment.
-    fn place<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+    /// Sets the directory and the environment of a command.
+    fn configure<'c>(&self, command: &'c mut Command) -> &'c mut Command {
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("RECTO_") {
                 command.env_remove(name);
@@ -128,15 +127,15 @@ impl Program {
     }
 }
 
-impl Ended {
-    /// Its standard output, after a success.
+impl RunResult {
+    /// Asserts success and returns the standard output.
     #[track_caller]
     pub(crate) fn succeeded(self) -> String {
         assert_eq!(self.code, Some(0), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
         self.stdout
     }
 
-    /// Its standard error, after it failed with that code and printed nothing else.
+    /// Asserts this exit code and no standard output, and returns the standard error.
     #[track_caller]
     pub(crate) fn failed(self, code: i32) -> String {
         assert_eq!(self.code, Some(code), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
@@ -145,7 +144,7 @@ impl Ended {
     }
 }
 
-impl From<Output> for Ended {
+impl From<Output> for RunResult {
     fn from(output: Output) -> Self {
         Self {
             code: output.status.code(),
@@ -155,8 +154,8 @@ impl From<Output> for Ended {
     }
 }
 
-impl Server {
-    /// The next line that it prints.
+impl RunningServer {
+    /// Returns the next line of its output.
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
@@ -167,46 +166,46 @@ impl Server {
         line.trim_end().to_owned()
     }
 
-    /// The address that it listens on, from the line that says so.
+    /// Reads the printed address.
     pub(crate) fn address(&mut self) -> String {
         let line = self.line();
         let address = line.strip_prefix("listening on ");
         address.unwrap_or_else(|| panic!("{line}")).to_owned()
     }
 
-    /// Sends a signal, `TERM` or `INT`.
+    /// Sends a signal, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap();
         assert!(sent.success());
     }
 
-    /// Waits for its end: its code, what else it printed, and its log.
-    pub(crate) fn wait(mut self) -> Ended {
-        let began = Instant::now();
+    /// Waits for its end.
+    pub(crate) fn wait(mut self) -> RunResult {
+        let started = Instant::now();
         let code = loop {
             match self.child.try_wait().unwrap() {
                 Some(status) => break status.code(),
                 None => thread::sleep(Duration::from_millis(20)),
             }
-            assert!(began.elapsed() < PATIENCE, "the server does not end");
+            assert!(started.elapsed() < TIMEOUT, "the server did not end");
         };
         let mut stdout = String::new();
         self.output.read_to_string(&mut stdout).unwrap();
         let stderr = self.errors.take().map(|errors| errors.join().unwrap()).unwrap_or_default();
-        Ended { code, stdout, stderr }
+        RunResult { code, stdout, stderr }
     }
 }
 
-impl Drop for Server {
+impl Drop for RunningServer {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The data set that comes with the tests.
-pub(crate) fn small() -> PathBuf {
+/// Returns the directory of the small data set.
+pub(crate) fn small_data_set() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/goodbooks-small")
 }

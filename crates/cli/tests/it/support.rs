@@ -1,0 +1,4 @@
+//! Support code of the tests.
+
+pub(crate) mod documents;
+pub(crate) mod program;
