@@ -1,4 +1,4 @@
-//! A made-up catalogue in goodbooks' format, for where no real one is given.
+//! A generated catalogue in the goodbooks format.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ const BOOKS: usize = 10_000;
 const TAGS: usize = 2_000;
 const READERS: usize = 5_000;
 
-/// Writes the four files; tags and ratings are spread unevenly, as real ones are.
+/// Writes the four files, with tags and ratings unevenly distributed, like real ones.
 pub(crate) fn write(directory: &Path) -> PathBuf {
     let mut books = String::from(
         "book_id,goodreads_book_id,isbn,authors,original_publication_year,title,language_code\n",

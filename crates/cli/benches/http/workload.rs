@@ -1,10 +1,10 @@
-//! What is sent, and what `wrk` says of it.
+//! Requests to measure, and their measurement with `wrk`.
 
 use std::fmt::Write as _;
 use std::process::Command;
 
-/// Requests of one kind, to be repeated in turn.
-pub(crate) struct Load {
+/// Requests of one kind, sent in turn.
+pub(crate) struct Workload {
     pub(crate) name: &'static str,
     pub(crate) requests: Vec<Request>,
 }
@@ -19,8 +19,8 @@ pub(crate) struct Request {
     pub(crate) body: Option<String>,
 }
 
-/// What was measured.
-pub(crate) struct Measured {
+/// The result of a measurement.
+pub(crate) struct Measurement {
     pub(crate) per_second: f64,
     pub(crate) p99: String,
     pub(crate) errors: u64,
@@ -29,10 +29,10 @@ pub(crate) struct Measured {
 const CONNECTIONS: &str = "32";
 const DURATION: &str = "5s";
 
-impl Load {
-    /// Sends the requests in turn for some seconds, to `http://HOST:PORT`.
-    pub(crate) fn run(&self, address: &str) -> Measured {
-        let file = || tempfile::NamedTempFile::new().expect("a temporary file can be made");
+impl Workload {
+    /// Sends the requests in turn for [`DURATION`], to `http://HOST:PORT`.
+    pub(crate) fn run(&self, address: &str) -> Measurement {
+        let file = || tempfile::NamedTempFile::new().expect("a temporary file can be created");
         let (script, requests) = (file(), file());
         std::fs::write(script.path(), SCRIPT).expect("it can be written");
         std::fs::write(requests.path(), self.lines()).expect("it can be written");
@@ -46,20 +46,20 @@ impl Load {
             .expect("wrk is installed");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{text}");
-        let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(complaints.is_empty(), "{complaints}");
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(errors.is_empty(), "{errors}");
         let after = |label: &str| {
             let line = text.lines().find_map(|line| line.trim().strip_prefix(label));
             line.map(|rest| rest.trim().to_owned())
         };
-        Measured {
-            per_second: after("Requests/sec:").and_then(|n| n.parse().ok()).expect("wrk says"),
+        Measurement {
+            per_second: after("Requests/sec:").and_then(|n| n.parse().ok()).expect("wrk prints it"),
             p99: after("99%").unwrap_or_default(),
             errors: after("Non-2xx or 3xx responses:").and_then(|n| n.parse().ok()).unwrap_or(0),
         }
     }
 
-    /// A request a line: method, path, token and body.
+    /// Formats the requests, one per line: method, path, token and body.
     fn lines(&self) -> String {
         let mut lines = String::new();
         for Request { method, path, token, body } in &self.requests {
@@ -72,7 +72,7 @@ impl Load {
     }
 }
 
-/// Puts the requests together before the clock starts.
+/// The script for `wrk`, which builds the requests before the measurement starts.
 const SCRIPT: &str = r#"
 local requests = {}
 init = function(args)

@@ -1,4 +1,4 @@
-//! The limit: workers like the server's that answer from memory.
+//! The limit: a server with the same workers that responds from memory.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -10,11 +10,11 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 
-use crate::load::Load;
-use crate::server::Server;
+use crate::recto_server::RectoServer;
+use crate::workload::Workload;
 
-/// A server that knows the answers to a load by heart.
-pub(crate) struct Limit {
+/// A server that stores the responses to a workload.
+pub(crate) struct LimitServer {
     address: SocketAddr,
     handle: ServerHandle,
     thread: Option<JoinHandle<()>>,
@@ -22,11 +22,10 @@ pub(crate) struct Limit {
 
 type Answers = Arc<HashMap<String, Bytes>>;
 
-impl Limit {
-    /// Asks the real server once for each answer, which must be the one that is
-    /// meant to be measured. Where requests create something, the last of them
-    /// is sent, and its answer serves for all.
-    pub(crate) fn of(server: &Server, load: &Load) -> Self {
+impl LimitServer {
+    /// Sends each request once to the real server, and stores the response. Of requests that create
+    /// something, only the last is sent, and its response is used for all.
+    pub(crate) fn of(server: &RectoServer, load: &Workload) -> Self {
         let mut answers = HashMap::new();
         let mut status = StatusCode::OK;
         if let Some(last) = load.requests.last().filter(|request| request.method == "POST") {
@@ -39,7 +38,7 @@ impl Limit {
             answers.extend(paths.map(|path| (path.clone(), Bytes::from(server.get(&path)))));
         }
         let answers: Answers = Arc::new(answers);
-        let (told, started) = std::sync::mpsc::channel();
+        let (sender, receiver) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
                 let server = HttpServer::new(move || {
@@ -49,14 +48,14 @@ impl Limit {
                         .default_service(web::to(answer))
                 })
                 .bind("127.0.0.1:0")
-                .expect("a free port can be had");
+                .expect("a port is free");
                 let address = server.addrs()[0];
                 let server = server.run();
-                told.send((address, server.handle())).expect("the starter waits");
+                sender.send((address, server.handle())).expect("the receiver waits");
                 server.await.expect("it runs until it is stopped");
             });
         });
-        let (address, handle) = started.recv().expect("it starts");
+        let (address, handle) = receiver.recv().expect("it starts");
         Self { address, handle, thread: Some(thread) }
     }
 
@@ -65,7 +64,7 @@ impl Limit {
     }
 }
 
-impl Drop for Limit {
+impl Drop for LimitServer {
     fn drop(&mut self) {
         drop(self.handle.stop(false));
         if let Some(thread) = self.thread.take() {
@@ -74,7 +73,7 @@ impl Drop for Limit {
     }
 }
 
-/// Takes the body, as a server must, and answers.
+/// Reads the body, as a server must, and responds.
 async fn answer(
     request: HttpRequest,
     _body: Bytes,

@@ -7,30 +7,30 @@ use std::process::{Child, Command, Stdio};
 use recto_testkit::database::{Engine, Fresh, fresh};
 use serde_json::Value;
 
-use crate::load::{Load, Request};
+use crate::workload::{Request, Workload};
 
 /// A running `recto serve`.
-pub(crate) struct Server {
+pub(crate) struct RectoServer {
     child: Child,
     address: String,
     agent: ureq::Agent,
-    place: Place,
+    workspace: Workspace,
 }
 
-/// Where the program runs: its database, and its working directory, for mail that it may write.
-struct Place {
+/// The database and the working directory of the program.
+struct Workspace {
     url: String,
     directory: tempfile::TempDir,
     database: Fresh,
 }
 
-impl Place {
+impl Workspace {
     fn of(database: Fresh) -> Self {
         let url = match database.url().path() {
             Some(path) => format!("sqlite:{}", path.display()),
             None => database.url().to_string(),
         };
-        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        let directory = tempfile::tempdir().expect("a temporary directory can be created");
         Self { url, directory, database }
     }
 
@@ -45,32 +45,32 @@ impl Place {
     }
 }
 
-/// How many different answers a load asks for.
+/// The number of different responses to a workload.
 const VARIETY: usize = 200;
 
-/// Accounts that write reviews, so that none runs out of books.
+/// The number of accounts that write reviews, so that none runs out of books.
 const READERS: usize = 60;
 
-impl Server {
+impl RectoServer {
     /// Imports the catalogue into a fresh database and serves it.
     pub(crate) fn start(engine: Engine, catalogue: &Path) -> Option<Self> {
         let database = fresh(engine)?;
         if engine == Engine::Postgres {
-            // The tests' cluster does not wait for the disk; a server would.
+            // The test cluster is not durable; a real server is.
             for setting in ["fsync", "synchronous_commit", "full_page_writes"] {
                 database.execute(&format!("ALTER SYSTEM SET {setting} = on")).expect("superuser");
             }
             database.execute("SELECT pg_reload_conf()").expect("superuser");
         }
-        let place = Place::of(database);
+        let workspace = Workspace::of(database);
         let catalogue = std::path::absolute(catalogue).expect("it is a path");
-        let imported = place.recto().args(["import", "goodbooks"]).arg(catalogue).output();
+        let imported = workspace.recto().args(["import", "goodbooks"]).arg(catalogue).output();
         let imported = imported.expect("the program starts");
         assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
         if engine == Engine::Postgres {
-            place.database.execute("VACUUM ANALYZE").expect("superuser");
+            workspace.database.execute("VACUUM ANALYZE").expect("superuser");
         }
-        let mut child = place
+        let mut child = workspace
             .recto()
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"])
             .stdout(Stdio::piped())
@@ -80,17 +80,17 @@ impl Server {
         let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
         let address = lines
             .find_map(|line| line.strip_prefix("listening on ").map(str::to_owned))
-            .expect("it says where it listens");
+            .expect("it prints its address");
         let config = ureq::Agent::config_builder().http_status_as_error(false).build();
-        Some(Self { child, address, agent: config.new_agent(), place })
+        Some(Self { child, address, agent: config.new_agent(), workspace })
     }
 
-    /// `http://HOST:PORT`
+    /// Returns `http://HOST:PORT`.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
-    /// The body of an answer.
+    /// Returns the body of a response.
     pub(crate) fn get(&self, path: &str) -> Vec<u8> {
         let mut response =
             self.agent.get(format!("{}{path}", self.address)).call().expect("it answers");
@@ -98,7 +98,7 @@ impl Server {
         response.body_mut().with_config().limit(64 << 20).read_to_vec().expect("it has a body")
     }
 
-    /// The body of what a request creates.
+    /// Sends a request that creates an entity, and returns the body of the response.
     pub(crate) fn create(&self, request: &Request) -> Vec<u8> {
         let token = request.token.as_deref().unwrap_or_default();
         let mut response = self
@@ -116,11 +116,11 @@ impl Server {
         serde_json::from_slice(&self.get(path)).expect("it is JSON")
     }
 
-    /// What is to be measured.
-    pub(crate) fn loads(&self) -> Vec<Load> {
+    /// Returns the workloads to measure.
+    pub(crate) fn loads(&self) -> Vec<Workload> {
         let (all, popular) = self.books();
         let pages = self.pages();
-        let gets = |name, paths: Vec<String>| Load {
+        let gets = |name, paths: Vec<String>| Workload {
             name,
             requests: paths
                 .into_iter()
@@ -137,11 +137,11 @@ impl Server {
             gets("a book with all its relations", book("?include=user,reviews,tags")),
             gets("a page of 20", with("")),
             gets("a page of 20 with reviews and tags", with("&include=reviews,tags")),
-            Load { name: "a review created", requests: self.reviews(&all) },
+            Workload { name: "a review created", requests: self.reviews(&all) },
         ]
     }
 
-    /// The keys of all books, and of those that have both reviews and tags.
+    /// Returns the ids of all books, and of those with both reviews and tags.
     fn books(&self) -> (Vec<String>, Vec<String>) {
         let (mut all, mut popular) = (Vec::new(), Vec::new());
         let mut path = "/api/v1/books?limit=100&count=reviews,tags".to_owned();
@@ -161,7 +161,7 @@ impl Server {
         (all, popular)
     }
 
-    /// The paths of pages, from popular books on.
+    /// Returns the paths of the first pages of books.
     fn pages(&self) -> Vec<String> {
         let mut paths = vec!["/api/v1/books?sort=created_at&limit=20".to_owned()];
         while paths.len() < VARIETY {
@@ -172,8 +172,8 @@ impl Server {
         paths
     }
 
-    /// Reviews that nobody has written yet: every reader on every book, so
-    /// that they last for longer than is measured.
+    /// Returns requests for new reviews, of every reader for every book, so that they last longer than
+    /// the measurement.
     fn reviews(&self, books: &[String]) -> Vec<Request> {
         let tokens: Vec<String> = (0..READERS).map(|number| self.sign_in(number)).collect();
         let body = r#"{"rating":4,"review_text":"Read it twice."}"#;
@@ -191,13 +191,13 @@ impl Server {
             .collect()
     }
 
-    /// Makes a verified account, which signing up would not, and signs it in.
+    /// Creates a verified account with the program, and signs it in.
     fn sign_in(&self, number: usize) -> String {
         let (username, email) =
             (format!("measuring-{number}"), format!("reader{number}@example.org"));
         let password = "only while it is timed";
         let mut created = self
-            .place
+            .workspace
             .recto()
             .args([
                 "user",
@@ -215,7 +215,7 @@ impl Server {
         let mut input = created.stdin.take().expect("it is piped");
         writeln!(input, "{password}").expect("it reads the password");
         drop(input);
-        assert!(created.wait().expect("it ends").success(), "{username} was not made");
+        assert!(created.wait().expect("it ends").success(), "{username} was not created");
 
         let url = format!("{}/api/v1/auth/login", self.address);
         let login = serde_json::json!({"email": email, "password": password});
@@ -225,7 +225,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for RectoServer {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
