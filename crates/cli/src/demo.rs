@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_that_is_referred_to_is_there() {
+    fn references_resolve() {
         let library = library();
         let accounts = library.accounts.iter().map(|account| &account.user);
         let users: HashSet<String> =
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn it_shows_what_there_is_to_show() {
+    fn library_shows_every_feature() {
         let library = library();
         assert_eq!(library.accounts[0].role, Role::Admin);
         assert_eq!(library.accounts.len(), 2);

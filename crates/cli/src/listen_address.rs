@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_and_names_are_shown_as_they_were_given() {
+    fn addresses_and_names_round_trip() {
         for text in
             ["127.0.0.1:8080", "0.0.0.0:0", "[::1]:8080", "localhost:80", "recto.example:65535"]
         {
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn invalid_addresses_are_refused() {
         for text in [
             "",
             ":8080",

@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_and_levels_by_target_are_filters() {
+    fn valid_filters_are_accepted() {
         for text in [
             "info",
             "OFF",
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_level_is_no_target() {
+    fn misspelt_level_is_refused() {
         let error = "inof".parse::<LogFilter>().unwrap_err();
         assert!(error.to_string().starts_with("`inof` is not a level"));
         for text in ["", "info,", "recto_api=loud", "a=b=c"] {

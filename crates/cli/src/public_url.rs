@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trailing_slash_goes_and_a_path_stays() {
+    fn trailing_slash_is_removed() {
         for (given, parsed) in [
             ("https://books.example", "https://books.example"),
             ("https://books.example/", "https://books.example"),
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn invalid_urls_are_refused() {
         for text in [
             "",
             "books.example",

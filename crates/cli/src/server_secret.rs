@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn an_embedded_database_keeps_the_secret_it_was_given_first() {
+    fn secret_file_is_created_once() {
         let directory = tempfile::tempdir().unwrap();
         let database = embedded(&directory);
         let first = ServerSecret::resolve(None, &database).unwrap();
@@ -220,7 +220,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn only_the_owner_can_read_the_file() {
+    fn only_owner_can_read_the_file() {
         use std::os::unix::fs::PermissionsExt;
 
         let directory = tempfile::tempdir().unwrap();
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_that_start_at_once_share_one_secret() {
+    fn concurrent_starts_share_one_secret() {
         let directory = tempfile::tempdir().unwrap();
         let database = embedded(&directory);
         let secrets: Vec<ServerSecret> = std::thread::scope(|scope| {
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_file_is_an_error_that_names_it() {
+    fn short_file_is_an_error() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("recto.db.secret"), "short\n").unwrap();
         let error = ServerSecret::resolve(None, &embedded(&directory)).unwrap_err();
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn postgres_needs_one_that_is_given() {
+    fn postgres_requires_a_secret() {
         let database = "postgres://localhost/recto".parse().unwrap();
         let error = ServerSecret::resolve(None, &database).unwrap_err();
         assert!(error.to_string().contains("RECTO_SECRET"), "{error}");

@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_without_a_required_column_is_refused() {
+    fn missing_required_column_is_refused() {
         for text in ["", "a\n", "a,B\n1,2\n"] {
             let error = CsvFile::open("t.csv", text.as_bytes(), COLUMNS).err().unwrap();
             assert_eq!(error.to_string(), "t.csv:1: b: the header has no such column");
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_those_of_the_file() {
+    fn line_numbers_match_the_file() {
         let expected = [(2, "2|1".to_owned()), (4, "3\n3|2".to_owned()), (7, "4|3".to_owned())];
         let text = "a,b\n1,2\n\n2,\"3\n3\"\n\n3,4\n";
         assert_eq!(good(text), expected);
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_of_the_wrong_width_is_a_problem() {
+    fn wrong_row_width_is_a_problem() {
         let rows = rows("a,b\n1\n1,2,3\n1,2\n");
         let problem = rows[0].as_ref().unwrap_err();
         assert_eq!((problem.line, problem.column), (2, None));
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_that_is_no_text_is_named() {
+    fn invalid_utf8_cell_is_a_problem() {
         let source: &[u8] = b"a,b\n1,\xff\n";
         let mut csv = CsvFile::open("t.csv", source, COLUMNS).unwrap();
         let row = csv.next().unwrap().unwrap().ok().unwrap();

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_names_file_line_column_and_reason() {
+    fn problem_names_file_line_and_column() {
         let problem = ImportProblem {
             file: "books.csv",
             line: 7,
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_cell_is_cut_between_characters() {
+    fn long_cell_is_cut_between_characters() {
         assert_eq!(shown("né\0"), "\"né\\0\"");
         assert_eq!(shown(&"é".repeat(100)), format!("\"{}\"…", "é".repeat(60)));
     }

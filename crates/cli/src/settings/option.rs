@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_means_one_option_only() {
+    fn option_names_are_unique() {
         let known = option_specs(&Cli::command());
         let names: BTreeSet<_> = known.iter().map(OptionSpec::long).collect();
         assert_eq!(names.len(), known.len());
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn the_three_names_follow_from_one() {
+    fn names_derive_from_the_flag() {
         let option = option("database-url");
         assert_eq!(option.variable(), "RECTO_DATABASE_URL");
         assert_eq!(option.key().as_deref(), Some("database_url"));
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn the_documentation_lists_every_option() {
+    fn documentation_lists_every_option() {
         let documented: Vec<String> = documentation()
             .lines()
             .filter(|line| line.starts_with("| `--"))
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_value_is_shown_with_the_reason() {
+    fn invalid_value_is_shown_with_reason() {
         assert_eq!(
             option("log-format").check("xml").unwrap_err(),
             "invalid value `xml`: must be text or json"
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_confidential_value_is_not_shown() {
+    fn sensitive_value_is_not_shown() {
         let reason = option("secret").check("hunter2").unwrap_err();
         assert!(reason.contains("32 bytes") && !reason.contains("hunter2"), "{reason}");
         let reason = option("database-url").check("mysql://u:hunter2@h/db").unwrap_err();
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn switches_are_spelt_in_several_ways() {
+    fn switches_have_several_spellings() {
         let demo = option("demo");
         assert_eq!(demo.check("1").unwrap(), "true");
         assert_eq!(demo.check("Off").unwrap(), "false");

@@ -51,12 +51,12 @@ fn argument_error(result: Result<LoadedSettings, SettingsError>) -> clap::Error 
 }
 
 #[test]
-fn the_definitions_are_sound() {
+fn command_definitions_are_valid() {
     described(Cli::command()).debug_assert();
 }
 
 #[test]
-fn without_any_source_the_defaults_hold() {
+fn defaults_apply_without_sources() {
     let settings = settings(&["serve"], &[], "").unwrap();
     assert!(settings.warnings.is_empty());
     assert_eq!(settings.cli.shared.database_url.to_string(), "sqlite:recto.db");
@@ -67,7 +67,7 @@ fn without_any_source_the_defaults_hold() {
 }
 
 #[test]
-fn flags_win_over_the_environment_and_that_over_the_file() {
+fn flag_beats_environment_beats_file() {
     let file = "listen = '127.0.0.1:1'\nlog_format = 'json'\nworkers = 2\nmigrate = true\n";
     let variables = [("RECTO_LISTEN", "127.0.0.1:2"), ("RECTO_WORKERS", "3")];
     let settings = settings(&["serve", "--listen", "127.0.0.1:3"], &variables, file).unwrap();
@@ -79,7 +79,7 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
 }
 
 #[test]
-fn a_shared_option_stands_before_or_behind_the_command() {
+fn shared_options_may_follow_the_command() {
     for arguments in
         [["--database-url", "sqlite:a.db", "serve"], ["serve", "--database-url", "sqlite:a.db"]]
     {
@@ -90,7 +90,7 @@ fn a_shared_option_stands_before_or_behind_the_command() {
 }
 
 #[test]
-fn what_a_command_requires_may_come_from_the_environment() {
+fn environment_supplies_required_options() {
     let variables = [("RECTO_USERNAME", "ada"), ("RECTO_EMAIL", "ada@example.org")];
     assert!(settings(&["user", "create", "--admin"], &variables, "").is_ok());
     let error = argument_error(settings(&["user", "create"], &variables[..1], ""));
@@ -99,13 +99,13 @@ fn what_a_command_requires_may_come_from_the_environment() {
 }
 
 #[test]
-fn an_empty_variable_counts_as_unset() {
+fn empty_variable_counts_as_unset() {
     let options = serve(settings(&["serve"], &[("RECTO_WORKERS", "")], "workers = 4").unwrap());
     assert_eq!(options.workers, Some(4));
 }
 
 #[test]
-fn an_unknown_variable_is_a_warning_that_names_it() {
+fn unknown_variable_is_a_warning() {
     let variables = [("RECTO_LISTN", "x"), ("RECTO_REQUIRE_POSTGRES", "1"), ("OTHER", "x")];
     let settings = settings(&["serve"], &variables, "").unwrap();
     assert_eq!(settings.warnings.len(), 1);
@@ -113,7 +113,7 @@ fn an_unknown_variable_is_a_warning_that_names_it() {
 }
 
 #[test]
-fn a_bad_variable_is_named_even_if_the_command_does_not_use_it() {
+fn invalid_unused_variable_is_an_error() {
     let variables = [("RECTO_LISTEN", "nowhere"), ("RECTO_SECRET", "short")];
     let text = invalid_settings(settings(&["migrate"], &variables, "").unwrap_err());
     assert!(text.contains("RECTO_LISTEN: invalid value `nowhere`"), "{text}");
@@ -121,7 +121,7 @@ fn a_bad_variable_is_named_even_if_the_command_does_not_use_it() {
 }
 
 #[test]
-fn a_bad_file_is_named_with_its_lines() {
+fn invalid_file_is_reported_by_line() {
     let file = "# settings\nlistn = 'x'\nworkers = 'many'\n\nlog = 1.5\n[serve]\ndemo = true\n";
     let text = invalid_settings(settings(&["serve"], &[], file).unwrap_err());
     assert!(
@@ -137,7 +137,7 @@ fn a_bad_file_is_named_with_its_lines() {
 }
 
 #[test]
-fn a_file_key_is_spelt_with_either_dash_but_once() {
+fn file_key_may_use_hyphens() {
     let options = serve(settings(&["serve"], &[], "database-connections = 7").unwrap());
     assert_eq!(options.database_connections, Some(7));
     let twice = "database-connections = 7\ndatabase_connections = 8";
@@ -146,7 +146,7 @@ fn a_file_key_is_spelt_with_either_dash_but_once() {
 }
 
 #[test]
-fn a_named_file_is_read_from_any_place_and_must_exist() {
+fn named_file_must_exist() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("other.toml");
     fs::write(&path, format!("secret = '{LONG_SECRET}'")).unwrap();
@@ -162,7 +162,7 @@ fn a_named_file_is_read_from_any_place_and_must_exist() {
 }
 
 #[test]
-fn unknown_flags_and_bad_values_are_named() {
+fn unknown_flags_and_values_are_named() {
     let error = argument_error(settings(&["serve", "--listn", "x"], &[], ""));
     assert_eq!(error.exit_code(), 2);
     assert!(error.to_string().contains("--listn"));
@@ -173,7 +173,7 @@ fn unknown_flags_and_bad_values_are_named() {
 }
 
 #[test]
-fn help_names_all_three_sources_and_no_values() {
+fn help_names_sources_without_values() {
     let variables = [("RECTO_SECRET", LONG_SECRET)];
     let error = argument_error(settings(&["serve", "--help"], &variables, ""));
     assert_eq!(error.exit_code(), 0);
@@ -185,7 +185,7 @@ fn help_names_all_three_sources_and_no_values() {
 }
 
 #[test]
-fn the_documented_file_is_a_good_one() {
+fn documented_file_is_valid() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
     let documentation = fs::read_to_string(path).unwrap();
     let (_, rest) = documentation.split_once("```toml\n").unwrap();
@@ -196,7 +196,7 @@ fn the_documented_file_is_a_good_one() {
 }
 
 #[test]
-fn a_demo_does_not_take_a_database_from_the_command_line() {
+fn demo_refuses_a_database_flag() {
     let arguments = ["serve", "--demo", "--database-url", "sqlite:a.db"];
     let error = argument_error(settings(&arguments, &[], ""));
     assert_eq!(error.kind(), ErrorKind::ArgumentConflict);

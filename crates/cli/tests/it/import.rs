@@ -9,10 +9,10 @@ use serde_json::Value;
 use crate::support::program::{Program, RunResult, small_data_set};
 
 both_engines!(
-    every_row_is_accounted_for,
-    values_arrive_as_the_files_mean_them,
-    a_taken_name_is_named_and_another_found,
-    a_stopped_import_goes_on,
+    every_row_is_counted,
+    values_are_imported_correctly,
+    taken_username_is_replaced_and_reported,
+    stopped_import_can_be_repeated,
 );
 
 /// The output of a first run.
@@ -44,7 +44,7 @@ fn counts(database: &Fresh) -> Vec<Value> {
         .collect()
 }
 
-fn every_row_is_accounted_for(database: &Fresh) {
+fn every_row_is_counted(database: &Fresh) {
     let program = Program::on(database);
     let first = import(&program);
     let problems: Vec<&str> = first.stderr.lines().collect();
@@ -69,7 +69,7 @@ fn every_row_is_accounted_for(database: &Fresh) {
     assert_eq!(counts(database), [11, 7, 9, 4, 6, 0, 13, 13]);
 }
 
-fn values_arrive_as_the_files_mean_them(database: &Fresh) {
+fn values_are_imported_correctly(database: &Fresh) {
     import(&Program::on(database)).succeeded();
     let object = match database.engine() {
         Engine::Sqlite => "json_object",
@@ -129,7 +129,7 @@ fn values_arrive_as_the_files_mean_them(database: &Fresh) {
     assert_eq!(ratings, [3]);
 }
 
-fn a_taken_name_is_named_and_another_found(database: &Fresh) {
+fn taken_username_is_replaced_and_reported(database: &Fresh) {
     let program = Program::on(database);
     for (name, email) in [("Goodbooks-2", "a@example.org"), ("goodbooks-2-2", "b@example.org")] {
         let flags = ["--username", name, "--email", email, "--password-stdin"];
@@ -154,7 +154,7 @@ fn a_taken_name_is_named_and_another_found(database: &Fresh) {
     assert_eq!(counts(database), [11, 7, 9, 6, 6, 2, 13, 13]);
 }
 
-fn a_stopped_import_goes_on(database: &Fresh) {
+fn stopped_import_can_be_repeated(database: &Fresh) {
     let program = Program::on(database);
     for file in ["books.csv", "tags.csv"] {
         fs::copy(small_data_set().join(file), program.path(file)).unwrap();
@@ -172,7 +172,7 @@ fn a_stopped_import_goes_on(database: &Fresh) {
 }
 
 #[test]
-fn an_embedded_database_is_migrated_first_and_a_server_s_is_not() {
+fn only_embedded_database_is_migrated() {
     let database = bare(Engine::Sqlite).unwrap();
     assert_eq!(import(&Program::on(&database)).succeeded(), FIRST);
 
@@ -182,7 +182,7 @@ fn an_embedded_database_is_migrated_first_and_a_server_s_is_not() {
 }
 
 #[test]
-fn a_mistyped_directory_leaves_nothing_behind() {
+fn missing_directory_creates_nothing() {
     let program = Program::new();
     let error = program.run(&["import", "goodbooks", "no-such"]).failed(1);
     assert!(error.starts_with("error: no-such/books.csv: "), "{error}");

@@ -63,7 +63,7 @@ fn first_message(directory: &Path) -> String {
     panic!("no mail in {}", directory.display());
 }
 
-fn a_process_killed_amid_a_mail_leaves_it_to_the_next(database: &Fresh) {
+fn killed_server_leaves_mail_to_next(database: &Fresh) {
     let token = sign_up(database);
     let program = Program::on(database).with("RECTO_SECRET", SECRET);
     let slow = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -91,4 +91,4 @@ fn a_process_killed_amid_a_mail_leaves_it_to_the_next(database: &Fresh) {
     ended.succeeded();
 }
 
-both_engines!(a_process_killed_amid_a_mail_leaves_it_to_the_next);
+both_engines!(killed_server_leaves_mail_to_next);

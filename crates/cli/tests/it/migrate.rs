@@ -36,9 +36,9 @@ macro_rules! on_bare_databases {
 }
 
 on_bare_databases!(
-    migrations_are_applied_listed_and_undone,
-    several_at_once_apply_each_migration_once,
-    a_newer_database_is_refused,
+    migrations_are_applied_listed_and_reverted,
+    concurrent_runs_apply_migrations_once,
+    newer_database_is_refused,
 );
 
 /// Returns the output of `status` after this many migrations.
@@ -49,7 +49,7 @@ fn lines(applied: usize) -> String {
     lines.collect::<Vec<_>>().concat()
 }
 
-fn migrations_are_applied_listed_and_undone(database: &Fresh) {
+fn migrations_are_applied_listed_and_reverted(database: &Fresh) {
     let program = Program::on(database);
     let migrate = |action: &[&str]| program.run(&[&["migrate"], action].concat());
     let all = NAMES.len();
@@ -66,7 +66,7 @@ fn migrations_are_applied_listed_and_undone(database: &Fresh) {
     assert_eq!(migrate(&[]).succeeded(), lines(all));
 }
 
-fn several_at_once_apply_each_migration_once(database: &Fresh) {
+fn concurrent_runs_apply_migrations_once(database: &Fresh) {
     let program = Program::on(database);
     let started: Vec<_> = (0..4).map(|_| program.start(&["migrate"])).collect();
     let mut outputs: Vec<String> = started
@@ -78,7 +78,7 @@ fn several_at_once_apply_each_migration_once(database: &Fresh) {
     assert!(outputs[1..].iter().all(|output| output == "nothing to apply\n"), "{outputs:?}");
 }
 
-fn a_newer_database_is_refused(database: &Fresh) {
+fn newer_database_is_refused(database: &Fresh) {
     let program = Program::on(database).with("RECTO_SECRET", &"x".repeat(32));
     program.run(&["migrate"]).succeeded();
     let later = "INSERT INTO __diesel_schema_migrations (version) VALUES ('29990101000001')";
@@ -100,7 +100,7 @@ fn a_newer_database_is_refused(database: &Fresh) {
 }
 
 #[test]
-fn a_database_that_cannot_be_reached_is_named_without_its_password() {
+fn unreachable_database_is_named_without_password() {
     let program = Program::new();
     let nowhere = "postgres://me:hidden@127.0.0.1:1/recto";
     let error = program.run(&["migrate", "--database-url", nowhere]).failed(1);
@@ -111,7 +111,7 @@ fn a_database_that_cannot_be_reached_is_named_without_its_password() {
 }
 
 #[test]
-fn what_is_no_database_is_left_alone() {
+fn other_file_is_not_overwritten() {
     let program = Program::new();
     let text = "Dear diary, today I read a book. ".repeat(100);
     std::fs::write(program.path("recto.db"), &text).unwrap();

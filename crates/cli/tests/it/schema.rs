@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::program::Program;
 
 #[test]
-fn every_format_is_printed_whole_and_alone() {
+fn every_format_is_printed() {
     let program = Program::new();
     let catalogue = Description::of(&MODULES);
     for (format, expected) in [
@@ -24,7 +24,7 @@ fn every_format_is_printed_whole_and_alone() {
 }
 
 #[test]
-fn without_a_format_it_is_json() {
+fn default_format_is_json() {
     let printed = Program::new().run(&["schema"]).succeeded();
     let catalogue: Value = serde_json::from_str(&printed).unwrap();
     let rooms = catalogue["entities"].as_array().unwrap().iter().map(|entity| &entity["module"]);
@@ -34,7 +34,7 @@ fn without_a_format_it_is_json() {
 }
 
 #[test]
-fn an_unknown_format_is_named_with_the_known_ones() {
+fn unknown_format_lists_known_ones() {
     let error = Program::new().run(&["schema", "--format", "svg"]).failed(2);
     for word in ["svg", "json", "mermaid", "dot"] {
         assert!(error.contains(word), "{error}");

@@ -28,7 +28,7 @@ fn sign_in(address: &str, email: &str, password: &str) -> Value {
 }
 
 #[test]
-fn it_says_where_it_listens_and_ends_when_told() {
+fn server_prints_address_and_stops() {
     for signal in ["TERM", "INT"] {
         let program = Program::new();
         let mut server = program.serve(&[]);
@@ -45,7 +45,7 @@ fn it_says_where_it_listens_and_ends_when_told() {
 
 #[cfg(unix)]
 #[test]
-fn an_embedded_database_gets_a_secret_that_only_its_owner_can_read() {
+fn generated_secret_is_private() {
     use std::os::unix::fs::PermissionsExt;
 
     let program = Program::new();
@@ -64,7 +64,7 @@ fn an_embedded_database_gets_a_secret_that_only_its_owner_can_read() {
 }
 
 #[test]
-fn a_server_s_database_wants_a_secret_and_its_migrations() {
+fn postgres_requires_secret_and_migrations() {
     let Some(database) = bare(Engine::Postgres) else { return };
     let serve = ["serve", "--listen", "127.0.0.1:0"];
     let error = Program::on(&database).run(&[&serve[..], &["--migrate"]].concat()).failed(1);
@@ -101,7 +101,7 @@ fn while_serving<T>(
 }
 
 #[test]
-fn a_secret_is_changed_without_signing_anybody_out() {
+fn secret_change_keeps_tokens_valid() {
     let next = "another secret of more than thirty-two bytes";
     let program = Program::new().with("RECTO_SECRET", SECRET);
     let who = ["--username", "ada", "--email", "ada@example.org", "--password-stdin"];
@@ -130,7 +130,7 @@ fn a_secret_is_changed_without_signing_anybody_out() {
 }
 
 #[test]
-fn what_faces_the_world_is_set_by_options() {
+fn network_options_take_effect() {
     let program = Program::new()
         .with("RECTO_TRUSTED_PROXIES", "127.0.0.1,10.0.0.0/8")
         .with("RECTO_PUBLIC_URL", "https://books.example")
@@ -172,7 +172,7 @@ fn what_faces_the_world_is_set_by_options() {
 }
 
 #[test]
-fn a_server_s_database_without_a_mail_server_is_warned_of() {
+fn postgres_without_smtp_logs_a_warning() {
     let Some(database) = bare(Engine::Postgres) else { return };
     let program = Program::on(&database).with("RECTO_SECRET", SECRET);
     let ((), log) = while_serving(&program, &["--migrate"], |_| ());
@@ -185,7 +185,7 @@ fn a_server_s_database_without_a_mail_server_is_warned_of() {
 }
 
 #[test]
-fn an_address_that_is_taken_is_named() {
+fn taken_address_is_named() {
     let program = Program::new();
     let mut server = program.serve(&[]);
     let address = server.address().trim_start_matches("http://").to_owned();
@@ -207,7 +207,7 @@ fn several_servers_share_a_new_database() {
 }
 
 #[test]
-fn a_request_in_flight_is_finished() {
+fn request_in_flight_is_finished() {
     for signal in ["TERM", "INT"] {
         let program = Program::new();
         let mut server = program.serve(&[]);
@@ -239,7 +239,7 @@ fn a_request_in_flight_is_finished() {
 }
 
 #[test]
-fn the_demo_has_a_library_and_two_accounts_and_leaves_nothing() {
+fn demo_serves_library_and_leaves_nothing() {
     let program = Program::new();
     let temporary = program.path("tmp");
     fs::create_dir(&temporary).unwrap();
@@ -269,7 +269,7 @@ fn the_demo_has_a_library_and_two_accounts_and_leaves_nothing() {
 }
 
 #[test]
-fn the_description_of_the_api_is_printed_as_json() {
+fn openapi_is_printed_as_json() {
     let program = Program::new();
     let description: Value = serde_json::from_str(&program.run(&["openapi"]).succeeded()).unwrap();
     assert_eq!(description["openapi"].as_str().unwrap()[..3], *"3.1");

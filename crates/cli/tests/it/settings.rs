@@ -5,7 +5,7 @@ use std::fs;
 use crate::support::program::{Program, small_data_set};
 
 #[test]
-fn help_and_version_go_to_standard_output() {
+fn help_and_version_go_to_stdout() {
     let program = Program::new();
     let help = program.run(&["--help"]).succeeded();
     for command in ["serve", "migrate", "import", "user", "openapi", "schema"] {
@@ -25,7 +25,7 @@ fn help_and_version_go_to_standard_output() {
 }
 
 #[test]
-fn what_is_unknown_is_named_before_anything_starts() {
+fn unknown_input_is_refused_before_start() {
     let program = Program::new();
     assert!(program.run(&[]).failed(2).contains("Usage"));
     assert!(program.run(&["serve", "--listn", "x"]).failed(2).contains("--listn"));
@@ -40,7 +40,7 @@ fn what_is_unknown_is_named_before_anything_starts() {
 }
 
 #[test]
-fn an_unknown_variable_is_a_warning_and_a_bad_value_an_error() {
+fn unknown_variable_warns_invalid_value_fails() {
     let program =
         Program::new().with("RECTO_DATABASE_ULR", "x").with("RECTO_REQUIRE_POSTGRES", "1");
     let ended = program.run(&["migrate", "status"]);
@@ -53,7 +53,7 @@ fn an_unknown_variable_is_a_warning_and_a_bad_value_an_error() {
 }
 
 #[test]
-fn flags_win_over_the_environment_and_that_over_the_file() {
+fn flag_beats_environment_beats_file() {
     let program = Program::new();
     fs::write(program.path("recto.toml"), "database_url = 'sqlite:file.db'\n").unwrap();
     program.run(&["migrate"]).succeeded();
@@ -64,7 +64,7 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
 }
 
 #[test]
-fn logs_go_to_standard_error_in_the_form_that_was_asked_for() {
+fn logs_go_to_stderr_as_configured() {
     let program = Program::new();
     let import = ["import", "goodbooks", small_data_set().to_str().unwrap()].map(str::to_owned);
     let import: Vec<&str> = import.iter().map(String::as_str).collect();

@@ -5,7 +5,7 @@ use recto_testkit::database::{Engine, Fresh, bare};
 
 use crate::support::program::{Program, RunResult};
 
-both_engines!(an_account_is_made_or_nothing);
+both_engines!(account_is_created_or_nothing);
 
 fn create(program: &Program, username: &str, email: &str, password: &str) -> RunResult {
     let flags = ["--username", username, "--email", email, "--password-stdin"];
@@ -19,7 +19,7 @@ fn counts(database: &Fresh) -> (serde_json::Value, serde_json::Value) {
     (count("users"), count("accounts"))
 }
 
-fn an_account_is_made_or_nothing(database: &Fresh) {
+fn account_is_created_or_nothing(database: &Fresh) {
     let program = Program::on(database);
     let created = create(&program, "Ada", "ada@example.org", "correct horse\nnot this\n");
     assert_eq!(created.stderr, "created account Ada <ada@example.org>, role user\n");
@@ -44,7 +44,7 @@ fn an_account_is_made_or_nothing(database: &Fresh) {
 }
 
 #[test]
-fn an_embedded_database_is_migrated_first_and_a_server_s_is_not() {
+fn only_embedded_database_is_migrated() {
     let database = bare(Engine::Sqlite).unwrap();
     create(&Program::on(&database), "ada", "ada@example.org", "correct horse\n").succeeded();
     assert_eq!(counts(&database), (1.into(), 1.into()));
@@ -56,7 +56,7 @@ fn an_embedded_database_is_migrated_first_and_a_server_s_is_not() {
 }
 
 #[test]
-fn invalid_values_name_the_field_and_the_rule() {
+fn invalid_values_name_field_and_rule() {
     let program = Program::new();
     let error = create(&program, "a b", "ada@example.org", "correct horse\n").failed(2);
     assert!(error.contains("--username") && error.contains("must contain only letters"), "{error}");

@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn years_are_those_of_the_calendar() {
+    fn bce_years_are_shifted() {
         for (text, date) in [
             ("1999.0", "1999"),
             ("8.0", "0008"),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn lost_zeros_are_put_back() {
+    fn lost_zeros_are_restored() {
         for (text, isbn) in [
             ("439023483", "9780439023481"),
             ("043965548X", "9780439655484"),

@@ -98,7 +98,7 @@ fn counts(read: u64, added: u64, present: u64, skipped: u64, cleared: u64) -> Ro
 }
 
 #[test]
-fn every_row_is_accounted_for() {
+fn every_row_is_counted() {
     let summary =
         import(&small(), &mut MemoryTarget::default(), &mut RecordingReporter::default()).unwrap();
     assert_eq!(summary.books, counts(16, 11, 0, 5, 4));
@@ -110,7 +110,7 @@ fn every_row_is_accounted_for() {
 }
 
 #[test]
-fn each_problem_is_named_by_file_line_and_column() {
+fn problems_name_file_line_and_column() {
     let mut reporter = RecordingReporter::default();
     import(&small(), &mut MemoryTarget::default(), &mut reporter).unwrap();
     let locations: Vec<_> = reporter
@@ -151,7 +151,7 @@ fn each_problem_is_named_by_file_line_and_column() {
 }
 
 #[test]
-fn values_arrive_as_the_files_mean_them() {
+fn values_are_imported_correctly() {
     let mut catalogue = MemoryTarget::default();
     import(&small(), &mut catalogue, &mut RecordingReporter::default()).unwrap();
     let book = |number| &catalogue.books[&BookNumber(number)].book;
@@ -175,7 +175,7 @@ fn values_arrive_as_the_files_mean_them() {
 }
 
 #[test]
-fn a_second_run_adds_nothing() {
+fn second_run_adds_nothing() {
     let mut catalogue = MemoryTarget::default();
     let first = import(&small(), &mut catalogue, &mut RecordingReporter::default()).unwrap();
     let second = import(&small(), &mut catalogue, &mut RecordingReporter::default()).unwrap();
@@ -188,7 +188,7 @@ fn a_second_run_adds_nothing() {
 }
 
 #[test]
-fn only_the_books_are_needed() {
+fn only_books_csv_is_required() {
     let directory = tempfile::tempdir().unwrap();
     let run = |reporter: &mut RecordingReporter| {
         import(directory.path(), &mut MemoryTarget::default(), reporter)
@@ -206,7 +206,7 @@ fn only_the_books_are_needed() {
 }
 
 #[test]
-fn a_missing_column_is_named() {
+fn missing_column_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let books = "book_id,goodreads_book_id,title\n1,1,A Book\n";
     fs::write(directory.path().join("books.csv"), books).unwrap();
