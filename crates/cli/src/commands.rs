@@ -13,30 +13,20 @@ use std::io::{self, ErrorKind, Write};
 use crate::cli::{Cli, Command, ImportSource, UserAction};
 use crate::database::DatabaseError;
 
-/// The failure of a command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
-    /// The database cannot be used.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// The server failed.
     #[error(transparent)]
     Serve(#[from] serve::ServeError),
-    /// The import failed.
     #[error(transparent)]
     Import(#[from] import::ImportCommandError),
-    /// The account was not created.
     #[error(transparent)]
     User(#[from] user::UserError),
-    /// Writing to standard output failed.
     #[error("cannot write to standard output: {0}")]
     Output(#[from] io::Error),
 }
 
-/// Runs a command.
-///
-/// # Errors
-/// See [`CommandError`].
 pub(crate) fn run(cli: Cli) -> Result<(), CommandError> {
     let url = &cli.shared.database_url;
     match cli.command {

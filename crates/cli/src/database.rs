@@ -3,38 +3,22 @@
 use recto_persistence::migrations::{self, MigrationError, State};
 use recto_persistence::{Connection, Database, DatabaseUrl, Options};
 
-/// The reason why the database cannot be used.
+/// The reason why a database cannot be used. Passwords are removed from URLs.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DatabaseError {
-    /// The file of an embedded database does not exist.
     #[error("{url} does not exist")]
-    Missing {
-        /// The database.
-        url: String,
-    },
-    /// It cannot be connected to, or returned an error.
+    Missing { url: String },
     #[error("{url}: {source}")]
-    Failed {
-        /// The database, without its password.
-        url: String,
-        /// The cause.
-        source: recto_persistence::Error,
-    },
+    Failed { url: String, source: recto_persistence::Error },
     /// Its migrations cannot be listed, applied or reverted.
     #[error("{url}: {source}")]
-    Migration {
-        /// The database, without its password.
-        url: String,
-        /// The cause.
-        source: MigrationError,
-    },
+    Migration { url: String, source: MigrationError },
     /// Migrations are pending, and must not be applied here.
     #[error(
         "{url}: the database has not been migrated (pending: {}); run `recto migrate`, or start the server with `--migrate`",
         missing.join(", ")
     )]
     Behind {
-        /// The database, without its password.
         url: String,
         /// The names of the pending migrations.
         missing: Vec<String>,
@@ -44,28 +28,19 @@ pub(crate) enum DatabaseError {
         "{url}: the database is newer than this program (unknown migrations: {}); use the version of `recto` that migrated it, or a later one",
         versions.join(", ")
     )]
-    Newer {
-        /// The database, without its password.
-        url: String,
-        /// The unknown versions.
-        versions: Vec<String>,
-    },
+    Newer { url: String, versions: Vec<String> },
 }
 
 /// The treatment of pending migrations on a server. An embedded database, which no other program
 /// uses, is always migrated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PendingMigrations {
-    /// They are applied.
     Apply,
     /// They are an error, since other programs may depend on the old schema.
     Refuse,
 }
 
 /// Opens a database, whose schema must be that of this program.
-///
-/// # Errors
-/// See [`DatabaseError`].
 pub(crate) fn open(
     url: &DatabaseUrl,
     options: Options,

@@ -22,26 +22,20 @@ pub(crate) struct DemoLibrary {
     pub(crate) books: Vec<DemoBook>,
 }
 
-/// An account. Its password is generated when the demo starts.
 #[derive(Debug, Deserialize)]
 pub(crate) struct DemoAccount {
-    /// The user.
     #[serde(flatten)]
     pub(crate) user: DemoUser,
     /// The address to sign in with.
     pub(crate) email: Email,
-    /// The role.
     pub(crate) role: Role,
 }
 
-/// A user.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct DemoUser {
     /// The public name, to which owners and reviews refer.
     pub(crate) username: Username,
-    /// The first name.
     pub(crate) first_name: Option<PersonName>,
-    /// The last name.
     pub(crate) last_name: Option<PersonName>,
 }
 
@@ -50,16 +44,13 @@ pub(crate) struct DemoUser {
 pub(crate) struct DemoBook {
     /// The owner, if there is one.
     pub(crate) owner: Option<Username>,
-    /// The tags.
     pub(crate) tags: Vec<TagName>,
     /// The reviews, the earliest first.
     pub(crate) reviews: Vec<DemoReview>,
-    /// The book.
     #[serde(flatten)]
     pub(crate) book: NewBook,
 }
 
-/// A review.
 #[derive(Debug, Deserialize)]
 pub(crate) struct DemoReview {
     /// The author.
@@ -69,18 +60,11 @@ pub(crate) struct DemoReview {
     pub(crate) review: NewReview,
 }
 
-/// Returns the library.
-///
-/// # Panics
-/// Never: a test parses the included file.
 pub(crate) fn library() -> DemoLibrary {
     toml::from_str(include_str!("demo/library.toml")).expect("the library's file is well-formed")
 }
 
 /// Generates a password: 16 letters and digits in groups of four, 80 random bits.
-///
-/// # Errors
-/// Returns an error if the operating system provides no random bytes.
 fn password() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)?;

@@ -13,7 +13,6 @@ pub(crate) struct ListenAddress {
     port: u16,
 }
 
-/// The error for text that is not a listen address.
 #[derive(Debug, thiserror::Error)]
 #[error("must be a host and a port, such as 127.0.0.1:8080")]
 pub(crate) struct InvalidListenAddress;

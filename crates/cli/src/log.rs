@@ -7,7 +7,6 @@ use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-/// The format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
     /// One line per event, coloured on a terminal
@@ -20,10 +19,8 @@ pub(crate) enum LogFormat {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LogFilter(String);
 
-/// The error for text that is not a log filter.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InvalidLogFilter {
-    /// It is not a list of directives.
     #[error(
         "must be a level (off, error, warn, info, debug, trace) or levels by target such as info,recto_api=debug"
     )]

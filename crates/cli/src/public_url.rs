@@ -8,7 +8,6 @@ use std::str::FromStr;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PublicUrl(String);
 
-/// The error for text that is not a public URL.
 #[derive(Debug, thiserror::Error)]
 #[error("must be an http or https URL without query or fragment, such as https://books.example")]
 pub(crate) struct InvalidPublicUrl;

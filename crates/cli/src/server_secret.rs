@@ -15,12 +15,10 @@ const MIN_BYTES: usize = 32;
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ServerSecret(Vec<u8>);
 
-/// The error for text that is too short for a secret.
 #[derive(Debug, thiserror::Error)]
 #[error("must be at least {MIN_BYTES} bytes")]
 pub(crate) struct InvalidServerSecret;
 
-/// The reason why there is no secret.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServerSecretError {
     /// It is not set with PostgreSQL, where all servers of a database must have the same secret.
@@ -28,23 +26,10 @@ pub(crate) enum ServerSecretError {
         "with PostgreSQL, RECTO_SECRET must be set to a secret of at least {MIN_BYTES} bytes, the same for every server of this database"
     )]
     Unset,
-    /// The secret's file cannot be read or created.
     #[error("the secret in {}: {source}", file.display())]
-    File {
-        /// The file beside the database.
-        file: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
-    /// The content of the secret's file is invalid.
+    File { file: PathBuf, source: io::Error },
     #[error("the secret in {}: {source}; delete the file to generate a new one", file.display())]
-    Content {
-        /// The file beside the database.
-        file: PathBuf,
-        /// The cause.
-        source: InvalidServerSecret,
-    },
-    /// The operating system provides no random bytes.
+    Content { file: PathBuf, source: InvalidServerSecret },
     #[error("no random bytes for a secret: {0}")]
     Random(getrandom::Error),
 }
@@ -52,9 +37,6 @@ pub(crate) enum ServerSecretError {
 impl ServerSecret {
     /// Returns the given secret, or else the one beside an embedded database, which is generated if
     /// the file does not exist.
-    ///
-    /// # Errors
-    /// See [`ServerSecretError`].
     pub(crate) fn resolve(
         given: Option<Self>,
         database: &DatabaseUrl,
@@ -81,9 +63,6 @@ impl ServerSecret {
     }
 
     /// Generates a secret of 32 random bytes in hexadecimal.
-    ///
-    /// # Errors
-    /// Returns an error if the operating system provides no random bytes.
     pub(crate) fn random() -> Result<Self, ServerSecretError> {
         let mut bytes = [0; MIN_BYTES];
         getrandom::fill(&mut bytes).map_err(ServerSecretError::Random)?;
@@ -92,7 +71,6 @@ impl ServerSecret {
         Ok(Self(hex.collect()))
     }
 
-    /// Returns the bytes.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }

@@ -30,7 +30,6 @@ const DEFAULT_FILE: &str = "recto.toml";
 pub(crate) struct ProcessContext {
     /// The program's name and its arguments.
     pub(crate) arguments: Vec<OsString>,
-    /// The environment variables.
     pub(crate) environment: Vec<(OsString, OsString)>,
     /// The working directory, which may contain the default settings file.
     pub(crate) directory: PathBuf,
@@ -39,7 +38,6 @@ pub(crate) struct ProcessContext {
 /// The command and its options, from all sources.
 #[derive(Debug)]
 pub(crate) struct LoadedSettings {
-    /// The command and its options.
     pub(crate) cli: Cli,
     /// Warnings, such as unknown variables.
     pub(crate) warnings: Vec<String>,
@@ -121,7 +119,6 @@ fn flag_config(
     Ok(matches.get_one::<PathBuf>("config").cloned())
 }
 
-/// Sets the defaults of options.
 fn with_defaults(command: Command, values: &BTreeMap<String, String>) -> Command {
     for_each_option(command, &mut |option, arg| match values.get(option.long()) {
         Some(value) => arg.required(false).default_value(value.clone()),
@@ -145,7 +142,6 @@ fn refuse_demo_with_database(cli: &Cli, matches: &ArgMatches) -> Result<(), Sett
     Ok(())
 }
 
-/// Changes each option of a command and its subcommands.
 fn for_each_option(
     command: Command,
     change: &mut dyn FnMut(&OptionSpec, clap::Arg) -> clap::Arg,

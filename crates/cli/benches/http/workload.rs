@@ -9,7 +9,6 @@ pub(crate) struct Workload {
     pub(crate) requests: Vec<Request>,
 }
 
-/// A request.
 #[derive(Clone)]
 pub(crate) struct Request {
     pub(crate) method: &'static str,
@@ -19,7 +18,6 @@ pub(crate) struct Request {
     pub(crate) body: Option<String>,
 }
 
-/// The result of a measurement.
 pub(crate) struct Measurement {
     pub(crate) per_second: f64,
     pub(crate) p99: String,

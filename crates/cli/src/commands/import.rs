@@ -11,13 +11,10 @@ use crate::import::database::DatabaseTarget;
 use crate::import::goodbooks;
 use crate::import::progress::Progress;
 
-/// The failure of an import.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ImportCommandError {
-    /// The database cannot be opened.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// The files cannot be read, or their rows cannot be written.
     #[error(transparent)]
     Goodbooks(#[from] goodbooks::GoodbooksError<recto_persistence::Error>),
 }

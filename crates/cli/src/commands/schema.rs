@@ -6,7 +6,6 @@ use recto_domain::MODULES;
 use super::{CommandError, print};
 use crate::cli::SchemaFormat;
 
-/// Prints the entities and relations.
 pub(super) fn run(format: SchemaFormat) -> Result<(), CommandError> {
     let catalogue = Description::of(&MODULES);
     let text = match format {

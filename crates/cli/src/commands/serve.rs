@@ -14,29 +14,19 @@ use crate::database::{self, DatabaseError, PendingMigrations};
 use crate::demo::{self, DemoCredentials, DemoError};
 use crate::server_secret::{ServerSecret, ServerSecretError};
 
-/// The failure of a server.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServeError {
-    /// The database cannot be used.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// The secret is missing or cannot be read.
     #[error(transparent)]
     Secret(#[from] ServerSecretError),
-    /// The demo's library cannot be written.
     #[error(transparent)]
     Demo(#[from] DemoError),
-    /// The demo's directory cannot be created.
     #[error("cannot create a temporary directory for the demo: {0}")]
     Directory(io::Error),
     /// The server cannot listen, or has failed.
     #[error("cannot serve on {listen}: {source}")]
-    Network {
-        /// The listen address.
-        listen: String,
-        /// The cause.
-        source: io::Error,
-    },
+    Network { listen: String, source: io::Error },
 }
 
 /// Serves until a signal stops it, on the given database or a demo's own.
@@ -73,14 +63,12 @@ fn serve(
 ) -> Result<(), ServeError> {
     let settings = settings(options, &database)?;
     let listen = settings.listen.clone();
+    let on_start = move |address| announce(address, &credentials);
     actix_web::rt::System::new()
-        .block_on(recto_api::serve(database, settings, move |address| {
-            announce(address, &credentials)
-        }))
+        .block_on(recto_api::serve(database, settings, on_start))
         .map_err(|source| ServeError::Network { listen, source })
 }
 
-/// Returns the server's settings.
 fn settings(
     options: &ServeOptions,
     database: &Database,

@@ -11,25 +11,18 @@ use recto_persistence::{DatabaseUrl, Options, SystemIds};
 use crate::cli::NewAccount;
 use crate::database::{self, DatabaseError, PendingMigrations};
 
-/// The failure to create an account.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UserError {
-    /// The database cannot be used.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// Standard input cannot be read.
     #[error("the password cannot be read: {0}")]
     Input(io::Error),
-    /// There is no terminal.
     #[error("the password cannot be read without a terminal ({0}); use --password-stdin")]
     NoTerminal(io::Error),
-    /// The password was repeated differently.
     #[error("the passwords do not match")]
     Mismatch,
-    /// The password is invalid.
     #[error("the password {0}")]
     Password(Invalid),
-    /// The password could not be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
     /// The database failed, or a name is taken.

@@ -15,19 +15,14 @@ use recto_persistence::{Connection, Database, Error, SystemIds};
 
 use super::{DemoAccount, DemoBook, DemoLibrary, DemoUser, password};
 
-/// The failure to insert the library.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DemoError {
-    /// The operating system provides no random bytes.
     #[error("no random bytes for the demo's passwords: {0}")]
     Random(getrandom::Error),
-    /// A generated password is invalid.
     #[error("a password generated for the demo {0}")]
     Password(Invalid),
-    /// A password could not be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
-    /// The library could not be written.
     #[error("the demo's library could not be written: {0}")]
     Write(#[from] Error),
 }
@@ -48,9 +43,6 @@ impl fmt::Display for DemoCredentials {
 
 impl DemoLibrary {
     /// Inserts the library in one transaction, and returns the generated passwords.
-    ///
-    /// # Errors
-    /// See [`DemoError`].
     pub(crate) fn write(self, database: &Database) -> Result<Vec<DemoCredentials>, DemoError> {
         let hasher = Hasher::new(NonZeroUsize::MIN);
         let mut credentials = Vec::with_capacity(self.accounts.len());

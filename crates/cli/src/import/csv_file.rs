@@ -7,7 +7,6 @@ use csv::{ByteRecord, ReaderBuilder, Terminator};
 
 use super::problem::{ImportProblem, Loss, shown};
 
-/// A column of a format.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CsvColumn {
     name: &'static str,
@@ -48,30 +47,12 @@ pub(crate) struct CsvCell<'a> {
 /// The reason reason a file cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CsvError {
-    /// Reading failed.
     #[error("{file}: {source}")]
-    Read {
-        /// The file.
-        file: &'static str,
-        /// The cause.
-        source: csv::Error,
-    },
-    /// The header lacks a required column.
+    Read { file: &'static str, source: csv::Error },
     #[error("{file}:1: {column}: the header has no such column")]
-    NoColumn {
-        /// The file.
-        file: &'static str,
-        /// The column.
-        column: &'static str,
-    },
-    /// The header has a column twice.
+    NoColumn { file: &'static str, column: &'static str },
     #[error("{file}:1: {column}: the header has this column twice")]
-    TwoColumns {
-        /// The file.
-        file: &'static str,
-        /// The column.
-        column: &'static str,
-    },
+    TwoColumns { file: &'static str, column: &'static str },
 }
 
 impl CsvColumn {
@@ -90,9 +71,6 @@ impl CsvColumn {
 
 impl<R: Read, const N: usize> CsvFile<R, N> {
     /// Reads the header of a file and finds the columns.
-    ///
-    /// # Errors
-    /// See [`CsvError`].
     pub(crate) fn open(
         file: &'static str,
         source: R,
@@ -180,9 +158,6 @@ impl<'a, const N: usize> CsvRow<'a, N> {
 
 impl<'a> CsvCell<'a> {
     /// Parses a cell that the row requires.
-    ///
-    /// # Errors
-    /// A problem with the loss of the row.
     pub(crate) fn required<T, E: std::fmt::Display>(
         self,
         parse: impl FnOnce(&'a str) -> Result<T, E>,

@@ -25,33 +25,17 @@ use tags::Tags;
 /// about a tenth of a second.
 const BATCH: usize = 20_000;
 
-/// The failure of an import.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GoodbooksError<E: std::error::Error + 'static> {
-    /// A file cannot be opened.
     #[error("{}: {source}", path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
-    /// A file cannot be read, or lacks a column.
+    Open { path: PathBuf, source: io::Error },
     #[error(transparent)]
     CsvFile(#[from] CsvError),
-    /// Rows could not be written.
     #[error("{file}: the rows could not be written: {source}")]
-    Write {
-        /// The file with the rows.
-        file: &'static str,
-        /// The cause.
-        source: E,
-    },
+    Write { file: &'static str, source: E },
 }
 
-/// The format of a file.
 trait FileFormat<const N: usize> {
-    /// The file's name.
     const FILE: &'static str;
     /// The columns to read.
     const COLUMNS: [CsvColumn; N];
@@ -60,9 +44,6 @@ trait FileFormat<const N: usize> {
 
     /// Parses a row, and adds the problems of cells that are left empty. Returns `None` if the row
     /// repeats an earlier one.
-    ///
-    /// # Errors
-    /// A problem with the loss of the row.
     fn parse(
         &mut self,
         row: &CsvRow<'_, N>,

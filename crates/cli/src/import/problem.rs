@@ -8,13 +8,11 @@ const MAX_SHOWN: usize = 60;
 /// A problem in a row or a cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ImportProblem {
-    /// The file's name.
     pub(crate) file: &'static str,
     /// The first line of the row, counted from 1.
     pub(crate) line: u64,
     /// The column, unless the problem concerns the whole row.
     pub(crate) column: Option<&'static str>,
-    /// The reason.
     pub(crate) reason: String,
     /// The data that is not imported.
     pub(crate) loss: Loss,
@@ -23,7 +21,6 @@ pub(crate) struct ImportProblem {
 /// The data that is not imported because of a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loss {
-    /// The row.
     Row,
     /// The cell. The row is imported without it.
     Cell,

@@ -14,16 +14,13 @@ pub(crate) struct TagNumber(pub(crate) u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ReaderNumber(pub(crate) u32);
 
-/// A book.
 #[derive(Clone, Debug)]
 pub(crate) struct ImportBook {
     /// The number, unique in an import.
     pub(crate) number: BookNumber,
-    /// The book's fields.
     pub(crate) book: NewBook,
 }
 
-/// A tag.
 #[derive(Clone, Debug)]
 pub(crate) struct ImportTag {
     /// The number, unique in an import.
@@ -35,9 +32,7 @@ pub(crate) struct ImportTag {
 /// A tag of a book. Both were written by earlier batches. The pair may occur more than once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ImportTagging {
-    /// The book.
     pub(crate) book: BookNumber,
-    /// The tag.
     pub(crate) tag: TagNumber,
 }
 
@@ -50,10 +45,8 @@ pub(crate) struct ImportReader {
     pub(crate) username: Username,
 }
 
-/// The result of writing readers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct WrittenReaders {
-    /// The number of added readers.
     pub(crate) added: u64,
     /// Readers added with another username, because theirs was taken.
     pub(crate) renamed: Vec<(ReaderNumber, Username)>,
@@ -63,11 +56,8 @@ pub(crate) struct WrittenReaders {
 /// the first review is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ImportReview {
-    /// The reader.
     pub(crate) reader: ReaderNumber,
-    /// The book.
     pub(crate) book: BookNumber,
-    /// The rating.
     pub(crate) rating: Rating,
 }
 
@@ -77,10 +67,8 @@ pub(crate) struct ImportReview {
 /// Each method returns the number of added rows. The methods are called in their order, except that
 /// calls of `readers` and `reviews` alternate.
 pub(crate) trait ImportTarget {
-    /// The error.
     type Error: std::error::Error + 'static;
 
-    /// Writes books.
     fn books(&mut self, batch: &[ImportBook]) -> Result<u64, Self::Error>;
     /// Writes tags. An existing tag of the same name is used.
     fn tags(&mut self, batch: &[ImportTag]) -> Result<u64, Self::Error>;
@@ -88,6 +76,5 @@ pub(crate) trait ImportTarget {
     fn taggings(&mut self, batch: &[ImportTagging]) -> Result<u64, Self::Error>;
     /// Writes readers, with another username if theirs is taken.
     fn readers(&mut self, batch: &[ImportReader]) -> Result<WrittenReaders, Self::Error>;
-    /// Writes reviews.
     fn reviews(&mut self, batch: &[ImportReview]) -> Result<u64, Self::Error>;
 }

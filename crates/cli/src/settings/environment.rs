@@ -13,14 +13,11 @@ const PREFIX: &str = "RECTO_";
 /// Variables of the project's tests, which are not options.
 const FOR_TESTS: [&str; 2] = ["RECTO_REQUIRE_CHROMIUM", "RECTO_REQUIRE_POSTGRES"];
 
-/// The settings of the environment.
 #[derive(Debug, Default)]
 pub(super) struct Environment {
-    /// The settings file.
     pub(super) config: Option<PathBuf>,
     /// The valid values, by the option's long name.
     pub(super) values: BTreeMap<String, String>,
-    /// The invalid values.
     pub(super) invalid: Vec<InvalidSetting>,
     /// Warnings about unknown variables.
     pub(super) warnings: Vec<String>,

@@ -11,11 +11,9 @@ const USAGE: u8 = 2;
 pub(crate) struct InvalidSetting {
     /// The variable, or the file with line and key.
     pub(crate) location: String,
-    /// The reason.
     pub(crate) reason: String,
 }
 
-/// The reason why there are no settings to run with.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SettingsError {
     /// The arguments are invalid, or request help or the version.

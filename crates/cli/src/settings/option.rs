@@ -10,7 +10,6 @@ pub(super) struct OptionSpec {
     long: String,
 }
 
-/// Returns the options of a command and its subcommands.
 pub(super) fn option_specs(command: &Command) -> Vec<OptionSpec> {
     let own = command.get_arguments().filter_map(OptionSpec::of);
     own.chain(command.get_subcommands().flat_map(option_specs)).collect()

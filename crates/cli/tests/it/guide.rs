@@ -21,9 +21,7 @@ fn chapters_print_quoted_output_on_postgres() {
 /// The chapter with the setup of all others.
 const INTRODUCTION: &str = "introduction.md";
 
-/// A chapter of the guide.
 struct Chapter {
-    /// The file name.
     name: String,
     text: String,
 }

@@ -17,9 +17,7 @@ const ADDRESS: &str = "http://127.0.0.1:8080";
 /// Separates the outputs of the blocks.
 const SEPARATOR: &str = "\n-- end of a block --\n";
 
-/// A fenced block.
 pub(crate) struct FencedBlock<'d> {
-    /// The language.
     pub(crate) language: &'d str,
     /// The lines between the fences.
     pub(crate) text: &'d str,

@@ -17,7 +17,6 @@ pub(crate) struct Program {
     variables: Vec<(&'static str, String)>,
 }
 
-/// The result of a run.
 pub(crate) struct RunResult {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
@@ -43,7 +42,6 @@ impl Program {
         Self::new().with("RECTO_DATABASE_URL", &database.url().to_string())
     }
 
-    /// Sets an environment variable.
     pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
         self.variables.push((name, value.to_owned()));
         self
@@ -63,7 +61,6 @@ impl Program {
         names
     }
 
-    /// Runs the program.
     pub(crate) fn run(&self, arguments: &[&str]) -> RunResult {
         self.run_with_input(arguments, "")
     }
@@ -88,7 +85,6 @@ impl Program {
             .unwrap()
     }
 
-    /// Starts the program.
     pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         self.command(arguments).stdin(Stdio::null()).spawn().unwrap()
     }
