@@ -39,7 +39,9 @@ fn token(
     now: DateTime<Utc>,
 ) -> Result<MailedTokenId, Error> {
     let user = account.user_uid;
-    if let Some(recent) = mailed_token::issued_since(conn, user, purpose, now - purpose.lifetime() / 2)? {
+    if let Some(recent) =
+        mailed_token::issued_since(conn, user, purpose, now - purpose.lifetime() / 2)?
+    {
         return Ok(recent);
     }
     let id = MailedTokenId::from_uuid(ids.new_id().uid());
