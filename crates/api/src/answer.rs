@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::cursor;
 use crate::error::Error;
-use crate::present::{self, ExtraFields, NextLink, PageForm};
+use crate::present::{self, ExtraFields, NextLink, PageOptions};
 
 /// A value that a handler returns.
 pub(crate) trait Answer {
@@ -132,14 +132,17 @@ impl<E: Entity> Answer for OptionalItem<E> {
 #[derive(Debug)]
 pub(crate) struct Page<E: Entity> {
     loaded: recto_persistence::Page<E>,
-    form: Arc<PageForm<E::Key>>,
+    options: Arc<PageOptions<E::Key>>,
     extra: ExtraFields,
 }
 
 impl<E: Entity> Page<E> {
-    /// Returns a page with the form that it was asked by.
-    pub(crate) fn new(loaded: recto_persistence::Page<E>, form: Arc<PageForm<E::Key>>) -> Self {
-        Self { loaded, form, extra: ExtraFields::default() }
+    /// Returns a page with the options that it was asked by.
+    pub(crate) fn new(
+        loaded: recto_persistence::Page<E>,
+        options: Arc<PageOptions<E::Key>>,
+    ) -> Self {
+        Self { loaded, options, extra: ExtraFields::default() }
     }
 
     /// Adds further fields.
@@ -155,8 +158,8 @@ impl<E: Entity> Page<E> {
 
 impl<E: Entity> Answer for Page<E> {
     fn render(self) -> Result<Rendered, Error> {
-        let (body, cursor) = present::page(&self.loaded, &self.form, &self.extra)?;
-        Ok(with_next(Rendered::json(StatusCode::OK, body), &self.form.next, cursor))
+        let (body, cursor) = present::page(&self.loaded, &self.options, &self.extra)?;
+        Ok(with_next(Rendered::json(StatusCode::OK, body), &self.options.next, cursor))
     }
 }
 

@@ -6,13 +6,14 @@ use recto_persistence::identity::audit;
 use crate::state::State;
 
 impl State {
-    /// Stores an audit entry about something that changed no data, and logs it. A failure to store
-    /// it is logged and does not change the response.
-    pub(crate) async fn note(&self, entry: AuditEntry) {
+    /// Logs an audit entry about something that changed no data, and stores it before the response
+    /// is sent. A failure to store it is logged; the response stays the same.
+    pub(crate) async fn audit(&self, entry: AuditEntry) {
         log(&entry);
+        let action = entry.action;
         let stored = self.database.write(move |conn| audit::insert(conn, &entry)).await;
         if let Err(error) = stored {
-            tracing::error!(%error, "an audit entry was lost");
+            tracing::error!(%action, %error, "an audit entry was not stored");
         }
     }
 }

@@ -7,5 +7,5 @@ mod query;
 
 pub(crate) use body::{Body, Form};
 pub(crate) use key::{PathId, PathKey, PathKeys};
-pub(crate) use list::{ListQuery, Narrowed};
+pub(crate) use list::{ListFilter, ListQuery};
 pub(crate) use query::{All, Filtered, ItemQuery, OfParent, PageQuery};

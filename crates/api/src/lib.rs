@@ -2,7 +2,7 @@
 //!
 //! `routes` declares each path once: who may call it, its handler, and its documentation. A handler
 //! takes a context and extractors, works in a transaction, and returns an answer. Errors are
-//! answered as `application/problem+json` (RFC 9457), see [`Problem`].
+//! answered as `application/problem+json` (RFC 9457).
 
 mod allowance;
 mod answer;
@@ -38,7 +38,7 @@ mod table;
 mod write;
 
 pub use document::openapi_json;
-pub use problem::{Problem, ProblemType};
+pub use problem::ProblemType;
 pub use proxies::{InvalidProxy, TrustedProxies};
 pub use schema::Description;
 pub use server::{app, bind, serve};

@@ -33,7 +33,7 @@ impl ExtraFields {
 
 /// The query of a page, as far as its response needs it.
 #[derive(Debug)]
-pub(crate) struct PageForm<K> {
+pub(crate) struct PageOptions<K> {
     /// The part, and the order.
     pub(crate) request: PageRequest<K>,
     /// The relations to load.
@@ -71,7 +71,7 @@ pub(crate) fn item<E: Entity>(
 /// 400 if its first item has more than 9 MB; a failing serialization.
 pub(crate) fn page<E: Entity>(
     page: &recto_persistence::Page<E>,
-    form: &PageForm<E::Key>,
+    options: &PageOptions<E::Key>,
     extra: &ExtraFields,
 ) -> Result<(Vec<u8>, Option<String>), Error> {
     let entities = &page.entities;
@@ -85,7 +85,7 @@ pub(crate) fn page<E: Entity>(
             out.push(b',');
         }
         let mut writer = Writer { out: &mut out };
-        match writer.entity(entities, index, &form.include, extra.at(index)) {
+        match writer.entity(entities, index, &options.include, extra.at(index)) {
             Ok(()) => shown += 1,
             // What does not fit is on the next page, unless it does not fit on any.
             Err(WriteError::TooLarge) if shown > 0 => {
@@ -98,8 +98,8 @@ pub(crate) fn page<E: Entity>(
     out.push(b']');
     let more = shown > 0 && (page.more || shown < count);
     let cursor = more.then(|| {
-        let last = position(entities, shown - 1, &form.request.sort);
-        cursor::encode(&form.next.fingerprint, &last)
+        let last = position(entities, shown - 1, &options.request.sort);
+        cursor::encode(&options.next.fingerprint, &last)
     });
     if let Some(cursor) = &cursor {
         out.extend_from_slice(b",\"next_cursor\":\"");

@@ -96,7 +96,7 @@ problem_types! {
 
 /// The description of an error in a response.
 #[derive(Debug, Clone)]
-pub struct Problem {
+pub(crate) struct Problem {
     r#type: ProblemType,
     detail: String,
     errors: Vec<Violation>,
@@ -110,7 +110,7 @@ pub struct Problem {
 
 impl Problem {
     /// Returns a problem with a description of this occurrence.
-    pub fn new(problem_type: ProblemType, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(problem_type: ProblemType, detail: impl Into<String>) -> Self {
         Self {
             r#type: problem_type,
             detail: detail.into(),
@@ -143,52 +143,52 @@ impl Problem {
     }
 
     /// Returns the problem that something does not exist.
-    pub fn not_found(what: &str) -> Self {
+    pub(crate) fn not_found(what: &str) -> Self {
         Self::new(ProblemType::NotFound, format!("there is no such {what}"))
     }
 
     /// Returns the problem that the caller is not allowed to do something.
-    pub fn forbidden(detail: &str) -> Self {
+    pub(crate) fn forbidden(detail: &str) -> Self {
         Self::new(ProblemType::Forbidden, detail)
     }
 
     /// Returns a problem of the token endpoint, with an error code of RFC 6749 section 5.2.
-    pub fn oauth(code: &'static str, detail: impl Into<String>) -> Self {
+    pub(crate) fn oauth(code: &'static str, detail: impl Into<String>) -> Self {
         Self { oauth: Some(code), ..Self::new(ProblemType::InvalidGrant, detail) }
     }
 
     /// Returns the problem that a path has only the methods in `allow`.
-    pub fn method_not_allowed(allow: String) -> Self {
+    pub(crate) fn method_not_allowed(allow: String) -> Self {
         let detail = format!("the methods of this path are {allow}");
         Self { allow: Some(allow), ..Self::new(ProblemType::MethodNotAllowed, detail) }
     }
 
     /// Returns the problem that a token is not valid, which RFC 6750 section 3.1 distinguishes from
     /// a missing one.
-    pub fn invalid_token(detail: impl Into<String>) -> Self {
+    pub(crate) fn invalid_token(detail: impl Into<String>) -> Self {
         Self::new(ProblemType::Unauthenticated, detail).challenging("invalid_token")
     }
 
     /// Returns the problem that a budget is used up for a number of seconds.
-    pub fn too_many_requests(detail: String, seconds: u64) -> Self {
+    pub(crate) fn too_many_requests(detail: String, seconds: u64) -> Self {
         let retry_after = Some(u32::try_from(seconds).unwrap_or(u32::MAX));
         Self { retry_after, ..Self::new(ProblemType::TooManyRequests, detail) }
     }
 
     /// Adds an error code of RFC 6750 section 3.1 to `WWW-Authenticate`.
     #[must_use]
-    pub fn challenging(self, error: &'static str) -> Self {
+    pub(crate) fn challenging(self, error: &'static str) -> Self {
         Self { challenge: Some(error), ..self }
     }
 
     /// Returns the seconds after which to try again, if that may help.
-    pub fn retry_after(&self) -> Option<u32> {
+    pub(crate) fn retry_after(&self) -> Option<u32> {
         let unavailable = self.r#type.status() == StatusCode::SERVICE_UNAVAILABLE;
         self.retry_after.or_else(|| unavailable.then_some(1))
     }
 
     /// Returns the problem type.
-    pub fn problem_type(&self) -> ProblemType {
+    pub(crate) fn problem_type(&self) -> ProblemType {
         self.r#type
     }
 

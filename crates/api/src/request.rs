@@ -20,19 +20,19 @@ use crate::state::SharedState;
 use crate::{allowance, audit_log, headers};
 
 /// Assigns the request its id, completes the response, and logs it.
-pub(crate) async fn finish(
+pub(crate) async fn middleware(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let id = RequestId::of(&request);
     let started = Instant::now();
-    // At the level of errors, so that every log line has the id at every log level.
+    // A span at the level of errors is enabled whenever anything is logged.
     let span = tracing::error_span!("request", id = id.as_str());
     request.extensions_mut().insert(id.clone());
     // Errors of extractors and handlers arrive as responses, too.
     let response = next.call(request).instrument(span.clone()).await?.map_into_boxed_body();
     if response.status() == StatusCode::FORBIDDEN {
-        note_refusal(&response).await;
+        audit_refusal(&response).instrument(span.clone()).await;
     }
     let (mut response, cause) = explain(response, &id);
     response.headers_mut().insert(REQUEST_ID, id.into());
@@ -44,7 +44,7 @@ pub(crate) async fn finish(
 }
 
 /// Adds a refused request to the audit log.
-async fn note_refusal(response: &ServiceResponse<BoxBody>) {
+async fn audit_refusal(response: &ServiceResponse<BoxBody>) {
     let request = response.request();
     let Some(state) = request.app_data::<SharedState>() else { return };
     let origin = RequestOrigin::of(request);
@@ -54,7 +54,7 @@ async fn note_refusal(response: &ServiceResponse<BoxBody>) {
         format!("{} {}", request.method(), request.path()).chars().take(500).collect();
     entry.detail = AuditDetail::parse(&asked).ok();
     if state.throttle.should_audit_refusal(&origin.client) {
-        state.note(entry).await;
+        state.audit(entry).await;
     } else {
         audit_log::log(&entry);
     }

@@ -14,8 +14,9 @@ use recto_persistence::Database;
 
 use crate::identity::pruning;
 use crate::meta::OpenApiDocument;
+use crate::problem::Problem;
 use crate::settings::Settings;
-use crate::{Problem, State, document, error, pages, request, routes};
+use crate::{State, document, error, pages, request, routes};
 
 /// The time that the database's connections may take to close.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -40,7 +41,7 @@ pub fn app(
         .default_service(web::to(|| async {
             Err::<actix_web::HttpResponse, _>(error::Error::from(Problem::not_found("path")))
         }))
-        .wrap(from_fn(request::finish))
+        .wrap(from_fn(request::middleware))
 }
 
 /// Binds the address and starts to serve. Returns the addresses, with the port that was found, and

@@ -81,51 +81,21 @@ pub(crate) struct RoutePath<'t> {
     table: &'t mut RouteTable,
 }
 
+macro_rules! methods {
+    ($($name:ident $method:ident),*) => {$(
+        #[doc = concat!("Adds ", stringify!($method), ".")]
+        pub(crate) fn $name<A: FromRequest + 'static>(
+            self,
+            handler: impl Endpoint<A>,
+            operation: Operation,
+        ) -> Self {
+            self.add(Method::$method, handler, operation)
+        }
+    )*};
+}
+
 impl RoutePath<'_> {
-    /// Adds GET.
-    pub(crate) fn get<A: FromRequest + 'static>(
-        self,
-        handler: impl Endpoint<A>,
-        operation: Operation,
-    ) -> Self {
-        self.add(Method::GET, handler, operation)
-    }
-
-    /// Adds POST.
-    pub(crate) fn post<A: FromRequest + 'static>(
-        self,
-        handler: impl Endpoint<A>,
-        operation: Operation,
-    ) -> Self {
-        self.add(Method::POST, handler, operation)
-    }
-
-    /// Adds PUT.
-    pub(crate) fn put<A: FromRequest + 'static>(
-        self,
-        handler: impl Endpoint<A>,
-        operation: Operation,
-    ) -> Self {
-        self.add(Method::PUT, handler, operation)
-    }
-
-    /// Adds PATCH.
-    pub(crate) fn patch<A: FromRequest + 'static>(
-        self,
-        handler: impl Endpoint<A>,
-        operation: Operation,
-    ) -> Self {
-        self.add(Method::PATCH, handler, operation)
-    }
-
-    /// Adds DELETE.
-    pub(crate) fn delete<A: FromRequest + 'static>(
-        self,
-        handler: impl Endpoint<A>,
-        operation: Operation,
-    ) -> Self {
-        self.add(Method::DELETE, handler, operation)
-    }
+    methods!(get GET, post POST, put PUT, patch PATCH, delete DELETE);
 
     fn add<A: FromRequest + 'static>(
         self,

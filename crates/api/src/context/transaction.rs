@@ -103,9 +103,9 @@ impl<'t> ReadTransaction<'t> {
         &mut self,
         query: &PageQuery<E, All>,
     ) -> Result<Page<E>, Error> {
-        let PageQuery { filter, related, form } = query;
-        let page = self.conn.page::<E>(filter, related, &form.request, &form.include)?;
-        Ok(Page::new(page, Arc::clone(form)))
+        let PageQuery { filter, related, options } = query;
+        let page = self.conn.page::<E>(filter, related, &options.request, &options.include)?;
+        Ok(Page::new(page, Arc::clone(options)))
     }
 
     /// Loads a page of the entities that a relation leads to.
@@ -117,10 +117,10 @@ impl<'t> ReadTransaction<'t> {
         parent: <R::From as recto_relations::Entity>::Key,
         query: &PageQuery<R::To, OfParent<R>>,
     ) -> Result<Page<R::To>, Error> {
-        let form = &query.form;
-        let page = self.conn.related::<R>(parent, &form.request, &form.include)?;
+        let options = &query.options;
+        let page = self.conn.related::<R>(parent, &options.request, &options.include)?;
         let page = page.ok_or_else(|| Problem::no_such(R::INFO.from))?;
-        Ok(Page::new(page, Arc::clone(form)))
+        Ok(Page::new(page, Arc::clone(options)))
     }
 
     /// Loads the entity that a relation leads to.

@@ -14,7 +14,7 @@ use crate::parameters::{ParameterError, Parameters};
 use crate::present::NextLink;
 
 /// A filter of a list.
-pub(crate) trait Narrowed: Sized {
+pub(crate) trait ListFilter: Sized {
     /// The names and descriptions of its parameters.
     const FILTERS: &'static [(&'static str, &'static str)];
 
@@ -22,7 +22,7 @@ pub(crate) trait Narrowed: Sized {
     fn take(parameters: &mut Parameters) -> Result<Self, ParameterError>;
 }
 
-impl Narrowed for () {
+impl ListFilter for () {
     const FILTERS: &'static [(&'static str, &'static str)] = &[];
 
     fn take(_: &mut Parameters) -> Result<Self, ParameterError> {
@@ -43,7 +43,7 @@ pub(crate) struct ListQuery<K, F = ()> {
     pub(crate) next: NextLink,
 }
 
-impl<K: FromStr, F: Narrowed> ListQuery<K, F> {
+impl<K: FromStr, F: ListFilter> ListQuery<K, F> {
     fn parse(path: &str, query: &str) -> Result<Self, ParameterError> {
         let mut parameters = Parameters::parse(query)?;
         let pairs: Vec<(String, String)> =
@@ -65,7 +65,7 @@ impl<K: FromStr, F: Narrowed> ListQuery<K, F> {
     }
 }
 
-impl<K: FromStr, F: Narrowed> FromRequest for ListQuery<K, F> {
+impl<K: FromStr, F: ListFilter> FromRequest for ListQuery<K, F> {
     type Error = Error;
     type Future = Ready<Result<Self, Error>>;
 

@@ -19,7 +19,7 @@ use recto_relations::{
 use crate::cursor::{self, QueryFingerprint};
 use crate::error::Error;
 use crate::parameters::{ParameterError, Parameters, parsed};
-use crate::present::{NextLink, PageForm};
+use crate::present::{NextLink, PageOptions};
 
 /// The query of an item.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl Filtered for Book {
         ("language", "Books in this language, a BCP 47 tag."),
         ("tag", "Books with the tag of this name; repeat it for books with all of them."),
         ("user_uid", "Books that this user owns."),
-        ("isbn", "Books with this ISBN, in either form."),
+        ("isbn", "Books with this ISBN, in either options."),
         (
             "published_from",
             "Books published then or later: a year, a month or a day. A date counts as the first day of what is known.",
@@ -183,7 +183,7 @@ pub(crate) struct PageQuery<E: Stored<Recto>, S: PageSource<E>> {
     /// The conditions on what the entities are related to.
     pub(crate) related: Filter,
     /// Everything that the response needs.
-    pub(crate) form: Arc<PageForm<E::Key>>,
+    pub(crate) options: Arc<PageOptions<E::Key>>,
 }
 
 /// The parameters of every page.
@@ -221,7 +221,7 @@ impl<E: Stored<Recto>, S: PageSource<E>> PageQuery<E, S> {
         };
         let request = PageRequest { limit, sort, after };
         let next = NextLink { fingerprint, url: without_cursor(path, pairs) };
-        Ok(Self { filter, related, form: Arc::new(PageForm { request, include, next }) })
+        Ok(Self { filter, related, options: Arc::new(PageOptions { request, include, next }) })
     }
 }
 

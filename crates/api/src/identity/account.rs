@@ -62,7 +62,7 @@ pub(crate) async fn export(ctx: Context) -> Result<Download<Export>, Error> {
     let value = ctx.snapshot(collect).await?;
     let mut entry = ctx.audit_entry(AuditAction::AccountExported);
     entry.actor_uid = Some(value.user.uid);
-    ctx.state.note(entry).await;
+    ctx.state.audit(entry).await;
     Ok(Download { value, file_name: "recto-export.json" })
 }
 

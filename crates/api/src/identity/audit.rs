@@ -6,12 +6,12 @@ use recto_persistence::identity::audit;
 use crate::answer::List;
 use crate::context::Context;
 use crate::error::Error;
-use crate::extract::{ListQuery, Narrowed};
+use crate::extract::{ListFilter, ListQuery};
 use crate::parameters::{ParameterError, Parameters};
 
 pub(crate) use recto_persistence::identity::audit::AuditFilter;
 
-impl Narrowed for AuditFilter {
+impl ListFilter for AuditFilter {
     const FILTERS: &'static [(&'static str, &'static str)] = &[
         ("action", "Entries of this action."),
         ("user_uid", "Entries of what this user did, or of what was done to it."),

@@ -202,7 +202,7 @@ pub(crate) async fn count_attempt(
         Ok(attempt) => Ok(attempt),
         Err(throttled) => {
             if ctx.state.throttle.should_audit_throttling(&client) {
-                ctx.state.note(ctx.audit_entry(AuditAction::SignInThrottled)).await;
+                ctx.state.audit(ctx.audit_entry(AuditAction::SignInThrottled)).await;
             }
             Err(throttled.into())
         }
@@ -213,7 +213,7 @@ pub(crate) async fn count_attempt(
 pub(crate) async fn note_failure(ctx: &Context, subject: Option<UserId>) {
     let mut entry = ctx.audit_entry(AuditAction::SignInFailed);
     entry.subject_uid = subject;
-    ctx.state.note(entry).await;
+    ctx.state.audit(entry).await;
 }
 
 /// Returns the account with that address, if there is one, and whether the password is its.

@@ -13,7 +13,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::{Ref, RefOr, Required};
 
 use crate::components::{Components, UserWithAccountPage, list_name, nullable, page_name};
-use crate::extract::{Filtered, Narrowed};
+use crate::extract::{Filtered, ListFilter};
 use crate::problem::ProblemType;
 
 /// The response to a successful request.
@@ -120,7 +120,7 @@ impl Operation {
     }
 
     /// Returns an operation that reads a page of objects that are no entities, such as sessions.
-    pub(crate) fn list<T: ToSchema, F: Narrowed>(
+    pub(crate) fn list<T: ToSchema, F: ListFilter>(
         summary: &'static str,
         description: &'static str,
     ) -> Self {
