@@ -1,7 +1,7 @@
-//! TLS to the mail server: against an authority that the system trusts, and against others.
+//! TLS to the mail server, with trusted and untrusted certificates.
 //!
-//! Which authorities are trusted is the environment's to say, as an operator would. So the test
-//! runs itself again, as a program whose `SSL_CERT_FILE` is its own.
+//! The trusted authorities come from the environment, as for an operator. So the test runs itself
+//! again as a child process with its own `SSL_CERT_FILE`.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -11,13 +11,14 @@ use recto_mail::SendError;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-use super::smtp_server::{SmtpServer, Tls};
-use super::{in_runtime, message};
+use crate::support::block_on;
+use crate::support::messages::any_message;
+use crate::support::smtp_server::{SmtpServer, Tls};
 
-const FILE: &str = "SSL_CERT_FILE";
-const AGAIN: &str = "RECTO_TEST_TLS";
+const CERTIFICATES: &str = "SSL_CERT_FILE";
+const IS_CHILD: &str = "RECTO_TEST_TLS";
 
-/// Somebody who signs certificates.
+/// A certificate authority.
 struct Authority {
     pem: String,
     issuer: Issuer<'static, KeyPair>,
@@ -33,7 +34,7 @@ impl Authority {
         Self { pem, issuer: Issuer::new(params, key) }
     }
 
-    /// A server's TLS, with a certificate for that name.
+    /// Returns the configuration of a server with a certificate for that name.
     fn certify(&self, name: &str) -> Arc<ServerConfig> {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
@@ -44,65 +45,67 @@ impl Authority {
     }
 }
 
-/// Sends a message; gives why it was not taken.
+/// Sends a message and returns the reason if that fails.
 async fn send(url: &str) -> Result<(), String> {
-    super::send(url, message()).await.map_err(|error| match error {
+    crate::support::send(url, any_message()).await.map_err(|error| match error {
         SendError::Later(reason) => reason,
-        // Somebody may put a certificate right.
-        SendError::Refused(reason) => panic!("refused for good: {reason}"),
+        // A certificate may be corrected, so the mail must be retried.
+        SendError::Refused(reason) => panic!("refused permanently: {reason}"),
     })
 }
 
 #[test]
-fn mail_travels_by_tls_to_whom_a_trusted_authority_knows() {
-    let ours = Authority::new("ours");
-    if std::env::var_os(AGAIN).is_none() {
+fn tls_requires_a_trusted_certificate() {
+    let trusted = Authority::new("trusted");
+    if std::env::var_os(IS_CHILD).is_none() {
         let directory = tempfile::tempdir().unwrap();
-        let again = Command::new(std::env::current_exe().unwrap())
+        let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", std::thread::current().name().unwrap(), "--nocapture"])
-            .env(AGAIN, "1")
-            .env(FILE, directory.path().join("authority.pem"))
+            .env(IS_CHILD, "1")
+            .env(CERTIFICATES, directory.path().join("authority.pem"))
             .env_remove("SSL_CERT_DIR")
             .output()
             .unwrap();
-        let told = String::from_utf8_lossy(&again.stdout);
-        let why = String::from_utf8_lossy(&again.stderr);
-        assert!(again.status.success() && told.contains("1 passed"), "{told}\n{why}");
+        let stdout = String::from_utf8_lossy(&child.stdout);
+        let stderr = String::from_utf8_lossy(&child.stderr);
+        assert!(child.status.success() && stdout.contains("1 passed"), "{stdout}\n{stderr}");
         return;
     }
-    std::fs::write(std::env::var_os(FILE).unwrap(), &ours.pem).unwrap();
-    in_runtime(async {
-        taken(&ours).await;
-        refused(&ours).await;
+    std::fs::write(std::env::var_os(CERTIFICATES).unwrap(), &trusted.pem).unwrap();
+    block_on(async {
+        assert_trusted_servers_get_mail(&trusted).await;
+        assert_other_servers_get_none(&trusted).await;
     });
 }
 
-async fn taken(ours: &Authority) {
-    let always = SmtpServer::start_for_members(Tls::Always(ours.certify("localhost"))).await;
+async fn assert_trusted_servers_get_mail(trusted: &Authority) {
+    let config = trusted.certify("localhost");
+    let always = SmtpServer::start_with_login(Tls::Always(config)).await;
     let url = format!("smtps://ada:pass%20word@localhost:{}", always.port());
     send(&url).await.unwrap();
     let received = always.received();
     assert!(received[0].tls);
     assert_eq!(received[0].login, Some(("ada".to_owned(), "pass word".to_owned())));
 
-    let offered = SmtpServer::start(Tls::Offered(ours.certify("localhost"))).await;
+    let offered = SmtpServer::start(Tls::Offered(trusted.certify("localhost"))).await;
     for tls in ["required", "opportunistic"] {
         send(&format!("smtp://localhost:{}?tls={tls}", offered.port())).await.unwrap();
     }
     assert!(offered.received().iter().all(|message| message.tls));
     assert_eq!(offered.received().len(), 2);
 
-    let offered = SmtpServer::start_for_members(Tls::Offered(ours.certify("localhost"))).await;
+    let config = trusted.certify("localhost");
+    let offered = SmtpServer::start_with_login(Tls::Offered(config)).await;
     let url = format!("smtp://ada:hunter2@localhost:{}?tls=required", offered.port());
     send(&url).await.unwrap();
     assert_eq!(offered.received()[0].login, Some(("ada".to_owned(), "hunter2".to_owned())));
 }
 
-async fn refused(ours: &Authority) {
-    let stranger = Authority::new("a stranger");
+async fn assert_other_servers_get_none(trusted: &Authority) {
+    let untrusted = Authority::new("untrusted");
     for (config, complaint) in [
-        (ours.certify("mail.example.org"), "not valid for name"),
-        (stranger.certify("localhost"), "UnknownIssuer"),
+        (trusted.certify("mail.example.org"), "not valid for name"),
+        (untrusted.certify("localhost"), "UnknownIssuer"),
     ] {
         let always = SmtpServer::start(Tls::Always(config.clone())).await;
         let offered = SmtpServer::start(Tls::Offered(config)).await;
@@ -116,7 +119,7 @@ async fn refused(ours: &Authority) {
         }
         assert!(always.received().is_empty() && offered.received().is_empty());
     }
-    // Somebody on the way may have taken the offer out.
+    // An attacker between the two may remove the offer of STARTTLS.
     let plain = SmtpServer::start(Tls::Never).await;
     send(&format!("smtp://localhost:{}?tls=required", plain.port())).await.unwrap_err();
     send(&format!("smtps://localhost:{}", plain.port())).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! An SMTP server for one test: `mailin` speaks the protocol, the sockets and TLS are here.
+//! An SMTP server for one test: `mailin` implements the protocol; sockets and TLS are here.
 
 use std::collections::VecDeque;
 use std::io;
@@ -16,45 +16,45 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
-/// A server on a free port of this machine, gone when dropped.
-pub(super) struct SmtpServer {
+/// A server on a free local port, stopped when dropped.
+pub(crate) struct SmtpServer {
     address: SocketAddr,
     mailbox: Arc<Mailbox>,
     accepting: JoinHandle<()>,
 }
 
-/// When TLS begins.
+/// When TLS starts.
 #[derive(Clone)]
-pub(super) enum Tls {
+pub(crate) enum Tls {
     Never,
-    /// When the client asks for it.
+    /// With STARTTLS.
     Offered(Arc<ServerConfig>),
-    /// At once.
+    /// With the connection.
     Always(Arc<ServerConfig>),
 }
 
-/// What becomes of a message that is not simply taken.
+/// How the server treats a message that it does not simply accept.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Verdict {
-    /// Its recipient is answered with this code.
-    Recipient(u16),
-    /// Its content is.
-    Content(u16),
-    /// It is taken, but the client is never told.
-    Silence,
-    /// It is taken, and the client is told half a second later.
-    Hesitation,
+pub(crate) enum Verdict {
+    /// Refuses the recipient with this code.
+    RefuseRecipient(u16),
+    /// Refuses the content with this code.
+    RefuseContent(u16),
+    /// Accepts the message but never replies.
+    NoReply,
+    /// Accepts the message and replies half a second later.
+    LateReply,
 }
 
-/// A message that was taken.
+/// An accepted message.
 #[derive(Debug, Clone)]
-pub(super) struct Received {
-    pub(super) from: String,
-    pub(super) to: Vec<String>,
-    pub(super) content: Vec<u8>,
-    pub(super) tls: bool,
+pub(crate) struct Received {
+    pub(crate) from: String,
+    pub(crate) to: Vec<String>,
+    pub(crate) content: Vec<u8>,
+    pub(crate) tls: bool,
     /// User and password.
-    pub(super) login: Option<(String, String)>,
+    pub(crate) login: Option<(String, String)>,
 }
 
 #[derive(Default)]
@@ -65,17 +65,17 @@ struct Mailbox {
 }
 
 impl SmtpServer {
-    /// Starts a server that serves everybody.
-    pub(super) async fn start(tls: Tls) -> Self {
+    /// Starts a server that does not ask for a password.
+    pub(crate) async fn start(tls: Tls) -> Self {
         Self::listen(tls, false).await
     }
 
-    /// Starts a server that serves those who sign in, with any password.
-    pub(super) async fn start_for_members(tls: Tls) -> Self {
+    /// Starts a server that requires a login and accepts any.
+    pub(crate) async fn start_with_login(tls: Tls) -> Self {
         Self::listen(tls, true).await
     }
 
-    async fn listen(tls: Tls, members: bool) -> Self {
+    async fn listen(tls: Tls, login: bool) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let mailbox = Arc::new(Mailbox::default());
@@ -83,32 +83,38 @@ impl SmtpServer {
             let mailbox = mailbox.clone();
             async move {
                 while let Ok((stream, _)) = listener.accept().await {
-                    // A client that breaks off is its own affair.
-                    tokio::spawn(serve(stream, tls.clone(), members, mailbox.clone()));
+                    // A broken connection is the client's to report.
+                    tokio::spawn(serve(stream, tls.clone(), login, mailbox.clone()));
                 }
             }
         });
         Self { address, mailbox, accepting }
     }
 
-    pub(super) fn port(&self) -> u16 {
+    /// Returns the port it listens on.
+    pub(crate) fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// What becomes of the next message that has no verdict yet.
-    pub(super) fn judge(&self, verdict: Verdict) {
+    /// Returns its URL, without TLS.
+    pub(crate) fn url(&self) -> String {
+        format!("smtp://localhost:{}", self.port())
+    }
+
+    /// Sets the verdict on the next message that has none yet.
+    pub(crate) fn set_verdict(&self, verdict: Verdict) {
         self.mailbox.verdicts.lock().unwrap().push_back(verdict);
     }
 
-    /// What has been taken so far.
-    pub(super) fn received(&self) -> Vec<Received> {
+    /// Returns the messages accepted so far.
+    pub(crate) fn received(&self) -> Vec<Received> {
         self.mailbox.received.lock().unwrap().clone()
     }
 
-    /// Waits until so many messages have been taken.
-    pub(super) async fn wait_for(&self, messages: usize) -> Vec<Received> {
+    /// Waits until the server has accepted that many messages, and returns them.
+    pub(crate) async fn wait_for(&self, count: usize) -> Vec<Received> {
         let enough = async {
-            while self.received().len() < messages {
+            while self.received().len() < count {
                 self.mailbox.arrived.notified().await;
             }
         };
@@ -123,23 +129,23 @@ impl Drop for SmtpServer {
     }
 }
 
-/// One client's session, as the protocol's machine sees it.
+/// The state of one connection, driven by `mailin`.
 struct Reception {
     mailbox: Arc<Mailbox>,
-    line: Arc<Line>,
+    connection: Arc<ConnectionState>,
     message: Received,
     verdict: Option<Verdict>,
 }
 
-/// What the machine and its sockets tell each other.
+/// State shared by [`Reception`] and the socket.
 #[derive(Default)]
-struct Line {
+struct ConnectionState {
     tls: AtomicBool,
-    silent: AtomicBool,
-    slow: AtomicBool,
-    /// The machine takes all that follows a content it has refused for content, so there the
-    /// server hangs up.
-    over: AtomicBool,
+    no_reply: AtomicBool,
+    late_reply: AtomicBool,
+    /// Set after refused content: `mailin` would read the next commands as content, so the server
+    /// closes the connection.
+    close: AtomicBool,
 }
 
 impl Handler for Reception {
@@ -150,7 +156,7 @@ impl Handler for Reception {
 
     fn mail(&mut self, _: IpAddr, _: &str, from: &str) -> Response {
         let login = self.message.login.take();
-        let tls = self.line.tls.load(Ordering::Relaxed);
+        let tls = self.connection.tls.load(Ordering::Relaxed);
         self.message =
             Received { from: from.to_owned(), to: Vec::new(), content: Vec::new(), tls, login };
         self.verdict = self.mailbox.verdicts.lock().unwrap().pop_front();
@@ -158,8 +164,8 @@ impl Handler for Reception {
     }
 
     fn rcpt(&mut self, to: &str) -> Response {
-        if let Some(Verdict::Recipient(code)) = self.verdict {
-            return Response::custom(code, "not this one".to_owned());
+        if let Some(Verdict::RefuseRecipient(code)) = self.verdict {
+            return Response::custom(code, "recipient refused".to_owned());
         }
         self.message.to.push(to.to_owned());
         OK
@@ -171,28 +177,23 @@ impl Handler for Reception {
     }
 
     fn data_end(&mut self) -> Response {
-        if let Some(Verdict::Content(code)) = self.verdict {
-            self.line.over.store(true, Ordering::Relaxed);
-            return Response::custom(code, "not like this".to_owned());
+        if let Some(Verdict::RefuseContent(code)) = self.verdict {
+            self.connection.close.store(true, Ordering::Relaxed);
+            return Response::custom(code, "content refused".to_owned());
         }
-        let (silent, slow) = (&self.line.silent, &self.line.slow);
-        silent.store(matches!(self.verdict, Some(Verdict::Silence)), Ordering::Relaxed);
-        slow.store(matches!(self.verdict, Some(Verdict::Hesitation)), Ordering::Relaxed);
+        let (no_reply, late_reply) = (&self.connection.no_reply, &self.connection.late_reply);
+        no_reply.store(matches!(self.verdict, Some(Verdict::NoReply)), Ordering::Relaxed);
+        late_reply.store(matches!(self.verdict, Some(Verdict::LateReply)), Ordering::Relaxed);
         self.mailbox.received.lock().unwrap().push(self.message.clone());
         self.mailbox.arrived.notify_one();
         OK
     }
 }
 
-async fn serve(
-    stream: TcpStream,
-    tls: Tls,
-    members: bool,
-    mailbox: Arc<Mailbox>,
-) -> io::Result<()> {
-    let line = Arc::new(Line::default());
+async fn serve(stream: TcpStream, tls: Tls, login: bool, mailbox: Arc<Mailbox>) -> io::Result<()> {
+    let connection = Arc::new(ConnectionState::default());
     let mut builder = SessionBuilder::new("mail.test");
-    if members {
+    if login {
         builder.enable_auth(AuthMechanism::Plain);
     }
     if matches!(tls, Tls::Offered(_)) {
@@ -200,58 +201,58 @@ async fn serve(
     }
     let message =
         Received { from: String::new(), to: vec![], content: vec![], tls: false, login: None };
-    let reception = Reception { mailbox, line: line.clone(), message, verdict: None };
+    let reception = Reception { mailbox, connection: connection.clone(), message, verdict: None };
     let mut session = builder.build(IpAddr::V4(Ipv4Addr::LOCALHOST), reception);
     let greeting = session.greeting();
 
     let config = match tls {
         Tls::Never => {
-            converse(stream, &mut session, Some(greeting), &line).await?;
+            converse(stream, &mut session, Some(greeting), &connection).await?;
             return Ok(());
         }
         Tls::Always(config) => {
             let stream = TlsAcceptor::from(config).accept(stream).await?;
-            line.tls.store(true, Ordering::Relaxed);
+            connection.tls.store(true, Ordering::Relaxed);
             session.tls_active();
-            converse(stream, &mut session, Some(greeting), &line).await?;
+            converse(stream, &mut session, Some(greeting), &connection).await?;
             return Ok(());
         }
         Tls::Offered(config) => config,
     };
-    if let Some(stream) = converse(stream, &mut session, Some(greeting), &line).await? {
+    if let Some(stream) = converse(stream, &mut session, Some(greeting), &connection).await? {
         let stream = TlsAcceptor::from(config).accept(stream).await?;
-        line.tls.store(true, Ordering::Relaxed);
+        connection.tls.store(true, Ordering::Relaxed);
         session.tls_active();
-        converse(stream, &mut session, None, &line).await?;
+        converse(stream, &mut session, None, &connection).await?;
     }
     Ok(())
 }
 
-/// Talks until somebody hangs up, or gives the stream back where TLS is to begin.
+/// Answers commands until either side closes. Returns the stream after STARTTLS.
 async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     session: &mut Session<Reception>,
     greeting: Option<Response>,
-    line: &Line,
+    connection: &ConnectionState,
 ) -> io::Result<Option<S>> {
     let mut stream = BufReader::new(stream);
     if let Some(greeting) = greeting {
-        say(&mut stream, &greeting).await?;
+        write(&mut stream, &greeting).await?;
     }
     let mut command = Vec::new();
     while stream.read_until(b'\n', &mut command).await? > 0 {
         let response = session.process(&command);
         command.clear();
-        if line.silent.load(Ordering::Relaxed) {
+        if connection.no_reply.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
-        if line.slow.swap(false, Ordering::Relaxed) {
+        if connection.late_reply.swap(false, Ordering::Relaxed) {
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
-        say(&mut stream, &response).await?;
+        write(&mut stream, &response).await?;
         match response.action {
             Action::Close => break,
-            _ if line.over.load(Ordering::Relaxed) => break,
+            _ if connection.close.load(Ordering::Relaxed) => break,
             Action::UpgradeTls => return Ok(Some(stream.into_inner())),
             Action::NoReply | Action::Reply => {}
         }
@@ -259,9 +260,9 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     Ok(None)
 }
 
-async fn say(stream: &mut (impl AsyncWrite + Unpin), response: &Response) -> io::Result<()> {
-    let mut words = Vec::new();
-    response.write_to(&mut words)?;
-    stream.write_all(&words).await?;
+async fn write(stream: &mut (impl AsyncWrite + Unpin), response: &Response) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    response.write_to(&mut bytes)?;
+    stream.write_all(&bytes).await?;
     stream.flush().await
 }
