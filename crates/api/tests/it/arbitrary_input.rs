@@ -9,9 +9,9 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Client, TestServer};
 use serde_json::{Value, json};
 
-use crate::assertions::{assert_problem, assert_sound};
 use crate::bodies::takers;
-use crate::fixtures::Library;
+use crate::support::assertions::{assert_problem, assert_sound};
+use crate::support::fixtures::Library;
 
 fn runner(cases: u32) -> TestRunner {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
@@ -106,8 +106,8 @@ fn members_of_any_kind_are_answered(server: &TestServer) {
 
 fn paths_and_queries_of_any_kind_are_answered(server: &TestServer) {
     let library = Library::on(server);
-    crate::fixtures::fill_shelf(&library);
-    crate::rooms::Rooms::filled(&library.ada);
+    crate::support::fixtures::fill_shelf(&library);
+    crate::support::samples::Rooms::filled(&library.ada);
     let rooms = [
         "books",
         "tags",

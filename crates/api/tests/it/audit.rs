@@ -11,9 +11,9 @@ use recto_testkit::database::{Engine, fresh};
 use recto_testkit::server::{Client, PASSWORD, TestServer};
 use serde_json::{Value, json};
 
-use crate::assertions::{Told as _, each, items, text, walk};
-use crate::fixtures::member;
-use crate::people::Person;
+use crate::support::accounts::Person;
+use crate::support::assertions::{Told as _, each, items, text, walk};
+use crate::support::fixtures::member;
 
 const ANOTHER: &str = "another password, quite as long";
 

@@ -8,8 +8,8 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Answer, PASSWORD, SECRET, TestServer};
 use serde_json::{Value, json};
 
-use crate::assertions::{Told as _, items, members, text, uid, walk};
-use crate::fixtures::{Library, add_book, add_review, many_reviews};
+use crate::support::assertions::{Told as _, items, members, text, uid, walk};
+use crate::support::fixtures::{Library, add_book, add_review, many_reviews};
 
 fn signing_up_makes_a_user_with_an_account_to_be_verified(server: &TestServer) {
     let body = json!({
@@ -259,7 +259,7 @@ fn who_signs_in_is_asked_before_anything_else(server: &TestServer) {
     for (method, path) in [
         ("POST", "/books?nonsense=1".to_owned()),
         ("PATCH", "/books/not-a-key".to_owned()),
-        ("DELETE", format!("/books/{}?nonsense=1", crate::fixtures::NOBODY)),
+        ("DELETE", format!("/books/{}?nonsense=1", crate::support::fixtures::NOBODY)),
         ("PUT", "/books/not-a-key/tags".to_owned()),
         ("PATCH", format!("/reviews/{review}")),
         ("DELETE", format!("/reviews/{review}")),

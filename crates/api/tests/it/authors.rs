@@ -4,8 +4,8 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::{Value, json};
 
-use crate::assertions::{Told as _, each, items, members, moment, text, uid};
-use crate::fixtures::{Library, NOBODY, add_book};
+use crate::support::assertions::{Told as _, each, items, members, moment, text, uid};
+use crate::support::fixtures::{Library, NOBODY, add_book};
 
 /// Names of the contributors that stand in a book, or on a page.
 fn names(contributors: &Value) -> Vec<&str> {

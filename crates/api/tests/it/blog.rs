@@ -4,10 +4,9 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::json;
 
-use crate::assertions::{Told as _, each, items, members, text, walk};
-use crate::fixtures::Library;
-use crate::include::array;
-use crate::rooms::{add, id};
+use crate::support::assertions::{Told as _, array, each, items, members, text, walk};
+use crate::support::fixtures::Library;
+use crate::support::samples::{add, id};
 
 fn a_comment_is_made_under_its_post(server: &TestServer) {
     let library = Library::on(server);

@@ -4,9 +4,9 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Answer, Client, TestServer};
 use serde_json::json;
 
-use crate::assertions::{Told as _, assert_sound, items, text, uid};
-use crate::fixtures::{Library, add_book, add_review, add_tag};
-use crate::rooms::Rooms;
+use crate::support::assertions::{Told as _, assert_sound, items, text, uid};
+use crate::support::fixtures::{Library, add_book, add_review, add_tag};
+use crate::support::samples::Rooms;
 
 /// Where a body is taken: method, path, and who may send it.
 pub(crate) fn takers<'l, 's>(
@@ -165,7 +165,7 @@ fn a_large_body_without_a_length_is_refused_too(server: &TestServer) {
         request.extend_from_slice(b"\r\n");
     }
     request.extend_from_slice(b"0\r\n\r\n");
-    crate::raw_http::raw(server, &request).unwrap().refused("too-large");
+    crate::support::raw_http::raw(server, &request).unwrap().refused("too-large");
 }
 
 fn texts_have_no_controls_and_an_end(server: &TestServer) {

@@ -4,8 +4,8 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::{Value, json};
 
-use crate::assertions::{Told as _, members, moment, text, uid};
-use crate::fixtures::{Library, NOBODY, add_book, add_review, tag_book};
+use crate::support::assertions::{Told as _, members, moment, text, uid};
+use crate::support::fixtures::{Library, NOBODY, add_book, add_review, tag_book};
 
 const MEMBERS: [&str; 11] = [
     "author",

@@ -8,10 +8,10 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::Value;
 
-use crate::assertions::Told as _;
-use crate::browser::Browser;
-use crate::openapi::document;
-use crate::schema::Schemas;
+use crate::support::assertions::Told as _;
+use crate::support::browser::Browser;
+use crate::support::json_schema::Schemas;
+use crate::support::operations::document;
 
 fn the_catalogue_is_served_as_json(server: &TestServer) {
     let answer = server.get("/api/v1/schema");

@@ -4,8 +4,8 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::json;
 
-use crate::assertions::{Told as _, each, items, text, uid, walk};
-use crate::fixtures::{Library, NOBODY, add_book, fill_shelf, tag_book};
+use crate::support::assertions::{Told as _, each, items, text, uid, walk};
+use crate::support::fixtures::{Library, NOBODY, add_book, fill_shelf, tag_book};
 
 /// The titles of the books that a query finds, sorted by title.
 fn titles(library: &Library<'_>, query: &str) -> Vec<String> {

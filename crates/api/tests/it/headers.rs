@@ -5,8 +5,8 @@ use recto_testkit::database::{Engine, fresh};
 use recto_testkit::server::{Answer, TestServer};
 use serde_json::json;
 
-use crate::fixtures::Library;
-use crate::openapi::{Operation, operations};
+use crate::support::fixtures::Library;
+use crate::support::operations::{Operation, operations};
 
 const API: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'";
 

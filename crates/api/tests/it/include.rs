@@ -4,15 +4,11 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::{Value, json};
 
-use crate::assertions::{Told as _, each, items, text, uid, walk};
-use crate::fixtures::{
+use crate::support::assertions::{Told as _, array, each, items, text, uid, walk};
+use crate::support::fixtures::{
     Library, add_book, add_review, add_tag, fill_shelf, many_books, many_reviews, tag_book,
 };
-use crate::rooms::Rooms;
-
-pub(crate) fn array<'v>(value: &'v Value, member: &str) -> &'v [Value] {
-    value[member].as_array().unwrap_or_else(|| panic!("no array {member} in {value}"))
-}
+use crate::support::samples::Rooms;
 
 fn what_is_asked_for_is_there_and_nothing_else(server: &TestServer) {
     let library = Library::on(server);

@@ -9,8 +9,8 @@ use recto_testkit::database::{Engine, fresh};
 use recto_testkit::server::{PASSWORD, TestServer};
 use serde_json::json;
 
-use crate::assertions::Told as _;
-use crate::browser::Browser;
+use crate::support::assertions::Told as _;
+use crate::support::browser::Browser;
 
 /// Another password than everybody's.
 const NEW: &str = "twelve apes on a boat";

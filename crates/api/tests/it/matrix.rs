@@ -2,40 +2,15 @@
 //!
 //! What a call uses up is made anew for each, so that it would succeed but for who calls.
 
-mod scene;
-
 use std::collections::BTreeSet;
 
 use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::Value;
 
-use crate::openapi::{document, example, written};
-use crate::schema::Schemas;
-
-use scene::{Caller, Scene};
-
-/// A line each operation: the status that each caller gets.
-const TABLE: &str = include_str!("matrix.txt");
-
-/// A line of the table.
-struct Row<'t> {
-    method: &'t str,
-    template: &'t str,
-    statuses: [u16; 8],
-}
-
-fn rows() -> Vec<Row<'static>> {
-    let lines = TABLE.lines().map(str::trim);
-    lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(row).collect()
-}
-
-fn row(line: &'static str) -> Row<'static> {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let [method, template, statuses @ ..] = words.as_slice() else { panic!("{line}") };
-    let statuses: Vec<u16> = statuses.iter().map(|word| word.parse().unwrap()).collect();
-    Row { method, template, statuses: statuses.try_into().unwrap_or_else(|_| panic!("{line}")) }
-}
+use crate::support::json_schema::Schemas;
+use crate::support::matrix::{Caller, Row, Scene, rows};
+use crate::support::operations::{document, example, written};
 
 #[test]
 fn every_operation_has_a_line() {

@@ -6,67 +6,12 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Client, TestServer};
 use serde_json::{Value, json};
 
-use crate::assertions::{Told as _, text, uid};
-use crate::fixtures::{Library, add_book, add_review, add_tag};
-use crate::rooms::Rooms;
-use crate::schema::Schemas;
+use crate::support::assertions::{Told as _, text};
+use crate::support::fixtures::{Library, fill_shelf};
+use crate::support::json_schema::Schemas;
+use crate::support::operations::{Operation, document, example, operations, written};
 
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
-
-/// An operation of the document, at a path where it finds something.
-#[derive(Debug)]
-pub(crate) struct Operation {
-    pub(crate) method: String,
-    pub(crate) template: String,
-    pub(crate) path: String,
-    pub(crate) described: Value,
-}
-
-/// The document as it is printed.
-pub(crate) fn document() -> Value {
-    serde_json::from_str(&recto_api::openapi_json()).expect("the document is JSON")
-}
-
-/// Every operation of the document. What users have of their own is the administrator's.
-pub(crate) fn operations(library: &Library<'_>) -> Vec<Operation> {
-    let book = add_book(&library.ada, "Emma");
-    let review = add_review(&library.ada, &book, 4);
-    let tag = add_tag(&library.ada, "Classics");
-    let authors = library.anyone.get("/authors").gives(200).clone();
-    let rooms = Rooms::filled(&library.ada);
-    let session = library.admin.get("/auth/sessions").gives(200)["items"][0].clone();
-    let new_key = json!({"name": "nightly", "scopes": ["read"]});
-    let api_key = library.admin.post("/auth/keys", &new_key).gives(201).clone();
-    let mut all = Vec::new();
-    for (template, item) in document()["paths"].as_object().unwrap() {
-        let below = template.strip_prefix("/api/v1").unwrap();
-        let key = match below.split('/').nth(1) {
-            Some("books") => uid(&book),
-            Some("reviews") => uid(&review),
-            Some("tags") => uid(&tag),
-            Some("authors") => uid(&authors["items"][0]),
-            _ => &library.ada.uid,
-        };
-        let path = template.replace("{uid}", key).replace("{tag_uid}", uid(&tag));
-        let path = match below {
-            below if below.starts_with("/auth/sessions") => {
-                path.replace("{id}", text(&session, "id"))
-            }
-            below if below.starts_with("/auth/keys") => path.replace("{id}", text(&api_key, "id")),
-            below => match rooms.key_below(below) {
-                Some(id) => path.replace("{id}", id).replace("{course_id}", &rooms.course),
-                None => path,
-            },
-        };
-        assert!(!path.contains('{'), "{path}");
-        for (method, described) in item.as_object().unwrap() {
-            let (method, template) = (method.to_uppercase(), template.clone());
-            let (path, described) = (path.clone(), described.clone());
-            all.push(Operation { method, template, path, described });
-        }
-    }
-    all
-}
 
 #[test]
 fn the_document_is_as_it_was() {
@@ -269,7 +214,7 @@ fn answers_are_as_described(server: &TestServer) {
     let document = document();
     let schemas = Schemas::of(&document);
     let operations = operations(&library);
-    crate::fixtures::fill_shelf(&library);
+    fill_shelf(&library);
     let mut checked = 0;
     for operation in operations.iter().filter(|operation| operation.method == "GET") {
         let names: Vec<&str> = operation.described["parameters"]
@@ -298,31 +243,6 @@ fn answers_are_as_described(server: &TestServer) {
     let refused = library.anyone.get("/auth/me");
     let problem = json!({"$ref": "#/components/schemas/Problem"});
     schemas.check(&problem, refused.refused("unauthenticated"), "a problem");
-}
-
-/// The body of an operation as its example has it, and its media type.
-pub(crate) fn example(described: &Value, schemas: &Schemas<'_>) -> (String, Value) {
-    let content = described["requestBody"]["content"].as_object().unwrap();
-    let (media_type, body) = content.iter().next().unwrap();
-    let schema = schemas.resolve(&body["schema"]);
-    let example = schema.get("examples").map_or_else(
-        || {
-            let members = schema["properties"].as_object().unwrap().iter();
-            members.map(|(name, member)| (name.clone(), member["examples"][0].clone())).collect()
-        },
-        |examples| examples[0].clone(),
-    );
-    (media_type.clone(), example)
-}
-
-/// A body as a client sends it.
-pub(crate) fn written(media_type: &str, body: &Value) -> String {
-    if !media_type.contains("form") {
-        return body.to_string();
-    }
-    let pairs = body.as_object().unwrap().iter();
-    let pairs = pairs.map(|(name, value)| format!("{name}={}", value.as_str().unwrap()));
-    pairs.collect::<Vec<_>>().join("&").replace(' ', "+").replace('@', "%40")
 }
 
 /// Sends a body as its example has it; gives the status.

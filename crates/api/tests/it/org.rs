@@ -6,11 +6,12 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Answer, TestServer};
 use serde_json::{Value, json};
 
-use crate::assertions::{Told as _, assert_sound, each, items, members, text, walk};
-use crate::fixtures::Library;
-use crate::include::array;
-use crate::races::{at_once, tally};
-use crate::rooms::{add, add_department, add_employee, id};
+use crate::support::assertions::{
+    Told as _, array, assert_sound, each, items, members, text, walk,
+};
+use crate::support::fixtures::Library;
+use crate::support::parallel::{at_once, tally};
+use crate::support::samples::{add, add_department, add_employee, id};
 
 /// Two companies; one with two departments and three employees.
 struct Org {

@@ -6,8 +6,8 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::{Value, json};
 
-use crate::assertions::{Told as _, each, items, text, uid, walk};
-use crate::fixtures::{Library, add_book, fill_shelf, many_books, many_reviews};
+use crate::support::assertions::{Told as _, each, items, text, uid, walk};
+use crate::support::fixtures::{Library, add_book, fill_shelf, many_books, many_reviews};
 
 fn a_page_has_twenty_items_unless_asked(server: &TestServer) {
     let library = Library::on(server);

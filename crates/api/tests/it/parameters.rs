@@ -4,9 +4,9 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::Value;
 
-use crate::assertions::{Told as _, assert_sound, text};
-use crate::fixtures::Library;
-use crate::openapi::{Operation, operations};
+use crate::support::assertions::{Told as _, assert_sound, text};
+use crate::support::fixtures::Library;
+use crate::support::operations::{Operation, operations};
 
 fn query_parameters(operation: &Operation) -> Vec<&str> {
     let parameters = operation.described["parameters"].as_array().into_iter().flatten();

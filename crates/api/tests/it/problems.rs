@@ -6,10 +6,10 @@ use recto_testkit::database::Engine;
 use recto_testkit::server::{Answer, TestServer};
 use serde_json::{Value, json};
 
-use crate::assertions::{Told as _, assert_problem, assert_sound, text, uid};
-use crate::fixtures::{Library, NOBODY, add_book, add_review, add_tag};
-use crate::raw_http;
-use crate::rooms::Rooms;
+use crate::support::assertions::{Told as _, assert_problem, assert_sound, text, uid};
+use crate::support::fixtures::{Library, NOBODY, add_book, add_review, add_tag};
+use crate::support::raw_http;
+use crate::support::samples::Rooms;
 
 /// The problem as text, without what differs from run to run.
 fn settled(answer: &Answer) -> String {

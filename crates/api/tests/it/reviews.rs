@@ -4,8 +4,8 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::json;
 
-use crate::assertions::{Told as _, items, members, text, uid, walk};
-use crate::fixtures::{Library, NOBODY, add_book, add_review};
+use crate::support::assertions::{Told as _, items, members, text, uid, walk};
+use crate::support::fixtures::{Library, NOBODY, add_book, add_review};
 
 fn a_reader_reviews_a_book_once(server: &TestServer) {
     let library = Library::on(server);
@@ -112,7 +112,7 @@ fn ratings_are_whole_numbers_from_one_to_five(server: &TestServer) {
         let headers = [("content-type", "application/json")];
         let answer = library.bob.send("POST", &path, &headers, Some(body.as_bytes()));
         assert!([400, 422].contains(&answer.status), "{huge}: {}", answer.text());
-        crate::assertions::assert_problem(&answer);
+        crate::support::assertions::assert_problem(&answer);
     }
     assert_eq!(library.bob.post(&path, &json!({"rating": 5})).wrong(), ["/review_text"]);
     assert_eq!(server.get(&path).gives(200), &json!({"items": []}));

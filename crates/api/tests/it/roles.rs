@@ -4,8 +4,8 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::json;
 
-use crate::assertions::{Told as _, assert_sound};
-use crate::fixtures::{Library, NOBODY, reader};
+use crate::support::assertions::{Told as _, assert_sound};
+use crate::support::fixtures::{Library, NOBODY, reader};
 
 fn a_role_takes_effect_with_the_next_request(server: &TestServer) {
     let library = Library::on(server);
@@ -72,10 +72,16 @@ fn who_is_not_verified_administers_nothing(server: &TestServer) {
 
 fn two_administrators_cannot_remove_each_other_at_once(server: &TestServer) {
     for round in 0..4 {
-        let one =
-            crate::fixtures::member(server, &format!("one{round}"), recto_domain::Role::Admin);
-        let other =
-            crate::fixtures::member(server, &format!("other{round}"), recto_domain::Role::Admin);
+        let one = crate::support::fixtures::member(
+            server,
+            &format!("one{round}"),
+            recto_domain::Role::Admin,
+        );
+        let other = crate::support::fixtures::member(
+            server,
+            &format!("other{round}"),
+            recto_domain::Role::Admin,
+        );
         let demotion = format!("/users/{}/role", other.uid);
         let deletion = format!("/users/{}", one.uid);
         let (first, second) = std::thread::scope(|scope| {

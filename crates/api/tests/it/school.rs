@@ -6,11 +6,12 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Answer, Client, TestServer};
 use serde_json::{Value, json};
 
-use crate::assertions::{Told as _, assert_sound, each, items, members, text, walk};
-use crate::fixtures::Library;
-use crate::include::array;
-use crate::races::{at_once, tally};
-use crate::rooms::{add, enrol, id};
+use crate::support::assertions::{
+    Told as _, array, assert_sound, each, items, members, text, walk,
+};
+use crate::support::fixtures::Library;
+use crate::support::parallel::{at_once, tally};
+use crate::support::samples::{add, enrol, id};
 
 fn student(client: &Client<'_>, name: &str) -> Value {
     add(client, "/school/students", &json!({"name": name}))

@@ -8,9 +8,9 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Answer, Client, PASSWORD, TestServer};
 use serde_json::{Value, json};
 
-use crate::assertions::{Told as _, items, text};
-use crate::fixtures::member;
-use crate::people::Person;
+use crate::support::accounts::Person;
+use crate::support::assertions::{Told as _, items, text};
+use crate::support::fixtures::member;
 
 const ANOTHER: &str = "another password, quite as long";
 const MINUTE: Duration = Duration::from_mins(1);

@@ -4,8 +4,8 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::{Value, json};
 
-use crate::assertions::{Told as _, each, items, members, moment, text, uid};
-use crate::fixtures::{Library, NOBODY, add_book, add_tag, tag_book, tags};
+use crate::support::assertions::{Told as _, each, items, members, moment, text, uid};
+use crate::support::fixtures::{Library, NOBODY, add_book, add_tag, tag_book, tags};
 
 fn a_tag_is_added_once(server: &TestServer) {
     let library = Library::on(server);

@@ -10,7 +10,7 @@ use recto_testkit::database::{Engine, fresh};
 use recto_testkit::server::{Answer, PASSWORD, TestServer};
 use serde_json::json;
 
-use crate::assertions::Told as _;
+use crate::support::assertions::Told as _;
 
 /// Two of each at once, and then none for an hour.
 fn throttled() -> TestServer {

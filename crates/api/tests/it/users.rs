@@ -4,8 +4,8 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::{Value, json};
 
-use crate::assertions::{Told as _, each, items, members, moment, text, uid, walk};
-use crate::fixtures::{Library, NOBODY, add_book, add_review, reader};
+use crate::support::assertions::{Told as _, each, items, members, moment, text, uid, walk};
+use crate::support::fixtures::{Library, NOBODY, add_book, add_review, reader};
 
 const PUBLIC: [&str; 6] =
     ["created_at", "first_name", "last_name", "uid", "updated_at", "username"];

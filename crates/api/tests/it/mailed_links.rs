@@ -7,10 +7,10 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Answer, PASSWORD, TestServer};
 use serde_json::{Value, json};
 
-use crate::assertions::{Told as _, uid};
-use crate::fixtures::member;
-use crate::mailbox::{letter, letters};
-use crate::people::Person;
+use crate::support::accounts::Person;
+use crate::support::assertions::{Told as _, uid};
+use crate::support::fixtures::member;
+use crate::support::mailbox::{letter, letters};
 
 const ANOTHER: &str = "another password, quite as long";
 const HOUR: Duration = Duration::from_hours(1);

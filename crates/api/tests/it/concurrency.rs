@@ -1,45 +1,15 @@
 //! Many at once: the answers are the contract's, and the database stays whole.
 
 use std::collections::BTreeMap;
-use std::sync::Barrier;
 
 use recto_domain::Role;
 use recto_testkit::both_servers;
 use recto_testkit::server::{Answer, Client, TestServer};
 use serde_json::{Value, json};
 
-use crate::assertions::{Told as _, assert_problem, assert_sound, each, items, uid, walk};
-use crate::fixtures::{Library, add_book, add_tag, member, tags};
-
-/// Runs all of these at the same moment; the answers, in their order.
-pub(crate) fn at_once<'s, F: Fn() -> Answer + Send + 's>(requests: Vec<F>) -> Vec<Answer> {
-    let start = Barrier::new(requests.len());
-    std::thread::scope(|scope| {
-        let running: Vec<_> = requests
-            .into_iter()
-            .map(|request| {
-                let start = &start;
-                scope.spawn(move || {
-                    start.wait();
-                    request()
-                })
-            })
-            .collect();
-        running.into_iter().map(|one| one.join().unwrap()).collect()
-    })
-}
-
-/// How many answers have each status; refusals must be whole problems.
-pub(crate) fn tally(answers: &[Answer]) -> BTreeMap<u16, usize> {
-    let mut statuses = BTreeMap::new();
-    for answer in answers {
-        *statuses.entry(answer.status).or_default() += 1;
-        if answer.status >= 400 {
-            assert_problem(answer);
-        }
-    }
-    statuses
-}
+use crate::support::assertions::{Told as _, assert_sound, each, items, uid, walk};
+use crate::support::fixtures::{Library, add_book, add_tag, member, tags};
+use crate::support::parallel::{at_once, tally};
 
 fn count(server: &TestServer, table: &str) -> u64 {
     let line = match server.database().engine() {

@@ -15,7 +15,7 @@ use recto_persistence::identity::{account, api_key, mailed_token, session};
 use recto_persistence::{Connection, Database, Error, SystemIds};
 use recto_testkit::server::{Client, SECRET, TestServer};
 
-use crate::fixtures::password;
+use super::fixtures::password;
 
 /// Somebody with a verified account, signed in; the password is everybody's.
 pub(crate) struct Person<'s> {

@@ -16,7 +16,7 @@ use recto_persistence::{Connection, Error, SystemIds, catalog};
 use recto_testkit::server::{Client, PASSWORD, SECRET, TestServer};
 use serde_json::{Value, json};
 
-use crate::assertions::{Told as _, uid};
+use super::assertions::{Told as _, uid};
 
 /// A key that nothing has.
 pub(crate) const NOBODY: &str = "0190b4a0-0000-7000-8000-000000000000";
@@ -32,7 +32,7 @@ pub(crate) struct Library<'s> {
 impl<'s> Library<'s> {
     pub(crate) fn on(server: &'s TestServer) -> Self {
         // From here on, panics of the server are noted.
-        crate::raw_http::panics();
+        super::raw_http::panics();
         Self {
             admin: member(server, "root", Role::Admin),
             ada: member(server, "ada", Role::User),

@@ -114,6 +114,12 @@ pub(crate) fn items(page: &Value) -> &[Value] {
     page["items"].as_array().unwrap_or_else(|| panic!("not a page: {page}"))
 }
 
+/// The array that a member is.
+#[track_caller]
+pub(crate) fn array<'v>(value: &'v Value, member: &str) -> &'v [Value] {
+    value[member].as_array().unwrap_or_else(|| panic!("no array {member} in {value}"))
+}
+
 /// The names of an object's members, sorted.
 #[track_caller]
 pub(crate) fn members(value: &Value) -> Vec<&str> {
@@ -150,6 +156,6 @@ pub(crate) fn walk(client: &Client<'_>, path: &str) -> Vec<Value> {
 pub(crate) fn assert_sound(server: &TestServer) {
     assert_eq!(server.get("/livez").gives(200)["status"], "live");
     assert_eq!(server.get("/readyz").gives(200)["status"], "ready");
-    let panics = crate::raw_http::panics();
+    let panics = super::raw_http::panics();
     assert!(panics.is_empty(), "{panics:?}");
 }

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
-use crate::assertions::{Told as _, text, walk};
-use crate::fixtures::member;
-use crate::mailbox::letter;
+use crate::support::assertions::{Told as _, text, walk};
+use crate::support::fixtures::member;
+use crate::support::mailbox::letter;
 
 const PASSWORD: &str = "canary sings at night";
 const WRONG: &str = "canary that never was";

@@ -7,8 +7,8 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Client, TestServer};
 use serde_json::{Value, json};
 
-use crate::assertions::{Told as _, items, members, moment, text};
-use crate::fixtures::member;
+use crate::support::assertions::{Told as _, items, members, moment, text};
+use crate::support::fixtures::member;
 
 /// A new key with these scopes.
 #[track_caller]

@@ -1,19 +1,41 @@
-//! People and what belongs to them, for one call.
+//! The table of the authorization matrix, and the people and things of one call.
 
 use recto_domain::Role;
 use recto_persistence::Database;
 use recto_testkit::server::{Client, PASSWORD, TestServer};
 use serde_json::{Value, json};
 
-use crate::assertions::{Told as _, uid};
-use crate::fixtures::{add_book, add_review};
-use crate::people::Person;
-use crate::rooms::Rooms;
+use super::accounts::Person;
+use super::assertions::{Told as _, uid};
+use super::fixtures::{add_book, add_review};
+use super::samples::Rooms;
+
+/// A line each operation: the status that each caller gets.
+const TABLE: &str = include_str!("../matrix.txt");
+
+/// A line of the table.
+pub(crate) struct Row<'t> {
+    pub(crate) method: &'t str,
+    pub(crate) template: &'t str,
+    pub(crate) statuses: [u16; 8],
+}
+
+pub(crate) fn rows() -> Vec<Row<'static>> {
+    let lines = TABLE.lines().map(str::trim);
+    lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(row).collect()
+}
+
+fn row(line: &'static str) -> Row<'static> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let [method, template, statuses @ ..] = words.as_slice() else { panic!("{line}") };
+    let statuses: Vec<u16> = statuses.iter().map(|word| word.parse().unwrap()).collect();
+    Row { method, template, statuses: statuses.try_into().unwrap_or_else(|_| panic!("{line}")) }
+}
 
 /// Who calls. Those that are not verified, that are disabled and that send keys are whoever may
 /// otherwise: the owner, or an administrator where the owner may not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Caller {
+pub(crate) enum Caller {
     Anonymous,
     Unverified,
     Owner,
@@ -25,7 +47,7 @@ pub(super) enum Caller {
 }
 
 impl Caller {
-    pub(super) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Anonymous,
         Self::Unverified,
         Self::Owner,
@@ -38,7 +60,7 @@ impl Caller {
 }
 
 /// Three people, and something of the owner's in each room that is needed.
-pub(super) struct Scene<'s> {
+pub(crate) struct Scene<'s> {
     server: &'s TestServer,
     owner: Person<'s>,
     other: Person<'s>,
@@ -52,7 +74,7 @@ pub(super) struct Scene<'s> {
 
 impl<'s> Scene<'s> {
     /// Makes what that operation needs; all of it for no operation in particular.
-    pub(super) fn set(
+    pub(crate) fn set(
         server: &'s TestServer,
         database: &Database,
         method: &str,
@@ -120,7 +142,7 @@ impl<'s> Scene<'s> {
     }
 
     /// The path of an operation on what is the owner's.
-    pub(super) fn path(&self, template: &str) -> String {
+    pub(crate) fn path(&self, template: &str) -> String {
         let id = match template {
             path if path.starts_with("/auth/sessions") => self.owner.session.to_string(),
             path if path.starts_with("/auth/keys") => self.owner.keys[0].0.to_string(),
@@ -156,7 +178,7 @@ impl<'s> Scene<'s> {
     }
 
     /// The caller, ready to call.
-    pub(super) fn call(&self, caller: Caller, by_admin: bool) -> Client<'s> {
+    pub(crate) fn call(&self, caller: Caller, by_admin: bool) -> Client<'s> {
         let person = self.person(caller, by_admin);
         match caller {
             Caller::Anonymous => self.server.anonymous(),
@@ -170,7 +192,7 @@ impl<'s> Scene<'s> {
     }
 
     /// Those who were made something else for a call are themselves again.
-    pub(super) fn leave(&self, caller: Caller, by_admin: bool) {
+    pub(crate) fn leave(&self, caller: Caller, by_admin: bool) {
         if matches!(caller, Caller::Unverified | Caller::Disabled) {
             self.mark(self.person(caller, by_admin), Caller::Owner);
         }
@@ -188,7 +210,7 @@ impl<'s> Scene<'s> {
     }
 
     /// What is sent, where the example will not do. What shows who somebody is is the caller's.
-    pub(super) fn body(&self, method: &str, template: &str, caller: Caller) -> Option<Value> {
+    pub(crate) fn body(&self, method: &str, template: &str, caller: Caller) -> Option<Value> {
         let person = self.person(caller, false);
         let email = &person.email;
         Some(match (method, template) {

@@ -4,7 +4,7 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::json;
 
-use crate::assertions::{Told as _, each, items, walk};
+use crate::support::assertions::{Told as _, each, items, walk};
 
 /// Names and values.
 type Query<'q> = &'q [(&'q str, &'q str)];

@@ -5,8 +5,8 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Client, PASSWORD, TestServer};
 use serde_json::{Value, json};
 
-use crate::assertions::{Told as _, each, items, members, uid};
-use crate::fixtures::{add_book, add_review, member};
+use crate::support::assertions::{Told as _, each, items, members, uid};
+use crate::support::fixtures::{add_book, add_review, member};
 
 fn leave(client: &Client<'_>, password: &str, reviews: &str) -> recto_testkit::server::Answer {
     let body = json!({"password": password, "reviews": reviews});

@@ -1,0 +1,12 @@
+//! The health endpoints.
+
+use recto_testkit::both_servers;
+use recto_testkit::server::TestServer;
+
+use crate::support::assertions::assert_sound;
+
+fn the_server_lives_and_is_ready(server: &TestServer) {
+    assert_sound(server);
+}
+
+both_servers!(the_server_lives_and_is_ready);
