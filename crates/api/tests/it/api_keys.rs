@@ -7,29 +7,32 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Client, TestServer};
 use serde_json::{Value, json};
 
-use crate::support::assertions::{Told as _, items, members, moment, text};
-use crate::support::fixtures::member;
+use crate::support::accounts::create_account;
+use crate::support::assertions::{Expect as _, field_names, items, text, timestamp};
 
 /// A new key with these scopes.
 #[track_caller]
 fn new_key(client: &Client<'_>, scopes: &Value) -> Value {
-    client.post("/auth/keys", &json!({"name": "nightly", "scopes": scopes})).gives(201).clone()
+    client
+        .post("/auth/keys", &json!({"name": "nightly", "scopes": scopes}))
+        .expect_status(201)
+        .clone()
 }
 
 fn a_key_is_shown_once(server: &TestServer) {
-    let ada = member(server, "ada", Role::User);
+    let ada = create_account(server, "ada", Role::User);
     let answer = ada.post("/auth/keys", &json!({"name": "nightly", "scopes": ["read"]}));
-    let made = answer.gives(201);
+    let made = answer.expect_status(201);
     let shown = ["created_at", "expires_at", "hint", "id", "key", "last_used_at", "name", "scopes"];
-    assert_eq!(members(made), shown);
+    assert_eq!(field_names(made), shown);
     let secret = text(made, "key");
     assert!(secret.starts_with("recto_key_") && secret.ends_with(text(made, "hint")));
     let path = answer.header("location").unwrap();
     assert_eq!(path, format!("/api/v1/auth/keys/{}", text(made, "id")));
     let mut later = made.clone();
     later.as_object_mut().unwrap().remove("key");
-    assert_eq!(ada.get(path).gives(200), &later);
-    assert_eq!(items(ada.get("/auth/keys").gives(200)), [later]);
+    assert_eq!(ada.get(path).expect_status(200), &later);
+    assert_eq!(items(ada.get("/auth/keys").expect_status(200)), [later]);
     for (body, pointer) in [
         (json!({"name": "", "scopes": ["read"]}), "/name"),
         (json!({"name": "x", "scopes": []}), "/scopes"),
@@ -39,12 +42,12 @@ fn a_key_is_shown_once(server: &TestServer) {
             "/expires_at",
         ),
     ] {
-        assert_eq!(ada.post("/auth/keys", &body).wrong(), [pointer]);
+        assert_eq!(ada.post("/auth/keys", &body).violations(), [pointer]);
     }
 }
 
 fn a_key_is_for_what_its_scopes_say(server: &TestServer) {
-    let ada = member(server, "ada", Role::User);
+    let ada = create_account(server, "ada", Role::User);
     let book = json!({"title": "Emma", "author": "Jane Austen"});
     for (scopes, reads, writes) in [
         (json!(["read"]), true, false),
@@ -57,9 +60,9 @@ fn a_key_is_for_what_its_scopes_say(server: &TestServer) {
             [(script.get("/auth/me"), reads, 200), (script.post("/books", &book), writes, 201)]
         {
             if may {
-                answer.gives(good);
+                answer.expect_status(good);
             } else {
-                answer.refused("forbidden");
+                answer.expect_problem("forbidden");
                 let challenge = answer.header("www-authenticate").unwrap();
                 assert!(challenge.contains("error=\"insufficient_scope\""), "{challenge}");
             }
@@ -68,7 +71,7 @@ fn a_key_is_for_what_its_scopes_say(server: &TestServer) {
 }
 
 fn a_key_is_no_person(server: &TestServer) {
-    let ada = member(server, "ada", Role::User);
+    let ada = create_account(server, "ada", Role::User);
     let key = new_key(&ada, &json!(["read", "write"]));
     let script = server.bearer(text(&key, "key"));
     let password = "another password, quite as long";
@@ -91,18 +94,18 @@ fn a_key_is_no_person(server: &TestServer) {
             Value::Null => script.send(method, path, &[], None),
             body => script.send_json(method, path, &body),
         };
-        answer.refused("forbidden");
+        answer.expect_problem("forbidden");
     }
-    ada.get("/auth/me").gives(200);
+    ada.get("/auth/me").expect_status(200);
 }
 
 fn a_key_ends_when_it_is_to_and_when_it_is_revoked(server: &TestServer) {
-    let ada = member(server, "ada", Role::User);
+    let ada = create_account(server, "ada", Role::User);
     let copy = server.another(TestServer::settings());
     let end = server.clock().now() + chrono::TimeDelta::minutes(5);
     let body = json!({"name": "short", "scopes": ["read"], "expires_at": end.to_rfc3339()});
-    let short = ada.post("/auth/keys", &body).gives(201).clone();
-    assert_eq!(moment(&short, "expires_at"), end);
+    let short = ada.post("/auth/keys", &body).expect_status(201).clone();
+    assert_eq!(timestamp(&short, "expires_at"), end);
     let lasting = new_key(&ada, &json!(["read"]));
     let works = |server: &TestServer, key: &Value| {
         server.bearer(text(key, "key")).get("/auth/me").status == 200
@@ -112,23 +115,23 @@ fn a_key_ends_when_it_is_to_and_when_it_is_revoked(server: &TestServer) {
     assert!(!works(&copy, &short) && works(&copy, &lasting));
     let path = format!("/auth/keys/{}", text(&lasting, "id"));
     let ada = server.sign_in("ada@example.org");
-    member(server, "bob", Role::User).delete(&path).refused("not-found");
+    create_account(server, "bob", Role::User).delete(&path).expect_problem("not-found");
     assert!(works(&copy, &lasting));
-    ada.delete(&path).gives(204);
+    ada.delete(&path).expect_status(204);
     assert!(!works(&copy, &lasting) && !works(server, &lasting));
-    ada.delete(&path).refused("not-found");
+    ada.delete(&path).expect_problem("not-found");
 }
 
 fn the_last_use_of_a_key_is_noted_to_the_minute(server: &TestServer) {
-    let ada = member(server, "ada", Role::User);
+    let ada = create_account(server, "ada", Role::User);
     let key = new_key(&ada, &json!(["read"]));
     let script = server.bearer(text(&key, "key"));
     let path = format!("/auth/keys/{}", text(&key, "id"));
-    let used = || ada.get(&path).gives(200)["last_used_at"].clone();
+    let used = || ada.get(&path).expect_status(200)["last_used_at"].clone();
     assert_eq!(used(), Value::Null);
     let noted_after = |before: Value| {
         for _ in 0..500 {
-            script.get("/auth/me").gives(200);
+            script.get("/auth/me").expect_status(200);
             let now = used();
             if now != before {
                 return now;
@@ -138,7 +141,7 @@ fn the_last_use_of_a_key_is_noted_to_the_minute(server: &TestServer) {
         panic!("no use was noted after {before}");
     };
     let first = noted_after(Value::Null);
-    script.get("/auth/me").gives(200);
+    script.get("/auth/me").expect_status(200);
     std::thread::sleep(Duration::from_millis(100));
     assert_eq!(used(), first, "not written at each use");
     server.clock().advance(Duration::from_secs(61));

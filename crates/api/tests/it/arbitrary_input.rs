@@ -10,8 +10,8 @@ use recto_testkit::server::{Client, TestServer};
 use serde_json::{Value, json};
 
 use crate::bodies::takers;
-use crate::support::assertions::{assert_problem, assert_sound};
-use crate::support::fixtures::Library;
+use crate::support::accounts::Clients;
+use crate::support::assertions::{assert_healthy, assert_problem};
 
 fn runner(cases: u32) -> TestRunner {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
@@ -28,8 +28,8 @@ fn send(to: &(&str, String, &Client<'_>), body: &[u8]) {
 }
 
 fn bytes_of_any_kind_are_answered(server: &TestServer) {
-    let library = Library::on(server);
-    let takers = takers(&library);
+    let clients = Clients::create(server);
+    let takers = takers(&clients);
     let bytes = prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..200),
         "[{}\\[\\]\",:0-9a-z \\\\]{0,80}".prop_map(String::into_bytes),
@@ -40,7 +40,7 @@ fn bytes_of_any_kind_are_answered(server: &TestServer) {
             Ok(())
         })
         .unwrap();
-    assert_sound(server);
+    assert_healthy(server);
 }
 
 /// Values of any kind, those among them that nearly fit.
@@ -68,8 +68,8 @@ fn values() -> impl Strategy<Value = Value> {
 }
 
 fn members_of_any_kind_are_answered(server: &TestServer) {
-    let library = Library::on(server);
-    let takers = takers(&library);
+    let clients = Clients::create(server);
+    let takers = takers(&clients);
     let names = [
         "title",
         "author",
@@ -101,13 +101,13 @@ fn members_of_any_kind_are_answered(server: &TestServer) {
             Ok(())
         })
         .unwrap();
-    assert_sound(server);
+    assert_healthy(server);
 }
 
 fn paths_and_queries_of_any_kind_are_answered(server: &TestServer) {
-    let library = Library::on(server);
-    crate::support::fixtures::fill_shelf(&library);
-    crate::support::samples::Rooms::filled(&library.ada);
+    let clients = Clients::create(server);
+    crate::support::fixtures::create_varied_books(&clients);
+    crate::support::samples::Rooms::filled(&clients.ada);
     let rooms = [
         "books",
         "tags",
@@ -128,7 +128,7 @@ fn paths_and_queries_of_any_kind_are_answered(server: &TestServer) {
     runner(400)
         .run(&(proptest::sample::select(rooms.to_vec()), part, query), |(room, part, query)| {
             for path in [format!("/{room}?{query}"), format!("/{room}/{part}?{query}")] {
-                let answer = library.admin.get(&path);
+                let answer = clients.admin.get(&path);
                 prop_assert!(answer.status < 500, "{}: {:?}", path, answer);
                 if answer.status >= 400 {
                     assert_problem(&answer);
@@ -137,12 +137,12 @@ fn paths_and_queries_of_any_kind_are_answered(server: &TestServer) {
             Ok(())
         })
         .unwrap();
-    assert_sound(server);
+    assert_healthy(server);
 }
 
 fn a_client_that_hangs_up_harms_nobody(server: &TestServer) {
-    let library = Library::on(server);
-    let token = library.ada.token.as_deref().unwrap();
+    let clients = Clients::create(server);
+    let token = clients.ada.token.as_deref().unwrap();
     let requests = [
         "GET /api/v1/books?include=reviews".to_owned(),
         "GET /api/v1/books HTTP/1.1\r\nhost: x\r\n\r\n".repeat(20),
@@ -159,7 +159,7 @@ fn a_client_that_hangs_up_harms_nobody(server: &TestServer) {
         let mut stream = TcpStream::connect(server.address()).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
     }
-    assert_sound(server);
+    assert_healthy(server);
     let tags = server.get("/tags").json["items"].as_array().unwrap().len();
     assert!(tags <= 1, "{tags}");
 }

@@ -11,9 +11,8 @@ use recto_testkit::database::{Engine, fresh};
 use recto_testkit::server::{Client, PASSWORD, TestServer};
 use serde_json::{Value, json};
 
-use crate::support::accounts::Person;
-use crate::support::assertions::{Told as _, each, items, text, walk};
-use crate::support::fixtures::member;
+use crate::support::accounts::{TestAccount, create_account};
+use crate::support::assertions::{Expect as _, all_items, items, text, texts};
 
 const ANOTHER: &str = "another password, quite as long";
 
@@ -21,7 +20,8 @@ const ANOTHER: &str = "another password, quite as long";
 #[track_caller]
 fn newest(admin: &Client<'_>, action: &str) -> (Value, Value, Value) {
     let page = admin.get(&format!("/audit?action={action}&limit=1"));
-    let entry = items(page.gives(200)).first().unwrap_or_else(|| panic!("no {action}")).clone();
+    let entry =
+        items(page.expect_status(200)).first().unwrap_or_else(|| panic!("no {action}")).clone();
     assert_eq!(entry["action"], action);
     assert_eq!(entry["address"], "127.0.0.1");
     assert!(!text(&entry, "request_id").is_empty());
@@ -30,58 +30,64 @@ fn newest(admin: &Client<'_>, action: &str) -> (Value, Value, Value) {
 
 fn what_people_do_is_in_it(server: &TestServer) {
     let database = server.database().open();
-    let admin = member(server, "root", Role::Admin);
-    let ada = Person::enter(server, &database, Role::User);
+    let admin = create_account(server, "root", Role::Admin);
+    let ada = TestAccount::create(server, &database, Role::User);
     let (her, none) = (json!(ada.client.uid), Value::Null);
     let login = |password: &str| {
         let body = json!({"email": ada.email, "password": password});
         server.anonymous().post("/auth/login", &body)
     };
     let new = json!({"username": "new", "email": "new@example.org", "password": PASSWORD});
-    let signed_up = server.anonymous().post("/auth/signup", &new).gives(201)["uid"].clone();
+    let signed_up = server.anonymous().post("/auth/signup", &new).expect_status(201)["uid"].clone();
     assert_eq!(newest(&admin, "sign-up"), (signed_up.clone(), none.clone(), none.clone()));
-    login(PASSWORD).gives(200);
+    login(PASSWORD).expect_status(200);
     assert_eq!(newest(&admin, "sign-in"), (her.clone(), none.clone(), none.clone()));
-    login("not the password").refused("wrong-credentials");
+    login("not the password").expect_problem("wrong-credentials");
     assert_eq!(newest(&admin, "sign-in.failed"), (none.clone(), her.clone(), none.clone()));
     let nobody = json!({"email": "nobody@example.org", "password": PASSWORD});
-    server.anonymous().post("/auth/login", &nobody).refused("wrong-credentials");
+    server.anonymous().post("/auth/login", &nobody).expect_problem("wrong-credentials");
     assert_eq!(newest(&admin, "sign-in.failed"), (none.clone(), none.clone(), none.clone()));
 
-    ada.client.get("/users?limit=3").refused("forbidden");
+    ada.client.get("/users?limit=3").expect_problem("forbidden");
     let refused = json!("GET /api/v1/users");
     assert_eq!(newest(&admin, "refused"), (her.clone(), none.clone(), refused));
     let unverified = server.sign_in("new@example.org");
-    unverified.post("/books", &json!({})).refused("forbidden");
+    unverified.post("/books", &json!({})).expect_problem("forbidden");
     let refused = json!("POST /api/v1/books");
     assert_eq!(newest(&admin, "refused"), (signed_up, none.clone(), refused));
 
     let key = json!({"name": "nightly", "scopes": ["read"]});
-    let key = ada.client.post("/auth/keys", &key).gives(201)["id"].clone();
+    let key = ada.client.post("/auth/keys", &key).expect_status(201)["id"].clone();
     assert_eq!(newest(&admin, "key.created").0, her);
-    ada.client.delete(&format!("/auth/keys/{}", key.as_str().unwrap())).gives(204);
+    ada.client.delete(&format!("/auth/keys/{}", key.as_str().unwrap())).expect_status(204);
     assert_eq!(newest(&admin, "key.revoked").0, her);
-    ada.client.get("/auth/me/export").gives(200);
+    ada.client.get("/auth/me/export").expect_status(200);
     assert_eq!(newest(&admin, "account.exported").0, her);
 
-    server.anonymous().post("/auth/verify", &json!({"token": ada.verify.expose()})).gives(200);
+    server
+        .anonymous()
+        .post("/auth/verify", &json!({"token": ada.verify_token.expose()}))
+        .expect_status(200);
     // She was verified already, which is no news; another is not.
     let unverify = format!("UPDATE accounts SET verified = FALSE WHERE email = '{}'", ada.email);
-    assert!(items(admin.get("/audit?action=email.verified").gives(200)).is_empty());
-    let bob = Person::enter(server, &database, Role::User);
+    assert!(items(admin.get("/audit?action=email.verified").expect_status(200)).is_empty());
+    let bob = TestAccount::create(server, &database, Role::User);
     server.database().execute(&unverify.replace(&ada.email, &bob.email)).unwrap();
-    server.anonymous().post("/auth/verify", &json!({"token": bob.verify.expose()})).gives(200);
+    server
+        .anonymous()
+        .post("/auth/verify", &json!({"token": bob.verify_token.expose()}))
+        .expect_status(200);
     assert_eq!(newest(&admin, "email.verified").1, json!(bob.client.uid));
 
-    let refresh = json!({"refresh_token": bob.refresh.expose()});
-    server.anonymous().post("/auth/refresh", &refresh).gives(200);
+    let refresh = json!({"refresh_token": bob.refresh_token.expose()});
+    server.anonymous().post("/auth/refresh", &refresh).expect_status(200);
     server.clock().advance(Duration::from_secs(31));
-    server.anonymous().post("/auth/refresh", &refresh).refused("unauthenticated");
+    server.anonymous().post("/auth/refresh", &refresh).expect_problem("unauthenticated");
     assert_eq!(newest(&admin, "token.reuse"), (none.clone(), json!(bob.client.uid), none.clone()));
     administered(&admin, &bob);
     ended(server, &admin, &ada);
 
-    let seen: BTreeSet<String> = walk(&admin, "/audit?limit=7")
+    let seen: BTreeSet<String> = all_items(&admin, "/audit?limit=7")
         .iter()
         .map(|entry| text(entry, "action").to_owned())
         .collect();
@@ -91,7 +97,7 @@ fn what_people_do_is_in_it(server: &TestServer) {
 }
 
 /// What administrators do.
-fn administered(admin: &Client<'_>, bob: &Person<'_>) {
+fn administered(admin: &Client<'_>, bob: &TestAccount<'_>) {
     let (root, his, none) = (json!(admin.uid), json!(bob.client.uid), Value::Null);
     let at = |what: &str| format!("/users/{}/{what}", bob.client.uid);
     for (what, body, action, detail) in [
@@ -100,71 +106,73 @@ fn administered(admin: &Client<'_>, bob: &Person<'_>) {
         ("disabled", json!({"disabled": true}), "account.disabled", none.clone()),
         ("disabled", json!({"disabled": false}), "account.enabled", none.clone()),
     ] {
-        admin.put(&at(what), &body).gives(200);
+        admin.put(&at(what), &body).expect_status(200);
         assert_eq!(newest(admin, action), (root.clone(), his.clone(), detail));
         // Saying it again changes nothing, and is no entry.
-        let count = || items(admin.get("/audit?limit=100").gives(200)).len();
+        let count = || items(admin.get("/audit?limit=100").expect_status(200)).len();
         let before = count();
-        admin.put(&at(what), &body).gives(200);
+        admin.put(&at(what), &body).expect_status(200);
         assert_eq!(count(), before);
     }
-    admin.delete(&format!("/users/{}", bob.client.uid)).gives(204);
+    admin.delete(&format!("/users/{}", bob.client.uid)).expect_status(204);
     assert_eq!(newest(admin, "account.deleted"), (root, his.clone(), none));
     // Entries outlive those whom they name.
     let page = admin.get(&format!("/audit?user_uid={}", bob.client.uid));
-    assert!(each(items(page.gives(200)), "action").contains(&"token.reuse"));
+    assert!(texts(items(page.expect_status(200)), "action").contains(&"token.reuse"));
 }
 
 /// What ends sessions, passwords and accounts.
-fn ended(server: &TestServer, admin: &Client<'_>, ada: &Person<'_>) {
+fn ended(server: &TestServer, admin: &Client<'_>, ada: &TestAccount<'_>) {
     let her = json!(ada.client.uid);
     let reset = json!({
-        "token": ada.reset.expose(), "new_password": ANOTHER, "confirm_new_password": ANOTHER,
+        "token": ada.reset_token.expose(), "new_password": ANOTHER, "confirm_new_password": ANOTHER,
     });
-    server.anonymous().post("/auth/password-reset-confirm", &reset).gives(204);
+    server.anonymous().post("/auth/password-reset-confirm", &reset).expect_status(204);
     assert_eq!(newest(admin, "password.reset").1, her);
     let login = json!({"email": ada.email, "password": ANOTHER});
     let sign_in = || {
         let answer = server.anonymous().post("/auth/login", &login);
-        server.bearer(text(answer.gives(200), "access_token"))
+        server.bearer(text(answer.expect_status(200), "access_token"))
     };
     let (one, other, third) = (sign_in(), sign_in(), sign_in());
-    let sessions = one.get("/auth/sessions").gives(200).clone();
+    let sessions = one.get("/auth/sessions").expect_status(200).clone();
     let second = text(&items(&sessions)[1], "id");
-    one.delete(&format!("/auth/sessions/{second}")).gives(204);
+    one.delete(&format!("/auth/sessions/{second}")).expect_status(204);
     assert_eq!(newest(admin, "session.revoked").0, her);
-    other.get("/auth/me").refused("unauthenticated");
-    third.send("POST", "/auth/logout", &[], None).gives(204);
+    other.get("/auth/me").expect_problem("unauthenticated");
+    third.send("POST", "/auth/logout", &[], None).expect_status(204);
     assert_eq!(newest(admin, "sign-out").0, her);
     let change = json!({"current_password": ANOTHER, "new_password": PASSWORD});
-    one.put("/auth/password", &change).gives(204);
+    one.put("/auth/password", &change).expect_status(204);
     assert_eq!(newest(admin, "password.changed").0, her);
     let leaving = json!({"password": PASSWORD, "reviews": "keep"});
-    one.send_json("DELETE", "/auth/me", &leaving).gives(204);
+    one.send_json("DELETE", "/auth/me", &leaving).expect_status(204);
     assert_eq!(newest(admin, "account.deleted").0, her);
 }
 
 fn it_is_read_in_pages_and_by_administrators(server: &TestServer) {
-    let admin = member(server, "root", Role::Admin);
-    let (ada, bob) = (member(server, "ada", Role::User), member(server, "bob", Role::User));
+    let admin = create_account(server, "root", Role::Admin);
+    let (ada, bob) =
+        (create_account(server, "ada", Role::User), create_account(server, "bob", Role::User));
     for client in [&ada, &bob, &ada, &bob, &ada] {
-        client.get("/audit").refused("forbidden");
+        client.get("/audit").expect_problem("forbidden");
     }
-    server.get("/audit").refused("unauthenticated");
-    let all = walk(&admin, "/audit?limit=2");
+    server.get("/audit").expect_problem("unauthenticated");
+    let all = all_items(&admin, "/audit?limit=2");
     assert_eq!(all.len(), 5);
     assert!(all.is_sorted_by(|newer, older| text(newer, "id") > text(older, "id")));
-    let hers = walk(&admin, &format!("/audit?limit=2&action=refused&user_uid={}", ada.uid));
-    assert_eq!(each(&hers, "actor_uid"), [ada.uid.as_str(); 3]);
-    assert!(walk(&admin, "/audit?action=sign-out").is_empty());
+    let hers = all_items(&admin, &format!("/audit?limit=2&action=refused&user_uid={}", ada.uid));
+    assert_eq!(texts(&hers, "actor_uid"), [ada.uid.as_str(); 3]);
+    assert!(all_items(&admin, "/audit?action=sign-out").is_empty());
     for query in ["action=nonsense", "user_uid=x", "limit=0", "cursor=x", "sort=at", "include=user"]
     {
-        admin.get(&format!("/audit?{query}")).refused("invalid-parameter");
+        admin.get(&format!("/audit?{query}")).expect_problem("invalid-parameter");
     }
     // A cursor is bound to its filter.
-    let cursor = admin.get("/audit?limit=1").gives(200)["next_cursor"].as_str().unwrap().to_owned();
+    let cursor =
+        admin.get("/audit?limit=1").expect_status(200)["next_cursor"].as_str().unwrap().to_owned();
     let other = format!("/audit?limit=1&action=refused&cursor={cursor}");
-    admin.get(&other).refused("invalid-parameter");
+    admin.get(&other).expect_problem("invalid-parameter");
 }
 
 #[test]
@@ -173,14 +181,17 @@ fn who_is_throttled_is_in_it_once_a_minute() {
     let limits = Limits { sign_in: limit, ..Limits::none() };
     let settings = recto_api::Settings { limits, ..TestServer::settings() };
     let server = TestServer::with(fresh(Engine::Sqlite).unwrap(), settings);
-    let admin = member(&server, "root", Role::Admin);
+    let admin = create_account(&server, "root", Role::Admin);
     let wrong = json!({"email": "nobody@example.org", "password": "not the password"});
-    server.anonymous().post("/auth/login", &wrong).refused("wrong-credentials");
+    server.anonymous().post("/auth/login", &wrong).expect_problem("wrong-credentials");
     for _ in 0..5 {
-        server.anonymous().post("/auth/login", &wrong).refused("too-many-requests");
+        server.anonymous().post("/auth/login", &wrong).expect_problem("too-many-requests");
     }
     let page = admin.get("/audit");
-    assert_eq!(each(items(page.gives(200)), "action"), ["sign-in.throttled", "sign-in.failed"]);
+    assert_eq!(
+        texts(items(page.expect_status(200)), "action"),
+        ["sign-in.throttled", "sign-in.failed"]
+    );
 }
 
 both_servers!(what_people_do_is_in_it, it_is_read_in_pages_and_by_administrators);

@@ -8,26 +8,27 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Answer, PASSWORD, SECRET, TestServer};
 use serde_json::{Value, json};
 
-use crate::support::assertions::{Told as _, items, members, text, uid, walk};
-use crate::support::fixtures::{Library, add_book, add_review, many_reviews};
+use crate::support::accounts::Clients;
+use crate::support::assertions::{Expect as _, all_items, field_names, items, text, uid};
+use crate::support::fixtures::{add_book, add_review, create_reviews};
 
 fn signing_up_makes_a_user_with_an_account_to_be_verified(server: &TestServer) {
     let body = json!({
         "username": "ada", "email": "ada@example.org", "password": PASSWORD, "first_name": "Ada",
     });
     let answer = server.anonymous().post("/auth/signup", &body);
-    let user = answer.gives(201);
+    let user = answer.expect_status(201);
     let public = ["created_at", "first_name", "last_name", "uid", "updated_at", "username"];
-    assert_eq!(members(user), public);
+    assert_eq!(field_names(user), public);
     assert_eq!((text(user, "username"), text(user, "first_name")), ("ada", "Ada"));
     assert_eq!(user["last_name"], Value::Null);
     assert!(text(user, "created_at").ends_with('Z'));
 
     let location = answer.header("location").unwrap();
     assert_eq!(location, format!("/api/v1/users/{}", uid(user)));
-    assert_eq!(server.get(location).gives(200), user);
+    assert_eq!(server.get(location).expect_status(200), user);
     let account = server.sign_in("ada@example.org").get(location);
-    let account = account.gives(200);
+    let account = account.expect_status(200);
     assert_eq!(account["email"], "ada@example.org");
     assert_eq!(account["role"], "user");
     assert_eq!(account["verified"], false);
@@ -40,10 +41,10 @@ fn names_and_addresses_are_taken_in_any_case(server: &TestServer) {
         let body = json!({"username": username, "email": email, "password": PASSWORD});
         server.anonymous().post("/auth/signup", &body)
     };
-    sign_up("ADA", "other@example.org").refused("username-taken");
-    sign_up("other", "Ada@Example.ORG").refused("email-taken");
+    sign_up("ADA", "other@example.org").expect_problem("username-taken");
+    sign_up("other", "Ada@Example.ORG").expect_problem("email-taken");
     // Neither refusal left half an account behind.
-    sign_up("other", "other@example.org").gives(201);
+    sign_up("other", "other@example.org").expect_status(201);
 }
 
 fn everything_wrong_with_a_sign_up_is_told_at_once(server: &TestServer) {
@@ -53,12 +54,12 @@ fn everything_wrong_with_a_sign_up_is_told_at_once(server: &TestServer) {
     });
     let answer = server.anonymous().post("/auth/signup", &body);
     assert_eq!(
-        answer.wrong(),
+        answer.violations(),
         ["/email", "/first_name", "/last_name", "/password", "/role", "/username"]
     );
     assert!(!answer.text().contains("short"), "a password is repeated");
     let answer = server.anonymous().post("/auth/signup", &json!({}));
-    assert_eq!(answer.wrong(), ["/email", "/password", "/username"]);
+    assert_eq!(answer.violations(), ["/email", "/password", "/username"]);
 }
 
 fn signing_in_gives_a_token_that_is_not_to_be_kept(server: &TestServer) {
@@ -66,10 +67,10 @@ fn signing_in_gives_a_token_that_is_not_to_be_kept(server: &TestServer) {
     // The address is nobody else's in any case.
     let body = json!({"email": "ADA@example.org", "password": PASSWORD});
     let answer = server.anonymous().post("/auth/login", &body);
-    let session = answer.gives(200);
+    let session = answer.expect_status(200);
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     assert_eq!(
-        members(session),
+        field_names(session),
         ["access_token", "expires_in", "refresh_token", "token_type", "user"]
     );
     assert_eq!((&session["token_type"], &session["expires_in"]), (&json!("Bearer"), &json!(900)));
@@ -78,7 +79,7 @@ fn signing_in_gives_a_token_that_is_not_to_be_kept(server: &TestServer) {
     });
     assert_eq!(session["user"], user);
     let me = server.bearer(text(session, "access_token")).get("/auth/me");
-    assert_eq!(uid(me.gives(200)), ada.uid);
+    assert_eq!(uid(me.expect_status(200)), ada.uid);
 }
 
 /// An answer without what tells one request from another.
@@ -104,7 +105,7 @@ fn a_wrong_password_and_an_unknown_address_are_told_alike(server: &TestServer) {
         let before = server.hashes_done();
         let body = json!({"email": email, "password": password});
         let answer = server.anonymous().post("/auth/login", &body);
-        answer.refused("wrong-credentials");
+        answer.expect_problem("wrong-credentials");
         told.push((without_request_id(&answer), server.hashes_done() - before));
     }
     assert_eq!(told[0].1, 1);
@@ -129,11 +130,11 @@ fn the_token_endpoint_speaks_oauth(server: &TestServer) {
     ];
     for (headers, more) in clients {
         let answer = form(server, headers, &format!("{body}{more}"));
-        let token = answer.gives(200);
+        let token = answer.expect_status(200);
         assert_eq!(answer.header("cache-control"), Some("no-store"));
-        assert_eq!(members(token), ["access_token", "expires_in", "token_type"]);
+        assert_eq!(field_names(token), ["access_token", "expires_in", "token_type"]);
         let me = server.bearer(text(token, "access_token")).get("/auth/me");
-        assert_eq!(uid(me.gives(200)), ada.uid);
+        assert_eq!(uid(me.expect_status(200)), ada.uid);
     }
 }
 
@@ -157,13 +158,13 @@ fn the_token_endpoint_refuses_as_oauth_does(server: &TestServer) {
     ];
     for (body, error) in cases {
         let answer = form(server, &[], &body);
-        let problem = answer.refused("invalid-grant");
+        let problem = answer.expect_problem("invalid-grant");
         assert_eq!(problem["error"], error, "{body}");
         assert!(!text(problem, "error_description").is_empty());
         assert_eq!(answer.header("cache-control"), Some("no-store"));
     }
     let json = json!({"grant_type": "password", "username": "ada@example.org", "password": "x"});
-    server.anonymous().post("/auth/token", &json).refused("unsupported-media-type");
+    server.anonymous().post("/auth/token", &json).expect_problem("unsupported-media-type");
 }
 
 fn the_token_endpoint_tells_nobody_which_addresses_there_are(server: &TestServer) {
@@ -180,11 +181,11 @@ fn the_token_endpoint_tells_nobody_which_addresses_there_are(server: &TestServer
 }
 
 fn me_is_the_caller_with_account_books_and_reviews(server: &TestServer) {
-    let library = Library::on(server);
-    server.get("/auth/me").refused("unauthenticated");
-    let me = library.ada.get("/auth/me");
-    let me = me.gives(200);
-    assert_eq!(uid(me), library.ada.uid);
+    let clients = Clients::create(server);
+    server.get("/auth/me").expect_problem("unauthenticated");
+    let me = clients.ada.get("/auth/me");
+    let me = me.expect_status(200);
+    assert_eq!(uid(me), clients.ada.uid);
     assert_eq!(me["email"], "ada@example.org");
     assert_eq!(me["role"], "user");
     assert_eq!(me["verified"], true);
@@ -192,22 +193,22 @@ fn me_is_the_caller_with_account_books_and_reviews(server: &TestServer) {
     assert_eq!((&me["books"], &me["reviews"]), (&json!([]), &json!([])));
 
     let books: Vec<_> =
-        (0..22).map(|number| add_book(&library.ada, &format!("Volume {number}"))).collect();
-    let review = add_review(&library.ada, &books[0], 4);
-    let me = library.ada.get("/auth/me");
-    let me = me.gives(200);
+        (0..22).map(|number| add_book(&clients.ada, &format!("Volume {number}"))).collect();
+    let review = add_review(&clients.ada, &books[0], 4);
+    let me = clients.ada.get("/auth/me");
+    let me = me.expect_status(200);
     assert_eq!(me["reviews"], json!([review]));
     let mut shown = me["books"].as_array().unwrap().clone();
     assert_eq!(shown.len(), 20);
-    shown.extend(walk(&library.anyone, text(me, "books_next")));
+    shown.extend(all_items(&clients.anonymous, text(me, "books_next")));
     shown.reverse();
     assert_eq!(shown, books);
 }
 
 fn a_token_is_good_or_refused(server: &TestServer) {
-    let library = Library::on(server);
-    let good = library.ada.token.clone().unwrap();
-    let user: UserId = library.ada.uid.parse().unwrap();
+    let clients = Clients::create(server);
+    let good = clients.ada.token.clone().unwrap();
+    let user: UserId = clients.ada.uid.parse().unwrap();
     let issue = |secret: &[u8], new_id: NewId| {
         Tokens::new(&Secrets::new(secret, None).unwrap())
             .issue(user, new_id.at(), new_id.uid())
@@ -229,37 +230,44 @@ fn a_token_is_good_or_refused(server: &TestServer) {
     for value in values {
         let authorization = [("authorization", value.as_str())];
         // Where a token is needed, and where one may be sent.
-        for path in ["/auth/me", &format!("/users/{}", library.ada.uid)] {
-            library.anyone.send("GET", path, &authorization, None).refused("unauthenticated");
+        for path in ["/auth/me", &format!("/users/{}", clients.ada.uid)] {
+            clients
+                .anonymous
+                .send("GET", path, &authorization, None)
+                .expect_problem("unauthenticated");
         }
-        let answer = library.anyone.send("POST", "/books", &authorization, Some(b"{}"));
-        answer.refused("unauthenticated");
+        let answer = clients.anonymous.send("POST", "/books", &authorization, Some(b"{}"));
+        answer.expect_problem("unauthenticated");
     }
     for scheme in ["Bearer", "bearer", "BEARER"] {
         let value = format!("{scheme} {good}");
-        library.anyone.send("GET", "/auth/me", &[("authorization", &value)], None).gives(200);
+        clients
+            .anonymous
+            .send("GET", "/auth/me", &[("authorization", &value)], None)
+            .expect_status(200);
     }
 }
 
 fn the_token_of_somebody_who_is_gone_is_dead(server: &TestServer) {
-    let library = Library::on(server);
-    library.admin.delete(&format!("/users/{}", library.ada.uid)).gives(204);
-    library.ada.get("/auth/me").refused("unauthenticated");
+    let clients = Clients::create(server);
+    clients.admin.delete(&format!("/users/{}", clients.ada.uid)).expect_status(204);
+    clients.ada.get("/auth/me").expect_problem("unauthenticated");
     let body = json!({"title": "Ghosts", "author": "Henrik Ibsen"});
-    library.ada.post("/books", &body).refused("unauthenticated");
-    library.ada.get(&format!("/users/{}", library.bob.uid)).refused("unauthenticated");
+    clients.ada.post("/books", &body).expect_problem("unauthenticated");
+    clients.ada.get(&format!("/users/{}", clients.bob.uid)).expect_problem("unauthenticated");
 }
 
 fn who_signs_in_is_asked_before_anything_else(server: &TestServer) {
-    let library = Library::on(server);
-    let book = add_book(&library.ada, "Emma");
-    many_reviews(server, uid(&book).parse().unwrap(), 1);
+    let clients = Clients::create(server);
+    let book = add_book(&clients.ada, "Emma");
+    create_reviews(server, uid(&book).parse().unwrap(), 1);
     let review =
-        uid(&items(server.get(&format!("/books/{}/reviews", uid(&book))).gives(200))[0]).to_owned();
+        uid(&items(server.get(&format!("/books/{}/reviews", uid(&book))).expect_status(200))[0])
+            .to_owned();
     for (method, path) in [
         ("POST", "/books?nonsense=1".to_owned()),
         ("PATCH", "/books/not-a-key".to_owned()),
-        ("DELETE", format!("/books/{}?nonsense=1", crate::support::fixtures::NOBODY)),
+        ("DELETE", format!("/books/{}?nonsense=1", crate::support::fixtures::UNKNOWN_UID)),
         ("PUT", "/books/not-a-key/tags".to_owned()),
         ("PATCH", format!("/reviews/{review}")),
         ("DELETE", format!("/reviews/{review}")),
@@ -268,40 +276,40 @@ fn who_signs_in_is_asked_before_anything_else(server: &TestServer) {
         ("PUT", "/users/not-a-key/role".to_owned()),
         ("POST", "/tags".to_owned()),
     ] {
-        let answer = library.anyone.send(method, &path, &[], Some(b"not json"));
-        answer.refused("unauthenticated");
+        let answer = clients.anonymous.send(method, &path, &[], Some(b"not json"));
+        answer.expect_problem("unauthenticated");
     }
 }
 
 fn who_is_not_verified_reads_and_who_is_disabled_does_not(server: &TestServer) {
-    let library = Library::on(server);
-    let book = add_book(&library.bob, "Emma");
+    let clients = Clients::create(server);
+    let book = add_book(&clients.bob, "Emma");
     let review = format!("/books/{}/reviews", uid(&book));
     server
         .database()
         .execute("UPDATE accounts SET verified = FALSE WHERE role <> 'admin'")
         .unwrap();
-    assert_eq!(library.ada.get("/auth/me").gives(200)["verified"], false);
-    library.ada.get(&format!("/users/{}", library.bob.uid)).gives(200);
-    library.ada.post("/books", &json!({})).refused("forbidden");
-    library.ada.post(&review, &json!({"rating": 9})).refused("forbidden");
-    library.ada.post("/tags", &json!({"name": "Classics"})).refused("forbidden");
-    library.bob.delete(&format!("/books/{}", uid(&book))).refused("forbidden");
-    let profile = format!("/users/{}", library.ada.uid);
-    library.ada.patch(&profile, &json!({"first_name": "Ada"})).refused("forbidden");
+    assert_eq!(clients.ada.get("/auth/me").expect_status(200)["verified"], false);
+    clients.ada.get(&format!("/users/{}", clients.bob.uid)).expect_status(200);
+    clients.ada.post("/books", &json!({})).expect_problem("forbidden");
+    clients.ada.post(&review, &json!({"rating": 9})).expect_problem("forbidden");
+    clients.ada.post("/tags", &json!({"name": "Classics"})).expect_problem("forbidden");
+    clients.bob.delete(&format!("/books/{}", uid(&book))).expect_problem("forbidden");
+    let profile = format!("/users/{}", clients.ada.uid);
+    clients.ada.patch(&profile, &json!({"first_name": "Ada"})).expect_problem("forbidden");
 
     let login = |password: &str| {
         let body = json!({"email": "ada@example.org", "password": password});
         server.anonymous().post("/auth/login", &body)
     };
-    login(PASSWORD).gives(200);
+    login(PASSWORD).expect_status(200);
     server.database().execute("UPDATE accounts SET disabled = TRUE WHERE role <> 'admin'").unwrap();
     for path in ["/auth/me", &profile] {
-        library.ada.get(path).refused("unauthenticated");
+        clients.ada.get(path).expect_problem("unauthenticated");
     }
-    library.ada.post("/tags", &json!({"name": "Classics"})).refused("unauthenticated");
+    clients.ada.post("/tags", &json!({"name": "Classics"})).expect_problem("unauthenticated");
     let (right, wrong) = (login(PASSWORD), login("not the password"));
-    right.refused("wrong-credentials");
+    right.expect_problem("wrong-credentials");
     assert_eq!(without_request_id(&right), without_request_id(&wrong));
 }
 

@@ -4,43 +4,47 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::{Value, json};
 
-use crate::support::assertions::{Told as _, each, items, members, moment, text, uid};
-use crate::support::fixtures::{Library, NOBODY, add_book};
+use crate::support::accounts::Clients;
+use crate::support::assertions::{Expect as _, field_names, items, text, texts, timestamp, uid};
+use crate::support::fixtures::{UNKNOWN_UID, add_book};
 
 /// Names of the contributors that stand in a book, or on a page.
 fn names(contributors: &Value) -> Vec<&str> {
-    each(contributors.as_array().expect("the contributors are there"), "name")
+    texts(contributors.as_array().expect("the contributors are there"), "name")
 }
 
 fn credited(server: &TestServer, book: &Value) -> Value {
     let path = format!("/books/{}?include=contributors(limit:100)", uid(book));
-    server.get(&path).gives(200).clone()
+    server.get(&path).expect_status(200).clone()
 }
 
 fn a_credit_line_names_the_contributors(server: &TestServer) {
-    let library = Library::on(server);
+    let clients = Clients::create(server);
     let body = json!({"title": "The Odyssey", "author": "Homer, Robert Fagles, HOMER"});
-    let book = library.ada.post("/books", &body).gives(201).clone();
+    let book = clients.ada.post("/books", &body).expect_status(201).clone();
     // What was not sent is not shown.
     assert_eq!(book.get("contributors"), None);
     assert_eq!(text(&book, "author"), "Homer, Robert Fagles, HOMER");
     let shown = credited(server, &book);
     assert_eq!(names(&shown["contributors"]), ["Homer", "Robert Fagles"]);
     let homer = &shown["contributors"][0];
-    assert_eq!(members(homer), ["created_at", "name", "position", "role", "uid", "updated_at"]);
+    assert_eq!(field_names(homer), ["created_at", "name", "position", "role", "uid", "updated_at"]);
     assert_eq!((&homer["position"], &homer["role"]), (&json!(1), &json!("author")));
 
     let path = format!("/books/{}", uid(&book));
     // Another title leaves them, and so does the line that is there.
     let roles = json!({"contributors": [{"name": "Homer"}, {"name": "Robert Fagles", "role": "translator"}]});
-    library.ada.put(&format!("{path}/contributors"), &roles).gives(200);
-    library.ada.patch(&path, &json!({"title": "T", "author": "Homer, Robert Fagles"})).gives(200);
-    assert_eq!(each(items_of(&credited(server, &book)), "role"), ["author", "translator"]);
+    clients.ada.put(&format!("{path}/contributors"), &roles).expect_status(200);
+    clients
+        .ada
+        .patch(&path, &json!({"title": "T", "author": "Homer, Robert Fagles"}))
+        .expect_status(200);
+    assert_eq!(texts(items_of(&credited(server, &book)), "role"), ["author", "translator"]);
     // Another line names others, all of them authors.
-    library.ada.patch(&path, &json!({"author": "Robert Fagles, Emily Wilson"})).gives(200);
+    clients.ada.patch(&path, &json!({"author": "Robert Fagles, Emily Wilson"})).expect_status(200);
     let shown = credited(server, &book);
     assert_eq!(names(&shown["contributors"]), ["Robert Fagles", "Emily Wilson"]);
-    assert_eq!(each(items_of(&shown), "role"), ["author", "author"]);
+    assert_eq!(texts(items_of(&shown), "role"), ["author", "author"]);
 }
 
 fn items_of(book: &Value) -> &[Value] {
@@ -48,33 +52,36 @@ fn items_of(book: &Value) -> &[Value] {
 }
 
 fn put_sets_whom_a_book_credits(server: &TestServer) {
-    let library = Library::on(server);
-    let book = add_book(&library.ada, "Emma");
+    let clients = Clients::create(server);
+    let book = add_book(&clients.ada, "Emma");
     let path = format!("/books/{}/contributors", uid(&book));
     let body = json!({"contributors": [
         {"name": " Fiona Stafford", "role": "introduction"}, {"name": "JANE AUSTEN"},
         {"name": "Hugh Thomson", "role": "illustrator"},
     ]});
-    library.anyone.put(&path, &body).refused("unauthenticated");
-    library.bob.put(&path, &body).refused("forbidden");
-    library.ada.put(&format!("/books/{NOBODY}/contributors"), &body).refused("not-found");
-    let changed = library.ada.put(&path, &body).gives(200).clone();
+    clients.anonymous.put(&path, &body).expect_problem("unauthenticated");
+    clients.bob.put(&path, &body).expect_problem("forbidden");
+    clients
+        .ada
+        .put(&format!("/books/{UNKNOWN_UID}/contributors"), &body)
+        .expect_problem("not-found");
+    let changed = clients.ada.put(&path, &body).expect_status(200).clone();
     // The line is as it was sent; people keep the name they had.
     assert_eq!(text(&changed, "author"), "Fiona Stafford, JANE AUSTEN, Hugh Thomson");
-    assert!(moment(&changed, "updated_at") > moment(&book, "updated_at"));
+    assert!(timestamp(&changed, "updated_at") > timestamp(&book, "updated_at"));
     assert_eq!(names(&changed["contributors"]), ["Fiona Stafford", "Jane Austen", "Hugh Thomson"]);
-    assert_eq!(each(items_of(&changed), "role"), ["introduction", "author", "illustrator"]);
+    assert_eq!(texts(items_of(&changed), "role"), ["introduction", "author", "illustrator"]);
     let positions: Vec<_> = items_of(&changed).iter().map(|one| one["position"].clone()).collect();
     assert_eq!(positions, [1, 2, 3]);
     // Again, by somebody who may: nothing changes.
-    assert_eq!(library.admin.put(&path, &body).gives(200), &changed);
+    assert_eq!(clients.admin.put(&path, &body).expect_status(200), &changed);
     // They can be found by the line, as ever.
     let found = server.get("/books?author=jane%20austen&sort=author");
-    assert_eq!(items(found.gives(200)).len(), 1);
+    assert_eq!(items(found.expect_status(200)).len(), 1);
     // Nobody is credited twice, and somebody is credited.
     let wrong = |list: Value| {
-        let answer = library.ada.put(&path, &json!({"contributors": list}));
-        answer.wrong().into_iter().map(str::to_owned).collect::<Vec<_>>()
+        let answer = clients.ada.put(&path, &json!({"contributors": list}));
+        answer.violations().into_iter().map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(wrong(json!([])), ["/contributors"]);
     assert_eq!(wrong(json!(null)), ["/contributors"]);
@@ -100,50 +107,51 @@ fn put_sets_whom_a_book_credits(server: &TestServer) {
     // Together they are longer than a credit line.
     let long = |c: char| json!({"name": c.to_string().repeat(500)});
     assert_eq!(wrong(json!([long('a'), long('b')])), ["/contributors"]);
-    assert_eq!(library.ada.put(&path, &json!({})).wrong(), ["/contributors"]);
-    let hundred = library.ada.put(&path, &json!({"contributors": many(100)})).gives(200).clone();
+    assert_eq!(clients.ada.put(&path, &json!({})).violations(), ["/contributors"]);
+    let hundred =
+        clients.ada.put(&path, &json!({"contributors": many(100)})).expect_status(200).clone();
     assert_eq!(items_of(&hundred).len(), 100);
     assert_eq!(items_of(&hundred)[99]["name"], "99");
 }
 
 fn an_author_leads_to_the_books(server: &TestServer) {
-    let library = Library::on(server);
-    let emma = add_book(&library.ada, "Emma");
+    let clients = Clients::create(server);
+    let emma = add_book(&clients.ada, "Emma");
     let other = json!({"title": "Northanger", "author": "Val McDermid, Jane Austen"});
-    let other = library.bob.post("/books", &other).gives(201).clone();
+    let other = clients.bob.post("/books", &other).expect_status(201).clone();
     let page = server.get("/authors?sort=name&count=books&include=books.contributors");
-    let page = page.gives(200);
-    assert_eq!(each(items(page), "name"), ["Jane Austen", "Val McDermid"]);
+    let page = page.expect_status(200);
+    assert_eq!(texts(items(page), "name"), ["Jane Austen", "Val McDermid"]);
     let austen = &items(page)[0];
     assert_eq!(austen["books_count"], 2);
-    assert_eq!(each(austen["books"].as_array().unwrap(), "title"), ["Northanger", "Emma"]);
+    assert_eq!(texts(austen["books"].as_array().unwrap(), "title"), ["Northanger", "Emma"]);
     assert_eq!(austen["books"][0]["position"], 2);
     assert_eq!(names(&austen["books"][0]["contributors"]), ["Val McDermid", "Jane Austen"]);
 
     let path = format!("/authors/{}", uid(austen));
-    let item = server.get(&path).gives(200).clone();
-    assert_eq!(members(&item), ["created_at", "name", "uid", "updated_at"]);
+    let item = server.get(&path).expect_status(200).clone();
+    assert_eq!(field_names(&item), ["created_at", "name", "uid", "updated_at"]);
     let books = server.get(&format!("{path}/books?sort=title"));
-    assert_eq!(each(items(books.gives(200)), "title"), ["Emma", "Northanger"]);
-    server.get(&format!("/authors/{NOBODY}")).refused("not-found");
-    server.get(&format!("/authors/{NOBODY}/books")).refused("not-found");
-    server.get("/authors?sort=position").refused("invalid-parameter");
-    server.get(&format!("{path}/books?sort=position")).refused("invalid-parameter");
-    library.ada.post("/authors", &json!({"name": "X"})).refused("method-not-allowed");
+    assert_eq!(texts(items(books.expect_status(200)), "title"), ["Emma", "Northanger"]);
+    server.get(&format!("/authors/{UNKNOWN_UID}")).expect_problem("not-found");
+    server.get(&format!("/authors/{UNKNOWN_UID}/books")).expect_problem("not-found");
+    server.get("/authors?sort=position").expect_problem("invalid-parameter");
+    server.get(&format!("{path}/books?sort=position")).expect_problem("invalid-parameter");
+    clients.ada.post("/authors", &json!({"name": "X"})).expect_problem("method-not-allowed");
 
     // Books go, whoever wrote them stays.
-    for (client, book) in [(&library.ada, &emma), (&library.bob, &other)] {
-        client.delete(&format!("/books/{}", uid(book))).gives(204);
+    for (client, book) in [(&clients.ada, &emma), (&clients.bob, &other)] {
+        client.delete(&format!("/books/{}", uid(book))).expect_status(204);
     }
-    assert_eq!(server.get(&format!("{path}?count=books")).gives(200)["books_count"], 0);
+    assert_eq!(server.get(&format!("{path}?count=books")).expect_status(200)["books_count"], 0);
 }
 
 fn the_rest_of_the_contributors_is_behind_the_url(server: &TestServer) {
-    let library = Library::on(server);
+    let clients = Clients::create(server);
     let all: Vec<String> = (0..30).map(|n| format!("{}{n}", ["z", "A", "m"][n % 3])).collect();
     let body = json!({"title": "T", "author": all.join(", ")});
-    let book = library.ada.post("/books", &body).gives(201).clone();
-    add_book(&library.ada, "Another");
+    let book = clients.ada.post("/books", &body).expect_status(201).clone();
+    add_book(&clients.ada, "Another");
     let backwards: Vec<String> = all.iter().rev().cloned().collect();
     for (include, expected) in [
         ("contributors", &all),
@@ -156,37 +164,38 @@ fn the_rest_of_the_contributors_is_behind_the_url(server: &TestServer) {
             format!("/books?include={include}&sort=-title"),
         ] {
             let answer = server.get(&path);
-            let first = answer.gives(200);
+            let first = answer.expect_status(200);
             let first = first.get("items").map_or(first, |items| &items[0]);
             let mut walked: Vec<String> =
                 names(&first["contributors"]).into_iter().map(str::to_owned).collect();
             let mut next = Some(text(first, "contributors_next").to_owned());
             while let Some(url) = next {
                 let answer = server.get(&url);
-                walked
-                    .extend(each(items(answer.gives(200)), "name").into_iter().map(str::to_owned));
-                next = answer.next();
+                walked.extend(
+                    texts(items(answer.expect_status(200)), "name").into_iter().map(str::to_owned),
+                );
+                next = answer.next_page();
             }
             assert_eq!(&walked, expected, "{path}");
         }
     }
     // The page by itself is in the same order, and a cursor is bound to it.
     let page = server.get(&format!("/books/{}/contributors?limit=3", uid(&book)));
-    assert_eq!(each(items(page.gives(200)), "name"), ["z0", "A1", "m2"]);
-    let next = page.next().unwrap();
-    server.get(&format!("{next}&sort=name")).refused("invalid-parameter");
+    assert_eq!(texts(items(page.expect_status(200)), "name"), ["z0", "A1", "m2"]);
+    let next = page.next_page().unwrap();
+    server.get(&format!("{next}&sort=name")).expect_problem("invalid-parameter");
 }
 
 fn a_book_comes_with_its_tags_and_contributors(server: &TestServer) {
-    let library = Library::on(server);
+    let clients = Clients::create(server);
     let body = json!({
         "title": "The Odyssey",
         "tags": [{"name": "epic"}, {"name": "Epic"}, {"name": "greek"}],
         "contributors": [{"name": "Homer"}, {"name": "Robert Fagles", "role": "translator"}],
     });
-    library.anyone.post("/books", &body).refused("unauthenticated");
-    let answer = library.ada.post("/books", &body);
-    let book = answer.gives(201).clone();
+    clients.anonymous.post("/books", &body).expect_problem("unauthenticated");
+    let answer = clients.ada.post("/books", &body);
+    let book = answer.expect_status(201).clone();
     assert_eq!(answer.header("location").unwrap(), format!("/api/v1/books/{}", uid(&book)));
     assert_eq!(text(&book, "author"), "Homer, Robert Fagles");
     assert_eq!(names(&book["contributors"]), ["Homer", "Robert Fagles"]);
@@ -194,38 +203,41 @@ fn a_book_comes_with_its_tags_and_contributors(server: &TestServer) {
     tags.sort_unstable();
     assert_eq!(tags, ["epic", "greek"]);
     let path = format!("/books/{}?include=contributors(limit:100),tags(limit:100)", uid(&book));
-    assert_eq!(server.get(&path).gives(200), &book);
+    assert_eq!(server.get(&path).expect_status(200), &book);
     // Empty lists: of tags none are asked for, and somebody must be credited.
     let body = json!({"title": "T", "author": "A", "tags": []});
-    let bare = library.ada.post("/books", &body).gives(201).clone();
+    let bare = clients.ada.post("/books", &body).expect_status(201).clone();
     assert_eq!((&bare["tags"], bare.get("contributors")), (&json!([]), None));
     let wrong = json!({
         "title": "T", "author": "B", "tags": [{"name": ""}, {"title": "x"}],
         "contributors": [{"name": "A"}, {"name": "a"}], "isbn": "1",
     });
     assert_eq!(
-        library.ada.post("/books", &wrong).wrong(),
+        clients.ada.post("/books", &wrong).violations(),
         ["/contributors/1/name", "/isbn", "/tags/0/name", "/tags/1/name", "/tags/1/title"]
     );
     let wrong = json!({"title": "T", "author": "B", "contributors": [{"name": "A"}]});
-    assert_eq!(library.ada.post("/books", &wrong).wrong(), ["/author"]);
+    assert_eq!(clients.ada.post("/books", &wrong).violations(), ["/author"]);
     // What is refused leaves nothing: nobody of that name has been made.
-    assert_eq!(server.get("/books?count=tags").gives(200)["items"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        server.get("/books?count=tags").expect_status(200)["items"].as_array().unwrap().len(),
+        2
+    );
     let page = server.get("/authors?sort=name");
-    assert_eq!(each(items(page.gives(200)), "name"), ["A", "Homer", "Robert Fagles"]);
+    assert_eq!(texts(items(page.expect_status(200)), "name"), ["A", "Homer", "Robert Fagles"]);
 }
 
 fn two_who_credit_the_same_people_at_once_both_do(server: &TestServer) {
-    let library = Library::on(server);
-    let books: Vec<Value> = (0..6).map(|n| add_book(&library.ada, &format!("T{n}"))).collect();
+    let clients = Clients::create(server);
+    let books: Vec<Value> = (0..6).map(|n| add_book(&clients.ada, &format!("T{n}"))).collect();
     let people: Vec<Value> = (0..40).map(|n| json!({"name": format!("N{n}")})).collect();
     std::thread::scope(|scope| {
         for (book, turn) in books.iter().zip(0..) {
-            let (library, mut people) = (&library, people.clone());
+            let (clients, mut people) = (&clients, people.clone());
             people.rotate_left(turn * 7);
             scope.spawn(move || {
                 let path = format!("/books/{}/contributors", uid(book));
-                library.ada.put(&path, &json!({"contributors": people})).gives(200);
+                clients.ada.put(&path, &json!({"contributors": people})).expect_status(200);
             });
         }
     });
@@ -234,7 +246,10 @@ fn two_who_credit_the_same_people_at_once_both_do(server: &TestServer) {
         assert_eq!(items_of(&shown).len(), 40);
         assert_eq!(items_of(&shown)[0]["name"], format!("N{}", turn * 7));
     }
-    assert_eq!(server.get("/authors?limit=100").gives(200)["items"].as_array().unwrap().len(), 41);
+    assert_eq!(
+        server.get("/authors?limit=100").expect_status(200)["items"].as_array().unwrap().len(),
+        41
+    );
 }
 
 both_servers!(

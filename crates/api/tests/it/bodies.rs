@@ -4,39 +4,40 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Answer, Client, TestServer};
 use serde_json::json;
 
-use crate::support::assertions::{Told as _, assert_sound, items, text, uid};
-use crate::support::fixtures::{Library, add_book, add_review, add_tag};
+use crate::support::accounts::Clients;
+use crate::support::assertions::{Expect as _, assert_healthy, items, text, uid};
+use crate::support::fixtures::{add_book, add_review, add_tag};
 use crate::support::samples::Rooms;
 
 /// Where a body is taken: method, path, and who may send it.
 pub(crate) fn takers<'l, 's>(
-    library: &'l Library<'s>,
+    clients: &'l Clients<'s>,
 ) -> Vec<(&'static str, String, &'l Client<'s>)> {
-    let book = add_book(&library.ada, "Emma");
-    let review = add_review(&library.ada, &book, 4);
-    let tag = add_tag(&library.ada, "Classics");
+    let book = add_book(&clients.ada, "Emma");
+    let review = add_review(&clients.ada, &book, 4);
+    let tag = add_tag(&clients.ada, "Classics");
     let (book, review, tag) = (uid(&book), uid(&review), uid(&tag));
-    let rooms = Rooms::filled(&library.ada);
+    let rooms = Rooms::filled(&clients.ada);
     let mut takers = vec![
-        ("POST", "/auth/signup".to_owned(), &library.anyone),
-        ("POST", "/auth/login".to_owned(), &library.anyone),
-        ("PATCH", format!("/users/{}", library.ada.uid), &library.ada),
-        ("PUT", format!("/users/{}/role", library.bob.uid), &library.admin),
-        ("POST", "/books".to_owned(), &library.ada),
-        ("PATCH", format!("/books/{book}"), &library.ada),
-        ("POST", format!("/books/{book}/reviews"), &library.bob),
-        ("POST", format!("/books/{book}/tags"), &library.ada),
-        ("PUT", format!("/books/{book}/tags"), &library.ada),
-        ("PATCH", format!("/reviews/{review}"), &library.ada),
-        ("POST", "/books/batch".to_owned(), &library.ada),
-        ("POST", "/tags".to_owned(), &library.ada),
-        ("PUT", format!("/tags/{tag}"), &library.ada),
-        ("POST", format!("/blog/posts/{}/comments", rooms.post), &library.bob),
-        ("PATCH", format!("/blog/comments/{}", rooms.comment), &library.bob),
+        ("POST", "/auth/signup".to_owned(), &clients.anonymous),
+        ("POST", "/auth/login".to_owned(), &clients.anonymous),
+        ("PATCH", format!("/users/{}", clients.ada.uid), &clients.ada),
+        ("PUT", format!("/users/{}/role", clients.bob.uid), &clients.admin),
+        ("POST", "/books".to_owned(), &clients.ada),
+        ("PATCH", format!("/books/{book}"), &clients.ada),
+        ("POST", format!("/books/{book}/reviews"), &clients.bob),
+        ("POST", format!("/books/{book}/tags"), &clients.ada),
+        ("PUT", format!("/books/{book}/tags"), &clients.ada),
+        ("PATCH", format!("/reviews/{review}"), &clients.ada),
+        ("POST", "/books/batch".to_owned(), &clients.ada),
+        ("POST", "/tags".to_owned(), &clients.ada),
+        ("PUT", format!("/tags/{tag}"), &clients.ada),
+        ("POST", format!("/blog/posts/{}/comments", rooms.post), &clients.bob),
+        ("PATCH", format!("/blog/comments/{}", rooms.comment), &clients.bob),
     ];
     for (collection, key) in rooms.collections() {
-        takers.push(("POST", collection.to_owned(), &library.ada));
-        takers.push(("PATCH", format!("{collection}/{key}"), &library.bob));
+        takers.push(("POST", collection.to_owned(), &clients.ada));
+        takers.push(("PATCH", format!("{collection}/{key}"), &clients.bob));
     }
     takers
 }
@@ -46,7 +47,7 @@ fn send(client: &Client<'_>, method: &str, path: &str, body: &[u8]) -> Answer {
 }
 
 fn what_is_not_json_is_refused(server: &TestServer) {
-    let library = Library::on(server);
+    let clients = Clients::create(server);
     let deep = |open: &str, close: &str| {
         [open.repeat(10_000), "1".to_owned(), close.repeat(10_000)].concat().into_bytes()
     };
@@ -68,29 +69,33 @@ fn what_is_not_json_is_refused(server: &TestServer) {
         deep("{\"a\":", "}"),
         b"[".repeat(10_000),
     ];
-    for (method, path, client) in takers(&library) {
+    for (method, path, client) in takers(&clients) {
         for body in &bodies {
-            send(client, method, &path, body).refused("malformed-json");
+            send(client, method, &path, body).expect_problem("malformed-json");
         }
     }
-    assert_sound(server);
+    assert_healthy(server);
 }
 
 fn what_is_not_an_object_is_wrong_as_a_whole(server: &TestServer) {
-    let library = Library::on(server);
-    for (method, path, client) in takers(&library) {
+    let clients = Clients::create(server);
+    for (method, path, client) in takers(&clients) {
         for body in ["null", "[]", "1", "\"text\"", "true", "[{}]"] {
-            assert_eq!(send(client, method, &path, body.as_bytes()).wrong(), [""], "{path} {body}");
+            assert_eq!(
+                send(client, method, &path, body.as_bytes()).violations(),
+                [""],
+                "{path} {body}"
+            );
         }
     }
 }
 
 fn unknown_members_are_pointed_at(server: &TestServer) {
-    let library = Library::on(server);
-    for (method, path, client) in takers(&library) {
+    let clients = Clients::create(server);
+    for (method, path, client) in takers(&clients) {
         let body = r#"{"nonsense": 1, "a/b~c": null, "": {}}"#;
         let answer = send(client, method, &path, body.as_bytes());
-        let wrong = answer.wrong();
+        let wrong = answer.violations();
         for pointer in ["/nonsense", "/a~1b~0c", "/"] {
             assert!(wrong.contains(&pointer), "{method} {path}: {wrong:?}");
         }
@@ -98,61 +103,63 @@ fn unknown_members_are_pointed_at(server: &TestServer) {
     // A body of nothing but unknown members is not answered with more than it brought.
     let members: Vec<_> = (0..50_000).map(|n| format!("\"m{n}\":1")).collect();
     let body = format!("{{{}}}", members.join(","));
-    let answer = send(&library.ada, "POST", "/books", body.as_bytes());
-    answer.refused("invalid-body");
+    let answer = send(&clients.ada, "POST", "/books", body.as_bytes());
+    answer.expect_problem("invalid-body");
     assert!(answer.body.len() < body.len(), "{} bytes", answer.body.len());
 }
 
 fn a_body_needs_its_media_type(server: &TestServer) {
-    let library = Library::on(server);
-    for (method, path, client) in takers(&library) {
+    let clients = Clients::create(server);
+    for (method, path, client) in takers(&clients) {
         for media_type in ["text/plain", "application/xml", "application/jsonx", "*/*", "json", ""]
         {
             let headers = [("content-type", media_type)];
-            client.send(method, &path, &headers, Some(b"{}")).refused("unsupported-media-type");
+            client
+                .send(method, &path, &headers, Some(b"{}"))
+                .expect_problem("unsupported-media-type");
         }
-        client.send(method, &path, &[], Some(b"{}")).refused("unsupported-media-type");
-        client.send(method, &path, &[], None).refused("unsupported-media-type");
+        client.send(method, &path, &[], Some(b"{}")).expect_problem("unsupported-media-type");
+        client.send(method, &path, &[], None).expect_problem("unsupported-media-type");
         // A merge patch is for PATCH.
         let headers = [("content-type", "application/merge-patch+json")];
         let answer = client.send(method, &path, &headers, Some(b"[]"));
         match method {
-            "PATCH" => assert_eq!(answer.wrong(), [""]),
-            _ => _ = answer.refused("unsupported-media-type"),
+            "PATCH" => assert_eq!(answer.violations(), [""]),
+            _ => _ = answer.expect_problem("unsupported-media-type"),
         }
     }
 }
 
 fn a_body_has_a_mebibyte_at_the_most(server: &TestServer) {
-    let library = Library::on(server);
+    let clients = Clients::create(server);
     let title = format!(r#"{{"title":"{}","author":"x"}}"#, "x".repeat(10_000_000));
-    let answer = send(&library.ada, "POST", "/books", title.as_bytes());
-    answer.refused("too-large");
+    let answer = send(&clients.ada, "POST", "/books", title.as_bytes());
+    answer.expect_problem("too-large");
     // As many bytes as there may be are read, and judged for what they are.
     let mut body = br#"{"title":"Emma","author":"Jane Austen"}"#.to_vec();
     body.resize(1 << 20, b' ');
-    send(&library.ada, "POST", "/books", &body).gives(201);
+    send(&clients.ada, "POST", "/books", &body).expect_status(201);
     body.push(b' ');
-    for (method, path, client) in takers(&library) {
-        send(client, method, &path, &body).refused("too-large");
+    for (method, path, client) in takers(&clients) {
+        send(client, method, &path, &body).expect_problem("too-large");
     }
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let body = vec![b'a'; 3 << 20];
-    library.anyone.send("POST", "/auth/token", &form, Some(&body)).refused("too-large");
+    clients.anonymous.send("POST", "/auth/token", &form, Some(&body)).expect_problem("too-large");
 
     // A refusal that needs no look at the body can be read all the same.
     let large = title.as_bytes();
-    send(&library.anyone, "POST", "/books", large).refused("unauthenticated");
-    send(&library.ada, "POST", "/nowhere", large).refused("not-found");
-    send(&library.ada, "POST", "/books?nonsense=1", large).refused("invalid-parameter");
-    send(&library.ada, "DELETE", "/books", large).refused("method-not-allowed");
-    library.ada.send("POST", "/books", &[], Some(large)).refused("unsupported-media-type");
-    assert_sound(server);
+    send(&clients.anonymous, "POST", "/books", large).expect_problem("unauthenticated");
+    send(&clients.ada, "POST", "/nowhere", large).expect_problem("not-found");
+    send(&clients.ada, "POST", "/books?nonsense=1", large).expect_problem("invalid-parameter");
+    send(&clients.ada, "DELETE", "/books", large).expect_problem("method-not-allowed");
+    clients.ada.send("POST", "/books", &[], Some(large)).expect_problem("unsupported-media-type");
+    assert_healthy(server);
 }
 
 fn a_large_body_without_a_length_is_refused_too(server: &TestServer) {
-    let library = Library::on(server);
-    let token = library.ada.token.as_deref().unwrap();
+    let clients = Clients::create(server);
+    let token = clients.ada.token.as_deref().unwrap();
     let mut request = format!(
         "POST /api/v1/books HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
          content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -165,50 +172,54 @@ fn a_large_body_without_a_length_is_refused_too(server: &TestServer) {
         request.extend_from_slice(b"\r\n");
     }
     request.extend_from_slice(b"0\r\n\r\n");
-    crate::support::raw_http::raw(server, &request).unwrap().refused("too-large");
+    crate::support::raw_http::send_bytes(server, &request).unwrap().expect_problem("too-large");
 }
 
 fn texts_have_no_controls_and_an_end(server: &TestServer) {
-    let library = Library::on(server);
-    let book = add_book(&library.ada, "Emma");
+    let clients = Clients::create(server);
+    let book = add_book(&clients.ada, "Emma");
     for title in ["a\u{0}b", "\u{0}", "a\nb", "a\u{7f}b", "a\u{85}b", "  ", "", &"x".repeat(501)] {
         let body = json!({"title": title, "author": "x"});
-        assert_eq!(library.ada.post("/books", &body).wrong(), ["/title"], "{title:?}");
+        assert_eq!(clients.ada.post("/books", &body).violations(), ["/title"], "{title:?}");
     }
     let reviews = format!("/books/{}/reviews", uid(&book));
     for review_text in ["a\u{0}", "\u{1b}[2J", &"é".repeat(20_001)] {
         let body = json!({"rating": 3, "review_text": review_text});
-        assert_eq!(library.bob.post(&reviews, &body).wrong(), ["/review_text"], "{review_text:.9}");
+        assert_eq!(
+            clients.bob.post(&reviews, &body).violations(),
+            ["/review_text"],
+            "{review_text:.9}"
+        );
     }
     let longest = "é".repeat(20_000);
     let body = json!({"rating": 3, "review_text": longest});
-    assert_eq!(library.bob.post(&reviews, &body).gives(201)["review_text"], longest);
+    assert_eq!(clients.bob.post(&reviews, &body).expect_status(201)["review_text"], longest);
     let path = format!("/books/{}", uid(&book));
     for name in ["a\u{0}", &"x".repeat(101)] {
-        assert_eq!(library.ada.post("/tags", &json!({"name": name})).wrong(), ["/name"]);
+        assert_eq!(clients.ada.post("/tags", &json!({"name": name})).violations(), ["/name"]);
         let body = json!({"tags": [{"name": "fine"}, {"name": name}]});
-        let answer = library.ada.post(&format!("{path}/tags"), &body);
-        assert_eq!(answer.wrong(), ["/tags/1/name"]);
+        let answer = clients.ada.post(&format!("{path}/tags"), &body);
+        assert_eq!(answer.violations(), ["/tags/1/name"]);
     }
     let many: Vec<_> = (0..101).map(|n| json!({"name": n.to_string()})).collect();
     assert_eq!(
-        library.ada.post(&format!("{path}/tags"), &json!({"tags": many})).wrong(),
+        clients.ada.post(&format!("{path}/tags"), &json!({"tags": many})).violations(),
         ["/tags"]
     );
-    assert_eq!(items(server.get("/tags").gives(200)).len(), 0);
+    assert_eq!(items(server.get("/tags").expect_status(200)).len(), 0);
 
     // What is odd but text comes back as it went in, in NFC.
     for title in
         ["💥", "\u{202e}evil", "<script>alert(1)</script>", "'; DROP TABLE books; --", "%s\\"]
     {
         let body = json!({"title": title, "author": "x"});
-        let book = library.ada.post("/books", &body).gives(201).clone();
+        let book = clients.ada.post("/books", &body).expect_status(201).clone();
         assert_eq!(text(&book, "title"), title);
-        assert_eq!(server.get(&format!("/books/{}", uid(&book))).gives(200), &book);
+        assert_eq!(server.get(&format!("/books/{}", uid(&book))).expect_status(200), &book);
     }
     let body = json!({"title": "E\u{301}mile", "author": "x"});
-    assert_eq!(library.ada.post("/books", &body).gives(201)["title"], "Émile");
-    assert_sound(server);
+    assert_eq!(clients.ada.post("/books", &body).expect_status(201)["title"], "Émile");
+    assert_healthy(server);
 }
 
 both_servers!(

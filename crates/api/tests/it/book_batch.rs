@@ -7,10 +7,11 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Client, TestServer};
 use serde_json::{Value, json};
 
+use crate::support::accounts::{Clients, create_account};
 use crate::support::assertions::{
-    Told as _, assert_sound, each, items, members, moment, text, uid, walk,
+    Expect as _, all_items, assert_healthy, field_names, items, text, texts, timestamp, uid,
 };
-use crate::support::fixtures::{Library, add_book, member};
+use crate::support::fixtures::add_book;
 
 const EMMA: &str = "9780141439587";
 const SEA: &str = "9780099284093";
@@ -23,11 +24,11 @@ fn book(title: &str, isbn: &str) -> Value {
 #[track_caller]
 fn batch(client: &Client<'_>, books: &[Value]) -> Vec<(String, String)> {
     let answer = client.post("/books/batch", &json!({ "books": books }));
-    let outcomes = items(answer.gives(200));
+    let outcomes = items(answer.expect_status(200));
     assert_eq!(outcomes.len(), books.len());
     for (index, outcome) in outcomes.iter().enumerate() {
         assert_eq!(outcome["index"], index);
-        assert_eq!(members(outcome), ["index", "outcome", "uid"]);
+        assert_eq!(field_names(outcome), ["index", "outcome", "uid"]);
     }
     let told = |one: &Value| (text(one, "outcome").to_owned(), uid(one).to_owned());
     outcomes.iter().map(told).collect()
@@ -39,18 +40,18 @@ fn outcomes(client: &Client<'_>, books: &[Value]) -> Vec<String> {
 }
 
 fn books_are_known_by_their_isbn(server: &TestServer) {
-    let library = Library::on(server);
+    let clients = Clients::create(server);
     let full = json!({
         "title": "Emma", "author": "Jane Austen", "publisher": "Penguin",
         "published_date": "1815", "page_count": 474, "language": "en", "isbn": EMMA,
     });
     let nameless = json!({"title": "Nameless", "author": "Anonymous"});
     let shelf = [full, book("The Sea", "0-09-928409-X"), nameless.clone()];
-    let first = batch(&library.ada, &shelf);
+    let first = batch(&clients.ada, &shelf);
     assert_eq!(outcomes_of(&first), ["created", "created", "created"]);
     let path = format!("/books/{}", first[0].1);
-    let before = server.get(&path).gives(200).clone();
-    assert_eq!(text(&before, "user_uid"), library.ada.uid);
+    let before = server.get(&path).expect_status(200).clone();
+    assert_eq!(text(&before, "user_uid"), clients.ada.uid);
     assert_eq!(text(&before, "publisher"), "Penguin");
 
     // What is absent stays, what is given replaces, `null` clears.
@@ -58,29 +59,29 @@ fn books_are_known_by_their_isbn(server: &TestServer) {
         "title": "Emma", "author": "Austen", "isbn": "0141439580", "page_count": null,
         "language": "fr",
     });
-    let second = batch(&library.ada, &[nameless, partly.clone(), book("The Sea", SEA)]);
+    let second = batch(&clients.ada, &[nameless, partly.clone(), book("The Sea", SEA)]);
     assert_eq!(outcomes_of(&second), ["created", "updated", "unchanged"]);
     assert_eq!([&second[1].1, &second[2].1], [&first[0].1, &first[1].1]);
     assert_ne!(second[0].1, first[2].1);
-    let after = server.get(&path).gives(200).clone();
+    let after = server.get(&path).expect_status(200).clone();
     assert_eq!(text(&after, "author"), "Austen");
     assert_eq!((&after["page_count"], &after["language"]), (&Value::Null, &json!("fr")));
     for member in ["title", "publisher", "published_date", "isbn", "user_uid", "created_at"] {
         assert_eq!(after[member], before[member], "{member}");
     }
-    assert!(moment(&after, "updated_at") > moment(&before, "updated_at"));
+    assert!(timestamp(&after, "updated_at") > timestamp(&before, "updated_at"));
     // Whom the book credits follows from the credit line, as after a PATCH.
     let credited = server.get(&format!("{path}/contributors"));
-    assert_eq!(each(items(credited.gives(200)), "name"), ["Austen"]);
+    assert_eq!(texts(items(credited.expect_status(200)), "name"), ["Austen"]);
     let credited = server.get(&format!("/books/{}/contributors", first[1].1));
-    assert_eq!(each(items(credited.gives(200)), "name"), ["Somebody"]);
+    assert_eq!(texts(items(credited.expect_status(200)), "name"), ["Somebody"]);
     // The keys that sorting goes by are written along.
     let sorted = server.get("/books?sort=author&limit=1&author=austen");
-    assert_eq!(each(items(sorted.gives(200)), "uid"), [first[0].1.as_str()]);
+    assert_eq!(texts(items(sorted.expect_status(200)), "uid"), [first[0].1.as_str()]);
 
-    assert_eq!(outcomes(&library.ada, &[partly]), ["unchanged"]);
-    assert_eq!(server.get(&path).gives(200), &after);
-    assert_eq!(walk(&library.anyone, "/books").len(), 4);
+    assert_eq!(outcomes(&clients.ada, &[partly]), ["unchanged"]);
+    assert_eq!(server.get(&path).expect_status(200), &after);
+    assert_eq!(all_items(&clients.anonymous, "/books").len(), 4);
 }
 
 fn outcomes_of(told: &[(String, String)]) -> Vec<&str> {
@@ -88,16 +89,17 @@ fn outcomes_of(told: &[(String, String)]) -> Vec<&str> {
 }
 
 fn of_several_it_is_the_newest_that_the_caller_keeps(server: &TestServer) {
-    let library = Library::on(server);
+    let clients = Clients::create(server);
     let add = |client: &Client<'_>, title: &str, isbn: &str| {
-        uid(client.post("/books", &book(title, isbn)).gives(201)).to_owned()
+        uid(client.post("/books", &book(title, isbn)).expect_status(201)).to_owned()
     };
-    let [older, newer] = ["Older", "Newer"].map(|title| add(&library.ada, title, EMMA));
-    let bobs = add(&library.bob, "Bob's", EMMA);
-    let title =
-        |uid: &str| text(server.get(&format!("/books/{uid}")).gives(200), "title").to_owned();
+    let [older, newer] = ["Older", "Newer"].map(|title| add(&clients.ada, title, EMMA));
+    let bobs = add(&clients.bob, "Bob's", EMMA);
+    let title = |uid: &str| {
+        text(server.get(&format!("/books/{uid}")).expect_status(200), "title").to_owned()
+    };
 
-    let changed = batch(&library.ada, &[book("Ada's", EMMA)]);
+    let changed = batch(&clients.ada, &[book("Ada's", EMMA)]);
     assert_eq!(changed, [("updated".to_owned(), newer.clone())]);
     assert_eq!(
         (title(&older), title(&newer), title(&bobs)),
@@ -105,29 +107,29 @@ fn of_several_it_is_the_newest_that_the_caller_keeps(server: &TestServer) {
     );
 
     // Who keeps none of them gets one; what others keep stays as it is.
-    let cleo = member(server, "cleo", Role::User);
+    let cleo = create_account(server, "cleo", Role::User);
     let [(outcome, cleos)] = <[_; 1]>::try_from(batch(&cleo, &[book("Cleo's", EMMA)])).unwrap();
     assert_eq!(outcome, "created");
-    let kept = server.get(&format!("/books/{cleos}")).gives(200).clone();
+    let kept = server.get(&format!("/books/{cleos}")).expect_status(200).clone();
     assert_eq!(text(&kept, "user_uid"), cleo.uid);
     assert_eq!(title(&bobs), "Bob's");
 
     // An administrator who keeps none changes the newest that there is, and its keeper keeps it.
-    let changed = batch(&library.admin, &[book("Seen to", EMMA), book("The Sea", SEA)]);
+    let changed = batch(&clients.admin, &[book("Seen to", EMMA), book("The Sea", SEA)]);
     assert_eq!(outcomes_of(&changed), ["updated", "created"]);
     assert_eq!(changed[0].1, cleos);
-    let kept = server.get(&format!("/books/{cleos}")).gives(200).clone();
+    let kept = server.get(&format!("/books/{cleos}")).expect_status(200).clone();
     assert_eq!((text(&kept, "title"), text(&kept, "user_uid")), ("Seen to", cleo.uid.as_str()));
     // One of the administrator's own comes before newer ones of others.
-    let own = add(&library.admin, "Own", EMMA);
-    let newest = add(&library.bob, "Newest", EMMA);
-    assert_eq!(batch(&library.admin, &[book("Mine", EMMA)]), [("updated".to_owned(), own)]);
+    let own = add(&clients.admin, "Own", EMMA);
+    let newest = add(&clients.bob, "Newest", EMMA);
+    assert_eq!(batch(&clients.admin, &[book("Mine", EMMA)]), [("updated".to_owned(), own)]);
     assert_eq!(title(&newest), "Newest");
 }
 
 fn a_batch_is_written_whole_or_not_at_all(server: &TestServer) {
-    let library = Library::on(server);
-    let ours = add_book(&library.ada, "Ours");
+    let clients = Clients::create(server);
+    let ours = add_book(&clients.ada, "Ours");
     let mut books: Vec<_> =
         (0..20).map(|n| json!({"title": format!("T{n}"), "author": "A"})).collect();
     books[3] = book("The Sea", SEA);
@@ -136,9 +138,9 @@ fn a_batch_is_written_whole_or_not_at_all(server: &TestServer) {
     books[17] = json!({"title": "", "page_count": 0});
     books[18] = json!(null);
     let body = json!({"books": books, "more": true});
-    library.anyone.post("/books/batch", &body).refused("unauthenticated");
+    clients.anonymous.post("/books/batch", &body).expect_problem("unauthenticated");
     assert_eq!(
-        library.ada.post("/books/batch", &body).wrong(),
+        clients.ada.post("/books/batch", &body).violations(),
         [
             "/books/17/author",
             "/books/17/page_count",
@@ -151,16 +153,22 @@ fn a_batch_is_written_whole_or_not_at_all(server: &TestServer) {
         ]
     );
     let many: Vec<_> = (0..1_001).map(|_| json!({"title": "T", "author": "A"})).collect();
-    assert_eq!(library.ada.post("/books/batch", &json!({ "books": many })).wrong(), ["/books"]);
+    assert_eq!(
+        clients.ada.post("/books/batch", &json!({ "books": many })).violations(),
+        ["/books"]
+    );
     for body in [json!({}), json!({"books": null}), json!({"books": {}})] {
-        assert_eq!(library.ada.post("/books/batch", &body).wrong(), ["/books"], "{body}");
+        assert_eq!(clients.ada.post("/books/batch", &body).violations(), ["/books"], "{body}");
     }
     let long = json!({"books": [{"title": "x".repeat(1 << 20), "author": "A"}]});
-    library.ada.post("/books/batch", &long).refused("too-large");
-    library.ada.get("/books/batch").refused("method-not-allowed");
-    library.ada.post("/books/batch?sort=title", &json!({"books": []})).refused("invalid-parameter");
-    assert_eq!(walk(&library.anyone, "/books"), [ours]);
-    assert_sound(server);
+    clients.ada.post("/books/batch", &long).expect_problem("too-large");
+    clients.ada.get("/books/batch").expect_problem("method-not-allowed");
+    clients
+        .ada
+        .post("/books/batch?sort=title", &json!({"books": []}))
+        .expect_problem("invalid-parameter");
+    assert_eq!(all_items(&clients.anonymous, "/books"), [ours]);
+    assert_healthy(server);
 }
 
 /// The ISBN with that number in it.
@@ -173,34 +181,34 @@ fn isbn(number: usize) -> String {
 }
 
 fn a_thousand_books_go_in_one_batch(server: &TestServer) {
-    let library = Library::on(server);
-    assert!(batch(&library.ada, &[]).is_empty());
+    let clients = Clients::create(server);
+    assert!(batch(&clients.ada, &[]).is_empty());
     let mut shelf: Vec<_> = (0..1_000).map(|n| book(&format!("Volume {n:04}"), &isbn(n))).collect();
-    let first = batch(&library.ada, &shelf);
+    let first = batch(&clients.ada, &shelf);
     assert!(outcomes_of(&first).iter().all(|outcome| *outcome == "created"));
     shelf.reverse();
     shelf[0]["title"] = json!("The last volume");
-    let second = batch(&library.ada, &shelf);
+    let second = batch(&clients.ada, &shelf);
     let expected = std::iter::once("updated").chain(std::iter::repeat_n("unchanged", 999));
     assert!(outcomes_of(&second).into_iter().eq(expected));
     assert!(first.iter().map(|(_, uid)| uid).eq(second.iter().rev().map(|(_, uid)| uid)));
-    let books = walk(&library.anyone, "/books?limit=100&sort=created_at");
+    let books = all_items(&clients.anonymous, "/books?limit=100&sort=created_at");
     assert_eq!(books.len(), 1_000);
-    assert_eq!(each(&books, "uid"), first.iter().map(|(_, uid)| uid.as_str()).collect::<Vec<_>>());
+    assert_eq!(texts(&books, "uid"), first.iter().map(|(_, uid)| uid.as_str()).collect::<Vec<_>>());
     assert_eq!(text(&books[999], "title"), "The last volume");
 }
 
 fn the_same_batch_twice_at_once_adds_a_book_once(server: &TestServer) {
-    let library = Library::on(server);
+    let clients = Clients::create(server);
     let shelf: Vec<_> = (0..50).map(|n| book(&format!("Volume {n}"), &isbn(n))).collect();
     let created: usize = thread::scope(|scope| {
-        let (ada, shelf) = (&library.ada, &shelf);
+        let (ada, shelf) = (&clients.ada, &shelf);
         let senders: Vec<_> = (0..4).map(|_| scope.spawn(move || outcomes(ada, shelf))).collect();
         let told = senders.into_iter().map(|sender| sender.join().unwrap());
         told.map(|told| told.iter().filter(|outcome| *outcome == "created").count()).sum()
     });
     assert_eq!(created, 50);
-    assert_eq!(walk(&library.anyone, "/books?limit=100").len(), 50);
+    assert_eq!(all_items(&clients.anonymous, "/books?limit=100").len(), 50);
 }
 
 both_servers!(

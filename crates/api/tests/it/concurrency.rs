@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use recto_domain::Role;
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, Client, TestServer};
+use recto_testkit::server::{Client, TestServer};
 use serde_json::{Value, json};
 
-use crate::support::assertions::{Told as _, assert_sound, each, items, uid, walk};
-use crate::support::fixtures::{Library, add_book, add_tag, member, tags};
-use crate::support::parallel::{at_once, tally};
+use crate::support::accounts::{Clients, create_account};
+use crate::support::assertions::{Expect as _, all_items, assert_healthy, items, texts, uid};
+use crate::support::fixtures::{add_book, add_tag, tags_body};
+use crate::support::parallel::{Requests, count_statuses, send_at_once};
 
 fn count(server: &TestServer, table: &str) -> u64 {
     let line = match server.database().engine() {
@@ -21,170 +22,170 @@ fn count(server: &TestServer, table: &str) -> u64 {
 }
 
 fn one_reader_reviews_a_book_once_however_often_at_once(server: &TestServer) {
-    let library = Library::on(server);
+    let clients = Clients::create(server);
     for round in 0..3 {
-        let book = add_book(&library.ada, &format!("Volume {round}"));
+        let book = add_book(&clients.ada, &format!("Volume {round}"));
         let path = format!("/books/{}/reviews", uid(&book));
         let body = json!({"rating": 3, "review_text": "Again!"});
-        let requests = (0..16).map(|_| || library.bob.post(&path, &body)).collect();
-        assert_eq!(tally(&at_once(requests)), BTreeMap::from([(201, 1), (409, 15)]));
-        assert_eq!(items(server.get(&path).gives(200)).len(), 1);
+        let requests = (0..16).map(|_| || clients.bob.post(&path, &body)).collect();
+        assert_eq!(count_statuses(&send_at_once(requests)), BTreeMap::from([(201, 1), (409, 15)]));
+        assert_eq!(items(server.get(&path).expect_status(200)).len(), 1);
     }
-    assert_sound(server);
+    assert_healthy(server);
 }
 
 fn a_tag_that_fifty_add_at_once_is_one(server: &TestServer) {
-    let library = Library::on(server);
-    let book = add_book(&library.ada, "Dune");
+    let clients = Clients::create(server);
+    let book = add_book(&clients.ada, "Dune");
     let path = format!("/books/{}/tags", uid(&book));
     let spellings = ["Desert", "desert", "DESERT", "deserT"];
     let requests = (0..50)
         .map(|n| {
-            let (path, client) = (&path, &library.ada);
-            move || client.post(path, &tags(&[spellings[n % 4]]))
+            let (path, client) = (&path, &clients.ada);
+            move || client.post(path, &tags_body(&[spellings[n % 4]]))
         })
         .collect();
-    assert_eq!(tally(&at_once(requests)), BTreeMap::from([(200, 50)]));
-    let tag = items(server.get("/tags").gives(200)).to_vec();
+    assert_eq!(count_statuses(&send_at_once(requests)), BTreeMap::from([(200, 50)]));
+    let tag = items(server.get("/tags").expect_status(200)).to_vec();
     assert_eq!(tag.len(), 1);
-    assert_eq!(items(server.get(&path).gives(200)), tag);
+    assert_eq!(items(server.get(&path).expect_status(200)), tag);
     assert_eq!((count(server, "book_tags"), count(server, "tags")), (1, 1));
 
     // By its key, and as a tag of its own.
     let one = format!("{path}/{}", uid(&tag[0]));
-    library.ada.delete(&one).gives(204);
-    let requests = (0..50).map(|_| || library.ada.send("PUT", &one, &[], None)).collect();
-    assert_eq!(tally(&at_once(requests)), BTreeMap::from([(204, 50)]));
+    clients.ada.delete(&one).expect_status(204);
+    let requests = (0..50).map(|_| || clients.ada.send("PUT", &one, &[], None)).collect();
+    assert_eq!(count_statuses(&send_at_once(requests)), BTreeMap::from([(204, 50)]));
     assert_eq!(count(server, "book_tags"), 1);
     let body = json!({"name": "Spice"});
-    let requests = (0..50).map(|_| || library.bob.post("/tags", &body)).collect();
-    assert_eq!(tally(&at_once(requests)), BTreeMap::from([(201, 1), (409, 49)]));
-    assert_sound(server);
+    let requests = (0..50).map(|_| || clients.bob.post("/tags", &body)).collect();
+    assert_eq!(count_statuses(&send_at_once(requests)), BTreeMap::from([(201, 1), (409, 49)]));
+    assert_healthy(server);
 }
 
 fn many_books_take_many_tags_in_any_order(server: &TestServer) {
-    let library = Library::on(server);
+    let clients = Clients::create(server);
     let names: Vec<String> = (0..12).map(|n| format!("tag {n}")).collect();
     let books: Vec<Value> =
-        (0..12).map(|n| add_book(&library.ada, &format!("Volume {n}"))).collect();
+        (0..12).map(|n| add_book(&clients.ada, &format!("Volume {n}"))).collect();
     let requests = books
         .iter()
         .enumerate()
         .map(|(turn, book)| {
-            let (names, client) = (&names, &library.ada);
+            let (names, client) = (&names, &clients.ada);
             move || {
                 // Each begins with another name: whoever locked in that order would wait in a ring.
                 let mut turned: Vec<&str> = names.iter().map(String::as_str).collect();
                 turned.rotate_left(turn);
-                client.put(&format!("/books/{}/tags", uid(book)), &tags(&turned))
+                client.put(&format!("/books/{}/tags", uid(book)), &tags_body(&turned))
             }
         })
         .collect();
-    assert_eq!(tally(&at_once(requests)), BTreeMap::from([(200, 12)]));
+    assert_eq!(count_statuses(&send_at_once(requests)), BTreeMap::from([(200, 12)]));
     assert_eq!(count(server, "tags"), 12);
     assert_eq!(count(server, "book_tags"), 144);
-    assert_sound(server);
+    assert_healthy(server);
 }
 
 fn a_book_is_deleted_while_others_write_to_it(server: &TestServer) {
-    let library = Library::on(server);
+    let clients = Clients::create(server);
     let readers: Vec<Client<'_>> =
-        (0..12).map(|n| member(server, &format!("reader{n}"), Role::User)).collect();
-    let tag = add_tag(&library.ada, "Doomed");
+        (0..12).map(|n| create_account(server, &format!("reader{n}"), Role::User)).collect();
+    let tag = add_tag(&clients.ada, "Doomed");
     for round in 0..4 {
-        let book = add_book(&library.ada, &format!("Volume {round}"));
+        let book = add_book(&clients.ada, &format!("Volume {round}"));
         let path = format!("/books/{}", uid(&book));
         let one = format!("{path}/tags/{}", uid(&tag));
-        let mut requests: Vec<Box<dyn Fn() -> Answer + Send + '_>> = Vec::new();
+        let mut requests: Requests<'_> = Vec::new();
         for reader in &readers {
             let path = format!("{path}/reviews");
             let body = json!({"rating": 1, "review_text": ""});
             requests.push(Box::new(move || reader.post(&path, &body)));
         }
-        requests.push(Box::new(|| library.ada.delete(&path)));
-        requests.push(Box::new(|| library.admin.delete(&path)));
-        requests.push(Box::new(|| library.ada.patch(&path, &json!({"title": "Changed"}))));
-        requests.push(Box::new(|| library.ada.post(&format!("{path}/tags"), &tags(&["New"]))));
-        requests.push(Box::new(|| library.admin.send("PUT", &one, &[], None)));
-        requests.push(Box::new(|| library.anyone.get(&format!("{path}?include=reviews.user"))));
-        let answers = at_once(requests);
+        requests.push(Box::new(|| clients.ada.delete(&path)));
+        requests.push(Box::new(|| clients.admin.delete(&path)));
+        requests.push(Box::new(|| clients.ada.patch(&path, &json!({"title": "Changed"}))));
+        requests.push(Box::new(|| clients.ada.post(&format!("{path}/tags"), &tags_body(&["New"]))));
+        requests.push(Box::new(|| clients.admin.send("PUT", &one, &[], None)));
+        requests.push(Box::new(|| clients.anonymous.get(&format!("{path}?include=reviews.user"))));
+        let answers = send_at_once(requests);
         let (reviews, others) = answers.split_at(readers.len());
-        for status in tally(reviews).keys() {
+        for status in count_statuses(reviews).keys() {
             assert!([201, 404].contains(status), "{status}");
         }
-        assert_eq!(tally(&others[..2]), BTreeMap::from([(204, 1), (404, 1)]));
-        for status in tally(&others[2..]).keys() {
+        assert_eq!(count_statuses(&others[..2]), BTreeMap::from([(204, 1), (404, 1)]));
+        for status in count_statuses(&others[2..]).keys() {
             assert!([200, 204, 404].contains(status), "{status}");
         }
-        library.anyone.get(&path).refused("not-found");
+        clients.anonymous.get(&path).expect_problem("not-found");
     }
     assert_eq!((count(server, "reviews"), count(server, "book_tags")), (0, 0));
-    assert_eq!(walk(&library.admin, "/reviews").len(), 0);
-    assert_sound(server);
+    assert_eq!(all_items(&clients.admin, "/reviews").len(), 0);
+    assert_healthy(server);
 }
 
 fn a_tag_is_deleted_while_books_take_it(server: &TestServer) {
-    let library = Library::on(server);
+    let clients = Clients::create(server);
     for round in 0..4 {
-        let book = add_book(&library.ada, &format!("Volume {round}"));
-        let tag = add_tag(&library.ada, "Doomed");
+        let book = add_book(&clients.ada, &format!("Volume {round}"));
+        let tag = add_tag(&clients.ada, "Doomed");
         let path = format!("/tags/{}", uid(&tag));
         let by_key = format!("/books/{}/tags/{}", uid(&book), uid(&tag));
         let by_name = format!("/books/{}/tags", uid(&book));
-        let mut requests: Vec<Box<dyn Fn() -> Answer + Send + '_>> = Vec::new();
+        let mut requests: Requests<'_> = Vec::new();
         for _ in 0..6 {
-            requests.push(Box::new(|| library.ada.send("PUT", &by_key, &[], None)));
-            requests.push(Box::new(|| library.ada.post(&by_name, &tags(&["Doomed"]))));
-            requests.push(Box::new(|| library.bob.put(&path, &json!({"name": "doomed"}))));
+            requests.push(Box::new(|| clients.ada.send("PUT", &by_key, &[], None)));
+            requests.push(Box::new(|| clients.ada.post(&by_name, &tags_body(&["Doomed"]))));
+            requests.push(Box::new(|| clients.bob.put(&path, &json!({"name": "doomed"}))));
         }
-        requests.push(Box::new(|| library.admin.delete(&path)));
-        for status in tally(&at_once(requests)).keys() {
+        requests.push(Box::new(|| clients.admin.delete(&path)));
+        for status in count_statuses(&send_at_once(requests)).keys() {
             // Once it is gone, somebody may have made another of that name.
             assert!([200, 204, 404].contains(status), "{status}");
         }
-        library.anyone.get(&path).refused("not-found");
-        let left = walk(&library.anyone, &by_name);
+        clients.anonymous.get(&path).expect_problem("not-found");
+        let left = all_items(&clients.anonymous, &by_name);
         assert!(left.len() <= 1, "{left:?}");
-        let all = walk(&library.anyone, "/tags");
+        let all = all_items(&clients.anonymous, "/tags");
         assert!(left.iter().all(|tag| all.contains(tag)));
         for tag in all {
-            library.admin.delete(&format!("/tags/{}", uid(&tag))).gives(204);
+            clients.admin.delete(&format!("/tags/{}", uid(&tag))).expect_status(204);
         }
     }
     assert_eq!((count(server, "tags"), count(server, "book_tags")), (0, 0));
-    assert_sound(server);
+    assert_healthy(server);
 }
 
 fn a_user_is_deleted_while_writing(server: &TestServer) {
-    let library = Library::on(server);
-    let book = add_book(&library.bob, "Dune");
+    let clients = Clients::create(server);
+    let book = add_book(&clients.bob, "Dune");
     for round in 0..3 {
-        let writer = member(server, &format!("writer{round}"), Role::User);
+        let writer = create_account(server, &format!("writer{round}"), Role::User);
         let review = format!("/books/{}/reviews", uid(&book));
         let path = format!("/users/{}", writer.uid);
         let body = json!({"title": "Ghosts", "author": "Henrik Ibsen"});
-        let mut requests: Vec<Box<dyn Fn() -> Answer + Send + '_>> = Vec::new();
+        let mut requests: Requests<'_> = Vec::new();
         for _ in 0..5 {
             requests.push(Box::new(|| writer.post("/books", &body)));
             requests.push(Box::new(|| writer.patch(&path, &json!({"first_name": "Gone"}))));
         }
         requests.push(Box::new(|| writer.post(&review, &json!({"rating": 5, "review_text": ""}))));
-        requests.push(Box::new(|| library.admin.delete(&path)));
-        let answers = at_once(requests);
-        for status in tally(&answers).keys() {
+        requests.push(Box::new(|| clients.admin.delete(&path)));
+        let answers = send_at_once(requests);
+        for status in count_statuses(&answers).keys() {
             assert!([200, 201, 204, 401, 404].contains(status), "{status}");
         }
         // Who is gone is not signed in; nothing but the profile itself is not found.
         for answer in answers.iter().filter(|answer| answer.status == 404) {
             assert!(answer.json["instance"].as_str().unwrap().ends_with(&path), "{answer:?}");
         }
-        library.anyone.get(&path).refused("not-found");
+        clients.anonymous.get(&path).expect_problem("not-found");
     }
-    for book in walk(&library.anyone, "/books?include=user,reviews.user") {
+    for book in all_items(&clients.anonymous, "/books?include=user,reviews.user") {
         assert_eq!(book["user_uid"].is_null(), book["user"].is_null());
         assert_eq!(book["title"] == "Ghosts", book["user"].is_null());
     }
-    assert_sound(server);
+    assert_healthy(server);
 }
 
 fn one_name_is_signed_up_once(server: &TestServer) {
@@ -195,26 +196,27 @@ fn one_name_is_signed_up_once(server: &TestServer) {
         });
         move || server.anonymous().post("/auth/signup", &body)
     };
-    let answers = at_once((0..8).map(sign_up).collect());
-    assert_eq!(tally(&answers), BTreeMap::from([(201, 1), (409, 7)]));
+    let answers = send_at_once((0..8).map(sign_up).collect());
+    assert_eq!(count_statuses(&answers), BTreeMap::from([(201, 1), (409, 7)]));
     assert_eq!((count(server, "users"), count(server, "accounts")), (1, 1));
-    assert_sound(server);
+    assert_healthy(server);
 }
 
 fn readers_see_whole_pages_while_others_write(server: &TestServer) {
-    let library = Library::on(server);
+    let clients = Clients::create(server);
     let titles: Vec<String> = (0..40).map(|n| format!("Volume {n:02}")).collect();
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for title in &titles {
-                let book = add_book(&library.ada, title);
+                let book = add_book(&clients.ada, title);
                 let path = format!("/books/{}/tags", uid(&book));
-                library.ada.post(&path, &tags(&["one", "two"])).gives(200);
+                clients.ada.post(&path, &tags_body(&["one", "two"])).expect_status(200);
             }
         });
         for _ in 0..20 {
-            let walked = walk(&library.anyone, "/books?sort=title&limit=7&include=tags,user");
-            let seen = each(&walked, "title");
+            let walked =
+                all_items(&clients.anonymous, "/books?sort=title&limit=7&include=tags,user");
+            let seen = texts(&walked, "title");
             assert!(seen.is_sorted(), "{seen:?}");
             for book in &walked {
                 let tags = book["tags"].as_array().unwrap().len();
@@ -223,8 +225,8 @@ fn readers_see_whole_pages_while_others_write(server: &TestServer) {
             }
         }
     });
-    assert_eq!(walk(&library.anyone, "/books").len(), 40);
-    assert_sound(server);
+    assert_eq!(all_items(&clients.anonymous, "/books").len(), 40);
+    assert_healthy(server);
 }
 
 both_servers!(

@@ -8,7 +8,7 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::Value;
 
-use crate::support::assertions::Told as _;
+use crate::support::assertions::Expect as _;
 use crate::support::browser::Browser;
 use crate::support::json_schema::Schemas;
 use crate::support::operations::document;
@@ -16,14 +16,14 @@ use crate::support::operations::document;
 fn the_catalogue_is_served_as_json(server: &TestServer) {
     let answer = server.get("/api/v1/schema");
     let expected: Value = serde_json::from_str(&Description::of(&MODULES).json()).unwrap();
-    assert_eq!(answer.gives(200), &expected);
+    assert_eq!(answer.expect_status(200), &expected);
     assert_eq!(answer.header("content-type"), Some("application/json"));
     let document = document();
     let described = &document["paths"]["/api/v1/schema"]["get"]["responses"]["200"]["content"];
     let schema = &described["application/json"]["schema"];
     assert!(!document["components"]["schemas"]["Schema"].to_string().contains("```"));
     Schemas::of(&document).check(schema, &answer.json, "/api/v1/schema");
-    server.get("/api/v1/schema?format=dot").refused("invalid-parameter");
+    server.get("/api/v1/schema?format=dot").expect_problem("invalid-parameter");
 }
 
 fn the_page_has_all_it_needs_and_nothing_from_elsewhere(server: &TestServer) {
@@ -66,10 +66,10 @@ fn the_page_has_all_it_needs_and_nothing_from_elsewhere(server: &TestServer) {
 
 fn what_is_no_file_of_the_page_is_not_found(server: &TestServer) {
     for file in ["nonsense.js", "mermaid.js", "mermaid-1.0.0.js", "draw.js.map", "page.css/x"] {
-        server.get(&format!("/schema/{file}")).refused("not-found");
+        server.get(&format!("/schema/{file}")).expect_problem("not-found");
     }
     let refused = server.anonymous().delete("/schema");
-    assert_eq!(refused.refused("method-not-allowed")["status"], 405);
+    assert_eq!(refused.expect_problem("method-not-allowed")["status"], 405);
 }
 
 #[test]

@@ -5,9 +5,12 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::{Value, json};
 
-use crate::support::assertions::{Told as _, assert_sound, each, items, members, moment, walk};
-use crate::support::fixtures::Library;
-use crate::support::samples::{Rooms, add, id};
+use crate::support::accounts::Clients;
+use crate::support::assertions::{
+    Expect as _, all_items, assert_healthy, field_names, id, items, texts, timestamp,
+};
+use crate::support::fixtures::create;
+use crate::support::samples::Rooms;
 
 /// What a body of each collection may be, and the member that names the item.
 fn examples(rooms: &Rooms) -> Vec<(&'static str, Value, &'static str)> {
@@ -27,83 +30,91 @@ fn examples(rooms: &Rooms) -> Vec<(&'static str, Value, &'static str)> {
 }
 
 fn items_are_made_read_changed_and_deleted(server: &TestServer) {
-    let library = Library::on(server);
-    let rooms = Rooms::filled(&library.ada);
+    let clients = Clients::create(server);
+    let rooms = Rooms::filled(&clients.ada);
     for (collection, body, naming) in examples(&rooms) {
-        library.anyone.post(collection, &body).refused("unauthenticated");
-        let answer = library.ada.post(collection, &body);
-        let made = answer.gives(201).clone();
-        let mut names: Vec<&str> = members(&body);
+        clients.anonymous.post(collection, &body).expect_problem("unauthenticated");
+        let answer = clients.ada.post(collection, &body);
+        let made = answer.expect_status(201).clone();
+        let mut names: Vec<&str> = field_names(&body);
         names.extend(["id", "created_at", "updated_at"]);
         names.sort_unstable();
-        assert_eq!(members(&made), names);
+        assert_eq!(field_names(&made), names);
         for (name, value) in body.as_object().unwrap() {
             assert_eq!(&made[name], value);
         }
         let path = format!("{collection}/{}", id(&made));
         assert_eq!(answer.header("location"), Some(format!("/api/v1{path}").as_str()));
         assert_eq!(made["created_at"], made["updated_at"]);
-        assert_eq!(server.get(&path).gives(200), &made);
-        assert_eq!(items(server.get(collection).gives(200))[0], made, "the newest comes first");
+        assert_eq!(server.get(&path).expect_status(200), &made);
+        assert_eq!(
+            items(server.get(collection).expect_status(200))[0],
+            made,
+            "the newest comes first"
+        );
         let page = server.get(&format!("{collection}?limit=1"));
-        assert_eq!(items(page.gives(200)), std::slice::from_ref(&made));
-        assert!(page.next().is_some());
+        assert_eq!(items(page.expect_status(200)), std::slice::from_ref(&made));
+        assert!(page.next_page().is_some());
 
         // Nobody owns it, so that any member may change it.
         let change = json!({naming: "Other"});
-        library.anyone.patch(&path, &change).refused("unauthenticated");
-        let changed = library.bob.patch(&path, &change).gives(200).clone();
+        clients.anonymous.patch(&path, &change).expect_problem("unauthenticated");
+        let changed = clients.bob.patch(&path, &change).expect_status(200).clone();
         assert_eq!(changed[naming], "Other");
-        assert!(moment(&changed, "updated_at") > moment(&made, "updated_at"));
+        assert!(timestamp(&changed, "updated_at") > timestamp(&made, "updated_at"));
         assert_eq!(changed["created_at"], made["created_at"]);
-        assert_eq!(server.get(&path).gives(200), &changed);
-        assert_eq!(library.ada.patch(&path, &json!({})).gives(200), &changed);
-        assert_eq!(library.ada.patch(&path, &change).gives(200), &changed, "nothing changes");
+        assert_eq!(server.get(&path).expect_status(200), &changed);
+        assert_eq!(clients.ada.patch(&path, &json!({})).expect_status(200), &changed);
+        assert_eq!(
+            clients.ada.patch(&path, &change).expect_status(200),
+            &changed,
+            "nothing changes"
+        );
 
-        library.anyone.delete(&path).refused("unauthenticated");
-        library.bob.delete(&path).refused("forbidden");
-        library.admin.delete(&path).gives(204);
-        library.admin.delete(&path).refused("not-found");
-        server.get(&path).refused("not-found");
-        library.ada.patch(&path, &json!({naming: 1})).refused("not-found");
+        clients.anonymous.delete(&path).expect_problem("unauthenticated");
+        clients.bob.delete(&path).expect_problem("forbidden");
+        clients.admin.delete(&path).expect_status(204);
+        clients.admin.delete(&path).expect_problem("not-found");
+        server.get(&path).expect_problem("not-found");
+        clients.ada.patch(&path, &json!({naming: 1})).expect_problem("not-found");
         // A key is never given twice.
-        let next = library.ada.post(collection, &body).gives(201).clone();
+        let next = clients.ada.post(collection, &body).expect_status(201).clone();
         assert!(next["id"].as_u64() > made["id"].as_u64());
     }
-    assert_sound(server);
+    assert_healthy(server);
 }
 
 fn what_is_wrong_with_an_item_is_pointed_at(server: &TestServer) {
-    let library = Library::on(server);
-    let rooms = Rooms::filled(&library.ada);
+    let clients = Clients::create(server);
+    let rooms = Rooms::filled(&clients.ada);
     for (collection, body, naming) in examples(&rooms) {
         let pointer = format!("/{naming}");
         let path = format!("{collection}/{}", rooms.key_below(collection).unwrap());
         for value in [json!(""), json!("  "), json!(null), json!(7), json!("a\u{0}b")] {
             let mut wrong = body.clone();
             wrong[naming] = value.clone();
-            assert_eq!(library.ada.post(collection, &wrong).wrong(), [&pointer], "{wrong}");
-            let answer = library.ada.patch(&path, &json!({naming: value}));
-            assert_eq!(answer.wrong(), [&pointer], "{wrong}");
+            assert_eq!(clients.ada.post(collection, &wrong).violations(), [&pointer], "{wrong}");
+            let answer = clients.ada.patch(&path, &json!({naming: value}));
+            assert_eq!(answer.violations(), [&pointer], "{wrong}");
         }
         let mut missing = body.clone();
         missing.as_object_mut().unwrap().remove(naming);
-        assert_eq!(library.ada.post(collection, &missing).wrong(), [&pointer]);
+        assert_eq!(clients.ada.post(collection, &missing).violations(), [&pointer]);
         // What the server gives is not the client's to set.
         let mut more = body.clone();
         more["id"] = json!(1);
         more["created_at"] = json!("2026-01-01T00:00:00Z");
-        assert_eq!(library.ada.post(collection, &more).wrong(), ["/created_at", "/id"]);
-        assert_eq!(library.ada.patch(&path, &json!({"id": 1})).wrong(), ["/id"]);
+        assert_eq!(clients.ada.post(collection, &more).violations(), ["/created_at", "/id"]);
+        assert_eq!(clients.ada.patch(&path, &json!({"id": 1})).violations(), ["/id"]);
     }
 }
 
 fn a_malformed_key_leads_nowhere(server: &TestServer) {
-    let library = Library::on(server);
-    let rooms = Rooms::filled(&library.ada);
+    let clients = Clients::create(server);
+    let rooms = Rooms::filled(&clients.ada);
     for (_, there) in rooms.entities() {
         let collection = &there[..there.rfind('/').unwrap()];
-        server.get(&there).gives(200);
+        server.get(&there).expect_status(200);
         for key in [
             "0",
             "-1",
@@ -122,9 +133,9 @@ fn a_malformed_key_leads_nowhere(server: &TestServer) {
             "0190b4a0-0000-7000-8000-000000000000",
         ] {
             let path = format!("{collection}/{key}");
-            server.get(&path).refused("not-found");
-            library.ada.patch(&path, &json!({})).refused("not-found");
-            library.admin.delete(&path).refused("not-found");
+            server.get(&path).expect_problem("not-found");
+            clients.ada.patch(&path, &json!({})).expect_problem("not-found");
+            clients.admin.delete(&path).expect_problem("not-found");
         }
     }
     for (path, relations) in [
@@ -138,47 +149,47 @@ fn a_malformed_key_leads_nowhere(server: &TestServer) {
     ] {
         for relation in relations {
             for key in ["0", "-1", "1e3", "99999999999999999999", "9999999"] {
-                server.get(&format!("{path}/{key}/{relation}")).refused("not-found");
+                server.get(&format!("{path}/{key}/{relation}")).expect_problem("not-found");
             }
         }
     }
-    assert_sound(server);
+    assert_healthy(server);
 }
 
 fn who_is_not_verified_writes_nothing(server: &TestServer) {
-    let library = Library::on(server);
-    let rooms = Rooms::filled(&library.ada);
+    let clients = Clients::create(server);
+    let rooms = Rooms::filled(&clients.ada);
     let unverify = "UPDATE accounts SET verified = FALSE";
     server.database().execute(unverify).unwrap();
     for (collection, body, naming) in examples(&rooms) {
-        library.ada.post(collection, &body).refused("forbidden");
+        clients.ada.post(collection, &body).expect_problem("forbidden");
         let path = format!("{collection}/{}", rooms.key_below(collection).unwrap());
-        library.ada.patch(&path, &json!({naming: "Other"})).refused("forbidden");
-        library.admin.delete(&path).refused("forbidden");
-        library.ada.get(&path).gives(200);
+        clients.ada.patch(&path, &json!({naming: "Other"})).expect_problem("forbidden");
+        clients.admin.delete(&path).expect_problem("forbidden");
+        clients.ada.get(&path).expect_status(200);
     }
     let comments = format!("/blog/posts/{}/comments", rooms.post);
-    library.ada.post(&comments, &json!({"text": "So."})).refused("forbidden");
+    clients.ada.post(&comments, &json!({"text": "So."})).expect_problem("forbidden");
     let link = format!("/school/students/{}/courses/{}", rooms.student, rooms.course);
-    library.ada.send("PUT", &link, &[], None).refused("forbidden");
-    library.ada.delete(&link).refused("forbidden");
+    clients.ada.send("PUT", &link, &[], None).expect_problem("forbidden");
+    clients.ada.delete(&link).expect_problem("forbidden");
 }
 
 fn pages_are_sorted_by_name(server: &TestServer) {
-    let library = Library::on(server);
+    let clients = Clients::create(server);
     for name in ["zebra", "Émile", "apple", "Apple", "日本"] {
-        add(&library.ada, "/org/companies", &json!({"name": name}));
-        add(&library.ada, "/school/courses", &json!({"title": name}));
+        create(&clients.ada, "/org/companies", &json!({"name": name}));
+        create(&clients.ada, "/school/courses", &json!({"title": name}));
     }
     for (path, member) in [("/org/companies", "name"), ("/school/courses", "title")] {
-        let up = walk(&library.anyone, &format!("{path}?sort={member}&limit=2"));
-        assert_eq!(each(&up, member), ["apple", "Apple", "zebra", "Émile", "日本"]);
-        let down = walk(&library.anyone, &format!("{path}?sort=-{member}&limit=2"));
+        let up = all_items(&clients.anonymous, &format!("{path}?sort={member}&limit=2"));
+        assert_eq!(texts(&up, member), ["apple", "Apple", "zebra", "Émile", "日本"]);
+        let down = all_items(&clients.anonymous, &format!("{path}?sort=-{member}&limit=2"));
         assert!(down.iter().eq(up.iter().rev()));
-        server.get(&format!("{path}?sort=content")).refused("invalid-parameter");
+        server.get(&format!("{path}?sort=content")).expect_problem("invalid-parameter");
     }
-    server.get("/blog/posts?sort=content").refused("invalid-parameter");
-    server.get("/org/employees?author=x").refused("invalid-parameter");
+    server.get("/blog/posts?sort=content").expect_problem("invalid-parameter");
+    server.get("/org/employees?author=x").expect_problem("invalid-parameter");
 }
 
 both_servers!(

@@ -5,7 +5,7 @@ use recto_testkit::database::{Engine, fresh};
 use recto_testkit::server::{Answer, TestServer};
 use serde_json::json;
 
-use crate::support::fixtures::Library;
+use crate::support::accounts::Clients;
 use crate::support::operations::{Operation, operations};
 
 const API: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'";
@@ -59,13 +59,13 @@ fn assert_headed(answer: &Answer, path: &str, https: bool) {
 }
 
 fn every_operation_and_every_refusal_is_headed(server: &TestServer) {
-    let library = Library::on(server);
+    let clients = Clients::create(server);
     let https = Some("https://books.example".to_owned());
     let secure =
         server.another(recto_api::Settings { public_url: https, ..TestServer::settings() });
-    for Operation { method, path, .. } in operations(&library) {
+    for Operation { method, path, .. } in operations(&clients) {
         for (server, https) in [(server, false), (&secure, true)] {
-            let mut admin = server.bearer(library.admin.token.as_deref().unwrap());
+            let mut admin = server.bearer(clients.admin.token.as_deref().unwrap());
             assert_headed(&admin.send(&method, &path, &[], None), &path, https);
             admin.token = None;
             assert_headed(&admin.send_json(&method, &path, &json!({})), &path, https);
@@ -92,21 +92,21 @@ fn every_operation_and_every_refusal_is_headed(server: &TestServer) {
 
 fn nothing_under_auth_is_kept(server: &TestServer) {
     let ada = server.sign_up("ada");
-    let anyone = server.anonymous();
+    let anonymous = server.anonymous();
     let wrong = json!({"email": "ada@example.org", "password": "not it"});
     for answer in [
         ada.get("/auth/me"),
-        anyone.get("/auth/me"),
-        anyone.get("/auth/nowhere"),
-        anyone.get("/%61uth/me"),
-        anyone.delete("/auth/login"),
-        anyone.post("/auth/login", &wrong),
-        anyone.post("/auth/signup", &json!({})),
-        anyone.post("/auth/token", &json!({})),
+        anonymous.get("/auth/me"),
+        anonymous.get("/auth/nowhere"),
+        anonymous.get("/%61uth/me"),
+        anonymous.delete("/auth/login"),
+        anonymous.post("/auth/login", &wrong),
+        anonymous.post("/auth/signup", &json!({})),
+        anonymous.post("/auth/token", &json!({})),
     ] {
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{answer:?}");
     }
-    assert_eq!(anyone.get("/authors").header("cache-control"), None);
+    assert_eq!(anonymous.get("/authors").header("cache-control"), None);
 }
 
 fn a_bad_token_is_told_apart_from_none(server: &TestServer) {

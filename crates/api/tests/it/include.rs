@@ -4,91 +4,93 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::{Value, json};
 
-use crate::support::assertions::{Told as _, array, each, items, text, uid, walk};
+use crate::support::accounts::Clients;
+use crate::support::assertions::{Expect as _, all_items, array, items, text, texts, uid};
 use crate::support::fixtures::{
-    Library, add_book, add_review, add_tag, fill_shelf, many_books, many_reviews, tag_book,
+    add_book, add_review, add_tag, create_books_with_tag, create_reviews, create_varied_books,
+    tag_book,
 };
 use crate::support::samples::Rooms;
 
 fn what_is_asked_for_is_there_and_nothing_else(server: &TestServer) {
-    let library = Library::on(server);
-    let book = add_book(&library.ada, "Emma");
+    let clients = Clients::create(server);
+    let book = add_book(&clients.ada, "Emma");
     let path = format!("/books/{}", uid(&book));
     for relation in ["user", "reviews", "tags"] {
         assert_eq!(book.get(relation), None);
-        assert_eq!(server.get(&path).gives(200).get(relation), None);
+        assert_eq!(server.get(&path).expect_status(200).get(relation), None);
     }
     let loaded = server.get(&format!("{path}?include=user,reviews,tags"));
-    let loaded = loaded.gives(200);
+    let loaded = loaded.expect_status(200);
     assert_eq!((&loaded["reviews"], &loaded["tags"]), (&json!([]), &json!([])));
-    assert_eq!(uid(&loaded["user"]), library.ada.uid);
+    assert_eq!(uid(&loaded["user"]), clients.ada.uid);
     assert_eq!(loaded.get("reviews_next"), None);
 
-    let review = add_review(&library.bob, &book, 5);
-    let tags = tag_book(&library.ada, &book, &["Classics"])["tags"].clone();
+    let review = add_review(&clients.bob, &book, 5);
+    let tags = tag_book(&clients.ada, &book, &["Classics"])["tags"].clone();
     let loaded = server.get(&format!("{path}?include=reviews.user,tags"));
-    let loaded = loaded.gives(200);
+    let loaded = loaded.expect_status(200);
     assert_eq!(loaded.get("user"), None);
     assert_eq!(loaded["tags"], tags);
     let mut expected = review;
-    expected["user"] = server.get(&format!("/users/{}", library.bob.uid)).json;
+    expected["user"] = server.get(&format!("/users/{}", clients.bob.uid)).json;
     assert_eq!(loaded["reviews"], json!([expected]));
 
-    library.admin.delete(&format!("/users/{}", library.ada.uid)).gives(204);
+    clients.admin.delete(&format!("/users/{}", clients.ada.uid)).expect_status(204);
     let loaded = server.get(&format!("{path}?include=user"));
-    assert_eq!(loaded.gives(200).get("user"), Some(&Value::Null));
+    assert_eq!(loaded.expect_status(200).get("user"), Some(&Value::Null));
 }
 
 fn relations_go_three_levels_deep_and_back(server: &TestServer) {
-    let library = Library::on(server);
-    let books = fill_shelf(&library);
+    let clients = Clients::create(server);
+    let books = create_varied_books(&clients);
     let dune = &books[6];
     let path = format!("/books/{}?include=reviews.user.books,tags.books.user", uid(dune));
     let loaded = server.get(&path);
-    let loaded = loaded.gives(200);
+    let loaded = loaded.expect_status(200);
     for review in array(loaded, "reviews") {
         let expected = server.get(&format!("/users/{}/books", text(review, "user_uid")));
-        assert_eq!(&review["user"]["books"], &expected.gives(200)["items"]);
+        assert_eq!(&review["user"]["books"], &expected.expect_status(200)["items"]);
     }
     assert_eq!(array(loaded, "tags").len(), 3);
     for tag in array(loaded, "tags") {
         let expected = server.get(&format!("/tags/{}/books?include=user", uid(tag)));
-        assert_eq!(&tag["books"], &expected.gives(200)["items"]);
+        assert_eq!(&tag["books"], &expected.expect_status(200)["items"]);
         assert!(array(tag, "books").iter().any(|book| uid(book) == uid(dune)));
     }
     // A page loads the same as each of its items would.
     let page = server.get("/books?include=user.reviews.book,reviews,tags.books&count=tags,reviews");
-    for book in items(page.gives(200)) {
+    for book in items(page.expect_status(200)) {
         let one = server.get(&format!(
             "/books/{}?include=user.reviews.book,reviews,tags.books&count=tags,reviews",
             uid(book)
         ));
-        assert_eq!(one.gives(200), book);
+        assert_eq!(one.expect_status(200), book);
     }
 }
 
 fn every_path_leads_somewhere(server: &TestServer) {
-    let library = Library::on(server);
-    let books = fill_shelf(&library);
-    let review = add_review(&library.ada, &books[5], 3);
-    let tag = add_tag(&library.ada, "lonely");
+    let clients = Clients::create(server);
+    let books = create_varied_books(&clients);
+    let review = add_review(&clients.ada, &books[5], 3);
+    let tag = add_tag(&clients.ada, "lonely");
     let roots = [
-        ("User", format!("/users/{}", library.ada.uid)),
+        ("User", format!("/users/{}", clients.ada.uid)),
         ("Book", format!("/books/{}", uid(&books[6]))),
         ("Review", format!("/reviews/{}", uid(&review))),
         ("Tag", format!("/tags/{}", uid(&tag))),
     ];
-    let others = Rooms::filled(&library.ada).entities();
+    let others = Rooms::filled(&clients.ada).entities();
     let mut tried = 0;
     for (entity, path) in roots.into_iter().chain(others) {
         // The refusal of an unknown path lists the valid ones.
         let answer = server.get(&format!("{path}?include=nonsense"));
-        let detail = text(answer.refused("invalid-parameter"), "detail").to_owned();
+        let detail = text(answer.expect_problem("invalid-parameter"), "detail").to_owned();
         let (_, known) = detail.split_once("the valid ones are ").expect("the paths are listed");
         for include in known.split(", ") {
             let answer = server.get(&format!("{path}?include={include}"));
             let first = include.split('.').next().unwrap();
-            assert!(answer.gives(200).get(first).is_some(), "{entity}: {include}");
+            assert!(answer.expect_status(200).get(first).is_some(), "{entity}: {include}");
             tried += 1;
         }
     }
@@ -96,8 +98,8 @@ fn every_path_leads_somewhere(server: &TestServer) {
 }
 
 fn a_path_must_be_known_and_not_too_long(server: &TestServer) {
-    let library = Library::on(server);
-    let book = add_book(&library.ada, "Emma");
+    let clients = Clients::create(server);
+    let book = add_book(&clients.ada, "Emma");
     for include in [
         "nonsense",
         "user,nonsense",
@@ -131,22 +133,22 @@ fn a_path_must_be_known_and_not_too_long(server: &TestServer) {
     ] {
         for path in [format!("/books/{}", uid(&book)), "/books".to_owned()] {
             let answer = server.get(&format!("{path}?include={include}"));
-            let detail = text(answer.refused("invalid-parameter"), "detail");
+            let detail = text(answer.expect_problem("invalid-parameter"), "detail");
             assert!(detail.starts_with("include"), "{include}: {detail}");
         }
     }
-    server.get("/books?include=user&include=tags").refused("invalid-parameter");
+    server.get("/books?include=user&include=tags").expect_problem("invalid-parameter");
     // The relations are those of what the path leads to.
     let user = format!("/books/{}/user", uid(&book));
-    server.get(&format!("{user}?include=reviews.book,books")).gives(200);
-    server.get(&format!("{user}?include=user")).refused("invalid-parameter");
+    server.get(&format!("{user}?include=reviews.book,books")).expect_status(200);
+    server.get(&format!("{user}?include=user")).expect_problem("invalid-parameter");
 }
 
 fn the_rest_is_where_it_says(server: &TestServer) {
-    let library = Library::on(server);
-    let book = add_book(&library.ada, "Emma");
+    let clients = Clients::create(server);
+    let book = add_book(&clients.ada, "Emma");
     let path = format!("/books/{}", uid(&book));
-    many_reviews(server, uid(&book).parse().unwrap(), 27);
+    create_reviews(server, uid(&book).parse().unwrap(), 27);
     let cases = [
         ("reviews", 20, ""),
         ("reviews(limit:5)", 5, ""),
@@ -164,10 +166,10 @@ fn the_rest_is_where_it_says(server: &TestServer) {
         ),
     ];
     for (include, count, query) in cases {
-        let all = walk(&library.anyone, &format!("{path}/reviews{query}"));
+        let all = all_items(&clients.anonymous, &format!("{path}/reviews{query}"));
         assert_eq!(all.len(), 27);
         let loaded = server.get(&format!("{path}?include={include}"));
-        let loaded = loaded.gives(200);
+        let loaded = loaded.expect_status(200);
         let mut shown = array(loaded, "reviews").to_vec();
         assert_eq!(shown.len(), count, "{include}");
         let next = loaded.get("reviews_next").map(|next| next.as_str().unwrap());
@@ -175,25 +177,25 @@ fn the_rest_is_where_it_says(server: &TestServer) {
         if let Some(next) = next {
             // As many as were shown, until there are no more.
             let page = server.get(next);
-            assert_eq!(items(page.gives(200)).len(), count.min(27 - count), "{next}");
-            shown.extend(walk(&library.anyone, next));
+            assert_eq!(items(page.expect_status(200)).len(), count.min(27 - count), "{next}");
+            shown.extend(all_items(&clients.anonymous, next));
         }
         assert_eq!(shown, all, "{include}");
     }
 }
 
 fn the_rest_of_a_nested_relation_is_there_too(server: &TestServer) {
-    let library = Library::on(server);
-    let book = add_book(&library.ada, "Emma");
-    tag_book(&library.ada, &book, &["Classics"]);
-    many_reviews(server, uid(&book).parse().unwrap(), 4);
+    let clients = Clients::create(server);
+    let book = add_book(&clients.ada, "Emma");
+    tag_book(&clients.ada, &book, &["Classics"]);
+    create_reviews(server, uid(&book).parse().unwrap(), 4);
     for path in [
-        format!("/users/{}?include=books.reviews(limit:3),books.tags", library.ada.uid),
-        format!("/users/{}/books?include=reviews(limit:3),tags", library.ada.uid),
+        format!("/users/{}?include=books.reviews(limit:3),books.tags", clients.ada.uid),
+        format!("/users/{}/books?include=reviews(limit:3),tags", clients.ada.uid),
         "/tags?include=books.reviews(limit:3),books.tags".to_owned(),
     ] {
         let loaded = server.get(&path);
-        let mut at = loaded.gives(200);
+        let mut at = loaded.expect_status(200);
         if at.get("items").is_some() && at["items"][0].get("title").is_none() {
             at = &at["items"][0]["books"][0];
         } else {
@@ -201,43 +203,43 @@ fn the_rest_of_a_nested_relation_is_there_too(server: &TestServer) {
         }
         assert_eq!(array(at, "reviews").len(), 3);
         assert_eq!(at.get("tags_next"), None);
-        assert_eq!(walk(&library.anyone, text(at, "reviews_next")).len(), 1);
+        assert_eq!(all_items(&clients.anonymous, text(at, "reviews_next")).len(), 1);
     }
     // What was counted is counted in the rest, too.
     let path = "/tags?include=books(limit:1).reviews(limit:3).user&count=books.reviews,books.tags,books.reviews.user.books";
-    add_book(&library.ada, "Persuasion");
-    let other = uid(&items(server.get("/books?limit=1").gives(200))[0]).to_owned();
-    tag_book(&library.ada, &json!({"uid": other}), &["Classics"]);
+    add_book(&clients.ada, "Persuasion");
+    let other = uid(&items(server.get("/books?limit=1").expect_status(200))[0]).to_owned();
+    tag_book(&clients.ada, &json!({"uid": other}), &["Classics"]);
     let loaded = server.get(path);
-    let tag = &items(loaded.gives(200))[0];
-    let rest = walk(&library.anyone, text(tag, "books_next"));
+    let tag = &items(loaded.expect_status(200))[0];
+    let rest = all_items(&clients.anonymous, text(tag, "books_next"));
     assert_eq!((&rest[0]["reviews_count"], &rest[0]["tags_count"]), (&json!(4), &json!(1)));
     assert_eq!(rest[0]["reviews"][0]["user"]["books_count"], 0);
     // What is a parent's own page brings `next_cursor` for itself, `…_next` for what it includes.
-    let me = library.ada.get("/auth/me");
-    assert_eq!(array(me.gives(200), "books").len(), 2);
+    let me = clients.ada.get("/auth/me");
+    assert_eq!(array(me.expect_status(200), "books").len(), 2);
 }
 
 fn no_include_carries_more_than_its_cap(server: &TestServer) {
-    let library = Library::on(server);
-    let (tag, books) = many_books(server, "first", 101);
+    let clients = Clients::create(server);
+    let (tag, books) = create_books_with_tag(server, "first", 101);
     let one = server.get(&format!("/tags/{tag}?include=books(limit:1000)"));
-    assert_eq!(array(one.gives(200), "books").len(), 100);
-    assert_eq!(walk(&library.anyone, text(&one.json, "books_next")).len(), 1);
+    assert_eq!(array(one.expect_status(200), "books").len(), 100);
+    assert_eq!(all_items(&clients.anonymous, text(&one.json, "books_next")).len(), 1);
 
     // Two hundred parents: ten thousand shared among them is fifty each.
-    let (_, others) = many_books(server, "second", 100);
-    many_reviews(server, others[7], 60);
-    many_reviews(server, books[50], 49);
+    let (_, others) = create_books_with_tag(server, "second", 100);
+    create_reviews(server, others[7], 60);
+    create_reviews(server, books[50], 49);
     let page = server.get("/tags?include=books(limit:100).reviews(limit:100)");
     let mut checked = 0;
-    for tag in items(page.gives(200)) {
+    for tag in items(page.expect_status(200)) {
         assert_eq!(array(tag, "books").len(), 100);
         for book in array(tag, "books") {
             let reviews = array(book, "reviews").len();
             if uid(book) == others[7].to_string() {
                 assert_eq!(reviews, 50);
-                assert_eq!(walk(&library.anyone, text(book, "reviews_next")).len(), 10);
+                assert_eq!(all_items(&clients.anonymous, text(book, "reviews_next")).len(), 10);
                 checked += 1;
             } else if uid(book) == books[50].to_string() {
                 assert_eq!((reviews, book.get("reviews_next")), (49, None));
@@ -251,57 +253,58 @@ fn no_include_carries_more_than_its_cap(server: &TestServer) {
 }
 
 fn counts_come_without_loading(server: &TestServer) {
-    let library = Library::on(server);
-    let books = fill_shelf(&library);
-    many_reviews(server, uid(&books[6]).parse().unwrap(), 30);
+    let clients = Clients::create(server);
+    let books = create_varied_books(&clients);
+    create_reviews(server, uid(&books[6]).parse().unwrap(), 30);
     let dune = server.get(&format!("/books/{}?count=tags,reviews", uid(&books[6])));
-    let dune = dune.gives(200);
+    let dune = dune.expect_status(200);
     assert_eq!((&dune["tags_count"], &dune["reviews_count"]), (&json!(3), &json!(32)));
     assert_eq!((dune.get("tags"), dune.get("reviews")), (None, None));
     let zebra = server.get(&format!("/books/{}?count=tags&include=tags", uid(&books[1])));
-    assert_eq!(zebra.gives(200)["tags_count"], 0);
+    assert_eq!(zebra.expect_status(200)["tags_count"], 0);
     assert_eq!(zebra.json["tags"], json!([]));
     assert_eq!(zebra.json.get("reviews_count"), None);
 
     let page = server.get("/books?sort=title&count=tags&include=user&limit=100");
-    for book in items(page.gives(200)) {
+    for book in items(page.expect_status(200)) {
         let tags = server.get(&format!("/books/{}/tags", uid(book)));
-        assert_eq!(book["tags_count"], items(tags.gives(200)).len());
+        assert_eq!(book["tags_count"], items(tags.expect_status(200)).len());
     }
     let nested = server.get(&format!(
         "/users/{}?include=books.tags&count=books,reviews,books.tags,books.tags.books",
-        library.ada.uid
+        clients.ada.uid
     ));
-    let nested = nested.gives(200);
+    let nested = nested.expect_status(200);
     assert_eq!((&nested["books_count"], &nested["reviews_count"]), (&json!(4), &json!(3)));
     for book in array(nested, "books") {
         assert_eq!(book["tags_count"], array(book, "tags").len());
         for tag in array(book, "tags") {
-            let bearers = walk(&library.anyone, &format!("/tags/{}/books", uid(tag)));
+            let bearers = all_items(&clients.anonymous, &format!("/tags/{}/books", uid(tag)));
             assert_eq!(tag["books_count"], bearers.len());
         }
     }
     for count in ["user", "nonsense", "", "tags,", "tags.books", "reviews.user", "Tags"] {
         let answer = server.get(&format!("/books?count={count}"));
-        let detail = text(answer.refused("invalid-parameter"), "detail");
+        let detail = text(answer.expect_problem("invalid-parameter"), "detail");
         assert!(detail.starts_with("count"), "{count}: {detail}");
     }
 }
 
 fn a_sorted_include_is_in_order(server: &TestServer) {
-    let library = Library::on(server);
-    fill_shelf(&library);
-    let user = server.get(&format!("/users/{}?include=books(sort:-title)", library.ada.uid));
-    let titles = each(array(user.gives(200), "books"), "title");
+    let clients = Clients::create(server);
+    create_varied_books(&clients);
+    let user = server.get(&format!("/users/{}?include=books(sort:-title)", clients.ada.uid));
+    let titles = texts(array(user.expect_status(200), "books"), "title");
     assert_eq!(titles, ["日本", "Émile", "zebra", "Dune"]);
-    let user = server.get(&format!("/users/{}?include=books(sort:page_count)", library.ada.uid));
-    let titles = each(array(user.gives(200), "books"), "title");
+    let user = server.get(&format!("/users/{}?include=books(sort:page_count)", clients.ada.uid));
+    let titles = texts(array(user.expect_status(200), "books"), "title");
     assert_eq!(titles, ["日本", "Émile", "Dune", "zebra"]);
     let tags = server.get("/tags?sort=name&include=books(sort:title,limit:2)");
-    let classics = items(tags.gives(200)).iter().find(|tag| tag["name"] == "Classics").unwrap();
-    assert_eq!(each(array(classics, "books"), "title"), ["Dune", "Emma"]);
-    let rest = walk(&library.anyone, text(classics, "books_next"));
-    assert_eq!(each(&rest, "title"), ["Émile"]);
+    let classics =
+        items(tags.expect_status(200)).iter().find(|tag| tag["name"] == "Classics").unwrap();
+    assert_eq!(texts(array(classics, "books"), "title"), ["Dune", "Emma"]);
+    let rest = all_items(&clients.anonymous, text(classics, "books_next"));
+    assert_eq!(texts(&rest, "title"), ["Émile"]);
 }
 
 both_servers!(

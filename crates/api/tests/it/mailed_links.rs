@@ -7,17 +7,16 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Answer, PASSWORD, TestServer};
 use serde_json::{Value, json};
 
-use crate::support::accounts::Person;
-use crate::support::assertions::{Told as _, uid};
-use crate::support::fixtures::member;
-use crate::support::mailbox::{letter, letters};
+use crate::support::accounts::{TestAccount, create_account};
+use crate::support::assertions::{Expect as _, uid};
+use crate::support::mailbox::{mails, wait_for_mail};
 
 const ANOTHER: &str = "another password, quite as long";
 const HOUR: Duration = Duration::from_hours(1);
 
 fn sign_up(server: &TestServer) {
     let body = json!({"username": "ada", "email": "ada@example.org", "password": PASSWORD});
-    server.anonymous().post("/auth/signup", &body).gives(201);
+    server.anonymous().post("/auth/signup", &body).expect_status(201);
 }
 
 fn verify(server: &TestServer, token: &str) -> Answer {
@@ -44,85 +43,85 @@ fn whoever_follows_the_link_may_write(server: &TestServer) {
     sign_up(server);
     let ada = server.sign_in("ada@example.org");
     let book = json!({"title": "Emma", "author": "Jane Austen"});
-    assert_eq!(ada.get("/auth/me").gives(200)["verified"], false);
-    ada.post("/books", &book).refused("forbidden");
-    let letter = letter(server, "ada@example.org", 1);
-    assert!(letter.text.contains(&format!("http://{}/verify#", server.address())), "{letter:?}");
-    let verified = verify(server, &letter.token());
-    assert_eq!(uid(verified.gives(200)), ada.uid);
+    assert_eq!(ada.get("/auth/me").expect_status(200)["verified"], false);
+    ada.post("/books", &book).expect_problem("forbidden");
+    let mail = wait_for_mail(server, "ada@example.org", 1);
+    assert!(mail.text.contains(&format!("http://{}/verify#", server.address())), "{mail:?}");
+    let verified = verify(server, &mail.token());
+    assert_eq!(uid(verified.expect_status(200)), ada.uid);
     assert_eq!(verified.json["verified"], true);
-    ada.post("/books", &book).gives(201);
-    verify(server, &letter.token()).refused("not-found");
+    ada.post("/books", &book).expect_status(201);
+    verify(server, &mail.token()).expect_problem("not-found");
 }
 
 fn a_link_to_verify_with_lasts_a_day_and_a_new_one_replaces_it(server: &TestServer) {
     sign_up(server);
-    let first = letter(server, "ada@example.org", 1).token();
+    let first = wait_for_mail(server, "ada@example.org", 1).token();
     // A young link is mailed again, so that nobody can void it by asking for another.
     request(server, "verify-request", "ADA@example.org");
-    assert_eq!(letter(server, "ada@example.org", 2).token(), first);
+    assert_eq!(wait_for_mail(server, "ada@example.org", 2).token(), first);
     server.clock().advance(13 * HOUR);
     request(server, "verify-request", "ada@example.org");
-    let second = letter(server, "ada@example.org", 3).token();
-    verify(server, &first).refused("not-found");
+    let second = wait_for_mail(server, "ada@example.org", 3).token();
+    verify(server, &first).expect_problem("not-found");
     server.clock().advance(24 * HOUR);
-    verify(server, &second).refused("not-found");
+    verify(server, &second).expect_problem("not-found");
     request(server, "verify-request", "ada@example.org");
-    let third = letter(server, "ada@example.org", 4).token();
+    let third = wait_for_mail(server, "ada@example.org", 4).token();
     server.clock().advance(23 * HOUR);
-    verify(server, &third).gives(200);
+    verify(server, &third).expect_status(200);
     // Whoever is verified gets no more of them.
     request(server, "verify-request", "ada@example.org");
     request(server, "password-reset-request", "ada@example.org");
-    assert_eq!(letter(server, "ada@example.org", 5).subject, "Choose a new password");
+    assert_eq!(wait_for_mail(server, "ada@example.org", 5).subject, "Choose a new password");
 }
 
 fn a_password_is_reset_by_who_holds_the_link(server: &TestServer) {
-    member(server, "ada", Role::User);
+    create_account(server, "ada", Role::User);
     let session = server.sign_in("ada@example.org");
     request(server, "password-reset-request", "ada@example.org");
-    let mailed = letter(server, "ada@example.org", 1);
+    let mailed = wait_for_mail(server, "ada@example.org", 1);
     assert!(mailed.text.contains("/reset-password#"), "{mailed:?}");
     let token = mailed.token();
     // What fails spends nothing, and another purpose is another token.
-    assert_eq!(reset(server, &token, "short").wrong(), ["/new_password"]);
-    assert_eq!(reset(server, &token, "not ada@example.org").wrong(), ["/new_password"]);
+    assert_eq!(reset(server, &token, "short").violations(), ["/new_password"]);
+    assert_eq!(reset(server, &token, "not ada@example.org").violations(), ["/new_password"]);
     let differing =
         json!({"token": token, "new_password": ANOTHER, "confirm_new_password": PASSWORD});
     let differing = server.anonymous().post("/auth/password-reset-confirm", &differing);
-    assert_eq!(differing.wrong(), ["/confirm_new_password"]);
-    verify(server, &token).refused("not-found");
-    session.get("/auth/me").gives(200);
+    assert_eq!(differing.violations(), ["/confirm_new_password"]);
+    verify(server, &token).expect_problem("not-found");
+    session.get("/auth/me").expect_status(200);
 
-    reset(server, &token, ANOTHER).gives(204);
-    session.get("/auth/me").refused("unauthenticated");
+    reset(server, &token, ANOTHER).expect_status(204);
+    session.get("/auth/me").expect_problem("unauthenticated");
     assert_eq!((login(server, PASSWORD), login(server, ANOTHER)), (401, 200));
-    reset(server, &token, PASSWORD).refused("not-found");
-    let told = letter(server, "ada@example.org", 2);
+    reset(server, &token, PASSWORD).expect_problem("not-found");
+    let told = wait_for_mail(server, "ada@example.org", 2);
     assert_eq!(told.subject, "Your password was changed");
     assert!(!told.text.contains(ANOTHER));
 }
 
 fn a_link_to_reset_with_lasts_an_hour_and_a_new_one_replaces_it(server: &TestServer) {
-    member(server, "ada", Role::User);
+    create_account(server, "ada", Role::User);
     request(server, "password-reset-request", "ada@example.org");
-    let first = letter(server, "ada@example.org", 1).token();
+    let first = wait_for_mail(server, "ada@example.org", 1).token();
     request(server, "password-reset-request", "ada@example.org");
-    assert_eq!(letter(server, "ada@example.org", 2).token(), first);
+    assert_eq!(wait_for_mail(server, "ada@example.org", 2).token(), first);
     server.clock().advance(HOUR / 2);
     request(server, "password-reset-request", "ada@example.org");
-    let second = letter(server, "ada@example.org", 3).token();
-    reset(server, &first, ANOTHER).refused("not-found");
+    let second = wait_for_mail(server, "ada@example.org", 3).token();
+    reset(server, &first, ANOTHER).expect_problem("not-found");
     server.clock().advance(HOUR);
-    reset(server, &second, ANOTHER).refused("not-found");
+    reset(server, &second, ANOTHER).expect_problem("not-found");
     assert_eq!(login(server, PASSWORD), 200);
 }
 
 fn of_two_who_follow_a_link_at_once_one_does(server: &TestServer) {
     let database = server.database().open();
     for _ in 0..4 {
-        let ada = Person::enter(server, &database, Role::User);
-        let token = ada.reset.expose();
+        let ada = TestAccount::create(server, &database, Role::User);
+        let token = ada.reset_token.expose();
         let (one, other) = std::thread::scope(|scope| {
             let one = scope.spawn(|| reset(server, token, ANOTHER).status);
             (reset(server, token, PASSWORD).status, one.join().unwrap())
@@ -148,10 +147,10 @@ fn seen(answer: &Answer) -> (u16, Value, Vec<u8>, Vec<(String, String)>) {
 type Body = fn(&str) -> (String, &'static str);
 
 fn nobody_is_told_who_has_an_account(server: &TestServer) {
-    member(server, "ada", Role::User);
+    create_account(server, "ada", Role::User);
     server.sign_up_unverified("bob");
-    letter(server, "bob@example.org", 1);
-    let cleo = member(server, "cleo", Role::User);
+    wait_for_mail(server, "bob@example.org", 1);
+    let cleo = create_account(server, "cleo", Role::User);
     let disable = "UPDATE accounts SET disabled = TRUE WHERE email = 'cleo@example.org'";
     server.database().execute(disable).unwrap();
     drop(cleo);
@@ -188,9 +187,9 @@ fn nobody_is_told_who_has_an_account(server: &TestServer) {
         assert_eq!(told[3].2, expected, "{path}");
     }
     // Mails went to those only who asked for something they may have.
-    letter(server, "ada@example.org", 1);
-    letter(server, "bob@example.org", 3);
-    assert_eq!(letters(server).len(), 4, "{:?}", letters(server));
+    wait_for_mail(server, "ada@example.org", 1);
+    wait_for_mail(server, "bob@example.org", 3);
+    assert_eq!(mails(server).len(), 4, "{:?}", mails(server));
 }
 
 both_servers!(

@@ -9,7 +9,7 @@ use recto_testkit::database::{Engine, fresh};
 use recto_testkit::server::{PASSWORD, TestServer};
 use serde_json::json;
 
-use crate::support::assertions::Told as _;
+use crate::support::assertions::Expect as _;
 use crate::support::browser::Browser;
 
 /// Another password than everybody's.
@@ -42,7 +42,7 @@ fn links(server: &TestServer, page: &str, count: usize) -> Vec<String> {
 
 /// What tells whether somebody's address is verified.
 fn is_verified(server: &TestServer, email: &str) -> bool {
-    server.sign_in(email).get("/auth/me").gives(200)["verified"] == true
+    server.sign_in(email).get("/auth/me").expect_status(200)["verified"] == true
 }
 
 /// Fills in the form and sends it.
@@ -100,9 +100,9 @@ fn the_pages_have_all_they_need_and_keep_to_themselves() {
             assert_eq!(server.get(&format!("{path}/{file}")).status, 200);
         }
         for nowhere in ["/", "/page.html", "/verify.html", "/page.js/x"] {
-            server.get(&format!("{path}{nowhere}")).refused("not-found");
+            server.get(&format!("{path}{nowhere}")).expect_problem("not-found");
         }
-        server.anonymous().post(path, &json!({})).refused("method-not-allowed");
+        server.anonymous().post(path, &json!({})).expect_problem("method-not-allowed");
     }
 }
 
@@ -239,7 +239,7 @@ fn a_password_is_reset_by_its_link() {
     }
     assert_fits(&mut browser, "reset");
     // None of this has spent the link.
-    login(PASSWORD).gives(200);
+    login(PASSWORD).expect_status(200);
 
     browser.click("#show");
     change_password(&mut browser, NEW, NEW);
@@ -247,12 +247,12 @@ fn a_password_is_reset_by_its_link() {
     browser.picture("reset-done");
     assert_clean(&mut browser, link);
     assert!(!browser.dom().contains(NEW));
-    login(NEW).gives(200);
-    login(PASSWORD).refused("wrong-credentials");
+    login(NEW).expect_status(200);
+    login(PASSWORD).expect_problem("wrong-credentials");
 
     browser.open(link);
     change_password(&mut browser, PASSWORD, PASSWORD);
     browser.wait_for("#gone", "It has been used");
     browser.picture("reset-gone");
-    login(PASSWORD).refused("wrong-credentials");
+    login(PASSWORD).expect_problem("wrong-credentials");
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::support::json_schema::Schemas;
 use crate::support::matrix::{Caller, Row, Scene, rows};
-use crate::support::operations::{document, example, written};
+use crate::support::operations::{document, encode_body, example_body};
 
 #[test]
 fn every_operation_has_a_line() {
@@ -57,7 +57,7 @@ fn status(
         None => client.send(method, &path, &[], None),
         Some((media_type, example)) => {
             let body = scene.body(method, template, caller).unwrap_or(example);
-            let body = written(&media_type, &body);
+            let body = encode_body(&media_type, &body);
             client.send(method, &path, &[("content-type", &media_type)], Some(body.as_bytes()))
         }
     };
@@ -76,7 +76,7 @@ fn everybody_may_what_the_table_says(server: &TestServer) {
         let Row { method, template, .. } = row;
         let described = operations(&document).find(|one| (&one.0[..], one.1) == (method, template));
         let Some((.., described)) = described else { continue };
-        let body = described.get("requestBody").map(|_| example(described, &schemas));
+        let body = described.get("requestBody").map(|_| example_body(described, &schemas));
         let set = || Scene::set(server, &database, method, template);
         let lasting = (method != "GET").then(set);
         let got = Caller::ALL.map(|caller| {

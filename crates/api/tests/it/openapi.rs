@@ -6,10 +6,11 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Client, TestServer};
 use serde_json::{Value, json};
 
-use crate::support::assertions::{Told as _, text};
-use crate::support::fixtures::{Library, fill_shelf};
+use crate::support::accounts::Clients;
+use crate::support::assertions::{Expect as _, text};
+use crate::support::fixtures::create_varied_books;
 use crate::support::json_schema::Schemas;
-use crate::support::operations::{Operation, document, example, operations, written};
+use crate::support::operations::{Operation, document, encode_body, example_body, operations};
 
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
 
@@ -176,15 +177,15 @@ fn examples_fit_their_schemas() {
 
 fn the_document_is_served(server: &TestServer) {
     let answer = server.get("/openapi.json");
-    assert_eq!(answer.gives(200), &document());
+    assert_eq!(answer.expect_status(200), &document());
 }
 
 fn every_operation_is_there_and_nothing_else(server: &TestServer) {
-    let library = Library::on(server);
+    let clients = Clients::create(server);
     let mut of_paths: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for operation in operations(&library) {
+    for operation in operations(&clients) {
         let Operation { method, template, path, described } = operation;
-        let answer = library.anyone.send(&method, &path, &[], None);
+        let answer = clients.anonymous.send(&method, &path, &[], None);
         let open = described
             .get("security")
             .is_none_or(|schemes| schemes.as_array().unwrap().iter().any(|one| one == &json!({})));
@@ -200,8 +201,8 @@ fn every_operation_is_there_and_nothing_else(server: &TestServer) {
     for (path, mut there) in of_paths {
         there.sort_unstable();
         for method in METHODS.iter().filter(|method| !there.contains(&(**method).to_owned())) {
-            let answer = library.admin.send(method, &path, &[], None);
-            answer.refused("method-not-allowed");
+            let answer = clients.admin.send(method, &path, &[], None);
+            answer.expect_problem("method-not-allowed");
             let mut allow: Vec<_> = answer.header("allow").unwrap().split(", ").collect();
             allow.sort_unstable();
             assert_eq!(allow, there, "{method} {path}");
@@ -210,11 +211,11 @@ fn every_operation_is_there_and_nothing_else(server: &TestServer) {
 }
 
 fn answers_are_as_described(server: &TestServer) {
-    let library = Library::on(server);
+    let clients = Clients::create(server);
     let document = document();
     let schemas = Schemas::of(&document);
-    let operations = operations(&library);
-    fill_shelf(&library);
+    let operations = operations(&clients);
+    create_varied_books(&clients);
     let mut checked = 0;
     for operation in operations.iter().filter(|operation| operation.method == "GET") {
         let names: Vec<&str> = operation.described["parameters"]
@@ -223,8 +224,8 @@ fn answers_are_as_described(server: &TestServer) {
             .unwrap_or_default();
         let mut queries = vec![String::new()];
         if names.contains(&"include") {
-            let answer = library.admin.get(&format!("{}?include=x", operation.path));
-            let detail = text(answer.refused("invalid-parameter"), "detail").to_owned();
+            let answer = clients.admin.get(&format!("{}?include=x", operation.path));
+            let detail = text(answer.expect_problem("invalid-parameter"), "detail").to_owned();
             let (_, known) = detail.split_once("the valid ones are ").unwrap();
             queries.extend(known.split(", ").map(|path| format!("?include={path}")));
         }
@@ -232,23 +233,27 @@ fn answers_are_as_described(server: &TestServer) {
             queries.push("?limit=1".to_owned());
         }
         for query in queries {
-            let answer = library.admin.get(&format!("{}{query}", operation.path));
+            let answer = clients.admin.get(&format!("{}{query}", operation.path));
             let content = &operation.described["responses"]["200"]["content"];
             let schema = &content["application/json"]["schema"];
-            schemas.check(schema, answer.gives(200), &format!("GET {}{query}", operation.template));
+            schemas.check(
+                schema,
+                answer.expect_status(200),
+                &format!("GET {}{query}", operation.template),
+            );
             checked += 1;
         }
     }
     assert!(checked > 100, "{checked}");
-    let refused = library.anyone.get("/auth/me");
+    let refused = clients.anonymous.get("/auth/me");
     let problem = json!({"$ref": "#/components/schemas/Problem"});
-    schemas.check(&problem, refused.refused("unauthenticated"), "a problem");
+    schemas.check(&problem, refused.expect_problem("unauthenticated"), "a problem");
 }
 
 /// Sends a body as its example has it; gives the status.
 fn send_example(client: &Client<'_>, operation: &Operation, schemas: &Schemas<'_>) -> u16 {
-    let (media_type, example) = example(&operation.described, schemas);
-    let body = written(&media_type, &example);
+    let (media_type, example) = example_body(&operation.described, schemas);
+    let body = encode_body(&media_type, &example);
     let headers = [("content-type", media_type.as_str())];
     let answer = client.send(&operation.method, &operation.path, &headers, Some(body.as_bytes()));
     if answer.status < 300 {
@@ -274,30 +279,30 @@ fn the_examples_sign_one_person_up_and_in(server: &TestServer) {
 }
 
 fn bodies_may_be_sent_as_the_examples_have_them(server: &TestServer) {
-    let library = Library::on(server);
+    let clients = Clients::create(server);
     let document = document();
     let schemas = Schemas::of(&document);
-    let operations = operations(&library).into_iter().filter(|operation| {
+    let operations = operations(&clients).into_iter().filter(|operation| {
         operation.described.get("requestBody").is_some() && !operation.path.contains("/auth/")
     });
     for operation in operations {
         let template = operation.template.strip_prefix("/api/v1").unwrap();
         let (client, expected) = match (operation.method.as_str(), template) {
-            ("POST", "/books") => (&library.ada, 201),
-            ("POST", "/books/{uid}/reviews") => (&library.bob, 201),
+            ("POST", "/books") => (&clients.ada, 201),
+            ("POST", "/books/{uid}/reviews") => (&clients.bob, 201),
             // The book has been given that very tag before.
-            (_, "/tags" | "/tags/{uid}") => (&library.ada, 409),
-            ("PUT", "/users/{uid}/role" | "/users/{uid}/disabled") => (&library.admin, 200),
+            (_, "/tags" | "/tags/{uid}") => (&clients.ada, 409),
+            ("PUT", "/users/{uid}/role" | "/users/{uid}/disabled") => (&clients.admin, 200),
             // The keys in the examples lead nowhere here.
             (_, path) if path.starts_with("/org/dep") || path.starts_with("/org/emp") => {
-                (&library.ada, 422)
+                (&clients.ada, 422)
             }
             ("POST", path)
                 if ["/blog", "/school", "/org"].iter().any(|room| path.starts_with(room)) =>
             {
-                (&library.ada, 201)
+                (&clients.ada, 201)
             }
-            _ => (&library.ada, 200),
+            _ => (&clients.ada, 200),
         };
         let status = send_example(client, &operation, &schemas);
         assert_eq!(status, expected, "{} {template}", operation.method);

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, TestServer};
+use recto_testkit::server::TestServer;
 use serde_json::{Value, json};
 
+use crate::support::accounts::Clients;
 use crate::support::assertions::{
-    Told as _, array, assert_sound, each, items, members, text, walk,
+    Expect as _, all_items, array, assert_healthy, field_names, id, items, text, texts,
 };
-use crate::support::fixtures::Library;
-use crate::support::parallel::{at_once, tally};
-use crate::support::samples::{add, add_department, add_employee, id};
+use crate::support::fixtures::{add_department, add_employee, create};
+use crate::support::parallel::{Requests, count_statuses, send_at_once};
 
 /// Two companies; one with two departments and three employees.
 struct Org {
@@ -24,10 +24,10 @@ struct Org {
     luigi: Value,
 }
 
-fn org(library: &Library<'_>) -> Org {
-    let client = &library.ada;
+fn org(clients: &Clients<'_>) -> Org {
+    let client = &clients.ada;
     let [engines, empty] =
-        ["Engines", "Empty"].map(|name| add(client, "/org/companies", &json!({"name": name})));
+        ["Engines", "Empty"].map(|name| create(client, "/org/companies", &json!({"name": name})));
     let [cards, mill] = ["Cards", "Mill"].map(|name| add_department(client, name, &engines));
     let ada = add_employee(client, "Ada", &cards, None);
     let charles = add_employee(client, "Charles", &mill, Some(&ada));
@@ -48,38 +48,42 @@ fn company(one: &Value) -> String {
 }
 
 fn keys_lead_somewhere(server: &TestServer) {
-    let library = Library::on(server);
-    let org = org(&library);
-    let (ada, anyone) = (&library.ada, &library.anyone);
+    let clients = Clients::create(server);
+    let org = org(&clients);
+    let (ada, anonymous) = (&clients.ada, &clients.anonymous);
     assert_eq!(
-        members(&org.charles),
+        field_names(&org.charles),
         ["created_at", "department_id", "id", "manager_id", "name", "updated_at"]
     );
     assert_eq!(org.ada.get("manager_id"), Some(&Value::Null));
     let lost = json!({"name": "Lost", "company_id": 99});
-    anyone.post("/org/departments", &lost).refused("unauthenticated");
-    assert_eq!(ada.post("/org/departments", &lost).wrong(), ["/company_id"]);
+    anonymous.post("/org/departments", &lost).expect_problem("unauthenticated");
+    assert_eq!(ada.post("/org/departments", &lost).violations(), ["/company_id"]);
     let lost = json!({"name": "Lost", "department_id": 99, "manager_id": 99});
-    assert_eq!(ada.post("/org/employees", &lost).wrong(), ["/department_id", "/manager_id"]);
+    assert_eq!(ada.post("/org/employees", &lost).violations(), ["/department_id", "/manager_id"]);
     let lost = json!({"name": "", "department_id": 99});
     assert_eq!(
-        ada.post("/org/employees", &lost).wrong(),
+        ada.post("/org/employees", &lost).violations(),
         ["/name"],
         "first what can be told alone"
     );
-    assert_eq!(ada.post("/org/employees", &json!({"name": "x"})).wrong(), ["/department_id"]);
-    assert_eq!(ada.post("/org/departments", &json!({"name": "x"})).wrong(), ["/company_id"]);
+    assert_eq!(ada.post("/org/employees", &json!({"name": "x"})).violations(), ["/department_id"]);
+    assert_eq!(ada.post("/org/departments", &json!({"name": "x"})).violations(), ["/company_id"]);
     for key in
         [json!(0), json!(-1), json!(1.5), json!("1"), json!([1]), json!(9_007_199_254_740_992_u64)]
     {
         let body = json!({"name": "x", "department_id": key, "manager_id": key});
         assert_eq!(
-            ada.post("/org/employees", &body).wrong(),
+            ada.post("/org/employees", &body).violations(),
             ["/department_id", "/manager_id"],
             "{key}"
         );
         let body = json!({"company_id": key});
-        assert_eq!(ada.patch(&department(&org.cards), &body).wrong(), ["/company_id"], "{key}");
+        assert_eq!(
+            ada.patch(&department(&org.cards), &body).violations(),
+            ["/company_id"],
+            "{key}"
+        );
     }
     let path = employee(&org.luigi);
     for (body, wrong) in [
@@ -88,57 +92,57 @@ fn keys_lead_somewhere(server: &TestServer) {
         (json!({"manager_id": 99}), "/manager_id"),
         (json!({"company_id": 1}), "/company_id"),
     ] {
-        assert_eq!(ada.patch(&path, &body).wrong(), [wrong], "{body}");
+        assert_eq!(ada.patch(&path, &body).violations(), [wrong], "{body}");
     }
     assert_eq!(
-        ada.patch(&department(&org.cards), &json!({"company_id": null})).wrong(),
+        ada.patch(&department(&org.cards), &json!({"company_id": null})).violations(),
         ["/company_id"]
     );
-    assert_eq!(server.get(&path).gives(200), &org.luigi, "nothing of that was written");
+    assert_eq!(server.get(&path).expect_status(200), &org.luigi, "nothing of that was written");
 
     // Without a manager is said by null, by nothing, and by taking it away.
     let body = json!({"name": "x", "department_id": org.cards["id"]});
-    assert_eq!(ada.post("/org/employees", &body).gives(201)["manager_id"], Value::Null);
+    assert_eq!(ada.post("/org/employees", &body).expect_status(201)["manager_id"], Value::Null);
     assert_eq!(
-        ada.patch(&path, &json!({"manager_id": null})).gives(200)["manager_id"],
+        ada.patch(&path, &json!({"manager_id": null})).expect_status(200)["manager_id"],
         Value::Null
     );
-    assert_eq!(server.get(&format!("{path}/manager")).gives(200), &Value::Null);
+    assert_eq!(server.get(&format!("{path}/manager")).expect_status(200), &Value::Null);
 }
 
 fn what_is_in_the_way_is_named_and_counted(server: &TestServer) {
-    let library = Library::on(server);
-    let org = org(&library);
+    let clients = Clients::create(server);
+    let org = org(&clients);
     let refused = |path: &str| {
-        text(library.admin.delete(path).refused("still-referenced"), "detail").to_owned()
+        text(clients.admin.delete(path).expect_problem("still-referenced"), "detail").to_owned()
     };
-    library.ada.delete(&company(&org.engines)).refused("forbidden");
+    clients.ada.delete(&company(&org.engines)).expect_problem("forbidden");
     assert_eq!(refused(&company(&org.engines)), "still referenced by its departments (2)");
     assert_eq!(refused(&department(&org.cards)), "still referenced by its employees (2)");
-    server.get(&company(&org.engines)).gives(200);
-    library.admin.delete(&company(&org.empty)).gives(204);
+    server.get(&company(&org.engines)).expect_status(200);
+    clients.admin.delete(&company(&org.empty)).expect_status(204);
 
     // Moved, or deleted, they are in nobody's way.
     let moved = json!({"department_id": org.mill["id"]});
-    library.bob.patch(&employee(&org.ada), &moved).gives(200);
-    library.admin.delete(&employee(&org.luigi)).gives(204);
-    library.admin.delete(&department(&org.cards)).gives(204);
-    library.admin.delete(&department(&org.cards)).refused("not-found");
+    clients.bob.patch(&employee(&org.ada), &moved).expect_status(200);
+    clients.admin.delete(&employee(&org.luigi)).expect_status(204);
+    clients.admin.delete(&department(&org.cards)).expect_status(204);
+    clients.admin.delete(&department(&org.cards)).expect_problem("not-found");
     assert_eq!(refused(&company(&org.engines)), "still referenced by its departments (1)");
     for path in
         [employee(&org.ada), employee(&org.charles), department(&org.mill), company(&org.engines)]
     {
-        library.admin.delete(&path).gives(204);
-        server.get(&path).refused("not-found");
+        clients.admin.delete(&path).expect_status(204);
+        server.get(&path).expect_problem("not-found");
     }
-    assert_sound(server);
+    assert_healthy(server);
 }
 
 fn a_company_has_the_employees_of_its_departments(server: &TestServer) {
-    let library = Library::on(server);
-    let org = org(&library);
-    let of = |path: String| items(server.get(&path).gives(200)).to_vec();
-    let one = |path: String| server.get(&path).gives(200).clone();
+    let clients = Clients::create(server);
+    let org = org(&clients);
+    let of = |path: String| items(server.get(&path).expect_status(200)).to_vec();
+    let one = |path: String| server.get(&path).expect_status(200).clone();
     let engines = company(&org.engines);
     assert_eq!(of(format!("{engines}/departments")), [org.mill.clone(), org.cards.clone()]);
     let all = [org.luigi.clone(), org.charles.clone(), org.ada.clone()];
@@ -151,15 +155,15 @@ fn a_company_has_the_employees_of_its_departments(server: &TestServer) {
     assert_eq!(one(format!("{}/company", department(&org.mill))), org.engines);
     assert_eq!(one(format!("{}/department", employee(&org.charles))), org.mill);
     assert_eq!(one(format!("{}/company", employee(&org.charles))), org.engines);
-    let walked = walk(&library.anyone, &format!("{engines}/employees?sort=name&limit=1"));
-    assert_eq!(each(&walked, "name"), ["Ada", "Charles", "Luigi"]);
+    let walked = all_items(&clients.anonymous, &format!("{engines}/employees?sort=name&limit=1"));
+    assert_eq!(texts(&walked, "name"), ["Ada", "Charles", "Luigi"]);
 
     // There and back, and both ways at once.
     let include = "departments.employees.company,employees(limit:2,sort:name)";
     let loaded = one(format!("{engines}?include={include}&count=employees,departments.employees"));
     assert_eq!(loaded["employees_count"], 3);
     assert_eq!(array(&loaded, "employees"), [org.ada.clone(), org.charles.clone()]);
-    let rest = walk(&library.anyone, text(&loaded, "employees_next"));
+    let rest = all_items(&clients.anonymous, text(&loaded, "employees_next"));
     assert_eq!(rest, std::slice::from_ref(&org.luigi));
     for department in array(&loaded, "departments") {
         let employees = array(department, "employees");
@@ -169,98 +173,99 @@ fn a_company_has_the_employees_of_its_departments(server: &TestServer) {
     }
     // A department that moves takes its people along.
     let moved = json!({"company_id": org.empty["id"]});
-    library.bob.patch(&department(&org.cards), &moved).gives(200);
+    clients.bob.patch(&department(&org.cards), &moved).expect_status(200);
     assert_eq!(one(format!("{}/company", employee(&org.ada))), org.empty);
     assert_eq!(of(format!("{engines}/employees")), std::slice::from_ref(&org.charles));
     let page = server.get("/org/employees?include=company&sort=name");
     let companies: Vec<_> =
-        items(page.gives(200)).iter().map(|one| text(&one["company"], "name")).collect();
+        items(page.expect_status(200)).iter().map(|one| text(&one["company"], "name")).collect();
     assert_eq!(companies, ["Empty", "Engines", "Empty"]);
 }
 
 fn who_manages_and_who_is_managed(server: &TestServer) {
-    let library = Library::on(server);
-    let org = org(&library);
-    let reports =
-        |of: &Value| items(server.get(&format!("{}/reports", employee(of))).gives(200)).to_vec();
-    let manager = |of: &Value| server.get(&format!("{}/manager", employee(of))).gives(200).clone();
+    let clients = Clients::create(server);
+    let org = org(&clients);
+    let reports = |of: &Value| {
+        items(server.get(&format!("{}/reports", employee(of))).expect_status(200)).to_vec()
+    };
+    let manager =
+        |of: &Value| server.get(&format!("{}/manager", employee(of))).expect_status(200).clone();
     assert_eq!((manager(&org.ada), manager(&org.charles)), (Value::Null, org.ada.clone()));
     assert_eq!((reports(&org.ada), reports(&org.luigi)), (vec![org.charles.clone()], vec![]));
     let include = "manager.manager,reports.reports";
     let loaded = server.get(&format!("{}?include={include}", employee(&org.charles)));
-    let loaded = loaded.gives(200);
+    let loaded = loaded.expect_status(200);
     assert_eq!(loaded["manager"]["manager"], Value::Null);
     assert_eq!(loaded["reports"][0]["id"], org.luigi["id"]);
     assert_eq!(loaded["reports"][0]["reports"], json!([]));
 
     // Who leaves is nobody's manager, and both sides show it.
-    library.admin.delete(&employee(&org.charles)).gives(204);
-    let left = server.get(&employee(&org.luigi)).gives(200).clone();
+    clients.admin.delete(&employee(&org.charles)).expect_status(204);
+    let left = server.get(&employee(&org.luigi)).expect_status(200).clone();
     assert_eq!((&left["manager_id"], manager(&org.luigi)), (&Value::Null, Value::Null));
     assert!(reports(&org.ada).is_empty());
     let changed = json!({"manager_id": org.ada["id"]});
-    let changed = library.bob.patch(&employee(&org.luigi), &changed).gives(200).clone();
+    let changed = clients.bob.patch(&employee(&org.luigi), &changed).expect_status(200).clone();
     assert_eq!((reports(&org.ada), manager(&org.luigi)), (vec![changed], org.ada.clone()));
 }
 
 fn nobody_ends_up_above_itself(server: &TestServer) {
-    let library = Library::on(server);
-    let org = org(&library);
+    let clients = Clients::create(server);
+    let org = org(&clients);
     let by = |who: &Value, manager: &Value| {
-        library.bob.patch(&employee(who), &json!({"manager_id": manager["id"]}))
+        clients.bob.patch(&employee(who), &json!({"manager_id": manager["id"]}))
     };
     for below in [&org.ada, &org.charles, &org.luigi] {
-        by(&org.ada, below).refused("reporting-cycle");
+        by(&org.ada, below).expect_problem("reporting-cycle");
     }
-    by(&org.charles, &org.luigi).refused("reporting-cycle");
-    assert_eq!(server.get(&employee(&org.ada)).gives(200), &org.ada, "it is as it was");
-    by(&org.luigi, &org.ada).gives(200);
-    by(&org.charles, &org.luigi).gives(200);
-    by(&org.luigi, &org.charles).refused("reporting-cycle");
+    by(&org.charles, &org.luigi).expect_problem("reporting-cycle");
+    assert_eq!(server.get(&employee(&org.ada)).expect_status(200), &org.ada, "it is as it was");
+    by(&org.luigi, &org.ada).expect_status(200);
+    by(&org.charles, &org.luigi).expect_status(200);
+    by(&org.luigi, &org.charles).expect_problem("reporting-cycle");
 
     // Two changes of which either would do alone.
-    let fresh = |name: &str| add_employee(&library.ada, name, &org.cards, None);
+    let fresh = |name: &str| add_employee(&clients.ada, name, &org.cards, None);
     for round in 0..5 {
         let (one, other) = (fresh(&format!("one {round}")), fresh(&format!("other {round}")));
         let (one, other) = (&one, &other);
-        let requests: Vec<Box<dyn Fn() -> Answer + Send + '_>> =
-            vec![Box::new(|| by(one, other)), Box::new(|| by(other, one))];
-        assert_eq!(tally(&at_once(requests)), BTreeMap::from([(200, 1), (409, 1)]));
+        let requests: Requests<'_> = vec![Box::new(|| by(one, other)), Box::new(|| by(other, one))];
+        assert_eq!(count_statuses(&send_at_once(requests)), BTreeMap::from([(200, 1), (409, 1)]));
     }
-    assert_sound(server);
+    assert_healthy(server);
 }
 
 fn a_company_is_deleted_while_departments_are_made(server: &TestServer) {
-    let library = Library::on(server);
+    let clients = Clients::create(server);
     for round in 0..4 {
-        let doomed = add(&library.ada, "/org/companies", &json!({"name": format!("{round}")}));
+        let doomed = create(&clients.ada, "/org/companies", &json!({"name": format!("{round}")}));
         let body = json!({"name": "Cards", "company_id": doomed["id"]});
         let path = company(&doomed);
-        let mut requests: Vec<Box<dyn Fn() -> Answer + Send + '_>> = Vec::new();
+        let mut requests: Requests<'_> = Vec::new();
         for _ in 0..6 {
-            requests.push(Box::new(|| library.ada.post("/org/departments", &body)));
+            requests.push(Box::new(|| clients.ada.post("/org/departments", &body)));
         }
-        requests.push(Box::new(|| library.admin.delete(&path)));
-        let answers = at_once(requests);
+        requests.push(Box::new(|| clients.admin.delete(&path)));
+        let answers = send_at_once(requests);
         let deleted = answers.last().unwrap().status == 204;
         let made = answers.iter().filter(|answer| answer.status == 201).count();
         for answer in &answers[..6] {
             match answer.status {
                 201 => {}
-                _ => assert_eq!(answer.wrong(), ["/company_id"]),
+                _ => assert_eq!(answer.violations(), ["/company_id"]),
             }
         }
         if deleted {
             assert_eq!(made, 0, "a company goes alone");
-            server.get(&path).refused("not-found");
+            server.get(&path).expect_problem("not-found");
         } else {
-            answers.last().unwrap().refused("still-referenced");
+            answers.last().unwrap().expect_problem("still-referenced");
             assert_eq!(made, 6);
             let there = server.get(&format!("{path}/departments"));
-            assert_eq!(items(there.gives(200)).len(), 6);
+            assert_eq!(items(there.expect_status(200)).len(), 6);
         }
     }
-    assert_sound(server);
+    assert_healthy(server);
 }
 
 both_servers!(

@@ -6,12 +6,15 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::{Value, json};
 
-use crate::support::assertions::{Told as _, each, items, text, uid, walk};
-use crate::support::fixtures::{Library, add_book, fill_shelf, many_books, many_reviews};
+use crate::support::accounts::Clients;
+use crate::support::assertions::{Expect as _, all_items, items, text, texts, uid};
+use crate::support::fixtures::{
+    add_book, create_books_with_tag, create_reviews, create_varied_books,
+};
 
 fn a_page_has_twenty_items_unless_asked(server: &TestServer) {
-    let library = Library::on(server);
-    many_books(server, "much", 105);
+    let clients = Clients::create(server);
+    create_books_with_tag(server, "much", 105);
     for (query, count) in [
         ("", 20),
         ("?limit=1", 1),
@@ -21,46 +24,49 @@ fn a_page_has_twenty_items_unless_asked(server: &TestServer) {
         ("?limit=1000000000", 100),
         ("?limit=99999999999999999999999999", 100),
     ] {
-        let page = library.anyone.get(&format!("/books{query}"));
-        assert_eq!(items(page.gives(200)).len(), count, "{query}");
-        assert!(page.next().is_some());
+        let page = clients.anonymous.get(&format!("/books{query}"));
+        assert_eq!(items(page.expect_status(200)).len(), count, "{query}");
+        assert!(page.next_page().is_some());
     }
     for limit in ["0", "-1", "1e9", "", "abc", "1.0", "%2B1", "0x10", " 1"] {
         for path in ["/books", "/tags"] {
-            let answer = library.anyone.get(&format!("{path}?limit={limit}").replace(' ', "%20"));
-            assert!(text(answer.refused("invalid-parameter"), "detail").starts_with("limit"));
+            let answer =
+                clients.anonymous.get(&format!("{path}?limit={limit}").replace(' ', "%20"));
+            assert!(
+                text(answer.expect_problem("invalid-parameter"), "detail").starts_with("limit")
+            );
         }
     }
 }
 
 fn the_last_page_says_so(server: &TestServer) {
-    let library = Library::on(server);
-    let empty = library.anyone.get("/books");
-    assert_eq!(empty.gives(200), &json!({"items": []}));
-    assert_eq!(empty.next(), None);
-    let books: Vec<_> = ["A", "B", "C", "D"].map(|title| add_book(&library.ada, title)).into();
+    let clients = Clients::create(server);
+    let empty = clients.anonymous.get("/books");
+    assert_eq!(empty.expect_status(200), &json!({"items": []}));
+    assert_eq!(empty.next_page(), None);
+    let books: Vec<_> = ["A", "B", "C", "D"].map(|title| add_book(&clients.ada, title)).into();
     // As many as there are: nothing follows.
-    assert_eq!(library.anyone.get("/books?limit=4").next(), None);
-    let first = library.anyone.get("/books?limit=2");
-    assert_eq!(items(first.gives(200)), [books[3].clone(), books[2].clone()]);
-    let next = first.next().unwrap();
+    assert_eq!(clients.anonymous.get("/books?limit=4").next_page(), None);
+    let first = clients.anonymous.get("/books?limit=2");
+    assert_eq!(items(first.expect_status(200)), [books[3].clone(), books[2].clone()]);
+    let next = first.next_page().unwrap();
     assert!(next.starts_with("/api/v1/books?limit=2&cursor="), "{next}");
-    let second = library.anyone.get(&next);
-    assert_eq!(items(second.gives(200)), [books[1].clone(), books[0].clone()]);
-    assert_eq!(second.next(), None);
+    let second = clients.anonymous.get(&next);
+    assert_eq!(items(second.expect_status(200)), [books[1].clone(), books[0].clone()]);
+    assert_eq!(second.next_page(), None);
     assert_eq!(second.json.as_object().unwrap().len(), 1);
     // A cursor may be read again, and with another limit.
-    assert_eq!(library.anyone.get(&next).json, second.json);
-    let other = library.anyone.get(&next.replace("limit=2", "limit=1&count=tags"));
-    assert_eq!(uid(&items(other.gives(200))[0]), uid(&books[1]));
+    assert_eq!(clients.anonymous.get(&next).json, second.json);
+    let other = clients.anonymous.get(&next.replace("limit=2", "limit=1&count=tags"));
+    assert_eq!(uid(&items(other.expect_status(200))[0]), uid(&books[1]));
 }
 
 fn walking_meets_everything_once(server: &TestServer) {
-    let library = Library::on(server);
-    let books = fill_shelf(&library);
-    many_reviews(server, uid(&books[6]).parse().unwrap(), 13);
-    let (tag, _) = many_books(server, "many", 23);
-    let ada = format!("/users/{}", library.ada.uid);
+    let clients = Clients::create(server);
+    let books = create_varied_books(&clients);
+    create_reviews(server, uid(&books[6]).parse().unwrap(), 13);
+    let (tag, _) = create_books_with_tag(server, "many", 23);
+    let ada = format!("/users/{}", clients.ada.uid);
     let dune = format!("/books/{}", uid(&books[6]));
     let paths = [
         "/books".to_owned(),
@@ -73,7 +79,7 @@ fn walking_meets_everything_once(server: &TestServer) {
         "/books?sort=created_at&include=user,tags.books(limit:2)&count=reviews".to_owned(),
         "/books?tag=Classics&sort=title".to_owned(),
         "/books?language=en&published_from=1800&sort=-title".to_owned(),
-        format!("/books?user_uid={}&author=e", library.ada.uid),
+        format!("/books?user_uid={}&author=e", clients.ada.uid),
         "/reviews?sort=rating".to_owned(),
         "/reviews?sort=-rating,created_at&include=user".to_owned(),
         "/tags?sort=-name".to_owned(),
@@ -88,11 +94,11 @@ fn walking_meets_everything_once(server: &TestServer) {
     ];
     for path in paths {
         let joint = if path.contains('?') { '&' } else { '?' };
-        let whole = library.admin.get(&format!("{path}{joint}limit=100"));
-        let whole = items(whole.gives(200)).to_vec();
+        let whole = clients.admin.get(&format!("{path}{joint}limit=100"));
+        let whole = items(whole.expect_status(200)).to_vec();
         assert!(whole.len() > 1, "too little at {path}");
         for limit in [1, 3] {
-            let walked = walk(&library.admin, &format!("{path}{joint}limit={limit}"));
+            let walked = all_items(&clients.admin, &format!("{path}{joint}limit={limit}"));
             assert_eq!(walked, whole, "{path} by {limit}");
         }
         let once: BTreeSet<&str> = whole.iter().map(uid).collect();
@@ -101,12 +107,12 @@ fn walking_meets_everything_once(server: &TestServer) {
 }
 
 fn texts_sort_by_code_point_and_empty_values_come_last(server: &TestServer) {
-    let library = Library::on(server);
-    fill_shelf(&library);
+    let clients = Clients::create(server);
+    create_varied_books(&clients);
     let sorted = |sort: &str, member: &str| {
-        let page = library.anyone.get(&format!("/books?sort={sort}"));
+        let page = clients.anonymous.get(&format!("/books?sort={sort}"));
         let values: Vec<Value> =
-            items(page.gives(200)).iter().map(|book| book[member].clone()).collect();
+            items(page.expect_status(200)).iter().map(|book| book[member].clone()).collect();
         json!(values)
     };
     let titles =
@@ -135,23 +141,26 @@ fn texts_sort_by_code_point_and_empty_values_come_last(server: &TestServer) {
 }
 
 fn sorting_is_by_known_fields_alone(server: &TestServer) {
-    let library = Library::on(server);
+    let clients = Clients::create(server);
     for sort in ["price", "", "title,", "%2Btitle", "--title", "title,-title", "Title", "user.name"]
     {
-        let answer = library.anyone.get(&format!("/books?sort={sort}"));
-        assert!(text(answer.refused("invalid-parameter"), "detail").starts_with("sort"), "{sort}");
+        let answer = clients.anonymous.get(&format!("/books?sort={sort}"));
+        assert!(
+            text(answer.expect_problem("invalid-parameter"), "detail").starts_with("sort"),
+            "{sort}"
+        );
     }
-    let answer = library.anyone.get("/tags?sort=title");
-    let detail = text(answer.refused("invalid-parameter"), "detail");
+    let answer = clients.anonymous.get("/tags?sort=title");
+    let detail = text(answer.expect_problem("invalid-parameter"), "detail");
     assert!(detail.contains("title") && detail.contains("name, created_at"), "{detail}");
 }
 
 fn a_cursor_belongs_to_one_query(server: &TestServer) {
-    let library = Library::on(server);
-    let books = fill_shelf(&library);
+    let clients = Clients::create(server);
+    let books = create_varied_books(&clients);
     let cursor_of = |path: &str| {
-        let page = library.admin.get(path);
-        text(page.gives(200), "next_cursor").to_owned()
+        let page = clients.admin.get(path);
+        text(page.expect_status(200), "next_cursor").to_owned()
     };
     let titles = cursor_of("/books?sort=title&limit=2");
     let english = cursor_of("/books?sort=title&limit=2&language=en");
@@ -171,20 +180,20 @@ fn a_cursor_belongs_to_one_query(server: &TestServer) {
         (&format!("{dune}?"), &reviews),
         ("/reviews?", &of_dune),
     ] {
-        let answer = library.admin.get(&format!("{path}cursor={cursor}"));
-        let detail = text(answer.refused("invalid-parameter"), "detail");
+        let answer = clients.admin.get(&format!("{path}cursor={cursor}"));
+        let detail = text(answer.expect_problem("invalid-parameter"), "detail");
         assert!(detail.starts_with("cursor"), "{path}: {detail}");
     }
     // What does not change the query may be said in another way.
-    let again = library.admin.get(&format!("/books?cursor={english}&language=en&sort=title"));
-    assert_eq!(items(again.gives(200)).len(), 1);
+    let again = clients.admin.get(&format!("/books?cursor={english}&language=en&sort=title"));
+    assert_eq!(items(again.expect_status(200)).len(), 1);
 }
 
 fn a_made_up_cursor_is_refused(server: &TestServer) {
-    let library = Library::on(server);
-    fill_shelf(&library);
-    let page = library.anyone.get("/books?sort=title&limit=2");
-    let good = text(page.gives(200), "next_cursor").to_owned();
+    let clients = Clients::create(server);
+    create_varied_books(&clients);
+    let page = clients.anonymous.get("/books?sort=title&limit=2");
+    let good = text(page.expect_status(200), "next_cursor").to_owned();
     let mut made_up = vec![
         String::new(),
         "x".to_owned(),
@@ -202,32 +211,32 @@ fn a_made_up_cursor_is_refused(server: &TestServer) {
     // Every cut and every changed character: refused or a place in the order.
     made_up.extend((0..good.len()).map(|end| good[..end].to_owned()));
     for cursor in made_up {
-        let answer = library.anyone.get(&format!("/books?sort=title&cursor={cursor}"));
-        answer.refused("invalid-parameter");
+        let answer = clients.anonymous.get(&format!("/books?sort=title&cursor={cursor}"));
+        answer.expect_problem("invalid-parameter");
     }
     for at in 0..good.len() {
         let other = if &good[at..=at] == "A" { "B" } else { "A" };
         let cursor = format!("{}{other}{}", &good[..at], &good[at + 1..]);
-        let answer = library.anyone.get(&format!("/books?sort=title&cursor={cursor}"));
+        let answer = clients.anonymous.get(&format!("/books?sort=title&cursor={cursor}"));
         assert!([200, 400].contains(&answer.status), "{cursor}: {}", answer.text());
     }
     for cursors in [format!("{good}&cursor={good}"), format!("&cursor={good}")] {
-        let answer = library.anyone.get(&format!("/books?sort=title&cursor={cursors}"));
-        answer.refused("invalid-parameter");
+        let answer = clients.anonymous.get(&format!("/books?sort=title&cursor={cursors}"));
+        answer.expect_problem("invalid-parameter");
     }
 }
 
 fn pages_hold_while_books_come_and_go(server: &TestServer) {
-    let library = Library::on(server);
-    let books: Vec<_> = (0..9).map(|n| add_book(&library.ada, &format!("{n}"))).collect();
-    let first = library.anyone.get("/books?limit=3");
-    assert_eq!(each(items(first.gives(200)), "title"), ["8", "7", "6"]);
+    let clients = Clients::create(server);
+    let books: Vec<_> = (0..9).map(|n| add_book(&clients.ada, &format!("{n}"))).collect();
+    let first = clients.anonymous.get("/books?limit=3");
+    assert_eq!(texts(items(first.expect_status(200)), "title"), ["8", "7", "6"]);
     // The very book that the cursor stands behind goes; a new one comes in front.
-    library.ada.delete(&format!("/books/{}", uid(&books[6]))).gives(204);
-    library.ada.delete(&format!("/books/{}", uid(&books[4]))).gives(204);
-    add_book(&library.ada, "9");
-    let rest = walk(&library.anyone, &first.next().unwrap());
-    assert_eq!(each(&rest, "title"), ["5", "3", "2", "1", "0"]);
+    clients.ada.delete(&format!("/books/{}", uid(&books[6]))).expect_status(204);
+    clients.ada.delete(&format!("/books/{}", uid(&books[4]))).expect_status(204);
+    add_book(&clients.ada, "9");
+    let rest = all_items(&clients.anonymous, &first.next_page().unwrap());
+    assert_eq!(texts(&rest, "title"), ["5", "3", "2", "1", "0"]);
 }
 
 both_servers!(

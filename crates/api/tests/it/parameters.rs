@@ -4,8 +4,8 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::Value;
 
-use crate::support::assertions::{Told as _, assert_sound, text};
-use crate::support::fixtures::Library;
+use crate::support::accounts::Clients;
+use crate::support::assertions::{Expect as _, assert_healthy, text};
 use crate::support::operations::{Operation, operations};
 
 fn query_parameters(operation: &Operation) -> Vec<&str> {
@@ -14,8 +14,8 @@ fn query_parameters(operation: &Operation) -> Vec<&str> {
 }
 
 fn an_unknown_parameter_is_named_with_the_known_ones(server: &TestServer) {
-    let library = Library::on(server);
-    for operation in operations(&library) {
+    let clients = Clients::create(server);
+    for operation in operations(&clients) {
         let known = query_parameters(&operation);
         for query in ["nonsense=1", "nonsense", "limit=5&nonsense=%C3%A9", "Limit=5"] {
             // `limit` is as unknown as anything where there is no page.
@@ -25,8 +25,8 @@ fn an_unknown_parameter_is_named_with_the_known_ones(server: &TestServer) {
             };
             let path = format!("{}?{query}", operation.path);
             let headers = [("content-type", "application/json")];
-            let answer = library.admin.send(&operation.method, &path, &headers, Some(b"{}"));
-            let detail = text(answer.refused("invalid-parameter"), "detail");
+            let answer = clients.admin.send(&operation.method, &path, &headers, Some(b"{}"));
+            let detail = text(answer.expect_problem("invalid-parameter"), "detail");
             let at = format!("{} {path}: {detail}", operation.method);
             assert!(detail.starts_with(&format!("{named}:")), "{at}");
             for name in &known {
@@ -34,29 +34,29 @@ fn an_unknown_parameter_is_named_with_the_known_ones(server: &TestServer) {
             }
         }
         let path = format!("{}?", operation.path);
-        let answer = library.anyone.send(&operation.method, &path, &[], None);
+        let answer = clients.anonymous.send(&operation.method, &path, &[], None);
         assert_ne!(answer.status, 400, "{path}: an empty query is none");
     }
 }
 
 fn a_known_parameter_is_read(server: &TestServer) {
-    let library = Library::on(server);
-    for operation in operations(&library) {
+    let clients = Clients::create(server);
+    for operation in operations(&clients) {
         for name in query_parameters(&operation) {
             // Neither clean text nor said twice.
             for query in [format!("{name}=%FF"), format!("{name}=%00"), format!("{name}=%4")] {
                 let path = format!("{}?{query}", operation.path);
-                let answer = library.admin.get(&path);
-                let detail = text(answer.refused("invalid-parameter"), "detail");
+                let answer = clients.admin.get(&path);
+                let detail = text(answer.expect_problem("invalid-parameter"), "detail");
                 assert!(detail.starts_with(name), "{path}: {detail}");
             }
             if name != "tag" {
                 let path = format!("{}?{name}=1&{name}=1", operation.path);
-                library.admin.get(&path).refused("invalid-parameter");
+                clients.admin.get(&path).expect_problem("invalid-parameter");
             }
         }
     }
-    assert_sound(server);
+    assert_healthy(server);
 }
 
 fn pages_outside_the_interface_take_no_notice(server: &TestServer) {

@@ -6,8 +6,9 @@ use recto_testkit::database::Engine;
 use recto_testkit::server::{Answer, TestServer};
 use serde_json::{Value, json};
 
-use crate::support::assertions::{Told as _, assert_problem, assert_sound, text, uid};
-use crate::support::fixtures::{Library, NOBODY, add_book, add_review, add_tag};
+use crate::support::accounts::Clients;
+use crate::support::assertions::{Expect as _, assert_healthy, assert_problem, text, uid};
+use crate::support::fixtures::{UNKNOWN_UID, add_book, add_review, add_tag};
 use crate::support::raw_http;
 use crate::support::samples::Rooms;
 
@@ -20,9 +21,9 @@ fn settled(answer: &Answer) -> String {
 }
 
 fn each_kind_of_problem_is_as_it_was(server: &TestServer) {
-    let library = Library::on(server);
+    let clients = Clients::create(server);
     server.sign_up("cleo");
-    let (ada, admin, anyone) = (&library.ada, &library.admin, &library.anyone);
+    let (ada, admin, anonymous) = (&clients.ada, &clients.admin, &clients.anonymous);
     let book = add_book(ada, "Emma");
     add_review(ada, &book, 4);
     add_tag(ada, "Classics");
@@ -32,7 +33,7 @@ fn each_kind_of_problem_is_as_it_was(server: &TestServer) {
     let review = json!({"rating": 4, "review_text": ""});
     let sign_up = |username: &str, email: &str| {
         let body = json!({"username": username, "email": email, "password": "long enough"});
-        anyone.post("/auth/signup", &body)
+        anonymous.post("/auth/signup", &body)
     };
     let wrong = json!({"email": "cleo@example.org", "password": "not it"});
     let leaving = json!({"password": "not it", "reviews": "keep"});
@@ -43,14 +44,14 @@ fn each_kind_of_problem_is_as_it_was(server: &TestServer) {
     let itself = json!({"manager_id": rooms.employee.parse::<u32>().unwrap()});
     let told = [
         ("malformed-json", ada.send("POST", "/books", &json_body, Some(b"{\"title\": "))),
-        ("invalid-parameter", anyone.get("/books?autor=austen")),
-        ("invalid-grant", anyone.send("POST", "/auth/token", &form, Some(b"grant_type=x"))),
-        ("unauthenticated", anyone.get("/auth/me")),
-        ("wrong-credentials", anyone.post("/auth/login", &wrong)),
+        ("invalid-parameter", anonymous.get("/books?autor=austen")),
+        ("invalid-grant", anonymous.send("POST", "/auth/token", &form, Some(b"grant_type=x"))),
+        ("unauthenticated", anonymous.get("/auth/me")),
+        ("wrong-credentials", anonymous.post("/auth/login", &wrong)),
         ("wrong-password", admin.send_json("DELETE", "/auth/me", &leaving)),
         ("forbidden", ada.get("/reviews")),
-        ("not-found", anyone.get(&format!("/books/{NOBODY}"))),
-        ("method-not-allowed", anyone.delete("/books")),
+        ("not-found", anonymous.get(&format!("/books/{UNKNOWN_UID}"))),
+        ("method-not-allowed", anonymous.delete("/books")),
         ("username-taken", sign_up("cleo", "other@example.org")),
         ("email-taken", sign_up("other", "cleo@example.org")),
         ("tag-exists", ada.post("/tags", &json!({"name": "classics"}))),
@@ -63,7 +64,7 @@ fn each_kind_of_problem_is_as_it_was(server: &TestServer) {
         ("invalid-body", ada.post("/books", &json!({"title": "", "autor": "x"}))),
     ];
     for (slug, answer) in &told {
-        answer.refused(slug);
+        answer.expect_problem(slug);
         let settled = settled(answer).replace(uid(&book), "[book]").replace(&admin.uid, "[admin]");
         insta::with_settings!({prepend_module_to_snapshot => false, snapshot_path => "snapshots/problems"}, {
             insta::assert_snapshot!(*slug, settled);
@@ -90,26 +91,29 @@ fn a_problem_type_is_a_page(server: &TestServer) {
         assert!(page.text().contains(kind.title()), "{}", page.text());
         assert!(page.text().contains(&kind.status().as_u16().to_string()));
     }
-    server.get("/problems/nonsense").refused("not-found");
-    server.get("/problems/").refused("not-found");
+    server.get("/problems/nonsense").expect_problem("not-found");
+    server.get("/problems/").expect_problem("not-found");
 }
 
 fn a_request_has_an_id(server: &TestServer) {
     let first = server.get("/nowhere");
     let second = server.get("/nowhere");
-    assert_ne!(first.refused("not-found")["request_id"], second.refused("not-found")["request_id"]);
+    assert_ne!(
+        first.expect_problem("not-found")["request_id"],
+        second.expect_problem("not-found")["request_id"]
+    );
     assert!(server.get("/livez").header("x-request-id").is_some());
     let id = "7f2a.1c90-0000:002a_x";
     let answer = server.anonymous().send("GET", "/nowhere", &[("x-request-id", id)], None);
-    assert_eq!(answer.refused("not-found")["request_id"], id);
+    assert_eq!(answer.expect_problem("not-found")["request_id"], id);
     for foreign in ["a b", "<script>", "\"", &"x".repeat(65)] {
         let answer = server.anonymous().send("GET", "/nowhere", &[("x-request-id", foreign)], None);
-        assert_ne!(answer.refused("not-found")["request_id"], foreign);
+        assert_ne!(answer.expect_problem("not-found")["request_id"], foreign);
     }
 }
 
 fn a_path_that_is_none_is_not_found(server: &TestServer) {
-    Library::on(server);
+    Clients::create(server);
     for path in [
         "/nonsense",
         "/books/",
@@ -137,15 +141,15 @@ fn a_path_that_is_none_is_not_found(server: &TestServer) {
         "/books/*",
     ] {
         let answer = server.get(path);
-        let problem = answer.refused("not-found");
+        let problem = answer.expect_problem("not-found");
         assert!(server.url(path).ends_with(text(problem, "instance")), "{path}: {problem}");
     }
     for uid in ["x", "0", "-1", "0190b4a0-0000-7000-8000-00000000000", "' OR 1=1 --", "null"] {
         for room in ["books", "users", "reviews", "tags"] {
-            server.get(&format!("/{room}/{}", uid.replace(' ', "%20"))).refused("not-found");
+            server.get(&format!("/{room}/{}", uid.replace(' ', "%20"))).expect_problem("not-found");
         }
     }
-    assert_sound(server);
+    assert_healthy(server);
 }
 
 fn methods_that_a_path_does_not_have_are_listed(server: &TestServer) {
@@ -161,26 +165,28 @@ fn methods_that_a_path_does_not_have_are_listed(server: &TestServer) {
         ("TRACE", "/books", "GET, POST"),
     ] {
         let answer = server.anonymous().send(method, path, &[], None);
-        answer.refused("method-not-allowed");
+        answer.expect_problem("method-not-allowed");
         assert_eq!(answer.header("allow"), Some(allow), "{method} {path}");
     }
     // A HEAD has no body, whatever it is answered with.
     let head = server.anonymous().send("HEAD", "/books", &[], None);
     assert_eq!((head.status, head.body.len()), (405, 0));
     assert_eq!(head.header("allow"), Some("GET, POST"));
-    server.anonymous().send("BREW", "/coffee", &[], None).refused("not-found");
+    server.anonymous().send("BREW", "/coffee", &[], None).expect_problem("not-found");
 }
 
 fn what_is_not_http_is_refused(server: &TestServer) {
-    Library::on(server);
+    Clients::create(server);
     let long = "x".repeat(8_000);
-    let answer = raw_http::line(server, "GET", &format!("/api/v1/books?{long}=1")).unwrap();
-    answer.refused("invalid-parameter");
-    let answer = raw_http::line(server, "GET", &format!("/api/v1/books/{long}")).unwrap();
-    answer.refused("not-found");
-    raw_http::line(server, "GET", "/api/v1/books/%zz").unwrap().refused("not-found");
-    raw_http::line(server, "GET", "/api/v1/books?author=%zz").unwrap().refused("invalid-parameter");
-    raw_http::line(server, "GET", "/api/v1/nowhere%").unwrap().refused("not-found");
+    let answer = raw_http::send_line(server, "GET", &format!("/api/v1/books?{long}=1")).unwrap();
+    answer.expect_problem("invalid-parameter");
+    let answer = raw_http::send_line(server, "GET", &format!("/api/v1/books/{long}")).unwrap();
+    answer.expect_problem("not-found");
+    raw_http::send_line(server, "GET", "/api/v1/books/%zz").unwrap().expect_problem("not-found");
+    raw_http::send_line(server, "GET", "/api/v1/books?author=%zz")
+        .unwrap()
+        .expect_problem("invalid-parameter");
+    raw_http::send_line(server, "GET", "/api/v1/nowhere%").unwrap().expect_problem("not-found");
 
     // A worker survives what never becomes a request; nothing but a 4xx comes back.
     let endless = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(200_000));
@@ -202,29 +208,29 @@ fn what_is_not_http_is_refused(server: &TestServer) {
         "POST /api/v1/auth/login HTTP/1.1\r\ntransfer-encoding: chunked\r\ncontent-type: application/json\r\n\r\nzz\r\n",
         "POST / HTTP/1.1\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabc",
     ] {
-        if let Some(answer) = raw_http::raw(server, request.as_bytes()) {
+        if let Some(answer) = raw_http::send_bytes(server, request.as_bytes()) {
             assert!((400..500).contains(&answer.status), "{request:.60}: {answer:?}");
         }
     }
-    assert_sound(server);
+    assert_healthy(server);
 }
 
 fn a_header_that_is_no_text_is_no_token(server: &TestServer) {
     let request = b"GET /api/v1/auth/me HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer \xff\xfe\r\n\r\n";
-    raw_http::raw(server, request).unwrap().refused("unauthenticated");
+    raw_http::send_bytes(server, request).unwrap().expect_problem("unauthenticated");
     let request = b"POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: \xff\r\ncontent-length: 2\r\n\r\n{}";
-    raw_http::raw(server, request).unwrap().refused("unsupported-media-type");
+    raw_http::send_bytes(server, request).unwrap().expect_problem("unsupported-media-type");
 }
 
 fn a_failing_database_is_told_without_its_reasons(server: &TestServer) {
-    let library = Library::on(server);
+    let clients = Clients::create(server);
     let tables = ["book_tags", "reviews", "books", "tags", "accounts", "users"];
     for table in tables {
         server.database().execute(&format!("ALTER TABLE {table} RENAME TO gone_{table}")).unwrap();
     }
     for path in ["/books", "/tags", "/auth/me"] {
-        let answer = library.ada.get(path);
-        let problem = answer.refused("internal");
+        let answer = clients.ada.get(path);
+        let problem = answer.expect_problem("internal");
         // The cause is for the log.
         for leak in ["books", "table", "relation", "SQL", "sql", "column"] {
             assert!(!text(problem, "detail").contains(leak), "{problem}");
@@ -234,13 +240,16 @@ fn a_failing_database_is_told_without_its_reasons(server: &TestServer) {
     for table in tables {
         server.database().execute(&format!("ALTER TABLE gone_{table} RENAME TO {table}")).unwrap();
     }
-    library.ada.get("/auth/me").gives(200);
-    assert_eq!(library.anyone.get("/books").gives(200), &json!({"items": Value::Array(vec![])}));
-    assert_sound(server);
+    clients.ada.get("/auth/me").expect_status(200);
+    assert_eq!(
+        clients.anonymous.get("/books").expect_status(200),
+        &json!({"items": Value::Array(vec![])})
+    );
+    assert_healthy(server);
 }
 
 fn a_lost_connection_is_made_anew(server: &TestServer) {
-    let library = Library::on(server);
+    let clients = Clients::create(server);
     if server.database().engine() == Engine::Sqlite {
         return; // It has no connections that could be lost.
     }
@@ -250,21 +259,21 @@ fn a_lost_connection_is_made_anew(server: &TestServer) {
         server.database().execute(others).unwrap();
         // Whoever meets a dead connection may be told to come back, nothing worse.
         for path in ["/books", "/auth/me", "/tags", "/readyz"] {
-            let answer = library.ada.get(path);
+            let answer = clients.ada.get(path);
             match answer.status {
                 200 => {}
                 503 => assert_problem(&answer),
                 status => panic!("{status}: {answer:?}"),
             }
         }
-        let written = library.ada.post("/books", &json!({"title": "Emma", "author": "x"}));
+        let written = clients.ada.post("/books", &json!({"title": "Emma", "author": "x"}));
         assert!([201, 503].contains(&written.status), "{written:?}");
         for _ in 0..20 {
-            library.ada.get("/readyz");
+            clients.ada.get("/readyz");
         }
-        add_book(&library.ada, "Persuasion");
-        library.ada.get("/books?include=user,tags").gives(200);
-        assert_sound(server);
+        add_book(&clients.ada, "Persuasion");
+        clients.ada.get("/books?include=user,tags").expect_status(200);
+        assert_healthy(server);
     }
 }
 

@@ -4,7 +4,7 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::json;
 
-use crate::support::assertions::{Told as _, each, items, walk};
+use crate::support::assertions::{Expect as _, all_items, items, texts};
 
 /// Names and values.
 type Query<'q> = &'q [(&'q str, &'q str)];
@@ -13,7 +13,7 @@ type Query<'q> = &'q [(&'q str, &'q str)];
 fn found(server: &TestServer, path: &str, member: &str, query: Query<'_>) -> Vec<String> {
     let query = form(query);
     let page = server.get(&format!("{path}?sort={member}&{query}"));
-    each(items(page.gives(200)), member).into_iter().map(str::to_owned).collect()
+    texts(items(page.expect_status(200)), member).into_iter().map(str::to_owned).collect()
 }
 
 fn form(query: Query<'_>) -> String {
@@ -121,8 +121,8 @@ fn narrowed_pages_go_on(server: &TestServer) {
     }
     let titles = |query: Query<'_>| {
         let pages =
-            walk(&server.anonymous(), &format!("/books?sort=title&limit=2&{}", form(query)));
-        each(&pages, "title").into_iter().map(str::to_owned).collect::<Vec<_>>()
+            all_items(&server.anonymous(), &format!("/books?sort=title&limit=2&{}", form(query)));
+        texts(&pages, "title").into_iter().map(str::to_owned).collect::<Vec<_>>()
     };
     for quantifier in ["some", "none", "only"] {
         let found = titles(&[(quantifier, "contributors(name:\"King, Jr.\")")]);
@@ -140,8 +140,8 @@ fn narrowed_pages_go_on(server: &TestServer) {
     // A page count that is not known is in no range: it is none of those, and not only those.
     let authors = |query: Query<'_>| {
         let pages =
-            walk(&server.anonymous(), &format!("/authors?sort=name&limit=1&{}", form(query)));
-        each(&pages, "name").into_iter().map(str::to_owned).collect::<Vec<_>>()
+            all_items(&server.anonymous(), &format!("/authors?sort=name&limit=1&{}", form(query)));
+        texts(&pages, "name").into_iter().map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(authors(&[("only", "books(page_count:0..)")]), Vec::<String>::new());
     assert_eq!(authors(&[("none", "books(page_count:701..)")]).len(), 4);

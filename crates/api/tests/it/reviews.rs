@@ -4,118 +4,128 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::json;
 
-use crate::support::assertions::{Told as _, items, members, text, uid, walk};
-use crate::support::fixtures::{Library, NOBODY, add_book, add_review};
+use crate::support::accounts::Clients;
+use crate::support::assertions::{Expect as _, all_items, field_names, items, text, uid};
+use crate::support::fixtures::{UNKNOWN_UID, add_book, add_review};
 
 fn a_reader_reviews_a_book_once(server: &TestServer) {
-    let library = Library::on(server);
-    let book = add_book(&library.ada, "Emma");
+    let clients = Clients::create(server);
+    let book = add_book(&clients.ada, "Emma");
     let path = format!("/books/{}/reviews", uid(&book));
     let body = json!({"rating": 5, "review_text": ""});
-    library.anyone.post(&path, &body).refused("unauthenticated");
-    library.bob.post(&format!("/books/{NOBODY}/reviews"), &body).refused("not-found");
-    library.bob.post("/books/emma/reviews", &body).refused("not-found");
+    clients.anonymous.post(&path, &body).expect_problem("unauthenticated");
+    clients.bob.post(&format!("/books/{UNKNOWN_UID}/reviews"), &body).expect_problem("not-found");
+    clients.bob.post("/books/emma/reviews", &body).expect_problem("not-found");
 
-    let answer = library.bob.post(&path, &body);
-    let review = answer.gives(201);
+    let answer = clients.bob.post(&path, &body);
+    let review = answer.expect_status(201);
     assert_eq!(
-        members(review),
+        field_names(review),
         ["book_uid", "created_at", "rating", "review_text", "uid", "updated_at", "user_uid"]
     );
     assert_eq!(review["rating"], 5);
     assert_eq!(text(review, "review_text"), "");
     assert_eq!(
         (text(review, "user_uid"), text(review, "book_uid")),
-        (&*library.bob.uid, uid(&book))
+        (&*clients.bob.uid, uid(&book))
     );
     let location = answer.header("location").unwrap();
     assert_eq!(location, format!("/api/v1/reviews/{}", uid(review)));
-    assert_eq!(server.get(location).gives(200), review);
-    assert_eq!(server.get(&format!("{location}/book")).gives(200), &book);
-    assert_eq!(uid(server.get(&format!("{location}/user")).gives(200)), library.bob.uid);
+    assert_eq!(server.get(location).expect_status(200), review);
+    assert_eq!(server.get(&format!("{location}/book")).expect_status(200), &book);
+    assert_eq!(uid(server.get(&format!("{location}/user")).expect_status(200)), clients.bob.uid);
 
-    library.bob.post(&path, &body).refused("already-reviewed");
+    clients.bob.post(&path, &body).expect_problem("already-reviewed");
     // Owners may review their own book.
-    add_review(&library.ada, &book, 4);
-    library.bob.delete(location).gives(204);
-    library.bob.post(&path, &body).gives(201);
+    add_review(&clients.ada, &book, 4);
+    clients.bob.delete(location).expect_status(204);
+    clients.bob.post(&path, &body).expect_status(201);
 }
 
 fn a_review_is_changed_by_its_author_alone(server: &TestServer) {
-    let library = Library::on(server);
-    let book = add_book(&library.ada, "Emma");
-    let review = add_review(&library.bob, &book, 3);
+    let clients = Clients::create(server);
+    let book = add_book(&clients.ada, "Emma");
+    let review = add_review(&clients.bob, &book, 3);
     let path = format!("/reviews/{}", uid(&review));
-    library.anyone.patch(&path, &json!({"rating": 1})).refused("unauthenticated");
+    clients.anonymous.patch(&path, &json!({"rating": 1})).expect_problem("unauthenticated");
     // Neither the owner of the book nor an administrator puts words into a mouth.
-    library.ada.patch(&path, &json!({"rating": 9})).refused("forbidden");
-    library.admin.patch(&path, &json!({"rating": 1})).refused("forbidden");
-    library.bob.patch(&format!("/reviews/{NOBODY}"), &json!({"rating": 9})).refused("not-found");
-    assert_eq!(server.get(&path).gives(200), &review);
+    clients.ada.patch(&path, &json!({"rating": 9})).expect_problem("forbidden");
+    clients.admin.patch(&path, &json!({"rating": 1})).expect_problem("forbidden");
+    clients
+        .bob
+        .patch(&format!("/reviews/{UNKNOWN_UID}"), &json!({"rating": 9}))
+        .expect_problem("not-found");
+    assert_eq!(server.get(&path).expect_status(200), &review);
 
-    let changed = library.bob.patch(&path, &json!({"review_text": "Slow."})).gives(200).clone();
+    let changed =
+        clients.bob.patch(&path, &json!({"review_text": "Slow."})).expect_status(200).clone();
     assert_eq!((&changed["rating"], &changed["review_text"]), (&json!(3), &json!("Slow.")));
     let headers = [("content-type", "application/merge-patch+json")];
     let body = br#"{"rating":4}"#;
-    let changed = library.bob.send("PATCH", &path, &headers, Some(body)).gives(200).clone();
+    let changed = clients.bob.send("PATCH", &path, &headers, Some(body)).expect_status(200).clone();
     assert_eq!((&changed["rating"], &changed["review_text"]), (&json!(4), &json!("Slow.")));
-    assert_eq!(server.get(&path).gives(200), &changed);
+    assert_eq!(server.get(&path).expect_status(200), &changed);
     // What is required cannot be cleared, and a review cannot move.
     let body = json!({"rating": null, "review_text": null, "book_uid": uid(&book)});
-    assert_eq!(library.bob.patch(&path, &body).wrong(), ["/book_uid", "/rating", "/review_text"]);
-    assert_eq!(server.get(&path).gives(200), &changed);
+    assert_eq!(
+        clients.bob.patch(&path, &body).violations(),
+        ["/book_uid", "/rating", "/review_text"]
+    );
+    assert_eq!(server.get(&path).expect_status(200), &changed);
 }
 
 fn a_review_is_deleted_by_its_author_or_an_administrator(server: &TestServer) {
-    let library = Library::on(server);
-    let book = add_book(&library.ada, "Emma");
-    let path = format!("/reviews/{}", uid(&add_review(&library.bob, &book, 1)));
-    library.anyone.delete(&path).refused("unauthenticated");
-    library.ada.delete(&path).refused("forbidden");
-    library.bob.delete(&path).gives(204);
-    library.bob.delete(&path).refused("not-found");
-    server.get(&path).refused("not-found");
-    let path = format!("/reviews/{}", uid(&add_review(&library.bob, &book, 1)));
-    library.admin.delete(&path).gives(204);
-    library.admin.delete(&format!("/reviews/{NOBODY}")).refused("not-found");
+    let clients = Clients::create(server);
+    let book = add_book(&clients.ada, "Emma");
+    let path = format!("/reviews/{}", uid(&add_review(&clients.bob, &book, 1)));
+    clients.anonymous.delete(&path).expect_problem("unauthenticated");
+    clients.ada.delete(&path).expect_problem("forbidden");
+    clients.bob.delete(&path).expect_status(204);
+    clients.bob.delete(&path).expect_problem("not-found");
+    server.get(&path).expect_problem("not-found");
+    let path = format!("/reviews/{}", uid(&add_review(&clients.bob, &book, 1)));
+    clients.admin.delete(&path).expect_status(204);
+    clients.admin.delete(&format!("/reviews/{UNKNOWN_UID}")).expect_problem("not-found");
     let left = server.get(&format!("/books/{}/reviews", uid(&book)));
-    assert_eq!(left.gives(200), &json!({"items": []}));
+    assert_eq!(left.expect_status(200), &json!({"items": []}));
 }
 
 fn all_reviews_are_for_administrators(server: &TestServer) {
-    let library = Library::on(server);
-    let books = [add_book(&library.ada, "Emma"), add_book(&library.ada, "Persuasion")];
+    let clients = Clients::create(server);
+    let books = [add_book(&clients.ada, "Emma"), add_book(&clients.ada, "Persuasion")];
     for (rating, book) in [(2, &books[0]), (5, &books[1])] {
-        add_review(&library.ada, book, rating);
-        add_review(&library.bob, book, 6 - rating);
+        add_review(&clients.ada, book, rating);
+        add_review(&clients.bob, book, 6 - rating);
     }
-    library.anyone.get("/reviews").refused("unauthenticated");
-    library.ada.get("/reviews").refused("forbidden");
-    let page = library.admin.get("/reviews?sort=-rating&include=user,book");
-    let ratings: Vec<_> =
-        items(page.gives(200)).iter().map(|review| review["rating"].as_u64().unwrap()).collect();
+    clients.anonymous.get("/reviews").expect_problem("unauthenticated");
+    clients.ada.get("/reviews").expect_problem("forbidden");
+    let page = clients.admin.get("/reviews?sort=-rating&include=user,book");
+    let ratings: Vec<_> = items(page.expect_status(200))
+        .iter()
+        .map(|review| review["rating"].as_u64().unwrap())
+        .collect();
     assert_eq!(ratings, [5, 4, 2, 1]);
     assert!(items(&page.json).iter().all(|review| review["book"]["title"].is_string()));
-    assert_eq!(walk(&library.admin, "/reviews?sort=rating&limit=1").len(), 4);
+    assert_eq!(all_items(&clients.admin, "/reviews?sort=rating&limit=1").len(), 4);
 }
 
 fn ratings_are_whole_numbers_from_one_to_five(server: &TestServer) {
-    let library = Library::on(server);
-    let book = add_book(&library.ada, "Emma");
+    let clients = Clients::create(server);
+    let book = add_book(&clients.ada, "Emma");
     let path = format!("/books/{}/reviews", uid(&book));
     for rating in [json!(0), json!(6), json!(4.5), json!("5"), json!(null), json!([5]), json!(-1)] {
         let body = json!({"rating": rating, "review_text": ""});
-        assert_eq!(library.bob.post(&path, &body).wrong(), ["/rating"], "{rating}");
+        assert_eq!(clients.bob.post(&path, &body).violations(), ["/rating"], "{rating}");
     }
     for huge in ["1e400", "99999999999999999999", "5.0000001", "-0"] {
         let body = format!(r#"{{"rating":{huge},"review_text":""}}"#);
         let headers = [("content-type", "application/json")];
-        let answer = library.bob.send("POST", &path, &headers, Some(body.as_bytes()));
+        let answer = clients.bob.send("POST", &path, &headers, Some(body.as_bytes()));
         assert!([400, 422].contains(&answer.status), "{huge}: {}", answer.text());
         crate::support::assertions::assert_problem(&answer);
     }
-    assert_eq!(library.bob.post(&path, &json!({"rating": 5})).wrong(), ["/review_text"]);
-    assert_eq!(server.get(&path).gives(200), &json!({"items": []}));
+    assert_eq!(clients.bob.post(&path, &json!({"rating": 5})).violations(), ["/review_text"]);
+    assert_eq!(server.get(&path).expect_status(200), &json!({"items": []}));
 }
 
 both_servers!(

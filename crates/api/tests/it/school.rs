@@ -3,22 +3,22 @@
 use std::collections::BTreeMap;
 
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, Client, TestServer};
+use recto_testkit::server::{Client, TestServer};
 use serde_json::{Value, json};
 
+use crate::support::accounts::Clients;
 use crate::support::assertions::{
-    Told as _, array, assert_sound, each, items, members, text, walk,
+    Expect as _, all_items, array, assert_healthy, field_names, id, items, text, texts,
 };
-use crate::support::fixtures::Library;
-use crate::support::parallel::{at_once, tally};
-use crate::support::samples::{add, enrol, id};
+use crate::support::fixtures::{create, enrol};
+use crate::support::parallel::{Requests, count_statuses, send_at_once};
 
 fn student(client: &Client<'_>, name: &str) -> Value {
-    add(client, "/school/students", &json!({"name": name}))
+    create(client, "/school/students", &json!({"name": name}))
 }
 
 fn course(client: &Client<'_>, title: &str) -> Value {
-    add(client, "/school/courses", &json!({"title": title}))
+    create(client, "/school/courses", &json!({"title": title}))
 }
 
 fn link(student: &Value, course: &Value) -> String {
@@ -33,30 +33,34 @@ fn since(entity: &Value, link: &Value) -> Value {
 }
 
 fn enrolling_and_withdrawing_are_idempotent(server: &TestServer) {
-    let library = Library::on(server);
-    let (sofia, equations) = (student(&library.ada, "Sofia"), course(&library.ada, "Equations"));
+    let clients = Clients::create(server);
+    let (sofia, equations) = (student(&clients.ada, "Sofia"), course(&clients.ada, "Equations"));
     let path = link(&sofia, &equations);
     let courses = format!("/school/students/{}/courses", id(&sofia));
-    library.anyone.send("PUT", &path, &[], None).refused("unauthenticated");
-    assert_eq!(server.get(&courses).gives(200), &json!({"items": []}));
-    library.ada.send("PUT", &path, &[], None).gives(204);
-    let first = items(server.get(&courses).gives(200))[0].clone();
+    clients.anonymous.send("PUT", &path, &[], None).expect_problem("unauthenticated");
+    assert_eq!(server.get(&courses).expect_status(200), &json!({"items": []}));
+    clients.ada.send("PUT", &path, &[], None).expect_status(204);
+    let first = items(server.get(&courses).expect_status(200))[0].clone();
     assert!(text(&first, "enrolled_at") > text(&sofia, "created_at"));
-    for client in [&library.bob, &library.ada, &library.admin] {
-        client.send("PUT", &path, &[], None).gives(204);
-        assert_eq!(server.get(&courses).gives(200), &json!({"items": [first]}), "since then");
+    for client in [&clients.bob, &clients.ada, &clients.admin] {
+        client.send("PUT", &path, &[], None).expect_status(204);
+        assert_eq!(
+            server.get(&courses).expect_status(200),
+            &json!({"items": [first]}),
+            "since then"
+        );
     }
-    library.anyone.delete(&path).refused("unauthenticated");
+    clients.anonymous.delete(&path).expect_problem("unauthenticated");
     // Whoever may enrol may withdraw; it is not the administrator's alone.
-    for client in [&library.bob, &library.ada] {
-        client.delete(&path).gives(204);
-        assert_eq!(server.get(&courses).gives(200), &json!({"items": []}));
+    for client in [&clients.bob, &clients.ada] {
+        client.delete(&path).expect_status(204);
+        assert_eq!(server.get(&courses).expect_status(200), &json!({"items": []}));
     }
-    library.ada.send("PUT", &path, &[], None).gives(204);
-    let again = items(server.get(&courses).gives(200))[0].clone();
+    clients.ada.send("PUT", &path, &[], None).expect_status(204);
+    let again = items(server.get(&courses).expect_status(200))[0].clone();
     assert!(text(&again, "enrolled_at") > text(&first, "enrolled_at"));
     // It is not a thing of its own.
-    library.ada.get(&path).refused("method-not-allowed");
+    clients.ada.get(&path).expect_problem("method-not-allowed");
 
     let (sofia, equations) = (id(&sofia), id(&equations));
     for path in [
@@ -68,60 +72,69 @@ fn enrolling_and_withdrawing_are_idempotent(server: &TestServer) {
         format!("/school/students/x/courses/{equations}"),
         format!("/school/students/{sofia}/courses/99999999999999999999"),
     ] {
-        library.ada.send("PUT", &path, &[], None).refused("not-found");
+        clients.ada.send("PUT", &path, &[], None).expect_problem("not-found");
     }
-    library.ada.delete(&format!("/school/students/99/courses/{equations}")).refused("not-found");
-    library.ada.delete(&format!("/school/students/{sofia}/courses/99")).gives(204);
+    clients
+        .ada
+        .delete(&format!("/school/students/99/courses/{equations}"))
+        .expect_problem("not-found");
+    clients.ada.delete(&format!("/school/students/{sofia}/courses/99")).expect_status(204);
 }
 
 fn since_when_stands_beside_the_members_both_ways(server: &TestServer) {
-    let library = Library::on(server);
-    let [sofia, emmy] = ["Sofia", "Emmy"].map(|name| student(&library.ada, name));
-    let [equations, rings] = ["Equations", "Rings"].map(|title| course(&library.ada, title));
+    let clients = Clients::create(server);
+    let [sofia, emmy] = ["Sofia", "Emmy"].map(|name| student(&clients.ada, name));
+    let [equations, rings] = ["Equations", "Rings"].map(|title| course(&clients.ada, title));
     for (student, course) in [(&sofia, &rings), (&emmy, &rings), (&sofia, &equations)] {
-        enrol(&library.ada, student, course);
+        enrol(&clients.ada, student, course);
     }
     let of_sofia = server.get(&format!("/school/students/{}/courses", id(&sofia)));
-    let courses = items(of_sofia.gives(200));
-    assert_eq!(each(courses, "title"), ["Rings", "Equations"]);
-    assert_eq!(members(&courses[0]), ["created_at", "enrolled_at", "id", "title", "updated_at"]);
+    let courses = items(of_sofia.expect_status(200));
+    assert_eq!(texts(courses, "title"), ["Rings", "Equations"]);
+    assert_eq!(
+        field_names(&courses[0]),
+        ["created_at", "enrolled_at", "id", "title", "updated_at"]
+    );
     assert_eq!(since(&rings, &courses[0]), courses[0], "its own members are as they are");
     let of_rings = server.get(&format!("/school/courses/{}/students", id(&rings)));
-    let students = items(of_rings.gives(200));
-    assert_eq!(each(students, "name"), ["Emmy", "Sofia"]);
+    let students = items(of_rings.expect_status(200));
+    assert_eq!(texts(students, "name"), ["Emmy", "Sofia"]);
     assert_eq!(students[1]["enrolled_at"], courses[0]["enrolled_at"], "one link, seen both ways");
     assert_eq!(since(&sofia, &students[1]), students[1]);
 
     // Included it is the same, at every level; the first has no link.
     let include = format!("/school/students/{}?include=courses.students", id(&sofia));
-    let loaded = server.get(&include).gives(200).clone();
+    let loaded = server.get(&include).expect_status(200).clone();
     assert_eq!(loaded.get("enrolled_at"), None);
     for (shown, expected) in array(&loaded, "courses").iter().zip(courses) {
         assert_eq!(shown["enrolled_at"], expected["enrolled_at"]);
         let path = format!("/school/courses/{}/students", id(shown));
-        assert_eq!(&shown["students"], &server.get(&path).gives(200)["items"]);
+        assert_eq!(&shown["students"], &server.get(&path).expect_status(200)["items"]);
     }
     let page = server.get("/school/courses?include=students(sort:name)&count=students");
-    let rings_shown = &items(page.gives(200))[0];
+    let rings_shown = &items(page.expect_status(200))[0];
     assert_eq!(rings_shown["students_count"], 2);
     assert_eq!(rings_shown["students"], of_rings.json["items"]);
     // By itself a course is reached over no link.
     let alone = server.get(&format!("/school/courses/{}", id(&rings)));
-    assert_eq!(alone.gives(200), &rings);
+    assert_eq!(alone.expect_status(200), &rings);
 }
 
 fn the_rest_says_since_when_too(server: &TestServer) {
-    let library = Library::on(server);
-    let rings = course(&library.ada, "Rings");
+    let clients = Clients::create(server);
+    let rings = course(&clients.ada, "Rings");
     for number in 0..23 {
-        enrol(&library.ada, &student(&library.ada, &format!("{number:02}")), &rings);
+        enrol(&clients.ada, &student(&clients.ada, &format!("{number:02}")), &rings);
     }
     let path = format!("/school/courses/{}", id(&rings));
     let loaded = server.get(&format!("{path}?include=students(limit:5,sort:-name).courses"));
-    let loaded = loaded.gives(200);
+    let loaded = loaded.expect_status(200);
     let first = array(loaded, "students").to_vec();
-    let rest = walk(&library.anyone, text(loaded, "students_next"));
-    let all = walk(&library.anyone, &format!("{path}/students?sort=-name&include=courses&limit=4"));
+    let rest = all_items(&clients.anonymous, text(loaded, "students_next"));
+    let all = all_items(
+        &clients.anonymous,
+        &format!("{path}/students?sort=-name&include=courses&limit=4"),
+    );
     assert_eq!([first, rest].concat(), all);
     assert_eq!(all.len(), 23);
     for student in &all {
@@ -131,46 +144,47 @@ fn the_rest_says_since_when_too(server: &TestServer) {
 }
 
 fn who_leaves_takes_the_links_along(server: &TestServer) {
-    let library = Library::on(server);
-    let [sofia, emmy] = ["Sofia", "Emmy"].map(|name| student(&library.ada, name));
-    let [equations, rings] = ["Equations", "Rings"].map(|title| course(&library.ada, title));
+    let clients = Clients::create(server);
+    let [sofia, emmy] = ["Sofia", "Emmy"].map(|name| student(&clients.ada, name));
+    let [equations, rings] = ["Equations", "Rings"].map(|title| course(&clients.ada, title));
     for (student, course) in [(&sofia, &rings), (&emmy, &rings), (&sofia, &equations)] {
-        enrol(&library.ada, student, course);
+        enrol(&clients.ada, student, course);
     }
-    library.admin.delete(&format!("/school/courses/{}", id(&equations))).gives(204);
+    clients.admin.delete(&format!("/school/courses/{}", id(&equations))).expect_status(204);
     let left = server.get(&format!("/school/students/{}/courses", id(&sofia)));
-    assert_eq!(each(items(left.gives(200)), "title"), ["Rings"]);
-    library.admin.delete(&format!("/school/students/{}", id(&emmy))).gives(204);
+    assert_eq!(texts(items(left.expect_status(200)), "title"), ["Rings"]);
+    clients.admin.delete(&format!("/school/students/{}", id(&emmy))).expect_status(204);
     let left = server.get(&format!("/school/courses/{}/students", id(&rings)));
-    assert_eq!(each(items(left.gives(200)), "name"), ["Sofia"]);
-    server.get(&format!("/school/students/{}/courses", id(&emmy))).refused("not-found");
+    assert_eq!(texts(items(left.expect_status(200)), "name"), ["Sofia"]);
+    server.get(&format!("/school/students/{}/courses", id(&emmy))).expect_problem("not-found");
 }
 
 fn one_who_enrols_often_at_once_is_enrolled_once(server: &TestServer) {
-    let library = Library::on(server);
-    let sofia = student(&library.ada, "Sofia");
+    let clients = Clients::create(server);
+    let sofia = student(&clients.ada, "Sofia");
     for round in 0..3 {
-        let rings = course(&library.ada, &format!("Rings {round}"));
+        let rings = course(&clients.ada, &format!("Rings {round}"));
         let path = link(&sofia, &rings);
-        let put = || library.ada.send("PUT", &path, &[], None);
-        assert_eq!(tally(&at_once(vec![put; 16])), BTreeMap::from([(204, 16)]));
+        let put = || clients.ada.send("PUT", &path, &[], None);
+        assert_eq!(count_statuses(&send_at_once(vec![put; 16])), BTreeMap::from([(204, 16)]));
         let there = server.get(&format!("/school/courses/{}/students", id(&rings)));
-        assert_eq!(items(there.gives(200)).len(), 1);
+        assert_eq!(items(there.expect_status(200)).len(), 1);
         // A course that goes meanwhile is not found, and leaves nobody in it.
         let gone = format!("/school/courses/{}", id(&rings));
-        let mut requests: Vec<Box<dyn Fn() -> Answer + Send + '_>> = Vec::new();
+        let mut requests: Requests<'_> = Vec::new();
         for _ in 0..6 {
             requests.push(Box::new(put));
-            requests.push(Box::new(|| library.bob.delete(&path)));
+            requests.push(Box::new(|| clients.bob.delete(&path)));
         }
-        requests.push(Box::new(|| library.admin.delete(&gone)));
-        for status in tally(&at_once(requests)).keys() {
+        requests.push(Box::new(|| clients.admin.delete(&gone)));
+        for status in count_statuses(&send_at_once(requests)).keys() {
             assert!([204, 404].contains(status), "{status}");
         }
-        let left = walk(&library.anyone, &format!("/school/students/{}/courses", id(&sofia)));
+        let left =
+            all_items(&clients.anonymous, &format!("/school/students/{}/courses", id(&sofia)));
         assert!(left.is_empty(), "{left:?}");
     }
-    assert_sound(server);
+    assert_healthy(server);
 }
 
 both_servers!(

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
-use crate::support::assertions::{Told as _, text, walk};
-use crate::support::fixtures::member;
-use crate::support::mailbox::letter;
+use crate::support::accounts::create_account;
+use crate::support::assertions::{Expect as _, all_items, text};
+use crate::support::mailbox::wait_for_mail;
 
 const PASSWORD: &str = "canary sings at night";
 const WRONG: &str = "canary that never was";
@@ -56,54 +56,54 @@ fn log() -> String {
 
 /// Whoever goes through all that takes a secret, and every secret there was.
 fn secrets_of_a_life(server: &TestServer) -> Vec<String> {
-    let anyone = server.anonymous();
-    let post = |path: &str, body: Value| anyone.post(path, &body);
+    let anonymous = server.anonymous();
+    let post = |path: &str, body: Value| anonymous.post(path, &body);
     let login = |password: &str| {
         post("/auth/login", json!({"email": "ada@example.org", "password": password}))
     };
     let mut secrets = vec![PASSWORD.to_owned(), WRONG.to_owned(), ANOTHER.to_owned()];
     let new = json!({"username": "ada", "email": "ada@example.org", "password": PASSWORD});
-    post("/auth/signup", new.clone()).gives(201);
-    post("/auth/signup", new).refused("username-taken");
-    let verification = letter(server, "ada@example.org", 1);
+    post("/auth/signup", new.clone()).expect_status(201);
+    post("/auth/signup", new).expect_problem("username-taken");
+    let verification = wait_for_mail(server, "ada@example.org", 1);
     let verify = json!({"token": verification.token()});
-    post("/auth/verify", verify.clone()).gives(200);
-    post("/auth/verify", verify).refused("not-found");
-    login(WRONG).refused("wrong-credentials");
-    let session = login(PASSWORD).gives(200).clone();
+    post("/auth/verify", verify.clone()).expect_status(200);
+    post("/auth/verify", verify).expect_problem("not-found");
+    login(WRONG).expect_problem("wrong-credentials");
+    let session = login(PASSWORD).expect_status(200).clone();
     let mut keep = |session: &Value| {
         secrets
             .extend(["access_token", "refresh_token"].map(|name| text(session, name).to_owned()));
     };
     keep(&session);
     let refresh = json!({"refresh_token": session["refresh_token"]});
-    let renewed = post("/auth/refresh", refresh.clone()).gives(200).clone();
+    let renewed = post("/auth/refresh", refresh.clone()).expect_status(200).clone();
     keep(&renewed);
-    let spared = post("/auth/refresh", refresh.clone()).gives(200).clone();
+    let spared = post("/auth/refresh", refresh.clone()).expect_status(200).clone();
     keep(&spared);
-    post("/auth/refresh", refresh).refused("unauthenticated");
+    post("/auth/refresh", refresh).expect_problem("unauthenticated");
 
-    let session = login(PASSWORD).gives(200).clone();
+    let session = login(PASSWORD).expect_status(200).clone();
     keep(&session);
     let ada = server.bearer(text(&session, "access_token"));
     let key = ada.post("/auth/keys", &json!({"name": "nightly", "scopes": ["read"]}));
-    let key = text(key.gives(201), "key").to_owned();
-    server.bearer(&key).get("/auth/me").gives(200);
-    server.bearer(&key).post("/books", &json!({})).refused("forbidden");
+    let key = text(key.expect_status(201), "key").to_owned();
+    server.bearer(&key).get("/auth/me").expect_status(200);
+    server.bearer(&key).post("/books", &json!({})).expect_problem("forbidden");
     let change = |current: &str| json!({"current_password": current, "new_password": ANOTHER});
-    ada.put("/auth/password", &change(WRONG)).refused("wrong-password");
-    ada.put("/auth/password", &change(PASSWORD)).gives(204);
+    ada.put("/auth/password", &change(WRONG)).expect_problem("wrong-password");
+    ada.put("/auth/password", &change(PASSWORD)).expect_status(204);
     let asked = post("/auth/password-reset-request", json!({"email": "ada@example.org"}));
     assert_eq!(asked.status, 202);
-    let reset = letter(server, "ada@example.org", 3);
+    let reset = wait_for_mail(server, "ada@example.org", 3);
     let confirm = json!({
         "token": reset.token(), "new_password": PASSWORD, "confirm_new_password": PASSWORD,
     });
-    post("/auth/password-reset-confirm", confirm).gives(204);
+    post("/auth/password-reset-confirm", confirm).expect_status(204);
     secrets.extend([key, verification.token(), reset.token()]);
     // The letters themselves, line by line.
-    for letter in [&verification, &reset] {
-        let lines = letter.text.lines().map(str::trim).filter(|line| line.len() > 20);
+    for mail in [&verification, &reset] {
+        let lines = mail.text.lines().map(str::trim).filter(|line| line.len() > 20);
         secrets.extend(lines.map(str::to_owned));
     }
     secrets
@@ -111,39 +111,41 @@ fn secrets_of_a_life(server: &TestServer) -> Vec<String> {
 
 /// What was never meant to be: broken bodies, tokens where they do not belong, a failing database.
 fn mishaps(server: &TestServer) {
-    let anyone = server.anonymous();
+    let anonymous = server.anonymous();
     let json_body = [("content-type", "application/json")];
     let broken = format!("{{\"email\": \"ada@example.org\", \"password\": \"{WRONG}\"");
-    anyone
+    anonymous
         .send("POST", "/auth/login", &json_body, Some(broken.as_bytes()))
-        .refused("malformed-json");
+        .expect_problem("malformed-json");
     let wrong =
         json!({"email": "ada@example.org", "password": [WRONG], "canary_of_a_member": WRONG});
-    anyone.post("/auth/login", &wrong).refused("invalid-body");
+    anonymous.post("/auth/login", &wrong).expect_problem("invalid-body");
     for value in [format!("Bearer {WRONG}"), format!("Basic {WRONG}"), WRONG.to_owned()] {
-        anyone
+        anonymous
             .send("GET", "/auth/me", &[("authorization", &value)], None)
-            .refused("unauthenticated");
+            .expect_problem("unauthenticated");
     }
     let query = format!("/auth/verify?token={}", WRONG.replace(' ', "+"));
-    anyone.post(&query, &json!({"token": WRONG})).refused("invalid-parameter");
+    anonymous.post(&query, &json!({"token": WRONG})).expect_problem("invalid-parameter");
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let body = format!("grant_type=password&username=ada&password={}", WRONG.replace(' ', "+"));
-    anyone.send("POST", "/auth/token", &form, Some(body.as_bytes())).refused("invalid-grant");
+    anonymous
+        .send("POST", "/auth/token", &form, Some(body.as_bytes()))
+        .expect_problem("invalid-grant");
     server.database().execute("ALTER TABLE mails RENAME TO lost").unwrap();
     let new = json!({"username": "eve", "email": "eve@example.org", "password": PASSWORD});
-    anyone.post("/auth/signup", &new).refused("internal");
+    anonymous.post("/auth/signup", &new).expect_problem("internal");
     server.database().execute("ALTER TABLE lost RENAME TO mails").unwrap();
 }
 
 fn nothing_secret_is_in_the_log_nor_in_the_audit(server: &TestServer) {
     listen();
-    let admin = member(server, "root", Role::Admin);
+    let admin = create_account(server, "root", Role::Admin);
     let mut secrets = secrets_of_a_life(server);
     mishaps(server);
     secrets.extend(["canary".to_owned(), "$argon2id$".to_owned()]);
     secrets.push(String::from_utf8(SECRET.to_vec()).unwrap());
-    let entries = walk(&admin, "/audit?limit=100");
+    let entries = all_items(&admin, "/audit?limit=100");
     assert!(entries.len() > 10, "{entries:?}");
     let settings = TestServer::settings();
     let shown = format!("{settings:?} {}", Value::from(entries));

@@ -8,9 +8,8 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Answer, Client, PASSWORD, TestServer};
 use serde_json::{Value, json};
 
-use crate::support::accounts::Person;
-use crate::support::assertions::{Told as _, items, text};
-use crate::support::fixtures::member;
+use crate::support::accounts::{TestAccount, create_account};
+use crate::support::assertions::{Expect as _, items, text};
 
 const ANOTHER: &str = "another password, quite as long";
 const MINUTE: Duration = Duration::from_mins(1);
@@ -24,7 +23,7 @@ fn refresh(server: &TestServer, token: &str) -> Answer {
 #[track_caller]
 fn renewed(server: &TestServer, token: &str) -> (String, String) {
     let answer = refresh(server, token);
-    pair(answer.gives(200))
+    pair(answer.expect_status(200))
 }
 
 fn pair(session: &Value) -> (String, String) {
@@ -32,9 +31,9 @@ fn pair(session: &Value) -> (String, String) {
 }
 
 fn signed_in(server: &TestServer) -> (String, String) {
-    member(server, "ada", Role::User);
+    create_account(server, "ada", Role::User);
     let body = json!({"email": "ada@example.org", "password": PASSWORD});
-    pair(server.anonymous().post("/auth/login", &body).gives(200))
+    pair(server.anonymous().post("/auth/login", &body).expect_status(200))
 }
 
 #[track_caller]
@@ -52,7 +51,7 @@ fn refreshing_gives_the_next_pair(server: &TestServer) {
     let (last, _) = renewed(server, &next_token);
     let sessions = server.bearer(&last).get("/auth/sessions");
     let current: Vec<_> =
-        items(sessions.gives(200)).iter().filter(|one| one["current"] == true).collect();
+        items(sessions.expect_status(200)).iter().filter(|one| one["current"] == true).collect();
     assert_eq!(current.len(), 1);
     assert!(text(current[0], "last_used_at") > text(current[0], "created_at"));
     for token in ["", "recto_rt_", "recto_rt_AAAA", &token.to_lowercase()] {
@@ -66,11 +65,11 @@ fn a_token_that_comes_again_ends_the_session(server: &TestServer) {
     let (first, token) = signed_in(server);
     let (second, next) = renewed(server, &token);
     server.clock().advance(Duration::from_secs(31));
-    refresh(server, &token).refused("unauthenticated");
+    refresh(server, &token).expect_problem("unauthenticated");
     for access in [&first, &second] {
         assert!(!is_alive(server, access));
     }
-    refresh(server, &next).refused("unauthenticated");
+    refresh(server, &next).expect_problem("unauthenticated");
 }
 
 fn mercy_is_had_once_and_in_time(server: &TestServer) {
@@ -84,7 +83,7 @@ fn mercy_is_had_once_and_in_time(server: &TestServer) {
     let (access, _) = renewed(server, &next);
     assert!(is_alive(server, &access));
     // Whoever has the answer after all has no business with it.
-    refresh(server, &lost_token).refused("unauthenticated");
+    refresh(server, &lost_token).expect_problem("unauthenticated");
     assert!(!is_alive(server, &access), "and all of it ends");
 }
 
@@ -92,14 +91,14 @@ fn there_is_no_mercy_twice_nor_once_the_next_was_used(server: &TestServer) {
     let (_, token) = signed_in(server);
     renewed(server, &token);
     let (access, _) = renewed(server, &token);
-    refresh(server, &token).refused("unauthenticated");
+    refresh(server, &token).expect_problem("unauthenticated");
     assert!(!is_alive(server, &access));
 
     let body = json!({"email": "ada@example.org", "password": PASSWORD});
-    let (_, token) = pair(server.anonymous().post("/auth/login", &body).gives(200));
+    let (_, token) = pair(server.anonymous().post("/auth/login", &body).expect_status(200));
     let (_, next) = renewed(server, &token);
     let (access, _) = renewed(server, &next);
-    refresh(server, &token).refused("unauthenticated");
+    refresh(server, &token).expect_problem("unauthenticated");
     assert!(!is_alive(server, &access));
 }
 
@@ -107,8 +106,8 @@ fn two_at_once_leave_one_pair_at_most(server: &TestServer) {
     let database = server.database().open();
     let other = server.another(TestServer::settings());
     for round in 0..6 {
-        let ada = Person::enter(server, &database, Role::User);
-        let token = ada.refresh.expose();
+        let ada = TestAccount::create(server, &database, Role::User);
+        let token = ada.refresh_token.expose();
         let (one, two) = std::thread::scope(|scope| {
             let one = scope.spawn(|| refresh(server, token));
             // In every other round by way of another copy of the server.
@@ -136,8 +135,8 @@ fn two_at_once_leave_one_pair_at_most(server: &TestServer) {
 fn many_at_once_leave_one_pair_at_most(server: &TestServer) {
     let database = server.database().open();
     for _ in 0..3 {
-        let ada = Person::enter(server, &database, Role::User);
-        let token = ada.refresh.expose();
+        let ada = TestAccount::create(server, &database, Role::User);
+        let token = ada.refresh_token.expose();
         let answers: Vec<_> = std::thread::scope(|scope| {
             let tries: Vec<_> = (0..5).map(|_| scope.spawn(|| refresh(server, token))).collect();
             tries.into_iter().map(|one| one.join().unwrap()).collect()
@@ -151,55 +150,58 @@ fn many_at_once_leave_one_pair_at_most(server: &TestServer) {
 }
 
 /// What ends the sessions of `ada`, told by a second one of hers, or by an administrator.
-type Ending = fn(&TestServer, &Person<'_>, &Client<'_>);
+type Ending = fn(&TestServer, &TestAccount<'_>, &Client<'_>);
 
 fn what_ends_a_session_ends_it_at_once_on_every_copy(server: &TestServer) {
     let endings: [(&str, Ending); 7] = [
         ("signing out", |_, ada, _| {
-            ada.client.send("POST", "/auth/logout", &[], None).gives(204);
+            ada.client.send("POST", "/auth/logout", &[], None).expect_status(204);
         }),
         ("revoking", |_, ada, _| {
             let path = format!("/auth/sessions/{}", ada.session);
-            ada.client.delete(&path).gives(204);
+            ada.client.delete(&path).expect_status(204);
         }),
         ("another password", |server, ada, _| {
             let body = json!({"current_password": PASSWORD, "new_password": ANOTHER});
-            server.sign_in(&ada.email).put("/auth/password", &body).gives(204);
+            server.sign_in(&ada.email).put("/auth/password", &body).expect_status(204);
         }),
         ("resetting the password", |server, ada, _| {
             let body = json!({
-                "token": ada.reset.expose(),
+                "token": ada.reset_token.expose(),
                 "new_password": ANOTHER,
                 "confirm_new_password": ANOTHER,
             });
-            server.anonymous().post("/auth/password-reset-confirm", &body).gives(204);
+            server.anonymous().post("/auth/password-reset-confirm", &body).expect_status(204);
         }),
         ("disabling", |_, ada, admin| {
             let path = format!("/users/{}/disabled", ada.client.uid);
-            assert_eq!(admin.put(&path, &json!({"disabled": true})).gives(200)["disabled"], true);
+            assert_eq!(
+                admin.put(&path, &json!({"disabled": true})).expect_status(200)["disabled"],
+                true
+            );
         }),
         ("deleting", |_, ada, admin| {
-            admin.delete(&format!("/users/{}", ada.client.uid)).gives(204);
+            admin.delete(&format!("/users/{}", ada.client.uid)).expect_status(204);
         }),
         ("leaving", |_, ada, _| {
             let body = json!({"password": PASSWORD, "reviews": "keep"});
-            ada.client.send_json("DELETE", "/auth/me", &body).gives(204);
+            ada.client.send_json("DELETE", "/auth/me", &body).expect_status(204);
         }),
     ];
     let database = server.database().open();
     let copy = server.another(TestServer::settings());
-    let admin = member(server, "root", Role::Admin);
+    let admin = create_account(server, "root", Role::Admin);
     for (what, end) in endings {
-        let ada = Person::enter(server, &database, Role::User);
+        let ada = TestAccount::create(server, &database, Role::User);
         let access = ada.client.token.as_deref().unwrap();
         assert!(is_alive(&copy, access), "{what}");
         end(server, &ada, &admin);
         assert!(!is_alive(&copy, access), "{what}");
         assert!(!is_alive(server, access), "{what}");
-        copy.bearer(access).post("/books", &json!({})).refused("unauthenticated");
-        refresh(&copy, ada.refresh.expose()).refused("unauthenticated");
+        copy.bearer(access).post("/books", &json!({})).expect_problem("unauthenticated");
+        refresh(&copy, ada.refresh_token.expose()).expect_problem("unauthenticated");
         // Keys go when somebody gets the account back, and stay when only a session ends.
-        let by_key = copy.bearer(ada.keys[2].1.expose()).get("/auth/me").status;
+        let by_key = copy.bearer(ada.full_key.1.expose()).get("/auth/me").status;
         let expected =
             if ["disabling", "deleting", "leaving", "resetting the password"].contains(&what) {
                 401
@@ -212,38 +214,40 @@ fn what_ends_a_session_ends_it_at_once_on_every_copy(server: &TestServer) {
 
 fn whoever_changes_the_password_stays_and_is_enabled_again_without_sessions(server: &TestServer) {
     let database = server.database().open();
-    let admin = member(server, "root", Role::Admin);
-    let ada = Person::enter(server, &database, Role::User);
+    let admin = create_account(server, "root", Role::Admin);
+    let ada = TestAccount::create(server, &database, Role::User);
     let body = json!({"current_password": "not it, but long", "new_password": ANOTHER});
-    ada.client.put("/auth/password", &body).refused("wrong-password");
+    ada.client.put("/auth/password", &body).expect_problem("wrong-password");
     let body = json!({"current_password": PASSWORD, "new_password": ANOTHER});
-    ada.client.put("/auth/password", &body).gives(204);
-    ada.client.get("/auth/me").gives(200);
+    ada.client.put("/auth/password", &body).expect_status(204);
+    ada.client.get("/auth/me").expect_status(200);
     // A link that was asked for before is void.
     let body = json!({
-        "token": ada.reset.expose(), "new_password": PASSWORD, "confirm_new_password": PASSWORD,
+        "token": ada.reset_token.expose(), "new_password": PASSWORD, "confirm_new_password": PASSWORD,
     });
-    server.anonymous().post("/auth/password-reset-confirm", &body).refused("not-found");
+    server.anonymous().post("/auth/password-reset-confirm", &body).expect_problem("not-found");
 
     let path = format!("/users/{}/disabled", ada.client.uid);
-    admin.put(&path, &json!({"disabled": true})).gives(200);
-    admin.put(&path, &json!({"disabled": false})).gives(200);
-    ada.client.get("/auth/me").refused("unauthenticated");
-    ada.by_key(2).get("/auth/me").gives(200);
+    admin.put(&path, &json!({"disabled": true})).expect_status(200);
+    admin.put(&path, &json!({"disabled": false})).expect_status(200);
+    ada.client.get("/auth/me").expect_problem("unauthenticated");
+    ada.client_with(&ada.full_key).get("/auth/me").expect_status(200);
 }
 
 fn a_demotion_takes_effect_on_every_copy(server: &TestServer) {
     let database = server.database().open();
     let copy = server.another(TestServer::settings());
-    let admin = member(server, "root", Role::Admin);
-    let eve = Person::enter(server, &database, Role::Admin);
-    let tokens = [eve.client.token.as_deref().unwrap(), eve.keys[0].1.expose()];
+    let admin = create_account(server, "root", Role::Admin);
+    let eve = TestAccount::create(server, &database, Role::Admin);
+    let tokens = [eve.client.token.as_deref().unwrap(), eve.read_key.1.expose()];
     for token in tokens {
-        copy.bearer(token).get("/reviews").gives(200);
+        copy.bearer(token).get("/reviews").expect_status(200);
     }
-    admin.put(&format!("/users/{}/role", eve.client.uid), &json!({"role": "user"})).gives(200);
+    admin
+        .put(&format!("/users/{}/role", eve.client.uid), &json!({"role": "user"}))
+        .expect_status(200);
     for token in tokens {
-        copy.bearer(token).get("/reviews").refused("forbidden");
+        copy.bearer(token).get("/reviews").expect_problem("forbidden");
     }
 }
 
@@ -281,25 +285,25 @@ fn tokens_and_sessions_end_in_time(server: &TestServer) {
         token = renewed(server, &token).1;
     }
     server.clock().advance(4 * DAY);
-    refresh(server, &token).refused("unauthenticated");
+    refresh(server, &token).expect_problem("unauthenticated");
 
     let body = json!({"email": "ada@example.org", "password": PASSWORD});
-    let (_, token) = pair(server.anonymous().post("/auth/login", &body).gives(200));
+    let (_, token) = pair(server.anonymous().post("/auth/login", &body).expect_status(200));
     server.clock().advance(30 * DAY + MINUTE);
-    refresh(server, &token).refused("unauthenticated");
+    refresh(server, &token).expect_problem("unauthenticated");
 }
 
 fn the_password_grant_opens_a_session_that_ends_with_its_token(server: &TestServer) {
-    let ada = member(server, "ada", Role::User);
+    let ada = create_account(server, "ada", Role::User);
     let form = format!(
         "grant_type=password&username=ada%40example.org&password={}",
         PASSWORD.replace(' ', "+")
     );
     let headers = [("content-type", "application/x-www-form-urlencoded")];
     let answer = server.anonymous().send("POST", "/auth/token", &headers, Some(form.as_bytes()));
-    let access = text(answer.gives(200), "access_token").to_owned();
+    let access = text(answer.expect_status(200), "access_token").to_owned();
     assert!(answer.json.get("refresh_token").is_none());
-    let count = |client: &Client<'_>| items(client.get("/auth/sessions").gives(200)).len();
+    let count = |client: &Client<'_>| items(client.get("/auth/sessions").expect_status(200)).len();
     assert_eq!(count(&ada), 2);
     server.clock().advance(16 * MINUTE);
     assert!(!is_alive(server, &access));

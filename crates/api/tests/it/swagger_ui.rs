@@ -5,7 +5,7 @@ use recto_testkit::database::Engine;
 use recto_testkit::server::{PASSWORD, TestServer};
 use serde_json::{Value, json};
 
-use crate::support::assertions::{Told as _, items, text, uid};
+use crate::support::assertions::{Expect as _, items, text, uid};
 use crate::support::browser::Browser;
 use crate::support::fixtures::add_book;
 use crate::support::raw_http;
@@ -42,14 +42,14 @@ fn swagger_ui_is_served_with_all_it_needs(server: &TestServer) {
     assert!(assets >= 4, "{html}");
     let initializer = server.get("/docs/swagger-initializer.js");
     assert!(initializer.text().contains("/api/v1/openapi.json"), "{}", initializer.text());
-    server.get("/docs/nonsense.js").refused("not-found");
-    server.get("/docs/../Cargo.toml").refused("not-found");
-    server.get("/docs/%2e%2e/%2e%2e/etc/passwd").refused("not-found");
+    server.get("/docs/nonsense.js").expect_problem("not-found");
+    server.get("/docs/../Cargo.toml").expect_problem("not-found");
+    server.get("/docs/%2e%2e/%2e%2e/etc/passwd").expect_problem("not-found");
 }
 
 fn the_root_leads_to_the_documentation(server: &TestServer) {
     for path in ["/", "/docs"] {
-        let answer = raw_http::line(server, "GET", path).unwrap();
+        let answer = raw_http::send_line(server, "GET", path).unwrap();
         assert!([302, 307, 308].contains(&answer.status), "{}", answer.status);
         assert_eq!(answer.header("location"), Some("/docs/"));
     }
@@ -149,7 +149,7 @@ fn who_signs_in_posts_a_review_and_who_signs_out_does_not() {
     assert_eq!(execute(&mut browser, REVIEWS), "201");
     browser.picture("swagger-created");
     let reviews = server.get(&format!("/books/{}/reviews", uid(&emma)));
-    assert_eq!(items(reviews.gives(200))[0]["user_uid"], ada.uid.as_str());
+    assert_eq!(items(reviews.expect_status(200))[0]["user_uid"], ada.uid.as_str());
     // The second review is a conflict: who asks is known.
     assert_eq!(execute(&mut browser, REVIEWS), "409");
     // Nothing that opens the account outlives the page.
@@ -187,7 +187,7 @@ fn an_api_key_signs_in_as_well() {
     let (emma, persuasion) = (add_book(&ada, "Emma"), add_book(&ada, "Persuasion"));
     let key = |scopes: Value| {
         let key = ada.post("/auth/keys", &json!({"name": "browser", "scopes": scopes}));
-        text(key.gives(201), "key").to_owned()
+        text(key.expect_status(201), "key").to_owned()
     };
     let (writing, reading) = (key(json!(["read", "write"])), key(json!(["read"])));
     let Some(mut browser) = documentation(&server, "an_api_key_signs_in_as_well") else { return };

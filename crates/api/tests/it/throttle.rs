@@ -10,7 +10,7 @@ use recto_testkit::database::{Engine, fresh};
 use recto_testkit::server::{Answer, PASSWORD, TestServer};
 use serde_json::json;
 
-use crate::support::assertions::Told as _;
+use crate::support::assertions::Expect as _;
 
 /// Two of each at once, and then none for an hour.
 fn throttled() -> TestServer {
@@ -38,17 +38,17 @@ fn failed_sign_ins_are_throttled_by_place_and_account() {
     server.sign_up("ada");
     let hashes = server.hashes_done();
     let first = sign_in(&server, "192.0.2.1", "not the password");
-    first.refused("wrong-credentials");
+    first.expect_problem("wrong-credentials");
     assert_eq!(first.header("ratelimit-policy"), Some("\"sign-in\";q=2;w=7200"));
     assert_eq!(first.header("ratelimit"), Some("\"sign-in\";r=1;t=3600"));
     // A good one costs nothing.
     let good = sign_in(&server, "192.0.2.1", PASSWORD);
     assert_eq!((good.status, good.header("ratelimit")), (200, Some("\"sign-in\";r=1;t=3600")));
-    sign_in(&server, "192.0.2.1", "not the password").refused("wrong-credentials");
+    sign_in(&server, "192.0.2.1", "not the password").expect_problem("wrong-credentials");
     assert_eq!(server.hashes_done() - hashes, 3);
     // Not even the right password helps now, and nothing is hashed any more.
     let refused = sign_in(&server, "198.51.100.1, 192.0.2.1", PASSWORD);
-    refused.refused("too-many-requests");
+    refused.expect_problem("too-many-requests");
     let seconds: u32 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((3590..=3600).contains(&seconds), "{seconds}");
     assert!(refused.header("ratelimit").unwrap().starts_with("\"sign-in\";r=0;t=3"));
@@ -67,10 +67,10 @@ fn sign_ups_are_throttled_by_place() {
     };
     assert_eq!(sign_up("ada").status, 201);
     // What breaks a rule is told so, and costs nothing.
-    sign_up("").refused("invalid-body");
-    sign_up("ada").refused("username-taken");
+    sign_up("").expect_problem("invalid-body");
+    sign_up("ada").expect_problem("username-taken");
     let refused = sign_up("bob");
-    refused.refused("too-many-requests");
+    refused.expect_problem("too-many-requests");
     assert_eq!(refused.header("ratelimit-policy"), Some("\"sign-up\";q=2;w=7200"));
     // Nothing else is throttled, nor headed so.
     let page = server.get("/books");
@@ -92,7 +92,7 @@ fn mails_are_throttled_by_place_whether_or_not_any_is_sent() {
         let second = ask("verify-request", from, email);
         assert_eq!((second.status, second.header("ratelimit")), (202, Some("\"mail\";r=0;t=7200")));
         let refused = ask("password-reset-request", from, email);
-        refused.refused("too-many-requests");
+        refused.expect_problem("too-many-requests");
         assert!(refused.header("retry-after").is_some());
         assert_eq!(refused.header("ratelimit-policy"), Some("\"mail\";q=2;w=7200"));
     }
@@ -123,15 +123,15 @@ fn a_flood_of_sign_ins_keeps_nobody_from_anything_else() {
         while begun.load(Ordering::SeqCst) < FLOOD {
             std::thread::yield_now();
         }
-        server.get("/books").gives(200);
-        ada.get("/auth/me").gives(200);
-        ada.post("/tags", &json!({"name": "meanwhile"})).gives(201);
+        server.get("/books").expect_status(200);
+        ada.get("/auth/me").expect_status(200);
+        ada.post("/tags", &json!({"name": "meanwhile"})).expect_status(201);
         assert!(ended.load(Ordering::SeqCst) < FLOOD, "all of that while they wait");
         for answer in flood.into_iter().map(|one| one.join().unwrap()) {
             if answer.status == 401 {
-                answer.refused("wrong-credentials");
+                answer.expect_problem("wrong-credentials");
             } else {
-                answer.refused("overloaded");
+                answer.expect_problem("overloaded");
                 assert!(answer.header("retry-after").is_some());
             }
         }
@@ -146,9 +146,9 @@ fn nobody_but_a_proxy_is_believed() {
     let server = TestServer::with(fresh(Engine::Sqlite).unwrap(), settings);
     server.sign_up("ada");
     for from in ["192.0.2.1", "192.0.2.2"] {
-        sign_in(&server, from, "not the password").refused("wrong-credentials");
+        sign_in(&server, from, "not the password").expect_problem("wrong-credentials");
     }
-    sign_in(&server, "192.0.2.3", PASSWORD).refused("too-many-requests");
+    sign_in(&server, "192.0.2.3", PASSWORD).expect_problem("too-many-requests");
 }
 
 #[test]
@@ -157,13 +157,13 @@ fn guessing_is_throttled_wherever_a_password_is_asked_for() {
     let ada = server.sign_up("ada");
     let change = json!({"current_password": "not it", "new_password": "quite another password"});
     let leaving = json!({"password": "not it", "reviews": "keep"});
-    ada.put("/auth/password", &change).refused("wrong-password");
-    ada.send_json("DELETE", "/auth/me", &leaving).refused("wrong-password");
+    ada.put("/auth/password", &change).expect_problem("wrong-password");
+    ada.send_json("DELETE", "/auth/me", &leaving).expect_problem("wrong-password");
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let body = "grant_type=password&username=ada%40example.org&password=not+it";
     let answer = server.anonymous().send("POST", "/auth/token", &form, Some(body.as_bytes()));
-    answer.refused("too-many-requests");
-    ada.put("/auth/password", &change).refused("too-many-requests");
+    answer.expect_problem("too-many-requests");
+    ada.put("/auth/password", &change).expect_problem("too-many-requests");
     // Nothing that takes no password is held up, not even there.
     for _ in 0..20 {
         let (me, books) = (ada.get("/auth/me"), server.get("/books"));
@@ -184,9 +184,9 @@ fn a_place_may_fail_only_so_often_altogether() {
         server.anonymous().post("/auth/login", &body)
     };
     for name in ["ada", "bob", "cleo"] {
-        login(name).refused("wrong-credentials");
+        login(name).expect_problem("wrong-credentials");
     }
-    login("dora").refused("too-many-requests");
+    login("dora").expect_problem("too-many-requests");
 }
 
 #[test]
@@ -198,5 +198,5 @@ fn the_password_grant_can_be_turned_off() {
     let body = format!("grant_type=password&username=ada%40example.org&password={password}");
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let answer = server.anonymous().send("POST", "/auth/token", &form, Some(body.as_bytes()));
-    assert_eq!(answer.refused("invalid-grant")["error"], "unsupported_grant_type");
+    assert_eq!(answer.expect_problem("invalid-grant")["error"], "unsupported_grant_type");
 }

@@ -4,8 +4,11 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::{Value, json};
 
-use crate::support::assertions::{Told as _, each, items, members, moment, text, uid, walk};
-use crate::support::fixtures::{Library, NOBODY, add_book, add_review, reader};
+use crate::support::accounts::{Clients, create_user};
+use crate::support::assertions::{
+    Expect as _, all_items, field_names, items, text, texts, timestamp, uid,
+};
+use crate::support::fixtures::{UNKNOWN_UID, add_book, add_review};
 
 const PUBLIC: [&str; 6] =
     ["created_at", "first_name", "last_name", "uid", "updated_at", "username"];
@@ -23,136 +26,139 @@ const WITH_ACCOUNT: [&str; 10] = [
 ];
 
 fn a_profile_is_public_and_an_account_is_not(server: &TestServer) {
-    let library = Library::on(server);
-    let path = format!("/users/{}", library.ada.uid);
-    for (name, client) in library.everybody() {
-        let answer = client.get(&path);
-        let expected = match name {
-            "ada" | "admin" => &WITH_ACCOUNT[..],
-            _ => &PUBLIC[..],
-        };
-        assert_eq!(members(answer.gives(200)), expected, "{name}");
+    let clients = Clients::create(server);
+    let path = format!("/users/{}", clients.ada.uid);
+    for (name, client, expected) in [
+        ("anonymous", &clients.anonymous, &PUBLIC[..]),
+        ("ada", &clients.ada, &WITH_ACCOUNT),
+        ("bob", &clients.bob, &PUBLIC),
+        ("admin", &clients.admin, &WITH_ACCOUNT),
+    ] {
+        assert_eq!(field_names(client.get(&path).expect_status(200)), expected, "{name}");
     }
     // An account is never in an include, not even for those who may see it.
-    let book = add_book(&library.ada, "Emma");
-    let book = library.admin.get(&format!("/books/{}?include=user", uid(&book)));
-    assert_eq!(members(&book.gives(200)["user"]), PUBLIC);
+    let book = add_book(&clients.ada, "Emma");
+    let book = clients.admin.get(&format!("/books/{}?include=user", uid(&book)));
+    assert_eq!(field_names(&book.expect_status(200)["user"]), PUBLIC);
     let path = format!("/books/{}/user", uid(&book.json));
-    assert_eq!(members(library.admin.get(&path).gives(200)), PUBLIC);
+    assert_eq!(field_names(clients.admin.get(&path).expect_status(200)), PUBLIC);
 }
 
 fn users_are_listed_for_administrators(server: &TestServer) {
-    let library = Library::on(server);
-    library.anyone.get("/users").refused("unauthenticated");
-    library.ada.get("/users").refused("forbidden");
-    let imported = reader(server, "goodbooks.17").to_string();
-    let page = library.admin.get("/users?sort=username&include=books&count=reviews");
-    let rows = items(page.gives(200));
-    assert_eq!(each(rows, "username"), ["ada", "bob", "goodbooks.17", "root"]);
+    let clients = Clients::create(server);
+    clients.anonymous.get("/users").expect_problem("unauthenticated");
+    clients.ada.get("/users").expect_problem("forbidden");
+    let imported = create_user(server, "goodbooks.17").to_string();
+    let page = clients.admin.get("/users?sort=username&include=books&count=reviews");
+    let rows = items(page.expect_status(200));
+    assert_eq!(texts(rows, "username"), ["ada", "bob", "goodbooks.17", "root"]);
     for row in rows {
         let mut expected = WITH_ACCOUNT.to_vec();
         expected.extend(["books", "reviews_count"]);
         expected.sort_unstable();
-        assert_eq!(members(row), expected);
+        assert_eq!(field_names(row), expected);
         let is_imported = uid(row) == imported;
         assert_eq!(row["email"].is_null() && row["role"].is_null(), is_imported, "{row}");
     }
-    assert_eq!(walk(&library.admin, "/users?limit=3").len(), 4);
+    assert_eq!(all_items(&clients.admin, "/users?limit=3").len(), 4);
 }
 
 fn a_profile_is_changed_by_its_user_alone(server: &TestServer) {
-    let library = Library::on(server);
-    let path = format!("/users/{}", library.ada.uid);
-    library.anyone.patch(&path, &json!({})).refused("unauthenticated");
+    let clients = Clients::create(server);
+    let path = format!("/users/{}", clients.ada.uid);
+    clients.anonymous.patch(&path, &json!({})).expect_problem("unauthenticated");
     // Who is not allowed is told that, whatever else is wrong.
-    library.bob.patch(&path, &json!({"username": 7})).refused("forbidden");
-    library.admin.patch(&path, &json!({"first_name": "Eve"})).refused("forbidden");
-    library.ada.patch(&format!("/users/{NOBODY}"), &json!({})).refused("not-found");
-    library.ada.patch("/users/me", &json!({})).refused("not-found");
+    clients.bob.patch(&path, &json!({"username": 7})).expect_problem("forbidden");
+    clients.admin.patch(&path, &json!({"first_name": "Eve"})).expect_problem("forbidden");
+    clients.ada.patch(&format!("/users/{UNKNOWN_UID}"), &json!({})).expect_problem("not-found");
+    clients.ada.patch("/users/me", &json!({})).expect_problem("not-found");
 
     let change = json!({"first_name": "Ada", "last_name": "Lovelace"});
-    let changed = library.ada.patch(&path, &change).gives(200).clone();
-    assert_eq!(members(&changed), WITH_ACCOUNT);
+    let changed = clients.ada.patch(&path, &change).expect_status(200).clone();
+    assert_eq!(field_names(&changed), WITH_ACCOUNT);
     assert_eq!((text(&changed, "first_name"), text(&changed, "last_name")), ("Ada", "Lovelace"));
-    assert!(moment(&changed, "updated_at") > moment(&changed, "created_at"));
-    assert_eq!(library.ada.get(&path).gives(200), &changed);
+    assert!(timestamp(&changed, "updated_at") > timestamp(&changed, "created_at"));
+    assert_eq!(clients.ada.get(&path).expect_status(200), &changed);
 
     // Absent keeps, null clears; either media type will do.
     let merge = [("content-type", "application/merge-patch+json; charset=utf-8")];
     let body = br#"{"last_name":null}"#;
-    let changed = library.ada.send("PATCH", &path, &merge, Some(body)).gives(200).clone();
+    let changed = clients.ada.send("PATCH", &path, &merge, Some(body)).expect_status(200).clone();
     assert_eq!((&changed["first_name"], &changed["last_name"]), (&json!("Ada"), &Value::Null));
-    let same = library.ada.patch(&path, &json!({})).gives(200).clone();
+    let same = clients.ada.patch(&path, &json!({})).expect_status(200).clone();
     assert_eq!(same, changed);
 
     let body = json!({"username": null, "first_name": "", "email": "other@example.org"});
-    assert_eq!(library.ada.patch(&path, &body).wrong(), ["/email", "/first_name", "/username"]);
+    assert_eq!(
+        clients.ada.patch(&path, &body).violations(),
+        ["/email", "/first_name", "/username"]
+    );
 }
 
 fn another_username_must_be_free(server: &TestServer) {
-    let library = Library::on(server);
-    let path = format!("/users/{}", library.ada.uid);
-    library.ada.patch(&path, &json!({"username": "BOB"})).refused("username-taken");
-    assert_eq!(text(library.ada.get(&path).gives(200), "username"), "ada");
-    let changed = library.ada.patch(&path, &json!({"username": "Ada"})).gives(200).clone();
+    let clients = Clients::create(server);
+    let path = format!("/users/{}", clients.ada.uid);
+    clients.ada.patch(&path, &json!({"username": "BOB"})).expect_problem("username-taken");
+    assert_eq!(text(clients.ada.get(&path).expect_status(200), "username"), "ada");
+    let changed = clients.ada.patch(&path, &json!({"username": "Ada"})).expect_status(200).clone();
     assert_eq!(text(&changed, "username"), "Ada");
-    library.ada.patch(&path, &json!({"username": "countess"})).gives(200);
-    let bob = format!("/users/{}", library.bob.uid);
-    library.bob.patch(&bob, &json!({"username": "ada"})).gives(200);
+    clients.ada.patch(&path, &json!({"username": "countess"})).expect_status(200);
+    let bob = format!("/users/{}", clients.bob.uid);
+    clients.bob.patch(&bob, &json!({"username": "ada"})).expect_status(200);
 }
 
 fn deleting_a_user_leaves_books_and_reviews(server: &TestServer) {
-    let library = Library::on(server);
-    let book = add_book(&library.ada, "Emma");
-    let review = add_review(&library.ada, &book, 5);
-    let path = format!("/users/{}", library.ada.uid);
-    library.anyone.delete(&path).refused("unauthenticated");
-    library.ada.delete(&path).refused("forbidden");
-    library.admin.delete(&format!("/users/{NOBODY}")).refused("not-found");
-    library.admin.delete(&path).gives(204);
-    library.admin.delete(&path).refused("not-found");
+    let clients = Clients::create(server);
+    let book = add_book(&clients.ada, "Emma");
+    let review = add_review(&clients.ada, &book, 5);
+    let path = format!("/users/{}", clients.ada.uid);
+    clients.anonymous.delete(&path).expect_problem("unauthenticated");
+    clients.ada.delete(&path).expect_problem("forbidden");
+    clients.admin.delete(&format!("/users/{UNKNOWN_UID}")).expect_problem("not-found");
+    clients.admin.delete(&path).expect_status(204);
+    clients.admin.delete(&path).expect_problem("not-found");
     for path in [path.clone(), format!("{path}/books"), format!("{path}/reviews")] {
-        server.get(&path).refused("not-found");
+        server.get(&path).expect_problem("not-found");
     }
 
     let book_path = format!("/books/{}", uid(&book));
     let left = server.get(&format!("{book_path}?include=user,reviews.user"));
-    let left = left.gives(200);
+    let left = left.expect_status(200);
     assert_eq!((&left["user_uid"], &left["user"]), (&Value::Null, &Value::Null));
     let expected = json!({"user_uid": null, "user": null});
     for (member, value) in expected.as_object().unwrap() {
         assert_eq!(&left["reviews"][0][member], value, "{member}");
     }
-    assert_eq!(server.get(&format!("{book_path}/user")).gives(200), &Value::Null);
+    assert_eq!(server.get(&format!("{book_path}/user")).expect_status(200), &Value::Null);
     let review_path = format!("/reviews/{}", uid(&review));
-    assert_eq!(server.get(&review_path).gives(200)["user_uid"], Value::Null);
-    assert_eq!(server.get(&format!("{review_path}/user")).gives(200), &Value::Null);
-    assert_eq!(uid(server.get(&format!("{review_path}/book")).gives(200)), uid(&book));
+    assert_eq!(server.get(&review_path).expect_status(200)["user_uid"], Value::Null);
+    assert_eq!(server.get(&format!("{review_path}/user")).expect_status(200), &Value::Null);
+    assert_eq!(uid(server.get(&format!("{review_path}/book")).expect_status(200)), uid(&book));
 
     // What nobody owns is the administrators' to change.
-    library.bob.patch(&book_path, &json!({"title": "Mine"})).refused("forbidden");
-    library.admin.patch(&book_path, &json!({"title": "Ours"})).gives(200);
-    library.bob.patch(&review_path, &json!({"rating": 1})).refused("forbidden");
-    library.admin.patch(&review_path, &json!({"rating": 1})).refused("forbidden");
+    clients.bob.patch(&book_path, &json!({"title": "Mine"})).expect_problem("forbidden");
+    clients.admin.patch(&book_path, &json!({"title": "Ours"})).expect_status(200);
+    clients.bob.patch(&review_path, &json!({"rating": 1})).expect_problem("forbidden");
+    clients.admin.patch(&review_path, &json!({"rating": 1})).expect_problem("forbidden");
 }
 
 fn what_belongs_to_a_user_is_a_page(server: &TestServer) {
-    let library = Library::on(server);
-    let emma = add_book(&library.ada, "Emma");
-    let other = add_book(&library.bob, "Dune");
-    let persuasion = add_book(&library.ada, "Persuasion");
-    let review = add_review(&library.ada, &other, 2);
-    let path = format!("/users/{}", library.ada.uid);
+    let clients = Clients::create(server);
+    let emma = add_book(&clients.ada, "Emma");
+    let other = add_book(&clients.bob, "Dune");
+    let persuasion = add_book(&clients.ada, "Persuasion");
+    let review = add_review(&clients.ada, &other, 2);
+    let path = format!("/users/{}", clients.ada.uid);
     let books = server.get(&format!("{path}/books"));
-    assert_eq!(books.gives(200), &json!({"items": [persuasion, emma]}));
+    assert_eq!(books.expect_status(200), &json!({"items": [persuasion, emma]}));
     let reviews = server.get(&format!("{path}/reviews?include=book"));
     let mut expected = review;
     expected["book"] = other;
-    assert_eq!(reviews.gives(200), &json!({"items": [expected]}));
-    let nothing = server.get(&format!("/users/{}/books", library.admin.uid));
-    assert_eq!(nothing.gives(200), &json!({"items": []}));
-    for path in [format!("/users/{NOBODY}/books"), "/users/x/reviews".to_owned()] {
-        server.get(&path).refused("not-found");
+    assert_eq!(reviews.expect_status(200), &json!({"items": [expected]}));
+    let nothing = server.get(&format!("/users/{}/books", clients.admin.uid));
+    assert_eq!(nothing.expect_status(200), &json!({"items": []}));
+    for path in [format!("/users/{UNKNOWN_UID}/books"), "/users/x/reviews".to_owned()] {
+        server.get(&path).expect_problem("not-found");
     }
 }
 

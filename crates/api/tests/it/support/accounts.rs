@@ -1,121 +1,215 @@
-//! People with everything that somebody can have to show: tokens, keys, mailed links.
+//! Accounts and their credentials, written to the database because signing up is slow.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use recto_domain::{
     Account, ApiKey, ApiKeyId, Clock as _, Email, IdGenerator as _, MailedPurpose, MailedTokenId,
-    Role, Scopes, Secret, Session, SessionId, TokenPairId, User, Username,
+    Password, PasswordHash, Role, Scopes, Secret, SecretHash, Session, SessionId, TokenPairId,
+    User, UserId, Username,
 };
 use recto_identity::mailed_token::MailedTokens;
+use recto_identity::password::Hasher;
 use recto_identity::secret::{Secrets, hash};
 use recto_identity::token::Tokens;
 use recto_persistence::identity::mailed_token::NewMailedToken;
 use recto_persistence::identity::session::NewSession;
 use recto_persistence::identity::{account, api_key, mailed_token, session};
 use recto_persistence::{Connection, Database, Error, SystemIds};
-use recto_testkit::server::{Client, SECRET, TestServer};
+use recto_testkit::server::{Client, PASSWORD, SECRET, TestServer};
 
-use super::fixtures::password;
+/// Clients of an administrator and of two other accounts, and one without an account.
+pub(crate) struct Clients<'s> {
+    pub(crate) admin: Client<'s>,
+    pub(crate) ada: Client<'s>,
+    pub(crate) bob: Client<'s>,
+    pub(crate) anonymous: Client<'s>,
+}
 
-/// Somebody with a verified account, signed in; the password is everybody's.
-pub(crate) struct Person<'s> {
+impl<'s> Clients<'s> {
+    /// Creates the accounts and signs them in.
+    pub(crate) fn create(server: &'s TestServer) -> Self {
+        // Starts to record panics of the server.
+        super::raw_http::panics();
+        Self {
+            admin: create_account(server, "root", Role::Admin),
+            ada: create_account(server, "ada", Role::User),
+            bob: create_account(server, "bob", Role::User),
+            anonymous: server.anonymous(),
+        }
+    }
+}
+
+/// Creates a verified account, `name@example.org`, and signs it in; its password is [`PASSWORD`].
+pub(crate) fn create_account<'s>(server: &'s TestServer, name: &str, role: Role) -> Client<'s> {
+    let name = name.to_owned();
+    let create = move |conn: &mut Connection| {
+        let user = insert_account(conn, &name, role)?;
+        Ok::<_, Error>((user.uid, open_session(conn, user.uid, None)?.pair))
+    };
+    let created = server.database().open().write_blocking(create);
+    let (user, pair) = created.expect("the rows are written");
+    client(server, user, pair)
+}
+
+/// Creates a user without an account, as imports do.
+pub(crate) fn create_user(server: &TestServer, name: &str) -> UserId {
+    let user = new_user(name);
+    let uid = user.uid;
+    let insert = move |conn: &mut Connection| conn.insert(user.clone()).map(|_| ());
+    server.database().open().write_blocking(insert).expect("the row is written");
+    uid
+}
+
+/// A verified account with a session and every other credential; its password is [`PASSWORD`].
+pub(crate) struct TestAccount<'s> {
+    /// Sends the access token of the session.
     pub(crate) client: Client<'s>,
     pub(crate) email: String,
     pub(crate) session: SessionId,
-    pub(crate) refresh: Secret,
-    /// For reading, for writing, for both.
-    pub(crate) keys: [(ApiKeyId, Secret); 3],
-    /// Tokens of links as they are mailed.
-    pub(crate) verify: Secret,
-    pub(crate) reset: Secret,
+    pub(crate) refresh_token: Secret,
+    pub(crate) read_key: (ApiKeyId, Secret),
+    pub(crate) write_key: (ApiKeyId, Secret),
+    pub(crate) full_key: (ApiKeyId, Secret),
+    /// The token of a mailed link that verifies the address.
+    pub(crate) verify_token: Secret,
+    /// The token of a mailed link that resets the password.
+    pub(crate) reset_token: Secret,
 }
 
-impl<'s> Person<'s> {
-    /// Makes somebody new; `on` is the server's database.
-    pub(crate) fn enter(server: &'s TestServer, on: &Database, role: Role) -> Self {
+impl<'s> TestAccount<'s> {
+    /// Creates an account in `database`, which is the server's.
+    pub(crate) fn create(server: &'s TestServer, database: &Database, role: Role) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("{role}{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let entered = on.write_blocking(move |conn| enter(conn, &name, role));
-        let Rows { user, pair, session, refresh, keys, links } =
-            entered.expect("the rows are written");
-        let now = SystemIds.now();
-        let issued =
-            Tokens::new(&Secrets::new(SECRET, None).unwrap()).issue(user.uid, now, pair.uuid());
-        let mut client = server.bearer(&issued.access_token);
-        client.uid = user.uid.to_string();
-        let email = address(user.username.as_str()).to_string();
-        let [verify, reset] = links;
-        Self { client, email, session, refresh, keys, verify, reset }
+        let email = email(&name).to_string();
+        let refresh_token = Secret::refresh_token(SystemIds.random());
+        let refresh_hash = hash(&refresh_token);
+        let create = move |conn: &mut Connection| {
+            let user = insert_account(conn, &name, role)?.uid;
+            Ok::<_, Error>((
+                user,
+                open_session(conn, user, Some(refresh_hash))?,
+                [
+                    insert_key(conn, user, Scopes::READ)?,
+                    insert_key(conn, user, Scopes::WRITE)?,
+                    insert_key(conn, user, Scopes::ALL)?,
+                ],
+                [
+                    issue_token(conn, user, MailedPurpose::Verify)?,
+                    issue_token(conn, user, MailedPurpose::Reset)?,
+                ],
+            ))
+        };
+        let created = database.write_blocking(create).expect("the rows are written");
+        let (user, OpenSession { session, pair }, keys, tokens) = created;
+        let ([read_key, write_key, full_key], [verify_token, reset_token]) = (keys, tokens);
+        Self {
+            client: client(server, user, pair),
+            email,
+            session,
+            refresh_token,
+            read_key,
+            write_key,
+            full_key,
+            verify_token,
+            reset_token,
+        }
     }
 
-    /// The same person, who sends one of its keys: for reading (0), for writing (1), for both (2).
-    pub(crate) fn by_key(&self, index: usize) -> Client<'s> {
+    /// Returns a client that sends one of its API keys.
+    pub(crate) fn client_with(&self, (_, key): &(ApiKeyId, Secret)) -> Client<'s> {
         let mut client = self.client.clone();
-        client.token = Some(self.keys[index].1.expose().to_owned());
+        client.token = Some(key.expose().to_owned());
         client
     }
 }
 
-/// What has been written of somebody.
-struct Rows {
-    user: User,
-    pair: TokenPairId,
-    session: SessionId,
-    refresh: Secret,
-    keys: [(ApiKeyId, Secret); 3],
-    /// To verify, to reset.
-    links: [Secret; 2],
+fn new_user(name: &str) -> User {
+    User::new(SystemIds.new_id(), Username::parse(name).unwrap(), None, None)
 }
 
-fn address(name: &str) -> Email {
+fn email(name: &str) -> Email {
     Email::parse(&format!("{name}@example.org")).unwrap()
 }
 
-fn enter(conn: &mut Connection, name: &str, role: Role) -> Result<Rows, Error> {
-    let user = User::new(SystemIds.new_id(), Username::parse(name).unwrap(), None, None);
-    let mut account = Account::new(user.uid, address(name), role);
+/// Returns the hash of [`PASSWORD`], computed once.
+fn password_hash() -> &'static PasswordHash {
+    static HASH: OnceLock<PasswordHash> = OnceLock::new();
+    HASH.get_or_init(|| {
+        Hasher::default().hash_blocking(&Password::parse(PASSWORD).unwrap()).unwrap()
+    })
+}
+
+fn insert_account(conn: &mut Connection, name: &str, role: Role) -> Result<User, Error> {
+    let user = new_user(name);
+    let mut account = Account::new(user.uid, email(name), role);
     account.verified = true;
     conn.insert(user.clone())?;
-    account::insert(conn, &account, password(), user.created_at)?;
+    account::insert(conn, &account, password_hash(), user.created_at)?;
+    Ok(user)
+}
 
+struct OpenSession {
+    session: SessionId,
+    pair: TokenPairId,
+}
+
+fn open_session(
+    conn: &mut Connection,
+    user: UserId,
+    refresh: Option<SecretHash>,
+) -> Result<OpenSession, Error> {
     let now = SystemIds.now();
-    let refresh = Secret::refresh_token(SystemIds.random());
     let new = NewSession {
         id: SessionId::from_uuid(SystemIds.new_id().uid()),
-        user: user.uid,
+        user,
         pair: TokenPairId::from_uuid(SystemIds.new_id().uid()),
-        refresh: Some(hash(&refresh)),
+        refresh,
         client: &recto_domain::Client::default(),
         at: now,
         expires_at: now + Session::IDLE,
     };
     session::open(conn, &new)?;
+    Ok(OpenSession { session: new.id, pair: new.pair })
+}
 
-    let mut keys = Vec::new();
-    for scopes in [Scopes::READ, Scopes::WRITE, Scopes::ALL] {
-        let secret = Secret::api_key(SystemIds.random());
-        let made = ApiKey {
-            id: ApiKeyId::from_uuid(SystemIds.new_id().uid()),
-            name: scopes.as_str().parse().unwrap(),
-            scopes,
-            hint: secret.hint().to_owned(),
-            created_at: now,
-            expires_at: None,
-            last_used_at: None,
-        };
-        api_key::insert(conn, user.uid, &made, &hash(&secret))?;
-        keys.push((made.id, secret));
-    }
+/// Returns a client that sends an access token of the session.
+fn client(server: &TestServer, user: UserId, pair: TokenPairId) -> Client<'_> {
+    let tokens = Tokens::new(&Secrets::new(SECRET, None).unwrap());
+    let issued = tokens.issue(user, SystemIds.now(), pair.uuid());
+    let mut client = server.bearer(&issued.access_token);
+    client.uid = user.to_string();
+    client
+}
 
+fn insert_key(
+    conn: &mut Connection,
+    user: UserId,
+    scopes: Scopes,
+) -> Result<(ApiKeyId, Secret), Error> {
+    let secret = Secret::api_key(SystemIds.random());
+    let new = ApiKey {
+        id: ApiKeyId::from_uuid(SystemIds.new_id().uid()),
+        name: scopes.as_str().parse().unwrap(),
+        scopes,
+        hint: secret.hint().to_owned(),
+        created_at: SystemIds.now(),
+        expires_at: None,
+        last_used_at: None,
+    };
+    api_key::insert(conn, user, &new, &hash(&secret))?;
+    Ok((new.id, secret))
+}
+
+fn issue_token(
+    conn: &mut Connection,
+    user: UserId,
+    purpose: MailedPurpose,
+) -> Result<Secret, Error> {
     let tokens = MailedTokens::new(&Secrets::new(SECRET, None).unwrap());
-    let mut links = Vec::new();
-    for purpose in [MailedPurpose::Verify, MailedPurpose::Reset] {
-        let id = MailedTokenId::from_uuid(SystemIds.new_id().uid());
-        let hash = tokens.hash(id);
-        mailed_token::issue(conn, &NewMailedToken { id, user: user.uid, purpose, hash, at: now })?;
-        links.push(tokens.find(id, &hash).unwrap());
-    }
-    let keys = keys.try_into().unwrap_or_else(|_| panic!("three were made"));
-    let links = links.try_into().unwrap_or_else(|_| panic!("two were made"));
-    Ok(Rows { user, pair: new.pair, session: new.id, refresh, keys, links })
+    let id = MailedTokenId::from_uuid(SystemIds.new_id().uid());
+    let hash = tokens.hash(id);
+    mailed_token::issue(conn, &NewMailedToken { id, user, purpose, hash, at: SystemIds.now() })?;
+    Ok(tokens.find(id, &hash).unwrap())
 }

@@ -1,27 +1,28 @@
-//! What tests ask of an answer.
+//! Assertions on responses, and access to the fields of JSON values.
 
 use recto_api::ProblemType;
 use recto_testkit::server::{Answer, Client, TestServer};
 use serde_json::Value;
 
-/// What tests ask of an answer.
-pub(crate) trait Told {
-    /// The body, which came with that status.
-    fn gives(&self, status: u16) -> &Value;
+/// Assertions on a response.
+pub(crate) trait Expect {
+    /// Asserts that the response has that status and a JSON body, or none if it is 204, and
+    /// returns the body.
+    fn expect_status(&self, status: u16) -> &Value;
 
-    /// The problem, which is of the kind with that slug and whole.
-    fn refused(&self, slug: &str) -> &Value;
+    /// Asserts that the response is a complete problem of the type with that slug, and returns it.
+    fn expect_problem(&self, slug: &str) -> &Value;
 
-    /// The pointers of what is wrong with the body that was sent, sorted.
-    fn wrong(&self) -> Vec<&str>;
+    /// Asserts that the body was invalid, and returns the sorted pointers of the violations.
+    fn violations(&self) -> Vec<&str>;
 
-    /// The URL of the next page, if there is one.
-    fn next(&self) -> Option<String>;
+    /// Returns the URL of the next page, if there is one.
+    fn next_page(&self) -> Option<String>;
 }
 
-impl Told for Answer {
+impl Expect for Answer {
     #[track_caller]
-    fn gives(&self, status: u16) -> &Value {
+    fn expect_status(&self, status: u16) -> &Value {
         assert_eq!(self.status, status, "{}", self.text());
         if status == 204 {
             assert!(self.body.is_empty(), "{}", self.text());
@@ -32,31 +33,30 @@ impl Told for Answer {
     }
 
     #[track_caller]
-    fn refused(&self, slug: &str) -> &Value {
-        let kind =
-            ProblemType::ALL.iter().find(|kind| kind.slug() == slug).expect("there is that kind");
-        assert_eq!(self.status, kind.status().as_u16(), "{slug}: {}", self.text());
+    fn expect_problem(&self, slug: &str) -> &Value {
+        let mut types = ProblemType::ALL.iter();
+        let expected = types.find(|one| one.slug() == slug).expect("a known problem type");
+        assert_eq!(self.status, expected.status().as_u16(), "{slug}: {}", self.text());
         assert_problem(self);
         assert_eq!(self.json["type"], format!("/problems/{slug}"), "{}", self.text());
-        assert_eq!(self.json["title"], kind.title());
+        assert_eq!(self.json["title"], expected.title());
         &self.json
     }
 
     #[track_caller]
-    fn wrong(&self) -> Vec<&str> {
-        let errors = self.refused("invalid-body")["errors"].as_array().expect("there are errors");
+    fn violations(&self) -> Vec<&str> {
+        let errors = array(self.expect_problem("invalid-body"), "errors");
         for error in errors {
-            assert!(!error["detail"].as_str().unwrap().is_empty());
-            assert_eq!(error.as_object().unwrap().len(), 2);
+            assert_eq!(field_names(error), ["detail", "pointer"]);
+            assert!(!text(error, "detail").is_empty());
         }
-        let mut pointers: Vec<_> =
-            errors.iter().map(|error| error["pointer"].as_str().unwrap()).collect();
+        let mut pointers = texts(errors, "pointer");
         pointers.sort_unstable();
         pointers
     }
 
     #[track_caller]
-    fn next(&self) -> Option<String> {
+    fn next_page(&self) -> Option<String> {
         let cursor = self.json.get("next_cursor").map(|cursor| cursor.as_str().unwrap());
         let link = self.header("link").map(|link| {
             let url = link.strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"next\""));
@@ -71,14 +71,14 @@ impl Told for Answer {
     }
 }
 
-/// Asserts that the body is a problem with all its members.
+/// Asserts that a response is a problem with all its fields and the headers of its status.
 #[track_caller]
 pub(crate) fn assert_problem(answer: &Answer) {
     let problem = &answer.json;
     assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{answer:?}");
-    for member in ["type", "title", "detail", "instance", "request_id"] {
-        let text = problem[member].as_str();
-        assert!(text.is_some_and(|text| !text.is_empty()), "{member}: {problem}");
+    for field in ["type", "title", "detail", "instance", "request_id"] {
+        let text = problem[field].as_str();
+        assert!(text.is_some_and(|text| !text.is_empty()), "{field}: {problem}");
     }
     assert_eq!(problem["status"], answer.status, "{problem}");
     assert_eq!(problem["request_id"].as_str(), answer.header("x-request-id"));
@@ -91,71 +91,77 @@ pub(crate) fn assert_problem(answer: &Answer) {
     }
 }
 
-/// A member that is a moment. As text a moment without milliseconds would come after those with.
-pub(crate) fn moment(value: &Value, member: &str) -> chrono::DateTime<chrono::FixedOffset> {
-    chrono::DateTime::parse_from_rfc3339(text(value, member)).unwrap()
-}
-
-/// The text of a member.
+/// Asserts that the server is live and ready, and that no thread of a server has panicked.
 #[track_caller]
-pub(crate) fn text<'v>(value: &'v Value, member: &str) -> &'v str {
-    value[member].as_str().unwrap_or_else(|| panic!("no {member} in {value}"))
+pub(crate) fn assert_healthy(server: &TestServer) {
+    assert_eq!(server.get("/livez").expect_status(200)["status"], "live");
+    assert_eq!(server.get("/readyz").expect_status(200)["status"], "ready");
+    let panics = super::raw_http::panics();
+    assert!(panics.is_empty(), "{panics:?}");
 }
 
-/// The key of an item.
+/// Returns a timestamp. Texts would not compare: milliseconds may be absent.
+pub(crate) fn timestamp(value: &Value, field: &str) -> chrono::DateTime<chrono::FixedOffset> {
+    chrono::DateTime::parse_from_rfc3339(text(value, field)).unwrap()
+}
+
+/// Returns a text field.
+#[track_caller]
+pub(crate) fn text<'v>(value: &'v Value, field: &str) -> &'v str {
+    value[field].as_str().unwrap_or_else(|| panic!("no text {field} in {value}"))
+}
+
+/// Returns a text field of every object.
+#[track_caller]
+pub(crate) fn texts<'v>(values: &'v [Value], field: &str) -> Vec<&'v str> {
+    values.iter().map(|value| text(value, field)).collect()
+}
+
+/// Returns the UUID of an entity.
 #[track_caller]
 pub(crate) fn uid(value: &Value) -> &str {
     text(value, "uid")
 }
 
-/// The items of a page.
+/// Returns the integer key of an entity as text.
+#[track_caller]
+pub(crate) fn id(value: &Value) -> String {
+    value["id"].as_u64().unwrap_or_else(|| panic!("no id in {value}")).to_string()
+}
+
+/// Returns an array field.
+#[track_caller]
+pub(crate) fn array<'v>(value: &'v Value, field: &str) -> &'v [Value] {
+    value[field].as_array().unwrap_or_else(|| panic!("no array {field} in {value}"))
+}
+
+/// Returns the items of a page.
 #[track_caller]
 pub(crate) fn items(page: &Value) -> &[Value] {
-    page["items"].as_array().unwrap_or_else(|| panic!("not a page: {page}"))
+    array(page, "items")
 }
 
-/// The array that a member is.
+/// Returns the sorted names of the fields of an object.
 #[track_caller]
-pub(crate) fn array<'v>(value: &'v Value, member: &str) -> &'v [Value] {
-    value[member].as_array().unwrap_or_else(|| panic!("no array {member} in {value}"))
-}
-
-/// The names of an object's members, sorted.
-#[track_caller]
-pub(crate) fn members(value: &Value) -> Vec<&str> {
+pub(crate) fn field_names(value: &Value) -> Vec<&str> {
     let mut names: Vec<_> =
         value.as_object().expect("an object").keys().map(String::as_str).collect();
     names.sort_unstable();
     names
 }
 
-/// The values of a member in every object of an array.
+/// Returns the items of a page and of all pages after it.
 #[track_caller]
-pub(crate) fn each<'v>(values: &'v [Value], member: &str) -> Vec<&'v str> {
-    values.iter().map(|value| text(value, member)).collect()
-}
-
-/// All items of a page and of those that its links lead to.
-#[track_caller]
-pub(crate) fn walk(client: &Client<'_>, path: &str) -> Vec<Value> {
+pub(crate) fn all_items(client: &Client<'_>, path: &str) -> Vec<Value> {
     let mut all = Vec::new();
-    let mut at = Some(path.to_owned());
-    while let Some(path) = at {
+    let mut next = Some(path.to_owned());
+    while let Some(path) = next {
         let page = client.get(&path);
-        let found = items(page.gives(200));
+        let found = items(page.expect_status(200));
         assert!(!found.is_empty() || all.is_empty(), "an empty page at {path}");
         all.extend_from_slice(found);
-        at = page.next();
+        next = page.next_page();
         assert!(all.len() < 5_000, "the pages of {path} do not end");
     }
     all
-}
-
-/// Asserts that the server is alive, and that nothing has panicked in it.
-#[track_caller]
-pub(crate) fn assert_sound(server: &TestServer) {
-    assert_eq!(server.get("/livez").gives(200)["status"], "live");
-    assert_eq!(server.get("/readyz").gives(200)["status"], "ready");
-    let panics = super::raw_http::panics();
-    assert!(panics.is_empty(), "{panics:?}");
 }

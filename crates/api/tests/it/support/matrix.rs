@@ -5,8 +5,8 @@ use recto_persistence::Database;
 use recto_testkit::server::{Client, PASSWORD, TestServer};
 use serde_json::{Value, json};
 
-use super::accounts::Person;
-use super::assertions::{Told as _, uid};
+use super::accounts::TestAccount;
+use super::assertions::{Expect as _, uid};
 use super::fixtures::{add_book, add_review};
 use super::samples::Rooms;
 
@@ -62,9 +62,9 @@ impl Caller {
 /// Three people, and something of the owner's in each room that is needed.
 pub(crate) struct Scene<'s> {
     server: &'s TestServer,
-    owner: Person<'s>,
-    other: Person<'s>,
-    admin: Person<'s>,
+    owner: TestAccount<'s>,
+    other: TestAccount<'s>,
+    admin: TestAccount<'s>,
     book: String,
     review: String,
     tag: String,
@@ -80,7 +80,7 @@ impl<'s> Scene<'s> {
         method: &str,
         template: &str,
     ) -> Self {
-        let enter = |role| Person::enter(server, database, role);
+        let enter = |role| TestAccount::create(server, database, role);
         let (owner, other, admin) = (enter(Role::User), enter(Role::User), enter(Role::Admin));
         let mut scene = Self {
             server,
@@ -114,18 +114,19 @@ impl<'s> Scene<'s> {
         uid(&book).clone_into(&mut self.book);
         let tags = json!({"tags": [{"name": self.unique("Tag")}]});
         let tagged = client.post(&format!("/books/{}/tags", self.book), &tags);
-        uid(&tagged.gives(200)["tags"][0]).clone_into(&mut self.tag);
+        uid(&tagged.expect_status(200)["tags"][0]).clone_into(&mut self.tag);
         if reviewed {
             uid(&add_review(client, &book, 4)).clone_into(&mut self.review);
         }
         let authors = client.get("/authors?limit=1");
-        uid(&authors.gives(200)["items"][0]).clone_into(&mut self.author);
+        uid(&authors.expect_status(200)["items"][0]).clone_into(&mut self.author);
     }
 
     /// Nothing stands in the way of deleting these.
     fn bare_rooms(&mut self) {
         let client = &self.owner.client;
-        let add = |path: &str, body: &Value| client.post(path, body).gives(201)["id"].to_string();
+        let add =
+            |path: &str, body: &Value| client.post(path, body).expect_status(201)["id"].to_string();
         let Some(rooms) = &mut self.rooms else { return };
         let company = json!(rooms.company.parse::<u32>().unwrap());
         let department = json!({"name": "Bare", "company_id": company});
@@ -145,7 +146,7 @@ impl<'s> Scene<'s> {
     pub(crate) fn path(&self, template: &str) -> String {
         let id = match template {
             path if path.starts_with("/auth/sessions") => self.owner.session.to_string(),
-            path if path.starts_with("/auth/keys") => self.owner.keys[0].0.to_string(),
+            path if path.starts_with("/auth/keys") => self.owner.read_key.0.to_string(),
             path => {
                 let rooms = self.rooms.as_ref();
                 rooms.and_then(|rooms| rooms.key_below(path)).unwrap_or_default().to_owned()
@@ -167,7 +168,7 @@ impl<'s> Scene<'s> {
     }
 
     /// The one as whom a caller comes.
-    fn person(&self, caller: Caller, by_admin: bool) -> &Person<'s> {
+    fn person(&self, caller: Caller, by_admin: bool) -> &TestAccount<'s> {
         match caller {
             Caller::Other => &self.other,
             Caller::Admin => &self.admin,
@@ -182,8 +183,8 @@ impl<'s> Scene<'s> {
         let person = self.person(caller, by_admin);
         match caller {
             Caller::Anonymous => self.server.anonymous(),
-            Caller::ReadKey => person.by_key(0),
-            Caller::WriteKey => person.by_key(1),
+            Caller::ReadKey => person.client_with(&person.read_key),
+            Caller::WriteKey => person.client_with(&person.write_key),
             _ => {
                 self.mark(person, caller);
                 person.client.clone()
@@ -198,7 +199,7 @@ impl<'s> Scene<'s> {
         }
     }
 
-    fn mark(&self, person: &Person<'_>, caller: Caller) {
+    fn mark(&self, person: &TestAccount<'_>, caller: Caller) {
         let (verified, disabled) = (caller != Caller::Unverified, caller == Caller::Disabled);
         let statement = format!(
             "UPDATE accounts SET verified = {verified}, disabled = {disabled} WHERE email = '{}'",
@@ -219,7 +220,7 @@ impl<'s> Scene<'s> {
                 "email": format!("new.{email}"),
                 "password": PASSWORD,
             }),
-            ("POST", "/auth/verify") => json!({"token": person.verify.expose()}),
+            ("POST", "/auth/verify") => json!({"token": person.verify_token.expose()}),
             ("POST", "/auth/verify-request" | "/auth/password-reset-request") => {
                 json!({"email": email})
             }
@@ -227,9 +228,9 @@ impl<'s> Scene<'s> {
             ("POST", "/auth/token") => {
                 json!({"grant_type": "password", "username": email, "password": PASSWORD})
             }
-            ("POST", "/auth/refresh") => json!({"refresh_token": person.refresh.expose()}),
+            ("POST", "/auth/refresh") => json!({"refresh_token": person.refresh_token.expose()}),
             ("POST", "/auth/password-reset-confirm") => json!({
-                "token": person.reset.expose(),
+                "token": person.reset_token.expose(),
                 "new_password": "another password, quite as long",
                 "confirm_new_password": "another password, quite as long",
             }),

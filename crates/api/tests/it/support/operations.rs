@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::assertions::{Told as _, text, uid};
-use super::fixtures::{Library, add_book, add_review, add_tag};
+use super::accounts::Clients;
+use super::assertions::{Expect as _, text, uid};
+use super::fixtures::{add_book, add_review, add_tag};
 use super::json_schema::Schemas;
 use super::samples::Rooms;
 
@@ -22,15 +23,15 @@ pub(crate) fn document() -> Value {
 }
 
 /// Every operation of the document. What users have of their own is the administrator's.
-pub(crate) fn operations(library: &Library<'_>) -> Vec<Operation> {
-    let book = add_book(&library.ada, "Emma");
-    let review = add_review(&library.ada, &book, 4);
-    let tag = add_tag(&library.ada, "Classics");
-    let authors = library.anyone.get("/authors").gives(200).clone();
-    let rooms = Rooms::filled(&library.ada);
-    let session = library.admin.get("/auth/sessions").gives(200)["items"][0].clone();
+pub(crate) fn operations(clients: &Clients<'_>) -> Vec<Operation> {
+    let book = add_book(&clients.ada, "Emma");
+    let review = add_review(&clients.ada, &book, 4);
+    let tag = add_tag(&clients.ada, "Classics");
+    let authors = clients.anonymous.get("/authors").expect_status(200).clone();
+    let rooms = Rooms::filled(&clients.ada);
+    let session = clients.admin.get("/auth/sessions").expect_status(200)["items"][0].clone();
     let new_key = json!({"name": "nightly", "scopes": ["read"]});
-    let api_key = library.admin.post("/auth/keys", &new_key).gives(201).clone();
+    let api_key = clients.admin.post("/auth/keys", &new_key).expect_status(201).clone();
     let mut all = Vec::new();
     for (template, item) in document()["paths"].as_object().unwrap() {
         let below = template.strip_prefix("/api/v1").unwrap();
@@ -39,7 +40,7 @@ pub(crate) fn operations(library: &Library<'_>) -> Vec<Operation> {
             Some("reviews") => uid(&review),
             Some("tags") => uid(&tag),
             Some("authors") => uid(&authors["items"][0]),
-            _ => &library.ada.uid,
+            _ => &clients.ada.uid,
         };
         let path = template.replace("{uid}", key).replace("{tag_uid}", uid(&tag));
         let path = match below {
@@ -63,7 +64,7 @@ pub(crate) fn operations(library: &Library<'_>) -> Vec<Operation> {
 }
 
 /// The body of an operation as its example has it, and its media type.
-pub(crate) fn example(described: &Value, schemas: &Schemas<'_>) -> (String, Value) {
+pub(crate) fn example_body(described: &Value, schemas: &Schemas<'_>) -> (String, Value) {
     let content = described["requestBody"]["content"].as_object().unwrap();
     let (media_type, body) = content.iter().next().unwrap();
     let schema = schemas.resolve(&body["schema"]);
@@ -78,7 +79,7 @@ pub(crate) fn example(described: &Value, schemas: &Schemas<'_>) -> (String, Valu
 }
 
 /// A body as a client sends it.
-pub(crate) fn written(media_type: &str, body: &Value) -> String {
+pub(crate) fn encode_body(media_type: &str, body: &Value) -> String {
     if !media_type.contains("form") {
         return body.to_string();
     }

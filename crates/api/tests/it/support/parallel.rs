@@ -7,32 +7,35 @@ use recto_testkit::server::Answer;
 
 use super::assertions::assert_problem;
 
-/// Runs all of these at the same moment; the answers, in their order.
-pub(crate) fn at_once<'s, F: Fn() -> Answer + Send + 's>(requests: Vec<F>) -> Vec<Answer> {
-    let start = Barrier::new(requests.len());
+/// Requests of different types, for [`send_at_once`].
+pub(crate) type Requests<'s> = Vec<Box<dyn Fn() -> Answer + Send + 's>>;
+
+/// Sends all requests at the same moment and returns the responses in the same order.
+pub(crate) fn send_at_once<'s, F: Fn() -> Answer + Send + 's>(requests: Vec<F>) -> Vec<Answer> {
+    let barrier = Barrier::new(requests.len());
     std::thread::scope(|scope| {
-        let running: Vec<_> = requests
+        let senders: Vec<_> = requests
             .into_iter()
             .map(|request| {
-                let start = &start;
+                let barrier = &barrier;
                 scope.spawn(move || {
-                    start.wait();
+                    barrier.wait();
                     request()
                 })
             })
             .collect();
-        running.into_iter().map(|one| one.join().unwrap()).collect()
+        senders.into_iter().map(|sender| sender.join().unwrap()).collect()
     })
 }
 
-/// How many answers have each status; refusals must be whole problems.
-pub(crate) fn tally(answers: &[Answer]) -> BTreeMap<u16, usize> {
-    let mut statuses = BTreeMap::new();
+/// Counts the responses by status. Every error must be a complete problem.
+pub(crate) fn count_statuses(answers: &[Answer]) -> BTreeMap<u16, usize> {
+    let mut counts = BTreeMap::new();
     for answer in answers {
-        *statuses.entry(answer.status).or_default() += 1;
+        *counts.entry(answer.status).or_default() += 1;
         if answer.status >= 400 {
             assert_problem(answer);
         }
     }
-    statuses
+    counts
 }

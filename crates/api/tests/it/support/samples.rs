@@ -1,9 +1,10 @@
 //! One entity of each kind in the modules blog, school and org.
 
 use recto_testkit::server::Client;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::assertions::Told as _;
+use super::assertions::id;
+use super::fixtures::{add_department, add_employee, create, enrol};
 
 /// One of each, belonging together; the keys as they stand in paths.
 pub(crate) struct Rooms {
@@ -20,13 +21,14 @@ impl Rooms {
     /// Makes one of each; the employee has a manager and one to manage.
     #[track_caller]
     pub(crate) fn filled(client: &Client<'_>) -> Self {
-        let post = add(client, "/blog/posts", &json!({"title": "Zero", "content": "Distances."}));
+        let post =
+            create(client, "/blog/posts", &json!({"title": "Zero", "content": "Distances."}));
         let comments = format!("/blog/posts/{}/comments", id(&post));
-        let comment = add(client, &comments, &json!({"text": "So."}));
-        let student = add(client, "/school/students", &json!({"name": "Sofia"}));
-        let course = add(client, "/school/courses", &json!({"title": "Equations"}));
+        let comment = create(client, &comments, &json!({"text": "So."}));
+        let student = create(client, "/school/students", &json!({"name": "Sofia"}));
+        let course = create(client, "/school/courses", &json!({"title": "Equations"}));
         enrol(client, &student, &course);
-        let company = add(client, "/org/companies", &json!({"name": "Engines"}));
+        let company = create(client, "/org/companies", &json!({"name": "Engines"}));
         let department = add_department(client, "Cards", &company);
         let top = add_employee(client, "Top", &department, None);
         let employee = add_employee(client, "Ada", &department, Some(&top));
@@ -77,42 +79,4 @@ impl Rooms {
             }
         }
     }
-}
-
-/// The key of an item, as it stands in a path.
-#[track_caller]
-pub(crate) fn id(value: &Value) -> String {
-    value["id"].as_u64().unwrap_or_else(|| panic!("no id in {value}")).to_string()
-}
-
-/// Makes an item.
-#[track_caller]
-pub(crate) fn add(client: &Client<'_>, path: &str, body: &Value) -> Value {
-    client.post(path, body).gives(201).clone()
-}
-
-/// Makes a department of a company.
-#[track_caller]
-pub(crate) fn add_department(client: &Client<'_>, name: &str, company: &Value) -> Value {
-    add(client, "/org/departments", &json!({"name": name, "company_id": company["id"]}))
-}
-
-/// Makes an employee of a department.
-#[track_caller]
-pub(crate) fn add_employee(
-    client: &Client<'_>,
-    name: &str,
-    department: &Value,
-    manager: Option<&Value>,
-) -> Value {
-    let manager = manager.map(|manager| &manager["id"]);
-    let body = json!({"name": name, "department_id": department["id"], "manager_id": manager});
-    add(client, "/org/employees", &body)
-}
-
-/// Enrols a student.
-#[track_caller]
-pub(crate) fn enrol(client: &Client<'_>, student: &Value, course: &Value) {
-    let path = format!("/school/students/{}/courses/{}", id(student), id(course));
-    client.send("PUT", &path, &[], None).gives(204);
 }
