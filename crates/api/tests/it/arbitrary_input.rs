@@ -1,49 +1,58 @@
-//! Whatever is sent, the answer is the contract's and no worker panics.
+//! Property tests: whatever a client sends, the response is documented and no thread panics.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::net::TcpStream;
 
+use proptest::collection::{hash_map, vec};
 use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::strategy::Union;
 use proptest::test_runner::{Config, TestRunner};
+use recto_domain::MODULES;
 use recto_testkit::both_servers;
-use recto_testkit::server::{Client, TestServer};
+use recto_testkit::server::TestServer;
 use serde_json::{Value, json};
 
-use crate::bodies::takers;
 use crate::support::accounts::Clients;
-use crate::support::assertions::{assert_healthy, assert_problem};
+use crate::support::assertions::{array, assert_healthy, assert_problem};
+use crate::support::fixtures::create_varied_books;
+use crate::support::json_schema::Schemas;
+use crate::support::operations::{Operation, document, operations};
+use crate::support::samples::{collection_path, entity_types};
 
 fn runner(cases: u32) -> TestRunner {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     TestRunner::new(config)
 }
 
-fn send(to: &(&str, String, &Client<'_>), body: &[u8]) {
-    let (method, path, client) = to;
-    let answer = client.send(method, path, &[("content-type", "application/json")], Some(body));
-    assert!(answer.status < 500, "{method} {path}: {answer:?}");
+/// Sends a body and asserts that the response is no failure of the server.
+fn send(operation: &Operation, clients: &Clients<'_>, body: &[u8]) {
+    let answer = operation.send(clients, body);
+    assert!(answer.status < 500, "{} {}: {answer:?}", operation.method, operation.path);
     if answer.status >= 400 {
         assert_problem(&answer);
     }
 }
 
-fn bytes_of_any_kind_are_answered(server: &TestServer) {
+fn arbitrary_bytes_are_handled(server: &TestServer) {
     let clients = Clients::create(server);
-    let takers = takers(&clients);
+    let mut operations = operations(&clients);
+    operations.retain(Operation::has_json_body);
     let bytes = prop_oneof![
-        proptest::collection::vec(any::<u8>(), 0..200),
+        vec(any::<u8>(), 0..200),
         "[{}\\[\\]\",:0-9a-z \\\\]{0,80}".prop_map(String::into_bytes),
     ];
-    runner(300)
-        .run(&(0..takers.len(), bytes), |(to, body)| {
-            send(&takers[to], &body);
+    runner(400)
+        .run(&(0..operations.len(), bytes), |(index, body)| {
+            send(&operations[index], &clients, &body);
             Ok(())
         })
         .unwrap();
     assert_healthy(server);
 }
 
-/// Values of any kind, those among them that nearly fit.
+/// Generates JSON values, among them many that are nearly valid.
 fn values() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -60,74 +69,69 @@ fn values() -> impl Strategy<Value = Value> {
     ];
     leaf.prop_recursive(3, 16, 4, |inner| {
         prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            proptest::collection::hash_map("[a-z/~]{0,5}", inner, 0..4)
-                .prop_map(|members| members.into_iter().collect()),
+            vec(inner.clone(), 0..4).prop_map(Value::from),
+            hash_map("[a-z/~]{0,5}", inner, 0..4).prop_map(|fields| fields.into_iter().collect()),
         ]
     })
 }
 
-fn members_of_any_kind_are_answered(server: &TestServer) {
+/// Returns the names of the fields of a body, and one that it does not have.
+fn field_names_of(operation: &Operation, schemas: &Schemas<'_>) -> Vec<String> {
+    let body = &operation.described["requestBody"]["content"]["application/json"];
+    let properties = schemas.resolve(&body["schema"])["properties"].as_object();
+    let names = properties.expect("the body is an object").keys().cloned();
+    names.chain(["nonsense".to_owned()]).collect()
+}
+
+fn arbitrary_fields_are_handled(server: &TestServer) {
     let clients = Clients::create(server);
-    let takers = takers(&clients);
-    let names = [
-        "title",
-        "author",
-        "publisher",
-        "published_date",
-        "page_count",
-        "language",
-        "isbn",
-        "rating",
-        "review_text",
-        "tags",
-        "name",
-        "username",
-        "first_name",
-        "email",
-        "role",
-        "content",
-        "text",
-        "company_id",
-        "department_id",
-        "manager_id",
-        "nonsense",
-    ];
-    let body =
-        proptest::collection::hash_map(proptest::sample::select(names.to_vec()), values(), 0..5);
-    runner(400)
-        .run(&(0..takers.len(), body), |(to, body)| {
-            send(&takers[to], json!(body).to_string().as_bytes());
+    let mut operations = operations(&clients);
+    operations.retain(Operation::has_json_body);
+    let document = document();
+    let schemas = Schemas::of(&document);
+    let names: Vec<_> = operations.iter().map(|one| field_names_of(one, &schemas)).collect();
+    let body = (0..operations.len()).prop_flat_map(|index| {
+        (Just(index), hash_map(select(names[index].clone()), values(), 0..5))
+    });
+    runner(600)
+        .run(&body, |(index, body)| {
+            send(&operations[index], &clients, json!(body).to_string().as_bytes());
             Ok(())
         })
         .unwrap();
     assert_healthy(server);
 }
 
-fn paths_and_queries_of_any_kind_are_answered(server: &TestServer) {
+/// Generates queries: any text, each parameter of the document, and includes of each module.
+fn queries(operations: &[Operation]) -> impl Strategy<Value = String> + use<> {
+    let parameters = operations.iter().filter_map(|one| one.described.get("parameters"));
+    let in_query: BTreeSet<&str> = parameters
+        .flat_map(|parameters| parameters.as_array().unwrap())
+        .filter(|parameter| parameter["in"] == "query")
+        .filter_map(|parameter| parameter["name"].as_str())
+        .collect();
+    let names = Vec::from_iter(in_query).join("|");
+    let mut regexes =
+        vec!["[a-z=&%+0-9(),:.-]{0,60}".to_owned(), format!("({names})=[a-z%+0-9(),:._-]{{0,30}}")];
+    for module in MODULES {
+        let relations: Vec<_> = module.relations.iter().map(|relation| relation.name).collect();
+        let names = relations.join("|");
+        let options = "\\((limit:[0-9]{1,3})?,?(sort:-?[a-z]{1,6})?\\)";
+        regexes.push(format!("include=({names})(\\.({names})){{0,3}}({options})?(,({names}))?"));
+    }
+    let strategy = |regex: &String| proptest::string::string_regex(regex).unwrap().boxed();
+    Union::new(regexes.iter().map(strategy).collect::<Vec<_>>())
+}
+
+fn arbitrary_paths_and_queries_are_handled(server: &TestServer) {
     let clients = Clients::create(server);
-    crate::support::fixtures::create_varied_books(&clients);
-    crate::support::samples::Rooms::filled(&clients.ada);
-    let rooms = [
-        "books",
-        "tags",
-        "users",
-        "reviews",
-        "blog/posts",
-        "school/students",
-        "org/companies",
-        "org/employees",
-    ];
+    create_varied_books(&clients);
+    let operations = operations(&clients);
+    let collections: Vec<_> = entity_types().map(|entity| collection_path(entity.name)).collect();
     let part = "[a-zA-Z0-9._~!$'()*,;:@%/-]{0,20}";
-    let query = prop_oneof![
-        "[a-z=&%+0-9(),:.-]{0,60}".boxed(),
-        "(include|count|sort|cursor|limit|author|tag|isbn|language|published_from)=[a-z%+0-9(),:._-]{0,30}".boxed(),
-        "include=(manager|reports|company|departments|employees|courses|comments)(\\.(manager|reports|employees|students|post)){0,3}(\\((limit:[0-9]{1,3})?,?(sort:-?[a-z]{1,6})?\\))?".boxed(),
-        "include=(user|reviews|tags|books)(\\.(user|reviews|tags|books|book)){0,3}(\\((limit:[0-9]{1,3})?,?(sort:-?[a-z]{1,6})?\\))?(,tags)?".boxed(),
-    ];
-    runner(400)
-        .run(&(proptest::sample::select(rooms.to_vec()), part, query), |(room, part, query)| {
-            for path in [format!("/{room}?{query}"), format!("/{room}/{part}?{query}")] {
+    runner(600)
+        .run(&(select(collections), part, queries(&operations)), |(collection, part, query)| {
+            for path in [format!("{collection}?{query}"), format!("{collection}/{part}?{query}")] {
                 let answer = clients.admin.get(&path);
                 prop_assert!(answer.status < 500, "{}: {:?}", path, answer);
                 if answer.status >= 400 {
@@ -140,7 +144,7 @@ fn paths_and_queries_of_any_kind_are_answered(server: &TestServer) {
     assert_healthy(server);
 }
 
-fn a_client_that_hangs_up_harms_nobody(server: &TestServer) {
+fn disconnecting_client_harms_no_other(server: &TestServer) {
     let clients = Clients::create(server);
     let token = clients.ada.token.as_deref().unwrap();
     let requests = [
@@ -160,13 +164,13 @@ fn a_client_that_hangs_up_harms_nobody(server: &TestServer) {
         stream.write_all(request.as_bytes()).unwrap();
     }
     assert_healthy(server);
-    let tags = server.get("/tags").json["items"].as_array().unwrap().len();
+    let tags = array(&server.get("/tags").json, "items").len();
     assert!(tags <= 1, "{tags}");
 }
 
 both_servers!(
-    a_client_that_hangs_up_harms_nobody,
-    bytes_of_any_kind_are_answered,
-    members_of_any_kind_are_answered,
-    paths_and_queries_of_any_kind_are_answered,
+    arbitrary_bytes_are_handled,
+    arbitrary_fields_are_handled,
+    arbitrary_paths_and_queries_are_handled,
+    disconnecting_client_harms_no_other,
 );

@@ -9,8 +9,9 @@ use recto_testkit::server::{Answer, PASSWORD, SECRET, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
-use crate::support::assertions::{Expect as _, all_items, field_names, items, text, uid};
-use crate::support::fixtures::{add_book, add_review, create_reviews};
+use crate::support::assertions::{Expect as _, all_items, field_names, text, uid};
+use crate::support::fixtures::{add_book, add_review};
+use crate::support::operations::operations;
 
 fn signing_up_makes_a_user_with_an_account_to_be_verified(server: &TestServer) {
     let body = json!({
@@ -259,25 +260,14 @@ fn the_token_of_somebody_who_is_gone_is_dead(server: &TestServer) {
 
 fn who_signs_in_is_asked_before_anything_else(server: &TestServer) {
     let clients = Clients::create(server);
-    let book = add_book(&clients.ada, "Emma");
-    create_reviews(server, uid(&book).parse().unwrap(), 1);
-    let review =
-        uid(&items(server.get(&format!("/books/{}/reviews", uid(&book))).expect_status(200))[0])
-            .to_owned();
-    for (method, path) in [
-        ("POST", "/books?nonsense=1".to_owned()),
-        ("PATCH", "/books/not-a-key".to_owned()),
-        ("DELETE", format!("/books/{}?nonsense=1", crate::support::fixtures::UNKNOWN_UID)),
-        ("PUT", "/books/not-a-key/tags".to_owned()),
-        ("PATCH", format!("/reviews/{review}")),
-        ("DELETE", format!("/reviews/{review}")),
-        ("GET", "/reviews?limit=0".to_owned()),
-        ("GET", "/users?nonsense=1".to_owned()),
-        ("PUT", "/users/not-a-key/role".to_owned()),
-        ("POST", "/tags".to_owned()),
-    ] {
-        let answer = clients.anonymous.send(method, &path, &[], Some(b"not json"));
-        answer.expect_problem("unauthenticated");
+    for operation in operations(&clients).iter().filter(|one| one.requires_sign_in()) {
+        let placeholder =
+            |part: &str| if part.starts_with('{') { "not-a-key" } else { part }.to_owned();
+        let parts: Vec<_> = operation.template.split('/').map(placeholder).collect();
+        for path in [format!("{}?nonsense=1", operation.path), parts.join("/")] {
+            let answer = clients.anonymous.send(&operation.method, &path, &[], Some(b"not json"));
+            answer.expect_problem("unauthenticated");
+        }
     }
 }
 

@@ -6,40 +6,12 @@ use serde_json::json;
 
 use crate::support::accounts::Clients;
 use crate::support::assertions::{Expect as _, assert_healthy, items, text, uid};
-use crate::support::fixtures::{add_book, add_review, add_tag};
-use crate::support::samples::Rooms;
+use crate::support::fixtures::add_book;
+use crate::support::operations::{Operation, operations};
 
-/// Where a body is taken: method, path, and who may send it.
-pub(crate) fn takers<'l, 's>(
-    clients: &'l Clients<'s>,
-) -> Vec<(&'static str, String, &'l Client<'s>)> {
-    let book = add_book(&clients.ada, "Emma");
-    let review = add_review(&clients.ada, &book, 4);
-    let tag = add_tag(&clients.ada, "Classics");
-    let (book, review, tag) = (uid(&book), uid(&review), uid(&tag));
-    let rooms = Rooms::filled(&clients.ada);
-    let mut takers = vec![
-        ("POST", "/auth/signup".to_owned(), &clients.anonymous),
-        ("POST", "/auth/login".to_owned(), &clients.anonymous),
-        ("PATCH", format!("/users/{}", clients.ada.uid), &clients.ada),
-        ("PUT", format!("/users/{}/role", clients.bob.uid), &clients.admin),
-        ("POST", "/books".to_owned(), &clients.ada),
-        ("PATCH", format!("/books/{book}"), &clients.ada),
-        ("POST", format!("/books/{book}/reviews"), &clients.bob),
-        ("POST", format!("/books/{book}/tags"), &clients.ada),
-        ("PUT", format!("/books/{book}/tags"), &clients.ada),
-        ("PATCH", format!("/reviews/{review}"), &clients.ada),
-        ("POST", "/books/batch".to_owned(), &clients.ada),
-        ("POST", "/tags".to_owned(), &clients.ada),
-        ("PUT", format!("/tags/{tag}"), &clients.ada),
-        ("POST", format!("/blog/posts/{}/comments", rooms.post), &clients.bob),
-        ("PATCH", format!("/blog/comments/{}", rooms.comment), &clients.bob),
-    ];
-    for (collection, key) in rooms.collections() {
-        takers.push(("POST", collection.to_owned(), &clients.ada));
-        takers.push(("PATCH", format!("{collection}/{key}"), &clients.bob));
-    }
-    takers
+/// Returns the operations with a JSON body.
+fn json_operations(clients: &Clients<'_>) -> Vec<Operation> {
+    operations(clients).into_iter().filter(Operation::has_json_body).collect()
 }
 
 fn send(client: &Client<'_>, method: &str, path: &str, body: &[u8]) -> Answer {
@@ -69,9 +41,9 @@ fn what_is_not_json_is_refused(server: &TestServer) {
         deep("{\"a\":", "}"),
         b"[".repeat(10_000),
     ];
-    for (method, path, client) in takers(&clients) {
+    for operation in json_operations(&clients) {
         for body in &bodies {
-            send(client, method, &path, body).expect_problem("malformed-json");
+            operation.send(&clients, body).expect_problem("malformed-json");
         }
     }
     assert_healthy(server);
@@ -79,25 +51,21 @@ fn what_is_not_json_is_refused(server: &TestServer) {
 
 fn what_is_not_an_object_is_wrong_as_a_whole(server: &TestServer) {
     let clients = Clients::create(server);
-    for (method, path, client) in takers(&clients) {
+    for operation in json_operations(&clients) {
         for body in ["null", "[]", "1", "\"text\"", "true", "[{}]"] {
-            assert_eq!(
-                send(client, method, &path, body.as_bytes()).violations(),
-                [""],
-                "{path} {body}"
-            );
+            let answer = operation.send(&clients, body.as_bytes());
+            assert_eq!(answer.violations(), [""], "{} {body}", operation.path);
         }
     }
 }
 
 fn unknown_members_are_pointed_at(server: &TestServer) {
     let clients = Clients::create(server);
-    for (method, path, client) in takers(&clients) {
-        let body = r#"{"nonsense": 1, "a/b~c": null, "": {}}"#;
-        let answer = send(client, method, &path, body.as_bytes());
-        let wrong = answer.violations();
+    for operation in json_operations(&clients) {
+        let answer = operation.send(&clients, br#"{"nonsense": 1, "a/b~c": null, "": {}}"#);
+        let violations = answer.violations();
         for pointer in ["/nonsense", "/a~1b~0c", "/"] {
-            assert!(wrong.contains(&pointer), "{method} {path}: {wrong:?}");
+            assert!(violations.contains(&pointer), "{}: {violations:?}", operation.path);
         }
     }
     // A body of nothing but unknown members is not answered with more than it brought.
@@ -110,19 +78,21 @@ fn unknown_members_are_pointed_at(server: &TestServer) {
 
 fn a_body_needs_its_media_type(server: &TestServer) {
     let clients = Clients::create(server);
-    for (method, path, client) in takers(&clients) {
+    for operation in json_operations(&clients) {
+        let (method, path) = (operation.method.as_str(), &operation.path);
+        let client = operation.client(&clients);
         for media_type in ["text/plain", "application/xml", "application/jsonx", "*/*", "json", ""]
         {
             let headers = [("content-type", media_type)];
             client
-                .send(method, &path, &headers, Some(b"{}"))
+                .send(method, path, &headers, Some(b"{}"))
                 .expect_problem("unsupported-media-type");
         }
-        client.send(method, &path, &[], Some(b"{}")).expect_problem("unsupported-media-type");
-        client.send(method, &path, &[], None).expect_problem("unsupported-media-type");
+        client.send(method, path, &[], Some(b"{}")).expect_problem("unsupported-media-type");
+        client.send(method, path, &[], None).expect_problem("unsupported-media-type");
         // A merge patch is for PATCH.
         let headers = [("content-type", "application/merge-patch+json")];
-        let answer = client.send(method, &path, &headers, Some(b"[]"));
+        let answer = client.send(method, path, &headers, Some(b"[]"));
         match method {
             "PATCH" => assert_eq!(answer.violations(), [""]),
             _ => _ = answer.expect_problem("unsupported-media-type"),
@@ -140,8 +110,8 @@ fn a_body_has_a_mebibyte_at_the_most(server: &TestServer) {
     body.resize(1 << 20, b' ');
     send(&clients.ada, "POST", "/books", &body).expect_status(201);
     body.push(b' ');
-    for (method, path, client) in takers(&clients) {
-        send(client, method, &path, &body).expect_problem("too-large");
+    for operation in json_operations(&clients) {
+        operation.send(&clients, &body).expect_problem("too-large");
     }
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let body = vec![b'a'; 3 << 20];

@@ -1,6 +1,9 @@
 //! The rooms blog, school and org: something in each of them, and what holds
 //! for all of their entities alike.
 
+use recto_api::Description;
+use recto_domain::MODULES;
+use recto_relations::EntityInfo;
 use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::{Value, json};
@@ -9,32 +12,36 @@ use crate::support::accounts::Clients;
 use crate::support::assertions::{
     Expect as _, all_items, assert_healthy, field_names, id, items, texts, timestamp,
 };
-use crate::support::fixtures::create;
-use crate::support::samples::Rooms;
+use crate::support::fixtures::{UNKNOWN_UID, create};
+use crate::support::samples::{Samples, collection_path, entity_types, item_template};
 
-/// What a body of each collection may be, and the member that names the item.
-fn examples(rooms: &Rooms) -> Vec<(&'static str, Value, &'static str)> {
-    let number = |key: &str| key.parse::<u64>().unwrap();
-    vec![
-        ("/blog/posts", json!({"title": "One", "content": "a\n\nb"}), "title"),
-        ("/school/students", json!({"name": "One"}), "name"),
-        ("/school/courses", json!({"title": "One"}), "title"),
-        ("/org/companies", json!({"name": "One"}), "name"),
-        ("/org/departments", json!({"name": "One", "company_id": number(&rooms.company)}), "name"),
-        (
-            "/org/employees",
-            json!({"name": "One", "department_id": number(&rooms.department), "manager_id": null}),
-            "name",
-        ),
-    ]
+/// An entity type whose collection accepts new items, and what to send there.
+struct Collection {
+    entity: &'static str,
+    path: String,
+    body: Value,
+    /// The field that names an item.
+    name: &'static str,
+}
+
+/// Returns the collections of entities with integer keys that accept new items.
+fn collections(samples: &Samples<'_>) -> Vec<Collection> {
+    let collection = |entity: &'static EntityInfo| {
+        let (path, body) = samples.creation(entity.name)?;
+        let name = entity.fields.iter().find(|field| field.name != entity.key)?.name;
+        let is_own = path == collection_path(entity.name);
+        is_own.then_some(Collection { entity: entity.name, path, body, name })
+    };
+    entity_types().filter(|entity| entity.key == "id").filter_map(collection).collect()
 }
 
 fn items_are_made_read_changed_and_deleted(server: &TestServer) {
     let clients = Clients::create(server);
-    let rooms = Rooms::filled(&clients.ada);
-    for (collection, body, naming) in examples(&rooms) {
-        clients.anonymous.post(collection, &body).expect_problem("unauthenticated");
-        let answer = clients.ada.post(collection, &body);
+    let samples = Samples::of(&clients.ada);
+    for Collection { path: collection, body, name, entity } in collections(&samples) {
+        samples.key(entity);
+        clients.anonymous.post(&collection, &body).expect_problem("unauthenticated");
+        let answer = clients.ada.post(&collection, &body);
         let made = answer.expect_status(201).clone();
         let mut names: Vec<&str> = field_names(&body);
         names.extend(["id", "created_at", "updated_at"]);
@@ -48,7 +55,7 @@ fn items_are_made_read_changed_and_deleted(server: &TestServer) {
         assert_eq!(made["created_at"], made["updated_at"]);
         assert_eq!(server.get(&path).expect_status(200), &made);
         assert_eq!(
-            items(server.get(collection).expect_status(200))[0],
+            items(server.get(&collection).expect_status(200))[0],
             made,
             "the newest comes first"
         );
@@ -57,10 +64,10 @@ fn items_are_made_read_changed_and_deleted(server: &TestServer) {
         assert!(page.next_page().is_some());
 
         // Nobody owns it, so that any member may change it.
-        let change = json!({naming: "Other"});
+        let change = json!({name: "Other"});
         clients.anonymous.patch(&path, &change).expect_problem("unauthenticated");
         let changed = clients.bob.patch(&path, &change).expect_status(200).clone();
-        assert_eq!(changed[naming], "Other");
+        assert_eq!(changed[name], "Other");
         assert!(timestamp(&changed, "updated_at") > timestamp(&made, "updated_at"));
         assert_eq!(changed["created_at"], made["created_at"]);
         assert_eq!(server.get(&path).expect_status(200), &changed);
@@ -76,9 +83,9 @@ fn items_are_made_read_changed_and_deleted(server: &TestServer) {
         clients.admin.delete(&path).expect_status(204);
         clients.admin.delete(&path).expect_problem("not-found");
         server.get(&path).expect_problem("not-found");
-        clients.ada.patch(&path, &json!({naming: 1})).expect_problem("not-found");
+        clients.ada.patch(&path, &json!({name: 1})).expect_problem("not-found");
         // A key is never given twice.
-        let next = clients.ada.post(collection, &body).expect_status(201).clone();
+        let next = clients.ada.post(&collection, &body).expect_status(201).clone();
         assert!(next["id"].as_u64() > made["id"].as_u64());
     }
     assert_healthy(server);
@@ -86,35 +93,34 @@ fn items_are_made_read_changed_and_deleted(server: &TestServer) {
 
 fn what_is_wrong_with_an_item_is_pointed_at(server: &TestServer) {
     let clients = Clients::create(server);
-    let rooms = Rooms::filled(&clients.ada);
-    for (collection, body, naming) in examples(&rooms) {
-        let pointer = format!("/{naming}");
-        let path = format!("{collection}/{}", rooms.key_below(collection).unwrap());
+    let samples = Samples::of(&clients.ada);
+    for Collection { path: collection, body, name, entity } in collections(&samples) {
+        let pointer = format!("/{name}");
+        let path = samples.path(entity);
         for value in [json!(""), json!("  "), json!(null), json!(7), json!("a\u{0}b")] {
             let mut wrong = body.clone();
-            wrong[naming] = value.clone();
-            assert_eq!(clients.ada.post(collection, &wrong).violations(), [&pointer], "{wrong}");
-            let answer = clients.ada.patch(&path, &json!({naming: value}));
+            wrong[name] = value.clone();
+            assert_eq!(clients.ada.post(&collection, &wrong).violations(), [&pointer], "{wrong}");
+            let answer = clients.ada.patch(&path, &json!({name: value}));
             assert_eq!(answer.violations(), [&pointer], "{wrong}");
         }
         let mut missing = body.clone();
-        missing.as_object_mut().unwrap().remove(naming);
-        assert_eq!(clients.ada.post(collection, &missing).violations(), [&pointer]);
+        missing.as_object_mut().unwrap().remove(name);
+        assert_eq!(clients.ada.post(&collection, &missing).violations(), [&pointer]);
         // What the server gives is not the client's to set.
         let mut more = body.clone();
         more["id"] = json!(1);
         more["created_at"] = json!("2026-01-01T00:00:00Z");
-        assert_eq!(clients.ada.post(collection, &more).violations(), ["/created_at", "/id"]);
+        assert_eq!(clients.ada.post(&collection, &more).violations(), ["/created_at", "/id"]);
         assert_eq!(clients.ada.patch(&path, &json!({"id": 1})).violations(), ["/id"]);
     }
 }
 
 fn a_malformed_key_leads_nowhere(server: &TestServer) {
     let clients = Clients::create(server);
-    let rooms = Rooms::filled(&clients.ada);
-    for (_, there) in rooms.entities() {
-        let collection = &there[..there.rfind('/').unwrap()];
-        server.get(&there).expect_status(200);
+    let samples = Samples::of(&clients.ada);
+    for entity in entity_types().filter(|entity| entity.key == "id") {
+        server.get(&samples.path(entity.name)).expect_status(200);
         for key in [
             "0",
             "-1",
@@ -130,27 +136,18 @@ fn a_malformed_key_leads_nowhere(server: &TestServer) {
             "9007199254740992",
             "9223372036854775808",
             "99999999999999999999",
-            "0190b4a0-0000-7000-8000-000000000000",
+            UNKNOWN_UID,
         ] {
-            let path = format!("{collection}/{key}");
+            let path = item_template(entity.name).replace("{id}", key);
             server.get(&path).expect_problem("not-found");
             clients.ada.patch(&path, &json!({})).expect_problem("not-found");
             clients.admin.delete(&path).expect_problem("not-found");
         }
     }
-    for (path, relations) in [
-        ("/blog/posts", &["comments"][..]),
-        ("/blog/comments", &["post"]),
-        ("/school/students", &["courses"]),
-        ("/school/courses", &["students"]),
-        ("/org/companies", &["departments", "employees"]),
-        ("/org/departments", &["employees", "company"]),
-        ("/org/employees", &["department", "company", "manager", "reports"]),
-    ] {
-        for relation in relations {
-            for key in ["0", "-1", "1e3", "99999999999999999999", "9999999"] {
-                server.get(&format!("{path}/{key}/{relation}")).expect_problem("not-found");
-            }
+    for relation in Description::of(&MODULES).relations {
+        for key in ["0", "-1", "1e3", "99999999999999999999", "9999999"] {
+            let path = relation.path.replace("{id}", key).replace("{uid}", key);
+            server.get(&path).expect_problem("not-found");
         }
     }
     assert_healthy(server);
@@ -158,19 +155,22 @@ fn a_malformed_key_leads_nowhere(server: &TestServer) {
 
 fn who_is_not_verified_writes_nothing(server: &TestServer) {
     let clients = Clients::create(server);
-    let rooms = Rooms::filled(&clients.ada);
+    let samples = Samples::of(&clients.ada);
+    for entity in entity_types() {
+        samples.key(entity.name);
+    }
     let unverify = "UPDATE accounts SET verified = FALSE";
     server.database().execute(unverify).unwrap();
-    for (collection, body, naming) in examples(&rooms) {
-        clients.ada.post(collection, &body).expect_problem("forbidden");
-        let path = format!("{collection}/{}", rooms.key_below(collection).unwrap());
-        clients.ada.patch(&path, &json!({naming: "Other"})).expect_problem("forbidden");
+    for Collection { path: collection, body, name, entity } in collections(&samples) {
+        clients.ada.post(&collection, &body).expect_problem("forbidden");
+        let path = samples.path(entity);
+        clients.ada.patch(&path, &json!({name: "Other"})).expect_problem("forbidden");
         clients.admin.delete(&path).expect_problem("forbidden");
         clients.ada.get(&path).expect_status(200);
     }
-    let comments = format!("/blog/posts/{}/comments", rooms.post);
+    let comments = samples.fill("/blog/posts/{id}/comments");
     clients.ada.post(&comments, &json!({"text": "So."})).expect_problem("forbidden");
-    let link = format!("/school/students/{}/courses/{}", rooms.student, rooms.course);
+    let link = samples.fill("/school/students/{id}/courses/{course_id}");
     clients.ada.send("PUT", &link, &[], None).expect_problem("forbidden");
     clients.ada.delete(&link).expect_problem("forbidden");
 }

@@ -7,10 +7,9 @@ use serde_json::{Value, json};
 use crate::support::accounts::Clients;
 use crate::support::assertions::{Expect as _, all_items, array, items, text, texts, uid};
 use crate::support::fixtures::{
-    add_book, add_review, add_tag, create_books_with_tag, create_reviews, create_varied_books,
-    tag_book,
+    add_book, add_review, create_books_with_tag, create_reviews, create_varied_books, tag_book,
 };
-use crate::support::samples::Rooms;
+use crate::support::samples::{Samples, entity_types};
 
 fn what_is_asked_for_is_there_and_nothing_else(server: &TestServer) {
     let clients = Clients::create(server);
@@ -71,18 +70,11 @@ fn relations_go_three_levels_deep_and_back(server: &TestServer) {
 
 fn every_path_leads_somewhere(server: &TestServer) {
     let clients = Clients::create(server);
-    let books = create_varied_books(&clients);
-    let review = add_review(&clients.ada, &books[5], 3);
-    let tag = add_tag(&clients.ada, "lonely");
-    let roots = [
-        ("User", format!("/users/{}", clients.ada.uid)),
-        ("Book", format!("/books/{}", uid(&books[6]))),
-        ("Review", format!("/reviews/{}", uid(&review))),
-        ("Tag", format!("/tags/{}", uid(&tag))),
-    ];
-    let others = Rooms::filled(&clients.ada).entities();
+    create_varied_books(&clients);
+    let samples = Samples::of(&clients.ada);
     let mut tried = 0;
-    for (entity, path) in roots.into_iter().chain(others) {
+    for entity in entity_types() {
+        let path = samples.path(entity.name);
         // The refusal of an unknown path lists the valid ones.
         let answer = server.get(&format!("{path}?include=nonsense"));
         let detail = text(answer.expect_problem("invalid-parameter"), "detail").to_owned();
@@ -90,7 +82,7 @@ fn every_path_leads_somewhere(server: &TestServer) {
         for include in known.split(", ") {
             let answer = server.get(&format!("{path}?include={include}"));
             let first = include.split('.').next().unwrap();
-            assert!(answer.expect_status(200).get(first).is_some(), "{entity}: {include}");
+            assert!(answer.expect_status(200).get(first).is_some(), "{}: {include}", entity.name);
             tried += 1;
         }
     }

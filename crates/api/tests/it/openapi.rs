@@ -10,7 +10,9 @@ use crate::support::accounts::Clients;
 use crate::support::assertions::{Expect as _, text};
 use crate::support::fixtures::create_varied_books;
 use crate::support::json_schema::Schemas;
-use crate::support::operations::{Operation, document, encode_body, example_body, operations};
+use crate::support::operations::{
+    Operation, described, document, encode_body, example_body, operations,
+};
 
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
 
@@ -184,19 +186,16 @@ fn every_operation_is_there_and_nothing_else(server: &TestServer) {
     let clients = Clients::create(server);
     let mut of_paths: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for operation in operations(&clients) {
-        let Operation { method, template, path, described } = operation;
-        let answer = clients.anonymous.send(&method, &path, &[], None);
-        let open = described
-            .get("security")
-            .is_none_or(|schemes| schemes.as_array().unwrap().iter().any(|one| one == &json!({})));
-        let expected = match (open, described.get("requestBody")) {
-            (false, _) => 401,
-            (true, Some(_)) => 415,
-            (true, None) => 200,
+        let Operation { method, template, path, described, .. } = &operation;
+        let answer = clients.anonymous.send(method, path, &[], None);
+        let expected = match (operation.requires_sign_in(), operation.has_body()) {
+            (true, _) => 401,
+            (false, true) => 415,
+            (false, false) => 200,
         };
         assert_eq!(answer.status, expected, "{method} {path}: {}", answer.text());
         assert!(described["responses"].get(expected.to_string()).is_some(), "{method} {template}");
-        of_paths.entry(path).or_default().push(method);
+        of_paths.entry(path.clone()).or_default().push(method.clone());
     }
     for (path, mut there) in of_paths {
         there.sort_unstable();
@@ -251,15 +250,19 @@ fn answers_are_as_described(server: &TestServer) {
 }
 
 /// Sends a body as its example has it; gives the status.
-fn send_example(client: &Client<'_>, operation: &Operation, schemas: &Schemas<'_>) -> u16 {
-    let (media_type, example) = example_body(&operation.described, schemas);
+fn send_example(
+    client: &Client<'_>,
+    (method, path): (&str, &str),
+    described: &Value,
+    schemas: &Schemas<'_>,
+) -> u16 {
+    let (media_type, example) = example_body(described, schemas);
     let body = encode_body(&media_type, &example);
     let headers = [("content-type", media_type.as_str())];
-    let answer = client.send(&operation.method, &operation.path, &headers, Some(body.as_bytes()));
+    let answer = client.send(method, path, &headers, Some(body.as_bytes()));
     if answer.status < 300 {
-        let status = answer.status.to_string();
-        let content = &operation.described["responses"][&status]["content"];
-        let at = format!("{} {}", operation.method, operation.template);
+        let content = &described["responses"][&answer.status.to_string()]["content"];
+        let at = format!("{method} {path}");
         schemas.check(&content["application/json"]["schema"], &answer.json, &at);
     }
     answer.status
@@ -269,12 +272,10 @@ fn the_examples_sign_one_person_up_and_in(server: &TestServer) {
     let document = document();
     let schemas = Schemas::of(&document);
     for (path, status) in [("/auth/signup", 201), ("/auth/login", 200), ("/auth/token", 200)] {
-        let path = format!("/api/v1{path}");
-        let described = document["paths"][&path]["post"].clone();
-        let operation =
-            Operation { method: "POST".to_owned(), template: path.clone(), path, described };
-        let sent = send_example(&server.anonymous(), &operation, &schemas);
-        assert_eq!(sent, status, "{}", operation.path);
+        let mut operations = described(&document);
+        let (.., described) = operations.find(|one| (&*one.0, one.1) == ("POST", path)).unwrap();
+        let sent = send_example(&server.anonymous(), ("POST", path), described, &schemas);
+        assert_eq!(sent, status, "{path}");
     }
 }
 
@@ -282,12 +283,12 @@ fn bodies_may_be_sent_as_the_examples_have_them(server: &TestServer) {
     let clients = Clients::create(server);
     let document = document();
     let schemas = Schemas::of(&document);
-    let operations = operations(&clients).into_iter().filter(|operation| {
-        operation.described.get("requestBody").is_some() && !operation.path.contains("/auth/")
-    });
+    let operations = operations(&clients)
+        .into_iter()
+        .filter(|operation| operation.has_body() && !operation.path.contains("/auth/"));
     for operation in operations {
-        let template = operation.template.strip_prefix("/api/v1").unwrap();
-        let (client, expected) = match (operation.method.as_str(), template) {
+        let Operation { method, template, .. } = &operation;
+        let (client, expected) = match (method.as_str(), template.as_str()) {
             ("POST", "/books") => (&clients.ada, 201),
             ("POST", "/books/{uid}/reviews") => (&clients.bob, 201),
             // The book has been given that very tag before.
@@ -304,8 +305,9 @@ fn bodies_may_be_sent_as_the_examples_have_them(server: &TestServer) {
             }
             _ => (&clients.ada, 200),
         };
-        let status = send_example(client, &operation, &schemas);
-        assert_eq!(status, expected, "{} {template}", operation.method);
+        let status =
+            send_example(client, (method, &operation.path), &operation.described, &schemas);
+        assert_eq!(status, expected, "{method} {template}");
     }
 }
 

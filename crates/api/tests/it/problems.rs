@@ -10,7 +10,7 @@ use crate::support::accounts::Clients;
 use crate::support::assertions::{Expect as _, assert_healthy, assert_problem, text, uid};
 use crate::support::fixtures::{UNKNOWN_UID, add_book, add_review, add_tag};
 use crate::support::raw_http;
-use crate::support::samples::Rooms;
+use crate::support::samples::{Samples, entity_types, item_template};
 
 /// The problem as text, without what differs from run to run.
 fn settled(answer: &Answer) -> String {
@@ -38,10 +38,9 @@ fn each_kind_of_problem_is_as_it_was(server: &TestServer) {
     let wrong = json!({"email": "cleo@example.org", "password": "not it"});
     let leaving = json!({"password": "not it", "reviews": "keep"});
     let large = vec![b' '; (1 << 20) + 1];
-    let rooms = Rooms::filled(ada);
-    let (company, employee) =
-        (format!("/org/companies/{}", rooms.company), format!("/org/employees/{}", rooms.employee));
-    let itself = json!({"manager_id": rooms.employee.parse::<u32>().unwrap()});
+    let samples = Samples::of(ada);
+    let (employee, company) = (samples.path("Employee"), samples.path("Company"));
+    let itself = json!({"manager_id": samples.id("Employee")});
     let told = [
         ("malformed-json", ada.send("POST", "/books", &json_body, Some(b"{\"title\": "))),
         ("invalid-parameter", anonymous.get("/books?autor=austen")),
@@ -145,8 +144,9 @@ fn a_path_that_is_none_is_not_found(server: &TestServer) {
         assert!(server.url(path).ends_with(text(problem, "instance")), "{path}: {problem}");
     }
     for uid in ["x", "0", "-1", "0190b4a0-0000-7000-8000-00000000000", "' OR 1=1 --", "null"] {
-        for room in ["books", "users", "reviews", "tags"] {
-            server.get(&format!("/{room}/{}", uid.replace(' ', "%20"))).expect_problem("not-found");
+        for entity in entity_types().filter(|entity| entity.key == "uid") {
+            let path = item_template(entity.name).replace("{uid}", &uid.replace(' ', "%20"));
+            server.get(&path).expect_problem("not-found");
         }
     }
     assert_healthy(server);

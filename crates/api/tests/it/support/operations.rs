@@ -1,84 +1,120 @@
 //! The OpenAPI document and its operations.
 
+use recto_testkit::server::{Answer, Client};
 use serde_json::{Value, json};
 
 use super::accounts::Clients;
-use super::assertions::{Expect as _, text, uid};
-use super::fixtures::{add_book, add_review, add_tag};
+use super::assertions::{Expect as _, text};
 use super::json_schema::Schemas;
-use super::samples::Rooms;
+use super::matrix::{Caller, rows};
+use super::samples::Samples;
 
-/// An operation of the document, at a path where it finds something.
+/// An operation of the document, with a path at which it exists.
 #[derive(Debug)]
 pub(crate) struct Operation {
     pub(crate) method: String,
+    /// The path in the document, without the base path.
     pub(crate) template: String,
+    /// The same with the base path and with keys of entities.
     pub(crate) path: String,
     pub(crate) described: Value,
+    /// The least privileged caller that may send it, from the authorization matrix.
+    pub(crate) permitted: Caller,
 }
 
-/// The document as it is printed.
+/// Returns the document.
 pub(crate) fn document() -> Value {
     serde_json::from_str(&recto_api::openapi_json()).expect("the document is JSON")
 }
 
-/// Every operation of the document. What users have of their own is the administrator's.
+/// Returns the method, the path without the base path, and the description of every operation.
+pub(crate) fn described(document: &Value) -> impl Iterator<Item = (String, &str, &Value)> {
+    document["paths"].as_object().unwrap().iter().flat_map(|(path, item)| {
+        let template = path.strip_prefix(recto_api::BASE_PATH).unwrap();
+        let methods = item.as_object().unwrap().iter();
+        methods.map(move |(method, described)| (method.to_uppercase(), template, described))
+    })
+}
+
+/// Returns every operation. The entities are Ada's, the session and the API key the
+/// administrator's.
 pub(crate) fn operations(clients: &Clients<'_>) -> Vec<Operation> {
-    let book = add_book(&clients.ada, "Emma");
-    let review = add_review(&clients.ada, &book, 4);
-    let tag = add_tag(&clients.ada, "Classics");
-    let authors = clients.anonymous.get("/authors").expect_status(200).clone();
-    let rooms = Rooms::filled(&clients.ada);
+    let samples = Samples::of(&clients.ada);
     let session = clients.admin.get("/auth/sessions").expect_status(200)["items"][0].clone();
     let new_key = json!({"name": "nightly", "scopes": ["read"]});
     let api_key = clients.admin.post("/auth/keys", &new_key).expect_status(201).clone();
-    let mut all = Vec::new();
-    for (template, item) in document()["paths"].as_object().unwrap() {
-        let below = template.strip_prefix("/api/v1").unwrap();
-        let key = match below.split('/').nth(1) {
-            Some("books") => uid(&book),
-            Some("reviews") => uid(&review),
-            Some("tags") => uid(&tag),
-            Some("authors") => uid(&authors["items"][0]),
-            _ => &clients.ada.uid,
+    let rows = rows();
+    let operation = |(method, template, described): (String, &str, &Value)| {
+        let mut path = match template {
+            at if at.starts_with("/auth/sessions") => at.replace("{id}", text(&session, "id")),
+            at if at.starts_with("/auth/keys") => at.replace("{id}", text(&api_key, "id")),
+            at => samples.fill(at),
         };
-        let path = template.replace("{uid}", key).replace("{tag_uid}", uid(&tag));
-        let path = match below {
-            below if below.starts_with("/auth/sessions") => {
-                path.replace("{id}", text(&session, "id"))
-            }
-            below if below.starts_with("/auth/keys") => path.replace("{id}", text(&api_key, "id")),
-            below => match rooms.key_below(below) {
-                Some(id) => path.replace("{id}", id).replace("{course_id}", &rooms.course),
-                None => path,
-            },
-        };
-        assert!(!path.contains('{'), "{path}");
-        for (method, described) in item.as_object().unwrap() {
-            let (method, template) = (method.to_uppercase(), template.clone());
-            let (path, described) = (path.clone(), described.clone());
-            all.push(Operation { method, template, path, described });
+        let mut rows = rows.iter();
+        let row = rows.find(|row| row.method == method && row.template == template);
+        let permitted = row.expect("the matrix has all operations").permitted();
+        if permitted == Caller::Admin && described.get("requestBody").is_some() {
+            // Ada's account stays as it is.
+            path = path.replace(&clients.ada.uid, &clients.bob.uid);
         }
-    }
-    all
+        assert!(!path.contains('{'), "{path}");
+        path.insert_str(0, recto_api::BASE_PATH);
+        let (template, described) = (template.to_owned(), described.clone());
+        Operation { method, template, path, described, permitted }
+    };
+    described(&document()).map(operation).collect()
 }
 
-/// The body of an operation as its example has it, and its media type.
+impl Operation {
+    /// Returns whether it needs an access token.
+    pub(crate) fn requires_sign_in(&self) -> bool {
+        let schemes = self.described.get("security").and_then(Value::as_array);
+        schemes.is_some_and(|schemes| !schemes.contains(&json!({})))
+    }
+
+    /// Returns whether it has a body.
+    pub(crate) fn has_body(&self) -> bool {
+        self.described.get("requestBody").is_some()
+    }
+
+    /// Returns whether it has a JSON body.
+    pub(crate) fn has_json_body(&self) -> bool {
+        self.described.pointer("/requestBody/content/application~1json").is_some()
+    }
+
+    /// Returns the client that may send it.
+    pub(crate) fn client<'c, 's>(&self, clients: &'c Clients<'s>) -> &'c Client<'s> {
+        match self.permitted {
+            Caller::Anonymous => &clients.anonymous,
+            Caller::Admin => &clients.admin,
+            _ => &clients.ada,
+        }
+    }
+
+    /// Sends it with a JSON body, as the client that may.
+    pub(crate) fn send(&self, clients: &Clients<'_>, body: &[u8]) -> Answer {
+        let headers = [("content-type", "application/json")];
+        self.client(clients).send(&self.method, &self.path, &headers, Some(body))
+    }
+}
+
+/// Returns the media type and the example of the body of an operation.
 pub(crate) fn example_body(described: &Value, schemas: &Schemas<'_>) -> (String, Value) {
     let content = described["requestBody"]["content"].as_object().unwrap();
     let (media_type, body) = content.iter().next().unwrap();
     let schema = schemas.resolve(&body["schema"]);
     let example = schema.get("examples").map_or_else(
         || {
-            let members = schema["properties"].as_object().unwrap().iter();
-            members.map(|(name, member)| (name.clone(), member["examples"][0].clone())).collect()
+            let properties = schema["properties"].as_object().unwrap().iter();
+            let example = |property: &Value| property["examples"][0].clone();
+            properties.map(|(name, property)| (name.clone(), example(property))).collect()
         },
         |examples| examples[0].clone(),
     );
     (media_type.clone(), example)
 }
 
-/// A body as a client sends it.
+/// Encodes a body as its media type.
 pub(crate) fn encode_body(media_type: &str, body: &Value) -> String {
     if !media_type.contains("form") {
         return body.to_string();

@@ -1,82 +1,150 @@
-//! One entity of each kind in the modules blog, school and org.
+//! One entity of each type, created when a test first asks for it.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use recto_api::Description;
+use recto_domain::MODULES;
+use recto_relations::EntityInfo;
 use recto_testkit::server::Client;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::assertions::id;
-use super::fixtures::{add_department, add_employee, create, enrol};
+use super::assertions::{Expect as _, items, uid};
+use super::fixtures::create;
 
-/// One of each, belonging together; the keys as they stand in paths.
-pub(crate) struct Rooms {
-    pub(crate) post: String,
-    pub(crate) comment: String,
-    pub(crate) student: String,
-    pub(crate) course: String,
-    pub(crate) company: String,
-    pub(crate) department: String,
-    pub(crate) employee: String,
+/// Returns all entity types.
+pub(crate) fn entity_types() -> impl Iterator<Item = &'static EntityInfo> {
+    MODULES.into_iter().flat_map(|module| module.entities).copied()
 }
 
-impl Rooms {
-    /// Makes one of each; the employee has a manager and one to manage.
-    #[track_caller]
-    pub(crate) fn filled(client: &Client<'_>) -> Self {
-        let post =
-            create(client, "/blog/posts", &json!({"title": "Zero", "content": "Distances."}));
-        let comments = format!("/blog/posts/{}/comments", id(&post));
-        let comment = create(client, &comments, &json!({"text": "So."}));
-        let student = create(client, "/school/students", &json!({"name": "Sofia"}));
-        let course = create(client, "/school/courses", &json!({"title": "Equations"}));
-        enrol(client, &student, &course);
-        let company = create(client, "/org/companies", &json!({"name": "Engines"}));
-        let department = add_department(client, "Cards", &company);
-        let top = add_employee(client, "Top", &department, None);
-        let employee = add_employee(client, "Ada", &department, Some(&top));
-        add_employee(client, "Charles", &department, Some(&employee));
-        Self {
-            post: id(&post),
-            comment: id(&comment),
-            student: id(&student),
-            course: id(&course),
-            company: id(&company),
-            department: id(&department),
-            employee: id(&employee),
+/// Returns the template of the path of an entity, such as `/books/{uid}`.
+pub(crate) fn item_template(entity: &str) -> String {
+    let mut entities = Description::of(&MODULES).entities.into_iter();
+    entities.find(|one| one.name == entity).expect("an entity type").path
+}
+
+/// Returns the path of the collection of an entity, such as `/books`.
+pub(crate) fn collection_path(entity: &str) -> String {
+    let item = item_template(entity);
+    item[..item.rfind('/').expect("the key is a segment")].to_owned()
+}
+
+/// The entities of one client, by name of their type; `Manager` and `Report` are those of
+/// `Employee`.
+pub(crate) struct Samples<'s> {
+    client: Client<'s>,
+    keys: RefCell<BTreeMap<String, String>>,
+}
+
+impl<'s> Samples<'s> {
+    /// Returns samples that the client will create.
+    pub(crate) fn of(client: &Client<'s>) -> Self {
+        Self { client: client.clone(), keys: RefCell::default() }
+    }
+
+    /// Returns the path and the body of the POST that creates an entity; `None` for types that
+    /// have no such POST. A new entity type needs an arm here.
+    pub(crate) fn creation(&self, entity: &str) -> Option<(String, Value)> {
+        let path = match entity {
+            "Review" => format!("/books/{}/reviews", self.key("Book")),
+            "Comment" => format!("/blog/posts/{}/comments", self.key("Post")),
+            "Manager" | "Report" => collection_path("Employee"),
+            _ => collection_path(entity),
+        };
+        let body = match entity {
+            "Book" => json!({"title": "Emma", "author": "Jane Austen"}),
+            "Review" => json!({"rating": 4, "review_text": ""}),
+            "Tag" => json!({"name": format!("Tag of {}", self.client.uid)}),
+            "Post" => json!({"title": "Zero", "content": "Distances."}),
+            "Comment" => json!({"text": "So."}),
+            "Student" => json!({"name": "Sofia"}),
+            "Course" => json!({"title": "Equations"}),
+            "Company" => json!({"name": "Engines"}),
+            "Department" => json!({"name": "Cards", "company_id": self.id("Company")}),
+            "Manager" => json!({"name": "Top", "department_id": self.id("Department")}),
+            "Employee" | "Report" => {
+                let manager = if entity == "Employee" { "Manager" } else { "Employee" };
+                json!({
+                    "name": "Ada", "department_id": self.id("Department"),
+                    "manager_id": self.id(manager),
+                })
+            }
+            _ => return None,
+        };
+        Some((path, body))
+    }
+
+    /// Relates a new entity to others, so that its relations lead somewhere.
+    fn relate(&self, entity: &str) {
+        match entity {
+            "Tag" => self.link("/books/{uid}/tags/{tag_uid}"),
+            "Course" => self.link("/school/students/{id}/courses/{course_id}"),
+            "Employee" => _ = self.key("Report"),
+            _ => {}
         }
     }
 
-    /// The collections that take new items, and the key of one there.
-    pub(crate) fn collections(&self) -> [(&'static str, &str); 6] {
-        [
-            ("/blog/posts", &self.post),
-            ("/school/students", &self.student),
-            ("/school/courses", &self.course),
-            ("/org/companies", &self.company),
-            ("/org/departments", &self.department),
-            ("/org/employees", &self.employee),
-        ]
+    fn link(&self, template: &str) {
+        self.client.send("PUT", &self.fill(template), &[], None).expect_status(204);
     }
 
-    /// Every entity by name, and where it is.
-    pub(crate) fn entities(&self) -> [(&'static str, String); 7] {
-        [
-            ("Post", format!("/blog/posts/{}", self.post)),
-            ("Comment", format!("/blog/comments/{}", self.comment)),
-            ("Student", format!("/school/students/{}", self.student)),
-            ("Course", format!("/school/courses/{}", self.course)),
-            ("Company", format!("/org/companies/{}", self.company)),
-            ("Department", format!("/org/departments/{}", self.department)),
-            ("Employee", format!("/org/employees/{}", self.employee)),
-        ]
+    /// Returns the key of an entity.
+    #[track_caller]
+    pub(crate) fn key(&self, entity: &str) -> String {
+        let known = self.keys.borrow().get(entity).cloned();
+        known.unwrap_or_else(|| {
+            let key = self.create(entity);
+            self.keys.borrow_mut().insert(entity.to_owned(), key.clone());
+            self.relate(entity);
+            key
+        })
     }
 
-    /// What `{id}` stands for in a path; nothing outside of these rooms.
-    pub(crate) fn key_below(&self, path: &str) -> Option<&str> {
-        match path {
-            path if path.starts_with("/blog/comments/") => Some(&self.comment),
-            path => {
-                let mut collections = self.collections().into_iter();
-                collections.find(|(at, _)| path.starts_with(at)).map(|(_, key)| key)
+    #[track_caller]
+    fn create(&self, entity: &str) -> String {
+        if let Some((path, body)) = self.creation(entity) {
+            let created = create(&self.client, &path, &body);
+            return created["uid"].as_str().map_or_else(|| created["id"].to_string(), Into::into);
+        }
+        match entity {
+            "User" => self.client.uid.clone(),
+            "Author" => {
+                let path = format!("/books/{}/contributors", self.key("Book"));
+                uid(&items(self.client.get(&path).expect_status(200))[0]).to_owned()
+            }
+            _ => panic!("no sample of {entity}"),
+        }
+    }
+
+    /// Returns the key of an entity with an integer key.
+    #[track_caller]
+    pub(crate) fn id(&self, entity: &str) -> u64 {
+        self.key(entity).parse().expect("an integer key")
+    }
+
+    /// Returns the path of an entity.
+    #[track_caller]
+    pub(crate) fn path(&self, entity: &str) -> String {
+        self.fill(&item_template(entity))
+    }
+
+    /// Replaces the placeholders of a template, such as `/books/{uid}/tags/{tag_uid}`, with keys.
+    #[track_caller]
+    pub(crate) fn fill(&self, template: &str) -> String {
+        let mut path = template.to_owned();
+        let mut types = entity_types();
+        let is_below = |item: &str| {
+            template.strip_prefix(item).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if let Some(entity) = types.find(|entity| is_below(&item_template(entity.name))) {
+            path = path.replace(&format!("{{{}}}", entity.key), &self.key(entity.name));
+        }
+        for entity in entity_types() {
+            let placeholder = format!("{{{}_{}}}", entity.name.to_lowercase(), entity.key);
+            if path.contains(&placeholder) {
+                path = path.replace(&placeholder, &self.key(entity.name));
             }
         }
+        path
     }
 }
