@@ -6,7 +6,7 @@ use recto_testkit::server::{Client, PASSWORD, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::create_account;
-use crate::support::assertions::{Expect as _, field_names, items, texts, uid};
+use crate::support::assertions::{Expect as _, field_names, texts, uid};
 use crate::support::fixtures::{add_book, add_review};
 
 fn leave(client: &Client<'_>, password: &str, reviews: &str) -> recto_testkit::server::Answer {
@@ -30,7 +30,7 @@ fn books_stay_and_reviews_as_one_likes(server: &TestServer) {
         let own = server.get(&format!("/books/{}", uid(&own)));
         assert_eq!(own.expect_status(200)["user_uid"], Value::Null);
         let page = server.get(&format!("/books/{}/reviews", uid(&lent)));
-        let reviews = items(page.expect_status(200));
+        let reviews = page.expect_items();
         assert_eq!(reviews.len(), stay, "{fate}");
         if let [kept] = reviews {
             assert_eq!((uid(kept), &kept["user_uid"]), (uid(&review), &Value::Null));
@@ -46,9 +46,7 @@ fn books_stay_and_reviews_as_one_likes(server: &TestServer) {
         assert!(server.database().rows(&rows).is_empty());
         let again = server.sign_up(name);
         assert_ne!(again.uid, client.uid);
-        assert!(
-            items(again.get(&format!("/users/{}/books", again.uid)).expect_status(200)).is_empty()
-        );
+        assert!(again.get(&format!("/users/{}/books", again.uid)).expect_items().is_empty());
     }
     for table in ["sessions", "api_keys", "mailed_tokens", "mails"] {
         let orphans = format!(

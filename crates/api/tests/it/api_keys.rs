@@ -8,7 +8,7 @@ use recto_testkit::server::{Client, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::create_account;
-use crate::support::assertions::{Expect as _, field_names, items, text, timestamp};
+use crate::support::assertions::{Expect as _, field_names, text, timestamp};
 
 /// A new key with these scopes.
 #[track_caller]
@@ -32,7 +32,7 @@ fn a_key_is_shown_once(server: &TestServer) {
     let mut later = made.clone();
     later.as_object_mut().unwrap().remove("key");
     assert_eq!(ada.get(path).expect_status(200), &later);
-    assert_eq!(items(ada.get("/auth/keys").expect_status(200)), [later]);
+    assert_eq!(ada.get("/auth/keys").expect_items(), [later]);
     for (body, pointer) in [
         (json!({"name": "", "scopes": ["read"]}), "/name"),
         (json!({"name": "x", "scopes": []}), "/scopes"),

@@ -20,8 +20,7 @@ const ANOTHER: &str = "another password, quite as long";
 #[track_caller]
 fn newest(admin: &Client<'_>, action: &str) -> (Value, Value, Value) {
     let page = admin.get(&format!("/audit?action={action}&limit=1"));
-    let entry =
-        items(page.expect_status(200)).first().unwrap_or_else(|| panic!("no {action}")).clone();
+    let entry = page.expect_items().first().unwrap_or_else(|| panic!("no {action}")).clone();
     assert_eq!(entry["action"], action);
     assert_eq!(entry["address"], "127.0.0.1");
     assert!(!text(&entry, "request_id").is_empty());
@@ -70,7 +69,7 @@ fn what_people_do_is_in_it(server: &TestServer) {
         .expect_status(200);
     // She was verified already, which is no news; another is not.
     let unverify = format!("UPDATE accounts SET verified = FALSE WHERE email = '{}'", ada.email);
-    assert!(items(admin.get("/audit?action=email.verified").expect_status(200)).is_empty());
+    assert!(admin.get("/audit?action=email.verified").expect_items().is_empty());
     let bob = TestAccount::create(server, &database, Role::User);
     server.database().execute(&unverify.replace(&ada.email, &bob.email)).unwrap();
     server
@@ -109,7 +108,7 @@ fn administered(admin: &Client<'_>, bob: &TestAccount<'_>) {
         admin.put(&at(what), &body).expect_status(200);
         assert_eq!(newest(admin, action), (root.clone(), his.clone(), detail));
         // Saying it again changes nothing, and is no entry.
-        let count = || items(admin.get("/audit?limit=100").expect_status(200)).len();
+        let count = || admin.get("/audit?limit=100").expect_items().len();
         let before = count();
         admin.put(&at(what), &body).expect_status(200);
         assert_eq!(count(), before);
@@ -118,7 +117,7 @@ fn administered(admin: &Client<'_>, bob: &TestAccount<'_>) {
     assert_eq!(newest(admin, "account.deleted"), (root, his.clone(), none));
     // Entries outlive those whom they name.
     let page = admin.get(&format!("/audit?user_uid={}", bob.client.uid));
-    assert!(texts(items(page.expect_status(200)), "action").contains(&"token.reuse"));
+    assert!(texts(page.expect_items(), "action").contains(&"token.reuse"));
 }
 
 /// What ends sessions, passwords and accounts.
@@ -188,10 +187,7 @@ fn who_is_throttled_is_in_it_once_a_minute() {
         server.anonymous().post("/auth/login", &wrong).expect_problem("too-many-requests");
     }
     let page = admin.get("/audit");
-    assert_eq!(
-        texts(items(page.expect_status(200)), "action"),
-        ["sign-in.throttled", "sign-in.failed"]
-    );
+    assert_eq!(texts(page.expect_items(), "action"), ["sign-in.throttled", "sign-in.failed"]);
 }
 
 both_servers!(what_people_do_is_in_it, it_is_read_in_pages_and_by_administrators);

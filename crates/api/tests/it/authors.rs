@@ -77,7 +77,7 @@ fn put_sets_whom_a_book_credits(server: &TestServer) {
     assert_eq!(clients.admin.put(&path, &body).expect_status(200), &changed);
     // They can be found by the line, as ever.
     let found = server.get("/books?author=jane%20austen&sort=author");
-    assert_eq!(items(found.expect_status(200)).len(), 1);
+    assert_eq!(found.expect_items().len(), 1);
     // Nobody is credited twice, and somebody is credited.
     let wrong = |list: Value| {
         let answer = clients.ada.put(&path, &json!({"contributors": list}));
@@ -132,7 +132,7 @@ fn an_author_leads_to_the_books(server: &TestServer) {
     let item = server.get(&path).expect_status(200).clone();
     assert_eq!(field_names(&item), ["created_at", "name", "uid", "updated_at"]);
     let books = server.get(&format!("{path}/books?sort=title"));
-    assert_eq!(texts(items(books.expect_status(200)), "title"), ["Emma", "Northanger"]);
+    assert_eq!(texts(books.expect_items(), "title"), ["Emma", "Northanger"]);
     server.get(&format!("/authors/{UNKNOWN_UID}")).expect_problem("not-found");
     server.get(&format!("/authors/{UNKNOWN_UID}/books")).expect_problem("not-found");
     server.get("/authors?sort=position").expect_problem("invalid-parameter");
@@ -171,9 +171,7 @@ fn the_rest_of_the_contributors_is_behind_the_url(server: &TestServer) {
             let mut next = Some(text(first, "contributors_next").to_owned());
             while let Some(url) = next {
                 let answer = server.get(&url);
-                walked.extend(
-                    texts(items(answer.expect_status(200)), "name").into_iter().map(str::to_owned),
-                );
+                walked.extend(texts(answer.expect_items(), "name").into_iter().map(str::to_owned));
                 next = answer.next_page();
             }
             assert_eq!(&walked, expected, "{path}");
@@ -181,7 +179,7 @@ fn the_rest_of_the_contributors_is_behind_the_url(server: &TestServer) {
     }
     // The page by itself is in the same order, and a cursor is bound to it.
     let page = server.get(&format!("/books/{}/contributors?limit=3", uid(&book)));
-    assert_eq!(texts(items(page.expect_status(200)), "name"), ["z0", "A1", "m2"]);
+    assert_eq!(texts(page.expect_items(), "name"), ["z0", "A1", "m2"]);
     let next = page.next_page().unwrap();
     server.get(&format!("{next}&sort=name")).expect_problem("invalid-parameter");
 }
@@ -224,7 +222,7 @@ fn a_book_comes_with_its_tags_and_contributors(server: &TestServer) {
         2
     );
     let page = server.get("/authors?sort=name");
-    assert_eq!(texts(items(page.expect_status(200)), "name"), ["A", "Homer", "Robert Fagles"]);
+    assert_eq!(texts(page.expect_items(), "name"), ["A", "Homer", "Robert Fagles"]);
 }
 
 fn two_who_credit_the_same_people_at_once_both_do(server: &TestServer) {

@@ -5,9 +5,7 @@ use recto_testkit::server::TestServer;
 use serde_json::json;
 
 use crate::support::accounts::Clients;
-use crate::support::assertions::{
-    Expect as _, all_items, array, field_names, id, items, text, texts,
-};
+use crate::support::assertions::{Expect as _, all_items, array, field_names, id, text, texts};
 use crate::support::fixtures::create;
 
 fn a_comment_is_made_under_its_post(server: &TestServer) {
@@ -88,7 +86,7 @@ fn comments_are_included_counted_and_go_on(server: &TestServer) {
     assert!(rest.iter().all(|comment| comment["post"] == post), "the rest has what was included");
 
     let page = server.get("/blog/posts?include=comments(limit:2,sort:created_at)&count=comments");
-    let [silent, zero] = items(page.expect_status(200)) else { panic!("two posts: {}", page.json) };
+    let [silent, zero] = page.expect_items() else { panic!("two posts: {}", page.json) };
     assert_eq!((&silent["comments"], &silent["comments_count"]), (&json!([]), &json!(0)));
     assert_eq!(texts(array(zero, "comments"), "text"), ["0", "1"]);
     let rest = all_items(&clients.anonymous, text(zero, "comments_next"));
@@ -109,7 +107,7 @@ fn no_answer_is_beyond_measure(server: &TestServer) {
     // A hundred times the post is more than fits: the page ends where it must and goes on.
     let page = format!("{path}/comments?limit=100&include=post");
     let first = server.get(&page);
-    let shown = items(first.expect_status(200)).len();
+    let shown = first.expect_items().len();
     assert!((50..100).contains(&shown), "{shown}");
     assert!(first.next_page().is_some());
     assert_eq!(all_items(&clients.anonymous, &page).len(), 100);

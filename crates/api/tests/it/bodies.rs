@@ -5,7 +5,7 @@ use recto_testkit::server::{Answer, Client, TestServer};
 use serde_json::json;
 
 use crate::support::accounts::Clients;
-use crate::support::assertions::{Expect as _, assert_healthy, items, text, uid};
+use crate::support::assertions::{Expect as _, assert_healthy, text, uid};
 use crate::support::fixtures::add_book;
 use crate::support::operations::{Operation, operations};
 
@@ -176,7 +176,7 @@ fn texts_have_no_controls_and_an_end(server: &TestServer) {
         clients.ada.post(&format!("{path}/tags"), &json!({"tags": many})).violations(),
         ["/tags"]
     );
-    assert_eq!(items(server.get("/tags").expect_status(200)).len(), 0);
+    assert_eq!(server.get("/tags").expect_items().len(), 0);
 
     // What is odd but text comes back as it went in, in NFC.
     for title in

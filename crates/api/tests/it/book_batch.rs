@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::accounts::{Clients, create_account};
 use crate::support::assertions::{
-    Expect as _, all_items, assert_healthy, field_names, items, text, texts, timestamp, uid,
+    Expect as _, all_items, assert_healthy, field_names, text, texts, timestamp, uid,
 };
 use crate::support::fixtures::add_book;
 
@@ -24,7 +24,7 @@ fn book(title: &str, isbn: &str) -> Value {
 #[track_caller]
 fn batch(client: &Client<'_>, books: &[Value]) -> Vec<(String, String)> {
     let answer = client.post("/books/batch", &json!({ "books": books }));
-    let outcomes = items(answer.expect_status(200));
+    let outcomes = answer.expect_items();
     assert_eq!(outcomes.len(), books.len());
     for (index, outcome) in outcomes.iter().enumerate() {
         assert_eq!(outcome["index"], index);
@@ -72,12 +72,12 @@ fn books_are_known_by_their_isbn(server: &TestServer) {
     assert!(timestamp(&after, "updated_at") > timestamp(&before, "updated_at"));
     // Whom the book credits follows from the credit line, as after a PATCH.
     let credited = server.get(&format!("{path}/contributors"));
-    assert_eq!(texts(items(credited.expect_status(200)), "name"), ["Austen"]);
+    assert_eq!(texts(credited.expect_items(), "name"), ["Austen"]);
     let credited = server.get(&format!("/books/{}/contributors", first[1].1));
-    assert_eq!(texts(items(credited.expect_status(200)), "name"), ["Somebody"]);
+    assert_eq!(texts(credited.expect_items(), "name"), ["Somebody"]);
     // The keys that sorting goes by are written along.
     let sorted = server.get("/books?sort=author&limit=1&author=austen");
-    assert_eq!(texts(items(sorted.expect_status(200)), "uid"), [first[0].1.as_str()]);
+    assert_eq!(texts(sorted.expect_items(), "uid"), [first[0].1.as_str()]);
 
     assert_eq!(outcomes(&clients.ada, &[partly]), ["unchanged"]);
     assert_eq!(server.get(&path).expect_status(200), &after);

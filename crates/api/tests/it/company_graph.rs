@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
 use crate::support::assertions::{
-    Expect as _, all_items, array, assert_healthy, field_names, items, texts,
+    Expect as _, all_items, array, assert_healthy, field_names, texts,
 };
 
 /// The company as it is stored, in the order in which everything was sent.
@@ -43,7 +43,7 @@ fn a_company_begins_with_departments_and_employees(server: &TestServer) {
     }
     assert_eq!(&stored(server, company), company);
     let through = server.get(&format!("/org/companies/{}/employees?sort=name", company["id"]));
-    assert_eq!(texts(items(through.expect_status(200)), "name"), ["Ada", "Ada", "Babbage", "Zoë"]);
+    assert_eq!(texts(through.expect_items(), "name"), ["Ada", "Ada", "Babbage", "Zoë"]);
 }
 
 fn a_company_may_begin_with_nothing(server: &TestServer) {

@@ -8,7 +8,7 @@ use recto_testkit::server::{Client, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::{Clients, create_account};
-use crate::support::assertions::{Expect as _, all_items, assert_healthy, items, texts, uid};
+use crate::support::assertions::{Expect as _, all_items, assert_healthy, texts, uid};
 use crate::support::fixtures::{add_book, add_tag, tags_body};
 use crate::support::parallel::{Requests, count_statuses, send_at_once};
 
@@ -29,7 +29,7 @@ fn one_reader_reviews_a_book_once_however_often_at_once(server: &TestServer) {
         let body = json!({"rating": 3, "review_text": "Again!"});
         let requests = (0..16).map(|_| || clients.bob.post(&path, &body)).collect();
         assert_eq!(count_statuses(&send_at_once(requests)), BTreeMap::from([(201, 1), (409, 15)]));
-        assert_eq!(items(server.get(&path).expect_status(200)).len(), 1);
+        assert_eq!(server.get(&path).expect_items().len(), 1);
     }
     assert_healthy(server);
 }
@@ -46,9 +46,9 @@ fn a_tag_that_fifty_add_at_once_is_one(server: &TestServer) {
         })
         .collect();
     assert_eq!(count_statuses(&send_at_once(requests)), BTreeMap::from([(200, 50)]));
-    let tag = items(server.get("/tags").expect_status(200)).to_vec();
+    let tag = server.get("/tags").expect_items().to_vec();
     assert_eq!(tag.len(), 1);
-    assert_eq!(items(server.get(&path).expect_status(200)), tag);
+    assert_eq!(server.get(&path).expect_items(), tag);
     assert_eq!((count(server, "book_tags"), count(server, "tags")), (1, 1));
 
     // By its key, and as a tag of its own.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
 use crate::support::assertions::{
-    Expect as _, all_items, assert_healthy, field_names, id, items, texts, timestamp,
+    Expect as _, all_items, assert_healthy, field_names, id, texts, timestamp,
 };
 use crate::support::fixtures::{UNKNOWN_UID, create};
 use crate::support::samples::{Samples, collection_path, entity_types, item_template};
@@ -54,13 +54,9 @@ fn items_are_made_read_changed_and_deleted(server: &TestServer) {
         assert_eq!(answer.header("location"), Some(format!("/api/v1{path}").as_str()));
         assert_eq!(made["created_at"], made["updated_at"]);
         assert_eq!(server.get(&path).expect_status(200), &made);
-        assert_eq!(
-            items(server.get(&collection).expect_status(200))[0],
-            made,
-            "the newest comes first"
-        );
+        assert_eq!(server.get(&collection).expect_items()[0], made, "the newest comes first");
         let page = server.get(&format!("{collection}?limit=1"));
-        assert_eq!(items(page.expect_status(200)), std::slice::from_ref(&made));
+        assert_eq!(page.expect_items(), std::slice::from_ref(&made));
         assert!(page.next_page().is_some());
 
         // Nobody owns it, so that any member may change it.

@@ -5,13 +5,13 @@ use recto_testkit::server::TestServer;
 use serde_json::json;
 
 use crate::support::accounts::Clients;
-use crate::support::assertions::{Expect as _, all_items, items, text, texts, uid};
+use crate::support::assertions::{Expect as _, all_items, text, texts, uid};
 use crate::support::fixtures::{UNKNOWN_UID, add_book, create_varied_books, tag_book};
 
 /// The titles of the books that a query finds, sorted by title.
 fn titles(clients: &Clients<'_>, query: &str) -> Vec<String> {
     let page = clients.anonymous.get(&format!("/books?sort=title&{query}"));
-    texts(items(page.expect_status(200)), "title").into_iter().map(str::to_owned).collect()
+    texts(page.expect_items(), "title").into_iter().map(str::to_owned).collect()
 }
 
 fn each_filter_narrows(server: &TestServer) {

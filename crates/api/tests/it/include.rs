@@ -5,7 +5,7 @@ use recto_testkit::server::TestServer;
 use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
-use crate::support::assertions::{Expect as _, all_items, array, items, text, texts, uid};
+use crate::support::assertions::{Expect as _, all_items, array, text, texts, uid};
 use crate::support::fixtures::{
     add_book, add_review, create_books_with_tag, create_reviews, create_varied_books, tag_book,
 };
@@ -59,7 +59,7 @@ fn relations_go_three_levels_deep_and_back(server: &TestServer) {
     }
     // A page loads the same as each of its items would.
     let page = server.get("/books?include=user.reviews.book,reviews,tags.books&count=tags,reviews");
-    for book in items(page.expect_status(200)) {
+    for book in page.expect_items() {
         let one = server.get(&format!(
             "/books/{}?include=user.reviews.book,reviews,tags.books&count=tags,reviews",
             uid(book)
@@ -169,7 +169,7 @@ fn the_rest_is_where_it_says(server: &TestServer) {
         if let Some(next) = next {
             // As many as were shown, until there are no more.
             let page = server.get(next);
-            assert_eq!(items(page.expect_status(200)).len(), count.min(27 - count), "{next}");
+            assert_eq!(page.expect_items().len(), count.min(27 - count), "{next}");
             shown.extend(all_items(&clients.anonymous, next));
         }
         assert_eq!(shown, all, "{include}");
@@ -200,10 +200,10 @@ fn the_rest_of_a_nested_relation_is_there_too(server: &TestServer) {
     // What was counted is counted in the rest, too.
     let path = "/tags?include=books(limit:1).reviews(limit:3).user&count=books.reviews,books.tags,books.reviews.user.books";
     add_book(&clients.ada, "Persuasion");
-    let other = uid(&items(server.get("/books?limit=1").expect_status(200))[0]).to_owned();
+    let other = uid(&server.get("/books?limit=1").expect_items()[0]).to_owned();
     tag_book(&clients.ada, &json!({"uid": other}), &["Classics"]);
     let loaded = server.get(path);
-    let tag = &items(loaded.expect_status(200))[0];
+    let tag = &loaded.expect_items()[0];
     let rest = all_items(&clients.anonymous, text(tag, "books_next"));
     assert_eq!((&rest[0]["reviews_count"], &rest[0]["tags_count"]), (&json!(4), &json!(1)));
     assert_eq!(rest[0]["reviews"][0]["user"]["books_count"], 0);
@@ -225,7 +225,7 @@ fn no_include_carries_more_than_its_cap(server: &TestServer) {
     create_reviews(server, books[50], 49);
     let page = server.get("/tags?include=books(limit:100).reviews(limit:100)");
     let mut checked = 0;
-    for tag in items(page.expect_status(200)) {
+    for tag in page.expect_items() {
         assert_eq!(array(tag, "books").len(), 100);
         for book in array(tag, "books") {
             let reviews = array(book, "reviews").len();
@@ -258,9 +258,9 @@ fn counts_come_without_loading(server: &TestServer) {
     assert_eq!(zebra.json.get("reviews_count"), None);
 
     let page = server.get("/books?sort=title&count=tags&include=user&limit=100");
-    for book in items(page.expect_status(200)) {
+    for book in page.expect_items() {
         let tags = server.get(&format!("/books/{}/tags", uid(book)));
-        assert_eq!(book["tags_count"], items(tags.expect_status(200)).len());
+        assert_eq!(book["tags_count"], tags.expect_items().len());
     }
     let nested = server.get(&format!(
         "/users/{}?include=books.tags&count=books,reviews,books.tags,books.tags.books",
@@ -292,8 +292,7 @@ fn a_sorted_include_is_in_order(server: &TestServer) {
     let titles = texts(array(user.expect_status(200), "books"), "title");
     assert_eq!(titles, ["日本", "Émile", "Dune", "zebra"]);
     let tags = server.get("/tags?sort=name&include=books(sort:title,limit:2)");
-    let classics =
-        items(tags.expect_status(200)).iter().find(|tag| tag["name"] == "Classics").unwrap();
+    let classics = tags.expect_items().iter().find(|tag| tag["name"] == "Classics").unwrap();
     assert_eq!(texts(array(classics, "books"), "title"), ["Dune", "Emma"]);
     let rest = all_items(&clients.anonymous, text(classics, "books_next"));
     assert_eq!(texts(&rest, "title"), ["Émile"]);

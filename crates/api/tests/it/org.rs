@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
 use crate::support::assertions::{
-    Expect as _, all_items, array, assert_healthy, field_names, id, items, text, texts,
+    Expect as _, all_items, array, assert_healthy, field_names, id, text, texts,
 };
 use crate::support::fixtures::{add_department, add_employee, create};
 use crate::support::parallel::{Requests, count_statuses, send_at_once};
@@ -141,7 +141,7 @@ fn what_is_in_the_way_is_named_and_counted(server: &TestServer) {
 fn a_company_has_the_employees_of_its_departments(server: &TestServer) {
     let clients = Clients::create(server);
     let org = org(&clients);
-    let of = |path: String| items(server.get(&path).expect_status(200)).to_vec();
+    let of = |path: String| server.get(&path).expect_items().to_vec();
     let one = |path: String| server.get(&path).expect_status(200).clone();
     let engines = company(&org.engines);
     assert_eq!(of(format!("{engines}/departments")), [org.mill.clone(), org.cards.clone()]);
@@ -178,16 +178,15 @@ fn a_company_has_the_employees_of_its_departments(server: &TestServer) {
     assert_eq!(of(format!("{engines}/employees")), std::slice::from_ref(&org.charles));
     let page = server.get("/org/employees?include=company&sort=name");
     let companies: Vec<_> =
-        items(page.expect_status(200)).iter().map(|one| text(&one["company"], "name")).collect();
+        page.expect_items().iter().map(|one| text(&one["company"], "name")).collect();
     assert_eq!(companies, ["Empty", "Engines", "Empty"]);
 }
 
 fn who_manages_and_who_is_managed(server: &TestServer) {
     let clients = Clients::create(server);
     let org = org(&clients);
-    let reports = |of: &Value| {
-        items(server.get(&format!("{}/reports", employee(of))).expect_status(200)).to_vec()
-    };
+    let reports =
+        |of: &Value| server.get(&format!("{}/reports", employee(of))).expect_items().to_vec();
     let manager =
         |of: &Value| server.get(&format!("{}/manager", employee(of))).expect_status(200).clone();
     assert_eq!((manager(&org.ada), manager(&org.charles)), (Value::Null, org.ada.clone()));
@@ -262,7 +261,7 @@ fn a_company_is_deleted_while_departments_are_made(server: &TestServer) {
             answers.last().unwrap().expect_problem("still-referenced");
             assert_eq!(made, 6);
             let there = server.get(&format!("{path}/departments"));
-            assert_eq!(items(there.expect_status(200)).len(), 6);
+            assert_eq!(there.expect_items().len(), 6);
         }
     }
     assert_healthy(server);

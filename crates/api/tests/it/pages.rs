@@ -7,7 +7,7 @@ use recto_testkit::server::TestServer;
 use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
-use crate::support::assertions::{Expect as _, all_items, items, text, texts, uid};
+use crate::support::assertions::{Expect as _, all_items, text, texts, uid};
 use crate::support::fixtures::{
     add_book, create_books_with_tag, create_reviews, create_varied_books,
 };
@@ -25,7 +25,7 @@ fn a_page_has_twenty_items_unless_asked(server: &TestServer) {
         ("?limit=99999999999999999999999999", 100),
     ] {
         let page = clients.anonymous.get(&format!("/books{query}"));
-        assert_eq!(items(page.expect_status(200)).len(), count, "{query}");
+        assert_eq!(page.expect_items().len(), count, "{query}");
         assert!(page.next_page().is_some());
     }
     for limit in ["0", "-1", "1e9", "", "abc", "1.0", "%2B1", "0x10", " 1"] {
@@ -48,17 +48,17 @@ fn the_last_page_says_so(server: &TestServer) {
     // As many as there are: nothing follows.
     assert_eq!(clients.anonymous.get("/books?limit=4").next_page(), None);
     let first = clients.anonymous.get("/books?limit=2");
-    assert_eq!(items(first.expect_status(200)), [books[3].clone(), books[2].clone()]);
+    assert_eq!(first.expect_items(), [books[3].clone(), books[2].clone()]);
     let next = first.next_page().unwrap();
     assert!(next.starts_with("/api/v1/books?limit=2&cursor="), "{next}");
     let second = clients.anonymous.get(&next);
-    assert_eq!(items(second.expect_status(200)), [books[1].clone(), books[0].clone()]);
+    assert_eq!(second.expect_items(), [books[1].clone(), books[0].clone()]);
     assert_eq!(second.next_page(), None);
     assert_eq!(second.json.as_object().unwrap().len(), 1);
     // A cursor may be read again, and with another limit.
     assert_eq!(clients.anonymous.get(&next).json, second.json);
     let other = clients.anonymous.get(&next.replace("limit=2", "limit=1&count=tags"));
-    assert_eq!(uid(&items(other.expect_status(200))[0]), uid(&books[1]));
+    assert_eq!(uid(&other.expect_items()[0]), uid(&books[1]));
 }
 
 fn walking_meets_everything_once(server: &TestServer) {
@@ -95,7 +95,7 @@ fn walking_meets_everything_once(server: &TestServer) {
     for path in paths {
         let joint = if path.contains('?') { '&' } else { '?' };
         let whole = clients.admin.get(&format!("{path}{joint}limit=100"));
-        let whole = items(whole.expect_status(200)).to_vec();
+        let whole = whole.expect_items().to_vec();
         assert!(whole.len() > 1, "too little at {path}");
         for limit in [1, 3] {
             let walked = all_items(&clients.admin, &format!("{path}{joint}limit={limit}"));
@@ -112,7 +112,7 @@ fn texts_sort_by_code_point_and_empty_values_come_last(server: &TestServer) {
     let sorted = |sort: &str, member: &str| {
         let page = clients.anonymous.get(&format!("/books?sort={sort}"));
         let values: Vec<Value> =
-            items(page.expect_status(200)).iter().map(|book| book[member].clone()).collect();
+            page.expect_items().iter().map(|book| book[member].clone()).collect();
         json!(values)
     };
     let titles =
@@ -186,7 +186,7 @@ fn a_cursor_belongs_to_one_query(server: &TestServer) {
     }
     // What does not change the query may be said in another way.
     let again = clients.admin.get(&format!("/books?cursor={english}&language=en&sort=title"));
-    assert_eq!(items(again.expect_status(200)).len(), 1);
+    assert_eq!(again.expect_items().len(), 1);
 }
 
 fn a_made_up_cursor_is_refused(server: &TestServer) {
@@ -230,7 +230,7 @@ fn pages_hold_while_books_come_and_go(server: &TestServer) {
     let clients = Clients::create(server);
     let books: Vec<_> = (0..9).map(|n| add_book(&clients.ada, &format!("{n}"))).collect();
     let first = clients.anonymous.get("/books?limit=3");
-    assert_eq!(texts(items(first.expect_status(200)), "title"), ["8", "7", "6"]);
+    assert_eq!(texts(first.expect_items(), "title"), ["8", "7", "6"]);
     // The very book that the cursor stands behind goes; a new one comes in front.
     clients.ada.delete(&format!("/books/{}", uid(&books[6]))).expect_status(204);
     clients.ada.delete(&format!("/books/{}", uid(&books[4]))).expect_status(204);

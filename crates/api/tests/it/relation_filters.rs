@@ -4,7 +4,7 @@ use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::json;
 
-use crate::support::assertions::{Expect as _, all_items, items, texts};
+use crate::support::assertions::{Expect as _, all_items, texts};
 
 /// Names and values.
 type Query<'q> = &'q [(&'q str, &'q str)];
@@ -13,7 +13,7 @@ type Query<'q> = &'q [(&'q str, &'q str)];
 fn found(server: &TestServer, path: &str, member: &str, query: Query<'_>) -> Vec<String> {
     let query = form(query);
     let page = server.get(&format!("{path}?sort={member}&{query}"));
-    texts(items(page.expect_status(200)), member).into_iter().map(str::to_owned).collect()
+    texts(page.expect_items(), member).into_iter().map(str::to_owned).collect()
 }
 
 fn form(query: Query<'_>) -> String {

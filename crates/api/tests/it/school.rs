@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
 use crate::support::assertions::{
-    Expect as _, all_items, array, assert_healthy, field_names, id, items, text, texts,
+    Expect as _, all_items, array, assert_healthy, field_names, id, text, texts,
 };
 use crate::support::fixtures::{create, enrol};
 use crate::support::parallel::{Requests, count_statuses, send_at_once};
@@ -40,7 +40,7 @@ fn enrolling_and_withdrawing_are_idempotent(server: &TestServer) {
     clients.anonymous.send("PUT", &path, &[], None).expect_problem("unauthenticated");
     assert_eq!(server.get(&courses).expect_status(200), &json!({"items": []}));
     clients.ada.send("PUT", &path, &[], None).expect_status(204);
-    let first = items(server.get(&courses).expect_status(200))[0].clone();
+    let first = server.get(&courses).expect_items()[0].clone();
     assert!(text(&first, "enrolled_at") > text(&sofia, "created_at"));
     for client in [&clients.bob, &clients.ada, &clients.admin] {
         client.send("PUT", &path, &[], None).expect_status(204);
@@ -57,7 +57,7 @@ fn enrolling_and_withdrawing_are_idempotent(server: &TestServer) {
         assert_eq!(server.get(&courses).expect_status(200), &json!({"items": []}));
     }
     clients.ada.send("PUT", &path, &[], None).expect_status(204);
-    let again = items(server.get(&courses).expect_status(200))[0].clone();
+    let again = server.get(&courses).expect_items()[0].clone();
     assert!(text(&again, "enrolled_at") > text(&first, "enrolled_at"));
     // It is not a thing of its own.
     clients.ada.get(&path).expect_problem("method-not-allowed");
@@ -89,7 +89,7 @@ fn since_when_stands_beside_the_members_both_ways(server: &TestServer) {
         enrol(&clients.ada, student, course);
     }
     let of_sofia = server.get(&format!("/school/students/{}/courses", id(&sofia)));
-    let courses = items(of_sofia.expect_status(200));
+    let courses = of_sofia.expect_items();
     assert_eq!(texts(courses, "title"), ["Rings", "Equations"]);
     assert_eq!(
         field_names(&courses[0]),
@@ -97,7 +97,7 @@ fn since_when_stands_beside_the_members_both_ways(server: &TestServer) {
     );
     assert_eq!(since(&rings, &courses[0]), courses[0], "its own members are as they are");
     let of_rings = server.get(&format!("/school/courses/{}/students", id(&rings)));
-    let students = items(of_rings.expect_status(200));
+    let students = of_rings.expect_items();
     assert_eq!(texts(students, "name"), ["Emmy", "Sofia"]);
     assert_eq!(students[1]["enrolled_at"], courses[0]["enrolled_at"], "one link, seen both ways");
     assert_eq!(since(&sofia, &students[1]), students[1]);
@@ -112,7 +112,7 @@ fn since_when_stands_beside_the_members_both_ways(server: &TestServer) {
         assert_eq!(&shown["students"], &server.get(&path).expect_status(200)["items"]);
     }
     let page = server.get("/school/courses?include=students(sort:name)&count=students");
-    let rings_shown = &items(page.expect_status(200))[0];
+    let rings_shown = &page.expect_items()[0];
     assert_eq!(rings_shown["students_count"], 2);
     assert_eq!(rings_shown["students"], of_rings.json["items"]);
     // By itself a course is reached over no link.
@@ -152,10 +152,10 @@ fn who_leaves_takes_the_links_along(server: &TestServer) {
     }
     clients.admin.delete(&format!("/school/courses/{}", id(&equations))).expect_status(204);
     let left = server.get(&format!("/school/students/{}/courses", id(&sofia)));
-    assert_eq!(texts(items(left.expect_status(200)), "title"), ["Rings"]);
+    assert_eq!(texts(left.expect_items(), "title"), ["Rings"]);
     clients.admin.delete(&format!("/school/students/{}", id(&emmy))).expect_status(204);
     let left = server.get(&format!("/school/courses/{}/students", id(&rings)));
-    assert_eq!(texts(items(left.expect_status(200)), "name"), ["Sofia"]);
+    assert_eq!(texts(left.expect_items(), "name"), ["Sofia"]);
     server.get(&format!("/school/students/{}/courses", id(&emmy))).expect_problem("not-found");
 }
 
@@ -168,7 +168,7 @@ fn one_who_enrols_often_at_once_is_enrolled_once(server: &TestServer) {
         let put = || clients.ada.send("PUT", &path, &[], None);
         assert_eq!(count_statuses(&send_at_once(vec![put; 16])), BTreeMap::from([(204, 16)]));
         let there = server.get(&format!("/school/courses/{}/students", id(&rings)));
-        assert_eq!(items(there.expect_status(200)).len(), 1);
+        assert_eq!(there.expect_items().len(), 1);
         // A course that goes meanwhile is not found, and leaves nobody in it.
         let gone = format!("/school/courses/{}", id(&rings));
         let mut requests: Requests<'_> = Vec::new();

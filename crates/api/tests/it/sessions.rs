@@ -9,7 +9,7 @@ use recto_testkit::server::{Answer, Client, PASSWORD, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::{TestAccount, create_account};
-use crate::support::assertions::{Expect as _, items, text};
+use crate::support::assertions::{Expect as _, text};
 
 const ANOTHER: &str = "another password, quite as long";
 const MINUTE: Duration = Duration::from_mins(1);
@@ -51,7 +51,7 @@ fn refreshing_gives_the_next_pair(server: &TestServer) {
     let (last, _) = renewed(server, &next_token);
     let sessions = server.bearer(&last).get("/auth/sessions");
     let current: Vec<_> =
-        items(sessions.expect_status(200)).iter().filter(|one| one["current"] == true).collect();
+        sessions.expect_items().iter().filter(|one| one["current"] == true).collect();
     assert_eq!(current.len(), 1);
     assert!(text(current[0], "last_used_at") > text(current[0], "created_at"));
     for token in ["", "recto_rt_", "recto_rt_AAAA", &token.to_lowercase()] {
@@ -303,7 +303,7 @@ fn the_password_grant_opens_a_session_that_ends_with_its_token(server: &TestServ
     let answer = server.anonymous().send("POST", "/auth/token", &headers, Some(form.as_bytes()));
     let access = text(answer.expect_status(200), "access_token").to_owned();
     assert!(answer.json.get("refresh_token").is_none());
-    let count = |client: &Client<'_>| items(client.get("/auth/sessions").expect_status(200)).len();
+    let count = |client: &Client<'_>| client.get("/auth/sessions").expect_items().len();
     assert_eq!(count(&ada), 2);
     server.clock().advance(16 * MINUTE);
     assert!(!is_alive(server, &access));

@@ -5,7 +5,7 @@ use recto_testkit::database::Engine;
 use recto_testkit::server::{PASSWORD, TestServer};
 use serde_json::{Value, json};
 
-use crate::support::assertions::{Expect as _, items, text, uid};
+use crate::support::assertions::{Expect as _, text, uid};
 use crate::support::browser::Browser;
 use crate::support::fixtures::add_book;
 use crate::support::raw_http;
@@ -149,7 +149,7 @@ fn who_signs_in_posts_a_review_and_who_signs_out_does_not() {
     assert_eq!(execute(&mut browser, REVIEWS), "201");
     browser.picture("swagger-created");
     let reviews = server.get(&format!("/books/{}/reviews", uid(&emma)));
-    assert_eq!(items(reviews.expect_status(200))[0]["user_uid"], ada.uid.as_str());
+    assert_eq!(reviews.expect_items()[0]["user_uid"], ada.uid.as_str());
     // The second review is a conflict: who asks is known.
     assert_eq!(execute(&mut browser, REVIEWS), "409");
     // Nothing that opens the account outlives the page.

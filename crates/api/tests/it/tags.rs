@@ -5,7 +5,7 @@ use recto_testkit::server::TestServer;
 use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
-use crate::support::assertions::{Expect as _, field_names, items, text, texts, timestamp, uid};
+use crate::support::assertions::{Expect as _, field_names, text, texts, timestamp, uid};
 use crate::support::fixtures::{UNKNOWN_UID, add_book, add_tag, tag_book, tags_body};
 
 fn a_tag_is_added_once(server: &TestServer) {
@@ -68,7 +68,7 @@ fn an_administrator_deletes_a_tag(server: &TestServer) {
     server.get(&path).expect_problem("not-found");
     server.get(&format!("{path}/books")).expect_problem("not-found");
     let left = server.get(&format!("/books/{}/tags", uid(&book)));
-    assert_eq!(texts(items(left.expect_status(200)), "name"), ["b"]);
+    assert_eq!(texts(left.expect_items(), "name"), ["b"]);
 }
 
 fn names_of(book: &Value) -> Vec<&str> {
@@ -98,12 +98,12 @@ fn post_adds_tags_and_put_sets_them(server: &TestServer) {
     assert_eq!(names_of(&changed), ["Spice", "Worms"]);
     assert_eq!(clients.ada.post(&path, &tags_body(&[])).expect_status(200), &changed);
     let shown = server.get(&format!("{path}?sort=name"));
-    assert_eq!(texts(items(shown.expect_status(200)), "name"), ["Spice", "Worms"]);
+    assert_eq!(texts(shown.expect_items(), "name"), ["Spice", "Worms"]);
     let changed = clients.ada.put(&path, &tags_body(&[])).expect_status(200).clone();
     assert_eq!(changed["tags"], json!([]));
     // A tag that no book bears is a tag all the same, and is found again.
     let all = server.get("/tags?sort=name");
-    assert_eq!(texts(items(all.expect_status(200)), "name"), ["Desert", "Epic", "Spice", "Worms"]);
+    assert_eq!(texts(all.expect_items(), "name"), ["Desert", "Epic", "Spice", "Worms"]);
 
     let body = json!({"tags": [{"name": ""}, {"name": "a", "uid": 1}, "b", {}], "more": 1});
     assert_eq!(

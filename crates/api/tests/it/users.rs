@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::accounts::{Clients, create_user};
 use crate::support::assertions::{
-    Expect as _, all_items, field_names, items, text, texts, timestamp, uid,
+    Expect as _, all_items, field_names, text, texts, timestamp, uid,
 };
 use crate::support::fixtures::{UNKNOWN_UID, add_book, add_review};
 
@@ -50,7 +50,7 @@ fn users_are_listed_for_administrators(server: &TestServer) {
     clients.ada.get("/users").expect_problem("forbidden");
     let imported = create_user(server, "goodbooks.17").to_string();
     let page = clients.admin.get("/users?sort=username&include=books&count=reviews");
-    let rows = items(page.expect_status(200));
+    let rows = page.expect_items();
     assert_eq!(texts(rows, "username"), ["ada", "bob", "goodbooks.17", "root"]);
     for row in rows {
         let mut expected = WITH_ACCOUNT.to_vec();

@@ -10,6 +10,9 @@ pub(crate) trait Expect {
     /// returns the body.
     fn expect_status(&self, status: u16) -> &Value;
 
+    /// Asserts that the response is a page, and returns its items.
+    fn expect_items(&self) -> &[Value];
+
     /// Asserts that the response is a complete problem of the type with that slug, and returns it.
     fn expect_problem(&self, slug: &str) -> &Value;
 
@@ -30,6 +33,11 @@ impl Expect for Answer {
             assert_eq!(self.header("content-type"), Some("application/json"));
         }
         &self.json
+    }
+
+    #[track_caller]
+    fn expect_items(&self) -> &[Value] {
+        items(self.expect_status(200))
     }
 
     #[track_caller]
@@ -157,7 +165,7 @@ pub(crate) fn all_items(client: &Client<'_>, path: &str) -> Vec<Value> {
     let mut next = Some(path.to_owned());
     while let Some(path) = next {
         let page = client.get(&path);
-        let found = items(page.expect_status(200));
+        let found = page.expect_items();
         assert!(!found.is_empty() || all.is_empty(), "an empty page at {path}");
         all.extend_from_slice(found);
         next = page.next_page();

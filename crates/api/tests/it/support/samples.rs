@@ -9,7 +9,7 @@ use recto_relations::EntityInfo;
 use recto_testkit::server::Client;
 use serde_json::{Value, json};
 
-use super::assertions::{Expect as _, items, uid};
+use super::assertions::{Expect as _, uid};
 use super::fixtures::create;
 
 /// Returns all entity types.
@@ -110,7 +110,7 @@ impl<'s> Samples<'s> {
             "User" => self.client.uid.clone(),
             "Author" => {
                 let path = format!("/books/{}/contributors", self.key("Book"));
-                uid(&items(self.client.get(&path).expect_status(200))[0]).to_owned()
+                uid(&self.client.get(&path).expect_items()[0]).to_owned()
             }
             _ => panic!("no sample of {entity}"),
         }
