@@ -182,34 +182,33 @@ fn the_token_endpoint_tells_nobody_which_addresses_there_are(server: &TestServer
 }
 
 fn me_is_the_caller_with_account_books_and_reviews(server: &TestServer) {
-    let clients = Clients::create(server);
+    let Clients { ada, anonymous, .. } = Clients::create(server);
     server.get("/auth/me").expect_problem("unauthenticated");
-    let me = clients.ada.get("/auth/me");
+    let me = ada.get("/auth/me");
     let me = me.expect_status(200);
-    assert_eq!(uid(me), clients.ada.uid);
+    assert_eq!(uid(me), ada.uid);
     assert_eq!(me["email"], "ada@example.org");
     assert_eq!(me["role"], "user");
     assert_eq!(me["verified"], true);
     assert_eq!(me["disabled"], false);
     assert_eq!((&me["books"], &me["reviews"]), (&json!([]), &json!([])));
 
-    let books: Vec<_> =
-        (0..22).map(|number| add_book(&clients.ada, &format!("Volume {number}"))).collect();
-    let review = add_review(&clients.ada, &books[0], 4);
-    let me = clients.ada.get("/auth/me");
+    let books: Vec<_> = (0..22).map(|number| add_book(&ada, &format!("Volume {number}"))).collect();
+    let review = add_review(&ada, &books[0], 4);
+    let me = ada.get("/auth/me");
     let me = me.expect_status(200);
     assert_eq!(me["reviews"], json!([review]));
     let mut shown = me["books"].as_array().unwrap().clone();
     assert_eq!(shown.len(), 20);
-    shown.extend(all_items(&clients.anonymous, text(me, "books_next")));
+    shown.extend(all_items(&anonymous, text(me, "books_next")));
     shown.reverse();
     assert_eq!(shown, books);
 }
 
 fn a_token_is_good_or_refused(server: &TestServer) {
-    let clients = Clients::create(server);
-    let good = clients.ada.token.clone().unwrap();
-    let user: UserId = clients.ada.uid.parse().unwrap();
+    let Clients { ada, anonymous, .. } = Clients::create(server);
+    let good = ada.token.clone().unwrap();
+    let user: UserId = ada.uid.parse().unwrap();
     let issue = |secret: &[u8], new_id: NewId| {
         Tokens::new(&Secrets::new(secret, None).unwrap())
             .issue(user, new_id.at(), new_id.uid())
@@ -231,31 +230,25 @@ fn a_token_is_good_or_refused(server: &TestServer) {
     for value in values {
         let authorization = [("authorization", value.as_str())];
         // Where a token is needed, and where one may be sent.
-        for path in ["/auth/me", &format!("/users/{}", clients.ada.uid)] {
-            clients
-                .anonymous
-                .send("GET", path, &authorization, None)
-                .expect_problem("unauthenticated");
+        for path in ["/auth/me", &format!("/users/{}", ada.uid)] {
+            anonymous.send("GET", path, &authorization, None).expect_problem("unauthenticated");
         }
-        let answer = clients.anonymous.send("POST", "/books", &authorization, Some(b"{}"));
+        let answer = anonymous.send("POST", "/books", &authorization, Some(b"{}"));
         answer.expect_problem("unauthenticated");
     }
     for scheme in ["Bearer", "bearer", "BEARER"] {
         let value = format!("{scheme} {good}");
-        clients
-            .anonymous
-            .send("GET", "/auth/me", &[("authorization", &value)], None)
-            .expect_status(200);
+        anonymous.send("GET", "/auth/me", &[("authorization", &value)], None).expect_status(200);
     }
 }
 
 fn the_token_of_somebody_who_is_gone_is_dead(server: &TestServer) {
-    let clients = Clients::create(server);
-    clients.admin.delete(&format!("/users/{}", clients.ada.uid)).expect_status(204);
-    clients.ada.get("/auth/me").expect_problem("unauthenticated");
+    let Clients { ada, admin, bob, .. } = Clients::create(server);
+    admin.delete(&format!("/users/{}", ada.uid)).expect_status(204);
+    ada.get("/auth/me").expect_problem("unauthenticated");
     let body = json!({"title": "Ghosts", "author": "Henrik Ibsen"});
-    clients.ada.post("/books", &body).expect_problem("unauthenticated");
-    clients.ada.get(&format!("/users/{}", clients.bob.uid)).expect_problem("unauthenticated");
+    ada.post("/books", &body).expect_problem("unauthenticated");
+    ada.get(&format!("/users/{}", bob.uid)).expect_problem("unauthenticated");
 }
 
 fn who_signs_in_is_asked_before_anything_else(server: &TestServer) {
@@ -272,21 +265,21 @@ fn who_signs_in_is_asked_before_anything_else(server: &TestServer) {
 }
 
 fn who_is_not_verified_reads_and_who_is_disabled_does_not(server: &TestServer) {
-    let clients = Clients::create(server);
-    let book = add_book(&clients.bob, "Emma");
+    let Clients { ada, bob, .. } = Clients::create(server);
+    let book = add_book(&bob, "Emma");
     let review = format!("/books/{}/reviews", uid(&book));
     server
         .database()
         .execute("UPDATE accounts SET verified = FALSE WHERE role <> 'admin'")
         .unwrap();
-    assert_eq!(clients.ada.get("/auth/me").expect_status(200)["verified"], false);
-    clients.ada.get(&format!("/users/{}", clients.bob.uid)).expect_status(200);
-    clients.ada.post("/books", &json!({})).expect_problem("forbidden");
-    clients.ada.post(&review, &json!({"rating": 9})).expect_problem("forbidden");
-    clients.ada.post("/tags", &json!({"name": "Classics"})).expect_problem("forbidden");
-    clients.bob.delete(&format!("/books/{}", uid(&book))).expect_problem("forbidden");
-    let profile = format!("/users/{}", clients.ada.uid);
-    clients.ada.patch(&profile, &json!({"first_name": "Ada"})).expect_problem("forbidden");
+    assert_eq!(ada.get("/auth/me").expect_status(200)["verified"], false);
+    ada.get(&format!("/users/{}", bob.uid)).expect_status(200);
+    ada.post("/books", &json!({})).expect_problem("forbidden");
+    ada.post(&review, &json!({"rating": 9})).expect_problem("forbidden");
+    ada.post("/tags", &json!({"name": "Classics"})).expect_problem("forbidden");
+    bob.delete(&format!("/books/{}", uid(&book))).expect_problem("forbidden");
+    let profile = format!("/users/{}", ada.uid);
+    ada.patch(&profile, &json!({"first_name": "Ada"})).expect_problem("forbidden");
 
     let login = |password: &str| {
         let body = json!({"email": "ada@example.org", "password": password});
@@ -295,9 +288,9 @@ fn who_is_not_verified_reads_and_who_is_disabled_does_not(server: &TestServer) {
     login(PASSWORD).expect_status(200);
     server.database().execute("UPDATE accounts SET disabled = TRUE WHERE role <> 'admin'").unwrap();
     for path in ["/auth/me", &profile] {
-        clients.ada.get(path).expect_problem("unauthenticated");
+        ada.get(path).expect_problem("unauthenticated");
     }
-    clients.ada.post("/tags", &json!({"name": "Classics"})).expect_problem("unauthenticated");
+    ada.post("/tags", &json!({"name": "Classics"})).expect_problem("unauthenticated");
     let (right, wrong) = (login(PASSWORD), login("not the password"));
     right.expect_problem("wrong-credentials");
     assert_eq!(without_request_id(&right), without_request_id(&wrong));

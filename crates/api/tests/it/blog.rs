@@ -9,22 +9,22 @@ use crate::support::assertions::{Expect as _, all_items, array, field_names, id,
 use crate::support::fixtures::create;
 
 fn a_comment_is_made_under_its_post(server: &TestServer) {
-    let clients = Clients::create(server);
-    let post = create(&clients.ada, "/blog/posts", &json!({"title": "Zero", "content": "a\n\nb"}));
+    let Clients { ada, admin, anonymous, bob } = Clients::create(server);
+    let post = create(&ada, "/blog/posts", &json!({"title": "Zero", "content": "a\n\nb"}));
     assert_eq!(post["content"], "a\n\nb");
     let path = format!("/blog/posts/{}/comments", id(&post));
     let body = json!({"text": "So."});
-    clients.anonymous.post(&path, &body).expect_problem("unauthenticated");
-    clients.bob.post("/blog/posts/99/comments", &body).expect_problem("not-found");
-    clients.bob.post("/blog/posts/99/comments", &json!({})).expect_problem("not-found");
+    anonymous.post(&path, &body).expect_problem("unauthenticated");
+    bob.post("/blog/posts/99/comments", &body).expect_problem("not-found");
+    bob.post("/blog/posts/99/comments", &json!({})).expect_problem("not-found");
     for wrong in [json!({}), json!({"text": ""}), json!({"text": 1}), json!({"text": null})] {
-        assert_eq!(clients.bob.post(&path, &wrong).violations(), ["/text"], "{wrong}");
+        assert_eq!(bob.post(&path, &wrong).violations(), ["/text"], "{wrong}");
     }
     // The path says which post.
     let elsewhere = json!({"text": "So.", "post_id": 1});
-    assert_eq!(clients.bob.post(&path, &elsewhere).violations(), ["/post_id"]);
+    assert_eq!(bob.post(&path, &elsewhere).violations(), ["/post_id"]);
 
-    let answer = clients.bob.post(&path, &body);
+    let answer = bob.post(&path, &body);
     let comment = answer.expect_status(201).clone();
     assert_eq!(field_names(&comment), ["created_at", "id", "post_id", "text", "updated_at"]);
     assert_eq!(comment["post_id"], post["id"]);
@@ -35,45 +35,45 @@ fn a_comment_is_made_under_its_post(server: &TestServer) {
     assert_eq!(server.get(&path).expect_status(200), &json!({"items": [comment]}));
     // There is no list of all comments, and none is made without a post.
     server.get("/blog/comments").expect_problem("not-found");
-    clients.ada.post("/blog/comments", &body).expect_problem("not-found");
+    ada.post("/blog/comments", &body).expect_problem("not-found");
 
     // Nobody owns it.
-    clients.anonymous.patch(&at, &json!({"text": "x"})).expect_problem("unauthenticated");
-    let changed = clients.ada.patch(&at, &json!({"text": "Other"})).expect_status(200).clone();
+    anonymous.patch(&at, &json!({"text": "x"})).expect_problem("unauthenticated");
+    let changed = ada.patch(&at, &json!({"text": "Other"})).expect_status(200).clone();
     assert_eq!((text(&changed, "text"), &changed["post_id"]), ("Other", &post["id"]));
-    assert_eq!(clients.ada.patch(&at, &json!({"post_id": 2})).violations(), ["/post_id"]);
-    assert_eq!(clients.ada.patch(&at, &json!({"text": null})).violations(), ["/text"]);
-    clients.anonymous.delete(&at).expect_problem("unauthenticated");
-    clients.bob.delete(&at).expect_problem("forbidden");
-    clients.admin.delete(&at).expect_status(204);
-    clients.admin.delete(&at).expect_problem("not-found");
+    assert_eq!(ada.patch(&at, &json!({"post_id": 2})).violations(), ["/post_id"]);
+    assert_eq!(ada.patch(&at, &json!({"text": null})).violations(), ["/text"]);
+    anonymous.delete(&at).expect_problem("unauthenticated");
+    bob.delete(&at).expect_problem("forbidden");
+    admin.delete(&at).expect_status(204);
+    admin.delete(&at).expect_problem("not-found");
     server.get(&format!("{at}/post")).expect_problem("not-found");
     assert_eq!(server.get(&path).expect_status(200), &json!({"items": []}));
 }
 
 fn comments_go_with_their_post(server: &TestServer) {
-    let clients = Clients::create(server);
-    let post = create(&clients.ada, "/blog/posts", &json!({"title": "Zero", "content": "a"}));
-    let other = create(&clients.ada, "/blog/posts", &json!({"title": "One", "content": "b"}));
+    let Clients { ada, admin, .. } = Clients::create(server);
+    let post = create(&ada, "/blog/posts", &json!({"title": "Zero", "content": "a"}));
+    let other = create(&ada, "/blog/posts", &json!({"title": "One", "content": "b"}));
     let under = |post: &serde_json::Value| {
         let path = format!("/blog/posts/{}/comments", id(post));
-        create(&clients.ada, &path, &json!({"text": "So."}))
+        create(&ada, &path, &json!({"text": "So."}))
     };
     let (gone, stays) = (under(&post), under(&other));
-    clients.admin.delete(&format!("/blog/posts/{}", id(&post))).expect_status(204);
+    admin.delete(&format!("/blog/posts/{}", id(&post))).expect_status(204);
     server.get(&format!("/blog/comments/{}", id(&gone))).expect_problem("not-found");
     server.get(&format!("/blog/posts/{}/comments", id(&post))).expect_problem("not-found");
     assert_eq!(server.get(&format!("/blog/comments/{}", id(&stays))).expect_status(200), &stays);
 }
 
 fn comments_are_included_counted_and_go_on(server: &TestServer) {
-    let clients = Clients::create(server);
-    let post = create(&clients.ada, "/blog/posts", &json!({"title": "Zero", "content": "a"}));
-    create(&clients.ada, "/blog/posts", &json!({"title": "Silent", "content": "a"}));
+    let Clients { ada, anonymous, bob, .. } = Clients::create(server);
+    let post = create(&ada, "/blog/posts", &json!({"title": "Zero", "content": "a"}));
+    create(&ada, "/blog/posts", &json!({"title": "Silent", "content": "a"}));
     let path = format!("/blog/posts/{}", id(&post));
     for number in 0..25 {
         let body = json!({"text": format!("{number}")});
-        create(&clients.bob, &format!("{path}/comments"), &body);
+        create(&bob, &format!("{path}/comments"), &body);
     }
     let one = server.get(&format!("{path}?include=comments.post&count=comments"));
     let one = one.expect_status(200);
@@ -81,7 +81,7 @@ fn comments_are_included_counted_and_go_on(server: &TestServer) {
     let comments = array(one, "comments");
     assert_eq!((comments.len(), text(&comments[0], "text")), (20, "24"));
     assert!(comments.iter().all(|comment| comment["post"] == post));
-    let rest = all_items(&clients.anonymous, text(one, "comments_next"));
+    let rest = all_items(&anonymous, text(one, "comments_next"));
     assert_eq!(texts(&rest, "text"), ["4", "3", "2", "1", "0"]);
     assert!(rest.iter().all(|comment| comment["post"] == post), "the rest has what was included");
 
@@ -89,20 +89,20 @@ fn comments_are_included_counted_and_go_on(server: &TestServer) {
     let [silent, zero] = page.expect_items() else { panic!("two posts: {}", page.json) };
     assert_eq!((&silent["comments"], &silent["comments_count"]), (&json!([]), &json!(0)));
     assert_eq!(texts(array(zero, "comments"), "text"), ["0", "1"]);
-    let rest = all_items(&clients.anonymous, text(zero, "comments_next"));
+    let rest = all_items(&anonymous, text(zero, "comments_next"));
     assert_eq!(rest.len(), 23);
-    let all = all_items(&clients.anonymous, &format!("{path}/comments?limit=7&sort=created_at"));
+    let all = all_items(&anonymous, &format!("{path}/comments?limit=7&sort=created_at"));
     assert_eq!((all.len(), &all[2..]), (25, &rest[..]));
 }
 
 fn no_answer_is_beyond_measure(server: &TestServer) {
-    let clients = Clients::create(server);
+    let Clients { ada, anonymous, bob, .. } = Clients::create(server);
     let content = "x".repeat(99_000);
-    let post = create(&clients.ada, "/blog/posts", &json!({"title": "Long", "content": content}));
+    let post = create(&ada, "/blog/posts", &json!({"title": "Long", "content": content}));
     let path = format!("/blog/posts/{}", id(&post));
     for number in 0..100 {
         let body = json!({"text": format!("{number}")});
-        create(&clients.bob, &format!("{path}/comments"), &body);
+        create(&bob, &format!("{path}/comments"), &body);
     }
     // A hundred times the post is more than fits: the page ends where it must and goes on.
     let page = format!("{path}/comments?limit=100&include=post");
@@ -110,7 +110,7 @@ fn no_answer_is_beyond_measure(server: &TestServer) {
     let shown = first.expect_items().len();
     assert!((50..100).contains(&shown), "{shown}");
     assert!(first.next_page().is_some());
-    assert_eq!(all_items(&clients.anonymous, &page).len(), 100);
+    assert_eq!(all_items(&anonymous, &page).len(), 100);
     // A single item that does not fit is refused by name.
     let refused = server.get(&format!("{path}?include=comments(limit:100).post"));
     refused.expect_problem("invalid-parameter");

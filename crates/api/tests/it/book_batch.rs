@@ -40,18 +40,18 @@ fn outcomes(client: &Client<'_>, books: &[Value]) -> Vec<String> {
 }
 
 fn books_are_known_by_their_isbn(server: &TestServer) {
-    let clients = Clients::create(server);
+    let Clients { ada, anonymous, .. } = Clients::create(server);
     let full = json!({
         "title": "Emma", "author": "Jane Austen", "publisher": "Penguin",
         "published_date": "1815", "page_count": 474, "language": "en", "isbn": EMMA,
     });
     let nameless = json!({"title": "Nameless", "author": "Anonymous"});
     let shelf = [full, book("The Sea", "0-09-928409-X"), nameless.clone()];
-    let first = batch(&clients.ada, &shelf);
+    let first = batch(&ada, &shelf);
     assert_eq!(outcomes_of(&first), ["created", "created", "created"]);
     let path = format!("/books/{}", first[0].1);
     let before = server.get(&path).expect_status(200).clone();
-    assert_eq!(text(&before, "user_uid"), clients.ada.uid);
+    assert_eq!(text(&before, "user_uid"), ada.uid);
     assert_eq!(text(&before, "publisher"), "Penguin");
 
     // What is absent stays, what is given replaces, `null` clears.
@@ -59,7 +59,7 @@ fn books_are_known_by_their_isbn(server: &TestServer) {
         "title": "Emma", "author": "Austen", "isbn": "0141439580", "page_count": null,
         "language": "fr",
     });
-    let second = batch(&clients.ada, &[nameless, partly.clone(), book("The Sea", SEA)]);
+    let second = batch(&ada, &[nameless, partly.clone(), book("The Sea", SEA)]);
     assert_eq!(outcomes_of(&second), ["created", "updated", "unchanged"]);
     assert_eq!([&second[1].1, &second[2].1], [&first[0].1, &first[1].1]);
     assert_ne!(second[0].1, first[2].1);
@@ -79,9 +79,9 @@ fn books_are_known_by_their_isbn(server: &TestServer) {
     let sorted = server.get("/books?sort=author&limit=1&author=austen");
     assert_eq!(texts(sorted.expect_items(), "uid"), [first[0].1.as_str()]);
 
-    assert_eq!(outcomes(&clients.ada, &[partly]), ["unchanged"]);
+    assert_eq!(outcomes(&ada, &[partly]), ["unchanged"]);
     assert_eq!(server.get(&path).expect_status(200), &after);
-    assert_eq!(all_items(&clients.anonymous, "/books").len(), 4);
+    assert_eq!(all_items(&anonymous, "/books").len(), 4);
 }
 
 fn outcomes_of(told: &[(String, String)]) -> Vec<&str> {
@@ -89,17 +89,17 @@ fn outcomes_of(told: &[(String, String)]) -> Vec<&str> {
 }
 
 fn of_several_it_is_the_newest_that_the_caller_keeps(server: &TestServer) {
-    let clients = Clients::create(server);
+    let Clients { ada, admin, bob, .. } = Clients::create(server);
     let add = |client: &Client<'_>, title: &str, isbn: &str| {
         uid(client.post("/books", &book(title, isbn)).expect_status(201)).to_owned()
     };
-    let [older, newer] = ["Older", "Newer"].map(|title| add(&clients.ada, title, EMMA));
-    let bobs = add(&clients.bob, "Bob's", EMMA);
+    let [older, newer] = ["Older", "Newer"].map(|title| add(&ada, title, EMMA));
+    let bobs = add(&bob, "Bob's", EMMA);
     let title = |uid: &str| {
         text(server.get(&format!("/books/{uid}")).expect_status(200), "title").to_owned()
     };
 
-    let changed = batch(&clients.ada, &[book("Ada's", EMMA)]);
+    let changed = batch(&ada, &[book("Ada's", EMMA)]);
     assert_eq!(changed, [("updated".to_owned(), newer.clone())]);
     assert_eq!(
         (title(&older), title(&newer), title(&bobs)),
@@ -115,21 +115,21 @@ fn of_several_it_is_the_newest_that_the_caller_keeps(server: &TestServer) {
     assert_eq!(title(&bobs), "Bob's");
 
     // An administrator who keeps none changes the newest that there is, and its keeper keeps it.
-    let changed = batch(&clients.admin, &[book("Seen to", EMMA), book("The Sea", SEA)]);
+    let changed = batch(&admin, &[book("Seen to", EMMA), book("The Sea", SEA)]);
     assert_eq!(outcomes_of(&changed), ["updated", "created"]);
     assert_eq!(changed[0].1, cleos);
     let kept = server.get(&format!("/books/{cleos}")).expect_status(200).clone();
     assert_eq!((text(&kept, "title"), text(&kept, "user_uid")), ("Seen to", cleo.uid.as_str()));
     // One of the administrator's own comes before newer ones of others.
-    let own = add(&clients.admin, "Own", EMMA);
-    let newest = add(&clients.bob, "Newest", EMMA);
-    assert_eq!(batch(&clients.admin, &[book("Mine", EMMA)]), [("updated".to_owned(), own)]);
+    let own = add(&admin, "Own", EMMA);
+    let newest = add(&bob, "Newest", EMMA);
+    assert_eq!(batch(&admin, &[book("Mine", EMMA)]), [("updated".to_owned(), own)]);
     assert_eq!(title(&newest), "Newest");
 }
 
 fn a_batch_is_written_whole_or_not_at_all(server: &TestServer) {
-    let clients = Clients::create(server);
-    let ours = add_book(&clients.ada, "Ours");
+    let Clients { ada, anonymous, .. } = Clients::create(server);
+    let ours = add_book(&ada, "Ours");
     let mut books: Vec<_> =
         (0..20).map(|n| json!({"title": format!("T{n}"), "author": "A"})).collect();
     books[3] = book("The Sea", SEA);
@@ -138,9 +138,9 @@ fn a_batch_is_written_whole_or_not_at_all(server: &TestServer) {
     books[17] = json!({"title": "", "page_count": 0});
     books[18] = json!(null);
     let body = json!({"books": books, "more": true});
-    clients.anonymous.post("/books/batch", &body).expect_problem("unauthenticated");
+    anonymous.post("/books/batch", &body).expect_problem("unauthenticated");
     assert_eq!(
-        clients.ada.post("/books/batch", &body).violations(),
+        ada.post("/books/batch", &body).violations(),
         [
             "/books/17/author",
             "/books/17/page_count",
@@ -153,21 +153,15 @@ fn a_batch_is_written_whole_or_not_at_all(server: &TestServer) {
         ]
     );
     let many: Vec<_> = (0..1_001).map(|_| json!({"title": "T", "author": "A"})).collect();
-    assert_eq!(
-        clients.ada.post("/books/batch", &json!({ "books": many })).violations(),
-        ["/books"]
-    );
+    assert_eq!(ada.post("/books/batch", &json!({ "books": many })).violations(), ["/books"]);
     for body in [json!({}), json!({"books": null}), json!({"books": {}})] {
-        assert_eq!(clients.ada.post("/books/batch", &body).violations(), ["/books"], "{body}");
+        assert_eq!(ada.post("/books/batch", &body).violations(), ["/books"], "{body}");
     }
     let long = json!({"books": [{"title": "x".repeat(1 << 20), "author": "A"}]});
-    clients.ada.post("/books/batch", &long).expect_problem("too-large");
-    clients.ada.get("/books/batch").expect_problem("method-not-allowed");
-    clients
-        .ada
-        .post("/books/batch?sort=title", &json!({"books": []}))
-        .expect_problem("invalid-parameter");
-    assert_eq!(all_items(&clients.anonymous, "/books"), [ours]);
+    ada.post("/books/batch", &long).expect_problem("too-large");
+    ada.get("/books/batch").expect_problem("method-not-allowed");
+    ada.post("/books/batch?sort=title", &json!({"books": []})).expect_problem("invalid-parameter");
+    assert_eq!(all_items(&anonymous, "/books"), [ours]);
     assert_healthy(server);
 }
 
@@ -181,18 +175,18 @@ fn isbn(number: usize) -> String {
 }
 
 fn a_thousand_books_go_in_one_batch(server: &TestServer) {
-    let clients = Clients::create(server);
-    assert!(batch(&clients.ada, &[]).is_empty());
+    let Clients { ada, anonymous, .. } = Clients::create(server);
+    assert!(batch(&ada, &[]).is_empty());
     let mut shelf: Vec<_> = (0..1_000).map(|n| book(&format!("Volume {n:04}"), &isbn(n))).collect();
-    let first = batch(&clients.ada, &shelf);
+    let first = batch(&ada, &shelf);
     assert!(outcomes_of(&first).iter().all(|outcome| *outcome == "created"));
     shelf.reverse();
     shelf[0]["title"] = json!("The last volume");
-    let second = batch(&clients.ada, &shelf);
+    let second = batch(&ada, &shelf);
     let expected = std::iter::once("updated").chain(std::iter::repeat_n("unchanged", 999));
     assert!(outcomes_of(&second).into_iter().eq(expected));
     assert!(first.iter().map(|(_, uid)| uid).eq(second.iter().rev().map(|(_, uid)| uid)));
-    let books = all_items(&clients.anonymous, "/books?limit=100&sort=created_at");
+    let books = all_items(&anonymous, "/books?limit=100&sort=created_at");
     assert_eq!(books.len(), 1_000);
     assert_eq!(texts(&books, "uid"), first.iter().map(|(_, uid)| uid.as_str()).collect::<Vec<_>>());
     assert_eq!(text(&books[999], "title"), "The last volume");

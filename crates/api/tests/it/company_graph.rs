@@ -17,14 +17,14 @@ fn stored(server: &TestServer, company: &Value) -> Value {
 }
 
 fn a_company_begins_with_departments_and_employees(server: &TestServer) {
-    let clients = Clients::create(server);
+    let Clients { ada, .. } = Clients::create(server);
     let body = json!({"name": "Analytical Engines Ltd", "departments": [
         {"name": "Store"},
         {"name": "Mill", "employees": [{"name": "Zoë"}, {"name": "Ada"}, {"name": "Ada"}]},
         {"name": "Mill", "employees": [{"name": "Babbage"}]},
         {"name": "Attic", "employees": []},
     ]});
-    let answer = clients.ada.post("/org/companies", &body);
+    let answer = ada.post("/org/companies", &body);
     let company = answer.expect_status(201);
     let location = format!("/api/v1/org/companies/{}", company["id"]);
     assert_eq!(answer.header("location"), Some(location.as_str()));
@@ -47,17 +47,17 @@ fn a_company_begins_with_departments_and_employees(server: &TestServer) {
 }
 
 fn a_company_may_begin_with_nothing(server: &TestServer) {
-    let clients = Clients::create(server);
+    let Clients { ada, anonymous, .. } = Clients::create(server);
     for body in [json!({"name": "Acme"}), json!({"name": "Acme", "departments": null})] {
-        let answer = clients.ada.post("/org/companies", &body);
+        let answer = ada.post("/org/companies", &body);
         assert_eq!(
             field_names(answer.expect_status(201)),
             ["created_at", "id", "name", "updated_at"]
         );
     }
-    let answer = clients.ada.post("/org/companies", &json!({"name": "Acme", "departments": []}));
+    let answer = ada.post("/org/companies", &json!({"name": "Acme", "departments": []}));
     assert_eq!(answer.expect_status(201)["departments"], json!([]));
-    assert_eq!(all_items(&clients.anonymous, "/org/companies").len(), 3);
+    assert_eq!(all_items(&anonymous, "/org/companies").len(), 3);
 }
 
 /// A company of that many departments, each of that many employees.
@@ -69,34 +69,34 @@ fn company(departments: usize, employees: usize) -> Value {
 }
 
 fn a_thousand_objects_are_written_at_once(server: &TestServer) {
-    let clients = Clients::create(server);
-    let wide = clients.ada.post("/org/companies", &company(999, 0)).expect_status(201).clone();
+    let Clients { ada, anonymous, .. } = Clients::create(server);
+    let wide = ada.post("/org/companies", &company(999, 0)).expect_status(201).clone();
     assert_eq!(array(&wide, "departments").len(), 999);
-    let deep = clients.ada.post("/org/companies", &company(9, 110)).expect_status(201).clone();
+    let deep = ada.post("/org/companies", &company(9, 110)).expect_status(201).clone();
     assert_eq!(array(&deep, "departments").len(), 9);
     for department in array(&deep, "departments") {
         let expected: Vec<_> = (0..110).map(|n| format!("E{n}")).collect();
         assert_eq!(texts(array(department, "employees"), "name"), expected);
         let path =
             format!("/org/departments/{}/employees?limit=100&sort=created_at", department["id"]);
-        assert_eq!(all_items(&clients.anonymous, &path), array(department, "employees"));
+        assert_eq!(all_items(&anonymous, &path), array(department, "employees"));
     }
     let path = format!("/org/companies/{}/departments?limit=100&sort=created_at", wide["id"]);
     let names = texts(array(&wide, "departments"), "name");
-    assert_eq!(texts(&all_items(&clients.anonymous, &path), "name"), names);
+    assert_eq!(texts(&all_items(&anonymous, &path), "name"), names);
 }
 
 fn a_company_is_written_whole_or_not_at_all(server: &TestServer) {
-    let clients = Clients::create(server);
+    let Clients { ada, anonymous, .. } = Clients::create(server);
     let body = json!({"name": "Acme", "departments": [
         {"name": "Mill", "employees": [{"name": "Ada"}, {"name": ""}, {"name": "Bob", "id": 1}]},
         {"name": "Store", "company_id": 7},
         {"employees": [{}, {}, {}, {"name": "x".repeat(201)}]},
         "Attic",
     ]});
-    clients.anonymous.post("/org/companies", &body).expect_problem("unauthenticated");
+    anonymous.post("/org/companies", &body).expect_problem("unauthenticated");
     assert_eq!(
-        clients.ada.post("/org/companies", &body).violations(),
+        ada.post("/org/companies", &body).violations(),
         [
             "/departments/0/employees/1/name",
             "/departments/0/employees/2/id",
@@ -110,17 +110,17 @@ fn a_company_is_written_whole_or_not_at_all(server: &TestServer) {
         ]
     );
     for (departments, employees) in [(1_000, 0), (10, 99), (1, 999)] {
-        let answer = clients.ada.post("/org/companies", &company(departments, employees));
+        let answer = ada.post("/org/companies", &company(departments, employees));
         assert_eq!(answer.violations(), ["/departments"]);
     }
     let long = json!({"name": "x".repeat(1 << 20)});
-    clients.ada.post("/org/companies", &long).expect_problem("too-large");
+    ada.post("/org/companies", &long).expect_problem("too-large");
     for path in ["/org/companies", "/org/departments", "/org/employees"] {
         assert_eq!(server.get(path).expect_status(200), &json!({"items": []}));
     }
     // What is wrong in a thousand places is told of the first, and counted.
     let empty: Vec<_> = (0..999).map(|_| json!({"x": 1})).collect();
-    let answer = clients.ada.post("/org/companies", &json!({"name": "A", "departments": empty}));
+    let answer = ada.post("/org/companies", &json!({"name": "A", "departments": empty}));
     assert_eq!(answer.violations().len(), 1_001);
     assert_healthy(server);
 }

@@ -22,12 +22,12 @@ fn count(server: &TestServer, table: &str) -> u64 {
 }
 
 fn one_reader_reviews_a_book_once_however_often_at_once(server: &TestServer) {
-    let clients = Clients::create(server);
+    let Clients { ada, bob, .. } = Clients::create(server);
     for round in 0..3 {
-        let book = add_book(&clients.ada, &format!("Volume {round}"));
+        let book = add_book(&ada, &format!("Volume {round}"));
         let path = format!("/books/{}/reviews", uid(&book));
         let body = json!({"rating": 3, "review_text": "Again!"});
-        let requests = (0..16).map(|_| || clients.bob.post(&path, &body)).collect();
+        let requests = (0..16).map(|_| || bob.post(&path, &body)).collect();
         assert_eq!(count_statuses(&send_at_once(requests)), BTreeMap::from([(201, 1), (409, 15)]));
         assert_eq!(server.get(&path).expect_items().len(), 1);
     }
@@ -35,13 +35,13 @@ fn one_reader_reviews_a_book_once_however_often_at_once(server: &TestServer) {
 }
 
 fn a_tag_that_fifty_add_at_once_is_one(server: &TestServer) {
-    let clients = Clients::create(server);
-    let book = add_book(&clients.ada, "Dune");
+    let Clients { ada, bob, .. } = Clients::create(server);
+    let book = add_book(&ada, "Dune");
     let path = format!("/books/{}/tags", uid(&book));
     let spellings = ["Desert", "desert", "DESERT", "deserT"];
     let requests = (0..50)
         .map(|n| {
-            let (path, client) = (&path, &clients.ada);
+            let (path, client) = (&path, &ada);
             move || client.post(path, &tags_body(&[spellings[n % 4]]))
         })
         .collect();
@@ -53,26 +53,25 @@ fn a_tag_that_fifty_add_at_once_is_one(server: &TestServer) {
 
     // By its key, and as a tag of its own.
     let one = format!("{path}/{}", uid(&tag[0]));
-    clients.ada.delete(&one).expect_status(204);
-    let requests = (0..50).map(|_| || clients.ada.send("PUT", &one, &[], None)).collect();
+    ada.delete(&one).expect_status(204);
+    let requests = (0..50).map(|_| || ada.send("PUT", &one, &[], None)).collect();
     assert_eq!(count_statuses(&send_at_once(requests)), BTreeMap::from([(204, 50)]));
     assert_eq!(count(server, "book_tags"), 1);
     let body = json!({"name": "Spice"});
-    let requests = (0..50).map(|_| || clients.bob.post("/tags", &body)).collect();
+    let requests = (0..50).map(|_| || bob.post("/tags", &body)).collect();
     assert_eq!(count_statuses(&send_at_once(requests)), BTreeMap::from([(201, 1), (409, 49)]));
     assert_healthy(server);
 }
 
 fn many_books_take_many_tags_in_any_order(server: &TestServer) {
-    let clients = Clients::create(server);
+    let Clients { ada, .. } = Clients::create(server);
     let names: Vec<String> = (0..12).map(|n| format!("tag {n}")).collect();
-    let books: Vec<Value> =
-        (0..12).map(|n| add_book(&clients.ada, &format!("Volume {n}"))).collect();
+    let books: Vec<Value> = (0..12).map(|n| add_book(&ada, &format!("Volume {n}"))).collect();
     let requests = books
         .iter()
         .enumerate()
         .map(|(turn, book)| {
-            let (names, client) = (&names, &clients.ada);
+            let (names, client) = (&names, &ada);
             move || {
                 // Each begins with another name: whoever locked in that order would wait in a ring.
                 let mut turned: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -88,12 +87,12 @@ fn many_books_take_many_tags_in_any_order(server: &TestServer) {
 }
 
 fn a_book_is_deleted_while_others_write_to_it(server: &TestServer) {
-    let clients = Clients::create(server);
+    let Clients { ada, admin, anonymous, .. } = Clients::create(server);
     let readers: Vec<Client<'_>> =
         (0..12).map(|n| create_account(server, &format!("reader{n}"), Role::User)).collect();
-    let tag = add_tag(&clients.ada, "Doomed");
+    let tag = add_tag(&ada, "Doomed");
     for round in 0..4 {
-        let book = add_book(&clients.ada, &format!("Volume {round}"));
+        let book = add_book(&ada, &format!("Volume {round}"));
         let path = format!("/books/{}", uid(&book));
         let one = format!("{path}/tags/{}", uid(&tag));
         let mut requests: Requests<'_> = Vec::new();
@@ -102,12 +101,12 @@ fn a_book_is_deleted_while_others_write_to_it(server: &TestServer) {
             let body = json!({"rating": 1, "review_text": ""});
             requests.push(Box::new(move || reader.post(&path, &body)));
         }
-        requests.push(Box::new(|| clients.ada.delete(&path)));
-        requests.push(Box::new(|| clients.admin.delete(&path)));
-        requests.push(Box::new(|| clients.ada.patch(&path, &json!({"title": "Changed"}))));
-        requests.push(Box::new(|| clients.ada.post(&format!("{path}/tags"), &tags_body(&["New"]))));
-        requests.push(Box::new(|| clients.admin.send("PUT", &one, &[], None)));
-        requests.push(Box::new(|| clients.anonymous.get(&format!("{path}?include=reviews.user"))));
+        requests.push(Box::new(|| ada.delete(&path)));
+        requests.push(Box::new(|| admin.delete(&path)));
+        requests.push(Box::new(|| ada.patch(&path, &json!({"title": "Changed"}))));
+        requests.push(Box::new(|| ada.post(&format!("{path}/tags"), &tags_body(&["New"]))));
+        requests.push(Box::new(|| admin.send("PUT", &one, &[], None)));
+        requests.push(Box::new(|| anonymous.get(&format!("{path}?include=reviews.user"))));
         let answers = send_at_once(requests);
         let (reviews, others) = answers.split_at(readers.len());
         for status in count_statuses(reviews).keys() {
@@ -117,39 +116,39 @@ fn a_book_is_deleted_while_others_write_to_it(server: &TestServer) {
         for status in count_statuses(&others[2..]).keys() {
             assert!([200, 204, 404].contains(status), "{status}");
         }
-        clients.anonymous.get(&path).expect_problem("not-found");
+        anonymous.get(&path).expect_problem("not-found");
     }
     assert_eq!((count(server, "reviews"), count(server, "book_tags")), (0, 0));
-    assert_eq!(all_items(&clients.admin, "/reviews").len(), 0);
+    assert_eq!(all_items(&admin, "/reviews").len(), 0);
     assert_healthy(server);
 }
 
 fn a_tag_is_deleted_while_books_take_it(server: &TestServer) {
-    let clients = Clients::create(server);
+    let Clients { ada, admin, anonymous, bob } = Clients::create(server);
     for round in 0..4 {
-        let book = add_book(&clients.ada, &format!("Volume {round}"));
-        let tag = add_tag(&clients.ada, "Doomed");
+        let book = add_book(&ada, &format!("Volume {round}"));
+        let tag = add_tag(&ada, "Doomed");
         let path = format!("/tags/{}", uid(&tag));
         let by_key = format!("/books/{}/tags/{}", uid(&book), uid(&tag));
         let by_name = format!("/books/{}/tags", uid(&book));
         let mut requests: Requests<'_> = Vec::new();
         for _ in 0..6 {
-            requests.push(Box::new(|| clients.ada.send("PUT", &by_key, &[], None)));
-            requests.push(Box::new(|| clients.ada.post(&by_name, &tags_body(&["Doomed"]))));
-            requests.push(Box::new(|| clients.bob.put(&path, &json!({"name": "doomed"}))));
+            requests.push(Box::new(|| ada.send("PUT", &by_key, &[], None)));
+            requests.push(Box::new(|| ada.post(&by_name, &tags_body(&["Doomed"]))));
+            requests.push(Box::new(|| bob.put(&path, &json!({"name": "doomed"}))));
         }
-        requests.push(Box::new(|| clients.admin.delete(&path)));
+        requests.push(Box::new(|| admin.delete(&path)));
         for status in count_statuses(&send_at_once(requests)).keys() {
             // Once it is gone, somebody may have made another of that name.
             assert!([200, 204, 404].contains(status), "{status}");
         }
-        clients.anonymous.get(&path).expect_problem("not-found");
-        let left = all_items(&clients.anonymous, &by_name);
+        anonymous.get(&path).expect_problem("not-found");
+        let left = all_items(&anonymous, &by_name);
         assert!(left.len() <= 1, "{left:?}");
-        let all = all_items(&clients.anonymous, "/tags");
+        let all = all_items(&anonymous, "/tags");
         assert!(left.iter().all(|tag| all.contains(tag)));
         for tag in all {
-            clients.admin.delete(&format!("/tags/{}", uid(&tag))).expect_status(204);
+            admin.delete(&format!("/tags/{}", uid(&tag))).expect_status(204);
         }
     }
     assert_eq!((count(server, "tags"), count(server, "book_tags")), (0, 0));
@@ -157,8 +156,8 @@ fn a_tag_is_deleted_while_books_take_it(server: &TestServer) {
 }
 
 fn a_user_is_deleted_while_writing(server: &TestServer) {
-    let clients = Clients::create(server);
-    let book = add_book(&clients.bob, "Dune");
+    let Clients { admin, anonymous, bob, .. } = Clients::create(server);
+    let book = add_book(&bob, "Dune");
     for round in 0..3 {
         let writer = create_account(server, &format!("writer{round}"), Role::User);
         let review = format!("/books/{}/reviews", uid(&book));
@@ -170,7 +169,7 @@ fn a_user_is_deleted_while_writing(server: &TestServer) {
             requests.push(Box::new(|| writer.patch(&path, &json!({"first_name": "Gone"}))));
         }
         requests.push(Box::new(|| writer.post(&review, &json!({"rating": 5, "review_text": ""}))));
-        requests.push(Box::new(|| clients.admin.delete(&path)));
+        requests.push(Box::new(|| admin.delete(&path)));
         let answers = send_at_once(requests);
         for status in count_statuses(&answers).keys() {
             assert!([200, 201, 204, 401, 404].contains(status), "{status}");
@@ -179,9 +178,9 @@ fn a_user_is_deleted_while_writing(server: &TestServer) {
         for answer in answers.iter().filter(|answer| answer.status == 404) {
             assert!(answer.json["instance"].as_str().unwrap().ends_with(&path), "{answer:?}");
         }
-        clients.anonymous.get(&path).expect_problem("not-found");
+        anonymous.get(&path).expect_problem("not-found");
     }
-    for book in all_items(&clients.anonymous, "/books?include=user,reviews.user") {
+    for book in all_items(&anonymous, "/books?include=user,reviews.user") {
         assert_eq!(book["user_uid"].is_null(), book["user"].is_null());
         assert_eq!(book["title"] == "Ghosts", book["user"].is_null());
     }
@@ -203,19 +202,18 @@ fn one_name_is_signed_up_once(server: &TestServer) {
 }
 
 fn readers_see_whole_pages_while_others_write(server: &TestServer) {
-    let clients = Clients::create(server);
+    let Clients { ada, anonymous, .. } = Clients::create(server);
     let titles: Vec<String> = (0..40).map(|n| format!("Volume {n:02}")).collect();
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for title in &titles {
-                let book = add_book(&clients.ada, title);
+                let book = add_book(&ada, title);
                 let path = format!("/books/{}/tags", uid(&book));
-                clients.ada.post(&path, &tags_body(&["one", "two"])).expect_status(200);
+                ada.post(&path, &tags_body(&["one", "two"])).expect_status(200);
             }
         });
         for _ in 0..20 {
-            let walked =
-                all_items(&clients.anonymous, "/books?sort=title&limit=7&include=tags,user");
+            let walked = all_items(&anonymous, "/books?sort=title&limit=7&include=tags,user");
             let seen = texts(&walked, "title");
             assert!(seen.is_sorted(), "{seen:?}");
             for book in &walked {
@@ -225,7 +223,7 @@ fn readers_see_whole_pages_while_others_write(server: &TestServer) {
             }
         }
     });
-    assert_eq!(all_items(&clients.anonymous, "/books").len(), 40);
+    assert_eq!(all_items(&anonymous, "/books").len(), 40);
     assert_healthy(server);
 }
 

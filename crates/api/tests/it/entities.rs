@@ -36,12 +36,12 @@ fn collections(samples: &Samples<'_>) -> Vec<Collection> {
 }
 
 fn items_are_made_read_changed_and_deleted(server: &TestServer) {
-    let clients = Clients::create(server);
-    let samples = Samples::of(&clients.ada);
+    let Clients { ada, admin, anonymous, bob } = Clients::create(server);
+    let samples = Samples::of(&ada);
     for Collection { path: collection, body, name, entity } in collections(&samples) {
         samples.key(entity);
-        clients.anonymous.post(&collection, &body).expect_problem("unauthenticated");
-        let answer = clients.ada.post(&collection, &body);
+        anonymous.post(&collection, &body).expect_problem("unauthenticated");
+        let answer = ada.post(&collection, &body);
         let made = answer.expect_status(201).clone();
         let mut names: Vec<&str> = field_names(&body);
         names.extend(["id", "created_at", "updated_at"]);
@@ -61,60 +61,56 @@ fn items_are_made_read_changed_and_deleted(server: &TestServer) {
 
         // Nobody owns it, so that any member may change it.
         let change = json!({name: "Other"});
-        clients.anonymous.patch(&path, &change).expect_problem("unauthenticated");
-        let changed = clients.bob.patch(&path, &change).expect_status(200).clone();
+        anonymous.patch(&path, &change).expect_problem("unauthenticated");
+        let changed = bob.patch(&path, &change).expect_status(200).clone();
         assert_eq!(changed[name], "Other");
         assert!(timestamp(&changed, "updated_at") > timestamp(&made, "updated_at"));
         assert_eq!(changed["created_at"], made["created_at"]);
         assert_eq!(server.get(&path).expect_status(200), &changed);
-        assert_eq!(clients.ada.patch(&path, &json!({})).expect_status(200), &changed);
-        assert_eq!(
-            clients.ada.patch(&path, &change).expect_status(200),
-            &changed,
-            "nothing changes"
-        );
+        assert_eq!(ada.patch(&path, &json!({})).expect_status(200), &changed);
+        assert_eq!(ada.patch(&path, &change).expect_status(200), &changed, "nothing changes");
 
-        clients.anonymous.delete(&path).expect_problem("unauthenticated");
-        clients.bob.delete(&path).expect_problem("forbidden");
-        clients.admin.delete(&path).expect_status(204);
-        clients.admin.delete(&path).expect_problem("not-found");
+        anonymous.delete(&path).expect_problem("unauthenticated");
+        bob.delete(&path).expect_problem("forbidden");
+        admin.delete(&path).expect_status(204);
+        admin.delete(&path).expect_problem("not-found");
         server.get(&path).expect_problem("not-found");
-        clients.ada.patch(&path, &json!({name: 1})).expect_problem("not-found");
+        ada.patch(&path, &json!({name: 1})).expect_problem("not-found");
         // A key is never given twice.
-        let next = clients.ada.post(&collection, &body).expect_status(201).clone();
+        let next = ada.post(&collection, &body).expect_status(201).clone();
         assert!(next["id"].as_u64() > made["id"].as_u64());
     }
     assert_healthy(server);
 }
 
 fn what_is_wrong_with_an_item_is_pointed_at(server: &TestServer) {
-    let clients = Clients::create(server);
-    let samples = Samples::of(&clients.ada);
+    let Clients { ada, .. } = Clients::create(server);
+    let samples = Samples::of(&ada);
     for Collection { path: collection, body, name, entity } in collections(&samples) {
         let pointer = format!("/{name}");
         let path = samples.path(entity);
         for value in [json!(""), json!("  "), json!(null), json!(7), json!("a\u{0}b")] {
             let mut wrong = body.clone();
             wrong[name] = value.clone();
-            assert_eq!(clients.ada.post(&collection, &wrong).violations(), [&pointer], "{wrong}");
-            let answer = clients.ada.patch(&path, &json!({name: value}));
+            assert_eq!(ada.post(&collection, &wrong).violations(), [&pointer], "{wrong}");
+            let answer = ada.patch(&path, &json!({name: value}));
             assert_eq!(answer.violations(), [&pointer], "{wrong}");
         }
         let mut missing = body.clone();
         missing.as_object_mut().unwrap().remove(name);
-        assert_eq!(clients.ada.post(&collection, &missing).violations(), [&pointer]);
+        assert_eq!(ada.post(&collection, &missing).violations(), [&pointer]);
         // What the server gives is not the client's to set.
         let mut more = body.clone();
         more["id"] = json!(1);
         more["created_at"] = json!("2026-01-01T00:00:00Z");
-        assert_eq!(clients.ada.post(&collection, &more).violations(), ["/created_at", "/id"]);
-        assert_eq!(clients.ada.patch(&path, &json!({"id": 1})).violations(), ["/id"]);
+        assert_eq!(ada.post(&collection, &more).violations(), ["/created_at", "/id"]);
+        assert_eq!(ada.patch(&path, &json!({"id": 1})).violations(), ["/id"]);
     }
 }
 
 fn a_malformed_key_leads_nowhere(server: &TestServer) {
-    let clients = Clients::create(server);
-    let samples = Samples::of(&clients.ada);
+    let Clients { ada, admin, .. } = Clients::create(server);
+    let samples = Samples::of(&ada);
     for entity in entity_types().filter(|entity| entity.key == "id") {
         server.get(&samples.path(entity.name)).expect_status(200);
         for key in [
@@ -136,8 +132,8 @@ fn a_malformed_key_leads_nowhere(server: &TestServer) {
         ] {
             let path = item_template(entity.name).replace("{id}", key);
             server.get(&path).expect_problem("not-found");
-            clients.ada.patch(&path, &json!({})).expect_problem("not-found");
-            clients.admin.delete(&path).expect_problem("not-found");
+            ada.patch(&path, &json!({})).expect_problem("not-found");
+            admin.delete(&path).expect_problem("not-found");
         }
     }
     for relation in Description::of(&MODULES).relations {
@@ -150,37 +146,37 @@ fn a_malformed_key_leads_nowhere(server: &TestServer) {
 }
 
 fn who_is_not_verified_writes_nothing(server: &TestServer) {
-    let clients = Clients::create(server);
-    let samples = Samples::of(&clients.ada);
+    let Clients { ada, admin, .. } = Clients::create(server);
+    let samples = Samples::of(&ada);
     for entity in entity_types() {
         samples.key(entity.name);
     }
     let unverify = "UPDATE accounts SET verified = FALSE";
     server.database().execute(unverify).unwrap();
     for Collection { path: collection, body, name, entity } in collections(&samples) {
-        clients.ada.post(&collection, &body).expect_problem("forbidden");
+        ada.post(&collection, &body).expect_problem("forbidden");
         let path = samples.path(entity);
-        clients.ada.patch(&path, &json!({name: "Other"})).expect_problem("forbidden");
-        clients.admin.delete(&path).expect_problem("forbidden");
-        clients.ada.get(&path).expect_status(200);
+        ada.patch(&path, &json!({name: "Other"})).expect_problem("forbidden");
+        admin.delete(&path).expect_problem("forbidden");
+        ada.get(&path).expect_status(200);
     }
     let comments = samples.fill("/blog/posts/{id}/comments");
-    clients.ada.post(&comments, &json!({"text": "So."})).expect_problem("forbidden");
+    ada.post(&comments, &json!({"text": "So."})).expect_problem("forbidden");
     let link = samples.fill("/school/students/{id}/courses/{course_id}");
-    clients.ada.send("PUT", &link, &[], None).expect_problem("forbidden");
-    clients.ada.delete(&link).expect_problem("forbidden");
+    ada.send("PUT", &link, &[], None).expect_problem("forbidden");
+    ada.delete(&link).expect_problem("forbidden");
 }
 
 fn pages_are_sorted_by_name(server: &TestServer) {
-    let clients = Clients::create(server);
+    let Clients { ada, anonymous, .. } = Clients::create(server);
     for name in ["zebra", "Émile", "apple", "Apple", "日本"] {
-        create(&clients.ada, "/org/companies", &json!({"name": name}));
-        create(&clients.ada, "/school/courses", &json!({"title": name}));
+        create(&ada, "/org/companies", &json!({"name": name}));
+        create(&ada, "/school/courses", &json!({"title": name}));
     }
     for (path, member) in [("/org/companies", "name"), ("/school/courses", "title")] {
-        let up = all_items(&clients.anonymous, &format!("{path}?sort={member}&limit=2"));
+        let up = all_items(&anonymous, &format!("{path}?sort={member}&limit=2"));
         assert_eq!(texts(&up, member), ["apple", "Apple", "zebra", "Émile", "日本"]);
-        let down = all_items(&clients.anonymous, &format!("{path}?sort=-{member}&limit=2"));
+        let down = all_items(&anonymous, &format!("{path}?sort=-{member}&limit=2"));
         assert!(down.iter().eq(up.iter().rev()));
         server.get(&format!("{path}?sort=content")).expect_problem("invalid-parameter");
     }

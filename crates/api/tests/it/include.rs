@@ -12,8 +12,8 @@ use crate::support::fixtures::{
 use crate::support::samples::{Samples, entity_types};
 
 fn what_is_asked_for_is_there_and_nothing_else(server: &TestServer) {
-    let clients = Clients::create(server);
-    let book = add_book(&clients.ada, "Emma");
+    let Clients { ada, admin, bob, .. } = Clients::create(server);
+    let book = add_book(&ada, "Emma");
     let path = format!("/books/{}", uid(&book));
     for relation in ["user", "reviews", "tags"] {
         assert_eq!(book.get(relation), None);
@@ -22,27 +22,27 @@ fn what_is_asked_for_is_there_and_nothing_else(server: &TestServer) {
     let loaded = server.get(&format!("{path}?include=user,reviews,tags"));
     let loaded = loaded.expect_status(200);
     assert_eq!((&loaded["reviews"], &loaded["tags"]), (&json!([]), &json!([])));
-    assert_eq!(uid(&loaded["user"]), clients.ada.uid);
+    assert_eq!(uid(&loaded["user"]), ada.uid);
     assert_eq!(loaded.get("reviews_next"), None);
 
-    let review = add_review(&clients.bob, &book, 5);
-    let tags = tag_book(&clients.ada, &book, &["Classics"])["tags"].clone();
+    let review = add_review(&bob, &book, 5);
+    let tags = tag_book(&ada, &book, &["Classics"])["tags"].clone();
     let loaded = server.get(&format!("{path}?include=reviews.user,tags"));
     let loaded = loaded.expect_status(200);
     assert_eq!(loaded.get("user"), None);
     assert_eq!(loaded["tags"], tags);
     let mut expected = review;
-    expected["user"] = server.get(&format!("/users/{}", clients.bob.uid)).json;
+    expected["user"] = server.get(&format!("/users/{}", bob.uid)).json;
     assert_eq!(loaded["reviews"], json!([expected]));
 
-    clients.admin.delete(&format!("/users/{}", clients.ada.uid)).expect_status(204);
+    admin.delete(&format!("/users/{}", ada.uid)).expect_status(204);
     let loaded = server.get(&format!("{path}?include=user"));
     assert_eq!(loaded.expect_status(200).get("user"), Some(&Value::Null));
 }
 
 fn relations_go_three_levels_deep_and_back(server: &TestServer) {
-    let clients = Clients::create(server);
-    let books = create_varied_books(&clients);
+    let Clients { ada, bob, .. } = Clients::create(server);
+    let books = create_varied_books(&ada, &bob);
     let dune = &books[6];
     let path = format!("/books/{}?include=reviews.user.books,tags.books.user", uid(dune));
     let loaded = server.get(&path);
@@ -69,9 +69,9 @@ fn relations_go_three_levels_deep_and_back(server: &TestServer) {
 }
 
 fn every_path_leads_somewhere(server: &TestServer) {
-    let clients = Clients::create(server);
-    create_varied_books(&clients);
-    let samples = Samples::of(&clients.ada);
+    let Clients { ada, bob, .. } = Clients::create(server);
+    create_varied_books(&ada, &bob);
+    let samples = Samples::of(&ada);
     let mut tried = 0;
     for entity in entity_types() {
         let path = samples.path(entity.name);
@@ -90,8 +90,8 @@ fn every_path_leads_somewhere(server: &TestServer) {
 }
 
 fn a_path_must_be_known_and_not_too_long(server: &TestServer) {
-    let clients = Clients::create(server);
-    let book = add_book(&clients.ada, "Emma");
+    let Clients { ada, .. } = Clients::create(server);
+    let book = add_book(&ada, "Emma");
     for include in [
         "nonsense",
         "user,nonsense",
@@ -137,8 +137,8 @@ fn a_path_must_be_known_and_not_too_long(server: &TestServer) {
 }
 
 fn the_rest_is_where_it_says(server: &TestServer) {
-    let clients = Clients::create(server);
-    let book = add_book(&clients.ada, "Emma");
+    let Clients { ada, anonymous, .. } = Clients::create(server);
+    let book = add_book(&ada, "Emma");
     let path = format!("/books/{}", uid(&book));
     create_reviews(server, uid(&book).parse().unwrap(), 27);
     let cases = [
@@ -158,7 +158,7 @@ fn the_rest_is_where_it_says(server: &TestServer) {
         ),
     ];
     for (include, count, query) in cases {
-        let all = all_items(&clients.anonymous, &format!("{path}/reviews{query}"));
+        let all = all_items(&anonymous, &format!("{path}/reviews{query}"));
         assert_eq!(all.len(), 27);
         let loaded = server.get(&format!("{path}?include={include}"));
         let loaded = loaded.expect_status(200);
@@ -170,20 +170,20 @@ fn the_rest_is_where_it_says(server: &TestServer) {
             // As many as were shown, until there are no more.
             let page = server.get(next);
             assert_eq!(page.expect_items().len(), count.min(27 - count), "{next}");
-            shown.extend(all_items(&clients.anonymous, next));
+            shown.extend(all_items(&anonymous, next));
         }
         assert_eq!(shown, all, "{include}");
     }
 }
 
 fn the_rest_of_a_nested_relation_is_there_too(server: &TestServer) {
-    let clients = Clients::create(server);
-    let book = add_book(&clients.ada, "Emma");
-    tag_book(&clients.ada, &book, &["Classics"]);
+    let Clients { ada, anonymous, .. } = Clients::create(server);
+    let book = add_book(&ada, "Emma");
+    tag_book(&ada, &book, &["Classics"]);
     create_reviews(server, uid(&book).parse().unwrap(), 4);
     for path in [
-        format!("/users/{}?include=books.reviews(limit:3),books.tags", clients.ada.uid),
-        format!("/users/{}/books?include=reviews(limit:3),tags", clients.ada.uid),
+        format!("/users/{}?include=books.reviews(limit:3),books.tags", ada.uid),
+        format!("/users/{}/books?include=reviews(limit:3),tags", ada.uid),
         "/tags?include=books.reviews(limit:3),books.tags".to_owned(),
     ] {
         let loaded = server.get(&path);
@@ -195,29 +195,29 @@ fn the_rest_of_a_nested_relation_is_there_too(server: &TestServer) {
         }
         assert_eq!(array(at, "reviews").len(), 3);
         assert_eq!(at.get("tags_next"), None);
-        assert_eq!(all_items(&clients.anonymous, text(at, "reviews_next")).len(), 1);
+        assert_eq!(all_items(&anonymous, text(at, "reviews_next")).len(), 1);
     }
     // What was counted is counted in the rest, too.
     let path = "/tags?include=books(limit:1).reviews(limit:3).user&count=books.reviews,books.tags,books.reviews.user.books";
-    add_book(&clients.ada, "Persuasion");
+    add_book(&ada, "Persuasion");
     let other = uid(&server.get("/books?limit=1").expect_items()[0]).to_owned();
-    tag_book(&clients.ada, &json!({"uid": other}), &["Classics"]);
+    tag_book(&ada, &json!({"uid": other}), &["Classics"]);
     let loaded = server.get(path);
     let tag = &loaded.expect_items()[0];
-    let rest = all_items(&clients.anonymous, text(tag, "books_next"));
+    let rest = all_items(&anonymous, text(tag, "books_next"));
     assert_eq!((&rest[0]["reviews_count"], &rest[0]["tags_count"]), (&json!(4), &json!(1)));
     assert_eq!(rest[0]["reviews"][0]["user"]["books_count"], 0);
     // What is a parent's own page brings `next_cursor` for itself, `…_next` for what it includes.
-    let me = clients.ada.get("/auth/me");
+    let me = ada.get("/auth/me");
     assert_eq!(array(me.expect_status(200), "books").len(), 2);
 }
 
 fn no_include_carries_more_than_its_cap(server: &TestServer) {
-    let clients = Clients::create(server);
+    let Clients { anonymous, .. } = Clients::create(server);
     let (tag, books) = create_books_with_tag(server, "first", 101);
     let one = server.get(&format!("/tags/{tag}?include=books(limit:1000)"));
     assert_eq!(array(one.expect_status(200), "books").len(), 100);
-    assert_eq!(all_items(&clients.anonymous, text(&one.json, "books_next")).len(), 1);
+    assert_eq!(all_items(&anonymous, text(&one.json, "books_next")).len(), 1);
 
     // Two hundred parents: ten thousand shared among them is fifty each.
     let (_, others) = create_books_with_tag(server, "second", 100);
@@ -231,7 +231,7 @@ fn no_include_carries_more_than_its_cap(server: &TestServer) {
             let reviews = array(book, "reviews").len();
             if uid(book) == others[7].to_string() {
                 assert_eq!(reviews, 50);
-                assert_eq!(all_items(&clients.anonymous, text(book, "reviews_next")).len(), 10);
+                assert_eq!(all_items(&anonymous, text(book, "reviews_next")).len(), 10);
                 checked += 1;
             } else if uid(book) == books[50].to_string() {
                 assert_eq!((reviews, book.get("reviews_next")), (49, None));
@@ -245,8 +245,8 @@ fn no_include_carries_more_than_its_cap(server: &TestServer) {
 }
 
 fn counts_come_without_loading(server: &TestServer) {
-    let clients = Clients::create(server);
-    let books = create_varied_books(&clients);
+    let Clients { ada, anonymous, bob, .. } = Clients::create(server);
+    let books = create_varied_books(&ada, &bob);
     create_reviews(server, uid(&books[6]).parse().unwrap(), 30);
     let dune = server.get(&format!("/books/{}?count=tags,reviews", uid(&books[6])));
     let dune = dune.expect_status(200);
@@ -264,14 +264,14 @@ fn counts_come_without_loading(server: &TestServer) {
     }
     let nested = server.get(&format!(
         "/users/{}?include=books.tags&count=books,reviews,books.tags,books.tags.books",
-        clients.ada.uid
+        ada.uid
     ));
     let nested = nested.expect_status(200);
     assert_eq!((&nested["books_count"], &nested["reviews_count"]), (&json!(4), &json!(3)));
     for book in array(nested, "books") {
         assert_eq!(book["tags_count"], array(book, "tags").len());
         for tag in array(book, "tags") {
-            let bearers = all_items(&clients.anonymous, &format!("/tags/{}/books", uid(tag)));
+            let bearers = all_items(&anonymous, &format!("/tags/{}/books", uid(tag)));
             assert_eq!(tag["books_count"], bearers.len());
         }
     }
@@ -283,18 +283,18 @@ fn counts_come_without_loading(server: &TestServer) {
 }
 
 fn a_sorted_include_is_in_order(server: &TestServer) {
-    let clients = Clients::create(server);
-    create_varied_books(&clients);
-    let user = server.get(&format!("/users/{}?include=books(sort:-title)", clients.ada.uid));
+    let Clients { ada, anonymous, bob, .. } = Clients::create(server);
+    create_varied_books(&ada, &bob);
+    let user = server.get(&format!("/users/{}?include=books(sort:-title)", ada.uid));
     let titles = texts(array(user.expect_status(200), "books"), "title");
     assert_eq!(titles, ["日本", "Émile", "zebra", "Dune"]);
-    let user = server.get(&format!("/users/{}?include=books(sort:page_count)", clients.ada.uid));
+    let user = server.get(&format!("/users/{}?include=books(sort:page_count)", ada.uid));
     let titles = texts(array(user.expect_status(200), "books"), "title");
     assert_eq!(titles, ["日本", "Émile", "Dune", "zebra"]);
     let tags = server.get("/tags?sort=name&include=books(sort:title,limit:2)");
     let classics = tags.expect_items().iter().find(|tag| tag["name"] == "Classics").unwrap();
     assert_eq!(texts(array(classics, "books"), "title"), ["Dune", "Emma"]);
-    let rest = all_items(&clients.anonymous, text(classics, "books_next"));
+    let rest = all_items(&anonymous, text(classics, "books_next"));
     assert_eq!(texts(&rest, "title"), ["Émile"]);
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use recto_testkit::both_servers;
-use recto_testkit::server::TestServer;
+use recto_testkit::server::{Client, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
@@ -24,8 +24,7 @@ struct Org {
     luigi: Value,
 }
 
-fn org(clients: &Clients<'_>) -> Org {
-    let client = &clients.ada;
+fn create_org(client: &Client<'_>) -> Org {
     let [engines, empty] =
         ["Engines", "Empty"].map(|name| create(client, "/org/companies", &json!({"name": name})));
     let [cards, mill] = ["Cards", "Mill"].map(|name| add_department(client, name, &engines));
@@ -48,9 +47,8 @@ fn company(one: &Value) -> String {
 }
 
 fn keys_lead_somewhere(server: &TestServer) {
-    let clients = Clients::create(server);
-    let org = org(&clients);
-    let (ada, anonymous) = (&clients.ada, &clients.anonymous);
+    let Clients { ada, anonymous, .. } = Clients::create(server);
+    let org = create_org(&ada);
     assert_eq!(
         field_names(&org.charles),
         ["created_at", "department_id", "id", "manager_id", "name", "updated_at"]
@@ -111,36 +109,36 @@ fn keys_lead_somewhere(server: &TestServer) {
 }
 
 fn what_is_in_the_way_is_named_and_counted(server: &TestServer) {
-    let clients = Clients::create(server);
-    let org = org(&clients);
+    let Clients { ada, admin, bob, .. } = Clients::create(server);
+    let org = create_org(&ada);
     let refused = |path: &str| {
-        text(clients.admin.delete(path).expect_problem("still-referenced"), "detail").to_owned()
+        text(admin.delete(path).expect_problem("still-referenced"), "detail").to_owned()
     };
-    clients.ada.delete(&company(&org.engines)).expect_problem("forbidden");
+    ada.delete(&company(&org.engines)).expect_problem("forbidden");
     assert_eq!(refused(&company(&org.engines)), "still referenced by its departments (2)");
     assert_eq!(refused(&department(&org.cards)), "still referenced by its employees (2)");
     server.get(&company(&org.engines)).expect_status(200);
-    clients.admin.delete(&company(&org.empty)).expect_status(204);
+    admin.delete(&company(&org.empty)).expect_status(204);
 
     // Moved, or deleted, they are in nobody's way.
     let moved = json!({"department_id": org.mill["id"]});
-    clients.bob.patch(&employee(&org.ada), &moved).expect_status(200);
-    clients.admin.delete(&employee(&org.luigi)).expect_status(204);
-    clients.admin.delete(&department(&org.cards)).expect_status(204);
-    clients.admin.delete(&department(&org.cards)).expect_problem("not-found");
+    bob.patch(&employee(&org.ada), &moved).expect_status(200);
+    admin.delete(&employee(&org.luigi)).expect_status(204);
+    admin.delete(&department(&org.cards)).expect_status(204);
+    admin.delete(&department(&org.cards)).expect_problem("not-found");
     assert_eq!(refused(&company(&org.engines)), "still referenced by its departments (1)");
     for path in
         [employee(&org.ada), employee(&org.charles), department(&org.mill), company(&org.engines)]
     {
-        clients.admin.delete(&path).expect_status(204);
+        admin.delete(&path).expect_status(204);
         server.get(&path).expect_problem("not-found");
     }
     assert_healthy(server);
 }
 
 fn a_company_has_the_employees_of_its_departments(server: &TestServer) {
-    let clients = Clients::create(server);
-    let org = org(&clients);
+    let Clients { ada, anonymous, bob, .. } = Clients::create(server);
+    let org = create_org(&ada);
     let of = |path: String| server.get(&path).expect_items().to_vec();
     let one = |path: String| server.get(&path).expect_status(200).clone();
     let engines = company(&org.engines);
@@ -155,7 +153,7 @@ fn a_company_has_the_employees_of_its_departments(server: &TestServer) {
     assert_eq!(one(format!("{}/company", department(&org.mill))), org.engines);
     assert_eq!(one(format!("{}/department", employee(&org.charles))), org.mill);
     assert_eq!(one(format!("{}/company", employee(&org.charles))), org.engines);
-    let walked = all_items(&clients.anonymous, &format!("{engines}/employees?sort=name&limit=1"));
+    let walked = all_items(&anonymous, &format!("{engines}/employees?sort=name&limit=1"));
     assert_eq!(texts(&walked, "name"), ["Ada", "Charles", "Luigi"]);
 
     // There and back, and both ways at once.
@@ -163,7 +161,7 @@ fn a_company_has_the_employees_of_its_departments(server: &TestServer) {
     let loaded = one(format!("{engines}?include={include}&count=employees,departments.employees"));
     assert_eq!(loaded["employees_count"], 3);
     assert_eq!(array(&loaded, "employees"), [org.ada.clone(), org.charles.clone()]);
-    let rest = all_items(&clients.anonymous, text(&loaded, "employees_next"));
+    let rest = all_items(&anonymous, text(&loaded, "employees_next"));
     assert_eq!(rest, std::slice::from_ref(&org.luigi));
     for department in array(&loaded, "departments") {
         let employees = array(department, "employees");
@@ -173,7 +171,7 @@ fn a_company_has_the_employees_of_its_departments(server: &TestServer) {
     }
     // A department that moves takes its people along.
     let moved = json!({"company_id": org.empty["id"]});
-    clients.bob.patch(&department(&org.cards), &moved).expect_status(200);
+    bob.patch(&department(&org.cards), &moved).expect_status(200);
     assert_eq!(one(format!("{}/company", employee(&org.ada))), org.empty);
     assert_eq!(of(format!("{engines}/employees")), std::slice::from_ref(&org.charles));
     let page = server.get("/org/employees?include=company&sort=name");
@@ -183,8 +181,8 @@ fn a_company_has_the_employees_of_its_departments(server: &TestServer) {
 }
 
 fn who_manages_and_who_is_managed(server: &TestServer) {
-    let clients = Clients::create(server);
-    let org = org(&clients);
+    let Clients { ada, admin, bob, .. } = Clients::create(server);
+    let org = create_org(&ada);
     let reports =
         |of: &Value| server.get(&format!("{}/reports", employee(of))).expect_items().to_vec();
     let manager =
@@ -199,20 +197,20 @@ fn who_manages_and_who_is_managed(server: &TestServer) {
     assert_eq!(loaded["reports"][0]["reports"], json!([]));
 
     // Who leaves is nobody's manager, and both sides show it.
-    clients.admin.delete(&employee(&org.charles)).expect_status(204);
+    admin.delete(&employee(&org.charles)).expect_status(204);
     let left = server.get(&employee(&org.luigi)).expect_status(200).clone();
     assert_eq!((&left["manager_id"], manager(&org.luigi)), (&Value::Null, Value::Null));
     assert!(reports(&org.ada).is_empty());
     let changed = json!({"manager_id": org.ada["id"]});
-    let changed = clients.bob.patch(&employee(&org.luigi), &changed).expect_status(200).clone();
+    let changed = bob.patch(&employee(&org.luigi), &changed).expect_status(200).clone();
     assert_eq!((reports(&org.ada), manager(&org.luigi)), (vec![changed], org.ada.clone()));
 }
 
 fn nobody_ends_up_above_itself(server: &TestServer) {
-    let clients = Clients::create(server);
-    let org = org(&clients);
+    let Clients { ada, bob, .. } = Clients::create(server);
+    let org = create_org(&ada);
     let by = |who: &Value, manager: &Value| {
-        clients.bob.patch(&employee(who), &json!({"manager_id": manager["id"]}))
+        bob.patch(&employee(who), &json!({"manager_id": manager["id"]}))
     };
     for below in [&org.ada, &org.charles, &org.luigi] {
         by(&org.ada, below).expect_problem("reporting-cycle");
@@ -224,7 +222,7 @@ fn nobody_ends_up_above_itself(server: &TestServer) {
     by(&org.luigi, &org.charles).expect_problem("reporting-cycle");
 
     // Two changes of which either would do alone.
-    let fresh = |name: &str| add_employee(&clients.ada, name, &org.cards, None);
+    let fresh = |name: &str| add_employee(&ada, name, &org.cards, None);
     for round in 0..5 {
         let (one, other) = (fresh(&format!("one {round}")), fresh(&format!("other {round}")));
         let (one, other) = (&one, &other);
@@ -235,16 +233,16 @@ fn nobody_ends_up_above_itself(server: &TestServer) {
 }
 
 fn a_company_is_deleted_while_departments_are_made(server: &TestServer) {
-    let clients = Clients::create(server);
+    let Clients { ada, admin, .. } = Clients::create(server);
     for round in 0..4 {
-        let doomed = create(&clients.ada, "/org/companies", &json!({"name": format!("{round}")}));
+        let doomed = create(&ada, "/org/companies", &json!({"name": format!("{round}")}));
         let body = json!({"name": "Cards", "company_id": doomed["id"]});
         let path = company(&doomed);
         let mut requests: Requests<'_> = Vec::new();
         for _ in 0..6 {
-            requests.push(Box::new(|| clients.ada.post("/org/departments", &body)));
+            requests.push(Box::new(|| ada.post("/org/departments", &body)));
         }
-        requests.push(Box::new(|| clients.admin.delete(&path)));
+        requests.push(Box::new(|| admin.delete(&path)));
         let answers = send_at_once(requests);
         let deleted = answers.last().unwrap().status == 204;
         let made = answers.iter().filter(|answer| answer.status == 201).count();

@@ -13,7 +13,7 @@ use crate::support::fixtures::{
 };
 
 fn a_page_has_twenty_items_unless_asked(server: &TestServer) {
-    let clients = Clients::create(server);
+    let Clients { anonymous, .. } = Clients::create(server);
     create_books_with_tag(server, "much", 105);
     for (query, count) in [
         ("", 20),
@@ -24,14 +24,13 @@ fn a_page_has_twenty_items_unless_asked(server: &TestServer) {
         ("?limit=1000000000", 100),
         ("?limit=99999999999999999999999999", 100),
     ] {
-        let page = clients.anonymous.get(&format!("/books{query}"));
+        let page = anonymous.get(&format!("/books{query}"));
         assert_eq!(page.expect_items().len(), count, "{query}");
         assert!(page.next_page().is_some());
     }
     for limit in ["0", "-1", "1e9", "", "abc", "1.0", "%2B1", "0x10", " 1"] {
         for path in ["/books", "/tags"] {
-            let answer =
-                clients.anonymous.get(&format!("{path}?limit={limit}").replace(' ', "%20"));
+            let answer = anonymous.get(&format!("{path}?limit={limit}").replace(' ', "%20"));
             assert!(
                 text(answer.expect_problem("invalid-parameter"), "detail").starts_with("limit")
             );
@@ -40,30 +39,30 @@ fn a_page_has_twenty_items_unless_asked(server: &TestServer) {
 }
 
 fn the_last_page_says_so(server: &TestServer) {
-    let clients = Clients::create(server);
-    let empty = clients.anonymous.get("/books");
+    let Clients { ada, anonymous, .. } = Clients::create(server);
+    let empty = anonymous.get("/books");
     assert_eq!(empty.expect_status(200), &json!({"items": []}));
     assert_eq!(empty.next_page(), None);
-    let books: Vec<_> = ["A", "B", "C", "D"].map(|title| add_book(&clients.ada, title)).into();
+    let books: Vec<_> = ["A", "B", "C", "D"].map(|title| add_book(&ada, title)).into();
     // As many as there are: nothing follows.
-    assert_eq!(clients.anonymous.get("/books?limit=4").next_page(), None);
-    let first = clients.anonymous.get("/books?limit=2");
+    assert_eq!(anonymous.get("/books?limit=4").next_page(), None);
+    let first = anonymous.get("/books?limit=2");
     assert_eq!(first.expect_items(), [books[3].clone(), books[2].clone()]);
     let next = first.next_page().unwrap();
     assert!(next.starts_with("/api/v1/books?limit=2&cursor="), "{next}");
-    let second = clients.anonymous.get(&next);
+    let second = anonymous.get(&next);
     assert_eq!(second.expect_items(), [books[1].clone(), books[0].clone()]);
     assert_eq!(second.next_page(), None);
     assert_eq!(second.json.as_object().unwrap().len(), 1);
     // A cursor may be read again, and with another limit.
-    assert_eq!(clients.anonymous.get(&next).json, second.json);
-    let other = clients.anonymous.get(&next.replace("limit=2", "limit=1&count=tags"));
+    assert_eq!(anonymous.get(&next).json, second.json);
+    let other = anonymous.get(&next.replace("limit=2", "limit=1&count=tags"));
     assert_eq!(uid(&other.expect_items()[0]), uid(&books[1]));
 }
 
 fn walking_meets_everything_once(server: &TestServer) {
     let clients = Clients::create(server);
-    let books = create_varied_books(&clients);
+    let books = create_varied_books(&clients.ada, &clients.bob);
     create_reviews(server, uid(&books[6]).parse().unwrap(), 13);
     let (tag, _) = create_books_with_tag(server, "many", 23);
     let ada = format!("/users/{}", clients.ada.uid);
@@ -107,10 +106,10 @@ fn walking_meets_everything_once(server: &TestServer) {
 }
 
 fn texts_sort_by_code_point_and_empty_values_come_last(server: &TestServer) {
-    let clients = Clients::create(server);
-    create_varied_books(&clients);
+    let Clients { ada, anonymous, bob, .. } = Clients::create(server);
+    create_varied_books(&ada, &bob);
     let sorted = |sort: &str, member: &str| {
-        let page = clients.anonymous.get(&format!("/books?sort={sort}"));
+        let page = anonymous.get(&format!("/books?sort={sort}"));
         let values: Vec<Value> =
             page.expect_items().iter().map(|book| book[member].clone()).collect();
         json!(values)
@@ -141,25 +140,25 @@ fn texts_sort_by_code_point_and_empty_values_come_last(server: &TestServer) {
 }
 
 fn sorting_is_by_known_fields_alone(server: &TestServer) {
-    let clients = Clients::create(server);
+    let Clients { anonymous, .. } = Clients::create(server);
     for sort in ["price", "", "title,", "%2Btitle", "--title", "title,-title", "Title", "user.name"]
     {
-        let answer = clients.anonymous.get(&format!("/books?sort={sort}"));
+        let answer = anonymous.get(&format!("/books?sort={sort}"));
         assert!(
             text(answer.expect_problem("invalid-parameter"), "detail").starts_with("sort"),
             "{sort}"
         );
     }
-    let answer = clients.anonymous.get("/tags?sort=title");
+    let answer = anonymous.get("/tags?sort=title");
     let detail = text(answer.expect_problem("invalid-parameter"), "detail");
     assert!(detail.contains("title") && detail.contains("name, created_at"), "{detail}");
 }
 
 fn a_cursor_belongs_to_one_query(server: &TestServer) {
-    let clients = Clients::create(server);
-    let books = create_varied_books(&clients);
+    let Clients { ada, admin, bob, .. } = Clients::create(server);
+    let books = create_varied_books(&ada, &bob);
     let cursor_of = |path: &str| {
-        let page = clients.admin.get(path);
+        let page = admin.get(path);
         text(page.expect_status(200), "next_cursor").to_owned()
     };
     let titles = cursor_of("/books?sort=title&limit=2");
@@ -180,19 +179,19 @@ fn a_cursor_belongs_to_one_query(server: &TestServer) {
         (&format!("{dune}?"), &reviews),
         ("/reviews?", &of_dune),
     ] {
-        let answer = clients.admin.get(&format!("{path}cursor={cursor}"));
+        let answer = admin.get(&format!("{path}cursor={cursor}"));
         let detail = text(answer.expect_problem("invalid-parameter"), "detail");
         assert!(detail.starts_with("cursor"), "{path}: {detail}");
     }
     // What does not change the query may be said in another way.
-    let again = clients.admin.get(&format!("/books?cursor={english}&language=en&sort=title"));
+    let again = admin.get(&format!("/books?cursor={english}&language=en&sort=title"));
     assert_eq!(again.expect_items().len(), 1);
 }
 
 fn a_made_up_cursor_is_refused(server: &TestServer) {
-    let clients = Clients::create(server);
-    create_varied_books(&clients);
-    let page = clients.anonymous.get("/books?sort=title&limit=2");
+    let Clients { ada, anonymous, bob, .. } = Clients::create(server);
+    create_varied_books(&ada, &bob);
+    let page = anonymous.get("/books?sort=title&limit=2");
     let good = text(page.expect_status(200), "next_cursor").to_owned();
     let mut made_up = vec![
         String::new(),
@@ -211,31 +210,31 @@ fn a_made_up_cursor_is_refused(server: &TestServer) {
     // Every cut and every changed character: refused or a place in the order.
     made_up.extend((0..good.len()).map(|end| good[..end].to_owned()));
     for cursor in made_up {
-        let answer = clients.anonymous.get(&format!("/books?sort=title&cursor={cursor}"));
+        let answer = anonymous.get(&format!("/books?sort=title&cursor={cursor}"));
         answer.expect_problem("invalid-parameter");
     }
     for at in 0..good.len() {
         let other = if &good[at..=at] == "A" { "B" } else { "A" };
         let cursor = format!("{}{other}{}", &good[..at], &good[at + 1..]);
-        let answer = clients.anonymous.get(&format!("/books?sort=title&cursor={cursor}"));
+        let answer = anonymous.get(&format!("/books?sort=title&cursor={cursor}"));
         assert!([200, 400].contains(&answer.status), "{cursor}: {}", answer.text());
     }
     for cursors in [format!("{good}&cursor={good}"), format!("&cursor={good}")] {
-        let answer = clients.anonymous.get(&format!("/books?sort=title&cursor={cursors}"));
+        let answer = anonymous.get(&format!("/books?sort=title&cursor={cursors}"));
         answer.expect_problem("invalid-parameter");
     }
 }
 
 fn pages_hold_while_books_come_and_go(server: &TestServer) {
-    let clients = Clients::create(server);
-    let books: Vec<_> = (0..9).map(|n| add_book(&clients.ada, &format!("{n}"))).collect();
-    let first = clients.anonymous.get("/books?limit=3");
+    let Clients { ada, anonymous, .. } = Clients::create(server);
+    let books: Vec<_> = (0..9).map(|n| add_book(&ada, &format!("{n}"))).collect();
+    let first = anonymous.get("/books?limit=3");
     assert_eq!(texts(first.expect_items(), "title"), ["8", "7", "6"]);
     // The very book that the cursor stands behind goes; a new one comes in front.
-    clients.ada.delete(&format!("/books/{}", uid(&books[6]))).expect_status(204);
-    clients.ada.delete(&format!("/books/{}", uid(&books[4]))).expect_status(204);
-    add_book(&clients.ada, "9");
-    let rest = all_items(&clients.anonymous, &first.next_page().unwrap());
+    ada.delete(&format!("/books/{}", uid(&books[6]))).expect_status(204);
+    ada.delete(&format!("/books/{}", uid(&books[4]))).expect_status(204);
+    add_book(&ada, "9");
+    let rest = all_items(&anonymous, &first.next_page().unwrap());
     assert_eq!(texts(&rest, "title"), ["5", "3", "2", "1", "0"]);
 }
 

@@ -223,13 +223,13 @@ fn a_header_that_is_no_text_is_no_token(server: &TestServer) {
 }
 
 fn a_failing_database_is_told_without_its_reasons(server: &TestServer) {
-    let clients = Clients::create(server);
+    let Clients { ada, anonymous, .. } = Clients::create(server);
     let tables = ["book_tags", "reviews", "books", "tags", "accounts", "users"];
     for table in tables {
         server.database().execute(&format!("ALTER TABLE {table} RENAME TO gone_{table}")).unwrap();
     }
     for path in ["/books", "/tags", "/auth/me"] {
-        let answer = clients.ada.get(path);
+        let answer = ada.get(path);
         let problem = answer.expect_problem("internal");
         // The cause is for the log.
         for leak in ["books", "table", "relation", "SQL", "sql", "column"] {
@@ -240,16 +240,13 @@ fn a_failing_database_is_told_without_its_reasons(server: &TestServer) {
     for table in tables {
         server.database().execute(&format!("ALTER TABLE gone_{table} RENAME TO {table}")).unwrap();
     }
-    clients.ada.get("/auth/me").expect_status(200);
-    assert_eq!(
-        clients.anonymous.get("/books").expect_status(200),
-        &json!({"items": Value::Array(vec![])})
-    );
+    ada.get("/auth/me").expect_status(200);
+    assert_eq!(anonymous.get("/books").expect_status(200), &json!({"items": Value::Array(vec![])}));
     assert_healthy(server);
 }
 
 fn a_lost_connection_is_made_anew(server: &TestServer) {
-    let clients = Clients::create(server);
+    let Clients { ada, .. } = Clients::create(server);
     if server.database().engine() == Engine::Sqlite {
         return; // It has no connections that could be lost.
     }
@@ -259,20 +256,20 @@ fn a_lost_connection_is_made_anew(server: &TestServer) {
         server.database().execute(others).unwrap();
         // Whoever meets a dead connection may be told to come back, nothing worse.
         for path in ["/books", "/auth/me", "/tags", "/readyz"] {
-            let answer = clients.ada.get(path);
+            let answer = ada.get(path);
             match answer.status {
                 200 => {}
                 503 => assert_problem(&answer),
                 status => panic!("{status}: {answer:?}"),
             }
         }
-        let written = clients.ada.post("/books", &json!({"title": "Emma", "author": "x"}));
+        let written = ada.post("/books", &json!({"title": "Emma", "author": "x"}));
         assert!([201, 503].contains(&written.status), "{written:?}");
         for _ in 0..20 {
-            clients.ada.get("/readyz");
+            ada.get("/readyz");
         }
-        add_book(&clients.ada, "Persuasion");
-        clients.ada.get("/books?include=user,tags").expect_status(200);
+        add_book(&ada, "Persuasion");
+        ada.get("/books?include=user,tags").expect_status(200);
         assert_healthy(server);
     }
 }

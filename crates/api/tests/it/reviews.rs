@@ -9,15 +9,15 @@ use crate::support::assertions::{Expect as _, all_items, field_names, items, tex
 use crate::support::fixtures::{UNKNOWN_UID, add_book, add_review};
 
 fn a_reader_reviews_a_book_once(server: &TestServer) {
-    let clients = Clients::create(server);
-    let book = add_book(&clients.ada, "Emma");
+    let Clients { ada, anonymous, bob, .. } = Clients::create(server);
+    let book = add_book(&ada, "Emma");
     let path = format!("/books/{}/reviews", uid(&book));
     let body = json!({"rating": 5, "review_text": ""});
-    clients.anonymous.post(&path, &body).expect_problem("unauthenticated");
-    clients.bob.post(&format!("/books/{UNKNOWN_UID}/reviews"), &body).expect_problem("not-found");
-    clients.bob.post("/books/emma/reviews", &body).expect_problem("not-found");
+    anonymous.post(&path, &body).expect_problem("unauthenticated");
+    bob.post(&format!("/books/{UNKNOWN_UID}/reviews"), &body).expect_problem("not-found");
+    bob.post("/books/emma/reviews", &body).expect_problem("not-found");
 
-    let answer = clients.bob.post(&path, &body);
+    let answer = bob.post(&path, &body);
     let review = answer.expect_status(201);
     assert_eq!(
         field_names(review),
@@ -25,104 +25,95 @@ fn a_reader_reviews_a_book_once(server: &TestServer) {
     );
     assert_eq!(review["rating"], 5);
     assert_eq!(text(review, "review_text"), "");
-    assert_eq!(
-        (text(review, "user_uid"), text(review, "book_uid")),
-        (&*clients.bob.uid, uid(&book))
-    );
+    assert_eq!((text(review, "user_uid"), text(review, "book_uid")), (&*bob.uid, uid(&book)));
     let location = answer.header("location").unwrap();
     assert_eq!(location, format!("/api/v1/reviews/{}", uid(review)));
     assert_eq!(server.get(location).expect_status(200), review);
     assert_eq!(server.get(&format!("{location}/book")).expect_status(200), &book);
-    assert_eq!(uid(server.get(&format!("{location}/user")).expect_status(200)), clients.bob.uid);
+    assert_eq!(uid(server.get(&format!("{location}/user")).expect_status(200)), bob.uid);
 
-    clients.bob.post(&path, &body).expect_problem("already-reviewed");
+    bob.post(&path, &body).expect_problem("already-reviewed");
     // Owners may review their own book.
-    add_review(&clients.ada, &book, 4);
-    clients.bob.delete(location).expect_status(204);
-    clients.bob.post(&path, &body).expect_status(201);
+    add_review(&ada, &book, 4);
+    bob.delete(location).expect_status(204);
+    bob.post(&path, &body).expect_status(201);
 }
 
 fn a_review_is_changed_by_its_author_alone(server: &TestServer) {
-    let clients = Clients::create(server);
-    let book = add_book(&clients.ada, "Emma");
-    let review = add_review(&clients.bob, &book, 3);
+    let Clients { ada, admin, anonymous, bob } = Clients::create(server);
+    let book = add_book(&ada, "Emma");
+    let review = add_review(&bob, &book, 3);
     let path = format!("/reviews/{}", uid(&review));
-    clients.anonymous.patch(&path, &json!({"rating": 1})).expect_problem("unauthenticated");
+    anonymous.patch(&path, &json!({"rating": 1})).expect_problem("unauthenticated");
     // Neither the owner of the book nor an administrator puts words into a mouth.
-    clients.ada.patch(&path, &json!({"rating": 9})).expect_problem("forbidden");
-    clients.admin.patch(&path, &json!({"rating": 1})).expect_problem("forbidden");
-    clients
-        .bob
-        .patch(&format!("/reviews/{UNKNOWN_UID}"), &json!({"rating": 9}))
+    ada.patch(&path, &json!({"rating": 9})).expect_problem("forbidden");
+    admin.patch(&path, &json!({"rating": 1})).expect_problem("forbidden");
+    bob.patch(&format!("/reviews/{UNKNOWN_UID}"), &json!({"rating": 9}))
         .expect_problem("not-found");
     assert_eq!(server.get(&path).expect_status(200), &review);
 
-    let changed =
-        clients.bob.patch(&path, &json!({"review_text": "Slow."})).expect_status(200).clone();
+    let changed = bob.patch(&path, &json!({"review_text": "Slow."})).expect_status(200).clone();
     assert_eq!((&changed["rating"], &changed["review_text"]), (&json!(3), &json!("Slow.")));
     let headers = [("content-type", "application/merge-patch+json")];
     let body = br#"{"rating":4}"#;
-    let changed = clients.bob.send("PATCH", &path, &headers, Some(body)).expect_status(200).clone();
+    let changed = bob.send("PATCH", &path, &headers, Some(body)).expect_status(200).clone();
     assert_eq!((&changed["rating"], &changed["review_text"]), (&json!(4), &json!("Slow.")));
     assert_eq!(server.get(&path).expect_status(200), &changed);
     // What is required cannot be cleared, and a review cannot move.
     let body = json!({"rating": null, "review_text": null, "book_uid": uid(&book)});
-    assert_eq!(
-        clients.bob.patch(&path, &body).violations(),
-        ["/book_uid", "/rating", "/review_text"]
-    );
+    assert_eq!(bob.patch(&path, &body).violations(), ["/book_uid", "/rating", "/review_text"]);
     assert_eq!(server.get(&path).expect_status(200), &changed);
 }
 
 fn a_review_is_deleted_by_its_author_or_an_administrator(server: &TestServer) {
-    let clients = Clients::create(server);
-    let book = add_book(&clients.ada, "Emma");
-    let path = format!("/reviews/{}", uid(&add_review(&clients.bob, &book, 1)));
-    clients.anonymous.delete(&path).expect_problem("unauthenticated");
-    clients.ada.delete(&path).expect_problem("forbidden");
-    clients.bob.delete(&path).expect_status(204);
-    clients.bob.delete(&path).expect_problem("not-found");
+    let Clients { ada, admin, anonymous, bob } = Clients::create(server);
+    let book = add_book(&ada, "Emma");
+    let path = format!("/reviews/{}", uid(&add_review(&bob, &book, 1)));
+    anonymous.delete(&path).expect_problem("unauthenticated");
+    ada.delete(&path).expect_problem("forbidden");
+    bob.delete(&path).expect_status(204);
+    bob.delete(&path).expect_problem("not-found");
     server.get(&path).expect_problem("not-found");
-    let path = format!("/reviews/{}", uid(&add_review(&clients.bob, &book, 1)));
-    clients.admin.delete(&path).expect_status(204);
-    clients.admin.delete(&format!("/reviews/{UNKNOWN_UID}")).expect_problem("not-found");
+    let path = format!("/reviews/{}", uid(&add_review(&bob, &book, 1)));
+    admin.delete(&path).expect_status(204);
+    admin.delete(&format!("/reviews/{UNKNOWN_UID}")).expect_problem("not-found");
     let left = server.get(&format!("/books/{}/reviews", uid(&book)));
     assert_eq!(left.expect_status(200), &json!({"items": []}));
 }
 
 fn all_reviews_are_for_administrators(server: &TestServer) {
-    let clients = Clients::create(server);
-    let books = [add_book(&clients.ada, "Emma"), add_book(&clients.ada, "Persuasion")];
+    let Clients { ada, admin, anonymous, bob } = Clients::create(server);
+    let books = [add_book(&ada, "Emma"), add_book(&ada, "Persuasion")];
     for (rating, book) in [(2, &books[0]), (5, &books[1])] {
-        add_review(&clients.ada, book, rating);
-        add_review(&clients.bob, book, 6 - rating);
+        add_review(&ada, book, rating);
+        add_review(&bob, book, 6 - rating);
     }
-    clients.anonymous.get("/reviews").expect_problem("unauthenticated");
-    clients.ada.get("/reviews").expect_problem("forbidden");
-    let page = clients.admin.get("/reviews?sort=-rating&include=user,book");
+    anonymous.get("/reviews").expect_problem("unauthenticated");
+    ada.get("/reviews").expect_problem("forbidden");
+    let page = admin.get("/reviews?sort=-rating&include=user,book");
     let ratings: Vec<_> =
         page.expect_items().iter().map(|review| review["rating"].as_u64().unwrap()).collect();
     assert_eq!(ratings, [5, 4, 2, 1]);
     assert!(items(&page.json).iter().all(|review| review["book"]["title"].is_string()));
-    assert_eq!(all_items(&clients.admin, "/reviews?sort=rating&limit=1").len(), 4);
+    assert_eq!(all_items(&admin, "/reviews?sort=rating&limit=1").len(), 4);
 }
 
 fn ratings_are_whole_numbers_from_one_to_five(server: &TestServer) {
-    let clients = Clients::create(server);
-    let book = add_book(&clients.ada, "Emma");
+    let Clients { ada, bob, .. } = Clients::create(server);
+    let book = add_book(&ada, "Emma");
     let path = format!("/books/{}/reviews", uid(&book));
     for rating in [json!(0), json!(6), json!(4.5), json!("5"), json!(null), json!([5]), json!(-1)] {
         let body = json!({"rating": rating, "review_text": ""});
-        assert_eq!(clients.bob.post(&path, &body).violations(), ["/rating"], "{rating}");
+        assert_eq!(bob.post(&path, &body).violations(), ["/rating"], "{rating}");
     }
     for huge in ["1e400", "99999999999999999999", "5.0000001", "-0"] {
         let body = format!(r#"{{"rating":{huge},"review_text":""}}"#);
         let headers = [("content-type", "application/json")];
-        let answer = clients.bob.send("POST", &path, &headers, Some(body.as_bytes()));
+        let answer = bob.send("POST", &path, &headers, Some(body.as_bytes()));
         assert!([400, 422].contains(&answer.status), "{huge}: {}", answer.text());
         crate::support::assertions::assert_problem(&answer);
     }
-    assert_eq!(clients.bob.post(&path, &json!({"rating": 5})).violations(), ["/review_text"]);
+    assert_eq!(bob.post(&path, &json!({"rating": 5})).violations(), ["/review_text"]);
     assert_eq!(server.get(&path).expect_status(200), &json!({"items": []}));
 }
 

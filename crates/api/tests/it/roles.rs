@@ -10,17 +10,17 @@ use crate::support::assertions::{Expect as _, assert_healthy};
 use crate::support::fixtures::UNKNOWN_UID;
 
 fn a_role_takes_effect_with_the_next_request(server: &TestServer) {
-    let clients = Clients::create(server);
-    let path = format!("/users/{}/role", clients.ada.uid);
-    clients.ada.get("/reviews").expect_problem("forbidden");
-    let changed = clients.admin.put(&path, &json!({"role": "admin"}));
+    let Clients { ada, admin, .. } = Clients::create(server);
+    let path = format!("/users/{}/role", ada.uid);
+    ada.get("/reviews").expect_problem("forbidden");
+    let changed = admin.put(&path, &json!({"role": "admin"}));
     assert_eq!(changed.expect_status(200)["role"], "admin");
-    assert_eq!(changed.json["uid"], clients.ada.uid);
-    clients.ada.get("/reviews").expect_status(200);
-    clients.admin.put(&path, &json!({"role": "user"})).expect_status(200);
-    clients.ada.get("/reviews").expect_problem("forbidden");
+    assert_eq!(changed.json["uid"], ada.uid);
+    ada.get("/reviews").expect_status(200);
+    admin.put(&path, &json!({"role": "user"})).expect_status(200);
+    ada.get("/reviews").expect_problem("forbidden");
     // Saying it again changes nothing.
-    clients.admin.put(&path, &json!({"role": "user"})).expect_status(200);
+    admin.put(&path, &json!({"role": "user"})).expect_status(200);
 }
 
 fn roles_are_for_administrators_to_give(server: &TestServer) {

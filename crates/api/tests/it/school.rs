@@ -33,16 +33,16 @@ fn since(entity: &Value, link: &Value) -> Value {
 }
 
 fn enrolling_and_withdrawing_are_idempotent(server: &TestServer) {
-    let clients = Clients::create(server);
-    let (sofia, equations) = (student(&clients.ada, "Sofia"), course(&clients.ada, "Equations"));
+    let Clients { ada, admin, anonymous, bob } = Clients::create(server);
+    let (sofia, equations) = (student(&ada, "Sofia"), course(&ada, "Equations"));
     let path = link(&sofia, &equations);
     let courses = format!("/school/students/{}/courses", id(&sofia));
-    clients.anonymous.send("PUT", &path, &[], None).expect_problem("unauthenticated");
+    anonymous.send("PUT", &path, &[], None).expect_problem("unauthenticated");
     assert_eq!(server.get(&courses).expect_status(200), &json!({"items": []}));
-    clients.ada.send("PUT", &path, &[], None).expect_status(204);
+    ada.send("PUT", &path, &[], None).expect_status(204);
     let first = server.get(&courses).expect_items()[0].clone();
     assert!(text(&first, "enrolled_at") > text(&sofia, "created_at"));
-    for client in [&clients.bob, &clients.ada, &clients.admin] {
+    for client in [&bob, &ada, &admin] {
         client.send("PUT", &path, &[], None).expect_status(204);
         assert_eq!(
             server.get(&courses).expect_status(200),
@@ -50,17 +50,17 @@ fn enrolling_and_withdrawing_are_idempotent(server: &TestServer) {
             "since then"
         );
     }
-    clients.anonymous.delete(&path).expect_problem("unauthenticated");
+    anonymous.delete(&path).expect_problem("unauthenticated");
     // Whoever may enrol may withdraw; it is not the administrator's alone.
-    for client in [&clients.bob, &clients.ada] {
+    for client in [&bob, &ada] {
         client.delete(&path).expect_status(204);
         assert_eq!(server.get(&courses).expect_status(200), &json!({"items": []}));
     }
-    clients.ada.send("PUT", &path, &[], None).expect_status(204);
+    ada.send("PUT", &path, &[], None).expect_status(204);
     let again = server.get(&courses).expect_items()[0].clone();
     assert!(text(&again, "enrolled_at") > text(&first, "enrolled_at"));
     // It is not a thing of its own.
-    clients.ada.get(&path).expect_problem("method-not-allowed");
+    ada.get(&path).expect_problem("method-not-allowed");
 
     let (sofia, equations) = (id(&sofia), id(&equations));
     for path in [
@@ -72,21 +72,18 @@ fn enrolling_and_withdrawing_are_idempotent(server: &TestServer) {
         format!("/school/students/x/courses/{equations}"),
         format!("/school/students/{sofia}/courses/99999999999999999999"),
     ] {
-        clients.ada.send("PUT", &path, &[], None).expect_problem("not-found");
+        ada.send("PUT", &path, &[], None).expect_problem("not-found");
     }
-    clients
-        .ada
-        .delete(&format!("/school/students/99/courses/{equations}"))
-        .expect_problem("not-found");
-    clients.ada.delete(&format!("/school/students/{sofia}/courses/99")).expect_status(204);
+    ada.delete(&format!("/school/students/99/courses/{equations}")).expect_problem("not-found");
+    ada.delete(&format!("/school/students/{sofia}/courses/99")).expect_status(204);
 }
 
 fn since_when_stands_beside_the_members_both_ways(server: &TestServer) {
-    let clients = Clients::create(server);
-    let [sofia, emmy] = ["Sofia", "Emmy"].map(|name| student(&clients.ada, name));
-    let [equations, rings] = ["Equations", "Rings"].map(|title| course(&clients.ada, title));
+    let Clients { ada, .. } = Clients::create(server);
+    let [sofia, emmy] = ["Sofia", "Emmy"].map(|name| student(&ada, name));
+    let [equations, rings] = ["Equations", "Rings"].map(|title| course(&ada, title));
     for (student, course) in [(&sofia, &rings), (&emmy, &rings), (&sofia, &equations)] {
-        enrol(&clients.ada, student, course);
+        enrol(&ada, student, course);
     }
     let of_sofia = server.get(&format!("/school/students/{}/courses", id(&sofia)));
     let courses = of_sofia.expect_items();
@@ -121,20 +118,17 @@ fn since_when_stands_beside_the_members_both_ways(server: &TestServer) {
 }
 
 fn the_rest_says_since_when_too(server: &TestServer) {
-    let clients = Clients::create(server);
-    let rings = course(&clients.ada, "Rings");
+    let Clients { ada, anonymous, .. } = Clients::create(server);
+    let rings = course(&ada, "Rings");
     for number in 0..23 {
-        enrol(&clients.ada, &student(&clients.ada, &format!("{number:02}")), &rings);
+        enrol(&ada, &student(&ada, &format!("{number:02}")), &rings);
     }
     let path = format!("/school/courses/{}", id(&rings));
     let loaded = server.get(&format!("{path}?include=students(limit:5,sort:-name).courses"));
     let loaded = loaded.expect_status(200);
     let first = array(loaded, "students").to_vec();
-    let rest = all_items(&clients.anonymous, text(loaded, "students_next"));
-    let all = all_items(
-        &clients.anonymous,
-        &format!("{path}/students?sort=-name&include=courses&limit=4"),
-    );
+    let rest = all_items(&anonymous, text(loaded, "students_next"));
+    let all = all_items(&anonymous, &format!("{path}/students?sort=-name&include=courses&limit=4"));
     assert_eq!([first, rest].concat(), all);
     assert_eq!(all.len(), 23);
     for student in &all {
@@ -144,28 +138,28 @@ fn the_rest_says_since_when_too(server: &TestServer) {
 }
 
 fn who_leaves_takes_the_links_along(server: &TestServer) {
-    let clients = Clients::create(server);
-    let [sofia, emmy] = ["Sofia", "Emmy"].map(|name| student(&clients.ada, name));
-    let [equations, rings] = ["Equations", "Rings"].map(|title| course(&clients.ada, title));
+    let Clients { ada, admin, .. } = Clients::create(server);
+    let [sofia, emmy] = ["Sofia", "Emmy"].map(|name| student(&ada, name));
+    let [equations, rings] = ["Equations", "Rings"].map(|title| course(&ada, title));
     for (student, course) in [(&sofia, &rings), (&emmy, &rings), (&sofia, &equations)] {
-        enrol(&clients.ada, student, course);
+        enrol(&ada, student, course);
     }
-    clients.admin.delete(&format!("/school/courses/{}", id(&equations))).expect_status(204);
+    admin.delete(&format!("/school/courses/{}", id(&equations))).expect_status(204);
     let left = server.get(&format!("/school/students/{}/courses", id(&sofia)));
     assert_eq!(texts(left.expect_items(), "title"), ["Rings"]);
-    clients.admin.delete(&format!("/school/students/{}", id(&emmy))).expect_status(204);
+    admin.delete(&format!("/school/students/{}", id(&emmy))).expect_status(204);
     let left = server.get(&format!("/school/courses/{}/students", id(&rings)));
     assert_eq!(texts(left.expect_items(), "name"), ["Sofia"]);
     server.get(&format!("/school/students/{}/courses", id(&emmy))).expect_problem("not-found");
 }
 
 fn one_who_enrols_often_at_once_is_enrolled_once(server: &TestServer) {
-    let clients = Clients::create(server);
-    let sofia = student(&clients.ada, "Sofia");
+    let Clients { ada, admin, anonymous, bob } = Clients::create(server);
+    let sofia = student(&ada, "Sofia");
     for round in 0..3 {
-        let rings = course(&clients.ada, &format!("Rings {round}"));
+        let rings = course(&ada, &format!("Rings {round}"));
         let path = link(&sofia, &rings);
-        let put = || clients.ada.send("PUT", &path, &[], None);
+        let put = || ada.send("PUT", &path, &[], None);
         assert_eq!(count_statuses(&send_at_once(vec![put; 16])), BTreeMap::from([(204, 16)]));
         let there = server.get(&format!("/school/courses/{}/students", id(&rings)));
         assert_eq!(there.expect_items().len(), 1);
@@ -174,14 +168,13 @@ fn one_who_enrols_often_at_once_is_enrolled_once(server: &TestServer) {
         let mut requests: Requests<'_> = Vec::new();
         for _ in 0..6 {
             requests.push(Box::new(put));
-            requests.push(Box::new(|| clients.bob.delete(&path)));
+            requests.push(Box::new(|| bob.delete(&path)));
         }
-        requests.push(Box::new(|| clients.admin.delete(&gone)));
+        requests.push(Box::new(|| admin.delete(&gone)));
         for status in count_statuses(&send_at_once(requests)).keys() {
             assert!([204, 404].contains(status), "{status}");
         }
-        let left =
-            all_items(&clients.anonymous, &format!("/school/students/{}/courses", id(&sofia)));
+        let left = all_items(&anonymous, &format!("/school/students/{}/courses", id(&sofia)));
         assert!(left.is_empty(), "{left:?}");
     }
     assert_healthy(server);

@@ -26,30 +26,30 @@ const WITH_ACCOUNT: [&str; 10] = [
 ];
 
 fn a_profile_is_public_and_an_account_is_not(server: &TestServer) {
-    let clients = Clients::create(server);
-    let path = format!("/users/{}", clients.ada.uid);
+    let Clients { ada, admin, anonymous, bob } = Clients::create(server);
+    let path = format!("/users/{}", ada.uid);
     for (name, client, expected) in [
-        ("anonymous", &clients.anonymous, &PUBLIC[..]),
-        ("ada", &clients.ada, &WITH_ACCOUNT),
-        ("bob", &clients.bob, &PUBLIC),
-        ("admin", &clients.admin, &WITH_ACCOUNT),
+        ("anonymous", &anonymous, &PUBLIC[..]),
+        ("ada", &ada, &WITH_ACCOUNT),
+        ("bob", &bob, &PUBLIC),
+        ("admin", &admin, &WITH_ACCOUNT),
     ] {
         assert_eq!(field_names(client.get(&path).expect_status(200)), expected, "{name}");
     }
     // An account is never in an include, not even for those who may see it.
-    let book = add_book(&clients.ada, "Emma");
-    let book = clients.admin.get(&format!("/books/{}?include=user", uid(&book)));
+    let book = add_book(&ada, "Emma");
+    let book = admin.get(&format!("/books/{}?include=user", uid(&book)));
     assert_eq!(field_names(&book.expect_status(200)["user"]), PUBLIC);
     let path = format!("/books/{}/user", uid(&book.json));
-    assert_eq!(field_names(clients.admin.get(&path).expect_status(200)), PUBLIC);
+    assert_eq!(field_names(admin.get(&path).expect_status(200)), PUBLIC);
 }
 
 fn users_are_listed_for_administrators(server: &TestServer) {
-    let clients = Clients::create(server);
-    clients.anonymous.get("/users").expect_problem("unauthenticated");
-    clients.ada.get("/users").expect_problem("forbidden");
+    let Clients { ada, admin, anonymous, .. } = Clients::create(server);
+    anonymous.get("/users").expect_problem("unauthenticated");
+    ada.get("/users").expect_problem("forbidden");
     let imported = create_user(server, "goodbooks.17").to_string();
-    let page = clients.admin.get("/users?sort=username&include=books&count=reviews");
+    let page = admin.get("/users?sort=username&include=books&count=reviews");
     let rows = page.expect_items();
     assert_eq!(texts(rows, "username"), ["ada", "bob", "goodbooks.17", "root"]);
     for row in rows {
@@ -60,39 +60,36 @@ fn users_are_listed_for_administrators(server: &TestServer) {
         let is_imported = uid(row) == imported;
         assert_eq!(row["email"].is_null() && row["role"].is_null(), is_imported, "{row}");
     }
-    assert_eq!(all_items(&clients.admin, "/users?limit=3").len(), 4);
+    assert_eq!(all_items(&admin, "/users?limit=3").len(), 4);
 }
 
 fn a_profile_is_changed_by_its_user_alone(server: &TestServer) {
-    let clients = Clients::create(server);
-    let path = format!("/users/{}", clients.ada.uid);
-    clients.anonymous.patch(&path, &json!({})).expect_problem("unauthenticated");
+    let Clients { ada, admin, anonymous, bob } = Clients::create(server);
+    let path = format!("/users/{}", ada.uid);
+    anonymous.patch(&path, &json!({})).expect_problem("unauthenticated");
     // Who is not allowed is told that, whatever else is wrong.
-    clients.bob.patch(&path, &json!({"username": 7})).expect_problem("forbidden");
-    clients.admin.patch(&path, &json!({"first_name": "Eve"})).expect_problem("forbidden");
-    clients.ada.patch(&format!("/users/{UNKNOWN_UID}"), &json!({})).expect_problem("not-found");
-    clients.ada.patch("/users/me", &json!({})).expect_problem("not-found");
+    bob.patch(&path, &json!({"username": 7})).expect_problem("forbidden");
+    admin.patch(&path, &json!({"first_name": "Eve"})).expect_problem("forbidden");
+    ada.patch(&format!("/users/{UNKNOWN_UID}"), &json!({})).expect_problem("not-found");
+    ada.patch("/users/me", &json!({})).expect_problem("not-found");
 
     let change = json!({"first_name": "Ada", "last_name": "Lovelace"});
-    let changed = clients.ada.patch(&path, &change).expect_status(200).clone();
+    let changed = ada.patch(&path, &change).expect_status(200).clone();
     assert_eq!(field_names(&changed), WITH_ACCOUNT);
     assert_eq!((text(&changed, "first_name"), text(&changed, "last_name")), ("Ada", "Lovelace"));
     assert!(timestamp(&changed, "updated_at") > timestamp(&changed, "created_at"));
-    assert_eq!(clients.ada.get(&path).expect_status(200), &changed);
+    assert_eq!(ada.get(&path).expect_status(200), &changed);
 
     // Absent keeps, null clears; either media type will do.
     let merge = [("content-type", "application/merge-patch+json; charset=utf-8")];
     let body = br#"{"last_name":null}"#;
-    let changed = clients.ada.send("PATCH", &path, &merge, Some(body)).expect_status(200).clone();
+    let changed = ada.send("PATCH", &path, &merge, Some(body)).expect_status(200).clone();
     assert_eq!((&changed["first_name"], &changed["last_name"]), (&json!("Ada"), &Value::Null));
-    let same = clients.ada.patch(&path, &json!({})).expect_status(200).clone();
+    let same = ada.patch(&path, &json!({})).expect_status(200).clone();
     assert_eq!(same, changed);
 
     let body = json!({"username": null, "first_name": "", "email": "other@example.org"});
-    assert_eq!(
-        clients.ada.patch(&path, &body).violations(),
-        ["/email", "/first_name", "/username"]
-    );
+    assert_eq!(ada.patch(&path, &body).violations(), ["/email", "/first_name", "/username"]);
 }
 
 fn another_username_must_be_free(server: &TestServer) {
@@ -108,15 +105,15 @@ fn another_username_must_be_free(server: &TestServer) {
 }
 
 fn deleting_a_user_leaves_books_and_reviews(server: &TestServer) {
-    let clients = Clients::create(server);
-    let book = add_book(&clients.ada, "Emma");
-    let review = add_review(&clients.ada, &book, 5);
-    let path = format!("/users/{}", clients.ada.uid);
-    clients.anonymous.delete(&path).expect_problem("unauthenticated");
-    clients.ada.delete(&path).expect_problem("forbidden");
-    clients.admin.delete(&format!("/users/{UNKNOWN_UID}")).expect_problem("not-found");
-    clients.admin.delete(&path).expect_status(204);
-    clients.admin.delete(&path).expect_problem("not-found");
+    let Clients { ada, admin, anonymous, bob } = Clients::create(server);
+    let book = add_book(&ada, "Emma");
+    let review = add_review(&ada, &book, 5);
+    let path = format!("/users/{}", ada.uid);
+    anonymous.delete(&path).expect_problem("unauthenticated");
+    ada.delete(&path).expect_problem("forbidden");
+    admin.delete(&format!("/users/{UNKNOWN_UID}")).expect_problem("not-found");
+    admin.delete(&path).expect_status(204);
+    admin.delete(&path).expect_problem("not-found");
     for path in [path.clone(), format!("{path}/books"), format!("{path}/reviews")] {
         server.get(&path).expect_problem("not-found");
     }
@@ -136,26 +133,26 @@ fn deleting_a_user_leaves_books_and_reviews(server: &TestServer) {
     assert_eq!(uid(server.get(&format!("{review_path}/book")).expect_status(200)), uid(&book));
 
     // What nobody owns is the administrators' to change.
-    clients.bob.patch(&book_path, &json!({"title": "Mine"})).expect_problem("forbidden");
-    clients.admin.patch(&book_path, &json!({"title": "Ours"})).expect_status(200);
-    clients.bob.patch(&review_path, &json!({"rating": 1})).expect_problem("forbidden");
-    clients.admin.patch(&review_path, &json!({"rating": 1})).expect_problem("forbidden");
+    bob.patch(&book_path, &json!({"title": "Mine"})).expect_problem("forbidden");
+    admin.patch(&book_path, &json!({"title": "Ours"})).expect_status(200);
+    bob.patch(&review_path, &json!({"rating": 1})).expect_problem("forbidden");
+    admin.patch(&review_path, &json!({"rating": 1})).expect_problem("forbidden");
 }
 
 fn what_belongs_to_a_user_is_a_page(server: &TestServer) {
-    let clients = Clients::create(server);
-    let emma = add_book(&clients.ada, "Emma");
-    let other = add_book(&clients.bob, "Dune");
-    let persuasion = add_book(&clients.ada, "Persuasion");
-    let review = add_review(&clients.ada, &other, 2);
-    let path = format!("/users/{}", clients.ada.uid);
+    let Clients { ada, admin, bob, .. } = Clients::create(server);
+    let emma = add_book(&ada, "Emma");
+    let other = add_book(&bob, "Dune");
+    let persuasion = add_book(&ada, "Persuasion");
+    let review = add_review(&ada, &other, 2);
+    let path = format!("/users/{}", ada.uid);
     let books = server.get(&format!("{path}/books"));
     assert_eq!(books.expect_status(200), &json!({"items": [persuasion, emma]}));
     let reviews = server.get(&format!("{path}/reviews?include=book"));
     let mut expected = review;
     expected["book"] = other;
     assert_eq!(reviews.expect_status(200), &json!({"items": [expected]}));
-    let nothing = server.get(&format!("/users/{}/books", clients.admin.uid));
+    let nothing = server.get(&format!("/users/{}/books", admin.uid));
     assert_eq!(nothing.expect_status(200), &json!({"items": []}));
     for path in [format!("/users/{UNKNOWN_UID}/books"), "/users/x/reviews".to_owned()] {
         server.get(&path).expect_problem("not-found");

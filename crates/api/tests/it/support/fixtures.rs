@@ -8,7 +8,6 @@ use recto_persistence::{Connection, Error, SystemIds, catalog};
 use recto_testkit::server::{Client, TestServer};
 use serde_json::{Value, json};
 
-use super::accounts::Clients;
 use super::assertions::{Expect as _, id, uid};
 
 /// A UUID that no entity has.
@@ -80,16 +79,16 @@ pub(crate) fn enrol(client: &Client<'_>, student: &Value, course: &Value) {
 
 /// Creates books that differ in every field that pages are sorted or filtered by, with tags and
 /// reviews. Ada and Bob own four each.
-pub(crate) fn create_varied_books(clients: &Clients<'_>) -> Vec<Value> {
+pub(crate) fn create_varied_books(ada: &Client<'_>, bob: &Client<'_>) -> Vec<Value> {
     let rows = [
-        (&clients.ada, "Émile", "Jean-Jacques Rousseau", json!("1762"), json!(512), json!("fr")),
-        (&clients.ada, "zebra", "Anonymous", json!(null), json!(null), json!(null)),
-        (&clients.bob, "Apple", "Zoë Straße", json!("-0749"), json!(12), json!("de")),
-        (&clients.bob, "apple", "zoë STRASSE", json!("1999-07"), json!(12), json!("de-AT")),
-        (&clients.bob, "ﬀ and so on", "O. Ligature", json!("1999-07-08"), json!(null), json!("en")),
-        (&clients.ada, "日本", "名無し", json!("1999"), json!(300), json!("ja")),
-        (&clients.ada, "Dune", "Frank Herbert", json!("1965-08-01"), json!(612), json!("en")),
-        (&clients.bob, "Emma", "Jane Austen", json!("1815-12-23"), json!(474), json!("en")),
+        (ada, "Émile", "Jean-Jacques Rousseau", json!("1762"), json!(512), json!("fr")),
+        (ada, "zebra", "Anonymous", json!(null), json!(null), json!(null)),
+        (bob, "Apple", "Zoë Straße", json!("-0749"), json!(12), json!("de")),
+        (bob, "apple", "zoë STRASSE", json!("1999-07"), json!(12), json!("de-AT")),
+        (bob, "ﬀ and so on", "O. Ligature", json!("1999-07-08"), json!(null), json!("en")),
+        (ada, "日本", "名無し", json!("1999"), json!(300), json!("ja")),
+        (ada, "Dune", "Frank Herbert", json!("1965-08-01"), json!(612), json!("en")),
+        (bob, "Emma", "Jane Austen", json!("1815-12-23"), json!(474), json!("en")),
     ];
     let mut books = Vec::new();
     for (owner, title, author, date, pages, language) in rows {
@@ -99,12 +98,12 @@ pub(crate) fn create_varied_books(clients: &Clients<'_>) -> Vec<Value> {
         });
         books.push(create(owner, "/books", &body));
     }
-    tag_book(&clients.ada, &books[0], &["Classics", "Education"]);
-    tag_book(&clients.ada, &books[6], &["classics", "Science Fiction", "100%_sand\\"]);
-    tag_book(&clients.bob, &books[7], &["Classics"]);
+    tag_book(ada, &books[0], &["Classics", "Education"]);
+    tag_book(ada, &books[6], &["classics", "Science Fiction", "100%_sand\\"]);
+    tag_book(bob, &books[7], &["Classics"]);
     for (rating, book) in [(5, &books[0]), (3, &books[6]), (1, &books[7])] {
-        add_review(&clients.ada, book, rating);
-        add_review(&clients.bob, book, 6 - rating);
+        add_review(ada, book, rating);
+        add_review(bob, book, 6 - rating);
     }
     books
 }
