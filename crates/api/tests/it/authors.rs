@@ -1,54 +1,48 @@
-//! Authors, and whom books credit: in order, each with a role.
+//! Authors, and the contributors of books: ordered, each with a role.
 
 use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
-use crate::support::assertions::{Expect as _, field_names, items, text, texts, timestamp, uid};
-use crate::support::fixtures::{UNKNOWN_UID, add_book};
+use crate::support::assertions::{
+    Expect as _, all_items, array, field_names, text, texts, timestamp, uid,
+};
+use crate::support::fixtures::{UNKNOWN_UID, add_book, create};
 
-/// Names of the contributors that stand in a book, or on a page.
-fn names(contributors: &Value) -> Vec<&str> {
-    texts(contributors.as_array().expect("the contributors are there"), "name")
-}
-
-fn credited(server: &TestServer, book: &Value) -> Value {
+/// Returns the contributors of a book.
+fn contributors(server: &TestServer, book: &Value) -> Vec<Value> {
     let path = format!("/books/{}?include=contributors(limit:100)", uid(book));
-    server.get(&path).expect_status(200).clone()
+    array(server.get(&path).expect_status(200), "contributors").to_vec()
 }
 
-fn a_credit_line_names_the_contributors(server: &TestServer) {
+fn contributors_follow_the_author_field(server: &TestServer) {
     let Clients { ada, .. } = Clients::create(server);
     let body = json!({"title": "The Odyssey", "author": "Homer, Robert Fagles, HOMER"});
-    let book = ada.post("/books", &body).expect_status(201).clone();
-    // What was not sent is not shown.
+    let book = create(&ada, "/books", &body);
+    // The response has only the lists of the body.
     assert_eq!(book.get("contributors"), None);
     assert_eq!(text(&book, "author"), "Homer, Robert Fagles, HOMER");
-    let shown = credited(server, &book);
-    assert_eq!(names(&shown["contributors"]), ["Homer", "Robert Fagles"]);
-    let homer = &shown["contributors"][0];
+    let authors = contributors(server, &book);
+    assert_eq!(texts(&authors, "name"), ["Homer", "Robert Fagles"]);
+    let homer = &authors[0];
     assert_eq!(field_names(homer), ["created_at", "name", "position", "role", "uid", "updated_at"]);
     assert_eq!((&homer["position"], &homer["role"]), (&json!(1), &json!("author")));
 
     let path = format!("/books/{}", uid(&book));
-    // Another title leaves them, and so does the line that is there.
+    // An equal author field keeps their roles.
     let roles = json!({"contributors": [{"name": "Homer"}, {"name": "Robert Fagles", "role": "translator"}]});
     ada.put(&format!("{path}/contributors"), &roles).expect_status(200);
     ada.patch(&path, &json!({"title": "T", "author": "Homer, Robert Fagles"})).expect_status(200);
-    assert_eq!(texts(items_of(&credited(server, &book)), "role"), ["author", "translator"]);
-    // Another line names others, all of them authors.
+    assert_eq!(texts(&contributors(server, &book), "role"), ["author", "translator"]);
+    // Another author field replaces them.
     ada.patch(&path, &json!({"author": "Robert Fagles, Emily Wilson"})).expect_status(200);
-    let shown = credited(server, &book);
-    assert_eq!(names(&shown["contributors"]), ["Robert Fagles", "Emily Wilson"]);
-    assert_eq!(texts(items_of(&shown), "role"), ["author", "author"]);
+    let authors = contributors(server, &book);
+    assert_eq!(texts(&authors, "name"), ["Robert Fagles", "Emily Wilson"]);
+    assert_eq!(texts(&authors, "role"), ["author", "author"]);
 }
 
-fn items_of(book: &Value) -> &[Value] {
-    book["contributors"].as_array().expect("the contributors are there")
-}
-
-fn put_sets_whom_a_book_credits(server: &TestServer) {
+fn put_replaces_contributors(server: &TestServer) {
     let Clients { ada, admin, anonymous, bob } = Clients::create(server);
     let book = add_book(&ada, "Emma");
     let path = format!("/books/{}/contributors", uid(&book));
@@ -60,66 +54,76 @@ fn put_sets_whom_a_book_credits(server: &TestServer) {
     bob.put(&path, &body).expect_problem("forbidden");
     ada.put(&format!("/books/{UNKNOWN_UID}/contributors"), &body).expect_problem("not-found");
     let changed = ada.put(&path, &body).expect_status(200).clone();
-    // The line is as it was sent; people keep the name they had.
+    // The author field is as sent; existing authors keep their names.
     assert_eq!(text(&changed, "author"), "Fiona Stafford, JANE AUSTEN, Hugh Thomson");
     assert!(timestamp(&changed, "updated_at") > timestamp(&book, "updated_at"));
-    assert_eq!(names(&changed["contributors"]), ["Fiona Stafford", "Jane Austen", "Hugh Thomson"]);
-    assert_eq!(texts(items_of(&changed), "role"), ["introduction", "author", "illustrator"]);
-    let positions: Vec<_> = items_of(&changed).iter().map(|one| one["position"].clone()).collect();
+    let authors = array(&changed, "contributors");
+    assert_eq!(texts(authors, "name"), ["Fiona Stafford", "Jane Austen", "Hugh Thomson"]);
+    assert_eq!(texts(authors, "role"), ["introduction", "author", "illustrator"]);
+    let positions: Vec<_> = authors.iter().map(|one| one["position"].clone()).collect();
     assert_eq!(positions, [1, 2, 3]);
-    // Again, by somebody who may: nothing changes.
+    // An equal list changes nothing.
     assert_eq!(admin.put(&path, &body).expect_status(200), &changed);
-    // They can be found by the line, as ever.
     let found = server.get("/books?author=jane%20austen&sort=author");
     assert_eq!(found.expect_items().len(), 1);
-    // Nobody is credited twice, and somebody is credited.
-    let wrong = |list: Value| {
-        let answer = ada.put(&path, &json!({"contributors": list}));
-        answer.violations().into_iter().map(str::to_owned).collect::<Vec<_>>()
-    };
-    assert_eq!(wrong(json!([])), ["/contributors"]);
-    assert_eq!(wrong(json!(null)), ["/contributors"]);
-    assert_eq!(wrong(json!({})), ["/contributors"]);
-    assert_eq!(
-        wrong(json!([{"name": "A"}, {"name": "B"}, {"name": "C"}, {"name": "a"}])),
-        ["/contributors/3/name"]
-    );
-    assert_eq!(
-        wrong(
-            json!([{"name": ""}, {"name": "A", "role": "cook"}, {"role": "author"}, {"name": 1, "x": 2}])
-        ),
-        [
-            "/contributors/0/name",
-            "/contributors/1/role",
-            "/contributors/2/name",
-            "/contributors/3/name",
-            "/contributors/3/x"
-        ]
-    );
-    let many = |count: usize| (0..count).map(|n| json!({"name": n.to_string()})).collect::<Value>();
-    assert_eq!(wrong(many(101)), ["/contributors"]);
-    // Together they are longer than a credit line.
-    let long = |c: char| json!({"name": c.to_string().repeat(500)});
-    assert_eq!(wrong(json!([long('a'), long('b')])), ["/contributors"]);
-    assert_eq!(ada.put(&path, &json!({})).violations(), ["/contributors"]);
-    let hundred = ada.put(&path, &json!({"contributors": many(100)})).expect_status(200).clone();
-    assert_eq!(items_of(&hundred).len(), 100);
-    assert_eq!(items_of(&hundred)[99]["name"], "99");
 }
 
-fn an_author_leads_to_the_books(server: &TestServer) {
+fn invalid_contributors_are_refused(server: &TestServer) {
+    let Clients { ada, .. } = Clients::create(server);
+    let path = format!("/books/{}/contributors", uid(&add_book(&ada, "Emma")));
+    let numbered =
+        |count: usize| (0..count).map(|n| json!({"name": n.to_string()})).collect::<Value>();
+    let long = |c: char| json!({"name": c.to_string().repeat(500)});
+    let cases: [(Value, &[&str]); 7] = [
+        (json!([]), &["/contributors"]),
+        (json!(null), &["/contributors"]),
+        (json!({}), &["/contributors"]),
+        // Nobody is credited twice.
+        (
+            json!([{"name": "A"}, {"name": "B"}, {"name": "C"}, {"name": "a"}]),
+            &["/contributors/3/name"],
+        ),
+        (
+            json!([
+                {"name": ""}, {"name": "A", "role": "cook"}, {"role": "author"},
+                {"name": 1, "x": 2},
+            ]),
+            &[
+                "/contributors/0/name",
+                "/contributors/1/role",
+                "/contributors/2/name",
+                "/contributors/3/name",
+                "/contributors/3/x",
+            ],
+        ),
+        (numbered(101), &["/contributors"]),
+        // The author field would be too long.
+        (json!([long('a'), long('b')]), &["/contributors"]),
+    ];
+    for (list, violations) in cases {
+        let answer = ada.put(&path, &json!({"contributors": list}));
+        assert_eq!(answer.violations(), violations, "{list}");
+    }
+    assert_eq!(ada.put(&path, &json!({})).violations(), ["/contributors"]);
+    let longest = ada.put(&path, &json!({"contributors": numbered(100)}));
+    let names = texts(array(longest.expect_status(200), "contributors"), "name");
+    assert_eq!((names.len(), names[99]), (100, "99"));
+}
+
+fn author_lists_credited_books(server: &TestServer) {
     let Clients { ada, bob, .. } = Clients::create(server);
     let emma = add_book(&ada, "Emma");
     let other = json!({"title": "Northanger", "author": "Val McDermid, Jane Austen"});
-    let other = bob.post("/books", &other).expect_status(201).clone();
+    let other = create(&bob, "/books", &other);
     let page = server.get("/authors?sort=name&count=books&include=books.contributors");
-    let page = page.expect_status(200);
-    assert_eq!(texts(items(page), "name"), ["Jane Austen", "Val McDermid"]);
-    let austen = &items(page)[0];
+    let authors = page.expect_items();
+    assert_eq!(texts(authors, "name"), ["Jane Austen", "Val McDermid"]);
+    let austen = &authors[0];
     assert_eq!(austen["books_count"], 2);
-    assert_eq!(texts(austen["books"].as_array().unwrap(), "title"), ["Northanger", "Emma"]);
-    assert_eq!(austen["books"][0]["position"], 2);
-    assert_eq!(names(&austen["books"][0]["contributors"]), ["Val McDermid", "Jane Austen"]);
+    let books = array(austen, "books");
+    assert_eq!(texts(books, "title"), ["Northanger", "Emma"]);
+    assert_eq!(books[0]["position"], 2);
+    assert_eq!(texts(array(&books[0], "contributors"), "name"), ["Val McDermid", "Jane Austen"]);
 
     let path = format!("/authors/{}", uid(austen));
     let item = server.get(&path).expect_status(200).clone();
@@ -132,18 +136,17 @@ fn an_author_leads_to_the_books(server: &TestServer) {
     server.get(&format!("{path}/books?sort=position")).expect_problem("invalid-parameter");
     ada.post("/authors", &json!({"name": "X"})).expect_problem("method-not-allowed");
 
-    // Books go, whoever wrote them stays.
+    // Authors remain when their books are deleted.
     for (client, book) in [(&ada, &emma), (&bob, &other)] {
         client.delete(&format!("/books/{}", uid(book))).expect_status(204);
     }
     assert_eq!(server.get(&format!("{path}?count=books")).expect_status(200)["books_count"], 0);
 }
 
-fn the_rest_of_the_contributors_is_behind_the_url(server: &TestServer) {
-    let Clients { ada, .. } = Clients::create(server);
+fn contributors_next_continues_in_link_order(server: &TestServer) {
+    let Clients { ada, anonymous, .. } = Clients::create(server);
     let all: Vec<String> = (0..30).map(|n| format!("{}{n}", ["z", "A", "m"][n % 3])).collect();
-    let body = json!({"title": "T", "author": all.join(", ")});
-    let book = ada.post("/books", &body).expect_status(201).clone();
+    let book = create(&ada, "/books", &json!({"title": "T", "author": all.join(", ")}));
     add_book(&ada, "Another");
     let backwards: Vec<String> = all.iter().rev().cloned().collect();
     for (include, expected) in [
@@ -157,27 +160,21 @@ fn the_rest_of_the_contributors_is_behind_the_url(server: &TestServer) {
             format!("/books?include={include}&sort=-title"),
         ] {
             let answer = server.get(&path);
-            let first = answer.expect_status(200);
-            let first = first.get("items").map_or(first, |items| &items[0]);
-            let mut walked: Vec<String> =
-                names(&first["contributors"]).into_iter().map(str::to_owned).collect();
-            let mut next = Some(text(first, "contributors_next").to_owned());
-            while let Some(url) = next {
-                let answer = server.get(&url);
-                walked.extend(texts(answer.expect_items(), "name").into_iter().map(str::to_owned));
-                next = answer.next_page();
-            }
-            assert_eq!(&walked, expected, "{path}");
+            let body = answer.expect_status(200);
+            let book = body.get("items").map_or(body, |items| &items[0]);
+            let mut authors = array(book, "contributors").to_vec();
+            authors.extend(all_items(&anonymous, text(book, "contributors_next")));
+            assert_eq!(texts(&authors, "name"), *expected, "{path}");
         }
     }
-    // The page by itself is in the same order, and a cursor is bound to it.
+    // The page of the relation has the same order, to which its cursor is bound.
     let page = server.get(&format!("/books/{}/contributors?limit=3", uid(&book)));
     assert_eq!(texts(page.expect_items(), "name"), ["z0", "A1", "m2"]);
     let next = page.next_page().unwrap();
     server.get(&format!("{next}&sort=name")).expect_problem("invalid-parameter");
 }
 
-fn a_book_comes_with_its_tags_and_contributors(server: &TestServer) {
+fn post_accepts_tags_and_contributors(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(server);
     let body = json!({
         "title": "The Odyssey",
@@ -186,68 +183,67 @@ fn a_book_comes_with_its_tags_and_contributors(server: &TestServer) {
     });
     anonymous.post("/books", &body).expect_problem("unauthenticated");
     let answer = ada.post("/books", &body);
-    let book = answer.expect_status(201).clone();
-    assert_eq!(answer.header("location").unwrap(), format!("/api/v1/books/{}", uid(&book)));
-    assert_eq!(text(&book, "author"), "Homer, Robert Fagles");
-    assert_eq!(names(&book["contributors"]), ["Homer", "Robert Fagles"]);
-    let mut tags = names(&book["tags"]);
+    let book = answer.expect_status(201);
+    assert_eq!(answer.header("location").unwrap(), format!("/api/v1/books/{}", uid(book)));
+    assert_eq!(text(book, "author"), "Homer, Robert Fagles");
+    assert_eq!(texts(array(book, "contributors"), "name"), ["Homer", "Robert Fagles"]);
+    let mut tags = texts(array(book, "tags"), "name");
     tags.sort_unstable();
     assert_eq!(tags, ["epic", "greek"]);
-    let path = format!("/books/{}?include=contributors(limit:100),tags(limit:100)", uid(&book));
-    assert_eq!(server.get(&path).expect_status(200), &book);
-    // Empty lists: of tags none are asked for, and somebody must be credited.
+    let path = format!("/books/{}?include=contributors(limit:100),tags(limit:100)", uid(book));
+    assert_eq!(server.get(&path).expect_status(200), book);
+
     let body = json!({"title": "T", "author": "A", "tags": []});
-    let bare = ada.post("/books", &body).expect_status(201).clone();
-    assert_eq!((&bare["tags"], bare.get("contributors")), (&json!([]), None));
-    let wrong = json!({
+    let without_tags = create(&ada, "/books", &body);
+    assert_eq!(
+        (&without_tags["tags"], without_tags.get("contributors")),
+        (&json!([]), None),
+        "the response has only the lists of the body"
+    );
+    let invalid = json!({
         "title": "T", "author": "B", "tags": [{"name": ""}, {"title": "x"}],
         "contributors": [{"name": "A"}, {"name": "a"}], "isbn": "1",
     });
     assert_eq!(
-        ada.post("/books", &wrong).violations(),
+        ada.post("/books", &invalid).violations(),
         ["/contributors/1/name", "/isbn", "/tags/0/name", "/tags/1/name", "/tags/1/title"]
     );
-    let wrong = json!({"title": "T", "author": "B", "contributors": [{"name": "A"}]});
-    assert_eq!(ada.post("/books", &wrong).violations(), ["/author"]);
-    // What is refused leaves nothing: nobody of that name has been made.
-    assert_eq!(
-        server.get("/books?count=tags").expect_status(200)["items"].as_array().unwrap().len(),
-        2
-    );
+    let invalid = json!({"title": "T", "author": "B", "contributors": [{"name": "A"}]});
+    assert_eq!(ada.post("/books", &invalid).violations(), ["/author"]);
+    // A refused book creates no authors.
+    assert_eq!(server.get("/books?count=tags").expect_items().len(), 2);
     let page = server.get("/authors?sort=name");
     assert_eq!(texts(page.expect_items(), "name"), ["A", "Homer", "Robert Fagles"]);
 }
 
-fn two_who_credit_the_same_people_at_once_both_do(server: &TestServer) {
-    let clients = Clients::create(server);
-    let books: Vec<Value> = (0..6).map(|n| add_book(&clients.ada, &format!("T{n}"))).collect();
-    let people: Vec<Value> = (0..40).map(|n| json!({"name": format!("N{n}")})).collect();
+fn concurrent_puts_of_same_contributors_succeed(server: &TestServer) {
+    let Clients { ada, .. } = Clients::create(server);
+    let books: Vec<Value> = (0..6).map(|n| add_book(&ada, &format!("T{n}"))).collect();
+    let names: Vec<Value> = (0..40).map(|n| json!({"name": format!("N{n}")})).collect();
     std::thread::scope(|scope| {
         for (book, turn) in books.iter().zip(0..) {
-            let (clients, mut people) = (&clients, people.clone());
-            people.rotate_left(turn * 7);
+            let (ada, mut names) = (&ada, names.clone());
+            names.rotate_left(turn * 7);
             scope.spawn(move || {
                 let path = format!("/books/{}/contributors", uid(book));
-                clients.ada.put(&path, &json!({"contributors": people})).expect_status(200);
+                ada.put(&path, &json!({"contributors": names})).expect_status(200);
             });
         }
     });
     for (book, turn) in books.iter().zip(0..) {
-        let shown = credited(server, book);
-        assert_eq!(items_of(&shown).len(), 40);
-        assert_eq!(items_of(&shown)[0]["name"], format!("N{}", turn * 7));
+        let authors = contributors(server, book);
+        assert_eq!(authors.len(), 40);
+        assert_eq!(authors[0]["name"], format!("N{}", turn * 7));
     }
-    assert_eq!(
-        server.get("/authors?limit=100").expect_status(200)["items"].as_array().unwrap().len(),
-        41
-    );
+    assert_eq!(server.get("/authors?limit=100").expect_items().len(), 41);
 }
 
 both_servers!(
-    a_credit_line_names_the_contributors,
-    put_sets_whom_a_book_credits,
-    an_author_leads_to_the_books,
-    the_rest_of_the_contributors_is_behind_the_url,
-    a_book_comes_with_its_tags_and_contributors,
-    two_who_credit_the_same_people_at_once_both_do,
+    contributors_follow_the_author_field,
+    put_replaces_contributors,
+    invalid_contributors_are_refused,
+    author_lists_credited_books,
+    contributors_next_continues_in_link_order,
+    post_accepts_tags_and_contributors,
+    concurrent_puts_of_same_contributors_succeed,
 );

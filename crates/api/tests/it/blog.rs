@@ -1,4 +1,4 @@
-//! Posts and the comments under them.
+//! Posts and their comments.
 
 use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
@@ -8,7 +8,7 @@ use crate::support::accounts::Clients;
 use crate::support::assertions::{Expect as _, all_items, array, field_names, id, text, texts};
 use crate::support::fixtures::create;
 
-fn a_comment_is_made_under_its_post(server: &TestServer) {
+fn comment_is_created_below_its_post(server: &TestServer) {
     let Clients { ada, admin, anonymous, bob } = Clients::create(server);
     let post = create(&ada, "/blog/posts", &json!({"title": "Zero", "content": "a\n\nb"}));
     assert_eq!(post["content"], "a\n\nb");
@@ -20,7 +20,7 @@ fn a_comment_is_made_under_its_post(server: &TestServer) {
     for wrong in [json!({}), json!({"text": ""}), json!({"text": 1}), json!({"text": null})] {
         assert_eq!(bob.post(&path, &wrong).violations(), ["/text"], "{wrong}");
     }
-    // The path says which post.
+    // The post is the one in the path.
     let elsewhere = json!({"text": "So.", "post_id": 1});
     assert_eq!(bob.post(&path, &elsewhere).violations(), ["/post_id"]);
 
@@ -33,11 +33,11 @@ fn a_comment_is_made_under_its_post(server: &TestServer) {
     assert_eq!(server.get(&at).expect_status(200), &comment);
     assert_eq!(server.get(&format!("{at}/post")).expect_status(200), &post);
     assert_eq!(server.get(&path).expect_status(200), &json!({"items": [comment]}));
-    // There is no list of all comments, and none is made without a post.
+    // There is no collection of all comments.
     server.get("/blog/comments").expect_problem("not-found");
     ada.post("/blog/comments", &body).expect_problem("not-found");
 
-    // Nobody owns it.
+    // It has no owner.
     anonymous.patch(&at, &json!({"text": "x"})).expect_problem("unauthenticated");
     let changed = ada.patch(&at, &json!({"text": "Other"})).expect_status(200).clone();
     assert_eq!((text(&changed, "text"), &changed["post_id"]), ("Other", &post["id"]));
@@ -51,7 +51,7 @@ fn a_comment_is_made_under_its_post(server: &TestServer) {
     assert_eq!(server.get(&path).expect_status(200), &json!({"items": []}));
 }
 
-fn comments_go_with_their_post(server: &TestServer) {
+fn deleting_a_post_deletes_its_comments(server: &TestServer) {
     let Clients { ada, admin, .. } = Clients::create(server);
     let post = create(&ada, "/blog/posts", &json!({"title": "Zero", "content": "a"}));
     let other = create(&ada, "/blog/posts", &json!({"title": "One", "content": "b"}));
@@ -66,7 +66,7 @@ fn comments_go_with_their_post(server: &TestServer) {
     assert_eq!(server.get(&format!("/blog/comments/{}", id(&stays))).expect_status(200), &stays);
 }
 
-fn comments_are_included_counted_and_go_on(server: &TestServer) {
+fn included_comments_are_counted_and_continued(server: &TestServer) {
     let Clients { ada, anonymous, bob, .. } = Clients::create(server);
     let post = create(&ada, "/blog/posts", &json!({"title": "Zero", "content": "a"}));
     create(&ada, "/blog/posts", &json!({"title": "Silent", "content": "a"}));
@@ -83,7 +83,10 @@ fn comments_are_included_counted_and_go_on(server: &TestServer) {
     assert!(comments.iter().all(|comment| comment["post"] == post));
     let rest = all_items(&anonymous, text(one, "comments_next"));
     assert_eq!(texts(&rest, "text"), ["4", "3", "2", "1", "0"]);
-    assert!(rest.iter().all(|comment| comment["post"] == post), "the rest has what was included");
+    assert!(
+        rest.iter().all(|comment| comment["post"] == post),
+        "the next page has the same includes"
+    );
 
     let page = server.get("/blog/posts?include=comments(limit:2,sort:created_at)&count=comments");
     let [silent, zero] = page.expect_items() else { panic!("two posts: {}", page.json) };
@@ -95,7 +98,7 @@ fn comments_are_included_counted_and_go_on(server: &TestServer) {
     assert_eq!((all.len(), &all[2..]), (25, &rest[..]));
 }
 
-fn no_answer_is_beyond_measure(server: &TestServer) {
+fn oversized_response_is_split_or_refused(server: &TestServer) {
     let Clients { ada, anonymous, bob, .. } = Clients::create(server);
     let content = "x".repeat(99_000);
     let post = create(&ada, "/blog/posts", &json!({"title": "Long", "content": content}));
@@ -104,14 +107,14 @@ fn no_answer_is_beyond_measure(server: &TestServer) {
         let body = json!({"text": format!("{number}")});
         create(&bob, &format!("{path}/comments"), &body);
     }
-    // A hundred times the post is more than fits: the page ends where it must and goes on.
+    // The post a hundred times exceeds the limit, so the page is shorter.
     let page = format!("{path}/comments?limit=100&include=post");
     let first = server.get(&page);
     let shown = first.expect_items().len();
     assert!((50..100).contains(&shown), "{shown}");
     assert!(first.next_page().is_some());
     assert_eq!(all_items(&anonymous, &page).len(), 100);
-    // A single item that does not fit is refused by name.
+    // An item that exceeds the limit by itself is refused.
     let refused = server.get(&format!("{path}?include=comments(limit:100).post"));
     refused.expect_problem("invalid-parameter");
     assert!(text(&refused.json, "detail").starts_with("include: "), "{refused:?}");
@@ -119,8 +122,8 @@ fn no_answer_is_beyond_measure(server: &TestServer) {
 }
 
 both_servers!(
-    no_answer_is_beyond_measure,
-    a_comment_is_made_under_its_post,
-    comments_go_with_their_post,
-    comments_are_included_counted_and_go_on,
+    oversized_response_is_split_or_refused,
+    comment_is_created_below_its_post,
+    deleting_a_post_deletes_its_comments,
+    included_comments_are_counted_and_continued,
 );

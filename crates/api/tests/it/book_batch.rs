@@ -1,4 +1,4 @@
-//! Many books at once, by their ISBN.
+//! Batches of books, matched by ISBN.
 
 use std::thread;
 
@@ -20,7 +20,7 @@ fn book(title: &str, isbn: &str) -> Value {
     json!({"title": title, "author": "Somebody", "isbn": isbn})
 }
 
-/// Sends a batch; what became of each book, and its key.
+/// Sends a batch and returns the outcome and the key of each book.
 #[track_caller]
 fn batch(client: &Client<'_>, books: &[Value]) -> Vec<(String, String)> {
     let answer = client.post("/books/batch", &json!({ "books": books }));
@@ -30,8 +30,8 @@ fn batch(client: &Client<'_>, books: &[Value]) -> Vec<(String, String)> {
         assert_eq!(outcome["index"], index);
         assert_eq!(field_names(outcome), ["index", "outcome", "uid"]);
     }
-    let told = |one: &Value| (text(one, "outcome").to_owned(), uid(one).to_owned());
-    outcomes.iter().map(told).collect()
+    let outcome = |one: &Value| (text(one, "outcome").to_owned(), uid(one).to_owned());
+    outcomes.iter().map(outcome).collect()
 }
 
 #[track_caller]
@@ -39,7 +39,7 @@ fn outcomes(client: &Client<'_>, books: &[Value]) -> Vec<String> {
     batch(client, books).into_iter().map(|(outcome, _)| outcome).collect()
 }
 
-fn books_are_known_by_their_isbn(server: &TestServer) {
+fn batch_matches_books_by_isbn(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(server);
     let full = json!({
         "title": "Emma", "author": "Jane Austen", "publisher": "Penguin",
@@ -54,7 +54,7 @@ fn books_are_known_by_their_isbn(server: &TestServer) {
     assert_eq!(text(&before, "user_uid"), ada.uid);
     assert_eq!(text(&before, "publisher"), "Penguin");
 
-    // What is absent stays, what is given replaces, `null` clears.
+    // Absent fields stay, `null` clears.
     let partly = json!({
         "title": "Emma", "author": "Austen", "isbn": "0141439580", "page_count": null,
         "language": "fr",
@@ -70,12 +70,12 @@ fn books_are_known_by_their_isbn(server: &TestServer) {
         assert_eq!(after[member], before[member], "{member}");
     }
     assert!(timestamp(&after, "updated_at") > timestamp(&before, "updated_at"));
-    // Whom the book credits follows from the credit line, as after a PATCH.
+    // The contributors follow the author field, as after a PATCH.
     let credited = server.get(&format!("{path}/contributors"));
     assert_eq!(texts(credited.expect_items(), "name"), ["Austen"]);
     let credited = server.get(&format!("/books/{}/contributors", first[1].1));
     assert_eq!(texts(credited.expect_items(), "name"), ["Somebody"]);
-    // The keys that sorting goes by are written along.
+    // The sort keys are updated, too.
     let sorted = server.get("/books?sort=author&limit=1&author=austen");
     assert_eq!(texts(sorted.expect_items(), "uid"), [first[0].1.as_str()]);
 
@@ -84,11 +84,11 @@ fn books_are_known_by_their_isbn(server: &TestServer) {
     assert_eq!(all_items(&anonymous, "/books").len(), 4);
 }
 
-fn outcomes_of(told: &[(String, String)]) -> Vec<&str> {
-    told.iter().map(|(outcome, _)| outcome.as_str()).collect()
+fn outcomes_of(results: &[(String, String)]) -> Vec<&str> {
+    results.iter().map(|(outcome, _)| outcome.as_str()).collect()
 }
 
-fn of_several_it_is_the_newest_that_the_caller_keeps(server: &TestServer) {
+fn newest_owned_match_is_updated(server: &TestServer) {
     let Clients { ada, admin, bob, .. } = Clients::create(server);
     let add = |client: &Client<'_>, title: &str, isbn: &str| {
         uid(client.post("/books", &book(title, isbn)).expect_status(201)).to_owned()
@@ -106,7 +106,7 @@ fn of_several_it_is_the_newest_that_the_caller_keeps(server: &TestServer) {
         ("Older".into(), "Ada's".into(), "Bob's".into())
     );
 
-    // Who keeps none of them gets one; what others keep stays as it is.
+    // An account that owns no match gets a new book; those of others are unchanged.
     let cleo = create_account(server, "cleo", Role::User);
     let [(outcome, cleos)] = <[_; 1]>::try_from(batch(&cleo, &[book("Cleo's", EMMA)])).unwrap();
     assert_eq!(outcome, "created");
@@ -114,20 +114,20 @@ fn of_several_it_is_the_newest_that_the_caller_keeps(server: &TestServer) {
     assert_eq!(text(&kept, "user_uid"), cleo.uid);
     assert_eq!(title(&bobs), "Bob's");
 
-    // An administrator who keeps none changes the newest that there is, and its keeper keeps it.
-    let changed = batch(&admin, &[book("Seen to", EMMA), book("The Sea", SEA)]);
+    // An administrator who owns no match updates the newest book; its owner stays.
+    let changed = batch(&admin, &[book("Corrected", EMMA), book("The Sea", SEA)]);
     assert_eq!(outcomes_of(&changed), ["updated", "created"]);
     assert_eq!(changed[0].1, cleos);
     let kept = server.get(&format!("/books/{cleos}")).expect_status(200).clone();
-    assert_eq!((text(&kept, "title"), text(&kept, "user_uid")), ("Seen to", cleo.uid.as_str()));
-    // One of the administrator's own comes before newer ones of others.
+    assert_eq!((text(&kept, "title"), text(&kept, "user_uid")), ("Corrected", cleo.uid.as_str()));
+    // An administrator's own match takes precedence over newer ones.
     let own = add(&admin, "Own", EMMA);
     let newest = add(&bob, "Newest", EMMA);
     assert_eq!(batch(&admin, &[book("Mine", EMMA)]), [("updated".to_owned(), own)]);
     assert_eq!(title(&newest), "Newest");
 }
 
-fn a_batch_is_written_whole_or_not_at_all(server: &TestServer) {
+fn invalid_batch_writes_nothing(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(server);
     let ours = add_book(&ada, "Ours");
     let mut books: Vec<_> =
@@ -165,7 +165,7 @@ fn a_batch_is_written_whole_or_not_at_all(server: &TestServer) {
     assert_healthy(server);
 }
 
-/// The ISBN with that number in it.
+/// Returns an ISBN that contains the number.
 fn isbn(number: usize) -> String {
     let body = format!("978{number:09}");
     let digits = body.bytes().map(|digit| usize::from(digit - b'0'));
@@ -174,7 +174,7 @@ fn isbn(number: usize) -> String {
     format!("{body}{}", (10 - sum % 10) % 10)
 }
 
-fn a_thousand_books_go_in_one_batch(server: &TestServer) {
+fn batch_of_thousand_books_is_accepted(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(server);
     assert!(batch(&ada, &[]).is_empty());
     let mut shelf: Vec<_> = (0..1_000).map(|n| book(&format!("Volume {n:04}"), &isbn(n))).collect();
@@ -192,23 +192,25 @@ fn a_thousand_books_go_in_one_batch(server: &TestServer) {
     assert_eq!(text(&books[999], "title"), "The last volume");
 }
 
-fn the_same_batch_twice_at_once_adds_a_book_once(server: &TestServer) {
+fn concurrent_batches_create_each_book_once(server: &TestServer) {
     let clients = Clients::create(server);
     let shelf: Vec<_> = (0..50).map(|n| book(&format!("Volume {n}"), &isbn(n))).collect();
     let created: usize = thread::scope(|scope| {
         let (ada, shelf) = (&clients.ada, &shelf);
         let senders: Vec<_> = (0..4).map(|_| scope.spawn(move || outcomes(ada, shelf))).collect();
-        let told = senders.into_iter().map(|sender| sender.join().unwrap());
-        told.map(|told| told.iter().filter(|outcome| *outcome == "created").count()).sum()
+        let outcomes = senders.into_iter().map(|sender| sender.join().unwrap());
+        outcomes
+            .map(|outcomes| outcomes.iter().filter(|outcome| *outcome == "created").count())
+            .sum()
     });
     assert_eq!(created, 50);
     assert_eq!(all_items(&clients.anonymous, "/books?limit=100").len(), 50);
 }
 
 both_servers!(
-    books_are_known_by_their_isbn,
-    of_several_it_is_the_newest_that_the_caller_keeps,
-    a_batch_is_written_whole_or_not_at_all,
-    a_thousand_books_go_in_one_batch,
-    the_same_batch_twice_at_once_adds_a_book_once,
+    batch_matches_books_by_isbn,
+    newest_owned_match_is_updated,
+    invalid_batch_writes_nothing,
+    batch_of_thousand_books_is_accepted,
+    concurrent_batches_create_each_book_once,
 );

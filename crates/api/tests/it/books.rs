@@ -1,4 +1,4 @@
-//! Books: added, changed, deleted, and who may.
+//! Books: creating, changing and deleting them, and permissions.
 
 use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
@@ -8,7 +8,7 @@ use crate::support::accounts::Clients;
 use crate::support::assertions::{Expect as _, field_names, text, timestamp, uid};
 use crate::support::fixtures::{UNKNOWN_UID, add_book, add_review, tag_book};
 
-const MEMBERS: [&str; 11] = [
+const FIELDS: [&str; 11] = [
     "author",
     "created_at",
     "isbn",
@@ -22,7 +22,7 @@ const MEMBERS: [&str; 11] = [
     "user_uid",
 ];
 
-fn an_added_book_is_where_it_says(server: &TestServer) {
+fn created_book_is_at_its_location(server: &TestServer) {
     let Clients { ada, .. } = Clients::create(server);
     let body = json!({
         "title": "  The Sea, the Sea ", "author": "Iris Murdoch", "publisher": "Chatto & Windus",
@@ -31,7 +31,7 @@ fn an_added_book_is_where_it_says(server: &TestServer) {
     });
     let answer = ada.post("/books", &body);
     let book = answer.expect_status(201);
-    assert_eq!(field_names(book), MEMBERS);
+    assert_eq!(field_names(book), FIELDS);
     assert_eq!(text(book, "title"), "The Sea, the Sea");
     assert_eq!(text(book, "published_date"), "1978-08");
     assert_eq!(book["page_count"], 502);
@@ -46,7 +46,7 @@ fn an_added_book_is_where_it_says(server: &TestServer) {
     assert_eq!(uid(owner.expect_status(200)), ada.uid);
 }
 
-fn what_is_optional_is_null(server: &TestServer) {
+fn absent_optional_fields_are_null(server: &TestServer) {
     let Clients { ada, bob, .. } = Clients::create(server);
     let null = json!({
         "title": "Emma", "author": "Jane Austen", "publisher": null, "published_date": null,
@@ -60,7 +60,7 @@ fn what_is_optional_is_null(server: &TestServer) {
         }
         assert_eq!(server.get(&format!("/books/{}", uid(&book))).expect_status(200), &book);
     }
-    // An ISBN is not unique, and neither is anything else about a book.
+    // No field of a book is unique, not even the ISBN.
     let body = json!({"title": "Emma", "author": "Jane Austen", "isbn": "9780099284093"});
     assert_ne!(
         uid(ada.post("/books", &body).expect_status(201)),
@@ -68,7 +68,7 @@ fn what_is_optional_is_null(server: &TestServer) {
     );
 }
 
-fn only_members_add_books(server: &TestServer) {
+fn anonymous_and_invalid_books_are_refused(server: &TestServer) {
     let Clients { ada, anonymous, bob, .. } = Clients::create(server);
     let body = json!({"title": "Emma", "author": "Jane Austen"});
     anonymous.post("/books", &body).expect_problem("unauthenticated");
@@ -93,7 +93,7 @@ fn only_members_add_books(server: &TestServer) {
     assert_eq!(ada.post("/books", &json!({})).violations(), ["/author", "/title"]);
 }
 
-fn a_book_is_changed_by_owner_or_administrator(server: &TestServer) {
+fn only_owner_or_admin_changes_book(server: &TestServer) {
     let Clients { ada, admin, anonymous, bob } = Clients::create(server);
     let book = add_book(&ada, "Emma");
     let path = format!("/books/{}", uid(&book));
@@ -130,7 +130,7 @@ fn a_book_is_changed_by_owner_or_administrator(server: &TestServer) {
     assert_eq!(server.get(&path).expect_status(200), &same);
 }
 
-fn a_deleted_book_takes_its_reviews_along(server: &TestServer) {
+fn deleting_a_book_deletes_its_reviews(server: &TestServer) {
     let Clients { ada, admin, anonymous, bob } = Clients::create(server);
     let book = add_book(&ada, "Emma");
     let review = add_review(&bob, &book, 2);
@@ -156,7 +156,7 @@ fn a_deleted_book_takes_its_reviews_along(server: &TestServer) {
     admin.delete(&format!("/books/{UNKNOWN_UID}")).expect_problem("not-found");
 }
 
-fn dates_are_kept_to_their_precision(server: &TestServer) {
+fn published_date_keeps_its_precision(server: &TestServer) {
     let Clients { ada, .. } = Clients::create(server);
     for date in ["1999", "1999-07", "1999-07-08", "-0749", "0000", "2000-02-29"] {
         let body = json!({"title": "A", "author": "B", "published_date": date});
@@ -169,10 +169,10 @@ fn dates_are_kept_to_their_precision(server: &TestServer) {
 }
 
 both_servers!(
-    an_added_book_is_where_it_says,
-    what_is_optional_is_null,
-    only_members_add_books,
-    a_book_is_changed_by_owner_or_administrator,
-    a_deleted_book_takes_its_reviews_along,
-    dates_are_kept_to_their_precision,
+    created_book_is_at_its_location,
+    absent_optional_fields_are_null,
+    anonymous_and_invalid_books_are_refused,
+    only_owner_or_admin_changes_book,
+    deleting_a_book_deletes_its_reviews,
+    published_date_keeps_its_precision,
 );

@@ -1,4 +1,4 @@
-//! A company with all that it begins with.
+//! Companies that are created with departments and employees.
 
 use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
@@ -9,14 +9,14 @@ use crate::support::assertions::{
     Expect as _, all_items, array, assert_healthy, field_names, texts,
 };
 
-/// The company as it is stored, in the order in which everything was sent.
+/// Returns the company with its departments and employees, in the order of creation.
 fn stored(server: &TestServer, company: &Value) -> Value {
     let tree = "departments(sort:created_at,limit:100).employees(sort:created_at,limit:100)";
     let path = format!("/org/companies/{}?include={tree}", company["id"]);
     server.get(&path).expect_status(200).clone()
 }
 
-fn a_company_begins_with_departments_and_employees(server: &TestServer) {
+fn nested_company_is_created_in_order(server: &TestServer) {
     let Clients { ada, .. } = Clients::create(server);
     let body = json!({"name": "Analytical Engines Ltd", "departments": [
         {"name": "Store"},
@@ -46,7 +46,7 @@ fn a_company_begins_with_departments_and_employees(server: &TestServer) {
     assert_eq!(texts(through.expect_items(), "name"), ["Ada", "Ada", "Babbage", "Zoë"]);
 }
 
-fn a_company_may_begin_with_nothing(server: &TestServer) {
+fn nested_lists_are_optional(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(server);
     for body in [json!({"name": "Acme"}), json!({"name": "Acme", "departments": null})] {
         let answer = ada.post("/org/companies", &body);
@@ -60,7 +60,7 @@ fn a_company_may_begin_with_nothing(server: &TestServer) {
     assert_eq!(all_items(&anonymous, "/org/companies").len(), 3);
 }
 
-/// A company of that many departments, each of that many employees.
+/// Returns a body with that many departments, each with that many employees.
 fn company(departments: usize, employees: usize) -> Value {
     let staff: Vec<_> = (0..employees).map(|n| json!({"name": format!("E{n}")})).collect();
     let department = |n| json!({"name": format!("D{n}"), "employees": staff});
@@ -68,7 +68,7 @@ fn company(departments: usize, employees: usize) -> Value {
     json!({"name": "Acme", "departments": departments})
 }
 
-fn a_thousand_objects_are_written_at_once(server: &TestServer) {
+fn thousand_nested_entities_are_created(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(server);
     let wide = ada.post("/org/companies", &company(999, 0)).expect_status(201).clone();
     assert_eq!(array(&wide, "departments").len(), 999);
@@ -86,7 +86,7 @@ fn a_thousand_objects_are_written_at_once(server: &TestServer) {
     assert_eq!(texts(&all_items(&anonymous, &path), "name"), names);
 }
 
-fn a_company_is_written_whole_or_not_at_all(server: &TestServer) {
+fn invalid_nested_company_writes_nothing(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(server);
     let body = json!({"name": "Acme", "departments": [
         {"name": "Mill", "employees": [{"name": "Ada"}, {"name": ""}, {"name": "Bob", "id": 1}]},
@@ -118,7 +118,7 @@ fn a_company_is_written_whole_or_not_at_all(server: &TestServer) {
     for path in ["/org/companies", "/org/departments", "/org/employees"] {
         assert_eq!(server.get(path).expect_status(200), &json!({"items": []}));
     }
-    // What is wrong in a thousand places is told of the first, and counted.
+    // A thousand violations are all reported.
     let empty: Vec<_> = (0..999).map(|_| json!({"x": 1})).collect();
     let answer = ada.post("/org/companies", &json!({"name": "A", "departments": empty}));
     assert_eq!(answer.violations().len(), 1_001);
@@ -126,8 +126,8 @@ fn a_company_is_written_whole_or_not_at_all(server: &TestServer) {
 }
 
 both_servers!(
-    a_company_begins_with_departments_and_employees,
-    a_company_may_begin_with_nothing,
-    a_thousand_objects_are_written_at_once,
-    a_company_is_written_whole_or_not_at_all,
+    nested_company_is_created_in_order,
+    nested_lists_are_optional,
+    thousand_nested_entities_are_created,
+    invalid_nested_company_writes_nothing,
 );

@@ -1,5 +1,4 @@
-//! The rooms blog, school and org: something in each of them, and what holds
-//! for all of their entities alike.
+//! The behaviour that all entities with integer keys share.
 
 use recto_api::Description;
 use recto_domain::MODULES;
@@ -15,12 +14,13 @@ use crate::support::assertions::{
 use crate::support::fixtures::{UNKNOWN_UID, create};
 use crate::support::samples::{Samples, collection_path, entity_types, item_template};
 
-/// An entity type whose collection accepts new items, and what to send there.
+/// A collection that accepts new items.
 struct Collection {
     entity: &'static str,
     path: String,
+    /// A valid body.
     body: Value,
-    /// The field that names an item.
+    /// The field with the name or title.
     name: &'static str,
 }
 
@@ -35,40 +35,44 @@ fn collections(samples: &Samples<'_>) -> Vec<Collection> {
     entity_types().filter(|entity| entity.key == "id").filter_map(collection).collect()
 }
 
-fn items_are_made_read_changed_and_deleted(server: &TestServer) {
+fn each_entity_supports_crud(server: &TestServer) {
     let Clients { ada, admin, anonymous, bob } = Clients::create(server);
     let samples = Samples::of(&ada);
     for Collection { path: collection, body, name, entity } in collections(&samples) {
         samples.key(entity);
         anonymous.post(&collection, &body).expect_problem("unauthenticated");
         let answer = ada.post(&collection, &body);
-        let made = answer.expect_status(201).clone();
+        let created = answer.expect_status(201).clone();
         let mut names: Vec<&str> = field_names(&body);
         names.extend(["id", "created_at", "updated_at"]);
         names.sort_unstable();
-        assert_eq!(field_names(&made), names);
+        assert_eq!(field_names(&created), names);
         for (name, value) in body.as_object().unwrap() {
-            assert_eq!(&made[name], value);
+            assert_eq!(&created[name], value);
         }
-        let path = format!("{collection}/{}", id(&made));
+        let path = format!("{collection}/{}", id(&created));
         assert_eq!(answer.header("location"), Some(format!("/api/v1{path}").as_str()));
-        assert_eq!(made["created_at"], made["updated_at"]);
-        assert_eq!(server.get(&path).expect_status(200), &made);
-        assert_eq!(server.get(&collection).expect_items()[0], made, "the newest comes first");
+        assert_eq!(created["created_at"], created["updated_at"]);
+        assert_eq!(server.get(&path).expect_status(200), &created);
+        assert_eq!(server.get(&collection).expect_items()[0], created, "the newest comes first");
         let page = server.get(&format!("{collection}?limit=1"));
-        assert_eq!(page.expect_items(), std::slice::from_ref(&made));
+        assert_eq!(page.expect_items(), std::slice::from_ref(&created));
         assert!(page.next_page().is_some());
 
-        // Nobody owns it, so that any member may change it.
+        // It has no owner, so any verified account may change it.
         let change = json!({name: "Other"});
         anonymous.patch(&path, &change).expect_problem("unauthenticated");
         let changed = bob.patch(&path, &change).expect_status(200).clone();
         assert_eq!(changed[name], "Other");
-        assert!(timestamp(&changed, "updated_at") > timestamp(&made, "updated_at"));
-        assert_eq!(changed["created_at"], made["created_at"]);
+        assert!(timestamp(&changed, "updated_at") > timestamp(&created, "updated_at"));
+        assert_eq!(changed["created_at"], created["created_at"]);
         assert_eq!(server.get(&path).expect_status(200), &changed);
         assert_eq!(ada.patch(&path, &json!({})).expect_status(200), &changed);
-        assert_eq!(ada.patch(&path, &change).expect_status(200), &changed, "nothing changes");
+        assert_eq!(
+            ada.patch(&path, &change).expect_status(200),
+            &changed,
+            "an equal value changes nothing"
+        );
 
         anonymous.delete(&path).expect_problem("unauthenticated");
         bob.delete(&path).expect_problem("forbidden");
@@ -76,14 +80,14 @@ fn items_are_made_read_changed_and_deleted(server: &TestServer) {
         admin.delete(&path).expect_problem("not-found");
         server.get(&path).expect_problem("not-found");
         ada.patch(&path, &json!({name: 1})).expect_problem("not-found");
-        // A key is never given twice.
+        // Keys are not reused.
         let next = ada.post(&collection, &body).expect_status(201).clone();
-        assert!(next["id"].as_u64() > made["id"].as_u64());
+        assert!(next["id"].as_u64() > created["id"].as_u64());
     }
     assert_healthy(server);
 }
 
-fn what_is_wrong_with_an_item_is_pointed_at(server: &TestServer) {
+fn violations_point_at_the_field(server: &TestServer) {
     let Clients { ada, .. } = Clients::create(server);
     let samples = Samples::of(&ada);
     for Collection { path: collection, body, name, entity } in collections(&samples) {
@@ -99,7 +103,7 @@ fn what_is_wrong_with_an_item_is_pointed_at(server: &TestServer) {
         let mut missing = body.clone();
         missing.as_object_mut().unwrap().remove(name);
         assert_eq!(ada.post(&collection, &missing).violations(), [&pointer]);
-        // What the server gives is not the client's to set.
+        // Clients cannot set generated fields.
         let mut more = body.clone();
         more["id"] = json!(1);
         more["created_at"] = json!("2026-01-01T00:00:00Z");
@@ -108,7 +112,7 @@ fn what_is_wrong_with_an_item_is_pointed_at(server: &TestServer) {
     }
 }
 
-fn a_malformed_key_leads_nowhere(server: &TestServer) {
+fn malformed_key_is_not_found(server: &TestServer) {
     let Clients { ada, admin, .. } = Clients::create(server);
     let samples = Samples::of(&ada);
     for entity in entity_types().filter(|entity| entity.key == "id") {
@@ -145,7 +149,7 @@ fn a_malformed_key_leads_nowhere(server: &TestServer) {
     assert_healthy(server);
 }
 
-fn who_is_not_verified_writes_nothing(server: &TestServer) {
+fn unverified_account_writes_nothing(server: &TestServer) {
     let Clients { ada, admin, .. } = Clients::create(server);
     let samples = Samples::of(&ada);
     for entity in entity_types() {
@@ -167,7 +171,7 @@ fn who_is_not_verified_writes_nothing(server: &TestServer) {
     ada.delete(&link).expect_problem("forbidden");
 }
 
-fn pages_are_sorted_by_name(server: &TestServer) {
+fn pages_sort_by_name(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(server);
     for name in ["zebra", "Émile", "apple", "Apple", "日本"] {
         create(&ada, "/org/companies", &json!({"name": name}));
@@ -185,9 +189,9 @@ fn pages_are_sorted_by_name(server: &TestServer) {
 }
 
 both_servers!(
-    items_are_made_read_changed_and_deleted,
-    what_is_wrong_with_an_item_is_pointed_at,
-    a_malformed_key_leads_nowhere,
-    who_is_not_verified_writes_nothing,
-    pages_are_sorted_by_name,
+    each_entity_supports_crud,
+    violations_point_at_the_field,
+    malformed_key_is_not_found,
+    unverified_account_writes_nothing,
+    pages_sort_by_name,
 );

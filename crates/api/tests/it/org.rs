@@ -1,4 +1,4 @@
-//! Companies, departments and employees: several levels, through, and managers.
+//! Companies, departments, employees and their managers.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::support::assertions::{
 use crate::support::fixtures::{add_department, add_employee, create};
 use crate::support::parallel::{Requests, count_statuses, send_at_once};
 
-/// Two companies; one with two departments and three employees.
+/// Two companies, one of them with two departments and three employees.
 struct Org {
     engines: Value,
     empty: Value,
@@ -46,7 +46,7 @@ fn company(one: &Value) -> String {
     format!("/org/companies/{}", id(one))
 }
 
-fn keys_lead_somewhere(server: &TestServer) {
+fn foreign_keys_must_exist(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(server);
     let org = create_org(&ada);
     assert_eq!(
@@ -54,16 +54,16 @@ fn keys_lead_somewhere(server: &TestServer) {
         ["created_at", "department_id", "id", "manager_id", "name", "updated_at"]
     );
     assert_eq!(org.ada.get("manager_id"), Some(&Value::Null));
-    let lost = json!({"name": "Lost", "company_id": 99});
-    anonymous.post("/org/departments", &lost).expect_problem("unauthenticated");
-    assert_eq!(ada.post("/org/departments", &lost).violations(), ["/company_id"]);
-    let lost = json!({"name": "Lost", "department_id": 99, "manager_id": 99});
-    assert_eq!(ada.post("/org/employees", &lost).violations(), ["/department_id", "/manager_id"]);
-    let lost = json!({"name": "", "department_id": 99});
+    let orphan = json!({"name": "Orphan", "company_id": 99});
+    anonymous.post("/org/departments", &orphan).expect_problem("unauthenticated");
+    assert_eq!(ada.post("/org/departments", &orphan).violations(), ["/company_id"]);
+    let orphan = json!({"name": "Orphan", "department_id": 99, "manager_id": 99});
+    assert_eq!(ada.post("/org/employees", &orphan).violations(), ["/department_id", "/manager_id"]);
+    let orphan = json!({"name": "", "department_id": 99});
     assert_eq!(
-        ada.post("/org/employees", &lost).violations(),
+        ada.post("/org/employees", &orphan).violations(),
         ["/name"],
-        "first what can be told alone"
+        "foreign keys are checked last"
     );
     assert_eq!(ada.post("/org/employees", &json!({"name": "x"})).violations(), ["/department_id"]);
     assert_eq!(ada.post("/org/departments", &json!({"name": "x"})).violations(), ["/company_id"]);
@@ -96,9 +96,9 @@ fn keys_lead_somewhere(server: &TestServer) {
         ada.patch(&department(&org.cards), &json!({"company_id": null})).violations(),
         ["/company_id"]
     );
-    assert_eq!(server.get(&path).expect_status(200), &org.luigi, "nothing of that was written");
+    assert_eq!(server.get(&path).expect_status(200), &org.luigi, "nothing was written");
 
-    // Without a manager is said by null, by nothing, and by taking it away.
+    // The manager may be absent, `null`, or cleared.
     let body = json!({"name": "x", "department_id": org.cards["id"]});
     assert_eq!(ada.post("/org/employees", &body).expect_status(201)["manager_id"], Value::Null);
     assert_eq!(
@@ -108,7 +108,7 @@ fn keys_lead_somewhere(server: &TestServer) {
     assert_eq!(server.get(&format!("{path}/manager")).expect_status(200), &Value::Null);
 }
 
-fn what_is_in_the_way_is_named_and_counted(server: &TestServer) {
+fn still_referenced_names_and_counts_children(server: &TestServer) {
     let Clients { ada, admin, bob, .. } = Clients::create(server);
     let org = create_org(&ada);
     let refused = |path: &str| {
@@ -120,7 +120,7 @@ fn what_is_in_the_way_is_named_and_counted(server: &TestServer) {
     server.get(&company(&org.engines)).expect_status(200);
     admin.delete(&company(&org.empty)).expect_status(204);
 
-    // Moved, or deleted, they are in nobody's way.
+    // Employees that move or are deleted no longer block.
     let moved = json!({"department_id": org.mill["id"]});
     bob.patch(&employee(&org.ada), &moved).expect_status(200);
     admin.delete(&employee(&org.luigi)).expect_status(204);
@@ -136,7 +136,7 @@ fn what_is_in_the_way_is_named_and_counted(server: &TestServer) {
     assert_healthy(server);
 }
 
-fn a_company_has_the_employees_of_its_departments(server: &TestServer) {
+fn company_employees_come_through_departments(server: &TestServer) {
     let Clients { ada, anonymous, bob, .. } = Clients::create(server);
     let org = create_org(&ada);
     let of = |path: String| server.get(&path).expect_items().to_vec();
@@ -156,7 +156,7 @@ fn a_company_has_the_employees_of_its_departments(server: &TestServer) {
     let walked = all_items(&anonymous, &format!("{engines}/employees?sort=name&limit=1"));
     assert_eq!(texts(&walked, "name"), ["Ada", "Charles", "Luigi"]);
 
-    // There and back, and both ways at once.
+    // Includes follow both routes to the employees, and back.
     let include = "departments.employees.company,employees(limit:2,sort:name)";
     let loaded = one(format!("{engines}?include={include}&count=employees,departments.employees"));
     assert_eq!(loaded["employees_count"], 3);
@@ -169,7 +169,7 @@ fn a_company_has_the_employees_of_its_departments(server: &TestServer) {
         assert!(!employees.is_empty());
         assert!(employees.iter().all(|employee| employee["company"] == org.engines));
     }
-    // A department that moves takes its people along.
+    // The employees of a department that moves belong to the new company.
     let moved = json!({"company_id": org.empty["id"]});
     bob.patch(&department(&org.cards), &moved).expect_status(200);
     assert_eq!(one(format!("{}/company", employee(&org.ada))), org.empty);
@@ -180,7 +180,7 @@ fn a_company_has_the_employees_of_its_departments(server: &TestServer) {
     assert_eq!(companies, ["Empty", "Engines", "Empty"]);
 }
 
-fn who_manages_and_who_is_managed(server: &TestServer) {
+fn manager_and_reports_are_inverse(server: &TestServer) {
     let Clients { ada, admin, bob, .. } = Clients::create(server);
     let org = create_org(&ada);
     let reports =
@@ -196,7 +196,7 @@ fn who_manages_and_who_is_managed(server: &TestServer) {
     assert_eq!(loaded["reports"][0]["id"], org.luigi["id"]);
     assert_eq!(loaded["reports"][0]["reports"], json!([]));
 
-    // Who leaves is nobody's manager, and both sides show it.
+    // Deleting a manager clears both directions.
     admin.delete(&employee(&org.charles)).expect_status(204);
     let left = server.get(&employee(&org.luigi)).expect_status(200).clone();
     assert_eq!((&left["manager_id"], manager(&org.luigi)), (&Value::Null, Value::Null));
@@ -206,7 +206,7 @@ fn who_manages_and_who_is_managed(server: &TestServer) {
     assert_eq!((reports(&org.ada), manager(&org.luigi)), (vec![changed], org.ada.clone()));
 }
 
-fn nobody_ends_up_above_itself(server: &TestServer) {
+fn reporting_cycles_are_refused(server: &TestServer) {
     let Clients { ada, bob, .. } = Clients::create(server);
     let org = create_org(&ada);
     let by = |who: &Value, manager: &Value| {
@@ -216,12 +216,12 @@ fn nobody_ends_up_above_itself(server: &TestServer) {
         by(&org.ada, below).expect_problem("reporting-cycle");
     }
     by(&org.charles, &org.luigi).expect_problem("reporting-cycle");
-    assert_eq!(server.get(&employee(&org.ada)).expect_status(200), &org.ada, "it is as it was");
+    assert_eq!(server.get(&employee(&org.ada)).expect_status(200), &org.ada, "nothing was written");
     by(&org.luigi, &org.ada).expect_status(200);
     by(&org.charles, &org.luigi).expect_status(200);
     by(&org.luigi, &org.charles).expect_problem("reporting-cycle");
 
-    // Two changes of which either would do alone.
+    // Either change alone would be valid.
     let fresh = |name: &str| add_employee(&ada, name, &org.cards, None);
     for round in 0..5 {
         let (one, other) = (fresh(&format!("one {round}")), fresh(&format!("other {round}")));
@@ -232,7 +232,7 @@ fn nobody_ends_up_above_itself(server: &TestServer) {
     assert_healthy(server);
 }
 
-fn a_company_is_deleted_while_departments_are_made(server: &TestServer) {
+fn company_deletion_races_with_new_departments(server: &TestServer) {
     let Clients { ada, admin, .. } = Clients::create(server);
     for round in 0..4 {
         let doomed = create(&ada, "/org/companies", &json!({"name": format!("{round}")}));
@@ -253,7 +253,7 @@ fn a_company_is_deleted_while_departments_are_made(server: &TestServer) {
             }
         }
         if deleted {
-            assert_eq!(made, 0, "a company goes alone");
+            assert_eq!(made, 0, "the company had no departments");
             server.get(&path).expect_problem("not-found");
         } else {
             answers.last().unwrap().expect_problem("still-referenced");
@@ -266,10 +266,10 @@ fn a_company_is_deleted_while_departments_are_made(server: &TestServer) {
 }
 
 both_servers!(
-    keys_lead_somewhere,
-    what_is_in_the_way_is_named_and_counted,
-    a_company_has_the_employees_of_its_departments,
-    who_manages_and_who_is_managed,
-    nobody_ends_up_above_itself,
-    a_company_is_deleted_while_departments_are_made,
+    foreign_keys_must_exist,
+    still_referenced_names_and_counts_children,
+    company_employees_come_through_departments,
+    manager_and_reports_are_inverse,
+    reporting_cycles_are_refused,
+    company_deletion_races_with_new_departments,
 );

@@ -1,14 +1,16 @@
-//! Reviews: one a reader and book, and whose they are.
+//! Reviews: one for each user and book, and permissions.
 
 use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::json;
 
 use crate::support::accounts::Clients;
-use crate::support::assertions::{Expect as _, all_items, field_names, items, text, uid};
+use crate::support::assertions::{
+    Expect as _, all_items, assert_problem, field_names, items, text, uid,
+};
 use crate::support::fixtures::{UNKNOWN_UID, add_book, add_review};
 
-fn a_reader_reviews_a_book_once(server: &TestServer) {
+fn second_review_of_book_is_refused(server: &TestServer) {
     let Clients { ada, anonymous, bob, .. } = Clients::create(server);
     let book = add_book(&ada, "Emma");
     let path = format!("/books/{}/reviews", uid(&book));
@@ -33,19 +35,19 @@ fn a_reader_reviews_a_book_once(server: &TestServer) {
     assert_eq!(uid(server.get(&format!("{location}/user")).expect_status(200)), bob.uid);
 
     bob.post(&path, &body).expect_problem("already-reviewed");
-    // Owners may review their own book.
+    // Owners may review their own books.
     add_review(&ada, &book, 4);
     bob.delete(location).expect_status(204);
     bob.post(&path, &body).expect_status(201);
 }
 
-fn a_review_is_changed_by_its_author_alone(server: &TestServer) {
+fn only_its_author_changes_a_review(server: &TestServer) {
     let Clients { ada, admin, anonymous, bob } = Clients::create(server);
     let book = add_book(&ada, "Emma");
     let review = add_review(&bob, &book, 3);
     let path = format!("/reviews/{}", uid(&review));
     anonymous.patch(&path, &json!({"rating": 1})).expect_problem("unauthenticated");
-    // Neither the owner of the book nor an administrator puts words into a mouth.
+    // Neither the owner of the book nor an administrator may change it.
     ada.patch(&path, &json!({"rating": 9})).expect_problem("forbidden");
     admin.patch(&path, &json!({"rating": 1})).expect_problem("forbidden");
     bob.patch(&format!("/reviews/{UNKNOWN_UID}"), &json!({"rating": 9}))
@@ -59,13 +61,13 @@ fn a_review_is_changed_by_its_author_alone(server: &TestServer) {
     let changed = bob.send("PATCH", &path, &headers, Some(body)).expect_status(200).clone();
     assert_eq!((&changed["rating"], &changed["review_text"]), (&json!(4), &json!("Slow.")));
     assert_eq!(server.get(&path).expect_status(200), &changed);
-    // What is required cannot be cleared, and a review cannot move.
+    // Required fields cannot be cleared, and the book cannot change.
     let body = json!({"rating": null, "review_text": null, "book_uid": uid(&book)});
     assert_eq!(bob.patch(&path, &body).violations(), ["/book_uid", "/rating", "/review_text"]);
     assert_eq!(server.get(&path).expect_status(200), &changed);
 }
 
-fn a_review_is_deleted_by_its_author_or_an_administrator(server: &TestServer) {
+fn only_author_or_admin_deletes_review(server: &TestServer) {
     let Clients { ada, admin, anonymous, bob } = Clients::create(server);
     let book = add_book(&ada, "Emma");
     let path = format!("/reviews/{}", uid(&add_review(&bob, &book, 1)));
@@ -81,7 +83,7 @@ fn a_review_is_deleted_by_its_author_or_an_administrator(server: &TestServer) {
     assert_eq!(left.expect_status(200), &json!({"items": []}));
 }
 
-fn all_reviews_are_for_administrators(server: &TestServer) {
+fn only_administrators_list_reviews(server: &TestServer) {
     let Clients { ada, admin, anonymous, bob } = Clients::create(server);
     let books = [add_book(&ada, "Emma"), add_book(&ada, "Persuasion")];
     for (rating, book) in [(2, &books[0]), (5, &books[1])] {
@@ -98,7 +100,7 @@ fn all_reviews_are_for_administrators(server: &TestServer) {
     assert_eq!(all_items(&admin, "/reviews?sort=rating&limit=1").len(), 4);
 }
 
-fn ratings_are_whole_numbers_from_one_to_five(server: &TestServer) {
+fn invalid_ratings_are_refused(server: &TestServer) {
     let Clients { ada, bob, .. } = Clients::create(server);
     let book = add_book(&ada, "Emma");
     let path = format!("/books/{}/reviews", uid(&book));
@@ -111,16 +113,16 @@ fn ratings_are_whole_numbers_from_one_to_five(server: &TestServer) {
         let headers = [("content-type", "application/json")];
         let answer = bob.send("POST", &path, &headers, Some(body.as_bytes()));
         assert!([400, 422].contains(&answer.status), "{huge}: {}", answer.text());
-        crate::support::assertions::assert_problem(&answer);
+        assert_problem(&answer);
     }
     assert_eq!(bob.post(&path, &json!({"rating": 5})).violations(), ["/review_text"]);
     assert_eq!(server.get(&path).expect_status(200), &json!({"items": []}));
 }
 
 both_servers!(
-    a_reader_reviews_a_book_once,
-    a_review_is_changed_by_its_author_alone,
-    a_review_is_deleted_by_its_author_or_an_administrator,
-    all_reviews_are_for_administrators,
-    ratings_are_whole_numbers_from_one_to_five,
+    second_review_of_book_is_refused,
+    only_its_author_changes_a_review,
+    only_author_or_admin_deletes_review,
+    only_administrators_list_reviews,
+    invalid_ratings_are_refused,
 );

@@ -1,4 +1,4 @@
-//! Students and courses, and since when who takes which.
+//! Students, courses and enrolments.
 
 use std::collections::BTreeMap;
 
@@ -25,8 +25,8 @@ fn link(student: &Value, course: &Value) -> String {
     format!("/school/students/{}/courses/{}", id(student), id(course))
 }
 
-/// The entity with what its link says.
-fn since(entity: &Value, link: &Value) -> Value {
+/// Returns the entity with the data of the link.
+fn with_link(entity: &Value, link: &Value) -> Value {
     let mut entity = entity.clone();
     entity["enrolled_at"] = link["enrolled_at"].clone();
     entity
@@ -47,11 +47,11 @@ fn enrolling_and_withdrawing_are_idempotent(server: &TestServer) {
         assert_eq!(
             server.get(&courses).expect_status(200),
             &json!({"items": [first]}),
-            "since then"
+            "enrolled_at stays"
         );
     }
     anonymous.delete(&path).expect_problem("unauthenticated");
-    // Whoever may enrol may withdraw; it is not the administrator's alone.
+    // Any verified account may withdraw a student.
     for client in [&bob, &ada] {
         client.delete(&path).expect_status(204);
         assert_eq!(server.get(&courses).expect_status(200), &json!({"items": []}));
@@ -59,7 +59,7 @@ fn enrolling_and_withdrawing_are_idempotent(server: &TestServer) {
     ada.send("PUT", &path, &[], None).expect_status(204);
     let again = server.get(&courses).expect_items()[0].clone();
     assert!(text(&again, "enrolled_at") > text(&first, "enrolled_at"));
-    // It is not a thing of its own.
+    // An enrolment cannot be read by itself.
     ada.get(&path).expect_problem("method-not-allowed");
 
     let (sofia, equations) = (id(&sofia), id(&equations));
@@ -78,7 +78,7 @@ fn enrolling_and_withdrawing_are_idempotent(server: &TestServer) {
     ada.delete(&format!("/school/students/{sofia}/courses/99")).expect_status(204);
 }
 
-fn since_when_stands_beside_the_members_both_ways(server: &TestServer) {
+fn enrolled_at_is_shown_both_ways(server: &TestServer) {
     let Clients { ada, .. } = Clients::create(server);
     let [sofia, emmy] = ["Sofia", "Emmy"].map(|name| student(&ada, name));
     let [equations, rings] = ["Equations", "Rings"].map(|title| course(&ada, title));
@@ -92,14 +92,14 @@ fn since_when_stands_beside_the_members_both_ways(server: &TestServer) {
         field_names(&courses[0]),
         ["created_at", "enrolled_at", "id", "title", "updated_at"]
     );
-    assert_eq!(since(&rings, &courses[0]), courses[0], "its own members are as they are");
+    assert_eq!(with_link(&rings, &courses[0]), courses[0], "its own fields are unchanged");
     let of_rings = server.get(&format!("/school/courses/{}/students", id(&rings)));
     let students = of_rings.expect_items();
     assert_eq!(texts(students, "name"), ["Emmy", "Sofia"]);
-    assert_eq!(students[1]["enrolled_at"], courses[0]["enrolled_at"], "one link, seen both ways");
-    assert_eq!(since(&sofia, &students[1]), students[1]);
+    assert_eq!(students[1]["enrolled_at"], courses[0]["enrolled_at"], "it is the same link");
+    assert_eq!(with_link(&sofia, &students[1]), students[1]);
 
-    // Included it is the same, at every level; the first has no link.
+    // Includes show it at every level below the first.
     let include = format!("/school/students/{}?include=courses.students", id(&sofia));
     let loaded = server.get(&include).expect_status(200).clone();
     assert_eq!(loaded.get("enrolled_at"), None);
@@ -112,12 +112,12 @@ fn since_when_stands_beside_the_members_both_ways(server: &TestServer) {
     let rings_shown = &page.expect_items()[0];
     assert_eq!(rings_shown["students_count"], 2);
     assert_eq!(rings_shown["students"], of_rings.json["items"]);
-    // By itself a course is reached over no link.
+    // A course by itself has no link.
     let alone = server.get(&format!("/school/courses/{}", id(&rings)));
     assert_eq!(alone.expect_status(200), &rings);
 }
 
-fn the_rest_says_since_when_too(server: &TestServer) {
+fn students_next_also_has_enrolled_at(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(server);
     let rings = course(&ada, "Rings");
     for number in 0..23 {
@@ -137,7 +137,7 @@ fn the_rest_says_since_when_too(server: &TestServer) {
     }
 }
 
-fn who_leaves_takes_the_links_along(server: &TestServer) {
+fn deleting_either_side_deletes_enrolments(server: &TestServer) {
     let Clients { ada, admin, .. } = Clients::create(server);
     let [sofia, emmy] = ["Sofia", "Emmy"].map(|name| student(&ada, name));
     let [equations, rings] = ["Equations", "Rings"].map(|title| course(&ada, title));
@@ -153,7 +153,7 @@ fn who_leaves_takes_the_links_along(server: &TestServer) {
     server.get(&format!("/school/students/{}/courses", id(&emmy))).expect_problem("not-found");
 }
 
-fn one_who_enrols_often_at_once_is_enrolled_once(server: &TestServer) {
+fn concurrent_enrolments_create_one_link(server: &TestServer) {
     let Clients { ada, admin, anonymous, bob } = Clients::create(server);
     let sofia = student(&ada, "Sofia");
     for round in 0..3 {
@@ -163,7 +163,7 @@ fn one_who_enrols_often_at_once_is_enrolled_once(server: &TestServer) {
         assert_eq!(count_statuses(&send_at_once(vec![put; 16])), BTreeMap::from([(204, 16)]));
         let there = server.get(&format!("/school/courses/{}/students", id(&rings)));
         assert_eq!(there.expect_items().len(), 1);
-        // A course that goes meanwhile is not found, and leaves nobody in it.
+        // A course that is deleted meanwhile leaves no enrolments.
         let gone = format!("/school/courses/{}", id(&rings));
         let mut requests: Requests<'_> = Vec::new();
         for _ in 0..6 {
@@ -182,8 +182,8 @@ fn one_who_enrols_often_at_once_is_enrolled_once(server: &TestServer) {
 
 both_servers!(
     enrolling_and_withdrawing_are_idempotent,
-    since_when_stands_beside_the_members_both_ways,
-    the_rest_says_since_when_too,
-    who_leaves_takes_the_links_along,
-    one_who_enrols_often_at_once_is_enrolled_once,
+    enrolled_at_is_shown_both_ways,
+    students_next_also_has_enrolled_at,
+    deleting_either_side_deletes_enrolments,
+    concurrent_enrolments_create_one_link,
 );

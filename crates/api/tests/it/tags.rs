@@ -1,4 +1,4 @@
-//! Tags, and the books that bear them.
+//! Tags, and the tags of books.
 
 use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
@@ -8,7 +8,7 @@ use crate::support::accounts::Clients;
 use crate::support::assertions::{Expect as _, field_names, text, texts, timestamp, uid};
 use crate::support::fixtures::{UNKNOWN_UID, add_book, add_tag, tag_book, tags_body};
 
-fn a_tag_is_added_once(server: &TestServer) {
+fn duplicate_tag_name_is_refused(server: &TestServer) {
     let Clients { ada, anonymous, bob, .. } = Clients::create(server);
     let body = json!({"name": " Science Fiction "});
     anonymous.post("/tags", &body).expect_problem("unauthenticated");
@@ -26,7 +26,7 @@ fn a_tag_is_added_once(server: &TestServer) {
     assert_eq!(server.get("/tags").expect_status(200), &json!({"items": [tag]}));
 }
 
-fn any_member_renames_a_tag(server: &TestServer) {
+fn any_verified_account_renames_tags(server: &TestServer) {
     let Clients { ada, anonymous, bob, .. } = Clients::create(server);
     let tag = add_tag(&ada, "scifi");
     add_tag(&ada, "Classics");
@@ -44,13 +44,13 @@ fn any_member_renames_a_tag(server: &TestServer) {
     assert_eq!(server.get(&path).expect_status(200), &renamed);
     let shown = server.get(&format!("/books/{}/tags", uid(&book)));
     assert_eq!(shown.expect_status(200), &json!({"items": [renamed]}));
-    // A tag may keep its own name, in another case.
+    // The name may change in case only.
     let again = ada.put(&path, &json!({"name": "science fiction"})).expect_status(200).clone();
     assert_eq!(text(&again, "name"), "science fiction");
     add_tag(&ada, "scifi");
 }
 
-fn an_administrator_deletes_a_tag(server: &TestServer) {
+fn only_administrators_delete_tags(server: &TestServer) {
     let Clients { ada, admin, anonymous, .. } = Clients::create(server);
     let book = add_book(&ada, "Dune");
     let tagged = tag_book(&ada, &book, &["a", "b"]);
@@ -72,7 +72,7 @@ fn names_of(book: &Value) -> Vec<&str> {
     names
 }
 
-fn post_adds_tags_and_put_sets_them(server: &TestServer) {
+fn post_adds_and_put_replaces_tags(server: &TestServer) {
     let Clients { ada, admin, anonymous, bob } = Clients::create(server);
     let book = add_book(&ada, "Dune");
     let path = format!("/books/{}/tags", uid(&book));
@@ -94,7 +94,7 @@ fn post_adds_tags_and_put_sets_them(server: &TestServer) {
     assert_eq!(texts(shown.expect_items(), "name"), ["Spice", "Worms"]);
     let changed = ada.put(&path, &tags_body(&[])).expect_status(200).clone();
     assert_eq!(changed["tags"], json!([]));
-    // A tag that no book bears is a tag all the same, and is found again.
+    // Tags remain when no book has them, and are found again by name.
     let all = server.get("/tags?sort=name");
     assert_eq!(texts(all.expect_items(), "name"), ["Desert", "Epic", "Spice", "Worms"]);
 
@@ -108,7 +108,7 @@ fn post_adds_tags_and_put_sets_them(server: &TestServer) {
     }
 }
 
-fn one_tag_goes_on_and_off_idempotently(server: &TestServer) {
+fn adding_and_removing_tag_is_idempotent(server: &TestServer) {
     let Clients { ada, admin, anonymous, bob } = Clients::create(server);
     let book = add_book(&ada, "Dune");
     let tag = add_tag(&bob, "Desert");
@@ -140,9 +140,9 @@ fn one_tag_goes_on_and_off_idempotently(server: &TestServer) {
 }
 
 both_servers!(
-    a_tag_is_added_once,
-    any_member_renames_a_tag,
-    an_administrator_deletes_a_tag,
-    post_adds_tags_and_put_sets_them,
-    one_tag_goes_on_and_off_idempotently,
+    duplicate_tag_name_is_refused,
+    any_verified_account_renames_tags,
+    only_administrators_delete_tags,
+    post_adds_and_put_replaces_tags,
+    adding_and_removing_tag_is_idempotent,
 );

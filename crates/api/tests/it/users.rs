@@ -1,4 +1,4 @@
-//! Profiles, and what becomes of what somebody leaves behind.
+//! Users: profiles, accounts, and their books and reviews.
 
 use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
@@ -25,7 +25,7 @@ const WITH_ACCOUNT: [&str; 10] = [
     "verified",
 ];
 
-fn a_profile_is_public_and_an_account_is_not(server: &TestServer) {
+fn account_fields_are_private(server: &TestServer) {
     let Clients { ada, admin, anonymous, bob } = Clients::create(server);
     let path = format!("/users/{}", ada.uid);
     for (name, client, expected) in [
@@ -36,7 +36,7 @@ fn a_profile_is_public_and_an_account_is_not(server: &TestServer) {
     ] {
         assert_eq!(field_names(client.get(&path).expect_status(200)), expected, "{name}");
     }
-    // An account is never in an include, not even for those who may see it.
+    // Includes never show the account, not even to an administrator.
     let book = add_book(&ada, "Emma");
     let book = admin.get(&format!("/books/{}?include=user", uid(&book)));
     assert_eq!(field_names(&book.expect_status(200)["user"]), PUBLIC);
@@ -44,7 +44,7 @@ fn a_profile_is_public_and_an_account_is_not(server: &TestServer) {
     assert_eq!(field_names(admin.get(&path).expect_status(200)), PUBLIC);
 }
 
-fn users_are_listed_for_administrators(server: &TestServer) {
+fn only_administrators_list_users(server: &TestServer) {
     let Clients { ada, admin, anonymous, .. } = Clients::create(server);
     anonymous.get("/users").expect_problem("unauthenticated");
     ada.get("/users").expect_problem("forbidden");
@@ -63,11 +63,11 @@ fn users_are_listed_for_administrators(server: &TestServer) {
     assert_eq!(all_items(&admin, "/users?limit=3").len(), 4);
 }
 
-fn a_profile_is_changed_by_its_user_alone(server: &TestServer) {
+fn only_its_user_changes_a_profile(server: &TestServer) {
     let Clients { ada, admin, anonymous, bob } = Clients::create(server);
     let path = format!("/users/{}", ada.uid);
     anonymous.patch(&path, &json!({})).expect_problem("unauthenticated");
-    // Who is not allowed is told that, whatever else is wrong.
+    // Permission is checked before the body.
     bob.patch(&path, &json!({"username": 7})).expect_problem("forbidden");
     admin.patch(&path, &json!({"first_name": "Eve"})).expect_problem("forbidden");
     ada.patch(&format!("/users/{UNKNOWN_UID}"), &json!({})).expect_problem("not-found");
@@ -80,7 +80,7 @@ fn a_profile_is_changed_by_its_user_alone(server: &TestServer) {
     assert!(timestamp(&changed, "updated_at") > timestamp(&changed, "created_at"));
     assert_eq!(ada.get(&path).expect_status(200), &changed);
 
-    // Absent keeps, null clears; either media type will do.
+    // Absent fields stay, `null` clears; both media types are accepted.
     let merge = [("content-type", "application/merge-patch+json; charset=utf-8")];
     let body = br#"{"last_name":null}"#;
     let changed = ada.send("PATCH", &path, &merge, Some(body)).expect_status(200).clone();
@@ -92,7 +92,7 @@ fn a_profile_is_changed_by_its_user_alone(server: &TestServer) {
     assert_eq!(ada.patch(&path, &body).violations(), ["/email", "/first_name", "/username"]);
 }
 
-fn another_username_must_be_free(server: &TestServer) {
+fn patch_refuses_a_taken_username(server: &TestServer) {
     let clients = Clients::create(server);
     let path = format!("/users/{}", clients.ada.uid);
     clients.ada.patch(&path, &json!({"username": "BOB"})).expect_problem("username-taken");
@@ -104,7 +104,7 @@ fn another_username_must_be_free(server: &TestServer) {
     clients.bob.patch(&bob, &json!({"username": "ada"})).expect_status(200);
 }
 
-fn deleting_a_user_leaves_books_and_reviews(server: &TestServer) {
+fn books_and_reviews_outlive_their_user(server: &TestServer) {
     let Clients { ada, admin, anonymous, bob } = Clients::create(server);
     let book = add_book(&ada, "Emma");
     let review = add_review(&ada, &book, 5);
@@ -132,14 +132,14 @@ fn deleting_a_user_leaves_books_and_reviews(server: &TestServer) {
     assert_eq!(server.get(&format!("{review_path}/user")).expect_status(200), &Value::Null);
     assert_eq!(uid(server.get(&format!("{review_path}/book")).expect_status(200)), uid(&book));
 
-    // What nobody owns is the administrators' to change.
+    // Books without an owner are changed by administrators.
     bob.patch(&book_path, &json!({"title": "Mine"})).expect_problem("forbidden");
     admin.patch(&book_path, &json!({"title": "Ours"})).expect_status(200);
     bob.patch(&review_path, &json!({"rating": 1})).expect_problem("forbidden");
     admin.patch(&review_path, &json!({"rating": 1})).expect_problem("forbidden");
 }
 
-fn what_belongs_to_a_user_is_a_page(server: &TestServer) {
+fn user_relations_are_pages(server: &TestServer) {
     let Clients { ada, admin, bob, .. } = Clients::create(server);
     let emma = add_book(&ada, "Emma");
     let other = add_book(&bob, "Dune");
@@ -160,10 +160,10 @@ fn what_belongs_to_a_user_is_a_page(server: &TestServer) {
 }
 
 both_servers!(
-    a_profile_is_public_and_an_account_is_not,
-    users_are_listed_for_administrators,
-    a_profile_is_changed_by_its_user_alone,
-    another_username_must_be_free,
-    deleting_a_user_leaves_books_and_reviews,
-    what_belongs_to_a_user_is_a_page,
+    account_fields_are_private,
+    only_administrators_list_users,
+    only_its_user_changes_a_profile,
+    patch_refuses_a_taken_username,
+    books_and_reviews_outlive_their_user,
+    user_relations_are_pages,
 );
