@@ -1,16 +1,16 @@
-//! API keys: what scripts sign in with.
+//! API keys.
 
 use std::time::Duration;
 
 use recto_domain::{Clock as _, Role};
 use recto_testkit::both_servers;
-use recto_testkit::server::{Client, TestServer};
+use recto_testkit::server::{Client, PASSWORD, TestServer};
 use serde_json::{Value, json};
 
-use crate::support::accounts::create_account;
+use crate::support::accounts::{OTHER_PASSWORD, create_account};
 use crate::support::assertions::{Expect as _, field_names, text, timestamp};
 
-/// A new key with these scopes.
+/// Creates a key with these scopes.
 #[track_caller]
 fn new_key(client: &Client<'_>, scopes: &Value) -> Value {
     client
@@ -19,17 +19,17 @@ fn new_key(client: &Client<'_>, scopes: &Value) -> Value {
         .clone()
 }
 
-fn a_key_is_shown_once(server: &TestServer) {
+fn key_is_shown_once(server: &TestServer) {
     let ada = create_account(server, "ada", Role::User);
     let answer = ada.post("/auth/keys", &json!({"name": "nightly", "scopes": ["read"]}));
-    let made = answer.expect_status(201);
+    let created = answer.expect_status(201);
     let shown = ["created_at", "expires_at", "hint", "id", "key", "last_used_at", "name", "scopes"];
-    assert_eq!(field_names(made), shown);
-    let secret = text(made, "key");
-    assert!(secret.starts_with("recto_key_") && secret.ends_with(text(made, "hint")));
+    assert_eq!(field_names(created), shown);
+    let secret = text(created, "key");
+    assert!(secret.starts_with("recto_key_") && secret.ends_with(text(created, "hint")));
     let path = answer.header("location").unwrap();
-    assert_eq!(path, format!("/api/v1/auth/keys/{}", text(made, "id")));
-    let mut later = made.clone();
+    assert_eq!(path, format!("/api/v1/auth/keys/{}", text(created, "id")));
+    let mut later = created.clone();
     later.as_object_mut().unwrap().remove("key");
     assert_eq!(ada.get(path).expect_status(200), &later);
     assert_eq!(ada.get("/auth/keys").expect_items(), [later]);
@@ -46,7 +46,7 @@ fn a_key_is_shown_once(server: &TestServer) {
     }
 }
 
-fn a_key_is_for_what_its_scopes_say(server: &TestServer) {
+fn scopes_limit_a_key(server: &TestServer) {
     let ada = create_account(server, "ada", Role::User);
     let book = json!({"title": "Emma", "author": "Jane Austen"});
     for (scopes, reads, writes) in [
@@ -70,14 +70,12 @@ fn a_key_is_for_what_its_scopes_say(server: &TestServer) {
     }
 }
 
-fn a_key_is_no_person(server: &TestServer) {
+fn key_cannot_manage_the_account(server: &TestServer) {
     let ada = create_account(server, "ada", Role::User);
     let key = new_key(&ada, &json!(["read", "write"]));
     let script = server.bearer(text(&key, "key"));
-    let password = "another password, quite as long";
-    let change =
-        json!({"current_password": recto_testkit::server::PASSWORD, "new_password": password});
-    let leaving = json!({"password": recto_testkit::server::PASSWORD, "reviews": "erase"});
+    let change = json!({"current_password": PASSWORD, "new_password": OTHER_PASSWORD});
+    let deletion = json!({"password": PASSWORD, "reviews": "erase"});
     let own = format!("/auth/keys/{}", text(&key, "id"));
     for (method, path, body) in [
         ("GET", "/auth/sessions", Value::Null),
@@ -86,7 +84,7 @@ fn a_key_is_no_person(server: &TestServer) {
         ("DELETE", &own, Value::Null),
         ("POST", "/auth/keys", json!({"name": "more", "scopes": ["write"]})),
         ("PUT", "/auth/password", change),
-        ("DELETE", "/auth/me", leaving),
+        ("DELETE", "/auth/me", deletion),
         ("GET", "/auth/me/export", Value::Null),
         ("POST", "/auth/logout", Value::Null),
     ] {
@@ -99,7 +97,7 @@ fn a_key_is_no_person(server: &TestServer) {
     ada.get("/auth/me").expect_status(200);
 }
 
-fn a_key_ends_when_it_is_to_and_when_it_is_revoked(server: &TestServer) {
+fn expired_and_revoked_keys_are_refused(server: &TestServer) {
     let ada = create_account(server, "ada", Role::User);
     let copy = server.another(TestServer::settings());
     let end = server.clock().now() + chrono::TimeDelta::minutes(5);
@@ -122,14 +120,14 @@ fn a_key_ends_when_it_is_to_and_when_it_is_revoked(server: &TestServer) {
     ada.delete(&path).expect_problem("not-found");
 }
 
-fn the_last_use_of_a_key_is_noted_to_the_minute(server: &TestServer) {
+fn last_use_is_recorded_per_minute(server: &TestServer) {
     let ada = create_account(server, "ada", Role::User);
     let key = new_key(&ada, &json!(["read"]));
     let script = server.bearer(text(&key, "key"));
     let path = format!("/auth/keys/{}", text(&key, "id"));
     let used = || ada.get(&path).expect_status(200)["last_used_at"].clone();
     assert_eq!(used(), Value::Null);
-    let noted_after = |before: Value| {
+    let recorded_after = |before: Value| {
         for _ in 0..500 {
             script.get("/auth/me").expect_status(200);
             let now = used();
@@ -138,20 +136,20 @@ fn the_last_use_of_a_key_is_noted_to_the_minute(server: &TestServer) {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        panic!("no use was noted after {before}");
+        panic!("no use was recorded after {before}");
     };
-    let first = noted_after(Value::Null);
+    let first = recorded_after(Value::Null);
     script.get("/auth/me").expect_status(200);
     std::thread::sleep(Duration::from_millis(100));
-    assert_eq!(used(), first, "not written at each use");
+    assert_eq!(used(), first, "the time is not written at each use");
     server.clock().advance(Duration::from_secs(61));
-    noted_after(first);
+    recorded_after(first);
 }
 
 both_servers!(
-    a_key_is_shown_once,
-    a_key_is_for_what_its_scopes_say,
-    a_key_is_no_person,
-    a_key_ends_when_it_is_to_and_when_it_is_revoked,
-    the_last_use_of_a_key_is_noted_to_the_minute,
+    key_is_shown_once,
+    scopes_limit_a_key,
+    key_cannot_manage_the_account,
+    expired_and_revoked_keys_are_refused,
+    last_use_is_recorded_per_minute,
 );

@@ -1,22 +1,19 @@
-//! The audit, as an administrator reads it.
+//! The audit log.
 
 use std::collections::BTreeSet;
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use recto_domain::{AuditAction, Role};
-use recto_identity::throttle::{Limit, Limits};
+use recto_identity::throttle::Limits;
 use recto_testkit::both_servers;
-use recto_testkit::database::{Engine, fresh};
 use recto_testkit::server::{Client, PASSWORD, TestServer};
 use serde_json::{Value, json};
 
-use crate::support::accounts::{TestAccount, create_account};
+use crate::support::accounts::{OTHER_PASSWORD, TestAccount, create_account};
 use crate::support::assertions::{Expect as _, all_items, items, text, texts};
+use crate::support::limits::{hourly, server_with_limits};
 
-const ANOTHER: &str = "another password, quite as long";
-
-/// The newest entry of an action: who did it, to whom, and what there is to say.
+/// Returns actor, subject and detail of the newest entry of an action.
 #[track_caller]
 fn newest(admin: &Client<'_>, action: &str) -> (Value, Value, Value) {
     let page = admin.get(&format!("/audit?action={action}&limit=1"));
@@ -27,7 +24,7 @@ fn newest(admin: &Client<'_>, action: &str) -> (Value, Value, Value) {
     (entry["actor_uid"].clone(), entry["subject_uid"].clone(), entry["detail"].clone())
 }
 
-fn what_people_do_is_in_it(server: &TestServer) {
+fn every_action_is_recorded(server: &TestServer) {
     let database = server.database().open();
     let admin = create_account(server, "root", Role::Admin);
     let ada = TestAccount::create(server, &database, Role::User);
@@ -67,7 +64,7 @@ fn what_people_do_is_in_it(server: &TestServer) {
         .anonymous()
         .post("/auth/verify", &json!({"token": ada.verify_token.expose()}))
         .expect_status(200);
-    // She was verified already, which is no news; another is not.
+    // Verifying again is not recorded.
     let unverify = format!("UPDATE accounts SET verified = FALSE WHERE email = '{}'", ada.email);
     assert!(admin.get("/audit?action=email.verified").expect_items().is_empty());
     let bob = TestAccount::create(server, &database, Role::User);
@@ -83,8 +80,8 @@ fn what_people_do_is_in_it(server: &TestServer) {
     server.clock().advance(Duration::from_secs(31));
     server.anonymous().post("/auth/refresh", &refresh).expect_problem("unauthenticated");
     assert_eq!(newest(&admin, "token.reuse"), (none.clone(), json!(bob.client.uid), none.clone()));
-    administered(&admin, &bob);
-    ended(server, &admin, &ada);
+    check_administration(&admin, &bob);
+    check_endings(server, &admin, &ada);
 
     let seen: BTreeSet<String> = all_items(&admin, "/audit?limit=7")
         .iter()
@@ -92,11 +89,11 @@ fn what_people_do_is_in_it(server: &TestServer) {
         .collect();
     let all = AuditAction::ALL.iter().map(ToString::to_string);
     let missing: Vec<_> = all.filter(|action| !seen.contains(action)).collect();
-    assert_eq!(missing, ["sign-in.throttled"], "which has a test of its own");
+    assert_eq!(missing, ["sign-in.throttled"], "this action has its own test");
 }
 
-/// What administrators do.
-fn administered(admin: &Client<'_>, bob: &TestAccount<'_>) {
+/// Performs and checks what administrators do to an account.
+fn check_administration(admin: &Client<'_>, bob: &TestAccount<'_>) {
     let (root, his, none) = (json!(admin.uid), json!(bob.client.uid), Value::Null);
     let at = |what: &str| format!("/users/{}/{what}", bob.client.uid);
     for (what, body, action, detail) in [
@@ -107,7 +104,7 @@ fn administered(admin: &Client<'_>, bob: &TestAccount<'_>) {
     ] {
         admin.put(&at(what), &body).expect_status(200);
         assert_eq!(newest(admin, action), (root.clone(), his.clone(), detail));
-        // Saying it again changes nothing, and is no entry.
+        // Without a change there is no entry.
         let count = || admin.get("/audit?limit=100").expect_items().len();
         let before = count();
         admin.put(&at(what), &body).expect_status(200);
@@ -115,20 +112,20 @@ fn administered(admin: &Client<'_>, bob: &TestAccount<'_>) {
     }
     admin.delete(&format!("/users/{}", bob.client.uid)).expect_status(204);
     assert_eq!(newest(admin, "account.deleted"), (root, his.clone(), none));
-    // Entries outlive those whom they name.
+    // Entries remain when the accounts they name are deleted.
     let page = admin.get(&format!("/audit?user_uid={}", bob.client.uid));
     assert!(texts(page.expect_items(), "action").contains(&"token.reuse"));
 }
 
-/// What ends sessions, passwords and accounts.
-fn ended(server: &TestServer, admin: &Client<'_>, ada: &TestAccount<'_>) {
+/// Performs and checks what ends sessions, passwords and accounts.
+fn check_endings(server: &TestServer, admin: &Client<'_>, ada: &TestAccount<'_>) {
     let her = json!(ada.client.uid);
     let reset = json!({
-        "token": ada.reset_token.expose(), "new_password": ANOTHER, "confirm_new_password": ANOTHER,
+        "token": ada.reset_token.expose(), "new_password": OTHER_PASSWORD, "confirm_new_password": OTHER_PASSWORD,
     });
     server.anonymous().post("/auth/password-reset-confirm", &reset).expect_status(204);
     assert_eq!(newest(admin, "password.reset").1, her);
-    let login = json!({"email": ada.email, "password": ANOTHER});
+    let login = json!({"email": ada.email, "password": OTHER_PASSWORD});
     let sign_in = || {
         let answer = server.anonymous().post("/auth/login", &login);
         server.bearer(text(answer.expect_status(200), "access_token"))
@@ -141,15 +138,15 @@ fn ended(server: &TestServer, admin: &Client<'_>, ada: &TestAccount<'_>) {
     other.get("/auth/me").expect_problem("unauthenticated");
     third.send("POST", "/auth/logout", &[], None).expect_status(204);
     assert_eq!(newest(admin, "sign-out").0, her);
-    let change = json!({"current_password": ANOTHER, "new_password": PASSWORD});
+    let change = json!({"current_password": OTHER_PASSWORD, "new_password": PASSWORD});
     one.put("/auth/password", &change).expect_status(204);
     assert_eq!(newest(admin, "password.changed").0, her);
-    let leaving = json!({"password": PASSWORD, "reviews": "keep"});
-    one.send_json("DELETE", "/auth/me", &leaving).expect_status(204);
+    let deletion = json!({"password": PASSWORD, "reviews": "keep"});
+    one.send_json("DELETE", "/auth/me", &deletion).expect_status(204);
     assert_eq!(newest(admin, "account.deleted").0, her);
 }
 
-fn it_is_read_in_pages_and_by_administrators(server: &TestServer) {
+fn only_administrators_read_the_audit(server: &TestServer) {
     let admin = create_account(server, "root", Role::Admin);
     let (ada, bob) =
         (create_account(server, "ada", Role::User), create_account(server, "bob", Role::User));
@@ -167,7 +164,7 @@ fn it_is_read_in_pages_and_by_administrators(server: &TestServer) {
     {
         admin.get(&format!("/audit?{query}")).expect_problem("invalid-parameter");
     }
-    // A cursor is bound to its filter.
+    // A cursor is only valid with its filter.
     let cursor =
         admin.get("/audit?limit=1").expect_status(200)["next_cursor"].as_str().unwrap().to_owned();
     let other = format!("/audit?limit=1&action=refused&cursor={cursor}");
@@ -175,11 +172,8 @@ fn it_is_read_in_pages_and_by_administrators(server: &TestServer) {
 }
 
 #[test]
-fn who_is_throttled_is_in_it_once_a_minute() {
-    let limit = Some(Limit::new(NonZeroU32::MIN, Duration::from_hours(1)));
-    let limits = Limits { sign_in: limit, ..Limits::none() };
-    let settings = recto_api::Settings { limits, ..TestServer::settings() };
-    let server = TestServer::with(fresh(Engine::Sqlite).unwrap(), settings);
+fn throttling_is_recorded_once_per_minute() {
+    let server = server_with_limits(Limits { sign_in: Some(hourly(1)), ..Limits::none() });
     let admin = create_account(&server, "root", Role::Admin);
     let wrong = json!({"email": "nobody@example.org", "password": "not the password"});
     server.anonymous().post("/auth/login", &wrong).expect_problem("wrong-credentials");
@@ -190,4 +184,4 @@ fn who_is_throttled_is_in_it_once_a_minute() {
     assert_eq!(texts(page.expect_items(), "action"), ["sign-in.throttled", "sign-in.failed"]);
 }
 
-both_servers!(what_people_do_is_in_it, it_is_read_in_pages_and_by_administrators);
+both_servers!(every_action_is_recorded, only_administrators_read_the_audit);

@@ -1,19 +1,19 @@
-//! Signing up, signing in, and tokens.
+//! Sign-up, login and access tokens.
 
 use recto_domain::{Clock as _, IdGenerator as _, NewId, UserId};
 use recto_identity::secret::Secrets;
 use recto_identity::token::Tokens;
 use recto_persistence::SystemIds;
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, PASSWORD, SECRET, TestServer};
+use recto_testkit::server::{PASSWORD, SECRET, TestServer};
 use serde_json::{Value, json};
 
-use crate::support::accounts::Clients;
-use crate::support::assertions::{Expect as _, all_items, field_names, text, uid};
+use crate::support::accounts::{Clients, request_token};
+use crate::support::assertions::{Expect as _, all_items, comparable, field_names, text, uid};
 use crate::support::fixtures::{add_book, add_review};
 use crate::support::operations::operations;
 
-fn signing_up_makes_a_user_with_an_account_to_be_verified(server: &TestServer) {
+fn sign_up_creates_unverified_account(server: &TestServer) {
     let body = json!({
         "username": "ada", "email": "ada@example.org", "password": PASSWORD, "first_name": "Ada",
     });
@@ -36,7 +36,7 @@ fn signing_up_makes_a_user_with_an_account_to_be_verified(server: &TestServer) {
     assert_eq!(account["disabled"], false);
 }
 
-fn names_and_addresses_are_taken_in_any_case(server: &TestServer) {
+fn names_and_addresses_ignore_case(server: &TestServer) {
     server.sign_up("ada");
     let sign_up = |username: &str, email: &str| {
         let body = json!({"username": username, "email": email, "password": PASSWORD});
@@ -44,11 +44,11 @@ fn names_and_addresses_are_taken_in_any_case(server: &TestServer) {
     };
     sign_up("ADA", "other@example.org").expect_problem("username-taken");
     sign_up("other", "Ada@Example.ORG").expect_problem("email-taken");
-    // Neither refusal left half an account behind.
+    // Neither refusal wrote a part of the account.
     sign_up("other", "other@example.org").expect_status(201);
 }
 
-fn everything_wrong_with_a_sign_up_is_told_at_once(server: &TestServer) {
+fn sign_up_reports_all_violations(server: &TestServer) {
     let body = json!({
         "username": "-", "email": "nobody", "password": "short", "first_name": 7, "last_name": "",
         "role": "admin",
@@ -58,14 +58,14 @@ fn everything_wrong_with_a_sign_up_is_told_at_once(server: &TestServer) {
         answer.violations(),
         ["/email", "/first_name", "/last_name", "/password", "/role", "/username"]
     );
-    assert!(!answer.text().contains("short"), "a password is repeated");
+    assert!(!answer.text().contains("short"), "the response contains the password");
     let answer = server.anonymous().post("/auth/signup", &json!({}));
     assert_eq!(answer.violations(), ["/email", "/password", "/username"]);
 }
 
-fn signing_in_gives_a_token_that_is_not_to_be_kept(server: &TestServer) {
+fn login_response_is_not_cacheable(server: &TestServer) {
     let ada = server.sign_up("ada");
-    // The address is nobody else's in any case.
+    // Addresses are compared without regard to case.
     let body = json!({"email": "ADA@example.org", "password": PASSWORD});
     let answer = server.anonymous().post("/auth/login", &body);
     let session = answer.expect_status(200);
@@ -83,54 +83,43 @@ fn signing_in_gives_a_token_that_is_not_to_be_kept(server: &TestServer) {
     assert_eq!(uid(me.expect_status(200)), ada.uid);
 }
 
-/// An answer without what tells one request from another.
-fn without_request_id(answer: &Answer) -> (Value, Vec<(String, String)>) {
-    let mut problem = answer.json.clone();
-    problem["request_id"] = Value::Null;
-    let mut headers = answer.headers.clone();
-    headers.retain(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()));
-    headers.sort();
-    (problem, headers)
-}
-
-fn a_wrong_password_and_an_unknown_address_are_told_alike(server: &TestServer) {
+fn login_does_not_reveal_accounts(server: &TestServer) {
     server.sign_up("ada");
     let attempts = [
         ("ada@example.org", "not the password"),
         ("eve@example.org", PASSWORD),
-        // What could never be anybody's password is merely a wrong one.
+        // A password that breaks the rules is refused like any other.
         ("ada@example.org", "x"),
     ];
-    let mut told = Vec::new();
+    let mut responses = Vec::new();
     for (email, password) in attempts {
         let before = server.hashes_done();
         let body = json!({"email": email, "password": password});
         let answer = server.anonymous().post("/auth/login", &body);
         answer.expect_problem("wrong-credentials");
-        told.push((without_request_id(&answer), server.hashes_done() - before));
+        responses.push((comparable(&answer), server.hashes_done() - before));
     }
-    assert_eq!(told[0].1, 1);
-    assert_eq!(told[0], told[1]);
-    assert_eq!(told[0], told[2]);
+    assert_eq!(responses[0].1, 1, "one hash is computed");
+    assert_eq!(responses[0], responses[1]);
+    assert_eq!(responses[0], responses[2]);
 }
 
-fn form(server: &TestServer, headers: &[(&str, &str)], body: &str) -> Answer {
-    let mut all = vec![("content-type", "application/x-www-form-urlencoded")];
-    all.extend(headers);
-    server.anonymous().send("POST", "/auth/token", &all, Some(body.as_bytes()))
-}
-
-fn the_token_endpoint_speaks_oauth(server: &TestServer) {
+fn password_grant_returns_access_token(server: &TestServer) {
     let ada = server.sign_up("ada");
     let password = PASSWORD.replace(' ', "+");
     let body = format!("grant_type=password&username=ada%40example.org&password={password}");
-    let clients = [
+    // Client credentials are ignored.
+    let requests = [
         (&[][..], ""),
         (&[("authorization", "Basic c3dhZ2dlcjp1aQ==")][..], ""),
         (&[][..], "&client_id=swagger&client_secret=ui&scope="),
     ];
-    for (headers, more) in clients {
-        let answer = form(server, headers, &format!("{body}{more}"));
+    for (headers, more) in requests {
+        let mut headers = headers.to_vec();
+        headers.push(("content-type", "application/x-www-form-urlencoded"));
+        let form = format!("{body}{more}");
+        let anonymous = server.anonymous();
+        let answer = anonymous.send("POST", "/auth/token", &headers, Some(form.as_bytes()));
         let token = answer.expect_status(200);
         assert_eq!(answer.header("cache-control"), Some("no-store"));
         assert_eq!(field_names(token), ["access_token", "expires_in", "token_type"]);
@@ -139,7 +128,7 @@ fn the_token_endpoint_speaks_oauth(server: &TestServer) {
     }
 }
 
-fn the_token_endpoint_refuses_as_oauth_does(server: &TestServer) {
+fn token_errors_follow_oauth(server: &TestServer) {
     server.sign_up("ada");
     let grant = "grant_type=password&username=ada%40example.org";
     let cases = [
@@ -158,7 +147,7 @@ fn the_token_endpoint_refuses_as_oauth_does(server: &TestServer) {
         ),
     ];
     for (body, error) in cases {
-        let answer = form(server, &[], &body);
+        let answer = request_token(server, &body);
         let problem = answer.expect_problem("invalid-grant");
         assert_eq!(problem["error"], error, "{body}");
         assert!(!text(problem, "error_description").is_empty());
@@ -168,20 +157,20 @@ fn the_token_endpoint_refuses_as_oauth_does(server: &TestServer) {
     server.anonymous().post("/auth/token", &json).expect_problem("unsupported-media-type");
 }
 
-fn the_token_endpoint_tells_nobody_which_addresses_there_are(server: &TestServer) {
+fn token_endpoint_does_not_reveal_accounts(server: &TestServer) {
     server.sign_up("ada");
-    let mut told = Vec::new();
+    let mut responses = Vec::new();
     for address in ["ada%40example.org", "eve%40example.org", "nobody"] {
         let before = server.hashes_done();
         let body = format!("grant_type=password&username={address}&password=not+it");
-        let answer = form(server, &[], &body);
-        told.push((without_request_id(&answer), server.hashes_done() - before));
+        let answer = request_token(server, &body);
+        responses.push((comparable(&answer), server.hashes_done() - before));
     }
-    assert_eq!(told[0], told[1]);
-    assert_eq!(told[0], told[2]);
+    assert_eq!(responses[0], responses[1]);
+    assert_eq!(responses[0], responses[2]);
 }
 
-fn me_is_the_caller_with_account_books_and_reviews(server: &TestServer) {
+fn me_has_account_books_and_reviews(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(server);
     server.get("/auth/me").expect_problem("unauthenticated");
     let me = ada.get("/auth/me");
@@ -205,7 +194,7 @@ fn me_is_the_caller_with_account_books_and_reviews(server: &TestServer) {
     assert_eq!(shown, books);
 }
 
-fn a_token_is_good_or_refused(server: &TestServer) {
+fn invalid_tokens_are_refused(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(server);
     let good = ada.token.clone().unwrap();
     let user: UserId = ada.uid.parse().unwrap();
@@ -218,7 +207,7 @@ fn a_token_is_good_or_refused(server: &TestServer) {
     let now = u64::try_from(SystemIds.now().timestamp_millis()).unwrap();
     let expired = issue(SECRET, NewId::new(now - hour, [1; 10]));
     let early = issue(SECRET, NewId::new(now + hour, [1; 10]));
-    let forged = issue(b"a secret of somebody else altogether", SystemIds.new_id());
+    let forged = issue(b"a secret that the server does not have", SystemIds.new_id());
     let (head, signature) = good.rsplit_once('.').unwrap();
     let flipped = format!("{head}.{}", signature.chars().rev().collect::<String>());
     let unsigned = format!("{head}.");
@@ -229,7 +218,7 @@ fn a_token_is_good_or_refused(server: &TestServer) {
     values.extend(["Basic YWRhOnB3".to_owned(), good.clone(), "Bearer".to_owned(), String::new()]);
     for value in values {
         let authorization = [("authorization", value.as_str())];
-        // Where a token is needed, and where one may be sent.
+        // Where a token is required, and where it is optional.
         for path in ["/auth/me", &format!("/users/{}", ada.uid)] {
             anonymous.send("GET", path, &authorization, None).expect_problem("unauthenticated");
         }
@@ -242,7 +231,7 @@ fn a_token_is_good_or_refused(server: &TestServer) {
     }
 }
 
-fn the_token_of_somebody_who_is_gone_is_dead(server: &TestServer) {
+fn deleted_users_token_is_refused(server: &TestServer) {
     let Clients { ada, admin, bob, .. } = Clients::create(server);
     admin.delete(&format!("/users/{}", ada.uid)).expect_status(204);
     ada.get("/auth/me").expect_problem("unauthenticated");
@@ -251,7 +240,7 @@ fn the_token_of_somebody_who_is_gone_is_dead(server: &TestServer) {
     ada.get(&format!("/users/{}", bob.uid)).expect_problem("unauthenticated");
 }
 
-fn who_signs_in_is_asked_before_anything_else(server: &TestServer) {
+fn authentication_precedes_all_other_checks(server: &TestServer) {
     let clients = Clients::create(server);
     for operation in operations(&clients).iter().filter(|one| one.requires_sign_in()) {
         let placeholder =
@@ -264,7 +253,7 @@ fn who_signs_in_is_asked_before_anything_else(server: &TestServer) {
     }
 }
 
-fn who_is_not_verified_reads_and_who_is_disabled_does_not(server: &TestServer) {
+fn unverified_reads_and_disabled_does_not(server: &TestServer) {
     let Clients { ada, bob, .. } = Clients::create(server);
     let book = add_book(&bob, "Emma");
     let review = format!("/books/{}/reviews", uid(&book));
@@ -293,21 +282,21 @@ fn who_is_not_verified_reads_and_who_is_disabled_does_not(server: &TestServer) {
     ada.post("/tags", &json!({"name": "Classics"})).expect_problem("unauthenticated");
     let (right, wrong) = (login(PASSWORD), login("not the password"));
     right.expect_problem("wrong-credentials");
-    assert_eq!(without_request_id(&right), without_request_id(&wrong));
+    assert_eq!(comparable(&right), comparable(&wrong));
 }
 
 both_servers!(
-    who_is_not_verified_reads_and_who_is_disabled_does_not,
-    signing_up_makes_a_user_with_an_account_to_be_verified,
-    names_and_addresses_are_taken_in_any_case,
-    everything_wrong_with_a_sign_up_is_told_at_once,
-    signing_in_gives_a_token_that_is_not_to_be_kept,
-    a_wrong_password_and_an_unknown_address_are_told_alike,
-    the_token_endpoint_speaks_oauth,
-    the_token_endpoint_refuses_as_oauth_does,
-    the_token_endpoint_tells_nobody_which_addresses_there_are,
-    me_is_the_caller_with_account_books_and_reviews,
-    a_token_is_good_or_refused,
-    the_token_of_somebody_who_is_gone_is_dead,
-    who_signs_in_is_asked_before_anything_else,
+    unverified_reads_and_disabled_does_not,
+    sign_up_creates_unverified_account,
+    names_and_addresses_ignore_case,
+    sign_up_reports_all_violations,
+    login_response_is_not_cacheable,
+    login_does_not_reveal_accounts,
+    password_grant_returns_access_token,
+    token_errors_follow_oauth,
+    token_endpoint_does_not_reveal_accounts,
+    me_has_account_books_and_reviews,
+    invalid_tokens_are_refused,
+    deleted_users_token_is_refused,
+    authentication_precedes_all_other_checks,
 );

@@ -1,17 +1,16 @@
-//! Mailed links, from who asks for one to who follows it; and that none tells who has an account.
+//! Mailed links: requesting and using them, without revealing who has an account.
 
 use std::time::Duration;
 
 use recto_domain::Role;
 use recto_testkit::both_servers;
 use recto_testkit::server::{Answer, PASSWORD, TestServer};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::accounts::{TestAccount, create_account};
-use crate::support::assertions::{Expect as _, uid};
+use crate::support::accounts::{OTHER_PASSWORD, TestAccount, create_account};
+use crate::support::assertions::{Expect as _, comparable, uid};
 use crate::support::mailbox::{mails, wait_for_mail};
 
-const ANOTHER: &str = "another password, quite as long";
 const HOUR: Duration = Duration::from_hours(1);
 
 fn sign_up(server: &TestServer) {
@@ -39,7 +38,7 @@ fn login(server: &TestServer, password: &str) -> u16 {
     server.anonymous().post("/auth/login", &body).status
 }
 
-fn whoever_follows_the_link_may_write(server: &TestServer) {
+fn verification_permits_writing(server: &TestServer) {
     sign_up(server);
     let ada = server.sign_in("ada@example.org");
     let book = json!({"title": "Emma", "author": "Jane Austen"});
@@ -54,10 +53,10 @@ fn whoever_follows_the_link_may_write(server: &TestServer) {
     verify(server, &mail.token()).expect_problem("not-found");
 }
 
-fn a_link_to_verify_with_lasts_a_day_and_a_new_one_replaces_it(server: &TestServer) {
+fn verification_link_expires_and_is_replaced(server: &TestServer) {
     sign_up(server);
     let first = wait_for_mail(server, "ada@example.org", 1).token();
-    // A young link is mailed again, so that nobody can void it by asking for another.
+    // A recent link is sent again, so that requests of others cannot invalidate it.
     request(server, "verify-request", "ADA@example.org");
     assert_eq!(wait_for_mail(server, "ada@example.org", 2).token(), first);
     server.clock().advance(13 * HOUR);
@@ -70,39 +69,39 @@ fn a_link_to_verify_with_lasts_a_day_and_a_new_one_replaces_it(server: &TestServ
     let third = wait_for_mail(server, "ada@example.org", 4).token();
     server.clock().advance(23 * HOUR);
     verify(server, &third).expect_status(200);
-    // Whoever is verified gets no more of them.
+    // A verified account gets no more of these links.
     request(server, "verify-request", "ada@example.org");
     request(server, "password-reset-request", "ada@example.org");
     assert_eq!(wait_for_mail(server, "ada@example.org", 5).subject, "Choose a new password");
 }
 
-fn a_password_is_reset_by_who_holds_the_link(server: &TestServer) {
+fn reset_link_changes_password_once(server: &TestServer) {
     create_account(server, "ada", Role::User);
     let session = server.sign_in("ada@example.org");
     request(server, "password-reset-request", "ada@example.org");
     let mailed = wait_for_mail(server, "ada@example.org", 1);
     assert!(mailed.text.contains("/reset-password#"), "{mailed:?}");
     let token = mailed.token();
-    // What fails spends nothing, and another purpose is another token.
+    // Failed attempts do not use up the token, and it has one purpose.
     assert_eq!(reset(server, &token, "short").violations(), ["/new_password"]);
     assert_eq!(reset(server, &token, "not ada@example.org").violations(), ["/new_password"]);
     let differing =
-        json!({"token": token, "new_password": ANOTHER, "confirm_new_password": PASSWORD});
+        json!({"token": token, "new_password": OTHER_PASSWORD, "confirm_new_password": PASSWORD});
     let differing = server.anonymous().post("/auth/password-reset-confirm", &differing);
     assert_eq!(differing.violations(), ["/confirm_new_password"]);
     verify(server, &token).expect_problem("not-found");
     session.get("/auth/me").expect_status(200);
 
-    reset(server, &token, ANOTHER).expect_status(204);
+    reset(server, &token, OTHER_PASSWORD).expect_status(204);
     session.get("/auth/me").expect_problem("unauthenticated");
-    assert_eq!((login(server, PASSWORD), login(server, ANOTHER)), (401, 200));
+    assert_eq!((login(server, PASSWORD), login(server, OTHER_PASSWORD)), (401, 200));
     reset(server, &token, PASSWORD).expect_problem("not-found");
-    let told = wait_for_mail(server, "ada@example.org", 2);
-    assert_eq!(told.subject, "Your password was changed");
-    assert!(!told.text.contains(ANOTHER));
+    let notice = wait_for_mail(server, "ada@example.org", 2);
+    assert_eq!(notice.subject, "Your password was changed");
+    assert!(!notice.text.contains(OTHER_PASSWORD));
 }
 
-fn a_link_to_reset_with_lasts_an_hour_and_a_new_one_replaces_it(server: &TestServer) {
+fn reset_link_expires_and_is_replaced(server: &TestServer) {
     create_account(server, "ada", Role::User);
     request(server, "password-reset-request", "ada@example.org");
     let first = wait_for_mail(server, "ada@example.org", 1).token();
@@ -111,42 +110,29 @@ fn a_link_to_reset_with_lasts_an_hour_and_a_new_one_replaces_it(server: &TestSer
     server.clock().advance(HOUR / 2);
     request(server, "password-reset-request", "ada@example.org");
     let second = wait_for_mail(server, "ada@example.org", 3).token();
-    reset(server, &first, ANOTHER).expect_problem("not-found");
+    reset(server, &first, OTHER_PASSWORD).expect_problem("not-found");
     server.clock().advance(HOUR);
-    reset(server, &second, ANOTHER).expect_problem("not-found");
+    reset(server, &second, OTHER_PASSWORD).expect_problem("not-found");
     assert_eq!(login(server, PASSWORD), 200);
 }
 
-fn of_two_who_follow_a_link_at_once_one_does(server: &TestServer) {
+fn concurrent_uses_of_link_succeed_once(server: &TestServer) {
     let database = server.database().open();
     for _ in 0..4 {
         let ada = TestAccount::create(server, &database, Role::User);
         let token = ada.reset_token.expose();
         let (one, other) = std::thread::scope(|scope| {
-            let one = scope.spawn(|| reset(server, token, ANOTHER).status);
+            let one = scope.spawn(|| reset(server, token, OTHER_PASSWORD).status);
             (reset(server, token, PASSWORD).status, one.join().unwrap())
         });
         assert!(matches!((one, other), (204, 404) | (404, 204)), "{one} {other}");
     }
 }
 
-/// What there is to see of an answer, but for what tells one request from another.
-fn seen(answer: &Answer) -> (u16, Value, Vec<u8>, Vec<(String, String)>) {
-    let (mut json, mut body) = (answer.json.clone(), answer.body.clone());
-    if let Some(id) = json.get_mut("request_id") {
-        *id = Value::Null;
-        body.clear();
-    }
-    let mut headers = answer.headers.clone();
-    headers.retain(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()));
-    headers.sort();
-    (answer.status, json, body, headers)
-}
-
-/// The body for an address, and what kind of text it is.
+/// Returns the body for an address, and its media type.
 type Body = fn(&str) -> (String, &'static str);
 
-fn nobody_is_told_who_has_an_account(server: &TestServer) {
+fn requests_do_not_reveal_accounts(server: &TestServer) {
     create_account(server, "ada", Role::User);
     server.sign_up_unverified("bob");
     wait_for_mail(server, "bob@example.org", 1);
@@ -156,47 +142,51 @@ fn nobody_is_told_who_has_an_account(server: &TestServer) {
     drop(cleo);
     let bodies: [(&str, Body); 4] = [
         ("/auth/login", |email| {
-            (json!({"email": email, "password": "not the password"}).to_string(), "json")
+            (
+                json!({"email": email, "password": "not the password"}).to_string(),
+                "application/json",
+            )
         }),
         ("/auth/token", |email| {
             let email = email.replace('@', "%40");
             (
                 format!("grant_type=password&username={email}&password=not+it"),
-                "x-www-form-urlencoded",
+                "application/x-www-form-urlencoded",
             )
         }),
-        ("/auth/password-reset-request", |email| (json!({"email": email}).to_string(), "json")),
-        ("/auth/verify-request", |email| (json!({"email": email}).to_string(), "json")),
+        ("/auth/password-reset-request", |email| {
+            (json!({"email": email}).to_string(), "application/json")
+        }),
+        ("/auth/verify-request", |email| (json!({"email": email}).to_string(), "application/json")),
     ];
     for (path, body) in bodies {
-        let mut told = Vec::new();
-        // Known, known but not verified, known but disabled, unknown.
+        let mut responses = Vec::new();
+        // Verified, unverified, disabled, unknown.
         for name in ["ada", "bob", "cleo", "eve"] {
-            let (body, kind) = body(&format!("{name}@example.org"));
+            let (body, media_type) = body(&format!("{name}@example.org"));
             let hashes = server.hashes_done();
-            let media_type = format!("application/{kind}");
-            let headers = [("content-type", media_type.as_str())];
+            let headers = [("content-type", media_type)];
             let answer = server.anonymous().send("POST", path, &headers, Some(body.as_bytes()));
-            told.push((name, seen(&answer), server.hashes_done() - hashes));
+            responses.push((name, comparable(&answer), server.hashes_done() - hashes));
         }
-        for (name, answer, hashes) in &told {
-            assert_eq!(answer, &told[3].1, "{path} {name}");
-            assert_eq!(*hashes, told[3].2, "{path} {name}");
+        for (name, answer, hashes) in &responses {
+            assert_eq!(answer, &responses[3].1, "{path} {name}");
+            assert_eq!(*hashes, responses[3].2, "{path} {name}");
         }
         let expected = u64::from(path == "/auth/login" || path == "/auth/token");
-        assert_eq!(told[3].2, expected, "{path}");
+        assert_eq!(responses[3].2, expected, "{path}");
     }
-    // Mails went to those only who asked for something they may have.
+    // Only eligible accounts got mail.
     wait_for_mail(server, "ada@example.org", 1);
     wait_for_mail(server, "bob@example.org", 3);
     assert_eq!(mails(server).len(), 4, "{:?}", mails(server));
 }
 
 both_servers!(
-    whoever_follows_the_link_may_write,
-    a_link_to_verify_with_lasts_a_day_and_a_new_one_replaces_it,
-    a_password_is_reset_by_who_holds_the_link,
-    a_link_to_reset_with_lasts_an_hour_and_a_new_one_replaces_it,
-    of_two_who_follow_a_link_at_once_one_does,
-    nobody_is_told_who_has_an_account,
+    verification_permits_writing,
+    verification_link_expires_and_is_replaced,
+    reset_link_changes_password_once,
+    reset_link_expires_and_is_replaced,
+    concurrent_uses_of_link_succeed_once,
+    requests_do_not_reveal_accounts,
 );

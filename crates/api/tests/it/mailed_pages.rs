@@ -1,67 +1,60 @@
-//! The pages that mails link to, from the link in the mail to what its button does.
+//! The pages that mailed links lead to, in a browser.
 
-use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use recto_api::Settings;
-use recto_identity::throttle::{Limit, Limits};
-use recto_testkit::database::{Engine, fresh};
+use recto_identity::throttle::Limits;
+use recto_testkit::database::Engine;
 use recto_testkit::server::{PASSWORD, TestServer};
 use serde_json::json;
 
 use crate::support::assertions::Expect as _;
 use crate::support::browser::Browser;
+use crate::support::limits::{hourly, server_with_limits};
+use crate::support::mailbox::mails;
 
-/// Another password than everybody's.
-const NEW: &str = "twelve apes on a boat";
+const NEW_PASSWORD: &str = "twelve apes on a boat";
 
 const PAGES: [&str; 2] = ["/verify", "/reset-password"];
 
-/// The links to a page in the mails that have been sent, the oldest first; waits until there are
-/// that many.
+/// Waits until that many mails have links to a page, and returns the links, the oldest first.
 fn links(server: &TestServer, page: &str, count: usize) -> Vec<String> {
     let until = Instant::now() + Duration::from_mins(1);
     let base = server.url(&format!("{page}#"));
     loop {
-        let files = std::fs::read_dir(server.mail_directory()).unwrap();
-        let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
-        files.retain(|file| file.extension().is_some_and(|extension| extension == "eml"));
-        files.sort();
-        let mails = files.iter().map(|file| std::fs::read_to_string(file).unwrap());
-        let found: Vec<_> = mails
-            .filter_map(|mail| mail.lines().find(|line| line.starts_with(&base)).map(Into::into))
-            .collect();
+        let mails = mails(server);
+        let links = mails.iter().filter_map(|mail| mail.link());
+        let found: Vec<_> = links.filter(|link| link.starts_with(&base)).map(Into::into).collect();
         if found.len() >= count {
             assert_eq!(found.len(), count);
             return found;
         }
-        assert!(Instant::now() < until, "{count} mails with {base} are not there: {found:?}");
+        assert!(Instant::now() < until, "fewer than {count} links to {base}: {found:?}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
-/// What tells whether somebody's address is verified.
+/// Returns whether the address of the account is verified.
 fn is_verified(server: &TestServer, email: &str) -> bool {
     server.sign_in(email).get("/auth/me").expect_status(200)["verified"] == true
 }
 
-/// Fills in the form and sends it.
+/// Fills in the form of the reset page and sends it.
 fn change_password(browser: &mut Browser, new: &str, again: &str) {
     browser.fill("#new_password", new);
     browser.fill("#confirm_new_password", again);
     browser.click("#spend button");
 }
 
-/// Nothing of the token is left where it could be copied or sent from.
+/// Asserts that the token is neither in the address bar nor in the document.
 #[track_caller]
-fn assert_clean(browser: &mut Browser, link: &str) {
+fn assert_hides_token(browser: &mut Browser, link: &str) {
     let (page, token) = link.split_once('#').unwrap();
     assert_eq!(browser.evaluate("location.href"), page);
     assert!(!browser.dom().contains(token));
     assert_eq!(browser.complaints(), [""; 0]);
 }
 
-/// On the narrowest of screens nothing is cut off.
+/// Asserts that the page fits on the narrowest screens.
 #[track_caller]
 fn assert_fits(browser: &mut Browser, page: &str) {
     browser.resize(320, 640);
@@ -72,9 +65,9 @@ fn assert_fits(browser: &mut Browser, page: &str) {
 }
 
 #[test]
-fn the_pages_have_all_they_need_and_keep_to_themselves() {
+fn mailed_pages_are_self_contained() {
     let server = TestServer::start(Engine::Sqlite).unwrap();
-    // They are there while the database is not.
+    // They do not need the database.
     server.database().execute("ALTER TABLE users RENAME TO gone_users").unwrap();
     for path in PAGES {
         let page = server.get(path);
@@ -87,7 +80,7 @@ fn the_pages_have_all_they_need_and_keep_to_themselves() {
         assert!(policy.contains("connect-src 'self';") && !policy.contains("unsafe"), "{policy}");
         let html = page.text();
         assert!(!html.contains("style=") && !html.contains("<style"), "{html}");
-        // Wherever the public URL begins, what a page asks for is below that.
+        // URLs are relative, since the public URL may have a path.
         assert!(!html.contains("data-post=\"/") && html.contains("data-post=\"api/v1/auth/"));
         let name = &path[1..];
         let linked = |attribute| html.split(attribute).skip(1).map(|part| &part[..20]);
@@ -107,9 +100,8 @@ fn the_pages_have_all_they_need_and_keep_to_themselves() {
 }
 
 #[test]
-fn opening_a_link_spends_nothing_and_its_button_verifies() {
-    let Some(mut browser) = Browser::find("opening_a_link_spends_nothing_and_its_button_verifies")
-    else {
+fn only_the_button_uses_the_link() {
+    let Some(mut browser) = Browser::find("only_the_button_uses_the_link") else {
         return;
     };
     let server = TestServer::start(Engine::Sqlite).unwrap();
@@ -119,7 +111,7 @@ fn opening_a_link_spends_nothing_and_its_button_verifies() {
     for _ in 0..2 {
         browser.open(link);
         browser.wait_for("#spend", "Confirm that it is yours");
-        assert_clean(&mut browser, link);
+        assert_hides_token(&mut browser, link);
         browser.open("about:blank");
     }
     assert!(!is_verified(&server, "ada@example.org"));
@@ -129,28 +121,28 @@ fn opening_a_link_spends_nothing_and_its_button_verifies() {
     browser.click("#spend button");
     browser.wait_for("#done", "Your address is confirmed");
     browser.picture("verify-done");
-    assert_clean(&mut browser, link);
+    assert_hides_token(&mut browser, link);
     assert!(is_verified(&server, "ada@example.org"));
 
-    // The same link once more, in the tab that shows the page already.
+    // The same link again, in the same tab.
     browser.open(link);
     browser.click("#spend button");
     browser.wait_for("#gone", "It has been used");
     browser.picture("verify-gone");
     assert_fits(&mut browser, "verify");
-    assert_clean(&mut browser, link);
+    assert_hides_token(&mut browser, link);
 }
 
 #[test]
-fn whose_link_is_gone_gets_another() {
-    let Some(mut browser) = Browser::find("whose_link_is_gone_gets_another") else { return };
+fn page_offers_a_new_link() {
+    let Some(mut browser) = Browser::find("page_offers_a_new_link") else { return };
     let server = TestServer::start(Engine::Sqlite).unwrap();
     server.sign_up_unverified("ada");
     links(&server, "/verify", 1);
-    // A younger link would be sent again.
+    // A more recent link would be sent again.
     server.clock().advance(Duration::from_hours(13));
 
-    // Without a token there is nothing to press.
+    // Without a token there is only the form for a new link.
     browser.open(&server.url("/verify"));
     browser.wait_for("#gone", "part of it is missing");
     browser.fill("#email", "ada@nowhere.");
@@ -164,7 +156,7 @@ fn whose_link_is_gone_gets_another() {
     browser.picture("verify-sent");
     let both = links(&server, "/verify", 2);
 
-    // The newer link has replaced the older.
+    // The new link has replaced the first.
     browser.open(&both[0]);
     browser.click("#spend button");
     browser.wait_for("#gone", "a newer one has been sent");
@@ -176,31 +168,28 @@ fn whose_link_is_gone_gets_another() {
 }
 
 #[test]
-fn what_goes_wrong_is_said_and_can_be_tried_again() {
-    let Some(mut browser) = Browser::find("what_goes_wrong_is_said_and_can_be_tried_again") else {
+fn page_shows_errors_and_allows_retry() {
+    let Some(mut browser) = Browser::find("page_shows_errors_and_allows_retry") else {
         return;
     };
-    let once = Some(Limit::new(NonZeroU32::MIN, Duration::from_hours(1)));
-    let limits = Limits { mail: once, ..Limits::none() };
-    let settings = Settings { limits, ..TestServer::settings() };
-    let server = TestServer::with(fresh(Engine::Sqlite).unwrap(), settings);
+    let server = server_with_limits(Limits { mail: Some(hourly(1)), ..Limits::none() });
     let page = server.url("/reset-password");
-    for told in ["Check your mailbox", "Try again in 3600 seconds"] {
+    for message in ["Check your mailbox", "Try again in 3600 seconds"] {
         browser.open(&page);
         browser.fill("#email", "nobody@example.org");
         browser.click("#gone button");
-        browser.wait_for("main", told);
+        browser.wait_for("main", message);
         browser.open("about:blank");
     }
 
-    // What is too long for a token is none.
+    // A text that is too long for a token counts as none.
     browser.open(&format!("{page}#{}", "x".repeat(2000)));
-    change_password(&mut browser, NEW, NEW);
+    change_password(&mut browser, NEW_PASSWORD, NEW_PASSWORD);
     browser.wait_for("#gone", "part of it is missing");
 
     browser.open(&format!("{page}#token"));
     server.database().execute("ALTER TABLE mailed_tokens RENAME TO gone").unwrap();
-    change_password(&mut browser, NEW, NEW);
+    change_password(&mut browser, NEW_PASSWORD, NEW_PASSWORD);
     browser.wait_for("#spend .status", "Internal error");
     server.database().execute("ALTER TABLE gone RENAME TO mailed_tokens").unwrap();
     drop(server);
@@ -210,8 +199,8 @@ fn what_goes_wrong_is_said_and_can_be_tried_again() {
 }
 
 #[test]
-fn a_password_is_reset_by_its_link() {
-    let Some(mut browser) = Browser::find("a_password_is_reset_by_its_link") else { return };
+fn page_resets_the_password() {
+    let Some(mut browser) = Browser::find("page_resets_the_password") else { return };
     let server = TestServer::start(Engine::Sqlite).unwrap();
     server.sign_up("lovelace");
     let login = |password: &str| {
@@ -225,29 +214,29 @@ fn a_password_is_reset_by_its_link() {
     let link = &links(&server, "/reset-password", 1)[0];
 
     browser.open(link);
-    assert_clean(&mut browser, link);
-    for (new, again, field, told) in [
+    assert_hides_token(&mut browser, link);
+    for (new, again, field, error) in [
         ("short", "short", "new_password", "It must have at least 8 characters."),
-        (NEW, PASSWORD, "confirm_new_password", "It must be the same as above."),
+        (NEW_PASSWORD, PASSWORD, "confirm_new_password", "It must be the same as above."),
         ("I am Lovelace", "I am Lovelace", "new_password", "It must not contain the user's name."),
     ] {
         change_password(&mut browser, new, again);
-        browser.wait_for(&format!("#{field}-wrong"), told);
+        browser.wait_for(&format!("#{field}-wrong"), error);
         assert_eq!(browser.evaluate("document.activeElement.id"), field);
         assert_eq!(browser.evaluate("document.querySelectorAll('[aria-invalid]').length"), 1);
         browser.picture(&format!("reset-{field}"));
     }
     assert_fits(&mut browser, "reset");
-    // None of this has spent the link.
+    // The link can still be used.
     login(PASSWORD).expect_status(200);
 
     browser.click("#show");
-    change_password(&mut browser, NEW, NEW);
+    change_password(&mut browser, NEW_PASSWORD, NEW_PASSWORD);
     browser.wait_for("#done", "Your password is changed");
     browser.picture("reset-done");
-    assert_clean(&mut browser, link);
-    assert!(!browser.dom().contains(NEW));
-    login(NEW).expect_status(200);
+    assert_hides_token(&mut browser, link);
+    assert!(!browser.dom().contains(NEW_PASSWORD));
+    login(NEW_PASSWORD).expect_status(200);
     login(PASSWORD).expect_problem("wrong-credentials");
 
     browser.open(link);

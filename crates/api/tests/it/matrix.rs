@@ -1,6 +1,6 @@
-//! Who may do what: every operation of the document by everybody, against one table.
+//! The authorization matrix: every operation, sent by every caller.
 //!
-//! What a call uses up is made anew for each, so that it would succeed but for who calls.
+//! Each request would succeed but for its caller, so entities that it consumes are created anew.
 
 use std::collections::BTreeSet;
 
@@ -13,17 +13,17 @@ use crate::support::matrix::{Caller, MatrixFixture, Row, rows};
 use crate::support::operations::{described, document, encode_body, example_body};
 
 #[test]
-fn every_operation_has_a_line() {
+fn every_operation_is_in_the_matrix() {
     let document = document();
     let operations: BTreeSet<(String, &str)> =
         described(&document).map(|(method, template, _)| (method, template)).collect();
     let listed: BTreeSet<(String, &str)> =
         rows().iter().map(|row| (row.method.to_owned(), row.template)).collect();
     assert_eq!(operations, listed);
-    assert_eq!(rows().len(), listed.len(), "an operation is there twice");
+    assert_eq!(rows().len(), listed.len(), "an operation has two lines");
 }
 
-/// The status that a caller gets; `example` is the body's media type and content.
+/// Sends a request and returns the status; `example` is the media type and content of its body.
 fn status(
     fixture: &MatrixFixture<'_>,
     row: &Row,
@@ -47,13 +47,13 @@ fn status(
     })
 }
 
-fn everybody_may_what_the_table_says(server: &TestServer) {
+fn responses_match_the_matrix(server: &TestServer) {
     let database = server.database().open();
     let document = document();
     let schemas = Schemas::of(&document);
     let create = || MatrixFixture::create(server, &database);
     let mut wrong = Vec::new();
-    // Reading changes nothing, so all of it is done in one place.
+    // Reads change nothing, so they share one fixture.
     let for_reads = create();
     for row in rows() {
         let (method, template) = (row.method, row.template);
@@ -71,7 +71,7 @@ fn everybody_may_what_the_table_says(server: &TestServer) {
             wrong.push(format!("{method} {template} {statuses}"));
         }
     }
-    assert!(wrong.is_empty(), "it is otherwise:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "these lines are different:\n{}", wrong.join("\n"));
 }
 
-both_servers!(everybody_may_what_the_table_says);
+both_servers!(responses_match_the_matrix);

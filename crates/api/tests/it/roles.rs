@@ -1,4 +1,4 @@
-//! Who administers, and that somebody always does.
+//! Roles, and the last administrator.
 
 use recto_domain::Role;
 use recto_testkit::both_servers;
@@ -9,7 +9,7 @@ use crate::support::accounts::{Clients, create_account, create_user};
 use crate::support::assertions::{Expect as _, assert_healthy};
 use crate::support::fixtures::UNKNOWN_UID;
 
-fn a_role_takes_effect_with_the_next_request(server: &TestServer) {
+fn role_change_applies_to_next_request(server: &TestServer) {
     let Clients { ada, admin, .. } = Clients::create(server);
     let path = format!("/users/{}/role", ada.uid);
     ada.get("/reviews").expect_problem("forbidden");
@@ -19,11 +19,11 @@ fn a_role_takes_effect_with_the_next_request(server: &TestServer) {
     ada.get("/reviews").expect_status(200);
     admin.put(&path, &json!({"role": "user"})).expect_status(200);
     ada.get("/reviews").expect_problem("forbidden");
-    // Saying it again changes nothing.
+    // Setting the same role again is no error.
     admin.put(&path, &json!({"role": "user"})).expect_status(200);
 }
 
-fn roles_are_for_administrators_to_give(server: &TestServer) {
+fn only_administrators_set_roles(server: &TestServer) {
     let clients = Clients::create(server);
     let path = format!("/users/{}/role", clients.ada.uid);
     let admin = json!({"role": "admin"});
@@ -40,7 +40,7 @@ fn roles_are_for_administrators_to_give(server: &TestServer) {
     assert_eq!(clients.admin.put(&path, &json!([])).violations(), [""]);
 }
 
-fn the_last_administrator_stays(server: &TestServer) {
+fn last_administrator_cannot_be_removed(server: &TestServer) {
     let clients = Clients::create(server);
     let path = format!("/users/{}", clients.admin.uid);
     let demote = json!({"role": "user"});
@@ -55,7 +55,7 @@ fn the_last_administrator_stays(server: &TestServer) {
     clients.ada.delete(&path).expect_status(204);
 }
 
-fn who_is_not_verified_administers_nothing(server: &TestServer) {
+fn unverified_administrator_has_no_permissions(server: &TestServer) {
     let clients = Clients::create(server);
     let eve = server.sign_up_unverified("eve");
     let role = format!("/users/{}/role", eve.uid);
@@ -63,7 +63,7 @@ fn who_is_not_verified_administers_nothing(server: &TestServer) {
     eve.get("/users").expect_problem("forbidden");
     let ada = eve.get(&format!("/users/{}", clients.ada.uid));
     assert_eq!(ada.expect_status(200).get("email"), None, "the account is not shown");
-    // Nobody would be left who can.
+    // An unverified administrator does not count.
     let path = format!("/users/{}", clients.admin.uid);
     clients.admin.delete(&path).expect_problem("last-admin");
     clients
@@ -72,7 +72,7 @@ fn who_is_not_verified_administers_nothing(server: &TestServer) {
         .expect_problem("last-admin");
 }
 
-fn two_administrators_cannot_remove_each_other_at_once(server: &TestServer) {
+fn concurrent_removals_leave_one_administrator(server: &TestServer) {
     for round in 0..4 {
         let one = create_account(server, &format!("one{round}"), Role::Admin);
         let other = create_account(server, &format!("other{round}"), Role::Admin);
@@ -83,20 +83,20 @@ fn two_administrators_cannot_remove_each_other_at_once(server: &TestServer) {
             let second = other.delete(&deletion).status;
             (first.join().unwrap(), second)
         });
-        // Whoever came second had been demoted, or deleted, or was the last.
+        // The second request comes from a demoted or deleted account, or removes the last one.
         assert!(matches!((first, second), (200, 403 | 409) | (401 | 409, 204)), "{first} {second}");
         let survivor = if first == 200 { &one } else { &other };
         survivor.get("/reviews").expect_status(200);
-        // The next round starts without anybody.
+        // The next round starts without accounts.
         server.database().execute("DELETE FROM accounts").unwrap();
     }
     assert_healthy(server);
 }
 
 both_servers!(
-    a_role_takes_effect_with_the_next_request,
-    roles_are_for_administrators_to_give,
-    the_last_administrator_stays,
-    who_is_not_verified_administers_nothing,
-    two_administrators_cannot_remove_each_other_at_once,
+    role_change_applies_to_next_request,
+    only_administrators_set_roles,
+    last_administrator_cannot_be_removed,
+    unverified_administrator_has_no_permissions,
+    concurrent_removals_leave_one_administrator,
 );

@@ -1,4 +1,4 @@
-//! Sessions: how they are kept alive, and what ends them.
+//! Sessions: refreshing them, and everything that ends them.
 
 use std::time::Duration;
 
@@ -8,10 +8,9 @@ use recto_testkit::both_servers;
 use recto_testkit::server::{Answer, Client, PASSWORD, TestServer};
 use serde_json::{Value, json};
 
-use crate::support::accounts::{TestAccount, create_account};
+use crate::support::accounts::{OTHER_PASSWORD, TestAccount, create_account, request_token};
 use crate::support::assertions::{Expect as _, text};
 
-const ANOTHER: &str = "another password, quite as long";
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
 
@@ -19,9 +18,9 @@ fn refresh(server: &TestServer, token: &str) -> Answer {
     server.anonymous().post("/auth/refresh", &json!({"refresh_token": token}))
 }
 
-/// The next pair for a token: to access with, and to refresh with.
+/// Refreshes, and returns the new access token and the new refresh token.
 #[track_caller]
-fn renewed(server: &TestServer, token: &str) -> (String, String) {
+fn refreshed(server: &TestServer, token: &str) -> (String, String) {
     let answer = refresh(server, token);
     pair(answer.expect_status(200))
 }
@@ -37,18 +36,18 @@ fn signed_in(server: &TestServer) -> (String, String) {
 }
 
 #[track_caller]
-fn is_alive(server: &TestServer, access: &str) -> bool {
+fn is_accepted(server: &TestServer, access: &str) -> bool {
     let status = server.bearer(access).get("/auth/me").status;
     assert!([200, 401].contains(&status), "{status}");
     status == 200
 }
 
-fn refreshing_gives_the_next_pair(server: &TestServer) {
+fn refresh_returns_a_new_pair(server: &TestServer) {
     let (access, token) = signed_in(server);
-    let (next_access, next_token) = renewed(server, &token);
+    let (next_access, next_token) = refreshed(server, &token);
     assert!(next_token.starts_with("recto_rt_") && next_token != token && next_access != access);
-    assert!(is_alive(server, &next_access));
-    let (last, _) = renewed(server, &next_token);
+    assert!(is_accepted(server, &next_access));
+    let (last, _) = refreshed(server, &next_token);
     let sessions = server.bearer(&last).get("/auth/sessions");
     let current: Vec<_> =
         sessions.expect_items().iter().filter(|one| one["current"] == true).collect();
@@ -58,51 +57,51 @@ fn refreshing_gives_the_next_pair(server: &TestServer) {
         let refused = refresh(server, token);
         assert!([401, 422].contains(&refused.status), "{token}");
     }
-    assert!(is_alive(server, &last));
+    assert!(is_accepted(server, &last));
 }
 
-fn a_token_that_comes_again_ends_the_session(server: &TestServer) {
+fn reused_refresh_token_ends_session(server: &TestServer) {
     let (first, token) = signed_in(server);
-    let (second, next) = renewed(server, &token);
+    let (second, next) = refreshed(server, &token);
     server.clock().advance(Duration::from_secs(31));
     refresh(server, &token).expect_problem("unauthenticated");
     for access in [&first, &second] {
-        assert!(!is_alive(server, access));
+        assert!(!is_accepted(server, access));
     }
     refresh(server, &next).expect_problem("unauthenticated");
 }
 
-fn mercy_is_had_once_and_in_time(server: &TestServer) {
+fn retry_in_grace_period_succeeds_once(server: &TestServer) {
     let (_, token) = signed_in(server);
-    let (lost, lost_token) = renewed(server, &token);
+    let (lost, lost_token) = refreshed(server, &token);
     server.clock().advance(Duration::from_secs(29));
-    // The answer did not arrive: once more.
-    let (access, next) = renewed(server, &token);
-    assert!(!is_alive(server, &lost), "the successor has died");
-    assert!(is_alive(server, &access));
-    let (access, _) = renewed(server, &next);
-    assert!(is_alive(server, &access));
-    // Whoever has the answer after all has no business with it.
+    // The client did not receive the response and retries.
+    let (access, next) = refreshed(server, &token);
+    assert!(!is_accepted(server, &lost), "the retry has revoked the first successor");
+    assert!(is_accepted(server, &access));
+    let (access, _) = refreshed(server, &next);
+    assert!(is_accepted(server, &access));
+    // The token of the lost response counts as stolen.
     refresh(server, &lost_token).expect_problem("unauthenticated");
-    assert!(!is_alive(server, &access), "and all of it ends");
+    assert!(!is_accepted(server, &access), "the session has ended");
 }
 
-fn there_is_no_mercy_twice_nor_once_the_next_was_used(server: &TestServer) {
+fn further_retries_end_the_session(server: &TestServer) {
     let (_, token) = signed_in(server);
-    renewed(server, &token);
-    let (access, _) = renewed(server, &token);
+    refreshed(server, &token);
+    let (access, _) = refreshed(server, &token);
     refresh(server, &token).expect_problem("unauthenticated");
-    assert!(!is_alive(server, &access));
+    assert!(!is_accepted(server, &access));
 
     let body = json!({"email": "ada@example.org", "password": PASSWORD});
     let (_, token) = pair(server.anonymous().post("/auth/login", &body).expect_status(200));
-    let (_, next) = renewed(server, &token);
-    let (access, _) = renewed(server, &next);
+    let (_, next) = refreshed(server, &token);
+    let (access, _) = refreshed(server, &next);
     refresh(server, &token).expect_problem("unauthenticated");
-    assert!(!is_alive(server, &access));
+    assert!(!is_accepted(server, &access));
 }
 
-fn two_at_once_leave_one_pair_at_most(server: &TestServer) {
+fn two_refreshes_leave_one_active_pair(server: &TestServer) {
     let database = server.database().open();
     let other = server.another(TestServer::settings());
     for round in 0..6 {
@@ -110,7 +109,7 @@ fn two_at_once_leave_one_pair_at_most(server: &TestServer) {
         let token = ada.refresh_token.expose();
         let (one, two) = std::thread::scope(|scope| {
             let one = scope.spawn(|| refresh(server, token));
-            // In every other round by way of another copy of the server.
+            // Every other round uses a second server.
             let two = refresh(if round % 2 == 0 { server } else { &other }, token);
             (one.join().unwrap(), two)
         });
@@ -120,19 +119,19 @@ fn two_at_once_leave_one_pair_at_most(server: &TestServer) {
             .map(|one| pair(&one.json))
             .collect();
         assert!(!pairs.is_empty(), "{one:?} {two:?}");
-        let alive = pairs.iter().filter(|(access, _)| is_alive(server, access)).count();
-        assert_eq!(alive, 1, "{pairs:?}");
-        let alive = format!(
+        let active = pairs.iter().filter(|(access, _)| is_accepted(server, access)).count();
+        assert_eq!(active, 1, "{pairs:?}");
+        let active = format!(
             "SELECT '1' AS line FROM token_pairs p JOIN sessions s ON s.uid = p.session_uid \
              JOIN accounts a ON a.user_uid = s.user_uid \
              WHERE a.email = '{}' AND p.spent_at IS NULL AND NOT p.dead",
             ada.email
         );
-        assert_eq!(server.database().rows(&alive).len(), 1);
+        assert_eq!(server.database().rows(&active).len(), 1);
     }
 }
 
-fn many_at_once_leave_one_pair_at_most(server: &TestServer) {
+fn many_concurrent_refreshes_end_session(server: &TestServer) {
     let database = server.database().open();
     for _ in 0..3 {
         let ada = TestAccount::create(server, &database, Role::User);
@@ -141,35 +140,35 @@ fn many_at_once_leave_one_pair_at_most(server: &TestServer) {
             let tries: Vec<_> = (0..5).map(|_| scope.spawn(|| refresh(server, token))).collect();
             tries.into_iter().map(|one| one.join().unwrap()).collect()
         });
-        // The third is one too many: whoever has the token, the session is over.
+        // The third refresh counts as theft and ends the session.
         let good: Vec<_> = answers.iter().filter(|one| one.status == 200).collect();
         assert_eq!(good.len(), 2);
-        assert!(good.iter().all(|one| !is_alive(server, &pair(&one.json).0)));
-        assert!(!is_alive(server, ada.client.token.as_deref().unwrap()));
+        assert!(good.iter().all(|one| !is_accepted(server, &pair(&one.json).0)));
+        assert!(!is_accepted(server, ada.client.token.as_deref().unwrap()));
     }
 }
 
-/// What ends the sessions of `ada`, told by a second one of hers, or by an administrator.
-type Ending = fn(&TestServer, &TestAccount<'_>, &Client<'_>);
+/// Ends the session of the account.
+type Ending = fn(server: &TestServer, ada: &TestAccount<'_>, admin: &Client<'_>);
 
-fn what_ends_a_session_ends_it_at_once_on_every_copy(server: &TestServer) {
+fn ended_session_ends_on_every_server(server: &TestServer) {
     let endings: [(&str, Ending); 7] = [
-        ("signing out", |_, ada, _| {
+        ("sign-out", |_, ada, _| {
             ada.client.send("POST", "/auth/logout", &[], None).expect_status(204);
         }),
-        ("revoking", |_, ada, _| {
+        ("revocation", |_, ada, _| {
             let path = format!("/auth/sessions/{}", ada.session);
             ada.client.delete(&path).expect_status(204);
         }),
-        ("another password", |server, ada, _| {
-            let body = json!({"current_password": PASSWORD, "new_password": ANOTHER});
+        ("password change", |server, ada, _| {
+            let body = json!({"current_password": PASSWORD, "new_password": OTHER_PASSWORD});
             server.sign_in(&ada.email).put("/auth/password", &body).expect_status(204);
         }),
-        ("resetting the password", |server, ada, _| {
+        ("password reset", |server, ada, _| {
             let body = json!({
                 "token": ada.reset_token.expose(),
-                "new_password": ANOTHER,
-                "confirm_new_password": ANOTHER,
+                "new_password": OTHER_PASSWORD,
+                "confirm_new_password": OTHER_PASSWORD,
             });
             server.anonymous().post("/auth/password-reset-confirm", &body).expect_status(204);
         }),
@@ -180,10 +179,10 @@ fn what_ends_a_session_ends_it_at_once_on_every_copy(server: &TestServer) {
                 true
             );
         }),
-        ("deleting", |_, ada, admin| {
+        ("deletion by an administrator", |_, ada, admin| {
             admin.delete(&format!("/users/{}", ada.client.uid)).expect_status(204);
         }),
-        ("leaving", |_, ada, _| {
+        ("deletion", |_, ada, _| {
             let body = json!({"password": PASSWORD, "reviews": "keep"});
             ada.client.send_json("DELETE", "/auth/me", &body).expect_status(204);
         }),
@@ -194,39 +193,42 @@ fn what_ends_a_session_ends_it_at_once_on_every_copy(server: &TestServer) {
     for (what, end) in endings {
         let ada = TestAccount::create(server, &database, Role::User);
         let access = ada.client.token.as_deref().unwrap();
-        assert!(is_alive(&copy, access), "{what}");
+        assert!(is_accepted(&copy, access), "{what}");
         end(server, &ada, &admin);
-        assert!(!is_alive(&copy, access), "{what}");
-        assert!(!is_alive(server, access), "{what}");
+        assert!(!is_accepted(&copy, access), "{what}");
+        assert!(!is_accepted(server, access), "{what}");
         copy.bearer(access).post("/books", &json!({})).expect_problem("unauthenticated");
         refresh(&copy, ada.refresh_token.expose()).expect_problem("unauthenticated");
-        // Keys go when somebody gets the account back, and stay when only a session ends.
         let by_key = copy.bearer(ada.full_key.1.expose()).get("/auth/me").status;
-        let expected =
-            if ["disabling", "deleting", "leaving", "resetting the password"].contains(&what) {
-                401
-            } else {
-                200
-            };
+        // The others leave the API keys valid.
+        let blocks_keys =
+            ["password reset", "disabling", "deletion by an administrator", "deletion"];
+        let expected = if blocks_keys.contains(&what) { 401 } else { 200 };
         assert_eq!(by_key, expected, "{what}");
     }
 }
 
-fn whoever_changes_the_password_stays_and_is_enabled_again_without_sessions(server: &TestServer) {
+fn password_change_ends_other_sessions(server: &TestServer) {
     let database = server.database().open();
-    let admin = create_account(server, "root", Role::Admin);
     let ada = TestAccount::create(server, &database, Role::User);
-    let body = json!({"current_password": "not it, but long", "new_password": ANOTHER});
+    let body = json!({"current_password": "not it, but long", "new_password": OTHER_PASSWORD});
     ada.client.put("/auth/password", &body).expect_problem("wrong-password");
-    let body = json!({"current_password": PASSWORD, "new_password": ANOTHER});
+    let body = json!({"current_password": PASSWORD, "new_password": OTHER_PASSWORD});
+    let other = server.sign_in(&ada.email);
     ada.client.put("/auth/password", &body).expect_status(204);
     ada.client.get("/auth/me").expect_status(200);
-    // A link that was asked for before is void.
+    other.get("/auth/me").expect_problem("unauthenticated");
+    // Links that were requested before are revoked.
     let body = json!({
         "token": ada.reset_token.expose(), "new_password": PASSWORD, "confirm_new_password": PASSWORD,
     });
     server.anonymous().post("/auth/password-reset-confirm", &body).expect_problem("not-found");
+}
 
+fn enabling_does_not_restore_sessions(server: &TestServer) {
+    let database = server.database().open();
+    let admin = create_account(server, "root", Role::Admin);
+    let ada = TestAccount::create(server, &database, Role::User);
     let path = format!("/users/{}/disabled", ada.client.uid);
     admin.put(&path, &json!({"disabled": true})).expect_status(200);
     admin.put(&path, &json!({"disabled": false})).expect_status(200);
@@ -234,7 +236,7 @@ fn whoever_changes_the_password_stays_and_is_enabled_again_without_sessions(serv
     ada.client_with(&ada.full_key).get("/auth/me").expect_status(200);
 }
 
-fn a_demotion_takes_effect_on_every_copy(server: &TestServer) {
+fn demotion_applies_on_every_server(server: &TestServer) {
     let database = server.database().open();
     let copy = server.another(TestServer::settings());
     let admin = create_account(server, "root", Role::Admin);
@@ -251,18 +253,18 @@ fn a_demotion_takes_effect_on_every_copy(server: &TestServer) {
     }
 }
 
-fn a_new_secret_signs_nobody_out(server: &TestServer) {
+fn secret_rotation_keeps_sessions(server: &TestServer) {
     let (access, token) = signed_in(server);
     let new = b"another secret, which has replaced the first".to_vec();
     let both = Settings { previous_secret: Some(server_secret()), ..with_secret(&new) };
     let rotated = server.another(both);
-    assert!(is_alive(&rotated, &access));
-    let (access, token) = renewed(&rotated, &token);
-    assert!(is_alive(&rotated, &access));
-    assert!(!is_alive(server, &access), "the old copy does not know the new secret");
+    assert!(is_accepted(&rotated, &access));
+    let (access, token) = refreshed(&rotated, &token);
+    assert!(is_accepted(&rotated, &access));
+    assert!(!is_accepted(server, &access), "the old server does not have the new secret");
     let without = server.another(with_secret(&new));
-    assert!(is_alive(&without, &access));
-    renewed(&without, &token);
+    assert!(is_accepted(&without, &access));
+    refreshed(&without, &token);
 }
 
 fn with_secret(secret: &[u8]) -> Settings {
@@ -273,16 +275,16 @@ fn server_secret() -> Vec<u8> {
     recto_testkit::server::SECRET.to_vec()
 }
 
-fn tokens_and_sessions_end_in_time(server: &TestServer) {
+fn tokens_and_sessions_expire(server: &TestServer) {
     let (access, mut token) = signed_in(server);
     server.clock().advance(14 * MINUTE);
-    assert!(is_alive(server, &access));
+    assert!(is_accepted(server, &access));
     server.clock().advance(MINUTE + MINUTE);
-    assert!(!is_alive(server, &access));
-    // Whoever comes in time stays, but not for ever.
+    assert!(!is_accepted(server, &access));
+    // Refreshing extends a session to 90 days at most.
     for _ in 0..3 {
         server.clock().advance(29 * DAY);
-        token = renewed(server, &token).1;
+        token = refreshed(server, &token).1;
     }
     server.clock().advance(4 * DAY);
     refresh(server, &token).expect_problem("unauthenticated");
@@ -293,34 +295,34 @@ fn tokens_and_sessions_end_in_time(server: &TestServer) {
     refresh(server, &token).expect_problem("unauthenticated");
 }
 
-fn the_password_grant_opens_a_session_that_ends_with_its_token(server: &TestServer) {
+fn password_grant_session_expires_with_token(server: &TestServer) {
     let ada = create_account(server, "ada", Role::User);
     let form = format!(
         "grant_type=password&username=ada%40example.org&password={}",
         PASSWORD.replace(' ', "+")
     );
-    let headers = [("content-type", "application/x-www-form-urlencoded")];
-    let answer = server.anonymous().send("POST", "/auth/token", &headers, Some(form.as_bytes()));
+    let answer = request_token(server, &form);
     let access = text(answer.expect_status(200), "access_token").to_owned();
     assert!(answer.json.get("refresh_token").is_none());
     let count = |client: &Client<'_>| client.get("/auth/sessions").expect_items().len();
     assert_eq!(count(&ada), 2);
     server.clock().advance(16 * MINUTE);
-    assert!(!is_alive(server, &access));
-    assert_eq!(count(&server.sign_in("ada@example.org")), 2, "the fixture's, and the new one");
+    assert!(!is_accepted(server, &access));
+    assert_eq!(count(&server.sign_in("ada@example.org")), 2, "those of create_account and sign_in");
 }
 
 both_servers!(
-    refreshing_gives_the_next_pair,
-    a_token_that_comes_again_ends_the_session,
-    mercy_is_had_once_and_in_time,
-    there_is_no_mercy_twice_nor_once_the_next_was_used,
-    two_at_once_leave_one_pair_at_most,
-    many_at_once_leave_one_pair_at_most,
-    what_ends_a_session_ends_it_at_once_on_every_copy,
-    whoever_changes_the_password_stays_and_is_enabled_again_without_sessions,
-    a_demotion_takes_effect_on_every_copy,
-    a_new_secret_signs_nobody_out,
-    tokens_and_sessions_end_in_time,
-    the_password_grant_opens_a_session_that_ends_with_its_token,
+    refresh_returns_a_new_pair,
+    reused_refresh_token_ends_session,
+    retry_in_grace_period_succeeds_once,
+    further_retries_end_the_session,
+    two_refreshes_leave_one_active_pair,
+    many_concurrent_refreshes_end_session,
+    ended_session_ends_on_every_server,
+    password_change_ends_other_sessions,
+    enabling_does_not_restore_sessions,
+    demotion_applies_on_every_server,
+    secret_rotation_keeps_sessions,
+    tokens_and_sessions_expire,
+    password_grant_session_expires_with_token,
 );

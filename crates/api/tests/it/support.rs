@@ -5,6 +5,7 @@ pub(crate) mod assertions;
 pub(crate) mod browser;
 pub(crate) mod fixtures;
 pub(crate) mod json_schema;
+pub(crate) mod limits;
 pub(crate) mod mailbox;
 pub(crate) mod matrix;
 pub(crate) mod operations;

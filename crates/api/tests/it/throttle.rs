@@ -1,31 +1,27 @@
-//! Throttling as clients see it; what is counted is tested beside the code. The database has no
-//! part in it, so one of them is enough.
+//! Rate limits and their responses; the counting is tested in `recto-identity`.
 
-use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
-use recto_identity::throttle::{Limit, Limits};
-use recto_testkit::database::{Engine, fresh};
+use recto_api::Settings;
+use recto_identity::throttle::Limits;
+use recto_testkit::database::Engine;
 use recto_testkit::server::{Answer, PASSWORD, TestServer};
 use serde_json::json;
 
+use crate::support::accounts::request_token;
 use crate::support::assertions::Expect as _;
+use crate::support::limits::{hourly, server_with, server_with_limits};
 
-/// Two of each at once, and then none for an hour.
-fn throttled() -> TestServer {
-    let database = fresh(Engine::Sqlite).unwrap();
-    let limit = Some(Limit::new(NonZeroU32::new(2).unwrap(), Duration::from_hours(1)));
+/// Starts a server that permits two requests of each kind and trusts the test as a proxy.
+fn limited_server() -> TestServer {
+    let limit = Some(hourly(2));
     let limits =
         Limits { sign_in: limit, sign_in_place: None, sign_up: limit, mail: limit, mailbox: limit };
     let trusted_proxies = "127.0.0.1".parse().unwrap();
-    TestServer::with(
-        database,
-        recto_api::Settings { limits, trusted_proxies, ..TestServer::settings() },
-    )
+    server_with(Settings { limits, trusted_proxies, ..TestServer::settings() })
 }
 
-/// Signs in by way of a proxy.
+/// Signs in from an address, as a proxy reports it.
 fn sign_in(server: &TestServer, from: &str, password: &str) -> Answer {
     let headers = [("content-type", "application/json"), ("x-forwarded-for", from)];
     let body = json!({"email": "ada@example.org", "password": password}).to_string();
@@ -33,53 +29,53 @@ fn sign_in(server: &TestServer, from: &str, password: &str) -> Answer {
 }
 
 #[test]
-fn failed_sign_ins_are_throttled_by_place_and_account() {
-    let server = throttled();
+fn failed_logins_limit_address_and_account() {
+    let server = limited_server();
     server.sign_up("ada");
     let hashes = server.hashes_done();
     let first = sign_in(&server, "192.0.2.1", "not the password");
     first.expect_problem("wrong-credentials");
     assert_eq!(first.header("ratelimit-policy"), Some("\"sign-in\";q=2;w=7200"));
     assert_eq!(first.header("ratelimit"), Some("\"sign-in\";r=1;t=3600"));
-    // A good one costs nothing.
+    // A successful login does not count.
     let good = sign_in(&server, "192.0.2.1", PASSWORD);
     assert_eq!((good.status, good.header("ratelimit")), (200, Some("\"sign-in\";r=1;t=3600")));
     sign_in(&server, "192.0.2.1", "not the password").expect_problem("wrong-credentials");
     assert_eq!(server.hashes_done() - hashes, 3);
-    // Not even the right password helps now, and nothing is hashed any more.
+    // The right password is refused, too, without computing a hash.
     let refused = sign_in(&server, "198.51.100.1, 192.0.2.1", PASSWORD);
     refused.expect_problem("too-many-requests");
     let seconds: u32 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((3590..=3600).contains(&seconds), "{seconds}");
     assert!(refused.header("ratelimit").unwrap().starts_with("\"sign-in\";r=0;t=3"));
     assert_eq!(server.hashes_done() - hashes, 3);
-    // The owner is elsewhere.
+    // Other addresses are not limited.
     assert_eq!(sign_in(&server, "192.0.2.2", PASSWORD).status, 200);
 }
 
 #[test]
-fn sign_ups_are_throttled_by_place() {
-    let server = throttled();
+fn sign_ups_are_limited_by_address() {
+    let server = limited_server();
     let sign_up = |name: &str| {
         let email = format!("{name}@example.org");
         let body = json!({"username": name, "email": email, "password": PASSWORD});
         server.anonymous().post("/auth/signup", &body)
     };
     assert_eq!(sign_up("ada").status, 201);
-    // What breaks a rule is told so, and costs nothing.
+    // Invalid bodies do not count.
     sign_up("").expect_problem("invalid-body");
     sign_up("ada").expect_problem("username-taken");
     let refused = sign_up("bob");
     refused.expect_problem("too-many-requests");
     assert_eq!(refused.header("ratelimit-policy"), Some("\"sign-up\";q=2;w=7200"));
-    // Nothing else is throttled, nor headed so.
+    // Nothing else is limited or has the headers.
     let page = server.get("/books");
     assert_eq!((page.status, page.header("ratelimit")), (200, None));
 }
 
 #[test]
-fn mails_are_throttled_by_place_whether_or_not_any_is_sent() {
-    let server = throttled();
+fn mail_requests_are_limited_by_address() {
+    let server = limited_server();
     server.sign_up("ada");
     let ask = |what: &str, from: &str, email: &str| {
         let headers = [("content-type", "application/json"), ("x-forwarded-for", from)];
@@ -96,37 +92,37 @@ fn mails_are_throttled_by_place_whether_or_not_any_is_sent() {
         assert!(refused.header("retry-after").is_some());
         assert_eq!(refused.header("ratelimit-policy"), Some("\"mail\";q=2;w=7200"));
     }
-    // What has been used up there leaves signing in as it was.
+    // The budgets are separate.
     assert_eq!(sign_in(&server, "192.0.2.1", PASSWORD).status, 200);
 }
 
-/// More at once than are hashed, or may wait for it; nobody is throttled here.
+/// More logins at once than run and wait for a hash; there are no limits here.
 #[test]
-fn a_flood_of_sign_ins_keeps_nobody_from_anything_else() {
+fn flood_of_logins_blocks_nothing_else() {
     const FLOOD: usize = 160;
     let server = TestServer::start(Engine::Sqlite).unwrap();
     let ada = server.sign_up("ada");
-    let (begun, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let (started, finished) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         let flood: Vec<_> = (0..FLOOD)
             .map(|number| {
-                let (server, begun, ended) = (&server, &begun, &ended);
+                let (server, started, finished) = (&server, &started, &finished);
                 scope.spawn(move || {
                     let body = json!({"email": format!("{number}@example.org"), "password": "?"});
-                    begun.fetch_add(1, Ordering::SeqCst);
+                    started.fetch_add(1, Ordering::SeqCst);
                     let answer = server.anonymous().post("/auth/login", &body);
-                    ended.fetch_add(1, Ordering::SeqCst);
+                    finished.fetch_add(1, Ordering::SeqCst);
                     answer
                 })
             })
             .collect();
-        while begun.load(Ordering::SeqCst) < FLOOD {
+        while started.load(Ordering::SeqCst) < FLOOD {
             std::thread::yield_now();
         }
         server.get("/books").expect_status(200);
         ada.get("/auth/me").expect_status(200);
         ada.post("/tags", &json!({"name": "meanwhile"})).expect_status(201);
-        assert!(ended.load(Ordering::SeqCst) < FLOOD, "all of that while they wait");
+        assert!(finished.load(Ordering::SeqCst) < FLOOD, "logins are still waiting");
         for answer in flood.into_iter().map(|one| one.join().unwrap()) {
             if answer.status == 401 {
                 answer.expect_problem("wrong-credentials");
@@ -139,11 +135,8 @@ fn a_flood_of_sign_ins_keeps_nobody_from_anything_else() {
 }
 
 #[test]
-fn nobody_but_a_proxy_is_believed() {
-    let limit = Some(Limit::new(NonZeroU32::new(2).unwrap(), Duration::from_hours(1)));
-    let limits = Limits { sign_in: limit, ..Limits::none() };
-    let settings = recto_api::Settings { limits, ..TestServer::settings() };
-    let server = TestServer::with(fresh(Engine::Sqlite).unwrap(), settings);
+fn only_trusted_proxies_set_the_address() {
+    let server = server_with_limits(Limits { sign_in: Some(hourly(2)), ..Limits::none() });
     server.sign_up("ada");
     for from in ["192.0.2.1", "192.0.2.2"] {
         sign_in(&server, from, "not the password").expect_problem("wrong-credentials");
@@ -152,19 +145,17 @@ fn nobody_but_a_proxy_is_believed() {
 }
 
 #[test]
-fn guessing_is_throttled_wherever_a_password_is_asked_for() {
-    let server = throttled();
+fn every_password_check_is_limited() {
+    let server = limited_server();
     let ada = server.sign_up("ada");
     let change = json!({"current_password": "not it", "new_password": "quite another password"});
-    let leaving = json!({"password": "not it", "reviews": "keep"});
+    let deletion = json!({"password": "not it", "reviews": "keep"});
     ada.put("/auth/password", &change).expect_problem("wrong-password");
-    ada.send_json("DELETE", "/auth/me", &leaving).expect_problem("wrong-password");
-    let form = [("content-type", "application/x-www-form-urlencoded")];
-    let body = "grant_type=password&username=ada%40example.org&password=not+it";
-    let answer = server.anonymous().send("POST", "/auth/token", &form, Some(body.as_bytes()));
-    answer.expect_problem("too-many-requests");
+    ada.send_json("DELETE", "/auth/me", &deletion).expect_problem("wrong-password");
+    let form = "grant_type=password&username=ada%40example.org&password=not+it";
+    request_token(&server, form).expect_problem("too-many-requests");
     ada.put("/auth/password", &change).expect_problem("too-many-requests");
-    // Nothing that takes no password is held up, not even there.
+    // Requests without a password are not limited.
     for _ in 0..20 {
         let (me, books) = (ada.get("/auth/me"), server.get("/books"));
         assert_eq!((me.status, me.header("ratelimit")), (200, None));
@@ -174,11 +165,8 @@ fn guessing_is_throttled_wherever_a_password_is_asked_for() {
 }
 
 #[test]
-fn a_place_may_fail_only_so_often_altogether() {
-    let limit = Some(Limit::new(NonZeroU32::new(3).unwrap(), Duration::from_hours(1)));
-    let limits = Limits { sign_in_place: limit, ..Limits::none() };
-    let settings = recto_api::Settings { limits, ..TestServer::settings() };
-    let server = TestServer::with(fresh(Engine::Sqlite).unwrap(), settings);
+fn failed_logins_are_limited_across_accounts() {
+    let server = server_with_limits(Limits { sign_in_place: Some(hourly(3)), ..Limits::none() });
     let login = |name: &str| {
         let body = json!({"email": format!("{name}@example.org"), "password": "not it"});
         server.anonymous().post("/auth/login", &body)
@@ -190,13 +178,11 @@ fn a_place_may_fail_only_so_often_altogether() {
 }
 
 #[test]
-fn the_password_grant_can_be_turned_off() {
-    let settings = recto_api::Settings { password_grant: false, ..TestServer::settings() };
-    let server = TestServer::with(fresh(Engine::Sqlite).unwrap(), settings);
+fn password_grant_can_be_disabled() {
+    let server = server_with(Settings { password_grant: false, ..TestServer::settings() });
     server.sign_up("ada");
     let password = PASSWORD.replace(' ', "+");
     let body = format!("grant_type=password&username=ada%40example.org&password={password}");
-    let form = [("content-type", "application/x-www-form-urlencoded")];
-    let answer = server.anonymous().send("POST", "/auth/token", &form, Some(body.as_bytes()));
+    let answer = request_token(&server, &body);
     assert_eq!(answer.expect_problem("invalid-grant")["error"], "unsupported_grant_type");
 }

@@ -16,7 +16,10 @@ use recto_persistence::identity::mailed_token::NewMailedToken;
 use recto_persistence::identity::session::NewSession;
 use recto_persistence::identity::{account, api_key, mailed_token, session};
 use recto_persistence::{Connection, Database, Error, SystemIds};
-use recto_testkit::server::{Client, PASSWORD, SECRET, TestServer};
+use recto_testkit::server::{Answer, Client, PASSWORD, SECRET, TestServer};
+
+/// A valid password other than [`PASSWORD`].
+pub(crate) const OTHER_PASSWORD: &str = "another password, quite as long";
 
 /// Clients of an administrator and of two other accounts, and one without an account.
 pub(crate) struct Clients<'s> {
@@ -59,6 +62,12 @@ pub(crate) fn create_user(server: &TestServer, name: &str) -> UserId {
     let insert = move |conn: &mut Connection| conn.insert(user.clone()).map(|_| ());
     server.database().open().write_blocking(insert).expect("the row is written");
     uid
+}
+
+/// Sends a form to the token endpoint.
+pub(crate) fn request_token(server: &TestServer, form: &str) -> Answer {
+    let headers = [("content-type", "application/x-www-form-urlencoded")];
+    server.anonymous().send("POST", "/auth/token", &headers, Some(form.as_bytes()))
 }
 
 /// A verified account with a session and every other credential; its password is [`PASSWORD`].

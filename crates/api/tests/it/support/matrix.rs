@@ -5,7 +5,7 @@ use recto_persistence::Database;
 use recto_testkit::server::{Client, PASSWORD, TestServer};
 use serde_json::{Value, json};
 
-use super::accounts::TestAccount;
+use super::accounts::{OTHER_PASSWORD, TestAccount};
 use super::samples::Samples;
 
 const TABLE: &str = include_str!("../matrix.txt");
@@ -174,12 +174,12 @@ impl<'s> MatrixFixture<'s> {
             ("POST", "/auth/refresh") => json!({"refresh_token": account.refresh_token.expose()}),
             ("POST", "/auth/password-reset-confirm") => json!({
                 "token": account.reset_token.expose(),
-                "new_password": "another password, quite as long",
-                "confirm_new_password": "another password, quite as long",
+                "new_password": OTHER_PASSWORD,
+                "confirm_new_password": OTHER_PASSWORD,
             }),
             ("PUT", "/auth/password") => json!({
                 "current_password": PASSWORD,
-                "new_password": "another password, quite as long",
+                "new_password": OTHER_PASSWORD,
             }),
             ("DELETE", "/auth/me") => json!({"password": PASSWORD, "reviews": "erase"}),
             ("POST", "/auth/keys") => json!({"name": "nightly", "scopes": ["read", "write"]}),
