@@ -32,12 +32,12 @@ fn deletion_keeps_books_and_optionally_reviews(server: &TestServer) {
         let page = server.get(&format!("/books/{}/reviews", uid(&reviewed)));
         let reviews = page.expect_items();
         assert_eq!(reviews.len(), stay, "{fate}");
-        if let [kept] = reviews {
-            assert_eq!((uid(kept), &kept["user_uid"]), (uid(&review), &Value::Null));
-            bob.delete(&format!("/reviews/{}", uid(kept))).expect_problem("forbidden");
+        if let [remaining] = reviews {
+            assert_eq!((uid(remaining), &remaining["user_uid"]), (uid(&review), &Value::Null));
+            bob.delete(&format!("/reviews/{}", uid(remaining))).expect_problem("forbidden");
             // The next round starts without the review.
             create_account(server, "root", Role::Admin)
-                .delete(&format!("/reviews/{}", uid(kept)))
+                .delete(&format!("/reviews/{}", uid(remaining)))
                 .expect_status(204);
         }
         // The account is deleted, and its name and address are free.

@@ -104,12 +104,7 @@ fn arbitrary_fields_are_handled(server: &TestServer) {
 
 /// Generates queries: any text, each parameter of the document, and includes of each module.
 fn queries(operations: &[Operation]) -> impl Strategy<Value = String> + use<> {
-    let parameters = operations.iter().filter_map(|one| one.described.get("parameters"));
-    let in_query: BTreeSet<&str> = parameters
-        .flat_map(|parameters| parameters.as_array().unwrap())
-        .filter(|parameter| parameter["in"] == "query")
-        .filter_map(|parameter| parameter["name"].as_str())
-        .collect();
+    let in_query: BTreeSet<_> = operations.iter().flat_map(Operation::query_parameters).collect();
     let names = Vec::from_iter(in_query).join("|");
     let mut regexes =
         vec!["[a-z=&%+0-9(),:.-]{0,60}".to_owned(), format!("({names})=[a-z%+0-9(),:._-]{{0,30}}")];

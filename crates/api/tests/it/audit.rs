@@ -40,8 +40,8 @@ fn every_action_is_recorded(server: &TestServer) {
     assert_eq!(newest(&admin, "sign-in"), (her.clone(), none.clone(), none.clone()));
     login("not the password").expect_problem("wrong-credentials");
     assert_eq!(newest(&admin, "sign-in.failed"), (none.clone(), her.clone(), none.clone()));
-    let nobody = json!({"email": "nobody@example.org", "password": PASSWORD});
-    server.anonymous().post("/auth/login", &nobody).expect_problem("wrong-credentials");
+    let unknown = json!({"email": "nobody@example.org", "password": PASSWORD});
+    server.anonymous().post("/auth/login", &unknown).expect_problem("wrong-credentials");
     assert_eq!(newest(&admin, "sign-in.failed"), (none.clone(), none.clone(), none.clone()));
 
     ada.client.get("/users?limit=3").expect_problem("forbidden");

@@ -78,7 +78,7 @@ fn invalid_contributors_are_refused(server: &TestServer) {
         (json!([]), &["/contributors"]),
         (json!(null), &["/contributors"]),
         (json!({}), &["/contributors"]),
-        // Nobody is credited twice.
+        // A name may occur once.
         (
             json!([{"name": "A"}, {"name": "B"}, {"name": "C"}, {"name": "a"}]),
             &["/contributors/3/name"],

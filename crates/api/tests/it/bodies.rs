@@ -1,4 +1,4 @@
-//! Bodies that are not what they should be.
+//! Invalid request bodies, for every operation with a JSON body.
 
 use recto_testkit::both_servers;
 use recto_testkit::server::{Answer, Client, TestServer};
@@ -18,7 +18,7 @@ fn send(client: &Client<'_>, method: &str, path: &str, body: &[u8]) -> Answer {
     client.send(method, path, &[("content-type", "application/json")], Some(body))
 }
 
-fn what_is_not_json_is_refused(server: &TestServer) {
+fn malformed_json_is_refused(server: &TestServer) {
     let clients = Clients::create(server);
     let deep = |open: &str, close: &str| {
         [open.repeat(10_000), "1".to_owned(), close.repeat(10_000)].concat().into_bytes()
@@ -49,7 +49,7 @@ fn what_is_not_json_is_refused(server: &TestServer) {
     assert_healthy(server);
 }
 
-fn what_is_not_an_object_is_wrong_as_a_whole(server: &TestServer) {
+fn body_must_be_an_object(server: &TestServer) {
     let clients = Clients::create(server);
     for operation in json_operations(&clients) {
         for body in ["null", "[]", "1", "\"text\"", "true", "[{}]"] {
@@ -59,7 +59,7 @@ fn what_is_not_an_object_is_wrong_as_a_whole(server: &TestServer) {
     }
 }
 
-fn unknown_members_are_pointed_at(server: &TestServer) {
+fn unknown_fields_are_refused(server: &TestServer) {
     let clients = Clients::create(server);
     for operation in json_operations(&clients) {
         let answer = operation.send(&clients, br#"{"nonsense": 1, "a/b~c": null, "": {}}"#);
@@ -68,15 +68,15 @@ fn unknown_members_are_pointed_at(server: &TestServer) {
             assert!(violations.contains(&pointer), "{}: {violations:?}", operation.path);
         }
     }
-    // A body of nothing but unknown members is not answered with more than it brought.
-    let members: Vec<_> = (0..50_000).map(|n| format!("\"m{n}\":1")).collect();
-    let body = format!("{{{}}}", members.join(","));
+    // The response to many unknown fields is shorter than the body.
+    let fields: Vec<_> = (0..50_000).map(|n| format!("\"m{n}\":1")).collect();
+    let body = format!("{{{}}}", fields.join(","));
     let answer = send(&clients.ada, "POST", "/books", body.as_bytes());
     answer.expect_problem("invalid-body");
     assert!(answer.body.len() < body.len(), "{} bytes", answer.body.len());
 }
 
-fn a_body_needs_its_media_type(server: &TestServer) {
+fn other_media_types_are_refused(server: &TestServer) {
     let clients = Clients::create(server);
     for operation in json_operations(&clients) {
         let (method, path) = (operation.method.as_str(), &operation.path);
@@ -90,7 +90,7 @@ fn a_body_needs_its_media_type(server: &TestServer) {
         }
         client.send(method, path, &[], Some(b"{}")).expect_problem("unsupported-media-type");
         client.send(method, path, &[], None).expect_problem("unsupported-media-type");
-        // A merge patch is for PATCH.
+        // A merge patch is only valid for PATCH.
         let headers = [("content-type", "application/merge-patch+json")];
         let answer = client.send(method, path, &headers, Some(b"[]"));
         match method {
@@ -100,12 +100,12 @@ fn a_body_needs_its_media_type(server: &TestServer) {
     }
 }
 
-fn a_body_has_a_mebibyte_at_the_most(server: &TestServer) {
+fn oversized_body_is_refused(server: &TestServer) {
     let clients = Clients::create(server);
     let title = format!(r#"{{"title":"{}","author":"x"}}"#, "x".repeat(10_000_000));
     let answer = send(&clients.ada, "POST", "/books", title.as_bytes());
     answer.expect_problem("too-large");
-    // As many bytes as there may be are read, and judged for what they are.
+    // A body of exactly the limit is accepted.
     let mut body = br#"{"title":"Emma","author":"Jane Austen"}"#.to_vec();
     body.resize(1 << 20, b' ');
     send(&clients.ada, "POST", "/books", &body).expect_status(201);
@@ -117,7 +117,7 @@ fn a_body_has_a_mebibyte_at_the_most(server: &TestServer) {
     let body = vec![b'a'; 3 << 20];
     clients.anonymous.send("POST", "/auth/token", &form, Some(&body)).expect_problem("too-large");
 
-    // A refusal that needs no look at the body can be read all the same.
+    // Other errors take precedence, and the client can read the response.
     let large = title.as_bytes();
     send(&clients.anonymous, "POST", "/books", large).expect_problem("unauthenticated");
     send(&clients.ada, "POST", "/nowhere", large).expect_problem("not-found");
@@ -127,7 +127,7 @@ fn a_body_has_a_mebibyte_at_the_most(server: &TestServer) {
     assert_healthy(server);
 }
 
-fn a_large_body_without_a_length_is_refused_too(server: &TestServer) {
+fn oversized_chunked_body_is_refused(server: &TestServer) {
     let Clients { ada, .. } = Clients::create(server);
     let token = ada.token.as_deref().unwrap();
     let mut request = format!(
@@ -145,7 +145,7 @@ fn a_large_body_without_a_length_is_refused_too(server: &TestServer) {
     crate::support::raw_http::send_bytes(server, &request).unwrap().expect_problem("too-large");
 }
 
-fn texts_have_no_controls_and_an_end(server: &TestServer) {
+fn text_limits_and_controls_are_checked(server: &TestServer) {
     let Clients { ada, bob, .. } = Clients::create(server);
     let book = add_book(&ada, "Emma");
     for title in ["a\u{0}b", "\u{0}", "a\nb", "a\u{7f}b", "a\u{85}b", "  ", "", &"x".repeat(501)] {
@@ -171,7 +171,7 @@ fn texts_have_no_controls_and_an_end(server: &TestServer) {
     assert_eq!(ada.post(&format!("{path}/tags"), &json!({"tags": many})).violations(), ["/tags"]);
     assert_eq!(server.get("/tags").expect_items().len(), 0);
 
-    // What is odd but text comes back as it went in, in NFC.
+    // Unusual text is stored unchanged, but for normalization to NFC.
     for title in
         ["💥", "\u{202e}evil", "<script>alert(1)</script>", "'; DROP TABLE books; --", "%s\\"]
     {
@@ -186,11 +186,11 @@ fn texts_have_no_controls_and_an_end(server: &TestServer) {
 }
 
 both_servers!(
-    what_is_not_json_is_refused,
-    what_is_not_an_object_is_wrong_as_a_whole,
-    unknown_members_are_pointed_at,
-    a_body_needs_its_media_type,
-    a_body_has_a_mebibyte_at_the_most,
-    a_large_body_without_a_length_is_refused_too,
-    texts_have_no_controls_and_an_end,
+    malformed_json_is_refused,
+    body_must_be_an_object,
+    unknown_fields_are_refused,
+    other_media_types_are_refused,
+    oversized_body_is_refused,
+    oversized_chunked_body_is_refused,
+    text_limits_and_controls_are_checked,
 );

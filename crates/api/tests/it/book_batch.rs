@@ -66,8 +66,8 @@ fn batch_matches_books_by_isbn(server: &TestServer) {
     let after = server.get(&path).expect_status(200).clone();
     assert_eq!(text(&after, "author"), "Austen");
     assert_eq!((&after["page_count"], &after["language"]), (&Value::Null, &json!("fr")));
-    for member in ["title", "publisher", "published_date", "isbn", "user_uid", "created_at"] {
-        assert_eq!(after[member], before[member], "{member}");
+    for field in ["title", "publisher", "published_date", "isbn", "user_uid", "created_at"] {
+        assert_eq!(after[field], before[field], "{field}");
     }
     assert!(timestamp(&after, "updated_at") > timestamp(&before, "updated_at"));
     // The contributors follow the author field, as after a PATCH.
@@ -110,16 +110,19 @@ fn newest_owned_match_is_updated(server: &TestServer) {
     let cleo = create_account(server, "cleo", Role::User);
     let [(outcome, cleos)] = <[_; 1]>::try_from(batch(&cleo, &[book("Cleo's", EMMA)])).unwrap();
     assert_eq!(outcome, "created");
-    let kept = server.get(&format!("/books/{cleos}")).expect_status(200).clone();
-    assert_eq!(text(&kept, "user_uid"), cleo.uid);
+    let stored = server.get(&format!("/books/{cleos}")).expect_status(200).clone();
+    assert_eq!(text(&stored, "user_uid"), cleo.uid);
     assert_eq!(title(&bobs), "Bob's");
 
     // An administrator who owns no match updates the newest book; its owner stays.
     let changed = batch(&admin, &[book("Corrected", EMMA), book("The Sea", SEA)]);
     assert_eq!(outcomes_of(&changed), ["updated", "created"]);
     assert_eq!(changed[0].1, cleos);
-    let kept = server.get(&format!("/books/{cleos}")).expect_status(200).clone();
-    assert_eq!((text(&kept, "title"), text(&kept, "user_uid")), ("Corrected", cleo.uid.as_str()));
+    let stored = server.get(&format!("/books/{cleos}")).expect_status(200).clone();
+    assert_eq!(
+        (text(&stored, "title"), text(&stored, "user_uid")),
+        ("Corrected", cleo.uid.as_str())
+    );
     // An administrator's own match takes precedence over newer ones.
     let own = add(&admin, "Own", EMMA);
     let newest = add(&bob, "Newest", EMMA);

@@ -55,8 +55,8 @@ fn absent_optional_fields_are_null(server: &TestServer) {
     let bare = json!({"title": "Emma", "author": "Jane Austen"});
     for body in [null, bare] {
         let book = ada.post("/books", &body).expect_status(201).clone();
-        for member in ["publisher", "published_date", "page_count", "language", "isbn"] {
-            assert_eq!(book.get(member), Some(&Value::Null), "{member}");
+        for field in ["publisher", "published_date", "page_count", "language", "isbn"] {
+            assert_eq!(book.get(field), Some(&Value::Null), "{field}");
         }
         assert_eq!(server.get(&format!("/books/{}", uid(&book))).expect_status(200), &book);
     }
@@ -141,11 +141,11 @@ fn deleting_a_book_deletes_its_reviews(server: &TestServer) {
     bob.delete(&path).expect_problem("forbidden");
     ada.delete(&path).expect_status(204);
     ada.delete(&path).expect_problem("not-found");
-    for path in ["", "/user", "/reviews", "/tags"].map(|room| format!("{path}{room}")) {
+    for path in ["", "/user", "/reviews", "/tags"].map(|suffix| format!("{path}{suffix}")) {
         server.get(&path).expect_problem("not-found");
     }
-    for room in ["", "/book", "/user"] {
-        server.get(&format!("/reviews/{}{room}", uid(&review))).expect_problem("not-found");
+    for suffix in ["", "/book", "/user"] {
+        server.get(&format!("/reviews/{}{suffix}", uid(&review))).expect_problem("not-found");
     }
     let reviews = server.get(&format!("/users/{}/reviews", bob.uid));
     assert_eq!(reviews.expect_status(200), &json!({"items": []}));

@@ -1,10 +1,11 @@
-//! Many at once: the answers are the contract's, and the database stays whole.
+//! Concurrent requests: documented responses, and a consistent database.
 
 use std::collections::BTreeMap;
 
 use recto_domain::Role;
 use recto_testkit::both_servers;
-use recto_testkit::server::{Client, TestServer};
+use recto_testkit::database::Engine;
+use recto_testkit::server::{Client, PASSWORD, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::{Clients, create_account};
@@ -14,14 +15,14 @@ use crate::support::parallel::{Requests, count_statuses, send_at_once};
 
 fn count(server: &TestServer, table: &str) -> u64 {
     let line = match server.database().engine() {
-        recto_testkit::database::Engine::Sqlite => "json_array(count(*))",
-        recto_testkit::database::Engine::Postgres => "json_build_array(count(*))::text",
+        Engine::Sqlite => "json_array(count(*))",
+        Engine::Postgres => "json_build_array(count(*))::text",
     };
     let rows = server.database().rows(&format!("SELECT {line} AS line FROM {table}"));
     rows[0][0].as_u64().unwrap()
 }
 
-fn one_reader_reviews_a_book_once_however_often_at_once(server: &TestServer) {
+fn concurrent_reviews_create_one(server: &TestServer) {
     let Clients { ada, bob, .. } = Clients::create(server);
     for round in 0..3 {
         let book = add_book(&ada, &format!("Volume {round}"));
@@ -34,7 +35,7 @@ fn one_reader_reviews_a_book_once_however_often_at_once(server: &TestServer) {
     assert_healthy(server);
 }
 
-fn a_tag_that_fifty_add_at_once_is_one(server: &TestServer) {
+fn concurrent_tagging_creates_one_tag(server: &TestServer) {
     let Clients { ada, bob, .. } = Clients::create(server);
     let book = add_book(&ada, "Dune");
     let path = format!("/books/{}/tags", uid(&book));
@@ -51,7 +52,7 @@ fn a_tag_that_fifty_add_at_once_is_one(server: &TestServer) {
     assert_eq!(server.get(&path).expect_items(), tag);
     assert_eq!((count(server, "book_tags"), count(server, "tags")), (1, 1));
 
-    // By its key, and as a tag of its own.
+    // The same by key, and for the tag itself.
     let one = format!("{path}/{}", uid(&tag[0]));
     ada.delete(&one).expect_status(204);
     let requests = (0..50).map(|_| || ada.send("PUT", &one, &[], None)).collect();
@@ -63,7 +64,7 @@ fn a_tag_that_fifty_add_at_once_is_one(server: &TestServer) {
     assert_healthy(server);
 }
 
-fn many_books_take_many_tags_in_any_order(server: &TestServer) {
+fn tagging_in_any_order_never_deadlocks(server: &TestServer) {
     let Clients { ada, .. } = Clients::create(server);
     let names: Vec<String> = (0..12).map(|n| format!("tag {n}")).collect();
     let books: Vec<Value> = (0..12).map(|n| add_book(&ada, &format!("Volume {n}"))).collect();
@@ -73,7 +74,7 @@ fn many_books_take_many_tags_in_any_order(server: &TestServer) {
         .map(|(turn, book)| {
             let (names, client) = (&names, &ada);
             move || {
-                // Each begins with another name: whoever locked in that order would wait in a ring.
+                // Each request starts at another name: locks in that order would deadlock.
                 let mut turned: Vec<&str> = names.iter().map(String::as_str).collect();
                 turned.rotate_left(turn);
                 client.put(&format!("/books/{}/tags", uid(book)), &tags_body(&turned))
@@ -86,7 +87,7 @@ fn many_books_take_many_tags_in_any_order(server: &TestServer) {
     assert_healthy(server);
 }
 
-fn a_book_is_deleted_while_others_write_to_it(server: &TestServer) {
+fn book_deletion_races_with_writes(server: &TestServer) {
     let Clients { ada, admin, anonymous, .. } = Clients::create(server);
     let readers: Vec<Client<'_>> =
         (0..12).map(|n| create_account(server, &format!("reader{n}"), Role::User)).collect();
@@ -123,7 +124,7 @@ fn a_book_is_deleted_while_others_write_to_it(server: &TestServer) {
     assert_healthy(server);
 }
 
-fn a_tag_is_deleted_while_books_take_it(server: &TestServer) {
+fn tag_deletion_races_with_tagging(server: &TestServer) {
     let Clients { ada, admin, anonymous, bob } = Clients::create(server);
     for round in 0..4 {
         let book = add_book(&ada, &format!("Volume {round}"));
@@ -139,7 +140,7 @@ fn a_tag_is_deleted_while_books_take_it(server: &TestServer) {
         }
         requests.push(Box::new(|| admin.delete(&path)));
         for status in count_statuses(&send_at_once(requests)).keys() {
-            // Once it is gone, somebody may have made another of that name.
+            // After the deletion, tagging may create another tag of that name.
             assert!([200, 204, 404].contains(status), "{status}");
         }
         anonymous.get(&path).expect_problem("not-found");
@@ -155,7 +156,7 @@ fn a_tag_is_deleted_while_books_take_it(server: &TestServer) {
     assert_healthy(server);
 }
 
-fn a_user_is_deleted_while_writing(server: &TestServer) {
+fn user_deletion_races_with_its_writes(server: &TestServer) {
     let Clients { admin, anonymous, bob, .. } = Clients::create(server);
     let book = add_book(&bob, "Dune");
     for round in 0..3 {
@@ -174,7 +175,7 @@ fn a_user_is_deleted_while_writing(server: &TestServer) {
         for status in count_statuses(&answers).keys() {
             assert!([200, 201, 204, 401, 404].contains(status), "{status}");
         }
-        // Who is gone is not signed in; nothing but the profile itself is not found.
+        // A deleted user is unauthenticated; only the profile itself can be missing.
         for answer in answers.iter().filter(|answer| answer.status == 404) {
             assert!(answer.json["instance"].as_str().unwrap().ends_with(&path), "{answer:?}");
         }
@@ -187,11 +188,11 @@ fn a_user_is_deleted_while_writing(server: &TestServer) {
     assert_healthy(server);
 }
 
-fn one_name_is_signed_up_once(server: &TestServer) {
+fn concurrent_sign_ups_create_one_account(server: &TestServer) {
     let sign_up = |n: usize| {
         let body = json!({
             "username": (["ada", "Ada"][n % 2]), "email": format!("ada{n}@example.org"),
-            "password": recto_testkit::server::PASSWORD,
+            "password": PASSWORD,
         });
         move || server.anonymous().post("/auth/signup", &body)
     };
@@ -201,7 +202,7 @@ fn one_name_is_signed_up_once(server: &TestServer) {
     assert_healthy(server);
 }
 
-fn readers_see_whole_pages_while_others_write(server: &TestServer) {
+fn reads_see_only_committed_writes(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(server);
     let titles: Vec<String> = (0..40).map(|n| format!("Volume {n:02}")).collect();
     std::thread::scope(|scope| {
@@ -218,7 +219,7 @@ fn readers_see_whole_pages_while_others_write(server: &TestServer) {
             assert!(seen.is_sorted(), "{seen:?}");
             for book in &walked {
                 let tags = book["tags"].as_array().unwrap().len();
-                // Both of a book's tags are put on it in one go.
+                // Both tags are added in one transaction.
                 assert!([0, 2].contains(&tags), "{book}");
             }
         }
@@ -228,12 +229,12 @@ fn readers_see_whole_pages_while_others_write(server: &TestServer) {
 }
 
 both_servers!(
-    one_reader_reviews_a_book_once_however_often_at_once,
-    a_tag_that_fifty_add_at_once_is_one,
-    many_books_take_many_tags_in_any_order,
-    a_book_is_deleted_while_others_write_to_it,
-    a_tag_is_deleted_while_books_take_it,
-    a_user_is_deleted_while_writing,
-    one_name_is_signed_up_once,
-    readers_see_whole_pages_while_others_write,
+    concurrent_reviews_create_one,
+    concurrent_tagging_creates_one_tag,
+    tagging_in_any_order_never_deadlocks,
+    book_deletion_races_with_writes,
+    tag_deletion_races_with_tagging,
+    user_deletion_races_with_its_writes,
+    concurrent_sign_ups_create_one_account,
+    reads_see_only_committed_writes,
 );

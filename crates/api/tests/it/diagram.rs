@@ -1,10 +1,11 @@
-//! The relation catalogue as it is served: as JSON, as a page, and as a browser draws it.
+//! The relation catalogue as JSON, as a page, and as drawn by a browser.
 
 use std::collections::BTreeSet;
 
 use recto_api::Description;
 use recto_domain::MODULES;
 use recto_testkit::both_servers;
+use recto_testkit::database::Engine;
 use recto_testkit::server::TestServer;
 use serde_json::Value;
 
@@ -13,7 +14,7 @@ use crate::support::browser::Browser;
 use crate::support::json_schema::Schemas;
 use crate::support::operations::document;
 
-fn the_catalogue_is_served_as_json(server: &TestServer) {
+fn catalogue_is_served_as_json(server: &TestServer) {
     let answer = server.get("/api/v1/schema");
     let expected: Value = serde_json::from_str(&Description::of(&MODULES).json()).unwrap();
     assert_eq!(answer.expect_status(200), &expected);
@@ -26,14 +27,14 @@ fn the_catalogue_is_served_as_json(server: &TestServer) {
     server.get("/api/v1/schema?format=dot").expect_problem("invalid-parameter");
 }
 
-fn the_page_has_all_it_needs_and_nothing_from_elsewhere(server: &TestServer) {
+fn page_loads_only_local_files(server: &TestServer) {
     let page = server.get("/schema");
     assert_eq!(page.status, 200);
     assert!(page.header("content-type").unwrap().starts_with("text/html"));
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self'"));
     let html = page.text();
-    // Scripts come from files, never from within the page.
+    // All scripts are files.
     assert_eq!(html.matches("<script").count(), html.matches("<script defer src=\"/").count());
     let mut files = BTreeSet::new();
     for attribute in ["src=\"", "href=\""] {
@@ -54,17 +55,17 @@ fn the_page_has_all_it_needs_and_nothing_from_elsewhere(server: &TestServer) {
         let asset = server.get(&format!("/schema/{file}"));
         assert_eq!(asset.status, 200, "{file}");
         assert!(!asset.body.is_empty(), "{file}");
-        let for_good = asset.header("cache-control").unwrap().contains("immutable");
-        assert_eq!(for_good, file.bytes().any(|byte| byte.is_ascii_digit()), "{file}");
-        let zipped = asset.header("content-encoding") == Some("gzip");
-        assert_eq!(zipped, asset.body.starts_with(&[0x1f, 0x8b]), "{file}");
+        let is_immutable = asset.header("cache-control").unwrap().contains("immutable");
+        assert_eq!(is_immutable, file.bytes().any(|byte| byte.is_ascii_digit()), "{file}");
+        let is_compressed = asset.header("content-encoding") == Some("gzip");
+        assert_eq!(is_compressed, asset.body.starts_with(&[0x1f, 0x8b]), "{file}");
     }
-    for room in MODULES {
-        assert!(html.contains(&format!("<section id=\"{}\">", room.name)));
+    for module in MODULES {
+        assert!(html.contains(&format!("<section id=\"{}\">", module.name)));
     }
 }
 
-fn what_is_no_file_of_the_page_is_not_found(server: &TestServer) {
+fn unknown_files_are_not_found(server: &TestServer) {
     for file in ["nonsense.js", "mermaid.js", "mermaid-1.0.0.js", "draw.js.map", "page.css/x"] {
         server.get(&format!("/schema/{file}")).expect_problem("not-found");
     }
@@ -73,7 +74,7 @@ fn what_is_no_file_of_the_page_is_not_found(server: &TestServer) {
 }
 
 #[test]
-fn what_the_catalogue_says_can_be_read_is_served() {
+fn catalogue_paths_are_in_the_document() {
     let document = document();
     let catalogue = Description::of(&MODULES);
     let entities = catalogue.entities.iter().map(|entity| &entity.path);
@@ -83,43 +84,40 @@ fn what_the_catalogue_says_can_be_read_is_served() {
 }
 
 #[test]
-fn a_browser_draws_every_room_with_both_names_on_each_line() {
-    let name = "a_browser_draws_every_room_with_both_names_on_each_line";
-    let Some(mut browser) = Browser::find(name) else { return };
-    let server = TestServer::start(recto_testkit::database::Engine::Sqlite).unwrap();
+fn browser_draws_every_module_with_names() {
+    let Some(mut browser) = Browser::find() else { return };
+    let server = TestServer::start(Engine::Sqlite).unwrap();
     browser.open(&server.url("/schema"));
-    // What has been drawn is folded away as text.
+    // The source text of a drawn diagram is folded.
     browser.wait("!document.querySelector('figure details[open]')");
     browser.picture("schema");
     let dom = browser.dom();
     let figures: Vec<_> = dom.split("<figure data-module=\"").skip(1).collect();
     assert_eq!(figures.len(), MODULES.len() + 1);
     for figure in figures {
-        let room = figure.split('"').next().unwrap();
-        let rooms: Vec<_> =
-            MODULES.into_iter().filter(|one| room == "all" || one.name == room).collect();
-        let catalogue = Description::of(&rooms);
+        let name = figure.split('"').next().unwrap();
+        let modules: Vec<_> =
+            MODULES.into_iter().filter(|module| name == "all" || module.name == name).collect();
+        let catalogue = Description::of(&modules);
         let (drawn, below) = figure.split_once("<details").unwrap();
-        assert!(drawn.contains("<svg"), "{room} is not drawn:\n{below}");
-        assert!(!drawn.contains("class=\"error"), "{room}: {drawn}");
-        // Drawn, so the text is folded away.
-        assert!(!below.starts_with(" open"), "{room}");
-        let words = text_of(drawn);
+        assert!(drawn.contains("<svg"), "{name} is not drawn:\n{below}");
+        assert!(!drawn.contains("class=\"error"), "{name}: {drawn}");
+        assert!(!below.starts_with(" open"), "{name}");
+        let texts = texts_of(drawn);
         for entity in &catalogue.entities {
-            assert!(words.iter().any(|word| word == entity.name), "{room}: {words:?}");
+            assert!(texts.iter().any(|text| text == entity.name), "{name}: {texts:?}");
         }
         for relation in catalogue.pairs() {
             let names = relation.both_names();
-            assert!(words.contains(&names), "{room}: {names} is not among {words:?}");
+            assert!(texts.contains(&names), "{name}: {names} is not among {texts:?}");
         }
     }
 }
 
 #[test]
-fn a_browser_shows_the_documentation_with_its_link_to_the_diagram() {
-    let name = "a_browser_shows_the_documentation_with_its_link_to_the_diagram";
-    let Some(mut browser) = Browser::find(name) else { return };
-    let server = TestServer::start(recto_testkit::database::Engine::Sqlite).unwrap();
+fn documentation_links_to_the_diagram() {
+    let Some(mut browser) = Browser::find() else { return };
+    let server = TestServer::start(Engine::Sqlite).unwrap();
     browser.open(&server.url("/docs/"));
     browser.wait("document.querySelector('.opblock') !== null");
     let dom = browser.dom();
@@ -129,14 +127,14 @@ fn a_browser_shows_the_documentation_with_its_link_to_the_diagram() {
     }
 }
 
-/// What stands between tags, piece by piece.
-fn text_of(html: &str) -> Vec<String> {
+/// Returns the texts between tags.
+fn texts_of(html: &str) -> Vec<String> {
     let pieces = html.split('>').filter_map(|part| part.split('<').next());
     pieces.map(str::trim).filter(|text| !text.is_empty()).map(ToOwned::to_owned).collect()
 }
 
 both_servers!(
-    the_catalogue_is_served_as_json,
-    the_page_has_all_it_needs_and_nothing_from_elsewhere,
-    what_is_no_file_of_the_page_is_not_found,
+    catalogue_is_served_as_json,
+    page_loads_only_local_files,
+    unknown_files_are_not_found,
 );

@@ -177,10 +177,10 @@ fn pages_sort_by_name(server: &TestServer) {
         create(&ada, "/org/companies", &json!({"name": name}));
         create(&ada, "/school/courses", &json!({"title": name}));
     }
-    for (path, member) in [("/org/companies", "name"), ("/school/courses", "title")] {
-        let up = all_items(&anonymous, &format!("{path}?sort={member}&limit=2"));
-        assert_eq!(texts(&up, member), ["apple", "Apple", "zebra", "Émile", "日本"]);
-        let down = all_items(&anonymous, &format!("{path}?sort=-{member}&limit=2"));
+    for (path, field) in [("/org/companies", "name"), ("/school/courses", "title")] {
+        let up = all_items(&anonymous, &format!("{path}?sort={field}&limit=2"));
+        assert_eq!(texts(&up, field), ["apple", "Apple", "zebra", "Émile", "日本"]);
+        let down = all_items(&anonymous, &format!("{path}?sort=-{field}&limit=2"));
         assert!(down.iter().eq(up.iter().rev()));
         server.get(&format!("{path}?sort=content")).expect_problem("invalid-parameter");
     }

@@ -1,4 +1,4 @@
-//! Narrowing the books.
+//! Filters on books.
 
 use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
@@ -8,13 +8,13 @@ use crate::support::accounts::Clients;
 use crate::support::assertions::{Expect as _, all_items, text, texts, uid};
 use crate::support::fixtures::{UNKNOWN_UID, add_book, create_varied_books, tag_book};
 
-/// The titles of the books that a query finds, sorted by title.
+/// Returns the sorted titles of the books that a query selects.
 fn titles(server: &TestServer, query: &str) -> Vec<String> {
     let page = server.get(&format!("/books?sort=title&{query}"));
     texts(page.expect_items(), "title").into_iter().map(str::to_owned).collect()
 }
 
-fn each_filter_narrows(server: &TestServer) {
+fn each_filter_selects_its_books(server: &TestServer) {
     let Clients { ada, bob, .. } = Clients::create(server);
     create_varied_books(&ada, &bob);
     let bobs = format!("user_uid={}", bob.uid);
@@ -55,7 +55,7 @@ fn each_filter_narrows(server: &TestServer) {
     assert_eq!(titles(server, &both), ["ﬀ and so on"]);
 }
 
-fn an_isbn_is_found_in_either_form(server: &TestServer) {
+fn isbn_matches_in_either_form(server: &TestServer) {
     let Clients { ada, .. } = Clients::create(server);
     for (title, isbn) in
         [("one", "9780306406157"), ("other", "0306406152"), ("third", "9780099284093")]
@@ -70,7 +70,7 @@ fn an_isbn_is_found_in_either_form(server: &TestServer) {
     assert!(titles(server, "isbn=9780804429573").is_empty());
 }
 
-fn a_filter_must_be_what_it_filters(server: &TestServer) {
+fn invalid_filter_values_are_refused(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(server);
     for query in [
         "isbn=9780306406158",
@@ -95,12 +95,12 @@ fn a_filter_must_be_what_it_filters(server: &TestServer) {
         let detail = text(answer.expect_problem("invalid-parameter"), "detail");
         assert!(detail.starts_with(name), "{query}: {detail}");
     }
-    // They narrow the list of all books and nothing else.
+    // Only the collection of all books has these filters.
     let path = format!("/users/{}/books?language=en", ada.uid);
     anonymous.get(&path).expect_problem("invalid-parameter");
 }
 
-fn filters_hold_over_pages(server: &TestServer) {
+fn next_pages_keep_the_filter(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(server);
     let mut expected = Vec::new();
     for number in 0..9 {
@@ -110,13 +110,13 @@ fn filters_hold_over_pages(server: &TestServer) {
             expected.insert(0, uid(&book).to_owned());
         }
     }
-    let walked = all_items(&anonymous, "/books?limit=2&tag=even+%26+ODD&tag=also%3Dthis");
-    assert_eq!(walked.iter().map(uid).collect::<Vec<_>>(), expected);
+    let books = all_items(&anonymous, "/books?limit=2&tag=even+%26+ODD&tag=also%3Dthis");
+    assert_eq!(books.iter().map(uid).collect::<Vec<_>>(), expected);
 }
 
 both_servers!(
-    each_filter_narrows,
-    an_isbn_is_found_in_either_form,
-    a_filter_must_be_what_it_filters,
-    filters_hold_over_pages,
+    each_filter_selects_its_books,
+    isbn_matches_in_either_form,
+    invalid_filter_values_are_refused,
+    next_pages_keep_the_filter,
 );

@@ -1,16 +1,17 @@
-//! What heads every answer.
+//! Response headers.
 
+use recto_api::Settings;
 use recto_testkit::both_servers;
-use recto_testkit::database::{Engine, fresh};
 use recto_testkit::server::{Answer, TestServer};
 use serde_json::json;
 
 use crate::support::accounts::Clients;
+use crate::support::limits::server_with;
 use crate::support::operations::{Operation, operations};
 
 const API: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'";
 
-fn every_answer_is_headed_so_that_browsers_keep_to_it(server: &TestServer) {
+fn api_and_pages_have_their_policies(server: &TestServer) {
     let ada = server.sign_up("ada");
     let answers = [
         server.get("/books"),
@@ -44,9 +45,9 @@ fn every_answer_is_headed_so_that_browsers_keep_to_it(server: &TestServer) {
     }
 }
 
-/// What every answer has, whatever it is.
+/// Asserts that a response has the headers of all responses.
 #[track_caller]
-fn assert_headed(answer: &Answer, path: &str, https: bool) {
+fn assert_common_headers(answer: &Answer, path: &str, https: bool) {
     let at = format!("{path}: {answer:?}");
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{at}");
     assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{at}");
@@ -58,18 +59,17 @@ fn assert_headed(answer: &Answer, path: &str, https: bool) {
     }
 }
 
-fn every_operation_and_every_refusal_is_headed(server: &TestServer) {
+fn every_response_has_security_headers(server: &TestServer) {
     let clients = Clients::create(server);
-    let https = Some("https://books.example".to_owned());
-    let secure =
-        server.another(recto_api::Settings { public_url: https, ..TestServer::settings() });
+    let public_url = Some("https://books.example".to_owned());
+    let secure = server.another(Settings { public_url, ..TestServer::settings() });
     for Operation { method, path, .. } in operations(&clients) {
         for (server, https) in [(server, false), (&secure, true)] {
             let mut admin = server.bearer(clients.admin.token.as_deref().unwrap());
-            assert_headed(&admin.send(&method, &path, &[], None), &path, https);
+            assert_common_headers(&admin.send(&method, &path, &[], None), &path, https);
             admin.token = None;
-            assert_headed(&admin.send_json(&method, &path, &json!({})), &path, https);
-            assert_headed(&admin.send("BREW", &path, &[], None), &path, https);
+            assert_common_headers(&admin.send_json(&method, &path, &json!({})), &path, https);
+            assert_common_headers(&admin.send("BREW", &path, &[], None), &path, https);
         }
     }
     for path in [
@@ -84,13 +84,13 @@ fn every_operation_and_every_refusal_is_headed(server: &TestServer) {
         "/reset-password",
     ] {
         for (server, https) in [(server, false), (&secure, true)] {
-            assert_headed(&server.get(path), path, https);
-            assert_headed(&server.anonymous().delete(path), path, https);
+            assert_common_headers(&server.get(path), path, https);
+            assert_common_headers(&server.anonymous().delete(path), path, https);
         }
     }
 }
 
-fn nothing_under_auth_is_kept(server: &TestServer) {
+fn auth_responses_are_not_cached(server: &TestServer) {
     let ada = server.sign_up("ada");
     let anonymous = server.anonymous();
     let wrong = json!({"email": "ada@example.org", "password": "not it"});
@@ -109,7 +109,7 @@ fn nothing_under_auth_is_kept(server: &TestServer) {
     assert_eq!(anonymous.get("/authors").header("cache-control"), None);
 }
 
-fn a_bad_token_is_told_apart_from_none(server: &TestServer) {
+fn challenge_names_an_invalid_token(server: &TestServer) {
     let challenge = |answer: Answer| {
         assert_eq!(answer.status, 401);
         answer.header("www-authenticate").unwrap().to_owned()
@@ -118,18 +118,15 @@ fn a_bad_token_is_told_apart_from_none(server: &TestServer) {
     assert_eq!(challenge(server.get("/auth/me")), none);
     let wrong = json!({"email": "ada@example.org", "password": "not it"});
     assert_eq!(challenge(server.anonymous().post("/auth/login", &wrong)), none);
-    let bad = format!("{none}, error=\"invalid_token\"");
-    assert_eq!(challenge(server.bearer("nonsense").get("/auth/me")), bad);
-    assert_eq!(challenge(server.bearer("nonsense").get("/users/nonsense")), bad);
+    let invalid = format!("{none}, error=\"invalid_token\"");
+    assert_eq!(challenge(server.bearer("nonsense").get("/auth/me")), invalid);
+    assert_eq!(challenge(server.bearer("nonsense").get("/users/nonsense")), invalid);
 }
 
 #[test]
-fn by_tls_browsers_are_told_to_stay_there() {
-    let settings = recto_api::Settings {
-        public_url: Some("https://books.example".to_owned()),
-        ..TestServer::settings()
-    };
-    let server = TestServer::with(fresh(Engine::Sqlite).unwrap(), settings);
+fn https_url_enables_hsts() {
+    let public_url = Some("https://books.example".to_owned());
+    let server = server_with(Settings { public_url, ..TestServer::settings() });
     for path in ["/books", "/nowhere", "/docs/"] {
         let expected = Some("max-age=63072000; includeSubDomains");
         assert_eq!(server.get(path).header("strict-transport-security"), expected, "{path}");
@@ -137,8 +134,8 @@ fn by_tls_browsers_are_told_to_stay_there() {
 }
 
 both_servers!(
-    every_operation_and_every_refusal_is_headed,
-    every_answer_is_headed_so_that_browsers_keep_to_it,
-    nothing_under_auth_is_kept,
-    a_bad_token_is_told_apart_from_none,
+    every_response_has_security_headers,
+    api_and_pages_have_their_policies,
+    auth_responses_are_not_cached,
+    challenge_names_an_invalid_token,
 );

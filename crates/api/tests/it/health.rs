@@ -5,8 +5,8 @@ use recto_testkit::server::TestServer;
 
 use crate::support::assertions::assert_healthy;
 
-fn the_server_lives_and_is_ready(server: &TestServer) {
+fn new_server_is_live_and_ready(server: &TestServer) {
     assert_healthy(server);
 }
 
-both_servers!(the_server_lives_and_is_ready);
+both_servers!(new_server_is_live_and_ready);

@@ -1,4 +1,4 @@
-//! Relations loaded along, and counted without loading.
+//! The parameters `include` and `count`.
 
 use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
@@ -9,9 +9,10 @@ use crate::support::assertions::{Expect as _, all_items, array, text, texts, uid
 use crate::support::fixtures::{
     add_book, add_review, create_books_with_tag, create_reviews, create_varied_books, tag_book,
 };
+use crate::support::operations::include_paths;
 use crate::support::samples::{Samples, entity_types};
 
-fn what_is_asked_for_is_there_and_nothing_else(server: &TestServer) {
+fn only_included_relations_are_present(server: &TestServer) {
     let Clients { ada, admin, bob, .. } = Clients::create(server);
     let book = add_book(&ada, "Emma");
     let path = format!("/books/{}", uid(&book));
@@ -40,7 +41,7 @@ fn what_is_asked_for_is_there_and_nothing_else(server: &TestServer) {
     assert_eq!(loaded.expect_status(200).get("user"), Some(&Value::Null));
 }
 
-fn relations_go_three_levels_deep_and_back(server: &TestServer) {
+fn includes_nest_three_levels_deep(server: &TestServer) {
     let Clients { ada, bob, .. } = Clients::create(server);
     let books = create_varied_books(&ada, &bob);
     let dune = &books[6];
@@ -57,7 +58,7 @@ fn relations_go_three_levels_deep_and_back(server: &TestServer) {
         assert_eq!(&tag["books"], &expected.expect_status(200)["items"]);
         assert!(array(tag, "books").iter().any(|book| uid(book) == uid(dune)));
     }
-    // A page loads the same as each of its items would.
+    // Each item of a page is loaded like the item by itself.
     let page = server.get("/books?include=user.reviews.book,reviews,tags.books&count=tags,reviews");
     for book in page.expect_items() {
         let one = server.get(&format!(
@@ -68,18 +69,14 @@ fn relations_go_three_levels_deep_and_back(server: &TestServer) {
     }
 }
 
-fn every_path_leads_somewhere(server: &TestServer) {
-    let Clients { ada, bob, .. } = Clients::create(server);
+fn every_listed_path_is_accepted(server: &TestServer) {
+    let Clients { ada, anonymous, bob, .. } = Clients::create(server);
     create_varied_books(&ada, &bob);
     let samples = Samples::of(&ada);
     let mut tried = 0;
     for entity in entity_types() {
         let path = samples.path(entity.name);
-        // The refusal of an unknown path lists the valid ones.
-        let answer = server.get(&format!("{path}?include=nonsense"));
-        let detail = text(answer.expect_problem("invalid-parameter"), "detail").to_owned();
-        let (_, known) = detail.split_once("the valid ones are ").expect("the paths are listed");
-        for include in known.split(", ") {
+        for include in include_paths(&anonymous, &path) {
             let answer = server.get(&format!("{path}?include={include}"));
             let first = include.split('.').next().unwrap();
             assert!(answer.expect_status(200).get(first).is_some(), "{}: {include}", entity.name);
@@ -89,7 +86,7 @@ fn every_path_leads_somewhere(server: &TestServer) {
     assert!(tried > 150, "{tried}");
 }
 
-fn a_path_must_be_known_and_not_too_long(server: &TestServer) {
+fn unknown_or_deep_paths_are_refused(server: &TestServer) {
     let Clients { ada, .. } = Clients::create(server);
     let book = add_book(&ada, "Emma");
     for include in [
@@ -130,13 +127,13 @@ fn a_path_must_be_known_and_not_too_long(server: &TestServer) {
         }
     }
     server.get("/books?include=user&include=tags").expect_problem("invalid-parameter");
-    // The relations are those of what the path leads to.
+    // The valid relations are those of the response, here of the user.
     let user = format!("/books/{}/user", uid(&book));
     server.get(&format!("{user}?include=reviews.book,books")).expect_status(200);
     server.get(&format!("{user}?include=user")).expect_problem("invalid-parameter");
 }
 
-fn the_rest_is_where_it_says(server: &TestServer) {
+fn next_url_continues_an_include(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(server);
     let book = add_book(&ada, "Emma");
     let path = format!("/books/{}", uid(&book));
@@ -167,7 +164,7 @@ fn the_rest_is_where_it_says(server: &TestServer) {
         let next = loaded.get("reviews_next").map(|next| next.as_str().unwrap());
         assert_eq!(next.is_some(), count < 27, "{include}");
         if let Some(next) = next {
-            // As many as were shown, until there are no more.
+            // The next page has the limit of the include.
             let page = server.get(next);
             assert_eq!(page.expect_items().len(), count.min(27 - count), "{next}");
             shown.extend(all_items(&anonymous, next));
@@ -176,7 +173,7 @@ fn the_rest_is_where_it_says(server: &TestServer) {
     }
 }
 
-fn the_rest_of_a_nested_relation_is_there_too(server: &TestServer) {
+fn next_url_continues_a_nested_include(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(server);
     let book = add_book(&ada, "Emma");
     tag_book(&ada, &book, &["Classics"]);
@@ -187,17 +184,17 @@ fn the_rest_of_a_nested_relation_is_there_too(server: &TestServer) {
         "/tags?include=books.reviews(limit:3),books.tags".to_owned(),
     ] {
         let loaded = server.get(&path);
-        let mut at = loaded.expect_status(200);
-        if at.get("items").is_some() && at["items"][0].get("title").is_none() {
-            at = &at["items"][0]["books"][0];
+        let mut book = loaded.expect_status(200);
+        if book.get("items").is_some() && book["items"][0].get("title").is_none() {
+            book = &book["items"][0]["books"][0];
         } else {
-            at = at.get("items").or(at.get("books")).map(|books| &books[0]).unwrap();
+            book = book.get("items").or(book.get("books")).map(|books| &books[0]).unwrap();
         }
-        assert_eq!(array(at, "reviews").len(), 3);
-        assert_eq!(at.get("tags_next"), None);
-        assert_eq!(all_items(&anonymous, text(at, "reviews_next")).len(), 1);
+        assert_eq!(array(book, "reviews").len(), 3);
+        assert_eq!(book.get("tags_next"), None);
+        assert_eq!(all_items(&anonymous, text(book, "reviews_next")).len(), 1);
     }
-    // What was counted is counted in the rest, too.
+    // The next page has the same counts.
     let path = "/tags?include=books(limit:1).reviews(limit:3).user&count=books.reviews,books.tags,books.reviews.user.books";
     add_book(&ada, "Persuasion");
     let other = uid(&server.get("/books?limit=1").expect_items()[0]).to_owned();
@@ -207,19 +204,17 @@ fn the_rest_of_a_nested_relation_is_there_too(server: &TestServer) {
     let rest = all_items(&anonymous, text(tag, "books_next"));
     assert_eq!((&rest[0]["reviews_count"], &rest[0]["tags_count"]), (&json!(4), &json!(1)));
     assert_eq!(rest[0]["reviews"][0]["user"]["books_count"], 0);
-    // What is a parent's own page brings `next_cursor` for itself, `…_next` for what it includes.
-    let me = ada.get("/auth/me");
-    assert_eq!(array(me.expect_status(200), "books").len(), 2);
+    assert_eq!(array(ada.get("/auth/me").expect_status(200), "books").len(), 2);
 }
 
-fn no_include_carries_more_than_its_cap(server: &TestServer) {
+fn includes_are_capped(server: &TestServer) {
     let Clients { anonymous, .. } = Clients::create(server);
     let (tag, books) = create_books_with_tag(server, "first", 101);
     let one = server.get(&format!("/tags/{tag}?include=books(limit:1000)"));
     assert_eq!(array(one.expect_status(200), "books").len(), 100);
     assert_eq!(all_items(&anonymous, text(&one.json, "books_next")).len(), 1);
 
-    // Two hundred parents: ten thousand shared among them is fifty each.
+    // The limit of 10,000 entities is shared by 200 parents: 50 for each.
     let (_, others) = create_books_with_tag(server, "second", 100);
     create_reviews(server, others[7], 60);
     create_reviews(server, books[50], 49);
@@ -244,7 +239,7 @@ fn no_include_carries_more_than_its_cap(server: &TestServer) {
     assert_eq!(checked, 2);
 }
 
-fn counts_come_without_loading(server: &TestServer) {
+fn counts_need_no_include(server: &TestServer) {
     let Clients { ada, anonymous, bob, .. } = Clients::create(server);
     let books = create_varied_books(&ada, &bob);
     create_reviews(server, uid(&books[6]).parse().unwrap(), 30);
@@ -271,8 +266,8 @@ fn counts_come_without_loading(server: &TestServer) {
     for book in array(nested, "books") {
         assert_eq!(book["tags_count"], array(book, "tags").len());
         for tag in array(book, "tags") {
-            let bearers = all_items(&anonymous, &format!("/tags/{}/books", uid(tag)));
-            assert_eq!(tag["books_count"], bearers.len());
+            let books = all_items(&anonymous, &format!("/tags/{}/books", uid(tag)));
+            assert_eq!(tag["books_count"], books.len());
         }
     }
     for count in ["user", "nonsense", "", "tags,", "tags.books", "reviews.user", "Tags"] {
@@ -282,7 +277,7 @@ fn counts_come_without_loading(server: &TestServer) {
     }
 }
 
-fn a_sorted_include_is_in_order(server: &TestServer) {
+fn includes_can_be_sorted(server: &TestServer) {
     let Clients { ada, anonymous, bob, .. } = Clients::create(server);
     create_varied_books(&ada, &bob);
     let user = server.get(&format!("/users/{}?include=books(sort:-title)", ada.uid));
@@ -299,13 +294,13 @@ fn a_sorted_include_is_in_order(server: &TestServer) {
 }
 
 both_servers!(
-    what_is_asked_for_is_there_and_nothing_else,
-    relations_go_three_levels_deep_and_back,
-    every_path_leads_somewhere,
-    a_path_must_be_known_and_not_too_long,
-    the_rest_is_where_it_says,
-    the_rest_of_a_nested_relation_is_there_too,
-    no_include_carries_more_than_its_cap,
-    counts_come_without_loading,
-    a_sorted_include_is_in_order,
+    only_included_relations_are_present,
+    includes_nest_three_levels_deep,
+    every_listed_path_is_accepted,
+    unknown_or_deep_paths_are_refused,
+    next_url_continues_an_include,
+    next_url_continues_a_nested_include,
+    includes_are_capped,
+    counts_need_no_include,
+    includes_can_be_sorted,
 );

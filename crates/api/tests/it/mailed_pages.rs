@@ -101,7 +101,7 @@ fn mailed_pages_are_self_contained() {
 
 #[test]
 fn only_the_button_uses_the_link() {
-    let Some(mut browser) = Browser::find("only_the_button_uses_the_link") else {
+    let Some(mut browser) = Browser::find() else {
         return;
     };
     let server = TestServer::start(Engine::Sqlite).unwrap();
@@ -135,7 +135,7 @@ fn only_the_button_uses_the_link() {
 
 #[test]
 fn page_offers_a_new_link() {
-    let Some(mut browser) = Browser::find("page_offers_a_new_link") else { return };
+    let Some(mut browser) = Browser::find() else { return };
     let server = TestServer::start(Engine::Sqlite).unwrap();
     server.sign_up_unverified("ada");
     links(&server, "/verify", 1);
@@ -169,7 +169,7 @@ fn page_offers_a_new_link() {
 
 #[test]
 fn page_shows_errors_and_allows_retry() {
-    let Some(mut browser) = Browser::find("page_shows_errors_and_allows_retry") else {
+    let Some(mut browser) = Browser::find() else {
         return;
     };
     let server = server_with_limits(Limits { mail: Some(hourly(1)), ..Limits::none() });
@@ -200,7 +200,7 @@ fn page_shows_errors_and_allows_retry() {
 
 #[test]
 fn page_resets_the_password() {
-    let Some(mut browser) = Browser::find("page_resets_the_password") else { return };
+    let Some(mut browser) = Browser::find() else { return };
     let server = TestServer::start(Engine::Sqlite).unwrap();
     server.sign_up("lovelace");
     let login = |password: &str| {

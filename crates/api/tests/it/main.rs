@@ -1,6 +1,6 @@
-//! The interface from outside: a real server, a real socket, both engines.
+//! The REST interface, tested over a socket on both engines.
 
-#![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
+#![expect(clippy::unwrap_used, reason = "in a test, an unexpected error is a failure")]
 
 mod account_deletion;
 mod api_keys;

@@ -1,4 +1,4 @@
-//! Pages: their size, their cursors, and walking them from end to end.
+//! Pages: limits, sorting and cursors.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::support::fixtures::{
     add_book, create_books_with_tag, create_reviews, create_varied_books,
 };
 
-fn a_page_has_twenty_items_unless_asked(server: &TestServer) {
+fn limit_defaults_and_is_capped(server: &TestServer) {
     let Clients { anonymous, .. } = Clients::create(server);
     create_books_with_tag(server, "much", 105);
     for (query, count) in [
@@ -38,13 +38,13 @@ fn a_page_has_twenty_items_unless_asked(server: &TestServer) {
     }
 }
 
-fn the_last_page_says_so(server: &TestServer) {
+fn last_page_has_no_next(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(server);
     let empty = anonymous.get("/books");
     assert_eq!(empty.expect_status(200), &json!({"items": []}));
     assert_eq!(empty.next_page(), None);
     let books: Vec<_> = ["A", "B", "C", "D"].map(|title| add_book(&ada, title)).into();
-    // As many as there are: nothing follows.
+    // A full last page has no next page either.
     assert_eq!(anonymous.get("/books?limit=4").next_page(), None);
     let first = anonymous.get("/books?limit=2");
     assert_eq!(first.expect_items(), [books[3].clone(), books[2].clone()]);
@@ -54,13 +54,13 @@ fn the_last_page_says_so(server: &TestServer) {
     assert_eq!(second.expect_items(), [books[1].clone(), books[0].clone()]);
     assert_eq!(second.next_page(), None);
     assert_eq!(second.json.as_object().unwrap().len(), 1);
-    // A cursor may be read again, and with another limit.
+    // A cursor can be used again, and with another limit.
     assert_eq!(anonymous.get(&next).json, second.json);
     let other = anonymous.get(&next.replace("limit=2", "limit=1&count=tags"));
     assert_eq!(uid(&other.expect_items()[0]), uid(&books[1]));
 }
 
-fn walking_meets_everything_once(server: &TestServer) {
+fn all_pages_contain_each_item_once(server: &TestServer) {
     let clients = Clients::create(server);
     let books = create_varied_books(&clients.ada, &clients.bob);
     create_reviews(server, uid(&books[6]).parse().unwrap(), 13);
@@ -92,26 +92,26 @@ fn walking_meets_everything_once(server: &TestServer) {
         format!("/tags/{tag}/books"),
     ];
     for path in paths {
-        let joint = if path.contains('?') { '&' } else { '?' };
-        let whole = clients.admin.get(&format!("{path}{joint}limit=100"));
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let whole = clients.admin.get(&format!("{path}{separator}limit=100"));
         let whole = whole.expect_items().to_vec();
-        assert!(whole.len() > 1, "too little at {path}");
+        assert!(whole.len() > 1, "too few items at {path}");
         for limit in [1, 3] {
-            let walked = all_items(&clients.admin, &format!("{path}{joint}limit={limit}"));
-            assert_eq!(walked, whole, "{path} by {limit}");
+            let items = all_items(&clients.admin, &format!("{path}{separator}limit={limit}"));
+            assert_eq!(items, whole, "{path} by {limit}");
         }
         let once: BTreeSet<&str> = whole.iter().map(uid).collect();
         assert_eq!(once.len(), whole.len(), "{path}");
     }
 }
 
-fn texts_sort_by_code_point_and_empty_values_come_last(server: &TestServer) {
+fn text_sorts_bytewise_and_empty_last(server: &TestServer) {
     let Clients { ada, anonymous, bob, .. } = Clients::create(server);
     create_varied_books(&ada, &bob);
-    let sorted = |sort: &str, member: &str| {
+    let sorted = |sort: &str, field: &str| {
         let page = anonymous.get(&format!("/books?sort={sort}"));
         let values: Vec<Value> =
-            page.expect_items().iter().map(|book| book[member].clone()).collect();
+            page.expect_items().iter().map(|book| book[field].clone()).collect();
         json!(values)
     };
     let titles =
@@ -139,7 +139,7 @@ fn texts_sort_by_code_point_and_empty_values_come_last(server: &TestServer) {
     );
 }
 
-fn sorting_is_by_known_fields_alone(server: &TestServer) {
+fn unknown_sort_fields_are_refused(server: &TestServer) {
     let Clients { anonymous, .. } = Clients::create(server);
     for sort in ["price", "", "title,", "%2Btitle", "--title", "title,-title", "Title", "user.name"]
     {
@@ -154,7 +154,7 @@ fn sorting_is_by_known_fields_alone(server: &TestServer) {
     assert!(detail.contains("title") && detail.contains("name, created_at"), "{detail}");
 }
 
-fn a_cursor_belongs_to_one_query(server: &TestServer) {
+fn cursor_of_another_query_is_refused(server: &TestServer) {
     let Clients { ada, admin, bob, .. } = Clients::create(server);
     let books = create_varied_books(&ada, &bob);
     let cursor_of = |path: &str| {
@@ -183,17 +183,17 @@ fn a_cursor_belongs_to_one_query(server: &TestServer) {
         let detail = text(answer.expect_problem("invalid-parameter"), "detail");
         assert!(detail.starts_with("cursor"), "{path}: {detail}");
     }
-    // What does not change the query may be said in another way.
+    // The order of the parameters does not matter.
     let again = admin.get(&format!("/books?cursor={english}&language=en&sort=title"));
     assert_eq!(again.expect_items().len(), 1);
 }
 
-fn a_made_up_cursor_is_refused(server: &TestServer) {
+fn forged_cursors_are_refused(server: &TestServer) {
     let Clients { ada, anonymous, bob, .. } = Clients::create(server);
     create_varied_books(&ada, &bob);
     let page = anonymous.get("/books?sort=title&limit=2");
     let good = text(page.expect_status(200), "next_cursor").to_owned();
-    let mut made_up = vec![
+    let mut forged = vec![
         String::new(),
         "x".to_owned(),
         "garbage".to_owned(),
@@ -207,9 +207,9 @@ fn a_made_up_cursor_is_refused(server: &TestServer) {
         "null".to_owned(),
         "eyJrZXkiOjF9".to_owned(),
     ];
-    // Every cut and every changed character: refused or a place in the order.
-    made_up.extend((0..good.len()).map(|end| good[..end].to_owned()));
-    for cursor in made_up {
+    // Every prefix; below, every changed character is refused or is another position.
+    forged.extend((0..good.len()).map(|end| good[..end].to_owned()));
+    for cursor in forged {
         let answer = anonymous.get(&format!("/books?sort=title&cursor={cursor}"));
         answer.expect_problem("invalid-parameter");
     }
@@ -225,12 +225,12 @@ fn a_made_up_cursor_is_refused(server: &TestServer) {
     }
 }
 
-fn pages_hold_while_books_come_and_go(server: &TestServer) {
+fn cursor_survives_inserts_and_deletes(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(server);
     let books: Vec<_> = (0..9).map(|n| add_book(&ada, &format!("{n}"))).collect();
     let first = anonymous.get("/books?limit=3");
     assert_eq!(texts(first.expect_items(), "title"), ["8", "7", "6"]);
-    // The very book that the cursor stands behind goes; a new one comes in front.
+    // The book of the cursor and one after it are deleted, and a new first one is created.
     ada.delete(&format!("/books/{}", uid(&books[6]))).expect_status(204);
     ada.delete(&format!("/books/{}", uid(&books[4]))).expect_status(204);
     add_book(&ada, "9");
@@ -239,12 +239,12 @@ fn pages_hold_while_books_come_and_go(server: &TestServer) {
 }
 
 both_servers!(
-    a_page_has_twenty_items_unless_asked,
-    the_last_page_says_so,
-    walking_meets_everything_once,
-    texts_sort_by_code_point_and_empty_values_come_last,
-    sorting_is_by_known_fields_alone,
-    a_cursor_belongs_to_one_query,
-    a_made_up_cursor_is_refused,
-    pages_hold_while_books_come_and_go,
+    limit_defaults_and_is_capped,
+    last_page_has_no_next,
+    all_pages_contain_each_item_once,
+    text_sorts_bytewise_and_empty_last,
+    unknown_sort_fields_are_refused,
+    cursor_of_another_query_is_refused,
+    forged_cursors_are_refused,
+    cursor_survives_inserts_and_deletes,
 );

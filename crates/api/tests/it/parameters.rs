@@ -1,4 +1,4 @@
-//! Query parameters, of every operation there is.
+//! The query parameters of every operation.
 
 use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
@@ -6,19 +6,14 @@ use serde_json::Value;
 
 use crate::support::accounts::Clients;
 use crate::support::assertions::{Expect as _, assert_healthy, text};
-use crate::support::operations::{Operation, operations};
+use crate::support::operations::operations;
 
-fn query_parameters(operation: &Operation) -> Vec<&str> {
-    let parameters = operation.described["parameters"].as_array().into_iter().flatten();
-    parameters.filter(|one| one["in"] == "query").map(|one| text(one, "name")).collect()
-}
-
-fn an_unknown_parameter_is_named_with_the_known_ones(server: &TestServer) {
+fn unknown_parameter_error_lists_known_ones(server: &TestServer) {
     let clients = Clients::create(server);
     for operation in operations(&clients) {
-        let known = query_parameters(&operation);
+        let known = operation.query_parameters();
         for query in ["nonsense=1", "nonsense", "limit=5&nonsense=%C3%A9", "Limit=5"] {
-            // `limit` is as unknown as anything where there is no page.
+            // `limit` is unknown where there are no pages.
             let named = match query.split('=').next().unwrap() {
                 "limit" if known.contains(&"limit") => "nonsense",
                 name => name,
@@ -35,15 +30,15 @@ fn an_unknown_parameter_is_named_with_the_known_ones(server: &TestServer) {
         }
         let path = format!("{}?", operation.path);
         let answer = clients.anonymous.send(&operation.method, &path, &[], None);
-        assert_ne!(answer.status, 400, "{path}: an empty query is none");
+        assert_ne!(answer.status, 400, "{path}: an empty query has no parameters");
     }
 }
 
-fn a_known_parameter_is_read(server: &TestServer) {
+fn malformed_parameters_are_refused(server: &TestServer) {
     let clients = Clients::create(server);
     for operation in operations(&clients) {
-        for name in query_parameters(&operation) {
-            // Neither clean text nor said twice.
+        for name in operation.query_parameters() {
+            // Invalid text, and a parameter twice.
             for query in [format!("{name}=%FF"), format!("{name}=%00"), format!("{name}=%4")] {
                 let path = format!("{}?{query}", operation.path);
                 let answer = clients.admin.get(&path);
@@ -59,8 +54,8 @@ fn a_known_parameter_is_read(server: &TestServer) {
     assert_healthy(server);
 }
 
-fn pages_outside_the_interface_take_no_notice(server: &TestServer) {
-    // What probes and browsers add there is nobody's mistake.
+fn other_pages_ignore_query_parameters(server: &TestServer) {
+    // Health probes and browsers may add parameters.
     for path in ["/livez?x=1", "/readyz?x=1", "/docs/?x=1", "/problems/not-found?x=1"] {
         assert_eq!(server.get(path).status, 200, "{path}");
     }
@@ -68,7 +63,7 @@ fn pages_outside_the_interface_take_no_notice(server: &TestServer) {
 }
 
 both_servers!(
-    an_unknown_parameter_is_named_with_the_known_ones,
-    a_known_parameter_is_read,
-    pages_outside_the_interface_take_no_notice,
+    unknown_parameter_error_lists_known_ones,
+    malformed_parameters_are_refused,
+    other_pages_ignore_query_parameters,
 );

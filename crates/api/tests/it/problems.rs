@@ -1,4 +1,4 @@
-//! Refusals: each is a problem, whole, and says what it is.
+//! Error responses.
 
 use recto_api::ProblemType;
 use recto_testkit::both_servers;
@@ -12,15 +12,15 @@ use crate::support::fixtures::{UNKNOWN_UID, add_book, add_review, add_tag};
 use crate::support::raw_http;
 use crate::support::samples::{Samples, entity_types, item_template};
 
-/// The problem as text, without what differs from run to run.
-fn settled(answer: &Answer) -> String {
+/// Returns the problem as text, without its request id.
+fn redacted(answer: &Answer) -> String {
     assert_problem(answer);
     let mut problem = answer.json.clone();
     problem["request_id"] = json!("[request id]");
     serde_json::to_string_pretty(&problem).unwrap()
 }
 
-fn each_kind_of_problem_is_as_it_was(server: &TestServer) {
+fn problems_match_their_snapshots(server: &TestServer) {
     let clients = Clients::create(server);
     server.sign_up("cleo");
     let (ada, admin, anonymous) = (&clients.ada, &clients.admin, &clients.anonymous);
@@ -36,18 +36,18 @@ fn each_kind_of_problem_is_as_it_was(server: &TestServer) {
         anonymous.post("/auth/signup", &body)
     };
     let wrong = json!({"email": "cleo@example.org", "password": "not it"});
-    let leaving = json!({"password": "not it", "reviews": "keep"});
+    let deletion = json!({"password": "not it", "reviews": "keep"});
     let large = vec![b' '; (1 << 20) + 1];
     let samples = Samples::of(ada);
     let (employee, company) = (samples.path("Employee"), samples.path("Company"));
     let itself = json!({"manager_id": samples.id("Employee")});
-    let told = [
+    let answers = [
         ("malformed-json", ada.send("POST", "/books", &json_body, Some(b"{\"title\": "))),
         ("invalid-parameter", anonymous.get("/books?autor=austen")),
         ("invalid-grant", anonymous.send("POST", "/auth/token", &form, Some(b"grant_type=x"))),
         ("unauthenticated", anonymous.get("/auth/me")),
         ("wrong-credentials", anonymous.post("/auth/login", &wrong)),
-        ("wrong-password", admin.send_json("DELETE", "/auth/me", &leaving)),
+        ("wrong-password", admin.send_json("DELETE", "/auth/me", &deletion)),
         ("forbidden", ada.get("/reviews")),
         ("not-found", anonymous.get(&format!("/books/{UNKNOWN_UID}"))),
         ("method-not-allowed", anonymous.delete("/books")),
@@ -62,18 +62,18 @@ fn each_kind_of_problem_is_as_it_was(server: &TestServer) {
         ("unsupported-media-type", ada.send("POST", "/books", &[], Some(b"{}"))),
         ("invalid-body", ada.post("/books", &json!({"title": "", "autor": "x"}))),
     ];
-    for (slug, answer) in &told {
+    for (slug, answer) in &answers {
         answer.expect_problem(slug);
-        let settled = settled(answer).replace(uid(&book), "[book]").replace(&admin.uid, "[admin]");
+        let problem = redacted(answer).replace(uid(&book), "[book]").replace(&admin.uid, "[admin]");
         insta::with_settings!({prepend_module_to_snapshot => false, snapshot_path => "snapshots/problems"}, {
-            insta::assert_snapshot!(*slug, settled);
+            insta::assert_snapshot!(*slug, problem);
         });
     }
-    // What cannot be provoked from outside is what fails inside, and what is not HTTP.
-    let provoked: Vec<_> = told.iter().map(|(slug, _)| *slug).collect();
+    // The rest needs malformed HTTP, limits or a failing server.
+    let provoked: Vec<_> = answers.iter().map(|(slug, _)| *slug).collect();
     let rest: Vec<_> = ProblemType::ALL
         .iter()
-        .map(|kind| kind.slug())
+        .map(|one| one.slug())
         .filter(|slug| !provoked.contains(slug))
         .collect();
     assert_eq!(
@@ -82,19 +82,19 @@ fn each_kind_of_problem_is_as_it_was(server: &TestServer) {
     );
 }
 
-fn a_problem_type_is_a_page(server: &TestServer) {
-    for kind in ProblemType::ALL {
-        let page = server.get(&format!("/problems/{}", kind.slug()));
+fn every_problem_type_has_a_page(server: &TestServer) {
+    for problem_type in ProblemType::ALL {
+        let page = server.get(&format!("/problems/{}", problem_type.slug()));
         assert_eq!(page.status, 200);
         assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
-        assert!(page.text().contains(kind.title()), "{}", page.text());
-        assert!(page.text().contains(&kind.status().as_u16().to_string()));
+        assert!(page.text().contains(problem_type.title()), "{}", page.text());
+        assert!(page.text().contains(&problem_type.status().as_u16().to_string()));
     }
     server.get("/problems/nonsense").expect_problem("not-found");
     server.get("/problems/").expect_problem("not-found");
 }
 
-fn a_request_has_an_id(server: &TestServer) {
+fn valid_request_id_is_echoed(server: &TestServer) {
     let first = server.get("/nowhere");
     let second = server.get("/nowhere");
     assert_ne!(
@@ -105,13 +105,13 @@ fn a_request_has_an_id(server: &TestServer) {
     let id = "7f2a.1c90-0000:002a_x";
     let answer = server.anonymous().send("GET", "/nowhere", &[("x-request-id", id)], None);
     assert_eq!(answer.expect_problem("not-found")["request_id"], id);
-    for foreign in ["a b", "<script>", "\"", &"x".repeat(65)] {
-        let answer = server.anonymous().send("GET", "/nowhere", &[("x-request-id", foreign)], None);
-        assert_ne!(answer.expect_problem("not-found")["request_id"], foreign);
+    for invalid in ["a b", "<script>", "\"", &"x".repeat(65)] {
+        let answer = server.anonymous().send("GET", "/nowhere", &[("x-request-id", invalid)], None);
+        assert_ne!(answer.expect_problem("not-found")["request_id"], invalid);
     }
 }
 
-fn a_path_that_is_none_is_not_found(server: &TestServer) {
+fn unknown_paths_are_not_found(server: &TestServer) {
     Clients::create(server);
     for path in [
         "/nonsense",
@@ -152,7 +152,7 @@ fn a_path_that_is_none_is_not_found(server: &TestServer) {
     assert_healthy(server);
 }
 
-fn methods_that_a_path_does_not_have_are_listed(server: &TestServer) {
+fn wrong_method_error_lists_allowed_methods(server: &TestServer) {
     for (method, path, allow) in [
         ("DELETE", "/books", "GET, POST"),
         ("POST", "/auth/me", "GET, DELETE"),
@@ -168,14 +168,14 @@ fn methods_that_a_path_does_not_have_are_listed(server: &TestServer) {
         answer.expect_problem("method-not-allowed");
         assert_eq!(answer.header("allow"), Some(allow), "{method} {path}");
     }
-    // A HEAD has no body, whatever it is answered with.
+    // The response to HEAD has no body.
     let head = server.anonymous().send("HEAD", "/books", &[], None);
     assert_eq!((head.status, head.body.len()), (405, 0));
     assert_eq!(head.header("allow"), Some("GET, POST"));
     server.anonymous().send("BREW", "/coffee", &[], None).expect_problem("not-found");
 }
 
-fn what_is_not_http_is_refused(server: &TestServer) {
+fn malformed_http_is_refused(server: &TestServer) {
     Clients::create(server);
     let long = "x".repeat(8_000);
     let answer = raw_http::send_line(server, "GET", &format!("/api/v1/books?{long}=1")).unwrap();
@@ -188,7 +188,7 @@ fn what_is_not_http_is_refused(server: &TestServer) {
         .expect_problem("invalid-parameter");
     raw_http::send_line(server, "GET", "/api/v1/nowhere%").unwrap().expect_problem("not-found");
 
-    // A worker survives what never becomes a request; nothing but a 4xx comes back.
+    // Bytes that are no request get a 4xx or no response, and harm no worker.
     let endless = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(200_000));
     let headers = format!("GET /livez HTTP/1.1\r\nx: {}\r\n\r\n", "x".repeat(200_000));
     let many = format!("GET /livez HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(500));
@@ -215,14 +215,14 @@ fn what_is_not_http_is_refused(server: &TestServer) {
     assert_healthy(server);
 }
 
-fn a_header_that_is_no_text_is_no_token(server: &TestServer) {
+fn non_ascii_headers_are_refused(server: &TestServer) {
     let request = b"GET /api/v1/auth/me HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer \xff\xfe\r\n\r\n";
     raw_http::send_bytes(server, request).unwrap().expect_problem("unauthenticated");
     let request = b"POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: \xff\r\ncontent-length: 2\r\n\r\n{}";
     raw_http::send_bytes(server, request).unwrap().expect_problem("unsupported-media-type");
 }
 
-fn a_failing_database_is_told_without_its_reasons(server: &TestServer) {
+fn database_errors_are_not_exposed(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(server);
     let tables = ["book_tags", "reviews", "books", "tags", "accounts", "users"];
     for table in tables {
@@ -231,7 +231,7 @@ fn a_failing_database_is_told_without_its_reasons(server: &TestServer) {
     for path in ["/books", "/tags", "/auth/me"] {
         let answer = ada.get(path);
         let problem = answer.expect_problem("internal");
-        // The cause is for the log.
+        // The cause is only logged.
         for leak in ["books", "table", "relation", "SQL", "sql", "column"] {
             assert!(!text(problem, "detail").contains(leak), "{problem}");
         }
@@ -245,16 +245,16 @@ fn a_failing_database_is_told_without_its_reasons(server: &TestServer) {
     assert_healthy(server);
 }
 
-fn a_lost_connection_is_made_anew(server: &TestServer) {
+fn lost_database_connections_are_replaced(server: &TestServer) {
     let Clients { ada, .. } = Clients::create(server);
     if server.database().engine() == Engine::Sqlite {
-        return; // It has no connections that could be lost.
+        return; // SQLite has no connections that can be lost.
     }
     for _ in 0..3 {
         let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
             WHERE datname = current_database() AND pid <> pg_backend_pid()";
         server.database().execute(others).unwrap();
-        // Whoever meets a dead connection may be told to come back, nothing worse.
+        // A request on a lost connection may fail with 503.
         for path in ["/books", "/auth/me", "/tags", "/readyz"] {
             let answer = ada.get(path);
             match answer.status {
@@ -275,13 +275,13 @@ fn a_lost_connection_is_made_anew(server: &TestServer) {
 }
 
 both_servers!(
-    a_lost_connection_is_made_anew,
-    each_kind_of_problem_is_as_it_was,
-    a_problem_type_is_a_page,
-    a_request_has_an_id,
-    a_path_that_is_none_is_not_found,
-    methods_that_a_path_does_not_have_are_listed,
-    what_is_not_http_is_refused,
-    a_header_that_is_no_text_is_no_token,
-    a_failing_database_is_told_without_its_reasons,
+    lost_database_connections_are_replaced,
+    problems_match_their_snapshots,
+    every_problem_type_has_a_page,
+    valid_request_id_is_echoed,
+    unknown_paths_are_not_found,
+    wrong_method_error_lists_allowed_methods,
+    malformed_http_is_refused,
+    non_ascii_headers_are_refused,
+    database_errors_are_not_exposed,
 );

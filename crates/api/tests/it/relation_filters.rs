@@ -1,22 +1,25 @@
-//! Narrowing pages by what their entities are related to.
+//! Filters on related entities: `some`, `none` and `only`.
 
 use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::json;
 
-use crate::support::assertions::{Expect as _, all_items, texts};
+use crate::support::assertions::{Expect as _, all_items, text, texts};
+use crate::support::fixtures::{
+    add_book, add_department, add_employee, add_review, create, tag_book,
+};
 
-/// Names and values.
+/// The names and values of query parameters.
 type Query<'q> = &'q [(&'q str, &'q str)];
 
-/// What a query finds, by title or name, in that order.
-fn found(server: &TestServer, path: &str, member: &str, query: Query<'_>) -> Vec<String> {
-    let query = form(query);
-    let page = server.get(&format!("{path}?sort={member}&{query}"));
-    texts(page.expect_items(), member).into_iter().map(str::to_owned).collect()
+/// Returns the sorted titles or names of the entities that a query selects.
+fn found(server: &TestServer, path: &str, field: &str, query: Query<'_>) -> Vec<String> {
+    let query = encode(query);
+    let page = server.get(&format!("{path}?sort={field}&{query}"));
+    texts(page.expect_items(), field).into_iter().map(str::to_owned).collect()
 }
 
-fn form(query: Query<'_>) -> String {
+fn encode(query: Query<'_>) -> String {
     let encoded = |text: &str| {
         text.replace(' ', "+").replace('"', "%22").replace('(', "%28").replace(')', "%29")
     };
@@ -25,7 +28,7 @@ fn form(query: Query<'_>) -> String {
     pairs.join("&")
 }
 
-fn books_by_their_tags_reviews_and_user(server: &TestServer) {
+fn books_filter_by_related_entities(server: &TestServer) {
     let (ada, bob) = (server.sign_up("ada"), server.sign_up("bob"));
     for (title, tags, ratings) in [
         ("Both", &["Latin", "verse"][..], &[5, 4][..]),
@@ -33,13 +36,10 @@ fn books_by_their_tags_reviews_and_user(server: &TestServer) {
         ("Neither", &[], &[]),
         ("Verse only", &["verse"], &[1, 5]),
     ] {
-        let book = ada.post("/books", &json!({"title": title, "author": "Somebody"}));
-        let path = format!("/books/{}", book.json["uid"].as_str().unwrap());
-        let tags: Vec<_> = tags.iter().map(|name| json!({"name": name})).collect();
-        assert_eq!(ada.post(&format!("{path}/tags"), &json!({"tags": tags})).status, 200);
-        for (reader, rating) in [&ada, &bob].into_iter().zip(ratings) {
-            let review = json!({"rating": rating, "review_text": ""});
-            assert_eq!(reader.post(&format!("{path}/reviews"), &review).status, 201);
+        let book = add_book(&ada, title);
+        tag_book(&ada, &book, tags);
+        for (client, rating) in [&ada, &bob].into_iter().zip(ratings) {
+            add_review(client, &book, *rating);
         }
     }
     let cases: [(Query<'_>, &[&str]); 14] = [
@@ -57,34 +57,27 @@ fn books_by_their_tags_reviews_and_user(server: &TestServer) {
         (&[("some", "user(username:bob)")], &[]),
         (&[("none", "user")], &[]),
         (
-            &[("some", "tags"), ("author", "some"), ("none", "reviews(rating:4)")],
+            &[("some", "tags"), ("author", "aus"), ("none", "reviews(rating:4)")],
             &["Latin only", "Verse only"],
         ),
     ];
     for (query, expected) in cases {
         assert_eq!(found(server, "/books", "title", query), expected, "{query:?}");
     }
-    let users = |query: Query<'_>| found(server, "/tags", "name", query);
-    assert_eq!(users(&[("some", "books(title:Neither)")]), [""; 0]);
-    assert_eq!(users(&[("some", "books(title:latin ONLY)")]), ["Latin"]);
+    let tags = |query: Query<'_>| found(server, "/tags", "name", query);
+    assert_eq!(tags(&[("some", "books(title:Neither)")]), [""; 0]);
+    assert_eq!(tags(&[("some", "books(title:latin ONLY)")]), ["Latin"]);
 }
 
-fn companies_through_departments_and_managers(server: &TestServer) {
+fn filters_follow_through_and_self_relations(server: &TestServer) {
     let ada = server.sign_up("ada");
-    let make = |path: &str, body: serde_json::Value| {
-        let made = ada.post(path, &body);
-        assert_eq!(made.status, 201, "{made:?}");
-        made.json["id"].as_i64().unwrap()
-    };
-    let company = |name: &str| make("/org/companies", json!({"name": name}));
+    let company = |name: &str| create(&ada, "/org/companies", &json!({"name": name}));
     let (engines, looms, _empty) = (company("Engines"), company("Looms"), company("Nobody"));
-    let department = |name: &str, company: i64| {
-        make("/org/departments", json!({"name": name, "company_id": company}))
-    };
-    let (cards, threads) = (department("Cards", engines), department("Threads", looms));
-    let boss = make("/org/employees", json!({"name": "Boss", "department_id": cards}));
-    make("/org/employees", json!({"name": "Clerk", "department_id": cards, "manager_id": boss}));
-    make("/org/employees", json!({"name": "Weaver", "department_id": threads}));
+    let cards = add_department(&ada, "Cards", &engines);
+    let threads = add_department(&ada, "Threads", &looms);
+    let boss = add_employee(&ada, "Boss", &cards, None);
+    add_employee(&ada, "Clerk", &cards, Some(&boss));
+    add_employee(&ada, "Weaver", &threads, None);
 
     let cases: [(&str, Query<'_>, &[&str]); 9] = [
         ("/org/companies", &[("some", "employees(name:boss)")], &["Engines"]),
@@ -102,7 +95,7 @@ fn companies_through_departments_and_managers(server: &TestServer) {
     }
 }
 
-fn narrowed_pages_go_on(server: &TestServer) {
+fn next_pages_keep_relation_filters(server: &TestServer) {
     let ada = server.sign_up("ada");
     for number in 0..9 {
         let contributors: &[_] = match number % 3 {
@@ -112,16 +105,14 @@ fn narrowed_pages_go_on(server: &TestServer) {
         };
         let contributors: Vec<_> = contributors.iter().map(|name| json!({"name": name})).collect();
         let book = json!({
-            "title": format!("{number}"), "author": null, "contributors": contributors,
+            "title": format!("{number}"), "contributors": contributors,
             "page_count": (number > 4).then_some(number * 100),
         });
-        let mut book = book;
-        book.as_object_mut().unwrap().remove("author");
-        assert_eq!(ada.post("/books", &book).status, 201, "{book}");
+        create(&ada, "/books", &book);
     }
     let titles = |query: Query<'_>| {
         let pages =
-            all_items(&server.anonymous(), &format!("/books?sort=title&limit=2&{}", form(query)));
+            all_items(&server.anonymous(), &format!("/books?sort=title&limit=2&{}", encode(query)));
         texts(&pages, "title").into_iter().map(str::to_owned).collect::<Vec<_>>()
     };
     for quantifier in ["some", "none", "only"] {
@@ -137,22 +128,25 @@ fn narrowed_pages_go_on(server: &TestServer) {
         titles(&[("only", "contributors(name:\"The \"\"other\"\" one\")")]),
         ["2", "5", "8"]
     );
-    // A page count that is not known is in no range: it is none of those, and not only those.
+    // A missing page count is in no range: `none` selects it, `only` does not.
     let authors = |query: Query<'_>| {
-        let pages =
-            all_items(&server.anonymous(), &format!("/authors?sort=name&limit=1&{}", form(query)));
+        let pages = all_items(
+            &server.anonymous(),
+            &format!("/authors?sort=name&limit=1&{}", encode(query)),
+        );
         texts(&pages, "name").into_iter().map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(authors(&[("only", "books(page_count:0..)")]), Vec::<String>::new());
     assert_eq!(authors(&[("none", "books(page_count:701..)")]).len(), 4);
     assert_eq!(authors(&[("some", "books(page_count:800)")]), ["The \"other\" one"]);
     let many: Vec<_> = ["some"; 5].map(|some| (some, "contributors")).to_vec();
-    let refused = server.get(&format!("/books?{}", form(&many)));
-    assert!(refused.json["detail"].as_str().unwrap().contains("at most 4"), "{refused:?}");
+    let refused = server.get(&format!("/books?{}", encode(&many)));
+    let detail = text(refused.expect_problem("invalid-parameter"), "detail");
+    assert!(detail.contains("at most 4"), "{refused:?}");
 }
 
-fn what_cannot_be_asked_is_named(server: &TestServer) {
-    for (query, named) in [
+fn invalid_relation_filters_are_explained(server: &TestServer) {
+    for (query, explanation) in [
         ("some=authors", "the relations are"),
         ("some=tags(colour:red)", "the fields are name"),
         ("only=tags", "a condition is required"),
@@ -160,14 +154,14 @@ fn what_cannot_be_asked_is_named(server: &TestServer) {
         ("some=tags(", "does not have the form"),
     ] {
         let refused = server.get(&format!("/books?{}", query.replace('(', "%28")));
-        assert_eq!(refused.status, 400, "{query}");
-        assert!(refused.json["detail"].as_str().unwrap().contains(named), "{refused:?}");
+        let detail = text(refused.expect_problem("invalid-parameter"), "detail");
+        assert!(detail.contains(explanation), "{refused:?}");
     }
 }
 
 both_servers!(
-    books_by_their_tags_reviews_and_user,
-    companies_through_departments_and_managers,
-    narrowed_pages_go_on,
-    what_cannot_be_asked_is_named,
+    books_filter_by_related_entities,
+    filters_follow_through_and_self_relations,
+    next_pages_keep_relation_filters,
+    invalid_relation_filters_are_explained,
 );

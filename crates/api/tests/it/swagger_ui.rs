@@ -1,4 +1,4 @@
-//! Swagger UI as somebody uses it: signing in, trying an operation out, signing out.
+//! Swagger UI: its files, and its use in a browser.
 
 use recto_testkit::both_servers;
 use recto_testkit::database::Engine;
@@ -10,13 +10,13 @@ use crate::support::browser::Browser;
 use crate::support::fixtures::add_book;
 use crate::support::raw_http;
 
-/// The operations that are tried out.
+/// Selectors of the operations that the tests execute.
 const REVIEWS: &str = ".opblock-post:has([data-path=\"/api/v1/books/{uid}/reviews\"])";
 const LOGOUT: &str = ".opblock-post:has([data-path=\"/api/v1/auth/logout\"])";
 
 const DIALOG: &str = ".dialog-ux .modal-ux";
 
-fn swagger_ui_is_served_with_all_it_needs(server: &TestServer) {
+fn all_swagger_files_are_served(server: &TestServer) {
     let page = server.get("/docs/");
     assert_eq!(page.status, 200);
     assert!(page.header("content-type").unwrap().starts_with("text/html"));
@@ -25,7 +25,7 @@ fn swagger_ui_is_served_with_all_it_needs(server: &TestServer) {
     for attribute in ["src=\"", "href=\""] {
         for part in html.split(attribute).skip(1) {
             let file = part.split('"').next().unwrap().trim_start_matches("./");
-            assert!(!file.contains("://"), "{file} is somebody else's");
+            assert!(!file.contains("://"), "{file} is not a local file");
             let asset = server.get(&format!("/docs/{file}"));
             assert_eq!(asset.status, 200, "{file}");
             assert!(!asset.body.is_empty());
@@ -47,25 +47,25 @@ fn swagger_ui_is_served_with_all_it_needs(server: &TestServer) {
     server.get("/docs/%2e%2e/%2e%2e/etc/passwd").expect_problem("not-found");
 }
 
-fn the_root_leads_to_the_documentation(server: &TestServer) {
+fn root_redirects_to_the_documentation(server: &TestServer) {
     for path in ["/", "/docs"] {
         let answer = raw_http::send_line(server, "GET", path).unwrap();
         assert!([302, 307, 308].contains(&answer.status), "{}", answer.status);
         assert_eq!(answer.header("location"), Some("/docs/"));
     }
-    // And a client that follows gets there.
+    // A client follows the redirect.
     assert!(server.get("/").text().contains("swagger"));
 }
 
-/// The documentation, opened.
-fn documentation(server: &TestServer, test: &str) -> Option<Browser> {
-    let mut browser = Browser::find(test)?;
+/// Opens the documentation in a browser, if there is one.
+fn open_documentation(server: &TestServer) -> Option<Browser> {
+    let mut browser = Browser::find()?;
     browser.open(&server.url("/docs/"));
     browser.wait("document.querySelector('.opblock') !== null");
     Some(browser)
 }
 
-/// Part of the dialog that has that field, or says that it is signed in.
+/// Returns the selector of the part of the dialog with a field whose id has that prefix.
 fn scheme(name: &str) -> String {
     format!("{DIALOG} .auth-container:has([id^=\"{name}\"], [for^=\"{name}\"])")
 }
@@ -89,15 +89,15 @@ fn sign_in(browser: &mut Browser, email: &str, password: &str) {
     browser.click(&format!("{form} button.authorize"));
 }
 
-/// Has the dialog forget what it is signed in with.
-fn forget(browser: &mut Browser) {
+/// Removes the authorization in the dialog.
+fn sign_out(browser: &mut Browser) {
     open_dialog(browser);
     browser.click(&format!("{DIALOG} [aria-label=\"Remove authorization\"]"));
     browser.wait(&format!("!document.querySelector('{DIALOG}').innerText.includes('Logout')"));
     close_dialog(browser);
 }
 
-/// Shows an operation.
+/// Unfolds an operation.
 fn unfold(browser: &mut Browser, operation: &str) {
     let open = format!("document.querySelector('{operation}').classList.contains('is-open')");
     if browser.evaluate(&open) == false {
@@ -105,17 +105,16 @@ fn unfold(browser: &mut Browser, operation: &str) {
     }
 }
 
-/// Fills in which book is to be reviewed.
-fn choose(browser: &mut Browser, book: &Value) {
+/// Fills in the book to review.
+fn choose_book(browser: &mut Browser, book: &Value) {
     unfold(browser, REVIEWS);
     browser.fill(&format!("{REVIEWS} input[placeholder=\"uid\"]"), uid(book));
 }
 
-/// Executes an operation, with the body that the documentation proposes where it takes one, and
-/// gives the status that is shown.
+/// Executes an operation with the example of its body, and returns the status that is shown.
 fn execute(browser: &mut Browser, operation: &str) -> String {
     let status = format!("{operation} .live-responses-table tbody .response-col_status");
-    // What an execution before has left on the page would be taken for its answer.
+    // The result of an earlier execution must be gone.
     if browser.evaluate(&format!("document.querySelector('{status}') !== null")) == true {
         browser.click(&format!("{operation} .btn-clear"));
         browser.wait(&format!("document.querySelector('{status}') === null"));
@@ -126,16 +125,14 @@ fn execute(browser: &mut Browser, operation: &str) -> String {
 }
 
 #[test]
-fn who_signs_in_posts_a_review_and_who_signs_out_does_not() {
+fn signed_in_user_posts_a_review() {
     let server = TestServer::start(Engine::Sqlite).unwrap();
     let ada = server.sign_up("ada");
     let (emma, persuasion) = (add_book(&ada, "Emma"), add_book(&ada, "Persuasion"));
-    let Some(mut browser) =
-        documentation(&server, "who_signs_in_posts_a_review_and_who_signs_out_does_not")
-    else {
+    let Some(mut browser) = open_documentation(&server) else {
         return;
     };
-    choose(&mut browser, &emma);
+    choose_book(&mut browser, &emma);
     assert_eq!(execute(&mut browser, REVIEWS), "401");
 
     sign_in(&mut browser, "ada@example.org", "not the password");
@@ -150,23 +147,23 @@ fn who_signs_in_posts_a_review_and_who_signs_out_does_not() {
     browser.picture("swagger-created");
     let reviews = server.get(&format!("/books/{}/reviews", uid(&emma)));
     assert_eq!(reviews.expect_items()[0]["user_uid"], ada.uid.as_str());
-    // The second review is a conflict: who asks is known.
+    // A conflict shows that the account is known.
     assert_eq!(execute(&mut browser, REVIEWS), "409");
-    // Nothing that opens the account outlives the page.
-    let kept = browser.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])");
-    assert_eq!(kept, "[{},{}]");
+    // The page stores no credentials.
+    let stored = browser.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])");
+    assert_eq!(stored, "[{},{}]");
 
-    forget(&mut browser);
-    choose(&mut browser, &persuasion);
+    sign_out(&mut browser);
+    choose_book(&mut browser, &persuasion);
     assert_eq!(execute(&mut browser, REVIEWS), "401");
     browser.picture("swagger-signed-out");
 }
 
 #[test]
-fn a_session_that_has_ended_opens_nothing() {
+fn ended_session_is_refused() {
     let server = TestServer::start(Engine::Sqlite).unwrap();
     let emma = add_book(&server.sign_up("ada"), "Emma");
-    let Some(mut browser) = documentation(&server, "a_session_that_has_ended_opens_nothing") else {
+    let Some(mut browser) = open_documentation(&server) else {
         return;
     };
     sign_in(&mut browser, "ada@example.org", PASSWORD);
@@ -174,14 +171,14 @@ fn a_session_that_has_ended_opens_nothing() {
     close_dialog(&mut browser);
     unfold(&mut browser, LOGOUT);
     assert_eq!(execute(&mut browser, LOGOUT), "204");
-    // The page sends its token still, and it is dead.
-    choose(&mut browser, &emma);
+    // The page still sends its token, which is revoked.
+    choose_book(&mut browser, &emma);
     assert_eq!(execute(&mut browser, REVIEWS), "401");
     browser.wait_for(&format!("{REVIEWS} .curl-command"), "Authorization: Bearer");
 }
 
 #[test]
-fn an_api_key_signs_in_as_well() {
+fn api_key_authorizes_requests() {
     let server = TestServer::start(Engine::Sqlite).unwrap();
     let ada = server.sign_up("ada");
     let (emma, persuasion) = (add_book(&ada, "Emma"), add_book(&ada, "Persuasion"));
@@ -190,7 +187,7 @@ fn an_api_key_signs_in_as_well() {
         text(key.expect_status(201), "key").to_owned()
     };
     let (writing, reading) = (key(json!(["read", "write"])), key(json!(["read"])));
-    let Some(mut browser) = documentation(&server, "an_api_key_signs_in_as_well") else { return };
+    let Some(mut browser) = open_documentation(&server) else { return };
     let field = scheme("auth-bearer-value");
     for (key, book, status) in [(&writing, &emma, "201"), (&reading, &persuasion, "403")] {
         open_dialog(&mut browser);
@@ -198,16 +195,16 @@ fn an_api_key_signs_in_as_well() {
         browser.click(&format!("{field} button.authorize"));
         browser.wait_for(&field, "Logout");
         close_dialog(&mut browser);
-        choose(&mut browser, book);
+        choose_book(&mut browser, book);
         assert_eq!(execute(&mut browser, REVIEWS), status);
-        forget(&mut browser);
+        sign_out(&mut browser);
         assert_eq!(execute(&mut browser, REVIEWS), "401");
     }
 }
 
 #[test]
-fn pages_keep_to_their_policies() {
-    let Some(mut browser) = Browser::find("pages_keep_to_their_policies") else { return };
+fn pages_respect_their_security_policies() {
+    let Some(mut browser) = Browser::find() else { return };
     let server = TestServer::start(Engine::Sqlite).unwrap();
     for (page, ready) in [
         ("/docs/", "document.querySelector('.opblock') !== null"),
@@ -219,7 +216,7 @@ fn pages_keep_to_their_policies() {
         browser.wait(ready);
         assert_eq!(browser.complaints(), [""; 0], "{page}");
     }
-    // The browser would have complained.
+    // The browser does report violations.
     browser.evaluate(
         "document.head.append(Object.assign(document.createElement('style'), \
          { textContent: 'p { color: red }' }))",
@@ -227,4 +224,4 @@ fn pages_keep_to_their_policies() {
     assert!(browser.complaints()[0].contains("Content Security Policy"));
 }
 
-both_servers!(swagger_ui_is_served_with_all_it_needs, the_root_leads_to_the_documentation);
+both_servers!(all_swagger_files_are_served, root_redirects_to_the_documentation);

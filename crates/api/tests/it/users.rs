@@ -123,8 +123,8 @@ fn books_and_reviews_outlive_their_user(server: &TestServer) {
     let left = left.expect_status(200);
     assert_eq!((&left["user_uid"], &left["user"]), (&Value::Null, &Value::Null));
     let expected = json!({"user_uid": null, "user": null});
-    for (member, value) in expected.as_object().unwrap() {
-        assert_eq!(&left["reviews"][0][member], value, "{member}");
+    for (field, value) in expected.as_object().unwrap() {
+        assert_eq!(&left["reviews"][0][field], value, "{field}");
     }
     assert_eq!(server.get(&format!("{book_path}/user")).expect_status(200), &Value::Null);
     let review_path = format!("/reviews/{}", uid(&review));

@@ -1,7 +1,7 @@
-//! A real browser, where one is installed, driven over the protocol of its developer tools.
+//! A browser, where one is installed, driven by the protocol of its developer tools.
 //!
-//! The protocol is spoken over a pair of pipes, a message of JSON each up to a zero byte: no port,
-//! no WebSocket, and nobody else who could join in.
+//! Messages are JSON that ends with a zero byte, over a pair of pipes: without a port, no other
+//! process can connect.
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -14,31 +14,31 @@ use data_encoding::BASE64;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// The variable that turns a missing browser from a skipped test into a failed
-/// one: set it to anything but the empty string or `0`. `.ci/run` sets it.
+/// The variable that makes tests fail without a browser, unless it is empty or `0`. `.ci/run` sets
+/// it.
 const REQUIRE: &str = "RECTO_REQUIRE_CHROMIUM";
 
-/// The variable that names a directory for pictures of what the tests see.
+/// The variable with the directory for screenshots.
 const PICTURES: &str = "RECTO_BROWSER_PICTURES";
 
-/// The names that Chromium goes by.
+/// The names of the program.
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-/// How long anything may take, on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// The time limit of every step, for a busy machine.
+const TIME_LIMIT: Duration = Duration::from_mins(1);
 
-/// How often to look whether it has happened.
+/// The time between two checks of a condition.
 const POLL: Duration = Duration::from_millis(50);
 
-/// Chromium finds its end of the pipes at the descriptors 3 and 4, which a shell puts there.
+/// Chromium expects the pipes at the descriptors 3 and 4, to which a shell moves them.
 const PIPES: &str = "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null";
 
-/// A Chromium without a window, and a tab in it.
+/// A headless Chromium with one tab.
 pub(crate) struct Browser {
     child: Child,
     commands: Option<ChildStdin>,
     messages: Receiver<Value>,
-    /// Of the tab, once there is one.
+    /// The session of the tab, once it is open.
     session: Option<String>,
     sent: u64,
     complaints: Vec<String>,
@@ -46,12 +46,11 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// The browser that is installed, with an empty tab; `None` if there is none, which is said
-    /// loudly.
+    /// Starts the installed browser. If there is none, reports that the test is skipped.
     ///
     /// # Panics
-    /// If there is none and there has to be.
-    pub(crate) fn find(test: &str) -> Option<Self> {
+    /// If there is none although it is required.
+    pub(crate) fn find() -> Option<Self> {
         let runs = |name: &&str| {
             let asked = Command::new(name).arg("--version").stdin(Stdio::null()).output();
             asked.is_ok_and(|output| output.status.success())
@@ -61,7 +60,9 @@ impl Browser {
             std::env::var_os(REQUIRE).is_some_and(|value| !value.is_empty() && value != "0");
         assert!(program.is_some() || !required, "{REQUIRE} is set, and Chromium is not installed");
         if program.is_none() {
-            // Not `eprintln!`, which the test harness shows for failed tests only.
+            let thread = std::thread::current();
+            let test = thread.name().unwrap_or_default();
+            // The test harness shows the output of `eprintln!` only if the test fails.
             let _ = writeln!(std::io::stderr(), "skipped: {test}: Chromium is not installed");
         }
         program.map(Self::start)
@@ -71,7 +72,7 @@ impl Browser {
         let profile = tempfile::Builder::new().prefix("recto-browser-").tempdir().unwrap();
         let mut child = Command::new("sh")
             .args(["-c", PIPES, program, "--remote-debugging-pipe"])
-            // Tests may run as root in a container, where the sandbox cannot.
+            // The sandbox does not run as root in a container.
             .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
             .args(["--no-first-run", "--disable-background-networking", "--disable-extensions"])
             .arg(format!("--user-data-dir={}", profile.path().display()))
@@ -102,54 +103,54 @@ impl Browser {
         browser
     }
 
-    /// Opens a page, and waits until its scripts have run.
+    /// Opens a page and waits until its scripts have run.
     pub(crate) fn open(&mut self, url: &str) {
         let opened = self.call("Page.navigate", &json!({ "url": url }));
         assert_eq!(opened.get("errorText"), None, "{url}: {opened}");
         self.wait("document.readyState === 'complete'");
     }
 
-    /// Makes the tab that large, in CSS pixels.
+    /// Sets the size of the tab, in CSS pixels.
     pub(crate) fn resize(&mut self, width: u32, height: u32) {
         let size =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.call("Emulation.setDeviceMetricsOverride", &size);
     }
 
-    /// What an expression of JavaScript gives.
+    /// Returns the value of a JavaScript expression.
     ///
     /// # Panics
     /// If it throws.
     #[track_caller]
     pub(crate) fn evaluate(&mut self, expression: &str) -> Value {
-        let what = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
-        let mut given = self.call("Runtime.evaluate", &what);
-        assert_eq!(given.get("exceptionDetails"), None, "{expression}: {given}");
-        given["result"]["value"].take()
+        let params = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
+        let mut evaluated = self.call("Runtime.evaluate", &params);
+        assert_eq!(evaluated.get("exceptionDetails"), None, "{expression}: {evaluated}");
+        evaluated["result"]["value"].take()
     }
 
-    /// Waits until an expression gives something that is neither `null` nor false.
+    /// Waits until the value of an expression is neither `null` nor `false`, and returns it.
     ///
     /// # Panics
-    /// If it does not in time; with what the page says and what the browser says of it.
+    /// After the time limit, with the text of the page and the complaints.
     #[track_caller]
     pub(crate) fn wait(&mut self, expression: &str) -> Value {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIME_LIMIT;
         loop {
-            let given = self.evaluate(expression);
-            if !given.is_null() && given != false {
-                return given;
+            let value = self.evaluate(expression);
+            if !value.is_null() && value != false {
+                return value;
             }
             if Instant::now() > until {
-                let seen = self.evaluate("location.href + '\\n' + document.body.innerText");
-                let seen = seen.as_str().unwrap_or_default();
-                panic!("never: {expression}\n{seen}\n{:?}", self.complaints);
+                let page = self.evaluate("location.href + '\\n' + document.body.innerText");
+                let page = page.as_str().unwrap_or_default();
+                panic!("never: {expression}\n{page}\n{:?}", self.complaints);
             }
             std::thread::sleep(POLL);
         }
     }
 
-    /// Waits until what a selector finds says that.
+    /// Waits until a visible element that matches the selector contains the text.
     #[track_caller]
     pub(crate) fn wait_for(&mut self, selector: &str, text: &str) {
         let (selector, text) = (json!(selector), json!(text));
@@ -159,13 +160,13 @@ impl Browser {
         ));
     }
 
-    /// Clicks, as a mouse does, on the first element that a selector finds, once it is to be seen
-    /// and nothing covers it.
+    /// Waits until the first element that matches the selector is visible and not covered, and clicks
+    /// on it with the mouse.
     #[track_caller]
     pub(crate) fn click(&mut self, selector: &str) {
-        let place = self.wait(&CLICKABLE.replace("SELECTOR", &json!(selector).to_string()));
+        let position = self.wait(&CLICKABLE.replace("SELECTOR", &json!(selector).to_string()));
         for kind in ["mouseMoved", "mousePressed", "mouseReleased"] {
-            let mut event = place.clone();
+            let mut event = position.clone();
             event["type"] = kind.into();
             event["button"] = if kind == "mouseMoved" { "none" } else { "left" }.into();
             event["clickCount"] = u8::from(kind != "mouseMoved").into();
@@ -173,7 +174,7 @@ impl Browser {
         }
     }
 
-    /// Types a text into a field, instead of what is there.
+    /// Replaces the text of a field.
     #[track_caller]
     pub(crate) fn fill(&mut self, selector: &str, text: &str) {
         self.click(selector);
@@ -181,21 +182,21 @@ impl Browser {
         self.call("Input.insertText", &json!({ "text": text }));
     }
 
-    /// The document as it stands.
+    /// Returns the HTML of the document.
     pub(crate) fn dom(&mut self) -> String {
         let dom = self.evaluate("document.documentElement.outerHTML");
         dom.as_str().unwrap().to_owned()
     }
 
-    /// What the browser has complained of so far: what a policy forbade, what scripts threw or
-    /// told the console. That the server refused something is not among it, nor is advice.
+    /// Returns the violations of policies, the exceptions and the console errors so far, without
+    /// error responses.
     pub(crate) fn complaints(&mut self) -> &[String] {
-        // Whatever was said before this is answered has arrived then.
+        // Earlier events arrive before this response.
         self.evaluate("null");
         &self.complaints
     }
 
-    /// Keeps a picture of the tab, if somebody wants to look at what the tests see.
+    /// Saves a screenshot, if a directory for screenshots is set.
     pub(crate) fn picture(&mut self, name: &str) {
         let Some(directory) = std::env::var_os(PICTURES) else { return };
         let shot = self.call("Page.captureScreenshot", &json!({"format": "png"}));
@@ -203,7 +204,7 @@ impl Browser {
         std::fs::write(PathBuf::from(directory).join(format!("{name}.png")), image).unwrap();
     }
 
-    /// Sends a command, and waits for its result.
+    /// Sends a command and waits for its result.
     #[track_caller]
     fn call(&mut self, method: &str, params: &Value) -> Value {
         self.sent += 1;
@@ -213,12 +214,12 @@ impl Browser {
         }
         let mut bytes = command.to_string().into_bytes();
         bytes.push(0);
-        self.commands.as_mut().unwrap().write_all(&bytes).expect("the browser takes commands");
-        let until = Instant::now() + PATIENCE;
+        self.commands.as_mut().unwrap().write_all(&bytes).expect("the browser reads commands");
+        let until = Instant::now() + TIME_LIMIT;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let Ok(mut message) = self.messages.recv_timeout(left) else {
-                panic!("the browser does not answer to {method}: {:?}", self.child.try_wait());
+                panic!("no response to {method}: {:?}", self.child.try_wait());
             };
             if message["id"] == self.sent {
                 assert_eq!(message.get("error"), None, "{method}: {message}");
@@ -229,7 +230,7 @@ impl Browser {
     }
 }
 
-/// The middle of an element that can be clicked on, or `null`.
+/// The centre of an element that can be clicked, or `null`.
 const CLICKABLE: &str = "(() => {
     const element = document.querySelector(SELECTOR);
     if (!element?.checkVisibility() || element.disabled) return null;
@@ -239,14 +240,14 @@ const CLICKABLE: &str = "(() => {
     return element.contains(document.elementFromPoint(x, y)) ? { x, y } : null;
 })()";
 
-/// Reads messages until the browser is gone.
+/// Reads messages until the browser exits.
 fn listen(output: ChildStdout) -> Receiver<Value> {
-    let (told, messages) = mpsc::channel();
+    let (sender, messages) = mpsc::channel();
     std::thread::spawn(move || {
         for message in BufReader::new(output).split(0) {
             let Ok(message) = message else { break };
             let Ok(message) = serde_json::from_slice(&message) else { continue };
-            if told.send(message).is_err() {
+            if sender.send(message).is_err() {
                 break;
             }
         }
@@ -254,14 +255,14 @@ fn listen(output: ChildStdout) -> Receiver<Value> {
     messages
 }
 
-/// What an event complains of, if it does.
+/// Returns the complaint in an event, if it is one.
 fn complaint(event: &Value) -> Option<String> {
     let params = &event["params"];
     match event["method"].as_str()? {
         "Log.entryAdded" => {
             let entry = &params["entry"];
-            let told = entry["source"] != "network" && entry["level"] != "verbose";
-            told.then(|| entry["text"].as_str().map(ToOwned::to_owned))?
+            let is_complaint = entry["source"] != "network" && entry["level"] != "verbose";
+            is_complaint.then(|| entry["text"].as_str().map(ToOwned::to_owned))?
         }
         "Runtime.exceptionThrown" => Some(params["exceptionDetails"].to_string()),
         "Runtime.consoleAPICalled" if params["type"] == "error" => {
@@ -277,7 +278,7 @@ fn complaint(event: &Value) -> Option<String> {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // With its pipe closed, the browser ends by itself.
+        // The browser exits when its pipe is closed.
         self.commands.take();
         let until = Instant::now() + Duration::from_secs(10);
         while Instant::now() < until {

@@ -1,4 +1,4 @@
-//! As much of JSON Schema as the document uses.
+//! A validator for the part of JSON Schema that the document uses.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ impl<'d> Schemas<'d> {
         Self { document }
     }
 
-    /// The schema that a reference leads to, or the schema itself.
+    /// Resolves a reference; returns any other schema itself.
     pub(crate) fn resolve<'s>(&self, schema: &'s Value) -> &'s Value
     where
         'd: 's,
@@ -23,8 +23,7 @@ impl<'d> Schemas<'d> {
         }
     }
 
-    /// Asserts that the value is as the schema has it, and has no member that
-    /// the schema does not know.
+    /// Asserts that the value matches the schema and has no undocumented fields.
     #[track_caller]
     pub(crate) fn check(&self, schema: &Value, value: &Value, at: &str) {
         if let Some(flaw) = self.flaw(schema, value, "") {
@@ -32,6 +31,7 @@ impl<'d> Schemas<'d> {
         }
     }
 
+    /// Returns the first difference from the schema.
     fn flaw(&self, schema: &Value, value: &Value, at: &str) -> Option<String> {
         if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
             let component = self.document.pointer(&reference[1..]).expect("a component");
@@ -50,7 +50,7 @@ impl<'d> Schemas<'d> {
             return Some(format!("{at}: {value} is not one of {known:?}"));
         }
         match value {
-            Value::Object(members) => self.flaw_of_object(schema, members, at),
+            Value::Object(fields) => self.flaw_of_object(schema, fields, at),
             Value::Array(items) => {
                 let items = items.iter().enumerate();
                 let item = schema.get("items")?;
@@ -71,19 +71,19 @@ impl<'d> Schemas<'d> {
     fn flaw_of_object(
         &self,
         schema: &Value,
-        members: &serde_json::Map<String, Value>,
+        fields: &serde_json::Map<String, Value>,
         at: &str,
     ) -> Option<String> {
         let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
         for name in required.filter_map(Value::as_str) {
-            if !members.contains_key(name) {
+            if !fields.contains_key(name) {
                 return Some(format!("{at}: {name} is missing"));
             }
         }
         let properties = schema.get("properties")?.as_object()?;
-        members.iter().find_map(|(name, member)| match properties.get(name) {
-            Some(schema) => self.flaw(schema, member, &format!("{at}/{name}")),
-            None => Some(format!("{at}: {name} is not described")),
+        fields.iter().find_map(|(name, field)| match properties.get(name) {
+            Some(schema) => self.flaw(schema, field, &format!("{at}/{name}")),
+            None => Some(format!("{at}: {name} is not documented")),
         })
     }
 }
@@ -97,7 +97,7 @@ fn is_of_type(schema: &Value, value: &Value) -> bool {
         "string" => value.is_string(),
         "array" => value.is_array(),
         "object" => value.is_object(),
-        other => panic!("there is no type {other}"),
+        other => panic!("unknown type {other}"),
     };
     match &schema["type"] {
         Value::String(name) => fits(name),

@@ -66,6 +66,12 @@ pub(crate) fn operations(clients: &Clients<'_>) -> Vec<Operation> {
 }
 
 impl Operation {
+    /// Returns the names of its query parameters.
+    pub(crate) fn query_parameters(&self) -> Vec<&str> {
+        let parameters = self.described["parameters"].as_array().into_iter().flatten();
+        parameters.filter(|one| one["in"] == "query").map(|one| text(one, "name")).collect()
+    }
+
     /// Returns whether it needs an access token.
     pub(crate) fn requires_sign_in(&self) -> bool {
         let schemes = self.described.get("security").and_then(Value::as_array);
@@ -75,6 +81,13 @@ impl Operation {
     /// Returns whether it has a body.
     pub(crate) fn has_body(&self) -> bool {
         self.described.get("requestBody").is_some()
+    }
+
+    /// Returns the documented status of success.
+    pub(crate) fn success(&self) -> u16 {
+        let mut statuses = self.described["responses"].as_object().unwrap().keys();
+        let status = statuses.find(|status| status.starts_with('2')).expect("a status of success");
+        status.parse().expect("a number")
     }
 
     /// Returns whether it has a JSON body.
@@ -96,6 +109,14 @@ impl Operation {
         let headers = [("content-type", "application/json")];
         self.client(clients).send(&self.method, &self.path, &headers, Some(body))
     }
+}
+
+/// Returns the valid include paths of a GET, which the problem for an invalid one lists.
+pub(crate) fn include_paths(client: &Client<'_>, path: &str) -> Vec<String> {
+    let answer = client.get(&format!("{path}?include=nonsense"));
+    let detail = text(answer.expect_problem("invalid-parameter"), "detail");
+    let (_, paths) = detail.split_once("the valid ones are ").expect("the paths are listed");
+    paths.split(", ").map(str::to_owned).collect()
 }
 
 /// Returns the media type and the example of the body of an operation.
