@@ -203,11 +203,11 @@ impl TestServer {
     /// If the account does not exist or its password is not [`PASSWORD`].
     pub fn sign_in(&self, email: &str) -> Client<'_> {
         let body = json!({"email": email, "password": PASSWORD});
-        let answer = self.anonymous().post("/auth/login", &body);
-        assert_eq!(answer.status, 200, "{answer:?}");
+        let response = self.anonymous().post("/auth/login", &body);
+        assert_eq!(response.status, 200, "{response:?}");
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let token = text(&answer.json["access_token"]);
-        Client::new(self, Some(token), text(&answer.json["user"]["uid"]))
+        let token = text(&response.json["access_token"]);
+        Client::new(self, Some(token), text(&response.json["user"]["uid"]))
     }
 
     /// Creates an administrator and signs it in.

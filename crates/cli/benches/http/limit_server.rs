@@ -20,32 +20,32 @@ pub(crate) struct LimitServer {
     thread: Option<JoinHandle<()>>,
 }
 
-type Answers = Arc<HashMap<String, Bytes>>;
+type Responses = Arc<HashMap<String, Bytes>>;
 
 impl LimitServer {
     /// Sends each request once to the real server, and stores the response. Of requests that create
     /// something, only the last is sent, and its response is used for all.
     pub(crate) fn of(server: &RectoServer, load: &Workload) -> Self {
-        let mut answers = HashMap::new();
+        let mut responses = HashMap::new();
         let mut status = StatusCode::OK;
         if let Some(last) = load.requests.last().filter(|request| request.method == "POST") {
             status = StatusCode::CREATED;
             let created = Bytes::from(server.create(last));
             let paths = load.requests.iter().map(|request| request.path.clone());
-            answers.extend(paths.map(|path| (path, created.clone())));
+            responses.extend(paths.map(|path| (path, created.clone())));
         } else {
             let paths = load.requests.iter().map(|request| request.path.clone());
-            answers.extend(paths.map(|path| (path.clone(), Bytes::from(server.get(&path)))));
+            responses.extend(paths.map(|path| (path.clone(), Bytes::from(server.get(&path)))));
         }
-        let answers: Answers = Arc::new(answers);
+        let responses: Responses = Arc::new(responses);
         let (sender, receiver) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
                 let server = HttpServer::new(move || {
                     App::new()
-                        .app_data(Data::from(Arc::clone(&answers)))
+                        .app_data(Data::from(Arc::clone(&responses)))
                         .app_data(Data::new(status))
-                        .default_service(web::to(answer))
+                        .default_service(web::to(respond))
                 })
                 .bind("127.0.0.1:0")
                 .expect("a port is free");
@@ -74,14 +74,14 @@ impl Drop for LimitServer {
 }
 
 /// Reads the body, as a server must, and responds.
-async fn answer(
+async fn respond(
     request: HttpRequest,
     _body: Bytes,
-    answers: Data<HashMap<String, Bytes>>,
+    responses: Data<HashMap<String, Bytes>>,
     status: Data<StatusCode>,
 ) -> HttpResponse {
     let path = request.uri().path_and_query().map_or("", |path| path.as_str());
-    match answers.get(path) {
+    match responses.get(path) {
         Some(bytes) => {
             HttpResponse::build(**status).content_type("application/json").body(bytes.clone())
         }

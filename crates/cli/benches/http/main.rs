@@ -42,7 +42,7 @@ fn measure(engine: Engine, server: &RectoServer, load: &Workload) {
     let most = load.run(&limit.address());
     drop(limit);
     let real = load.run(server.address());
-    assert_eq!(real.errors, 0, "{}: the server answered with errors", load.name);
+    assert_eq!(real.errors, 0, "{}: some responses were errors", load.name);
     row(engine, load.name, &real, &most);
 }
 

@@ -93,7 +93,7 @@ impl RectoServer {
     /// Returns the body of a response.
     pub(crate) fn get(&self, path: &str) -> Vec<u8> {
         let mut response =
-            self.agent.get(format!("{}{path}", self.address)).call().expect("it answers");
+            self.agent.get(format!("{}{path}", self.address)).call().expect("it responds");
         assert_eq!(response.status(), 200, "{path}");
         response.body_mut().with_config().limit(64 << 20).read_to_vec().expect("it has a body")
     }
@@ -107,7 +107,7 @@ impl RectoServer {
             .header("authorization", format!("Bearer {token}"))
             .content_type("application/json")
             .send(request.body.as_deref().unwrap_or_default())
-            .expect("it answers");
+            .expect("it responds");
         assert_eq!(response.status(), 201, "{}", request.path);
         response.body_mut().read_to_vec().expect("it has a body")
     }
@@ -219,7 +219,7 @@ impl RectoServer {
 
         let url = format!("{}/api/v1/auth/login", self.address);
         let login = serde_json::json!({"email": email, "password": password});
-        let mut response = self.agent.post(url).send_json(login).expect("it answers");
+        let mut response = self.agent.post(url).send_json(login).expect("it responds");
         let signed_in: Value = response.body_mut().read_json().expect("it is JSON");
         signed_in["access_token"].as_str().expect("signed in").to_owned()
     }

@@ -16,15 +16,15 @@ const SECRET: &str = "a secret of more than thirty-two bytes";
 fn get(url: &str) -> (u16, String) {
     let agent: ureq::Agent =
         ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let mut answer = agent.get(url).call().unwrap();
-    (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+    let mut response = agent.get(url).call().unwrap();
+    (response.status().as_u16(), response.body_mut().read_to_string().unwrap())
 }
 
 fn sign_in(address: &str, email: &str, password: &str) -> Value {
-    let mut answer = ureq::post(&format!("{address}/api/v1/auth/login"))
+    let mut response = ureq::post(&format!("{address}/api/v1/auth/login"))
         .send_json(json!({"email": email, "password": password}))
         .unwrap();
-    answer.body_mut().read_json().unwrap()
+    response.body_mut().read_json().unwrap()
 }
 
 #[test]
@@ -140,13 +140,13 @@ fn network_options_take_effect() {
     let agent: ureq::Agent = config.into();
     while_serving(&program, &[], |address| {
         let mut fail = |client: &str| {
-            let answer = agent
+            let response = agent
                 .post(format!("{address}/api/v1/auth/login"))
                 .header("x-forwarded-for", client)
                 .send_json(json!({"email": "eve@example.org", "password": "not it"}))
                 .unwrap();
-            assert!(answer.headers().contains_key("strict-transport-security"));
-            answer.status().as_u16()
+            assert!(response.headers().contains_key("strict-transport-security"));
+            response.status().as_u16()
         };
         let statuses = ["192.0.2.1", "192.0.2.1", "192.0.2.2"].map(&mut fail);
         assert_eq!(statuses, [401, 429, 401]);
@@ -231,9 +231,9 @@ fn request_in_flight_is_finished() {
         // Gives the server time to handle the signal.
         thread::sleep(Duration::from_millis(300));
         stream.write_all(rest.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 401 "), "{signal}: {answer}");
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        assert!(response.starts_with("HTTP/1.1 401 "), "{signal}: {response}");
         server.wait().succeeded();
     }
 }
