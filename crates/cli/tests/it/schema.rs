@@ -27,9 +27,9 @@ fn every_format_is_printed() {
 fn default_format_is_json() {
     let printed = Program::new().run(&["schema"]).succeeded();
     let catalogue: Value = serde_json::from_str(&printed).unwrap();
-    let rooms = catalogue["entities"].as_array().unwrap().iter().map(|entity| &entity["module"]);
-    for room in MODULES {
-        assert!(rooms.clone().any(|found| found == room.name), "{}", room.name);
+    let modules = catalogue["entities"].as_array().unwrap().iter().map(|entity| &entity["module"]);
+    for module in MODULES {
+        assert!(modules.clone().any(|found| found == module.name), "{}", module.name);
     }
 }
 
