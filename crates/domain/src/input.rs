@@ -275,14 +275,14 @@ impl<'a> Fields<'a> {
     fn refuse_unknown(&mut self) {
         self.known.sort_unstable();
         let mut unknown = self.values.keys().filter(|name| !self.known.contains(&name.as_str()));
-        let detail = format!("is not a known member; known are: {}", self.known.join(", "));
+        let detail = format!("is not a known field; known are: {}", self.known.join(", "));
         for name in unknown.by_ref().take(Self::UNKNOWN_LISTED) {
             let wrong = Violations::one(detail.clone()).under(name);
             self.violations.extend(wrong.into_vec());
         }
         let more = unknown.count();
         if more > 0 {
-            let wrong = Violations::one(format!("has {more} more unknown members"));
+            let wrong = Violations::one(format!("has {more} more unknown fields"));
             self.violations.extend(wrong.into_vec());
         }
     }
@@ -391,13 +391,13 @@ mod tests {
     fn unknown_fields_are_listed_and_counted() {
         assert_eq!(
             refusals::<NewTag>(&json!({"name": "x", "Name": "y"})),
-            [("/Name".into(), "is not a known member; known are: name".into())]
+            [("/Name".into(), "is not a known field; known are: name".into())]
         );
         let mut crowd: Map<String, Value> = (0..1000).map(|n| (n.to_string(), json!(n))).collect();
         crowd.insert("name".into(), json!("x"));
         let refused = refusals::<NewTag>(&Value::Object(crowd));
         assert_eq!(refused.len(), 51);
-        assert_eq!(refused[50], (String::new(), "has 950 more unknown members".into()));
+        assert_eq!(refused[50], (String::new(), "has 950 more unknown fields".into()));
     }
 
     #[test]
@@ -451,7 +451,7 @@ mod tests {
                 ("/tags/1".into(), "must be an object".into()),
                 ("/tags/2/name".into(), "must be a string".into()),
                 ("/tags/3/name".into(), "is required".into()),
-                ("/tags/3/x".into(), "is not a known member; known are: name".into()),
+                ("/tags/3/x".into(), "is not a known field; known are: name".into()),
             ]
         );
         assert_eq!(

@@ -72,7 +72,7 @@ impl Filtered for Book {
         ("language", "Books in this language, a BCP 47 tag."),
         ("tag", "Books with the tag of this name; repeat it for books with all of them."),
         ("user_uid", "Books that this user owns."),
-        ("isbn", "Books with this ISBN, in either options."),
+        ("isbn", "Books with this ISBN, in either form."),
         (
             "published_from",
             "Books published then or later: a year, a month or a day. A date counts as the first day of what is known.",
