@@ -45,7 +45,7 @@ endpoint!(a: A1, b: A2, c: A3);
 /// calls the handler.
 ///
 /// # Errors
-/// Those of the extractors and of the handler. [`Failure::AccessNotChecked`] if the route requires
+/// The errors of the extractors and of the handler. [`Failure::AccessNotChecked`] if the route requires
 /// access and the handler never opened a transaction, which would check it.
 pub(crate) async fn answer<Args: FromRequest>(
     endpoint: impl Endpoint<Args>,

@@ -87,7 +87,7 @@ pub(crate) fn page<E: Entity>(
         let mut writer = Writer { out: &mut out };
         match writer.entity(entities, index, &options.include, extra.at(index)) {
             Ok(()) => shown += 1,
-            // What does not fit is on the next page, unless it does not fit on any.
+            // An item that does not fit is on the next page, unless it is the only one.
             Err(WriteError::TooLarge) if shown > 0 => {
                 out.truncate(end);
                 break;

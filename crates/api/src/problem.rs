@@ -256,7 +256,7 @@ pub(crate) struct ProblemBody<'a> {
     title: &'static str,
     /// The HTTP status.
     status: u16,
-    /// What is wrong with this request.
+    /// The mistake in this request.
     detail: &'a str,
     /// The path of the request.
     instance: &'a str,

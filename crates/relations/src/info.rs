@@ -179,7 +179,7 @@ pub enum Cardinality {
     One,
 }
 
-/// What happens to the children when their parent is deleted.
+/// The effect on the children when their parent is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -8,46 +8,33 @@ pub mod server;
 // Runs the Rust code of the documents as doctests.
 #[cfg(doctest)]
 mod documents {
-    #[doc = include_str!("../../../README.md")]
-    struct Readme;
-    #[doc = include_str!("../../../ARCHITECTURE.md")]
-    struct Architecture;
-    #[doc = include_str!("../../../docs/api-conventions.md")]
-    struct ApiConventions;
-    #[doc = include_str!("../../../docs/guide/introduction.md")]
-    struct Introduction;
-    #[doc = include_str!("../../../docs/guide/bidirectional.md")]
-    struct Bidirectional;
-    #[doc = include_str!("../../../docs/guide/foreign-key.md")]
-    struct ForeignKey;
-    #[doc = include_str!("../../../docs/guide/optional.md")]
-    struct Optional;
-    #[doc = include_str!("../../../docs/guide/one-to-many.md")]
-    struct OneToMany;
-    #[doc = include_str!("../../../docs/guide/triangle.md")]
-    struct Triangle;
-    #[doc = include_str!("../../../docs/guide/many-to-many.md")]
-    struct ManyToMany;
-    #[doc = include_str!("../../../docs/guide/links-with-data.md")]
-    struct LinksWithData;
-    #[doc = include_str!("../../../docs/guide/several-levels.md")]
-    struct SeveralLevels;
-    #[doc = include_str!("../../../docs/guide/self-reference.md")]
-    struct SelfReference;
-    #[doc = include_str!("../../../docs/guide/two-keys.md")]
-    struct TwoKeys;
-    #[doc = include_str!("../../../docs/guide/recursion.md")]
-    struct Recursion;
-    #[doc = include_str!("../../../docs/guide/n-plus-one.md")]
-    struct NPlusOne;
-    #[doc = include_str!("../../../docs/guide/loading.md")]
-    struct Loading;
-    #[doc = include_str!("../../../docs/guide/response-models.md")]
-    struct ResponseModels;
-    #[doc = include_str!("../../../docs/guide/one-place.md")]
-    struct OnePlace;
-    #[doc = include_str!("../../../docs/guide/migrations.md")]
-    struct Migrations;
-    #[doc = include_str!("../../../docs/guide/comparison.md")]
-    struct Comparison;
+    macro_rules! documents {
+        ($($name:ident $path:literal)*) => {
+            $(#[doc = include_str!(concat!("../../../", $path))] struct $name;)*
+        };
+    }
+
+    documents! {
+        Readme "README.md"
+        Architecture "ARCHITECTURE.md"
+        ApiConventions "docs/api-conventions.md"
+        Introduction "docs/guide/introduction.md"
+        Bidirectional "docs/guide/bidirectional.md"
+        ForeignKey "docs/guide/foreign-key.md"
+        Optional "docs/guide/optional.md"
+        OneToMany "docs/guide/one-to-many.md"
+        Triangle "docs/guide/triangle.md"
+        ManyToMany "docs/guide/many-to-many.md"
+        LinksWithData "docs/guide/links-with-data.md"
+        SeveralLevels "docs/guide/several-levels.md"
+        SelfReference "docs/guide/self-reference.md"
+        TwoKeys "docs/guide/two-keys.md"
+        Recursion "docs/guide/recursion.md"
+        NPlusOne "docs/guide/n-plus-one.md"
+        Loading "docs/guide/loading.md"
+        ResponseModels "docs/guide/response-models.md"
+        OnePlace "docs/guide/one-place.md"
+        Migrations "docs/guide/migrations.md"
+        Comparison "docs/guide/comparison.md"
+    }
 }

@@ -31,6 +31,7 @@ mod problems;
 mod relation_filters;
 mod reviews;
 mod roles;
+mod schemas;
 mod school;
 mod secrets;
 mod sessions;

@@ -1,0 +1,105 @@
+//! The schemas of the OpenAPI document, against the types that they describe.
+
+use recto_domain::{
+    Account, AccountDeletion, ApiKey, AuditEntry, Author, Book, BookBatch, BookPatch, Comment,
+    Company, CompanyPatch, Contributors, Course, Department, DepartmentPatch, Disabling, Email,
+    EmailRequest, Employee, EmployeePatch, Input, Language, Login, NewApiKey, NewBookGraph,
+    NewComment, NewCompanyGraph, NewCourse, NewDepartment, NewEmployee, NewPost, NewReview,
+    NewStudent, NewTag, Password, PasswordAttempt, PasswordChange, PasswordReset, Post, PostPatch,
+    Refresh, Review, ReviewPatch, RoleChange, Secret, Session, SignUp, Student, Tag, TagNames,
+    User, UserPatch, Verification,
+};
+use serde_json::{Value, json};
+
+/// Returns the schema of a type by its name.
+fn schema<T>() -> Value {
+    let name = std::any::type_name::<T>().rsplit("::").next().unwrap();
+    let document: Value = serde_json::from_str(&recto_api::openapi_json()).unwrap();
+    let schema = &document["components"]["schemas"][name];
+    assert!(schema.is_object(), "{name}");
+    schema.clone()
+}
+
+fn assert_input<T: Input>() {
+    let schema = schema::<T>();
+    let example = &schema["examples"][0];
+    assert!(T::parse(example).is_ok(), "{example}");
+    assert_eq!(schema["additionalProperties"], json!(false));
+}
+
+fn assert_entity<T: serde::Serialize + serde::de::DeserializeOwned>() {
+    let example = &schema::<T>()["examples"][0];
+    let entity: T = serde_json::from_value(example.clone()).unwrap();
+    assert_eq!(&serde_json::to_value(entity).unwrap(), example);
+}
+
+macro_rules! for_each {
+    ($check:ident: $($type:ty),+) => {
+        $($check::<$type>();)+
+    };
+}
+
+#[test]
+fn input_examples_are_valid() {
+    for_each!(
+        assert_input:
+        BookPatch, BookBatch, NewCompanyGraph, NewBookGraph, Contributors, NewReview,
+        ReviewPatch, NewTag, TagNames, UserPatch, SignUp, Login, RoleChange, Disabling,
+        Verification, EmailRequest, Refresh, PasswordChange, PasswordReset, AccountDeletion,
+        NewApiKey, NewPost, PostPatch, NewComment, NewStudent, NewCourse,
+        CompanyPatch, NewDepartment, DepartmentPatch, NewEmployee, EmployeePatch
+    );
+}
+
+#[test]
+fn entity_examples_are_valid() {
+    for_each!(
+        assert_entity:
+        User, Book, Review, Tag, Author, Post, Comment, Student, Course, Company, Department,
+        Employee, Session, ApiKey, AuditEntry
+    );
+}
+
+#[test]
+fn bounds_are_those_of_the_types() {
+    fn assert_bound<T>(pointer: &str, bound: usize) {
+        assert_eq!(schema::<T>().pointer(pointer), Some(&json!(bound)), "{pointer}");
+    }
+    assert_bound::<SignUp>("/properties/email/maxLength", Email::MAX_CHARS);
+    assert_bound::<SignUp>("/properties/password/minLength", Password::MIN_CHARS);
+    assert_bound::<SignUp>("/properties/password/maxLength", Password::MAX_CHARS);
+    assert_bound::<Login>("/properties/password/maxLength", PasswordAttempt::MAX_CHARS);
+    assert_bound::<Refresh>("/properties/refresh_token/maxLength", Secret::MAX_CHARS);
+    assert_bound::<NewBookGraph>("/properties/language/maxLength", Language::MAX_CHARS);
+    assert_bound::<NewBookGraph>("/properties/tags/maxItems", TagNames::MAX);
+    assert_bound::<NewBookGraph>("/properties/contributors/maxItems", Contributors::MAX);
+    assert_bound::<TagNames>("/properties/tags/maxItems", TagNames::MAX);
+    assert_bound::<Contributors>("/properties/contributors/maxItems", Contributors::MAX);
+    assert_bound::<BookBatch>("/properties/books/maxItems", BookBatch::MAX);
+    let departments = "/properties/departments";
+    for list in [departments, &format!("{departments}/items/properties/employees")] {
+        assert_bound::<NewCompanyGraph>(&format!("{list}/maxItems"), NewCompanyGraph::MAX - 1);
+    }
+}
+
+#[test]
+fn required_fields_are_listed() {
+    assert_eq!(schema::<NewBookGraph>()["required"], json!(["title"]));
+    assert_eq!(schema::<BookPatch>()["required"], Value::Null);
+    let account = schema::<Account>();
+    assert_eq!(account["required"], json!(["email", "role", "verified", "disabled"]));
+}
+
+#[test]
+fn optional_fields_may_be_null() {
+    let book = schema::<Book>();
+    assert_eq!(
+        book["properties"]["publisher"],
+        json!({
+            "type": ["string", "null"],
+            "description": "The publisher; `null` if unknown.",
+            "minLength": 1, "maxLength": 200, "examples": ["Chatto & Windus"],
+        })
+    );
+    assert_eq!(book["required"].as_array().unwrap().len(), 11);
+}
