@@ -1,6 +1,6 @@
 //! Opening the database, with the schema that the program requires.
 
-use recto_persistence::migrations::{self, MigrationError, State};
+use recto_persistence::migrations::{self, MigrationError, SchemaState};
 use recto_persistence::{Connection, Database, DatabaseUrl, Options};
 
 /// The reason why a database cannot be used. Passwords are removed from URLs.
@@ -48,16 +48,16 @@ pub(crate) fn open(
 ) -> Result<Database, DatabaseError> {
     let mut conn = connect(url)?;
     match state(url, &mut conn)? {
-        State::Current => {}
-        State::Behind(_) if url.is_embedded() || pending == PendingMigrations::Apply => {
+        SchemaState::Current => {}
+        SchemaState::Behind(_) if url.is_embedded() || pending == PendingMigrations::Apply => {
             for name in migrate(url, &mut conn)? {
                 tracing::info!(migration = name, "applied a migration");
             }
         }
-        State::Behind(missing) => {
+        SchemaState::Behind(missing) => {
             return Err(DatabaseError::Behind { url: url.to_string(), missing });
         }
-        State::Newer(versions) => {
+        SchemaState::Newer(versions) => {
             return Err(DatabaseError::Newer { url: url.to_string(), versions });
         }
     }
@@ -79,7 +79,10 @@ pub(crate) fn connect(url: &DatabaseUrl) -> Result<Connection, DatabaseError> {
 }
 
 /// Compares the schema with this program's.
-pub(crate) fn state(url: &DatabaseUrl, conn: &mut Connection) -> Result<State, DatabaseError> {
+pub(crate) fn state(
+    url: &DatabaseUrl,
+    conn: &mut Connection,
+) -> Result<SchemaState, DatabaseError> {
     migrations::state(conn).map_err(|source| migration_error(url, source))
 }
 

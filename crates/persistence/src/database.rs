@@ -47,12 +47,12 @@ impl Default for Options {
 /// Dropping the last clone blocks until running work has ended and the connections are closed,
 /// except within the database's own work.
 #[derive(Debug, Clone)]
-pub struct Database(Arc<Shared>);
+pub struct Database(Arc<OpenDatabase>);
 
 /// The state that clones share. Fields are dropped in this order: the threads end when their
 /// queues have no senders.
 #[derive(Debug)]
-struct Shared {
+struct OpenDatabase {
     url: DatabaseUrl,
     readers: Sender<Job>,
     writer: Sender<Job>,
@@ -91,7 +91,7 @@ impl Database {
         } else {
             readers.clone()
         };
-        Ok(Self(Arc::new(Shared { url: url.clone(), readers, writer, threads })))
+        Ok(Self(Arc::new(OpenDatabase { url: url.clone(), readers, writer, threads })))
     }
 
     /// Drops this clone, waits at most `timeout` for others to be dropped, and returns whether all

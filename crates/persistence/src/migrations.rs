@@ -25,7 +25,7 @@ pub struct Migration {
 
 /// The database's schema compared with the one that this program needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
+pub enum SchemaState {
     /// It is the same.
     Current,
     /// These migrations are not applied.
@@ -99,25 +99,25 @@ fn list_unlocked(conn: &mut Connection) -> Result<Vec<Migration>, MigrationError
 }
 
 /// Compares the database's schema with the one that this program needs.
-pub fn state(conn: &mut Connection) -> Result<State, MigrationError> {
+pub fn state(conn: &mut Connection) -> Result<SchemaState, MigrationError> {
     locked(conn, state_unlocked)
 }
 
-fn state_unlocked(conn: &mut Connection) -> Result<State, MigrationError> {
+fn state_unlocked(conn: &mut Connection) -> Result<SchemaState, MigrationError> {
     let known = names(conn)?;
     let unknown: Vec<String> = applied(conn)?
         .into_iter()
         .filter(|version| !known.iter().any(|(known, _)| known == version))
         .collect();
     if !unknown.is_empty() {
-        return Ok(State::Newer(unknown));
+        return Ok(SchemaState::Newer(unknown));
     }
     let pending: Vec<String> = list_unlocked(conn)?
         .into_iter()
         .filter(|migration| !migration.applied)
         .map(|migration| migration.name)
         .collect();
-    Ok(if pending.is_empty() { State::Current } else { State::Behind(pending) })
+    Ok(if pending.is_empty() { SchemaState::Current } else { SchemaState::Behind(pending) })
 }
 
 /// Returns versions and names of the migrations, oldest first.

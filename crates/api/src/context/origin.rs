@@ -33,8 +33,8 @@ impl RequestOrigin {
     }
 
     /// Returns the device that a session shows.
-    pub(crate) fn device(&self) -> recto_domain::Client {
-        recto_domain::Client { address: Some(self.client.address()), agent: self.agent.clone() }
+    pub(crate) fn device(&self) -> recto_domain::Device {
+        recto_domain::Device { address: Some(self.client.address()), agent: self.agent.clone() }
     }
 
     /// Returns an audit entry about the request.

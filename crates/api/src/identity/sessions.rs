@@ -116,7 +116,7 @@ fn open<R>(
         user,
         pair: tokens.pair,
         refresh: refresh.map(hash),
-        client: &tx.origin().device(),
+        device: &tx.origin().device(),
         at: tokens.at,
         expires_at,
     };

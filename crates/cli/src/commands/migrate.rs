@@ -1,6 +1,6 @@
 //! `recto migrate`, `recto migrate status`, `recto migrate revert`.
 
-use recto_persistence::migrations::{self, State};
+use recto_persistence::migrations::{self, SchemaState};
 use recto_persistence::{Connection, DatabaseUrl};
 
 use super::{CommandError, print};
@@ -39,7 +39,7 @@ fn status(url: &DatabaseUrl, conn: &mut Connection) -> Result<(), CommandError> 
         let status = if migration.applied { "applied" } else { "pending" };
         print(&format_args!("{status} {}", migration.name))?;
     }
-    if let State::Newer(versions) = database::state(url, conn)? {
+    if let SchemaState::Newer(versions) = database::state(url, conn)? {
         for version in versions {
             print(&format_args!("unknown {version}"))?;
         }
@@ -57,7 +57,9 @@ fn revert(url: &DatabaseUrl, conn: &mut Connection) -> Result<(), CommandError> 
 /// Refuses a database that a newer program has migrated.
 fn refuse_newer(url: &DatabaseUrl, conn: &mut Connection) -> Result<(), DatabaseError> {
     match database::state(url, conn)? {
-        State::Newer(versions) => Err(DatabaseError::Newer { url: url.to_string(), versions }),
-        State::Current | State::Behind(_) => Ok(()),
+        SchemaState::Newer(versions) => {
+            Err(DatabaseError::Newer { url: url.to_string(), versions })
+        }
+        SchemaState::Current | SchemaState::Behind(_) => Ok(()),
     }
 }

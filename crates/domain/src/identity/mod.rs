@@ -23,4 +23,4 @@ pub use password::{Password, PasswordAttempt};
 pub use password_change::{PasswordChange, PasswordReset};
 pub use password_hash::PasswordHash;
 pub use secret::{Secret, SecretHash};
-pub use session::{Client, Refresh, Session, UserAgent};
+pub use session::{Device, Refresh, Session, UserAgent};

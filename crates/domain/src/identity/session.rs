@@ -63,9 +63,9 @@ impl Session {
     }
 }
 
-/// The origin of a request.
+/// The device that a session began on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Client {
+pub struct Device {
     /// The IP address, if known.
     pub address: Option<IpAddr>,
     /// The user agent, if known.

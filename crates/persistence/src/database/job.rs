@@ -13,7 +13,7 @@ pub(super) type Job = Box<dyn AnyWork>;
 
 /// Whether work reads or writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum JobKind {
     Read,
     Write,
 }
@@ -35,7 +35,7 @@ pub(super) enum Outcome {
 
 /// Work that can be run repeatedly, and answered.
 pub(super) trait AnyWork: Send {
-    fn kind(&self) -> Kind;
+    fn kind(&self) -> JobKind;
     /// Runs it and stores the result.
     fn run(&mut self, conn: &mut Connection) -> Outcome;
     /// Replaces the result with an error.
@@ -48,7 +48,7 @@ pub(super) trait AnyWork: Send {
 
 /// A closure, its result, and the channel to its caller.
 pub(super) struct Work<W, T, E> {
-    kind: Kind,
+    kind: JobKind,
     closure: W,
     result: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<T, E>>,
@@ -61,14 +61,14 @@ where
     E: WorkError,
 {
     pub(super) fn read(work: W) -> (Job, Answer<T, E>) {
-        Self::job(Kind::Read, work)
+        Self::job(JobKind::Read, work)
     }
 
     pub(super) fn write(work: W) -> (Job, Answer<T, E>) {
-        Self::job(Kind::Write, work)
+        Self::job(JobKind::Write, work)
     }
 
-    fn job(kind: Kind, work: W) -> (Job, Answer<T, E>) {
+    fn job(kind: JobKind, work: W) -> (Job, Answer<T, E>) {
         let (reply, answer) = oneshot::channel();
         (Box::new(Self { kind, closure: work, result: None, reply }), answer)
     }
@@ -80,7 +80,7 @@ where
     T: Send + 'static,
     E: WorkError,
 {
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> JobKind {
         self.kind
     }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::job::{Job, Kind, Outcome};
+use super::job::{Job, JobKind, Outcome};
 use super::threads::Threads;
 use super::{DatabaseUrl, Options, connect};
 use crate::{Connection, Error, Failure, WorkError as _};
@@ -96,14 +96,14 @@ impl Worker {
                 }
             };
             let outcome = match job.kind() {
-                Kind::Read => job.run(connection),
-                Kind::Write => in_transaction(connection, &mut job),
+                JobKind::Read => job.run(connection),
+                JobKind::Write => in_transaction(connection, &mut job),
             };
             let again = match outcome {
                 Outcome::Done | Outcome::Failed => false,
                 Outcome::Retry => self.has_time(since),
                 // Only reads: a write may have been committed.
-                Outcome::Suspect => self.is_broken() && job.kind() == Kind::Read && attempt == 1,
+                Outcome::Suspect => self.is_broken() && job.kind() == JobKind::Read && attempt == 1,
                 // A restart of the server breaks all connections.
                 Outcome::NotStarted => self.is_broken() && attempt == 1,
             };

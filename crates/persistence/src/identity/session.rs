@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
-use recto_domain::{Client, SecretHash, Session, SessionId, TokenPairId, UserId};
+use recto_domain::{Device, SecretHash, Session, SessionId, TokenPairId, UserId};
 use recto_relations_diesel::Selected as _;
 
 pub use super::rotation::{NextPair, Rotation, rotate};
@@ -30,7 +30,7 @@ pub struct NewSession<'a> {
     /// The hash of its first refresh token, if it has one.
     pub refresh: Option<SecretHash>,
     /// The address and user agent of the sign-in.
-    pub client: &'a Client,
+    pub device: &'a Device,
     /// The time of the sign-in.
     pub at: DateTime<Utc>,
     /// The time at which it expires if it is not refreshed.
@@ -87,8 +87,8 @@ pub fn open(conn: &mut Connection, new: &NewSession<'_>) -> Result<(), Error> {
         sessions::created_at.eq(InstantValue(new.at)),
         sessions::last_used_at.eq(InstantValue(new.at)),
         sessions::expires_at.eq(InstantValue(new.expires_at)),
-        sessions::address.eq(new.client.address.map(|address| address.to_string())),
-        sessions::agent.eq(new.client.agent.as_ref().map(AsRef::<str>::as_ref)),
+        sessions::address.eq(new.device.address.map(|address| address.to_string())),
+        sessions::agent.eq(new.device.agent.as_ref().map(AsRef::<str>::as_ref)),
     );
     conn.execute(diesel::insert_into(sessions::table).values(session))?;
     issue(conn, UidValue::from(new.id), 1, new.pair, new.refresh.as_ref(), new.at)

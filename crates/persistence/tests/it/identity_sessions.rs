@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use recto_domain::{
-    Client, IdGenerator as _, Role, Session, SessionId, TokenPairId, UserAgent, UserId,
+    Device, IdGenerator as _, Role, Session, SessionId, TokenPairId, UserAgent, UserId,
 };
 use recto_persistence::identity::account;
 use recto_persistence::identity::session::{self, NewSession, Rotation, rotate};
@@ -162,15 +162,15 @@ fn session_has_idle_and_maximum_lifetime(database: &Fresh) {
 fn only_owner_sees_and_ends_sessions(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let (ada, bob) = (person(conn, ids, "ada", Role::User), person(conn, ids, "bob", Role::User));
-    let client =
-        Client { address: Some("2001:db8::7".parse().unwrap()), agent: UserAgent::of("curl/8.0") };
+    let device =
+        Device { address: Some("2001:db8::7".parse().unwrap()), agent: UserAgent::of("curl/8.0") };
     let short = SessionId::from_uuid(ids.new_id().uid());
     let new = NewSession {
         id: short,
         user: ada,
         pair: TokenPairId::from_uuid(ids.new_id().uid()),
         refresh: None,
-        client: &client,
+        device: &device,
         at: noon(),
         expires_at: noon() + Session::ACCESS,
     };
@@ -179,7 +179,7 @@ fn only_owner_sees_and_ends_sessions(database: &Fresh) {
     let his = sign_in(conn, ids, bob, noon()).session;
 
     let shown = session::find(conn, ada, short, Some(short), noon()).unwrap().unwrap();
-    assert_eq!((shown.address, shown.agent, shown.current), (client.address, client.agent, true));
+    assert_eq!((shown.address, shown.agent, shown.current), (device.address, device.agent, true));
     assert_eq!(shown.expires_at, noon() + Session::ACCESS);
 
     let ids = |user: UserId, after, limit, now, conn: &mut _| {

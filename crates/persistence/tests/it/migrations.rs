@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Barrier;
 use std::thread;
 
-use recto_persistence::migrations::{self, Migration, MigrationError, State};
+use recto_persistence::migrations::{self, Migration, MigrationError, SchemaState};
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh, bare};
 
@@ -54,11 +54,11 @@ fn reverting_and_applying_restores_schema(database: &Fresh) {
 
 fn state_lists_pending_migrations(database: &Fresh) {
     let mut conn = database.connection();
-    assert_eq!(migrations::state(&mut conn).unwrap(), State::Current);
+    assert_eq!(migrations::state(&mut conn).unwrap(), SchemaState::Current);
     assert!(migrations::apply(&mut conn).unwrap().is_empty());
 
     let reverted = migrations::revert(&mut conn).unwrap();
-    let pending = State::Behind(vec![reverted.clone()]);
+    let pending = SchemaState::Behind(vec![reverted.clone()]);
     assert_eq!(migrations::state(&mut conn).unwrap(), pending);
     let expected = names(database.engine())
         .into_iter()
@@ -71,7 +71,7 @@ fn newer_database_is_recognised(database: &Fresh) {
         .execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('29991231000000')")
         .unwrap();
     let state = migrations::state(&mut database.connection()).unwrap();
-    assert_eq!(state, State::Newer(vec!["29991231000000".to_owned()]));
+    assert_eq!(state, SchemaState::Newer(vec!["29991231000000".to_owned()]));
 }
 
 fn concurrent_migrations_apply_once(database: &Fresh) {

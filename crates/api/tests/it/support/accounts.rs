@@ -175,7 +175,7 @@ fn open_session(
         user,
         pair: TokenPairId::from_uuid(SystemIds.new_id().uid()),
         refresh,
-        client: &recto_domain::Client::default(),
+        device: &recto_domain::Device::default(),
         at: now,
         expires_at: now + Session::IDLE,
     };

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use recto_domain::{
-    Account, Client, Email, IdGenerator as _, PasswordHash, Role, SecretHash, SessionId,
+    Account, Device, Email, IdGenerator as _, PasswordHash, Role, SecretHash, SessionId,
     TokenPairId, User, UserId, Username,
 };
 use recto_persistence::Connection;
@@ -62,7 +62,7 @@ pub(crate) fn sign_in(
         user,
         pair: signed_in.pair,
         refresh: Some(signed_in.refresh),
-        client: &Client::default(),
+        device: &Device::default(),
         at,
         expires_at: recto_domain::Session::expiry(at, at),
     };
