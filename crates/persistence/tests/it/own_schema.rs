@@ -208,11 +208,11 @@ relations! {
     /// Letters, and who writes to whom.
     pub static POST_OFFICE = "post_office": Person, Message, Circle;
 
-    /// What somebody sent, and who sent it.
+    /// The messages of a sender, and the sender of a message.
     PersonSent = Person.sent: Many <=> MessageSender = Message.sender: One(sender_id), on delete Cascade;
-    /// What somebody received, and who received it.
+    /// The messages of a recipient, and the recipient of a message.
     PersonReceived = Person.received: Many <=> MessageRecipient = Message.recipient: Optional(recipient_id), on delete SetNull;
-    /// What answers a message, and what it answers.
+    /// The answers to a message, and the message that it answers.
     MessageAnswers = Message.answers: Many <=> MessageQuestion = Message.question: Optional(answers_id), on delete SetNull;
     /// The circles somebody is in, and who is in a circle.
     PersonCircles = Person.circles: Many <=> CircleMembers = Circle.members: Many, through memberships(person_id, circle_id) with Membership { duty }, on delete Cascade;

@@ -160,6 +160,15 @@ impl Browser {
         ));
     }
 
+    /// Waits until a visible element of the selector has text that matches a regular expression.
+    pub(crate) fn wait_for_match(&mut self, selector: &str, pattern: &str) {
+        let (selector, pattern) = (json!(selector), json!(pattern));
+        self.wait(&format!(
+            "[...document.querySelectorAll({selector})].some((element) => \
+             element.checkVisibility() && new RegExp({pattern}).test(element.innerText))"
+        ));
+    }
+
     /// Waits until the first element that matches the selector is visible and not covered, and clicks
     /// on it with the mouse.
     #[track_caller]
