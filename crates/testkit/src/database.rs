@@ -90,12 +90,12 @@ pub fn fresh(engine: Engine) -> Option<Fresh> {
 /// Like [`fresh`].
 ///
 /// ```
-/// use recto_persistence::migrations::{self, State};
+/// use recto_persistence::migrations::{self, SchemaState};
 /// use recto_testkit::database::{Engine, bare};
 ///
 /// let database = bare(Engine::Sqlite).unwrap();
 /// let state = migrations::state(&mut database.connection())?;
-/// assert!(matches!(state, State::Behind(_)));
+/// assert!(matches!(state, SchemaState::Behind(_)));
 /// # Ok::<(), migrations::MigrationError>(())
 /// ```
 pub fn bare(engine: Engine) -> Option<Fresh> {
