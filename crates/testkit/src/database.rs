@@ -234,6 +234,14 @@ impl Fresh {
         rows.iter().map(|JsonRow { line }| serde_json::from_str(line).expect("JSON")).collect()
     }
 
+    /// Returns a part of its URL that no other database's URL contains.
+    pub(crate) fn part_of_url(&self) -> String {
+        match &self.storage {
+            Storage::Sqlite { file, .. } => file.display().to_string(),
+            Storage::Postgres(database) => database.name().to_owned(),
+        }
+    }
+
     fn sqlite() -> Self {
         let directory = tempfile::Builder::new()
             .prefix("recto-sqlite-")

@@ -4,6 +4,7 @@ pub mod database;
 pub mod ids;
 pub mod postgres;
 pub mod server;
+pub mod statements;
 
 // Runs the Rust code of the documents as doctests.
 #[cfg(doctest)]
