@@ -57,7 +57,8 @@ pub struct Limits {
     pub sign_up: Option<Limit>,
     /// Mails requested from one network: 30, then one a minute.
     pub mail: Option<Limit>,
-    /// Mails to one address, requested from anywhere: 10, then one in 10 minutes.
+    /// Mails to one mailbox, requested from anywhere: 10, then one in 10 minutes. As many notices
+    /// of sign-ins and keys.
     pub mailbox: Option<Limit>,
 }
 
@@ -118,6 +119,9 @@ pub struct Throttle<C: Clock = MonotonicClock> {
     sign_up: Option<Budget<C>>,
     mail: Option<Budget<C>>,
     mailbox: Option<Budget<C>>,
+    /// Notices to a mailbox. They have a budget of their own, so that requests for mail cannot
+    /// suppress them.
+    notices: Option<Budget<C>>,
     /// Audit entries for throttled requests of a network.
     throttling_audit: Option<Budget<C>>,
     /// Audit entries for forbidden requests of a network.
@@ -176,6 +180,7 @@ impl<C: Clock + Clone> Throttle<C> {
             sign_up: budget("sign-up", limits.sign_up),
             mail: budget("mail", limits.mail),
             mailbox: budget("mailbox", limits.mailbox),
+            notices: budget("notices", limits.mailbox),
             throttling_audit: budget("throttling-audit", Some(THROTTLING_AUDIT)),
             refusal_audit: budget("refusal-audit", Some(REFUSAL_AUDIT)),
         }
@@ -216,10 +221,15 @@ impl<C: Clock + Clone> Throttle<C> {
         Ok(attempt)
     }
 
-    /// Counts a mail to an address, and returns whether it may be sent.
+    /// Counts a requested mail to an address, and returns whether it may be sent. Addresses of one
+    /// mailbox ([`Email::mailbox_key`]) count together.
     pub fn may_be_mailed(&self, email: &Email) -> bool {
-        let budget = self.mailbox.as_ref();
-        budget.is_none_or(|budget| budget.charge(key(&[&email.key()])).is_ok())
+        fits_mailbox(self.mailbox.as_ref(), email)
+    }
+
+    /// Counts a notice that sign-ins or new keys cause, and returns whether it may be sent.
+    pub fn may_be_notified(&self, email: &Email) -> bool {
+        fits_mailbox(self.notices.as_ref(), email)
     }
 
     /// Counts an audit entry for a throttled request, and returns whether to write it: one a minute
@@ -276,6 +286,10 @@ impl fmt::Debug for Attempt {
 fn try_charge<C: Clock>(budget: Option<&Budget<C>>, client: &Client) -> bool {
     let network = key(&[&client.network().to_string()]);
     budget.is_some_and(|budget| budget.charge(network).is_ok())
+}
+
+fn fits_mailbox<C: Clock>(budget: Option<&Budget<C>>, email: &Email) -> bool {
+    budget.is_none_or(|budget| budget.charge(key(&[&email.mailbox_key()])).is_ok())
 }
 
 fn charge<C: Clock>(

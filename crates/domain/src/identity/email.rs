@@ -29,6 +29,26 @@ impl Email {
         text_key(self.as_str())
     }
 
+    /// Returns the key of the mailbox: as [`key`](Self::key), without what follows a `+` in the
+    /// local part, since many providers deliver `ada+books@` to `ada@`.
+    ///
+    /// ```
+    /// use recto_domain::Email;
+    ///
+    /// let key = |address: &str| Email::parse(address).map(|email| email.mailbox_key());
+    /// assert_eq!(key("Ada+1@example.org")?, key("ada@example.org")?);
+    /// assert_ne!(key("+1@example.org")?, key("+2@example.org")?);
+    /// # Ok::<(), recto_domain::Invalid>(())
+    /// ```
+    pub fn mailbox_key(&self) -> String {
+        let key = self.key();
+        let parts = key.rsplit_once('@').and_then(|(local, domain)| {
+            let (name, _) = local.split_once('+')?;
+            (!name.is_empty()).then(|| format!("{name}@{domain}"))
+        });
+        parts.unwrap_or(key)
+    }
+
     /// Accepts the forms that are used in practice: RFC 5321's dot-string and domain with letters of
     /// any script (RFC 6531), without quoted local parts, address literals and comments.
     fn clean(raw: &str) -> Result<Cow<'_, str>, Invalid> {

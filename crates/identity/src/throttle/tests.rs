@@ -162,6 +162,9 @@ fn mails_per_mailbox_are_limited() {
     let (ada, bob) = (email("ada@example.org"), email("bob@example.org"));
     assert_eq!((0..20).filter(|_| throttle.may_be_mailed(&ada)).count(), 10);
     assert!(throttle.may_be_mailed(&bob));
+    assert!(!throttle.may_be_mailed(&email("Ada+1@example.org")), "it is the same mailbox");
+    // Requested mails do not suppress notices.
+    assert_eq!((0..20).filter(|_| throttle.may_be_notified(&ada)).count(), 10);
     clock.advance(Duration::from_mins(10));
     assert!(throttle.may_be_mailed(&ada) && !throttle.may_be_mailed(&ada));
 }
