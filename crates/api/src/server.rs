@@ -91,9 +91,10 @@ fn start(
 fn start_mail(state: &State, settings: &Settings, address: SocketAddr) -> std::io::Result<()> {
     let (database, ids) = (state.database.clone(), state.ids.clone());
     let (tokens, outbox) = (state.mailed_tokens.clone(), state.mail.clone());
+    let throttle = state.throttle.clone();
     let here = || format!("http://{address}");
     let public_url = settings.public_url.clone().unwrap_or_else(here);
-    Worker::new(database, ids, tokens, outbox, &settings.mail, &public_url)?.start();
+    Worker::new(database, ids, tokens, throttle, outbox, &settings.mail, &public_url)?.start();
     Ok(())
 }
 

@@ -134,6 +134,10 @@ id! {
     MailId, "0198c5a3-4fa8-7c17-a6d5-92e04b1f873c"
 }
 id! {
+    /// The key of a request for a mail.
+    MailRequestId, "0198c5a3-5510-7a9e-b0f4-2c81d6e7390a"
+}
+id! {
     /// The key of an entry of the audit log.
     AuditId, "0198c5a3-5b3d-7f84-8e19-c3705da2b64e"
 }

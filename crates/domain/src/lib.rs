@@ -48,8 +48,8 @@ pub use conflict::Conflict;
 pub use entity::{Create, Update};
 pub use id::{
     ApiKeyId, AuditId, AuthorId, BookId, Clock, CommentId, CompanyId, CourseId, DepartmentId,
-    EmployeeId, IdGenerator, MailId, MailedTokenId, NewId, PostId, ReviewId, SessionId, StudentId,
-    TagId, TokenPairId, UserId,
+    EmployeeId, IdGenerator, MailId, MailRequestId, MailedTokenId, NewId, PostId, ReviewId,
+    SessionId, StudentId, TagId, TokenPairId, UserId,
 };
 pub use identity::*;
 pub use input::{Change, Input};

@@ -3,6 +3,7 @@
 //! * [`password`]: password hashing with Argon2id;
 //! * [`token`]: access tokens (RFC 9068);
 //! * [`secret`]: the server's secret, keys derived from it, and hashes of bearer secrets;
+//! * [`device`]: recognizing devices;
 //! * [`mailed_token`]: tokens of links in mails;
 //! * [`throttle`]: limits on sign-ins, sign-ups and mails;
 //! * [`access`]: access rules.
@@ -11,6 +12,7 @@
 
 pub mod access;
 mod client;
+pub mod device;
 pub mod mailed_token;
 pub mod password;
 pub mod secret;

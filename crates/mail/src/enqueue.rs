@@ -1,9 +1,12 @@
 //! Adding mails to the outbox.
 
 use chrono::{DateTime, Utc};
-use recto_domain::{Account, IdGenerator, MailId, MailKind, MailedPurpose, MailedTokenId};
+use recto_domain::{
+    Account, Email, IdGenerator, MailDetail, MailId, MailKind, MailedPurpose, MailedTokenId,
+};
 use recto_identity::mailed_token::MailedTokens;
-use recto_persistence::identity::{mailed_token, outbox};
+use recto_persistence::identity::mailed_token::{self, NewMailedToken};
+use recto_persistence::identity::outbox::{self, NewMail};
 use recto_persistence::{Connection, Error};
 
 /// Adds a mail to the outbox, with a link if its kind has one. The worker sends it once the
@@ -25,7 +28,47 @@ pub fn enqueue(
     };
     let id = MailId::from_uuid(ids.new_id().uid());
     let (user, recipient) = (account.user_uid, &account.email);
-    outbox::enqueue(conn, &outbox::NewMail { id, user, kind, token, recipient, at: now })
+    outbox::enqueue(conn, &NewMail { id, user, kind, token, recipient, detail: None, at: now })
+}
+
+/// Adds a notice to the outbox, with what it is about.
+///
+/// # Errors
+/// Returns the database's error.
+pub fn enqueue_notice(
+    conn: &mut Connection,
+    ids: &dyn IdGenerator,
+    account: &Account,
+    kind: MailKind,
+    detail: Option<&MailDetail>,
+) -> Result<(), Error> {
+    let id = MailId::from_uuid(ids.new_id().uid());
+    let (user, recipient) = (account.user_uid, &account.email);
+    let at = ids.now();
+    outbox::enqueue(conn, &NewMail { id, user, kind, token: None, recipient, detail, at })
+}
+
+/// Adds the mail for a change of address to the outbox, with a link, to the new address. It replaces
+/// an earlier link.
+///
+/// # Errors
+/// Returns the database's error.
+pub fn enqueue_email_change(
+    conn: &mut Connection,
+    ids: &dyn IdGenerator,
+    tokens: &MailedTokens,
+    account: &Account,
+    new_email: &Email,
+) -> Result<(), Error> {
+    let (user, at) = (account.user_uid, ids.now());
+    let id = MailedTokenId::from_uuid(ids.new_id().uid());
+    let (purpose, hash) = (MailedPurpose::ChangeEmail, tokens.hash(id));
+    let new = NewMailedToken { id, user, purpose, hash, at };
+    mailed_token::issue_email_change(conn, &new, new_email)?;
+    let (kind, token) = (MailKind::EmailChange, Some(id));
+    let id = MailId::from_uuid(ids.new_id().uid());
+    let recipient = new_email;
+    outbox::enqueue(conn, &NewMail { id, user, kind, token, recipient, detail: None, at })
 }
 
 /// Returns the token for a link. The last one is reused during half of its lifetime, so that
@@ -46,6 +89,6 @@ fn token(
     }
     let id = MailedTokenId::from_uuid(ids.new_id().uid());
     let hash = tokens.hash(id);
-    mailed_token::issue(conn, &mailed_token::NewMailedToken { id, user, purpose, hash, at: now })?;
+    mailed_token::issue(conn, &NewMailedToken { id, user, purpose, hash, at: now })?;
     Ok(id)
 }

@@ -4,20 +4,25 @@
 //! sends it and retries until it succeeds. So no mail is sent for a transaction that was rolled
 //! back, and none is lost if the server stops. A mail may be sent twice, with the same
 //! `Message-ID`.
+//!
+//! A request that anybody can make, for any address, is stored as it is, and the worker decides
+//! later whether there is an account to mail.
 
 mod enqueue;
 mod files;
 mod message;
+mod requests;
 mod sender;
 mod smtp;
+mod text;
 mod worker;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use enqueue::enqueue;
+pub use enqueue::{enqueue, enqueue_email_change, enqueue_notice};
 pub use files::Files;
-pub use message::{Composer, MailContent, Unaddressable};
+pub use message::{Composer, Unaddressable};
 pub use sender::{InvalidSender, Sender};
 pub use smtp::{InvalidSmtpUrl, Smtp, SmtpUrl};
 pub use worker::{Outbox, Worker};

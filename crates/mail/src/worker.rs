@@ -5,17 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use recto_domain::{IdGenerator, MailKind};
+use recto_domain::{IdGenerator, MailKind, Secret};
 use recto_identity::mailed_token::MailedTokens;
+use recto_identity::throttle::Throttle;
+use recto_persistence::identity::account;
 use recto_persistence::identity::outbox::{self, Mail};
 use recto_persistence::{Database, Error};
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 
-use crate::{Composer, MailContent, MailSettings, SendError, Sender, Transport};
+use crate::{Composer, MailSettings, SendError, Sender, Transport};
 
 /// The interval at which the outbox is polled for mails of other server processes, and for retries.
-const POLL: Duration = Duration::from_secs(5);
+pub(crate) const POLL: Duration = Duration::from_secs(5);
 /// The maximum time for a message.
 const MAX_SEND_TIME: Duration = Duration::from_mins(1);
 /// The time for the current message after [`Outbox::stop`].
@@ -26,12 +28,13 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 /// A mail is claimed before it is sent, so that no other server process sends it, and marked as
 /// sent afterwards. If the process ends in between, the claim expires and the mail is sent again.
 pub struct Worker {
-    database: Database,
-    ids: Arc<dyn IdGenerator>,
-    tokens: Arc<MailedTokens>,
+    pub(crate) database: Database,
+    pub(crate) ids: Arc<dyn IdGenerator>,
+    pub(crate) tokens: Arc<MailedTokens>,
+    pub(crate) throttle: Arc<Throttle>,
+    pub(crate) outbox: Outbox,
     composer: Composer,
     transport: Transport,
-    outbox: Outbox,
 }
 
 /// The outcome of an attempt to send a mail.
@@ -50,8 +53,10 @@ pub struct Outbox(Arc<OutboxState>);
 #[derive(Default)]
 struct OutboxState {
     wake: Notify,
+    /// Wakes the worker after a request for a mail.
+    requests: Notify,
     stopping: AtomicBool,
-    running: Mutex<Option<JoinHandle<()>>>,
+    running: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Worker {
@@ -63,6 +68,7 @@ impl Worker {
         database: Database,
         ids: Arc<dyn IdGenerator>,
         tokens: Arc<MailedTokens>,
+        throttle: Arc<Throttle>,
         outbox: Outbox,
         settings: &MailSettings,
         public_url: &str,
@@ -70,7 +76,7 @@ impl Worker {
         let sender = settings.from.clone().unwrap_or_else(|| Sender::of_site(public_url));
         let transport = Transport::new(&settings.delivery, &sender)?;
         let composer = Composer::new(sender, public_url);
-        Ok(Self { database, ids, tokens, composer, transport, outbox })
+        Ok(Self { database, ids, tokens, throttle, outbox, composer, transport })
     }
 
     /// Starts the worker, which runs until [`Outbox::stop`].
@@ -81,7 +87,9 @@ impl Worker {
         let shared = self.outbox.0.clone();
         // Only `Outbox::stop` locks it, and then the worker need not start.
         if let Ok(mut running) = shared.running.try_lock() {
-            *running = Some(tokio::spawn(self.run()));
+            let worker = Arc::new(self);
+            *running =
+                vec![tokio::spawn(Arc::clone(&worker).run()), tokio::spawn(worker.run_requests())];
         }
     }
 
@@ -92,13 +100,13 @@ impl Worker {
     pub async fn deliver(&self) -> Result<(), Error> {
         while !self.outbox.is_stopping() {
             let Some(mail) = self.claim().await? else { break };
-            let outcome = self.send(&mail).await;
+            let outcome = self.send(&mail).await?;
             self.record(&mail, outcome).await?;
         }
         Ok(())
     }
 
-    async fn run(self) {
+    async fn run(self: Arc<Self>) {
         while !self.outbox.is_stopping() {
             if let Err(error) = self.deliver().await {
                 tracing::error!(%error, "the outbox could not be read or updated");
@@ -120,35 +128,74 @@ impl Worker {
         Ok(claimed.into_iter().next())
     }
 
-    async fn send(&self, mail: &Mail) -> DeliveryOutcome {
-        let content = match self.content(mail) {
-            Ok(content) => content,
-            Err(reason) => return DeliveryOutcome::Obsolete(reason),
+    /// Sends a mail, unless it is obsolete.
+    ///
+    /// # Errors
+    /// Returns the database's error. The failure to send is an outcome.
+    async fn send(&self, mail: &Mail) -> Result<DeliveryOutcome, Error> {
+        let token = match self.token(mail) {
+            Ok(token) => token,
+            Err(reason) => return Ok(DeliveryOutcome::Obsolete(reason)),
         };
-        let message = match self.composer.compose(mail, &content) {
+        if let Some(reason) = self.reason_to_discard(mail).await? {
+            return Ok(DeliveryOutcome::Obsolete(reason));
+        }
+        let message = match self.composer.compose(mail, token.as_ref()) {
             Ok(message) => message,
-            Err(error) => return DeliveryOutcome::Refused(error.to_string()),
+            Err(error) => return Ok(DeliveryOutcome::Refused(error.to_string())),
         };
-        match self.transport.send(message, time_for(mail.attempt)).await {
+        Ok(match self.transport.send(message, time_for(mail.attempt)).await {
             Ok(()) => DeliveryOutcome::Sent,
             Err(SendError::Later(reason)) => DeliveryOutcome::Later(reason),
             Err(SendError::Refused(reason)) => DeliveryOutcome::Refused(reason),
-        }
+        })
     }
 
-    /// Returns the content of a mail, or the reason why it is obsolete.
-    fn content(&self, mail: &Mail) -> Result<MailContent, &'static str> {
-        let token = || {
-            let (Some(id), Some(hash)) = (mail.token, &mail.token_hash) else {
-                return Err("its link is used, expired or replaced");
-            };
-            self.tokens.find(id, hash).ok_or("its link belongs to a secret that was removed")
+    /// Returns the token in the link of a mail, `None` for a mail without a link, or the reason why
+    /// the mail is obsolete.
+    fn token(&self, mail: &Mail) -> Result<Option<Secret>, &'static str> {
+        if mail.kind.purpose().is_none() {
+            return Ok(None);
+        }
+        let (Some(id), Some(hash)) = (mail.token, &mail.token_hash) else {
+            return Err("its link is used, expired or replaced");
         };
-        Ok(match mail.kind {
-            MailKind::Verification => MailContent::Verification(token()?),
-            MailKind::PasswordReset => MailContent::PasswordReset(token()?),
-            MailKind::PasswordChanged => MailContent::PasswordChanged,
-        })
+        let token = self.tokens.find(id, hash);
+        token.map(Some).ok_or("its link belongs to a secret that was removed")
+    }
+
+    /// Returns the reason why a mail is not sent, if there is one. Budgets count the first attempt.
+    async fn reason_to_discard(&self, mail: &Mail) -> Result<Option<&'static str>, Error> {
+        let (first, recipient) = (mail.attempt == 1, &mail.recipient);
+        let enough = Some("its recipient has been sent enough");
+        match mail.kind {
+            MailKind::EmailChange => {
+                if first && !self.throttle.may_be_mailed(recipient) {
+                    return Ok(enough);
+                }
+                let (recipient, user) = (recipient.clone(), mail.user);
+                let owner =
+                    self.database.read(move |conn| account::owner_of_email(conn, &recipient));
+                // Found out only now, so that the request does not reveal it.
+                let is_taken = owner.await?.is_some_and(|owner| owner != user);
+                Ok(is_taken.then_some("its address belongs to another account"))
+            }
+            MailKind::NewDevice | MailKind::KeyCreated
+                if first && !self.throttle.may_be_notified(recipient) =>
+            {
+                Ok(enough)
+            }
+            MailKind::Verification
+            | MailKind::PasswordReset
+            | MailKind::PasswordChanged
+            | MailKind::EmailChangeRequested
+            | MailKind::EmailChanged
+            | MailKind::NewDevice
+            | MailKind::KeyCreated
+            | MailKind::RoleChanged
+            | MailKind::AccountDisabled
+            | MailKind::AccountEnabled => Ok(None),
+        }
     }
 
     /// Records and logs an outcome. A mail to be retried stays in the outbox.
@@ -183,21 +230,31 @@ impl Outbox {
         self.0.wake.notify_one();
     }
 
+    /// Wakes the worker, after the commit of a transaction that stored a request for a mail.
+    pub fn requested(&self) {
+        self.0.requests.notify_one();
+    }
+
     /// Stops the worker and waits for it. A message that is being sent has 20 seconds left.
     pub async fn stop(&self) {
         self.0.stopping.store(true, Ordering::Relaxed);
         self.0.wake.notify_one();
+        self.0.requests.notify_one();
         // A concurrent call waits for the lock until the worker has stopped.
         let mut running = self.0.running.lock().await;
-        let Some(worker) = running.as_mut() else { return };
-        if tokio::time::timeout(STOP_TIMEOUT, &mut *worker).await.is_err() {
-            tracing::warn!("stopped while a mail was being sent; it will be sent again");
-            worker.abort();
+        for mut task in running.drain(..) {
+            if tokio::time::timeout(STOP_TIMEOUT, &mut task).await.is_err() {
+                tracing::warn!("stopped while a mail was being sent; it will be sent again");
+                task.abort();
+            }
         }
-        *running = None;
     }
 
-    fn is_stopping(&self) -> bool {
+    pub(crate) fn requests(&self) -> &Notify {
+        &self.0.requests
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
         self.0.stopping.load(Ordering::Relaxed)
     }
 }

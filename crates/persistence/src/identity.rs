@@ -6,7 +6,9 @@
 pub mod account;
 pub mod api_key;
 pub mod audit;
+pub mod known_device;
 pub mod lease;
+pub mod mail_request;
 pub mod mailed_token;
 pub mod outbox;
 pub mod prune;

@@ -184,10 +184,32 @@ table! {
     use diesel::sql_types::*;
     use crate::sql_types::*;
 
+    known_devices (user_uid, fingerprint) {
+        user_uid -> Uid,
+        fingerprint -> Binary,
+        last_used_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
     leases (name) {
         name -> Text,
         holder -> Uid,
         until -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
+    mail_requests (uid) {
+        uid -> Uid,
+        kind -> Text,
+        recipient -> Text,
     }
 }
 
@@ -202,6 +224,7 @@ table! {
         hash -> Binary,
         expires_at -> Instant,
         created_at -> Instant,
+        new_email -> Nullable<Text>,
     }
 }
 
@@ -220,6 +243,7 @@ table! {
         next_attempt_at -> Instant,
         sent_at -> Nullable<Instant>,
         failed_at -> Nullable<Instant>,
+        detail -> Nullable<Text>,
     }
 }
 
@@ -346,6 +370,7 @@ joinable!(books -> users (user_uid));
 joinable!(comments -> posts (post_id));
 joinable!(departments -> companies (company_id));
 joinable!(employees -> departments (department_id));
+joinable!(known_devices -> users (user_uid));
 joinable!(mailed_tokens -> users (user_uid));
 joinable!(mails -> users (user_uid));
 joinable!(reviews -> books (book_uid));
@@ -368,7 +393,9 @@ allow_tables_to_appear_in_same_query!(
     courses,
     departments,
     employees,
+    known_devices,
     leases,
+    mail_requests,
     mailed_tokens,
     mails,
     posts,

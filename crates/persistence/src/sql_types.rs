@@ -19,8 +19,8 @@ use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{BigInt, SqlType, Timestamptz};
 use diesel::sqlite::{Sqlite, SqliteValue};
 use recto_domain::{
-    ApiKeyId, AuditId, AuthorId, BookId, MailId, MailedTokenId, ReviewId, SessionId, TagId,
-    TokenPairId, UserId,
+    ApiKeyId, AuditId, AuthorId, BookId, MailId, MailRequestId, MailedTokenId, ReviewId, SessionId,
+    TagId, TokenPairId, UserId,
 };
 use recto_relations_diesel::{KeySource, KeyValue};
 use uuid::Uuid;
@@ -98,7 +98,7 @@ macro_rules! uids {
 }
 
 uids!(UserId, BookId, ReviewId, TagId, AuthorId);
-uids!(SessionId, TokenPairId, ApiKeyId, MailedTokenId, MailId, AuditId);
+uids!(SessionId, TokenPairId, ApiKeyId, MailedTokenId, MailId, MailRequestId, AuditId);
 
 /// The value of an [`Instant`] column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow)]

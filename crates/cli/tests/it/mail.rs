@@ -39,6 +39,7 @@ fn sign_up(database: &Fresh) -> String {
         kind: MailKind::Verification,
         token: Some(id),
         recipient: &email,
+        detail: None,
         at,
     };
     let conn = &mut database.connection();

@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -35,6 +36,9 @@ pub struct Account {
 }
 
 impl Account {
+    /// The time in which an address must be verified. Afterwards the account is deleted.
+    pub const VERIFY_WITHIN: TimeDelta = TimeDelta::days(7);
+
     /// Returns a new account, neither verified nor disabled.
     ///
     /// ```

@@ -4,8 +4,8 @@ use std::{fmt, str::FromStr};
 
 use chrono::TimeDelta;
 
-use super::{Email, Secret};
-use crate::{Invalid, record::input};
+use super::{Email, PasswordAttempt, Secret};
+use crate::{Invalid, record::input, text::line, value::text_value};
 
 /// The purpose of a mailed token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,6 +14,8 @@ pub enum MailedPurpose {
     Verify,
     /// Resetting a password.
     Reset,
+    /// Changing an address to the one that it is mailed to.
+    ChangeEmail,
 }
 
 impl MailedPurpose {
@@ -22,6 +24,7 @@ impl MailedPurpose {
         match self {
             Self::Verify => "verify",
             Self::Reset => "reset",
+            Self::ChangeEmail => "change-email",
         }
     }
 
@@ -32,7 +35,7 @@ impl MailedPurpose {
     /// ```
     pub const fn lifetime(self) -> TimeDelta {
         match self {
-            Self::Verify => TimeDelta::hours(24),
+            Self::Verify | Self::ChangeEmail => TimeDelta::hours(24),
             Self::Reset => TimeDelta::hours(1),
         }
     }
@@ -47,11 +50,44 @@ pub enum MailKind {
     PasswordReset,
     /// A notice that the password has been changed.
     PasswordChanged,
+    /// A link to change the address, for the new address.
+    EmailChange,
+    /// A notice that a change of the address was requested, for the present address.
+    EmailChangeRequested,
+    /// A notice that the address has been changed, for the former address.
+    EmailChanged,
+    /// A notice of a sign-in from a new device.
+    NewDevice,
+    /// A notice that an API key was created.
+    KeyCreated,
+    /// A notice that an administrator has changed the role.
+    RoleChanged,
+    /// A notice that an administrator has disabled the account.
+    AccountDisabled,
+    /// A notice that an administrator has enabled the account.
+    AccountEnabled,
+}
+
+text_value! {
+    /// What a notice is about: a device, an API key or a change of role.
+    MailDetail, 1..=500, line, "user to admin"
 }
 
 impl MailKind {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Verification, Self::PasswordReset, Self::PasswordChanged];
+    pub const ALL: [Self; 11] = [
+        Self::Verification,
+        Self::PasswordReset,
+        Self::PasswordChanged,
+        Self::EmailChange,
+        Self::EmailChangeRequested,
+        Self::EmailChanged,
+        Self::NewDevice,
+        Self::KeyCreated,
+        Self::RoleChanged,
+        Self::AccountDisabled,
+        Self::AccountEnabled,
+    ];
 
     /// Returns the name of the kind, as it is stored.
     pub const fn as_str(self) -> &'static str {
@@ -59,6 +95,14 @@ impl MailKind {
             Self::Verification => "verification",
             Self::PasswordReset => "password-reset",
             Self::PasswordChanged => "password-changed",
+            Self::EmailChange => "email-change",
+            Self::EmailChangeRequested => "email-change-requested",
+            Self::EmailChanged => "email-changed",
+            Self::NewDevice => "new-device",
+            Self::KeyCreated => "key-created",
+            Self::RoleChanged => "role-changed",
+            Self::AccountDisabled => "account-disabled",
+            Self::AccountEnabled => "account-enabled",
         }
     }
 
@@ -67,7 +111,15 @@ impl MailKind {
         match self {
             Self::Verification => Some(MailedPurpose::Verify),
             Self::PasswordReset => Some(MailedPurpose::Reset),
-            Self::PasswordChanged => None,
+            Self::EmailChange => Some(MailedPurpose::ChangeEmail),
+            Self::PasswordChanged
+            | Self::EmailChangeRequested
+            | Self::EmailChanged
+            | Self::NewDevice
+            | Self::KeyCreated
+            | Self::RoleChanged
+            | Self::AccountDisabled
+            | Self::AccountEnabled => None,
         }
     }
 }
@@ -92,6 +144,33 @@ impl FromStr for MailKind {
 input! {
     /// A mailed token to verify an address with.
     pub secret struct Verification {
+        /// The token from the mail.
+        pub token: Secret,
+    }
+}
+
+input! {
+    /// A mailed token of an account that the recipient did not create.
+    pub secret struct VerificationRejection {
+        /// The token from the mail.
+        pub token: Secret,
+    }
+}
+
+input! {
+    /// A request to change the address of the account.
+    pub secret struct EmailChange {
+        /// The password of the account.
+        #[cfg_attr(feature = "openapi", schema(write_only))]
+        pub password: PasswordAttempt,
+        /// The new address.
+        pub new_email: Email,
+    }
+}
+
+input! {
+    /// A mailed token to change an address with.
+    pub secret struct EmailConfirmation {
         /// The token from the mail.
         pub token: Secret,
     }
@@ -123,6 +202,11 @@ mod tests {
     #[test]
     fn mailed_token_is_not_shown() {
         let sent = Verification::parse(&json!({"token": "canary"})).unwrap();
+        assert!(!format!("{sent:?}").contains("canary"));
+        let body = json!({"token": "canary"});
+        let sent = VerificationRejection::parse(&body).unwrap();
+        assert!(!format!("{sent:?}").contains("canary"));
+        let sent = EmailConfirmation::parse(&body).unwrap();
         assert!(!format!("{sent:?}").contains("canary"));
     }
 }

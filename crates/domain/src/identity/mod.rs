@@ -18,9 +18,12 @@ pub use audit::{AuditAction, AuditDetail, AuditEntry, RequestName};
 pub use deletion::{AccountDeletion, ReviewsFate};
 pub use email::Email;
 pub use key::{ApiKey, ApiKeyName, NewApiKey, Scope, Scopes};
-pub use mail::{EmailRequest, MailKind, MailedPurpose, Verification};
+pub use mail::{
+    EmailChange, EmailConfirmation, EmailRequest, MailDetail, MailKind, MailedPurpose,
+    Verification, VerificationRejection,
+};
 pub use password::{Password, PasswordAttempt};
 pub use password_change::{PasswordChange, PasswordReset};
 pub use password_hash::PasswordHash;
 pub use secret::{Secret, SecretHash};
-pub use session::{Device, Refresh, Session, UserAgent};
+pub use session::{Device, DeviceFingerprint, Refresh, Session, UserAgent};

@@ -72,6 +72,28 @@ pub struct Device {
     pub agent: Option<UserAgent>,
 }
 
+/// The SHA-256 by which a device is recognized.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DeviceFingerprint([u8; 32]);
+
+impl DeviceFingerprint {
+    /// Returns the fingerprint with these bytes.
+    ///
+    /// ```
+    /// use recto_domain::DeviceFingerprint;
+    ///
+    /// assert_eq!(DeviceFingerprint::from_bytes([7; 32]).as_bytes(), &[7; 32]);
+    /// ```
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns the bytes, to be stored.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
 text_value! {
     /// A user agent.
     UserAgent, 1..=200, line, "Mozilla/5.0 (X11; Linux x86_64)"

@@ -4,6 +4,7 @@
 
 mod delivery;
 mod messages;
+mod requests;
 mod smtp;
 mod support;
 mod tls;

@@ -1,7 +1,7 @@
 //! The content of composed messages.
 
 use recto_domain::MailKind;
-use recto_mail::{Composer, MailContent, Sender};
+use recto_mail::{Composer, Sender};
 use recto_persistence::identity::outbox::Mail;
 
 use crate::support::SITE;
@@ -15,6 +15,16 @@ fn both_parts_contain_the_link() {
             assert_content(&content, kind, username);
             assert_eq!(compose(kind, username).formatted(), content, "composing is deterministic");
         }
+    }
+}
+
+#[test]
+fn detail_of_event_is_in_notice() {
+    for kind in [MailKind::NewDevice, MailKind::KeyCreated, MailKind::RoleChanged] {
+        let content = String::from_utf8(compose(kind, "ada").formatted()).unwrap();
+        assert_eq!(content.matches("nightly & <i>").count(), 1, "{content}");
+        assert_eq!(content.matches("nightly &amp; &lt;i&gt;").count(), 1, "{content}");
+        assert_eq!(content.matches("On 2026-11-22 at 16:00 UTC, ").count(), 2, "{content}");
     }
 }
 
@@ -38,6 +48,6 @@ fn every_valid_address_can_receive_mail() {
         "nin\u{303}o@example.org",
     ] {
         let mail = Mail { recipient: address.parse().unwrap(), ..mail(MailKind::ALL[0], "ada") };
-        composer.compose(&mail, &MailContent::PasswordChanged).unwrap();
+        composer.compose(&mail, None).unwrap();
     }
 }

@@ -11,11 +11,12 @@ use recto_domain::{
 use recto_relations_diesel::{KeyIn, Lock, Locked, Selected as _};
 
 use crate::row::RowContext;
-use crate::schema::{accounts, reviews, sessions, token_pairs};
+use crate::schema::{accounts, reviews, sessions, token_pairs, users};
 use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error};
 
-use super::{mailed_token, session};
+use super::{known_device, mailed_token, session};
+use crate::catalog::user::UserRow;
 
 #[derive(Debug, Queryable, Selectable, Identifiable)]
 #[diesel(table_name = accounts, primary_key(user_uid), check_for_backend(Sqlite, Pg))]
@@ -127,6 +128,32 @@ pub fn by_email(
     row.map(|(row, hash)| Ok((Account::try_from(row)?, PasswordHash(hash)))).transpose()
 }
 
+/// Returns the user who signs in with an e-mail address, the account and its password hash, in one
+/// statement whether or not there is one.
+pub fn to_sign_in(
+    conn: &mut Connection,
+    email: &Email,
+) -> Result<Option<(User, Account, PasswordHash)>, Error> {
+    let row = conn.first::<(UserRow, AccountRow, String)>(
+        accounts::table
+            .inner_join(users::table)
+            .filter(accounts::email_key.eq(email.key()))
+            .select((UserRow::selection(), AccountRow::selection(), accounts::password_hash)),
+    )?;
+    row.map(|(user, account, hash)| {
+        Ok((User::try_from(user)?, Account::try_from(account)?, PasswordHash(hash)))
+    })
+    .transpose()
+}
+
+/// Returns the user whose account has an e-mail address.
+pub fn owner_of_email(conn: &mut Connection, email: &Email) -> Result<Option<UserId>, Error> {
+    let user: Option<UidValue> = conn.first(
+        accounts::table.filter(accounts::email_key.eq(email.key())).select(accounts::user_uid),
+    )?;
+    Ok(user.map(UserId::from))
+}
+
 /// Returns the account of a user, and its password hash.
 pub fn with_password(
     conn: &mut Connection,
@@ -140,8 +167,8 @@ pub fn with_password(
     row.map(|(row, hash)| Ok((Account::try_from(row)?, PasswordHash(hash)))).transpose()
 }
 
-/// As [`with_password`], with the account locked until the transaction ends. A sign-in needs the
-/// lock, so that the password is not changed and the account not disabled in between.
+/// As [`with_password`], with the account locked until the transaction ends, so that the password
+/// is not changed and the account not disabled in between.
 pub fn lock_with_password(
     conn: &mut Connection,
     user: UserId,
@@ -153,7 +180,8 @@ pub fn lock_with_password(
     row.map(|(row, hash)| Ok((Account::try_from(row)?, PasswordHash(hash)))).transpose()
 }
 
-/// Sets the password of an account, ends its sessions except `keep`, and revokes its reset link.
+/// Sets the password of an account, ends its sessions except `keep`, forgets its devices, and
+/// revokes the links that reset the password or change the address.
 ///
 /// With `was`, the hash that was verified, nothing happens if the account has another hash by now.
 /// Returns whether the password was set.
@@ -176,8 +204,11 @@ pub fn set_password(
     };
     if changed > 0 {
         session::close_others(conn, user, keep)?;
-        // An older reset link would set the password again.
+        known_device::forget_all(conn, user)?;
+        // An older reset link would set the password again, and somebody who knew the former
+        // password may have asked for another address.
         mailed_token::revoke(conn, user, MailedPurpose::Reset)?;
+        mailed_token::revoke(conn, user, MailedPurpose::ChangeEmail)?;
     }
     Ok(changed > 0)
 }
@@ -232,6 +263,25 @@ pub fn set_verified(
             .set((accounts::verified.eq(true), accounts::updated_at.eq(InstantValue(at)))),
     )?;
     Ok(changed > 0)
+}
+
+/// Sets the e-mail address of an account, and revokes all mailed links.
+///
+/// # Errors
+/// [`EmailTaken`](Conflict::EmailTaken).
+pub fn set_email(
+    conn: &mut Connection,
+    user: UserId,
+    email: &Email,
+    at: chrono::DateTime<chrono::Utc>,
+) -> Result<(), Error> {
+    conn.execute(diesel::update(accounts::table.find(UidValue::from(user))).set((
+        accounts::email.eq(email.as_str()),
+        accounts::email_key.eq(email.key()),
+        accounts::updated_at.eq(InstantValue(at)),
+    )))?;
+    // They were sent to the former address.
+    mailed_token::revoke_all(conn, user)
 }
 
 /// Disables an account and ends its sessions, or enables it again. API keys remain, but are not

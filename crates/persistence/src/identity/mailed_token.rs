@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
-use recto_domain::{MailedPurpose, MailedTokenId, SecretHash, UserId};
+use recto_domain::{Email, MailedPurpose, MailedTokenId, SecretHash, UserId};
 
+use crate::row::RowContext;
 use crate::schema::mailed_tokens;
 use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error};
@@ -24,9 +25,23 @@ pub struct NewMailedToken {
     pub at: DateTime<Utc>,
 }
 
-/// Stores a token. It replaces an older token of the same user and purpose.
+/// Stores a token to verify an address or to reset a password. It replaces an older token of the
+/// same user and purpose.
 pub fn issue(conn: &mut Connection, new: &NewMailedToken) -> Result<(), Error> {
-    use mailed_tokens::{created_at, expires_at, hash, purpose, uid, user_uid};
+    insert(conn, new, None)
+}
+
+/// Stores a token that changes the address of its user. It replaces an older one.
+pub fn issue_email_change(
+    conn: &mut Connection,
+    new: &NewMailedToken,
+    email: &Email,
+) -> Result<(), Error> {
+    insert(conn, new, Some(email))
+}
+
+fn insert(conn: &mut Connection, new: &NewMailedToken, email: Option<&Email>) -> Result<(), Error> {
+    use mailed_tokens::{created_at, expires_at, hash, new_email, purpose, uid, user_uid};
     let record = (
         uid.eq(UidValue::from(new.id)),
         user_uid.eq(UidValue::from(new.user)),
@@ -34,6 +49,7 @@ pub fn issue(conn: &mut Connection, new: &NewMailedToken) -> Result<(), Error> {
         hash.eq(&new.hash.as_bytes()[..]),
         expires_at.eq(InstantValue(new.at + new.purpose.lifetime())),
         created_at.eq(InstantValue(new.at)),
+        new_email.eq(email.map(Email::as_str)),
     );
     conn.execute(
         diesel::insert_into(mailed_tokens::table)
@@ -45,6 +61,7 @@ pub fn issue(conn: &mut Connection, new: &NewMailedToken) -> Result<(), Error> {
                 hash.eq(excluded(hash)),
                 expires_at.eq(excluded(expires_at)),
                 created_at.eq(excluded(created_at)),
+                new_email.eq(excluded(new_email)),
             )),
     )?;
     Ok(())
@@ -83,6 +100,25 @@ pub fn spend(
     Ok(user.map(UserId::from))
 }
 
+/// Returns the new address of a valid token that changes the address, and deletes the token. Only
+/// one of concurrent calls does.
+pub fn spend_email_change(
+    conn: &mut Connection,
+    hash: &SecretHash,
+    now: DateTime<Utc>,
+) -> Result<Option<Email>, Error> {
+    let valid = mailed_tokens::table
+        .filter(mailed_tokens::hash.eq(&hash.as_bytes()[..]))
+        .filter(mailed_tokens::purpose.eq(MailedPurpose::ChangeEmail.as_str()))
+        .filter(mailed_tokens::expires_at.gt(InstantValue(now)));
+    let spent = conn.first::<(UidValue, Option<String>)>(
+        diesel::delete(valid).returning((mailed_tokens::uid, mailed_tokens::new_email)),
+    )?;
+    let Some((uid, email)) = spent else { return Ok(None) };
+    let context = RowContext { table: "mailed_tokens", row: &MailedTokenId::from(uid) };
+    context.optional("new_email", email)
+}
+
 /// Returns a user's token for a purpose, if it was issued after `since`.
 pub fn issued_since(
     conn: &mut Connection,
@@ -98,6 +134,13 @@ pub fn issued_since(
             .select(mailed_tokens::uid),
     )?;
     Ok(id.map(MailedTokenId::from))
+}
+
+/// Revokes all tokens of a user.
+pub fn revoke_all(conn: &mut Connection, user: UserId) -> Result<(), Error> {
+    let of_user = mailed_tokens::table.filter(mailed_tokens::user_uid.eq(UidValue::from(user)));
+    conn.execute(diesel::delete(of_user))?;
+    Ok(())
 }
 
 /// Revokes a user's token for a purpose, if there is one.

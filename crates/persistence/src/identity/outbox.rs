@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
-use recto_domain::{Email, MailId, MailKind, MailedTokenId, SecretHash, UserId, Username};
+use recto_domain::{
+    Email, MailDetail, MailId, MailKind, MailedTokenId, SecretHash, UserId, Username,
+};
 use recto_relations_diesel::{KeyIn, Lock, Locked};
 
 use crate::row::RowContext;
@@ -31,6 +33,8 @@ pub struct NewMail<'a> {
     pub token: Option<MailedTokenId>,
     /// The recipient's e-mail address.
     pub recipient: &'a Email,
+    /// What it is about, if its kind has more to say.
+    pub detail: Option<&'a MailDetail>,
     /// The time at which it is enqueued and due.
     pub at: DateTime<Utc>,
 }
@@ -48,6 +52,8 @@ pub struct Mail {
     pub kind: MailKind,
     /// The recipient's e-mail address.
     pub recipient: Email,
+    /// What it is about, if its kind has more to say.
+    pub detail: Option<MailDetail>,
     /// The time at which it was enqueued.
     pub created_at: DateTime<Utc>,
     /// The number of this attempt, from 1.
@@ -82,6 +88,7 @@ pub fn enqueue(conn: &mut Connection, new: &NewMail<'_>) -> Result<(), Error> {
         mails::kind.eq(new.kind.as_str()),
         mails::token_uid.eq(new.token.map(UidValue::from)),
         mails::recipient.eq(new.recipient.as_str()),
+        mails::detail.eq(new.detail.map(MailDetail::as_str)),
         mails::created_at.eq(InstantValue(new.at)),
         mails::attempts.eq(0),
         mails::next_attempt_at.eq(InstantValue(new.at)),
@@ -147,6 +154,7 @@ struct MailRow {
     username: String,
     kind: String,
     recipient: String,
+    detail: Option<String>,
     created_at: InstantValue,
     attempts: i32,
     token_uid: Option<UidValue>,
@@ -164,6 +172,7 @@ impl TryFrom<MailRow> for Mail {
             username: RowContext { table: "users", row: &user }.column("username", row.username)?,
             kind: row.kind.parse().map_err(|reason| context.corrupt("kind", &reason))?,
             recipient: context.column("recipient", row.recipient)?,
+            detail: context.optional("detail", row.detail)?,
             created_at: row.created_at.0,
             attempt: u32::try_from(row.attempts)
                 .map_err(|reason| context.corrupt("attempts", &reason))?,
@@ -236,6 +245,7 @@ fn read(conn: &mut Connection, mails: &[MailId], now: DateTime<Utc>) -> Result<V
                 users::username,
                 mails::kind,
                 mails::recipient,
+                mails::detail,
                 mails::created_at,
                 mails::attempts,
                 mails::token_uid,

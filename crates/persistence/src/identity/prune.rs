@@ -3,10 +3,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
-use recto_domain::NewId;
-use recto_relations_diesel::{KeyIn, Rows, Statement};
+use recto_domain::{Account, NewId, Session, UserId};
+use recto_relations_diesel::{KeyIn, Lock, Locked, Rows, Statement};
 
-use crate::schema::{api_keys, audit, mailed_tokens, mails, sessions, token_pairs};
+use crate::schema::{
+    accounts, api_keys, audit, known_devices, mailed_tokens, mails, sessions, token_pairs, users,
+};
 use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error};
 
@@ -28,6 +30,8 @@ pub struct Pruned {
     pub api_keys: usize,
     /// Old audit entries.
     pub audit: usize,
+    /// Devices that nobody has signed in on for as long as a session can last.
+    pub known_devices: usize,
 }
 
 impl Pruned {
@@ -41,9 +45,10 @@ impl Pruned {
         self.each().iter().any(|rows| u32::try_from(*rows).is_ok_and(|rows| rows >= limit))
     }
 
-    fn each(&self) -> [usize; 6] {
-        let Self { token_pairs, sessions, mailed_tokens, mails, api_keys, audit } = *self;
-        [token_pairs, sessions, mailed_tokens, mails, api_keys, audit]
+    fn each(&self) -> [usize; 7] {
+        let Self { token_pairs, sessions, mailed_tokens, mails, api_keys, audit, known_devices } =
+            *self;
+        [token_pairs, sessions, mailed_tokens, mails, api_keys, audit, known_devices]
     }
 }
 
@@ -57,8 +62,8 @@ fn delete_batch<'q, D: Statement>(
     if found.is_empty() { Ok(0) } else { conn.execute(delete(found)) }
 }
 
-/// Deletes at most `limit` rows of each table: expired sessions and mailed tokens; mails, audit
-/// entries and expired API keys older than `retention`. Takes one statement for each table, and
+/// Deletes at most `limit` rows of each table: expired sessions and mailed tokens; devices that were
+/// not used lately; mails, audit entries and expired API keys older than `retention`. Takes one statement for each table, and
 /// another one if there are rows to delete.
 pub fn prune(
     conn: &mut Connection,
@@ -96,7 +101,54 @@ pub fn prune(
     let audit = delete_batch(conn, past.select(audit::uid).limit(limit), |found| {
         diesel::delete(audit::table.filter(KeyIn::new(audit::uid, found)))
     })?;
-    Ok(Pruned { token_pairs, sessions, mailed_tokens, mails, api_keys, audit })
+    let unused = InstantValue(now - Session::LONGEST);
+    let unused = known_devices::table.filter(known_devices::last_used_at.le(unused));
+    let device = (known_devices::user_uid, known_devices::fingerprint);
+    let unused: Vec<(UidValue, Vec<u8>)> = conn.load(unused.select(device).limit(limit))?;
+    let known_devices = unused.len();
+    for device in unused {
+        conn.execute(diesel::delete(known_devices::table.find(device)))?;
+    }
+    Ok(Pruned { token_pairs, sessions, mailed_tokens, mails, api_keys, audit, known_devices })
+}
+
+/// Deletes at most `limit` users whose accounts were not verified in time
+/// ([`Account::VERIFY_WITHIN`]), and returns them. Such an account cannot write, so they own
+/// nothing but sessions, mails and devices.
+///
+/// Those who have signed in are deleted later: their sessions expire now, and [`prune`] deletes
+/// these first, in batches.
+pub fn prune_unverified(
+    conn: &mut Connection,
+    now: DateTime<Utc>,
+    limit: u32,
+) -> Result<Vec<UserId>, Error> {
+    let overdue = accounts::table
+        .filter(accounts::verified.eq(false))
+        .filter(accounts::created_at.le(InstantValue(now - Account::VERIFY_WITHIN)))
+        .order_by(accounts::created_at)
+        .select(accounts::user_uid)
+        .limit(i64::from(limit));
+    // An account that is being verified is skipped.
+    let overdue: Vec<UidValue> = conn.load(Locked::new(overdue, Lock::UpdateSkipLocked))?;
+    if overdue.is_empty() {
+        return Ok(Vec::new());
+    }
+    let open = sessions::table
+        .filter(KeyIn::new(sessions::user_uid, overdue.iter().copied()))
+        .filter(sessions::expires_at.gt(InstantValue(now)));
+    conn.execute(diesel::update(open).set(sessions::expires_at.eq(InstantValue(now))))?;
+    let with_session = sessions::table.filter(sessions::user_uid.eq(users::uid));
+    let deletable = users::table
+        .filter(KeyIn::new(users::uid, overdue))
+        .filter(not(exists(with_session)))
+        .select(users::uid);
+    let deletable: Vec<UidValue> = conn.load(deletable)?;
+    if !deletable.is_empty() {
+        let found = KeyIn::new(users::uid, deletable.iter().copied());
+        conn.execute(diesel::delete(users::table.filter(found)))?;
+    }
+    Ok(deletable.into_iter().map(UserId::from).collect())
 }
 
 /// Returns the least key of a time.

@@ -8,7 +8,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use recto_domain::{Device, SecretHash, Session, SessionId, TokenPairId, UserId};
-use recto_relations_diesel::Selected as _;
+use recto_relations_diesel::{Lock, Locked, Selected as _};
 
 pub use super::rotation::{NextPair, Rotation, rotate};
 
@@ -133,6 +133,14 @@ pub fn find(
             .select(SessionRow::selection()),
     )?;
     row.map(|row: SessionRow| row.into_session(current)).transpose()
+}
+
+/// Locks a session until the transaction ends, so that the end of the session waits for it. Returns
+/// whether it still exists.
+pub fn lock(conn: &mut Connection, id: SessionId) -> Result<bool, Error> {
+    let session = sessions::table.find(UidValue::from(id)).select(sessions::uid);
+    let locked: Option<UidValue> = conn.first(Locked::new(session, Lock::Update))?;
+    Ok(locked.is_some())
 }
 
 /// Ends a session of a user. Returns whether it existed.

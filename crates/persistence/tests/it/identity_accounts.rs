@@ -2,10 +2,11 @@
 
 use chrono::TimeDelta;
 use recto_domain::{
-    ApiKey, ApiKeyId, ApiKeyName, Conflict, IdGenerator as _, ReviewsFate, Role, Scopes, Secret,
-    SecretHash, UserId,
+    ApiKey, ApiKeyId, ApiKeyName, Conflict, DeviceFingerprint, IdGenerator as _, MailedPurpose,
+    MailedTokenId, ReviewsFate, Role, Scopes, Secret, SecretHash, UserId,
 };
-use recto_persistence::identity::{account, api_key};
+use recto_persistence::identity::mailed_token::{self, NewMailedToken};
+use recto_persistence::identity::{account, api_key, known_device};
 use recto_persistence::{Connection, Error};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
@@ -25,6 +26,9 @@ both_engines!(
     api_key_works_until_expiry,
     key_use_is_recorded_each_minute,
     only_owner_sees_and_revokes_keys,
+    device_is_new_once,
+    known_devices_are_bounded,
+    new_email_revokes_mailed_links,
 );
 
 fn password_change_ends_other_sessions(database: &Fresh) {
@@ -42,6 +46,63 @@ fn password_change_ends_other_sessions(database: &Fresh) {
     // A reset ends all sessions.
     assert!(account::set_password(conn, ada, &password("newer"), None, None, noon()).unwrap());
     assert!(account::of_token_pair(conn, here.pair, noon()).unwrap().is_none());
+}
+
+fn device(number: u8) -> DeviceFingerprint {
+    DeviceFingerprint::from_bytes([number; 32])
+}
+
+fn device_is_new_once(database: &Fresh) {
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let [ada, bob] = ["ada", "bob"].map(|name| person(conn, ids, name, Role::User));
+    let record = |conn: &mut Connection, user, number| {
+        known_device::record(conn, user, &device(number), noon()).unwrap()
+    };
+    assert!(record(conn, ada, 1));
+    assert!(!record(conn, ada, 1));
+    assert!(record(conn, ada, 2) && record(conn, bob, 1));
+    // After a new password, no device is known.
+    account::set_password(conn, ada, &password("new"), None, None, noon()).unwrap();
+    assert!(record(conn, ada, 1));
+    assert!(!record(conn, bob, 1));
+}
+
+fn known_devices_are_bounded(database: &Fresh) {
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
+    for number in 0..60 {
+        let at = noon() + seconds(number.into());
+        assert!(known_device::record(conn, ada, &device(number), at).unwrap());
+        // The first is used all the time.
+        known_device::record(conn, ada, &device(0), at + seconds(1)).unwrap();
+    }
+    assert_eq!(count(database, "known_devices"), u64::from(known_device::MAX_DEVICES));
+    let late = noon() + seconds(100);
+    assert!(!known_device::record(conn, ada, &device(0), late).unwrap());
+    assert!(!known_device::record(conn, ada, &device(59), late).unwrap());
+    assert!(known_device::record(conn, ada, &device(1), late).unwrap());
+}
+
+fn new_email_revokes_mailed_links(database: &Fresh) {
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let [ada, bob] = ["ada", "bob"].map(|name| person(conn, ids, name, Role::User));
+    for purpose in [MailedPurpose::Verify, MailedPurpose::Reset] {
+        for user in [ada, bob] {
+            let hash = SecretHash::from_bytes(ids.random());
+            let id = MailedTokenId::from_uuid(ids.new_id().uid());
+            let new = NewMailedToken { id, user, purpose, hash, at: noon() };
+            mailed_token::issue(conn, &new).unwrap();
+        }
+    }
+    let taken = conn.transaction(|conn| account::set_email(conn, ada, &email("BOB"), noon()));
+    assert!(matches!(taken, Err(Error::Conflict(Conflict::EmailTaken))), "{taken:?}");
+    assert_eq!(count(database, "mailed_tokens"), 4);
+    account::set_email(conn, ada, &email("Ada.New"), noon()).unwrap();
+    assert_eq!(count(database, "mailed_tokens"), 2);
+    assert_eq!(account::owner_of_email(conn, &email("ada.new")).unwrap(), Some(ada));
+    assert_eq!(account::owner_of_email(conn, &email("ada")).unwrap(), None);
+    let (user, account, _) = account::to_sign_in(conn, &email("ADA.new")).unwrap().unwrap();
+    assert_eq!((user.uid, account.email), (ada, email("Ada.New")));
 }
 
 fn stale_password_hash_changes_nothing(database: &Fresh) {

@@ -6,13 +6,14 @@ use std::thread;
 
 use chrono::{DateTime, Utc};
 use recto_domain::{
-    IdGenerator as _, MailId, MailKind, MailedPurpose, MailedTokenId, ReviewsFate, Role,
-    SecretHash, UserId,
+    Email, IdGenerator as _, MailDetail, MailId, MailKind, MailRequestId, MailedPurpose,
+    MailedTokenId, ReviewsFate, Role, SecretHash, UserId,
 };
-use recto_persistence::Connection;
 use recto_persistence::identity::account;
+use recto_persistence::identity::mail_request::{self, MailRequest};
 use recto_persistence::identity::mailed_token::{self, NewMailedToken};
 use recto_persistence::identity::outbox::{self, NewMail};
+use recto_persistence::{Connection, migrations};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 use recto_testkit::ids::SequentialIds;
@@ -20,9 +21,13 @@ use recto_testkit::ids::SequentialIds;
 use crate::support::identity::{count, email, noon, person, seconds};
 
 both_engines!(
+    migration_keeps_mails_and_tokens,
     finding_user_leaves_token_valid,
     token_has_purpose_and_expiry,
     newer_token_replaces_older,
+    email_change_token_has_new_address,
+    request_is_taken_with_its_repetitions,
+    concurrent_takes_share_no_request,
     concurrent_spends_succeed_once,
     claimed_mail_is_complete,
     mail_retries_back_off_and_end,
@@ -52,12 +57,41 @@ fn enqueue(
 ) -> MailId {
     let id = MailId::from_uuid(ids.new_id().uid());
     let recipient = &email("ada");
-    outbox::enqueue(conn, &NewMail { id, user, kind, token, recipient, at: noon() }).unwrap();
+    let detail = Some(&"a detail".parse().unwrap());
+    outbox::enqueue(conn, &NewMail { id, user, kind, token, recipient, detail, at: noon() })
+        .unwrap();
     id
 }
 
 fn claimed(conn: &mut Connection, now: DateTime<Utc>) -> Vec<MailId> {
     outbox::claim(conn, 10, now).unwrap().into_iter().map(|mail| mail.id).collect()
+}
+
+fn migration_keeps_mails_and_tokens(database: &Fresh) {
+    const MIGRATION: &str = "2026-11-28-000001_account_mails";
+    let (mut conn, ids) = (database.connection(), SequentialIds::new());
+    let ada = person(&mut conn, &ids, "ada", Role::User);
+    let (token, _) = issue(&mut conn, &ids, ada, MailedPurpose::Reset);
+    enqueue(&mut conn, &ids, ada, MailKind::PasswordReset, Some(token));
+    enqueue(&mut conn, &ids, ada, MailKind::NewDevice, None);
+    let hash = SecretHash::from_bytes(ids.random());
+    let id = MailedTokenId::from_uuid(ids.new_id().uid());
+    let purpose = MailedPurpose::ChangeEmail;
+    let new = NewMailedToken { id, user: ada, purpose, hash, at: noon() };
+    mailed_token::issue_email_change(&mut conn, &new, &email("new")).unwrap();
+    // Statements that were prepared for the former tables are not used again.
+    drop(conn);
+    let conn = &mut database.connection();
+    while migrations::revert(conn).unwrap() != MIGRATION {}
+    assert_eq!((count(database, "mails"), count(database, "mailed_tokens")), (1, 1));
+    migrations::apply(conn).unwrap();
+    let mails = outbox::claim(&mut database.connection(), 10, noon()).unwrap();
+    let [mail] = &mails[..] else { panic!("{mails:?}") };
+    assert_eq!(
+        (mail.kind, mail.token, &mail.detail),
+        (MailKind::PasswordReset, Some(token), &None)
+    );
+    assert!(mail.token_hash.is_some());
 }
 
 fn finding_user_leaves_token_valid(database: &Fresh) {
@@ -105,6 +139,84 @@ fn newer_token_replaces_older(database: &Fresh) {
     assert_eq!(mailed_token::spend(conn, MailedPurpose::Reset, &reset, noon()).unwrap(), Some(ada));
 }
 
+fn email_change_token_has_new_address(database: &Fresh) {
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
+    let issue_change = |conn: &mut Connection, to: &Email| {
+        let hash = SecretHash::from_bytes(ids.random());
+        let id = MailedTokenId::from_uuid(ids.new_id().uid());
+        let purpose = MailedPurpose::ChangeEmail;
+        let new = NewMailedToken { id, user: ada, purpose, hash, at: noon() };
+        mailed_token::issue_email_change(conn, &new, to).unwrap();
+        hash
+    };
+    let end = noon() + MailedPurpose::ChangeEmail.lifetime();
+    let first = issue_change(conn, &email("first"));
+    let second = issue_change(conn, &email("second"));
+    let mut spend = |hash, now| mailed_token::spend_email_change(conn, hash, now).unwrap();
+    assert_eq!(spend(&first, noon()), None, "the second has replaced it");
+    assert_eq!(spend(&second, end), None);
+    assert_eq!(spend(&second, end - seconds(1)), Some(email("second")));
+    assert_eq!(spend(&second, noon()), None);
+    let (_, reset) = issue(conn, ids, ada, MailedPurpose::Reset);
+    assert_eq!(mailed_token::spend_email_change(conn, &reset, noon()).unwrap(), None);
+    // The databases refuse a token without its address.
+    let hash = SecretHash::from_bytes(ids.random());
+    let id = MailedTokenId::from_uuid(ids.new_id().uid());
+    let purpose = MailedPurpose::ChangeEmail;
+    let without = NewMailedToken { id, user: ada, purpose, hash, at: noon() };
+    assert!(mailed_token::issue(conn, &without).is_err());
+}
+
+/// Stores a request for a password reset.
+fn request(conn: &mut Connection, ids: &SequentialIds, name: &str) -> MailRequest {
+    let id = MailRequestId::from_uuid(ids.new_id().uid());
+    let request = MailRequest { id, kind: MailKind::PasswordReset, recipient: email(name) };
+    mail_request::insert(conn, &request).unwrap();
+    request
+}
+
+fn request_is_taken_with_its_repetitions(database: &Fresh) {
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    assert!(!mail_request::any(conn).unwrap());
+    let first = request(conn, ids, "ada");
+    let second = request(conn, ids, "bob");
+    request(conn, ids, "ada");
+    let verification = MailRequest {
+        id: MailRequestId::from_uuid(ids.new_id().uid()),
+        kind: MailKind::Verification,
+        recipient: email("ada"),
+    };
+    mail_request::insert(conn, &verification).unwrap();
+    assert!(mail_request::any(conn).unwrap());
+    for expected in [first, second, verification] {
+        assert_eq!(mail_request::take(conn).unwrap(), Some(expected));
+    }
+    assert_eq!(mail_request::take(conn).unwrap(), None);
+}
+
+fn concurrent_takes_share_no_request(database: &Fresh) {
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let names: Vec<String> = (0..40).map(|number| format!("user{number}")).collect();
+    let all: BTreeSet<MailRequestId> =
+        names.iter().map(|name| request(conn, ids, name).id).collect();
+    let start = Barrier::new(2);
+    let taken: Vec<MailRequestId> = thread::scope(|scope| {
+        let taking = [(); 2].map(|()| {
+            let (start, mut conn) = (&start, database.connection());
+            scope.spawn(move || {
+                start.wait();
+                let mut take = || conn.transaction(mail_request::take).unwrap();
+                let taken = std::iter::from_fn(|| take().map(|request| request.id));
+                taken.collect::<Vec<_>>()
+            })
+        });
+        taking.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(taken.len(), all.len(), "each once");
+    assert_eq!(taken.into_iter().collect::<BTreeSet<_>>(), all);
+}
+
 fn concurrent_spends_succeed_once(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
@@ -140,6 +252,7 @@ fn claimed_mail_is_complete(database: &Fresh) {
     assert_eq!((first.id, first.user, first.kind), (reset, ada, MailKind::PasswordReset));
     assert_eq!((first.username.as_str(), &first.recipient), ("ada", &email("ada")));
     assert_eq!((first.created_at, first.attempt), (noon(), 1));
+    assert_eq!(first.detail.as_ref().map(MailDetail::as_str), Some("a detail"));
     assert_eq!((first.token, first.token_hash), (Some(token), Some(hash)));
     assert_eq!((second.id, second.token, second.token_hash), (notice, None, None));
     assert_eq!(outbox::next_due(conn).unwrap(), Some(noon() + seconds(10)));

@@ -5,27 +5,31 @@ use std::thread;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use recto_domain::{
-    ApiKey, ApiKeyId, ApiKeyName, AuditAction, AuditEntry, IdGenerator as _, MailId, MailKind,
-    MailedPurpose, MailedTokenId, NewId, Role, Scopes, Secret, SecretHash, Session,
+    Account, ApiKey, ApiKeyId, ApiKeyName, AuditAction, AuditEntry, Clock as _, DeviceFingerprint,
+    IdGenerator as _, MailId, MailKind, MailedPurpose, MailedTokenId, NewId, Role, Scopes, Secret,
+    SecretHash, Session, User,
 };
-use recto_persistence::Connection;
 use recto_persistence::identity::audit;
 use recto_persistence::identity::mailed_token::{self, NewMailedToken};
 use recto_persistence::identity::outbox::{self, NewMail};
-use recto_persistence::identity::prune::{Pruned, RETENTION, prune};
-use recto_persistence::identity::{api_key, lease};
+use recto_persistence::identity::prune::{Pruned, RETENTION, prune, prune_unverified};
+use recto_persistence::identity::{account, api_key, known_device, lease};
+use recto_persistence::{Connection, Error};
 use recto_testkit::both_engines;
-use recto_testkit::database::Fresh;
+use recto_testkit::database::{Engine, Fresh};
 use recto_testkit::ids::SequentialIds;
 use uuid::Uuid;
 
-use crate::support::identity::{count, email, noon, person, refreshed, seconds, sign_in};
+use crate::support::identity::{count, email, noon, password, person, refreshed, seconds, sign_in};
 
 both_engines!(
     lease_is_exclusive_until_expiry,
     concurrent_acquires_succeed_once,
     unexpired_rows_are_not_pruned,
     expired_rows_are_pruned_in_batches,
+    unverified_accounts_are_deleted_in_time,
+    unverified_accounts_are_deleted_in_batches,
+    account_being_verified_is_not_deleted,
 );
 
 fn lease_is_exclusive_until_expiry(database: &Fresh) {
@@ -72,6 +76,9 @@ fn concurrent_acquires_succeed_once(database: &Fresh) {
 /// Inserts one of each kind of row that is pruned, but two token pairs.
 fn insert_prunable(conn: &mut Connection, ids: &SequentialIds, name: &str) {
     let user = person(conn, ids, name, Role::User);
+    account::set_verified(conn, user, noon()).unwrap();
+    let device = DeviceFingerprint::from_bytes(ids.random());
+    known_device::record(conn, user, &device, noon()).unwrap();
     let tokens = sign_in(conn, ids, user, noon());
     refreshed(conn, ids, &tokens.refresh, noon());
     let secret = Secret::api_key(ids.random());
@@ -99,6 +106,7 @@ fn insert_prunable(conn: &mut Connection, ids: &SequentialIds, name: &str) {
         kind: MailKind::Verification,
         token: Some(token.id),
         recipient: &email(name),
+        detail: None,
         at: noon(),
     };
     outbox::enqueue(conn, &mail).unwrap();
@@ -119,8 +127,12 @@ fn unexpired_rows_are_not_pruned(database: &Fresh) {
     assert_eq!(pruned(MailedPurpose::Verify.lifetime()), Pruned { mailed_tokens: 1, ..none });
     assert_eq!(pruned(Session::IDLE - tick), none);
     assert_eq!(pruned(Session::IDLE), Pruned { token_pairs: 2, sessions: 1, ..none });
-    assert_eq!(pruned(RETENTION - tick), none);
-    assert_eq!(pruned(RETENTION + tick), Pruned { mails: 1, api_keys: 1, audit: 1, ..none });
+    assert_eq!(pruned(Session::LONGEST - tick), none);
+    assert_eq!(
+        pruned(Session::LONGEST),
+        Pruned { known_devices: 1, mails: 1, api_keys: 1, ..none }
+    );
+    assert_eq!(pruned(RETENTION + tick), Pruned { audit: 1, ..none });
     assert_eq!(count(database, "accounts"), 1, "accounts are not pruned");
 }
 
@@ -133,9 +145,10 @@ fn expired_rows_are_pruned_in_batches(database: &Fresh) {
     let (mut total, mut batches) = (0, 0);
     loop {
         let (pruned, statements) = conn.recording(|conn| prune(conn, late, RETENTION, 2).unwrap());
-        assert!(statements.len() <= 12, "{statements:?}");
-        let Pruned { token_pairs, sessions, mailed_tokens, mails, api_keys, audit } = pruned;
-        for rows in [token_pairs, sessions, mailed_tokens, mails, api_keys, audit] {
+        assert!(statements.len() <= 15, "{statements:?}");
+        let Pruned { token_pairs, sessions, mailed_tokens, mails, api_keys, audit, known_devices } =
+            pruned;
+        for rows in [token_pairs, sessions, mailed_tokens, mails, api_keys, audit, known_devices] {
             assert!(rows <= 2, "{pruned:?}");
         }
         total += pruned.total();
@@ -145,11 +158,66 @@ fn expired_rows_are_pruned_in_batches(database: &Fresh) {
         }
     }
     // Ten pairs, and five rows of each other table.
-    assert_eq!(total, 35);
+    assert_eq!(total, 40);
     assert!(batches >= 5, "{batches}");
-    for table in ["token_pairs", "sessions", "mailed_tokens", "mails", "api_keys", "audit"] {
+    for table in
+        ["token_pairs", "sessions", "mailed_tokens", "mails", "api_keys", "audit", "known_devices"]
+    {
         assert_eq!(count(database, table), 0, "{table}");
     }
     let (_, statements) = conn.recording(|conn| prune(conn, late, RETENTION, 2).unwrap());
-    assert_eq!(statements.len(), 6, "{statements:?}");
+    assert_eq!(statements.len(), 7, "{statements:?}");
+}
+
+fn unverified_accounts_are_deleted_in_time(database: &Fresh) {
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let [ada, bob, cleo] = ["ada", "bob", "cleo"].map(|name| person(conn, ids, name, Role::User));
+    account::set_verified(conn, bob, noon()).unwrap();
+    let account = account::of_user(conn, ada).unwrap().unwrap();
+    let created = ids.now();
+    sign_in(conn, ids, ada, created);
+    let device = DeviceFingerprint::from_bytes(ids.random());
+    known_device::record(conn, ada, &device, created).unwrap();
+    let late = created + Account::VERIFY_WITHIN;
+    let delete = |conn: &mut Connection, now| prune_unverified(conn, now, 10).unwrap();
+    assert!(delete(conn, created).is_empty());
+    assert_eq!(delete(conn, late), [cleo], "Ada has a session");
+    assert!(delete(conn, late).is_empty());
+    assert_eq!(prune(conn, late, RETENTION, 10).unwrap().sessions, 1);
+    assert_eq!(delete(conn, late), [ada]);
+    assert_eq!((count(database, "users"), count(database, "accounts")), (1, 1));
+    // The address is free again.
+    let again = User::new(ids.new_id(), "ada".parse().unwrap(), None, None);
+    let account = Account { user_uid: again.uid, ..account };
+    account::create(conn, again, &account, &password("new")).unwrap();
+}
+
+fn unverified_accounts_are_deleted_in_batches(database: &Fresh) {
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    for number in 0..5 {
+        person(conn, ids, &format!("user{number}"), Role::User);
+    }
+    let late = ids.now() + Account::VERIFY_WITHIN;
+    let batches = [(); 4].map(|()| prune_unverified(conn, late, 2).unwrap().len());
+    assert_eq!(batches, [2, 2, 1, 0]);
+}
+
+fn account_being_verified_is_not_deleted(database: &Fresh) {
+    if database.engine() == Engine::Sqlite {
+        // It has one writer at a time.
+        return;
+    }
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
+    let late = ids.now() + Account::VERIFY_WITHIN;
+    let mut other = database.connection();
+    other
+        .transaction(|other| {
+            account::set_verified(other, ada, late)?;
+            assert!(prune_unverified(conn, late, 10)?.is_empty());
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+    assert!(prune_unverified(conn, late, 10).unwrap().is_empty());
+    assert_eq!(count(database, "accounts"), 1);
 }

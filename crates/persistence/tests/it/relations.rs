@@ -18,6 +18,7 @@ both_engines!(databases_enforce_declared_relations, every_foreign_key_is_declare
 const NOT_NAVIGABLE: &[(&str, &str)] = &[
     ("accounts", "user_uid"),
     ("api_keys", "user_uid"),
+    ("known_devices", "user_uid"),
     ("mailed_tokens", "user_uid"),
     ("mails", "user_uid"),
     ("sessions", "user_uid"),

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use mail_parser::{MessageParser, MimeHeaders as _};
 use recto_domain::{MailKind, MailedTokenId, NewId, Secret, UserId};
 use recto_identity::secret::hash;
-use recto_mail::{Composer, MailContent, Message, Sender};
+use recto_mail::{Composer, Message, Sender};
 use recto_persistence::identity::outbox::Mail;
 
 use super::SITE;
@@ -31,6 +31,7 @@ pub(crate) fn mail(kind: MailKind, username: &str) -> Mail {
         username: username.parse().unwrap(),
         kind,
         recipient: "ada@example.net".parse().unwrap(),
+        detail: Some("nightly & <i>".parse().unwrap()),
         created_at: created_at(),
         attempt: 1,
         token: Some(MailedTokenId::from_uuid(new_id.uid())),
@@ -40,13 +41,9 @@ pub(crate) fn mail(kind: MailKind, username: &str) -> Mail {
 
 /// Returns the message of a mail.
 pub(crate) fn compose(kind: MailKind, username: &str) -> Message {
-    let content = match kind {
-        MailKind::Verification => MailContent::Verification(token()),
-        MailKind::PasswordReset => MailContent::PasswordReset(token()),
-        MailKind::PasswordChanged => MailContent::PasswordChanged,
-    };
+    let token = kind.purpose().map(|_| token());
     let composer = Composer::new(Sender::of_site(SITE), SITE);
-    composer.compose(&mail(kind, username), &content).unwrap()
+    composer.compose(&mail(kind, username), token.as_ref()).unwrap()
 }
 
 /// Returns a message for tests that do not depend on its content.
@@ -73,19 +70,34 @@ pub(crate) fn assert_content(content: &[u8], kind: MailKind, username: &str) {
     assert_eq!(parsed.root_part().content_type().unwrap().subtype(), Some("alternative"));
     assert_eq!((parsed.text_body_count(), parsed.html_body_count()), (1, 1));
 
-    let (subject, page) = match kind {
-        MailKind::Verification => ("Confirm your e-mail address", Some("verify")),
-        MailKind::PasswordReset => ("Choose a new password", Some("reset-password")),
-        MailKind::PasswordChanged => ("Your password was changed", None),
+    let token = format!("#{}", token().expose());
+    let (subject, page, token) = match kind {
+        MailKind::Verification => ("Confirm your e-mail address", Some("verify"), &*token),
+        MailKind::PasswordReset => ("Choose a new password", Some("reset-password"), &*token),
+        MailKind::EmailChange => {
+            ("Confirm your new e-mail address", Some("confirm-email"), &*token)
+        }
+        MailKind::PasswordChanged => ("Your password was changed", Some("reset-password"), ""),
+        MailKind::EmailChangeRequested => {
+            ("A new e-mail address was requested", Some("reset-password"), "")
+        }
+        MailKind::EmailChanged => ("Your e-mail address was changed", None, ""),
+        MailKind::NewDevice => ("New sign-in to your account", Some("reset-password"), ""),
+        MailKind::KeyCreated => ("An API key was created", Some("reset-password"), ""),
+        MailKind::RoleChanged => ("Your role was changed", None, ""),
+        MailKind::AccountDisabled => ("Your account was disabled", None, ""),
+        MailKind::AccountEnabled => ("Your account was enabled", None, ""),
     };
     assert_eq!(parsed.subject(), Some(subject));
-    let link = page.map(|page| format!("{SITE}/{page}#{}", token().expose()));
+    let link = page.map(|page| format!("{SITE}/{page}{token}"));
     let (text, html) = (parsed.body_text(0).unwrap(), parsed.body_html(0).unwrap());
     for body in [&text, &html] {
         assert_eq!(links(body), link.iter().map(String::as_str).collect(), "{body}");
         // With the username, anyone could send a text of theirs to an unconfirmed address.
-        let hello = if page.is_some() { "Hello,".to_owned() } else { format!("Hello {username},") };
+        let hello =
+            if token.is_empty() { format!("Hello {username},") } else { "Hello,".to_owned() };
         assert!(body.contains(&hello), "{body}");
+        assert!(body.contains(username) || kind == MailKind::PasswordReset, "{body}");
     }
     assert!(html.contains("<html") && !text.contains("<html"));
 }

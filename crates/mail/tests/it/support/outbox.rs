@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use recto_domain::{
-    Account, Clock, Email, IdGenerator, MailId, MailKind, MailedPurpose, MailedTokenId, NewId,
-    PasswordHash, Role, User, UserId,
+    Account, Clock, Email, IdGenerator, MailId, MailKind, MailRequestId, MailedPurpose,
+    MailedTokenId, NewId, PasswordHash, Role, User, UserId,
 };
 use recto_identity::mailed_token::MailedTokens;
 use recto_identity::secret::Secrets;
+use recto_identity::throttle::{Limits, Throttle};
 use recto_mail::{Delivery, MailSettings, Outbox, Worker};
 use recto_persistence::identity::account;
+use recto_persistence::identity::mail_request::{self, MailRequest};
 use recto_persistence::identity::mailed_token::{self, NewMailedToken};
 use recto_persistence::identity::outbox::{self, NewMail};
 use recto_testkit::database::Fresh;
@@ -26,6 +28,7 @@ pub(crate) struct TestOutbox<'d> {
     pub(crate) clock: Arc<StoppedClock>,
     user: UserId,
     delivery: Delivery,
+    throttle: Arc<Throttle>,
 }
 
 impl<'d> TestOutbox<'d> {
@@ -38,13 +41,9 @@ impl<'d> TestOutbox<'d> {
     /// Returns an outbox with that delivery.
     pub(crate) fn new(database: &'d Fresh, delivery: Delivery) -> Self {
         let clock = Arc::new(StoppedClock::default());
-        let ada = User::new(clock.new_id(), "ada".parse().unwrap(), None, None);
-        let account = Account::new(ada.uid, address(), Role::User);
-        let conn = &mut database.connection();
-        conn.insert(ada.clone()).unwrap();
-        let hash = PasswordHash("$argon2id$".to_owned());
-        account::insert(conn, &account, &hash, ada.created_at).unwrap();
-        Self { database, clock, user: ada.uid, delivery }
+        let ada = insert_account(database, &clock, "ada", address());
+        let throttle = Arc::new(Throttle::new(Limits::default()));
+        Self { database, clock, user: ada, delivery, throttle }
     }
 
     /// Returns a worker with these secrets, and the handle that wakes and stops it.
@@ -53,7 +52,9 @@ impl<'d> TestOutbox<'d> {
         let (tokens, outbox) = (Arc::new(MailedTokens::new(&secrets)), Outbox::default());
         let settings = MailSettings { delivery: self.delivery.clone(), from: None };
         let (database, ids) = (self.database.open(), self.clock.clone());
-        let worker = Worker::new(database, ids, tokens, outbox.clone(), &settings, SITE).unwrap();
+        let throttle = Arc::clone(&self.throttle);
+        let worker =
+            Worker::new(database, ids, tokens, throttle, outbox.clone(), &settings, SITE).unwrap();
         (outbox, worker)
     }
 
@@ -76,10 +77,37 @@ impl<'d> TestOutbox<'d> {
             kind,
             token: token.as_ref().map(|(id, _)| *id),
             recipient: &address(),
+            detail: None,
             at: self.clock.now(),
         };
         outbox::enqueue(&mut self.database.connection(), &new).unwrap();
         token.map(|(_, link)| link)
+    }
+
+    /// Stores a request for a mail, as anybody can make for any address.
+    pub(crate) fn request(&self, kind: MailKind, address: &str) {
+        let id = MailRequestId::from_uuid(self.clock.new_id().uid());
+        let request = MailRequest { id, kind, recipient: address.parse().unwrap() };
+        mail_request::insert(&mut self.database.connection(), &request).unwrap();
+    }
+
+    /// Adds the mail for a change of address to the outbox.
+    pub(crate) fn enqueue_email_change(&self, address: &str) {
+        let tokens = MailedTokens::new(&Secrets::new(SECRET, None).unwrap());
+        let conn = &mut self.database.connection();
+        let account = account::of_user(conn, self.user).unwrap().unwrap();
+        let (ids, new) = (&*self.clock, address.parse().unwrap());
+        recto_mail::enqueue_email_change(conn, ids, &tokens, &account, &new).unwrap();
+    }
+
+    /// Adds another account.
+    pub(crate) fn add_account(&self, address: &str) {
+        insert_account(self.database, &self.clock, "another", address.parse().unwrap());
+    }
+
+    /// Sets a column of the account.
+    pub(crate) fn set(&self, column: &str, value: bool) {
+        self.database.execute(&format!("UPDATE accounts SET {column} = {value}")).unwrap();
     }
 
     fn issue_token(&self, purpose: MailedPurpose) -> (MailedTokenId, String) {
@@ -91,6 +119,7 @@ impl<'d> TestOutbox<'d> {
         let page = match purpose {
             MailedPurpose::Verify => "verify",
             MailedPurpose::Reset => "reset-password",
+            MailedPurpose::ChangeEmail => "confirm-email",
         };
         let token = tokens.find(id, &hash).unwrap();
         (id, format!("{SITE}/{page}#{}", token.expose()))
@@ -101,6 +130,14 @@ impl<'d> TestOutbox<'d> {
         let due: Option<DateTime<Utc>> = outbox::next_due(&mut self.database.connection()).unwrap();
         due.map(|due| due - self.clock.now())
     }
+}
+
+fn insert_account(database: &Fresh, ids: &StoppedClock, name: &str, email: Email) -> UserId {
+    let user = User::new(ids.new_id(), name.parse().unwrap(), None, None);
+    let account = Account::new(user.uid, email, Role::User);
+    let conn = &mut database.connection();
+    let hash = PasswordHash("$argon2id$".to_owned());
+    account::create(conn, user, &account, &hash).unwrap().uid
 }
 
 fn address() -> Email {
