@@ -117,6 +117,9 @@ impl Context {
         if effects.mail_enqueued {
             self.state.mail.enqueued();
         }
+        if effects.mail_requested {
+            self.state.mail.requested();
+        }
         Ok(value)
     }
 

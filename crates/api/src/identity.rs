@@ -11,3 +11,4 @@ pub(crate) mod passwords;
 pub(crate) mod pruning;
 pub(crate) mod revocable;
 pub(crate) mod sessions;
+pub(crate) mod verification;

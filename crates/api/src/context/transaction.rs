@@ -4,9 +4,12 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use recto_domain::{Account, AuditAction, AuditEntry, IdGenerator, MailKind, NewId, SessionId};
+use recto_domain::{
+    Account, AuditAction, AuditEntry, Email, IdGenerator, MailKind, MailRequestId, NewId, SessionId,
+};
 use recto_identity::Caller;
 use recto_persistence::identity::audit;
+use recto_persistence::identity::mail_request::{self, MailRequest};
 use recto_persistence::{Connection, Lock, MappedMany, MappedOne, Recto, Stored};
 use recto_relations::Include;
 
@@ -38,6 +41,8 @@ pub(super) struct Effects {
     pub(super) entries: Vec<AuditEntry>,
     /// Whether the mail worker has something to send.
     pub(super) mail_enqueued: bool,
+    /// Whether the mail worker has a request to handle.
+    pub(super) mail_requested: bool,
 }
 
 impl<'t> ReadTransaction<'t> {
@@ -182,6 +187,18 @@ impl<'t> WriteTransaction<'t> {
         let tokens = &state.mailed_tokens;
         recto_mail::enqueue(self.read.conn, &*state.ids, tokens, account, kind)?;
         self.effects.mail_enqueued = true;
+        Ok(())
+    }
+
+    /// Stores a request for a mail, for the mail worker. The statements do not depend on whether the
+    /// address has an account.
+    ///
+    /// # Errors
+    /// A failing database.
+    pub(crate) fn request_mail(&mut self, recipient: Email, kind: MailKind) -> Result<(), Error> {
+        let id = MailRequestId::from_uuid(self.new_id().uid());
+        mail_request::insert(self.read.conn, &MailRequest { id, kind, recipient })?;
+        self.effects.mail_requested = true;
         Ok(())
     }
 

@@ -5,7 +5,6 @@ use recto_domain::{
     SignUp, User, UserId, Username,
 };
 use recto_persistence::identity::account;
-use recto_relations::Include;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -231,10 +230,8 @@ async fn check_password(
 async fn candidate(ctx: &Context, email: Option<Email>) -> Result<Option<Candidate>, Error> {
     ctx.read(move |tx| {
         let Some(email) = &email else { return Ok(None) };
-        let Some((account, hash)) = account::by_email(tx, email)? else { return Ok(None) };
-        let user = tx.find::<User>(account.user_uid, &Include::nothing())?;
-        let user = user.and_then(|users| users.into_vec().pop());
-        Ok(user.map(|user| Candidate { user, account, hash }))
+        let found = account::to_sign_in(tx, email)?;
+        Ok(found.map(|(user, account, hash)| Candidate { user, account, hash }))
     })
     .await
 }

@@ -12,7 +12,7 @@ use crate::identity::audit::{self, AuditFilter};
 use crate::identity::auth::{PasswordGrant, SignedIn, Token};
 use crate::identity::keys::NewKey;
 use crate::identity::sessions::TokenPair;
-use crate::identity::{account, auth, keys, mailing, passwords, revocable, sessions};
+use crate::identity::{account, auth, keys, mailing, passwords, revocable, sessions, verification};
 use crate::problem::ProblemType;
 use crate::table::{Operation, RouteTable};
 
@@ -47,7 +47,7 @@ fn add_sign_up(table: &mut RouteTable) {
         .refuses(&[ProblemType::TooManyRequests]),
     );
     table.at("/auth/verify").post(
-        mailing::verify,
+        verification::verify,
         Operation::new(
             "Verify an e-mail address",
             "Uses up the token of a mailed link, which is valid for 24 hours.",

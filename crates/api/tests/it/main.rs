@@ -35,6 +35,7 @@ mod schemas;
 mod school;
 mod secrets;
 mod sessions;
+mod statements;
 mod support;
 mod swagger_ui;
 mod tags;
