@@ -2,8 +2,12 @@
 // browsers do not send; it is sent with the form.
 "use strict";
 
-const tokenForm = document.getElementById("spend");
 let token = "";
+
+// Returns whether a form uses the token of the link.
+function usesToken(form) {
+  return form.closest("#spend") !== null;
+}
 
 // Shows the form or one of the sections, and hides the others.
 function show(id) {
@@ -73,7 +77,7 @@ async function showProblem(form, response) {
 
 async function send(form) {
   const body = Object.fromEntries(new FormData(form));
-  if (form === tokenForm) {
+  if (usesToken(form)) {
     body.token = token;
   }
   const response = await fetch(form.dataset.post, {
@@ -88,7 +92,7 @@ async function send(form) {
     return;
   }
   form.reset();
-  if (form === tokenForm) {
+  if (usesToken(form)) {
     token = "";
   }
   showFocused(form.dataset.done);

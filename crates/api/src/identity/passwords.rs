@@ -1,8 +1,8 @@
 //! Changing a password, and resetting it by a mailed token.
 
 use recto_domain::{
-    AuditAction, MailKind, MailedPurpose, PasswordAttempt, PasswordChange, PasswordReset, User,
-    UserId, Violations,
+    Account, AuditAction, MailKind, MailedPurpose, PasswordAttempt, PasswordChange, PasswordReset,
+    SecretHash, User, UserId, Violations,
 };
 use recto_identity::secret::hash;
 use recto_persistence::Connection;
@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::extract::Body;
 use crate::problem::{Problem, ProblemType};
 
-/// `PUT /auth/password`. All other sessions end.
+/// `PUT /auth/password`. All other sessions end, and other devices are forgotten.
 pub(crate) async fn change(ctx: Context, body: Body<PasswordChange>) -> Result<NoContent, Error> {
     let credentials = of_caller(&ctx).await?;
     let PasswordChange { current_password, new_password } = body.checked()?;
@@ -36,33 +36,32 @@ pub(crate) async fn change(ctx: Context, body: Body<PasswordChange>) -> Result<N
     .await
 }
 
-/// `POST /auth/password-reset-confirm`. All sessions end, and all API keys are revoked. A failed
-/// try does not spend the token.
+/// `POST /auth/password-reset-confirm`. The holder of the link owns the address, so it is verified,
+/// and nothing remains with which somebody else could use the account: sessions, API keys, mailed
+/// links, known devices. A failed try does not spend the token.
 pub(crate) async fn reset(ctx: Context, body: Body<PasswordReset>) -> Result<NoContent, Error> {
     let PasswordReset { token, new_password, .. } = body.checked()?;
     let token = hash(&token);
-    let holder = ctx
-        .read(move |tx| {
-            let now = tx.now();
-            let holder = mailed_token::find_user(tx, MailedPurpose::Reset, &token, now)?;
-            let credentials = credentials(tx, holder.ok_or_else(no_such_token)?)?;
-            if credentials.account.disabled {
-                return Err(no_such_token());
-            }
-            Ok(credentials)
-        })
-        .await?;
+    let holder = holder_of(&ctx, MailedPurpose::Reset, token).await?;
+    if holder.account.disabled {
+        return Err(no_such_token());
+    }
     check_against_names(&new_password, &holder)?;
     let hash = ctx.state.hasher.hash(&new_password).await?;
     ctx.write(move |tx| {
-        let now = tx.now();
-        let spent = mailed_token::spend(tx, MailedPurpose::Reset, &token, now)?;
-        let user = spent.ok_or_else(no_such_token)?;
+        let (user, now) = (holder.user.uid, tx.now());
+        // Requests that checked the former password wait, or are finished and their effects are
+        // visible to what follows.
+        account::lock_with_password(tx, user)?.ok_or_else(no_such_token)?;
+        mailed_token::spend(tx, MailedPurpose::Reset, &token, now)?.ok_or_else(no_such_token)?;
         account::set_password(tx, user, &hash, None, None, now)?;
-        // An intruder may have created keys.
         api_key::delete_all(tx, user)?;
+        mailed_token::revoke_all(tx, user)?;
         tx.enqueue_mail(&holder.account, MailKind::PasswordChanged)?;
         tx.audit(AuditAction::PasswordReset).subject_uid = Some(user);
+        if account::set_verified(tx, user, now)? {
+            tx.audit(AuditAction::EmailVerified).subject_uid = Some(user);
+        }
         Ok(NoContent)
     })
     .await
@@ -76,7 +75,34 @@ fn check_against_names(
     Ok(checked.map_err(|invalid| Violations::from(invalid).under("new_password"))?)
 }
 
-/// Checks the password of a caller who is signed in. A wrong one counts as a failed sign-in.
+/// Returns the user to whom a token was mailed, with account and password hash.
+///
+/// # Errors
+/// 404 for a token that is used, expired or replaced.
+pub(crate) async fn holder_of(
+    ctx: &Context,
+    purpose: MailedPurpose,
+    token: SecretHash,
+) -> Result<Candidate, Error> {
+    ctx.read(move |tx| {
+        let now = tx.now();
+        let holder = mailed_token::find_user(tx, purpose, &token, now)?;
+        credentials(tx, holder.ok_or_else(no_such_token)?)
+    })
+    .await
+}
+
+/// Returns an account, locked until the transaction ends, whose password was checked before.
+///
+/// # Errors
+/// 403 if the account has another password by now.
+pub(crate) fn locked(conn: &mut Connection, checked: &Candidate) -> Result<Account, Error> {
+    let present = account::lock_with_password(conn, checked.user.uid)?;
+    let same = present.filter(|(_, hash)| hash.0 == checked.hash.0);
+    same.map(|(account, _)| account).ok_or_else(wrong_password)
+}
+
+/// Checks the password of an account. A wrong one counts as a failed sign-in.
 ///
 /// # Errors
 /// 403 for a wrong password, 429 after too many.
@@ -122,6 +148,7 @@ fn wrong_password() -> Error {
     Problem::new(ProblemType::WrongPassword, "that is not the password of this account").into()
 }
 
-fn no_such_token() -> Error {
+/// Returns the error for a mailed token that cannot be used.
+pub(crate) fn no_such_token() -> Error {
     Problem::not_found("token: it is used, expired or replaced").into()
 }

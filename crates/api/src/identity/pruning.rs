@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
-use recto_domain::IdGenerator;
-use recto_persistence::identity::{lease, prune};
-use recto_persistence::{Database, Error};
+use chrono::{DateTime, TimeDelta, Utc};
+use recto_domain::{AuditAction, AuditDetail, AuditEntry, IdGenerator};
+use recto_persistence::identity::{audit, lease, prune};
+use recto_persistence::{Connection, Database, Error};
 use uuid::Uuid;
+
+use crate::audit_log;
 
 /// The time between two runs.
 const INTERVAL: Duration = Duration::from_mins(10);
@@ -38,19 +40,21 @@ async fn once(
 ) -> Result<usize, Error> {
     let mut deleted = 0;
     loop {
-        let now = ids.now();
+        let (now, generator) = (ids.now(), ids.clone());
         // Each batch renews the lease in its own transaction.
         let pruned = database
             .write(move |conn| {
                 if !lease::acquire(conn, NAME, holder, now, now + LEASE)? {
                     return Ok::<_, Error>(None);
                 }
-                prune::prune(conn, now, retention, BATCH).map(Some)
+                let accounts = delete_unverified(conn, &*generator, now)?;
+                Ok(Some((prune::prune(conn, now, retention, BATCH)?, accounts)))
             })
             .await?;
-        let Some(pruned) = pruned else { return Ok(deleted) };
-        deleted += pruned.total();
-        if !pruned.has_full_batch(BATCH) {
+        let Some((pruned, accounts)) = pruned else { return Ok(deleted) };
+        deleted += pruned.total() + accounts.len();
+        accounts.iter().for_each(audit_log::log);
+        if !pruned.has_full_batch(BATCH) && accounts.len() < BATCH as usize {
             break;
         }
     }
@@ -61,12 +65,31 @@ async fn once(
     Ok(deleted)
 }
 
+/// Deletes accounts that were not verified in time, and returns their audit entries.
+fn delete_unverified(
+    conn: &mut Connection,
+    ids: &dyn IdGenerator,
+    now: DateTime<Utc>,
+) -> Result<Vec<AuditEntry>, Error> {
+    let entry = |user| {
+        let mut entry = AuditEntry::new(ids.new_id(), AuditAction::AccountDeleted);
+        entry.subject_uid = Some(user);
+        entry.detail = AuditDetail::parse("its e-mail address was not verified in time").ok();
+        entry
+    };
+    let deleted = prune::prune_unverified(conn, now, BATCH)?;
+    let entries: Vec<AuditEntry> = deleted.into_iter().map(entry).collect();
+    entries.iter().try_for_each(|entry| audit::insert(conn, entry))?;
+    Ok(entries)
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use recto_domain::{AuditAction, AuditEntry, Clock as _, NewId};
-    use recto_persistence::identity::audit::{self, AuditFilter};
+    use recto_domain::{Account, Clock as _, NewId, PasswordHash, Role, User};
+    use recto_persistence::identity::account;
+    use recto_persistence::identity::audit::AuditFilter;
     use recto_testkit::both_engines;
     use recto_testkit::database::Fresh;
     use recto_testkit::ids::MovableClock;
@@ -119,6 +142,23 @@ mod tests {
         assert!(database.rows("SELECT '1' AS line FROM leases").is_empty());
     }
 
+    fn unverified_accounts_are_deleted_and_audited(database: &Fresh) {
+        let (opened, ids) = (database.open(), MovableClock::default());
+        let user = User::new(ids.new_id(), "ada".parse().unwrap(), None, None);
+        let account = Account::new(user.uid, "ada@example.org".parse().unwrap(), Role::User);
+        let (conn, uid) = (&mut database.connection(), user.uid);
+        account::create(conn, user, &account, &PasswordHash("$argon2id$".to_owned())).unwrap();
+        assert_eq!(prune_in(&opened, &ids, &[ids.new_id().uid()]), [0]);
+        ids.advance(Account::VERIFY_WITHIN.to_std().unwrap());
+        assert_eq!(prune_in(&opened, &ids, &[ids.new_id().uid()]), [1]);
+        let of_user = AuditFilter { action: Some(AuditAction::AccountDeleted), user: Some(uid) };
+        let entries = audit::page(conn, &of_user, None, 10).unwrap().items;
+        let [entry] = &entries[..] else { panic!("{entries:?}") };
+        assert_eq!((entry.actor_uid, entry.address), (None, None));
+        let detail = entry.detail.as_ref().map(AuditDetail::as_str);
+        assert_eq!(detail, Some("its e-mail address was not verified in time"));
+    }
+
     fn only_one_process_prunes(database: &Fresh) {
         let (opened, ids) = (database.open(), MovableClock::default());
         fill(&opened, &ids);
@@ -143,6 +183,7 @@ mod tests {
 
     both_engines!(
         old_rows_are_deleted_in_batches,
+        unverified_accounts_are_deleted_and_audited,
         only_one_process_prunes,
         lease_of_dead_process_expires,
     );

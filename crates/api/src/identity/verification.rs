@@ -1,28 +1,58 @@
-//! Verifying the address of an account.
+//! Verifying the address of an account, or rejecting the account.
 
-use recto_domain::{AuditAction, MailedPurpose, User, Verification};
+use recto_domain::{
+    AuditAction, AuditDetail, MailedPurpose, ReviewsFate, User, Verification, VerificationRejection,
+};
 use recto_identity::secret::hash;
 use recto_persistence::identity::{account, mailed_token};
 
-use super::accounts;
-use crate::answer::Item;
+use super::{accounts, passwords};
+use crate::answer::{Item, NoContent};
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::Body;
-use crate::problem::Problem;
 
-/// `POST /auth/verify`: spends the token of a link.
+/// `POST /auth/verify`: uses the token of a link. The password shows that the holder of the link has
+/// created the account. A wrong one leaves the token valid.
 pub(crate) async fn verify(ctx: Context, body: Body<Verification>) -> Result<Item<User>, Error> {
-    let token = hash(&body.checked()?.token);
+    let Verification { token, password } = body.checked()?;
+    let token = hash(&token);
+    let holder = passwords::holder_of(&ctx, MailedPurpose::Verify, token).await?;
+    passwords::confirm(&ctx, &holder, &password).await?;
     ctx.write(move |tx| {
-        let now = tx.now();
-        let user = mailed_token::spend(tx, MailedPurpose::Verify, &token, now)?
-            .ok_or_else(|| Problem::not_found("token: it is used, expired or replaced"))?;
+        let (user, now) = (holder.user.uid, tx.now());
+        passwords::locked(tx, &holder)?;
+        mailed_token::spend(tx, MailedPurpose::Verify, &token, now)?
+            .ok_or_else(passwords::no_such_token)?;
         if account::set_verified(tx, user, now)? {
             tx.audit(AuditAction::EmailVerified).subject_uid = Some(user);
         }
         let user = Item::alone(tx.get::<User>(user)?);
         accounts::with(tx, user)
+    })
+    .await
+}
+
+/// `POST /auth/verify-reject`: deletes the account that somebody else has created with the address
+/// of the link's holder.
+pub(crate) async fn reject(
+    ctx: Context,
+    body: Body<VerificationRejection>,
+) -> Result<NoContent, Error> {
+    let token = hash(&body.checked()?.token);
+    ctx.write(move |tx| {
+        let now = tx.now();
+        let user = mailed_token::find_user(tx, MailedPurpose::Verify, &token, now)?
+            .ok_or_else(passwords::no_such_token)?;
+        // Locked, so that it is not verified in between.
+        account::lock_with_password(tx, user)?
+            .filter(|(account, _)| !account.verified)
+            .ok_or_else(passwords::no_such_token)?;
+        account::delete(tx, user, ReviewsFate::Keep)?;
+        let entry = tx.audit(AuditAction::AccountDeleted);
+        entry.subject_uid = Some(user);
+        entry.detail = AuditDetail::parse("rejected by the holder of its e-mail address").ok();
+        Ok(NoContent)
     })
     .await
 }

@@ -2,7 +2,7 @@
 
 use recto_domain::{
     AccountDeletion, ApiKey, AuditEntry, EmailRequest, Login, NewApiKey, PasswordChange,
-    PasswordReset, Refresh, Session, SignUp, User, Verification,
+    PasswordReset, Refresh, Session, SignUp, User, Verification, VerificationRejection,
 };
 use recto_identity::Access;
 
@@ -50,10 +50,23 @@ fn add_sign_up(table: &mut RouteTable) {
         verification::verify,
         Operation::new(
             "Verify an e-mail address",
-            "Uses up the token of a mailed link, which is valid for 24 hours.",
+            "Uses up the token of a mailed link, which is valid for 24 hours. The account's password is required, so that nobody confirms an account that somebody else created with the address; a wrong one leaves the token valid. An account that is not verified within seven days is deleted.",
         )
         .body::<Verification>()
         .returns::<UserWithAccount>("The user with the verified account.")
+        .refuses(&[
+            ProblemType::WrongPassword,
+            ProblemType::NotFound,
+            ProblemType::TooManyRequests,
+        ]),
+    );
+    table.at("/auth/verify-reject").post(
+        verification::reject,
+        Operation::new(
+            "Reject an account with my address",
+            "Deletes the unverified account that the token of a mailed link belongs to: \"this was not me\".",
+        )
+        .body::<VerificationRejection>()
         .refuses(&[ProblemType::NotFound]),
     );
     table.at("/auth/verify-request").post(
@@ -143,7 +156,7 @@ fn add_account(table: &mut RouteTable) {
 fn add_passwords(table: &mut RouteTable) {
     table.at("/auth/password").put(
         passwords::change,
-        Operation::new("Change my password", "Ends all other sessions. API keys remain valid.")
+        Operation::new("Change my password", "Ends all other sessions, and cancels a requested change of address. API keys remain valid.")
             .requires(Access::Session)
             .body::<PasswordChange>()
             .refuses(&[ProblemType::WrongPassword, ProblemType::TooManyRequests]),
@@ -162,7 +175,7 @@ fn add_passwords(table: &mut RouteTable) {
         passwords::reset,
         Operation::new(
             "Reset a password",
-            "Uses up the token of a mailed link, which is valid for one hour; a refused request does not. Ends all sessions and revokes all API keys.",
+            "Uses up the token of a mailed link, which is valid for one hour; a refused request does not. Verifies the address, ends all sessions, and revokes all API keys and other mailed links.",
         )
         .body::<PasswordReset>()
         .refuses(&[ProblemType::NotFound]),

@@ -60,19 +60,13 @@ fn every_action_is_recorded(server: &TestServer) {
     ada.client.get("/auth/me/export").expect_status(200);
     assert_eq!(newest(&admin, "account.exported").0, her);
 
-    server
-        .anonymous()
-        .post("/auth/verify", &json!({"token": ada.verify_token.expose()}))
-        .expect_status(200);
+    server.anonymous().post("/auth/verify", &verification(&ada)).expect_status(200);
     // Verifying again is not recorded.
     let unverify = format!("UPDATE accounts SET verified = FALSE WHERE email = '{}'", ada.email);
     assert!(admin.get("/audit?action=email.verified").expect_items().is_empty());
     let bob = TestAccount::create(server, &database, Role::User);
     server.database().execute(&unverify.replace(&ada.email, &bob.email)).unwrap();
-    server
-        .anonymous()
-        .post("/auth/verify", &json!({"token": bob.verify_token.expose()}))
-        .expect_status(200);
+    server.anonymous().post("/auth/verify", &verification(&bob)).expect_status(200);
     assert_eq!(newest(&admin, "email.verified").1, json!(bob.client.uid));
 
     let refresh = json!({"refresh_token": bob.refresh_token.expose()});
@@ -90,6 +84,10 @@ fn every_action_is_recorded(server: &TestServer) {
     let all = AuditAction::ALL.iter().map(ToString::to_string);
     let missing: Vec<_> = all.filter(|action| !seen.contains(action)).collect();
     assert_eq!(missing, ["sign-in.throttled"], "this action has its own test");
+}
+
+fn verification(account: &TestAccount<'_>) -> Value {
+    json!({"token": account.verify_token.expose(), "password": PASSWORD})
 }
 
 /// Performs and checks what administrators do to an account.

@@ -19,7 +19,8 @@ fn sign_up(server: &TestServer) {
 }
 
 fn verify(server: &TestServer, token: &str) -> Answer {
-    server.anonymous().post("/auth/verify", &json!({"token": token}))
+    let body = json!({"token": token, "password": PASSWORD});
+    server.anonymous().post("/auth/verify", &body)
 }
 
 fn request(server: &TestServer, what: &str, email: &str) -> Answer {

@@ -38,6 +38,12 @@ fn is_verified(server: &TestServer, email: &str) -> bool {
     server.sign_in(email).get("/auth/me").expect_status(200)["verified"] == true
 }
 
+/// Fills in the form of the verification page and sends it.
+fn confirm_address(browser: &mut Browser, password: &str) {
+    browser.fill("#password", password);
+    browser.click("#spend button");
+}
+
 /// Fills in the form of the reset page and sends it.
 fn change_password(browser: &mut Browser, new: &str, again: &str) {
     browser.fill("#new_password", new);
@@ -85,7 +91,7 @@ fn mailed_pages_are_self_contained() {
         let name = &path[1..];
         let linked = |attribute| html.split(attribute).skip(1).map(|part| &part[..20]);
         for target in linked(" src=\"").chain(linked(" href=\"")) {
-            let own = [&format!("{name}/"), "docs/\"", "data:,\""];
+            let own = [&format!("{name}/"), "docs/\"", "data:,\"", "reset-password\""];
             assert!(own.iter().any(|own| target.starts_with(*own)), "{target}");
         }
         for file in ["page.js", "page.css"] {
@@ -110,7 +116,7 @@ fn only_the_button_uses_the_link() {
 
     for _ in 0..2 {
         browser.open(link);
-        browser.wait_for("#spend", "Confirm that it is yours");
+        browser.wait_for("#spend", "confirm it with the password");
         assert_hides_token(&mut browser, link);
         browser.open("about:blank");
     }
@@ -118,7 +124,12 @@ fn only_the_button_uses_the_link() {
 
     browser.open(link);
     browser.picture("verify");
-    browser.click("#spend button");
+    confirm_address(&mut browser, NEW_PASSWORD);
+    browser.wait_for("#spend .status", "Wrong password");
+    browser.picture("verify-wrong-password");
+    assert_fits(&mut browser, "verify-form");
+    assert!(!is_verified(&server, "ada@example.org"));
+    confirm_address(&mut browser, PASSWORD);
     browser.wait_for("#done", "Your address is confirmed");
     browser.picture("verify-done");
     assert_hides_token(&mut browser, link);
@@ -126,7 +137,7 @@ fn only_the_button_uses_the_link() {
 
     // The same link again, in the same tab.
     browser.open(link);
-    browser.click("#spend button");
+    confirm_address(&mut browser, PASSWORD);
     browser.wait_for("#gone", "It has been used");
     browser.picture("verify-gone");
     assert_fits(&mut browser, "verify");
@@ -158,13 +169,31 @@ fn page_offers_a_new_link() {
 
     // The new link has replaced the first.
     browser.open(&both[0]);
-    browser.click("#spend button");
+    confirm_address(&mut browser, PASSWORD);
     browser.wait_for("#gone", "a newer one has been sent");
     browser.open(&both[1]);
-    browser.click("#spend button");
+    confirm_address(&mut browser, PASSWORD);
     browser.wait_for("#done", "Your address is confirmed");
     assert!(is_verified(&server, "ada@example.org"));
     assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn page_rejects_the_account() {
+    let Some(mut browser) = Browser::find() else { return };
+    let server = TestServer::start(Engine::Sqlite).unwrap();
+    let attacker = server.sign_up_unverified("ada");
+    let link = &links(&server, "/verify", 1)[0];
+    browser.open(link);
+    // The password is not needed.
+    browser.click("#reject button");
+    browser.wait_for("#rejected", "The account is deleted");
+    browser.picture("verify-rejected");
+    assert_hides_token(&mut browser, link);
+    attacker.get("/auth/me").expect_problem("unauthenticated");
+    browser.open(link);
+    browser.click("#reject button");
+    browser.wait_for("#gone", "It has been used");
 }
 
 #[test]

@@ -27,6 +27,7 @@ mod openapi;
 mod org;
 mod pages;
 mod parameters;
+mod prehijacking;
 mod problems;
 mod relation_filters;
 mod reviews;

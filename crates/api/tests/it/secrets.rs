@@ -66,7 +66,10 @@ fn use_all_secrets(server: &TestServer) -> Vec<String> {
     post("/auth/signup", new.clone()).expect_status(201);
     post("/auth/signup", new).expect_problem("username-taken");
     let verification = wait_for_mail(server, "ada@example.org", 1);
-    let verify = json!({"token": verification.token()});
+    let token = verification.token();
+    post("/auth/verify", json!({"token": token, "password": WRONG}))
+        .expect_problem("wrong-password");
+    let verify = json!({"token": token, "password": PASSWORD});
     post("/auth/verify", verify.clone()).expect_status(200);
     post("/auth/verify", verify).expect_problem("not-found");
     login(WRONG).expect_problem("wrong-credentials");
@@ -125,7 +128,8 @@ fn send_secrets_in_errors(server: &TestServer) {
             .expect_problem("unauthenticated");
     }
     let query = format!("/auth/verify?token={}", WRONG.replace(' ', "+"));
-    anonymous.post(&query, &json!({"token": WRONG})).expect_problem("invalid-parameter");
+    let verify = json!({"token": WRONG, "password": WRONG});
+    anonymous.post(&query, &verify).expect_problem("invalid-parameter");
     let form = format!("grant_type=password&username=ada&password={}", WRONG.replace(' ', "+"));
     request_token(server, &form).expect_problem("invalid-grant");
     server.database().execute("ALTER TABLE mails RENAME TO lost").unwrap();

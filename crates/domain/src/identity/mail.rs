@@ -146,6 +146,9 @@ input! {
     pub secret struct Verification {
         /// The token from the mail.
         pub token: Secret,
+        /// The password of the account.
+        #[cfg_attr(feature = "openapi", schema(write_only))]
+        pub password: PasswordAttempt,
     }
 }
 
@@ -201,7 +204,8 @@ mod tests {
 
     #[test]
     fn mailed_token_is_not_shown() {
-        let sent = Verification::parse(&json!({"token": "canary"})).unwrap();
+        let body = json!({"token": "canary", "password": "canary"});
+        let sent = Verification::parse(&body).unwrap();
         assert!(!format!("{sent:?}").contains("canary"));
         let body = json!({"token": "canary"});
         let sent = VerificationRejection::parse(&body).unwrap();

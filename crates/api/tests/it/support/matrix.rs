@@ -163,7 +163,10 @@ impl<'s> MatrixFixture<'s> {
                 "email": format!("new.{email}"),
                 "password": PASSWORD,
             }),
-            ("POST", "/auth/verify") => json!({"token": account.verify_token.expose()}),
+            ("POST", "/auth/verify") => {
+                json!({"token": account.verify_token.expose(), "password": PASSWORD})
+            }
+            ("POST", "/auth/verify-reject") => json!({"token": account.verify_token.expose()}),
             ("POST", "/auth/verify-request" | "/auth/password-reset-request") => {
                 json!({"email": email})
             }
