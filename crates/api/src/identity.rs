@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod auth;
+pub(crate) mod email_change;
 pub(crate) mod key_usage;
 pub(crate) mod keys;
 pub(crate) mod mailing;

@@ -32,6 +32,8 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         .service(resource("/verify/{file}", get(web::get().to(mailed::file))))
         .service(resource("/reset-password", get(web::get().to(mailed::reset_password))))
         .service(resource("/reset-password/{file}", get(web::get().to(mailed::file))))
+        .service(resource("/confirm-email", get(web::get().to(mailed::confirm_email))))
+        .service(resource("/confirm-email/{file}", get(web::get().to(mailed::file))))
         .service(resource("/problems/{slug}", get(web::get().to(problem))))
         .service(resource("/livez", get(web::get().to(live))))
         .service(resource("/readyz", get(web::get().to(ready))));

@@ -136,7 +136,7 @@ impl TestServer {
     /// paths that the server has.
     pub fn url(&self, path: &str) -> String {
         let pages = ["/api/", "/docs", "/problems/", "/livez", "/readyz", "/schema"];
-        let mailed = ["/verify", "/reset-password"];
+        let mailed = ["/verify", "/reset-password", "/confirm-email"];
         let mut outside = pages.iter().chain(&mailed);
         let base = if path == "/" || outside.any(|prefix| path.starts_with(prefix)) {
             ""

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use recto_domain::{
-    Account, AuditAction, AuditEntry, Email, IdGenerator, MailKind, MailRequestId, NewId, SessionId,
+    Account, AuditAction, AuditEntry, Email, IdGenerator, MailDetail, MailKind, MailRequestId,
+    NewId, SessionId,
 };
 use recto_identity::Caller;
 use recto_persistence::identity::audit;
@@ -186,6 +187,41 @@ impl<'t> WriteTransaction<'t> {
         let state = self.read.state;
         let tokens = &state.mailed_tokens;
         recto_mail::enqueue(self.read.conn, &*state.ids, tokens, account, kind)?;
+        self.effects.mail_enqueued = true;
+        Ok(())
+    }
+
+    /// Adds a notice to the outbox, if the address of the account is verified. Others may have
+    /// signed up with an address that is not.
+    ///
+    /// # Errors
+    /// A failing database.
+    pub(crate) fn notify(
+        &mut self,
+        account: &Account,
+        kind: MailKind,
+        detail: Option<&MailDetail>,
+    ) -> Result<(), Error> {
+        if account.verified {
+            let ids = &*self.read.state.ids;
+            recto_mail::enqueue_notice(self.read.conn, ids, account, kind, detail)?;
+            self.effects.mail_enqueued = true;
+        }
+        Ok(())
+    }
+
+    /// Adds the link for a change of address to the outbox.
+    ///
+    /// # Errors
+    /// A failing database.
+    pub(crate) fn enqueue_email_change(
+        &mut self,
+        account: &Account,
+        new_email: &Email,
+    ) -> Result<(), Error> {
+        let state = self.read.state;
+        let tokens = &state.mailed_tokens;
+        recto_mail::enqueue_email_change(self.read.conn, &*state.ids, tokens, account, new_email)?;
         self.effects.mail_enqueued = true;
         Ok(())
     }

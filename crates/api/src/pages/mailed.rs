@@ -1,4 +1,4 @@
-//! `/verify` and `/reset-password`: the targets of mailed links.
+//! `/verify`, `/reset-password` and `/confirm-email`: the targets of mailed links.
 //!
 //! The token is in the fragment of the link, which browsers do not send, so a scanner that follows
 //! the link does not use the token up. The script of the page sends it when the button is pressed.
@@ -26,8 +26,13 @@ pub(super) async fn reset_password() -> HttpResponse {
     page(include_str!("../../assets/mailed/reset-password.html"))
 }
 
-/// `GET /verify/{file}` and `GET /reset-password/{file}`: the script and styles of both pages. The
-/// paths are relative to the page, so that the public URL may have a path of its own.
+/// `GET /confirm-email`
+pub(super) async fn confirm_email() -> HttpResponse {
+    page(include_str!("../../assets/mailed/confirm-email.html"))
+}
+
+/// `GET /verify/{file}`, and the same of the other pages: their script and styles. The paths are
+/// relative to the page, so that the public URL may have a path of its own.
 pub(super) async fn file(request: HttpRequest) -> Result<HttpResponse, Error> {
     let (media_type, text) = match request.match_info().get("file") {
         Some("page.js") => {

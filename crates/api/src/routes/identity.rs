@@ -1,8 +1,9 @@
 //! The routes of the module `identity`.
 
 use recto_domain::{
-    AccountDeletion, ApiKey, AuditEntry, EmailRequest, Login, NewApiKey, PasswordChange,
-    PasswordReset, Refresh, Session, SignUp, User, Verification, VerificationRejection,
+    AccountDeletion, ApiKey, AuditEntry, EmailChange, EmailConfirmation, EmailRequest, Login,
+    NewApiKey, PasswordChange, PasswordReset, Refresh, Session, SignUp, User, Verification,
+    VerificationRejection,
 };
 use recto_identity::Access;
 
@@ -12,7 +13,9 @@ use crate::identity::audit::{self, AuditFilter};
 use crate::identity::auth::{PasswordGrant, SignedIn, Token};
 use crate::identity::keys::NewKey;
 use crate::identity::sessions::TokenPair;
-use crate::identity::{account, auth, keys, mailing, passwords, revocable, sessions, verification};
+use crate::identity::{
+    account, auth, email_change, keys, mailing, passwords, revocable, sessions, verification,
+};
 use crate::problem::ProblemType;
 use crate::table::{Operation, RouteTable};
 
@@ -21,6 +24,7 @@ pub(super) fn add(table: &mut RouteTable) {
     add_sign_up(table);
     add_sign_in(table);
     add_account(table);
+    add_email_change(table);
     add_passwords(table);
     add_sessions(table);
     add_keys(table);
@@ -150,6 +154,30 @@ fn add_account(table: &mut RouteTable) {
         )
         .requires(Access::Session)
         .returns::<Export>("All data of the caller."),
+    );
+}
+
+fn add_email_change(table: &mut RouteTable) {
+    table.at("/auth/email").put(
+        email_change::request,
+        Operation::new(
+            "Change my e-mail address",
+            "Mails a link to the new address and a notice to the present one. Nothing changes until the link is used. The response does not reveal whether the new address belongs to another account. A later request replaces the link; a new password cancels the change.",
+        )
+        .requires(Access::Session)
+        .body::<EmailChange>()
+        .accepts()
+        .refuses(&[ProblemType::WrongPassword, ProblemType::TooManyRequests]),
+    );
+    table.at("/auth/email-confirm").post(
+        email_change::confirm,
+        Operation::new(
+            "Confirm a new e-mail address",
+            "Uses up the token of a mailed link, which is valid for 24 hours, and changes the address of the account. Earlier mailed links are revoked; sessions and API keys remain.",
+        )
+        .body::<EmailConfirmation>()
+        .conflicts(&[ProblemType::EmailTaken])
+        .refuses(&[ProblemType::NotFound]),
     );
 }
 

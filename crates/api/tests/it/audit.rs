@@ -118,6 +118,13 @@ fn check_administration(admin: &Client<'_>, bob: &TestAccount<'_>) {
 /// Performs and checks what ends sessions, passwords and accounts.
 fn check_endings(server: &TestServer, admin: &Client<'_>, ada: &TestAccount<'_>) {
     let her = json!(ada.client.uid);
+    let change = json!({"password": PASSWORD, "new_email": "ada.new@example.org"});
+    assert_eq!(ada.client.put("/auth/email", &change).status, 202);
+    assert_eq!(newest(admin, "email.change-requested").0, her);
+    let cleo = TestAccount::create(server, &server.database().open(), Role::User);
+    let confirmation = json!({"token": cleo.email_token.expose()});
+    server.anonymous().post("/auth/email-confirm", &confirmation).expect_status(204);
+    assert_eq!(newest(admin, "email.changed").1, json!(cleo.client.uid));
     let reset = json!({
         "token": ada.reset_token.expose(), "new_password": OTHER_PASSWORD, "confirm_new_password": OTHER_PASSWORD,
     });

@@ -14,7 +14,7 @@ use crate::support::mailbox::mails;
 
 const NEW_PASSWORD: &str = "twelve apes on a boat";
 
-const PAGES: [&str; 2] = ["/verify", "/reset-password"];
+const PAGES: [&str; 3] = ["/verify", "/reset-password", "/confirm-email"];
 
 /// Waits until that many mails have links to a page, and returns the links, the oldest first.
 fn links(server: &TestServer, page: &str, count: usize) -> Vec<String> {
@@ -194,6 +194,29 @@ fn page_rejects_the_account() {
     browser.open(link);
     browser.click("#reject button");
     browser.wait_for("#gone", "It has been used");
+}
+
+#[test]
+fn page_changes_the_address() {
+    let Some(mut browser) = Browser::find() else { return };
+    let server = TestServer::start(Engine::Sqlite).unwrap();
+    let ada = server.sign_up("ada");
+    let change = json!({"password": PASSWORD, "new_email": "lovelace@example.org"});
+    assert_eq!(ada.put("/auth/email", &change).status, 202);
+    let link = &links(&server, "/confirm-email", 1)[0];
+    browser.open(link);
+    browser.wait_for("#spend", "Confirm it only if that is you");
+    browser.picture("confirm-email");
+    assert_fits(&mut browser, "confirm-email");
+    assert_eq!(ada.get("/auth/me").expect_status(200)["email"], "ada@example.org");
+    browser.click("#spend button");
+    browser.wait_for("#done", "Your e-mail address is changed");
+    assert_hides_token(&mut browser, link);
+    assert_eq!(ada.get("/auth/me").expect_status(200)["email"], "lovelace@example.org");
+    browser.open(link);
+    browser.click("#spend button");
+    browser.wait_for("#gone", "It has been used");
+    browser.picture("confirm-email-gone");
 }
 
 #[test]

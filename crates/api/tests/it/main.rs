@@ -15,6 +15,7 @@ mod books;
 mod company_graph;
 mod concurrency;
 mod diagram;
+mod email_change;
 mod entities;
 mod filters;
 mod headers;

@@ -101,6 +101,9 @@ fn verified_account_is_not_rejected(server: &TestServer) {
 
 fn reset_hands_the_account_to_the_owner(server: &TestServer) {
     let (attacker, verification) = create_as_attacker(server);
+    let change = json!({"password": PASSWORD, "new_email": "mallory@example.org"});
+    assert_eq!(attacker.put("/auth/email", &change).status, 202);
+    let pending = wait_for_mail(server, "mallory@example.org", 1);
     let session = login(server, PASSWORD).expect_status(200).clone();
 
     let request = json!({"email": VICTIM});
@@ -116,8 +119,27 @@ fn reset_hands_the_account_to_the_owner(server: &TestServer) {
     let refresh = json!({"refresh_token": session["refresh_token"]});
     server.anonymous().post("/auth/refresh", &refresh).expect_problem("unauthenticated");
     login(server, PASSWORD).expect_problem("wrong-credentials");
+    let confirmation = json!({"token": pending.token()});
+    server.anonymous().post("/auth/email-confirm", &confirmation).expect_problem("not-found");
     verify(server, &verification.token(), PASSWORD).expect_problem("not-found");
     assert_eq!(owner.get("/auth/sessions").expect_items().len(), 1);
+}
+
+fn reset_revokes_keys_and_email_change(server: &TestServer) {
+    let ada = create_account(server, "ada", Role::User);
+    let key = ada.post("/auth/keys", &json!({"name": "nightly", "scopes": ["read"]}));
+    let key = text(key.expect_status(201), "key").to_owned();
+    let change = json!({"password": PASSWORD, "new_email": "mallory@example.org"});
+    assert_eq!(ada.put("/auth/email", &change).status, 202);
+    let pending = wait_for_mail(server, "mallory@example.org", 1);
+    let request = json!({"email": "ada@example.org"});
+    server.anonymous().post("/auth/password-reset-request", &request);
+    // After the notice of the new address.
+    let mail = wait_for_mail(server, "ada@example.org", 2);
+    reset(server, &mail.token()).expect_status(204);
+    server.bearer(&key).get("/auth/me").expect_problem("unauthenticated");
+    let confirmation = json!({"token": pending.token()});
+    server.anonymous().post("/auth/email-confirm", &confirmation).expect_problem("not-found");
 }
 
 /// The periodic task is tested in the crate; this is the effect of what it does.
@@ -144,5 +166,6 @@ both_servers!(
     rejection_deletes_the_account,
     verified_account_is_not_rejected,
     reset_hands_the_account_to_the_owner,
+    reset_revokes_keys_and_email_change,
     address_of_unverified_account_becomes_free,
 );

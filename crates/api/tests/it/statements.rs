@@ -131,6 +131,17 @@ fn failed_password_grant_statements_are_equal(database: &Fresh) {
     assert_same(&observed, 400, "accounts");
 }
 
+fn email_change_statements_are_equal(database: &Fresh) {
+    let change = |email: &str, token: &str| {
+        let body = json!({"password": PASSWORD, "new_email": email});
+        TestRequest::put()
+            .set_json(body)
+            .insert_header(("authorization", format!("Bearer {token}")))
+    };
+    let observed = observe(database, "/auth/email", change);
+    assert_same(&observed, 202, "mailed_tokens");
+}
+
 fn login_to_disabled_account_is_like_unknown(database: &Fresh) {
     let right = |email: &str, _: &str| post(&json!({"email": email, "password": PASSWORD}));
     let observed = observe(database, "/auth/login", right);
@@ -144,5 +155,6 @@ both_engines!(
     verification_request_statements_are_equal,
     failed_login_statements_are_equal,
     failed_password_grant_statements_are_equal,
+    email_change_statements_are_equal,
     login_to_disabled_account_is_like_unknown,
 );

@@ -124,6 +124,10 @@ actions! {
     PasswordReset = "password.reset",
     /// An e-mail address was verified.
     EmailVerified = "email.verified",
+    /// A change of an e-mail address was requested.
+    EmailChangeRequested = "email.change-requested",
+    /// An e-mail address was changed with a mailed token.
+    EmailChanged = "email.changed",
     /// An administrator changed the role of an account.
     RoleChanged = "role.changed",
     /// An administrator disabled an account.

@@ -84,6 +84,8 @@ pub(crate) struct TestAccount<'s> {
     pub(crate) verify_token: Secret,
     /// The token of a mailed link that resets the password.
     pub(crate) reset_token: Secret,
+    /// The token of a mailed link that changes the address.
+    pub(crate) email_token: Secret,
 }
 
 impl<'s> TestAccount<'s> {
@@ -107,12 +109,14 @@ impl<'s> TestAccount<'s> {
                 [
                     issue_token(conn, user, MailedPurpose::Verify)?,
                     issue_token(conn, user, MailedPurpose::Reset)?,
+                    issue_token(conn, user, MailedPurpose::ChangeEmail)?,
                 ],
             ))
         };
         let created = database.write_blocking(create).expect("the rows are written");
         let (user, OpenSession { session, pair }, keys, tokens) = created;
-        let ([read_key, write_key, full_key], [verify_token, reset_token]) = (keys, tokens);
+        let [read_key, write_key, full_key] = keys;
+        let [verify_token, reset_token, email_token] = tokens;
         Self {
             client: client(server, user, pair),
             email,
@@ -123,6 +127,7 @@ impl<'s> TestAccount<'s> {
             full_key,
             verify_token,
             reset_token,
+            email_token,
         }
     }
 
@@ -219,6 +224,12 @@ fn issue_token(
     let tokens = MailedTokens::new(&Secrets::new(SECRET, None).unwrap());
     let id = MailedTokenId::from_uuid(SystemIds.new_id().uid());
     let hash = tokens.hash(id);
-    mailed_token::issue(conn, &NewMailedToken { id, user, purpose, hash, at: SystemIds.now() })?;
+    let new = NewMailedToken { id, user, purpose, hash, at: SystemIds.now() };
+    if purpose == MailedPurpose::ChangeEmail {
+        let address = Email::parse(&format!("new.{user}@example.org")).unwrap();
+        mailed_token::issue_email_change(conn, &new, &address)?;
+    } else {
+        mailed_token::issue(conn, &new)?;
+    }
     Ok(tokens.find(id, &hash).unwrap())
 }

@@ -167,6 +167,10 @@ impl<'s> MatrixFixture<'s> {
                 json!({"token": account.verify_token.expose(), "password": PASSWORD})
             }
             ("POST", "/auth/verify-reject") => json!({"token": account.verify_token.expose()}),
+            ("PUT", "/auth/email") => {
+                json!({"password": PASSWORD, "new_email": format!("other.{email}")})
+            }
+            ("POST", "/auth/email-confirm") => json!({"token": account.email_token.expose()}),
             ("POST", "/auth/verify-request" | "/auth/password-reset-request") => {
                 json!({"email": email})
             }

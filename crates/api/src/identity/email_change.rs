@@ -1,0 +1,57 @@
+//! Changing the address of an account.
+
+use recto_domain::{Account, AuditAction, EmailChange, EmailConfirmation, MailKind, MailedPurpose};
+use recto_identity::secret::hash;
+use recto_persistence::identity::{account, mailed_token};
+
+use super::passwords;
+use crate::answer::{Accepted, NoContent};
+use crate::context::Context;
+use crate::error::Error;
+use crate::extract::Body;
+
+/// `PUT /auth/email`: mails a link to the new address, and a notice to the present one. The response
+/// does not reveal whether the new address belongs to another account.
+pub(crate) async fn request(ctx: Context, body: Body<EmailChange>) -> Result<Accepted, Error> {
+    let caller = passwords::of_caller(&ctx).await?;
+    let EmailChange { password, new_email } = body.checked()?;
+    passwords::confirm(&ctx, &caller, &password).await?;
+    ctx.state.throttle.mail(&ctx.origin().client)?;
+    ctx.write(move |tx| {
+        // Locked, so that a change or a reset of the password also ends this request.
+        let account = passwords::locked(tx, &caller)?;
+        tx.enqueue_email_change(&account, &new_email)?;
+        tx.notify(&account, MailKind::EmailChangeRequested, None)?;
+        tx.audit(AuditAction::EmailChangeRequested);
+        Ok(Accepted)
+    })
+    .await
+}
+
+/// `POST /auth/email-confirm`: uses the token of a link. An account whose former address was not
+/// verified has to be verified with the new one, since that needs the password.
+pub(crate) async fn confirm(
+    ctx: Context,
+    body: Body<EmailConfirmation>,
+) -> Result<NoContent, Error> {
+    let token = hash(&body.checked()?.token);
+    ctx.write(move |tx| {
+        let now = tx.now();
+        let user = mailed_token::find_user(tx, MailedPurpose::ChangeEmail, &token, now)?
+            .ok_or_else(passwords::no_such_token)?;
+        // The account is always locked before its tokens.
+        let (former, _) = account::lock_with_password(tx, user)?
+            .filter(|(account, _)| !account.disabled)
+            .ok_or_else(passwords::no_such_token)?;
+        let email = mailed_token::spend_email_change(tx, &token, now)?
+            .ok_or_else(passwords::no_such_token)?;
+        account::set_email(tx, user, &email, now)?;
+        tx.notify(&former, MailKind::EmailChanged, None)?;
+        if !former.verified {
+            tx.enqueue_mail(&Account { email, ..former }, MailKind::Verification)?;
+        }
+        tx.audit(AuditAction::EmailChanged).subject_uid = Some(user);
+        Ok(NoContent)
+    })
+    .await
+}
