@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use recto_domain::{
-    Account, AuditAction, AuditDetail, Disabling, ReviewsFate, RoleChange, User, UserId, UserPatch,
+    Account, AuditAction, AuditDetail, Disabling, MailDetail, MailKind, ReviewsFate, RoleChange,
+    User, UserId, UserPatch,
 };
 use recto_persistence::identity::account;
 use recto_persistence::{Connection, write};
@@ -83,7 +84,7 @@ pub(crate) async fn set_role(
         }
         account::set_role(conn, account, role, at)?;
         let detail = format!("{} to {role}", account.role);
-        Ok(Some((AuditAction::RoleChanged, AuditDetail::parse(&detail).ok())))
+        Ok(Some((AuditAction::RoleChanged, MailKind::RoleChanged, Some(detail))))
     })
     .await
 }
@@ -100,15 +101,17 @@ pub(crate) async fn set_disabled(
             return Ok(None);
         }
         account::set_disabled(conn, account.user_uid, disabled, at)?;
-        let action =
-            if disabled { AuditAction::AccountDisabled } else { AuditAction::AccountEnabled };
-        Ok(Some((action, None)))
+        Ok(Some(if disabled {
+            (AuditAction::AccountDisabled, MailKind::AccountDisabled, None)
+        } else {
+            (AuditAction::AccountEnabled, MailKind::AccountEnabled, None)
+        }))
     })
     .await
 }
 
-/// The audit entry of a change; `None` if nothing changed.
-type AuditedChange = Option<(AuditAction, Option<AuditDetail>)>;
+/// The audit entry and the notice of a change, and their detail; `None` if nothing changed.
+type AuditedChange = Option<(AuditAction, MailKind, Option<String>)>;
 
 /// Changes an account, for an administrator.
 async fn change_account(
@@ -123,10 +126,12 @@ async fn change_account(
         let account = account::of_user(tx, user.uid)?
             .ok_or_else(|| Problem::not_found("account: the user has none"))?;
         let now = tx.now();
-        if let Some((action, detail)) = change(tx, &account, now)? {
+        if let Some((action, notice, detail)) = change(tx, &account, now)? {
             let entry = tx.audit(action);
             entry.subject_uid = Some(user.uid);
-            entry.detail = detail;
+            entry.detail = detail.as_deref().and_then(|detail| AuditDetail::parse(detail).ok());
+            let detail = detail.as_deref().and_then(|detail| MailDetail::parse(detail).ok());
+            tx.notify(&account, notice, detail.as_ref())?;
         }
         accounts::with(tx, Item::alone(user))
     })

@@ -4,7 +4,9 @@ use std::net::Ipv4Addr;
 
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpMessage as _, HttpRequest};
-use recto_domain::{AuditAction, AuditEntry, IdGenerator, RequestName, UserAgent};
+use recto_domain::{
+    AuditAction, AuditEntry, DeviceFingerprint, IdGenerator, MailDetail, RequestName, UserAgent,
+};
 
 use recto_identity::Client;
 
@@ -35,6 +37,21 @@ impl RequestOrigin {
     /// Returns the device that a session shows.
     pub(crate) fn device(&self) -> recto_domain::Device {
         recto_domain::Device { address: Some(self.client.address()), agent: self.agent.clone() }
+    }
+
+    /// Returns the fingerprint by which the device is recognized.
+    pub(crate) fn fingerprint(&self) -> DeviceFingerprint {
+        recto_identity::device::fingerprint(&self.client, self.agent.as_ref())
+    }
+
+    /// Returns the device as mails show it.
+    pub(crate) fn described_device(&self) -> Option<MailDetail> {
+        let address = self.client.address();
+        let described = match &self.agent {
+            Some(agent) => format!("{agent}, at the address {address}"),
+            None => format!("at the address {address}"),
+        };
+        MailDetail::parse(&described).ok()
     }
 
     /// Returns an audit entry about the request.

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use recto_domain::{
     Account, AuditAction, AuditEntry, Email, IdGenerator, MailDetail, MailKind, MailRequestId,
-    NewId, SessionId,
+    NewId, SessionId, UserId,
 };
 use recto_identity::Caller;
-use recto_persistence::identity::audit;
 use recto_persistence::identity::mail_request::{self, MailRequest};
+use recto_persistence::identity::{audit, known_device};
 use recto_persistence::{Connection, Lock, MappedMany, MappedOne, Recto, Stored};
 use recto_relations::Include;
 
@@ -236,6 +236,15 @@ impl<'t> WriteTransaction<'t> {
         mail_request::insert(self.read.conn, &MailRequest { id, kind, recipient })?;
         self.effects.mail_requested = true;
         Ok(())
+    }
+
+    /// Records that a user signs in on the device of the request. Returns whether it is new.
+    ///
+    /// # Errors
+    /// A failing database.
+    pub(crate) fn record_device(&mut self, user: UserId) -> Result<bool, Error> {
+        let now = self.now();
+        Ok(known_device::record(self.read.conn, user, &self.origin.fingerprint(), now)?)
     }
 
     /// Returns where the request comes from.

@@ -25,6 +25,7 @@ pub(crate) async fn sign_up(ctx: Context, body: Body<SignUp>) -> Result<Created<
         let user = User::new(tx.new_id(), username, first_name, last_name);
         let account = Account::new(user.uid, email, Role::User);
         let user = account::create(tx, user, &account, &hash)?;
+        tx.record_device(user.uid)?;
         tx.enqueue_mail(&account, MailKind::Verification)?;
         tx.audit(AuditAction::SignUp).actor_uid = Some(user.uid);
         Ok(Created(Item::alone(user)))
@@ -249,13 +250,15 @@ async fn open_session(
         let present = account::lock_with_password(tx, user)?;
         let same =
             |(account, hash): &(Account, PasswordHash)| !account.disabled && hash.0 == checked.0;
-        if !present.as_ref().is_some_and(same) {
-            return Ok(false);
-        }
+        let Some((account, _)) = present.filter(same) else { return Ok(false) };
         if let Some(stronger) = &stronger {
             account::rehash(tx, user, stronger, &checked)?;
         }
         tokens.open(tx, user)?;
+        if tx.record_device(user)? {
+            let device = tx.origin().described_device();
+            tx.notify(&account, MailKind::NewDevice, device.as_ref())?;
+        }
         let entry = tx.audit(AuditAction::SignIn);
         entry.actor_uid = Some(user);
         entry.detail = stronger.as_ref().and_then(|_| AuditDetail::parse("re-hashed").ok());

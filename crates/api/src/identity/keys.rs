@@ -1,8 +1,8 @@
 //! API keys, for scripts.
 
-use recto_domain::{ApiKey, ApiKeyId, AuditAction, NewApiKey, Secret};
+use recto_domain::{ApiKey, ApiKeyId, AuditAction, MailDetail, MailKind, NewApiKey, Secret};
 use recto_identity::secret::hash;
-use recto_persistence::identity::api_key;
+use recto_persistence::identity::{api_key, session};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -11,6 +11,7 @@ use crate::answer::CreatedJson;
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::Body;
+use crate::problem::Problem;
 
 /// A new API key with its secret, which is not shown again.
 #[derive(Debug, Serialize, ToSchema)]
@@ -31,7 +32,7 @@ pub(crate) async fn create(
     let (key_hash, hint) = (hash(&secret), secret.hint().to_owned());
     let entry = ctx
         .write(move |tx| {
-            let (user, new_id) = (tx.caller()?.user_uid, tx.new_id());
+            let (account, session, new_id) = (tx.caller()?.clone(), tx.session()?, tx.new_id());
             let new = body.checked()?;
             new.check(new_id.at())?;
             let created = ApiKey {
@@ -43,7 +44,13 @@ pub(crate) async fn create(
                 expires_at: new.expires_at,
                 last_used_at: None,
             };
-            api_key::insert(tx, user, &created, &key_hash)?;
+            // A reset of the password that ends the session also finds this key.
+            if !session::lock(tx, session)? {
+                return Err(Problem::invalid_token("the session has ended").into());
+            }
+            api_key::insert(tx, account.user_uid, &created, &key_hash)?;
+            let described = format!("{} ({})", created.name, created.scopes.as_str());
+            tx.notify(&account, MailKind::KeyCreated, MailDetail::parse(&described).ok().as_ref())?;
             tx.audit(AuditAction::KeyCreated);
             Ok(created)
         })

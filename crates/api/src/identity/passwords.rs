@@ -29,7 +29,8 @@ pub(crate) async fn change(ctx: Context, body: Body<PasswordChange>) -> Result<N
         if !account::set_password(tx, user, &hash, Some(former), Some(session), now)? {
             return Err(wrong_password());
         }
-        tx.enqueue_mail(&account, MailKind::PasswordChanged)?;
+        tx.record_device(user)?;
+        tx.notify(&account, MailKind::PasswordChanged, None)?;
         tx.audit(AuditAction::PasswordChanged);
         Ok(NoContent)
     })
@@ -57,6 +58,7 @@ pub(crate) async fn reset(ctx: Context, body: Body<PasswordReset>) -> Result<NoC
         account::set_password(tx, user, &hash, None, None, now)?;
         api_key::delete_all(tx, user)?;
         mailed_token::revoke_all(tx, user)?;
+        tx.record_device(user)?;
         tx.enqueue_mail(&holder.account, MailKind::PasswordChanged)?;
         tx.audit(AuditAction::PasswordReset).subject_uid = Some(user);
         if account::set_verified(tx, user, now)? {

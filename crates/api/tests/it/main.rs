@@ -24,6 +24,7 @@ mod include;
 mod mailed_links;
 mod mailed_pages;
 mod matrix;
+mod notices;
 mod openapi;
 mod org;
 mod pages;

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::support::accounts::{OTHER_PASSWORD, create_account};
 use crate::support::assertions::{Expect as _, text};
 use crate::support::limits::{hourly, server_with_limits};
-use crate::support::mailbox::{Mail, wait_for_mail};
+use crate::support::mailbox::{Mail, mails, wait_for_mail};
 
 const VICTIM: &str = "victim@example.org";
 
@@ -134,12 +134,28 @@ fn reset_revokes_keys_and_email_change(server: &TestServer) {
     let pending = wait_for_mail(server, "mallory@example.org", 1);
     let request = json!({"email": "ada@example.org"});
     server.anonymous().post("/auth/password-reset-request", &request);
-    // After the notice of the new address.
-    let mail = wait_for_mail(server, "ada@example.org", 2);
+    // After the notices of the key and of the new address.
+    let mail = wait_for_mail(server, "ada@example.org", 3);
     reset(server, &mail.token()).expect_status(204);
     server.bearer(&key).get("/auth/me").expect_problem("unauthenticated");
     let confirmation = json!({"token": pending.token()});
     server.anonymous().post("/auth/email-confirm", &confirmation).expect_problem("not-found");
+}
+
+fn unverified_address_gets_no_notices(server: &TestServer) {
+    let (attacker, _) = create_as_attacker(server);
+    let headers = [("content-type", "application/json"), ("user-agent", "another browser")];
+    let body = json!({"email": VICTIM, "password": PASSWORD}).to_string();
+    for _ in 0..3 {
+        let login = server.anonymous().send("POST", "/auth/login", &headers, Some(body.as_bytes()));
+        login.expect_status(200);
+    }
+    let change = json!({"current_password": PASSWORD, "new_password": OTHER_PASSWORD});
+    attacker.put("/auth/password", &change).expect_status(204);
+    let change = json!({"password": OTHER_PASSWORD, "new_email": "mallory@example.org"});
+    assert_eq!(attacker.put("/auth/email", &change).status, 202);
+    wait_for_mail(server, "mallory@example.org", 1);
+    assert_eq!(mails(server).len(), 2, "the verification and the change: {:?}", mails(server));
 }
 
 /// The periodic task is tested in the crate; this is the effect of what it does.
@@ -167,5 +183,6 @@ both_servers!(
     verified_account_is_not_rejected,
     reset_hands_the_account_to_the_owner,
     reset_revokes_keys_and_email_change,
+    unverified_address_gets_no_notices,
     address_of_unverified_account_becomes_free,
 );

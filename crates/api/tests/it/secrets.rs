@@ -98,7 +98,8 @@ fn use_all_secrets(server: &TestServer) -> Vec<String> {
     ada.put("/auth/password", &change(PASSWORD)).expect_status(204);
     let asked = post("/auth/password-reset-request", json!({"email": "ada@example.org"}));
     assert_eq!(asked.status, 202);
-    let reset = wait_for_mail(server, "ada@example.org", 3);
+    // After the notices of the key and of the new password.
+    let reset = wait_for_mail(server, "ada@example.org", 4);
     let confirm = json!({
         "token": reset.token(), "new_password": PASSWORD, "confirm_new_password": PASSWORD,
     });

@@ -1,12 +1,13 @@
 //! Accounts and their credentials, written to the database because signing up is slow.
 
+use std::net::Ipv4Addr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use recto_domain::{
     Account, ApiKey, ApiKeyId, Clock as _, Email, IdGenerator as _, MailedPurpose, MailedTokenId,
     Password, PasswordHash, Role, Scopes, Secret, SecretHash, Session, SessionId, TokenPairId,
-    User, UserId, Username,
+    User, UserAgent, UserId, Username,
 };
 use recto_identity::mailed_token::MailedTokens;
 use recto_identity::password::Hasher;
@@ -14,7 +15,7 @@ use recto_identity::secret::{Secrets, hash};
 use recto_identity::token::Tokens;
 use recto_persistence::identity::mailed_token::NewMailedToken;
 use recto_persistence::identity::session::NewSession;
-use recto_persistence::identity::{account, api_key, mailed_token, session};
+use recto_persistence::identity::{account, api_key, known_device, mailed_token, session};
 use recto_persistence::{Connection, Database, Error, SystemIds};
 use recto_testkit::server::{Answer, Client, PASSWORD, SECRET, TestServer};
 
@@ -161,6 +162,11 @@ fn insert_account(conn: &mut Connection, name: &str, role: Role) -> Result<User,
     account.verified = true;
     conn.insert(user.clone())?;
     account::insert(conn, &account, password_hash(), user.created_at)?;
+    // Otherwise the first sign-in would be reported by mail.
+    let client = recto_identity::Client::at(Ipv4Addr::LOCALHOST.into());
+    let agent = UserAgent::of("ureq/3.5.2");
+    let device = recto_identity::device::fingerprint(&client, agent.as_ref());
+    known_device::record(conn, user.uid, &device, user.created_at)?;
     Ok(user)
 }
 
