@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::support::accounts::{OTHER_PASSWORD, create_account};
 use crate::support::assertions::{Expect as _, comparable};
 use crate::support::mailbox::{Mail, mails, wait_for_mail};
+use crate::support::parallel::wait_until_blocked;
 
 const OLD: &str = "ada@example.org";
 const NEW: &str = "lovelace@example.org";
@@ -121,10 +122,11 @@ fn new_password_meanwhile_refuses_the_request(server: &TestServer) {
         let asked = conn.transaction(|conn| {
             account::lock_with_password(conn, user)?;
             let asked = scope.spawn(|| request(&ada, NEW).status);
-            // The former password has been checked, and the request waits for the account.
+            // The former password has been checked.
             while server.hashes_done() == hashes {
                 std::thread::yield_now();
             }
+            wait_until_blocked(server.database(), &asked);
             account::set_password(conn, user, &hash, None, None, SystemIds.now())?;
             Ok::<_, Error>(asked)
         });

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use recto_domain::{Clock as _, Role};
 use recto_identity::throttle::Limits;
+use recto_persistence::Error;
 use recto_persistence::identity::prune::{RETENTION, prune, prune_unverified};
+use recto_persistence::identity::{api_key, session};
 use recto_testkit::both_servers;
 use recto_testkit::server::{Answer, Client, PASSWORD, TestServer};
 use serde_json::json;
@@ -13,6 +15,7 @@ use crate::support::accounts::{OTHER_PASSWORD, create_account};
 use crate::support::assertions::{Expect as _, text};
 use crate::support::limits::{hourly, server_with_limits};
 use crate::support::mailbox::{Mail, mails, wait_for_mail};
+use crate::support::parallel::wait_until_blocked;
 
 const VICTIM: &str = "victim@example.org";
 
@@ -142,6 +145,26 @@ fn reset_revokes_keys_and_email_change(server: &TestServer) {
     server.anonymous().post("/auth/email-confirm", &confirmation).expect_problem("not-found");
 }
 
+/// Otherwise a key that is created while the password is reset would outlive the reset.
+fn key_created_during_a_reset_is_refused(server: &TestServer) {
+    let ada = create_account(server, "ada", Role::User);
+    let user = ada.uid.parse().unwrap();
+    std::thread::scope(|scope| {
+        let mut conn = server.database().connection();
+        // What a reset does, but for the password.
+        let asked = conn.transaction(|conn| {
+            session::close_others(conn, user, None)?;
+            api_key::delete_all(conn, user)?;
+            let key = json!({"name": "nightly", "scopes": ["read"]});
+            let asked = scope.spawn(move || ada.post("/auth/keys", &key).status);
+            wait_until_blocked(server.database(), &asked);
+            Ok::<_, Error>(asked)
+        });
+        assert_eq!(asked.unwrap().join().unwrap(), 401);
+    });
+    assert!(server.database().rows("SELECT '1' AS line FROM api_keys").is_empty());
+}
+
 fn unverified_address_gets_no_notices(server: &TestServer) {
     let (attacker, _) = create_as_attacker(server);
     let headers = [("content-type", "application/json"), ("user-agent", "another browser")];
@@ -183,6 +206,7 @@ both_servers!(
     verified_account_is_not_rejected,
     reset_hands_the_account_to_the_owner,
     reset_revokes_keys_and_email_change,
+    key_created_during_a_reset_is_refused,
     unverified_address_gets_no_notices,
     address_of_unverified_account_becomes_free,
 );

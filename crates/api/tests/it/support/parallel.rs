@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Barrier;
+use std::thread::ScopedJoinHandle;
 
+use recto_testkit::database::{Engine, Fresh};
 use recto_testkit::server::Answer;
 
 use super::assertions::assert_problem;
@@ -38,4 +40,17 @@ pub(crate) fn count_statuses(answers: &[Answer]) -> BTreeMap<u16, usize> {
         }
     }
     counts
+}
+
+/// Waits until a request is blocked by the open transaction of a test, or has ended. On SQLite, a
+/// write waits for the transaction before it begins.
+pub(crate) fn wait_until_blocked<T>(database: &Fresh, request: &ScopedJoinHandle<'_, T>) {
+    let waiting = "SELECT '1' AS line FROM pg_stat_activity \
+                   WHERE wait_event_type = 'Lock' AND datname = current_database()";
+    while database.engine() == Engine::Postgres
+        && !request.is_finished()
+        && database.rows(waiting).is_empty()
+    {
+        std::thread::yield_now();
+    }
 }
