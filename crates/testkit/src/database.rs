@@ -18,7 +18,7 @@ use recto_persistence::{Connection, Database, DatabaseUrl, Options, migrations};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::postgres::{TestDatabase, cluster};
+use crate::postgres::{Cluster, TestDatabase, cluster};
 
 /// A database engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +103,24 @@ pub fn bare(engine: Engine) -> Option<Fresh> {
         Engine::Sqlite => Fresh::sqlite(),
         Engine::Postgres => Fresh::postgres(cluster()?.create_database()),
     })
+}
+
+/// Creates a migrated, empty database on this cluster.
+///
+/// # Panics
+/// If the database cannot be created.
+///
+/// ```
+/// use recto_testkit::database::fresh_on;
+/// use recto_testkit::postgres::Cluster;
+///
+/// let Some(cluster) = Cluster::dedicated() else { return };
+/// fresh_on(&cluster).connection().ping().unwrap();
+/// ```
+pub fn fresh_on(cluster: &Cluster) -> Fresh {
+    let database = Fresh::postgres(cluster.create_database());
+    migrations::apply(&mut database.connection()).expect("the migrations apply");
+    database
 }
 
 /// Runs a test on a [`fresh`] database, or reports that it was skipped.
@@ -242,14 +260,17 @@ impl Fresh {
         }
     }
 
-    fn sqlite() -> Self {
-        let directory = tempfile::Builder::new()
-            .prefix("recto-sqlite-")
-            .tempdir()
-            .expect("a temporary directory can be created");
+    /// Returns the SQLite database `recto.db` of a directory, which is deleted with the value. The
+    /// file need not exist.
+    pub fn in_directory(directory: TempDir) -> Self {
         let file = directory.path().join("recto.db");
         let url = DatabaseUrl::file(&file);
         Self { url, storage: Storage::Sqlite { file, _directory: directory } }
+    }
+
+    fn sqlite() -> Self {
+        let directory = tempfile::Builder::new().prefix("recto-sqlite-").tempdir();
+        Self::in_directory(directory.expect("a temporary directory can be created"))
     }
 
     fn postgres(database: TestDatabase) -> Self {

@@ -4,7 +4,8 @@
 //! starts it on a free port of `127.0.0.1`. The cluster never outlives the process, even if that is
 //! killed: a watcher process stops the server and removes its files.
 //!
-//! Durability is off, so commits are faster than on a real server. Unix only.
+//! Durability is off, so commits are faster than on a real server. [`Cluster::dedicated`] starts
+//! another cluster, durable and for one test alone, that may be crashed and paused. Unix only.
 
 use std::env;
 use std::fs;
@@ -17,8 +18,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use diesel::{Connection, ConnectionResult, PgConnection, QueryResult, RunQueryDsl};
 
+mod faults;
 mod programs;
 mod watcher;
+
+pub use faults::Paused;
+use watcher::Durability;
 
 /// The variable that makes a missing PostgreSQL fail tests instead of skipping them, unless it is
 /// empty or `0`.
@@ -28,11 +33,12 @@ pub const REQUIRE: &str = "RECTO_REQUIRE_POSTGRES";
 #[derive(Debug)]
 pub struct Cluster {
     port: u16,
+    programs: PathBuf,
     directory: PathBuf,
     /// The number of databases created so far.
     created: AtomicU32,
     /// Stops the cluster when its standard input is closed, which is never written to.
-    _watcher: Child,
+    watcher: Child,
 }
 
 /// A database of its own, dropped with this value.
@@ -65,15 +71,32 @@ pub fn cluster() -> Option<&'static Cluster> {
     CLUSTER
         .get_or_init(|| {
             let programs = programs::installed().or_else(skip_or_fail)?;
-            match Cluster::start(&programs) {
-                Ok(cluster) => Some(cluster),
-                Err(reason) => panic!("PostgreSQL in {} {reason}", programs.display()),
-            }
+            Some(Cluster::start_or_panic(programs, Durability::Off))
         })
         .as_ref()
 }
 
 impl Cluster {
+    /// Starts a cluster of its own, which commits durably and is removed with the value. Returns
+    /// `None` if PostgreSQL is not installed.
+    ///
+    /// # Panics
+    /// Like [`cluster`].
+    ///
+    /// ```
+    /// use recto_testkit::postgres::Cluster;
+    ///
+    /// let Some(cluster) = Cluster::dedicated() else { return };
+    /// let database = cluster.create_database();
+    /// cluster.crash();
+    /// let another = cluster.create_database();
+    /// assert_ne!(database.url(), another.url());
+    /// ```
+    pub fn dedicated() -> Option<Self> {
+        let programs = programs::installed().or_else(skip_or_fail)?;
+        Some(Self::start_or_panic(programs, Durability::On))
+    }
+
     /// Returns the server's port on `127.0.0.1`.
     pub fn port(&self) -> u16 {
         self.port
@@ -113,23 +136,38 @@ impl Cluster {
         format!("postgres://postgres@{}:{}/{database}", Ipv4Addr::LOCALHOST, self.port)
     }
 
-    fn start(programs: &Path) -> Result<Self, String> {
+    fn start_or_panic(programs: PathBuf, durability: Durability) -> Self {
+        match Self::start(&programs, durability) {
+            Ok(cluster) => cluster,
+            Err(reason) => panic!("PostgreSQL in {} {reason}", programs.display()),
+        }
+    }
+
+    fn start(programs: &Path, durability: Durability) -> Result<Self, String> {
         let failed = |error: io::Error| {
             format!("could not be started in {}: {error}", env::temp_dir().display())
         };
         let directory =
             tempfile::Builder::new().prefix("recto-postgres-").tempdir().map_err(failed)?;
-        let mut watcher = watcher::spawn(programs, &directory).map_err(failed)?;
+        let mut watcher = watcher::spawn(programs, &directory, durability).map_err(failed)?;
         // From here on, the watcher removes the directory.
         let directory = directory.keep();
         let reply = watcher::read_reply(&mut watcher).map_err(failed)?;
         if let Ok(port) = reply.trim().parse() {
-            return Ok(Self { port, directory, created: AtomicU32::new(0), _watcher: watcher });
+            let programs = programs.to_owned();
+            return Ok(Self { port, programs, directory, created: AtomicU32::new(0), watcher });
         }
         let log = fs::read_to_string(directory.join("log")).unwrap_or_default();
         drop(watcher.stdin.take());
         watcher.wait().map_err(failed)?;
         Err(format!("did not start; its log:\n{log}"))
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        drop(self.watcher.stdin.take());
+        let _ = self.watcher.wait();
     }
 }
 

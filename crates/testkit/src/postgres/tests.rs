@@ -100,11 +100,39 @@ fn cluster_stops_with_a_killed_process() {
 fn process_killed_at_start_leaves_nothing() {
     let Some(programs) = programs::installed() else { return };
     let directory = tempfile::tempdir().unwrap();
-    let mut watcher = watcher::spawn(&programs, &directory).unwrap();
+    let mut watcher = watcher::spawn(&programs, &directory, Durability::Off).unwrap();
     // Closes both pipes, as the end of the process would.
     drop((watcher.stdin.take(), watcher.stdout.take()));
     watcher.wait().unwrap();
     assert!(!directory.path().exists());
+}
+
+#[test]
+fn crash_keeps_committed_rows() {
+    let Some(cluster) = Cluster::dedicated() else { return };
+    let database = cluster.create_database();
+    run(&database, "CREATE TABLE leaf (number int)");
+    let mut open = PgConnection::establish(database.url()).unwrap();
+    diesel::sql_query("BEGIN").execute(&mut open).unwrap();
+    diesel::sql_query("INSERT INTO leaf VALUES (2)").execute(&mut open).unwrap();
+    run(&database, "INSERT INTO leaf VALUES (1)");
+    cluster.crash();
+    assert_eq!(run(&database, "DELETE FROM leaf"), 1);
+    assert!(diesel::sql_query("COMMIT").execute(&mut open).is_err());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn paused_server_answers_later() {
+    let Some(cluster) = Cluster::dedicated() else { return };
+    let database = cluster.create_database();
+    let paused = cluster.pause();
+    let (sender, answered) = std::sync::mpsc::channel();
+    let url = database.url().to_owned();
+    std::thread::spawn(move || sender.send(execute(&url, "SELECT 1").unwrap().unwrap()));
+    assert!(answered.recv_timeout(Duration::from_millis(500)).is_err());
+    drop(paused);
+    assert_eq!(answered.recv_timeout(Duration::from_mins(1)), Ok(1));
 }
 
 #[test]

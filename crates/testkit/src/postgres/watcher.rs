@@ -13,10 +13,21 @@ use tempfile::TempDir;
 
 use super::programs;
 
-/// The server's settings: not durable, no socket file (a temporary path may be too long for one),
-/// enough connections for many small pools.
-const SETTINGS: &str = "-F -h 127.0.0.1 -N 200 -c unix_socket_directories= \
-    -c synchronous_commit=off -c full_page_writes=off -c wal_level=minimal -c max_wal_senders=0";
+/// Whether commits wait for the disk.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Durability {
+    On,
+    Off,
+}
+
+/// The server's settings: no socket file (a temporary path may be too long for one), enough
+/// connections for many small pools.
+const SETTINGS: &str = "-h 127.0.0.1 -N 200 -c unix_socket_directories= -c wal_level=minimal \
+    -c max_wal_senders=0";
+
+/// Further settings of a server that need not be durable. They are arguments, which override
+/// `ALTER SYSTEM`.
+const NOT_DURABLE: &str = "-F -c synchronous_commit=off -c full_page_writes=off";
 
 /// The number of free ports to try. Each may be taken before the server starts.
 const PORTS: usize = 5;
@@ -55,11 +66,19 @@ rm -rf "$directory"
 
 /// Starts the watcher in its own process group, where neither Ctrl-C nor a test runner that kills a
 /// slow test's group reaches it.
-pub(super) fn spawn(programs: &Path, directory: &TempDir) -> io::Result<Child> {
+pub(super) fn spawn(
+    programs: &Path,
+    directory: &TempDir,
+    durability: Durability,
+) -> io::Result<Child> {
     let path = directory.path();
+    let settings = match durability {
+        Durability::On => SETTINGS.to_owned(),
+        Durability::Off => format!("{SETTINGS} {NOT_DURABLE}"),
+    };
     let mut command = Command::new("sh");
     command.arg("-c").arg(SCRIPT).arg("recto-postgres-watcher");
-    command.arg(programs).arg(path).arg(SETTINGS);
+    command.arg(programs).arg(path).arg(settings);
     command.args(free_ports()?.iter().map(u16::to_string));
     command.current_dir(path).process_group(0);
     // The developer's PGPORT, PGDATA or locale must not reach the server.
