@@ -21,6 +21,10 @@ test *args:
 bench *args:
     cargo bench -p recto --bench http -- {{ args }}
 
+# Kill servers at random moments while clients write, on both engines
+crash rounds="1000":
+    RECTO_CRASH_ROUNDS={{ rounds }} cargo test -p recto --test it crash:: -- --nocapture
+
 # Print the OpenAPI description
 openapi:
     @cargo run --quiet --package recto -- openapi
