@@ -25,6 +25,10 @@ bench *args:
 crash rounds="1000":
     RECTO_CRASH_ROUNDS={{ rounds }} cargo test -p recto --test it crash:: -- --nocapture
 
+# Fail the power at random points of a recorded server, on SQLite
+power-loss losses="2000":
+    RECTO_POWER_LOSSES={{ losses }} cargo test -p recto --test it power_loss:: -- --nocapture
+
 # Print the OpenAPI description
 openapi:
     @cargo run --quiet --package recto -- openapi

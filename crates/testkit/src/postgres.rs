@@ -71,7 +71,7 @@ pub fn cluster() -> Option<&'static Cluster> {
     CLUSTER
         .get_or_init(|| {
             let programs = programs::installed().or_else(skip_or_fail)?;
-            Some(Cluster::start_or_panic(programs, Durability::Off))
+            Some(Cluster::start_or_panic(&programs, Durability::Off))
         })
         .as_ref()
 }
@@ -94,7 +94,7 @@ impl Cluster {
     /// ```
     pub fn dedicated() -> Option<Self> {
         let programs = programs::installed().or_else(skip_or_fail)?;
-        Some(Self::start_or_panic(programs, Durability::On))
+        Some(Self::start_or_panic(&programs, Durability::On))
     }
 
     /// Returns the server's port on `127.0.0.1`.
@@ -136,8 +136,8 @@ impl Cluster {
         format!("postgres://postgres@{}:{}/{database}", Ipv4Addr::LOCALHOST, self.port)
     }
 
-    fn start_or_panic(programs: PathBuf, durability: Durability) -> Self {
-        match Self::start(&programs, durability) {
+    fn start_or_panic(programs: &Path, durability: Durability) -> Self {
+        match Self::start(programs, durability) {
             Ok(cluster) => cluster,
             Err(reason) => panic!("PostgreSQL in {} {reason}", programs.display()),
         }

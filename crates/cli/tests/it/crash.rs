@@ -42,10 +42,10 @@ fn rounds(create: impl Fn() -> Fresh, crash_database: Option<&dyn Fn()>) {
         let mut writers = Writers::new(&program, &server.address());
         for round in first..rounds.min(first + ROUNDS_PER_DATABASE) {
             let prefix = format!("round{round}");
-            let (writes, delay) = (random.u64(..100), Duration::from_micros(random.u64(..5000)));
+            let (wanted, delay) = (random.u64(..100), Duration::from_micros(random.u64(..5000)));
             let crash = crash_database.filter(|_| random.u32(..3) == 0);
             let disturb = |acknowledged: &AtomicU64| {
-                wait_for(writes, acknowledged);
+                wait_for(wanted, acknowledged);
                 sleep(delay);
                 match crash {
                     Some(crash) => crash(),

@@ -7,6 +7,8 @@ mod guide;
 mod import;
 mod mail;
 mod migrate;
+#[cfg(target_os = "linux")]
+mod power_loss;
 mod readme;
 mod schema;
 mod serve;

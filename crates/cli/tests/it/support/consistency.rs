@@ -111,8 +111,12 @@ impl Rows {
                 let books = self.books.remove(name).unwrap_or_default();
                 expect_one(&books, acknowledged)?;
                 match books.first() {
-                    Some(book) if book[2] != 2 || book[3] != 2 => Err(format!("partial: {book:?}")),
-                    Some(book) if book[1] != book[0].to_string() => Err(format!("mixed: {book:?}")),
+                    Some(book) if book[2] != 2 || book[3] != 2 || book[4].as_u64() > Some(1) => {
+                        Err(format!("partial: {book:?}"))
+                    }
+                    Some(book) if book[1].as_str() != Some(&*book[0].to_string()) => {
+                        Err(format!("mixed: {book:?}"))
+                    }
                     _ => Ok(()),
                 }
             }
@@ -125,13 +129,14 @@ impl Rows {
                     _ => Err(format!("{books} books of {BATCH}")),
                 }
             }
+            Write::Review | Write::Change(_) if !acknowledged => Ok(()),
             Write::Review => match self.book(name) {
-                Some(book) if book[4] == 1 || (book[4] == 0 && !acknowledged) => Ok(()),
-                found => Err(format!("{found:?}")),
+                Some(book) if book[4] == 1 => Ok(()),
+                found => Err(format!("lost: {found:?}")),
             },
             Write::Change(number) => match self.book(name) {
-                Some(book) if book[0].as_u64() >= Some(number.into()) || !acknowledged => Ok(()),
-                found => Err(format!("{found:?}")),
+                Some(book) if book[0].as_u64() >= Some(number.into()) => Ok(()),
+                found => Err(format!("lost: {found:?}")),
             },
             Write::Key => expect_whole(self.keys.remove(name), acknowledged),
             Write::SignUp => expect_whole(self.users.remove(name), acknowledged),

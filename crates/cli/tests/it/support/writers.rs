@@ -56,7 +56,7 @@ impl Writers {
     pub(crate) fn new(program: &Program, address: &str) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(60)))
+            .timeout_global(Some(Duration::from_mins(1)))
             .max_idle_connections_per_host(WRITERS)
             .build();
         let mut writers =
