@@ -8,15 +8,17 @@
 //!
 //! Compare ratios of one run. Requests per second depend on the machine and the hour.
 
-mod catalogue;
 mod limit_server;
 mod recto_server;
+#[path = "../support/mod.rs"]
+mod support;
 mod workload;
 
 use std::path::PathBuf;
 
 use recto_server::RectoServer;
 use recto_testkit::database::Engine;
+use support::catalogue;
 use workload::{Measurement, Workload};
 
 fn main() {

@@ -1,48 +1,18 @@
 //! The real server: the release binary with an imported catalogue.
 
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
-use recto_testkit::database::{Engine, Fresh, fresh};
+use recto_testkit::database::{Engine, fresh};
 use serde_json::Value;
 
+use crate::support::workspace::{PASSWORD, Process, Workspace};
 use crate::workload::{Request, Workload};
 
 /// A running `recto serve`.
 pub(crate) struct RectoServer {
-    child: Child,
-    address: String,
+    process: Process,
     agent: ureq::Agent,
     workspace: Workspace,
-}
-
-/// The database and the working directory of the program.
-struct Workspace {
-    url: String,
-    directory: tempfile::TempDir,
-    database: Fresh,
-}
-
-impl Workspace {
-    fn of(database: Fresh) -> Self {
-        let url = match database.url().path() {
-            Some(path) => format!("sqlite:{}", path.display()),
-            None => database.url().to_string(),
-        };
-        let directory = tempfile::tempdir().expect("a temporary directory can be created");
-        Self { url, directory, database }
-    }
-
-    fn recto(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_recto"));
-        command
-            .env("RECTO_DATABASE_URL", &self.url)
-            .env("RECTO_SECRET", "a secret for measuring, nothing else")
-            .current_dir(self.directory.path())
-            .stdin(Stdio::null());
-        command
-    }
 }
 
 /// The number of different responses to a workload.
@@ -54,46 +24,32 @@ const READERS: usize = 60;
 impl RectoServer {
     /// Imports the catalogue into a fresh database and serves it.
     pub(crate) fn start(engine: Engine, catalogue: &Path) -> Option<Self> {
-        let database = fresh(engine)?;
+        let workspace = Workspace::of(fresh(engine)?);
         if engine == Engine::Postgres {
             // The test cluster is not durable; a real server is.
             for setting in ["fsync", "synchronous_commit", "full_page_writes"] {
+                let database = workspace.database();
                 database.execute(&format!("ALTER SYSTEM SET {setting} = on")).expect("superuser");
             }
-            database.execute("SELECT pg_reload_conf()").expect("superuser");
+            workspace.database().execute("SELECT pg_reload_conf()").expect("superuser");
         }
-        let workspace = Workspace::of(database);
-        let catalogue = std::path::absolute(catalogue).expect("it is a path");
-        let imported = workspace.recto().args(["import", "goodbooks"]).arg(catalogue).output();
-        let imported = imported.expect("the program starts");
-        assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
-        if engine == Engine::Postgres {
-            workspace.database.execute("VACUUM ANALYZE").expect("superuser");
-        }
-        let mut child = workspace
-            .recto()
-            .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let stdout = child.stdout.take().expect("it is piped");
-        let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
-        let address = lines
-            .find_map(|line| line.strip_prefix("listening on ").map(str::to_owned))
-            .expect("it prints its address");
+        workspace.import(catalogue);
+        let mut serve = workspace.recto();
+        serve.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"]);
+        let process = Process::start(serve);
         let config = ureq::Agent::config_builder().http_status_as_error(false).build();
-        Some(Self { child, address, agent: config.new_agent(), workspace })
+        Some(Self { process, agent: config.new_agent(), workspace })
     }
 
     /// Returns `http://HOST:PORT`.
     pub(crate) fn address(&self) -> &str {
-        &self.address
+        &self.process.address
     }
 
     /// Returns the body of a response.
     pub(crate) fn get(&self, path: &str) -> Vec<u8> {
         let mut response =
-            self.agent.get(format!("{}{path}", self.address)).call().expect("it responds");
+            self.agent.get(format!("{}{path}", self.address())).call().expect("it responds");
         assert_eq!(response.status(), 200, "{path}");
         response.body_mut().with_config().limit(64 << 20).read_to_vec().expect("it has a body")
     }
@@ -103,7 +59,7 @@ impl RectoServer {
         let token = request.token.as_deref().unwrap_or_default();
         let mut response = self
             .agent
-            .post(format!("{}{}", self.address, request.path))
+            .post(format!("{}{}", self.address(), request.path))
             .header("authorization", format!("Bearer {token}"))
             .content_type("application/json")
             .send(request.body.as_deref().unwrap_or_default())
@@ -195,39 +151,11 @@ impl RectoServer {
     fn sign_in(&self, number: usize) -> String {
         let (username, email) =
             (format!("measuring-{number}"), format!("reader{number}@example.org"));
-        let password = "only while it is timed";
-        let mut created = self
-            .workspace
-            .recto()
-            .args([
-                "user",
-                "create",
-                "--password-stdin",
-                "--username",
-                &username,
-                "--email",
-                &email,
-            ])
-            .stdin(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the program starts");
-        let mut input = created.stdin.take().expect("it is piped");
-        writeln!(input, "{password}").expect("it reads the password");
-        drop(input);
-        assert!(created.wait().expect("it ends").success(), "{username} was not created");
-
-        let url = format!("{}/api/v1/auth/login", self.address);
-        let login = serde_json::json!({"email": email, "password": password});
+        self.workspace.create_user(&username, &email);
+        let url = format!("{}/api/v1/auth/login", self.address());
+        let login = serde_json::json!({"email": email, "password": PASSWORD});
         let mut response = self.agent.post(url).send_json(login).expect("it responds");
         let signed_in: Value = response.body_mut().read_json().expect("it is JSON");
         signed_in["access_token"].as_str().expect("signed in").to_owned()
-    }
-}
-
-impl Drop for RectoServer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
