@@ -21,6 +21,10 @@ test *args:
 bench *args:
     cargo bench -p recto --bench http -- {{ args }}
 
+# Attack a release server on both engines, with all scenarios or the named ones
+attack *args:
+    cargo bench -p recto --bench attack -- {{ args }}
+
 # Kill servers at random moments while clients write, on both engines
 crash rounds="1000":
     RECTO_CRASH_ROUNDS={{ rounds }} cargo test -p recto --test it crash:: -- --nocapture

@@ -1,0 +1,41 @@
+//! SIGTERM with clients that do not cooperate.
+
+use std::io::Write as _;
+use std::thread::{sleep, spawn};
+use std::time::Duration;
+
+use crate::client::{attacker, connect, connect_with_window, exchange, get, head, read_answer};
+use crate::expensive::EXPENSIVE;
+use crate::report::{Measured, Report};
+use crate::server::Target;
+use crate::slow_clients::LARGEST;
+
+/// A stalled body, an idle connection, a client that does not read, and a running request.
+pub(crate) fn shutdown(target: &Target, report: &mut Report) {
+    let mut server = target.start(&[]);
+    let open = |number| connect(server.address, attacker(number)).expect("it accepts");
+    let mut stalled = open(0);
+    let login = head("POST", "/api/v1/auth/login", "", 1000);
+    stalled.write_all(login.as_bytes()).expect("it reads");
+    let mut idle = open(1);
+    exchange(&mut idle, &target.cheap()).expect("it responds");
+    let mut unread =
+        connect_with_window(server.address, attacker(2), Some(4096)).expect("accepted");
+    unread.write_all(get(LARGEST).as_bytes()).expect("it reads");
+    sleep(Duration::from_secs(1));
+    let mut running = open(3);
+    running.write_all(get(EXPENSIVE).as_bytes()).expect("it reads");
+    let reader = spawn(move || read_answer(&mut running));
+    sleep(Duration::from_millis(30));
+
+    server.signal("TERM");
+    let ended = server.wait(Duration::from_mins(1));
+    let (code, time) = ended.unwrap_or((None, Duration::from_mins(1)));
+    report.at_most("end", Measured::time(time), Measured::Milliseconds(30_000.0));
+    report.exactly("exit code", code.unwrap_or(-1), 0);
+    let answer = reader.join().expect("the reader does not panic");
+    let status = answer.as_ref().map_or(0, |answer| answer.status);
+    let closed = answer.is_ok_and(|answer| answer.head.contains("connection: close"));
+    report.exactly("status of the running request", status, 200);
+    report.exactly("with Connection: close", closed, true);
+}
