@@ -22,7 +22,6 @@ const SECRET: &str = "a secret of more than thirty-two bytes";
 const ROUNDS_PER_DATABASE: u64 = 50;
 
 fn program(database: &Fresh) -> Program {
-    // Names of options that an older program does not know are only warned about.
     let program = Program::on(database).with("RECTO_SECRET", SECRET);
     program.with("RECTO_THROTTLE", "off").with("RECTO_QUOTAS", "off").with("RECTO_LOG", "error")
 }
