@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod cost;
 mod declare;
 mod filter;
 mod graph;
@@ -9,6 +10,7 @@ mod relation;
 mod sort;
 mod text;
 
+pub use cost::Cost;
 pub use filter::{Comparison, Filter, FilterError, Quantifier, Test};
 pub use graph::{
     Adjacency, AnyEntities, Counted, Edge, Entities, Follow, NotCounted, NotLoaded, RelatedIter,

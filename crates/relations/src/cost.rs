@@ -1,0 +1,147 @@
+//! The cost of a query, known before it runs.
+
+use std::iter::Sum;
+use std::ops::Add;
+
+use crate::{Cardinality, Filter, Include, PageRequest, Requested, Sort};
+
+/// An estimate of the work of a query, in entities that are read.
+///
+/// The limits of pages and includes bound the entities that are loaded. Rows that are read without
+/// being loaded, for a count, a sort or a filter, count as a number of entities each, since their
+/// number is known to the database only.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/library/model.rs"));
+/// # fn main() -> Result<(), recto_relations::IncludeError> {
+/// use recto_relations::{Cost, Include, PageRequest};
+///
+/// let include = Include::parse(Author::INFO, "books(limit:10).readers(limit:5)")?;
+/// let page = PageRequest::<i64>::newest(20);
+/// // 20 authors, 10 books of each and 5 readers of each book.
+/// assert_eq!(page.cost() + include.cost(20), Cost::of_entities(20 + 200 + 1_000));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Cost(u64);
+
+/// The cost of counting the entities that a relation leads to from one parent.
+const COUNT: u64 = 25;
+
+/// The cost of sorting the entities that a relation leads to from one parent, beyond those that are
+/// loaded.
+const SORT_OF_RELATED: u64 = 200;
+
+impl Cost {
+    /// The cost of a condition or an order for which a database may read a whole table.
+    pub const SCAN: Self = Self(10_000);
+
+    /// Returns the cost of reading a number of entities.
+    pub const fn of_entities(number: u32) -> Self {
+        Self(number as u64)
+    }
+}
+
+impl Add for Cost {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl Sum for Cost {
+    fn sum<I: Iterator<Item = Self>>(costs: I) -> Self {
+        costs.fold(Self::default(), Self::add)
+    }
+}
+
+impl Include {
+    /// Returns the cost of loading and counting from a number of entities.
+    pub fn cost(&self, parents: u32) -> Cost {
+        let counts = Cost(COUNT * self.counts().len() as u64 * u64::from(parents));
+        counts + self.edges().iter().map(|edge| edge.cost(parents)).sum()
+    }
+}
+
+impl Requested {
+    fn cost(&self, parents: u32) -> Cost {
+        if self.relation.cardinality != Cardinality::Many {
+            return Cost::of_entities(parents) + self.nested.cost(parents);
+        }
+        let loaded = parents.saturating_mul(self.per_parent(parents));
+        let sorted = if self.sort == Sort::along(self.relation) || self.sort.terms().is_empty() {
+            Cost::default()
+        } else {
+            Cost(SORT_OF_RELATED * u64::from(parents))
+        };
+        Cost::of_entities(loaded) + sorted + self.nested.cost(loaded)
+    }
+}
+
+impl<K> PageRequest<K> {
+    /// Returns the cost of a page, without what is included: the number of entities, and reading
+    /// all for an order by several fields, for which no index exists.
+    pub fn cost(&self) -> Cost {
+        let order = if self.sort.terms().len() > 1 { Cost::SCAN } else { Cost::default() };
+        Cost::of_entities(self.limit) + order
+    }
+}
+
+impl Filter {
+    /// Returns the cost of a filter of a page: reading all entities, except for a filter that
+    /// matches every entity.
+    pub fn cost(&self) -> Cost {
+        if *self == Self::everything() { Cost::default() } else { Cost::SCAN }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::library::{Author, Book};
+    use crate::{Entity as _, EntityInfo, Quantifier};
+
+    fn cost(entity: &'static EntityInfo, include: &str, counts: &str, parents: u32) -> Cost {
+        let mut parsed = Include::nothing();
+        if !include.is_empty() {
+            parsed = Include::parse(entity, include).unwrap();
+        }
+        if !counts.is_empty() {
+            parsed.count(entity, counts).unwrap();
+        }
+        parsed.cost(parents)
+    }
+
+    #[test]
+    fn relations_cost_what_they_load() {
+        assert_eq!(cost(Book::INFO, "", "", 20), Cost(0));
+        assert_eq!(cost(Book::INFO, "author", "", 20), Cost(20));
+        assert_eq!(cost(Book::INFO, "readers", "", 20), Cost(400));
+        assert_eq!(cost(Author::INFO, "books(limit:5).author", "", 2), Cost(20));
+        // The limits of a request apply.
+        assert_eq!(cost(Book::INFO, "readers(limit:100)", "", 100), Cost(10_000));
+        assert_eq!(cost(Book::INFO, "readers(limit:100)", "", 10_000), Cost(10_000));
+    }
+
+    #[test]
+    fn counts_and_sorts_cost_extra() {
+        assert_eq!(cost(Book::INFO, "", "readers", 3), Cost(3 * COUNT));
+        assert_eq!(cost(Book::INFO, "readers(limit:1,sort:turn)", "", 3), Cost(3));
+        assert_eq!(cost(Author::INFO, "books(sort:-created_at)", "", 1), Cost(20));
+        let sorted = cost(Author::INFO, "books(limit:1,sort:-published)", "", 3);
+        assert_eq!(sorted, Cost(3 + 3 * SORT_OF_RELATED));
+    }
+
+    #[test]
+    fn sorts_and_filters_of_pages_may_scan() {
+        let mut page = PageRequest::<i64>::newest(20);
+        assert_eq!(page.cost(), Cost(20));
+        page.sort = Sort::parse(Book::INFO, "published,title").unwrap();
+        assert_eq!(page.cost(), Cost(20) + Cost::SCAN);
+        assert_eq!(Filter::everything().cost(), Cost(0));
+        let filter = Filter::parse(Book::INFO, Quantifier::Some, "readers").unwrap();
+        assert_eq!(filter.cost(), Cost::SCAN);
+    }
+}
