@@ -1,17 +1,14 @@
 //! A connection to either engine.
 
 use std::marker::PhantomData;
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use diesel::connection::{
-    AnsiTransactionManager, Connection as _, InstrumentationEvent, SimpleConnection as _,
-    TransactionManager as _, TransactionManagerStatus,
-};
+use diesel::connection::{Connection as _, InstrumentationEvent, SimpleConnection as _};
 use diesel::result::Error as DieselError;
 use diesel::{PgConnection, RunQueryDsl, SqliteConnection};
 
 use crate::bounds::{Rows, Statement};
+use crate::limits::{Limits, Timeouts};
 use crate::mapping::Mapping;
 
 /// A connection to an SQLite or PostgreSQL database whose tables are mapped by `M`.
@@ -19,7 +16,8 @@ use crate::mapping::Mapping;
 /// [`load`](Self::load), [`first`](Self::first) and [`execute`](Self::execute) run a query that was
 /// built with Diesel's query builder, for either engine.
 ///
-/// All methods return database errors as [`Mapping::Error`].
+/// All methods return database errors as [`Mapping::Error`]. Before each statement they check the
+/// [`Limits`] of the work.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/lending/model.rs"));
@@ -43,6 +41,13 @@ use crate::mapping::Mapping;
 /// ```
 pub struct Connection<M> {
     inner: Inner,
+    limits: Limits,
+    /// The engine's timeouts as they were last set; `None` if they were not.
+    timeouts: Option<Timeouts>,
+    /// As [`timeouts`](Self::timeouts), until the transaction ends.
+    transaction_timeouts: Option<Timeouts>,
+    /// The number of statements that were sent.
+    statements: u64,
     mapping: PhantomData<fn() -> M>,
 }
 
@@ -77,15 +82,30 @@ macro_rules! on_engine {
     };
 }
 
+mod transaction;
+
 impl<M> From<SqliteConnection> for Connection<M> {
     fn from(connection: SqliteConnection) -> Self {
-        Self { inner: Inner::Sqlite(connection), mapping: PhantomData }
+        Self::new(Inner::Sqlite(connection))
     }
 }
 
 impl<M> From<PgConnection> for Connection<M> {
     fn from(connection: PgConnection) -> Self {
-        Self { inner: Inner::Postgres(connection), mapping: PhantomData }
+        Self::new(Inner::Postgres(connection))
+    }
+}
+
+impl<M> Connection<M> {
+    fn new(inner: Inner) -> Self {
+        Self {
+            inner,
+            limits: Limits::default(),
+            timeouts: None,
+            transaction_timeouts: None,
+            statements: 0,
+            mapping: PhantomData,
+        }
     }
 }
 
@@ -106,13 +126,30 @@ impl<M: Mapping> Connection<M> {
         }
     }
 
+    /// Sets the limits of the following work.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// Returns the limits.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Returns the number of statements that were sent, except transaction control.
+    pub fn statements(&self) -> u64 {
+        self.statements
+    }
+
     /// Runs a query and returns all its rows.
     pub fn load<'q, U>(&mut self, query: impl Rows<'q, U>) -> Result<Vec<U>, M::Error> {
+        self.before_statement()?;
         Ok(on_engine!(self, connection => RunQueryDsl::load(query, connection))?)
     }
 
     /// Runs a query and returns its first row, if any, without adding a `LIMIT`.
     pub fn first<'q, U>(&mut self, query: impl Rows<'q, U>) -> Result<Option<U>, M::Error> {
+        self.before_statement()?;
         match on_engine!(self, connection => RunQueryDsl::get_result(query, connection)) {
             Ok(row) => Ok(Some(row)),
             Err(DieselError::NotFound) => Ok(None),
@@ -122,53 +159,19 @@ impl<M: Mapping> Connection<M> {
 
     /// Runs a statement and returns the number of changed rows.
     pub fn execute(&mut self, statement: impl Statement) -> Result<usize, M::Error> {
+        self.before_statement()?;
         Ok(on_engine!(self, connection => RunQueryDsl::execute(statement, connection))?)
     }
 
     /// Runs SQL statements that are separated by semicolons.
     pub fn execute_batch(&mut self, sql: &str) -> Result<(), M::Error> {
+        self.before_statement()?;
         Ok(on_engine!(self, connection => connection.batch_execute(sql))?)
     }
 
     /// Checks that the database responds.
     pub fn ping(&mut self) -> Result<(), M::Error> {
         self.execute_batch("SELECT 1")
-    }
-
-    /// Runs `work`, which must not write, with a consistent view of the database. Within a
-    /// transaction, `work` is part of it.
-    ///
-    /// # Errors
-    /// An error of `work` or of the database.
-    pub fn snapshot<T, E: From<M::Error>>(
-        &mut self,
-        work: impl FnOnce(&mut Self) -> Result<T, E>,
-    ) -> Result<T, E> {
-        if self.transaction_depth() > 0 {
-            return work(self);
-        }
-        self.begin(match self.engine() {
-            Engine::Sqlite => "BEGIN DEFERRED",
-            Engine::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-        })?;
-        self.finish(work)
-    }
-
-    /// Runs `work` in a transaction, which is committed on success and rolled back on failure.
-    /// Within a transaction this is a savepoint.
-    ///
-    /// # Errors
-    /// An error of `work` or of the database.
-    pub fn transaction<T, E: From<M::Error>>(
-        &mut self,
-        work: impl FnOnce(&mut Self) -> Result<T, E>,
-    ) -> Result<T, E> {
-        if self.transaction_depth() > 0 {
-            self.begin_savepoint()?;
-        } else {
-            self.begin_write()?;
-        }
-        self.finish(work)
     }
 
     /// Runs `work` and returns its result with the statements that it sent, except transaction
@@ -180,7 +183,7 @@ impl<M: Mapping> Connection<M> {
             move |event: InstrumentationEvent<'_>| {
                 if let InstrumentationEvent::StartQuery { query, .. } = event {
                     let query = query.to_string();
-                    if !is_transaction_control(&query) {
+                    if !is_control(&query) {
                         recorder.lock().unwrap_or_else(PoisonError::into_inner).push(query);
                     }
                 }
@@ -195,69 +198,29 @@ impl<M: Mapping> Connection<M> {
         (result, statements)
     }
 
-    /// Returns the number of open transactions and savepoints.
-    pub fn transaction_depth(&mut self) -> u32 {
-        fn depth(status: &TransactionManagerStatus) -> u32 {
-            status.transaction_depth().ok().flatten().map_or(0, NonZeroU32::get)
+    /// Checks the limits, and sets the engine's timeouts if they differ much.
+    fn before_statement(&mut self) -> Result<(), M::Error> {
+        self.check_limits()?;
+        self.statements += 1;
+        Ok(())
+    }
+
+    fn check_limits(&mut self) -> Result<(), DieselError> {
+        let remaining = self.limits.check()?;
+        let engine = self.engine();
+        let current = self.transaction_timeouts.or(self.timeouts);
+        let Some(timeouts) = self.limits.timeouts_to_set(engine, current, remaining) else {
+            return Ok(());
+        };
+        let in_transaction = engine == Engine::Postgres && self.transaction_depth() > 0;
+        let sql = timeouts.sql(engine, in_transaction);
+        on_engine!(self, connection => connection.batch_execute(&sql))?;
+        if in_transaction {
+            self.transaction_timeouts = Some(timeouts);
+        } else {
+            self.timeouts = Some(timeouts);
         }
-        on_engine!(self, connection => {
-            depth(AnsiTransactionManager::transaction_manager_status_mut(connection))
-        })
-    }
-
-    /// Begins a transaction that writes. On SQLite it acquires the write lock immediately, since a
-    /// later attempt could fail.
-    pub fn begin_write(&mut self) -> Result<(), M::Error> {
-        self.begin(match self.engine() {
-            Engine::Sqlite => "BEGIN IMMEDIATE",
-            Engine::Postgres => "BEGIN",
-        })
-    }
-
-    /// Begins a savepoint of the open transaction.
-    pub fn begin_savepoint(&mut self) -> Result<(), M::Error> {
-        Ok(on_engine!(self, connection => AnsiTransactionManager::begin_transaction(connection))?)
-    }
-
-    /// Commits the innermost transaction or savepoint.
-    pub fn commit(&mut self) -> Result<(), M::Error> {
-        Ok(on_engine!(self, connection => AnsiTransactionManager::commit_transaction(connection))?)
-    }
-
-    /// Rolls back the innermost transaction or savepoint.
-    pub fn roll_back(&mut self) -> Result<(), M::Error> {
-        Ok(on_engine!(self, connection => {
-            AnsiTransactionManager::rollback_transaction(connection)
-        })?)
-    }
-
-    fn begin(&mut self, sql: &str) -> Result<(), M::Error> {
-        Ok(on_engine!(self, connection => {
-            AnsiTransactionManager::begin_transaction_sql(connection, sql)
-        })?)
-    }
-
-    fn finish<T, E: From<M::Error>>(
-        &mut self,
-        work: impl FnOnce(&mut Self) -> Result<T, E>,
-    ) -> Result<T, E> {
-        match work(self) {
-            Ok(value) => {
-                self.commit()?;
-                Ok(value)
-            }
-            Err(error) => {
-                // The error of `work` is returned even if the rollback fails and leaves the
-                // transaction open, which `transaction_depth` shows.
-                let rolled_back = on_engine!(self, connection => {
-                    AnsiTransactionManager::rollback_transaction(connection)
-                });
-                if let Err(error) = rolled_back {
-                    tracing::warn!(%error, "failed to roll back a transaction");
-                }
-                Err(error)
-            }
-        }
+        Ok(())
     }
 }
 
@@ -271,8 +234,9 @@ impl<M> std::fmt::Debug for Connection<M> {
     }
 }
 
-fn is_transaction_control(query: &str) -> bool {
-    ["BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"]
+/// Returns whether a statement controls a transaction or sets timeouts.
+fn is_control(query: &str) -> bool {
+    ["BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET ", "PRAGMA busy_timeout"]
         .iter()
         .any(|word| query.starts_with(word))
 }

@@ -5,6 +5,7 @@ mod bounds;
 pub mod check;
 mod connection;
 mod key;
+mod limits;
 mod load;
 mod mapping;
 mod page;
@@ -21,6 +22,7 @@ pub use bounds::{BelongsToParent, Child, HasId, Record, Row, Rows, Selected, Sta
 pub use check::{SameTable, TwoTables, Unordered};
 pub use connection::{Connection, Engine, RawConnection};
 pub use key::{Id, KeySource, KeyValue, Keys};
+pub use limits::{Interrupted, Limits, Timeouts};
 pub use load::{AnyEdge, Mapped, MappedMany, MappedOne, MappedRelations, unmapped};
 #[doc(hidden)]
 pub use load::{MappedLine, check_line, edge};

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use diesel::associations::HasTable;
 use diesel::query_source::Table;
-use recto_relations::{Entity, SortField, same};
+use recto_relations::{Cost, Entity, SortField, same};
 
 use crate::bounds::{HasId, Record, Row};
 use crate::key::Keys;
@@ -53,6 +53,12 @@ pub trait Stored<M: Mapping>: Entity + TryFrom<Self::Row, Error = M::Error> {
         conditions: &mut Conditions<<Self::Row as HasTable>::Table>,
     ) {
         let _ = (filter, conditions);
+    }
+
+    /// Returns the cost of the conditions of a filter.
+    fn filter_cost(filter: &Self::Filter) -> Cost {
+        let _ = filter;
+        Cost::default()
     }
 }
 
