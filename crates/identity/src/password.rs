@@ -1,13 +1,18 @@
 //! Password hashing with Argon2id, bounded in parallel, on threads for blocking work.
 
+mod argon2id;
+
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
-use argon2::password_hash::{self, PasswordHasher as _, PasswordVerifier as _, phc};
+use argon2::password_hash::{self, phc};
 use argon2::{Algorithm, Argon2, Params, Version};
 use recto_domain::{Password, PasswordAttempt, PasswordHash};
 use tokio::sync::Semaphore;
+
+use argon2id::Buffers;
 
 /// Memory of one hash in KiB. Together with [`PASSES`], the minimum that OWASP recommends.
 const MEMORY_KIB: u32 = 19 * 1024;
@@ -18,6 +23,9 @@ const LANES: u32 = 1;
 
 /// The maximum number of waiting hashes: a few seconds of work, after which clients time out.
 const MAX_WAITING: usize = 128;
+
+/// The time without hashes after which their memory is returned.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// Checked for an account that does not exist. It costs as much as a real hash, and no password
 /// matches, since its digest is arbitrary text.
@@ -33,6 +41,9 @@ pub struct Hasher {
 #[derive(Debug)]
 struct HasherState {
     argon2: Argon2<'static>,
+    buffers: Buffers,
+    /// Whether a task waits to return the memory of the buffers.
+    releasing: AtomicBool,
     /// A permit for each hash that may run now. Each occupies a processor and 19 MiB.
     permits: Arc<Semaphore>,
     /// A permit for each hash that may wait.
@@ -77,6 +88,8 @@ impl Hasher {
         Self {
             state: Arc::new(HasherState {
                 argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
+                buffers: Buffers::default(),
+                releasing: AtomicBool::new(false),
                 permits: Arc::new(Semaphore::new(permits)),
                 waiting: Arc::new(Semaphore::new(MAX_WAITING)),
                 done: AtomicU64::new(0),
@@ -145,7 +158,9 @@ impl Hasher {
     /// # Errors
     /// [`Failed`](HashError::Failed).
     pub fn hash_blocking(&self, password: &Password) -> Result<PasswordHash, HashError> {
-        self.state.hash(password.expose())
+        let hash = self.state.hash(password.expose());
+        self.state.buffers.clear();
+        hash
     }
 
     /// Returns how many hashes this hasher and its clones have computed.
@@ -163,6 +178,7 @@ impl Hasher {
         let permit = Arc::clone(&state.permits).acquire_owned().await;
         let permit = permit.map_err(|_| HashError::Interrupted)?;
         drop(waiting);
+        HasherState::release_when_idle(&state);
         let done = tokio::task::spawn_blocking(move || {
             // The work holds the permit, since it continues after the client has disconnected.
             let _permit = permit;
@@ -181,8 +197,32 @@ impl Default for Hasher {
 }
 
 impl HasherState {
+    /// Starts a task that returns the memory of the buffers when no hash has been computed for
+    /// [`IDLE`].
+    fn release_when_idle(this: &Arc<Self>) {
+        if this.releasing.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let state = Arc::clone(this);
+        tokio::spawn(async move {
+            let mut done = state.done.load(Ordering::Relaxed);
+            loop {
+                tokio::time::sleep(IDLE).await;
+                let before = std::mem::replace(&mut done, state.done.load(Ordering::Relaxed));
+                if before == done {
+                    break;
+                }
+            }
+            // A hash that begins now starts a task of its own.
+            state.releasing.store(false, Ordering::Relaxed);
+            state.buffers.clear();
+        });
+    }
+
     fn hash(&self, password: &str) -> Result<PasswordHash, HashError> {
-        let hash = self.argon2.hash_password(password.as_bytes());
+        let hash = password_hash::try_generate_salt()
+            .map_err(password_hash::Error::from)
+            .and_then(|salt| self.buffers.hash(&self.argon2, password.as_bytes(), &salt));
         self.done.fetch_add(1, Ordering::Relaxed);
         Ok(PasswordHash(hash.map_err(HashError::Failed)?.to_string()))
     }
@@ -190,13 +230,9 @@ impl HasherState {
     fn verify(&self, attempt: &PasswordAttempt, stored: &str) -> Result<bool, HashError> {
         let stored =
             phc::PasswordHash::new(stored).map_err(|error| HashError::Corrupt(error.into()))?;
-        let verified = self.argon2.verify_password(attempt.expose().as_bytes(), &stored);
+        let matches = self.buffers.matches(attempt.expose().as_bytes(), &stored);
         self.done.fetch_add(1, Ordering::Relaxed);
-        match verified {
-            Ok(()) => Ok(true),
-            Err(password_hash::Error::PasswordInvalid) => Ok(false),
-            Err(error) => Err(HashError::Corrupt(error)),
-        }
+        matches.map_err(HashError::Corrupt)
     }
 }
 
@@ -213,8 +249,6 @@ fn is_weaker(stored: &str) -> Result<bool, HashError> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn password(typed: &str) -> Password {
