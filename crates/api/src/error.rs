@@ -70,6 +70,7 @@ impl Failure {
                     ProblemType::Overloaded
                 }
                 Database::Query(_) if failure.is_transient() => ProblemType::Overloaded,
+                Database::TimedOut | Database::Cancelled => ProblemType::TimedOut,
                 Database::Unavailable(_) => ProblemType::Unavailable,
                 Database::Query(_) | Database::Corrupt(_) | Database::Panicked(_) => {
                     ProblemType::Internal

@@ -90,6 +90,8 @@ problem_types! {
         "The server failed. Its log has the cause, under the `request_id`."
     Overloaded "overloaded" SERVICE_UNAVAILABLE "Overloaded"
         "The server has too many requests. Try again after the number of seconds in `Retry-After`."
+    TimedOut "timed-out" SERVICE_UNAVAILABLE "Timed out"
+        "The database did not do the work in time, and nothing was changed unless the commit was under way. Try again after the number of seconds in `Retry-After`. A query for fewer items or relations takes less time."
     Unavailable "unavailable" SERVICE_UNAVAILABLE "Unavailable"
         "The database cannot be reached. Try again after the number of seconds in `Retry-After`."
 }

@@ -1,43 +1,66 @@
 //! The database as the crates above use it: reads and writes on its own threads.
 
 mod connect;
+mod group;
+mod interrupt;
 mod job;
+mod queue;
+mod request;
+mod statistics;
 mod threads;
 mod url;
 mod worker;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{RecvTimeoutError, Sender, TrySendError};
-use tokio::sync::oneshot;
+use crossbeam_channel::RecvTimeoutError;
+use recto_relations_diesel::{Limits, Timeouts};
 
+pub use request::is_expensive;
+pub use statistics::{ClassStatistics, Statistics};
 pub use url::{DatabaseUrl, DatabaseUrlError};
 
 use crate::{Connection, Error, Failure, WorkError};
-use job::{Job, Work};
+use job::{Answer, JobKind, Work};
+use queue::Queue;
 use threads::Threads;
 
 /// Settings of a [`Database`].
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// The number of connections, each with its own thread: at least four on PostgreSQL, and one
-    /// more for writes on SQLite.
+    /// The number of connections for reads of a low cost, each with its own thread: at least four
+    /// on PostgreSQL. Expensive reads have half as many more. Writes have one more on SQLite, and
+    /// as many more on PostgreSQL.
     pub connections: NonZeroUsize,
-    /// The maximum number of waiting jobs; further ones are refused.
+    /// The maximum number of waiting jobs of each class; further ones are refused. At most 64
+    /// expensive reads wait.
     pub queue: usize,
     /// The time to wait for a locked SQLite database.
     pub busy_timeout: Duration,
+    /// The time in which the work of a request must end, including waiting.
+    pub request_timeout: Duration,
 }
 
 impl Default for Options {
     /// One connection for each processor.
     fn default() -> Self {
         let processors = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Self { connections: processors, queue: 1024, busy_timeout: Duration::from_secs(10) }
+        Self {
+            connections: processors,
+            queue: 1024,
+            busy_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(5),
+        }
     }
 }
+
+/// The maximum number of waiting expensive reads: what can be done within a request's time.
+const EXPENSIVE_QUEUE: usize = 64;
+
+/// The maximum time of a statement on PostgreSQL that is not part of a request.
+const BACKGROUND_STATEMENT: Duration = Duration::from_secs(30);
 
 /// A database on one of the two engines.
 ///
@@ -54,8 +77,10 @@ pub struct Database(Arc<OpenDatabase>);
 #[derive(Debug)]
 struct OpenDatabase {
     url: DatabaseUrl,
-    readers: Sender<Job>,
-    writer: Sender<Job>,
+    options: Options,
+    reads: Queue,
+    expensive_reads: Queue,
+    writes: Queue,
     threads: Threads,
 }
 
@@ -84,14 +109,23 @@ impl Database {
             // These threads spend their time waiting for the server.
             options.connections.get().max(4)
         };
+        let expensive = connections.div_ceil(2);
+        let timeout = options.request_timeout;
+        let reads = Queue::new(options.queue, timeout);
+        // Late ones would not end in time.
+        let expensive_reads = Queue::new(options.queue.min(EXPENSIVE_QUEUE), timeout / 2);
+        let writes = Queue::new(options.queue, timeout);
         let mut threads = Threads::new();
-        let readers = worker::spawn_pool(&mut threads, url, options, connections);
-        let writer = if url.is_embedded() {
-            worker::spawn_writer(&mut threads, url, options)
+        let to = (url, options);
+        worker::spawn_pool(&mut threads, to, ("read", connections), &reads);
+        worker::spawn_pool(&mut threads, to, ("expensive", expensive), &expensive_reads);
+        if url.is_embedded() {
+            worker::spawn_writer(&mut threads, to, &writes);
         } else {
-            readers.clone()
-        };
-        Ok(Self(Arc::new(OpenDatabase { url: url.clone(), readers, writer, threads })))
+            worker::spawn_pool(&mut threads, to, ("write", connections), &writes);
+        }
+        let url = url.clone();
+        Ok(Self(Arc::new(OpenDatabase { url, options, reads, expensive_reads, writes, threads })))
     }
 
     /// Drops this clone, waits at most `timeout` for others to be dropped, and returns whether all
@@ -128,8 +162,29 @@ impl Database {
         &self.0.url
     }
 
-    /// Runs work that only reads. It runs again after a transient failure or on a broken
-    /// connection.
+    /// Returns what the threads do, in numbers.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// use recto_persistence::{Database, DatabaseUrl, Options};
+    ///
+    /// let url = DatabaseUrl::file(dir.path().join("recto.db"));
+    /// let database = Database::open(&url, Options::default())?;
+    /// database.read_blocking(|conn| conn.ping())?;
+    /// assert_eq!(database.statistics().reads.statements, 1);
+    /// # Ok::<(), recto_persistence::Error>(())
+    /// ```
+    pub fn statistics(&self) -> Statistics {
+        let OpenDatabase { reads, expensive_reads, writes, .. } = &*self.0;
+        Statistics {
+            reads: reads.statistics(),
+            expensive_reads: expensive_reads.statistics(),
+            writes: writes.statistics(),
+        }
+    }
+
+    /// Runs work that only reads, without a deadline: for background work. It runs again after a
+    /// transient failure or on a broken connection.
     ///
     /// # Errors
     /// The error of `work`, or [`Overloaded`](Failure::Overloaded) or
@@ -142,13 +197,12 @@ impl Database {
         T: Send + 'static,
         E: WorkError,
     {
-        let answer = submit(&self.0.readers, Work::read(work))?;
-        answer.await.map_err(|_| lost())?
+        self.submit(JobKind::Read, work)?.await.map_err(|_| lost())?
     }
 
     /// Runs work in a transaction, which is committed if the work succeeds and rolled back
-    /// otherwise. The work may run several times because of concurrent transactions; only the last
-    /// run can be committed.
+    /// otherwise, without a deadline: for background work. The work may run several times because
+    /// of concurrent transactions; only the last run can be committed.
     ///
     /// SQLite has one writer and waits for the disk at each commit, so waiting writes share a
     /// commit.
@@ -164,8 +218,7 @@ impl Database {
         T: Send + 'static,
         E: WorkError,
     {
-        let answer = submit(&self.0.writer, Work::write(work))?;
-        answer.await.map_err(|_| lost())?
+        self.submit(JobKind::Write, work)?.await.map_err(|_| lost())?
     }
 
     /// [`read`](Self::read), for programs without an async runtime.
@@ -180,8 +233,7 @@ impl Database {
         T: Send + 'static,
         E: WorkError,
     {
-        let answer = submit(&self.0.readers, Work::read(work))?;
-        answer.blocking_recv().map_err(|_| lost())?
+        self.submit(JobKind::Read, work)?.blocking_recv().map_err(|_| lost())?
     }
 
     /// [`write`](Self::write), for programs without an async runtime.
@@ -196,23 +248,29 @@ impl Database {
         T: Send + 'static,
         E: WorkError,
     {
-        let answer = submit(&self.0.writer, Work::write(work))?;
-        answer.blocking_recv().map_err(|_| lost())?
+        self.submit(JobKind::Write, work)?.blocking_recv().map_err(|_| lost())?
     }
-}
 
-type Answer<T, E> = oneshot::Receiver<Result<T, E>>;
-
-fn submit<T, E>(queue: &Sender<Job>, (job, answer): (Job, Answer<T, E>)) -> Result<Answer<T, E>, E>
-where
-    E: WorkError,
-{
-    match queue.try_send(job) {
-        Ok(()) => Ok(answer),
-        Err(TrySendError::Full(_)) => Err(Error::from(Failure::Overloaded).into()),
-        Err(TrySendError::Disconnected(_)) => {
-            Err(Error::from(Failure::Unavailable("its threads have ended".to_owned())).into())
-        }
+    /// Adds background work to its queue.
+    fn submit<T, E>(
+        &self,
+        kind: JobKind,
+        work: impl FnMut(&mut Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<Answer<T, E>, E>
+    where
+        T: Send + 'static,
+        E: WorkError,
+    {
+        let busy_timeout = self.0.options.busy_timeout;
+        let timeouts = Timeouts { statement: BACKGROUND_STATEMENT, lock: busy_timeout };
+        let limits = Limits { timeouts: Some(timeouts), ..Limits::default() };
+        let (job, answer) = Work::job(kind, Instant::now(), limits, work);
+        let queue = match kind {
+            JobKind::Read => &self.0.reads,
+            JobKind::Write => &self.0.writes,
+        };
+        queue.push(job).map_err(Error::from)?;
+        Ok(answer)
     }
 }
 

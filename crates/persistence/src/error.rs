@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use recto_domain::{Conflict, MODULES, User, Violations};
 use recto_relations::{Cardinality, Entity as _, EntityInfo, Storage};
-use recto_relations_diesel::Corrupt;
+use recto_relations_diesel::{Corrupt, Interrupted};
 
 /// An error of work on the database.
 ///
@@ -38,9 +38,15 @@ pub enum Failure {
     /// A stored value breaks the rule of its type.
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
-    /// The queue is full.
+    /// The queue is full, or the turn of the work came too late.
     #[error("the database is overloaded")]
     Overloaded,
+    /// The work did not end in time.
+    #[error("the database did not answer in time")]
+    TimedOut,
+    /// The caller no longer waits.
+    #[error("the caller no longer waits")]
+    Cancelled,
     /// The database cannot be reached.
     #[error("the database cannot be reached: {0}")]
     Unavailable(String),
@@ -71,6 +77,8 @@ impl Failure {
             Self::Query(_)
             | Self::Corrupt(_)
             | Self::Overloaded
+            | Self::TimedOut
+            | Self::Cancelled
             | Self::Unavailable(_)
             | Self::Panicked(_) => false,
         }
@@ -80,7 +88,12 @@ impl Failure {
     pub(crate) fn suspects_connection(&self) -> bool {
         match self {
             Self::Unavailable(_) | Self::Query(_) | Self::Panicked(_) => true,
-            Self::Corrupt(_) | Self::Overloaded | Self::Busy | Self::Contended => false,
+            Self::Corrupt(_)
+            | Self::Overloaded
+            | Self::TimedOut
+            | Self::Cancelled
+            | Self::Busy
+            | Self::Contended => false,
         }
     }
 }
@@ -94,7 +107,12 @@ impl From<Corrupt> for Error {
 impl From<DieselError> for Error {
     fn from(error: DieselError) -> Self {
         let DieselError::DatabaseError(kind, info) = &error else {
-            return Failure::Query(error).into();
+            return match Interrupted::of(&error) {
+                Some(Interrupted::TimedOut) => Failure::TimedOut,
+                Some(Interrupted::Cancelled) => Failure::Cancelled,
+                None => Failure::Query(error),
+            }
+            .into();
         };
         match kind {
             DatabaseErrorKind::ClosedConnection => {
@@ -103,6 +121,7 @@ impl From<DieselError> for Error {
             DatabaseErrorKind::Unknown if info.message() == "database is locked" => {
                 Failure::Busy.into()
             }
+            DatabaseErrorKind::Unknown if is_timeout(info.message()) => Failure::TimedOut.into(),
             DatabaseErrorKind::ForeignKeyViolation => {
                 match missing_reference(info.table_name(), info.constraint_name()) {
                     Some(missing) => missing,
@@ -118,6 +137,12 @@ impl From<DieselError> for Error {
             _ => Failure::Query(error).into(),
         }
     }
+}
+
+/// Returns whether a statement was cancelled: by a timeout on PostgreSQL, whose codes Diesel does not
+/// pass on, or by its limits on SQLite.
+fn is_timeout(message: &str) -> bool {
+    message.starts_with("canceling statement due to") || message == "interrupted"
 }
 
 /// The conversion of a link row without data cannot fail.

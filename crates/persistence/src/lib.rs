@@ -37,7 +37,9 @@ pub mod sql_types;
 pub mod write;
 
 pub use connection::{Connection, Recto};
-pub use database::{Database, DatabaseUrl, DatabaseUrlError, Options};
+pub use database::{
+    ClassStatistics, Database, DatabaseUrl, DatabaseUrlError, Options, Statistics, is_expensive,
+};
 pub use error::{Error, Failure, WorkError};
 pub use ids::SystemIds;
 #[doc(no_inline)]

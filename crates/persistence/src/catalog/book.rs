@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Integer};
 use diesel::sqlite::Sqlite;
 use recto_domain::{Book, BookId, Isbn, Language, PublishedDate, TagName, UserId, text_key};
+use recto_relations::Cost;
 use recto_relations_diesel::{Conditions, SortColumn, Stored, Writable};
 
 use super::user::UserRow;
@@ -170,6 +171,17 @@ impl Stored<Recto> for Book {
                     .sql(" AND ")
                     .bind::<Integer, _>(to),
             );
+        }
+    }
+
+    fn filter_cost(filter: &BookFilter) -> Cost {
+        if *filter == BookFilter::default() {
+            Cost::default()
+        } else if filter.author.is_some() {
+            // No index finds text within the credit line.
+            Cost::SCAN
+        } else {
+            Cost::of_entities(100)
         }
     }
 }

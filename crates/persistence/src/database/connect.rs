@@ -1,5 +1,6 @@
 //! Opening connections and verifying their settings.
 
+use std::fmt::Write as _;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -7,14 +8,14 @@ use diesel::connection::{Connection as _, SimpleConnection as _};
 use diesel::sql_types::{BigInt, Text};
 use diesel::{PgConnection, RunQueryDsl as _, SqliteConnection};
 
-use super::{DatabaseUrl, Options};
+use super::{DatabaseUrl, Options, interrupt};
 use crate::{Connection, Error, Failure};
 
 /// Opens a connection and verifies its settings.
 pub(super) fn connect(url: &DatabaseUrl, options: Options) -> Result<Connection, Error> {
     Ok(match (url.path(), url.conninfo()) {
         (Some(path), _) => sqlite(&path.to_string_lossy(), options)?.into(),
-        (None, conninfo) => postgres(conninfo.unwrap_or_default())?.into(),
+        (None, conninfo) => postgres(&with_timeouts(conninfo.unwrap_or_default()))?.into(),
     })
 }
 
@@ -27,6 +28,7 @@ struct Pragma {
 /// `synchronous=FULL` makes commits durable in WAL mode too. Settings are read back, since SQLite
 /// ignores unknown ones silently.
 fn sqlite(path: &str, options: Options) -> Result<SqliteConnection, Error> {
+    interrupt::install();
     let mut conn = SqliteConnection::establish(path).map_err(unavailable)?;
     let busy = options.busy_timeout.as_millis();
     conn.batch_execute(&format!("PRAGMA busy_timeout = {busy}")).map_err(unavailable)?;
@@ -78,9 +80,11 @@ struct Encoding {
 fn postgres(url: &str) -> Result<PgConnection, Error> {
     let mut conn = PgConnection::establish(url).map_err(unavailable)?;
     conn.batch_execute(
-        "SET statement_timeout = '30s'; SET TIME ZONE 'UTC'; SET client_encoding = 'UTF8'; SET application_name = 'recto';",
+        "SET TIME ZONE 'UTC'; SET client_encoding = 'UTF8'; SET application_name = 'recto';",
     )
     .map_err(unavailable)?;
+    // Timeouts and deadlocks are recognized by their messages. Not every user may set this.
+    let _ = conn.batch_execute("SET lc_messages = 'C'");
     let Encoding { encoding, version } = diesel::sql_query(
         "SELECT current_setting('server_encoding') AS encoding,
                 current_setting('server_version_num')::bigint AS version",
@@ -96,6 +100,52 @@ fn postgres(url: &str) -> Result<PgConnection, Error> {
     Ok(conn)
 }
 
+/// libpq's timeouts, for a server that disappears, unless the URL sets them. The last one is in
+/// milliseconds, the others in seconds.
+const TIMEOUTS: [(&str, u32); 5] = [
+    ("connect_timeout", 5),
+    ("keepalives_idle", 10),
+    ("keepalives_interval", 5),
+    ("keepalives_count", 3),
+    ("tcp_user_timeout", 15_000),
+];
+
+/// Adds timeouts to the URL of a PostgreSQL server.
+fn with_timeouts(url: &str) -> String {
+    let (_, parameters) = url.split_once('?').unwrap_or((url, ""));
+    let names: Vec<&str> =
+        parameters.split('&').filter_map(|parameter| parameter.split('=').next()).collect();
+    let mut complete = url.trim_end_matches(['?', '&']).to_owned();
+    let mut separator = if parameters.is_empty() { '?' } else { '&' };
+    for (name, value) in TIMEOUTS {
+        if !names.contains(&name) {
+            // Writing to a string cannot fail.
+            let _ = write!(complete, "{separator}{name}={value}");
+            separator = '&';
+        }
+    }
+    complete
+}
+
 fn unavailable(error: impl std::fmt::Display) -> Error {
     Failure::Unavailable(error.to_string()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn url_overrides_timeouts() {
+        let all = "connect_timeout=5&keepalives_idle=10&keepalives_interval=5&keepalives_count=3&tcp_user_timeout=15000";
+        for url in ["postgres://a/b", "postgres://a/b?"] {
+            assert_eq!(with_timeouts(url), format!("postgres://a/b?{all}"));
+        }
+        for url in ["postgres://a/b?sslmode=disable", "postgres://a/b?sslmode=disable&"] {
+            assert_eq!(with_timeouts(url), format!("postgres://a/b?sslmode=disable&{all}"));
+        }
+        let set = "postgres://a/b?connect_timeout=2&tcp_user_timeout=1";
+        let added = "keepalives_idle=10&keepalives_interval=5&keepalives_count=3";
+        assert_eq!(with_timeouts(set), format!("{set}&{added}"));
+    }
 }

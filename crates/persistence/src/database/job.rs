@@ -2,14 +2,19 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
 
+use recto_relations_diesel::{Engine, Limits};
 use tokio::sync::oneshot;
 
-use super::Answer;
+use super::interrupt;
 use crate::{Connection, Error, Failure, WorkError};
 
 /// Work with its types erased.
 pub(super) type Job = Box<dyn AnyWork>;
+
+/// The receiver of the result of work.
+pub(super) type Answer<T, E> = oneshot::Receiver<Result<T, E>>;
 
 /// Whether work reads or writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +30,8 @@ pub(super) enum Outcome {
     Done,
     /// It failed permanently.
     Failed,
+    /// It was stopped by its limits.
+    TimedOut,
     /// It may succeed if it runs again.
     Retry,
     /// The connection may be broken.
@@ -36,7 +43,9 @@ pub(super) enum Outcome {
 /// Work that can be run repeatedly, and answered.
 pub(super) trait AnyWork: Send {
     fn kind(&self) -> JobKind;
-    /// Runs it and stores the result.
+    fn submitted(&self) -> Instant;
+    fn limits(&self) -> &Limits;
+    /// Runs it and stores the result. The caller has set the limits of the connection.
     fn run(&mut self, conn: &mut Connection) -> Outcome;
     /// Replaces the result with an error.
     fn fail(&mut self, error: Error);
@@ -46,9 +55,11 @@ pub(super) trait AnyWork: Send {
     fn is_abandoned(&self) -> bool;
 }
 
-/// A closure, its result, and the channel to its caller.
+/// A closure, its limits, its result, and the channel to its caller.
 pub(super) struct Work<W, T, E> {
     kind: JobKind,
+    submitted: Instant,
+    limits: Limits,
     closure: W,
     result: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<T, E>>,
@@ -60,17 +71,14 @@ where
     T: Send + 'static,
     E: WorkError,
 {
-    pub(super) fn read(work: W) -> (Job, Answer<T, E>) {
-        Self::job(JobKind::Read, work)
-    }
-
-    pub(super) fn write(work: W) -> (Job, Answer<T, E>) {
-        Self::job(JobKind::Write, work)
-    }
-
-    fn job(kind: JobKind, work: W) -> (Job, Answer<T, E>) {
+    pub(super) fn job(
+        kind: JobKind,
+        submitted: Instant,
+        limits: Limits,
+        closure: W,
+    ) -> (Job, Answer<T, E>) {
         let (reply, answer) = oneshot::channel();
-        (Box::new(Self { kind, closure: work, result: None, reply }), answer)
+        (Box::new(Self { kind, submitted, limits, closure, result: None, reply }), answer)
     }
 }
 
@@ -84,15 +92,33 @@ where
         self.kind
     }
 
+    fn submitted(&self) -> Instant {
+        self.submitted
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     fn run(&mut self, conn: &mut Connection) -> Outcome {
+        let limits = match conn.engine() {
+            Engine::Sqlite => Some(conn.limits().clone()),
+            Engine::Postgres => None,
+        };
         // The connection is checked or rolled back afterwards.
-        let result = catch_unwind(AssertUnwindSafe(|| (self.closure)(conn)))
+        let mut run = || catch_unwind(AssertUnwindSafe(|| (self.closure)(conn)));
+        let ended = match limits {
+            Some(limits) => interrupt::with_limits(limits, run),
+            None => run(),
+        };
+        let result = ended
             .unwrap_or_else(|panic| Err(Error::from(Failure::Panicked(message(&*panic))).into()));
         let outcome = match &result {
             Ok(_) => Outcome::Done,
             Err(error) => match error.failure() {
                 Some(failure) if failure.is_transient() => Outcome::Retry,
                 Some(failure) if failure.suspects_connection() => Outcome::Suspect,
+                Some(Failure::TimedOut | Failure::Cancelled) => Outcome::TimedOut,
                 Some(_) | None => Outcome::Failed,
             },
         };

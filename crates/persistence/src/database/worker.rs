@@ -1,10 +1,15 @@
 //! Threads that own a connection and run the jobs of a queue.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use recto_relations_diesel::Limits;
 
+use super::group::Group;
 use super::job::{Job, JobKind, Outcome};
+use super::queue::{Jobs, Queue};
 use super::threads::Threads;
 use super::{DatabaseUrl, Options, connect};
 use crate::{Connection, Error, Failure, WorkError as _};
@@ -15,66 +20,55 @@ const ATTEMPTS: u32 = 8;
 /// The maximum number of jobs that share a commit on SQLite.
 const GROUP_SIZE: usize = 128;
 
-/// Starts threads that read and, on PostgreSQL, write.
+/// Starts a thread for each of `connections`, which run the jobs of a queue one by one.
 pub(super) fn spawn_pool(
     threads: &mut Threads,
-    url: &DatabaseUrl,
-    options: Options,
-    connections: usize,
-) -> Sender<Job> {
-    let (sender, receiver) = bounded(options.queue);
+    (url, options): (&DatabaseUrl, Options),
+    (name, connections): (&str, usize),
+    queue: &Queue,
+) {
     for number in 0..connections {
-        let worker = Worker::new(url, options, receiver.clone());
-        threads.spawn(format!("recto-db-{number}"), worker, |worker| {
-            while let Some(job) = worker.next() {
+        let worker = Worker::new(url, options, queue.jobs());
+        threads.spawn(format!("recto-{name}-{number}"), worker, |worker| {
+            while let Some(job) = worker.jobs.next() {
                 worker.run(job);
             }
         });
     }
-    sender
 }
 
 /// Starts the thread that writes to an embedded database.
 pub(super) fn spawn_writer(
     threads: &mut Threads,
-    url: &DatabaseUrl,
-    options: Options,
-) -> Sender<Job> {
-    let (sender, receiver) = bounded(options.queue);
-    let worker = Worker::new(url, options, receiver);
-    threads.spawn("recto-db-writer".to_owned(), worker, |worker| {
-        while let Some(first) = worker.next() {
-            let mut group = vec![first];
-            group.extend(
-                worker.queue.try_iter().take(GROUP_SIZE - 1).filter(|job| !job.is_abandoned()),
-            );
-            worker.run_group(group);
+    (url, options): (&DatabaseUrl, Options),
+    queue: &Queue,
+) {
+    let worker = Worker::new(url, options, queue.jobs());
+    threads.spawn("recto-write".to_owned(), worker, |worker| {
+        while let Some(first) = worker.jobs.next() {
+            let mut group = VecDeque::from([first]);
+            group.extend(worker.jobs.waiting().take(GROUP_SIZE - 1));
+            while group.len() > 1 {
+                worker.run_group(&mut group);
+            }
+            if let Some(last) = group.pop_front() {
+                worker.run(last);
+            }
         }
     });
-    sender
 }
 
 /// A connection and its queue.
 struct Worker {
     url: DatabaseUrl,
     options: Options,
-    queue: Receiver<Job>,
+    jobs: Jobs,
     connection: Option<Connection>,
 }
 
 impl Worker {
-    fn new(url: &DatabaseUrl, options: Options, queue: Receiver<Job>) -> Self {
-        Self { url: url.clone(), options, queue, connection: None }
-    }
-
-    /// Returns the next job whose caller still waits.
-    fn next(&mut self) -> Option<Job> {
-        loop {
-            let job = self.queue.recv().ok()?;
-            if !job.is_abandoned() {
-                return Some(job);
-            }
-        }
+    fn new(url: &DatabaseUrl, options: Options, jobs: Jobs) -> Self {
+        Self { url: url.clone(), options, jobs, connection: None }
     }
 
     fn connection(&mut self) -> Result<&mut Connection, Error> {
@@ -85,59 +79,85 @@ impl Worker {
         Ok(self.connection.insert(connection))
     }
 
+    /// Runs a job and answers it.
     fn run(&mut self, mut job: Job) {
+        let counters = Arc::clone(&self.jobs.counters);
+        counters.running.fetch_add(1, Ordering::Relaxed);
+        if job.limits().check().is_err() {
+            job.fail(Failure::TimedOut.into());
+        } else {
+            self.attempt(&mut job);
+        }
+        counters.running.fetch_sub(1, Ordering::Relaxed);
+        job.answer();
+    }
+
+    /// Runs a job until it has a result that is final.
+    fn attempt(&mut self, job: &mut Job) {
         let since = Instant::now();
         for attempt in 1..=ATTEMPTS {
             let connection = match self.connection() {
                 Ok(connection) => connection,
-                Err(error) => {
-                    job.fail(error);
-                    break;
-                }
+                Err(error) => return job.fail(error),
             };
+            let sent = connection.statements();
+            connection.set_limits(job.limits().clone());
             let outcome = match job.kind() {
                 JobKind::Read => job.run(connection),
-                JobKind::Write => in_transaction(connection, &mut job),
+                JobKind::Write => in_transaction(connection, job),
             };
+            connection.set_limits(Limits::default());
+            let sent = connection.statements() - sent;
+            self.jobs.counters.statements.fetch_add(sent, Ordering::Relaxed);
             let again = match outcome {
-                Outcome::Done | Outcome::Failed => false,
-                Outcome::Retry => self.has_time(since),
+                Outcome::Done | Outcome::Failed | Outcome::TimedOut => false,
+                Outcome::Retry => self.has_time(since) && job.limits().check().is_ok(),
                 // Only reads: a write may have been committed.
                 Outcome::Suspect => self.is_broken() && job.kind() == JobKind::Read && attempt == 1,
                 // A restart of the server breaks all connections.
                 Outcome::NotStarted => self.is_broken() && attempt == 1,
             };
             if !again {
-                break;
+                return;
             }
             std::thread::sleep(retry_delay(attempt));
         }
-        job.answer();
     }
 
-    /// Runs jobs in one transaction, each in a savepoint, and answers them after the commit.
-    fn run_group(&mut self, mut group: Vec<Job>) {
-        if let [_] = group[..] {
-            if let Some(job) = group.pop() {
-                self.run(job);
-            }
-            return;
-        }
-        let begun = self.begin_group();
+    /// Runs jobs in one transaction, each in a savepoint, and answers them after the commit. Leaves
+    /// those in `jobs` for which there was no time.
+    fn run_group(&mut self, jobs: &mut VecDeque<Job>) {
+        let mut group = Group::default();
+        let counters = Arc::clone(&self.jobs.counters);
+        let begun = self.begin_group(jobs);
         if let Err(error) = &begun
             && is_transient(error)
         {
             // Another program has locked the database; each job alone would fail too.
-            for mut job in group {
+            for mut job in jobs.drain(..) {
                 job.fail(Failure::Busy.into());
                 job.answer();
             }
             return;
         }
-        match begun.and_then(|connection| commit_group(connection, &mut group)) {
+        let running = jobs.len() as u64;
+        counters.running.fetch_add(running, Ordering::Relaxed);
+        let committed = begun.and_then(|connection| {
+            let sent = connection.statements();
+            let committed = group.run(connection, jobs);
+            connection.set_limits(Limits::default());
+            let sent = connection.statements() - sent;
+            counters.statements.fetch_add(sent, Ordering::Relaxed);
+            committed
+        });
+        counters.running.fetch_sub(running, Ordering::Relaxed);
+        match committed {
             Ok(true) => {
-                for job in group {
+                for job in group.ran {
                     job.answer();
+                }
+                for job in group.slow {
+                    self.run(job);
                 }
                 return;
             }
@@ -148,17 +168,26 @@ impl Worker {
         }
         // Nothing was committed. Alone, each job has its own attempts and its own error.
         self.reset();
-        for job in group {
+        for job in group.ran.into_iter().chain(jobs.drain(..)).chain(group.slow) {
             self.run(job);
         }
     }
 
     /// Begins the transaction of a group, waiting as long as for a single write.
-    fn begin_group(&mut self) -> Result<&mut Connection, Error> {
+    fn begin_group(&mut self, jobs: &VecDeque<Job>) -> Result<&mut Connection, Error> {
         let since = Instant::now();
+        // The one with the most time, or without a deadline.
+        let last = jobs
+            .iter()
+            .map(|job| job.limits())
+            .max_by_key(|limits| (limits.deadline.is_none(), limits.deadline));
+        let limits = last.cloned().unwrap_or_default();
         loop {
-            match self.connection()?.begin_write() {
-                Err(error) if is_transient(&error) && self.has_time(since) => {}
+            let connection = self.connection()?;
+            connection.set_limits(limits.clone());
+            match connection.begin_write() {
+                Err(error)
+                    if is_transient(&error) && self.has_time(since) && limits.check().is_ok() => {}
                 Err(error) => return Err(error),
                 Ok(()) => return self.connection(),
             }
@@ -174,7 +203,7 @@ impl Worker {
     /// Returns whether the connection is broken; if so, drops it.
     fn is_broken(&mut self) -> bool {
         let broken = match &mut self.connection {
-            Some(connection) => connection.transaction_depth() > 0 || connection.ping().is_err(),
+            Some(connection) => connection.has_open_transaction() || connection.ping().is_err(),
             None => true,
         };
         if broken {
@@ -186,7 +215,7 @@ impl Worker {
     /// Rolls back the open transaction, if any.
     fn reset(&mut self) {
         let Some(connection) = &mut self.connection else { return };
-        if connection.transaction_depth() > 0 && connection.roll_back().is_err() {
+        if connection.has_open_transaction() && connection.roll_back().is_err() {
             self.connection = None;
         }
     }
@@ -198,16 +227,22 @@ fn in_transaction(connection: &mut Connection, job: &mut Job) -> Outcome {
         Ok(()) => job.run(connection),
         Err(error) => {
             return match fail_transaction(job, error) {
-                Outcome::Retry => Outcome::Retry,
-                _ => Outcome::NotStarted,
+                Outcome::Suspect => Outcome::NotStarted,
+                outcome => outcome,
             };
         }
     };
-    let ended = match outcome {
-        Outcome::Done => connection.commit(),
-        _ => connection.roll_back(),
-    };
-    match ended {
+    if outcome != Outcome::Done {
+        // The job's own error is returned even if the rollback fails, as after SQLite has
+        // interrupted a statement. `is_broken` finds the open transaction then.
+        let rolled_back = connection.roll_back();
+        return if rolled_back.is_ok() { outcome } else { Outcome::Suspect };
+    }
+    if job.limits().check().is_err() {
+        job.fail(Failure::TimedOut.into());
+        return connection.roll_back().map_or(Outcome::Suspect, |()| Outcome::TimedOut);
+    }
+    match connection.commit() {
         Ok(()) => outcome,
         Err(error) => fail_transaction(job, error),
     }
@@ -215,24 +250,13 @@ fn in_transaction(connection: &mut Connection, job: &mut Job) -> Outcome {
 
 /// Stores the error of a transaction that could not begin or end.
 fn fail_transaction(job: &mut Job, error: Error) -> Outcome {
-    let again = is_transient(&error);
+    let outcome = match error.failure() {
+        Some(failure) if failure.is_transient() => Outcome::Retry,
+        Some(Failure::TimedOut) => Outcome::TimedOut,
+        Some(_) | None => Outcome::Suspect,
+    };
     job.fail(error);
-    if again { Outcome::Retry } else { Outcome::Suspect }
-}
-
-/// Runs the jobs of a group and commits them. Returns `false`, without a commit, if one of them
-/// must run again alone.
-fn commit_group(connection: &mut Connection, group: &mut [Job]) -> Result<bool, Error> {
-    for job in group {
-        connection.begin_savepoint()?;
-        match job.run(connection) {
-            Outcome::Done => connection.commit()?,
-            Outcome::Failed => connection.roll_back()?,
-            Outcome::Retry | Outcome::Suspect | Outcome::NotStarted => return Ok(false),
-        }
-    }
-    connection.commit()?;
-    Ok(true)
+    outcome
 }
 
 fn is_transient(error: &Error) -> bool {

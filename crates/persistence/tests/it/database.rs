@@ -2,8 +2,8 @@
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh};
 use serde_json::json;
 
+use crate::support::blocked::{block, hold_reader, hold_writer};
 use crate::support::catalogue::{Catalogue, tag_names};
 
 both_engines!(
@@ -27,56 +28,6 @@ both_engines!(
     full_queue_refuses_work,
     lost_connections_are_replaced,
 );
-
-/// Starts work that blocks a thread until it is released.
-fn block(
-    database: &Database,
-    kind: fn(&Database, Arc<Held>) -> Result<(), Error>,
-) -> (thread::JoinHandle<Result<(), Error>>, Arc<Held>) {
-    let (begun, has_begun) = channel();
-    let (release, released) = channel();
-    let held = Arc::new(Held {
-        begun: Mutex::new(begun),
-        release: Mutex::new(Some(release)),
-        released: Mutex::new(released),
-    });
-    let (database, holder) = (database.clone(), Arc::clone(&held));
-    let thread = thread::spawn(move || kind(&database, holder));
-    has_begun.recv_timeout(Duration::from_secs(10)).unwrap();
-    (thread, held)
-}
-
-struct Held {
-    begun: Mutex<std::sync::mpsc::Sender<()>>,
-    release: Mutex<Option<std::sync::mpsc::Sender<()>>>,
-    released: Mutex<Receiver<()>>,
-}
-
-impl Held {
-    fn hold(&self) {
-        let _ = self.begun.lock().unwrap().send(());
-        // An error: the sender was dropped.
-        let _ = self.released.lock().unwrap().recv();
-    }
-
-    fn release(&self) {
-        self.release.lock().unwrap().take();
-    }
-}
-
-fn hold_writer(database: &Database, held: Arc<Held>) -> Result<(), Error> {
-    database.write_blocking(move |_| {
-        held.hold();
-        Ok(())
-    })
-}
-
-fn hold_reader(database: &Database, held: Arc<Held>) -> Result<(), Error> {
-    database.read_blocking(move |_| {
-        held.hold();
-        Ok(())
-    })
-}
 
 fn panic_fails_only_its_own_work(fresh: &Fresh) {
     let (c, database) = (Catalogue::empty(), fresh.open());

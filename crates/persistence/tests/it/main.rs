@@ -21,6 +21,7 @@ mod own_schema;
 mod pages;
 mod plans;
 mod relations;
+mod requests;
 mod schema;
 mod support;
 mod transactions;

@@ -1,5 +1,6 @@
 //! Fixtures, a model of the relations in memory, and introspection of the databases.
 
+pub(crate) mod blocked;
 pub(crate) mod catalogue;
 pub(crate) mod fixture;
 pub(crate) mod generate;

@@ -1,0 +1,450 @@
+//! Work for requests: classes, deadlines, cancellation.
+
+use std::num::NonZeroUsize;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::task::{Context, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use recto_domain::{Book, Review};
+use recto_persistence::{Connection, Database, Error, Failure, Options};
+use recto_relations::{Cost, Include};
+use recto_testkit::both_engines;
+use recto_testkit::database::{Engine, Fresh};
+
+use crate::support::blocked::{Held, block, hold_reader, hold_writer};
+use crate::support::catalogue::{Catalogue, tag_names};
+
+both_engines!(
+    blocked_read_times_out,
+    long_statement_is_interrupted,
+    abandoned_read_stops_before_next_statement,
+    abandoned_write_is_not_run,
+    late_write_is_rolled_back,
+    abandoned_work_leaves_full_queue,
+    classes_do_not_wait_for_each_other,
+    late_expensive_read_is_refused,
+    slow_write_fails_no_other,
+    background_work_has_no_deadline,
+    statistics_count_each_class,
+);
+
+/// Enough for any work here, however slow the machine is.
+const LONG: Duration = Duration::from_secs(60);
+const SHORT: Duration = Duration::from_millis(300);
+
+fn run<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(work)
+}
+
+fn options(request_timeout: Duration) -> Options {
+    Options { connections: NonZeroUsize::MIN, request_timeout, ..Options::default() }
+}
+
+/// The numbers of threads for reads, expensive reads and writes with [`options`].
+fn threads(fresh: &Fresh) -> [usize; 3] {
+    match fresh.engine() {
+        Engine::Sqlite => [1, 1, 1],
+        Engine::Postgres => [4, 2, 4],
+    }
+}
+
+type Blocked = Vec<(thread::JoinHandle<Result<(), Error>>, Arc<Held>)>;
+
+fn block_all(
+    database: &Database,
+    number: usize,
+    kind: fn(&Database, Arc<Held>) -> Result<(), Error>,
+) -> Blocked {
+    (0..number).map(|_| block(database, kind)).collect()
+}
+
+fn release(blocked: Blocked) {
+    for (thread, held) in blocked {
+        held.release();
+        thread.join().unwrap().unwrap();
+    }
+}
+
+fn hold_expensive(database: &Database, held: Arc<Held>) -> Result<(), Error> {
+    run(database.request_read(Cost::SCAN, move |_| {
+        held.hold();
+        Ok(())
+    }))
+}
+
+fn cheap_ping(database: &Database) -> Result<(), Error> {
+    run(database.request_read(Cost::default(), Connection::ping))
+}
+
+fn is_timeout<T>(result: &Result<T, Error>) -> bool {
+    matches!(result, Err(Error::Failure(Failure::TimedOut)))
+}
+
+fn is_overloaded<T>(result: &Result<T, Error>) -> bool {
+    matches!(result, Err(Error::Failure(Failure::Overloaded)))
+}
+
+/// Polls a future once, so that its work is submitted.
+macro_rules! submit {
+    ($runtime:ident, $work:expr) => {{
+        let _guard = $runtime.enter();
+        let mut work = Box::pin($work);
+        assert!(work.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        work
+    }};
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
+}
+
+fn blocked_read_times_out(fresh: &Fresh) {
+    let database = fresh.open_with(options(SHORT));
+    let blocked = block_all(&database, threads(fresh)[0], hold_reader);
+    let began = Instant::now();
+    let late = cheap_ping(&database);
+    assert!(is_timeout(&late), "{late:?}");
+    assert!(began.elapsed() >= SHORT);
+    release(blocked);
+    cheap_ping(&database).unwrap();
+}
+
+/// A statement that takes minutes unless it is interrupted.
+fn delete_for_minutes(conn: &mut Connection) -> Result<(), Error> {
+    conn.execute_batch(match conn.engine() {
+        recto_persistence::Engine::Sqlite => {
+            "DELETE FROM tags WHERE (
+                WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number)
+                SELECT count(*) FROM number WHERE n > 10000000000 LIMIT 1
+             ) < 0"
+        }
+        recto_persistence::Engine::Postgres => {
+            "DELETE FROM tags WHERE (SELECT 1 FROM pg_sleep(600)) = 0"
+        }
+    })
+}
+
+fn long_statement_is_interrupted(fresh: &Fresh) {
+    let tag = Catalogue::empty().new_tag("for the statement to find");
+    fresh.connection().insert(tag).unwrap();
+    let database = fresh.open_with(options(SHORT));
+    for _ in 0..threads(fresh)[0] {
+        let late = run(database.request_read(Cost::default(), delete_for_minutes));
+        assert!(is_timeout(&late), "{late:?}");
+        let late = run(database.request_write(delete_for_minutes));
+        assert!(is_timeout(&late), "{late:?}");
+    }
+    // The threads are free.
+    database.read_blocking(Connection::ping).unwrap();
+    database.write_blocking(Connection::ping).unwrap();
+}
+
+/// Work that waits in the middle, and reports how it ended.
+#[expect(clippy::type_complexity, reason = "the closure and its three channels")]
+fn paused() -> (
+    impl FnMut(&mut Connection) -> Result<(), Error> + Send + 'static,
+    Receiver<()>,
+    Sender<()>,
+    Receiver<bool>,
+) {
+    let (begun, has_begun) = channel();
+    let (resume, resumed) = channel();
+    let (ended, has_ended) = channel();
+    let work = move |conn: &mut Connection| {
+        conn.ping()?;
+        let _ = begun.send(());
+        let _ = resumed.recv();
+        let pinged = conn.ping();
+        let _ = ended.send(matches!(pinged, Err(Error::Failure(Failure::Cancelled))));
+        pinged
+    };
+    (work, has_begun, resume, has_ended)
+}
+
+fn abandoned_read_stops_before_next_statement(fresh: &Fresh) {
+    let (database, runtime) = (fresh.open_with(options(LONG)), runtime());
+    let (work, has_begun, resume, was_cancelled) = paused();
+    let read = submit!(runtime, database.request_read(Cost::default(), work));
+    has_begun.recv_timeout(LONG).unwrap();
+    drop(read);
+    drop(resume);
+    assert!(was_cancelled.recv_timeout(LONG).unwrap());
+    cheap_ping(&database).unwrap();
+}
+
+fn abandoned_write_is_not_run(fresh: &Fresh) {
+    let (c, database, runtime) = (Catalogue::empty(), fresh.open_with(options(LONG)), runtime());
+    let blocked = block_all(&database, threads(fresh)[2], hold_writer);
+    let tag = c.new_tag("for nobody");
+    let write = submit!(runtime, database.request_write(move |conn| conn.insert(tag.clone())));
+    drop(write);
+    release(blocked);
+    database.write_blocking(Connection::ping).unwrap();
+    assert!(tag_names(&mut fresh.connection()).is_empty());
+    // Once it runs, it is completed.
+    let (mut work, has_begun, resume, _) = paused();
+    let tag = c.new_tag("for somebody");
+    let write = submit!(
+        runtime,
+        database.request_write(move |conn| {
+            work(conn)?;
+            conn.insert(tag.clone())
+        })
+    );
+    has_begun.recv_timeout(LONG).unwrap();
+    drop(write);
+    drop(resume);
+    drop(database);
+    assert_eq!(tag_names(&mut fresh.connection()), ["for somebody"]);
+}
+
+fn late_write_is_rolled_back(fresh: &Fresh) {
+    let (c, database) = (Catalogue::empty(), fresh.open_with(options(SHORT)));
+    let (release, released) = channel::<()>();
+    let tag = c.new_tag("too late");
+    let late = run(database.request_write(move |conn| {
+        conn.insert(tag.clone())?;
+        let _ = released.recv();
+        Ok::<_, Error>(())
+    }));
+    assert!(is_timeout(&late), "{late:?}");
+    drop(release);
+    // Waits for the thread.
+    assert!(database.close(LONG));
+    assert!(tag_names(&mut fresh.connection()).is_empty());
+}
+
+fn abandoned_work_leaves_full_queue(fresh: &Fresh) {
+    let database = fresh.open_with(Options { queue: 2, ..options(LONG) });
+    let runtime = runtime();
+    let blocked = block_all(&database, threads(fresh)[0], hold_reader);
+    let ping = || database.request_read(Cost::default(), Connection::ping);
+    let (first, second) = (submit!(runtime, ping()), submit!(runtime, ping()));
+    assert!(is_overloaded(&cheap_ping(&database)));
+    drop(first);
+    // The queue is searched at most once in 20 ms.
+    thread::sleep(Duration::from_millis(50));
+    let third = submit!(runtime, ping());
+    assert!(is_overloaded(&cheap_ping(&database)));
+    release(blocked);
+    assert!(runtime.block_on(second).is_ok());
+    assert!(runtime.block_on(third).is_ok());
+    assert_eq!(database.statistics().reads.abandoned, 1);
+}
+
+fn classes_do_not_wait_for_each_other(fresh: &Fresh) {
+    let database = fresh.open_with(options(LONG));
+    let [reads, expensive, writes] = threads(fresh);
+    let write = || run(database.request_write(Connection::ping));
+    let expensive_ping = || run(database.request_read(Cost::SCAN, Connection::ping));
+    let blocked = block_all(&database, writes, hold_writer);
+    cheap_ping(&database).unwrap();
+    expensive_ping().unwrap();
+    release(blocked);
+    let blocked = block_all(&database, expensive, hold_expensive);
+    cheap_ping(&database).unwrap();
+    write().unwrap();
+    release(blocked);
+    let blocked = block_all(&database, reads, hold_reader);
+    expensive_ping().unwrap();
+    write().unwrap();
+    release(blocked);
+}
+
+fn late_expensive_read_is_refused(fresh: &Fresh) {
+    let timeout = Duration::from_secs(4);
+    let (database, runtime) = (fresh.open_with(options(timeout)), runtime());
+    let blocked = block_all(&database, threads(fresh)[1], hold_expensive);
+    let waiting = submit!(runtime, database.request_read(Cost::SCAN, Connection::ping));
+    thread::sleep(timeout * 5 / 8);
+    release(blocked);
+    let refused = runtime.block_on(waiting);
+    assert!(is_overloaded(&refused), "{refused:?}");
+    assert_eq!(database.statistics().expensive_reads.refused, 1);
+}
+
+fn slow_write_fails_no_other(fresh: &Fresh) {
+    let (c, database) = (Catalogue::empty(), fresh.open_with(options(Duration::from_secs(3))));
+    let runs = Arc::new(AtomicU32::new(0));
+    let insert = |name: &str, then: fn(&mut Connection) -> Result<(), Error>| {
+        let (tag, runs, database) = (c.new_tag(name), Arc::clone(&runs), database.clone());
+        thread::spawn(move || {
+            run(database.request_write(move |conn| {
+                runs.fetch_add(1, Ordering::Relaxed);
+                conn.insert(tag.clone())?;
+                then(conn)
+            }))
+        })
+    };
+    // While the writer is blocked the others queue, and on SQLite they form a group.
+    let blocked = block_all(&database, threads(fresh)[2], hold_writer);
+    let stuck = insert("stuck", delete_for_minutes);
+    let slow = insert("slow", |conn| {
+        thread::sleep(Duration::from_millis(200));
+        conn.ping()
+    });
+    let quick: Vec<_> = (0..6).map(|n| insert(&format!("quick {n}"), Connection::ping)).collect();
+    thread::sleep(Duration::from_millis(200));
+    release(blocked);
+    for write in quick {
+        write.join().unwrap().unwrap();
+    }
+    slow.join().unwrap().unwrap();
+    let stuck = stuck.join().unwrap();
+    assert!(is_timeout(&stuck), "{stuck:?}");
+    assert!(database.close(LONG));
+    let names = tag_names(&mut fresh.connection());
+    assert_eq!(names.len(), 7, "{names:?}");
+    assert!(!names.contains(&"stuck".to_owned()));
+    if fresh.engine() == Engine::Sqlite {
+        assert!(runs.load(Ordering::Relaxed) > 8, "some have left a group to run alone");
+    }
+}
+
+fn background_work_has_no_deadline(fresh: &Fresh) {
+    let database = fresh.open_with(options(SHORT));
+    let beyond = |conn: &mut Connection| {
+        thread::sleep(SHORT * 2);
+        conn.ping()
+    };
+    database.read_blocking(beyond).unwrap();
+    database.write_blocking(beyond).unwrap();
+    // The engine's own timeouts are those of background work, and then of a request again.
+    if fresh.engine() == Engine::Postgres {
+        database.write_blocking(|conn| conn.execute_batch("SELECT pg_sleep(0.5)")).unwrap();
+        let late = run(database.request_write(|conn| conn.execute_batch("SELECT pg_sleep(600)")));
+        assert!(is_timeout(&late), "{late:?}");
+    }
+}
+
+fn statistics_count_each_class(fresh: &Fresh) {
+    let database = fresh.open_with(options(LONG));
+    cheap_ping(&database).unwrap();
+    run(database.request_read(Cost::SCAN, |conn| {
+        conn.ping()?;
+        conn.ping()
+    }))
+    .unwrap();
+    run(database.request_write(Connection::ping)).unwrap();
+    let statistics = database.statistics();
+    assert_eq!(statistics.reads.statements, 1);
+    assert_eq!(statistics.expensive_reads.statements, 2);
+    assert_eq!(statistics.writes.statements, 1);
+    assert_eq!(statistics.writes.started, 1);
+    assert_eq!((statistics.writes.queued, statistics.writes.running), (0, 0));
+}
+
+fn postgres() -> Option<Fresh> {
+    recto_testkit::database::fresh(Engine::Postgres)
+}
+
+#[test]
+fn locked_table_blocks_only_its_writers() {
+    let Some(fresh) = postgres() else { return };
+    let c = Catalogue::small();
+    c.store(&mut fresh.connection());
+    let timeout = Duration::from_secs(2);
+    let database = fresh.open_with(options(timeout));
+    let (locked, is_locked) = channel();
+    let (unlock, unlocked) = channel::<()>();
+    let mut locker = fresh.connection();
+    let locker = thread::spawn(move || {
+        locker.transaction(|conn| {
+            conn.execute_batch("LOCK TABLE reviews IN ACCESS EXCLUSIVE MODE")?;
+            let _ = locked.send(());
+            let _ = unlocked.recv();
+            Ok::<_, Error>(())
+        })
+    });
+    is_locked.recv_timeout(LONG).unwrap();
+
+    let review = c.reviews[0].uid;
+    thread::scope(|scope| {
+        let blocked: Vec<_> = (0..12)
+            .map(|_| {
+                let database = database.clone();
+                scope.spawn(move || {
+                    run(database.request_write(move |conn| conn.delete::<Review>(review)))
+                })
+            })
+            .collect();
+        thread::sleep(Duration::from_millis(100));
+        let book = c.books[0].uid;
+        let read = run(database.request_read(Cost::default(), move |conn| {
+            conn.find::<Book>(book, &Include::nothing()).map(|_| ())
+        }));
+        assert!(read.is_ok(), "{read:?}");
+        // Twelve need three quarters of a second on four connections, since each waits a quarter.
+        let tag = c.new_tag("meanwhile");
+        run(database.request_write(move |conn| conn.insert(tag.clone()))).unwrap();
+        for blocked in blocked {
+            let blocked = blocked.join().unwrap();
+            assert!(is_timeout(&blocked) || is_overloaded(&blocked), "{blocked:?}");
+        }
+    });
+    drop(unlock);
+    locker.join().unwrap().unwrap();
+    assert!(run(database.request_write(move |conn| conn.delete::<Review>(review))).unwrap());
+}
+
+/// The processes of a server that are stopped, and continued when this is dropped.
+struct Frozen(Vec<String>);
+
+impl Frozen {
+    fn signal(&self, signal: &str) {
+        assert!(Command::new("kill").arg(signal).args(&self.0).status().unwrap().success());
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        self.signal("-CONT");
+    }
+}
+
+#[test]
+fn frozen_server_times_out_and_recovers() {
+    let Some(fresh) = postgres() else { return };
+    let database = fresh.open_with(Options { queue: 8, ..options(SHORT) });
+    // Every thread connects.
+    let warm = || {
+        for blocked in [block_all(&database, 4, hold_reader), block_all(&database, 4, hold_writer)]
+        {
+            release(blocked);
+        }
+        cheap_ping(&database).unwrap();
+        run(database.request_write(Connection::ping)).unwrap();
+    };
+    warm();
+    let pids = fresh.rows(
+        "SELECT to_json(pid::text) AS line FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid()
+         AND backend_type = 'client backend'",
+    );
+    let frozen = Frozen(pids.iter().map(|pid| pid.as_str().unwrap().to_owned()).collect());
+    frozen.signal("-STOP");
+    let failed = || {
+        let read = cheap_ping(&database);
+        assert!(is_timeout(&read) || is_overloaded(&read), "{read:?}");
+        let write = run(database.request_write(Connection::ping));
+        assert!(is_timeout(&write) || is_overloaded(&write), "{write:?}");
+    };
+    // More than the queues have place for.
+    thread::scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(failed);
+        }
+    });
+    failed();
+    drop(frozen);
+    // The abandoned work is not done first.
+    let since = Instant::now();
+    while cheap_ping(&database).is_err() || run(database.request_write(Connection::ping)).is_err() {
+        assert!(since.elapsed() < LONG, "it recovers");
+    }
+    warm();
+}
