@@ -51,6 +51,13 @@ impl Rendered {
     }
 }
 
+/// An answer that is rendered already.
+impl Answer for Rendered {
+    fn render(self) -> Result<Self, Error> {
+        Ok(self)
+    }
+}
+
 impl From<Rendered> for HttpResponse {
     fn from(rendered: Rendered) -> Self {
         let mut response = Self::build(rendered.status);

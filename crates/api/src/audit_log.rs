@@ -11,7 +11,7 @@ impl State {
     pub(crate) async fn audit(&self, entry: AuditEntry) {
         log(&entry);
         let action = entry.action;
-        let stored = self.database.write(move |conn| audit::insert(conn, &entry)).await;
+        let stored = self.database.request_write(move |conn| audit::insert(conn, &entry)).await;
         if let Err(error) = stored {
             tracing::error!(%action, %error, "an audit entry was not stored");
         }

@@ -7,13 +7,17 @@ mod transaction;
 use std::cell::Cell;
 use std::rc::Rc;
 
-use actix_web::HttpRequest;
+use actix_web::{HttpMessage as _, HttpRequest};
 use recto_domain::{AuditAction, AuditEntry};
 
 use recto_identity::{Access, Caller};
+use recto_persistence::is_expensive;
+use recto_relations::Cost;
 
+use crate::answer::{Answer, Rendered};
 use crate::audit_log;
 use crate::error::Error;
+use crate::extract::QueryCost;
 use crate::state::{SharedState, State};
 
 pub(crate) use credential::ResolvedUser;
@@ -70,7 +74,23 @@ impl Context {
             let caller = authentication.check(conn, &state)?;
             work(&mut ReadTransaction::new(conn, &state, caller))
         };
-        self.state.database.read(work).await
+        self.state.database.request_read(self.cost(), work).await
+    }
+
+    /// As [`read`](Self::read), and renders the answer: on the database's thread if the query is
+    /// expensive, so that a large answer does not block a thread that serves requests.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read), and those of rendering.
+    pub(crate) async fn answer<A: Answer + Send + 'static>(
+        &self,
+        work: impl Fn(&mut ReadTransaction<'_>) -> Result<A, Error> + Send + 'static,
+    ) -> Result<Rendered, Error> {
+        if is_expensive(self.cost()) {
+            self.read(move |tx| work(tx)?.render()).await
+        } else {
+            self.read(work).await?.render()
+        }
     }
 
     /// As [`read`](Self::read), with all statements on one snapshot of the data.
@@ -88,7 +108,7 @@ impl Context {
                 work(&mut ReadTransaction::new(conn, &state, caller))
             })
         };
-        self.state.database.read(work).await
+        self.state.database.request_read(self.cost(), work).await
     }
 
     /// Runs work in a transaction: committed if it succeeds, rolled back if it fails. It may run
@@ -112,7 +132,7 @@ impl Context {
             let effects = transaction.finish()?;
             Ok::<(T, Effects), Error>((value, effects))
         };
-        let (value, effects) = self.state.database.write(work).await?;
+        let (value, effects) = self.state.database.request_write(work).await?;
         effects.entries.iter().for_each(audit_log::log);
         if effects.mail_enqueued {
             self.state.mail.enqueued();
@@ -136,6 +156,11 @@ impl Context {
     /// Returns whether the required access has been checked, now or later.
     pub(crate) fn checked(&self) -> Rc<Cell<bool>> {
         Rc::clone(&self.checked)
+    }
+
+    /// Returns the cost of the request's query, which selects the threads that read.
+    fn cost(&self) -> Cost {
+        self.request.extensions().get::<QueryCost>().map_or_else(Cost::default, |cost| cost.0)
     }
 
     fn check(&self) -> (SharedState, Authentication) {

@@ -1,11 +1,13 @@
 //! Extractors: what handlers read from a request.
 
 mod body;
+mod cost;
 mod key;
 mod list;
 mod query;
 
 pub(crate) use body::{Body, Form};
+pub(crate) use cost::QueryCost;
 pub(crate) use key::{PathId, PathKey, PathKeys};
 pub(crate) use list::{ListFilter, ListQuery};
 pub(crate) use query::{All, Filtered, ItemQuery, OfParent, PageQuery};

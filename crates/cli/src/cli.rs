@@ -197,7 +197,16 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) workers: Option<u16>,
 
-    /// Open database connections [default: one per processor, and at least four on PostgreSQL]
+    /// Seconds for the database's part of a request, with waiting; then it is answered with 503
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "5",
+        value_parser = clap::value_parser!(u16).range(1..=600)
+    )]
+    pub(crate) request_timeout: u16,
+
+    /// Database connections for usual reads [default: one per processor, and at least four on PostgreSQL]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) database_connections: Option<u16>,
 }

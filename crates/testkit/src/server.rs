@@ -14,8 +14,8 @@ use recto_domain::{Clock as _, Role};
 use recto_identity::password::Hasher;
 use recto_identity::throttle::Limits;
 use recto_mail::Delivery;
-use recto_persistence::SystemIds;
 use recto_persistence::identity::account;
+use recto_persistence::{Database, Options, Statistics, SystemIds};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -37,6 +37,8 @@ pub use client::{Answer, Client};
 /// assert_eq!(server.get(&format!("/books/{}", book.json["uid"].as_str().unwrap())).status, 200);
 /// ```
 pub struct TestServer {
+    /// Closed before the database is removed.
+    opened: Database,
     database: Arc<Fresh>,
     ids: MovableClock,
     address: SocketAddr,
@@ -82,7 +84,15 @@ impl TestServer {
     /// # Panics
     /// If the server cannot start.
     pub fn with(database: Fresh, settings: Settings) -> Self {
-        Self::launch(Arc::new(database), MovableClock::default(), settings)
+        Self::with_options(database, Options::default(), settings)
+    }
+
+    /// Starts a server on this database, opened with these options.
+    ///
+    /// # Panics
+    /// If the server cannot start.
+    pub fn with_options(database: Fresh, options: Options, settings: Settings) -> Self {
+        Self::launch(Arc::new(database), options, MovableClock::default(), settings)
     }
 
     /// Starts another server on the same database, with the same clock.
@@ -91,15 +101,21 @@ impl TestServer {
     /// If the server cannot start.
     #[must_use]
     pub fn another(&self, settings: Settings) -> Self {
-        Self::launch(self.database.clone(), self.ids.clone(), settings)
+        Self::launch(self.database.clone(), Options::default(), self.ids.clone(), settings)
     }
 
-    fn launch(database: Arc<Fresh>, ids: MovableClock, mut settings: Settings) -> Self {
+    fn launch(
+        database: Arc<Fresh>,
+        options: Options,
+        ids: MovableClock,
+        mut settings: Settings,
+    ) -> Self {
         let mail = tempfile::tempdir().expect("a temporary directory can be created");
         if let Delivery::Files(directory) = &mut settings.mail.delivery {
             mail.path().clone_into(directory);
         }
-        let state = State::with_ids(database.open(), &settings, Arc::new(ids.clone()))
+        let opened = database.open_with(options);
+        let state = State::with_ids(opened.clone(), &settings, Arc::new(ids.clone()))
             .expect("the secret is long enough");
         let hasher = state.hasher.clone();
         let (sender, receiver) = std::sync::mpsc::channel();
@@ -114,12 +130,18 @@ impl TestServer {
         let (address, handle) = receiver.recv().expect("the server starts");
         let config = ureq::Agent::config_builder().http_status_as_error(false).build();
         let agent = config.new_agent();
-        Self { database, ids, address, hasher, mail, handle, thread: Some(thread), agent }
+        let thread = Some(thread);
+        Self { database, opened, ids, address, hasher, mail, handle, thread, agent }
     }
 
     /// Returns the server's database.
     pub fn database(&self) -> &Fresh {
         &self.database
+    }
+
+    /// Returns what the threads of the server's database do.
+    pub fn database_statistics(&self) -> Statistics {
+        self.opened.statistics()
     }
 
     /// Returns the server's clock.

@@ -9,7 +9,7 @@ use recto_persistence::identity::account;
 use recto_persistence::{Connection, write};
 use recto_relations::Entity as _;
 
-use crate::answer::{Item, NoContent, Page};
+use crate::answer::{Item, NoContent, Page, Rendered};
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::{All, Body, ItemQuery, PageQuery, PathKey};
@@ -32,8 +32,8 @@ pub(crate) async fn item(
     ctx: Context,
     key: PathKey<User>,
     query: ItemQuery<User>,
-) -> Result<Item<User>, Error> {
-    ctx.read(move |tx| {
+) -> Result<Rendered, Error> {
+    ctx.answer(move |tx| {
         let item = tx.item(key.0, &query.include)?;
         match tx.optional_caller() {
             Some(caller) if may::see_account(caller, key.0) => accounts::with(tx, item),

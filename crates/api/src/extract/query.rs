@@ -13,9 +13,10 @@ use recto_domain::{
 use recto_persistence::catalog::BookFilter;
 use recto_persistence::{Recto, Stored};
 use recto_relations::{
-    Entity, Filter, Include, PageRequest, Quantifier, Relation, RelationInfo, Sort,
+    Cost, Entity, Filter, Include, PageRequest, Quantifier, Relation, RelationInfo, Sort,
 };
 
+use super::QueryCost;
 use crate::cursor::{self, QueryFingerprint};
 use crate::error::Error;
 use crate::parameters::{ParameterError, Parameters, parsed};
@@ -42,6 +43,10 @@ impl<E: Entity> ItemQuery<E> {
         }
         Ok(Self { include: Arc::new(include), entity: PhantomData })
     }
+
+    fn cost(&self) -> Cost {
+        Cost::of_entities(1) + self.include.cost(1)
+    }
 }
 
 impl<E: Entity> FromRequest for ItemQuery<E> {
@@ -49,7 +54,8 @@ impl<E: Entity> FromRequest for ItemQuery<E> {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::parse(request.query_string()).map_err(Error::from))
+        let query = Self::parse(request.query_string()).map_err(Error::from);
+        ready(query.inspect(|query| QueryCost::attach(request, query.cost())))
     }
 }
 
@@ -139,6 +145,9 @@ pub(crate) trait PageSource<E: Stored<Recto>> {
 
     /// Takes the parameters.
     fn filter(parameters: &mut Parameters) -> Result<Self::Filter, ParameterError>;
+
+    /// Returns the cost of the conditions.
+    fn filter_cost(filter: &Self::Filter) -> Cost;
 }
 
 /// All entities of a type.
@@ -160,6 +169,10 @@ impl<E: Filtered> PageSource<E> for All {
     fn filter(parameters: &mut Parameters) -> Result<E::Filter, ParameterError> {
         E::filter(parameters)
     }
+
+    fn filter_cost(filter: &E::Filter) -> Cost {
+        E::filter_cost(filter)
+    }
 }
 
 impl<E: Stored<Recto>, R: Relation<To = E>> PageSource<E> for OfParent<R> {
@@ -172,6 +185,10 @@ impl<E: Stored<Recto>, R: Relation<To = E>> PageSource<E> for OfParent<R> {
 
     fn filter(_: &mut Parameters) -> Result<(), ParameterError> {
         Ok(())
+    }
+
+    fn filter_cost((): &()) -> Cost {
+        Cost::default()
     }
 }
 
@@ -223,6 +240,16 @@ impl<E: Stored<Recto>, S: PageSource<E>> PageQuery<E, S> {
         let next = NextLink { fingerprint, url: without_cursor(path, pairs) };
         Ok(Self { filter, related, options: Arc::new(PageOptions { request, include, next }) })
     }
+
+    fn cost(&self) -> Cost {
+        let PageOptions { request, include, .. } = &*self.options;
+        let mut filters = S::filter_cost(&self.filter) + self.related.cost();
+        if filters > Cost::default() && !request.sort.terms().is_empty() {
+            // An index serves one of them.
+            filters = filters + Cost::SCAN;
+        }
+        request.cost() + include.cost(request.limit) + filters
+    }
 }
 
 impl<E: Stored<Recto>, S: PageSource<E>> FromRequest for PageQuery<E, S> {
@@ -230,7 +257,8 @@ impl<E: Stored<Recto>, S: PageSource<E>> FromRequest for PageQuery<E, S> {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::parse(request.path(), request.query_string()).map_err(Error::from))
+        let query = Self::parse(request.path(), request.query_string()).map_err(Error::from);
+        ready(query.inspect(|query| QueryCost::attach(request, query.cost())))
     }
 }
 

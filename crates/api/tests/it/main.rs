@@ -21,6 +21,7 @@ mod filters;
 mod headers;
 mod health;
 mod include;
+mod load;
 mod mailed_links;
 mod mailed_pages;
 mod matrix;

@@ -78,7 +78,14 @@ fn problems_match_their_snapshots(server: &TestServer) {
         .collect();
     assert_eq!(
         rest,
-        ["malformed-request", "too-many-requests", "internal", "overloaded", "unavailable"]
+        [
+            "malformed-request",
+            "too-many-requests",
+            "internal",
+            "overloaded",
+            "timed-out",
+            "unavailable"
+        ]
     );
 }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use recto_identity::throttle::Limits;
 use recto_mail::Delivery;
@@ -45,7 +46,8 @@ pub(super) fn run(url: &DatabaseUrl, options: &ServeOptions) -> Result<(), Serve
 
 fn prepare(url: &DatabaseUrl, options: &ServeOptions) -> Result<Database, ServeError> {
     ServerSecret::check_set(options.secret.as_ref(), url)?;
-    let mut database = Options::default();
+    let request_timeout = Duration::from_secs(options.request_timeout.into());
+    let mut database = Options { request_timeout, ..Options::default() };
     if let Some(connections) =
         options.database_connections.and_then(|n| NonZeroUsize::new(n.into()))
     {
