@@ -1,9 +1,10 @@
-//! Throttling of failed sign-ins, sign-ups and requests for mail.
+//! Throttling of failed sign-ins, sign-ups, requests for mail, and exports.
 //!
 //! Budgets belong to a network (see [`Client::network`]), or to a network and an account: attempts
 //! from one network never use up the budget of another. Each server process counts separately.
 
 mod budget;
+mod exports;
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -11,11 +12,14 @@ use std::time::Duration;
 
 use governor::Quota;
 use governor::clock::{Clock, MonotonicClock};
-use recto_domain::Email;
+use recto_domain::{Email, UserId};
 use sha2::{Digest as _, Sha256};
 
 use crate::Client;
+pub use exports::RunningExport;
+
 use budget::{Budget, BudgetKey, Charge, Exhausted, whole_seconds};
+use exports::Exports;
 
 /// The state of a client's budget.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +64,8 @@ pub struct Limits {
     /// Mails to one mailbox, requested from anywhere: 10, then one in 10 minutes. As many notices
     /// of sign-ins and keys.
     pub mailbox: Option<Limit>,
+    /// Exports of one account, requested from anywhere: 3, then one in 20 minutes.
+    pub export: Option<Limit>,
 }
 
 impl Limit {
@@ -93,7 +99,14 @@ impl Limit {
 impl Limits {
     /// Returns no limits.
     pub fn none() -> Self {
-        Self { sign_in: None, sign_in_place: None, sign_up: None, mail: None, mailbox: None }
+        Self {
+            sign_in: None,
+            sign_in_place: None,
+            sign_up: None,
+            mail: None,
+            mailbox: None,
+            export: None,
+        }
     }
 }
 
@@ -108,6 +121,7 @@ impl Default for Limits {
             sign_up: limit(100, 10),
             mail: limit(30, 60),
             mailbox: limit(10, 600),
+            export: limit(3, 1200),
         }
     }
 }
@@ -122,6 +136,7 @@ pub struct Throttle<C: Clock = MonotonicClock> {
     /// Notices to a mailbox. They have a budget of their own, so that requests for mail cannot
     /// suppress them.
     notices: Option<Budget<C>>,
+    exports: Exports<C>,
     /// Audit entries for throttled requests of a network.
     throttling_audit: Option<Budget<C>>,
     /// Audit entries for forbidden requests of a network.
@@ -181,6 +196,7 @@ impl<C: Clock + Clone> Throttle<C> {
             mail: budget("mail", limits.mail),
             mailbox: budget("mailbox", limits.mailbox),
             notices: budget("notices", limits.mailbox),
+            exports: Exports::new(limits.export, clock.clone()),
             throttling_audit: budget("throttling-audit", Some(THROTTLING_AUDIT)),
             refusal_audit: budget("refusal-audit", Some(REFUSAL_AUDIT)),
         }
@@ -250,6 +266,14 @@ impl<C: Clock + Clone> Throttle<C> {
     /// [`Throttled`] after too many sign-ups from the network.
     pub fn sign_up(&self, client: &Client) -> Result<(), Throttled> {
         charge(self.sign_up.as_ref(), client, "too many accounts created from this address")
+    }
+
+    /// Counts an export of an account, and notes that it is under way.
+    ///
+    /// # Errors
+    /// [`Throttled`] while another one is under way, and after too many.
+    pub fn export(&self, client: &Client, user: UserId) -> Result<RunningExport, Throttled> {
+        self.exports.start(client, user)
     }
 
     /// Counts a request for mail.

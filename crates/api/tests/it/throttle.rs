@@ -15,8 +15,14 @@ use crate::support::limits::{hourly, server_with, server_with_limits};
 /// Starts a server that permits two requests of each kind and trusts the test as a proxy.
 fn limited_server() -> TestServer {
     let limit = Some(hourly(2));
-    let limits =
-        Limits { sign_in: limit, sign_in_place: None, sign_up: limit, mail: limit, mailbox: limit };
+    let limits = Limits {
+        sign_in: limit,
+        sign_in_place: None,
+        sign_up: limit,
+        mail: limit,
+        mailbox: limit,
+        export: limit,
+    };
     let trusted_proxies = "127.0.0.1".parse().unwrap();
     server_with(Settings { limits, trusted_proxies, ..TestServer::settings() })
 }

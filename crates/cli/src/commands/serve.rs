@@ -103,6 +103,7 @@ fn limits(options: &ServeOptions) -> Limits {
             sign_up: usual.sign_up.map(|limit| limit.with_burst(options.sign_up_burst)),
             mail: usual.mail,
             mailbox: usual.mailbox,
+            export: usual.export,
         },
     }
 }

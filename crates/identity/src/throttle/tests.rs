@@ -194,3 +194,22 @@ fn no_limits_record_no_allowances() {
     }
     assert!(client.allowances().is_empty());
 }
+
+#[test]
+fn exports_are_limited_per_account() {
+    let (clock, throttle) = throttle();
+    let [ada, bob] = [1, 2].map(|number| UserId::from_uuid(uuid::Uuid::from_u128(number)));
+    let first = throttle.export(&at("192.0.2.1"), ada).unwrap();
+    // From wherever, and without being counted.
+    assert_eq!(throttle.export(&at("192.0.2.2"), ada).unwrap_err().seconds, 10);
+    drop(throttle.export(&at("192.0.2.1"), bob).unwrap());
+    drop(first);
+    for _ in 0..2 {
+        drop(throttle.export(&at("192.0.2.1"), ada).unwrap());
+    }
+    let client = at("192.0.2.1");
+    assert_eq!(throttle.export(&client, ada).unwrap_err().seconds, 1200);
+    assert_eq!(left(&client), [("export", 0, 1200)]);
+    clock.advance(Duration::from_mins(20));
+    assert!(throttle.export(&at("192.0.2.1"), ada).is_ok());
+}
