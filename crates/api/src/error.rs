@@ -45,6 +45,12 @@ pub(crate) enum Failure {
     /// A handler did not check the access that its route requires.
     #[error("the handler did not check the access that its route requires")]
     AccessNotChecked,
+    /// The answers under way would hold too much memory.
+    #[error("the answers under way hold too much memory")]
+    TooManyAnswers,
+    /// The server has been asked to stop.
+    #[error("the server is stopping")]
+    Stopping,
     /// The database did not answer in time that it is ready.
     #[error("the database did not answer in time")]
     NotReady,
@@ -76,8 +82,8 @@ impl Failure {
                     ProblemType::Internal
                 }
             },
-            Self::Password(HashError::Overloaded) => ProblemType::Overloaded,
-            Self::NotReady => ProblemType::Unavailable,
+            Self::Password(HashError::Overloaded) | Self::TooManyAnswers => ProblemType::Overloaded,
+            Self::NotReady | Self::Stopping => ProblemType::Unavailable,
             Self::Password(
                 HashError::Failed(_) | HashError::Corrupt(_) | HashError::Interrupted,
             )

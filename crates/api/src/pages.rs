@@ -116,8 +116,11 @@ async fn live() -> HttpResponse {
 /// The time limit of the database for [`ready`].
 const READY_WITHIN: Duration = Duration::from_secs(2);
 
-/// `GET /readyz`: the database responds.
+/// `GET /readyz`: the database responds, and the server has not been asked to stop.
 async fn ready(state: SharedState) -> Result<HttpResponse, Error> {
+    if state.connections.is_stopping() {
+        return Err(Failure::Stopping.into());
+    }
     let ping = state.database.read(Connection::ping);
     let answered = tokio::time::timeout(READY_WITHIN, ping).await;
     answered.map_err(|_| Failure::NotReady)??;

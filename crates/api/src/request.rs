@@ -1,19 +1,21 @@
 //! The middleware around every request: its id, its log line, the body of its problem, and the
 //! headers of every response.
 
+use std::rc::Rc;
 use std::time::Instant;
 
 use actix_web::HttpMessage as _;
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
 use recto_domain::{AuditAction, AuditDetail};
 use recto_identity::Client;
 use tracing::Instrument as _;
 
+use crate::connection::{ConnectionState, OutgoingBody};
 use crate::context::{RequestOrigin, ResolvedUser};
-use crate::error::Error;
+use crate::error::{Error, Failure};
 use crate::problem::Problem;
 use crate::request_id::{REQUEST_ID, RequestId};
 use crate::state::SharedState;
@@ -23,18 +25,33 @@ use crate::{allowance, audit_log, headers};
 pub(crate) async fn middleware(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+) -> Result<ServiceResponse<OutgoingBody>, actix_web::Error> {
+    let connection = ConnectionState::of(request.request()).cloned();
+    if let Some(connection) = &connection {
+        let (_, payload) = request.parts();
+        connection.head_received(!matches!(payload, Payload::None));
+    }
     let id = RequestId::of(&request);
     let started = Instant::now();
     // A span at the level of errors is enabled whenever anything is logged.
     let span = tracing::error_span!("request", id = id.as_str());
     request.extensions_mut().insert(id.clone());
     // Errors of extractors and handlers arrive as responses, too.
-    let response = next.call(request).instrument(span.clone()).await?.map_into_boxed_body();
+    let response = next.call(request).instrument(span.clone()).await;
+    let response = response.inspect_err(|_| {
+        if let Some(connection) = &connection {
+            connection.body_ends();
+        }
+    });
+    let response = response?.map_into_boxed_body();
     if response.status() == StatusCode::FORBIDDEN {
         audit_refusal(&response).instrument(span.clone()).await;
     }
-    let (mut response, cause) = explain(response, &id);
+    let (response, cause) = explain(response, &id);
+    let (mut response, cause) = reserve_memory(response, cause, &id, connection.as_ref());
+    if connection.is_some_and(|connection| connection.is_last_answer()) {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     response.headers_mut().insert(REQUEST_ID, id.into());
     let client = response.request().extensions().get::<Client>().map(Client::allowances);
     allowance::write_headers(response.headers_mut(), &client.unwrap_or_default());
@@ -81,8 +98,30 @@ fn explain(
     (ServiceResponse::new(request, explained), cause)
 }
 
+/// Reserves the memory of the body, or replaces the response if there is none.
+fn reserve_memory(
+    response: ServiceResponse<BoxBody>,
+    cause: Option<String>,
+    id: &RequestId,
+    connection: Option<&Rc<ConnectionState>>,
+) -> (ServiceResponse<OutgoingBody>, Option<String>) {
+    let (request, response) = response.into_parts();
+    let (response, body) = response.into_parts();
+    if let Ok(body) = OutgoingBody::new(body, connection) {
+        return (ServiceResponse::new(request, response.set_body(body)), cause);
+    }
+    let failure = Failure::TooManyAnswers;
+    let cause = Some(failure.to_string());
+    let response = Error::from(failure).problem().respond(request.path(), id.as_str());
+    let (response, body) = response.into_parts();
+    (
+        ServiceResponse::new(request, response.set_body(OutgoingBody::unlimited(body, connection))),
+        cause,
+    )
+}
+
 /// Logs the answer to a request: one line, with the cause of a failure.
-fn log(response: &ServiceResponse<BoxBody>, started: Instant, cause: Option<String>) {
+fn log(response: &ServiceResponse<OutgoingBody>, started: Instant, cause: Option<String>) {
     let status = response.status().as_u16();
     let request = response.request();
     let (method, path) = (request.method(), request.path());

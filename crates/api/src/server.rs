@@ -1,22 +1,34 @@
 //! The application and the server.
 
-use std::net::SocketAddr;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
+use actix_http::error::DispatchError;
+use actix_http::{Extensions, HttpService, KeepAlive, Protocol};
+use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service, map_config};
 use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::dev::{AppConfig, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
+use actix_web::rt::net::TcpStream;
 use actix_web::rt::task::JoinHandle;
 use actix_web::web::Data;
-use actix_web::{App, Error, HttpServer, web};
+use actix_web::{App, Error, web};
 use recto_mail::Worker;
 use recto_persistence::Database;
 
+use crate::connection::{self, ClientStream};
 use crate::identity::pruning;
 use crate::meta::OpenApiDocument;
 use crate::problem::Problem;
 use crate::settings::Settings;
+use crate::shutdown::{self, StopSignals};
 use crate::{State, document, error, pages, request, routes};
+
+/// The seconds after which a worker stops even if connections are open. The caller of
+/// [`bind`] drops the server earlier.
+const WORKER_TIMEOUT: u64 = 30;
 
 /// The time that the database's connections may take to close.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -67,15 +79,19 @@ fn start(
     state: State,
     settings: &Settings,
 ) -> std::io::Result<(Vec<SocketAddr>, actix_web::dev::Server, Background)> {
+    let listeners = connection::bind(&settings.listen)?;
+    let addresses: Vec<_> =
+        listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
     let state = Data::new(state);
-    let shared = state.clone();
     let mut server =
-        HttpServer::new(move || app(shared.clone())).disable_signals().shutdown_timeout(30);
+        actix_server::Server::build().disable_signals().shutdown_timeout(WORKER_TIMEOUT);
     if let Some(workers) = settings.workers {
         server = server.workers(workers);
     }
-    let server = server.bind(&settings.listen)?;
-    let addresses = server.addrs();
+    for listener in listeners {
+        let state = state.clone();
+        server = server.listen("recto", listener, move || http(state.clone()))?;
+    }
     if let Some(address) = addresses.first() {
         start_mail(&state, settings, *address)?;
     }
@@ -85,6 +101,40 @@ fn start(
         actix_web::rt::spawn(pruning::run(database.clone(), ids.clone(), settings.retention)),
     ];
     Ok((addresses, server.run(), background))
+}
+
+/// Returns the service of a listening socket: from a connection to the application.
+///
+/// This is what `HttpServer` builds, with a stream of ours, which has the time limits. Those of
+/// actix are off.
+fn http(
+    state: Data<State>,
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
+{
+    let connections = Arc::clone(&state.connections);
+    let app = app(state).into_factory().map_err(|error| error.error_response());
+    let http = HttpService::build()
+        // Without a time limit.
+        .keep_alive(KeepAlive::Os)
+        .client_request_timeout(Duration::ZERO)
+        // The time that a client has to read an answer to a request that was not read to its end.
+        .client_disconnect_timeout(Duration::from_secs(1))
+        // A client that has closed the connection does not wait for an answer.
+        .h1_allow_half_closed(false)
+        .on_connect_ext(|stream: &ClientStream, data: &mut Extensions| {
+            data.insert(stream.state());
+        })
+        // Nothing reads the host name of this configuration.
+        .finish(map_config(app, |()| AppConfig::default()));
+    fn_service(move |io| {
+        let accepted = connections.accept(io);
+        async move {
+            let stream = accepted.ok_or(DispatchError::Io(ErrorKind::ConnectionRefused.into()))?;
+            let peer = stream.peer();
+            Ok((stream, Protocol::Http1, Some(peer)))
+        }
+    })
+    .and_then(http)
 }
 
 /// Starts to send the mails of the outbox, with links to the public URL, or to `address`.
@@ -98,33 +148,27 @@ fn start_mail(state: &State, settings: &Settings, address: SocketAddr) -> std::i
     Ok(())
 }
 
-/// Serves a database until SIGTERM or SIGINT, and then finishes the requests under way. Calls
-/// `on_listening` with the address once connections are accepted.
+/// Serves a database until SIGTERM or SIGINT, and then finishes the requests under way, within 30
+/// seconds. Calls `on_listening` with the address once connections are accepted.
 ///
 /// # Errors
 /// An address that cannot be bound; a secret that is too short.
 pub async fn serve(
     database: Database,
-    settings: Settings,
+    mut settings: Settings,
     on_listening: impl FnOnce(SocketAddr),
 ) -> std::io::Result<()> {
+    let limits = &mut settings.connections;
+    limits.connections = connection::connections_within_limit(limits.connections);
     let state = State::new(database.clone(), &settings).map_err(std::io::Error::other)?;
-    let outbox = state.mail.clone();
+    let (outbox, connections) = (state.mail.clone(), Arc::clone(&state.connections));
     let (addresses, server, background) = start(state, &settings)?;
-    // Before the address is announced, since a signal may follow at once. (actix-web's own
-    // handlers start later, and its SIGINT cuts connections off.)
-    let signal = stop_signal()?;
-    let (handle, stopping) = (server.handle(), outbox.clone());
-    actix_web::rt::spawn(async move {
-        signal.await;
-        // Together, since both hold the database.
-        futures_util::future::join(handle.stop(true), stopping.stop()).await;
-    });
+    // Before the address is announced, since a signal may follow at once.
+    let signals = StopSignals::listen()?;
     if let Some(address) = addresses.first() {
         on_listening(*address);
     }
-    let result = server.await;
-    outbox.stop().await;
+    let result = shutdown::run(server, signals, &connections, &outbox, settings.drain_delay).await;
     for task in background {
         task.abort();
         // The only error is that it was aborted.
@@ -135,29 +179,4 @@ pub async fn serve(
         tracing::warn!("the database was not closed in time");
     }
     result
-}
-
-/// Returns a future that ends at the first SIGTERM or SIGINT after this call.
-#[cfg(unix)]
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
-    use std::task::Poll;
-
-    use actix_web::rt::signal::unix::{SignalKind, signal};
-
-    let mut signals = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
-    Ok(std::future::poll_fn(move |context| {
-        let received = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
-        if received { Poll::Ready(()) } else { Poll::Pending }
-    }))
-}
-
-/// Returns a future that ends at Ctrl-C.
-#[cfg(not(unix))]
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
-    Ok(async {
-        if actix_web::rt::signal::ctrl_c().await.is_err() {
-            // Without the handler only a kill stops the server.
-            std::future::pending::<()>().await;
-        }
-    })
 }

@@ -1,9 +1,12 @@
 //! The settings of a server.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use recto_identity::throttle::Limits;
 use recto_persistence::identity::prune;
 
+use crate::connection::ConnectionLimits;
 use crate::proxies::TrustedProxies;
 
 /// The settings of a server.
@@ -26,6 +29,11 @@ pub struct Settings {
     pub trusted_proxies: TrustedProxies,
     /// The budgets of clients.
     pub limits: Limits,
+    /// The limits of connections.
+    pub connections: ConnectionLimits,
+    /// The time between the signal to stop and the end of accepting connections, during which
+    /// `/readyz` is 503.
+    pub drain_delay: Duration,
     /// Whether `/auth/token` accepts passwords.
     pub password_grant: bool,
     /// The time for which mails, audit entries and expired API keys are stored.
@@ -51,6 +59,8 @@ impl Settings {
             mail: recto_mail::MailSettings::default(),
             trusted_proxies: TrustedProxies::default(),
             limits: Limits::default(),
+            connections: ConnectionLimits::default(),
+            drain_delay: Duration::ZERO,
             password_grant: true,
             retention: prune::RETENTION,
         }
@@ -65,6 +75,8 @@ impl std::fmt::Debug for Settings {
             .field("public_url", &self.public_url)
             .field("trusted_proxies", &self.trusted_proxies)
             .field("limits", &self.limits)
+            .field("connections", &self.connections)
+            .field("drain_delay", &self.drain_delay)
             .field("password_grant", &self.password_grant)
             .field("mail", &self.mail)
             .finish_non_exhaustive()

@@ -12,6 +12,7 @@ use recto_identity::token::Tokens;
 use recto_mail::Outbox;
 use recto_persistence::{Database, SystemIds};
 
+use crate::connection::Connections;
 use crate::identity::key_usage::KeyUsage;
 use crate::proxies::TrustedProxies;
 use crate::settings::Settings;
@@ -42,6 +43,8 @@ pub struct State {
     pub mail: Outbox,
     /// Records when API keys are used.
     pub key_usage: KeyUsage,
+    /// All connections of the server.
+    pub connections: Arc<Connections>,
 }
 
 /// The state, as handlers and middleware receive it.
@@ -75,6 +78,10 @@ impl State {
             mailed_tokens: Arc::new(MailedTokens::new(&secrets)),
             mail: Outbox::default(),
             key_usage: KeyUsage::default(),
+            connections: Arc::new(Connections::new(
+                settings.connections.clone(),
+                settings.trusted_proxies.clone(),
+            )),
             throttle: Arc::new(Throttle::new(settings.limits)),
             trusted_proxies: Arc::new(settings.trusted_proxies.clone()),
             public_url: settings.public_url.as_deref().map(Arc::from),

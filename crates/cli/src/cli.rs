@@ -164,6 +164,33 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "LIST")]
     pub(crate) trusted_proxies: Option<TrustedProxies>,
 
+    /// Connections that may be open at once; more are closed
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "4096",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    pub(crate) max_connections: u32,
+
+    /// Connections that one address may have open at once, unless it is a trusted proxy
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "256",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    pub(crate) max_connections_per_address: u32,
+
+    /// How long after a signal to stop the server still accepts connections, while `/readyz` is 503
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "0",
+        value_parser = clap::value_parser!(u16).range(0..=3600)
+    )]
+    pub(crate) drain_delay: u16,
+
     /// Whether `/auth/token` accepts passwords, as Swagger UI sends them
     #[arg(long, value_name = "SWITCH", value_enum, default_value = "on")]
     pub(crate) password_grant: Switch,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use actix_web::dev::ServerHandle;
-use recto_api::{Settings, State};
+use recto_api::{ConnectionCounters, Connections, Settings, State};
 use recto_domain::{Clock as _, Role};
 use recto_identity::password::Hasher;
 use recto_identity::throttle::Limits;
@@ -43,6 +43,7 @@ pub struct TestServer {
     ids: MovableClock,
     address: SocketAddr,
     hasher: Hasher,
+    connections: Arc<Connections>,
     mail: TempDir,
     handle: ServerHandle,
     thread: Option<JoinHandle<()>>,
@@ -117,7 +118,7 @@ impl TestServer {
         let opened = database.open_with(options);
         let state = State::with_ids(opened.clone(), &settings, Arc::new(ids.clone()))
             .expect("the secret is long enough");
-        let hasher = state.hasher.clone();
+        let (hasher, connections) = (state.hasher.clone(), state.connections.clone());
         let (sender, receiver) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
@@ -130,8 +131,18 @@ impl TestServer {
         let (address, handle) = receiver.recv().expect("the server starts");
         let config = ureq::Agent::config_builder().http_status_as_error(false).build();
         let agent = config.new_agent();
-        let thread = Some(thread);
-        Self { database, opened, ids, address, hasher, mail, handle, thread, agent }
+        Self {
+            database,
+            opened,
+            ids,
+            address,
+            hasher,
+            connections,
+            mail,
+            handle,
+            thread: Some(thread),
+            agent,
+        }
     }
 
     /// Returns the server's database.
@@ -176,6 +187,11 @@ impl TestServer {
     /// Returns how often the server has hashed or checked a password.
     pub fn hashes_done(&self) -> u64 {
         self.hasher.hashes_done()
+    }
+
+    /// Returns the number of open connections, the memory that they hold, and what was refused.
+    pub fn connection_counters(&self) -> ConnectionCounters {
+        self.connections.counters()
     }
 
     /// Returns a client that is not signed in.

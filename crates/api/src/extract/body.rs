@@ -1,16 +1,23 @@
 //! Request bodies: JSON and forms, of at most 1 MiB.
+//!
+//! A body has a deadline together with its head, and all bodies under way share a budget of memory;
+//! [`crate::connection`] has both.
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::future::poll_fn;
 use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Poll;
 
 use actix_web::dev::Payload;
 use actix_web::http::{Method, header};
-use actix_web::web::{Bytes, BytesMut};
+use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt as _;
 use recto_domain::{Input, Violations};
 
+use crate::connection::{ConnectionState, Refusal, Reservation, UNCOUNTED};
 use crate::error::Error;
 use crate::problem::{Problem, ProblemType};
 
@@ -25,7 +32,11 @@ const DRAINED: usize = 32 << 20;
 /// [`checked`](Self::checked) returns the violations of rules, so that a caller without access gets
 /// 403 and not 422.
 #[derive(Debug)]
-pub(crate) struct Body<T>(Result<T, Violations>);
+pub(crate) struct Body<T> {
+    parsed: Result<T, Violations>,
+    /// The memory of the body, which the input has about as much of.
+    _memory: Option<Reservation>,
+}
 
 impl<T: Clone> Body<T> {
     /// Returns the input.
@@ -33,7 +44,7 @@ impl<T: Clone> Body<T> {
     /// # Errors
     /// 422 with all violations.
     pub(crate) fn checked(&self) -> Result<T, Error> {
-        self.0.clone().map_err(Error::from)
+        self.parsed.clone().map_err(Error::from)
     }
 }
 
@@ -43,13 +54,13 @@ impl<T: Input + 'static> FromRequest for Body<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let accepted = expect_json(request);
-        let payload = payload.take();
+        let body = Incoming::new(request, payload);
         Box::pin(async move {
             accepted?;
-            let bytes = read(payload).await?;
+            let Received { bytes, memory } = body.read().await?;
             let value = serde_json::from_slice(&bytes)
                 .map_err(|error| Problem::new(ProblemType::MalformedJson, not_json(&error)))?;
-            Ok(Self(T::parse(&value)))
+            Ok(Self { parsed: T::parse(&value), _memory: memory })
         })
     }
 }
@@ -59,12 +70,14 @@ impl<T: Input + 'static> FromRequest for Body<T> {
 pub(crate) struct Form {
     fields: HashMap<String, String>,
     repeated: Option<String>,
+    /// The memory of the body.
+    _memory: Option<Reservation>,
 }
 
 impl Form {
-    fn parse(bytes: &[u8]) -> Self {
-        let mut form = Self::default();
-        for (name, value) in form_urlencoded::parse(bytes).into_owned() {
+    fn parse(body: Received) -> Self {
+        let mut form = Self { _memory: body.memory, ..Self::default() };
+        for (name, value) in form_urlencoded::parse(&body.bytes).into_owned() {
             if form.fields.insert(name.clone(), value).is_some() {
                 form.repeated = Some(name);
             }
@@ -89,14 +102,13 @@ impl FromRequest for Form {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_form = media_type(request) == "application/x-www-form-urlencoded";
-        let payload = payload.take();
+        let body = Incoming::new(request, payload);
         Box::pin(async move {
             if !is_form {
                 let detail = "the body must be application/x-www-form-urlencoded";
                 return Err(Problem::new(ProblemType::UnsupportedMediaType, detail).into());
             }
-            let bytes = read(payload).await?;
-            Ok(Self::parse(&bytes))
+            Ok(Self::parse(body.read().await?))
         })
     }
 }
@@ -136,31 +148,92 @@ fn media_type(request: &HttpRequest) -> String {
     essence.trim().to_ascii_lowercase()
 }
 
-async fn read(mut payload: Payload) -> Result<Bytes, Error> {
-    let mut body = BytesMut::new();
-    let mut length = 0;
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|error| {
-            Problem::new(
-                ProblemType::MalformedRequest,
-                format!("the body could not be read: {error}"),
-            )
-        })?;
-        length += chunk.len();
-        if length <= LIMIT {
-            body.extend_from_slice(&chunk);
-        } else if length > DRAINED {
-            break;
+/// The body of a request that is being received.
+struct Incoming {
+    payload: Payload,
+    connection: Option<Rc<ConnectionState>>,
+}
+
+/// The body of a request.
+struct Received {
+    bytes: Vec<u8>,
+    /// The memory of `bytes`, unless they are few.
+    memory: Option<Reservation>,
+}
+
+impl Incoming {
+    fn new(request: &HttpRequest, payload: &mut Payload) -> Self {
+        Self { payload: payload.take(), connection: ConnectionState::of(request).cloned() }
+    }
+
+    /// Receives the whole body.
+    ///
+    /// # Errors
+    /// 400 if it is not complete, 408 if it is late, 413 if it is too large, 503 if the bodies of
+    /// all requests hold too much memory.
+    async fn read(mut self) -> Result<Received, Error> {
+        let mut body = Received { bytes: Vec::new(), memory: None };
+        let mut length = 0;
+        while let Some(chunk) = self.next().await {
+            let chunk = chunk?;
+            length += chunk.len();
+            if length <= LIMIT {
+                self.append(&mut body, &chunk)?;
+            } else if length > DRAINED {
+                break;
+            }
         }
+        if length > LIMIT {
+            let detail = "the body has more than 1 MiB (1,048,576 bytes)";
+            return Err(Problem::new(ProblemType::TooLarge, detail).into());
+        }
+        if let Some(connection) = &self.connection {
+            connection.body_received();
+        }
+        Ok(body)
     }
-    if length > LIMIT {
-        return Err(Problem::new(
-            ProblemType::TooLarge,
-            "the body has more than 1 MiB (1,048,576 bytes)",
-        )
-        .into());
+
+    async fn next(&mut self) -> Option<Result<Bytes, Error>> {
+        poll_fn(|cx| match self.payload.poll_next_unpin(cx) {
+            // The stream wakes this task when the deadline has passed.
+            Poll::Pending if self.connection.as_ref().is_some_and(|one| one.is_late()) => {
+                Poll::Ready(Some(Err(Problem::of(ProblemType::RequestTimeout).into())))
+            }
+            polled => polled
+                .map(|chunk| chunk.map(|chunk| chunk.map_err(|error| not_readable(&error).into()))),
+        })
+        .await
     }
-    Ok(body.freeze())
+
+    fn append(&self, body: &mut Received, chunk: &[u8]) -> Result<(), Error> {
+        let length = body.bytes.len() + chunk.len();
+        if length > body.bytes.capacity() {
+            let capacity = length.next_power_of_two().min(LIMIT);
+            self.reserve(body, capacity)?;
+            body.bytes.reserve_exact(capacity - body.bytes.len());
+        }
+        body.bytes.extend_from_slice(chunk);
+        Ok(())
+    }
+
+    fn reserve(&self, body: &mut Received, capacity: usize) -> Result<(), Error> {
+        let Some(connection) = &self.connection else { return Ok(()) };
+        if capacity <= UNCOUNTED {
+            return Ok(());
+        }
+        let connections = connection.connections();
+        if body.memory.get_or_insert_with(|| connections.request_body()).grow_to(capacity) {
+            return Ok(());
+        }
+        connections.refuse(Refusal::RequestBodies);
+        let detail = "the server is receiving too many large bodies";
+        Err(Problem::new(ProblemType::Overloaded, detail).into())
+    }
+}
+
+fn not_readable(error: &actix_web::error::PayloadError) -> Problem {
+    let detail = format!("the body could not be read: {error}");
+    Problem::new(ProblemType::MalformedRequest, detail)
 }
 
 fn not_json(error: &serde_json::Error) -> String {

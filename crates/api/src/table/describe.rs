@@ -114,7 +114,11 @@ fn success(response: SuccessResponse) -> (String, Response) {
 fn refusals(path: &str, operation: &Operation) -> Vec<(u16, Vec<ProblemType>)> {
     let mut problem_types = vec![ProblemType::InvalidParameter];
     if let Some((_, media_types)) = &operation.body {
-        problem_types.extend([ProblemType::TooLarge, ProblemType::UnsupportedMediaType]);
+        problem_types.extend([
+            ProblemType::RequestTimeout,
+            ProblemType::TooLarge,
+            ProblemType::UnsupportedMediaType,
+        ]);
         if media_types.contains(&"application/json") {
             problem_types.extend([ProblemType::MalformedJson, ProblemType::InvalidBody]);
         }

@@ -80,6 +80,7 @@ fn problems_match_their_snapshots(server: &TestServer) {
         rest,
         [
             "malformed-request",
+            "request-timeout",
             "too-many-requests",
             "internal",
             "overloaded",

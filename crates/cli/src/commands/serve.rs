@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use recto_api::ConnectionLimits;
 use recto_identity::throttle::Limits;
 use recto_mail::Delivery;
 use recto_persistence::{Database, DatabaseUrl, Options};
@@ -85,10 +86,22 @@ fn settings(
         mail: mail(options, database.url()),
         trusted_proxies: options.trusted_proxies.clone().unwrap_or_default(),
         limits: limits(options),
+        connections: connection_limits(options),
+        drain_delay: Duration::from_secs(options.drain_delay.into()),
         password_grant: options.password_grant == Switch::On,
         retention: chrono::TimeDelta::days(options.keep_days.into()),
         ..settings
     })
+}
+
+fn connection_limits(options: &ServeOptions) -> ConnectionLimits {
+    // More than the address space has room for is no limit.
+    let number = |number| usize::try_from(number).unwrap_or(usize::MAX);
+    ConnectionLimits {
+        connections: number(options.max_connections),
+        connections_per_address: number(options.max_connections_per_address),
+        ..ConnectionLimits::default()
+    }
 }
 
 fn limits(options: &ServeOptions) -> Limits {

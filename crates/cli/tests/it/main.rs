@@ -13,5 +13,6 @@ mod readme;
 mod schema;
 mod serve;
 mod settings;
+mod shutdown;
 mod support;
 mod user;

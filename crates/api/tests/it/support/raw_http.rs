@@ -26,7 +26,62 @@ pub(crate) fn send_line(server: &TestServer, method: &str, target: &str) -> Opti
     send_bytes(server, request.as_bytes())
 }
 
-fn parse(response: &[u8]) -> Option<Answer> {
+/// A connection of which a test sends and reads every byte.
+pub(crate) struct RawConnection(TcpStream);
+
+impl RawConnection {
+    /// Connects to a server.
+    pub(crate) fn open(server: &TestServer) -> Self {
+        let stream = TcpStream::connect(server.address()).expect("the server accepts");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        Self(stream)
+    }
+
+    /// Returns the same connection again, for another thread.
+    pub(crate) fn another_half(&self) -> Self {
+        Self(self.0.try_clone().unwrap())
+    }
+
+    /// Sends bytes, and returns whether the server still takes them.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> bool {
+        self.0.write_all(bytes).is_ok()
+    }
+
+    /// Sends a GET request on a connection that stays open.
+    pub(crate) fn send_get(&mut self, target: &str) -> bool {
+        self.send(format!("GET {target} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes())
+    }
+
+    /// Reads one response, whose length has to be in its head; `None` at the end.
+    pub(crate) fn response(&mut self) -> Option<Answer> {
+        let mut response = Vec::new();
+        while !response.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            if self.0.read(&mut byte).ok()? == 0 {
+                return None;
+            }
+            response.push(byte[0]);
+        }
+        let length = parse(&response)?.header("content-length")?.parse().expect("a number");
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).ok()?;
+        response.extend(body);
+        parse(&response)
+    }
+
+    /// Reads until the server closes the connection, and returns what it has sent.
+    pub(crate) fn rest(mut self) -> Vec<u8> {
+        let mut sent = Vec::new();
+        if let Err(error) = self.0.read_to_end(&mut sent) {
+            let reset = std::io::ErrorKind::ConnectionReset;
+            assert_eq!(error.kind(), reset, "the server did not close the connection: {error}");
+        }
+        sent
+    }
+}
+
+/// Parses a response.
+pub(crate) fn parse(response: &[u8]) -> Option<Answer> {
     let end = response.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&response[..end]).expect("headers are ASCII");
     let mut lines = head.split("\r\n");

@@ -1,0 +1,220 @@
+//! All connections of a server, and what they share.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use actix_web::rt::net::TcpStream;
+use recto_identity::Client;
+use tokio::time::Instant;
+
+use super::budget::{Budget, Reservation};
+use super::counters::{ConnectionCounters, Refusal, RefusalLog};
+use super::limits::ConnectionLimits;
+use super::stream::ClientStream;
+use crate::proxies::TrustedProxies;
+
+/// All connections of a server, and the memory that they share.
+#[derive(Debug)]
+pub struct Connections {
+    limits: ConnectionLimits,
+    trusted_proxies: TrustedProxies,
+    open: Mutex<Open>,
+    request_bodies: Arc<Budget>,
+    answers: Budget,
+    refusals: RefusalLog,
+    /// Set once the server has been asked to stop.
+    stopping: OnceLock<()>,
+    /// The time at which the server has stopped to accept connections.
+    closed: OnceLock<Instant>,
+}
+
+/// The number of open connections.
+#[derive(Debug, Default)]
+struct Open {
+    total: usize,
+    /// By network, of those that are limited.
+    by_network: HashMap<IpAddr, usize>,
+}
+
+/// A place among the open connections, free again when this is dropped.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    connections: Arc<Connections>,
+    network: Option<IpAddr>,
+}
+
+impl Connections {
+    /// Returns the connections of a server that has none yet.
+    pub(crate) fn new(limits: ConnectionLimits, trusted_proxies: TrustedProxies) -> Self {
+        Self {
+            request_bodies: Arc::new(Budget::new(limits.request_bodies)),
+            answers: Budget::new(limits.answers),
+            limits,
+            trusted_proxies,
+            open: Mutex::default(),
+            refusals: RefusalLog::default(),
+            stopping: OnceLock::new(),
+            closed: OnceLock::new(),
+        }
+    }
+
+    /// Returns the stream of an accepted connection, or `None` if there are too many.
+    pub(crate) fn accept(self: &Arc<Self>, io: TcpStream) -> Option<ClientStream> {
+        let peer = io.peer_addr().ok()?;
+        let admitted = self.admit(peer)?;
+        // An answer is written in few large pieces, which need not wait for each other.
+        let _ = io.set_nodelay(true);
+        Some(ClientStream::new(io, peer, admitted))
+    }
+
+    fn admit(self: &Arc<Self>, peer: SocketAddr) -> Option<Admitted> {
+        let exempt = self.trusted_proxies.trusts(peer.ip());
+        let network = (!exempt).then(|| Client::at(peer.ip()).network());
+        let mut open = self.open();
+        if open.total >= self.limits.connections {
+            drop(open);
+            self.refuse(Refusal::TooManyConnections);
+            return None;
+        }
+        if let Some(network) = network {
+            let of_network = open.by_network.entry(network).or_default();
+            if *of_network >= self.limits.connections_per_address {
+                drop(open);
+                self.refuse(Refusal::TooManyOfAddress);
+                return None;
+            }
+            *of_network += 1;
+        }
+        open.total += 1;
+        drop(open);
+        Some(Admitted { connections: Arc::clone(self), network })
+    }
+
+    /// Returns the limits.
+    pub(super) fn limits(&self) -> &ConnectionLimits {
+        &self.limits
+    }
+
+    /// Returns the bytes that answers share.
+    pub(super) fn answers(&self) -> &Budget {
+        &self.answers
+    }
+
+    /// Returns a reservation for the body of a request.
+    pub(crate) fn request_body(&self) -> Reservation {
+        Reservation::new(Arc::clone(&self.request_bodies))
+    }
+
+    /// Counts a refusal.
+    pub(crate) fn refuse(&self, refusal: Refusal) {
+        self.refusals.add(refusal);
+    }
+
+    /// Notes that the server has been asked to stop. From now on each answer is the last of its
+    /// connection.
+    pub(crate) fn stop(&self) {
+        self.stopping.get_or_init(|| ());
+    }
+
+    /// Returns whether the server has been asked to stop.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.get().is_some()
+    }
+
+    /// Notes that no more connections are accepted. Idle ones are closed soon.
+    pub(crate) fn close(&self) {
+        self.stop();
+        self.closed.get_or_init(Instant::now);
+    }
+
+    /// Returns when the server stopped to accept connections.
+    pub(super) fn closed_at(&self) -> Option<Instant> {
+        self.closed.get().copied()
+    }
+
+    /// Returns the number of open connections, the memory that they hold, and what was refused.
+    pub fn counters(&self) -> ConnectionCounters {
+        ConnectionCounters {
+            open: self.open().total,
+            request_body_bytes: self.request_bodies.used(),
+            answer_bytes: self.answers.used(),
+            refusals: self.refusals.counts(),
+        }
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        // The numbers are changed without a panic between them.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Admitted {
+    /// Returns all connections.
+    pub(super) fn connections(&self) -> &Arc<Connections> {
+        &self.connections
+    }
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        let mut open = self.connections.open();
+        open.total -= 1;
+        let Some(network) = self.network else { return };
+        if let Entry::Occupied(mut of_network) = open.by_network.entry(network) {
+            *of_network.get_mut() -= 1;
+            if *of_network.get() == 0 {
+                of_network.remove();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connections() -> Arc<Connections> {
+        let limits = ConnectionLimits {
+            connections: 5,
+            connections_per_address: 2,
+            ..ConnectionLimits::default()
+        };
+        Arc::new(Connections::new(limits, "10.0.0.0/8".parse().unwrap()))
+    }
+
+    fn admit(connections: &Arc<Connections>, address: &str) -> Option<Admitted> {
+        connections.admit(SocketAddr::new(address.parse().unwrap(), 1))
+    }
+
+    fn refused(connections: &Connections) -> [u64; 2] {
+        let counters = connections.counters();
+        [0, 1].map(|index| counters.refusals[index].count)
+    }
+
+    #[test]
+    fn connections_of_an_address_are_limited() {
+        let connections = connections();
+        let first = admit(&connections, "2001:db8::1").unwrap();
+        let _second = admit(&connections, "2001:db8::2").unwrap();
+        assert!(admit(&connections, "2001:db8::ffff:3").is_none());
+        assert!(admit(&connections, "2001:db8:0:1::1").is_some());
+        drop(first);
+        assert!(admit(&connections, "2001:db8::3").is_some());
+        assert_eq!(refused(&connections), [0, 1]);
+    }
+
+    #[test]
+    fn trusted_proxies_count_in_total_only() {
+        let connections = connections();
+        let open: Vec<_> = (0..5).map(|_| admit(&connections, "10.0.0.1").unwrap()).collect();
+        assert!(admit(&connections, "10.0.0.1").is_none());
+        assert!(admit(&connections, "192.0.2.1").is_none());
+        assert_eq!((connections.counters().open, refused(&connections)), (5, [2, 0]));
+        drop(open);
+        assert!(admit(&connections, "192.0.2.1").is_some());
+        assert_eq!(connections.counters().open, 0);
+        assert!(connections.open().by_network.is_empty());
+    }
+}

@@ -1,0 +1,154 @@
+//! The stream of a connection, below actix's HTTP.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actix_web::rt::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::PIECE;
+use super::admission::Admitted;
+use super::counters::Refusal;
+use super::state::{ConnectionState, Expired};
+
+/// The longest time between two looks at the deadlines. The one timer of a connection runs all the
+/// time, so that requests need not set it.
+const TICK: Duration = Duration::from_millis(500);
+
+/// The answer to a head that was not received in time. There is no path and no id to describe it
+/// with, so it has no body, like other answers of the HTTP parser.
+const LATE_HEAD: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+/// The stream of a connection, with time limits for the client.
+#[derive(Debug)]
+pub(crate) struct ClientStream {
+    io: TcpStream,
+    peer: SocketAddr,
+    state: Rc<ConnectionState>,
+    timer: Pin<Box<Sleep>>,
+    /// Set while the client does not take what is written.
+    blocked: Option<Blocked>,
+}
+
+/// The progress of a client that does not take everything at once.
+#[derive(Debug)]
+struct Blocked {
+    deadline: Instant,
+    taken: usize,
+}
+
+impl ClientStream {
+    pub(super) fn new(io: TcpStream, peer: SocketAddr, admitted: Admitted) -> Self {
+        let state = Rc::new(ConnectionState::new(admitted));
+        let timer = Box::pin(sleep_until(next_look(Instant::now(), &state, None)));
+        Self { io, peer, state, timer, blocked: None }
+    }
+
+    /// Returns the address of the client.
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Returns the state that the middleware needs.
+    pub(crate) fn state(&self) -> Rc<ConnectionState> {
+        Rc::clone(&self.state)
+    }
+
+    /// Looks at the deadlines if the timer has fired, and returns whether to close the connection.
+    fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            if self.blocked.as_ref().is_some_and(|blocked| now >= blocked.deadline) {
+                self.state.connections().refuse(Refusal::SlowReader);
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            if self.state.expire(now) == Expired::LateHead && self.blocked.is_none() {
+                // If it does not fit, the client gets none.
+                let _ = self.io.try_write(LATE_HEAD);
+            }
+            self.timer.as_mut().reset(next_look(now, &self.state, self.blocked.as_ref()));
+        }
+        Ok(self.state.is_closed())
+    }
+}
+
+/// Returns when to look at the deadlines again.
+fn next_look(now: Instant, state: &ConnectionState, blocked: Option<&Blocked>) -> Instant {
+    let limits = state.connections().limits();
+    // A deadline that is set later is no earlier than this.
+    let tick = TICK.min(limits.idle).min(limits.request).min(limits.write);
+    let deadlines = [state.deadline(), blocked.map(|blocked| blocked.deadline)];
+    deadlines.into_iter().flatten().fold(now + tick, Instant::min)
+}
+
+impl AsyncRead for ClientStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        let read = if this.state.pauses(cx) {
+            Poll::Pending
+        } else {
+            Pin::new(&mut this.io).poll_read(cx, buffer)
+        };
+        let received = buffer.filled().len() - before;
+        if received > 0 {
+            this.state.bytes_received(received);
+        }
+        if this.poll_deadlines(cx)? {
+            // The end of the input makes the dispatcher close the connection.
+            buffer.set_filled(before);
+            return Poll::Ready(Ok(()));
+        }
+        read
+    }
+}
+
+impl AsyncWrite for ClientStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.io).poll_write(cx, bytes);
+        let limit = this.state.connections().limits().write;
+        match (&written, &mut this.blocked) {
+            (Poll::Pending, None) => {
+                this.blocked = Some(Blocked { deadline: Instant::now() + limit, taken: 0 });
+            }
+            (Poll::Ready(Ok(written)), Some(blocked)) => {
+                blocked.taken += written;
+                if blocked.taken >= PIECE {
+                    *blocked = Blocked { deadline: Instant::now() + limit, taken: 0 };
+                }
+            }
+            (Poll::Pending, Some(_)) | (Poll::Ready(_), _) => {}
+        }
+        if written.is_pending() {
+            this.poll_deadlines(cx)?;
+        }
+        written
+    }
+
+    /// The dispatcher calls this when everything that it had to write was taken.
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        this.blocked = None;
+        this.state.flushed();
+        Pin::new(&mut this.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
+    }
+}

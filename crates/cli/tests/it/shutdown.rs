@@ -1,0 +1,141 @@
+//! How `recto serve` stops while clients are connected.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::support::program::{Program, RunningServer};
+
+/// More than the server needs to handle a signal.
+const MOMENT: Duration = Duration::from_millis(200);
+
+/// Starts a server with one thread, and waits until the thread serves.
+fn serve(program: &Program, arguments: &[&str]) -> (RunningServer, String) {
+    let mut server = program.serve(&[&["--workers", "1"], arguments].concat());
+    let address = server.address().trim_start_matches("http://").to_owned();
+    get(&mut TcpStream::connect(&address).unwrap(), "/livez");
+    sleep(MOMENT);
+    (server, address)
+}
+
+fn send_get(stream: &mut TcpStream, path: &str) {
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+}
+
+/// Sends a request on a connection that stays open, and returns the head of the response.
+fn get(stream: &mut TcpStream, path: &str) -> String {
+    send_get(stream, path);
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let length = head.split("content-length: ").nth(1).unwrap().split("\r\n").next().unwrap();
+    stream.read_exact(&mut vec![0; length.parse().unwrap()]).unwrap();
+    head
+}
+
+fn rest(mut stream: TcpStream) -> String {
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).unwrap();
+    rest
+}
+
+#[test]
+fn delay_lets_balancers_notice() {
+    let program = Program::new();
+    let (server, address) = serve(&program, &["--drain-delay", "2"]);
+    let mut stream = TcpStream::connect(&address).unwrap();
+    assert!(get(&mut stream, "/readyz").starts_with("HTTP/1.1 200 "));
+    server.signal("TERM");
+    sleep(MOMENT);
+    // Open and new connections are served, for one request each.
+    let head = get(&mut stream, "/livez");
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("connection: close"), "{head}");
+    assert_eq!(rest(stream), "");
+    let mut stream = TcpStream::connect(&address).unwrap();
+    let head = get(&mut stream, "/readyz");
+    assert!(head.starts_with("HTTP/1.1 503 ") && head.contains("retry-after: "), "{head}");
+    let mut stream = TcpStream::connect(&address).unwrap();
+    assert!(get(&mut stream, "/api/v1/books").starts_with("HTTP/1.1 200 "));
+    server.wait().succeeded();
+    assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn stalled_body_is_answered_at_its_deadline() {
+    let program = Program::new();
+    let (server, address) = serve(&program, &[]);
+    let mut stalled = TcpStream::connect(&address).unwrap();
+    write!(
+        stalled,
+        "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+         content-length: 100\r\n\r\n{{"
+    )
+    .unwrap();
+    let mut idle = TcpStream::connect(&address).unwrap();
+    get(&mut idle, "/livez");
+    server.signal("TERM");
+    // The idle connection is closed, the other one is answered.
+    assert_eq!(rest(idle), "");
+    let answer = rest(stalled);
+    assert!(
+        answer.starts_with("HTTP/1.1 408 ") && answer.contains("connection: close"),
+        "{answer}"
+    );
+    server.wait().succeeded();
+}
+
+#[test]
+fn second_signal_cuts_connections_off() {
+    let program = Program::new();
+    let (server, address) = serve(&program, &[]);
+    let mut stalled = TcpStream::connect(&address).unwrap();
+    write!(stalled, "GET /livez HTTP/1.1\r\n").unwrap();
+    sleep(MOMENT);
+    server.signal("TERM");
+    sleep(MOMENT);
+    server.signal("TERM");
+    let ended = server.wait();
+    assert!(ended.stderr.contains("connections were cut off"), "{}", ended.stderr);
+    ended.succeeded();
+    let mut answer = String::new();
+    let _ = stalled.read_to_string(&mut answer);
+    assert_eq!(answer, "");
+}
+
+#[test]
+fn request_of_open_connection_is_answered_after_the_signal() {
+    let program = Program::new();
+    let (server, address) = serve(&program, &[]);
+    let mut stream = TcpStream::connect(&address).unwrap();
+    write!(stream, "GET /livez HTTP/1.1\r\n").unwrap();
+    sleep(MOMENT);
+    server.signal("INT");
+    sleep(MOMENT);
+    write!(stream, "host: x\r\n\r\n").unwrap();
+    let answer = rest(stream);
+    assert!(
+        answer.starts_with("HTTP/1.1 200 ") && answer.contains("connection: close"),
+        "{answer}"
+    );
+    server.wait().succeeded();
+}
+
+#[test]
+fn connection_options_take_effect() {
+    let program = Program::new().with("RECTO_MAX_CONNECTIONS_PER_ADDRESS", "1");
+    let (server, address) = serve(&program, &["--max-connections", "2"]);
+    let mut first = TcpStream::connect(&address).unwrap();
+    get(&mut first, "/livez");
+    assert_eq!(rest(TcpStream::connect(address).unwrap()), "");
+    server.signal("TERM");
+    let ended = server.wait();
+    assert!(ended.stderr.contains("--max-connections-per-address"), "{}", ended.stderr);
+    ended.succeeded();
+    let error = program.run(&["serve", "--max-connections", "0"]).failed(2);
+    assert!(error.contains("--max-connections"), "{error}");
+}
