@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use actix_web::HttpResponse;
+use actix_web::body::{BodyStream, BoxBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::web::Bytes;
+use futures_util::Stream;
 use recto_persistence::identity::Listed;
 use recto_relations::{Entities, Entity, Include, KeysetPosition};
 use serde::Serialize;
@@ -27,18 +30,25 @@ pub(crate) trait Answer {
 pub(crate) struct Rendered {
     status: StatusCode,
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// JSON; `None` for a response without a body.
-    body: Option<Vec<u8>>,
+    body: RenderedBody,
+}
+
+#[derive(Debug)]
+enum RenderedBody {
+    None,
+    Json(Vec<u8>),
+    /// JSON that is read while it is sent.
+    Stream(BoxBody),
 }
 
 impl Rendered {
     /// Returns a response with a body of JSON.
     pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Self {
-        Self { status, headers: Vec::new(), body: Some(body) }
+        Self { status, headers: Vec::new(), body: RenderedBody::Json(body) }
     }
 
     fn empty(status: StatusCode) -> Self {
-        Self { status, headers: Vec::new(), body: None }
+        Self { status, headers: Vec::new(), body: RenderedBody::None }
     }
 
     /// Adds a header. The values are paths, cursors and constants of ASCII; one that is not a
@@ -64,11 +74,15 @@ impl From<Rendered> for HttpResponse {
         for header in rendered.headers {
             response.append_header(header);
         }
+        let json = HeaderValue::from_static("application/json");
         match rendered.body {
-            Some(body) => {
-                response.content_type(HeaderValue::from_static("application/json")).body(body)
+            RenderedBody::None => response.finish(),
+            RenderedBody::Json(mut body) => {
+                // What is accounted for is the length.
+                body.shrink_to_fit();
+                response.content_type(json).body(body)
             }
-            None => response.finish(),
+            RenderedBody::Stream(body) => response.content_type(json).body(body),
         }
     }
 }
@@ -233,18 +247,19 @@ impl<T: Serialize> Answer for CreatedJson<T> {
     }
 }
 
-/// A JSON object that browsers save as a file of that name.
+/// A JSON object that is read while it is sent, and that browsers save as a file of that name.
 #[derive(Debug)]
-pub(crate) struct Download<T> {
-    /// The object.
-    pub(crate) value: T,
+pub(crate) struct Download<S> {
+    /// The parts of the object. An error breaks the response off, so that the client notices.
+    pub(crate) parts: S,
     /// The name of the file.
     pub(crate) file_name: &'static str,
 }
 
-impl<T: Serialize> Answer for Download<T> {
+impl<S: Stream<Item = Result<Bytes, std::io::Error>> + 'static> Answer for Download<S> {
     fn render(self) -> Result<Rendered, Error> {
-        let rendered = Json(self.value).render()?;
+        let body = RenderedBody::Stream(BoxBody::new(BodyStream::new(self.parts)));
+        let rendered = Rendered { status: StatusCode::OK, headers: Vec::new(), body };
         let disposition = format!("attachment; filename=\"{}\"", self.file_name);
         Ok(rendered.header(header::CONTENT_DISPOSITION, disposition))
     }

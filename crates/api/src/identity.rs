@@ -5,6 +5,7 @@ pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod email_change;
+pub(crate) mod export;
 pub(crate) mod key_usage;
 pub(crate) mod keys;
 pub(crate) mod mailing;

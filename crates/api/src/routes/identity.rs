@@ -8,13 +8,14 @@ use recto_domain::{
 use recto_identity::Access;
 
 use crate::components::UserWithAccount;
-use crate::identity::account::Export;
 use crate::identity::audit::{self, AuditFilter};
 use crate::identity::auth::{PasswordGrant, SignedIn, Token};
+use crate::identity::export::Export;
 use crate::identity::keys::NewKey;
 use crate::identity::sessions::TokenPair;
 use crate::identity::{
-    account, auth, email_change, keys, mailing, passwords, revocable, sessions, verification,
+    account, auth, email_change, export, keys, mailing, passwords, revocable, sessions,
+    verification,
 };
 use crate::problem::ProblemType;
 use crate::table::{Operation, RouteTable};
@@ -147,12 +148,13 @@ fn add_account(table: &mut RouteTable) {
             .refuses(&[ProblemType::WrongPassword, ProblemType::TooManyRequests]),
         );
     table.at("/auth/me/export").get(
-        account::export,
+        export::export,
         Operation::new(
             "Export my data",
-            "Returns all data of the caller: user, account, books, reviews, sessions, API keys and audit entries.",
+            "Returns all data of the caller: user, account, books, reviews, sessions, API keys and audit entries. An account can have one export at a time, and three an hour.",
         )
         .requires(Access::Session)
+        .refuses(&[ProblemType::TooManyRequests])
         .returns::<Export>("All data of the caller."),
     );
 }

@@ -98,10 +98,13 @@ fn export_contains_only_own_data(server: &TestServer) {
     assert_eq!(texts(&list("api_keys"), "id"), [key["id"].as_str().unwrap()]);
     assert_eq!(list("sessions").len(), 1);
     let audit = list("audit");
-    assert_eq!(texts(&audit, "action"), ["role.changed", "refused", "key.created"]);
+    assert_eq!(
+        texts(&audit, "action"),
+        ["account.exported", "role.changed", "refused", "key.created"]
+    );
     // The address of the administrator is not exported.
     let addresses: Vec<_> = audit.iter().map(|entry| entry["address"].as_str()).collect();
-    assert_eq!(addresses, [None, Some("127.0.0.1"), Some("127.0.0.1")]);
+    assert_eq!(addresses, [Some("127.0.0.1"), None, Some("127.0.0.1"), Some("127.0.0.1")]);
     let text = answer.text();
     for secret in [key["key"].as_str().unwrap(), "argon2", "hash", &bob.uid] {
         // Not even the owner of the reviewed book is named.
@@ -109,8 +112,30 @@ fn export_contains_only_own_data(server: &TestServer) {
     }
 }
 
+fn export_is_read_in_parts(server: &TestServer) {
+    let ada = create_account(server, "ada", Role::User);
+    // More than two parts of books, and no reviews.
+    let books: Vec<_> = (0..120)
+        .map(|n| json!({"title": format!("Volume {n}"), "author": "Ada Lovelace"}))
+        .collect();
+    ada.post("/books/batch", &json!({ "books": books })).expect_status(200);
+    let answer = ada.get("/auth/me/export");
+    assert_eq!(answer.header("content-length"), None);
+    let export = answer.expect_status(200);
+    let exported = export["books"].as_array().unwrap();
+    let mut titles = texts(exported, "title");
+    titles.sort_unstable();
+    titles.dedup();
+    assert_eq!((exported.len(), titles.len()), (120, 120));
+    let mut newest_first: Vec<_> = exported.iter().map(uid).collect();
+    newest_first.reverse();
+    assert!(newest_first.is_sorted());
+    assert_eq!(export["reviews"], json!([]));
+}
+
 both_servers!(
     deletion_keeps_books_and_optionally_reviews,
     last_administrator_account_cannot_be_deleted,
     export_contains_only_own_data,
+    export_is_read_in_parts,
 );

@@ -6,13 +6,14 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use recto_api::{ConnectionLimits, Settings};
-use recto_domain::{IdGenerator as _, Tag, TagName};
+use recto_domain::{Book, IdGenerator as _, Input as _, NewBook, NewReview, Review, Tag, TagName};
 use recto_persistence::{Connection, Error, SystemIds};
 use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
 use serde_json::json;
 
 use crate::support::assertions::Expect as _;
+use crate::support::fixtures::write_rows;
 use crate::support::limits::server_with;
 use crate::support::raw_http::{RawConnection, parse};
 
@@ -271,6 +272,48 @@ fn pipelined_requests_are_all_answered() {
     });
 }
 
+/// Creates a user's reviews with 40 kB each.
+fn create_long_reviews(server: &TestServer, user: &str, count: usize) {
+    let user = user.parse().unwrap();
+    let new = |number| {
+        let body = json!({"title": format!("Volume {number}"), "author": "Various"});
+        let book = Book::new(SystemIds.new_id(), NewBook::parse(&body).unwrap(), None);
+        let body = json!({"rating": 3, "review_text": "é".repeat(20_000)});
+        let review = NewReview::parse(&body).unwrap();
+        (book.clone(), Review::new(SystemIds.new_id(), review, user, book.uid))
+    };
+    let rows: Vec<_> = (0..count).map(new).collect();
+    write_rows(server, move |conn| {
+        for (book, review) in &rows {
+            conn.insert(book.clone())?;
+            conn.insert(review.clone())?;
+        }
+        Ok(())
+    });
+}
+
+fn stalled_export_holds_little(server: &TestServer) {
+    let ada = server.sign_up("ada");
+    // More than the buffers of the system have room for.
+    create_long_reviews(server, &ada.uid, 600);
+    let mut connection = RawConnection::open(server);
+    let token = ada.token.as_deref().unwrap();
+    let request = format!(
+        "GET /api/v1/auth/me/export HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
+         connection: close\r\n\r\n"
+    );
+    assert!(connection.send(request.as_bytes()));
+    wait_until("the export is under way", || server.connection_counters().answer_bytes > 0);
+    // Nothing else waits for it, but another export of the account.
+    ada.get("/auth/me").expect_status(200);
+    ada.get("/auth/me/export").expect_problem("too-many-requests");
+    assert!(server.connection_counters().answer_bytes <= 4 << 20);
+    let sent = connection.rest();
+    assert!(sent.len() > 600 * 40_000, "{} bytes", sent.len());
+    assert!(sent.ends_with(b"}\r\n0\r\n\r\n"));
+    ada.get("/auth/me/export").expect_status(200);
+}
+
 fn request_of_gone_client_ends(server: &TestServer) {
     let ada = server.sign_up("ada");
     let server = &server.another(Settings {
@@ -315,4 +358,4 @@ fn request_of_gone_client_ends(server: &TestServer) {
     });
 }
 
-both_servers!(request_of_gone_client_ends);
+both_servers!(request_of_gone_client_ends, stalled_export_holds_little);

@@ -102,6 +102,22 @@ fn mail_requests_are_limited_by_address() {
     assert_eq!(sign_in(&server, "192.0.2.1", PASSWORD).status, 200);
 }
 
+#[test]
+fn exports_are_limited_by_account() {
+    let server = server_with_limits(Limits { export: Some(hourly(2)), ..Limits::none() });
+    let (ada, bob) = (server.sign_up("ada"), server.sign_up("bob"));
+    for left in [1, 0] {
+        let answer = ada.get("/auth/me/export");
+        answer.expect_status(200);
+        let expected = format!("\"export\";r={left};");
+        assert!(answer.header("ratelimit").unwrap().starts_with(&expected), "{answer:?}");
+    }
+    let refused = ada.get("/auth/me/export");
+    refused.expect_problem("too-many-requests");
+    assert!(refused.header("retry-after").is_some());
+    bob.get("/auth/me/export").expect_status(200);
+}
+
 /// More logins at once than run and wait for a hash; there are no limits here.
 #[test]
 fn flood_of_logins_blocks_nothing_else() {
