@@ -45,6 +45,9 @@ pub(crate) enum Failure {
     /// A handler did not check the access that its route requires.
     #[error("the handler did not check the access that its route requires")]
     AccessNotChecked,
+    /// The bodies of requests under way would hold too much memory.
+    #[error("the bodies of requests hold too much memory")]
+    TooManyBodies,
     /// The answers under way would hold too much memory.
     #[error("the answers under way hold too much memory")]
     TooManyAnswers,
@@ -82,7 +85,9 @@ impl Failure {
                     ProblemType::Internal
                 }
             },
-            Self::Password(HashError::Overloaded) | Self::TooManyAnswers => ProblemType::Overloaded,
+            Self::Password(HashError::Overloaded) | Self::TooManyBodies | Self::TooManyAnswers => {
+                ProblemType::Overloaded
+            }
             Self::NotReady | Self::Stopping => ProblemType::Unavailable,
             Self::Password(
                 HashError::Failed(_) | HashError::Corrupt(_) | HashError::Interrupted,

@@ -26,8 +26,8 @@ use crate::settings::Settings;
 use crate::shutdown::{self, StopSignals};
 use crate::{State, document, error, pages, request, routes};
 
-/// The seconds after which a worker stops even if connections are open. The caller of
-/// [`bind`] drops the server earlier.
+/// The seconds after which a worker stops even if connections are open, where nobody drops the
+/// server earlier as [`serve`] does.
 const WORKER_TIMEOUT: u64 = 30;
 
 /// The time that the database's connections may take to close.

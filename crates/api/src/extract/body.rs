@@ -18,7 +18,7 @@ use futures_util::StreamExt as _;
 use recto_domain::{Input, Violations};
 
 use crate::connection::{ConnectionState, Refusal, Reservation, UNCOUNTED};
-use crate::error::Error;
+use crate::error::{Error, Failure};
 use crate::problem::{Problem, ProblemType};
 
 /// The maximum size of a body in bytes.
@@ -226,8 +226,7 @@ impl Incoming {
             return Ok(());
         }
         connections.refuse(Refusal::RequestBodies);
-        let detail = "the server is receiving too many large bodies";
-        Err(Problem::new(ProblemType::Overloaded, detail).into())
+        Err(Failure::TooManyBodies.into())
     }
 }
 
