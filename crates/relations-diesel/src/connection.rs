@@ -230,7 +230,7 @@ impl<M> std::fmt::Debug for Connection<M> {
             Inner::Sqlite(_) => Engine::Sqlite,
             Inner::Postgres(_) => Engine::Postgres,
         };
-        f.debug_struct("Connection").field("engine", &engine).finish()
+        f.debug_struct("Connection").field("engine", &engine).finish_non_exhaustive()
     }
 }
 

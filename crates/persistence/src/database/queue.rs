@@ -1,12 +1,12 @@
 //! The queues of the database's threads, one for each class of work.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use super::job::Job;
-use super::statistics::{ClassStatistics, Counters, count};
+use super::statistics::{ClassStatistics, Counters, Failures, count};
 use crate::Failure;
 
 /// The time between two searches of a full queue for abandoned jobs.
@@ -16,17 +16,22 @@ const CLEANUP_INTERVAL: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(super) struct Queue {
     sender: Sender<Job>,
-    jobs: Jobs,
+    receiver: Receiver<Job>,
+    max_wait: Duration,
+    failures: Arc<Failures>,
+    /// Those of each thread.
+    counters: Mutex<Vec<Arc<Counters>>>,
     /// When the queue was last searched for abandoned jobs.
     cleaned: Mutex<Instant>,
 }
 
-/// A bounded queue, as the threads that run its jobs see it.
-#[derive(Debug, Clone)]
+/// A bounded queue, as a thread that runs its jobs sees it.
+#[derive(Debug)]
 pub(super) struct Jobs {
     receiver: Receiver<Job>,
     /// The maximum time that a job with a deadline waits.
     max_wait: Duration,
+    failures: Arc<Failures>,
     pub(super) counters: Arc<Counters>,
 }
 
@@ -34,18 +39,26 @@ impl Queue {
     /// Returns a queue of at most `capacity` jobs.
     pub(super) fn new(capacity: usize, max_wait: Duration) -> Self {
         let (sender, receiver) = bounded(capacity);
-        let jobs = Jobs { receiver, max_wait, counters: Arc::default() };
-        Self { sender, jobs, cleaned: Mutex::new(Instant::now()) }
+        let (failures, counters) = (Arc::default(), Mutex::default());
+        let cleaned = Mutex::new(Instant::now());
+        Self { sender, receiver, max_wait, failures, counters, cleaned }
     }
 
-    /// Returns the end of the queue that its threads take jobs from.
+    /// Returns the end of the queue for one more thread.
     pub(super) fn jobs(&self) -> Jobs {
-        self.jobs.clone()
+        let counters = Arc::<Counters>::default();
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&counters));
+        Jobs {
+            receiver: self.receiver.clone(),
+            max_wait: self.max_wait,
+            failures: Arc::clone(&self.failures),
+            counters,
+        }
     }
 
-    /// Returns the counters.
-    pub(super) fn counters(&self) -> &Counters {
-        &self.jobs.counters
+    /// Returns the counters of what did not run to its end.
+    pub(super) fn failures(&self) -> &Failures {
+        &self.failures
     }
 
     /// Adds a job.
@@ -60,7 +73,7 @@ impl Queue {
         };
         pushed.map_err(|error| match error {
             TrySendError::Full(_) => {
-                count(&self.counters().refused);
+                count(&self.failures.refused);
                 Failure::Overloaded
             }
             TrySendError::Disconnected(_) => {
@@ -76,14 +89,14 @@ impl Queue {
         if cleaned.elapsed() < CLEANUP_INTERVAL {
             return false;
         }
-        let waiting: Vec<Job> =
-            self.jobs.receiver.try_iter().take(self.jobs.receiver.len()).collect();
+        let waiting: Vec<Job> = self.receiver.try_iter().take(self.receiver.len()).collect();
         for job in waiting {
             if job.is_abandoned() {
-                count(&self.counters().abandoned);
+                count(&self.failures.abandoned);
             } else if let Err(error) = self.sender.try_send(job) {
                 // Others were added meanwhile.
-                self.jobs.refuse(error.into_inner(), Failure::Overloaded);
+                count(&self.failures.refused);
+                refuse(error.into_inner());
             }
         }
         *cleaned = Instant::now();
@@ -92,7 +105,9 @@ impl Queue {
 
     /// Returns the statistics.
     pub(super) fn statistics(&self) -> ClassStatistics {
-        self.counters().read(self.jobs.receiver.len())
+        let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed = ClassStatistics::new(self.receiver.len(), &self.failures);
+        counters.iter().fold(failed, |sum, counters| sum.with(counters))
     }
 }
 
@@ -114,7 +129,7 @@ impl Jobs {
     /// Returns the job if its caller waits and it has time to run.
     fn admit(&self, job: Job) -> Option<Job> {
         if job.is_abandoned() {
-            count(&self.counters.abandoned);
+            count(&self.failures.abandoned);
             return None;
         }
         let waited = job.submitted().elapsed();
@@ -123,15 +138,15 @@ impl Jobs {
             return Some(job);
         }
         if waited > self.max_wait {
-            count(&self.counters.refused);
-            self.refuse(job, Failure::Overloaded);
+            count(&self.failures.refused);
+            refuse(job);
             return None;
         }
         Some(job)
     }
+}
 
-    fn refuse(&self, mut job: Job, failure: Failure) {
-        job.fail(failure.into());
-        job.answer();
-    }
+fn refuse(mut job: Job) {
+    job.fail(Failure::Overloaded.into());
+    job.answer();
 }

@@ -102,7 +102,7 @@ impl Database {
         if let Err(error) = &result
             && matches!(error.failure(), Some(Failure::TimedOut))
         {
-            count(&queue.counters().timed_out);
+            count(&queue.failures().timed_out);
         }
         result
     }
@@ -110,7 +110,7 @@ impl Database {
     fn request_limits(&self, submitted: Instant) -> Limits {
         let timeout = self.0.options.request_timeout;
         // The work ends a little before the caller stops waiting, which then gets its result.
-        let deadline = submitted + timeout - timeout / 50;
+        let deadline = submitted + timeout * 49 / 50;
         // A blocked statement releases its connection while there is time for others. On SQLite
         // the database is locked as a whole.
         let lock = if self.0.url.is_embedded() {

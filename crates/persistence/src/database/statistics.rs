@@ -35,42 +35,70 @@ pub struct ClassStatistics {
     pub statements: u64,
 }
 
-/// The counters behind [`ClassStatistics`].
+/// The counters of one thread, which alone changes them, so that threads do not share a cache line.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 pub(super) struct Counters {
     pub(super) running: AtomicU64,
     started: AtomicU64,
     waited_micros: AtomicU64,
+    statements: AtomicU64,
+}
+
+/// The counters of what did not run to its end, which is rare.
+#[derive(Debug, Default)]
+pub(super) struct Failures {
     pub(super) refused: AtomicU64,
     pub(super) timed_out: AtomicU64,
     pub(super) abandoned: AtomicU64,
-    pub(super) statements: AtomicU64,
 }
 
 impl Counters {
     /// Counts work whose turn has come.
     pub(super) fn started(&self, waited: Duration) {
-        let micros = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
-        self.started.fetch_add(1, Ordering::Relaxed);
-        self.waited_micros.fetch_add(micros, Ordering::Relaxed);
+        add(&self.started, 1);
+        add(&self.waited_micros, u64::try_from(waited.as_micros()).unwrap_or(u64::MAX));
     }
 
-    pub(super) fn read(&self, queued: usize) -> ClassStatistics {
-        let value = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        ClassStatistics {
+    /// Counts statements.
+    pub(super) fn sent(&self, statements: u64) {
+        add(&self.statements, statements);
+    }
+}
+
+impl ClassStatistics {
+    pub(super) fn new(queued: usize, failures: &Failures) -> Self {
+        Self {
             queued,
-            running: value(&self.running),
-            started: value(&self.started),
-            waited: Duration::from_micros(value(&self.waited_micros)),
-            refused: value(&self.refused),
-            timed_out: value(&self.timed_out),
-            abandoned: value(&self.abandoned),
-            statements: value(&self.statements),
+            refused: value(&failures.refused),
+            timed_out: value(&failures.timed_out),
+            abandoned: value(&failures.abandoned),
+            ..Self::default()
+        }
+    }
+
+    /// Adds what one thread has counted.
+    pub(super) fn with(self, counters: &Counters) -> Self {
+        Self {
+            running: self.running + value(&counters.running),
+            started: self.started + value(&counters.started),
+            waited: self.waited + Duration::from_micros(value(&counters.waited_micros)),
+            statements: self.statements + value(&counters.statements),
+            ..self
         }
     }
 }
 
-/// Adds one to a counter.
+/// Adds to a counter that one thread changes.
+fn add(counter: &AtomicU64, number: u64) {
+    counter.store(value(counter).wrapping_add(number), Ordering::Relaxed);
+}
+
+fn value(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}
+
+/// Adds one to a counter that several threads change.
 pub(super) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }

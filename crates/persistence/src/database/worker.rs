@@ -79,16 +79,12 @@ impl Worker {
         Ok(self.connection.insert(connection))
     }
 
-    /// Runs a job and answers it.
+    /// Runs a job and answers it. If its time is over, its first statement fails.
     fn run(&mut self, mut job: Job) {
         let counters = Arc::clone(&self.jobs.counters);
-        counters.running.fetch_add(1, Ordering::Relaxed);
-        if job.limits().check().is_err() {
-            job.fail(Failure::TimedOut.into());
-        } else {
-            self.attempt(&mut job);
-        }
-        counters.running.fetch_sub(1, Ordering::Relaxed);
+        counters.running.store(1, Ordering::Relaxed);
+        self.attempt(&mut job);
+        counters.running.store(0, Ordering::Relaxed);
         job.answer();
     }
 
@@ -108,7 +104,7 @@ impl Worker {
             };
             connection.set_limits(Limits::default());
             let sent = connection.statements() - sent;
-            self.jobs.counters.statements.fetch_add(sent, Ordering::Relaxed);
+            self.jobs.counters.sent(sent);
             let again = match outcome {
                 Outcome::Done | Outcome::Failed | Outcome::TimedOut => false,
                 Outcome::Retry => self.has_time(since) && job.limits().check().is_ok(),
@@ -141,16 +137,15 @@ impl Worker {
             return;
         }
         let running = jobs.len() as u64;
-        counters.running.fetch_add(running, Ordering::Relaxed);
+        counters.running.store(running, Ordering::Relaxed);
         let committed = begun.and_then(|connection| {
             let sent = connection.statements();
             let committed = group.run(connection, jobs);
             connection.set_limits(Limits::default());
-            let sent = connection.statements() - sent;
-            counters.statements.fetch_add(sent, Ordering::Relaxed);
+            counters.sent(connection.statements() - sent);
             committed
         });
-        counters.running.fetch_sub(running, Ordering::Relaxed);
+        counters.running.store(0, Ordering::Relaxed);
         match committed {
             Ok(true) => {
                 for job in group.ran {
