@@ -57,6 +57,9 @@ pub(crate) enum Failure {
     /// The database did not answer in time that it is ready.
     #[error("the database did not answer in time")]
     NotReady,
+    /// The database cannot be read or written.
+    #[error("the database is not ready: {0}")]
+    Unhealthy(#[from] recto_persistence::Unhealthy),
 }
 
 impl Error {
@@ -80,7 +83,11 @@ impl Failure {
                 }
                 Database::Query(_) if failure.is_transient() => ProblemType::Overloaded,
                 Database::TimedOut | Database::Cancelled => ProblemType::TimedOut,
-                Database::Unavailable(_) => ProblemType::Unavailable,
+                Database::Unavailable(_)
+                | Database::StorageFull(_)
+                | Database::ReadOnly(_)
+                | Database::FileReplaced(_)
+                | Database::BrokenTransaction(_) => ProblemType::Unavailable,
                 Database::Query(_) | Database::Corrupt(_) | Database::Panicked(_) => {
                     ProblemType::Internal
                 }
@@ -88,7 +95,7 @@ impl Failure {
             Self::Password(HashError::Overloaded) | Self::TooManyBodies | Self::TooManyAnswers => {
                 ProblemType::Overloaded
             }
-            Self::NotReady | Self::Stopping => ProblemType::Unavailable,
+            Self::NotReady | Self::Stopping | Self::Unhealthy(_) => ProblemType::Unavailable,
             Self::Password(
                 HashError::Failed(_) | HashError::Corrupt(_) | HashError::Interrupted,
             )

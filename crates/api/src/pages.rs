@@ -17,7 +17,6 @@ use crate::error::{Error, Failure};
 use crate::problem::{Problem, ProblemType};
 use crate::state::SharedState;
 use crate::table::resource;
-use recto_persistence::Connection;
 
 /// Adds the pages.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
@@ -116,14 +115,13 @@ async fn live() -> HttpResponse {
 /// The time limit of the database for [`ready`].
 const READY_WITHIN: Duration = Duration::from_secs(2);
 
-/// `GET /readyz`: the database responds, and the server has not been asked to stop.
+/// `GET /readyz`: the database can be read and written, and the server has not been asked to stop.
 async fn ready(state: SharedState) -> Result<HttpResponse, Error> {
     if state.connections.is_stopping() {
         return Err(Failure::Stopping.into());
     }
-    let ping = state.database.read(Connection::ping);
-    let answered = tokio::time::timeout(READY_WITHIN, ping).await;
-    answered.map_err(|_| Failure::NotReady)??;
+    let checked = tokio::time::timeout(READY_WITHIN, state.database.check_health()).await;
+    checked.map_err(|_| Failure::NotReady)?.map_err(Failure::from)?;
     Ok(status("ready"))
 }
 

@@ -95,7 +95,7 @@ problem_types! {
     TimedOut "timed-out" SERVICE_UNAVAILABLE "Timed out"
         "The database did not do the work in time, and nothing was changed unless the commit was under way. Try again after the number of seconds in `Retry-After`. A query for fewer items or relations takes less time."
     Unavailable "unavailable" SERVICE_UNAVAILABLE "Unavailable"
-        "The database cannot be reached. Try again after the number of seconds in `Retry-After`."
+        "The database cannot be reached, read or written. Try again after the number of seconds in `Retry-After`."
 }
 
 /// The description of an error in a response.

@@ -2,11 +2,13 @@
 
 mod connect;
 mod group;
+mod health;
 mod interrupt;
 mod job;
 mod queue;
 mod request;
 mod statistics;
+mod storage;
 mod threads;
 mod url;
 mod worker;
@@ -18,14 +20,18 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::RecvTimeoutError;
 use recto_relations_diesel::{Limits, Timeouts};
 
+pub use health::Unhealthy;
 pub use request::is_expensive;
 pub use statistics::{ClassStatistics, Statistics};
 pub use url::{DatabaseUrl, DatabaseUrlError};
 
 use crate::{Connection, Error, Failure, WorkError};
+use health::Health;
 use job::{Answer, JobKind, Work};
 use queue::Queue;
+use storage::Storage;
 use threads::Threads;
+use worker::Target;
 
 /// Settings of a [`Database`].
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +87,7 @@ struct OpenDatabase {
     reads: Queue,
     expensive_reads: Queue,
     writes: Queue,
+    health: Health,
     threads: Threads,
 }
 
@@ -101,8 +108,12 @@ impl Database {
     /// # Ok::<(), recto_persistence::Error>(())
     /// ```
     pub fn open(url: &DatabaseUrl, options: Options) -> Result<Self, Error> {
+        storage::make_private(url);
         // An unreachable database fails here, not at the first request.
-        connect::connect(url, options)?;
+        let mut connection = connect::connect(url, options)?;
+        // SQLite has opened all its files once it has read them.
+        connection.execute_batch("SELECT 1")?;
+        let storage = Arc::new(Storage::of(url)?);
         let connections = if url.is_embedded() {
             options.connections.get()
         } else {
@@ -116,7 +127,7 @@ impl Database {
         let expensive_reads = Queue::new(options.queue.min(EXPENSIVE_QUEUE), timeout / 2);
         let writes = Queue::new(options.queue, timeout);
         let mut threads = Threads::new();
-        let to = (url, options);
+        let to = Target { url, options, storage: &storage };
         worker::spawn_pool(&mut threads, to, ("read", connections), &reads);
         worker::spawn_pool(&mut threads, to, ("expensive", expensive), &expensive_reads);
         if url.is_embedded() {
@@ -124,8 +135,17 @@ impl Database {
         } else {
             worker::spawn_pool(&mut threads, to, ("write", connections), &writes);
         }
+        let health = Health::start(&mut threads, url, options, storage, connection);
         let url = url.clone();
-        Ok(Self(Arc::new(OpenDatabase { url, options, reads, expensive_reads, writes, threads })))
+        Ok(Self(Arc::new(OpenDatabase {
+            url,
+            options,
+            reads,
+            expensive_reads,
+            writes,
+            health,
+            threads,
+        })))
     }
 
     /// Drops this clone, waits at most `timeout` for others to be dropped, and returns whether all
@@ -154,6 +174,7 @@ impl Database {
     /// # Errors
     /// [`Unavailable`](Failure::Unavailable).
     pub fn connect(url: &DatabaseUrl) -> Result<Connection, Error> {
+        storage::make_private(url);
         connect::connect(url, Options::default())
     }
 
@@ -181,6 +202,17 @@ impl Database {
             expensive_reads: expensive_reads.statistics(),
             writes: writes.statistics(),
         }
+    }
+
+    /// Checks that the database can be read and written, on a thread and a connection of its own.
+    /// A result is used again for a second.
+    ///
+    /// The caller limits the time: a database that hangs does not answer.
+    ///
+    /// # Errors
+    /// [`Unhealthy`], with the reason.
+    pub async fn check_health(&self) -> Result<(), Unhealthy> {
+        self.0.health.check().await
     }
 
     /// Runs work that only reads, without a deadline: for background work. It runs again after a

@@ -1,6 +1,8 @@
 //! Errors of work on the database.
 
 use std::convert::Infallible;
+use std::path::Path;
+use std::sync::Arc;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use recto_domain::{Conflict, MODULES, User, Violations};
@@ -56,6 +58,18 @@ pub enum Failure {
     /// Other transactions kept changing the same rows.
     #[error("other transactions kept changing the same rows")]
     Contended,
+    /// There is no space for the write.
+    #[error("the database has no space left: {0}")]
+    StorageFull(String),
+    /// The database cannot be written.
+    #[error("the database is read-only: {0}")]
+    ReadOnly(String),
+    /// A file of an embedded database was deleted or replaced while it was open.
+    #[error(transparent)]
+    FileReplaced(#[from] FileReplaced),
+    /// The connection does not know whether a transaction is open.
+    #[error("the state of the transaction is unknown: {0}")]
+    BrokenTransaction(DieselError),
     /// The work panicked.
     #[error("the query panicked: {0}")]
     Panicked(String),
@@ -63,6 +77,11 @@ pub enum Failure {
     #[error(transparent)]
     Query(DieselError),
 }
+
+/// The failure that a file of an embedded database was deleted or replaced while it was open.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{} was deleted or replaced while the database was open", .0.display())]
+pub struct FileReplaced(pub(crate) Arc<Path>);
 
 impl Failure {
     /// Returns whether the same work may succeed if it is run again.
@@ -80,6 +99,10 @@ impl Failure {
             | Self::TimedOut
             | Self::Cancelled
             | Self::Unavailable(_)
+            | Self::StorageFull(_)
+            | Self::ReadOnly(_)
+            | Self::FileReplaced(_)
+            | Self::BrokenTransaction(_)
             | Self::Panicked(_) => false,
         }
     }
@@ -87,13 +110,19 @@ impl Failure {
     /// Returns whether the connection may be broken.
     pub(crate) fn suspects_connection(&self) -> bool {
         match self {
-            Self::Unavailable(_) | Self::Query(_) | Self::Panicked(_) => true,
+            Self::Unavailable(_)
+            | Self::StorageFull(_)
+            | Self::ReadOnly(_)
+            | Self::BrokenTransaction(_)
+            | Self::Query(_)
+            | Self::Panicked(_) => true,
             Self::Corrupt(_)
             | Self::Overloaded
             | Self::TimedOut
             | Self::Cancelled
             | Self::Busy
-            | Self::Contended => false,
+            | Self::Contended
+            | Self::FileReplaced(_) => false,
         }
     }
 }
@@ -104,24 +133,33 @@ impl From<Corrupt> for Error {
     }
 }
 
+impl From<FileReplaced> for Error {
+    fn from(replaced: FileReplaced) -> Self {
+        Self::Failure(replaced.into())
+    }
+}
+
 impl From<DieselError> for Error {
     fn from(error: DieselError) -> Self {
         let DieselError::DatabaseError(kind, info) = &error else {
             return match Interrupted::of(&error) {
                 Some(Interrupted::TimedOut) => Failure::TimedOut,
                 Some(Interrupted::Cancelled) => Failure::Cancelled,
-                None => Failure::Query(error),
+                None => transaction_failure(error),
             }
             .into();
         };
+        let message = info.message();
         match kind {
-            DatabaseErrorKind::ClosedConnection => {
-                Failure::Unavailable(info.message().to_owned()).into()
+            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => {
+                Failure::Unavailable(message.to_owned()).into()
             }
-            DatabaseErrorKind::Unknown if info.message() == "database is locked" => {
-                Failure::Busy.into()
-            }
-            DatabaseErrorKind::Unknown if is_timeout(info.message()) => Failure::TimedOut.into(),
+            DatabaseErrorKind::ReadOnlyTransaction => Failure::ReadOnly(message.to_owned()).into(),
+            DatabaseErrorKind::Unknown if is_timeout(message) => Failure::TimedOut.into(),
+            DatabaseErrorKind::Unknown => match storage_failure(message) {
+                Some(failure) => failure.into(),
+                None => Failure::Query(error).into(),
+            },
             DatabaseErrorKind::ForeignKeyViolation => {
                 match missing_reference(info.table_name(), info.constraint_name()) {
                     Some(missing) => missing,
@@ -129,7 +167,7 @@ impl From<DieselError> for Error {
                 }
             }
             DatabaseErrorKind::UniqueViolation => {
-                match unique_conflict(info.message(), info.constraint_name()) {
+                match unique_conflict(message, info.constraint_name()) {
                     Some(conflict) => conflict.into(),
                     None => Failure::Query(error).into(),
                 }
@@ -143,6 +181,57 @@ impl From<DieselError> for Error {
 /// pass on, or by its limits on SQLite.
 fn is_timeout(message: &str) -> bool {
     message.starts_with("canceling statement due to") || message == "interrupted"
+}
+
+/// Returns the failure for an error that the database did not report itself.
+fn transaction_failure(error: DieselError) -> Failure {
+    match error {
+        // The transaction is still open, and the cause is the failed commit.
+        DieselError::RollbackErrorOnCommit { commit_error, .. } => match (*commit_error).into() {
+            Error::Failure(Failure::Query(error)) => Failure::BrokenTransaction(error),
+            Error::Failure(failure) => failure,
+            Error::Conflict(_) | Error::Violations(_) | Error::MissingReference { .. } => {
+                Failure::BrokenTransaction(DieselError::BrokenTransactionManager)
+            }
+        },
+        DieselError::BrokenTransactionManager
+        | DieselError::AlreadyInTransaction
+        | DieselError::NotInTransaction => Failure::BrokenTransaction(error),
+        error => Failure::Query(error),
+    }
+}
+
+/// Returns the failure of the storage that a message reports.
+///
+/// Diesel hides the codes of such errors. The messages of SQLite are those of `sqlite3_errstr`,
+/// constants of the SQLite that is compiled in. Those of PostgreSQL are in English unless
+/// `lc_messages` of the server is another language.
+fn storage_failure(message: &str) -> Option<Failure> {
+    Some(match message {
+        "database is locked" => Failure::Busy,
+        "database or disk is full" => Failure::StorageFull(message.to_owned()),
+        "attempt to write a readonly database" => Failure::ReadOnly(message.to_owned()),
+        "disk I/O error" | "unable to open database file" => {
+            Failure::Unavailable(message.to_owned())
+        }
+        // The text of the operating system, which PostgreSQL appends to its own (SQLSTATE 53100).
+        _ if message.contains("No space left on device")
+            || message.contains("Disk quota exceeded") =>
+        {
+            Failure::StorageFull(message.to_owned())
+        }
+        // SQLSTATE 53200.
+        _ if message.starts_with("out of memory")
+            || message.starts_with("out of shared memory") =>
+        {
+            Failure::Unavailable(message.to_owned())
+        }
+        // SQLSTATE 57P01 and 57P02, if the connection is not yet known to be closed.
+        _ if message.starts_with("terminating connection") => {
+            Failure::Unavailable(message.to_owned())
+        }
+        _ => return None,
+    })
 }
 
 /// The conversion of a link row without data cannot fail.

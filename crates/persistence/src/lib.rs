@@ -38,9 +38,10 @@ pub mod write;
 
 pub use connection::{Connection, Recto};
 pub use database::{
-    ClassStatistics, Database, DatabaseUrl, DatabaseUrlError, Options, Statistics, is_expensive,
+    ClassStatistics, Database, DatabaseUrl, DatabaseUrlError, Options, Statistics, Unhealthy,
+    is_expensive,
 };
-pub use error::{Error, Failure, WorkError};
+pub use error::{Error, Failure, FileReplaced, WorkError};
 pub use ids::SystemIds;
 #[doc(no_inline)]
 pub use recto_relations::PageRequest;

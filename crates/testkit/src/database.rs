@@ -74,7 +74,7 @@ pub fn fresh(engine: Engine) -> Option<Fresh> {
         Engine::Sqlite => {
             let database = Fresh::sqlite();
             if let Storage::Sqlite { file, .. } = &database.storage {
-                std::fs::write(file, migrated_file()).expect("a new file can be written");
+                write_private(file, migrated_file()).expect("a new file can be written");
             }
             database
         }
@@ -295,6 +295,15 @@ fn migrated_file() -> &'static [u8] {
         let Storage::Sqlite { file, .. } = &database.storage else { return Vec::new() };
         std::fs::read(file).expect("a written file can be read")
     })
+}
+
+/// Writes a new file that only its owner can read, like those of the program.
+fn write_private(file: &std::path::Path, content: &[u8]) -> io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file)?.write_all(content)
 }
 
 /// Returns a migrated database to copy, which exists until the process ends.

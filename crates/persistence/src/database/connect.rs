@@ -14,7 +14,11 @@ use crate::{Connection, Error, Failure};
 /// Opens a connection and verifies its settings.
 pub(super) fn connect(url: &DatabaseUrl, options: Options) -> Result<Connection, Error> {
     Ok(match (url.path(), url.conninfo()) {
-        (Some(path), _) => sqlite(&path.to_string_lossy(), options)?.into(),
+        // An absolute path, since SQLite would take `file:` for a URI.
+        (Some(path), _) => {
+            let path = std::path::absolute(path).map_err(unavailable)?;
+            sqlite(&path.to_string_lossy(), options)?.into()
+        }
         (None, conninfo) => postgres(&with_timeouts(conninfo.unwrap_or_default()))?.into(),
     })
 }

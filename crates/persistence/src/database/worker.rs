@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use recto_relations_diesel::Limits;
 
 use super::group::Group;
-use super::job::{Job, JobKind, Outcome};
+use super::job::{AnyWork, Job, JobKind, Outcome};
 use super::queue::{Jobs, Queue};
+use super::storage::Storage;
 use super::threads::Threads;
 use super::{DatabaseUrl, Options, connect};
 use crate::{Connection, Error, Failure, WorkError as _};
@@ -23,12 +24,12 @@ const GROUP_SIZE: usize = 128;
 /// Starts a thread for each of `connections`, which run the jobs of a queue one by one.
 pub(super) fn spawn_pool(
     threads: &mut Threads,
-    (url, options): (&DatabaseUrl, Options),
+    target: Target<'_>,
     (name, connections): (&str, usize),
     queue: &Queue,
 ) {
     for number in 0..connections {
-        let worker = Worker::new(url, options, queue.jobs());
+        let worker = Worker::new(target, queue.jobs());
         threads.spawn(format!("recto-{name}-{number}"), worker, |worker| {
             while let Some(job) = worker.jobs.next() {
                 worker.run(job);
@@ -40,10 +41,10 @@ pub(super) fn spawn_pool(
 /// Starts the thread that writes to an embedded database.
 pub(super) fn spawn_writer(
     threads: &mut Threads,
-    (url, options): (&DatabaseUrl, Options),
+    target: Target<'_>,
     queue: &Queue,
 ) {
-    let worker = Worker::new(url, options, queue.jobs());
+    let worker = Worker::new(target, queue.jobs());
     threads.spawn("recto-write".to_owned(), worker, |worker| {
         while let Some(first) = worker.jobs.next() {
             let mut group = VecDeque::from([first]);
@@ -58,23 +59,39 @@ pub(super) fn spawn_writer(
     });
 }
 
+/// A database to open connections to.
+#[derive(Clone, Copy)]
+pub(super) struct Target<'t> {
+    pub(super) url: &'t DatabaseUrl,
+    pub(super) options: Options,
+    pub(super) storage: &'t Arc<Storage>,
+}
+
 /// A connection and its queue.
 struct Worker {
     url: DatabaseUrl,
     options: Options,
+    storage: Arc<Storage>,
     jobs: Jobs,
     connection: Option<Connection>,
 }
 
 impl Worker {
-    fn new(url: &DatabaseUrl, options: Options, jobs: Jobs) -> Self {
-        Self { url: url.clone(), options, jobs, connection: None }
+    fn new(Target { url, options, storage }: Target<'_>, jobs: Jobs) -> Self {
+        let (url, storage) = (url.clone(), Arc::clone(storage));
+        Self { url, options, storage, jobs, connection: None }
     }
 
     fn connection(&mut self) -> Result<&mut Connection, Error> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => connect::connect(&self.url, self.options)?,
+        let connection = if let Some(connection) = self.connection.take() {
+            connection
+        } else {
+            // A connection to other files than those of the other connections would read nonsense
+            // and write over it.
+            self.storage.check()?;
+            let connection = connect::connect(&self.url, self.options)?;
+            self.storage.check()?;
+            connection
         };
         Ok(self.connection.insert(connection))
     }
@@ -91,6 +108,7 @@ impl Worker {
     /// Runs a job until it has a result that is final.
     fn attempt(&mut self, job: &mut Job) {
         let since = Instant::now();
+        let storage = Arc::clone(&self.storage);
         for attempt in 1..=ATTEMPTS {
             let connection = match self.connection() {
                 Ok(connection) => connection,
@@ -100,7 +118,7 @@ impl Worker {
             connection.set_limits(job.limits().clone());
             let outcome = match job.kind() {
                 JobKind::Read => job.run(connection),
-                JobKind::Write => in_transaction(connection, job),
+                JobKind::Write => in_transaction(connection, &storage, job),
             };
             connection.set_limits(Limits::default());
             let sent = connection.statements() - sent;
@@ -125,15 +143,16 @@ impl Worker {
     fn run_group(&mut self, jobs: &mut VecDeque<Job>) {
         let mut group = Group::default();
         let counters = Arc::clone(&self.jobs.counters);
+        if let Err(replaced) = self.storage.check() {
+            fail_all(jobs.drain(..), || replaced.clone().into());
+            return;
+        }
         let begun = self.begin_group(jobs);
         if let Err(error) = &begun
             && is_transient(error)
         {
             // Another program has locked the database; each job alone would fail too.
-            for mut job in jobs.drain(..) {
-                job.fail(Failure::Busy.into());
-                job.answer();
-            }
+            fail_all(jobs.drain(..), || Failure::Busy.into());
             return;
         }
         let running = jobs.len() as u64;
@@ -148,8 +167,9 @@ impl Worker {
         counters.running.store(0, Ordering::Relaxed);
         match committed {
             Ok(true) => {
-                for job in group.ran {
-                    job.answer();
+                match self.storage.committed() {
+                    Ok(()) => group.ran.into_iter().for_each(AnyWork::answer),
+                    Err(replaced) => fail_all(group.ran, || replaced.clone().into()),
                 }
                 for job in group.slow {
                     self.run(job);
@@ -216,8 +236,8 @@ impl Worker {
     }
 }
 
-fn in_transaction(connection: &mut Connection, job: &mut Job) -> Outcome {
-    let begun = connection.begin_write();
+fn in_transaction(connection: &mut Connection, storage: &Storage, job: &mut Job) -> Outcome {
+    let begun = storage.check().map_err(Error::from).and_then(|()| connection.begin_write());
     let outcome = match begun {
         Ok(()) => job.run(connection),
         Err(error) => {
@@ -237,9 +257,17 @@ fn in_transaction(connection: &mut Connection, job: &mut Job) -> Outcome {
         job.fail(Failure::TimedOut.into());
         return connection.roll_back().map_or(Outcome::Suspect, |()| Outcome::TimedOut);
     }
-    match connection.commit() {
+    match connection.commit().and_then(|()| Ok(storage.committed()?)) {
         Ok(()) => outcome,
         Err(error) => fail_transaction(job, error),
+    }
+}
+
+/// Answers all jobs with an error.
+fn fail_all(jobs: impl IntoIterator<Item = Job>, error: impl Fn() -> Error) {
+    for mut job in jobs {
+        job.fail(error());
+        job.answer();
     }
 }
 

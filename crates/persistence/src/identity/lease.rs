@@ -40,6 +40,13 @@ pub fn acquire(
     Ok(acquired > 0)
 }
 
+/// Reads a lease and discards it, to prove that the database can be read.
+pub(crate) fn read(conn: &mut Connection, name: &str) -> Result<(), Error> {
+    let until = leases::table.filter(leases::name.eq(name)).select(leases::until);
+    conn.first::<InstantValue>(until)?;
+    Ok(())
+}
+
 /// Releases a lease, if `holder` has it.
 pub fn release(conn: &mut Connection, name: &str, holder: Uuid) -> Result<(), Error> {
     let own = leases::table.filter(leases::name.eq(name).and(leases::holder.eq(UidValue(holder))));

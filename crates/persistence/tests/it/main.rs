@@ -7,6 +7,8 @@ mod bulk_writes;
 mod conflicts;
 mod contributors;
 mod database;
+mod database_files;
+mod faults;
 mod filters;
 mod identity_accounts;
 mod identity_audit;

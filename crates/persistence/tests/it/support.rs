@@ -2,6 +2,7 @@
 
 pub(crate) mod blocked;
 pub(crate) mod catalogue;
+pub(crate) mod faults;
 pub(crate) mod fixture;
 pub(crate) mod generate;
 pub(crate) mod identity;
