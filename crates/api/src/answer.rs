@@ -16,7 +16,22 @@ use crate::cursor;
 use crate::error::Error;
 use crate::present::{self, ExtraFields, NextLink, PageOptions};
 
-/// A value that a handler returns.
+/// A value that a handler returns: an [`Answer`], or a [`Download`].
+pub(crate) trait Respond {
+    /// Returns the response.
+    ///
+    /// # Errors
+    /// As for [`Answer::render`].
+    fn respond(self) -> Result<HttpResponse, Error>;
+}
+
+impl<A: Answer> Respond for A {
+    fn respond(self) -> Result<HttpResponse, Error> {
+        Ok(self.render()?.into())
+    }
+}
+
+/// A value that is rendered as a whole before it is sent.
 pub(crate) trait Answer {
     /// Returns the response.
     ///
@@ -30,25 +45,20 @@ pub(crate) trait Answer {
 pub(crate) struct Rendered {
     status: StatusCode,
     headers: Vec<(HeaderName, HeaderValue)>,
-    body: RenderedBody,
+    /// JSON; `None` for a response without a body.
+    body: Option<Vec<u8>>,
 }
 
-#[derive(Debug)]
-enum RenderedBody {
-    None,
-    Json(Vec<u8>),
-    /// JSON that is read while it is sent.
-    Stream(BoxBody),
-}
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 impl Rendered {
     /// Returns a response with a body of JSON.
     pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Self {
-        Self { status, headers: Vec::new(), body: RenderedBody::Json(body) }
+        Self { status, headers: Vec::new(), body: Some(body) }
     }
 
     fn empty(status: StatusCode) -> Self {
-        Self { status, headers: Vec::new(), body: RenderedBody::None }
+        Self { status, headers: Vec::new(), body: None }
     }
 
     /// Adds a header. The values are paths, cursors and constants of ASCII; one that is not a
@@ -74,15 +84,13 @@ impl From<Rendered> for HttpResponse {
         for header in rendered.headers {
             response.append_header(header);
         }
-        let json = HeaderValue::from_static("application/json");
         match rendered.body {
-            RenderedBody::None => response.finish(),
-            RenderedBody::Json(mut body) => {
+            Some(mut body) => {
                 // What is accounted for is the length.
                 body.shrink_to_fit();
-                response.content_type(json).body(body)
+                response.content_type(JSON).body(body)
             }
-            RenderedBody::Stream(body) => response.content_type(json).body(body),
+            None => response.finish(),
         }
     }
 }
@@ -256,12 +264,13 @@ pub(crate) struct Download<S> {
     pub(crate) file_name: &'static str,
 }
 
-impl<S: Stream<Item = Result<Bytes, std::io::Error>> + 'static> Answer for Download<S> {
-    fn render(self) -> Result<Rendered, Error> {
-        let body = RenderedBody::Stream(BoxBody::new(BodyStream::new(self.parts)));
-        let rendered = Rendered { status: StatusCode::OK, headers: Vec::new(), body };
+impl<S: Stream<Item = Result<Bytes, std::io::Error>> + 'static> Respond for Download<S> {
+    fn respond(self) -> Result<HttpResponse, Error> {
         let disposition = format!("attachment; filename=\"{}\"", self.file_name);
-        Ok(rendered.header(header::CONTENT_DISPOSITION, disposition))
+        Ok(HttpResponse::Ok()
+            .content_type(JSON)
+            .insert_header((header::CONTENT_DISPOSITION, disposition))
+            .body(BodyStream::new(self.parts)))
     }
 }
 

@@ -5,16 +5,16 @@ use std::future::Future;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 
-use crate::answer::{Answer, Rendered};
+use crate::answer::Respond;
 use crate::context::Context;
 use crate::error::{Error, Failure};
 use crate::parameters::Parameters;
 use recto_identity::Access;
 
-/// An async function from a [`Context`] and up to three extractors to an [`Answer`].
+/// An async function from a [`Context`] and up to three extractors to a value that [responds](Respond).
 pub(crate) trait Endpoint<Args>: Clone + 'static {
     /// Calls the function and renders its answer.
-    fn call(&self, ctx: Context, args: Args) -> impl Future<Output = Result<Rendered, Error>>;
+    fn call(&self, ctx: Context, args: Args) -> impl Future<Output = Result<HttpResponse, Error>>;
 }
 
 macro_rules! endpoint {
@@ -23,14 +23,14 @@ macro_rules! endpoint {
         where
             F: Fn(Context, $($type),*) -> Fut + Clone + 'static,
             Fut: Future<Output = Result<A, Error>>,
-            A: Answer,
+            A: Respond,
         {
             async fn call(
                 &self,
                 ctx: Context,
                 ($($arg,)*): ($($type,)*),
-            ) -> Result<Rendered, Error> {
-                self(ctx, $($arg),*).await?.render()
+            ) -> Result<HttpResponse, Error> {
+                self(ctx, $($arg),*).await?.respond()
             }
         }
     };
@@ -60,11 +60,11 @@ pub(crate) async fn answer<Args: FromRequest>(
         refuse_query(request.query_string())?;
     }
     let args = Args::from_request(&request, &mut payload).await.map_err(Into::into)?;
-    let rendered = endpoint.call(ctx, args).await?;
+    let response = endpoint.call(ctx, args).await?;
     if !checked.get() {
         return Err(Error::from(Failure::AccessNotChecked).into());
     }
-    Ok(rendered.into())
+    Ok(response)
 }
 
 fn refuse_query(query: &str) -> Result<(), Error> {

@@ -45,7 +45,7 @@ pub(crate) async fn middleware(
     });
     let response = response?.map_into_boxed_body();
     if response.status() == StatusCode::FORBIDDEN {
-        audit_refusal(&response).instrument(span.clone()).await;
+        span.in_scope(|| audit_refusal(&response));
     }
     let (response, cause) = explain(response, &id);
     let (mut response, cause) = reserve_memory(response, cause, &id, connection.as_ref());
@@ -61,7 +61,7 @@ pub(crate) async fn middleware(
 }
 
 /// Adds a refused request to the audit log.
-async fn audit_refusal(response: &ServiceResponse<BoxBody>) {
+fn audit_refusal(response: &ServiceResponse<BoxBody>) {
     let request = response.request();
     let Some(state) = request.app_data::<SharedState>() else { return };
     let origin = RequestOrigin::of(request);
@@ -71,7 +71,7 @@ async fn audit_refusal(response: &ServiceResponse<BoxBody>) {
         format!("{} {}", request.method(), request.path()).chars().take(500).collect();
     entry.detail = AuditDetail::parse(&asked).ok();
     if state.throttle.should_audit_refusal(&origin.client) {
-        state.audit(entry).await;
+        state.audit(entry);
     } else {
         audit_log::log(&entry);
     }

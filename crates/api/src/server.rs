@@ -72,8 +72,11 @@ pub fn bind(
     Ok((addresses, server))
 }
 
+/// The time for waiting audit entries to be stored when the server stops.
+const AUDITING: Duration = Duration::from_secs(2);
+
 /// The tasks that run beside the requests.
-type Background = [JoinHandle<()>; 2];
+type Background = [JoinHandle<()>; 3];
 
 fn start(
     state: State,
@@ -98,6 +101,7 @@ fn start(
     let (database, ids) = (&state.database, &state.ids);
     let background = [
         actix_web::rt::spawn(state.key_usage.clone().record(database.clone(), ids.clone())),
+        actix_web::rt::spawn(state.audit_queue.clone().store(database.clone())),
         actix_web::rt::spawn(pruning::run(database.clone(), ids.clone(), settings.retention)),
     ];
     Ok((addresses, server.run(), background))
@@ -161,7 +165,8 @@ pub async fn serve(
     let limits = &mut settings.connections;
     limits.connections = connection::connections_within_limit(limits.connections);
     let state = State::new(database.clone(), &settings).map_err(std::io::Error::other)?;
-    let (outbox, connections) = (state.mail.clone(), Arc::clone(&state.connections));
+    let (outbox, audit_queue) = (state.mail.clone(), state.audit_queue.clone());
+    let connections = Arc::clone(&state.connections);
     let (addresses, server, background) = start(state, &settings)?;
     // Before the address is announced, since a signal may follow at once.
     let signals = StopSignals::listen()?;
@@ -169,6 +174,9 @@ pub async fn serve(
         on_listening(*address);
     }
     let result = shutdown::run(server, signals, &connections, &outbox, settings.drain_delay).await;
+    if !audit_queue.flush(AUDITING).await {
+        tracing::error!("stopped before all audit entries were stored; the log has them");
+    }
     for task in background {
         task.abort();
         // The only error is that it was aborted.

@@ -13,6 +13,7 @@ use recto_mail::Outbox;
 use recto_persistence::{Database, SystemIds};
 
 use crate::connection::Connections;
+use crate::audit_log::AuditQueue;
 use crate::identity::key_usage::KeyUsage;
 use crate::proxies::TrustedProxies;
 use crate::settings::Settings;
@@ -45,6 +46,8 @@ pub struct State {
     pub key_usage: KeyUsage,
     /// All connections of the server.
     pub connections: Arc<Connections>,
+    /// Stores audit entries about what changed no data.
+    pub audit_queue: AuditQueue,
 }
 
 /// The state, as handlers and middleware receive it.
@@ -82,6 +85,7 @@ impl State {
                 settings.connections.clone(),
                 settings.trusted_proxies.clone(),
             )),
+            audit_queue: AuditQueue::default(),
             throttle: Arc::new(Throttle::new(settings.limits)),
             trusted_proxies: Arc::new(settings.trusted_proxies.clone()),
             public_url: settings.public_url.as_deref().map(Arc::from),

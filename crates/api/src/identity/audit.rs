@@ -1,5 +1,7 @@
 //! Reading the audit log.
 
+use std::time::Duration;
+
 use recto_domain::{AuditAction, AuditEntry, AuditId, UserId};
 use recto_persistence::identity::audit;
 
@@ -10,6 +12,9 @@ use crate::extract::{ListFilter, ListQuery};
 use crate::parameters::{ParameterError, Parameters};
 
 pub(crate) use recto_persistence::identity::audit::AuditFilter;
+
+/// The time to wait for entries that are not stored yet.
+const STORED_WITHIN: Duration = Duration::from_secs(1);
 
 impl ListFilter for AuditFilter {
     const FILTERS: &'static [(&'static str, &'static str)] = &[
@@ -30,6 +35,8 @@ pub(crate) async fn list(
     query: ListQuery<AuditId, AuditFilter>,
 ) -> Result<List<AuditEntry>, Error> {
     let ListQuery { limit, after, filter, next } = query;
+    // The entries of earlier requests to this server are in the answer, unless the database fails.
+    ctx.state.audit_queue.flush(STORED_WITHIN).await;
     let listed = ctx.read(move |tx| Ok(audit::page(tx, &filter, after, limit)?)).await?;
     Ok(List::new(listed, |entry| entry.id, next))
 }

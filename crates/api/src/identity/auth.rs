@@ -170,7 +170,7 @@ async fn sign_in(
     password: &PasswordAttempt,
     tokens: &impl OpensSession,
 ) -> Result<Option<Candidate>, Error> {
-    let attempt = count_attempt(ctx, email.as_ref()).await?;
+    let attempt = count_attempt(ctx, email.as_ref())?;
     let (candidate, matches) = match check_password(ctx, email, password).await {
         Ok(checked) => checked,
         Err(error) => {
@@ -185,7 +185,7 @@ async fn sign_in(
             return Ok(Some(candidate));
         }
     }
-    note_failure(ctx, subject).await;
+    note_failure(ctx, subject);
     Ok(None)
 }
 
@@ -193,7 +193,7 @@ async fn sign_in(
 ///
 /// # Errors
 /// 429 after too many failed attempts. The audit log gets an entry a minute for each client.
-pub(crate) async fn count_attempt(
+pub(crate) fn count_attempt(
     ctx: &Context,
     email: Option<&Email>,
 ) -> Result<recto_identity::throttle::Attempt, Error> {
@@ -202,7 +202,7 @@ pub(crate) async fn count_attempt(
         Ok(attempt) => Ok(attempt),
         Err(throttled) => {
             if ctx.state.throttle.should_audit_throttling(&client) {
-                ctx.state.audit(ctx.audit_entry(AuditAction::SignInThrottled)).await;
+                ctx.state.audit(ctx.audit_entry(AuditAction::SignInThrottled));
             }
             Err(throttled.into())
         }
@@ -210,10 +210,10 @@ pub(crate) async fn count_attempt(
 }
 
 /// Adds a failed sign-in to the audit log.
-pub(crate) async fn note_failure(ctx: &Context, subject: Option<UserId>) {
+pub(crate) fn note_failure(ctx: &Context, subject: Option<UserId>) {
     let mut entry = ctx.audit_entry(AuditAction::SignInFailed);
     entry.subject_uid = subject;
-    ctx.state.audit(entry).await;
+    ctx.state.audit(entry);
 }
 
 /// Returns the account with that address, if there is one, and whether the password is its.

@@ -68,9 +68,11 @@ pub(crate) async fn export(
     let uid = account.user_uid;
     let running = ctx.state.throttle.export(&ctx.origin().client, uid)?;
     let user = ctx.read(move |tx| tx.get::<User>(uid)).await?;
-    let mut entry = ctx.audit_entry(AuditAction::AccountExported);
-    entry.actor_uid = Some(uid);
-    ctx.state.audit(entry).await;
+    ctx.write(|tx| {
+        tx.audit(AuditAction::AccountExported);
+        Ok(())
+    })
+    .await?;
 
     let (user, account) = (present::json(&user)?, present::json(&account)?);
     let head = [b"{\"user\":", &user[..], b",\"account\":", &account].concat();

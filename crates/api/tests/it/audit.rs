@@ -1,11 +1,12 @@
 //! The audit log.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use recto_domain::{AuditAction, Role};
 use recto_identity::throttle::Limits;
 use recto_testkit::both_servers;
+use recto_testkit::database::Engine;
 use recto_testkit::server::{Client, PASSWORD, TestServer};
 use serde_json::{Value, json};
 
@@ -176,6 +177,41 @@ fn only_administrators_read_the_audit(server: &TestServer) {
     admin.get(&other).expect_problem("invalid-parameter");
 }
 
+/// While the table of entries is locked, refusals are answered, and their entries are stored later.
+fn refusals_do_not_wait_for_their_entries(server: &TestServer) {
+    let admin = create_account(server, "root", Role::Admin);
+    let ada = create_account(server, "ada", Role::User);
+    let mut locker = server.database().connection();
+    locker.begin_write().unwrap();
+    if server.database().engine() == Engine::Postgres {
+        locker.execute_batch("LOCK TABLE audit IN EXCLUSIVE MODE").unwrap();
+    }
+    let since = Instant::now();
+    for _ in 0..3 {
+        ada.get("/users").expect_problem("forbidden");
+        let wrong = json!({"email": "nobody@example.org", "password": "not the password"});
+        server.anonymous().post("/auth/login", &wrong).expect_problem("wrong-credentials");
+    }
+    // A write would wait for ten seconds and more.
+    assert!(since.elapsed() < Duration::from_secs(8), "{:?}", since.elapsed());
+    locker.roll_back().unwrap();
+    let count = |action: &str| all_items(&admin, &format!("/audit?action={action}")).len();
+    let since = Instant::now();
+    while (count("refused"), count("sign-in.failed")) != (3, 3) {
+        assert!(since.elapsed() < Duration::from_mins(1));
+    }
+}
+
+fn client_request_id_is_not_recorded(server: &TestServer) {
+    let admin = create_account(server, "root", Role::Admin);
+    let ada = create_account(server, "ada", Role::User);
+    let id = [("x-request-id", "forged-0001")];
+    let refused = ada.send("GET", "/users", &id, None);
+    assert_eq!(refused.expect_problem("forbidden")["request_id"], "forged-0001");
+    let entries = all_items(&admin, "/audit?action=refused");
+    assert_ne!(entries[0]["request_id"], "forged-0001");
+}
+
 #[test]
 fn throttling_is_recorded_once_per_minute() {
     let server = server_with_limits(Limits { sign_in: Some(hourly(1)), ..Limits::none() });
@@ -189,4 +225,9 @@ fn throttling_is_recorded_once_per_minute() {
     assert_eq!(texts(page.expect_items(), "action"), ["sign-in.throttled", "sign-in.failed"]);
 }
 
-both_servers!(every_action_is_recorded, only_administrators_read_the_audit);
+both_servers!(
+    every_action_is_recorded,
+    only_administrators_read_the_audit,
+    refusals_do_not_wait_for_their_entries,
+    client_request_id_is_not_recorded,
+);

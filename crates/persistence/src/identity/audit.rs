@@ -55,7 +55,7 @@ impl TryFrom<AuditRow> for AuditEntry {
     }
 }
 
-/// Inserts an entry. Its time is that of its key.
+/// Inserts an entry, unless it is stored already. Its time is that of its key.
 pub fn insert(conn: &mut Connection, entry: &AuditEntry) -> Result<(), Error> {
     let record = (
         audit::uid.eq(UidValue::from(entry.id)),
@@ -66,7 +66,8 @@ pub fn insert(conn: &mut Connection, entry: &AuditEntry) -> Result<(), Error> {
         audit::request_id.eq(entry.request_id.as_ref().map(AsRef::<str>::as_ref)),
         audit::detail.eq(entry.detail.as_ref().map(AsRef::<str>::as_ref)),
     );
-    conn.execute(diesel::insert_into(audit::table).values(record))?;
+    let insert = diesel::insert_into(audit::table).values(record);
+    conn.execute(insert.on_conflict(audit::uid).do_nothing())?;
     Ok(())
 }
 
