@@ -1,6 +1,7 @@
 //! The middleware around every request: its id, its log line, the body of its problem, and the
 //! headers of every response.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -34,7 +35,8 @@ pub(crate) async fn middleware(
     let id = RequestId::of(&request);
     let started = Instant::now();
     // A span at the level of errors is enabled whenever anything is logged.
-    let span = tracing::error_span!("request", id = id.as_str());
+    let span =
+        tracing::error_span!("request", id = id.as_str(), client_request_id = id.of_client());
     request.extensions_mut().insert(id.clone());
     // Errors of extractors and handlers arrive as responses, too.
     let response = next.call(request).instrument(span.clone()).await;
@@ -56,7 +58,7 @@ pub(crate) async fn middleware(
     let client = response.request().extensions().get::<Client>().map(Client::allowances);
     allowance::write_headers(response.headers_mut(), &client.unwrap_or_default());
     headers::protect(&mut response);
-    span.in_scope(|| log(&response, started, cause));
+    span.in_scope(|| log(&response, started, cause.as_deref()));
     Ok(response)
 }
 
@@ -93,7 +95,7 @@ fn explain(
         // actix-web's own errors, such as an unknown path.
         None => (Problem::of_status(status), None),
     };
-    let explained = problem.respond(response.request().path(), id.as_str());
+    let explained = problem.respond(response.request().path(), id.answered());
     let (request, _) = response.into_parts();
     (ServiceResponse::new(request, explained), cause)
 }
@@ -121,15 +123,26 @@ fn reserve_memory(
 }
 
 /// Logs the answer to a request: one line, with the cause of a failure.
-fn log(response: &ServiceResponse<OutgoingBody>, started: Instant, cause: Option<String>) {
+fn log(response: &ServiceResponse<OutgoingBody>, started: Instant, cause: Option<&str>) {
     let status = response.status().as_u16();
     let request = response.request();
-    let (method, path) = (request.method(), request.path());
+    let (method, path) = (bounded(request.method().as_str(), 32), bounded(request.path(), 1_000));
+    let (method, path) = (&*method, &*path);
     let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     if status >= 500 {
-        let cause = cause.map(tracing::field::display);
+        let cause = cause.map(|cause| bounded(cause, 2_000));
+        let cause = cause.as_deref();
         tracing::error!(%method, path, status, micros, cause, "failed");
     } else {
         tracing::info!(%method, path, status, micros, "answered");
     }
+}
+
+/// Returns at most this many bytes of a text, with a mark if it is longer.
+fn bounded(text: &str, bytes: usize) -> Cow<'_, str> {
+    if text.len() <= bytes {
+        return Cow::Borrowed(text);
+    }
+    let shown = &text[..text.floor_char_boundary(bytes)];
+    Cow::Owned(format!("{shown}… ({} bytes)", text.len()))
 }

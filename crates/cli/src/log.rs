@@ -1,11 +1,25 @@
 //! The log on standard error, as text or as JSON lines.
 
-use std::io::{self, IsTerminal};
+mod line;
+mod queue;
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::panic::{self, PanicHookInfo};
 use std::str::FromStr;
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+
+use queue::LogQueue;
+
+/// The time to write the last lines when the program ends.
+const LAST_LINES: Duration = Duration::from_secs(2);
+/// The time to write the line of a panic before the thread continues.
+const PANIC_LINE: Duration = Duration::from_millis(200);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
@@ -33,17 +47,80 @@ pub(crate) enum InvalidLogFilter {
     BareTarget(String),
 }
 
+/// The lines on their way to standard error, once the log has started.
+static QUEUE: OnceLock<LogQueue> = OnceLock::new();
+
 /// Starts logging to standard error.
+///
+/// # Errors
+/// If no thread can be started.
 ///
 /// # Panics
 /// If it is called twice.
-pub(crate) fn start(filter: &LogFilter, format: LogFormat) {
-    let lines =
-        tracing_subscriber::fmt().with_env_filter(filter.directives()).with_writer(io::stderr);
+pub(crate) fn start(filter: &LogFilter, format: LogFormat) -> io::Result<()> {
+    let queue = QUEUE.get_or_init(|| LogQueue::new(format));
+    queue.write_to(output()?)?;
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter.directives())
+        .log_internal_errors(false)
+        .with_writer(queue);
     match format {
         LogFormat::Text => lines.with_ansi(colours()).init(),
         LogFormat::Json => lines.json().flatten_event(true).init(),
     }
+    // The default hook writes to standard error itself, where a pipe that nobody reads stops it.
+    panic::set_hook(Box::new(|info| {
+        log_panic(info);
+        queue.flush(PANIC_LINE);
+    }));
+    Ok(())
+}
+
+/// Writes a line to standard error, after the log lines so far. A line that cannot be written is
+/// lost.
+pub(crate) fn print(line: impl Display) {
+    let line = format!("{line}\n").into_bytes();
+    match QUEUE.get() {
+        Some(queue) => {
+            queue.add(line);
+            queue.flush(LAST_LINES);
+        }
+        None => {
+            let _ = io::stderr().write_all(&line);
+        }
+    }
+}
+
+/// Waits until all lines are written, for a short time.
+pub(crate) fn finish() {
+    if let Some(queue) = QUEUE.get() {
+        queue.flush(LAST_LINES);
+    }
+}
+
+fn log_panic(info: &PanicHookInfo<'_>) {
+    let location = info.location().map(tracing::field::display);
+    let thread = std::thread::current();
+    let thread = thread.name();
+    let message = info.payload_as_str().unwrap_or_default();
+    let backtrace = std::backtrace::Backtrace::capture();
+    let captured = backtrace.status() == std::backtrace::BacktraceStatus::Captured;
+    let backtrace = captured.then(|| tracing::field::display(&backtrace));
+    tracing::error!(location, thread, panic = message, backtrace, "a thread panicked");
+}
+
+/// Returns standard error without the lock of [`io::stderr`], which would be held while a pipe that
+/// nobody reads is full.
+#[cfg(unix)]
+fn output() -> io::Result<impl Write + Send + 'static> {
+    use std::os::fd::AsFd as _;
+
+    io::stderr().as_fd().try_clone_to_owned().map(std::fs::File::from)
+}
+
+#[cfg(not(unix))]
+fn output() -> io::Result<impl Write + Send + 'static> {
+    Ok(io::stderr())
 }
 
 impl LogFilter {

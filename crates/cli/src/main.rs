@@ -23,15 +23,17 @@ fn main() -> ExitCode {
         Err(error) => return error.report(),
     };
     for warning in &settings.warnings {
-        eprintln!("warning: {warning}");
+        log::print(format_args!("warning: {warning}"));
     }
     let shared = &settings.cli.shared;
-    log::start(&shared.log, shared.log_format);
-    match commands::run(settings.cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
+    if let Err(error) = log::start(&shared.log, shared.log_format) {
+        log::print(format_args!("error: the log cannot be started: {error}"));
+        return ExitCode::FAILURE;
     }
+    let result = commands::run(settings.cli);
+    if let Err(error) = &result {
+        log::print(format_args!("error: {error}"));
+    }
+    log::finish();
+    if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -28,6 +28,6 @@ pub(super) fn goodbooks(url: &DatabaseUrl, directory: &Path) -> Result<(), Impor
     let started = Instant::now();
     let mut target = DatabaseTarget::new(database);
     let summary = goodbooks::import(directory, &mut target, &mut Progress::new())?;
-    eprintln!("{}", summary.sentence(started.elapsed()));
+    crate::log::print(summary.sentence(started.elapsed()));
     Ok(())
 }

@@ -50,7 +50,7 @@ pub(super) fn create(url: &DatabaseUrl, new: NewAccount) -> Result<(), UserError
     database.write_blocking(move |conn| {
         account::create(conn, user.clone(), &account, &hash).map(|_| ())
     })?;
-    eprintln!("{created}");
+    crate::log::print(created);
     Ok(())
 }
 

@@ -5,6 +5,8 @@ use std::io::{self, IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::log;
+
 use super::problem::{ImportProblem, Reporter};
 
 /// Reports bars and problems on standard error, and a line per file on standard output.
@@ -44,8 +46,8 @@ impl Reporter for Progress {
 
     fn problem(&mut self, problem: &ImportProblem) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{problem}")),
-            None => eprintln!("{problem}"),
+            Some(bar) => bar.suspend(|| log::print(problem)),
+            None => log::print(problem),
         }
     }
 
@@ -53,7 +55,7 @@ impl Reporter for Progress {
         let line = format!("{}: {counts}", self.file);
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
-            eprintln!("{line}");
+            log::print(&line);
         }
         if self.lines {
             // A closed pipe does not stop the import.

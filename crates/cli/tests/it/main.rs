@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod crash;
+mod faults;
 mod guide;
 mod import;
+mod log;
 mod mail;
 mod migrate;
 #[cfg(target_os = "linux")]

@@ -75,23 +75,47 @@ impl Program {
 
     /// Runs a shell script in the same directory and environment, with `recto` on the `PATH`.
     pub(crate) fn shell(&self, script: &str) -> Output {
+        self.shell_command(script).output().unwrap()
+    }
+
+    /// Starts a server by a shell script.
+    pub(crate) fn serve_by_shell(&self, script: &str) -> RunningServer {
+        let mut command = self.shell_command(script);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        RunningServer { child, output, errors: None }
+    }
+
+    fn shell_command(&self, script: &str) -> Command {
         let program = Path::new(env!("CARGO_BIN_EXE_recto")).parent().unwrap();
         let path = std::env::var("PATH").unwrap_or_default();
-        self.configure(&mut Command::new("sh"))
+        let mut command = Command::new("sh");
+        self.configure(&mut command)
             .args(["-eu", "-c", script])
             .env("PATH", format!("{}:{path}", program.display()))
-            .env("no_proxy", "*")
-            .output()
-            .unwrap()
+            .env("no_proxy", "*");
+        command
     }
 
     pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         self.command(arguments).stdin(Stdio::null()).spawn().unwrap()
     }
 
-    /// Starts a server on a free port.
-    pub(crate) fn serve(&self, arguments: &[&str]) -> RunningServer {
+    /// Starts a server on a free port that logs to this output, which [`RunningServer::wait`] does
+    /// not read.
+    pub(crate) fn serve_logging_to(&self, log: Stdio, arguments: &[&str]) -> RunningServer {
         let arguments = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
+        let mut child = self.command(&arguments).stdin(Stdio::null()).stderr(log).spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        RunningServer { child, output, errors: None }
+    }
+
+    /// Starts a server, on a free port unless the arguments have another.
+    pub(crate) fn serve(&self, arguments: &[&str]) -> RunningServer {
+        let local = &["serve", "--listen", "127.0.0.1:0"];
+        let given = arguments.contains(&"--listen");
+        let arguments = [if given { &local[..1] } else { local }, arguments].concat();
         let mut child = self.start(&arguments);
         let output = BufReader::new(child.stdout.take().unwrap());
         let mut errors = child.stderr.take().unwrap();
@@ -156,8 +180,8 @@ impl RunningServer {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
         if line.is_empty() {
-            let errors = self.errors.take().unwrap().join().unwrap();
-            panic!("the server ended: {errors}");
+            let errors = self.errors.take().map(|errors| errors.join().unwrap());
+            panic!("the server ended: {errors:?}");
         }
         line.trim_end().to_owned()
     }
