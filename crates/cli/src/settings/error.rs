@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
+
 /// The exit code for wrong usage.
 const USAGE: u8 = 2;
 
@@ -42,12 +44,17 @@ impl SettingsError {
     pub(crate) fn report(&self) -> ExitCode {
         match self {
             Self::Arguments(error) => {
-                // If this fails, no output is possible.
-                let _ = error.print();
+                match without_credentials(error) {
+                    // If this fails, no output is possible.
+                    None => {
+                        let _ = error.print();
+                    }
+                    Some(text) => crate::log::print(text.trim_end()),
+                }
                 u8::try_from(error.exit_code()).map_or(ExitCode::from(USAGE), ExitCode::from)
             }
             Self::Invalid(_) => {
-                eprintln!("{self}");
+                crate::log::print(self);
                 ExitCode::from(USAGE)
             }
         }
@@ -57,4 +64,19 @@ impl SettingsError {
 fn lines(settings: &[InvalidSetting]) -> String {
     let lines: Vec<String> = settings.iter().map(|setting| format!("error: {setting}")).collect();
     lines.join("\n")
+}
+
+/// Returns the message of an error without arguments that may contain a password; `None` if it
+/// repeats none.
+fn without_credentials(error: &clap::Error) -> Option<String> {
+    let message = error.to_string();
+    let kinds =
+        [ContextKind::InvalidArg, ContextKind::InvalidSubcommand, ContextKind::InvalidValue];
+    let masked = kinds.into_iter().fold(message.clone(), |masked, kind| match error.get(kind) {
+        Some(ContextValue::String(value)) if value.contains('@') || value.contains("://") => {
+            masked.replace(value.as_str(), "***")
+        }
+        _ => masked,
+    });
+    (masked != message).then_some(masked)
 }

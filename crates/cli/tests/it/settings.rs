@@ -53,6 +53,64 @@ fn unknown_variable_warns_invalid_value_fails() {
 }
 
 #[test]
+fn passwords_of_urls_are_not_shown() {
+    for url in [
+        "postgres://me:hunter2",
+        "postgres://me:hunter2/recto",
+        "postgres://me:hun@hunter2@127.0.0.1:1/recto",
+        "postgres://me:hun/hunter2@127.0.0.1:1/recto",
+        "postgres://me:hun?hunter2@127.0.0.1:1/recto",
+        "postgres://me:hun%hunter2@127.0.0.1:1/recto",
+        "postgres://me:hun%00hunter2@127.0.0.1:1/recto",
+        "postgres://me:hun hunter2@127.0.0.1:1/recto",
+        "postgres://me@127.0.0.1:hunter2/recto",
+        "postgres://127.0.0.1:1/recto?hunter2",
+        "postgres://127.0.0.1:1/recto?password=hun=hunter2",
+        "postgres://127.0.0.1:1/recto?passwort=hunter2",
+        "postgres://me:hunter2@127.0.0.1:1/recto",
+        "postgres://me:hunter2@127.0.0.1:1/recto?sslmode=wrong",
+        "POSTGRES://me:hunter2@127.0.0.1:1/recto?connect_timeout=1&password=hunter2",
+        "postgresql:me:hunter2@127.0.0.1/recto",
+        "mysql://me:hunter2@127.0.0.1/recto",
+        "me:hunter2@127.0.0.1/recto",
+    ] {
+        let secret = "6f1d0c5be2a94b7f8e03d1c2a5b69788";
+        let file = Program::new();
+        fs::write(file.path("recto.toml"), format!("database_url = '{url}'\n")).unwrap();
+        let variable = Program::new().with("RECTO_DATABASE_URL", url);
+        let all = ["serve", "--log", "trace", "--secret", secret];
+        for ended in [
+            Program::new().run(&[&all[..], &["--database-url", url]].concat()),
+            Program::new().run(&["migrate", "status", url]),
+            Program::new().run(&["migrate", &format!("--database-ulr={url}")]),
+            variable.run(&all),
+            file.run(&all),
+        ] {
+            assert!(matches!(ended.code, Some(1 | 2)), "{url}: {}", ended.stderr);
+            let shown = format!("{}{}", ended.stdout, ended.stderr);
+            assert!(!shown.contains("hunter2"), "{url}: {shown}");
+        }
+    }
+}
+
+#[test]
+fn password_of_smtp_url_is_not_shown() {
+    for url in [
+        "smtps://me:hunter2@",
+        "smtps://me:hunter2@mail.example:port",
+        "smtp://me:hunter2@mail.example",
+        "smtps://me:hun@hunter2@mail.example?x",
+        "smtp:me:hunter2@mail.example",
+        "me:hunter2@mail.example",
+    ] {
+        let error = Program::new().with("RECTO_SMTP_URL", url).run(&["serve"]).failed(2);
+        assert!(error.contains("RECTO_SMTP_URL") && !error.contains("hunter2"), "{url}: {error}");
+        let error = Program::new().run(&["serve", "--smtp-url", url]).failed(2);
+        assert!(!error.contains("hunter2"), "{url}: {error}");
+    }
+}
+
+#[test]
 fn flag_beats_environment_beats_file() {
     let program = Program::new();
     fs::write(program.path("recto.toml"), "database_url = 'sqlite:file.db'\n").unwrap();

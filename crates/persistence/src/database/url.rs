@@ -43,6 +43,18 @@ pub enum DatabaseUrlError {
     /// There is no `//` after `postgres:`.
     #[error("must be of the form `postgres://user@host:port/name`")]
     Incomplete,
+    /// A character has to be written as `%` and two digits. Otherwise libpq would take a part of a
+    /// password for another part of the URL, and show it in its messages.
+    #[error(
+        "must have a user and a password in which @ is written as %40, / as %2F, ? as %3F, % as %25 and a space as %20"
+    )]
+    Unescaped,
+    /// A port is not a number.
+    #[error("must have a number after the `:` of a host; a user and a password end with `@`")]
+    Port,
+    /// A parameter has no value, or its name is escaped.
+    #[error("must have parameters of the form `name=value`, separated by `&`")]
+    Parameter,
 }
 
 impl DatabaseUrl {
@@ -88,10 +100,12 @@ impl FromStr for DatabaseUrl {
                     path => Ok(Self::file(path)),
                 }
             }
-            "postgres" | "postgresql" if rest.starts_with("//") => {
-                Ok(Self(Location::Postgres(raw.to_owned())))
+            "postgres" | "postgresql" => {
+                let rest = rest.strip_prefix("//").ok_or(DatabaseUrlError::Incomplete)?;
+                check_postgres(rest)?;
+                // libpq compares the scheme in lower case.
+                Ok(Self(Location::Postgres(format!("{}://{rest}", scheme.to_ascii_lowercase()))))
             }
-            "postgres" | "postgresql" => Err(DatabaseUrlError::Incomplete),
             _ => Err(DatabaseUrlError::Scheme),
         }
     }
@@ -112,6 +126,50 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
+/// Checks that libpq takes no part of a password for anything else.
+fn check_postgres(rest: &str) -> Result<(), DatabaseUrlError> {
+    if !is_escaped(rest) {
+        return Err(DatabaseUrlError::Unescaped);
+    }
+    let (address, parameters) = rest.split_once('?').map_or((rest, None), |(a, p)| (a, Some(p)));
+    let (user, location) = address.split_once('@').unwrap_or(("", address));
+    if user.contains('/') || location.contains('@') {
+        return Err(DatabaseUrlError::Unescaped);
+    }
+    let hosts = location.split('/').next().unwrap_or_default();
+    if !hosts.split(',').all(has_valid_port) {
+        return Err(DatabaseUrlError::Port);
+    }
+    let is_valid = |parameter: &str| match parameter.split_once('=') {
+        Some((name, value)) => {
+            name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+                && !value.contains(['=', '@', '?'])
+        }
+        None => false,
+    };
+    if !parameters.into_iter().flat_map(|all| all.split('&')).all(is_valid) {
+        return Err(DatabaseUrlError::Parameter);
+    }
+    Ok(())
+}
+
+/// Returns whether each `%` is followed by the two digits of a byte other than 0, and there is no
+/// white space.
+fn is_escaped(text: &str) -> bool {
+    let escapes = text.split('%').skip(1).all(|after| {
+        after.get(..2).is_some_and(|digits| {
+            digits.bytes().all(|digit| digit.is_ascii_hexdigit()) && digits != "00"
+        })
+    });
+    escapes && !text.contains(|character: char| character.is_whitespace() || character == '\0')
+}
+
+/// Returns whether a host has no port or a number as its port. An IPv6 address is in brackets.
+fn has_valid_port(host: &str) -> bool {
+    let after = host.rsplit_once(']').map_or(host, |(_, after)| after);
+    after.split_once(':').is_none_or(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// Masks the password, before the host or among the parameters.
 fn without_password(url: &str) -> String {
     let (address, parameters) = url.split_once('?').map_or((url, None), |(a, p)| (a, Some(p)));
@@ -126,7 +184,7 @@ fn without_password(url: &str) -> String {
     for (index, parameter) in parameters.into_iter().flat_map(|all| all.split('&')).enumerate() {
         shown.push(if index == 0 { '?' } else { '&' });
         let name = parameter.split('=').next().unwrap_or_default();
-        let secret = matches!(name, "password" | "sslpassword" | "passfile");
+        let secret = name.contains("pass") || name.contains("secret");
         shown.push_str(if secret { name } else { parameter });
         shown.push_str(if secret { "=***" } else { "" });
     }
@@ -156,12 +214,47 @@ mod tests {
     fn password_is_masked() {
         for url in [
             "postgres://me:secret@localhost/recto",
-            "postgres://me:sec@ret@localhost/recto",
+            "POSTGRES://me:sec%40ret@localhost/recto",
             "postgres://localhost/recto?user=me&password=secret",
+            "postgres://localhost/recto?sslpassword=secret",
             "postgres://me:secret@localhost/recto?sslmode=disable",
         ] {
             let url: DatabaseUrl = url.parse().unwrap();
             assert!(!format!("{url} {url:?}").contains("sec"), "{url}");
+        }
+    }
+
+    #[test]
+    fn ambiguous_url_is_refused() {
+        for (url, reason) in [
+            ("postgres://me:hun@ter2@localhost/recto", DatabaseUrlError::Unescaped),
+            ("postgres://me:hun/ter2@localhost/recto", DatabaseUrlError::Unescaped),
+            ("postgres://me:hun%ter2@localhost/recto", DatabaseUrlError::Unescaped),
+            ("postgres://me:hun%00ter2@localhost/recto", DatabaseUrlError::Unescaped),
+            ("postgres://me:hun ter2@localhost/recto", DatabaseUrlError::Unescaped),
+            ("postgres://me:hunter2", DatabaseUrlError::Port),
+            ("postgres://me:hunter2/recto", DatabaseUrlError::Port),
+            ("postgres://me@localhost:hunter2/recto", DatabaseUrlError::Port),
+            ("postgres://me:1?hunter2@localhost/recto", DatabaseUrlError::Parameter),
+            ("postgres://localhost/recto?hunter2", DatabaseUrlError::Parameter),
+            ("postgres://localhost/recto?password=hun=ter2", DatabaseUrlError::Parameter),
+            ("postgres://localhost/recto?pass%77ord=hunter2", DatabaseUrlError::Parameter),
+        ] {
+            let refused = url.parse::<DatabaseUrl>().unwrap_err();
+            assert_eq!(refused, reason, "{url}");
+            assert!(!refused.to_string().contains("ter2"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn forms_of_libpq_are_accepted() {
+        for url in [
+            "postgres://",
+            "postgres:///recto?host=/run/postgresql",
+            "postgresql://me:p%40ss:word@one:5432,two,[::1]:5433/recto?target_session_attrs=any",
+            "postgres://me@%2Fvar%2Frun/recto",
+        ] {
+            assert!(url.parse::<DatabaseUrl>().is_ok(), "{url}");
         }
     }
 }
