@@ -19,10 +19,16 @@ use ipnet::IpNet;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
 
-/// The error that an entry is neither an address nor a network.
+/// The error of an invalid entry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is neither an IP address nor a network such as 10.0.0.0/8")]
-pub struct InvalidProxy(String);
+pub enum InvalidProxy {
+    /// It is neither an address nor a network.
+    #[error("`{0}` is neither an IP address nor a network such as 10.0.0.0/8")]
+    Syntax(String),
+    /// It is the network of all addresses, so that every client could choose its own address.
+    #[error("`{0}` trusts every client; name the networks of the proxies, such as 10.0.0.0/8")]
+    Everybody(String),
+}
 
 impl TrustedProxies {
     /// Returns whether an address belongs to a trusted proxy.
@@ -62,7 +68,13 @@ impl FromStr for TrustedProxies {
     fn from_str(text: &str) -> Result<Self, InvalidProxy> {
         let networks = text.split(',').map(str::trim).map(|one| {
             let network = one.parse().or_else(|_| one.parse::<IpAddr>().map(IpNet::from));
-            network.map_err(|_| InvalidProxy(one.to_owned()))
+            match network {
+                Ok(network) if network.prefix_len() == 0 => {
+                    Err(InvalidProxy::Everybody(one.to_owned()))
+                }
+                Ok(network) => Ok(network),
+                Err(_) => Err(InvalidProxy::Syntax(one.to_owned())),
+            }
         });
         networks.collect::<Result<_, _>>().map(Self)
     }

@@ -1,7 +1,7 @@
 //! The address that the server listens on.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 /// A host and a port, such as `127.0.0.1:8080`, `[::1]:0` or `localhost:8080`.
@@ -16,6 +16,16 @@ pub(crate) struct ListenAddress {
 #[derive(Debug, thiserror::Error)]
 #[error("must be a host and a port, such as 127.0.0.1:8080")]
 pub(crate) struct InvalidListenAddress;
+
+impl ListenAddress {
+    /// Returns whether only programs on this machine can connect.
+    pub(crate) fn is_loopback(&self) -> bool {
+        match self.host.parse::<IpAddr>() {
+            Ok(address) => address.to_canonical().is_loopback(),
+            Err(_) => self.host == "localhost" || self.host.ends_with(".localhost"),
+        }
+    }
+}
 
 impl FromStr for ListenAddress {
     type Err = InvalidListenAddress;
@@ -66,6 +76,21 @@ mod tests {
             ["127.0.0.1:8080", "0.0.0.0:0", "[::1]:8080", "localhost:80", "recto.example:65535"]
         {
             assert_eq!(text.parse::<ListenAddress>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn loopback_addresses_are_recognized() {
+        for (text, loopback) in [
+            ("127.0.0.1:0", true),
+            ("[::1]:0", true),
+            ("localhost:80", true),
+            ("0.0.0.0:80", false),
+            ("[::]:80", false),
+            ("192.0.2.1:80", false),
+            ("recto.example:80", false),
+        ] {
+            assert_eq!(text.parse::<ListenAddress>().unwrap().is_loopback(), loopback, "{text}");
         }
     }
 

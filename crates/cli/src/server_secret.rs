@@ -8,6 +8,8 @@ use std::{fmt, str};
 
 use recto_persistence::DatabaseUrl;
 
+use crate::secret_strength::Strength;
+
 /// The minimum length in bytes: that of a signature.
 const MIN_BYTES: usize = 32;
 
@@ -15,9 +17,13 @@ const MIN_BYTES: usize = 32;
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ServerSecret(Vec<u8>);
 
-#[derive(Debug, thiserror::Error)]
-#[error("must be at least {MIN_BYTES} bytes")]
-pub(crate) struct InvalidServerSecret;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum InvalidServerSecret {
+    #[error("must be at least {MIN_BYTES} bytes")]
+    Short,
+    #[error("must be random, not a pattern; `openssl rand -hex 32` prints such a secret")]
+    Pattern,
+}
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServerSecretError {
@@ -71,6 +77,15 @@ impl ServerSecret {
         Ok(Self(hex.collect()))
     }
 
+    /// Logs a warning if the secret may be guessed.
+    pub(crate) fn warn_if_guessable(&self, name: &str) {
+        if Strength::of(&self.0) == Strength::Words {
+            tracing::warn!(
+                "{name} consists of words: whoever guesses it can act as any user; use a random one, as `openssl rand -hex 32` prints"
+            );
+        }
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -81,7 +96,10 @@ impl FromStr for ServerSecret {
 
     fn from_str(text: &str) -> Result<Self, InvalidServerSecret> {
         if text.len() < MIN_BYTES {
-            return Err(InvalidServerSecret);
+            return Err(InvalidServerSecret::Short);
+        }
+        if Strength::of(text.as_bytes()) == Strength::Pattern {
+            return Err(InvalidServerSecret::Pattern);
         }
         Ok(Self(text.as_bytes().to_owned()))
     }
@@ -230,12 +248,18 @@ mod tests {
     }
 
     #[test]
+    fn pattern_is_refused() {
+        let refused = "x".repeat(64).parse::<ServerSecret>().unwrap_err();
+        assert_eq!(refused, InvalidServerSecret::Pattern);
+    }
+
+    #[test]
     fn postgres_requires_a_secret() {
         let database = "postgres://localhost/recto".parse().unwrap();
         let error = ServerSecret::resolve(None, &database).unwrap_err();
         assert!(error.to_string().contains("RECTO_SECRET"), "{error}");
         assert!(ServerSecret::check_set(None, &database).is_err());
-        let given: ServerSecret = "x".repeat(32).parse().unwrap();
+        let given: ServerSecret = "6f1d0c5be2a94b7f8e03d1c2a5b69788".parse().unwrap();
         assert_eq!(ServerSecret::resolve(Some(given.clone()), &database).unwrap(), given);
         assert_eq!(format!("{given:?}"), "ServerSecret(…)");
     }

@@ -20,6 +20,7 @@ use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
 use crate::cli::{self, Cli};
 
 pub(crate) use error::SettingsError;
+use file::FileSettings;
 use option::{OptionSpec, option_specs};
 
 /// The settings file that is read, if it exists, when no other is named.
@@ -67,13 +68,13 @@ pub(crate) fn read(context: &ProcessContext) -> Result<LoadedSettings, SettingsE
     let environment = environment::read(&context.environment, &options);
     let mut invalid = environment.invalid;
     let named = config.or(environment.config);
-    let mut values = match file::read(named, &context.directory, &options) {
-        Ok(values) => values,
-        Err(found) => {
-            invalid.extend(found);
-            BTreeMap::new()
-        }
-    };
+    let file = file::read(named, &context.directory, &options).unwrap_or_else(|found| {
+        invalid.extend(found);
+        FileSettings::default()
+    });
+    let mut warnings = environment.warnings;
+    warnings.extend(file.warning);
+    let mut values = file.values;
     values.extend(environment.values);
     if !invalid.is_empty() {
         return Err(SettingsError::Invalid(invalid));
@@ -82,7 +83,7 @@ pub(crate) fn read(context: &ProcessContext) -> Result<LoadedSettings, SettingsE
     let matches = with_defaults(command, &values).try_get_matches_from(&context.arguments)?;
     let cli = Cli::from_arg_matches(&matches)?;
     refuse_demo_with_database(&cli, &matches)?;
-    Ok(LoadedSettings { cli, warnings: environment.warnings })
+    Ok(LoadedSettings { cli, warnings })
 }
 
 /// Adds the variable and the file key to the help of each option.

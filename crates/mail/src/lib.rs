@@ -84,6 +84,17 @@ impl Transport {
         })
     }
 
+    /// Connects to the server, and signs in if that is configured.
+    ///
+    /// # Errors
+    /// The reason why it failed.
+    pub async fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Smtp(smtp) => smtp.check().await,
+            Self::Files(_) => Ok(()),
+        }
+    }
+
     /// Sends a message. After `Ok`, the server or the disk has stored it. A server that takes
     /// longer than `limit` is a temporary failure.
     ///

@@ -71,6 +71,18 @@ impl Smtp {
         }))
     }
 
+    /// Connects, and signs in if that is configured.
+    ///
+    /// # Errors
+    /// The reason why it failed.
+    pub async fn check(&self) -> Result<(), String> {
+        match self.0.test_connection().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("the server closed the connection".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
     /// Sends a message within `limit`.
     ///
     /// # Errors

@@ -107,9 +107,13 @@ impl Worker {
     }
 
     async fn run(self: Arc<Self>) {
+        let mut checked = false;
         while !self.outbox.is_stopping() {
             if let Err(error) = self.deliver().await {
                 tracing::error!(%error, "the outbox could not be read or updated");
+            }
+            if !std::mem::replace(&mut checked, true) {
+                tokio::spawn(check(self.transport.clone()));
             }
             // `Notify` stores a notification that arrived meanwhile. A timeout is the poll.
             let _ = tokio::time::timeout(POLL, self.outbox.0.wake.notified()).await;
@@ -256,6 +260,13 @@ impl Outbox {
 
     pub(crate) fn is_stopping(&self) -> bool {
         self.0.stopping.load(Ordering::Relaxed)
+    }
+}
+
+/// Logs a warning if no mail could be sent now, so that it shows before the first mail.
+async fn check(transport: Transport) {
+    if let Err(reason) = transport.check().await {
+        tracing::warn!(reason, "the SMTP server cannot be used: mails are sent later");
     }
 }
 

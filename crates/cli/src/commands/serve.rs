@@ -64,6 +64,7 @@ fn serve(
     options: &ServeOptions,
     credentials: Vec<DemoCredentials>,
 ) -> Result<(), ServeError> {
+    warn_about(options);
     let settings = settings(options, &database)?;
     let listen = settings.listen.clone();
     let on_start = move |address| announce(address, &credentials);
@@ -101,6 +102,23 @@ fn connection_limits(options: &ServeOptions) -> ConnectionLimits {
         connections: number(options.max_connections),
         connections_per_address: number(options.max_connections_per_address),
         ..ConnectionLimits::default()
+    }
+}
+
+/// Logs warnings about settings that are valid, but probably a mistake.
+fn warn_about(options: &ServeOptions) {
+    let secrets =
+        [("RECTO_SECRET", &options.secret), ("RECTO_SECRET_PREVIOUS", &options.secret_previous)];
+    for (name, secret) in secrets {
+        if let Some(secret) = secret {
+            secret.warn_if_guessable(name);
+        }
+    }
+    if options.public_url.is_none() && !options.listen.is_loopback() {
+        tracing::warn!(
+            listen = %options.listen,
+            "RECTO_PUBLIC_URL is not set: links in mails begin with the listen address"
+        );
     }
 }
 

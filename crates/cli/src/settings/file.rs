@@ -11,8 +11,16 @@ use super::DEFAULT_FILE;
 use super::error::InvalidSetting;
 use super::option::OptionSpec;
 
-/// Reads the named file, or else the default file if `directory` contains it. Returns the values by
-/// the option's long name.
+/// The valid content of a settings file.
+#[derive(Debug, Default)]
+pub(super) struct FileSettings {
+    /// By the option's long name.
+    pub(super) values: BTreeMap<String, String>,
+    /// The warning that other users can read secrets in the file.
+    pub(super) warning: Option<String>,
+}
+
+/// Reads the named file, or else the default file if `directory` contains it.
 ///
 /// # Errors
 /// All errors: a named file that cannot be read, invalid TOML, unknown keys, invalid values.
@@ -20,18 +28,51 @@ pub(super) fn read(
     named: Option<PathBuf>,
     directory: &Path,
     options: &[OptionSpec],
-) -> Result<BTreeMap<String, String>, Vec<InvalidSetting>> {
+) -> Result<FileSettings, Vec<InvalidSetting>> {
     let optional = named.is_none();
     let path = named.unwrap_or_else(|| directory.join(DEFAULT_FILE));
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
-        Err(error) if optional && error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) if optional && error.kind() == ErrorKind::NotFound => {
+            return Ok(FileSettings::default());
+        }
         Err(error) => {
             let reason = format!("the settings file cannot be read: {error}");
             return Err(vec![InvalidSetting::new(path.display().to_string(), reason)]);
         }
     };
-    parse(&text, &path.display().to_string(), options)
+    let values = parse(&text, &path.display().to_string(), options)?;
+    let secret = values.iter().any(|(long, value)| is_secret(long, value));
+    let warning = if secret { warning_if_shared(&path) } else { None };
+    Ok(FileSettings { values, warning })
+}
+
+/// Returns whether a value is a secret, or a URL with a password.
+fn is_secret(long: &str, value: &str) -> bool {
+    match long {
+        "secret" | "secret-previous" => true,
+        "database-url" | "smtp-url" => {
+            let user = value.split_once("://").and_then(|(_, rest)| rest.split_once('@'));
+            user.is_some_and(|(user, _)| user.contains(':')) || value.contains("password=")
+        }
+        _ => false,
+    }
+}
+
+#[cfg(unix)]
+fn warning_if_shared(path: &Path) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let mode = fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    (mode & 0o044 != 0).then(|| {
+        let path = path.display();
+        format!("{path}: other users can read the secrets in this file (mode {mode:04o}); set its mode to 0600")
+    })
+}
+
+#[cfg(not(unix))]
+fn warning_if_shared(_: &Path) -> Option<String> {
+    None
 }
 
 fn parse(

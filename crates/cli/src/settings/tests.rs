@@ -7,7 +7,7 @@ use super::*;
 use crate::cli::ServeOptions;
 use crate::log::LogFormat;
 
-const LONG_SECRET: &str = "0123456789abcdef0123456789abcdef";
+const LONG_SECRET: &str = "6f1d0c5be2a94b7f8e03d1c2a5b69788";
 
 fn context(arguments: &[&str], environment: &[(&str, &str)], directory: &Path) -> ProcessContext {
     ProcessContext {

@@ -1,9 +1,10 @@
 //! The log when it cannot be written, and what is in its lines.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read as _;
 use std::process::Stdio;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::support::program::{Program, RunningServer};
 
@@ -94,4 +95,20 @@ fn lines_are_bounded_and_marked() {
     assert!(!line.contains("id=\"forged-0001\"") || line.matches("forged").count() == 1, "{line}");
     assert!(line.contains("… (5006 bytes)") && line.contains("status=404"), "{line}");
     assert!(line.len() < 1_400, "{}", line.len());
+}
+
+#[test]
+fn unreachable_smtp_server_is_logged() {
+    let program = Program::new();
+    let file = program.path("log");
+    let log = Stdio::from(File::create(&file).unwrap());
+    let mut server = program.serve_logging_to(log, &["--smtp-url", "smtp://127.0.0.1:1"]);
+    server.address();
+    let since = Instant::now();
+    while !fs::read_to_string(&file).unwrap().contains("the SMTP server cannot be used") {
+        assert!(since.elapsed() < Duration::from_mins(1));
+        thread::sleep(Duration::from_millis(50));
+    }
+    server.signal("TERM");
+    server.wait().succeeded();
 }

@@ -162,6 +162,7 @@ fn network_options_take_effect() {
     for (option, value, why) in [
         ("--trusted-proxies", "proxy.example", "10.0.0.0/8"),
         ("--smtp-url", "smtp://me:hunter2@mail.example", "must not be sent unencrypted"),
+        ("--trusted-proxies", "0.0.0.0/0", "trusts every client"),
         ("--mail-from", "recto", "recto@example.org"),
         ("--password-grant", "perhaps", "off"),
         ("--sign-in-burst", "0", "--sign-in-burst"),

@@ -111,6 +111,62 @@ fn password_of_smtp_url_is_not_shown() {
 }
 
 #[test]
+fn guessable_secret_is_refused_or_warned_about() {
+    let repeated = "0123456789abcdef0123456789abcdef";
+    let error = Program::new().with("RECTO_SECRET", repeated).run(&["serve"]).failed(2);
+    assert!(error.contains("RECTO_SECRET") && error.contains("must be random"), "{error}");
+    assert!(!error.contains(repeated), "{error}");
+    let log = |secret: &str| {
+        let program = Program::new().with("RECTO_SECRET", secret);
+        let mut server = program.serve(&[]);
+        server.address();
+        server.signal("TERM");
+        server.wait().stderr
+    };
+    assert!(log("a secret of more than thirty-two bytes").contains("consists of words"));
+    assert!(!log("6f1d0c5be2a94b7f8e03d1c2a5b69788").contains("consists of words"));
+}
+
+#[test]
+fn public_address_without_public_url_is_warned_about() {
+    let log = |arguments: &[&str]| {
+        let program = Program::new();
+        let mut server = program.serve(arguments);
+        server.address();
+        server.signal("TERM");
+        server.wait().stderr
+    };
+    let public = ["--listen", "0.0.0.0:0"];
+    assert!(log(&public).contains("RECTO_PUBLIC_URL is not set"));
+    let url = ["--public-url", "https://books.example"];
+    assert!(!log(&[public, url].concat()).contains("RECTO_PUBLIC_URL"));
+    assert!(!log(&[]).contains("RECTO_PUBLIC_URL"));
+}
+
+#[cfg(unix)]
+#[test]
+fn readable_file_with_secrets_is_warned_about() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let warning = "other users can read the secrets in this file";
+    for (content, mode, warned) in [
+        ("secret = '6f1d0c5be2a94b7f8e03d1c2a5b69788'", 0o644, true),
+        ("secret = '6f1d0c5be2a94b7f8e03d1c2a5b69788'", 0o640, true),
+        ("secret = '6f1d0c5be2a94b7f8e03d1c2a5b69788'", 0o600, false),
+        ("smtp_url = 'smtps://me:hunter2@mail.example'", 0o644, true),
+        ("smtp_url = 'smtp://mail.example'", 0o644, false),
+        ("database_url = 'sqlite:recto.db'", 0o644, false),
+    ] {
+        let program = Program::new();
+        let file = program.path("recto.toml");
+        fs::write(&file, content).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        let ended = program.run(&["migrate"]);
+        assert_eq!(ended.stderr.contains(warning), warned, "{content} {mode:o}: {}", ended.stderr);
+    }
+}
+
+#[test]
 fn flag_beats_environment_beats_file() {
     let program = Program::new();
     fs::write(program.path("recto.toml"), "database_url = 'sqlite:file.db'\n").unwrap();
