@@ -178,7 +178,7 @@ impl Authentication {
     ) -> Result<Option<Caller>, Error> {
         let Some(credential) = &self.credential else { return Ok(None) };
         let caller = credential.resolve(conn, state)?;
-        self.access.check(&caller)?;
+        self.access.check(&caller, credential.scope(), state.ids.now())?;
         Ok(Some(caller))
     }
 }

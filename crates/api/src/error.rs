@@ -6,9 +6,9 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use recto_domain::{Conflict, User, Violations};
-use recto_identity::Forbidden;
 use recto_identity::password::HashError;
 use recto_identity::throttle::Throttled;
+use recto_identity::{AccessDenied, Forbidden};
 use recto_persistence::WorkError;
 use recto_relations::{Entity as _, EntityInfo};
 
@@ -194,6 +194,18 @@ impl From<Violations> for Error {
 impl From<Forbidden> for Error {
     fn from(forbidden: Forbidden) -> Self {
         Problem::forbidden(forbidden.0).into()
+    }
+}
+
+impl From<AccessDenied> for Error {
+    fn from(denied: AccessDenied) -> Self {
+        match denied {
+            AccessDenied::Forbidden(forbidden) => forbidden.into(),
+            AccessDenied::MissingScope(_) => {
+                Problem::forbidden(&denied.to_string()).challenging("insufficient_scope").into()
+            }
+            AccessDenied::SignInTooOld => Problem::sign_in_too_old(denied.to_string()).into(),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
 use recto_domain::{Violation, Violations};
+use recto_identity::access::MAX_SIGN_IN_AGE;
 use recto_relations::EntityInfo;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -54,6 +55,8 @@ problem_types! {
         "The token endpoint refused the request. `error` is a code of RFC 6749 section 5.2."
     Unauthenticated "unauthenticated" UNAUTHORIZED "Not signed in"
         "The operation requires an access token or an API key, or the one that was sent is not valid or no longer valid. Sign in, and send the token as `Authorization: Bearer …`."
+    SignInTooOld "sign-in-too-old" UNAUTHORIZED "Sign-in too old"
+        "The operation requires that the password was sent at most ten minutes ago; refreshing the tokens is not enough. Sign in again, and repeat the request with the new access token."
     WrongCredentials "wrong-credentials" UNAUTHORIZED "Wrong credentials"
         "No account has this e-mail address and password."
     WrongPassword "wrong-password" FORBIDDEN "Wrong password"
@@ -107,7 +110,7 @@ pub(crate) struct Problem {
     /// An error code of RFC 6749 section 5.2.
     oauth: Option<&'static str>,
     allow: Option<String>,
-    /// An error code of RFC 6750 section 3.1, for `WWW-Authenticate`.
+    /// An error code of RFC 6750 section 3.1 or RFC 9470 section 3, for `WWW-Authenticate`.
     challenge: Option<&'static str>,
     retry_after: Option<u32>,
 }
@@ -171,6 +174,11 @@ impl Problem {
     /// a missing one.
     pub(crate) fn invalid_token(detail: impl Into<String>) -> Self {
         Self::new(ProblemType::Unauthenticated, detail).challenging("invalid_token")
+    }
+
+    /// Returns the problem that the sign-in is too long ago (RFC 9470).
+    pub(crate) fn sign_in_too_old(detail: String) -> Self {
+        Self::new(ProblemType::SignInTooOld, detail).challenging("insufficient_user_authentication")
     }
 
     /// Returns the problem that a budget is used up for a number of seconds.
@@ -243,6 +251,10 @@ impl Problem {
     fn www_authenticate(&self) -> Option<String> {
         let realm = "Bearer realm=\"recto\"";
         match self.challenge {
+            Some(error) if self.r#type == ProblemType::SignInTooOld => {
+                let seconds = MAX_SIGN_IN_AGE.num_seconds();
+                Some(format!("{realm}, error=\"{error}\", max_age={seconds}"))
+            }
             Some(error) => Some(format!("{realm}, error=\"{error}\"")),
             None if self.r#type.status() == StatusCode::UNAUTHORIZED => Some(realm.to_owned()),
             None => None,

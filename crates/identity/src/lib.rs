@@ -19,5 +19,5 @@ pub mod secret;
 pub mod throttle;
 pub mod token;
 
-pub use access::{Access, Caller, Forbidden};
+pub use access::{Access, AccessDenied, AuthenticatedBy, Caller, Forbidden};
 pub use client::Client;

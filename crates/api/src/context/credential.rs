@@ -18,7 +18,7 @@ use crate::state::State;
 #[derive(Debug, Clone)]
 pub(super) struct Credential {
     token: Token,
-    /// The scope that an API key needs.
+    /// The scope that an API key needs, unless the route is for administrators.
     scope: Scope,
     user: ResolvedUser,
 }
@@ -85,11 +85,15 @@ impl Credential {
         Ok(Some(Self { token, scope, user }))
     }
 
+    /// Returns the scope that an API key needs, unless the route is for administrators.
+    pub(super) fn scope(&self) -> Scope {
+        self.scope
+    }
+
     /// Looks up the caller, in one statement.
     ///
     /// # Errors
-    /// 401 if the session has ended, the key is revoked, or the account is deleted or disabled;
-    /// 403 if the key does not have the scope.
+    /// 401 if the session has ended, the key is revoked, or the account is deleted or disabled.
     pub(super) fn resolve(&self, conn: &mut Connection, state: &State) -> Result<Caller, Error> {
         let now = state.ids.now();
         let invalid = || {
@@ -97,24 +101,18 @@ impl Credential {
         };
         match &self.token {
             Token::Access(pair) => {
-                let (account, session) =
+                let (account, session, signed_in_at) =
                     account::of_token_pair(conn, *pair, now)?.ok_or_else(invalid)?;
                 self.resolved(account.user_uid);
-                Ok(Caller { account, session: Some(session) })
+                Ok(Caller::with_session(account, session, signed_in_at))
             }
             Token::ApiKey(hash) => {
                 let found = api_key::authenticate(conn, hash, now)?.ok_or_else(invalid)?;
                 self.resolved(found.account.user_uid);
-                if !found.scopes.allow(self.scope) {
-                    let detail = format!("the API key is not for `{}`", self.scope.as_str());
-                    return Err(Problem::forbidden(&detail)
-                        .challenging("insufficient_scope")
-                        .into());
-                }
                 if found.should_record_use(now) {
                     state.key_usage.used(found.key);
                 }
-                Ok(Caller { account: found.account, session: None })
+                Ok(Caller::with_key(found.account, found.scopes))
             }
         }
     }

@@ -69,7 +69,16 @@ impl<'t> ReadTransaction<'t> {
     /// # Errors
     /// [`Failure::NoCaller`] if the route does not require a session.
     pub(crate) fn session(&self) -> Result<SessionId, Error> {
-        Ok(self.caller.as_ref().and_then(|caller| caller.session).ok_or(Failure::NoCaller)?)
+        Ok(self.caller.as_ref().and_then(Caller::session).ok_or(Failure::NoCaller)?)
+    }
+
+    /// Checks that the caller has signed in recently, where only some requests of a route need it.
+    ///
+    /// # Errors
+    /// 401 otherwise (RFC 9470); [`Failure::NoCaller`] if the route does not require a caller.
+    pub(crate) fn check_sign_in_age(&self) -> Result<(), Error> {
+        let caller = self.caller.as_ref().ok_or(Failure::NoCaller)?;
+        Ok(caller.check_sign_in_age(self.now())?)
     }
 
     /// Returns the time, to the millisecond.

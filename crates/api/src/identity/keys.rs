@@ -1,6 +1,9 @@
 //! API keys, for scripts.
 
-use recto_domain::{ApiKey, ApiKeyId, AuditAction, MailDetail, MailKind, NewApiKey, Secret};
+use recto_domain::{
+    ApiKey, ApiKeyId, AuditAction, MailDetail, MailKind, NewApiKey, Scope, Secret,
+};
+use recto_identity::access::may;
 use recto_identity::secret::hash;
 use recto_persistence::identity::{api_key, session};
 use serde::Serialize;
@@ -34,14 +37,18 @@ pub(crate) async fn create(
         .write(move |tx| {
             let (account, session, new_id) = (tx.caller()?.clone(), tx.session()?, tx.new_id());
             let new = body.checked()?;
-            new.check(new_id.at())?;
+            if new.scopes.allow(Scope::Admin) {
+                may::create_admin_key(tx.caller()?)?;
+                tx.check_sign_in_age()?;
+            }
+            let expires_at = new.expiry(new_id.at())?;
             let created = ApiKey {
                 id: ApiKeyId::from_uuid(new_id.uid()),
                 name: new.name,
                 scopes: new.scopes,
                 hint: hint.clone(),
                 created_at: new_id.at(),
-                expires_at: new.expires_at,
+                expires_at,
                 last_used_at: None,
             };
             // A reset of the password that ends the session also finds this key.
@@ -49,7 +56,7 @@ pub(crate) async fn create(
                 return Err(Problem::invalid_token("the session has ended").into());
             }
             api_key::insert(tx, account.user_uid, &created, &key_hash)?;
-            let described = format!("{} ({})", created.name, created.scopes.as_str());
+            let described = format!("{} ({})", created.name, created.scopes);
             tx.notify(&account, MailKind::KeyCreated, MailDetail::parse(&described).ok().as_ref())?;
             tx.audit(AuditAction::KeyCreated);
             Ok(created)

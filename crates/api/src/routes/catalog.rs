@@ -63,7 +63,7 @@ fn add_users(table: &mut RouteTable) {
     table.at("/users/{uid}/role").put(
         users::set_role,
         Operation::new("Set a user's role", "The role applies from the user's next request.")
-            .requires(Access::Admin)
+            .requires(Access::AdminStepUp)
             .body::<RoleChange>()
             .returns::<UserWithAccount>("The user with the account.")
             .conflicts(&[ProblemType::LastAdmin]),
@@ -74,7 +74,7 @@ fn add_users(table: &mut RouteTable) {
             "Disable or enable a user's account",
             "Disabling ends the account's sessions. Its API keys are refused until it is enabled again.",
         )
-        .requires(Access::Admin)
+        .requires(Access::AdminStepUp)
         .body::<Disabling>()
         .returns::<UserWithAccount>("The user with the account.")
         .conflicts(&[ProblemType::LastAdmin]),

@@ -251,11 +251,12 @@ fn add_keys(table: &mut RouteTable) {
             keys::create,
             Operation::new(
                 "Create an API key",
-                "Creates a bearer token for scripts. Only this response contains it.",
+                "Creates a bearer token for scripts. Only this response contains it. The scope `admin` requires an administrator with a sign-in of at most ten minutes ago.",
             )
             .requires(Access::VerifiedSession)
             .body::<NewApiKey>()
-            .creates_object::<NewKey>("The new API key with its secret."),
+            .creates_object::<NewKey>("The new API key with its secret.")
+            .refuses(&[ProblemType::SignInTooOld]),
         );
     table
         .at("/auth/keys/{id}")

@@ -68,7 +68,10 @@ fn access_note(access: Access) -> Option<&'static str> {
             Some("Requires a session of a verified account; API keys are refused.")
         }
         Access::Verified => Some("Requires a verified account."),
-        Access::Admin => Some("Administrators only."),
+        Access::Admin => Some("Administrators only; an API key needs the scope `admin`."),
+        Access::AdminStepUp => Some(
+            "Administrators only, with a sign-in of at most ten minutes ago; an API key needs the scope `admin`.",
+        ),
     }
 }
 
@@ -83,7 +86,8 @@ fn security(access: Access) -> Vec<SecurityRequirement> {
         | Access::Session
         | Access::VerifiedSession
         | Access::Verified
-        | Access::Admin => vec![scheme("bearer"), scheme("password")],
+        | Access::Admin
+        | Access::AdminStepUp => vec![scheme("bearer"), scheme("password")],
     }
 }
 
@@ -130,6 +134,13 @@ fn refusals(path: &str, operation: &Operation) -> Vec<(u16, Vec<ProblemType>)> {
         }
         Access::Session | Access::VerifiedSession | Access::Verified | Access::Admin => {
             problem_types.extend([ProblemType::Unauthenticated, ProblemType::Forbidden]);
+        }
+        Access::AdminStepUp => {
+            problem_types.extend([
+                ProblemType::Unauthenticated,
+                ProblemType::SignInTooOld,
+                ProblemType::Forbidden,
+            ]);
         }
     }
     if path.contains('{') {

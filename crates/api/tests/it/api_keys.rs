@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use recto_domain::{Clock as _, Role};
 use recto_testkit::both_servers;
-use recto_testkit::server::{Client, PASSWORD, TestServer};
+use recto_testkit::server::{Answer, Client, PASSWORD, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::{OTHER_PASSWORD, create_account};
-use crate::support::assertions::{Expect as _, field_names, text, timestamp};
+use crate::support::assertions::{Expect as _, field_names, text, timestamp, uid};
+use crate::support::fixtures::add_book;
 
 /// Creates a key with these scopes.
 #[track_caller]
@@ -36,7 +37,7 @@ fn key_is_shown_once(server: &TestServer) {
     for (body, pointer) in [
         (json!({"name": "", "scopes": ["read"]}), "/name"),
         (json!({"name": "x", "scopes": []}), "/scopes"),
-        (json!({"name": "x", "scopes": ["admin"]}), "/scopes/0"),
+        (json!({"name": "x", "scopes": ["root"]}), "/scopes/0"),
         (
             json!({"name": "x", "scopes": ["read"], "expires_at": "2001-01-01T00:00:00Z"}),
             "/expires_at",
@@ -120,6 +121,88 @@ fn expired_and_revoked_keys_are_refused(server: &TestServer) {
     ada.delete(&path).expect_problem("not-found");
 }
 
+fn key_expires_after_a_year_by_default(server: &TestServer) {
+    let ada = create_account(server, "ada", Role::User);
+    let key = new_key(&ada, &json!(["read"]));
+    let lifetime = timestamp(&key, "expires_at") - timestamp(&key, "created_at");
+    assert_eq!(lifetime, chrono::TimeDelta::days(365));
+    let body = json!({"name": "lasting", "scopes": ["read"], "expires_at": null});
+    let lasting = ada.post("/auth/keys", &body).expect_status(201)["expires_at"].clone();
+    assert_eq!(lasting, Value::Null);
+}
+
+/// Checks that a request was refused because the sign-in is too old.
+#[track_caller]
+fn expect_sign_in_too_old(answer: &Answer) {
+    answer.expect_problem("sign-in-too-old");
+    assert_eq!(
+        answer.header("www-authenticate"),
+        Some("Bearer realm=\"recto\", error=\"insufficient_user_authentication\", max_age=600")
+    );
+}
+
+fn step_up_needs_recent_password(server: &TestServer) {
+    create_account(server, "root", Role::Admin);
+    let ada = create_account(server, "ada", Role::User);
+    let admin_key = json!({"name": "operator", "scopes": ["admin"]});
+    ada.post("/auth/keys", &admin_key).expect_problem("forbidden");
+    let login = json!({"email": "root@example.org", "password": PASSWORD});
+    let signed_in = server.anonymous().post("/auth/login", &login).expect_status(200).clone();
+    let root = server.bearer(text(&signed_in, "access_token"));
+    let at = |what: &str| format!("/users/{}/{what}", ada.uid);
+    root.put(&at("disabled"), &json!({"disabled": false})).expect_status(200);
+    root.post("/auth/keys", &admin_key).expect_status(201);
+
+    server.clock().advance(Duration::from_secs(10 * 60 + 1));
+    expect_sign_in_too_old(&root.put(&at("role"), &json!({"role": "admin"})));
+    expect_sign_in_too_old(&root.put(&at("disabled"), &json!({"disabled": true})));
+    expect_sign_in_too_old(&root.post("/auth/keys", &admin_key));
+    // Refreshing sends no password.
+    let refresh = json!({"refresh_token": text(&signed_in, "refresh_token")});
+    let pair = server.anonymous().post("/auth/refresh", &refresh).expect_status(200).clone();
+    let root = server.bearer(text(&pair, "access_token"));
+    expect_sign_in_too_old(&root.put(&at("role"), &json!({"role": "admin"})));
+    // Everything else works.
+    root.get("/users").expect_status(200);
+    root.post("/auth/keys", &json!({"name": "x", "scopes": ["write"]})).expect_status(201);
+    let root = server.sign_in("root@example.org");
+    root.put(&at("role"), &json!({"role": "admin"})).expect_status(200);
+}
+
+fn administrators_key_needs_scope_admin(server: &TestServer) {
+    let root = create_account(server, "root", Role::Admin);
+    let ada = create_account(server, "ada", Role::User);
+    let book = add_book(&ada, "Emma");
+    let path = format!("/books/{}", uid(&book));
+    let role = format!("/users/{}/role", ada.uid);
+    let account = format!("/users/{}", ada.uid);
+    let change = json!({"title": "Persuasion"});
+    let script = |scopes: Value| server.bearer(text(&new_key(&root, &scopes), "key"));
+
+    let ordinary = script(json!(["read", "write"]));
+    ordinary.patch(&path, &change).expect_problem("forbidden");
+    ordinary.delete(&path).expect_problem("forbidden");
+    assert_eq!(ordinary.get(&account).expect_status(200).get("email"), None);
+    let answer = ordinary.put(&role, &json!({"role": "user"}));
+    answer.expect_problem("forbidden");
+    let challenge = answer.header("www-authenticate").unwrap();
+    assert!(challenge.contains("error=\"insufficient_scope\""), "{challenge}");
+    // It is still the administrator's own.
+    assert_eq!(ordinary.get("/auth/me").expect_status(200)["role"], "admin");
+
+    let operator = script(json!(["admin"]));
+    server.clock().advance(Duration::from_hours(1));
+    operator.put(&role, &json!({"role": "user"})).expect_status(200);
+    operator.get("/audit").expect_status(200);
+    operator.patch(&path, &change).expect_problem("forbidden");
+    let root = server.sign_in("root@example.org");
+    let all = new_key(&root, &json!(["read", "write", "admin"]));
+    let all = server.bearer(text(&all, "key"));
+    all.patch(&path, &change).expect_status(200);
+    assert_eq!(all.get(&account).expect_status(200)["email"], "ada@example.org");
+    all.post("/auth/keys", &json!({"name": "x", "scopes": ["admin"]})).expect_problem("forbidden");
+}
+
 fn last_use_is_recorded_per_minute(server: &TestServer) {
     let ada = create_account(server, "ada", Role::User);
     let key = new_key(&ada, &json!(["read"]));
@@ -151,5 +234,8 @@ both_servers!(
     scopes_limit_a_key,
     key_cannot_manage_the_account,
     expired_and_revoked_keys_are_refused,
+    key_expires_after_a_year_by_default,
+    step_up_needs_recent_password,
+    administrators_key_needs_scope_admin,
     last_use_is_recorded_per_minute,
 );

@@ -4,7 +4,7 @@ use recto_testkit::database::{Engine, Fresh, bare};
 
 use crate::support::program::{Program, RunResult, small_data_set};
 
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "2026-11-22-000001_catalog",
     "2026-11-22-000002_identity",
     "2026-11-22-000003_blog",
@@ -13,6 +13,7 @@ const NAMES: [&str; 8] = [
     "2026-11-22-000006_contributors",
     "2026-11-22-000007_sessions",
     "2026-11-28-000001_account_mails",
+    "2026-11-28-000002_account_rules",
 ];
 
 /// Declares two tests for each function of a database without a schema.

@@ -2,12 +2,12 @@
 
 use std::{fmt, str::FromStr};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
 use crate::{
-    ApiKeyId, Input, Invalid, Violations,
+    ApiKeyId, Change, Input, Invalid, Violations,
     input::read_text,
     record::{input, object},
     text::line,
@@ -27,7 +27,7 @@ object! {
         pub id: ApiKeyId,
         /// The name.
         pub name: ApiKeyName,
-        /// The scopes: `read`, `write` or both.
+        /// The scopes: at least one of `read`, `write` and `admin`.
         #[cfg_attr(feature = "openapi", schema(value_type = Vec<Scope>, min_items = 1))]
         pub scopes: Scopes,
         /// The last characters of the secret, by which its owner can recognize the key.
@@ -47,25 +47,34 @@ input! {
     pub struct NewApiKey {
         /// The name.
         pub name: ApiKeyName,
-        /// The scopes: `read`, `write` or both.
+        /// The scopes: at least one of `read`, `write` and `admin`.
         #[cfg_attr(feature = "openapi", schema(value_type = Vec<Scope>, min_items = 1))]
         pub scopes: Scopes,
-        /// The time of expiry; without it, the key does not expire.
-        pub expires_at: Option<DateTime<Utc>>,
+        /// The time of expiry. Without it, the key expires after a year (365 days); with `null`,
+        /// never.
+        #[cfg_attr(
+            feature = "openapi",
+            schema(value_type = Option<DateTime<Utc>>, required = false)
+        )]
+        pub expires_at: Change<Option<DateTime<Utc>>>,
     }
 }
 
 impl NewApiKey {
-    /// Checks that the key has not expired by `now`.
+    /// The lifetime of a key whose time of expiry is not given: a year.
+    pub const LIFETIME: TimeDelta = TimeDelta::days(365);
+
+    /// Returns the time of expiry of the key, created `now`; `None` if it does not expire.
     ///
     /// # Errors
-    /// A violation at `/expires_at`.
-    pub fn check(&self, now: DateTime<Utc>) -> Result<(), Violations> {
+    /// A violation at `/expires_at` if that is not after `now`.
+    pub fn expiry(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Violations> {
         match self.expires_at {
-            Some(end) if end <= now => {
+            Change::Keep => Ok(Some(now + Self::LIFETIME)),
+            Change::Set(Some(end)) if end <= now => {
                 Err(Violations::one("must lie in the future").under("expires_at"))
             }
-            _ => Ok(()),
+            Change::Set(end) => Ok(end),
         }
     }
 }
@@ -83,17 +92,20 @@ pub enum Scope {
     Read,
     /// Creating, changing and deleting.
     Write,
+    /// The permissions of an administrator.
+    Admin,
 }
 
 impl Scope {
     /// All scopes, in display order.
-    pub const ALL: [Self; 2] = [Self::Read, Self::Write];
+    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Admin];
 
     /// Returns the name of the scope.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
             Self::Write => "write",
+            Self::Admin => "admin",
         }
     }
 }
@@ -105,7 +117,7 @@ impl FromStr for Scope {
         Self::ALL
             .into_iter()
             .find(|scope| scope.as_str() == word)
-            .ok_or_else(|| Invalid::new("must be \"read\" or \"write\""))
+            .ok_or_else(|| Invalid::new("must be \"read\", \"write\" or \"admin\""))
     }
 }
 
@@ -123,8 +135,8 @@ impl Input for Scope {
 /// use recto_domain::{Scope, Scopes};
 ///
 /// let scopes: Scopes = "read write".parse()?;
-/// assert!(scopes.allow(Scope::Write));
-/// assert_eq!(scopes, Scopes::ALL);
+/// assert!(scopes.allow(Scope::Write) && !scopes.allow(Scope::Admin));
+/// assert_eq!(Some(scopes), Scopes::of([Scope::Write, Scope::Read]));
 /// assert!("".parse::<Scopes>().is_err());
 /// # Ok::<(), recto_domain::Invalid>(())
 /// ```
@@ -132,26 +144,28 @@ impl Input for Scope {
 pub struct Scopes {
     read: bool,
     write: bool,
+    admin: bool,
 }
 
 impl Scopes {
     /// Only reading.
-    pub const READ: Self = Self { read: true, write: false };
+    pub const READ: Self = Self { read: true, write: false, admin: false };
     /// Only writing.
-    pub const WRITE: Self = Self { read: false, write: true };
+    pub const WRITE: Self = Self { read: false, write: true, admin: false };
     /// All scopes.
-    pub const ALL: Self = Self { read: true, write: true };
+    pub const ALL: Self = Self { read: true, write: true, admin: true };
 
     /// Returns these scopes, each once; `None` if there are none.
     pub fn of(scopes: impl IntoIterator<Item = Scope>) -> Option<Self> {
-        let mut all = Self { read: false, write: false };
+        let mut all = Self { read: false, write: false, admin: false };
         for scope in scopes {
             match scope {
                 Scope::Read => all.read = true,
                 Scope::Write => all.write = true,
+                Scope::Admin => all.admin = true,
             }
         }
-        (all.read || all.write).then_some(all)
+        Scope::ALL.into_iter().any(|scope| all.allow(scope)).then_some(all)
     }
 
     /// Whether the scopes include `scope`.
@@ -159,6 +173,7 @@ impl Scopes {
         match scope {
             Scope::Read => self.read,
             Scope::Write => self.write,
+            Scope::Admin => self.admin,
         }
     }
 
@@ -166,32 +181,24 @@ impl Scopes {
     pub fn iter(self) -> impl Iterator<Item = Scope> {
         Scope::ALL.into_iter().filter(move |scope| self.allow(*scope))
     }
-
-    /// Returns the names of the scopes, as they are stored.
-    pub const fn as_str(self) -> &'static str {
-        match (self.read, self.write) {
-            (_, false) => "read",
-            (false, true) => "write",
-            (true, true) => "read write",
-        }
-    }
 }
 
+/// Writes the form in which the scopes are stored.
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+        f.pad(&self.iter().map(Scope::as_str).collect::<Vec<_>>().join(" "))
     }
 }
 
 impl FromStr for Scopes {
     type Err = Invalid;
 
-    /// Parses the form of [`as_str`](Self::as_str).
+    /// Parses the displayed form: each scope at most once, in order.
     fn from_str(words: &str) -> Result<Self, Invalid> {
-        let mut known = [Self::READ, Self::WRITE, Self::ALL].into_iter();
-        known
-            .find(|scopes| scopes.as_str() == words)
-            .ok_or_else(|| Invalid::new("must be \"read\", \"write\" or \"read write\""))
+        let scopes = words.split(' ').map(str::parse).collect::<Result<Vec<Scope>, _>>()?;
+        Self::of(scopes)
+            .filter(|scopes| scopes.to_string() == words)
+            .ok_or_else(|| Invalid::new("must be scopes in order, separated by spaces"))
     }
 }
 
@@ -223,12 +230,17 @@ mod tests {
     #[test]
     fn scopes_are_a_nonempty_set() {
         let parse = |value: &Value| <Scopes as Input>::parse(value);
-        assert_eq!(parse(&json!(["write", "read"])).unwrap(), Scopes::ALL);
+        assert_eq!(parse(&json!(["write", "admin", "read"])).unwrap(), Scopes::ALL);
         assert_eq!(parse(&json!(["read", "read"])).unwrap(), Scopes::READ);
-        for wrong in [json!([]), json!(["admin"]), json!("read"), json!([1]), json!(null)] {
+        for wrong in [json!([]), json!(["root"]), json!("read"), json!([1]), json!(null)] {
             assert!(parse(&wrong).is_err(), "{wrong}");
         }
-        for scopes in [Scopes::READ, Scopes::WRITE, Scopes::ALL] {
+        for words in ["write read", "read read", " read", "admin  read"] {
+            assert!(words.parse::<Scopes>().is_err(), "{words:?}");
+        }
+        let sets = ["read", "write", "read write", "admin", "read admin", "write admin"];
+        let sets = sets.map(|words| words.parse::<Scopes>().unwrap());
+        for scopes in sets.into_iter().chain([Scopes::ALL]) {
             assert_eq!(scopes.to_string().parse::<Scopes>().unwrap(), scopes);
             assert_eq!(Scopes::of(scopes.iter()), Some(scopes));
             let json = serde_json::to_value(scopes).unwrap();
@@ -237,20 +249,25 @@ mod tests {
     }
 
     #[test]
-    fn key_expires_in_future_or_never() {
-        let new = |end: Value| {
-            let body = json!({"name": "x", "scopes": ["read"], "expires_at": end});
-            NewApiKey::parse(&body)
-        };
+    fn key_expires_after_a_year_by_default() {
         let noon: DateTime<Utc> = "2026-01-01T12:00:00Z".parse().unwrap();
-        assert_eq!(new(json!(null)).unwrap().check(noon), Ok(()));
-        assert_eq!(new(json!("2026-01-01T13:00:00.5+00:00")).unwrap().check(noon), Ok(()));
-        let ended = new(json!("2026-01-01T12:30:00+01:00")).unwrap().check(noon).unwrap_err();
+        let expiry = |end: Option<Value>| {
+            let mut body = json!({"name": "x", "scopes": ["read"]});
+            if let Some(end) = end {
+                body["expires_at"] = end;
+            }
+            NewApiKey::parse(&body)?.expiry(noon)
+        };
+        assert_eq!(expiry(None), Ok(Some(noon + TimeDelta::days(365))));
+        assert_eq!(expiry(Some(json!(null))), Ok(None));
+        let later = noon + TimeDelta::minutes(60) + TimeDelta::milliseconds(500);
+        assert_eq!(expiry(Some(json!("2026-01-01T13:00:00.5+00:00"))), Ok(Some(later)));
+        let ended = expiry(Some(json!("2026-01-01T12:30:00+01:00"))).unwrap_err();
         assert_eq!(ended.to_string(), "/expires_at must lie in the future");
         for wrong in
             ["2026-01-01", "tomorrow", "9999-12-31T23:59:59-01:00", "12026-01-01T00:00:00Z"]
         {
-            assert!(new(json!(wrong)).is_err(), "{wrong}");
+            assert!(expiry(Some(json!(wrong))).is_err(), "{wrong}");
         }
     }
 }

@@ -213,14 +213,15 @@ pub fn set_password(
     Ok(changed > 0)
 }
 
-/// Returns the account and the session of an access token, in one statement. Returns `None` if the
-/// token pair is revoked or deleted, the session has ended, or the account is disabled.
+/// Returns the account, the session of an access token and the time of its sign-in, in one
+/// statement. Returns `None` if the token pair is revoked or deleted, the session has ended, or the
+/// account is disabled.
 pub fn of_token_pair(
     conn: &mut Connection,
     pair: TokenPairId,
     now: DateTime<Utc>,
-) -> Result<Option<(Account, SessionId)>, Error> {
-    let caller = conn.first::<(AccountRow, UidValue)>(
+) -> Result<Option<(Account, SessionId, DateTime<Utc>)>, Error> {
+    let caller = conn.first::<(AccountRow, UidValue, InstantValue)>(
         token_pairs::table
             .inner_join(sessions::table)
             .inner_join(accounts::table.on(accounts::user_uid.eq(sessions::user_uid)))
@@ -228,10 +229,12 @@ pub fn of_token_pair(
             .filter(token_pairs::dead.eq(false))
             .filter(sessions::expires_at.gt(InstantValue(now)))
             .filter(accounts::disabled.eq(false))
-            .select((AccountRow::selection(), sessions::uid)),
+            .select((AccountRow::selection(), sessions::uid, sessions::created_at)),
     )?;
     caller
-        .map(|(account, session)| Ok((Account::try_from(account)?, SessionId::from(session))))
+        .map(|(account, session, created_at)| {
+            Ok((Account::try_from(account)?, SessionId::from(session), created_at.0))
+        })
         .transpose()
 }
 

@@ -80,7 +80,7 @@ pub fn insert(
         api_keys::name.eq(key.name.as_str()),
         api_keys::hash.eq(&hash.as_bytes()[..]),
         api_keys::hint.eq(&key.hint),
-        api_keys::scopes.eq(key.scopes.as_str()),
+        api_keys::scopes.eq(key.scopes.to_string()),
         api_keys::created_at.eq(InstantValue(key.created_at)),
         api_keys::expires_at.eq(key.expires_at.map(InstantValue)),
         api_keys::last_used_at.eq(key.last_used_at.map(InstantValue)),

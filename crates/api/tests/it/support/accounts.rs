@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use recto_domain::{
     Account, ApiKey, ApiKeyId, Clock as _, Email, IdGenerator as _, MailedPurpose, MailedTokenId,
     Password, PasswordHash, Role, Scopes, Secret, SecretHash, Session, SessionId, TokenPairId,
@@ -75,6 +76,8 @@ pub(crate) fn request_token(server: &TestServer, form: &str) -> Answer {
 pub(crate) struct TestAccount<'s> {
     /// Sends the access token of the session.
     pub(crate) client: Client<'s>,
+    /// Sends the access token of a session that began eleven minutes ago.
+    pub(crate) earlier_client: Client<'s>,
     pub(crate) email: String,
     pub(crate) session: SessionId,
     pub(crate) refresh_token: Secret,
@@ -102,6 +105,7 @@ impl<'s> TestAccount<'s> {
             Ok::<_, Error>((
                 user,
                 open_session(conn, user, Some(refresh_hash))?,
+                open_session_at(conn, user, None, SystemIds.now() - TimeDelta::minutes(11))?,
                 [
                     insert_key(conn, user, Scopes::READ)?,
                     insert_key(conn, user, Scopes::WRITE)?,
@@ -115,11 +119,12 @@ impl<'s> TestAccount<'s> {
             ))
         };
         let created = database.write_blocking(create).expect("the rows are written");
-        let (user, OpenSession { session, pair }, keys, tokens) = created;
+        let (user, OpenSession { session, pair }, earlier, keys, tokens) = created;
         let [read_key, write_key, full_key] = keys;
         let [verify_token, reset_token, email_token] = tokens;
         Self {
             client: client(server, user, pair),
+            earlier_client: client(server, user, earlier.pair),
             email,
             session,
             refresh_token,
@@ -180,15 +185,23 @@ fn open_session(
     user: UserId,
     refresh: Option<SecretHash>,
 ) -> Result<OpenSession, Error> {
-    let now = SystemIds.now();
+    open_session_at(conn, user, refresh, SystemIds.now())
+}
+
+fn open_session_at(
+    conn: &mut Connection,
+    user: UserId,
+    refresh: Option<SecretHash>,
+    at: DateTime<Utc>,
+) -> Result<OpenSession, Error> {
     let new = NewSession {
         id: SessionId::from_uuid(SystemIds.new_id().uid()),
         user,
         pair: TokenPairId::from_uuid(SystemIds.new_id().uid()),
         refresh,
         device: &recto_domain::Device::default(),
-        at: now,
-        expires_at: now + Session::IDLE,
+        at,
+        expires_at: at + Session::IDLE,
     };
     session::open(conn, &new)?;
     Ok(OpenSession { session: new.id, pair: new.pair })
@@ -211,7 +224,7 @@ fn insert_key(
     let secret = Secret::api_key(SystemIds.random());
     let new = ApiKey {
         id: ApiKeyId::from_uuid(SystemIds.new_id().uid()),
-        name: scopes.as_str().parse().unwrap(),
+        name: scopes.to_string().parse().unwrap(),
         scopes,
         hint: secret.hint().to_owned(),
         created_at: SystemIds.now(),

@@ -14,7 +14,7 @@ const TABLE: &str = include_str!("../matrix.txt");
 pub(crate) struct Row {
     pub(crate) method: &'static str,
     pub(crate) template: &'static str,
-    pub(crate) statuses: [u16; 8],
+    pub(crate) statuses: [u16; 10],
 }
 
 /// Returns the lines of the table.
@@ -56,8 +56,9 @@ impl Row {
     }
 }
 
-/// The columns of the table. The unverified and disabled accounts and the API keys are the
-/// owner's, or an administrator's where the owner may not send the request.
+/// The columns of the table. The unverified and disabled accounts, the earlier session and the API
+/// keys for reading and writing are the owner's, or an administrator's where the owner may not send
+/// the request. The administrator's key has all scopes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Caller {
     Anonymous,
@@ -66,20 +67,24 @@ pub(crate) enum Caller {
     Other,
     Admin,
     Disabled,
+    EarlierSession,
     ReadKey,
     WriteKey,
+    AdminKey,
 }
 
 impl Caller {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Anonymous,
         Self::Unverified,
         Self::Owner,
         Self::Other,
         Self::Admin,
         Self::Disabled,
+        Self::EarlierSession,
         Self::ReadKey,
         Self::WriteKey,
+        Self::AdminKey,
     ];
 }
 
@@ -120,6 +125,8 @@ impl<'s> MatrixFixture<'s> {
         let account = self.account(caller, row.status(Caller::Owner) == 403);
         match caller {
             Caller::Anonymous => send(&self.server.anonymous()),
+            Caller::EarlierSession => send(&account.earlier_client),
+            Caller::AdminKey => send(&account.client_with(&account.full_key)),
             Caller::ReadKey => send(&account.client_with(&account.read_key)),
             Caller::WriteKey => send(&account.client_with(&account.write_key)),
             Caller::Owner | Caller::Other | Caller::Admin => send(&account.client),
@@ -136,7 +143,7 @@ impl<'s> MatrixFixture<'s> {
     fn account(&self, caller: Caller, is_for_admins: bool) -> &TestAccount<'s> {
         match caller {
             Caller::Other => &self.other,
-            Caller::Admin => &self.admin,
+            Caller::Admin | Caller::AdminKey => &self.admin,
             Caller::Owner | Caller::Anonymous => &self.owner,
             _ if is_for_admins => &self.admin,
             _ => &self.owner,

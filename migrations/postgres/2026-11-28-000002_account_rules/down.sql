@@ -1,0 +1,5 @@
+-- The previous schema has no scope "admin".
+DELETE FROM api_keys WHERE scopes LIKE '%admin';
+ALTER TABLE api_keys
+    DROP CONSTRAINT api_keys_scopes_check,
+    ADD CONSTRAINT api_keys_scopes_check CHECK (scopes IN ('read', 'write', 'read write'));
