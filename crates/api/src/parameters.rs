@@ -127,7 +127,7 @@ impl ParameterError {
 ///
 /// # Errors
 /// An invalid value.
-pub(crate) fn parsed<T>(name: &'static str, raw: &str) -> Result<T, ParameterError>
+fn parsed<T>(name: &'static str, raw: &str) -> Result<T, ParameterError>
 where
     T: FromStr<Err: fmt::Display>,
 {

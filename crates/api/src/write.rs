@@ -53,8 +53,8 @@ pub(crate) async fn change<E: Rules + Update>(
 ) -> Result<Item<E>, Error> {
     ctx.write(move |tx| {
         let entity = tx.locked::<E>(key.0)?;
-        let now = tx.now();
-        Ok(Item::alone(write::change(tx, entity, body.checked()?, now)?))
+        let (patch, now) = (body.checked_for(&entity)?, tx.now());
+        Ok(Item::alone(write::change(tx, entity, patch, now)?))
     })
     .await
 }

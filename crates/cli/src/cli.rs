@@ -283,8 +283,8 @@ pub(crate) enum UserAction {
 /// The options of `recto user create`.
 #[derive(Debug, Args)]
 pub(crate) struct NewAccount {
-    /// The public name
-    #[arg(long, value_name = "NAME", required = true)]
+    /// The public name, which may be one that users cannot choose, such as `root`
+    #[arg(long, value_name = "NAME", required = true, value_parser = Username::parse_reserved)]
     pub(crate) username: Username,
 
     /// The address to sign in with

@@ -2,7 +2,7 @@
 
 use crate::id::later_than;
 use crate::record::{entity, input};
-use crate::text::{line, paragraphs};
+use crate::text::{LINE, PARAGRAPHS};
 use crate::value::text_value;
 use crate::{Change, CommentId, Create, NewId, PostId, Update, UserId};
 use chrono::{DateTime, Utc};
@@ -10,17 +10,17 @@ use recto_relations::relations;
 
 text_value! {
     /// The title of a post.
-    PostTitle, 1..=300, line, "Why we count from zero"
+    PostTitle, 1..=300, LINE, "Why we count from zero"
 }
 
 text_value! {
     /// The content of a post, in any number of lines.
-    PostContent, 1..=100_000, paragraphs, "It is about distances, not about things."
+    PostContent, 1..=100_000, PARAGRAPHS, "It is about distances, not about things."
 }
 
 text_value! {
     /// The text of a comment, in any number of lines.
-    CommentText, 1..=10_000, paragraphs, "Distances it is."
+    CommentText, 1..=10_000, PARAGRAPHS, "Distances it is."
 }
 
 relations! {

@@ -275,7 +275,8 @@ impl<'a> Fields<'a> {
     fn refuse_unknown(&mut self) {
         self.known.sort_unstable();
         let mut unknown = self.values.keys().filter(|name| !self.known.contains(&name.as_str()));
-        let detail = format!("is not a known field; known are: {}", self.known.join(", "));
+        let known = self.known.join(", ");
+        let detail = format!("{}; known are: {known}", Violation::UNKNOWN_FIELD);
         for name in unknown.by_ref().take(Self::UNKNOWN_LISTED) {
             let wrong = Violations::one(detail.clone()).under(name);
             self.violations.extend(wrong.into_vec());

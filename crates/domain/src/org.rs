@@ -7,7 +7,7 @@ pub use graph::{NewCompanyGraph, NewDepartmentWithin, NewEmployeeWithin};
 
 use crate::id::later_than;
 use crate::record::{entity, input};
-use crate::text::line;
+use crate::text::LINE;
 use crate::value::text_value;
 use crate::{Change, CompanyId, Create, DepartmentId, EmployeeId, NewId, Update, UserId};
 use chrono::{DateTime, Utc};
@@ -15,17 +15,17 @@ use recto_relations::relations;
 
 text_value! {
     /// The name of a company.
-    CompanyName, 1..=200, line, "Analytical Engines Ltd"
+    CompanyName, 1..=200, LINE, "Analytical Engines Ltd"
 }
 
 text_value! {
     /// The name of a department.
-    DepartmentName, 1..=200, line, "Punched cards"
+    DepartmentName, 1..=200, LINE, "Punched cards"
 }
 
 text_value! {
     /// The name of an employee.
-    EmployeeName, 1..=200, line, "Augusta King"
+    EmployeeName, 1..=200, LINE, "Augusta King"
 }
 
 relations! {

@@ -4,19 +4,19 @@ use chrono::{DateTime, Utc};
 
 use crate::id::later_than;
 use crate::record::{entity, input, object};
-use crate::text::line;
+use crate::text::LINE;
 use crate::value::text_value;
 use crate::{Change, CourseId, Create, NewId, StudentId, Update, UserId};
 use recto_relations::{LinkData, relations};
 
 text_value! {
     /// The name of a student.
-    StudentName, 1..=200, line, "Sofia Kovalevskaya"
+    StudentName, 1..=200, LINE, "Sofia Kovalevskaya"
 }
 
 text_value! {
     /// The title of a course.
-    CourseTitle, 1..=200, line, "Partial differential equations"
+    CourseTitle, 1..=200, LINE, "Partial differential equations"
 }
 
 object! {

@@ -3,8 +3,45 @@
 use std::{borrow::Cow, ops::RangeInclusive};
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+use unicode_security::skeleton;
 
 use crate::Invalid;
+
+/// The rules of a text value.
+pub(crate) struct TextRules {
+    /// Cleans a text, or refuses it.
+    pub(crate) clean: for<'a> fn(&'a str, RangeInclusive<usize>) -> Result<Cow<'a, str>, Invalid>,
+    /// Checks the further rules of a new text that is clean. Existing texts may be older than
+    /// these.
+    pub(crate) check_new: fn(&str) -> Result<(), Invalid>,
+}
+
+/// One line of text. A new one has no characters that change its direction.
+pub(crate) const LINE: TextRules = TextRules { clean: line, check_new: refuse_direction };
+
+/// Any number of lines of text.
+pub(crate) const PARAGRAPHS: TextRules = TextRules { clean: paragraphs, check_new: |_| Ok(()) };
+
+/// Refuses the characters that embed, override or isolate a text direction: they can show a text
+/// in another order than that in which it is stored and compared.
+pub(crate) fn refuse_direction(text: &str) -> Result<(), Invalid> {
+    let is_direction = |c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if !text.is_ascii() && text.chars().any(is_direction) {
+        return Err(Invalid::new("must not contain characters that change the text direction"));
+    }
+    Ok(())
+}
+
+/// Refuses ignorable characters (the property `Default_Ignorable_Code_Point`): two names that
+/// differ only in these look the same.
+pub(crate) fn refuse_ignorable(text: &str) -> Result<(), Invalid> {
+    // The skeleton of UTS #39 leaves out exactly these characters.
+    let is_ignorable = |c: char| skeleton(c.encode_utf8(&mut [0; 4])).next().is_none();
+    if !text.is_ascii() && text.chars().any(is_ignorable) {
+        return Err(Invalid::new("must not contain invisible characters"));
+    }
+    Ok(())
+}
 
 /// Cleans one line of text: trimmed, NFC, no control characters, `length` in characters.
 pub(crate) fn line(raw: &str, length: RangeInclusive<usize>) -> Result<Cow<'_, str>, Invalid> {
@@ -125,6 +162,47 @@ mod tests {
         }
         assert_eq!(paragraphs("a\r\n\tb", 0..=9).unwrap(), "a\r\n\tb");
         assert!(paragraphs("a\0b", 0..=9).is_err());
+    }
+
+    #[test]
+    fn new_line_has_no_direction_characters() {
+        let refused: Vec<char> =
+            ('\0'..=char::MAX).filter(|c| refuse_direction(&c.to_string()).is_err()).collect();
+        let expected: Vec<char> =
+            ('\u{202a}'..='\u{202e}').chain('\u{2066}'..='\u{2069}').collect();
+        assert_eq!(refused, expected);
+    }
+
+    #[test]
+    fn ignorable_characters_are_refused() {
+        // Samples of each range of DerivedCoreProperties.txt.
+        for ignorable in [
+            '\u{ad}',
+            '\u{34f}',
+            '\u{61c}',
+            '\u{115f}',
+            '\u{17b4}',
+            '\u{180b}',
+            '\u{200b}',
+            '\u{200d}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{2069}',
+            '\u{3164}',
+            '\u{fe0f}',
+            '\u{feff}',
+            '\u{ffa0}',
+            '\u{1bca0}',
+            '\u{1d173}',
+            '\u{e0001}',
+            '\u{e0100}',
+            '\u{e0fff}',
+        ] {
+            assert!(refuse_ignorable(&format!("a{ignorable}b")).is_err(), "{ignorable:?}");
+        }
+        for visible in ["a b", "Zoë", "日本語", "हिन्दी", "👩", "a\u{300}"] {
+            assert!(refuse_ignorable(visible).is_ok(), "{visible:?}");
+        }
     }
 
     proptest! {

@@ -26,14 +26,17 @@ impl<T: Sortable> Sortable for Option<T> {
 }
 
 /// Implements the common traits of a text value by its `clean: fn(&str) -> Result<Cow<str>,
-/// Invalid>`.
+/// Invalid>` and, if new texts have further rules, their check.
 ///
 /// `clean` borrows text that is clean already, so that converting an owned string (as of a row)
 /// costs one scan and no allocation.
 macro_rules! string_value {
     ($name:ident, $example:literal) => {
+        $crate::value::string_value!($name, $example, |_| Ok(()));
+    };
+    ($name:ident, $example:literal, $check_new:expr) => {
         impl $name {
-            /// Cleans and validates `raw`.
+            /// Cleans and validates `raw`, a new text.
             #[doc = concat!("
 ```
 use recto_domain::", stringify!($name), ";
@@ -43,6 +46,15 @@ assert_eq!(value.as_str(), ", stringify!($example), ");
 # Ok::<(), recto_domain::Invalid>(())
 ```")]
             pub fn parse(raw: &str) -> Result<Self, $crate::Invalid> {
+                let check_new: fn(&str) -> Result<(), $crate::Invalid> = $check_new;
+                let clean = Self::clean(raw)?;
+                check_new(&clean)?;
+                Ok(Self(clean.into_owned()))
+            }
+
+            /// Cleans and validates `raw`, a text that exists elsewhere, such as in an import. It
+            /// may be older than some rules of new texts.
+            pub fn parse_existing(raw: &str) -> Result<Self, $crate::Invalid> {
                 Self::clean(raw).map(|clean| Self(clean.into_owned()))
             }
 
@@ -78,7 +90,8 @@ assert_eq!(value.as_str(), ", stringify!($example), ");
             }
         }
 
-        /// Reuses the string's memory if it is clean already.
+        /// As [`parse_existing`](Self::parse_existing). Reuses the string's memory if it is clean
+        /// already.
         impl TryFrom<String> for $name {
             type Error = $crate::Invalid;
 
@@ -109,6 +122,7 @@ assert_eq!(value.as_str(), ", stringify!($example), ");
             }
         }
 
+        /// As [`parse_existing`](Self::parse_existing), for entities that a server returned.
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let raw = <String as serde::Deserialize>::deserialize(deserializer)?;
@@ -119,12 +133,11 @@ assert_eq!(value.as_str(), ", stringify!($example), ");
 }
 pub(crate) use string_value;
 
-/// Declares a text of a bounded number of characters that is cleaned by a function such as those
-/// in [`crate::text`].
+/// Declares a text of a bounded number of characters with rules such as those in [`crate::text`].
 macro_rules! text_value {
     (
         $(#[doc = $doc:literal])+
-        $name:ident, $min:tt..=$max:tt, $clean:path, $example:tt
+        $name:ident, $min:tt..=$max:tt, $rules:path, $example:tt
     ) => {
         $(#[doc = $doc])+
         ///
@@ -146,11 +159,11 @@ macro_rules! text_value {
             pub const MAX_CHARS: usize = $max;
 
             fn clean(raw: &str) -> Result<std::borrow::Cow<'_, str>, $crate::Invalid> {
-                $clean(raw, $min..=$max)
+                ($rules.clean)(raw, $min..=$max)
             }
         }
 
-        $crate::value::string_value!($name, $example);
+        $crate::value::string_value!($name, $example, $rules.check_new);
 
         impl $crate::value::Sortable for $name {
             const KIND: recto_relations::SortKind = recto_relations::SortKind::Text;

@@ -51,6 +51,25 @@ pub struct Violation {
     pub detail: Cow<'static, str>,
 }
 
+impl Violation {
+    /// The beginning of the detail for a field that the document must not have.
+    pub(crate) const UNKNOWN_FIELD: &str = "is not a known field";
+
+    /// Returns whether the document must not have the field at all.
+    ///
+    /// ```
+    /// use recto_domain::{Input, NewTag};
+    /// use serde_json::json;
+    ///
+    /// let wrong = NewTag::parse(&json!({"name": "", "Name": "x"})).unwrap_err();
+    /// let unknown: Vec<_> = wrong.as_slice().iter().map(|one| one.is_unknown_field()).collect();
+    /// assert_eq!(unknown, [false, true]);
+    /// ```
+    pub fn is_unknown_field(&self) -> bool {
+        self.detail.starts_with(Self::UNKNOWN_FIELD)
+    }
+}
+
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.pointer.is_empty() {

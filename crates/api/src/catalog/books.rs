@@ -48,8 +48,9 @@ pub(crate) async fn patch(
 ) -> Result<Item<Book>, Error> {
     ctx.write(move |tx| {
         let book = editable(tx, key.0)?;
+        let patch = body.checked_for(&book)?;
         let (conn, ids) = tx.with_ids();
-        Ok(Item::alone(book_graph::change(conn, ids, book, body.checked()?)?))
+        Ok(Item::alone(book_graph::change(conn, ids, book, patch)?))
     })
     .await
 }

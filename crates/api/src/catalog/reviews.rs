@@ -18,8 +18,8 @@ pub(crate) async fn patch(
     ctx.write(move |tx| {
         let review = tx.locked::<Review>(key.0)?;
         may::edit_review(tx.caller()?, &review)?;
-        let now = tx.now();
-        Ok(Item::alone(write::change(tx, review, body.checked()?, now)?))
+        let (patch, now) = (body.checked_for(&review)?, tx.now());
+        Ok(Item::alone(write::change(tx, review, patch, now)?))
     })
     .await
 }

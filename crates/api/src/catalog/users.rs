@@ -52,8 +52,8 @@ pub(crate) async fn patch(
     ctx.write(move |tx| {
         let user = tx.locked::<User>(key.0)?;
         may::edit_profile(tx.caller()?, &user)?;
-        let now = tx.now();
-        let user = write::change(tx, user, body.checked()?, now)?;
+        let (patch, now) = (body.checked_for(&user)?, tx.now());
+        let user = write::change(tx, user, patch, now)?;
         accounts::with(tx, Item::alone(user))
     })
     .await

@@ -16,6 +16,8 @@ use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt as _;
 use recto_domain::{Input, Violations};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::connection::{ConnectionState, Refusal, Reservation, UNCOUNTED};
 use crate::error::{Error, Failure};
@@ -33,9 +35,16 @@ const DRAINED: usize = 32 << 20;
 /// 403 and not 422.
 #[derive(Debug)]
 pub(crate) struct Body<T> {
-    parsed: Result<T, Violations>,
+    parsed: Result<T, Invalid>,
     /// The memory of the body, which the input has about as much of.
     _memory: Option<Reservation>,
+}
+
+/// A body that breaks rules.
+#[derive(Debug)]
+struct Invalid {
+    violations: Violations,
+    value: Value,
 }
 
 impl<T: Clone> Body<T> {
@@ -44,7 +53,32 @@ impl<T: Clone> Body<T> {
     /// # Errors
     /// 422 with all violations.
     pub(crate) fn checked(&self) -> Result<T, Error> {
-        self.parsed.clone().map_err(Error::from)
+        match &self.parsed {
+            Ok(input) => Ok(input.clone()),
+            Err(invalid) => Err(invalid.violations.clone().into()),
+        }
+    }
+}
+
+impl<T: Clone + Input> Body<T> {
+    /// Returns the input, a merge patch of an entity. A field with the value that the entity has
+    /// is no change: it may be older than a rule that it breaks.
+    ///
+    /// # Errors
+    /// 422 with all violations.
+    pub(crate) fn checked_for(&self, entity: &impl Serialize) -> Result<T, Error> {
+        let Err(Invalid { violations, value: Value::Object(patch) }) = &self.parsed else {
+            return self.checked();
+        };
+        let broken = violations.as_slice().iter().filter(|violation| !violation.is_unknown_field());
+        let broken: Vec<_> = broken.filter_map(|one| one.pointer.strip_prefix('/')).collect();
+        let current = serde_json::to_value(entity).map_err(Failure::from)?;
+        let is_kept = |name: &String, value: &Value| {
+            !broken.contains(&name.as_str()) || current.get(name) != Some(value)
+        };
+        let mut changes = patch.clone();
+        changes.retain(|name, value| is_kept(name, value));
+        Ok(T::parse(&Value::Object(changes))?)
     }
 }
 
@@ -60,7 +94,8 @@ impl<T: Input + 'static> FromRequest for Body<T> {
             let Received { bytes, memory } = body.read().await?;
             let value = serde_json::from_slice(&bytes)
                 .map_err(|error| Problem::new(ProblemType::MalformedJson, not_json(&error)))?;
-            Ok(Self { parsed: T::parse(&value), _memory: memory })
+            let parsed = T::parse(&value).map_err(|violations| Invalid { violations, value });
+            Ok(Self { parsed, _memory: memory })
         })
     }
 }

@@ -19,7 +19,7 @@ use recto_relations::{
 use super::QueryCost;
 use crate::cursor::{self, QueryFingerprint};
 use crate::error::Error;
-use crate::parameters::{ParameterError, Parameters, parsed};
+use crate::parameters::{ParameterError, Parameters};
 use crate::present::{NextLink, PageOptions};
 
 /// The query of an item.
@@ -88,8 +88,11 @@ impl Filtered for Book {
 
     fn filter(parameters: &mut Parameters) -> Result<BookFilter, ParameterError> {
         let tags = parameters.take_all("tag");
-        let tags =
-            tags.iter().map(|tag| parsed::<TagName>("tag", tag)).collect::<Result<Vec<_>, _>>()?;
+        // Tags may be older than the rules of new names.
+        let name = |tag: &String| {
+            TagName::parse_existing(tag).map_err(|wrong| ParameterError::new("tag", wrong))
+        };
+        let tags = tags.iter().map(name).collect::<Result<Vec<_>, _>>()?;
         let tags = TagNames::new(tags).into_names();
         if tags.len() > MAX_TAGS {
             let detail = format!("at most {MAX_TAGS} different tags fit in one query");

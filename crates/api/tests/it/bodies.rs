@@ -148,7 +148,18 @@ fn oversized_chunked_body_is_refused(server: &TestServer) {
 fn text_limits_and_controls_are_checked(server: &TestServer) {
     let Clients { ada, bob, .. } = Clients::create(server);
     let book = add_book(&ada, "Emma");
-    for title in ["a\u{0}b", "\u{0}", "a\nb", "a\u{7f}b", "a\u{85}b", "  ", "", &"x".repeat(501)] {
+    for title in [
+        "a\u{0}b",
+        "\u{0}",
+        "a\nb",
+        "a\u{7f}b",
+        "a\u{85}b",
+        "\u{202e}evil",
+        "a\u{2069}",
+        "  ",
+        "",
+        &"x".repeat(501),
+    ] {
         let body = json!({"title": title, "author": "x"});
         assert_eq!(ada.post("/books", &body).violations(), ["/title"], "{title:?}");
     }
@@ -173,7 +184,7 @@ fn text_limits_and_controls_are_checked(server: &TestServer) {
 
     // Unusual text is stored unchanged, but for normalization to NFC.
     for title in
-        ["💥", "\u{202e}evil", "<script>alert(1)</script>", "'; DROP TABLE books; --", "%s\\"]
+        ["💥", "\u{200f}right", "<script>alert(1)</script>", "'; DROP TABLE books; --", "%s\\"]
     {
         let body = json!({"title": title, "author": "x"});
         let book = ada.post("/books", &body).expect_status(201).clone();

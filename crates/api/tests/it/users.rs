@@ -1,10 +1,11 @@
 //! Users: profiles, accounts, and their books and reviews.
 
+use recto_domain::Role;
 use recto_testkit::both_servers;
-use recto_testkit::server::TestServer;
+use recto_testkit::server::{PASSWORD, TestServer};
 use serde_json::{Value, json};
 
-use crate::support::accounts::{Clients, create_user};
+use crate::support::accounts::{Clients, create_account, create_user};
 use crate::support::assertions::{
     Expect as _, all_items, field_names, text, texts, timestamp, uid,
 };
@@ -104,6 +105,44 @@ fn patch_refuses_a_taken_username(server: &TestServer) {
     clients.bob.patch(&bob, &json!({"username": "ada"})).expect_status(200);
 }
 
+fn new_usernames_are_unambiguous(server: &TestServer) {
+    let ada = create_account(server, "ada", Role::User);
+    let path = format!("/users/{}", ada.uid);
+    // Reserved, with a Cyrillic letter, with an invisible letter, with a text direction.
+    for name in ["Admin", "\u{430}da", "ada\u{3164}", "ada\u{202e}"] {
+        let username = json!({"username": name});
+        assert_eq!(ada.patch(&path, &username).violations(), ["/username"], "{name:?}");
+        let sign_up = json!({
+            "username": name, "email": "eve@example.org", "password": PASSWORD, "last_name": "\u{2067}x"
+        });
+        let answer = server.anonymous().post("/auth/signup", &sign_up);
+        assert_eq!(answer.violations(), ["/last_name", "/username"], "{name:?}");
+    }
+}
+
+/// A user whose names break rules that are younger than they are.
+fn existing_names_stay_valid(server: &TestServer) {
+    let ada = create_account(server, "ada", Role::User);
+    let path = format!("/users/{}", ada.uid);
+    let names =
+        "username = '\u{430}da', username_key = '\u{430}da', last_name = '\u{202d}Lovelace'";
+    server.database().execute(&format!("UPDATE users SET {names} WHERE username = 'ada'")).unwrap();
+    let shown = ada.get(&path).expect_status(200).clone();
+    assert_eq!(
+        (text(&shown, "username"), text(&shown, "last_name")),
+        ("\u{430}da", "\u{202d}Lovelace")
+    );
+    let change = json!({
+        "username": "\u{430}da", "first_name": "Ada", "last_name": "\u{202d}Lovelace",
+    });
+    let changed = ada.patch(&path, &change).expect_status(200).clone();
+    assert_eq!((&changed["username"], &changed["first_name"]), (&shown["username"], &json!("Ada")));
+    // Only what it changes is checked, and everything else is refused as ever.
+    let change = json!({"username": "\u{430}da", "last_name": "\u{202d}King", "uid": ada.uid});
+    assert_eq!(ada.patch(&path, &change).violations(), ["/last_name", "/uid"]);
+    ada.patch(&path, &json!({"username": "ada", "last_name": "King"})).expect_status(200);
+}
+
 fn books_and_reviews_outlive_their_user(server: &TestServer) {
     let Clients { ada, admin, anonymous, bob } = Clients::create(server);
     let book = add_book(&ada, "Emma");
@@ -164,6 +203,8 @@ both_servers!(
     only_administrators_list_users,
     only_its_user_changes_a_profile,
     patch_refuses_a_taken_username,
+    new_usernames_are_unambiguous,
+    existing_names_stay_valid,
     books_and_reviews_outlive_their_user,
     user_relations_are_pages,
 );

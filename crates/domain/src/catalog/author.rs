@@ -14,14 +14,14 @@ use crate::{
     AuthorId, Input, Invalid, NewId, Violation, Violations,
     input::{Fields, read_text},
     record::{entity, input, object},
-    text::line,
+    text::LINE,
     text_key,
     value::text_value,
 };
 
 text_value! {
     /// The name of an author, unique without regard to case. The case is that of its first use.
-    AuthorName, 1..=1000, line, "Iris Murdoch"
+    AuthorName, 1..=1000, LINE, "Iris Murdoch"
 }
 
 impl AuthorName {
@@ -217,7 +217,7 @@ impl Contributors {
             .as_str()
             .split(Self::SEPARATOR)
             // The parts of a clean line are clean; those that are refused are empty.
-            .filter_map(|part| AuthorName::parse(part).ok())
+            .filter_map(|part| AuthorName::parse_existing(part).ok())
             .filter(|name| seen.insert(name.key()))
             .map(|name| Contributor { name, role: None })
             .collect();

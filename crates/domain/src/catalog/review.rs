@@ -6,7 +6,7 @@ use crate::{
     BookId, Change, Create, NewId, ReviewId, Update, UserId,
     id::later_than,
     record::{entity, input},
-    text::paragraphs,
+    text::PARAGRAPHS,
     value::{number_value, text_value},
 };
 
@@ -17,7 +17,7 @@ number_value! {
 
 text_value! {
     /// The text of a review, in any number of lines; may be empty.
-    ReviewText, 0..=20_000, paragraphs, "Read it twice in a week."
+    ReviewText, 0..=20_000, PARAGRAPHS, "Read it twice in a week."
 }
 
 entity! {

@@ -11,15 +11,18 @@ use crate::{
     id::later_than,
     input::Fields,
     record::{entity, input},
-    text::line,
+    text::{LINE, TextRules, refuse_ignorable},
     text_key,
     value::text_value,
 };
 
 text_value! {
     /// The name of a tag, unique without regard to case. The case is that of its first use.
-    TagName, 1..=100, line, "science-fiction"
+    TagName, 1..=100, TAG_NAME, "science-fiction"
 }
+
+/// Characters that change the text direction are ignorable, too.
+const TAG_NAME: TextRules = TextRules { check_new: refuse_ignorable, ..LINE };
 
 impl TagName {
     /// Returns the key under which the name is unique, see [`text_key`].
@@ -197,6 +200,15 @@ mod tests {
         assert_eq!((name.as_str(), name.key().as_str()), ("Sci-Fi", "sci-fi"));
         assert!(TagName::parse(" \u{3000}").is_err());
         assert!(TagName::parse(&"x".repeat(101)).is_err());
+    }
+
+    #[test]
+    fn new_name_has_no_invisible_characters() {
+        for invisible in ["poetry\u{200b}", "po\u{ad}etry", "\u{202e}yrteop", "\u{2067}x\u{2069}"] {
+            let wrong = TagName::parse(invisible).unwrap_err();
+            assert_eq!(wrong.detail(), "must not contain invisible characters");
+            assert_eq!(TagName::try_from(invisible.to_owned()).unwrap().as_str(), invisible);
+        }
     }
 
     #[test]

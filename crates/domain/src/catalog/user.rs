@@ -4,32 +4,54 @@ use std::{borrow::Cow, ops::RangeInclusive};
 
 use chrono::{DateTime, Utc};
 use unicode_normalization::char::is_combining_mark;
+use unicode_security::{MixedScript as _, skeleton};
 
 use crate::{
     Change, Invalid, NewId, Update, UserId,
     id::later_than,
     record::{entity, input},
-    text::line,
+    text::{LINE, TextRules, line, refuse_ignorable},
     text_key,
     value::text_value,
 };
 
 text_value! {
-    /// The name of a user, unique without regard to case: letters of any script, digits, `_`, `.`
+    /// The name of a user, unique without regard to case: letters of one script, digits, `_`, `.`
     /// and `-`, beginning with a letter or digit.
-    Username, 1..=50, username, "ada.lovelace"
+    Username, 1..=50, USERNAME, "ada.lovelace"
 }
+
+const USERNAME: TextRules = TextRules { clean: username, check_new: check_new_username };
+
+/// Usernames that a user cannot choose, since they suggest that the operator writes.
+const RESERVED: [&str; 3] = ["admin", "root", "system"];
 
 impl Username {
     /// Returns the key under which the name is unique, see [`text_key`].
     pub fn key(&self) -> String {
         text_key(self.as_str())
     }
+
+    /// Parses a new username as [`parse`](Self::parse) does, but accepts reserved ones: the
+    /// operator's own.
+    ///
+    /// ```
+    /// use recto_domain::Username;
+    ///
+    /// assert!(Username::parse("root").is_err());
+    /// assert_eq!(Username::parse_reserved("root")?.as_str(), "root");
+    /// # Ok::<(), recto_domain::Invalid>(())
+    /// ```
+    pub fn parse_reserved(raw: &str) -> Result<Self, Invalid> {
+        let name = Self::parse_existing(raw)?;
+        check_characters(name.as_str())?;
+        Ok(name)
+    }
 }
 
 text_value! {
     /// A given name or a family name.
-    PersonName, 1..=100, line, "Ada"
+    PersonName, 1..=100, LINE, "Ada"
 }
 
 entity! {
@@ -123,6 +145,26 @@ fn username(raw: &str, length: RangeInclusive<usize>) -> Result<Cow<'_, str>, In
     Ok(name)
 }
 
+fn check_new_username(name: &str) -> Result<(), Invalid> {
+    check_characters(name)?;
+    // The skeletons of texts that look alike are equal: with a dotless `ı`, or in capitals.
+    let look = |name: &str| text_key(&skeleton(&text_key(name)).collect::<String>());
+    if RESERVED.iter().any(|reserved| look(reserved) == look(name)) {
+        return Err(Invalid::new("must not be, or look like, admin, root or system"));
+    }
+    Ok(())
+}
+
+/// Refuses names that look like others: with invisible characters, or with letters of several
+/// scripts (UTS #39, single script).
+fn check_characters(name: &str) -> Result<(), Invalid> {
+    refuse_ignorable(name)?;
+    if !name.is_single_script() {
+        return Err(Invalid::new("must not mix letters of several scripts"));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -142,6 +184,41 @@ mod tests {
         }
         assert!(Username::parse(&"a".repeat(50)).is_ok());
         assert!(Username::parse(&"a".repeat(51)).is_err());
+    }
+
+    #[test]
+    fn new_usernames_have_one_script() {
+        for good in ["ada7", "Зинаида_2", "ひらがなカタカナ漢字", "한국漢字", "हिन्दी", "日本語"]
+        {
+            assert!(Username::parse(good).is_ok(), "{good}");
+        }
+        // Cyrillic and Greek letters among Latin ones; Japanese with Latin ones.
+        for mixed in ["аda", "adα", "раypal", "日本go"] {
+            assert!(Username::parse(mixed).is_err(), "{mixed}");
+            assert_eq!(Username::parse_existing(mixed).unwrap().as_str(), mixed);
+        }
+    }
+
+    #[test]
+    fn new_usernames_have_no_invisible_letters() {
+        for invisible in ["ada\u{3164}", "ada\u{34f}", "가\u{115f}", "ada\u{fe00}"] {
+            let wrong = Username::parse(invisible).unwrap_err();
+            assert_eq!(wrong.detail(), "must not contain invisible characters");
+            assert!(Username::parse_reserved(invisible).is_err());
+            assert!(Username::try_from(invisible.to_owned()).is_ok(), "{invisible:?}");
+        }
+    }
+
+    #[test]
+    fn reserved_usernames_are_refused() {
+        for reserved in ["admin", "Admin", "ROOT", "system", "admın", "ɑdmin", "r00t", "SYSTEM"] {
+            let wrong = Username::parse(reserved).unwrap_err();
+            assert!(wrong.detail().contains("admin, root or system"), "{reserved}");
+            assert!(Username::parse_reserved(reserved).is_ok(), "{reserved}");
+        }
+        for free in ["admin2", "administrator", "rooted", "sys"] {
+            assert!(Username::parse(free).is_ok(), "{free}");
+        }
     }
 
     #[test]
@@ -182,6 +259,16 @@ mod tests {
             if let Ok(username) = Username::parse(&raw) {
                 let shown = username.to_string();
                 prop_assert_eq!(Username::parse(&shown).unwrap(), username);
+            }
+        }
+
+        #[test]
+        fn new_usernames_exist_afterwards(raw in any::<String>()) {
+            if let Ok(username) = Username::parse(&raw) {
+                prop_assert_eq!(Username::parse_existing(&raw).unwrap(), username.clone());
+                prop_assert_eq!(Username::parse_reserved(&raw).unwrap(), username.clone());
+                let stored = Username::try_from(username.to_string()).unwrap();
+                prop_assert_eq!(stored, username);
             }
         }
 

@@ -8,17 +8,17 @@ use serde_json::Value;
 
 use crate::{
     AuditId, Input, Invalid, NewId, UserId, Violations, input::read_text, record::object,
-    text::line, value::text_value,
+    text::LINE, value::text_value,
 };
 
 text_value! {
     /// The id of a request in the log.
-    RequestName, 1..=64, line, "5f3a9c01-0000002a"
+    RequestName, 1..=64, LINE, "5f3a9c01-0000002a"
 }
 
 text_value! {
     /// Details of an entry of the audit log. They never contain a password, a token or a mail.
-    AuditDetail, 1..=500, line, "user to admin"
+    AuditDetail, 1..=500, LINE, "user to admin"
 }
 
 object! {

@@ -10,13 +10,13 @@ use crate::{
     ApiKeyId, Change, Input, Invalid, Violations,
     input::read_text,
     record::{input, object},
-    text::line,
+    text::LINE,
     value::text_value,
 };
 
 text_value! {
     /// The name of an API key.
-    ApiKeyName, 1..=100, line, "nightly export"
+    ApiKeyName, 1..=100, LINE, "nightly export"
 }
 
 object! {

@@ -8,7 +8,7 @@ use super::Secret;
 use crate::{
     SessionId,
     record::{input, object},
-    text::line,
+    text::{LINE, refuse_direction},
     value::text_value,
 };
 
@@ -96,22 +96,23 @@ impl DeviceFingerprint {
 
 text_value! {
     /// A user agent.
-    UserAgent, 1..=200, line, "Mozilla/5.0 (X11; Linux x86_64)"
+    UserAgent, 1..=200, LINE, "Mozilla/5.0 (X11; Linux x86_64)"
 }
 
 impl UserAgent {
-    /// Returns the user agent in a header: its first 200 characters, with spaces for control
-    /// characters; `None` if it is empty.
+    /// Returns the user agent in a header: its first 200 characters, with spaces for characters
+    /// that a line of text must not have; `None` if it is empty.
     ///
     /// ```
     /// use recto_domain::UserAgent;
     ///
     /// let agent = UserAgent::of(&"curl/8.0 ".repeat(100)).unwrap();
     /// assert!(agent.as_str().starts_with("curl/8.0 curl") && agent.as_str().len() <= 200);
-    /// assert_eq!(UserAgent::of(" \t"), None);
+    /// assert_eq!(UserAgent::of(" \t\u{202e}"), None);
     /// ```
     pub fn of(header: &str) -> Option<Self> {
-        let plain = |c: char| if c.is_control() { ' ' } else { c };
+        let is_direction = |c: char| refuse_direction(c.encode_utf8(&mut [0; 4])).is_err();
+        let plain = |c: char| if c.is_control() || is_direction(c) { ' ' } else { c };
         let cut: String = header.trim().chars().map(plain).take(Self::MAX_CHARS).collect();
         // NFC can lengthen a text beyond the bound, which is refused.
         Self::parse(&cut).ok()

@@ -73,7 +73,7 @@ fn upsert(
 }
 
 fn account(conn: &mut Connection, ids: &SequentialIds, name: &str, role: Role) -> Account {
-    let user = User::new(ids.new_id(), Username::parse(name).unwrap(), None, None);
+    let user = User::new(ids.new_id(), Username::parse_reserved(name).unwrap(), None, None);
     conn.insert(user.clone()).unwrap();
     Account::new(user.uid, Email::parse(&format!("{name}@example.org")).unwrap(), role)
 }

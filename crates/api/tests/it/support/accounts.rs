@@ -146,7 +146,7 @@ impl<'s> TestAccount<'s> {
 }
 
 fn new_user(name: &str) -> User {
-    User::new(SystemIds.new_id(), Username::parse(name).unwrap(), None, None)
+    User::new(SystemIds.new_id(), Username::parse_reserved(name).unwrap(), None, None)
 }
 
 fn email(name: &str) -> Email {

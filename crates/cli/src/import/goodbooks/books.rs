@@ -53,8 +53,8 @@ impl FileFormat<7> for Books {
         let number = number.required(|text| self.new_number(text))?;
         let goodreads_id = goodreads_id.required(|text| self.new_goodreads_id(text))?;
         let book = NewBook {
-            title: title.required(Title::parse)?,
-            author: authors.required(CreditLine::parse)?,
+            title: title.required(Title::parse_existing)?,
+            author: authors.required(CreditLine::parse_existing)?,
             publisher: None,
             published_date: year.optional(problems, published),
             page_count: None,

@@ -46,7 +46,7 @@ impl FileFormat<2> for Tags {
     ) -> Result<Option<ImportTag>, ImportProblem> {
         let [id, name] = row.cells();
         let id = id.required(|text| self.new_id(text))?;
-        let name = name.required(TagName::parse)?;
+        let name = name.required(TagName::parse_existing)?;
         match self.by_key.entry(name.key()) {
             Entry::Occupied(existing) => {
                 self.by_id.insert(id, *existing.get());

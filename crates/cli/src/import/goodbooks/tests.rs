@@ -205,6 +205,22 @@ fn only_books_csv_is_required() {
     assert_eq!((summary.tags, summary.taggings, summary.reviews), (None, None, None));
 }
 
+/// Persian tags have zero-width non-joiners, and titles were copied from right-to-left text.
+#[test]
+fn existing_names_are_imported() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |file: &str, text: &str| fs::write(directory.path().join(file), text).unwrap();
+    let (title, tag) = ("\u{202b}A Book\u{202c}", "می\u{200c}خواهم");
+    write("books.csv", &format!("book_id,goodreads_book_id,title,authors\n1,1,{title},{title}\n"));
+    write("tags.csv", &format!("tag_id,tag_name\n1,{tag}\n"));
+    let mut catalogue = MemoryTarget::default();
+    let mut reporter = RecordingReporter::default();
+    import(directory.path(), &mut catalogue, &mut reporter).unwrap();
+    assert_eq!(reporter.problems, [""; 0]);
+    assert_eq!(catalogue.books[&BookNumber(1)].book.title.as_str(), title);
+    assert_eq!(catalogue.tags[tag].name.as_str(), tag);
+}
+
 #[test]
 fn missing_column_is_named() {
     let directory = tempfile::tempdir().unwrap();

@@ -1,23 +1,23 @@
 //! The title, the credit line, the publisher and the number of pages.
 
 use crate::{
-    text::line,
+    text::LINE,
     value::{number_value, text_value},
 };
 
 text_value! {
     /// The title of a book.
-    Title, 1..=500, line, "The Sea, the Sea"
+    Title, 1..=500, LINE, "The Sea, the Sea"
 }
 
 text_value! {
     /// The names of the authors as on the title page, separated by commas.
-    CreditLine, 1..=1000, line, "Iris Murdoch"
+    CreditLine, 1..=1000, LINE, "Iris Murdoch"
 }
 
 text_value! {
     /// The publisher of a book.
-    Publisher, 1..=200, line, "Chatto & Windus"
+    Publisher, 1..=200, LINE, "Chatto & Windus"
 }
 
 number_value! {
@@ -77,8 +77,16 @@ mod tests {
         }
 
         #[test]
-        fn parse_equals_try_from(raw in any::<String>()) {
-            prop_assert_eq!(Title::parse(&raw), Title::try_from(raw));
+        fn existing_titles_equal_their_rows(raw in any::<String>()) {
+            prop_assert_eq!(Title::parse_existing(&raw), Title::try_from(raw.clone()));
+            if let Ok(new) = Title::parse(&raw) {
+                prop_assert_eq!(Title::parse_existing(&raw), Ok(new));
+            }
+        }
+
+        #[test]
+        fn new_title_has_no_direction_characters(raw in ".*[\u{202a}-\u{202e}\u{2066}-\u{2069}].*") {
+            prop_assert!(Title::parse(&raw).is_err());
         }
     }
 }

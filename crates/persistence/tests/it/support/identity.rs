@@ -30,7 +30,7 @@ pub(crate) fn password(words: &str) -> PasswordHash {
 
 /// Inserts a user with an account.
 pub(crate) fn person(conn: &mut Connection, ids: &SequentialIds, name: &str, role: Role) -> UserId {
-    let user = User::new(ids.new_id(), Username::parse(name).unwrap(), None, None);
+    let user = User::new(ids.new_id(), Username::parse_reserved(name).unwrap(), None, None);
     conn.insert(user.clone()).unwrap();
     let mut account = Account::new(user.uid, email(name), role);
     // Only verified administrators count.
