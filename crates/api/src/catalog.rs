@@ -4,4 +4,5 @@
 pub(crate) mod batch;
 pub(crate) mod books;
 pub(crate) mod reviews;
+pub(crate) mod tags;
 pub(crate) mod users;

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::extract::{Body, PathKey};
 use crate::problem::Problem;
 
-/// `POST /tags`
+/// `POST /blog/posts`
 pub(crate) async fn create<E: Rules + Create<Parent = ()>>(
     ctx: Context,
     body: Body<E::New>,
@@ -45,7 +45,7 @@ where
     .await
 }
 
-/// `PATCH /blog/posts/{id}`, `PUT /tags/{uid}`
+/// `PATCH /blog/posts/{id}`
 pub(crate) async fn change<E: Rules + Update>(
     ctx: Context,
     key: PathKey<E>,

@@ -179,6 +179,15 @@ pub mod may {
         )
     }
 
+    /// Checks that an account may rename a tag that `creator` created: that user and administrators
+    /// may.
+    pub fn rename_tag(account: &Account, creator: Option<UserId>) -> Result<(), Forbidden> {
+        require(
+            account.role == Role::Admin || creator == Some(account.user_uid),
+            "only its creator or an administrator may rename a tag",
+        )
+    }
+
     /// Checks that an account may change a user's profile: only the user may.
     pub fn edit_profile(account: &Account, user: &User) -> Result<(), Forbidden> {
         require(account.user_uid == user.uid, "only the user may change the profile")

@@ -6,6 +6,7 @@ pub mod book;
 pub mod book_contributor;
 pub mod book_graph;
 pub mod book_tag;
+mod creator;
 pub mod import;
 mod insert;
 pub mod review;
@@ -13,3 +14,4 @@ pub mod tag;
 pub mod user;
 
 pub use book::BookFilter;
+pub use creator::Creator;

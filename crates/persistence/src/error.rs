@@ -285,8 +285,8 @@ fn unique_conflict(message: &str, constraint: Option<&str>) -> Option<Conflict> 
 fn missing_reference(table: Option<&str>, constraint: Option<&str>) -> Option<Error> {
     let table = table?;
     let column = constraint?.strip_prefix(table)?.strip_prefix('_')?.strip_suffix("_fkey")?;
-    if column == "user_uid" {
-        return Some(Error::MissingReference { field: "user_uid", entity: User::INFO });
+    if let Some(field) = ["user_uid", "creator_uid"].into_iter().find(|field| *field == column) {
+        return Some(Error::MissingReference { field, entity: User::INFO });
     }
     MODULES.iter().flat_map(|module| module.relations).find_map(|relation| {
         let (field, entity) = match relation.storage {

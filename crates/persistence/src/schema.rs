@@ -65,6 +65,7 @@ table! {
         name_key -> Text,
         created_at -> Instant,
         updated_at -> Instant,
+        creator_uid -> Nullable<Uid>,
     }
 }
 
@@ -325,6 +326,7 @@ table! {
         name_key -> Text,
         created_at -> Instant,
         updated_at -> Instant,
+        creator_uid -> Nullable<Uid>,
     }
 }
 
@@ -362,6 +364,7 @@ table! {
 
 joinable!(accounts -> users (user_uid));
 joinable!(api_keys -> users (user_uid));
+joinable!(authors -> users (creator_uid));
 joinable!(book_contributors -> authors (author_id));
 joinable!(book_contributors -> books (book_id));
 joinable!(book_tags -> books (book_id));
@@ -378,6 +381,7 @@ joinable!(reviews -> users (user_uid));
 joinable!(sessions -> users (user_uid));
 joinable!(student_courses -> courses (course_id));
 joinable!(student_courses -> students (student_id));
+joinable!(tags -> users (creator_uid));
 joinable!(token_pairs -> sessions (session_uid));
 
 allow_tables_to_appear_in_same_query!(

@@ -1,3 +1,8 @@
+DROP INDEX authors_creator_uid_idx;
+DROP INDEX tags_creator_uid_idx;
+ALTER TABLE authors DROP COLUMN creator_uid;
+ALTER TABLE tags DROP COLUMN creator_uid;
+
 -- The previous schema has no scope "admin".
 DELETE FROM api_keys WHERE scopes LIKE '%admin';
 DROP INDEX api_keys_user_uid_idx;

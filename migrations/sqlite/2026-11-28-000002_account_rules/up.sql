@@ -25,3 +25,12 @@ DROP TABLE old_api_keys;
 
 CREATE INDEX api_keys_user_uid_idx ON api_keys (user_uid, uid);
 CREATE INDEX api_keys_expires_at_idx ON api_keys (expires_at);
+
+-- The user who created a tag or an author; NULL for imported ones, and after the user is deleted.
+ALTER TABLE tags ADD COLUMN creator_uid BLOB
+    CONSTRAINT tags_creator_uid_fkey REFERENCES users (uid) ON DELETE SET NULL;
+ALTER TABLE authors ADD COLUMN creator_uid BLOB
+    CONSTRAINT authors_creator_uid_fkey REFERENCES users (uid) ON DELETE SET NULL;
+
+CREATE INDEX tags_creator_uid_idx ON tags (creator_uid, uid);
+CREATE INDEX authors_creator_uid_idx ON authors (creator_uid, uid);

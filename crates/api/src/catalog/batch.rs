@@ -15,8 +15,8 @@ pub(crate) async fn upsert(
 ) -> Result<Json<BookOutcomes>, Error> {
     ctx.write(move |tx| {
         let caller = tx.caller()?.clone();
-        let (conn, ids) = tx.with_ids();
-        let items = batch::upsert(conn, ids, &caller, body.checked()?.into_books())?;
+        let (conn, creator) = tx.with_creator()?;
+        let items = batch::upsert(conn, &creator, &caller, body.checked()?.into_books())?;
         Ok(Json(BookOutcomes { items }))
     })
     .await

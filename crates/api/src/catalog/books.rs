@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use recto_domain::{
-    Book, BookContributors, BookId, BookPatch, BookTags, Contributors, IdGenerator, NewBookGraph,
-    Tag, TagName, TagNames,
+    Book, BookContributors, BookId, BookPatch, BookTags, Contributors, NewBookGraph, Tag, TagName,
+    TagNames,
 };
-use recto_persistence::catalog::{book_graph, book_tag};
+use recto_persistence::catalog::{Creator, book_graph, book_tag};
 use recto_persistence::{Connection, write};
 use recto_relations::{Entity as _, Include};
 
@@ -22,9 +22,8 @@ pub(crate) async fn create(ctx: Context, body: Body<NewBookGraph>) -> Result<Cre
     ctx.write(move |tx| {
         let new = body.checked()?;
         let (tags, contributors) = (new.tags.is_some(), new.contributors.is_some());
-        let owner = tx.caller()?.user_uid;
-        let (conn, ids) = tx.with_ids();
-        let book = book_graph::create(conn, ids, new, Some(owner))?;
+        let (conn, creator) = tx.with_creator()?;
+        let book = book_graph::create(conn, &creator, new)?;
         let mut include = Include::nothing();
         if contributors {
             include = include.with::<BookContributors>(100, Include::nothing());
@@ -49,8 +48,8 @@ pub(crate) async fn patch(
     ctx.write(move |tx| {
         let book = editable(tx, key.0)?;
         let patch = body.checked_for(&book)?;
-        let (conn, ids) = tx.with_ids();
-        Ok(Item::alone(book_graph::change(conn, ids, book, patch)?))
+        let (conn, creator) = tx.with_creator()?;
+        Ok(Item::alone(book_graph::change(conn, &creator, book, patch)?))
     })
     .await
 }
@@ -83,12 +82,8 @@ pub(crate) async fn set_tags(
     change_tags(ctx, key, body, book_tag::set).await
 }
 
-type ChangeTags = fn(
-    &mut Connection,
-    &dyn IdGenerator,
-    BookId,
-    &[TagName],
-) -> Result<(), recto_persistence::Error>;
+type ChangeTags =
+    fn(&mut Connection, &Creator<'_>, BookId, &[TagName]) -> Result<(), recto_persistence::Error>;
 
 async fn change_tags(
     ctx: Context,
@@ -99,8 +94,8 @@ async fn change_tags(
     let include = Arc::new(Include::nothing().with::<BookTags>(100, Include::nothing()));
     ctx.write(move |tx| {
         let book = editable(tx, key.0)?;
-        let (conn, ids) = tx.with_ids();
-        change(conn, ids, book.uid, &body.checked()?.into_names())?;
+        let (conn, creator) = tx.with_creator()?;
+        change(conn, &creator, book.uid, &body.checked()?.into_names())?;
         tx.item(book.uid, &include)
     })
     .await
@@ -115,8 +110,8 @@ pub(crate) async fn set_contributors(
     let include = Arc::new(Include::nothing().with::<BookContributors>(100, Include::nothing()));
     ctx.write(move |tx| {
         let book = editable(tx, key.0)?;
-        let (conn, ids) = tx.with_ids();
-        let book = book_graph::set_contributors(conn, ids, book, &body.checked()?)?;
+        let (conn, creator) = tx.with_creator()?;
+        let book = book_graph::set_contributors(conn, &creator, book, &body.checked()?)?;
         tx.item(book.uid, &include)
     })
     .await

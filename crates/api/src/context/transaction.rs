@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use recto_domain::{
-    Account, AuditAction, AuditEntry, Email, IdGenerator, MailDetail, MailKind, MailRequestId,
-    NewId, SessionId, UserId,
+    Account, AuditAction, AuditEntry, Email, MailDetail, MailKind, MailRequestId, NewId, SessionId,
+    UserId,
 };
 use recto_identity::Caller;
+use recto_persistence::catalog::Creator;
 use recto_persistence::identity::mail_request::{self, MailRequest};
 use recto_persistence::identity::{audit, known_device};
 use recto_persistence::{Connection, Lock, MappedMany, MappedOne, Recto, Stored};
@@ -163,10 +164,14 @@ impl<'t> WriteTransaction<'t> {
         self.state.ids.new_id()
     }
 
-    /// Returns the connection and the generator of ids, for functions that take both.
-    pub(crate) fn with_ids(&mut self) -> (&mut Connection, &'t dyn IdGenerator) {
-        let state = self.read.state;
-        (self.read.conn, &*state.ids)
+    /// Returns the connection and the caller as the creator of tags and authors, for functions
+    /// that take both.
+    ///
+    /// # Errors
+    /// [`Failure::NoCaller`] if the route does not require that the caller signs in.
+    pub(crate) fn with_creator(&mut self) -> Result<(&mut Connection, Creator<'t>), Error> {
+        let (state, user) = (self.read.state, self.caller()?.user_uid);
+        Ok((self.read.conn, Creator::new(&*state.ids, Some(user))))
     }
 
     /// Locks an entity until the transaction ends. Foreign keys to it can still be written: two

@@ -9,7 +9,7 @@ use recto_domain::{
 use recto_identity::Access;
 
 use super::{add_many, add_one};
-use crate::catalog::{batch, books, reviews, users};
+use crate::catalog::{batch, books, reviews, tags, users};
 use crate::components::UserWithAccount;
 use crate::problem::ProblemType;
 use crate::table::{Operation, RouteTable};
@@ -247,7 +247,7 @@ fn add_authors(table: &mut RouteTable) {
 fn add_tags(table: &mut RouteTable) {
     table.tag("tags");
     table.at("/tags").get(read::page::<Tag>, Operation::page::<Tag>("List tags")).post(
-        write::create::<Tag>,
+        tags::create,
         Operation::new("Create a tag", "Names are unique, ignoring case.")
             .requires(Access::Verified)
             .body::<NewTag>()
@@ -258,12 +258,15 @@ fn add_tags(table: &mut RouteTable) {
         .at("/tags/{uid}")
         .get(read::item::<Tag>, Operation::item::<Tag>("Get a tag"))
         .put(
-            write::change::<Tag>,
-            Operation::new("Rename a tag", "Renames the tag on all of its books.")
-                .requires(Access::Verified)
-                .body::<NewTag>()
-                .returns_entity::<Tag>("The renamed tag.")
-                .conflicts(&[ProblemType::TagExists]),
+            tags::rename,
+            Operation::new(
+                "Rename a tag",
+                "Renames the tag on all of its books. Only the user who created it and administrators may do this.",
+            )
+            .requires(Access::Verified)
+            .body::<NewTag>()
+            .returns_entity::<Tag>("The renamed tag.")
+            .conflicts(&[ProblemType::TagExists]),
         )
         .delete(
             write::delete::<Tag>,

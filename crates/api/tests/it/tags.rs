@@ -1,12 +1,14 @@
 //! Tags, and the tags of books.
 
 use recto_testkit::both_servers;
-use recto_testkit::server::TestServer;
+use recto_testkit::server::{Client, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
 use crate::support::assertions::{Expect as _, field_names, text, texts, timestamp, uid};
-use crate::support::fixtures::{UNKNOWN_UID, add_book, add_tag, tag_book, tags_body};
+use crate::support::fixtures::{
+    UNKNOWN_UID, add_book, add_tag, create, create_books_with_tag, tag_book, tags_body,
+};
 
 fn duplicate_tag_name_is_refused(server: &TestServer) {
     let Clients { ada, anonymous, bob, .. } = Clients::create(server);
@@ -26,8 +28,8 @@ fn duplicate_tag_name_is_refused(server: &TestServer) {
     assert_eq!(server.get("/tags").expect_status(200), &json!({"items": [tag]}));
 }
 
-fn any_verified_account_renames_tags(server: &TestServer) {
-    let Clients { ada, anonymous, bob, .. } = Clients::create(server);
+fn creator_and_administrators_rename_tags(server: &TestServer) {
+    let Clients { ada, admin, anonymous, bob } = Clients::create(server);
     let tag = add_tag(&ada, "scifi");
     add_tag(&ada, "Classics");
     let book = add_book(&ada, "Dune");
@@ -36,18 +38,63 @@ fn any_verified_account_renames_tags(server: &TestServer) {
     let name = json!({"name": "Science Fiction"});
     anonymous.put(&path, &name).expect_problem("unauthenticated");
     bob.put(&format!("/tags/{UNKNOWN_UID}"), &name).expect_problem("not-found");
-    bob.put(&path, &json!({"name": "CLASSICS"})).expect_problem("tag-exists");
-    assert_eq!(bob.put(&path, &json!({"name": ""})).violations(), ["/name"]);
-    let renamed = bob.put(&path, &name).expect_status(200).clone();
+    // Permission is checked before the body.
+    bob.put(&path, &json!({"name": ""})).expect_problem("forbidden");
+    ada.put(&path, &json!({"name": "CLASSICS"})).expect_problem("tag-exists");
+    assert_eq!(ada.put(&path, &json!({"name": ""})).violations(), ["/name"]);
+    let renamed = ada.put(&path, &name).expect_status(200).clone();
     assert_eq!(text(&renamed, "name"), "Science Fiction");
     assert!(timestamp(&renamed, "updated_at") > timestamp(&tag, "updated_at"));
     assert_eq!(server.get(&path).expect_status(200), &renamed);
     let shown = server.get(&format!("/books/{}/tags", uid(&book)));
     assert_eq!(shown.expect_status(200), &json!({"items": [renamed]}));
     // The name may change in case only.
-    let again = ada.put(&path, &json!({"name": "science fiction"})).expect_status(200).clone();
+    let again = admin.put(&path, &json!({"name": "science fiction"})).expect_status(200).clone();
     assert_eq!(text(&again, "name"), "science fiction");
     add_tag(&ada, "scifi");
+}
+
+/// Tags that are named in books belong to the caller who named them first.
+fn tags_of_books_have_creators(server: &TestServer) {
+    let Clients { ada, admin, bob, .. } = Clients::create(server);
+    let rename = |client: &Client<'_>, tag: &Value| {
+        let path = format!("/tags/{}", uid(tag));
+        client.put(&path, &json!({"name": format!("{} again", text(tag, "name"))}))
+    };
+    let body = json!({"title": "Emma", "author": "Jane Austen", "tags": [{"name": "Novel"}]});
+    let book = create(&ada, "/books", &body);
+    rename(&bob, &book["tags"][0]).expect_problem("forbidden");
+    rename(&ada, &book["tags"][0]).expect_status(200);
+    // An administrator tags another's book.
+    let tagged = tag_book(&admin, &book, &["Classic"]);
+    let tags = tagged["tags"].as_array().unwrap();
+    let tag = tags.iter().find(|tag| tag["name"] == "Classic").unwrap().clone();
+    rename(&ada, &tag).expect_problem("forbidden");
+    rename(&admin, &tag).expect_status(200);
+    // Imported tags, and those of a deleted user, belong to nobody.
+    let (imported, _) = create_books_with_tag(server, "imported", 1);
+    let imported = server.get(&format!("/tags/{imported}")).expect_status(200).clone();
+    rename(&ada, &imported).expect_problem("forbidden");
+    rename(&admin, &imported).expect_status(200);
+    let hers = add_tag(&bob, "Bob's");
+    admin.delete(&format!("/users/{}", bob.uid)).expect_status(204);
+    rename(&ada, &hers).expect_problem("forbidden");
+    rename(&admin, &hers).expect_status(200);
+}
+
+/// Imported names may have invisible characters, which new ones must not have.
+fn imported_names_stay_valid(server: &TestServer) {
+    let Clients { ada, .. } = Clients::create(server);
+    let (tag, books) = create_books_with_tag(server, "می\u{200c}خواهم", 1);
+    let shown = server.get(&format!("/tags/{tag}")).expect_status(200).clone();
+    assert_eq!(text(&shown, "name"), "می\u{200c}خواهم");
+    let found = server.get("/books?tag=%D9%85%DB%8C%E2%80%8C%D8%AE%D9%88%D8%A7%D9%87%D9%85");
+    assert_eq!(texts(found.expect_items(), "uid"), [books[0].to_string()]);
+    let book = add_book(&ada, "Emma");
+    let path = format!("/books/{}/tags", uid(&book));
+    ada.send("PUT", &format!("{path}/{tag}"), &[], None).expect_status(204);
+    let again = ada.post(&path, &tags_body(&["می\u{200c}خواهم"]));
+    assert_eq!(again.violations(), ["/tags/0/name"]);
 }
 
 fn only_administrators_delete_tags(server: &TestServer) {
@@ -141,7 +188,9 @@ fn adding_and_removing_tag_is_idempotent(server: &TestServer) {
 
 both_servers!(
     duplicate_tag_name_is_refused,
-    any_verified_account_renames_tags,
+    creator_and_administrators_rename_tags,
+    tags_of_books_have_creators,
+    imported_names_stay_valid,
     only_administrators_delete_tags,
     post_adds_and_put_replaces_tags,
     adding_and_removing_tag_is_idempotent,

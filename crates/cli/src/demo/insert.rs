@@ -9,7 +9,7 @@ use recto_domain::{
     TagNames, User, UserId, Username,
 };
 use recto_identity::password::{HashError, Hasher};
-use recto_persistence::catalog::book_graph;
+use recto_persistence::catalog::{Creator, book_graph};
 use recto_persistence::identity::account;
 use recto_persistence::{Connection, Database, Error, SystemIds};
 
@@ -93,7 +93,7 @@ fn write_book(conn: &mut Connection, new: &DemoBook, users: &UserIds) -> Result<
     let owner = new.owner.as_ref().map(|owner| users.uid(owner));
     let tags = Some(TagNames::new(new.tags.clone()));
     let graph = NewBookGraph { book: new.book.clone(), tags, contributors: None };
-    let book = book_graph::create(conn, &SystemIds, graph, owner)?;
+    let book = book_graph::create(conn, &Creator::new(&SystemIds, owner), graph)?;
     for review in &new.reviews {
         let reader = users.uid(&review.reader);
         let new_id = SystemIds.new_id();

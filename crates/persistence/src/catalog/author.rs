@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
-use recto_domain::{Author, AuthorId, AuthorName, Book, BookId, Contributors, IdGenerator};
+use recto_domain::{Author, AuthorId, AuthorName, Book, BookId, Contributors, UserId};
 use recto_relations_diesel::{SortColumn, Stored, Writable};
 
+use super::creator::Creator;
 use super::insert::{Written, insert_new, keys_by_text};
 use crate::row::RowContext;
 use crate::schema::{authors, book_contributors};
@@ -90,32 +91,32 @@ impl Writable<Recto> for Author {
 /// any more remain. The book must exist and be locked.
 pub fn set_contributors(
     conn: &mut Connection,
-    ids: &dyn IdGenerator,
+    creator: &Creator<'_>,
     book: BookId,
     contributors: &Contributors,
 ) -> Result<(), Error> {
-    set_all(conn, ids, &[(book, contributors)])
+    set_all(conn, creator, &[(book, contributors)])
 }
 
 /// Sets the contributors of books to the names in their `author`.
 pub fn set_from_credit_lines(
     conn: &mut Connection,
-    ids: &dyn IdGenerator,
+    creator: &Creator<'_>,
     books: &[Book],
 ) -> Result<(), Error> {
     let named = named_by_credit_lines(books);
-    set_all(conn, ids, &named.iter().map(|(book, named)| (*book, named)).collect::<Vec<_>>())
+    set_all(conn, creator, &named.iter().map(|(book, named)| (*book, named)).collect::<Vec<_>>())
 }
 
 /// As [`set_from_credit_lines`], for books without contributors.
 pub fn add_from_credit_lines<'b>(
     conn: &mut Connection,
-    ids: &dyn IdGenerator,
+    creator: &Creator<'_>,
     books: impl IntoIterator<Item = &'b Book>,
 ) -> Result<(), Error> {
     let named = named_by_credit_lines(books);
     let named: Vec<_> = named.iter().map(|(book, named)| (*book, named)).collect();
-    add_contributors(conn, ids, &named).map(|_| ())
+    add_contributors(conn, creator, &named).map(|_| ())
 }
 
 fn named_by_credit_lines<'b>(
@@ -126,7 +127,7 @@ fn named_by_credit_lines<'b>(
 
 fn set_all(
     conn: &mut Connection,
-    ids: &dyn IdGenerator,
+    creator: &Creator<'_>,
     books: &[(BookId, &Contributors)],
 ) -> Result<(), Error> {
     if books.is_empty() {
@@ -135,7 +136,7 @@ fn set_all(
     let keys: Vec<UidValue> = books.iter().map(|(book, _)| (*book).into()).collect();
     let former = book_contributors::table.filter(book_contributors::book_id.eq_any(keys));
     conn.execute(diesel::delete(former))?;
-    add_contributors(conn, ids, books).map(|_| ())
+    add_contributors(conn, creator, books).map(|_| ())
 }
 
 /// Adds contributors to books that have none, and returns the numbers of new authors and of new
@@ -145,7 +146,7 @@ fn set_all(
 /// A database error, such as a book that does not exist.
 pub fn add_contributors(
     conn: &mut Connection,
-    ids: &dyn IdGenerator,
+    creator: &Creator<'_>,
     books: &[(BookId, &Contributors)],
 ) -> Result<(usize, usize), Error> {
     let credited = || {
@@ -157,7 +158,7 @@ pub fn add_contributors(
     for (_, _, one) in credited() {
         wanted.entry(one.name.key()).or_insert(&one.name);
     }
-    let (authors, added) = find_or_insert(conn, ids, wanted)?;
+    let (authors, added) = find_or_insert(conn, creator, wanted)?;
     let links = credited().filter_map(|(book, position, one)| {
         Some(BookContributorRecord {
             book_id: book.into(),
@@ -181,7 +182,7 @@ pub fn add_contributors(
 /// authors.
 fn find_or_insert(
     conn: &mut Connection,
-    ids: &dyn IdGenerator,
+    creator: &Creator<'_>,
     wanted: HashMap<String, &AuthorName>,
 ) -> Result<(HashMap<String, AuthorId>, usize), Error> {
     let mut wanted: Vec<(String, &AuthorName)> = wanted.into_iter().collect();
@@ -192,19 +193,25 @@ fn find_or_insert(
     let missing: Vec<Author> = wanted
         .iter()
         .filter(|(key, _)| !authors.contains_key(key))
-        .map(|(_, name)| Author::new(ids.new_id(), (*name).clone()))
+        .map(|(_, name)| Author::new(creator.ids.new_id(), (*name).clone()))
         .collect();
-    let inserted = insert_all(conn, &missing)?;
+    let inserted = insert_all(conn, &missing, creator.user)?;
+    creator.add_authors(inserted.added);
     let keys = missing.iter().map(|author| author.name.key());
     authors.extend(keys.zip(&inserted.keys).filter_map(|(key, author)| Some((key, (*author)?))));
     Ok((authors, inserted.added))
 }
 
 /// Inserts authors. Of names that differ only in case, the first is inserted.
-pub fn insert_all(conn: &mut Connection, batch: &[Author]) -> Result<Written<AuthorId>, Error> {
+pub fn insert_all(
+    conn: &mut Connection,
+    batch: &[Author],
+    creator: Option<UserId>,
+) -> Result<Written<AuthorId>, Error> {
+    let creator = authors::creator_uid.eq(creator.map(UidValue::from));
     let added = insert_new(
         conn,
-        batch.iter().map(AuthorRecord::from),
+        batch.iter().map(|author| (AuthorRecord::from(author), creator)),
         |record| diesel::insert_into(authors::table).values(record).on_conflict_do_nothing(),
         |records| diesel::insert_into(authors::table).values(records).on_conflict_do_nothing(),
     )?;

@@ -7,12 +7,13 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable};
 use diesel::upsert::excluded;
 use recto_domain::{
-    Account, Book, BookEntry, BookOutcome, IdGenerator, Isbn, Outcome, Role, Update as _, UserId,
+    Account, Book, BookEntry, BookOutcome, Isbn, Outcome, Role, Update as _, UserId,
 };
 use recto_relations_diesel::{Engine, Lock, Locked, Selected as _};
 
 use super::author;
 use super::book::{BookRecord, BookRow};
+use super::creator::Creator;
 use crate::schema::{books, users};
 use crate::sql_types::UidValue;
 use crate::{Connection, Error};
@@ -30,7 +31,7 @@ use crate::{Connection, Error};
 /// A database error; the caller's transaction must be rolled back then.
 pub fn upsert(
     conn: &mut Connection,
-    ids: &dyn IdGenerator,
+    creator: &Creator<'_>,
     caller: &Account,
     batch: Vec<BookEntry>,
 ) -> Result<Vec<BookOutcome>, Error> {
@@ -41,10 +42,10 @@ pub fn upsert(
     for (index, BookEntry { new, patch }) in batch.into_iter().enumerate() {
         let mut before = None;
         let (book, outcome) = match new.isbn.as_ref().and_then(|isbn| existing.remove(isbn)) {
-            None => (Book::new(ids.new_id(), new, Some(caller.user_uid)), Outcome::Created),
+            None => (Book::new(creator.ids.new_id(), new, Some(caller.user_uid)), Outcome::Created),
             Some(mut book) => {
                 before = Some(book.author.clone());
-                let changed = book.apply(patch, ids.now());
+                let changed = book.apply(patch, creator.ids.now());
                 (book, if changed { Outcome::Updated } else { Outcome::Unchanged })
             }
         };
@@ -57,7 +58,7 @@ pub fn upsert(
         }
     }
     write(conn, &written)?;
-    author::set_from_credit_lines(conn, ids, &credited)?;
+    author::set_from_credit_lines(conn, creator, &credited)?;
     Ok(outcomes)
 }
 

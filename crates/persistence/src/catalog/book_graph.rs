@@ -1,27 +1,27 @@
 //! Books with their tags and contributors.
 
-use recto_domain::{Book, BookPatch, Contributors, IdGenerator, NewBookGraph, UserId};
+use recto_domain::{Book, BookPatch, Contributors, NewBookGraph};
 
+use super::creator::Creator;
 use super::{author, book_tag};
 use crate::{Connection, Error, write};
 
-/// Inserts a book with its tags and contributors, by default the names in `author`.
+/// Inserts a book of its creator with its tags and contributors, by default the names in `author`.
 pub fn create(
     conn: &mut Connection,
-    ids: &dyn IdGenerator,
+    creator: &Creator<'_>,
     new: NewBookGraph,
-    owner: Option<UserId>,
 ) -> Result<Book, Error> {
     let NewBookGraph { book, tags, contributors } = new;
-    let book = conn.insert(Book::new(ids.new_id(), book, owner))?;
+    let book = conn.insert(Book::new(creator.ids.new_id(), book, creator.user))?;
     match contributors {
         Some(contributors) => {
-            author::add_contributors(conn, ids, &[(book.uid, &contributors)])?;
+            author::add_contributors(conn, creator, &[(book.uid, &contributors)])?;
         }
-        None => author::add_from_credit_lines(conn, ids, [&book])?,
+        None => author::add_from_credit_lines(conn, creator, [&book])?,
     }
     if let Some(tags) = tags {
-        book_tag::add(conn, ids, book.uid, &tags.into_names())?;
+        book_tag::add(conn, creator, book.uid, &tags.into_names())?;
     }
     Ok(book)
 }
@@ -29,14 +29,14 @@ pub fn create(
 /// Applies a patch to a locked book. If `author` changes, the contributors become the names in it.
 pub fn change(
     conn: &mut Connection,
-    ids: &dyn IdGenerator,
+    creator: &Creator<'_>,
     book: Book,
     patch: BookPatch,
 ) -> Result<Book, Error> {
     let before = book.author.clone();
-    let book = write::change(conn, book, patch, ids.now())?;
+    let book = write::change(conn, book, patch, creator.ids.now())?;
     if book.author != before {
-        author::set_from_credit_lines(conn, ids, std::slice::from_ref(&book))?;
+        author::set_from_credit_lines(conn, creator, std::slice::from_ref(&book))?;
     }
     Ok(book)
 }
@@ -44,12 +44,12 @@ pub fn change(
 /// Sets the contributors of a locked book, and `author` to their names.
 pub fn set_contributors(
     conn: &mut Connection,
-    ids: &dyn IdGenerator,
+    creator: &Creator<'_>,
     mut book: Book,
     contributors: &Contributors,
 ) -> Result<Book, Error> {
-    author::set_contributors(conn, ids, book.uid, contributors)?;
-    if book.credit(contributors.line().clone(), ids.now()) {
+    author::set_contributors(conn, creator, book.uid, contributors)?;
+    if book.credit(contributors.line().clone(), creator.ids.now()) {
         conn.update(&book)?;
     }
     Ok(book)

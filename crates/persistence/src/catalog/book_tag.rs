@@ -3,10 +3,11 @@
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
-use recto_domain::{BookId, IdGenerator, Tag, TagId, TagName};
+use recto_domain::{BookId, Tag, TagId, TagName};
 use recto_relations_diesel::Lock;
 
 use super::book::BookRow;
+use super::creator::Creator;
 use super::tag::{self, TagRow};
 use crate::schema::book_tags;
 use crate::sql_types::UidValue;
@@ -30,22 +31,22 @@ impl From<BookTagRow> for () {
 /// Adds tags to a book and inserts new tags. The book must exist and be locked.
 pub fn add(
     conn: &mut Connection,
-    ids: &dyn IdGenerator,
+    creator: &Creator<'_>,
     book: BookId,
     names: &[TagName],
 ) -> Result<(), Error> {
-    let tags = tag::find_or_insert(conn, ids, names)?;
+    let tags = tag::find_or_insert(conn, creator, names)?;
     link(conn, book, tags.iter().map(|tag| tag.uid))
 }
 
 /// Sets the tags of a book and inserts new tags. The book must exist and be locked.
 pub fn set(
     conn: &mut Connection,
-    ids: &dyn IdGenerator,
+    creator: &Creator<'_>,
     book: BookId,
     names: &[TagName],
 ) -> Result<(), Error> {
-    let tags = tag::find_or_insert(conn, ids, names)?;
+    let tags = tag::find_or_insert(conn, creator, names)?;
     let keep: Vec<UidValue> = tags.iter().map(|tag| tag.uid.into()).collect();
     let others = book_tags::table
         .filter(book_tags::book_id.eq(UidValue::from(book)))

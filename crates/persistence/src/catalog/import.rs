@@ -9,6 +9,7 @@ use recto_domain::{Book, BookId, IdGenerator, Review, Tag, TagId, User, UserId};
 use super::author;
 use super::book::BookRecord;
 use super::book_tag::BookTagRow;
+use super::creator::Creator;
 pub use super::insert::Written;
 use super::insert::{insert_new, keys_by_text};
 use super::review::ReviewRecord;
@@ -31,7 +32,7 @@ pub fn books(
 ) -> Result<Written<BookId>, Error> {
     let written = insert_books(conn, batch)?;
     let new = batch.iter().zip(&written.keys).filter(|((_, book), key)| **key == Some(book.uid));
-    author::add_from_credit_lines(conn, ids, new.map(|((_, book), _)| book))?;
+    author::add_from_credit_lines(conn, &Creator::nobody(ids), new.map(|((_, book), _)| book))?;
     Ok(written)
 }
 

@@ -3,9 +3,10 @@
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
-use recto_domain::{IdGenerator, Tag, TagId, TagName};
+use recto_domain::{Tag, TagId, TagName, UserId};
 use recto_relations_diesel::{Lock, Locked, Selected as _, SortColumn, Stored, Writable};
 
+use super::creator::Creator;
 use crate::row::RowContext;
 use crate::schema::tags;
 use crate::sql_types::{InstantValue, UidValue};
@@ -78,10 +79,28 @@ impl Rules for Tag {
     type References = ();
 }
 
+/// Inserts a tag that a user creates.
+///
+/// # Errors
+/// [`TagExists`](recto_domain::Conflict::TagExists) or a database error.
+pub fn create(conn: &mut Connection, tag: Tag, creator: &Creator<'_>) -> Result<Tag, Error> {
+    let record = (TagRecord::from(&tag), tags::creator_uid.eq(creator.user.map(UidValue::from)));
+    conn.execute(diesel::insert_into(tags::table).values(record))?;
+    creator.add_tags(1);
+    Ok(tag)
+}
+
+/// Returns the user who created a tag; `None` if unknown.
+pub fn creator(conn: &mut Connection, tag: TagId) -> Result<Option<UserId>, Error> {
+    let found: Option<Option<UidValue>> =
+        conn.first(tags::table.find(UidValue::from(tag)).select(tags::creator_uid))?;
+    Ok(found.flatten().map(UserId::from))
+}
+
 /// Returns the tags with these names, after inserting the missing ones.
 pub(super) fn find_or_insert(
     conn: &mut Connection,
-    ids: &dyn IdGenerator,
+    creator: &Creator<'_>,
     names: &[TagName],
 ) -> Result<Vec<Tag>, Error> {
     let mut wanted: Vec<(String, &TagName)> = names.iter().map(|name| (name.key(), name)).collect();
@@ -99,10 +118,12 @@ pub(super) fn find_or_insert(
         let missing =
             wanted.iter().filter(|(key, _)| !found.iter().any(|tag| tag.name.key() == *key));
         let new: Vec<Tag> =
-            missing.map(|(_, name)| Tag::new(ids.new_id(), (*name).clone())).collect();
-        let records: Vec<_> = new.iter().map(TagRecord::from).collect();
+            missing.map(|(_, name)| Tag::new(creator.ids.new_id(), (*name).clone())).collect();
+        let user = creator.user.map(UidValue::from);
+        let records: Vec<_> =
+            new.iter().map(|tag| (TagRecord::from(tag), tags::creator_uid.eq(user))).collect();
         let insert = diesel::insert_into(tags::table).values(records);
-        conn.execute(insert.on_conflict(tags::name_key).do_nothing())?;
+        creator.add_tags(conn.execute(insert.on_conflict(tags::name_key).do_nothing())?);
     }
     Err(Failure::Contended.into())
 }

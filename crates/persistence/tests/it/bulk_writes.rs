@@ -5,7 +5,7 @@ use recto_domain::{
     Account, Book, BookBatch, Email, IdGenerator as _, Input as _, NewBook, NewCompanyGraph,
     Outcome, Role, TagName, User, UserId, Username,
 };
-use recto_persistence::catalog::{batch, book_tag};
+use recto_persistence::catalog::{Creator, batch, book_tag};
 use recto_persistence::{Connection, org};
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh};
@@ -67,7 +67,8 @@ fn upsert(
     let book = |isbn: &String| json!({"title": "T", "author": "A", "isbn": isbn});
     let books: Vec<Value> = isbns.iter().map(book).collect();
     let books = BookBatch::parse(&json!({ "books": books })).unwrap().into_books();
-    let (outcomes, sent) = conn.recording(|conn| batch::upsert(conn, ids, caller, books));
+    let (outcomes, sent) =
+        conn.recording(|conn| batch::upsert(conn, &Creator::nobody(ids), caller, books));
     assert_eq!(sent.len(), statements, "{sent:#?}");
     outcomes.unwrap().into_iter().map(|one| one.outcome).collect()
 }
@@ -96,7 +97,8 @@ fn tagging_takes_few_statements(database: &Fresh) {
     let names: Vec<_> = (0..100).map(|n| TagName::parse(&format!("tag {n}")).unwrap()).collect();
     // Look up, insert, look up again, link.
     for (names, statements) in [(&names[..50], 4), (&names[..], 4), (&names[..], 2), (&[], 1)] {
-        let (added, sent) = conn.recording(|conn| book_tag::add(conn, &ids, emma.uid, names));
+        let (added, sent) =
+            conn.recording(|conn| book_tag::add(conn, &Creator::nobody(&ids), emma.uid, names));
         added.unwrap();
         assert_eq!(sent.len(), statements, "{sent:#?}");
     }

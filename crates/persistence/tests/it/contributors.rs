@@ -4,7 +4,7 @@ use recto_domain::{
     Author, AuthorBooks, Book, BookContributors, BookId, ContributorRole, Contributors, CreditLine,
     Input as _,
 };
-use recto_persistence::catalog::{BookFilter, author};
+use recto_persistence::catalog::{BookFilter, Creator, author};
 use recto_persistence::{Connection, PageRequest, SystemIds, migrations};
 use recto_relations::{Entity as _, Filter, Include, Relation as _, Sort};
 use recto_testkit::both_engines;
@@ -37,7 +37,7 @@ fn line(names: &str) -> Contributors {
 fn credited(c: &mut Catalogue, conn: &mut Connection, contributors: &Contributors) -> BookId {
     let uid = c.book(&json!({"title": "T", "author": contributors.line().as_str()}), None);
     conn.insert(c.books.last().unwrap().clone()).unwrap();
-    author::set_contributors(conn, &SystemIds, uid, contributors).unwrap();
+    author::set_contributors(conn, &Creator::nobody(&SystemIds), uid, contributors).unwrap();
     uid
 }
 
@@ -101,7 +101,7 @@ fn setting_contributors_replaces_them(database: &Fresh) {
         {"name": "ROBERT FAGLES", "role": "translator"},
         {"name": "Homer"},
     ]));
-    author::set_contributors(conn, &SystemIds, uid, &other).unwrap();
+    author::set_contributors(conn, &Creator::nobody(&SystemIds), uid, &other).unwrap();
     let expected = [
         (1, "introduction", "Bernard Knox"),
         (2, "translator", "Robert Fagles"),
@@ -109,9 +109,9 @@ fn setting_contributors_replaces_them(database: &Fresh) {
     ];
     assert_eq!(named(&credits(conn, uid)), expected);
     // Setting them again changes nothing, and authors without books remain.
-    author::set_contributors(conn, &SystemIds, uid, &other).unwrap();
+    author::set_contributors(conn, &Creator::nobody(&SystemIds), uid, &other).unwrap();
     assert_eq!(named(&credits(conn, uid)), expected);
-    author::set_contributors(conn, &SystemIds, uid, &line("Homer")).unwrap();
+    author::set_contributors(conn, &Creator::nobody(&SystemIds), uid, &line("Homer")).unwrap();
     assert_eq!(named(&credits(conn, uid)), [(1, "author", "Homer")]);
     let all = conn
         .page::<Author>(&(), &Filter::everything(), &PageRequest::newest(10), &Include::nothing())
@@ -225,8 +225,9 @@ fn crediting_looks_authors_up_once(database: &Fresh) {
             })
             .collect();
         let credits: Vec<_> = credits.iter().map(|(uid, credits)| (*uid, credits)).collect();
-        let (made, statements) =
-            conn.recording(|conn| author::add_contributors(conn, &SystemIds, &credits));
+        let (made, statements) = conn.recording(|conn| {
+            author::add_contributors(conn, &Creator::nobody(&SystemIds), &credits)
+        });
         assert_eq!(made.unwrap(), (if known { 0 } else { 40 }, 40));
         // SQLite runs one statement for each row.
         let rows = match (database.engine(), known) {
@@ -295,6 +296,7 @@ fn migration_credits_existing_books(database: &Fresh) {
     let again: Vec<_> = c.books.iter().map(|book| Contributors::of_line(&book.author)).collect();
     database.execute("DELETE FROM book_contributors").unwrap();
     let again: Vec<_> = c.books.iter().map(|book| book.uid).zip(&again).collect();
-    let (authors, _) = author::add_contributors(conn, &SystemIds, &again).unwrap();
+    let (authors, _) =
+        author::add_contributors(conn, &Creator::nobody(&SystemIds), &again).unwrap();
     assert_eq!(authors, 0);
 }

@@ -65,13 +65,15 @@ fn refresh_issues_next_pair(database: &Fresh) {
     let ada = person(conn, ids, "ada", Role::User);
     let first = sign_in(conn, ids, ada, noon());
     let second = next(ids);
-    let rotation = rotate(conn, &first.refresh, &second, noon()).unwrap();
+    let rotation = rotate(conn, &first.refresh, &second, noon() + seconds(60)).unwrap();
     assert_eq!(rotation, Rotation::Renewed { user: ada, session: first.session });
-    let third = refreshed(conn, ids, &second.refresh, noon());
+    let third = refreshed(conn, ids, &second.refresh, noon() + seconds(90));
     // Access tokens of used pairs remain valid.
     for pair in [first.pair, second.id, third.id] {
-        let (_, session) = account::of_token_pair(conn, pair, noon()).unwrap().unwrap();
-        assert_eq!(session, first.session);
+        let found = account::of_token_pair(conn, pair, noon()).unwrap();
+        // A refresh is no sign-in.
+        let (_, session, signed_in_at) = found.unwrap();
+        assert_eq!((session, signed_in_at), (first.session, noon()));
     }
     assert_eq!((count(database, "token_pairs"), count(database, ACTIVE)), (3, 1));
 }

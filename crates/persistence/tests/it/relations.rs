@@ -14,14 +14,17 @@ use crate::support::visit::relations;
 
 both_engines!(databases_enforce_declared_relations, every_foreign_key_is_declared,);
 
-/// Foreign keys of the module `identity`, which has no relations.
+/// Foreign keys of the module `identity`, which has no relations, and those to the creators of tags
+/// and authors, which only access rules and quotas need.
 const NOT_NAVIGABLE: &[(&str, &str)] = &[
     ("accounts", "user_uid"),
     ("api_keys", "user_uid"),
+    ("authors", "creator_uid"),
     ("known_devices", "user_uid"),
     ("mailed_tokens", "user_uid"),
     ("mails", "user_uid"),
     ("sessions", "user_uid"),
+    ("tags", "creator_uid"),
     ("token_pairs", "session_uid"),
 ];
 

@@ -7,7 +7,7 @@ use recto_domain::{
     Account, Book, BookId, BookTags, Clock as _, Conflict, Email, PasswordHash, Role, TagName,
     UserId,
 };
-use recto_persistence::catalog::book_tag;
+use recto_persistence::catalog::{Creator, book_tag};
 use recto_persistence::identity::account;
 use recto_persistence::{Connection, Error, Lock, SystemIds};
 use recto_relations::{Entity as _, Include};
@@ -102,7 +102,7 @@ fn concurrent_writers_insert_one_tag(fresh: &Fresh) {
 /// Adds tags to a book as a request does.
 fn put_tags(conn: &mut Connection, uid: BookId, names: &[TagName]) -> Result<(), Error> {
     assert!(conn.lock::<Book>(uid, Lock::Update)?.is_some());
-    book_tag::add(conn, &SystemIds, uid, names)
+    book_tag::add(conn, &Creator::nobody(&SystemIds), uid, names)
 }
 
 fn mutual_demotion_leaves_one_admin(fresh: &Fresh) {

@@ -122,7 +122,7 @@ pub(crate) fn create_books_with_tag(
     tag: &str,
     count: usize,
 ) -> (TagId, Vec<BookId>) {
-    let tag = Tag::new(SystemIds.new_id(), TagName::parse(tag).unwrap());
+    let tag = Tag::new(SystemIds.new_id(), TagName::parse_existing(tag).unwrap());
     let new = |number| {
         let body = json!({"title": format!("Volume {number:03}"), "author": "Various"});
         Book::new(SystemIds.new_id(), NewBook::parse(&body).unwrap(), None)

@@ -6,6 +6,7 @@ use recto_domain::{
     Author, Book, BookId, Contributors, IdGenerator as _, Input as _, NewBook, NewId, NewReview,
     Review, Tag, TagId, TagName, User, UserId, Username,
 };
+use recto_persistence::catalog::Creator;
 use recto_persistence::{Connection, PageRequest, catalog};
 use recto_relations::{Filter, Include};
 use recto_testkit::database::Fresh;
@@ -211,9 +212,9 @@ impl Catalogue {
             }
             let taggings: Vec<_> = self.taggings.iter().copied().collect();
             catalog::import::taggings(conn, &taggings)?;
-            catalog::author::insert_all(conn, &self.authors)?;
+            catalog::author::insert_all(conn, &self.authors, None)?;
             let credits: Vec<_> = self.credits.iter().map(|(book, who)| (*book, who)).collect();
-            catalog::author::add_contributors(conn, &self.ids, &credits)?;
+            catalog::author::add_contributors(conn, &Creator::nobody(&self.ids), &credits)?;
             for review in &self.reviews {
                 conn.insert(review.clone())?;
             }

@@ -1,0 +1,37 @@
+//! Creating and renaming tags, which remember their creator.
+
+use recto_domain::{Create as _, NewTag, Tag};
+use recto_identity::access::may;
+use recto_persistence::catalog::tag;
+use recto_persistence::write;
+
+use crate::answer::{Created, Item};
+use crate::context::Context;
+use crate::error::Error;
+use crate::extract::{Body, PathKey};
+
+/// `POST /tags`
+pub(crate) async fn create(ctx: Context, body: Body<NewTag>) -> Result<Created<Tag>, Error> {
+    ctx.write(move |tx| {
+        let new = Tag::create(tx.new_id(), body.checked()?, (), tx.caller()?.user_uid);
+        let (conn, creator) = tx.with_creator()?;
+        Ok(Created(Item::alone(tag::create(conn, new, &creator)?)))
+    })
+    .await
+}
+
+/// `PUT /tags/{uid}`
+pub(crate) async fn rename(
+    ctx: Context,
+    key: PathKey<Tag>,
+    body: Body<NewTag>,
+) -> Result<Item<Tag>, Error> {
+    ctx.write(move |tx| {
+        let tag = tx.locked::<Tag>(key.0)?;
+        let creator = tag::creator(tx, tag.uid)?;
+        may::rename_tag(tx.caller()?, creator)?;
+        let now = tx.now();
+        Ok(Item::alone(write::change(tx, tag, body.checked()?, now)?))
+    })
+    .await
+}
