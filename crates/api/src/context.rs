@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use actix_web::{HttpMessage as _, HttpRequest};
-use recto_domain::{AuditAction, AuditEntry};
+use recto_domain::{AuditAction, AuditEntry, UserId};
 
 use recto_identity::{Access, Caller};
 use recto_persistence::is_expensive;
@@ -151,6 +151,19 @@ impl Context {
     /// Returns an audit entry about this request.
     pub(crate) fn audit_entry(&self, action: AuditAction) -> AuditEntry {
         self.origin().entry(&*self.state.ids, action)
+    }
+
+    /// Adds an audit entry about an administrator who has read the accounts of others, one account
+    /// (`subject`) or the audit log: once an hour for each.
+    pub(crate) fn audit_reading(&self, action: AuditAction, subject: Option<UserId>) {
+        let reader = self.request.extensions().get::<ResolvedUser>().and_then(ResolvedUser::user);
+        let Some(reader) = reader else { return };
+        let what = subject.map_or_else(|| action.to_string(), |subject| subject.to_string());
+        if self.state.throttle.should_audit_reading(reader, &what) {
+            let mut entry = self.audit_entry(action);
+            (entry.actor_uid, entry.subject_uid) = (Some(reader), subject);
+            self.state.audit(entry);
+        }
     }
 
     /// Returns whether the required access has been checked, now or later.

@@ -193,6 +193,16 @@ impl Problem {
         Self { challenge: Some(error), ..self }
     }
 
+    /// Returns whether a credential was sent that is not valid.
+    pub(crate) fn is_invalid_token(&self) -> bool {
+        self.challenge == Some("invalid_token")
+    }
+
+    /// Returns the description of this occurrence.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// Returns the seconds after which to try again, if that may help.
     pub(crate) fn retry_after(&self) -> Option<u32> {
         let unavailable = self.r#type.status() == StatusCode::SERVICE_UNAVAILABLE;

@@ -46,8 +46,8 @@ pub(crate) async fn middleware(
         }
     });
     let response = response?.map_into_boxed_body();
-    if response.status() == StatusCode::FORBIDDEN {
-        span.in_scope(|| audit_refusal(&response));
+    if let Some((action, asked)) = refusal(&response) {
+        span.in_scope(|| audit_refusal(&response, action, &asked));
     }
     let (response, cause) = explain(response, &id);
     let (mut response, cause) = reserve_memory(response, cause, &id, connection.as_ref());
@@ -62,17 +62,38 @@ pub(crate) async fn middleware(
     Ok(response)
 }
 
+/// Returns the action and the detail for the audit log, if a request was refused for lack of
+/// permission or for a credential that is not valid.
+fn refusal(response: &ServiceResponse<BoxBody>) -> Option<(AuditAction, String)> {
+    let request = response.request();
+    let asked = || format!("{} {}", request.method(), request.path());
+    match response.status() {
+        StatusCode::FORBIDDEN => Some((AuditAction::Refused, asked())),
+        StatusCode::UNAUTHORIZED => match response.response().error()?.as_error::<Error>()? {
+            Error::Refused(problem) if problem.is_invalid_token() => {
+                let detail = format!("{}: {}", asked(), problem.detail());
+                Some((AuditAction::CredentialRefused, detail))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// Adds a refused request to the audit log.
-fn audit_refusal(response: &ServiceResponse<BoxBody>) {
+fn audit_refusal(response: &ServiceResponse<BoxBody>, action: AuditAction, asked: &str) {
     let request = response.request();
     let Some(state) = request.app_data::<SharedState>() else { return };
     let origin = RequestOrigin::of(request);
-    let mut entry = origin.entry(&*state.ids, AuditAction::Refused);
+    let mut entry = origin.entry(&*state.ids, action);
     entry.actor_uid = request.extensions().get::<ResolvedUser>().and_then(ResolvedUser::user);
-    let asked: String =
-        format!("{} {}", request.method(), request.path()).chars().take(500).collect();
+    let asked: String = asked.chars().take(AuditDetail::MAX_CHARS).collect();
     entry.detail = AuditDetail::parse(&asked).ok();
-    if state.throttle.should_audit_refusal(&origin.client) {
+    let is_stored = match action {
+        AuditAction::CredentialRefused => state.throttle.should_audit_credential(&origin.client),
+        _ => state.throttle.should_audit_refusal(&origin.client),
+    };
+    if is_stored {
         state.audit(entry);
     } else {
         audit_log::log(&entry);

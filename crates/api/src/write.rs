@@ -3,7 +3,7 @@
 //! The route declares who may call them: usually any verified account creates and changes, and an
 //! administrator deletes. Entities with an owner have handlers of their own.
 
-use recto_domain::{Create, Update};
+use recto_domain::{AuditAction, Create, Update};
 use recto_persistence::{Recto, Rules, Stored, write};
 
 use crate::answer::{Created, Item, NoContent};
@@ -59,7 +59,7 @@ pub(crate) async fn change<E: Rules + Update>(
     .await
 }
 
-/// `DELETE /tags/{uid}`
+/// `DELETE /tags/{uid}`, for administrators.
 pub(crate) async fn delete<E: Stored<Recto>>(
     ctx: Context,
     key: PathKey<E>,
@@ -68,6 +68,7 @@ pub(crate) async fn delete<E: Stored<Recto>>(
         if !write::delete::<E>(tx, key.0)? {
             return Err(Problem::no_such(E::INFO).into());
         }
+        tx.audit_content::<E>(AuditAction::ContentDeleted, key.0, None);
         Ok(NoContent)
     })
     .await

@@ -141,11 +141,18 @@ pub struct Throttle<C: Clock = MonotonicClock> {
     throttling_audit: Option<Budget<C>>,
     /// Audit entries for forbidden requests of a network.
     refusal_audit: Option<Budget<C>>,
+    /// Audit entries for refused credentials of a network.
+    credential_audit: Option<Budget<C>>,
+    /// Audit entries for what an administrator reads.
+    reading_audit: Option<Budget<C>>,
 }
 
 const THROTTLING_AUDIT: Limit = Limit { burst: NonZeroU32::MIN, every: Duration::from_mins(1) };
 const REFUSAL_AUDIT: Limit =
     Limit { burst: NonZeroU32::new(100).expect("it is not zero"), every: Duration::from_secs(10) };
+const CREDENTIAL_AUDIT: Limit =
+    Limit { burst: NonZeroU32::new(10).expect("it is not zero"), every: Duration::from_mins(1) };
+const READING_AUDIT: Limit = Limit { burst: NonZeroU32::MIN, every: Duration::from_hours(1) };
 
 /// The error for a client without remaining budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -199,6 +206,8 @@ impl<C: Clock + Clone> Throttle<C> {
             exports: Exports::new(limits.export, clock.clone()),
             throttling_audit: budget("throttling-audit", Some(THROTTLING_AUDIT)),
             refusal_audit: budget("refusal-audit", Some(REFUSAL_AUDIT)),
+            credential_audit: budget("credential-audit", Some(CREDENTIAL_AUDIT)),
+            reading_audit: budget("reading-audit", Some(READING_AUDIT)),
         }
     }
 
@@ -258,6 +267,19 @@ impl<C: Clock + Clone> Throttle<C> {
     /// network, then one in 10 s.
     pub fn should_audit_refusal(&self, client: &Client) -> bool {
         try_charge(self.refusal_audit.as_ref(), client)
+    }
+
+    /// Counts an audit entry for a refused credential, and returns whether to write it: 10 for each
+    /// network, then one a minute.
+    pub fn should_audit_credential(&self, client: &Client) -> bool {
+        try_charge(self.credential_audit.as_ref(), client)
+    }
+
+    /// Counts an audit entry for an administrator who reads the accounts of others, one account or
+    /// the audit log (`what`), and returns whether to write it: once an hour for each.
+    pub fn should_audit_reading(&self, reader: UserId, what: &str) -> bool {
+        let budget = self.reading_audit.as_ref();
+        budget.is_some_and(|budget| budget.charge(key(&[&reader.to_string(), what])).is_ok())
     }
 
     /// Counts a sign-up.

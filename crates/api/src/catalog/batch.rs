@@ -1,6 +1,6 @@
 //! Many books at once.
 
-use recto_domain::{BookBatch, BookOutcomes};
+use recto_domain::{AuditAction, AuditDetail, BookBatch, BookOutcomes};
 use recto_persistence::catalog::batch;
 
 use crate::answer::Json;
@@ -16,8 +16,12 @@ pub(crate) async fn upsert(
     ctx.write(move |tx| {
         let caller = tx.caller()?.clone();
         let (conn, creator) = tx.with_creator()?;
-        let items = batch::upsert(conn, &creator, &caller, body.checked()?.into_books())?;
-        Ok(Json(BookOutcomes { items }))
+        let done = batch::upsert(conn, &creator, &caller, body.checked()?.into_books())?;
+        if done.of_others > 0 {
+            let detail = format!("{} books in a batch", done.of_others);
+            tx.audit(AuditAction::ContentChanged).detail = AuditDetail::parse(&detail).ok();
+        }
+        Ok(Json(BookOutcomes { items: done.outcomes }))
     })
     .await
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use recto_domain::{
-    Book, BookContributors, BookId, BookPatch, BookTags, Contributors, NewBookGraph, Tag, TagName,
-    TagNames,
+    AuditAction, Book, BookContributors, BookId, BookPatch, BookTags, Contributors, NewBookGraph,
+    Tag, TagName, TagNames,
 };
 use recto_persistence::catalog::{Creator, book_graph, book_tag};
 use recto_persistence::{Connection, write};
@@ -46,7 +46,7 @@ pub(crate) async fn patch(
     body: Body<BookPatch>,
 ) -> Result<Item<Book>, Error> {
     ctx.write(move |tx| {
-        let book = editable(tx, key.0)?;
+        let book = editable(tx, key.0, AuditAction::ContentChanged)?;
         let patch = body.checked_for(&book)?;
         let (conn, creator) = tx.with_creator()?;
         Ok(Item::alone(book_graph::change(conn, &creator, book, patch)?))
@@ -57,7 +57,7 @@ pub(crate) async fn patch(
 /// `DELETE /books/{uid}`
 pub(crate) async fn delete(ctx: Context, key: PathKey<Book>) -> Result<NoContent, Error> {
     ctx.write(move |tx| {
-        let book = editable(tx, key.0)?;
+        let book = editable(tx, key.0, AuditAction::ContentDeleted)?;
         write::delete::<Book>(tx, book.uid)?;
         Ok(NoContent)
     })
@@ -93,7 +93,7 @@ async fn change_tags(
 ) -> Result<Item<Book>, Error> {
     let include = Arc::new(Include::nothing().with::<BookTags>(100, Include::nothing()));
     ctx.write(move |tx| {
-        let book = editable(tx, key.0)?;
+        let book = editable(tx, key.0, AuditAction::ContentChanged)?;
         let (conn, creator) = tx.with_creator()?;
         change(conn, &creator, book.uid, &body.checked()?.into_names())?;
         tx.item(book.uid, &include)
@@ -109,7 +109,7 @@ pub(crate) async fn set_contributors(
 ) -> Result<Item<Book>, Error> {
     let include = Arc::new(Include::nothing().with::<BookContributors>(100, Include::nothing()));
     ctx.write(move |tx| {
-        let book = editable(tx, key.0)?;
+        let book = editable(tx, key.0, AuditAction::ContentChanged)?;
         let (conn, creator) = tx.with_creator()?;
         let book = book_graph::set_contributors(conn, &creator, book, &body.checked()?)?;
         tx.item(book.uid, &include)
@@ -120,7 +120,7 @@ pub(crate) async fn set_contributors(
 /// `PUT /books/{uid}/tags/{tag_uid}`
 pub(crate) async fn add_tag(ctx: Context, keys: PathKeys<Book, Tag>) -> Result<NoContent, Error> {
     ctx.write(move |tx| {
-        let book = editable(tx, keys.0)?;
+        let book = editable(tx, keys.0, AuditAction::ContentChanged)?;
         if !book_tag::add_one(tx, book.uid, keys.1)? {
             return Err(Problem::no_such(Tag::INFO).into());
         }
@@ -135,16 +135,22 @@ pub(crate) async fn remove_tag(
     keys: PathKeys<Book, Tag>,
 ) -> Result<NoContent, Error> {
     ctx.write(move |tx| {
-        let book = editable(tx, keys.0)?;
+        let book = editable(tx, keys.0, AuditAction::ContentChanged)?;
         book_tag::remove_one(tx, book.uid, keys.1)?;
         Ok(NoContent)
     })
     .await
 }
 
-/// Returns the book, locked, if the caller may change it.
-fn editable(tx: &mut WriteTransaction<'_>, key: BookId) -> Result<Book, Error> {
+/// Returns the book, locked, if the caller may change it. `action` is for the audit log, if it is
+/// not the caller's.
+fn editable(
+    tx: &mut WriteTransaction<'_>,
+    key: BookId,
+    action: AuditAction,
+) -> Result<Book, Error> {
     let book = tx.locked::<Book>(key)?;
     may::edit_book(tx.caller()?, &book)?;
+    tx.audit_content::<Book>(action, book.uid, book.user_uid);
     Ok(book)
 }

@@ -1,6 +1,6 @@
 //! Writing reviews.
 
-use recto_domain::{Review, ReviewPatch};
+use recto_domain::{AuditAction, Review, ReviewPatch};
 use recto_persistence::write;
 
 use crate::answer::{Item, NoContent};
@@ -29,6 +29,7 @@ pub(crate) async fn delete(ctx: Context, key: PathKey<Review>) -> Result<NoConte
     ctx.write(move |tx| {
         let review = tx.locked::<Review>(key.0)?;
         may::delete_review(tx.caller()?, &review)?;
+        tx.audit_content::<Review>(AuditAction::ContentDeleted, review.uid, review.user_uid);
         write::delete::<Review>(tx, review.uid)?;
         Ok(NoContent)
     })

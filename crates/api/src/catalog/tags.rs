@@ -1,6 +1,6 @@
 //! Creating and renaming tags, which remember their creator.
 
-use recto_domain::{Create as _, NewTag, Tag};
+use recto_domain::{AuditAction, Create as _, NewTag, Tag};
 use recto_identity::access::may;
 use recto_persistence::catalog::tag;
 use recto_persistence::write;
@@ -30,6 +30,7 @@ pub(crate) async fn rename(
         let tag = tx.locked::<Tag>(key.0)?;
         let creator = tag::creator(tx, tag.uid)?;
         may::rename_tag(tx.caller()?, creator)?;
+        tx.audit_content::<Tag>(AuditAction::ContentChanged, tag.uid, creator);
         let now = tx.now();
         Ok(Item::alone(write::change(tx, tag, body.checked()?, now)?))
     })

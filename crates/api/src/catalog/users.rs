@@ -9,7 +9,7 @@ use recto_persistence::identity::account;
 use recto_persistence::{Connection, write};
 use recto_relations::Entity as _;
 
-use crate::answer::{Item, NoContent, Page, Rendered};
+use crate::answer::{Answer as _, Item, NoContent, Page, Rendered};
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::{All, Body, ItemQuery, PageQuery, PathKey};
@@ -19,12 +19,14 @@ use recto_identity::access::may;
 
 /// `GET /users`
 pub(crate) async fn page(ctx: Context, query: PageQuery<User, All>) -> Result<Page<User>, Error> {
-    ctx.snapshot(move |tx| {
+    let page = ctx.snapshot(move |tx| {
         let page = tx.page(&query)?;
         let accounts = accounts::of(tx, page.entities())?;
         Ok(page.with_extra(accounts))
-    })
-    .await
+    });
+    let page = page.await?;
+    ctx.audit_reading(AuditAction::AccountsRead, None);
+    Ok(page)
 }
 
 /// `GET /users/{uid}`: the public profile, with the account for its owner and administrators.
@@ -33,14 +35,21 @@ pub(crate) async fn item(
     key: PathKey<User>,
     query: ItemQuery<User>,
 ) -> Result<Rendered, Error> {
-    ctx.answer(move |tx| {
-        let item = tx.item(key.0, &query.include)?;
-        match tx.optional_caller() {
-            Some(caller) if may::see_account(caller, key.0) => accounts::with(tx, item),
-            Some(_) | None => Ok(item),
+    let user = key.0;
+    let read = ctx.read(move |tx| {
+        let item = tx.item(user, &query.include)?;
+        match tx.optional_caller().cloned() {
+            Some(caller) if may::see_account(&caller, user) => {
+                Ok((accounts::with(tx, item)?.render()?, caller.user_uid != user))
+            }
+            Some(_) | None => Ok((item.render()?, false)),
         }
-    })
-    .await
+    });
+    let (rendered, of_another) = read.await?;
+    if of_another {
+        ctx.audit_reading(AuditAction::AccountsRead, Some(user));
+    }
+    Ok(rendered)
 }
 
 /// `PATCH /users/{uid}`
@@ -53,10 +62,30 @@ pub(crate) async fn patch(
         let user = tx.locked::<User>(key.0)?;
         may::edit_profile(tx.caller()?, &user)?;
         let (patch, now) = (body.checked_for(&user)?, tx.now());
+        let before = user.clone();
         let user = write::change(tx, user, patch, now)?;
+        if let Some(changes) = profile_changes(&before, &user) {
+            tx.audit(AuditAction::ProfileChanged).detail =
+                AuditDetail::parse_existing(&changes).ok();
+        }
         accounts::with(tx, Item::alone(user))
     })
     .await
+}
+
+/// Describes the changes of a profile, for the audit log; `None` if there are none.
+fn profile_changes(before: &User, after: &User) -> Option<String> {
+    let mut changes = Vec::new();
+    if before.username != after.username {
+        changes.push(format!("username from {} to {}", before.username, after.username));
+    }
+    if before.first_name != after.first_name {
+        changes.push("first name".to_owned());
+    }
+    if before.last_name != after.last_name {
+        changes.push("last name".to_owned());
+    }
+    (!changes.is_empty()).then(|| changes.join(", "))
 }
 
 /// `DELETE /users/{uid}`. Books and reviews stay.

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use recto_domain::{
-    Account, AuditAction, AuditEntry, Email, MailDetail, MailKind, MailRequestId, NewId, SessionId,
-    UserId,
+    Account, AuditAction, AuditDetail, AuditEntry, Email, MailDetail, MailKind, MailRequestId,
+    NewId, SessionId, UserId,
 };
 use recto_identity::Caller;
 use recto_persistence::catalog::Creator;
 use recto_persistence::identity::mail_request::{self, MailRequest};
 use recto_persistence::identity::{audit, known_device};
 use recto_persistence::{Connection, Lock, MappedMany, MappedOne, Recto, Stored};
-use recto_relations::Include;
+use recto_relations::{Entity, Include};
 
 use super::RequestOrigin;
 use crate::answer::{Item, OptionalItem, Page};
@@ -130,7 +130,7 @@ impl<'t> ReadTransaction<'t> {
     /// 404 if the parent does not exist.
     pub(crate) fn related_page<R: MappedMany<Recto>>(
         &mut self,
-        parent: <R::From as recto_relations::Entity>::Key,
+        parent: <R::From as Entity>::Key,
         query: &PageQuery<R::To, OfParent<R>>,
     ) -> Result<Page<R::To>, Error> {
         let options = &query.options;
@@ -145,7 +145,7 @@ impl<'t> ReadTransaction<'t> {
     /// 404 if the entity that it starts at does not exist.
     pub(crate) fn related_item<R: MappedOne<Recto>>(
         &mut self,
-        child: <R::From as recto_relations::Entity>::Key,
+        child: <R::From as Entity>::Key,
         include: &Arc<Include>,
     ) -> Result<OptionalItem<R::To>, Error> {
         let related = self.conn.related_one::<R>(child, include)?;
@@ -191,6 +191,24 @@ impl<'t> WriteTransaction<'t> {
         self.effects.entries.push(entry);
         let last = self.effects.entries.len() - 1;
         &mut self.effects.entries[last]
+    }
+
+    /// Adds an audit entry about an entity that an administrator changes or deletes, unless it is
+    /// the administrator's own.
+    pub(crate) fn audit_content<E: Entity>(
+        &mut self,
+        action: AuditAction,
+        key: E::Key,
+        owner: Option<UserId>,
+    ) {
+        let caller = self.optional_caller().map(|account| account.user_uid);
+        if owner.is_some() && owner == caller {
+            return;
+        }
+        let detail = format!("{} {key}", E::INFO.name.to_lowercase());
+        let entry = self.audit(action);
+        entry.subject_uid = owner;
+        entry.detail = AuditDetail::parse(&detail).ok();
     }
 
     /// Adds a mail to the outbox.

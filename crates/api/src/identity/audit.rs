@@ -38,5 +38,6 @@ pub(crate) async fn list(
     // The entries of earlier requests to this server are in the answer, unless the database fails.
     ctx.state.audit_queue.flush(STORED_WITHIN).await;
     let listed = ctx.read(move |tx| Ok(audit::page(tx, &filter, after, limit)?)).await?;
+    ctx.audit_reading(AuditAction::AuditRead, None);
     Ok(List::new(listed, |entry| entry.id, next))
 }

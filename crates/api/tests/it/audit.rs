@@ -11,7 +11,8 @@ use recto_testkit::server::{Client, PASSWORD, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::{OTHER_PASSWORD, TestAccount, create_account};
-use crate::support::assertions::{Expect as _, all_items, items, text, texts};
+use crate::support::assertions::{Expect as _, all_items, items, text, texts, uid};
+use crate::support::fixtures::{add_book, add_review, add_tag};
 use crate::support::limits::{hourly, server_with_limits};
 
 /// Returns actor, subject and detail of the newest entry of an action.
@@ -75,6 +76,9 @@ fn every_action_is_recorded(server: &TestServer) {
     server.clock().advance(Duration::from_secs(31));
     server.anonymous().post("/auth/refresh", &refresh).expect_problem("unauthenticated");
     assert_eq!(newest(&admin, "token.reuse"), (none.clone(), json!(bob.client.uid), none.clone()));
+    check_refused_credentials(server, &admin, &ada);
+    check_profile(&admin, &ada);
+    check_content(&admin, &ada);
     check_administration(&admin, &bob);
     check_endings(server, &admin, &ada);
 
@@ -84,7 +88,105 @@ fn every_action_is_recorded(server: &TestServer) {
         .collect();
     let all = AuditAction::ALL.iter().map(ToString::to_string);
     let missing: Vec<_> = all.filter(|action| !seen.contains(action)).collect();
-    assert_eq!(missing, ["sign-in.throttled"], "this action has its own test");
+    let not_here = ["account.created", "sign-in.throttled", "import.started"];
+    assert_eq!(missing, not_here, "these actions have their own tests");
+}
+
+/// Checks the entries about tokens and keys that are not valid.
+fn check_refused_credentials(server: &TestServer, admin: &Client<'_>, ada: &TestAccount<'_>) {
+    let none = Value::Null;
+    server.bearer("nonsense").get("/auth/me").expect_problem("unauthenticated");
+    let (actor, subject, detail) = newest(admin, "credential.refused");
+    assert_eq!((actor, subject), (none.clone(), none));
+    assert!(detail.as_str().unwrap().starts_with("GET /api/v1/auth/me: "), "{detail}");
+    let count = || admin.get("/audit?action=credential.refused").expect_items().len();
+    let before = count();
+    // A missing token is none that was refused.
+    server.get("/auth/me").expect_problem("unauthenticated");
+    assert_eq!(count(), before);
+    let key = ada.client.post("/auth/keys", &json!({"name": "x", "scopes": ["read"]}));
+    let key = key.expect_status(201).clone();
+    ada.client.delete(&format!("/auth/keys/{}", text(&key, "id"))).expect_status(204);
+    for _ in 0..30 {
+        server.bearer(text(&key, "key")).get("/auth/me").expect_problem("unauthenticated");
+    }
+    assert_eq!(count(), 10, "a flood is not stored");
+}
+
+/// Performs and checks what a user changes in the profile.
+fn check_profile(admin: &Client<'_>, ada: &TestAccount<'_>) {
+    let path = format!("/users/{}", ada.client.uid);
+    let before = text(ada.client.get(&path).expect_status(200), "username").to_owned();
+    let change = json!({"username": "countess", "last_name": "Lovelace"});
+    for _ in 0..2 {
+        ada.client.patch(&path, &change).expect_status(200);
+    }
+    let detail = format!("username from {before} to countess, last name");
+    assert_eq!(
+        newest(admin, "profile.changed"),
+        (json!(ada.client.uid), Value::Null, json!(detail))
+    );
+    assert_eq!(admin.get("/audit?action=profile.changed").expect_items().len(), 1);
+}
+
+/// Performs and checks what administrators read and change that is not their own.
+fn check_content(admin: &Client<'_>, ada: &TestAccount<'_>) {
+    let (root, hers, none) = (json!(admin.uid), json!(ada.client.uid), Value::Null);
+    let about = |entity: &str, key: &str| json!(format!("{entity} {key}"));
+    for _ in 0..2 {
+        admin.get("/users").expect_status(200);
+    }
+    assert_eq!(newest(admin, "accounts.read"), (root.clone(), none.clone(), none.clone()));
+    for _ in 0..2 {
+        admin.get(&format!("/users/{}", ada.client.uid)).expect_status(200);
+    }
+    assert_eq!(newest(admin, "accounts.read"), (root.clone(), hers.clone(), none.clone()));
+    assert_eq!(admin.get("/audit?action=accounts.read").expect_items().len(), 2);
+    assert_eq!(newest(admin, "audit.read"), (root.clone(), none.clone(), none.clone()));
+    assert_eq!(admin.get("/audit?action=audit.read").expect_items().len(), 1);
+
+    let book = json!({"title": "Emma", "author": "Jane Austen", "isbn": "9780141439587"});
+    let emma = ada.client.post("/books", &book).expect_status(201).clone();
+    let path = format!("/books/{}", uid(&emma));
+    admin.patch(&path, &json!({"title": "EMMA"})).expect_status(200);
+    let about_emma = about("book", uid(&emma));
+    let changed = |detail: &Value| (root.clone(), hers.clone(), detail.clone());
+    assert_eq!(newest(admin, "content.changed"), changed(&about_emma));
+    let batch = json!({"books": [book]});
+    admin.post("/books/batch", &batch).expect_status(200);
+    let in_batch = (root.clone(), none.clone(), json!("1 books in a batch"));
+    assert_eq!(newest(admin, "content.changed"), in_batch);
+    let tag = add_tag(&ada.client, "hers");
+    let rename = json!({"name": "ours"});
+    admin.put(&format!("/tags/{}", uid(&tag)), &rename).expect_status(200);
+    assert_eq!(newest(admin, "content.changed"), changed(&about("tag", uid(&tag))));
+    let review = add_review(&ada.client, &emma, 5);
+    admin.delete(&format!("/reviews/{}", uid(&review))).expect_status(204);
+    assert_eq!(newest(admin, "content.deleted"), changed(&about("review", uid(&review))));
+    admin.delete(&path).expect_status(204);
+    assert_eq!(newest(admin, "content.deleted"), changed(&about_emma));
+    let post = ada.client.post("/blog/posts", &json!({"title": "On engines", "content": "x"}));
+    let post = post.expect_status(201)["id"].clone();
+    admin.delete(&format!("/blog/posts/{post}")).expect_status(204);
+    let deleted = (root, none, json!(format!("post {post}")));
+    assert_eq!(newest(admin, "content.deleted"), deleted);
+
+    // What is one's own is no entry, and neither is what fails.
+    let own = add_book(admin, "Dune");
+    let entries = || {
+        let count = |action: &str| all_items(admin, &format!("/audit?action={action}")).len();
+        (count("content.changed"), count("content.deleted"))
+    };
+    let before = entries();
+    let path = format!("/books/{}", uid(&own));
+    admin.patch(&path, &json!({"title": "DUNE"})).expect_status(200);
+    admin.delete(&path).expect_status(204);
+    admin.delete(&path).expect_problem("not-found");
+    let hers = add_book(&ada.client, "Persuasion");
+    admin
+        .patch(&format!("/books/{}", uid(&hers)), &json!({"title": ""}))
+        .expect_problem("invalid-body");
+    assert_eq!(entries(), before);
 }
 
 fn verification(account: &TestAccount<'_>) -> Value {

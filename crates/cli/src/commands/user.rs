@@ -3,9 +3,11 @@
 use std::io::{self, BufRead};
 use std::num::NonZeroUsize;
 
-use recto_domain::{Account, IdGenerator, Invalid, Password, Role, User};
+use recto_domain::{
+    Account, AuditAction, AuditDetail, AuditEntry, IdGenerator, Invalid, Password, Role, User,
+};
 use recto_identity::password::{HashError, Hasher};
-use recto_persistence::identity::account;
+use recto_persistence::identity::{account, audit};
 use recto_persistence::{DatabaseUrl, Options, SystemIds};
 
 use crate::cli::NewAccount;
@@ -47,8 +49,12 @@ pub(super) fn create(url: &DatabaseUrl, new: NewAccount) -> Result<(), UserError
     let mut account = Account::new(user.uid, new.email, role);
     account.verified = true;
     let created = format!("created account {} <{}>, role {role}", user.username, account.email);
+    let mut entry = AuditEntry::new(SystemIds.new_id(), AuditAction::AccountCreated);
+    entry.subject_uid = Some(user.uid);
+    entry.detail = AuditDetail::parse(&format!("command line, role {role}")).ok();
     database.write_blocking(move |conn| {
-        account::create(conn, user.clone(), &account, &hash).map(|_| ())
+        account::create(conn, user.clone(), &account, &hash)?;
+        audit::insert(conn, &entry)
     })?;
     crate::log::print(created);
     Ok(())

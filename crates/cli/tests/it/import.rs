@@ -10,6 +10,7 @@ use crate::support::program::{Program, RunResult, small_data_set};
 
 both_engines!(
     every_row_is_counted,
+    imports_are_audited,
     values_are_imported_correctly,
     taken_username_is_replaced_and_reported,
     stopped_import_can_be_repeated,
@@ -67,6 +68,16 @@ fn every_row_is_counted(database: &Fresh) {
     assert!(second.stderr.contains(added), "{}", second.stderr);
     assert_eq!(second.succeeded(), SECOND);
     assert_eq!(counts(database), [11, 7, 9, 4, 6, 0, 13, 13]);
+}
+
+fn imports_are_audited(database: &Fresh) {
+    import(&Program::on(database)).succeeded();
+    let audited = "SELECT action AS line FROM audit WHERE actor_uid IS NULL";
+    let quoted = match database.engine() {
+        Engine::Sqlite => audited.replace("action", "json_quote(action)"),
+        Engine::Postgres => audited.replace("action", "to_json(action)::text"),
+    };
+    assert_eq!(database.rows(&quoted), ["import.started"]);
 }
 
 fn values_are_imported_correctly(database: &Fresh) {

@@ -2,6 +2,7 @@
 
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh, bare};
+use serde_json::json;
 
 use crate::support::program::{Program, RunResult};
 
@@ -41,6 +42,15 @@ fn account_is_created_or_nothing(database: &Fresh) {
                   WHERE role = 'admin' AND CAST(verified AS INTEGER) = 1 \
                   AND password_hash LIKE '$argon2id$%'";
     assert_eq!(database.rows(admins), [1]);
+    let audited = "SELECT json_array(action, detail) AS line FROM audit ORDER BY uid";
+    let audited = match database.engine() {
+        Engine::Sqlite => audited.to_owned(),
+        Engine::Postgres => {
+            audited.replace("json_array(action, detail)", "json_build_array(action, detail)::text")
+        }
+    };
+    let entry = |role: &str| json!(["account.created", format!("command line, role {role}")]);
+    assert_eq!(database.rows(&audited), [entry("user"), entry("admin")]);
 }
 
 #[test]

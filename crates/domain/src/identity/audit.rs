@@ -108,6 +108,8 @@ actions! {
     SignUp = "sign-up",
     /// A user signed in.
     SignIn = "sign-in",
+    /// An account was created at the command line.
+    AccountCreated = "account.created",
     /// A sign-in failed.
     SignInFailed = "sign-in.failed",
     /// A sign-in was refused after too many attempts.
@@ -116,12 +118,16 @@ actions! {
     SignOut = "sign-out",
     /// A request was refused for lack of permission.
     Refused = "refused",
+    /// An access token, a refresh token or an API key was refused: invalid, expired or revoked.
+    CredentialRefused = "credential.refused",
     /// A refresh token was reused, which ended its session.
     TokenReuse = "token.reuse",
     /// A password was changed.
     PasswordChanged = "password.changed",
     /// A password was reset with a mailed token.
     PasswordReset = "password.reset",
+    /// A user changed the profile.
+    ProfileChanged = "profile.changed",
     /// An e-mail address was verified.
     EmailVerified = "email.verified",
     /// A change of an e-mail address was requested.
@@ -144,6 +150,16 @@ actions! {
     KeyRevoked = "key.revoked",
     /// A session was revoked.
     SessionRevoked = "session.revoked",
+    /// An administrator read the accounts of others.
+    AccountsRead = "accounts.read",
+    /// An administrator read the audit log.
+    AuditRead = "audit.read",
+    /// An administrator changed what belongs to another user or to nobody.
+    ContentChanged = "content.changed",
+    /// An administrator deleted what belongs to another user or to nobody.
+    ContentDeleted = "content.deleted",
+    /// An import was started at the command line.
+    ImportStarted = "import.started",
 }
 
 impl fmt::Display for AuditAction {

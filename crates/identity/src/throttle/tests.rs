@@ -1,6 +1,7 @@
 use governor::clock::FakeRelativeClock;
 
 use super::*;
+use recto_domain::NewId;
 
 fn throttle() -> (FakeRelativeClock, Throttle<FakeRelativeClock>) {
     let clock = FakeRelativeClock::default();
@@ -154,6 +155,24 @@ fn refusals_cannot_fill_the_audit_log() {
     assert!(throttle.should_audit_refusal(&client));
     let throttled = (0..9).filter(|_| throttle.should_audit_throttling(&client)).count();
     assert_eq!(throttled, 1);
+    let credentials = (0..200).filter(|_| throttle.should_audit_credential(&client)).count();
+    assert_eq!(credentials, 10);
+}
+
+#[test]
+fn readings_are_audited_once_an_hour() {
+    let (clock, throttle) = throttle();
+    let [root, other] = [1, 2].map(|random| UserId::from_uuid(NewId::new(0, [random; 10]).uid()));
+    let audited =
+        |reader, what| (0..9).filter(|_| throttle.should_audit_reading(reader, what)).count();
+    assert_eq!(
+        [audited(root, "audit"), audited(root, "accounts"), audited(other, "audit")],
+        [1; 3]
+    );
+    clock.advance(Duration::from_mins(59));
+    assert_eq!(audited(root, "audit"), 0);
+    clock.advance(Duration::from_mins(1));
+    assert_eq!(audited(root, "audit"), 1);
 }
 
 #[test]

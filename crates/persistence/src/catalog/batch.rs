@@ -18,6 +18,15 @@ use crate::schema::{books, users};
 use crate::sql_types::UidValue;
 use crate::{Connection, Error};
 
+/// The result of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upserted {
+    /// The outcome of each book, in order.
+    pub outcomes: Vec<BookOutcome>,
+    /// The number of changed books that are not the caller's.
+    pub of_others: usize,
+}
+
 /// Inserts the new books of a batch, updates the existing ones, and returns the outcomes in order.
 /// Takes at most three statements, four for administrators, and more for changed credit lines.
 ///
@@ -34,11 +43,12 @@ pub fn upsert(
     creator: &Creator<'_>,
     caller: &Account,
     batch: Vec<BookEntry>,
-) -> Result<Vec<BookOutcome>, Error> {
+) -> Result<Upserted, Error> {
     lock_caller(conn, caller.user_uid)?;
     let mut existing = existing(conn, caller, &batch)?;
     let mut outcomes = Vec::with_capacity(batch.len());
     let (mut written, mut credited) = (Vec::new(), Vec::new());
+    let mut of_others = 0;
     for (index, BookEntry { new, patch }) in batch.into_iter().enumerate() {
         let mut before = None;
         let (book, outcome) = match new.isbn.as_ref().and_then(|isbn| existing.remove(isbn)) {
@@ -53,13 +63,16 @@ pub fn upsert(
         if before.as_ref() != Some(&book.author) {
             credited.push(book.clone());
         }
+        if outcome == Outcome::Updated && book.user_uid != Some(caller.user_uid) {
+            of_others += 1;
+        }
         if outcome != Outcome::Unchanged {
             written.push(book);
         }
     }
     write(conn, &written)?;
     author::set_from_credit_lines(conn, creator, &credited)?;
-    Ok(outcomes)
+    Ok(Upserted { outcomes, of_others })
 }
 
 /// Locks the caller, so that concurrent batches of one caller run one after the other and insert a

@@ -70,7 +70,7 @@ fn upsert(
     let (outcomes, sent) =
         conn.recording(|conn| batch::upsert(conn, &Creator::nobody(ids), caller, books));
     assert_eq!(sent.len(), statements, "{sent:#?}");
-    outcomes.unwrap().into_iter().map(|one| one.outcome).collect()
+    outcomes.unwrap().outcomes.into_iter().map(|one| one.outcome).collect()
 }
 
 fn account(conn: &mut Connection, ids: &SequentialIds, name: &str, role: Role) -> Account {
