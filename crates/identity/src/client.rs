@@ -42,6 +42,15 @@ impl Client {
         }
     }
 
+    /// Returns the larger network that many networks of one owner belong to: an IPv6 /48, the usual
+    /// size of a site. `None` for IPv4.
+    pub fn site(&self) -> Option<IpAddr> {
+        match self.address {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(address) => Some(Ipv6Addr::from_bits(address.to_bits() & (!0 << 80)).into()),
+        }
+    }
+
     /// Records the allowance of a budget, replacing an earlier record.
     pub(crate) fn record(&self, allowance: Allowance) {
         let mut recorded = self.allowances.lock().unwrap_or_else(PoisonError::into_inner);
@@ -65,5 +74,12 @@ mod tests {
         assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
         assert_eq!(network("192.0.2.1"), "192.0.2.1");
         assert_eq!(network("::ffff:192.0.2.1"), "192.0.2.1");
+    }
+
+    #[test]
+    fn site_has_many_networks() {
+        let site = |address: &str| Client::at(address.parse().unwrap()).site();
+        assert_eq!(site("2001:db8:1:2:3:4:5:6"), Some("2001:db8:1::".parse().unwrap()));
+        assert_eq!(site("192.0.2.1"), None);
     }
 }

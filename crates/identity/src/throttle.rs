@@ -1,7 +1,8 @@
 //! Throttling of failed sign-ins, sign-ups, requests for mail, and exports.
 //!
-//! Budgets belong to a network (see [`Client::network`]), or to a network and an account: attempts
-//! from one network never use up the budget of another. Each server process counts separately.
+//! Budgets belong to a network (see [`Client::network`]), a [site](Client::site), a network and an
+//! account, or an account: attempts from elsewhere never use up the budget of a network that the
+//! account is known to use. Each server process counts separately.
 
 mod budget;
 mod exports;
@@ -57,6 +58,11 @@ pub struct Limits {
     pub sign_in: Option<Limit>,
     /// Failed sign-ins to any account from one network: 50, then one a second.
     pub sign_in_place: Option<Limit>,
+    /// Failed sign-ins to any account from one IPv6 /48: 200, then four a second.
+    pub sign_in_site: Option<Limit>,
+    /// Failed sign-ins to one account from anywhere: 100, then one a minute. Networks that the
+    /// account is known to use have a budget of their own.
+    pub sign_in_account: Option<Limit>,
     /// Sign-ups from one network, which may be a school's: 100, then one in 10 s.
     pub sign_up: Option<Limit>,
     /// Mails requested from one network: 30, then one a minute.
@@ -102,6 +108,8 @@ impl Limits {
         Self {
             sign_in: None,
             sign_in_place: None,
+            sign_in_site: None,
+            sign_in_account: None,
             sign_up: None,
             mail: None,
             mailbox: None,
@@ -112,12 +120,13 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        let limit = |burst, seconds| {
-            NonZeroU32::new(burst).map(|burst| Limit::new(burst, Duration::from_secs(seconds)))
-        };
+        let every = |burst, period| NonZeroU32::new(burst).map(|burst| Limit::new(burst, period));
+        let limit = |burst, seconds| every(burst, Duration::from_secs(seconds));
         Self {
             sign_in: limit(10, 6),
             sign_in_place: limit(50, 1),
+            sign_in_site: every(200, Duration::from_millis(250)),
+            sign_in_account: limit(100, 60),
             sign_up: limit(100, 10),
             mail: limit(30, 60),
             mailbox: limit(10, 600),
@@ -130,6 +139,8 @@ impl Default for Limits {
 pub struct Throttle<C: Clock = MonotonicClock> {
     sign_in: Option<Budget<C>>,
     sign_in_place: Option<Budget<C>>,
+    sign_in_site: Option<Budget<C>>,
+    sign_in_account: Option<Budget<C>>,
     sign_up: Option<Budget<C>>,
     mail: Option<Budget<C>>,
     mailbox: Option<Budget<C>>,
@@ -162,6 +173,17 @@ pub struct Throttled {
     pub detail: &'static str,
     /// Seconds until the client may try again.
     pub seconds: u64,
+    /// Whether the client may try now from a network that the account is known to use.
+    pub spares_known_networks: bool,
+}
+
+/// The network that an attempt to sign in comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignInNetwork {
+    /// One that the account is not known to use.
+    Unknown,
+    /// One that the account has signed in from before.
+    Known,
 }
 
 /// An attempt to sign in. It counts as failed unless it is [refunded](Self::refund).
@@ -169,7 +191,14 @@ pub struct Throttled {
 pub struct Attempt {
     client: Client,
     charges: Vec<Charge>,
+    /// The charge to the account, which the client does not see.
+    account: Option<Charge>,
 }
+
+const FROM_NETWORK: &str = "too many failed sign-ins from this address";
+const FROM_SITE: &str = "too many failed sign-ins from this network";
+const FROM_HERE: &str = "too many failed sign-ins to this account from this address";
+const TO_ACCOUNT: &str = "too many failed sign-ins to this account";
 
 impl Throttle {
     /// Creates full budgets, with the system's monotonic clock.
@@ -199,6 +228,8 @@ impl<C: Clock + Clone> Throttle<C> {
         Self {
             sign_in: budget("sign-in", limits.sign_in),
             sign_in_place: budget("sign-in-place", limits.sign_in_place),
+            sign_in_site: budget("sign-in-site", limits.sign_in_site),
+            sign_in_account: budget("sign-in-account", limits.sign_in_account),
             sign_up: budget("sign-up", limits.sign_up),
             mail: budget("mail", limits.mail),
             mailbox: budget("mailbox", limits.mailbox),
@@ -214,24 +245,28 @@ impl<C: Clock + Clone> Throttle<C> {
     /// Counts an attempt to sign in, before the password is checked. Concurrent attempts therefore
     /// share one budget; a successful one is refunded.
     ///
-    /// The account need not exist. An invalid address (`None`) counts for the network only.
+    /// The account need not exist. An invalid address (`None`) counts for network and site only.
     ///
     /// # Errors
-    /// [`Throttled`] after too many failed sign-ins from the network, to this account or in total.
-    pub fn sign_in(&self, client: &Client, email: Option<&Email>) -> Result<Attempt, Throttled> {
-        let mut attempt = Attempt { client: client.clone(), charges: Vec::new() };
+    /// [`Throttled`] after too many failed sign-ins from the network or its site, or to the
+    /// account, from the network or from anywhere.
+    pub fn sign_in(
+        &self,
+        client: &Client,
+        email: Option<&Email>,
+        from: SignInNetwork,
+    ) -> Result<Attempt, Throttled> {
+        let mut attempt = Attempt { client: client.clone(), charges: Vec::new(), account: None };
         let network = client.network().to_string();
-        let account = self.sign_in.as_ref().zip(email);
+        let site = client.site().map(|site| site.to_string());
+        let account = email.map(Email::key);
         let budgets = [
-            self.sign_in_place.as_ref().map(|budget| {
-                (budget, key(&[&network]), "too many failed sign-ins from this address")
-            }),
-            account.map(|(budget, email)| {
-                let detail = "too many failed sign-ins to this account from this address";
-                (budget, key(&[&network, &email.key()]), detail)
-            }),
+            (self.sign_in_place.as_ref(), Some(key(&[&network])), FROM_NETWORK),
+            (self.sign_in_site.as_ref(), site.map(|site| key(&[&site])), FROM_SITE),
+            (self.sign_in.as_ref(), account.as_ref().map(|to| key(&[&network, to])), FROM_HERE),
         ];
-        for (budget, key, detail) in budgets.into_iter().flatten() {
+        for (budget, key, detail) in budgets {
+            let Some((budget, key)) = budget.zip(key) else { continue };
             match budget.charge(key) {
                 Ok(charge) => {
                     client.record(charge.allowance().clone());
@@ -240,6 +275,19 @@ impl<C: Clock + Clone> Throttle<C> {
                 Err(exhausted) => {
                     attempt.refund();
                     return Err(throttled(client, exhausted, detail));
+                }
+            }
+        }
+        // Without a record: strangers must not see how often others tried.
+        if let Some((budget, account)) = self.sign_in_account.as_ref().zip(account) {
+            let is_known = from == SignInNetwork::Known;
+            match budget.charge(key(&[if is_known { "known" } else { "unknown" }, &account])) {
+                Ok(charge) => attempt.account = Some(charge),
+                Err(exhausted) => {
+                    attempt.refund();
+                    let seconds = whole_seconds(exhausted.wait).max(1);
+                    let spares_known_networks = !is_known;
+                    return Err(Throttled { detail: TO_ACCOUNT, seconds, spares_known_networks });
                 }
             }
         }
@@ -313,6 +361,9 @@ impl Attempt {
         for charge in self.charges {
             self.client.record(charge.refund());
         }
+        if let Some(charge) = self.account {
+            charge.refund();
+        }
     }
 }
 
@@ -354,7 +405,7 @@ fn charge<C: Clock>(
 fn throttled(client: &Client, exhausted: Exhausted, detail: &'static str) -> Throttled {
     let seconds = whole_seconds(exhausted.wait).max(1);
     client.record(exhausted.allowance);
-    Throttled { detail, seconds }
+    Throttled { detail, seconds, spares_known_networks: false }
 }
 
 /// Returns the first half of the SHA-256 of the parts, each preceded by its length.

@@ -4,9 +4,12 @@ use recto_domain::{
     Account, AuditAction, AuditDetail, Email, Login, MailKind, PasswordAttempt, PasswordHash, Role,
     SignUp, User, UserId, Username,
 };
-use recto_persistence::identity::account;
+use recto_identity::Client;
+use recto_identity::throttle::{Attempt, SignInNetwork, Throttled};
+use recto_persistence::identity::{account, audit};
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::sessions::{AccessOnly, OpensSession, Refreshable, TokenPair};
 use crate::answer::{Created, Item, Json};
@@ -170,7 +173,7 @@ async fn sign_in(
     password: &PasswordAttempt,
     tokens: &impl OpensSession,
 ) -> Result<Option<Candidate>, Error> {
-    let attempt = count_attempt(ctx, email.as_ref())?;
+    let attempt = count_attempt(ctx, email.as_ref()).await?;
     let (candidate, matches) = match check_password(ctx, email, password).await {
         Ok(checked) => checked,
         Err(error) => {
@@ -193,12 +196,16 @@ async fn sign_in(
 ///
 /// # Errors
 /// 429 after too many failed attempts. The audit log gets an entry a minute for each client.
-pub(crate) fn count_attempt(
-    ctx: &Context,
-    email: Option<&Email>,
-) -> Result<recto_identity::throttle::Attempt, Error> {
+pub(crate) async fn count_attempt(ctx: &Context, email: Option<&Email>) -> Result<Attempt, Error> {
     let client = ctx.origin().client;
-    match ctx.state.throttle.sign_in(&client, email) {
+    let throttle = &ctx.state.throttle;
+    let mut counted = throttle.sign_in(&client, email, SignInNetwork::Unknown);
+    if let (Err(Throttled { spares_known_networks: true, .. }), Some(email)) = (&counted, email)
+        && is_known_network(ctx, &client, email).await?
+    {
+        counted = throttle.sign_in(&client, Some(email), SignInNetwork::Known);
+    }
+    match counted {
         Ok(attempt) => Ok(attempt),
         Err(throttled) => {
             if ctx.state.throttle.should_audit_throttling(&client) {
@@ -208,6 +215,22 @@ pub(crate) fn count_attempt(
         }
     }
 }
+
+/// Returns whether the account with an address has signed in from the client's network, or its
+/// password was reset from there, as far as the audit log goes back. The statements do not depend
+/// on whether the account exists.
+async fn is_known_network(ctx: &Context, client: &Client, email: &Email) -> Result<bool, Error> {
+    let (email, network) = (email.clone(), client.network());
+    ctx.read(move |tx| {
+        let user = account::owner_of_email(tx, &email)?.unwrap_or(UserId::from_uuid(Uuid::nil()));
+        let addresses = audit::sign_in_addresses(tx, user, SIGN_INS_COMPARED)?;
+        Ok(addresses.into_iter().any(|address| Client::at(address).network() == network))
+    })
+    .await
+}
+
+/// The number of sign-ins whose networks are known.
+const SIGN_INS_COMPARED: u32 = 200;
 
 /// Adds a failed sign-in to the audit log.
 pub(crate) fn note_failure(ctx: &Context, subject: Option<UserId>) {

@@ -113,7 +113,7 @@ pub(crate) async fn confirm(
     credentials: &Candidate,
     attempt: &PasswordAttempt,
 ) -> Result<(), Error> {
-    let counted = auth::count_attempt(ctx, Some(&credentials.account.email))?;
+    let counted = auth::count_attempt(ctx, Some(&credentials.account.email)).await?;
     let matches = ctx.state.hasher.verify(attempt, Some(&credentials.hash)).await;
     if !matches!(matches, Ok(false)) {
         // It was right, or could not be checked.

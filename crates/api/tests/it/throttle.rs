@@ -8,8 +8,8 @@ use recto_testkit::database::Engine;
 use recto_testkit::server::{Answer, PASSWORD, TestServer};
 use serde_json::json;
 
-use crate::support::accounts::request_token;
-use crate::support::assertions::Expect as _;
+use crate::support::accounts::{OTHER_PASSWORD, request_token};
+use crate::support::assertions::{Expect as _, text};
 use crate::support::limits::{hourly, server_with, server_with_limits};
 
 /// Starts a server that permits two requests of each kind and trusts the test as a proxy.
@@ -17,11 +17,11 @@ fn limited_server() -> TestServer {
     let limit = Some(hourly(2));
     let limits = Limits {
         sign_in: limit,
-        sign_in_place: None,
         sign_up: limit,
         mail: limit,
         mailbox: limit,
         export: limit,
+        ..Limits::none()
     };
     let trusted_proxies = "127.0.0.1".parse().unwrap();
     server_with(Settings { limits, trusted_proxies, ..TestServer::settings() })
@@ -57,6 +57,42 @@ fn failed_logins_limit_address_and_account() {
     assert_eq!(server.hashes_done() - hashes, 3);
     // Other addresses are not limited.
     assert_eq!(sign_in(&server, "192.0.2.2", PASSWORD).status, 200);
+}
+
+#[test]
+fn failed_logins_limit_account_but_known_networks() {
+    let limits = Limits { sign_in_account: Some(hourly(3)), ..Limits::none() };
+    let trusted_proxies = "127.0.0.1".parse().unwrap();
+    let server = server_with(Settings { limits, trusted_proxies, ..TestServer::settings() });
+    server.sign_up("ada");
+    let home = "2001:db8::1";
+    assert_eq!(sign_in(&server, home, PASSWORD).status, 200);
+    for attacker in 1..=3 {
+        let from = format!("198.51.100.{attacker}");
+        let answer = sign_in(&server, &from, "not the password");
+        answer.expect_problem("wrong-credentials");
+        assert_eq!(answer.header("ratelimit"), None, "others' attempts are not revealed");
+    }
+    let hashes = server.hashes_done();
+    let refused = sign_in(&server, "198.51.100.4", PASSWORD);
+    refused.expect_problem("too-many-requests");
+    assert!(refused.header("retry-after").is_some());
+    assert_eq!(server.hashes_done(), hashes);
+    // The owner signs in from known networks, here a /64, and changes the password.
+    let answer = sign_in(&server, "2001:db8::2", PASSWORD);
+    let owner = server.bearer(text(answer.expect_status(200), "access_token"));
+    let change = json!({"current_password": "not it", "new_password": OTHER_PASSWORD});
+    owner.put("/auth/password", &change).expect_problem("wrong-password");
+    // An unknown account is refused in the same way.
+    let login = |from: &str| {
+        let headers = [("content-type", "application/json"), ("x-forwarded-for", from)];
+        let body = json!({"email": "nobody@example.org", "password": PASSWORD}).to_string();
+        server.anonymous().send("POST", "/auth/login", &headers, Some(body.as_bytes()))
+    };
+    for attacker in 1..=3 {
+        login(&format!("198.51.100.{attacker}")).expect_problem("wrong-credentials");
+    }
+    login("198.51.100.4").expect_problem("too-many-requests");
 }
 
 #[test]

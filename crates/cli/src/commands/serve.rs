@@ -132,9 +132,7 @@ fn limits(options: &ServeOptions) -> Limits {
                 .sign_in_place
                 .map(|limit| limit.with_burst(options.sign_in_place_burst)),
             sign_up: usual.sign_up.map(|limit| limit.with_burst(options.sign_up_burst)),
-            mail: usual.mail,
-            mailbox: usual.mailbox,
-            export: usual.export,
+            ..usual
         },
     }
 }

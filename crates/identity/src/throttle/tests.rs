@@ -1,5 +1,6 @@
 use governor::clock::FakeRelativeClock;
 
+use super::SignInNetwork::{Known, Unknown};
 use super::*;
 use recto_domain::NewId;
 
@@ -21,7 +22,7 @@ fn email(address: &str) -> Email {
 fn fail(throttle: &Throttle<FakeRelativeClock>, client: &Client, account: &str) -> (usize, u64) {
     let mut failed = 0;
     loop {
-        match throttle.sign_in(client, Some(&email(account))) {
+        match throttle.sign_in(client, Some(&email(account)), Unknown) {
             Ok(_) => failed += 1,
             Err(throttled) => return (failed, throttled.seconds),
         }
@@ -49,12 +50,36 @@ fn failures_are_limited_per_account() {
 }
 
 #[test]
-fn other_network_does_not_block_owner() {
-    let (_, throttle) = throttle();
-    for attacker in 1..=200 {
-        fail(&throttle, &at(&format!("198.51.100.{attacker}")), "ada@example.org");
+fn other_networks_do_not_block_known_ones() {
+    let (clock, throttle) = throttle();
+    let ada = email("ada@example.org");
+    let failed: usize = (1..=200)
+        .map(|attacker| {
+            fail(&throttle, &at(&format!("198.51.100.{attacker}")), "ada@example.org").0
+        })
+        .sum();
+    assert_eq!(failed, 100);
+    let home = at("192.0.2.1");
+    let refused = throttle.sign_in(&home, Some(&ada), Unknown).unwrap_err();
+    assert_eq!((refused.seconds, refused.spares_known_networks), (60, true));
+    throttle.sign_in(&home, Some(&ada), Known).unwrap().refund();
+    // Other accounts are not slowed, and this one is by the minute.
+    throttle.sign_in(&home, Some(&email("bob@example.org")), Unknown).unwrap().refund();
+    clock.advance(Duration::from_mins(1));
+    throttle.sign_in(&home, Some(&ada), Unknown).unwrap().refund();
+    // Known networks have a budget of their own.
+    let from = |last: u32| at(&format!("203.0.113.{last}"));
+    let mut known = 0;
+    while throttle.sign_in(&from(known / 10), Some(&ada), Known).is_ok() {
+        known += 1;
     }
-    throttle.sign_in(&at("192.0.2.1"), Some(&email("ada@example.org"))).unwrap().refund();
+    assert_eq!(known, 100);
+    assert!(!throttle.sign_in(&home, Some(&ada), Known).unwrap_err().spares_known_networks);
+}
+
+#[test]
+fn household_is_one_network() {
+    let (_, throttle) = throttle();
     // An IPv6 /64 is one network.
     assert_eq!(fail(&throttle, &at("2001:db8::1"), "ada@example.org").0, 10);
     assert_eq!(fail(&throttle, &at("2001:db8::ffff:1"), "ada@example.org").0, 0);
@@ -74,10 +99,22 @@ fn failures_are_limited_per_network() {
 }
 
 #[test]
+fn failures_are_limited_per_site() {
+    let (clock, throttle) = throttle();
+    let client = |network: u32| at(&format!("2001:db8:1:{network:x}::1"));
+    let failed: usize =
+        (0..100).map(|n| fail(&throttle, &client(n), &format!("{n}@example.org")).0).sum();
+    assert_eq!(failed, 200);
+    assert_eq!(fail(&throttle, &at("2001:db8:2::1"), "other@example.org").0, 10);
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(fail(&throttle, &client(0xffff), "other@example.org").0, 4);
+}
+
+#[test]
 fn invalid_email_counts_for_the_network() {
     let (_, throttle) = throttle();
     let client = at("192.0.2.1");
-    let failed = std::iter::from_fn(|| throttle.sign_in(&client, None).ok()).count();
+    let failed = std::iter::from_fn(|| throttle.sign_in(&client, None, Unknown).ok()).count();
     assert_eq!(failed, 50);
     assert_eq!(fail(&throttle, &client, "ada@example.org").0, 0);
 }
@@ -88,7 +125,7 @@ fn account_refusal_does_not_charge_network() {
     let client = at("192.0.2.1");
     fail(&throttle, &client, "ada@example.org");
     for _ in 0..1000 {
-        assert!(throttle.sign_in(&client, Some(&email("ada@example.org"))).is_err());
+        assert!(throttle.sign_in(&client, Some(&email("ada@example.org")), Unknown).is_err());
     }
     assert_eq!(fail(&throttle, &client, "bob@example.org").0, 10);
 }
@@ -98,7 +135,7 @@ fn successful_sign_ins_are_unlimited() {
     let (_, throttle) = throttle();
     let client = at("192.0.2.1");
     for _ in 0..1000 {
-        throttle.sign_in(&client, Some(&email("ada@example.org"))).unwrap().refund();
+        throttle.sign_in(&client, Some(&email("ada@example.org")), Unknown).unwrap().refund();
     }
     assert_eq!(fail(&throttle, &client, "ada@example.org").0, 10);
 }
@@ -108,10 +145,10 @@ fn success_does_not_clear_failures() {
     let (_, throttle) = throttle();
     let client = at("192.0.2.1");
     for _ in 0..9 {
-        drop(throttle.sign_in(&client, Some(&email("ada@example.org"))).unwrap());
-        throttle.sign_in(&client, Some(&email("own@example.org"))).unwrap().refund();
+        drop(throttle.sign_in(&client, Some(&email("ada@example.org")), Unknown).unwrap());
+        throttle.sign_in(&client, Some(&email("own@example.org")), Unknown).unwrap().refund();
     }
-    throttle.sign_in(&client, Some(&email("ada@example.org"))).unwrap().refund();
+    throttle.sign_in(&client, Some(&email("ada@example.org")), Unknown).unwrap().refund();
     assert_eq!(fail(&throttle, &client, "ada@example.org").0, 1);
 }
 
@@ -192,7 +229,7 @@ fn mails_per_mailbox_are_limited() {
 fn allowances_report_remaining_budget() {
     let (_, throttle) = throttle();
     let client = at("192.0.2.1");
-    let attempt = throttle.sign_in(&client, Some(&email("ada@example.org"))).unwrap();
+    let attempt = throttle.sign_in(&client, Some(&email("ada@example.org")), Unknown).unwrap();
     let policies: Vec<_> =
         client.allowances().iter().map(|one| (one.name, one.quota, one.window)).collect();
     assert_eq!(policies, [("sign-in-place", 50, 50), ("sign-in", 10, 60)]);
@@ -208,7 +245,7 @@ fn no_limits_record_no_allowances() {
     let throttle = Throttle::new(Limits::none());
     let client = at("192.0.2.1");
     for _ in 0..1000 {
-        assert!(throttle.sign_in(&client, Some(&email("ada@example.org"))).is_ok());
+        assert!(throttle.sign_in(&client, Some(&email("ada@example.org")), Unknown).is_ok());
         assert!(throttle.sign_up(&client).is_ok());
     }
     assert!(client.allowances().is_empty());

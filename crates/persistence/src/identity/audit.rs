@@ -1,5 +1,7 @@
 //! The audit log.
 
+use std::net::IpAddr;
+
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
@@ -89,6 +91,19 @@ pub fn page(
     entries.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.id));
     entries.dedup_by_key(|entry| entry.id);
     Ok(Listed::of(entries, limit))
+}
+
+/// Returns the addresses of the newest sign-ins to an account and resets of its password, at most
+/// `limit` of each. Takes two statements, also for a user who does not exist.
+pub fn sign_in_addresses(
+    conn: &mut Connection,
+    user: UserId,
+    limit: u32,
+) -> Result<Vec<IpAddr>, Error> {
+    let (sign_in, reset) = (AuditAction::SignIn, AuditAction::PasswordReset);
+    let mut entries = newest(conn, Some(sign_in), Some(Party::Actor(user)), None, limit)?;
+    entries.extend(newest(conn, Some(reset), Some(Party::Subject(user)), None, limit)?);
+    Ok(entries.into_iter().filter_map(|entry| entry.address).collect())
 }
 
 /// A user in one of the two columns.
