@@ -12,7 +12,10 @@ pub(crate) fn write_headers(headers: &mut HeaderMap, allowances: &[Allowance]) {
         HeaderValue::try_from(allowances.iter().map(write).collect::<Vec<_>>().join(", "))
     };
     let policy = list(|one| format!("\"{}\";q={};w={}", one.name, one.quota, one.window));
-    let remaining = list(|one| format!("\"{}\";r={};t={}", one.name, one.remaining, one.reset));
+    let remaining = list(|one| {
+        let next = one.next.map(|seconds| format!(";t={seconds}")).unwrap_or_default();
+        format!("\"{}\";r={}{next}", one.name, one.remaining)
+    });
     for (name, value) in [("ratelimit-policy", policy), ("ratelimit", remaining)] {
         if let Ok(value) = value {
             headers.insert(HeaderName::from_static(name), value);

@@ -2,13 +2,15 @@
 
 mod credential;
 mod origin;
+mod quota;
 mod transaction;
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::{HttpMessage as _, HttpRequest};
-use recto_domain::{AuditAction, AuditEntry, UserId};
+use recto_domain::{AuditAction, AuditEntry, Role, UserId};
 
 use recto_identity::{Access, Caller};
 use recto_persistence::is_expensive;
@@ -25,7 +27,7 @@ pub(crate) use origin::RequestOrigin;
 pub(crate) use transaction::{ReadTransaction, WriteTransaction};
 
 use credential::Credential;
-use transaction::Effects;
+use transaction::{Effects, ReservedCreations};
 
 /// The context that a handler works in.
 ///
@@ -124,8 +126,14 @@ impl Context {
     ) -> Result<T, Error> {
         let (state, authentication) = self.check();
         let origin = self.origin();
+        let client = origin.client.clone();
+        let is_counted = AtomicBool::new(false);
         let work = move |conn: &mut _| {
             let caller = authentication.check(conn, &state)?;
+            // Once, although the work may run again.
+            if !is_counted.swap(true, Ordering::Relaxed) {
+                authentication.count_write(&state, &origin, caller.as_ref())?;
+            }
             let mut transaction =
                 WriteTransaction::new(ReadTransaction::new(conn, &state, caller), &origin);
             let value = work(&mut transaction)?;
@@ -139,6 +147,10 @@ impl Context {
         }
         if effects.mail_requested {
             self.state.mail.requested();
+        }
+        if let (Some(quotas), Some(reserved)) = (&self.state.quotas, effects.reserved) {
+            let ReservedCreations { user, rest, left, ends_at } = reserved;
+            quotas.reserved(&client, user, [rest, left], ends_at, self.state.ids.now());
         }
         Ok(value)
     }
@@ -183,6 +195,24 @@ impl Context {
 }
 
 impl Authentication {
+    /// Counts a write, unless quotas are off or the caller is an administrator. What manages the
+    /// account itself is not counted: a thief who uses up the writes must not keep the owner from
+    /// ending the session.
+    fn count_write(
+        &self,
+        state: &State,
+        origin: &RequestOrigin,
+        caller: Option<&Caller>,
+    ) -> Result<(), Error> {
+        let is_counted = matches!(self.access, Access::Verified | Access::VerifiedSession);
+        let account = caller.map(|caller| &caller.account);
+        let account = account.filter(|account| is_counted && account.role != Role::Admin);
+        if let (Some(quotas), Some(account)) = (&state.quotas, account) {
+            quotas.write(&origin.client, account.user_uid)?;
+        }
+        Ok(())
+    }
+
     /// Returns the caller, or `None` where nobody has to sign in and nobody did.
     fn check(
         &self,

@@ -19,7 +19,11 @@ pub(crate) async fn create_company(
 ) -> Result<Created<Company>, Error> {
     ctx.write(move |tx| {
         let now = tx.now();
-        let company = org::create_company(tx, body.checked()?, now)?;
+        let graph = body.checked()?;
+        let objects = graph.objects();
+        let company = org::create_company(tx, graph, now)?;
+        tx.check_created::<Company>(objects)?;
+        tx.count_items(objects);
         let include = if company.edges().is_empty() { Include::nothing() } else { everything() };
         Ok(Created(Item::new(company, Arc::new(include))))
     })

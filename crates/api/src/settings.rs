@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use recto_identity::quota::Quotas;
 use recto_identity::throttle::Limits;
 use recto_persistence::identity::prune;
 
@@ -34,6 +35,8 @@ pub struct Settings {
     /// The time between the signal to stop and the end of accepting connections, during which
     /// `/readyz` is 503.
     pub drain_delay: Duration,
+    /// The quotas of accounts; `None` for no quotas.
+    pub quotas: Option<Quotas>,
     /// Whether `/auth/token` accepts passwords.
     pub password_grant: bool,
     /// The time for which mails, audit entries and expired API keys are stored.
@@ -61,6 +64,7 @@ impl Settings {
             limits: Limits::default(),
             connections: ConnectionLimits::default(),
             drain_delay: Duration::ZERO,
+            quotas: Some(Quotas::default()),
             password_grant: true,
             retention: prune::RETENTION,
         }
@@ -77,6 +81,7 @@ impl std::fmt::Debug for Settings {
             .field("limits", &self.limits)
             .field("connections", &self.connections)
             .field("drain_delay", &self.drain_delay)
+            .field("quotas", &self.quotas)
             .field("password_grant", &self.password_grant)
             .field("mail", &self.mail)
             .finish_non_exhaustive()

@@ -6,6 +6,7 @@ use actix_web::web::Data;
 use recto_domain::IdGenerator;
 use recto_identity::mailed_token::MailedTokens;
 use recto_identity::password::Hasher;
+use recto_identity::quota::QuotaUse;
 use recto_identity::secret::{Secrets, WeakSecret};
 use recto_identity::throttle::Throttle;
 use recto_identity::token::Tokens;
@@ -31,6 +32,8 @@ pub struct State {
     pub hasher: Hasher,
     /// The budgets of clients.
     pub throttle: Arc<Throttle>,
+    /// The quotas of accounts, unless they are off.
+    pub quotas: Option<Arc<QuotaUse>>,
     /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Arc<TrustedProxies>,
     /// The URL that links begin with, without a slash at its end; `None` for the address that the
@@ -87,6 +90,7 @@ impl State {
             )),
             audit_queue: AuditQueue::default(),
             throttle: Arc::new(Throttle::new(settings.limits)),
+            quotas: settings.quotas.map(|quotas| Arc::new(QuotaUse::new(quotas))),
             trusted_proxies: Arc::new(settings.trusted_proxies.clone()),
             public_url: settings.public_url.as_deref().map(Arc::from),
             password_grant: settings.password_grant,

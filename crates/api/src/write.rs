@@ -19,7 +19,9 @@ pub(crate) async fn create<E: Rules + Create<Parent = ()>>(
 ) -> Result<Created<E>, Error> {
     ctx.write(move |tx| {
         let new = E::create(tx.new_id(), body.checked()?, (), tx.caller()?.user_uid);
-        Ok(Created(Item::alone(write::create(tx, new)?)))
+        let created = write::create(tx, new)?;
+        tx.check_created::<E>(1)?;
+        Ok(Created(Item::alone(created)))
     })
     .await
 }
@@ -40,7 +42,9 @@ where
             return Err(Problem::no_such(P::INFO).into());
         }
         let new = E::create(tx.new_id(), body.checked()?, parent.0, tx.caller()?.user_uid);
-        Ok(Created(Item::alone(write::create(tx, new)?)))
+        let created = write::create(tx, new)?;
+        tx.check_created::<E>(1)?;
+        Ok(Created(Item::alone(created)))
     })
     .await
 }

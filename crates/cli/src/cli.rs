@@ -14,6 +14,7 @@ use recto_persistence::DatabaseUrl;
 use crate::listen_address::ListenAddress;
 use crate::log::{LogFilter, LogFormat};
 use crate::public_url::PublicUrl;
+use crate::quota_options::QuotaOptions;
 use crate::sensitive_value::SensitiveValueParser;
 use crate::server_secret::ServerSecret;
 
@@ -210,6 +211,10 @@ pub(crate) struct ServeOptions {
     /// Sign-ups allowed at once from one address; then one in 10 seconds
     #[arg(long, value_name = "N", default_value = "100")]
     pub(crate) sign_up_burst: NonZeroU32,
+
+    /// The quotas of accounts.
+    #[command(flatten)]
+    pub(crate) quotas: QuotaOptions,
 
     /// How many days mails, audit entries and expired API keys are stored
     #[arg(

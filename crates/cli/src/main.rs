@@ -9,6 +9,7 @@ mod import;
 mod listen_address;
 mod log;
 mod public_url;
+mod quota_options;
 mod secret_strength;
 mod sensitive_value;
 mod server_secret;

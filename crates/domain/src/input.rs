@@ -168,6 +168,11 @@ impl<T, const MAX: usize> AtMost<T, MAX> {
     pub fn into_vec(self) -> Vec<T> {
         self.0
     }
+
+    /// Returns the items.
+    pub fn as_slice(&self) -> &[T] {
+        &self.0
+    }
 }
 
 impl<T: Input, const MAX: usize> Input for AtMost<T, MAX> {

@@ -6,6 +6,7 @@
 //! * [`device`]: recognizing devices;
 //! * [`mailed_token`]: tokens of links in mails;
 //! * [`throttle`]: limits on sign-ins, sign-ups and mails;
+//! * [`quota`]: quotas of accounts;
 //! * [`access`]: access rules.
 //!
 //! This crate knows neither HTTP nor SQL: other crates send the tokens and store the hashes.
@@ -15,6 +16,7 @@ mod client;
 pub mod device;
 pub mod mailed_token;
 pub mod password;
+pub mod quota;
 pub mod secret;
 pub mod throttle;
 pub mod token;

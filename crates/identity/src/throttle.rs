@@ -4,7 +4,7 @@
 //! account, or an account: attempts from elsewhere never use up the budget of a network that the
 //! account is known to use. Each server process counts separately.
 
-mod budget;
+pub(crate) mod budget;
 mod exports;
 
 use std::fmt;
@@ -33,8 +33,8 @@ pub struct Allowance {
     pub window: u64,
     /// The remaining amount.
     pub remaining: u32,
-    /// Seconds until the budget is full again or, if it is empty, until one more is allowed.
-    pub reset: u64,
+    /// Seconds until there is one more; `None` if the budget is full.
+    pub next: Option<u64>,
 }
 
 /// A limit: a number at once (the burst), then one per period.
@@ -402,6 +402,19 @@ fn charge<C: Clock>(
     Ok(())
 }
 
+/// Charges the budget of an account, and records its allowance for the client.
+pub(crate) fn charge_account<C: Clock>(
+    budget: &Budget<C>,
+    client: &Client,
+    account: &BudgetKey,
+    detail: &'static str,
+) -> Result<(), Throttled> {
+    let charge =
+        budget.charge(*account).map_err(|exhausted| throttled(client, exhausted, detail))?;
+    client.record(charge.allowance().clone());
+    Ok(())
+}
+
 fn throttled(client: &Client, exhausted: Exhausted, detail: &'static str) -> Throttled {
     let seconds = whole_seconds(exhausted.wait).max(1);
     client.record(exhausted.allowance);
@@ -409,7 +422,7 @@ fn throttled(client: &Client, exhausted: Exhausted, detail: &'static str) -> Thr
 }
 
 /// Returns the first half of the SHA-256 of the parts, each preceded by its length.
-fn key(parts: &[&str]) -> BudgetKey {
+pub(crate) fn key(parts: &[&str]) -> BudgetKey {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part.len().to_be_bytes());

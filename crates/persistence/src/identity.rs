@@ -12,6 +12,7 @@ pub mod mail_request;
 pub mod mailed_token;
 pub mod outbox;
 pub mod prune;
+pub mod quota;
 mod rotation;
 pub mod session;
 

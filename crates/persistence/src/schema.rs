@@ -156,6 +156,17 @@ table! {
     use diesel::sql_types::*;
     use crate::sql_types::*;
 
+    creation_windows (user_uid) {
+        user_uid -> Uid,
+        ends_at -> Instant,
+        used -> Integer,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
     departments (id) {
         id -> BigInt,
         name -> Text,
@@ -371,6 +382,7 @@ joinable!(book_tags -> books (book_id));
 joinable!(book_tags -> tags (tag_id));
 joinable!(books -> users (user_uid));
 joinable!(comments -> posts (post_id));
+joinable!(creation_windows -> users (user_uid));
 joinable!(departments -> companies (company_id));
 joinable!(employees -> departments (department_id));
 joinable!(known_devices -> users (user_uid));
@@ -395,6 +407,7 @@ allow_tables_to_appear_in_same_query!(
     comments,
     companies,
     courses,
+    creation_windows,
     departments,
     employees,
     known_devices,

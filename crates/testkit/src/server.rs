@@ -73,10 +73,10 @@ impl TestServer {
         Self::with(database, Self::settings())
     }
 
-    /// Returns the default settings of test servers, without throttling.
+    /// Returns the default settings of test servers, without throttling and quotas.
     pub fn settings() -> Settings {
         let settings = Settings::new("127.0.0.1:0", SECRET);
-        Settings { workers: Some(1), limits: Limits::none(), ..settings }
+        Settings { workers: Some(1), limits: Limits::none(), quotas: None, ..settings }
     }
 
     /// Starts a server on this database with these settings. Mail files are written to the server's

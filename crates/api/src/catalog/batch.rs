@@ -1,6 +1,8 @@
 //! Many books at once.
 
-use recto_domain::{AuditAction, AuditDetail, BookBatch, BookOutcomes};
+use recto_domain::{
+    AuditAction, AuditDetail, BookBatch, BookOutcome, BookOutcomes, Outcome, Owned,
+};
 use recto_persistence::catalog::batch;
 
 use crate::answer::Json;
@@ -17,6 +19,10 @@ pub(crate) async fn upsert(
         let caller = tx.caller()?.clone();
         let (conn, creator) = tx.with_creator()?;
         let done = batch::upsert(conn, &creator, &caller, body.checked()?.into_books())?;
+        let is_created = |one: &&BookOutcome| one.outcome == Outcome::Created;
+        tx.check_quota(Owned::Books, done.outcomes.iter().filter(is_created).count())?;
+        tx.check_creator(&creator)?;
+        tx.count_items(done.outcomes.len());
         if done.of_others > 0 {
             let detail = format!("{} books in a batch", done.of_others);
             tx.audit(AuditAction::ContentChanged).detail = AuditDetail::parse(&detail).ok();

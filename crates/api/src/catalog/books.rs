@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use recto_domain::{
     AuditAction, Book, BookContributors, BookId, BookPatch, BookTags, Contributors, NewBookGraph,
-    Tag, TagName, TagNames,
+    Owned, Tag, TagName, TagNames,
 };
 use recto_persistence::catalog::{Creator, book_graph, book_tag};
 use recto_persistence::{Connection, write};
@@ -24,6 +24,8 @@ pub(crate) async fn create(ctx: Context, body: Body<NewBookGraph>) -> Result<Cre
         let (tags, contributors) = (new.tags.is_some(), new.contributors.is_some());
         let (conn, creator) = tx.with_creator()?;
         let book = book_graph::create(conn, &creator, new)?;
+        tx.check_quota(Owned::Books, 1)?;
+        tx.check_creator(&creator)?;
         let mut include = Include::nothing();
         if contributors {
             include = include.with::<BookContributors>(100, Include::nothing());
@@ -49,7 +51,9 @@ pub(crate) async fn patch(
         let book = editable(tx, key.0, AuditAction::ContentChanged)?;
         let patch = body.checked_for(&book)?;
         let (conn, creator) = tx.with_creator()?;
-        Ok(Item::alone(book_graph::change(conn, &creator, book, patch)?))
+        let book = book_graph::change(conn, &creator, book, patch)?;
+        tx.check_creator(&creator)?;
+        Ok(Item::alone(book))
     })
     .await
 }
@@ -96,6 +100,7 @@ async fn change_tags(
         let book = editable(tx, key.0, AuditAction::ContentChanged)?;
         let (conn, creator) = tx.with_creator()?;
         change(conn, &creator, book.uid, &body.checked()?.into_names())?;
+        tx.check_creator(&creator)?;
         tx.item(book.uid, &include)
     })
     .await
@@ -112,6 +117,7 @@ pub(crate) async fn set_contributors(
         let book = editable(tx, key.0, AuditAction::ContentChanged)?;
         let (conn, creator) = tx.with_creator()?;
         let book = book_graph::set_contributors(conn, &creator, book, &body.checked()?)?;
+        tx.check_creator(&creator)?;
         tx.item(book.uid, &include)
     })
     .await

@@ -15,7 +15,9 @@ pub(crate) async fn create(ctx: Context, body: Body<NewTag>) -> Result<Created<T
     ctx.write(move |tx| {
         let new = Tag::create(tx.new_id(), body.checked()?, (), tx.caller()?.user_uid);
         let (conn, creator) = tx.with_creator()?;
-        Ok(Created(Item::alone(tag::create(conn, new, &creator)?)))
+        let tag = tag::create(conn, new, &creator)?;
+        tx.check_creator(&creator)?;
+        Ok(Created(Item::alone(tag)))
     })
     .await
 }

@@ -45,6 +45,18 @@ pub(super) struct Effects {
     pub(super) mail_enqueued: bool,
     /// Whether the mail worker has a request to handle.
     pub(super) mail_requested: bool,
+    /// Creations that are reserved for the caller.
+    pub(super) reserved: Option<ReservedCreations>,
+}
+
+/// Creations that a transaction has reserved and not used.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ReservedCreations {
+    pub(super) user: UserId,
+    pub(super) rest: u32,
+    /// The number that is left to reserve.
+    pub(super) left: u32,
+    pub(super) ends_at: DateTime<Utc>,
 }
 
 impl<'t> ReadTransaction<'t> {
@@ -63,6 +75,11 @@ impl<'t> ReadTransaction<'t> {
     /// Returns the caller's account, where the caller need not sign in.
     pub(crate) fn optional_caller(&self) -> Option<&Account> {
         self.caller.as_ref().map(|caller| &caller.account)
+    }
+
+    /// Returns the shared state.
+    pub(super) fn state(&self) -> &'t State {
+        self.state
     }
 
     /// Returns the caller's session.
@@ -282,6 +299,11 @@ impl<'t> WriteTransaction<'t> {
     /// Returns where the request comes from.
     pub(crate) fn origin(&self) -> &'t RequestOrigin {
         self.origin
+    }
+
+    /// Sets the creations that are reserved once the transaction is committed.
+    pub(super) fn reserve(&mut self, reserved: ReservedCreations) {
+        self.effects.reserved = Some(reserved);
     }
 
     /// Stores the audit entries.

@@ -282,6 +282,7 @@ async fn open_session(
             let device = tx.origin().described_device();
             tx.notify(&account, MailKind::NewDevice, device.as_ref())?;
         }
+        tx.close_oldest_sessions(&account)?;
         let entry = tx.audit(AuditAction::SignIn);
         entry.actor_uid = Some(user);
         entry.detail = stronger.as_ref().and_then(|_| AuditDetail::parse("re-hashed").ok());

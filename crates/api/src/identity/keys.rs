@@ -1,7 +1,7 @@
 //! API keys, for scripts.
 
 use recto_domain::{
-    ApiKey, ApiKeyId, AuditAction, MailDetail, MailKind, NewApiKey, Scope, Secret,
+    ApiKey, ApiKeyId, AuditAction, MailDetail, MailKind, NewApiKey, Owned, Scope, Secret,
 };
 use recto_identity::access::may;
 use recto_identity::secret::hash;
@@ -56,6 +56,7 @@ pub(crate) async fn create(
                 return Err(Problem::invalid_token("the session has ended").into());
             }
             api_key::insert(tx, account.user_uid, &created, &key_hash)?;
+            tx.check_quota(Owned::ApiKeys, 1)?;
             let described = format!("{} ({})", created.name, created.scopes);
             tx.notify(&account, MailKind::KeyCreated, MailDetail::parse(&described).ok().as_ref())?;
             tx.audit(AuditAction::KeyCreated);

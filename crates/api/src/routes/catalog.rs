@@ -93,7 +93,8 @@ fn add_books(table: &mut RouteTable) {
         )
         .requires(Access::Verified)
         .body::<NewBookGraph>()
-        .creates::<Book>(),
+        .creates::<Book>()
+        .conflicts(&[ProblemType::QuotaExceeded]),
     );
     // Before `/books/{uid}`, which would match it.
     table.at("/books/batch").post(
@@ -104,7 +105,8 @@ fn add_books(table: &mut RouteTable) {
         )
         .requires(Access::Verified)
         .body::<BookBatch>()
-        .returns::<BookOutcomes>("The outcome of each book, in the order of the request."),
+        .returns::<BookOutcomes>("The outcome of each book, in the order of the request.")
+        .conflicts(&[ProblemType::QuotaExceeded]),
     );
     table
         .at("/books/{uid}")
@@ -117,7 +119,8 @@ fn add_books(table: &mut RouteTable) {
             )
             .requires(Access::Verified)
             .patch_body::<BookPatch>()
-            .returns_entity::<Book>("The changed book."),
+            .returns_entity::<Book>("The changed book.")
+            .conflicts(&[ProblemType::QuotaExceeded]),
         )
         .delete(
             books::delete,
@@ -143,7 +146,7 @@ fn add_book_relations(table: &mut RouteTable) {
             .requires(Access::Verified)
             .body::<NewReview>()
             .creates::<Review>()
-            .conflicts(&[ProblemType::AlreadyReviewed]),
+            .conflicts(&[ProblemType::AlreadyReviewed, ProblemType::QuotaExceeded]),
         );
     table
         .at("/books/{uid}/contributors")
@@ -159,7 +162,8 @@ fn add_book_relations(table: &mut RouteTable) {
             )
             .requires(Access::Verified)
             .body::<Contributors>()
-            .returns_entity::<Book>("The book with its contributors."),
+            .returns_entity::<Book>("The book with its contributors.")
+            .conflicts(&[ProblemType::QuotaExceeded]),
         );
     table
         .at("/books/{uid}/tags")
@@ -172,7 +176,8 @@ fn add_book_relations(table: &mut RouteTable) {
             )
             .requires(Access::Verified)
             .body::<TagNames>()
-            .returns_entity::<Book>("The book with its tags."),
+            .returns_entity::<Book>("The book with its tags.")
+            .conflicts(&[ProblemType::QuotaExceeded]),
         )
         .put(
             books::set_tags,
@@ -182,7 +187,8 @@ fn add_book_relations(table: &mut RouteTable) {
             )
             .requires(Access::Verified)
             .body::<TagNames>()
-            .returns_entity::<Book>("The book with its tags."),
+            .returns_entity::<Book>("The book with its tags.")
+            .conflicts(&[ProblemType::QuotaExceeded]),
         );
     table
         .at("/books/{uid}/tags/{tag_uid}")
@@ -252,7 +258,7 @@ fn add_tags(table: &mut RouteTable) {
             .requires(Access::Verified)
             .body::<NewTag>()
             .creates::<Tag>()
-            .conflicts(&[ProblemType::TagExists]),
+            .conflicts(&[ProblemType::TagExists, ProblemType::QuotaExceeded]),
     );
     table
         .at("/tags/{uid}")

@@ -256,6 +256,7 @@ fn add_keys(table: &mut RouteTable) {
             .requires(Access::VerifiedSession)
             .body::<NewApiKey>()
             .creates_object::<NewKey>("The new API key with its secret.")
+            .conflicts(&[ProblemType::QuotaExceeded])
             .refuses(&[ProblemType::SignInTooOld]),
         );
     table

@@ -20,7 +20,7 @@ use crate::{BASE_PATH, ProblemType};
 /// Returns the path of an operation and its description, and adds the schemas that it refers to.
 pub(crate) fn describe(routed: RoutedOperation, components: &mut Components) -> (String, PathItem) {
     let RoutedOperation { path, method, tag, operation } = routed;
-    let refusals = refusals(&path, &operation);
+    let refusals = refusals(&path, &method, &operation);
     components.merge(operation.components);
     let (status, success) = success(operation.response);
     let mut responses = ResponsesBuilder::new().response(status, success);
@@ -115,7 +115,7 @@ fn success(response: SuccessResponse) -> (String, Response) {
 }
 
 /// Returns the statuses with which an operation may be refused, with their problem types.
-fn refusals(path: &str, operation: &Operation) -> Vec<(u16, Vec<ProblemType>)> {
+fn refusals(path: &str, method: &Method, operation: &Operation) -> Vec<(u16, Vec<ProblemType>)> {
     let mut problem_types = vec![ProblemType::InvalidParameter];
     if let Some((_, media_types)) = &operation.body {
         problem_types.extend([
@@ -142,6 +142,10 @@ fn refusals(path: &str, operation: &Operation) -> Vec<(u16, Vec<ProblemType>)> {
                 ProblemType::Forbidden,
             ]);
         }
+    }
+    let is_counted = matches!(operation.access, Access::VerifiedSession | Access::Verified);
+    if is_counted && method != Method::GET {
+        problem_types.push(ProblemType::TooManyRequests);
     }
     if path.contains('{') {
         problem_types.push(ProblemType::NotFound);

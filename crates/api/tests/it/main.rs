@@ -33,6 +33,7 @@ mod pages;
 mod parameters;
 mod prehijacking;
 mod problems;
+mod quotas;
 mod relation_filters;
 mod reviews;
 mod roles;

@@ -69,7 +69,7 @@ fn problems_match_their_snapshots(server: &TestServer) {
             insta::assert_snapshot!(*slug, problem);
         });
     }
-    // The rest needs malformed HTTP, a later time, limits or a failing server.
+    // The rest needs malformed HTTP, a later time, quotas, limits or a failing server.
     let provoked: Vec<_> = answers.iter().map(|(slug, _)| *slug).collect();
     let rest: Vec<_> = ProblemType::ALL
         .iter()
@@ -79,6 +79,7 @@ fn problems_match_their_snapshots(server: &TestServer) {
     let not_here = [
         "malformed-request",
         "sign-in-too-old",
+        "quota-exceeded",
         "request-timeout",
         "too-many-requests",
         "internal",

@@ -35,7 +35,7 @@ impl RectoServer {
         }
         workspace.import(catalogue);
         let mut serve = workspace.recto();
-        serve.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"]);
+        serve.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--quotas", "off"]);
         let process = Process::start(serve);
         let config = ureq::Agent::config_builder().http_status_as_error(false).build();
         Some(Self { process, agent: config.new_agent(), workspace })

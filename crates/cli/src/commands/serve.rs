@@ -89,6 +89,7 @@ fn settings(
         limits: limits(options),
         connections: connection_limits(options),
         drain_delay: Duration::from_secs(options.drain_delay.into()),
+        quotas: options.quotas.quotas(),
         password_grant: options.password_grant == Switch::On,
         retention: chrono::TimeDelta::days(options.keep_days.into()),
         ..settings

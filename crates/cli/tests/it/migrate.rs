@@ -14,6 +14,7 @@ const NAMES: [&str; 9] = [
     "2026-11-22-000007_sessions",
     "2026-11-28-000001_account_mails",
     "2026-11-28-000002_account_rules",
+    "2026-11-28-000003_quotas",
 ];
 
 /// Declares two tests for each function of a database without a schema.

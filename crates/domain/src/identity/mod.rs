@@ -10,6 +10,7 @@ mod mail;
 mod password;
 mod password_change;
 mod password_hash;
+mod quota;
 mod secret;
 mod session;
 
@@ -25,5 +26,6 @@ pub use mail::{
 pub use password::{Password, PasswordAttempt};
 pub use password_change::{PasswordChange, PasswordReset};
 pub use password_hash::PasswordHash;
+pub use quota::Owned;
 pub use secret::{Secret, SecretHash};
 pub use session::{Device, DeviceFingerprint, Refresh, Session, UserAgent};

@@ -65,6 +65,15 @@ input! {
 impl NewCompanyGraph {
     /// The maximum number of objects in a body, including the company.
     pub const MAX: usize = 1_000;
+
+    /// Returns the number of objects, including the company.
+    pub fn objects(&self) -> usize {
+        let departments = self.departments.as_ref().map_or(&[][..], AtMost::as_slice);
+        let staff = |department: &NewDepartmentWithin| {
+            department.employees.as_ref().map_or(0, |employees| employees.as_slice().len())
+        };
+        1 + departments.iter().map(|department| 1 + staff(department)).sum::<usize>()
+    }
 }
 
 impl Input for NewCompanyGraph {
@@ -110,6 +119,9 @@ mod tests {
 
     #[test]
     fn body_is_limited_to_1000_objects() {
+        let parsed = |body| NewCompanyGraph::parse(&body).unwrap();
+        assert_eq!(parsed(company(3, 2)).objects(), 1 + 3 + 6);
+        assert_eq!(parsed(json!({"name": "Engines"})).objects(), 1);
         assert!(NewCompanyGraph::parse(&company(9, 110)).is_ok());
         assert!(NewCompanyGraph::parse(&company(999, 0)).is_ok());
         for (departments, employees) in [(10, 99), (1_000, 0), (1, 999)] {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use governor::clock::Clock;
+use governor::clock::{Clock, Reference as _};
 use governor::middleware::StateInformationMiddleware;
 use governor::nanos::Nanos;
 use governor::state::StateStore;
@@ -14,7 +14,7 @@ use governor::{Quota, RateLimiter};
 use super::{Allowance, Limit};
 
 /// The owner of a budget: a hash, so that no addresses are stored.
-pub(super) type BudgetKey = u128;
+pub(crate) type BudgetKey = u128;
 
 /// The maximum number of keys, at about 40 bytes each.
 const MAX_KEYS: usize = 1 << 16;
@@ -23,15 +23,17 @@ const MAX_KEYS: usize = 1 << 16;
 const MIN_KEYS: usize = 1 << 10;
 
 /// A budget for each key.
-pub(super) struct Budget<C: Clock> {
+pub(crate) struct Budget<C: Clock> {
     name: &'static str,
     quota: Quota,
     store: BudgetStore,
     limiter: RateLimiter<BudgetKey, BudgetStore, C, StateInformationMiddleware>,
+    /// The time that the store counts from.
+    start: C::Instant,
 }
 
 /// One unit charged to a budget.
-pub(super) struct Charge {
+pub(crate) struct Charge {
     store: BudgetStore,
     key: BudgetKey,
     every: Duration,
@@ -39,48 +41,70 @@ pub(super) struct Charge {
 }
 
 /// The error for an empty budget.
-pub(super) struct Exhausted {
+pub(crate) struct Exhausted {
     /// The time until one unit is available.
-    pub(super) wait: Duration,
+    pub(crate) wait: Duration,
     /// The allowance for the response headers.
-    pub(super) allowance: Allowance,
+    pub(crate) allowance: Allowance,
 }
 
 impl<C: Clock> Budget<C> {
-    pub(super) fn new(name: &'static str, limit: Limit, clock: C) -> Self {
+    pub(crate) fn new(name: &'static str, limit: Limit, clock: C) -> Self {
         let store = BudgetStore::default();
         let quota = limit.quota();
+        let start = clock.now();
         let limiter = RateLimiter::new(quota, store.clone(), clock);
-        Self { name, quota, store, limiter }
+        Self { name, quota, store, limiter, start }
     }
 
     /// Charges one unit, if the budget has one.
-    pub(super) fn charge(&self, key: BudgetKey) -> Result<Charge, Exhausted> {
+    pub(crate) fn charge(&self, key: BudgetKey) -> Result<Charge, Exhausted> {
         self.drop_keys();
         match self.limiter.check_key(&key) {
             Ok(state) => Ok(Charge {
                 store: self.store.clone(),
                 key,
                 every: self.quota.replenish_interval(),
-                allowance: self.allowance(state.remaining_burst_capacity()),
+                allowance: self.allowance(&key, state.remaining_burst_capacity()),
             }),
             Err(exhausted) => {
                 let wait = exhausted.wait_time_from(self.limiter.clock().now());
-                let allowance = Allowance { reset: whole_seconds(wait), ..self.allowance(0) };
-                Err(Exhausted { wait, allowance })
+                let next = Some(whole_seconds(wait));
+                Err(Exhausted { wait, allowance: Allowance { next, ..self.allowance(&key, 0) } })
             }
         }
     }
 
-    fn allowance(&self, remaining: u32) -> Allowance {
-        let quota = self.quota.burst_size().get();
+    /// Charges units whether or not the budget has them, and returns the allowance after that. What
+    /// it does not have delays later charges.
+    pub(crate) fn charge_debt(&self, key: BudgetKey, units: u32) -> Allowance {
+        let now = self.limiter.clock().now().duration_since(self.start);
         let every = self.quota.replenish_interval();
+        let until_full = {
+            let mut state = self.store.lock();
+            let full_at = state.full_at.entry(key).or_insert(now);
+            *full_at = (*full_at).max(now) + Nanos::from(every.saturating_mul(units));
+            Duration::from(full_at.saturating_sub(now))
+        };
+        let missing = until_full.as_nanos().div_ceil(every.as_nanos());
+        let missing = u32::try_from(missing).unwrap_or(u32::MAX);
+        self.allowance(&key, self.quota.burst_size().get().saturating_sub(missing))
+    }
+
+    fn allowance(&self, key: &BudgetKey, remaining: u32) -> Allowance {
+        let quota = self.quota.burst_size().get();
+        // All but one of the missing units come after the next one.
+        let later = quota.saturating_sub(remaining).checked_sub(1);
+        let later = later.map(|units| self.quota.replenish_interval().saturating_mul(units));
+        let now = self.limiter.clock().now().duration_since(self.start);
+        let full_at = self.store.lock().full_at.get(key).copied().unwrap_or(now);
+        let until_full = Duration::from(full_at.saturating_sub(now));
         Allowance {
             name: self.name,
             quota,
             window: whole_seconds(self.quota.burst_size_replenished_in()),
             remaining,
-            reset: whole_seconds(every.saturating_mul(quota.saturating_sub(remaining))),
+            next: later.map(|later| whole_seconds(until_full.saturating_sub(later))),
         }
     }
 
@@ -106,20 +130,19 @@ impl<C: Clock> Budget<C> {
 
 impl Charge {
     /// Returns the allowance after this charge.
-    pub(super) fn allowance(&self) -> &Allowance {
+    pub(crate) fn allowance(&self) -> &Allowance {
         &self.allowance
     }
 
     /// Undoes the charge, and returns the allowance after that.
-    pub(super) fn refund(self) -> Allowance {
+    pub(crate) fn refund(self) -> Allowance {
         let every = Nanos::from(self.every);
         if let Some(full_at) = self.store.lock().full_at.get_mut(&self.key) {
             *full_at = full_at.saturating_sub(every);
         }
-        let every = whole_seconds(self.every);
         let remaining = (self.allowance.remaining + 1).min(self.allowance.quota);
-        let reset = self.allowance.reset.saturating_sub(every);
-        Allowance { remaining, reset, ..self.allowance }
+        let next = self.allowance.next.filter(|_| remaining < self.allowance.quota);
+        Allowance { remaining, next, ..self.allowance }
     }
 }
 
@@ -180,7 +203,7 @@ impl ShrinkableKeyedStateStore<BudgetKey> for BudgetStore {
 }
 
 /// Rounds up to whole seconds, so that a client that waits this long has waited long enough.
-pub(super) fn whole_seconds(duration: Duration) -> u64 {
+pub(crate) fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 

@@ -29,10 +29,11 @@ fn fail(throttle: &Throttle<FakeRelativeClock>, client: &Client, account: &str) 
     }
 }
 
-/// Returns the name, remaining amount and reset time of each budget that was used.
-fn left(client: &Client) -> Vec<(&'static str, u32, u64)> {
+/// Returns the name, the remaining amount and the time until there is one more, of each budget that
+/// was used.
+fn left(client: &Client) -> Vec<(&'static str, u32, Option<u64>)> {
     let allowances = client.allowances().into_iter();
-    allowances.map(|one| (one.name, one.remaining, one.reset)).collect()
+    allowances.map(|one| (one.name, one.remaining, one.next)).collect()
 }
 
 #[test]
@@ -227,17 +228,21 @@ fn mails_per_mailbox_are_limited() {
 
 #[test]
 fn allowances_report_remaining_budget() {
-    let (_, throttle) = throttle();
+    let (clock, throttle) = throttle();
     let client = at("192.0.2.1");
     let attempt = throttle.sign_in(&client, Some(&email("ada@example.org")), Unknown).unwrap();
     let policies: Vec<_> =
         client.allowances().iter().map(|one| (one.name, one.quota, one.window)).collect();
     assert_eq!(policies, [("sign-in-place", 50, 50), ("sign-in", 10, 60)]);
-    assert_eq!(left(&client), [("sign-in-place", 49, 1), ("sign-in", 9, 6)]);
+    assert_eq!(left(&client), [("sign-in-place", 49, Some(1)), ("sign-in", 9, Some(6))]);
     attempt.refund();
-    assert_eq!(left(&client), [("sign-in-place", 50, 0), ("sign-in", 10, 0)]);
+    assert_eq!(left(&client), [("sign-in-place", 50, None), ("sign-in", 10, None)]);
     fail(&throttle, &client, "ada@example.org");
-    assert_eq!(left(&client).last(), Some(&("sign-in", 0, 6)));
+    assert_eq!(left(&client).last(), Some(&("sign-in", 0, Some(6))));
+    // The time is that until one more, however many are left.
+    clock.advance(Duration::from_secs(14));
+    drop(throttle.sign_in(&client, Some(&email("ada@example.org")), Unknown).unwrap());
+    assert_eq!(left(&client).last(), Some(&("sign-in", 1, Some(4))));
 }
 
 #[test]

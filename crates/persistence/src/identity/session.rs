@@ -8,7 +8,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use recto_domain::{Device, SecretHash, Session, SessionId, TokenPairId, UserId};
-use recto_relations_diesel::{Lock, Locked, Selected as _};
+use recto_relations_diesel::{KeyIn, Lock, Locked, Selected as _};
 
 pub use super::rotation::{NextPair, Rotation, rotate};
 
@@ -166,6 +166,29 @@ pub fn close_others(
         }
         None => conn.execute(diesel::delete(own)),
     }
+}
+
+/// Ends the oldest sessions of a user, so that `most` remain, besides expired ones. Returns the
+/// number of those that it ended.
+pub fn close_oldest(
+    conn: &mut Connection,
+    user: UserId,
+    most: u32,
+    now: DateTime<Utc>,
+) -> Result<usize, Error> {
+    let oldest: Vec<UidValue> = conn.load(
+        sessions::table
+            .filter(sessions::user_uid.eq(UidValue::from(user)))
+            .filter(sessions::expires_at.gt(InstantValue(now)))
+            .order_by(sessions::uid.desc())
+            .limit(i64::from(u32::MAX))
+            .offset(i64::from(most))
+            .select(sessions::uid),
+    )?;
+    if oldest.is_empty() {
+        return Ok(0);
+    }
+    conn.execute(diesel::delete(sessions::table.filter(KeyIn::new(sessions::uid, oldest))))
 }
 
 /// Inserts a token pair.

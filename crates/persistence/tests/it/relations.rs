@@ -20,6 +20,7 @@ const NOT_NAVIGABLE: &[(&str, &str)] = &[
     ("accounts", "user_uid"),
     ("api_keys", "user_uid"),
     ("authors", "creator_uid"),
+    ("creation_windows", "user_uid"),
     ("known_devices", "user_uid"),
     ("mailed_tokens", "user_uid"),
     ("mails", "user_uid"),

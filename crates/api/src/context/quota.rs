@@ -1,0 +1,99 @@
+//! The quotas of the caller: checked after rows are inserted, in the same transaction.
+
+use recto_domain::{Account, AuditAction, AuditDetail, Owned, Review, Role, UserId};
+use recto_identity::quota::{QuotaUse, RESERVATION};
+use recto_persistence::catalog::Creator;
+use recto_persistence::identity::{quota, session};
+use recto_relations::Entity;
+
+use super::transaction::ReservedCreations;
+use super::{ReadTransaction, WriteTransaction};
+use crate::error::Error;
+use crate::problem::{Problem, ProblemType};
+
+impl<'t> ReadTransaction<'t> {
+    /// Returns the quotas, unless they are off or the account is an administrator's.
+    fn quotas_of(&self, account: Option<&Account>) -> Option<(&'t QuotaUse, UserId)> {
+        let account = account.filter(|account| account.role != Role::Admin)?;
+        Some((self.state().quotas.as_deref()?, account.user_uid))
+    }
+}
+
+impl WriteTransaction<'_> {
+    /// Checks the quota of what the caller owns, of which `added` were inserted.
+    ///
+    /// # Errors
+    /// 409 if the caller owns too many.
+    pub(crate) fn check_quota(&mut self, owned: Owned, added: usize) -> Result<(), Error> {
+        let Some((quotas, user)) = self.quotas_of(self.optional_caller()) else { return Ok(()) };
+        let now = self.now();
+        if added == 0 || quotas.take(user, owned, added, now) {
+            return Ok(());
+        }
+        let rows = quota::count(self, user, owned)?;
+        if quotas.counted(user, owned, rows, now) {
+            return Ok(());
+        }
+        let detail = format!("an account may have at most {} {owned}", quotas.quotas.of(owned));
+        Err(Problem::new(ProblemType::QuotaExceeded, detail).into())
+    }
+
+    /// Checks the quotas of tags and authors, of which a creator has inserted some.
+    ///
+    /// # Errors
+    /// 409 if the caller has created too many.
+    pub(crate) fn check_creator(&mut self, creator: &Creator<'_>) -> Result<(), Error> {
+        self.check_quota(Owned::Tags, creator.tags())?;
+        self.check_quota(Owned::Authors, creator.authors())
+    }
+
+    /// Checks the quota of an entity of the generic handlers, of which `count` were inserted:
+    /// reviews, or what has no owner.
+    ///
+    /// # Errors
+    /// 409 for too many reviews; 429 if the caller has created too much within 24 hours.
+    pub(crate) fn check_created<E: Entity>(&mut self, count: usize) -> Result<(), Error> {
+        if E::INFO == Review::INFO {
+            return self.check_quota(Owned::Reviews, count);
+        }
+        let Some((quotas, user)) = self.quotas_of(self.optional_caller()) else { return Ok(()) };
+        let (now, client) = (self.now(), &self.origin().client);
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        if quotas.take_creations(client, user, count, now) {
+            return Ok(());
+        }
+        let numbers = [count, count.max(RESERVATION), quotas.quotas.creations];
+        let reservation = quota::reserve(self, user, numbers, now)?;
+        let quota::Reservation { reserved, left, ends_at } = reservation;
+        let Some(rest) = reserved.checked_sub(count) else {
+            return Err(quotas.exhausted(client, left, ends_at, now).into());
+        };
+        self.reserve(ReservedCreations { user, rest, left, ends_at });
+        Ok(())
+    }
+
+    /// Counts the items of a request as writes. They delay the caller's next writes.
+    pub(crate) fn count_items(&self, items: usize) {
+        if let Some((quotas, user)) = self.quotas_of(self.optional_caller()) {
+            // The request itself has been counted.
+            quotas.more_writes(&self.origin().client, user, items.saturating_sub(1));
+        }
+    }
+
+    /// Ends the oldest sessions of an account that has opened one too many.
+    ///
+    /// # Errors
+    /// A failing database.
+    pub(crate) fn close_oldest_sessions(&mut self, account: &Account) -> Result<(), Error> {
+        let Some((quotas, user)) = self.quotas_of(Some(account)) else { return Ok(()) };
+        let (most, now) = (quotas.quotas.sessions, self.now());
+        let ended = session::close_oldest(self, user, most, now)?;
+        if ended > 0 {
+            let entry = self.audit(AuditAction::SessionRevoked);
+            entry.actor_uid = Some(user);
+            entry.detail =
+                AuditDetail::parse(&format!("{ended} of more than {most} sessions")).ok();
+        }
+        Ok(())
+    }
+}
