@@ -16,8 +16,8 @@ use governor::clock::{Clock, MonotonicClock};
 use recto_domain::{Owned, UserId};
 
 use crate::Client;
-use crate::throttle::budget::Budget;
-use crate::throttle::{Allowance, Limit, Throttled, charge_account, key};
+use crate::throttle::budget::{Budget, whole_seconds};
+use crate::throttle::{Allowance, Limit, Throttled, charge_account};
 
 /// The quotas of each account.
 ///
@@ -140,13 +140,13 @@ impl<C: Clock> QuotaUse<C> {
     /// [`Throttled`] after too many.
     pub fn write(&self, client: &Client, user: UserId) -> Result<(), Throttled> {
         let detail = "too many writes by this account";
-        charge_account(&self.writes, client, &key(&[&user.to_string()]), detail)
+        charge_account(&self.writes, client, user.uuid().as_u128(), detail)
     }
 
     /// Counts further items of a write that is counted. They delay the next writes.
     pub fn more_writes(&self, client: &Client, user: UserId, items: usize) {
         let items = u32::try_from(items).unwrap_or(u32::MAX);
-        let debt = self.writes.charge_debt(key(&[&user.to_string()]), items);
+        let debt = self.writes.charge_debt(user.uuid().as_u128(), items);
         client.record(debt);
     }
 
@@ -239,7 +239,7 @@ impl<C: Clock> QuotaUse<C> {
             quota: self.quotas.creations,
             window: 24 * 60 * 60,
             remaining,
-            next: Some(crate::throttle::budget::whole_seconds(until_end)),
+            next: Some(whole_seconds(until_end)),
         }
     }
 }
