@@ -149,6 +149,8 @@ impl<C: Clock + Clone> Throttle<C> {
     /// share one budget; a successful one is refunded.
     ///
     /// The account need not exist. An invalid address (`None`) counts for network and site only.
+    /// If the account's budget is empty, the attempt counts as failed all the same, so that nobody
+    /// can repeat it for nothing; it may then be counted again as one from a known network.
     ///
     /// # Errors
     /// [`Throttled`] after too many failed sign-ins from the network or its site, or to the
@@ -168,6 +170,8 @@ impl<C: Clock + Clone> Throttle<C> {
             (self.sign_in_site.as_ref(), site.map(|site| key(&[&site])), FROM_SITE),
             (self.sign_in.as_ref(), account.as_ref().map(|to| key(&[&network, to])), FROM_HERE),
         ];
+        // An attempt from a known network has been counted as one from an unknown network.
+        let budgets = budgets.into_iter().filter(|_| from == SignInNetwork::Unknown);
         for (budget, key, detail) in budgets {
             let Some((budget, key)) = budget.zip(key) else { continue };
             match budget.charge(key) {
@@ -187,7 +191,6 @@ impl<C: Clock + Clone> Throttle<C> {
             match budget.charge(key(&[if is_known { "known" } else { "unknown" }, &account])) {
                 Ok(charge) => attempt.account = Some(charge),
                 Err(exhausted) => {
-                    attempt.refund();
                     let seconds = whole_seconds(exhausted.wait).max(1);
                     let spares_known_networks = !is_known;
                     return Err(Throttled { detail: TO_ACCOUNT, seconds, spares_known_networks });

@@ -64,6 +64,10 @@ fn other_networks_do_not_block_known_ones() {
     let refused = throttle.sign_in(&home, Some(&ada), Unknown).unwrap_err();
     assert_eq!((refused.seconds, refused.spares_known_networks), (60, true));
     throttle.sign_in(&home, Some(&ada), Known).unwrap().refund();
+    // Repeated attempts end at the network's own budget, without asking whether it is known.
+    let repeated = (0..20).map(|_| throttle.sign_in(&at("198.51.101.1"), Some(&ada), Unknown));
+    let asked = repeated.filter(|one| one.as_ref().unwrap_err().spares_known_networks).count();
+    assert_eq!(asked, 10);
     // Other accounts are not slowed, and this one is by the minute.
     throttle.sign_in(&home, Some(&email("bob@example.org")), Unknown).unwrap().refund();
     clock.advance(Duration::from_mins(1));
