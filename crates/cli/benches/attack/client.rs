@@ -16,6 +16,9 @@ const PER_ADDRESS: usize = 200;
 /// How long a client waits for a response.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
+/// How long a client waits for a response that should come at once.
+pub(crate) const BRIEFLY: Duration = Duration::from_secs(10);
+
 /// A response.
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -106,7 +109,20 @@ fn complete(bytes: &[u8], end: usize) -> Option<Answer> {
 /// Sends a request on a connection of its own. Returns the status, 0 without a response, and the
 /// time it took.
 pub(crate) fn timed(server: SocketAddr, from: Ipv4Addr, request: &str) -> (u16, Duration) {
+    timed_within(server, from, request, PATIENCE)
+}
+
+/// As [`timed`], but waits only this long for a response.
+pub(crate) fn timed_within(
+    server: SocketAddr,
+    from: Ipv4Addr,
+    request: &str,
+    patience: Duration,
+) -> (u16, Duration) {
     let since = Instant::now();
-    let answer = connect(server, from).and_then(|mut stream| exchange(&mut stream, request));
+    let answer = connect(server, from).and_then(|mut stream| {
+        stream.set_read_timeout(Some(patience))?;
+        exchange(&mut stream, request)
+    });
     (answer.map_or(0, |answer| answer.status), since.elapsed())
 }

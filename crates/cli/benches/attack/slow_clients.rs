@@ -6,7 +6,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::client::{
-    BYSTANDER, attacker, connect, connect_with_window, exchange, get, head, timed,
+    BRIEFLY, BYSTANDER, attacker, connect, connect_with_window, exchange, get, head, timed,
+    timed_within,
 };
 use crate::report::{Measured, Report, quantile};
 use crate::server::{Server, Target};
@@ -26,8 +27,8 @@ pub(crate) fn slow_bodies(target: &Target, report: &mut Report) {
     let mut times = Vec::new();
     for round in 0..4 {
         for _ in 0..2 {
-            let (status, time) = timed_briefly(&server, &target.cheap());
-            times.push(if status == 200 { time } else { Duration::from_secs(10) });
+            let (status, time) = timed_within(server.address, BYSTANDER, &target.cheap(), BRIEFLY);
+            times.push(if status == 200 { time } else { BRIEFLY });
         }
         sleep(Duration::from_secs(5 * round).saturating_sub(since.elapsed()));
         attackers.retain_mut(|stream| stream.write(b" ").is_ok());
@@ -54,7 +55,7 @@ pub(crate) fn large_bodies(target: &Target, report: &mut Report) {
     }
     let memory = server.most_memory(Duration::from_secs(3));
     report.at_most("memory", memory, Measured::Megabytes(300.0));
-    let (status, time) = timed_briefly(&server, &target.cheap());
+    let (status, time) = timed_within(server.address, BYSTANDER, &target.cheap(), BRIEFLY);
     report.exactly("status of a cheap request", status, 200);
     report.at_most("time of a cheap request", Measured::time(time), Measured::Milliseconds(1000.0));
 }
@@ -107,16 +108,6 @@ fn flood(server: &Server, number: usize, first: &[u8]) -> Vec<TcpStream> {
         Some(stream)
     };
     (0..number).filter_map(open).collect()
-}
-
-/// As [`timed`], but waits ten seconds at most.
-fn timed_briefly(server: &Server, request: &str) -> (u16, Duration) {
-    let since = Instant::now();
-    let answer = connect(server.address, BYSTANDER).and_then(|mut stream| {
-        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        exchange(&mut stream, request)
-    });
-    (answer.map_or(0, |answer| answer.status), since.elapsed())
 }
 
 fn most(times: &[Duration]) -> Measured {
