@@ -54,6 +54,9 @@ pub(crate) enum Failure {
     /// The server has been asked to stop.
     #[error("the server is stopping")]
     Stopping,
+    /// The metrics could not be written.
+    #[error("the metrics cannot be written")]
+    Metrics,
     /// The database did not answer in time that it is ready.
     #[error("the database did not answer in time")]
     NotReady,
@@ -101,6 +104,7 @@ impl Failure {
             )
             | Self::Serialize(_)
             | Self::SwaggerUi(_)
+            | Self::Metrics
             | Self::NoCaller
             | Self::AccessNotChecked => ProblemType::Internal,
         }

@@ -19,6 +19,7 @@ mod extract;
 mod headers;
 mod identity;
 mod meta;
+mod metrics;
 mod org;
 mod pages;
 mod parameters;

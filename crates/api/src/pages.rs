@@ -14,6 +14,7 @@ use utoipa_swagger_ui::{Config, SwaggerFile};
 
 use crate::BASE_PATH;
 use crate::error::{Error, Failure};
+use crate::metrics;
 use crate::problem::{Problem, ProblemType};
 use crate::state::SharedState;
 use crate::table::resource;
@@ -22,20 +23,21 @@ use crate::table::resource;
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
     let get = |route: actix_web::Route| vec![(Method::GET, route)];
     config
-        .service(resource("/", get(web::get().to(|| async { redirect("/docs/") }))))
-        .service(resource("/docs", get(web::get().to(|| async { redirect("/docs/") }))))
-        .service(resource("/docs/{file:.*}", get(web::get().to(swagger_ui))))
-        .service(resource("/schema", get(web::get().to(diagram::show))))
-        .service(resource("/schema/{file}", get(web::get().to(diagram::file))))
-        .service(resource("/verify", get(web::get().to(mailed::verify))))
-        .service(resource("/verify/{file}", get(web::get().to(mailed::file))))
-        .service(resource("/reset-password", get(web::get().to(mailed::reset_password))))
-        .service(resource("/reset-password/{file}", get(web::get().to(mailed::file))))
-        .service(resource("/confirm-email", get(web::get().to(mailed::confirm_email))))
-        .service(resource("/confirm-email/{file}", get(web::get().to(mailed::file))))
-        .service(resource("/problems/{slug}", get(web::get().to(problem))))
-        .service(resource("/livez", get(web::get().to(live))))
-        .service(resource("/readyz", get(web::get().to(ready))));
+        .service(resource("", "/", get(web::get().to(|| async { redirect("/docs/") }))))
+        .service(resource("", "/docs", get(web::get().to(|| async { redirect("/docs/") }))))
+        .service(resource("", "/docs/{file:.*}", get(web::get().to(swagger_ui))))
+        .service(resource("", "/schema", get(web::get().to(diagram::show))))
+        .service(resource("", "/schema/{file}", get(web::get().to(diagram::file))))
+        .service(resource("", "/verify", get(web::get().to(mailed::verify))))
+        .service(resource("", "/verify/{file}", get(web::get().to(mailed::file))))
+        .service(resource("", "/reset-password", get(web::get().to(mailed::reset_password))))
+        .service(resource("", "/reset-password/{file}", get(web::get().to(mailed::file))))
+        .service(resource("", "/confirm-email", get(web::get().to(mailed::confirm_email))))
+        .service(resource("", "/confirm-email/{file}", get(web::get().to(mailed::file))))
+        .service(resource("", "/problems/{slug}", get(web::get().to(problem))))
+        .service(resource("", "/livez", get(web::get().to(live))))
+        .service(resource("", "/readyz", get(web::get().to(ready))))
+        .service(resource("", "/metrics", get(web::get().to(metrics))));
 }
 
 fn redirect(to: &str) -> HttpResponse {
@@ -123,6 +125,12 @@ async fn ready(state: SharedState) -> Result<HttpResponse, Error> {
     let checked = tokio::time::timeout(READY_WITHIN, state.database.check_health()).await;
     checked.map_err(|_| Failure::NotReady)?.map_err(Failure::from)?;
     Ok(status("ready"))
+}
+
+/// `GET /metrics`: the metrics of this server process.
+async fn metrics(state: SharedState) -> Result<HttpResponse, Error> {
+    let text = state.metrics.encode().map_err(|_| Failure::Metrics)?;
+    Ok(HttpResponse::Ok().content_type(metrics::CONTENT_TYPE).body(text))
 }
 
 fn status(status: &str) -> HttpResponse {

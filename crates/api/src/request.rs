@@ -1,9 +1,9 @@
-//! The middleware around every request: its id, its log line, the body of its problem, and the
-//! headers of every response.
+//! The middleware around every request: its id, its log line, its metrics, the body of its problem,
+//! and the headers of every response.
 
 use std::borrow::Cow;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::HttpMessage as _;
 use actix_web::body::{BoxBody, MessageBody};
@@ -17,7 +17,7 @@ use tracing::Instrument as _;
 use crate::connection::{ConnectionState, OutgoingBody};
 use crate::context::{RequestOrigin, ResolvedUser};
 use crate::error::{Error, Failure};
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemType};
 use crate::request_id::{REQUEST_ID, RequestId};
 use crate::state::SharedState;
 use crate::{allowance, audit_log, headers};
@@ -49,8 +49,8 @@ pub(crate) async fn middleware(
     if let Some((action, asked)) = refusal(&response) {
         span.in_scope(|| audit_refusal(&response, action, &asked));
     }
-    let (response, cause) = explain(response, &id);
-    let (mut response, cause) = reserve_memory(response, cause, &id, connection.as_ref());
+    let (response, explained) = explain(response, &id);
+    let (mut response, explained) = reserve_memory(response, explained, &id, connection.as_ref());
     if connection.is_some_and(|connection| connection.is_last_answer()) {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
@@ -58,7 +58,10 @@ pub(crate) async fn middleware(
     let client = response.request().extensions().get::<Client>().map(Client::allowances);
     allowance::write_headers(response.headers_mut(), &client.unwrap_or_default());
     headers::protect(&mut response);
-    span.in_scope(|| log(&response, started, cause.as_deref()));
+    let took = started.elapsed();
+    count(&response, took, explained.as_ref());
+    let cause = explained.and_then(|explained| explained.cause);
+    span.in_scope(|| log(&response, took, cause.as_deref()));
     Ok(response)
 }
 
@@ -100,11 +103,18 @@ fn audit_refusal(response: &ServiceResponse<BoxBody>, action: AuditAction, asked
     }
 }
 
-/// Writes the body of an error response, and returns it with the failure behind it, if it is one.
+/// The reason of an error response.
+struct Explained {
+    problem_type: ProblemType,
+    /// The failure of the service, if it is one.
+    cause: Option<String>,
+}
+
+/// Writes the body of an error response, and returns it with its reason.
 fn explain(
     response: ServiceResponse<BoxBody>,
     id: &RequestId,
-) -> (ServiceResponse<BoxBody>, Option<String>) {
+) -> (ServiceResponse<BoxBody>, Option<Explained>) {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
         return (response, None);
@@ -118,38 +128,48 @@ fn explain(
     };
     let explained = problem.respond(response.request().path(), id.answered());
     let (request, _) = response.into_parts();
-    (ServiceResponse::new(request, explained), cause)
+    let problem_type = problem.problem_type();
+    (ServiceResponse::new(request, explained), Some(Explained { problem_type, cause }))
+}
+
+/// Counts a response in the metrics.
+fn count(response: &ServiceResponse<OutgoingBody>, took: Duration, explained: Option<&Explained>) {
+    let request = response.request();
+    let Some(state) = request.app_data::<SharedState>() else { return };
+    state.metrics.observe(request, response.status(), took);
+    if let Some(explained) = explained {
+        state.metrics.problem(explained.problem_type);
+    }
 }
 
 /// Reserves the memory of the body, or replaces the response if there is none.
 fn reserve_memory(
     response: ServiceResponse<BoxBody>,
-    cause: Option<String>,
+    explained: Option<Explained>,
     id: &RequestId,
     connection: Option<&Rc<ConnectionState>>,
-) -> (ServiceResponse<OutgoingBody>, Option<String>) {
+) -> (ServiceResponse<OutgoingBody>, Option<Explained>) {
     let (request, response) = response.into_parts();
     let (response, body) = response.into_parts();
     if let Ok(body) = OutgoingBody::new(body, connection) {
-        return (ServiceResponse::new(request, response.set_body(body)), cause);
+        return (ServiceResponse::new(request, response.set_body(body)), explained);
     }
     let failure = Failure::TooManyAnswers;
     let cause = Some(failure.to_string());
-    let response = Error::from(failure).problem().respond(request.path(), id.as_str());
-    let (response, body) = response.into_parts();
-    (
-        ServiceResponse::new(request, response.set_body(OutgoingBody::unlimited(body, connection))),
-        cause,
-    )
+    let problem = Error::from(failure).problem();
+    let (response, body) = problem.respond(request.path(), id.answered()).into_parts();
+    let response = response.set_body(OutgoingBody::unlimited(body, connection));
+    let explained = Explained { problem_type: problem.problem_type(), cause };
+    (ServiceResponse::new(request, response), Some(explained))
 }
 
 /// Logs the answer to a request: one line, with the cause of a failure.
-fn log(response: &ServiceResponse<OutgoingBody>, started: Instant, cause: Option<&str>) {
+fn log(response: &ServiceResponse<OutgoingBody>, took: Duration, cause: Option<&str>) {
     let status = response.status().as_u16();
     let request = response.request();
     let (method, path) = (bounded(request.method().as_str(), 32), bounded(request.path(), 1_000));
     let (method, path) = (&*method, &*path);
-    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     if status >= 500 {
         let cause = cause.map(|cause| bounded(cause, 2_000));
         let cause = cause.as_deref();

@@ -16,6 +16,7 @@ use recto_persistence::{Database, SystemIds};
 use crate::connection::Connections;
 use crate::audit_log::AuditQueue;
 use crate::identity::key_usage::KeyUsage;
+use crate::metrics::Metrics;
 use crate::proxies::TrustedProxies;
 use crate::settings::Settings;
 
@@ -51,6 +52,8 @@ pub struct State {
     pub connections: Arc<Connections>,
     /// Stores audit entries about what changed no data.
     pub audit_queue: AuditQueue,
+    /// Counts and times requests.
+    pub metrics: Metrics,
 }
 
 /// The state, as handlers and middleware receive it.
@@ -89,6 +92,7 @@ impl State {
                 settings.trusted_proxies.clone(),
             )),
             audit_queue: AuditQueue::default(),
+            metrics: Metrics::new(),
             throttle: Arc::new(Throttle::new(settings.limits)),
             quotas: settings.quotas.map(|quotas| Arc::new(QuotaUse::new(quotas))),
             trusted_proxies: Arc::new(settings.trusted_proxies.clone()),

@@ -13,6 +13,7 @@ pub(crate) use operation::Operation;
 use crate::BASE_PATH;
 use crate::endpoint::{self, Endpoint};
 use crate::error::Error;
+use crate::metrics::RouteTemplate;
 use crate::problem::Problem;
 
 /// The routes below the base path, with their operations.
@@ -52,7 +53,7 @@ impl RouteTable {
     pub(crate) fn configure(self, config: &mut web::ServiceConfig) {
         let mut scope = web::scope(BASE_PATH);
         for (path, routes) in self.resources {
-            scope = scope.service(resource(&path, routes));
+            scope = scope.service(resource(BASE_PATH, &path, routes));
         }
         config.service(scope);
     }
@@ -63,10 +64,16 @@ impl RouteTable {
     }
 }
 
-/// Returns a path with its routes. Other methods are refused with a list of those it has.
-pub(crate) fn resource(path: &str, routes: Vec<(Method, Route)>) -> actix_web::Resource {
+/// Returns a path with its routes, for a scope with the given prefix. Other methods are refused
+/// with a list of those it has.
+pub(crate) fn resource(
+    prefix: &str,
+    path: &str,
+    routes: Vec<(Method, Route)>,
+) -> actix_web::Resource {
     let allow = routes.iter().map(|(method, _)| method.as_str()).collect::<Vec<_>>().join(", ");
-    let mut resource = web::resource(path);
+    let template = RouteTemplate(format!("{prefix}{path}").into());
+    let mut resource = web::resource(path).app_data(template);
     for (_, route) in routes {
         resource = resource.route(route);
     }

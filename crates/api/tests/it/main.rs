@@ -27,6 +27,7 @@ mod mailed_links;
 mod mailed_pages;
 mod matrix;
 mod notices;
+mod metrics;
 mod openapi;
 mod org;
 mod pages;

@@ -1,0 +1,178 @@
+//! Metrics: how many requests there are, how long they take, and how busy the server is.
+
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpMessage as _, HttpRequest};
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::problem::ProblemType;
+
+/// The media type of the text format (OpenMetrics 1.0).
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The upper bounds of the buckets for durations, in seconds.
+const SECONDS: [f64; 13] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// The upper bounds of the buckets for statements.
+const STATEMENTS: [f64; 9] = [0.0, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0];
+
+/// The route of requests to unknown paths.
+static UNMATCHED: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from("unmatched"));
+
+/// The path of a route with its placeholders. Each resource of the application has its own.
+#[derive(Debug, Clone)]
+pub(crate) struct RouteTemplate(pub(crate) Arc<str>);
+
+/// The number of statements that a request has sent to the database, in its extensions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Statements(pub(crate) u32);
+
+/// The metrics of a server, which all its threads share.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    durations: Family<RequestLabels, Histogram, fn() -> Histogram>,
+    statements: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    problems: Family<ProblemLabels, Counter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    method: &'static str,
+    route: Arc<str>,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    method: &'static str,
+    route: Arc<str>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ProblemLabels {
+    problem: &'static str,
+}
+
+impl Metrics {
+    /// Returns metrics without observations.
+    pub(crate) fn new() -> Self {
+        let durations = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> _);
+        let statements = Family::new_with_constructor((|| Histogram::new(STATEMENTS)) as fn() -> _);
+        let problems = Family::default();
+        let mut registry = Registry::with_prefix("recto");
+        registry.register_with_unit(
+            "http_request_duration",
+            "Time from the head of a request to its response",
+            Unit::Seconds,
+            durations.clone(),
+        );
+        registry.register(
+            "http_request_statements",
+            "Database statements of a request",
+            statements.clone(),
+        );
+        registry.register("http_problems", "Error responses by problem type", problems.clone());
+        Self { registry: Arc::new(registry), durations, statements, problems }
+    }
+
+    /// Counts a request that was answered.
+    pub(crate) fn observe(&self, request: &HttpRequest, status: StatusCode, took: Duration) {
+        let method = method_label(request.method());
+        let route = request.app_data::<RouteTemplate>().map_or(&*UNMATCHED, |route| &route.0);
+        if let Some(Statements(statements)) = request.extensions().get::<Statements>() {
+            let labels = RouteLabels { method, route: Arc::clone(route) };
+            self.statements.get_or_create(&labels).observe(f64::from(*statements));
+        }
+        let labels = RequestLabels { method, route: Arc::clone(route), status: status.as_u16() };
+        self.durations.get_or_create(&labels).observe(took.as_secs_f64());
+    }
+
+    /// Counts an error response.
+    pub(crate) fn problem(&self, problem_type: ProblemType) {
+        let problem = problem_type.slug();
+        self.problems.get_or_create(&ProblemLabels { problem }).inc();
+    }
+
+    /// Returns all metrics as text.
+    ///
+    /// # Errors
+    /// A metric that cannot be written.
+    pub(crate) fn encode(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// Returns the label for a method. Clients can invent methods, so that unknown ones share a label.
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn request(method: &str, route: Option<&str>) -> HttpRequest {
+        let request = TestRequest::default().method(method.parse().unwrap());
+        match route {
+            Some(route) => request.app_data(RouteTemplate(Arc::from(route))),
+            None => request,
+        }
+        .to_http_request()
+    }
+
+    #[test]
+    fn requests_are_counted_by_route() {
+        let metrics = Metrics::new();
+        let request = request("GET", Some("/api/v1/books/{uid}"));
+        request.extensions_mut().insert(Statements(2));
+        for status in [StatusCode::OK, StatusCode::OK, StatusCode::NOT_FOUND] {
+            metrics.observe(&request, status, Duration::from_millis(3));
+        }
+        let text = metrics.encode().unwrap();
+        for line in [
+            "recto_http_request_duration_seconds_count{method=\"GET\",route=\"/api/v1/books/{uid}\",status=\"200\"} 2",
+            "recto_http_request_duration_seconds_bucket{le=\"0.005\",method=\"GET\",route=\"/api/v1/books/{uid}\",status=\"404\"} 1",
+            "recto_http_request_statements_sum{method=\"GET\",route=\"/api/v1/books/{uid}\"} 6.0",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+    }
+
+    #[test]
+    fn invented_methods_share_a_label() {
+        let metrics = Metrics::new();
+        for method in ["BREW", "WHEN"] {
+            metrics.observe(&request(method, None), StatusCode::NOT_FOUND, Duration::ZERO);
+        }
+        let text = metrics.encode().unwrap();
+        let shared = "_count{method=\"other\",route=\"unmatched\",status=\"404\"} 2";
+        assert!(text.contains(shared), "{text}");
+    }
+}
