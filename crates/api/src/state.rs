@@ -13,8 +13,8 @@ use recto_identity::token::Tokens;
 use recto_mail::Outbox;
 use recto_persistence::{Database, SystemIds};
 
-use crate::connection::Connections;
 use crate::audit_log::AuditQueue;
+use crate::connection::Connections;
 use crate::identity::key_usage::KeyUsage;
 use crate::metrics::Metrics;
 use crate::proxies::TrustedProxies;

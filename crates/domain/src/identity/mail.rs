@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use chrono::TimeDelta;
 
 use super::{Email, PasswordAttempt, Secret};
-use crate::{Invalid, record::input, text::line, value::text_value};
+use crate::{Invalid, record::input, text::LINE, value::text_value};
 
 /// The purpose of a mailed token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,7 +70,7 @@ pub enum MailKind {
 
 text_value! {
     /// What a notice is about: a device, an API key or a change of role.
-    MailDetail, 1..=500, line, "user to admin"
+    MailDetail, 1..=500, LINE, "user to admin"
 }
 
 impl MailKind {

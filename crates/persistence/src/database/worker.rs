@@ -39,11 +39,7 @@ pub(super) fn spawn_pool(
 }
 
 /// Starts the thread that writes to an embedded database.
-pub(super) fn spawn_writer(
-    threads: &mut Threads,
-    target: Target<'_>,
-    queue: &Queue,
-) {
+pub(super) fn spawn_writer(threads: &mut Threads, target: Target<'_>, queue: &Queue) {
     let worker = Worker::new(target, queue.jobs());
     threads.spawn("recto-write".to_owned(), worker, |worker| {
         while let Some(first) = worker.jobs.next() {
