@@ -79,8 +79,8 @@ fn problems_match_their_snapshots(server: &TestServer) {
     let not_here = [
         "malformed-request",
         "sign-in-too-old",
-        "quota-exceeded",
         "request-timeout",
+        "quota-exceeded",
         "too-many-requests",
         "internal",
         "overloaded",
