@@ -4,7 +4,7 @@ use recto_testkit::database::{Engine, Fresh, bare};
 
 use crate::support::program::{Program, RunResult, small_data_set};
 
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "2026-11-22-000001_catalog",
     "2026-11-22-000002_identity",
     "2026-11-22-000003_blog",
