@@ -20,7 +20,7 @@ fn server(database: Fresh, request_timeout: Duration) -> TestServer {
 }
 
 fn expensive_queries_have_own_threads(database: &Fresh) {
-    let server = server(fresh(database.engine()).unwrap(), Duration::from_secs(60));
+    let server = server(fresh(database.engine()).unwrap(), Duration::from_mins(1));
     let Clients { ada, admin, .. } = Clients::create(&server);
     let book = add_book(&ada, "Emma");
     let book = format!("/books/{}", uid(&book));

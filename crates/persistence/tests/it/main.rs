@@ -10,6 +10,7 @@ mod database;
 mod database_files;
 mod faults;
 mod filters;
+mod hanging_server;
 mod identity_accounts;
 mod identity_audit;
 mod identity_mail;

@@ -1,7 +1,5 @@
 //! Work for requests: classes, deadlines, cancellation.
 
-use std::num::NonZeroUsize;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -9,14 +7,16 @@ use std::task::{Context, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use recto_domain::{Book, Review};
 use recto_persistence::{Connection, Database, Error, Failure, Options};
-use recto_relations::{Cost, Include};
+use recto_relations::Cost;
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh};
 
-use crate::support::blocked::{Held, block, hold_reader, hold_writer};
+use crate::support::blocked::{Held, hold_reader, hold_writer};
 use crate::support::catalogue::{Catalogue, tag_names};
+use crate::support::requests::{
+    LONG, SHORT, block_all, cheap_ping, is_overloaded, is_timeout, options, release, run,
+};
 
 both_engines!(
     blocked_read_times_out,
@@ -32,18 +32,6 @@ both_engines!(
     statistics_count_each_class,
 );
 
-/// Enough for any work here, however slow the machine is.
-const LONG: Duration = Duration::from_secs(60);
-const SHORT: Duration = Duration::from_millis(300);
-
-fn run<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(work)
-}
-
-fn options(request_timeout: Duration) -> Options {
-    Options { connections: NonZeroUsize::MIN, request_timeout, ..Options::default() }
-}
-
 /// The numbers of threads for reads, expensive reads and writes with [`options`].
 fn threads(fresh: &Fresh) -> [usize; 3] {
     match fresh.engine() {
@@ -52,40 +40,11 @@ fn threads(fresh: &Fresh) -> [usize; 3] {
     }
 }
 
-type Blocked = Vec<(thread::JoinHandle<Result<(), Error>>, Arc<Held>)>;
-
-fn block_all(
-    database: &Database,
-    number: usize,
-    kind: fn(&Database, Arc<Held>) -> Result<(), Error>,
-) -> Blocked {
-    (0..number).map(|_| block(database, kind)).collect()
-}
-
-fn release(blocked: Blocked) {
-    for (thread, held) in blocked {
-        held.release();
-        thread.join().unwrap().unwrap();
-    }
-}
-
 fn hold_expensive(database: &Database, held: Arc<Held>) -> Result<(), Error> {
     run(database.request_read(Cost::SCAN, move |_| {
         held.hold();
         Ok(())
     }))
-}
-
-fn cheap_ping(database: &Database) -> Result<(), Error> {
-    run(database.request_read(Cost::default(), Connection::ping))
-}
-
-fn is_timeout<T>(result: &Result<T, Error>) -> bool {
-    matches!(result, Err(Error::Failure(Failure::TimedOut)))
-}
-
-fn is_overloaded<T>(result: &Result<T, Error>) -> bool {
-    matches!(result, Err(Error::Failure(Failure::Overloaded)))
 }
 
 /// Polls a future once, so that its work is submitted.
@@ -336,115 +295,4 @@ fn statistics_count_each_class(fresh: &Fresh) {
     assert_eq!(statistics.writes.statements, 1);
     assert_eq!(statistics.writes.started, 1);
     assert_eq!((statistics.writes.queued, statistics.writes.running), (0, 0));
-}
-
-fn postgres() -> Option<Fresh> {
-    recto_testkit::database::fresh(Engine::Postgres)
-}
-
-#[test]
-fn locked_table_blocks_only_its_writers() {
-    let Some(fresh) = postgres() else { return };
-    let c = Catalogue::small();
-    c.store(&mut fresh.connection());
-    let timeout = Duration::from_secs(2);
-    let database = fresh.open_with(options(timeout));
-    let (locked, is_locked) = channel();
-    let (unlock, unlocked) = channel::<()>();
-    let mut locker = fresh.connection();
-    let locker = thread::spawn(move || {
-        locker.transaction(|conn| {
-            conn.execute_batch("LOCK TABLE reviews IN ACCESS EXCLUSIVE MODE")?;
-            let _ = locked.send(());
-            let _ = unlocked.recv();
-            Ok::<_, Error>(())
-        })
-    });
-    is_locked.recv_timeout(LONG).unwrap();
-
-    let review = c.reviews[0].uid;
-    thread::scope(|scope| {
-        let blocked: Vec<_> = (0..12)
-            .map(|_| {
-                let database = database.clone();
-                scope.spawn(move || {
-                    run(database.request_write(move |conn| conn.delete::<Review>(review)))
-                })
-            })
-            .collect();
-        thread::sleep(Duration::from_millis(100));
-        let book = c.books[0].uid;
-        let read = run(database.request_read(Cost::default(), move |conn| {
-            conn.find::<Book>(book, &Include::nothing()).map(|_| ())
-        }));
-        assert!(read.is_ok(), "{read:?}");
-        // Twelve need three quarters of a second on four connections, since each waits a quarter.
-        let tag = c.new_tag("meanwhile");
-        run(database.request_write(move |conn| conn.insert(tag.clone()))).unwrap();
-        for blocked in blocked {
-            let blocked = blocked.join().unwrap();
-            assert!(is_timeout(&blocked) || is_overloaded(&blocked), "{blocked:?}");
-        }
-    });
-    drop(unlock);
-    locker.join().unwrap().unwrap();
-    assert!(run(database.request_write(move |conn| conn.delete::<Review>(review))).unwrap());
-}
-
-/// The processes of a server that are stopped, and continued when this is dropped.
-struct Frozen(Vec<String>);
-
-impl Frozen {
-    fn signal(&self, signal: &str) {
-        assert!(Command::new("kill").arg(signal).args(&self.0).status().unwrap().success());
-    }
-}
-
-impl Drop for Frozen {
-    fn drop(&mut self) {
-        self.signal("-CONT");
-    }
-}
-
-#[test]
-fn frozen_server_times_out_and_recovers() {
-    let Some(fresh) = postgres() else { return };
-    let database = fresh.open_with(Options { queue: 8, ..options(SHORT) });
-    // Every thread connects.
-    let warm = || {
-        for blocked in [block_all(&database, 4, hold_reader), block_all(&database, 4, hold_writer)]
-        {
-            release(blocked);
-        }
-        cheap_ping(&database).unwrap();
-        run(database.request_write(Connection::ping)).unwrap();
-    };
-    warm();
-    let pids = fresh.rows(
-        "SELECT to_json(pid::text) AS line FROM pg_stat_activity
-         WHERE datname = current_database() AND pid <> pg_backend_pid()
-         AND backend_type = 'client backend'",
-    );
-    let frozen = Frozen(pids.iter().map(|pid| pid.as_str().unwrap().to_owned()).collect());
-    frozen.signal("-STOP");
-    let failed = || {
-        let read = cheap_ping(&database);
-        assert!(is_timeout(&read) || is_overloaded(&read), "{read:?}");
-        let write = run(database.request_write(Connection::ping));
-        assert!(is_timeout(&write) || is_overloaded(&write), "{write:?}");
-    };
-    // More than the queues have place for.
-    thread::scope(|scope| {
-        for _ in 0..20 {
-            scope.spawn(failed);
-        }
-    });
-    failed();
-    drop(frozen);
-    // The abandoned work is not done first.
-    let since = Instant::now();
-    while cheap_ping(&database).is_err() || run(database.request_write(Connection::ping)).is_err() {
-        assert!(since.elapsed() < LONG, "it recovers");
-    }
-    warm();
 }

@@ -10,4 +10,5 @@ pub(crate) mod introspection;
 pub(crate) mod json;
 pub(crate) mod model;
 pub(crate) mod modules;
+pub(crate) mod requests;
 pub(crate) mod visit;
