@@ -1,7 +1,8 @@
 //! API keys, for scripts.
 
 use recto_domain::{
-    ApiKey, ApiKeyId, AuditAction, MailDetail, MailKind, NewApiKey, Owned, Scope, Secret,
+    ApiKey, ApiKeyId, AuditAction, AuditDetail, MailDetail, MailKind, NewApiKey, Owned, Scope,
+    Secret,
 };
 use recto_identity::access::may;
 use recto_identity::secret::hash;
@@ -59,7 +60,7 @@ pub(crate) async fn create(
             tx.check_quota(Owned::ApiKeys, 1)?;
             let described = format!("{} ({})", created.name, created.scopes);
             tx.notify(&account, MailKind::KeyCreated, MailDetail::parse(&described).ok().as_ref())?;
-            tx.audit(AuditAction::KeyCreated);
+            tx.audit(AuditAction::KeyCreated).detail = AuditDetail::parse(&described).ok();
             Ok(created)
         })
         .await?;

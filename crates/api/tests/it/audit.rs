@@ -56,7 +56,8 @@ fn every_action_is_recorded(server: &TestServer) {
 
     let key = json!({"name": "nightly", "scopes": ["read"]});
     let key = ada.client.post("/auth/keys", &key).expect_status(201)["id"].clone();
-    assert_eq!(newest(&admin, "key.created").0, her);
+    let created = json!("nightly (read)");
+    assert_eq!(newest(&admin, "key.created"), (her.clone(), none.clone(), created));
     ada.client.delete(&format!("/auth/keys/{}", key.as_str().unwrap())).expect_status(204);
     assert_eq!(newest(&admin, "key.revoked").0, her);
     ada.client.get("/auth/me/export").expect_status(200);

@@ -84,7 +84,7 @@ impl Rows {
                 &[
                     quoted("name"),
                     "(SELECT count(*) FROM audit
-                      WHERE action = 'key.created' AND request_id LIKE '%' || name)"
+                      WHERE action = 'key.created' AND detail LIKE name || ' (%')"
                         .to_owned(),
                 ],
                 &format!("api_keys WHERE name LIKE '{prefix}-%'"),

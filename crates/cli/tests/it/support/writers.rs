@@ -214,8 +214,6 @@ impl Writer<'_> {
             .uri(format!("{}/api/v1{path}", self.writers.address))
             .header("authorization", format!("Bearer {}", self.token))
             .header("content-type", "application/json")
-            // The audit entry contains it.
-            .header("x-request-id", &name)
             .body(body.to_string())?;
         let attempt = self.attempts.len();
         self.attempts.push(Attempt { write, name, acknowledged: None });
