@@ -66,6 +66,11 @@ impl AuditQueue {
         }
     }
 
+    /// Returns the number of entries that are not stored yet.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting().entries.len()
+    }
+
     /// Waits until the entries that are in the queue now are stored, but at most this time. Returns
     /// whether they are.
     pub(crate) async fn flush(&self, limit: Duration) -> bool {

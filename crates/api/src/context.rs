@@ -3,6 +3,7 @@
 mod credential;
 mod origin;
 mod quota;
+mod statements;
 mod transaction;
 
 use std::cell::Cell;
@@ -13,7 +14,7 @@ use actix_web::{HttpMessage as _, HttpRequest};
 use recto_domain::{AuditAction, AuditEntry, Role, UserId};
 
 use recto_identity::{Access, Caller};
-use recto_persistence::is_expensive;
+use recto_persistence::{Connection, is_expensive};
 use recto_relations::Cost;
 
 use crate::answer::{Answer, Rendered};
@@ -24,6 +25,7 @@ use crate::state::{SharedState, State};
 
 pub(crate) use credential::ResolvedUser;
 pub(crate) use origin::RequestOrigin;
+pub(crate) use statements::Statements;
 pub(crate) use transaction::{ReadTransaction, WriteTransaction};
 
 use credential::Credential;
@@ -40,6 +42,7 @@ pub(crate) struct Context {
     request: HttpRequest,
     authentication: Authentication,
     checked: Rc<Cell<bool>>,
+    statements: Statements,
 }
 
 /// The credential of a request, and the access that its route requires.
@@ -60,7 +63,9 @@ impl Context {
         let credential = Credential::of(request, &state, access)?;
         let checked = Rc::new(Cell::new(access == Access::Anyone));
         let authentication = Authentication { access, credential };
-        Ok(Self { state, request: request.clone(), authentication, checked })
+        let statements = Statements::default();
+        request.extensions_mut().insert(statements.clone());
+        Ok(Self { state, request: request.clone(), authentication, checked, statements })
     }
 
     /// Runs work that changes nothing. It may run again if the connection was broken.
@@ -71,10 +76,12 @@ impl Context {
         &self,
         work: impl Fn(&mut ReadTransaction<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let (state, authentication) = self.check();
-        let work = move |conn: &mut _| {
-            let caller = authentication.check(conn, &state)?;
-            work(&mut ReadTransaction::new(conn, &state, caller))
+        let (state, authentication, statements) = self.check();
+        let work = move |conn: &mut Connection| {
+            statements.counting(conn, |conn| {
+                let caller = authentication.check(conn, &state)?;
+                work(&mut ReadTransaction::new(conn, &state, caller))
+            })
         };
         self.state.database.request_read(self.cost(), work).await
     }
@@ -103,11 +110,13 @@ impl Context {
         &self,
         work: impl Fn(&mut ReadTransaction<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let (state, authentication) = self.check();
-        let work = move |conn: &mut recto_persistence::Connection| {
-            conn.snapshot(|conn| {
-                let caller = authentication.check(conn, &state)?;
-                work(&mut ReadTransaction::new(conn, &state, caller))
+        let (state, authentication, statements) = self.check();
+        let work = move |conn: &mut Connection| {
+            statements.counting(conn, |conn| {
+                conn.snapshot(|conn| {
+                    let caller = authentication.check(conn, &state)?;
+                    work(&mut ReadTransaction::new(conn, &state, caller))
+                })
             })
         };
         self.state.database.request_read(self.cost(), work).await
@@ -124,21 +133,23 @@ impl Context {
         &self,
         work: impl Fn(&mut WriteTransaction<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let (state, authentication) = self.check();
+        let (state, authentication, statements) = self.check();
         let origin = self.origin();
         let client = origin.client.clone();
         let is_counted = AtomicBool::new(false);
-        let work = move |conn: &mut _| {
-            let caller = authentication.check(conn, &state)?;
-            // Once, although the work may run again.
-            if !is_counted.swap(true, Ordering::Relaxed) {
-                authentication.count_write(&state, &origin, caller.as_ref())?;
-            }
-            let mut transaction =
-                WriteTransaction::new(ReadTransaction::new(conn, &state, caller), &origin);
-            let value = work(&mut transaction)?;
-            let effects = transaction.finish()?;
-            Ok::<(T, Effects), Error>((value, effects))
+        let work = move |conn: &mut Connection| {
+            statements.counting(conn, |conn| {
+                let caller = authentication.check(conn, &state)?;
+                // Once, although the work may run again.
+                if !is_counted.swap(true, Ordering::Relaxed) {
+                    authentication.count_write(&state, &origin, caller.as_ref())?;
+                }
+                let mut transaction =
+                    WriteTransaction::new(ReadTransaction::new(conn, &state, caller), &origin);
+                let value = work(&mut transaction)?;
+                let effects = transaction.finish()?;
+                Ok::<(T, Effects), Error>((value, effects))
+            })
         };
         let (value, effects) = self.state.database.request_write(work).await?;
         effects.entries.iter().for_each(audit_log::log);
@@ -188,9 +199,9 @@ impl Context {
         self.request.extensions().get::<QueryCost>().map_or_else(Cost::default, |cost| cost.0)
     }
 
-    fn check(&self) -> (SharedState, Authentication) {
+    fn check(&self) -> (SharedState, Authentication, Statements) {
         self.checked.set(true);
-        (self.state.clone(), self.authentication.clone())
+        (self.state.clone(), self.authentication.clone(), self.statements.clone())
     }
 }
 
@@ -214,11 +225,7 @@ impl Authentication {
     }
 
     /// Returns the caller, or `None` where nobody has to sign in and nobody did.
-    fn check(
-        &self,
-        conn: &mut recto_persistence::Connection,
-        state: &State,
-    ) -> Result<Option<Caller>, Error> {
+    fn check(&self, conn: &mut Connection, state: &State) -> Result<Option<Caller>, Error> {
         let Some(credential) = &self.credential else { return Ok(None) };
         let caller = credential.resolve(conn, state)?;
         self.access.check(&caller, credential.scope(), state.ids.now())?;

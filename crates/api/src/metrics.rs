@@ -1,18 +1,24 @@
 //! Metrics: how many requests there are, how long they take, and how busy the server is.
 
+mod current;
+
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpMessage as _, HttpRequest};
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::context::Statements;
 use crate::problem::ProblemType;
+
+pub(crate) use current::CurrentState;
 
 /// The media type of the text format (OpenMetrics 1.0).
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -29,10 +35,6 @@ static UNMATCHED: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from("unmatched"));
 /// The path of a route with its placeholders. Each resource of the application has its own.
 #[derive(Debug, Clone)]
 pub(crate) struct RouteTemplate(pub(crate) Arc<str>);
-
-/// The number of statements that a request has sent to the database, in its extensions.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Statements(pub(crate) u32);
 
 /// The metrics of a server, which all its threads share.
 #[derive(Clone)]
@@ -62,8 +64,8 @@ struct ProblemLabels {
 }
 
 impl Metrics {
-    /// Returns metrics without observations.
-    pub(crate) fn new() -> Self {
+    /// Returns metrics without observations, and with those of `current`.
+    pub(crate) fn new(current: impl Collector) -> Self {
         let durations = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> _);
         let statements = Family::new_with_constructor((|| Histogram::new(STATEMENTS)) as fn() -> _);
         let problems = Family::default();
@@ -80,6 +82,7 @@ impl Metrics {
             statements.clone(),
         );
         registry.register("http_problems", "Error responses by problem type", problems.clone());
+        registry.register_collector(Box::new(current));
         Self { registry: Arc::new(registry), durations, statements, problems }
     }
 
@@ -87,9 +90,9 @@ impl Metrics {
     pub(crate) fn observe(&self, request: &HttpRequest, status: StatusCode, took: Duration) {
         let method = method_label(request.method());
         let route = request.app_data::<RouteTemplate>().map_or(&*UNMATCHED, |route| &route.0);
-        if let Some(Statements(statements)) = request.extensions().get::<Statements>() {
+        if let Some(statements) = request.extensions().get::<Statements>() {
             let labels = RouteLabels { method, route: Arc::clone(route) };
-            self.statements.get_or_create(&labels).observe(f64::from(*statements));
+            self.statements.get_or_create(&labels).observe(f64::from(statements.number()));
         }
         let labels = RequestLabels { method, route: Arc::clone(route), status: status.as_u16() };
         self.durations.get_or_create(&labels).observe(took.as_secs_f64());
@@ -135,8 +138,18 @@ impl fmt::Debug for Metrics {
 #[cfg(test)]
 mod tests {
     use actix_web::test::TestRequest;
+    use prometheus_client::encoding::DescriptorEncoder;
 
     use super::*;
+
+    #[derive(Debug)]
+    struct Nothing;
+
+    impl Collector for Nothing {
+        fn encode(&self, _: DescriptorEncoder<'_>) -> fmt::Result {
+            Ok(())
+        }
+    }
 
     fn request(method: &str, route: Option<&str>) -> HttpRequest {
         let request = TestRequest::default().method(method.parse().unwrap());
@@ -149,9 +162,9 @@ mod tests {
 
     #[test]
     fn requests_are_counted_by_route() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(Nothing);
         let request = request("GET", Some("/api/v1/books/{uid}"));
-        request.extensions_mut().insert(Statements(2));
+        request.extensions_mut().insert(Statements::of(2));
         for status in [StatusCode::OK, StatusCode::OK, StatusCode::NOT_FOUND] {
             metrics.observe(&request, status, Duration::from_millis(3));
         }
@@ -167,7 +180,7 @@ mod tests {
 
     #[test]
     fn invented_methods_share_a_label() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(Nothing);
         for method in ["BREW", "WHEN"] {
             metrics.observe(&request(method, None), StatusCode::NOT_FOUND, Duration::ZERO);
         }

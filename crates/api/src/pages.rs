@@ -34,7 +34,13 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         .service(resource("", "/reset-password/{file}", get(web::get().to(mailed::file))))
         .service(resource("", "/confirm-email", get(web::get().to(mailed::confirm_email))))
         .service(resource("", "/confirm-email/{file}", get(web::get().to(mailed::file))))
-        .service(resource("", "/problems/{slug}", get(web::get().to(problem))))
+        .service(resource("", "/problems/{slug}", get(web::get().to(problem))));
+}
+
+/// Adds the metrics and the health checks.
+pub(crate) fn configure_monitoring(config: &mut web::ServiceConfig) {
+    let get = |route: actix_web::Route| vec![(Method::GET, route)];
+    config
         .service(resource("", "/livez", get(web::get().to(live))))
         .service(resource("", "/readyz", get(web::get().to(ready))))
         .service(resource("", "/metrics", get(web::get().to(metrics))));

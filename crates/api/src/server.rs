@@ -18,7 +18,7 @@ use actix_web::{App, Error, web};
 use recto_mail::Worker;
 use recto_persistence::Database;
 
-use crate::connection::{self, ClientStream};
+use crate::connection::{self, ClientStream, Connections};
 use crate::identity::pruning;
 use crate::meta::OpenApiDocument;
 use crate::problem::Problem;
@@ -45,11 +45,38 @@ pub fn app(
         InitError = (),
     >,
 > {
+    let monitoring_apart = state.monitoring_apart;
     App::new()
         .app_data(state)
         .app_data(Data::new(OpenApiDocument(&document::JSON)))
         .configure(|config| routes::table().configure(config))
         .configure(pages::configure)
+        .configure(|config| {
+            if !monitoring_apart {
+                pages::configure_monitoring(config);
+            }
+        })
+        .default_service(web::to(|| async {
+            Err::<actix_web::HttpResponse, _>(error::Error::from(Problem::not_found("path")))
+        }))
+        .wrap(from_fn(request::middleware))
+}
+
+/// Returns the application of [`Settings::metrics_listen`].
+fn monitoring(
+    state: Data<State>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    App::new()
+        .app_data(state)
+        .configure(pages::configure_monitoring)
         .default_service(web::to(|| async {
             Err::<actix_web::HttpResponse, _>(error::Error::from(Problem::not_found("path")))
         }))
@@ -85,6 +112,13 @@ fn start(
     let listeners = connection::bind(&settings.listen)?;
     let addresses: Vec<_> =
         listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
+    let monitoring_listeners = match &settings.metrics_listen {
+        Some(address) => connection::bind(address)?,
+        None => Vec::new(),
+    };
+    if let Some(listener) = monitoring_listeners.first() {
+        tracing::info!(address = %listener.local_addr()?, "serving metrics and health checks");
+    }
     let state = Data::new(state);
     let mut server =
         actix_server::Server::build().disable_signals().shutdown_timeout(WORKER_TIMEOUT);
@@ -93,7 +127,14 @@ fn start(
     }
     for listener in listeners {
         let state = state.clone();
-        server = server.listen("recto", listener, move || http(state.clone()))?;
+        server = server.listen("recto", listener, move || {
+            http(state.connections.clone(), app(state.clone()))
+        })?;
+    }
+    for listener in monitoring_listeners {
+        let state = state.clone();
+        let service = move || http(state.connections.clone(), monitoring(state.clone()));
+        server = server.listen("recto-monitoring", listener, service)?;
     }
     if let Some(address) = addresses.first() {
         start_mail(&state, settings, *address)?;
@@ -111,12 +152,21 @@ fn start(
 ///
 /// This is what `HttpServer` builds, with a stream of ours, which has the time limits. Those of
 /// actix are off.
-fn http(
-    state: Data<State>,
+fn http<F, B>(
+    connections: Arc<Connections>,
+    app: App<F>,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
+where
+    F: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<B>,
+            Error = Error,
+            InitError = (),
+        > + 'static,
+    B: MessageBody + 'static,
 {
-    let connections = Arc::clone(&state.connections);
-    let app = app(state).into_factory().map_err(|error| error.error_response());
+    let app = app.into_factory().map_err(|error| error.error_response());
     let http = HttpService::build()
         // Without a time limit.
         .keep_alive(KeepAlive::Os)

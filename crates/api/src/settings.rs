@@ -15,6 +15,8 @@ use crate::proxies::TrustedProxies;
 pub struct Settings {
     /// Host and port to listen on; port 0 picks a free one.
     pub listen: String,
+    /// Host and port for `/metrics`, `/livez` and `/readyz`; by default they are at `listen`.
+    pub metrics_listen: Option<String>,
     /// The secret that keys are derived from, at least 32 bytes.
     pub secret: Vec<u8>,
     /// The secret before it, whose tokens are still valid, at least 32 bytes.
@@ -55,6 +57,7 @@ impl Settings {
     pub fn new(listen: impl Into<String>, secret: impl Into<Vec<u8>>) -> Self {
         Self {
             listen: listen.into(),
+            metrics_listen: None,
             secret: secret.into(),
             previous_secret: None,
             workers: None,
@@ -75,6 +78,7 @@ impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Settings")
             .field("listen", &self.listen)
+            .field("metrics_listen", &self.metrics_listen)
             .field("workers", &self.workers)
             .field("public_url", &self.public_url)
             .field("trusted_proxies", &self.trusted_proxies)

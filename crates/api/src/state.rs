@@ -16,7 +16,7 @@ use recto_persistence::{Database, SystemIds};
 use crate::audit_log::AuditQueue;
 use crate::connection::Connections;
 use crate::identity::key_usage::KeyUsage;
-use crate::metrics::Metrics;
+use crate::metrics::{CurrentState, Metrics};
 use crate::proxies::TrustedProxies;
 use crate::settings::Settings;
 
@@ -54,6 +54,8 @@ pub struct State {
     pub audit_queue: AuditQueue,
     /// Counts and times requests.
     pub metrics: Metrics,
+    /// Whether `/metrics` and the health checks have an address of their own.
+    pub monitoring_apart: bool,
 }
 
 /// The state, as handlers and middleware receive it.
@@ -79,20 +81,29 @@ impl State {
     ) -> Result<Self, WeakSecret> {
         let previous = settings.previous_secret.as_deref();
         let secrets = Secrets::new(&settings.secret, previous)?;
+        let connections = Arc::new(Connections::new(
+            settings.connections.clone(),
+            settings.trusted_proxies.clone(),
+        ));
+        let (mail, audit_queue) = (Outbox::default(), AuditQueue::default());
+        let metrics = Metrics::new(CurrentState {
+            database: database.clone(),
+            connections: connections.clone(),
+            mail: mail.clone(),
+            audit_queue: audit_queue.clone(),
+        });
         Ok(Self {
             database,
             ids,
             tokens: Arc::new(Tokens::new(&secrets)),
             hasher: Hasher::default(),
             mailed_tokens: Arc::new(MailedTokens::new(&secrets)),
-            mail: Outbox::default(),
+            mail,
             key_usage: KeyUsage::default(),
-            connections: Arc::new(Connections::new(
-                settings.connections.clone(),
-                settings.trusted_proxies.clone(),
-            )),
-            audit_queue: AuditQueue::default(),
-            metrics: Metrics::new(),
+            connections,
+            audit_queue,
+            metrics,
+            monitoring_apart: settings.metrics_listen.is_some(),
             throttle: Arc::new(Throttle::new(settings.limits)),
             quotas: settings.quotas.map(|quotas| Arc::new(QuotaUse::new(quotas))),
             trusted_proxies: Arc::new(settings.trusted_proxies.clone()),

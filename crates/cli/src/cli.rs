@@ -119,6 +119,10 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
     pub(crate) listen: ListenAddress,
 
+    /// The address of `/metrics`, `/livez` and `/readyz`, instead of `--listen`
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) metrics_listen: Option<ListenAddress>,
+
     /// The key that signs access tokens, at least 32 bytes; prefer the variable or the file, since process lists show flags
     ///
     /// Required with PostgreSQL. With an embedded database, the first start

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use recto_domain::{IdGenerator, MailKind, Secret};
@@ -56,6 +56,8 @@ struct OutboxState {
     /// Wakes the worker after a request for a mail.
     requests: Notify,
     stopping: AtomicBool,
+    /// The mails that waited when the worker last looked.
+    waiting: AtomicUsize,
     running: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -111,6 +113,10 @@ impl Worker {
         while !self.outbox.is_stopping() {
             if let Err(error) = self.deliver().await {
                 tracing::error!(%error, "the outbox could not be read or updated");
+            }
+            match self.database.read(outbox::waiting).await {
+                Ok(waiting) => self.outbox.0.waiting.store(waiting, Ordering::Relaxed),
+                Err(error) => tracing::warn!(%error, "the mails in the outbox were not counted"),
             }
             if !std::mem::replace(&mut checked, true) {
                 tokio::spawn(check(self.transport.clone()));
@@ -237,6 +243,12 @@ impl Outbox {
     /// Wakes the worker, after the commit of a transaction that stored a request for a mail.
     pub fn requested(&self) {
         self.0.requests.notify_one();
+    }
+
+    /// Returns the number of mails that waited to be sent when the worker last looked, which it does
+    /// every few seconds.
+    pub fn waiting(&self) -> usize {
+        self.0.waiting.load(Ordering::Relaxed)
     }
 
     /// Stops the worker and waits for it. A message that is being sent has 20 seconds left.

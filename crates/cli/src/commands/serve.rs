@@ -81,6 +81,7 @@ fn settings(
     let previous = options.secret_previous.as_ref().map(|secret| secret.as_bytes().to_vec());
     let settings = recto_api::Settings::new(options.listen.to_string(), secret.as_bytes());
     Ok(recto_api::Settings {
+        metrics_listen: options.metrics_listen.as_ref().map(ToString::to_string),
         previous_secret: previous,
         workers: options.workers.map(usize::from),
         public_url: options.public_url.as_ref().map(ToString::to_string),

@@ -14,9 +14,11 @@ pub struct Statistics {
     pub writes: ClassStatistics,
 }
 
-/// What the threads of one class do. All but the first two count since the database was opened.
+/// What the threads of one class do. All but the first three count since the database was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ClassStatistics {
+    /// The threads, each with its connection.
+    pub threads: u64,
     /// The work that waits now, including abandoned work.
     pub queued: usize,
     /// The work that runs now.
@@ -80,6 +82,7 @@ impl ClassStatistics {
     /// Adds what one thread has counted.
     pub(super) fn with(self, counters: &Counters) -> Self {
         Self {
+            threads: self.threads + 1,
             running: self.running + value(&counters.running),
             started: self.started + value(&counters.started),
             waited: self.waited + Duration::from_micros(value(&counters.waited_micros)),

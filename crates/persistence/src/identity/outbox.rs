@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use diesel::dsl::count_star;
 use diesel::prelude::*;
 use recto_domain::{
     Email, MailDetail, MailId, MailKind, MailedTokenId, SecretHash, UserId, Username,
@@ -132,6 +133,17 @@ pub fn mark_failed(conn: &mut Connection, id: MailId, now: DateTime<Utc>) -> Res
 pub fn delete(conn: &mut Connection, id: MailId) -> Result<(), Error> {
     conn.execute(diesel::delete(mails::table.find(UidValue::from(id))))?;
     Ok(())
+}
+
+/// Returns the number of mails that are neither sent nor marked as failed.
+pub fn waiting(conn: &mut Connection) -> Result<usize, Error> {
+    let count: Option<i64> = conn.first(
+        mails::table
+            .filter(mails::sent_at.is_null())
+            .filter(mails::failed_at.is_null())
+            .select(count_star()),
+    )?;
+    Ok(count.and_then(|count| usize::try_from(count).ok()).unwrap_or_default())
 }
 
 /// Returns the time at which the next mail is due, if there is one.
