@@ -20,7 +20,7 @@ use crate::problem::ProblemType;
 
 pub(crate) use current::CurrentState;
 
-/// The media type of the text format (OpenMetrics 1.0).
+/// The media type of the text format (`OpenMetrics` 1.0).
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The upper bounds of the buckets for durations, in seconds.
