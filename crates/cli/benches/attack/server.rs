@@ -151,15 +151,6 @@ impl Server {
         targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
     }
 
-    /// Waits until at most `number` sockets are open, and returns the time it took, at most `limit`.
-    pub(crate) fn time_until_sockets(&self, number: usize, limit: Duration) -> Duration {
-        let since = Instant::now();
-        while self.sockets() > number && since.elapsed() < limit {
-            sleep(Duration::from_millis(100));
-        }
-        since.elapsed()
-    }
-
     fn send(&self, request: &str) -> client::Answer {
         let stream = connect(self.address, BYSTANDER);
         stream.and_then(|mut stream| exchange(&mut stream, request)).expect("it responds")

@@ -16,6 +16,9 @@ use crate::server::{Server, Target};
 pub(crate) const LARGEST: &str = "/api/v1/tags?limit=100&include=\
     books(limit:100).tags(limit:100).books(limit:100)";
 
+/// Sockets that the server may open meanwhile for itself.
+const TOLERATED: usize = 20;
+
 const LOGIN: &str = "/api/v1/auth/login";
 
 /// 1,020 connections that send a byte every five seconds.
@@ -35,11 +38,8 @@ pub(crate) fn slow_bodies(target: &Target, report: &mut Report) {
     }
     report.at_most("slowest of 8 cheap requests", most(&times), Measured::Milliseconds(1000.0));
     let open = server.sockets().saturating_sub(idle);
-    report.at_most(
-        "slow connections open after 15 s",
-        Measured::count(open),
-        Measured::Number(20.0),
-    );
+    let tolerated = Measured::count(TOLERATED);
+    report.at_most("slow connections open after 15 s", Measured::count(open), tolerated);
 }
 
 /// A thousand unfinished bodies of a megabyte.
@@ -54,7 +54,8 @@ pub(crate) fn large_bodies(target: &Target, report: &mut Report) {
         }
     }
     let memory = server.most_memory(Duration::from_secs(3));
-    report.at_most("memory", memory, Measured::Megabytes(300.0));
+    // The bodies share 64 MiB; each connection has buffers besides.
+    report.at_most("memory", memory, Measured::Megabytes(500.0));
     let (status, time) = timed_within(server.address, BYSTANDER, &target.cheap(), BRIEFLY);
     report.exactly("status of a cheap request", status, 200);
     report.at_most("time of a cheap request", Measured::time(time), Measured::Milliseconds(1000.0));
@@ -74,10 +75,13 @@ pub(crate) fn slow_readers(target: &Target, report: &mut Report) {
         })
         .collect();
     let since = Instant::now();
-    let memory = server.most_memory(Duration::from_secs(30));
-    report.at_most("memory", memory, Measured::Megabytes(600.0));
-    server.time_until_sockets(idle, Duration::from_secs(30));
+    let mut memory = server.most_memory(Duration::from_secs(1));
+    while server.sockets() > idle + TOLERATED && since.elapsed() < Duration::from_mins(1) {
+        let now = server.most_memory(Duration::from_millis(100));
+        memory = if now > memory { now } else { memory };
+    }
     let ended = since.elapsed();
+    report.at_most("memory", memory, Measured::Megabytes(600.0));
     report.at_most("connections ended", Measured::time(ended), Measured::Milliseconds(40_000.0));
     drop(attackers);
 }
