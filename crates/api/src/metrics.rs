@@ -2,6 +2,7 @@
 
 mod current;
 
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -32,9 +33,22 @@ const STATEMENTS: [f64; 9] = [0.0, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0];
 /// The route of requests to unknown paths.
 static UNMATCHED: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from("unmatched"));
 
-/// The path of a route with its placeholders. Each resource of the application has its own.
-#[derive(Debug, Clone)]
-pub(crate) struct RouteTemplate(pub(crate) Arc<str>);
+/// The path of a route with its placeholders. Each resource of the application has its own, on each
+/// worker thread.
+#[derive(Debug)]
+pub(crate) struct RouteTemplate {
+    path: Arc<str>,
+    /// The metrics that were used, so that they are looked up once.
+    durations: RefCell<Vec<((&'static str, u16), Histogram)>>,
+    statements: RefCell<Vec<(&'static str, Histogram)>>,
+}
+
+impl RouteTemplate {
+    /// Returns the template for a path.
+    pub(crate) fn new(path: impl Into<Arc<str>>) -> Self {
+        Self { path: path.into(), durations: RefCell::default(), statements: RefCell::default() }
+    }
+}
 
 /// The metrics of a server, which all its threads share.
 #[derive(Clone)]
@@ -88,14 +102,25 @@ impl Metrics {
 
     /// Counts a request that was answered.
     pub(crate) fn observe(&self, request: &HttpRequest, status: StatusCode, took: Duration) {
-        let method = method_label(request.method());
-        let route = request.app_data::<RouteTemplate>().map_or(&*UNMATCHED, |route| &route.0);
+        let (method, status) = (method_label(request.method()), status.as_u16());
+        let Some(route) = request.app_data::<RouteTemplate>() else {
+            return self.duration(method, &UNMATCHED, status).observe(took.as_secs_f64());
+        };
         if let Some(statements) = request.extensions().get::<Statements>() {
-            let labels = RouteLabels { method, route: Arc::clone(route) };
-            self.statements.get_or_create(&labels).observe(f64::from(statements.number()));
+            let new = || {
+                let labels = RouteLabels { method, route: Arc::clone(&route.path) };
+                self.statements.get_or_create_owned(&labels)
+            };
+            let observe = |one: &Histogram| one.observe(f64::from(statements.number()));
+            with_cached(&route.statements, method, new, observe);
         }
-        let labels = RequestLabels { method, route: Arc::clone(route), status: status.as_u16() };
-        self.durations.get_or_create(&labels).observe(took.as_secs_f64());
+        let new = || self.duration(method, &route.path, status);
+        with_cached(&route.durations, (method, status), new, |one| one.observe(took.as_secs_f64()));
+    }
+
+    fn duration(&self, method: &'static str, route: &Arc<str>, status: u16) -> Histogram {
+        let labels = RequestLabels { method, route: Arc::clone(route), status };
+        self.durations.get_or_create_owned(&labels)
     }
 
     /// Counts an error response.
@@ -113,6 +138,21 @@ impl Metrics {
         text::encode(&mut text, &self.registry)?;
         Ok(text)
     }
+}
+
+/// Uses the value for a key, which is made at its first use. There are few keys.
+fn with_cached<K: PartialEq, V>(
+    cache: &RefCell<Vec<(K, V)>>,
+    key: K,
+    new: impl FnOnce() -> V,
+    with: impl FnOnce(&V),
+) {
+    let mut cache = cache.borrow_mut();
+    let index = cache.iter().position(|(cached, _)| *cached == key).unwrap_or_else(|| {
+        cache.push((key, new()));
+        cache.len() - 1
+    });
+    with(&cache[index].1);
 }
 
 /// Returns the label for a method. Clients can invent methods, so that unknown ones share a label.
@@ -154,7 +194,7 @@ mod tests {
     fn request(method: &str, route: Option<&str>) -> HttpRequest {
         let request = TestRequest::default().method(method.parse().unwrap());
         match route {
-            Some(route) => request.app_data(RouteTemplate(Arc::from(route))),
+            Some(route) => request.app_data(RouteTemplate::new(route)),
             None => request,
         }
         .to_http_request()

@@ -72,7 +72,7 @@ pub(crate) fn resource(
     routes: Vec<(Method, Route)>,
 ) -> actix_web::Resource {
     let allow = routes.iter().map(|(method, _)| method.as_str()).collect::<Vec<_>>().join(", ");
-    let template = RouteTemplate(format!("{prefix}{path}").into());
+    let template = RouteTemplate::new(format!("{prefix}{path}"));
     let mut resource = web::resource(path).app_data(template);
     for (_, route) in routes {
         resource = resource.route(route);
