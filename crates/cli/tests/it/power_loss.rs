@@ -9,6 +9,7 @@ mod recording;
 
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
+use std::panic::catch_unwind;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -115,14 +116,13 @@ impl Run {
             let events = self.point(random);
             let database = self.image(recording, events, random);
             let until = recording.moment(events);
-            wrong.extend(
-                match std::panic::catch_unwind(|| {
-                    differences(&database, PREFIX, &self.attempts, until)
-                }) {
-                    Ok(differences) => differences,
-                    Err(_) => vec!["damaged: it cannot be read".to_owned()],
-                },
-            );
+            let compare = || differences(&database, PREFIX, &self.attempts, until);
+            wrong.extend(catch_unwind(compare).unwrap_or_else(|_| {
+                // A database that has lost even its tables is whole.
+                let is_whole = catch_unwind(|| damage(&database).is_empty()).unwrap_or(false);
+                let what = if is_whole { "the tables: lost" } else { "damaged: it cannot be read" };
+                vec![what.to_owned()]
+            }));
         }
         wrong
     }
