@@ -46,25 +46,19 @@ pub fn app(
     >,
 > {
     let monitoring_apart = state.monitoring_apart;
-    App::new()
-        .app_data(state)
-        .app_data(Data::new(OpenApiDocument(&document::JSON)))
-        .configure(|config| routes::table().configure(config))
-        .configure(pages::configure)
-        .configure(|config| {
-            if !monitoring_apart {
-                pages::configure_monitoring(config);
-            }
-        })
-        .default_service(web::to(|| async {
-            Err::<actix_web::HttpResponse, _>(error::Error::from(Problem::not_found("path")))
-        }))
-        .wrap(from_fn(request::middleware))
+    application(state, move |config| {
+        routes::table().configure(config);
+        pages::configure(config);
+        if !monitoring_apart {
+            pages::configure_monitoring(config);
+        }
+    })
 }
 
-/// Returns the application of [`Settings::metrics_listen`].
-fn monitoring(
+/// Returns an application with these routes.
+fn application(
     state: Data<State>,
+    routes: impl FnOnce(&mut web::ServiceConfig),
 ) -> App<
     impl ServiceFactory<
         ServiceRequest,
@@ -76,7 +70,8 @@ fn monitoring(
 > {
     App::new()
         .app_data(state)
-        .configure(pages::configure_monitoring)
+        .app_data(Data::new(OpenApiDocument(&document::JSON)))
+        .configure(routes)
         .default_service(web::to(|| async {
             Err::<actix_web::HttpResponse, _>(error::Error::from(Problem::not_found("path")))
         }))
@@ -133,7 +128,10 @@ fn start(
     }
     for listener in monitoring_listeners {
         let state = state.clone();
-        let service = move || http(state.connections.clone(), monitoring(state.clone()));
+        let service = move || {
+            let monitoring = application(state.clone(), pages::configure_monitoring);
+            http(state.connections.clone(), monitoring)
+        };
         server = server.listen("recto-monitoring", listener, service)?;
     }
     if let Some(address) = addresses.first() {
