@@ -1,4 +1,4 @@
-//! What accounts can do to the server and to each other.
+//! Attacks by accounts, on the server and on each other.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};

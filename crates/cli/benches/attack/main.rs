@@ -51,7 +51,7 @@ const SCENARIOS: [(&str, Scenario); 14] = [
     ("wal-deleted", faults::deleted_wal),
 ];
 
-/// What the command line asks for.
+/// The arguments of the command line.
 #[derive(Default)]
 struct Arguments {
     scenarios: Vec<String>,

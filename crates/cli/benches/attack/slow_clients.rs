@@ -54,8 +54,7 @@ pub(crate) fn large_bodies(target: &Target, report: &mut Report) {
         }
     }
     let memory = server.most_memory(Duration::from_secs(3));
-    // The bodies share 64 MiB; each connection has buffers besides.
-    report.at_most("memory", memory, Measured::Megabytes(500.0));
+    report.at_most("memory", memory, Measured::Megabytes(300.0));
     let (status, time) = timed_within(server.address, BYSTANDER, &target.cheap(), BRIEFLY);
     report.exactly("status of a cheap request", status, 200);
     report.at_most("time of a cheap request", Measured::time(time), Measured::Milliseconds(1000.0));

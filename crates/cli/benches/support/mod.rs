@@ -1,4 +1,4 @@
-//! What the benches share.
+//! Support code of the benches.
 
 pub(crate) mod catalogue;
 pub(crate) mod workspace;
