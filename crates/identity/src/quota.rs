@@ -97,7 +97,7 @@ struct Grant {
 #[derive(Debug, Clone, Copy)]
 struct Reserved {
     rest: u32,
-    /// What the database had left when they were reserved.
+    /// The rest in the database when they were reserved.
     left: u32,
     ends_at: DateTime<Utc>,
 }

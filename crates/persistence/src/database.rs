@@ -183,7 +183,7 @@ impl Database {
         &self.0.url
     }
 
-    /// Returns what the threads do, in numbers.
+    /// Returns statistics of the threads.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();

@@ -42,7 +42,7 @@ enum Phase {
     Closed,
 }
 
-/// What a stream has to do after a deadline.
+/// The action of a stream after a deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Expired {
     /// Nothing: no deadline has passed, or the handler finds out by itself.

@@ -27,7 +27,7 @@ use recording::{Event, Recording};
 /// The length at which a recording has several checkpoints.
 const ENOUGH: u64 = 20 << 20;
 
-/// What the names of what clients write begin with.
+/// The prefix of the names of all rows that clients write.
 const PREFIX: &str = "power";
 
 /// A recorded server with its clients.

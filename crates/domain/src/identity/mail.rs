@@ -69,7 +69,7 @@ pub enum MailKind {
 }
 
 text_value! {
-    /// What a notice is about: a device, an API key or a change of role.
+    /// The subject of a notice: a device, an API key or a change of role.
     MailDetail, 1..=500, LINE, "user to admin"
 }
 

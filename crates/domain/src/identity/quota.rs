@@ -1,8 +1,8 @@
-//! What accounts own in limited numbers.
+//! The kinds of items that an account may own in a limited number.
 
 use std::fmt;
 
-/// What an account owns in a limited number.
+/// A kind of item that an account may own in a limited number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Owned {
     /// Books of the user.

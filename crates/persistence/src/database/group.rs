@@ -14,9 +14,9 @@ const GROUP_TIME: Duration = Duration::from_millis(100);
 /// Jobs that have run in one transaction.
 #[derive(Default)]
 pub(super) struct Group {
-    /// Those that have a result.
+    /// Jobs that have a result.
     pub(super) ran: Vec<Job>,
-    /// Those that were rolled back because they took so long that others waited.
+    /// Jobs that were rolled back because they took so long that others waited.
     pub(super) slow: Vec<Job>,
 }
 

@@ -19,7 +19,7 @@ pub(super) struct Queue {
     receiver: Receiver<Job>,
     max_wait: Duration,
     failures: Arc<Failures>,
-    /// Those of each thread.
+    /// The counters of each thread.
     counters: Mutex<Vec<Arc<Counters>>>,
     /// When the queue was last searched for abandoned jobs.
     cleaned: Mutex<Instant>,

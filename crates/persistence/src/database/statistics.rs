@@ -1,9 +1,9 @@
-//! What the threads of a database do, in numbers.
+//! Statistics of the threads of a database.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// What the threads of a [`Database`](super::Database) do, for each class of work.
+/// Statistics of the threads of a [`Database`](super::Database), for each class of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Statistics {
     /// Reads of a low cost.
@@ -14,7 +14,7 @@ pub struct Statistics {
     pub writes: ClassStatistics,
 }
 
-/// What the threads of one class do. All but the first three count since the database was opened.
+/// Statistics of the threads of one class. All but the first three count since the database was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ClassStatistics {
     /// The threads, each with its connection.

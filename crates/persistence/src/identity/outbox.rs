@@ -34,7 +34,7 @@ pub struct NewMail<'a> {
     pub token: Option<MailedTokenId>,
     /// The recipient's e-mail address.
     pub recipient: &'a Email,
-    /// What it is about, if its kind has more to say.
+    /// The subject, if the kind has one.
     pub detail: Option<&'a MailDetail>,
     /// The time at which it is enqueued and due.
     pub at: DateTime<Utc>,
@@ -53,7 +53,7 @@ pub struct Mail {
     pub kind: MailKind,
     /// The recipient's e-mail address.
     pub recipient: Email,
-    /// What it is about, if its kind has more to say.
+    /// The subject, if the kind has one.
     pub detail: Option<MailDetail>,
     /// The time at which it was enqueued.
     pub created_at: DateTime<Utc>,

@@ -1,4 +1,4 @@
-//! What a disk may contain after the power has failed.
+//! The content of a disk after the power has failed.
 
 use std::collections::HashMap;
 use std::path::Path;

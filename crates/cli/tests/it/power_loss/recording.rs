@@ -1,4 +1,4 @@
-//! What a server wrote and synced, in order.
+//! The writes and syncs of a server, in order.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
