@@ -128,12 +128,12 @@ impl Database {
         let writes = Queue::new(options.queue, timeout);
         let mut threads = Threads::new();
         let to = Target { url, options, storage: &storage };
-        worker::spawn_pool(&mut threads, to, ("read", connections), &reads);
-        worker::spawn_pool(&mut threads, to, ("expensive", expensive), &expensive_reads);
+        worker::spawn_pool(&mut threads, to, ("read", connections), &reads, Some(&expensive_reads));
+        worker::spawn_pool(&mut threads, to, ("expensive", expensive), &expensive_reads, None);
         if url.is_embedded() {
             worker::spawn_writer(&mut threads, to, &writes);
         } else {
-            worker::spawn_pool(&mut threads, to, ("write", connections), &writes);
+            worker::spawn_pool(&mut threads, to, ("write", connections), &writes, None);
         }
         let health = Health::start(&mut threads, url, options, storage, connection);
         let url = url.clone();

@@ -3,13 +3,12 @@
 use std::iter::Sum;
 use std::ops::Add;
 
-use crate::{Cardinality, Filter, Include, PageRequest, Requested, Sort};
+use crate::{Cardinality, Filter, Include, PageRequest, RelationInfo, Requested, Sort};
 
 /// An estimate of the work of a query, in entities that are read.
 ///
-/// The limits of pages and includes bound the entities that are loaded. Rows that are read without
-/// being loaded, for a count, a sort or a filter, count as a number of entities each, since their
-/// number is known to the database only.
+/// The limits of pages and includes bound the entities that are loaded. What a count, a sort or a
+/// filter reads without loading it has no bound: it costs [`SCAN`](Self::SCAN).
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/library/model.rs"));
@@ -19,22 +18,15 @@ use crate::{Cardinality, Filter, Include, PageRequest, Requested, Sort};
 /// let include = Include::parse(Author::INFO, "books(limit:10).readers(limit:5)")?;
 /// let page = PageRequest::<i64>::newest(20);
 /// // 20 authors, 10 books of each and 5 readers of each book.
-/// assert_eq!(page.cost() + include.cost(20), Cost::of_entities(20 + 200 + 1_000));
+/// assert_eq!(page.cost(None) + include.cost(20), Cost::of_entities(20 + 200 + 1_000));
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Cost(u64);
 
-/// The cost of counting the entities that a relation leads to from one parent.
-const COUNT: u64 = 25;
-
-/// The cost of sorting the entities that a relation leads to from one parent, beyond those that are
-/// loaded.
-const SORT_OF_RELATED: u64 = 200;
-
 impl Cost {
-    /// The cost of a condition or an order for which a database may read a whole table.
+    /// The cost of a count, a condition or an order for which a database may read a whole table.
     pub const SCAN: Self = Self(10_000);
 
     /// Returns the cost of reading a number of entities.
@@ -60,7 +52,7 @@ impl Sum for Cost {
 impl Include {
     /// Returns the cost of loading and counting from a number of entities.
     pub fn cost(&self, parents: u32) -> Cost {
-        let counts = Cost(COUNT * self.counts().len() as u64 * u64::from(parents));
+        let counts = scan_if(!self.counts().is_empty());
         counts + self.edges().iter().map(|edge| edge.cost(parents)).sum()
     }
 }
@@ -71,37 +63,46 @@ impl Requested {
             return Cost::of_entities(parents) + self.nested.cost(parents);
         }
         let loaded = parents.saturating_mul(self.per_parent(parents));
-        let sorted = if self.sort == Sort::along(self.relation) || self.sort.terms().is_empty() {
-            Cost::default()
-        } else {
-            Cost(SORT_OF_RELATED * u64::from(parents))
-        };
-        Cost::of_entities(loaded) + sorted + self.nested.cost(loaded)
+        let order = scan_if(sorts_all(self.relation, &self.sort));
+        Cost::of_entities(loaded) + order + self.nested.cost(loaded)
     }
 }
 
 impl<K> PageRequest<K> {
-    /// Returns the cost of a page, without what is included: the number of entities, and reading
-    /// all for an order by several fields, for which no index exists.
-    pub fn cost(&self) -> Cost {
-        let order = if self.sort.terms().len() > 1 { Cost::SCAN } else { Cost::default() };
-        Cost::of_entities(self.limit) + order
+    /// Returns the cost of a page of `relation`, or of all entities, without what is included: the
+    /// number of entities, and reading all for an order that no index has.
+    pub fn cost(&self, relation: Option<&RelationInfo>) -> Cost {
+        let order = match relation {
+            None => self.sort.terms().len() > 1,
+            Some(relation) => sorts_all(relation, &self.sort),
+        };
+        Cost::of_entities(self.limit) + scan_if(order)
     }
+}
+
+/// Returns whether all that `relation` leads to from one parent is read to sort it.
+fn sorts_all(relation: &RelationInfo, sort: &Sort) -> bool {
+    let has_index = sort.terms().is_empty() || *sort == Sort::along(relation);
+    !has_index || relation.is_through_others()
+}
+
+fn scan_if(scans: bool) -> Cost {
+    if scans { Cost::SCAN } else { Cost::default() }
 }
 
 impl Filter {
     /// Returns the cost of a filter of a page: reading all entities, except for a filter that
     /// matches every entity.
     pub fn cost(&self) -> Cost {
-        if *self == Self::everything() { Cost::default() } else { Cost::SCAN }
+        scan_if(*self != Self::everything())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::library::{Author, Book};
-    use crate::{Entity as _, EntityInfo, Quantifier};
+    use crate::library::{Author, AuthorBooks, Book};
+    use crate::{Entity as _, EntityInfo, Quantifier, Relation as _};
 
     fn cost(entity: &'static EntityInfo, include: &str, counts: &str, parents: u32) -> Cost {
         let mut parsed = Include::nothing();
@@ -126,20 +127,25 @@ mod tests {
     }
 
     #[test]
-    fn counts_and_sorts_cost_extra() {
-        assert_eq!(cost(Book::INFO, "", "readers", 3), Cost(3 * COUNT));
+    fn counts_and_sorts_of_related_entities_scan() {
+        assert_eq!(cost(Book::INFO, "", "readers", 3), Cost::SCAN);
         assert_eq!(cost(Book::INFO, "readers(limit:1,sort:turn)", "", 3), Cost(3));
         assert_eq!(cost(Author::INFO, "books(sort:-created_at)", "", 1), Cost(20));
         let sorted = cost(Author::INFO, "books(limit:1,sort:-published)", "", 3);
-        assert_eq!(sorted, Cost(3 + 3 * SORT_OF_RELATED));
+        assert_eq!(sorted, Cost(3) + Cost::SCAN);
     }
 
     #[test]
     fn sorts_and_filters_of_pages_may_scan() {
         let mut page = PageRequest::<i64>::newest(20);
-        assert_eq!(page.cost(), Cost(20));
+        let books = AuthorBooks::INFO;
+        assert_eq!(page.cost(None), Cost(20));
+        assert_eq!(page.cost(Some(books)), Cost(20));
+        page.sort = Sort::parse(Book::INFO, "published").unwrap();
+        assert_eq!(page.cost(None), Cost(20));
+        assert_eq!(page.cost(Some(books)), Cost(20) + Cost::SCAN);
         page.sort = Sort::parse(Book::INFO, "published,title").unwrap();
-        assert_eq!(page.cost(), Cost(20) + Cost::SCAN);
+        assert_eq!(page.cost(None), Cost(20) + Cost::SCAN);
         assert_eq!(Filter::everything().cost(), Cost(0));
         let filter = Filter::parse(Book::INFO, Quantifier::Some, "readers").unwrap();
         assert_eq!(filter.cost(), Cost::SCAN);

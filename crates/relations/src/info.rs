@@ -157,6 +157,11 @@ impl RelationInfo {
     pub fn sorts(&self) -> impl Iterator<Item = &'static SortField> + use<> {
         self.to.sorts.iter().chain(self.order)
     }
+
+    /// Returns whether it is stored as one relation after another.
+    pub fn is_through_others(&self) -> bool {
+        matches!(self.storage, Storage::Through { .. })
+    }
 }
 
 /// Directions are equal if their names and the entities they start at are.

@@ -251,7 +251,7 @@ impl<E: Stored<Recto>, S: PageSource<E>> PageQuery<E, S> {
             // An index serves one of them.
             filters = filters + Cost::SCAN;
         }
-        request.cost() + include.cost(request.limit) + filters
+        request.cost(S::RELATION) + include.cost(request.limit) + filters
     }
 }
 

@@ -26,20 +26,28 @@ pub(crate) fn abandoned(target: &Target, report: &mut Report) {
     report.at_most("next cheap request", Measured::time(time), Measured::Milliseconds(500.0));
 }
 
-/// 150 connections with an expensive request in flight each.
+/// 150 connections with an expensive request in flight each: many entities, or few out of many.
 pub(crate) fn expensive(target: &Target, report: &mut Report) {
     let server = target.start(&[]);
+    let tag = &target.tag;
+    let requests = [
+        get(EXPENSIVE),
+        get(&format!("{tag}/books?limit=5&sort=-page_count")),
+        get(&format!("{tag}?count=books")),
+        get(&format!("{tag}?include=books(limit:5,sort:title)")),
+    ];
     let stopped = AtomicBool::new(false);
     let mut cheap = Vec::new();
     let mut health = Vec::new();
     scope(|scope| {
         for number in 0..150 {
             let (address, stopped) = (server.address, &stopped);
+            let request = &requests[number % requests.len()];
             scope.spawn(move || {
                 while !stopped.load(Ordering::Relaxed) {
                     let Ok(mut stream) = connect(address, attacker(number)) else { continue };
                     let _ = stream.set_read_timeout(Some(Duration::from_secs(20)));
-                    let answer = exchange(&mut stream, &get(EXPENSIVE));
+                    let answer = exchange(&mut stream, request);
                     if answer.is_ok_and(|answer| answer.status == 503) {
                         // A client that does not respect `Retry-After`, but does not spin either.
                         sleep(Duration::from_millis(100));

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
-use crate::client::{BYSTANDER, attacker, head, timed};
+use crate::client::{BYSTANDER, attacker, get, head, timed};
 use crate::report::{Measured, Report, quantile};
 use crate::server::{Server, Target};
 
@@ -42,7 +42,7 @@ pub(crate) fn frozen(target: &Target, report: &mut Report) {
     report.at_most("recovery", recovered, Measured::Milliseconds(2000.0));
 }
 
-/// Another program locks one table for 35 seconds.
+/// Another program locks one table for 35 seconds, which 40 clients read meanwhile.
 pub(crate) fn locked_table(target: &Target, report: &mut Report) {
     if target.cluster.is_none() {
         return;
@@ -51,7 +51,7 @@ pub(crate) fn locked_table(target: &Target, report: &mut Report) {
     let server = target.start(&[]);
     let token = server.sign_in("locked@example.org");
     let body = r#"{"rating":4,"review_text":""}"#;
-    let path = format!("{}/reviews", target.book);
+    let path = &format!("{}/reviews", target.book);
     let write = format!("{}{body}", head("POST", &path, &token, body.len()));
     let (writes, mut reads) = (Mutex::new(Vec::new()), Vec::new());
     scope(|scope| {
@@ -65,6 +65,15 @@ pub(crate) fn locked_table(target: &Target, report: &mut Report) {
             scope.spawn(move || {
                 let answer = timed(server.address, attacker(number), write);
                 writes.lock().expect("no thread panics").push(answer);
+            });
+        }
+        for number in 0..40 {
+            let server = &server;
+            scope.spawn(move || {
+                let since = Instant::now();
+                while since.elapsed() < Duration::from_secs(30) {
+                    timed(server.address, attacker(number), &get(path));
+                }
             });
         }
         let since = Instant::now();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use recto_testkit::database::{Engine, Fresh, fresh, fresh_on};
 use recto_testkit::postgres::Cluster;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::client::{self, BYSTANDER, connect, exchange};
 use crate::report::Measured;
@@ -24,6 +24,8 @@ pub(crate) struct Target {
     pub(crate) workspace: Workspace,
     /// The address of a book.
     pub(crate) book: String,
+    /// The address of the tag of this book that is on most books.
+    pub(crate) tag: String,
     /// Dropped after the database.
     pub(crate) cluster: Option<Cluster>,
 }
@@ -47,10 +49,19 @@ impl Target {
         };
         let workspace = Workspace::of(database);
         workspace.import(catalogue);
-        let mut target = Self { engine, workspace, book: String::new(), cluster };
-        let page = target.start(&[]).get("/api/v1/books?limit=1").json();
-        let uid = page["items"][0]["uid"].as_str().expect("the catalogue has books").to_owned();
-        target.book = format!("/api/v1/books/{uid}");
+        let (book, tag) = (String::new(), String::new());
+        let mut target = Self { engine, workspace, book, tag, cluster };
+        let server = target.start(&[]);
+        let books = server.get("/api/v1/books?limit=1&some=tags").json();
+        let address = |collection: &str, item: &Value| {
+            let uid = item["uid"].as_str().expect("the catalogue has books with tags");
+            format!("/api/v1/{collection}/{uid}")
+        };
+        target.book = address("books", &books["items"][0]);
+        let tags = server.get(&format!("{}/tags?limit=100&count=books", target.book)).json();
+        let tags = tags["items"].as_array().into_iter().flatten();
+        let tag = tags.max_by_key(|tag| tag["books_count"].as_u64());
+        target.tag = address("tags", tag.unwrap_or(&Value::Null));
         Some(target)
     }
 

@@ -175,13 +175,18 @@ impl Stored<Recto> for Book {
     }
 
     fn filter_cost(filter: &BookFilter) -> Cost {
-        if *filter == BookFilter::default() {
-            Cost::default()
-        } else if filter.author.is_some() {
-            // No index finds text within the credit line.
-            Cost::SCAN
-        } else {
-            Cost::of_entities(100)
+        let BookFilter { author, language, tags, user_uid, isbn, published_from, published_to } =
+            filter;
+        let unindexed = author.is_some()
+            || !tags.is_empty()
+            || published_from.is_some()
+            || published_to.is_some();
+        // Each of these has an index with the default order of pages.
+        let indexed = [language.is_some(), user_uid.is_some(), isbn.is_some()];
+        match indexed.into_iter().filter(|given| *given).count() {
+            0 if !unindexed => Cost::default(),
+            1 if !unindexed => Cost::of_entities(1),
+            _ => Cost::SCAN,
         }
     }
 }

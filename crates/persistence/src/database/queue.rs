@@ -35,6 +35,14 @@ pub(super) struct Jobs {
     pub(super) counters: Arc<Counters>,
 }
 
+/// A bounded queue, as a thread that moves jobs there sees it.
+#[derive(Debug)]
+pub(super) struct Mover {
+    sender: Sender<Job>,
+    max_wait: Duration,
+    failures: Arc<Failures>,
+}
+
 impl Queue {
     /// Returns a queue of at most `capacity` jobs.
     pub(super) fn new(capacity: usize, max_wait: Duration) -> Self {
@@ -54,6 +62,12 @@ impl Queue {
             failures: Arc::clone(&self.failures),
             counters,
         }
+    }
+
+    /// Returns the end of the queue for a thread that moves jobs there.
+    pub(super) fn mover(&self) -> Mover {
+        let (sender, failures) = (self.sender.clone(), Arc::clone(&self.failures));
+        Mover { sender, max_wait: self.max_wait, failures }
     }
 
     /// Returns the counters of what did not run to its end.
@@ -93,10 +107,9 @@ impl Queue {
         for job in waiting {
             if job.is_abandoned() {
                 count(&self.failures.abandoned);
-            } else if let Err(error) = self.sender.try_send(job) {
-                // Others were added meanwhile.
-                count(&self.failures.refused);
-                refuse(error.into_inner());
+            } else {
+                // Others may have been added meanwhile.
+                self.mover().push(job);
             }
         }
         *cleaned = Instant::now();
@@ -108,6 +121,21 @@ impl Queue {
         let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
         let failed = ClassStatistics::new(self.receiver.len(), &self.failures);
         counters.iter().fold(failed, |sum, counters| sum.with(counters))
+    }
+}
+
+impl Mover {
+    /// Returns whether there is time for a job that was stopped before its own limits.
+    pub(super) fn has_time(&self, job: &Job) -> bool {
+        job.limits().check().is_ok() && job.submitted().elapsed() < self.max_wait
+    }
+
+    /// Adds a job, or refuses it if the queue is full.
+    pub(super) fn push(&self, job: Job) {
+        if let Err(error) = self.sender.try_send(job) {
+            count(&self.failures.refused);
+            refuse(error.into_inner());
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use super::{Database, lost};
 use crate::{Connection, Error, Failure, WorkError};
 
 /// The cost above which a read is expensive.
-const MAX_CHEAP: Cost = Cost::of_entities(2_000);
+const MAX_CHEAP: Cost = Cost::of_entities(1_000);
 
 /// Returns whether a read of this cost has the threads of expensive reads.
 ///

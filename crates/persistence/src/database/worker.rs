@@ -9,7 +9,7 @@ use recto_relations_diesel::Limits;
 
 use super::group::Group;
 use super::job::{AnyWork, Job, JobKind, Outcome};
-use super::queue::{Jobs, Queue};
+use super::queue::{Jobs, Mover, Queue};
 use super::storage::Storage;
 use super::threads::Threads;
 use super::{DatabaseUrl, Options, connect};
@@ -21,15 +21,25 @@ const ATTEMPTS: u32 = 8;
 /// The maximum number of jobs that share a commit on SQLite.
 const GROUP_SIZE: usize = 128;
 
-/// Starts a thread for each of `connections`, which run the jobs of a queue one by one.
+/// The maximum time of a cheap read of a request. One that takes longer is more expensive than its
+/// cost says.
+const CHEAP_TIME: Duration = Duration::from_millis(500);
+
+/// The maximum time that a statement of a cheap read waits for a lock on PostgreSQL.
+const CHEAP_LOCK: Duration = Duration::from_millis(50);
+
+/// Starts a thread for each of `connections`, which run the jobs of a queue one by one. If
+/// `expensive` is given, jobs that take long are moved there, so that they do not delay others.
 pub(super) fn spawn_pool(
     threads: &mut Threads,
     target: Target<'_>,
     (name, connections): (&str, usize),
     queue: &Queue,
+    expensive: Option<&Queue>,
 ) {
     for number in 0..connections {
-        let worker = Worker::new(target, queue.jobs());
+        let mut worker = Worker::new(target, queue.jobs());
+        worker.expensive = expensive.map(Queue::mover);
         threads.spawn(format!("recto-{name}-{number}"), worker, |worker| {
             while let Some(job) = worker.jobs.next() {
                 worker.run(job);
@@ -69,13 +79,15 @@ struct Worker {
     options: Options,
     storage: Arc<Storage>,
     jobs: Jobs,
+    /// The queue for requests that take longer than [`CHEAP_TIME`], if they have one.
+    expensive: Option<Mover>,
     connection: Option<Connection>,
 }
 
 impl Worker {
     fn new(Target { url, options, storage }: Target<'_>, jobs: Jobs) -> Self {
         let (url, storage) = (url.clone(), Arc::clone(storage));
-        Self { url, options, storage, jobs, connection: None }
+        Self { url, options, storage, jobs, expensive: None, connection: None }
     }
 
     fn connection(&mut self) -> Result<&mut Connection, Error> {
@@ -92,26 +104,54 @@ impl Worker {
         Ok(self.connection.insert(connection))
     }
 
-    /// Runs a job and answers it. If its time is over, its first statement fails.
+    /// Runs a job and answers it, or moves it. If its time is over, its first statement fails.
     fn run(&mut self, mut job: Job) {
         let counters = Arc::clone(&self.jobs.counters);
         counters.running.store(1, Ordering::Relaxed);
-        self.attempt(&mut job);
+        let outcome = self.attempt(&mut job);
         counters.running.store(0, Ordering::Relaxed);
-        job.answer();
+        match &self.expensive {
+            Some(expensive) if outcome == Outcome::TimedOut && expensive.has_time(&job) => {
+                expensive.push(job);
+            }
+            _ => job.answer(),
+        }
     }
 
-    /// Runs a job until it has a result that is final.
-    fn attempt(&mut self, job: &mut Job) {
+    /// Returns the limits of a run of a job.
+    fn limits(&self, job: &Job) -> Limits {
+        let mut limits = job.limits().clone();
+        if self.expensive.is_some()
+            && let Some(deadline) = &mut limits.deadline
+        {
+            *deadline = (*deadline).min(Instant::now() + CHEAP_TIME);
+            if let Some(timeouts) = &mut limits.timeouts
+                && !self.url.is_embedded()
+            {
+                timeouts.statement = timeouts.statement.min(CHEAP_TIME);
+                timeouts.lock = timeouts.lock.min(CHEAP_LOCK);
+            }
+        }
+        limits
+    }
+
+    /// Runs a job until it has a result that is final, and returns the last outcome.
+    fn attempt(&mut self, job: &mut Job) -> Outcome {
         let since = Instant::now();
         let storage = Arc::clone(&self.storage);
-        for attempt in 1..=ATTEMPTS {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let limits = self.limits(job);
             let connection = match self.connection() {
                 Ok(connection) => connection,
-                Err(error) => return job.fail(error),
+                Err(error) => {
+                    job.fail(error);
+                    return Outcome::Failed;
+                }
             };
             let sent = connection.statements();
-            connection.set_limits(job.limits().clone());
+            connection.set_limits(limits);
             let outcome = match job.kind() {
                 JobKind::Read => job.run(connection),
                 JobKind::Write => in_transaction(connection, &storage, job),
@@ -127,8 +167,8 @@ impl Worker {
                 // A restart of the server breaks all connections.
                 Outcome::NotStarted => self.is_broken() && attempt == 1,
             };
-            if !again {
-                return;
+            if !again || attempt == ATTEMPTS {
+                return outcome;
             }
             std::thread::sleep(retry_delay(attempt));
         }

@@ -1,8 +1,8 @@
 //! A PostgreSQL server that does not answer.
 
 use std::process::Command;
-use std::sync::mpsc::channel;
-use std::thread;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use recto_domain::{Book, Review};
@@ -27,19 +27,7 @@ fn locked_table_blocks_only_its_writers() {
     c.store(&mut fresh.connection());
     let timeout = Duration::from_secs(2);
     let database = fresh.open_with(options(timeout));
-    let (locked, is_locked) = channel();
-    let (unlock, unlocked) = channel::<()>();
-    let mut other = fresh.connection();
-    let holder = thread::spawn(move || {
-        other.transaction(|conn| {
-            conn.execute_batch("LOCK TABLE reviews IN ACCESS EXCLUSIVE MODE")?;
-            let _ = locked.send(());
-            let _ = unlocked.recv();
-            Ok::<_, Error>(())
-        })
-    });
-    is_locked.recv_timeout(LONG).unwrap();
-
+    let lock = Lock::of(&fresh, "reviews");
     let review = c.reviews[0].uid;
     thread::scope(|scope| {
         let blocked: Vec<_> = (0..12)
@@ -64,9 +52,76 @@ fn locked_table_blocks_only_its_writers() {
             assert!(is_timeout(&blocked) || is_overloaded(&blocked), "{blocked:?}");
         }
     });
-    drop(unlock);
-    holder.join().unwrap().unwrap();
+    drop(lock);
     assert!(run(database.request_write(move |conn| conn.delete::<Review>(review))).unwrap());
+}
+
+#[test]
+fn locked_table_blocks_only_its_readers() {
+    let Some(fresh) = postgres() else { return };
+    let c = Catalogue::small();
+    c.store(&mut fresh.connection());
+    let database = fresh.open_with(options(Duration::from_secs(4)));
+    let lock = Lock::of(&fresh, "reviews");
+    let (review, book) = (c.reviews[0].uid, c.books[0].uid);
+    thread::scope(|scope| {
+        // If each blocked one of the four threads for a quarter of its time, others would wait for
+        // six seconds.
+        let blocked: Vec<_> = (0..24)
+            .map(|_| {
+                let database = database.clone();
+                scope.spawn(move || {
+                    run(database.request_read(Cost::default(), move |conn| {
+                        conn.find::<Review>(review, &Include::nothing()).map(|_| ())
+                    }))
+                })
+            })
+            .collect();
+        thread::sleep(Duration::from_millis(100));
+        run(database.request_read(Cost::default(), move |conn| {
+            conn.find::<Book>(book, &Include::nothing()).map(|_| ())
+        }))
+        .unwrap();
+        for blocked in blocked {
+            let blocked = blocked.join().unwrap();
+            assert!(is_timeout(&blocked) || is_overloaded(&blocked), "{blocked:?}");
+        }
+    });
+    drop(lock);
+}
+
+/// A locked table, until this is dropped.
+struct Lock {
+    unlock: Option<Sender<()>>,
+    holder: Option<JoinHandle<Result<(), Error>>>,
+}
+
+impl Lock {
+    fn of(fresh: &Fresh, table: &str) -> Self {
+        let (locked, is_locked) = channel();
+        let (unlock, unlocked) = channel();
+        let mut connection = fresh.connection();
+        let lock = format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
+        let holder = thread::spawn(move || {
+            connection.transaction(|conn| {
+                conn.execute_batch(&lock)?;
+                let _ = locked.send(());
+                let _ = unlocked.recv();
+                Ok::<_, Error>(())
+            })
+        });
+        is_locked.recv_timeout(LONG).unwrap();
+        Self { unlock: Some(unlock), holder: Some(holder) }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        self.unlock = None;
+        if let Some(holder) = self.holder.take() {
+            holder.join().unwrap().unwrap();
+        }
+    }
 }
 
 /// The processes of a server that are stopped, and continued when this is dropped.

@@ -27,6 +27,7 @@ both_engines!(
     abandoned_work_leaves_full_queue,
     classes_do_not_wait_for_each_other,
     late_expensive_read_is_refused,
+    slow_cheap_read_moves_to_expensive_ones,
     slow_write_fails_no_other,
     background_work_has_no_deadline,
     statistics_count_each_class,
@@ -224,6 +225,24 @@ fn late_expensive_read_is_refused(fresh: &Fresh) {
     let refused = runtime.block_on(waiting);
     assert!(is_overloaded(&refused), "{refused:?}");
     assert_eq!(database.statistics().expensive_reads.refused, 1);
+}
+
+fn slow_cheap_read_moves_to_expensive_ones(fresh: &Fresh) {
+    let tag = Catalogue::empty().new_tag("for the statement to find");
+    fresh.connection().insert(tag).unwrap();
+    let database = fresh.open_with(options(LONG));
+    let mut runs = 0;
+    let read = database.request_read(Cost::default(), move |conn| {
+        runs += 1;
+        if runs == 1 {
+            delete_for_minutes(conn)?;
+        }
+        Ok::<_, Error>(runs)
+    });
+    assert_eq!(run(read).unwrap(), 2);
+    let statistics = database.statistics();
+    assert_eq!([statistics.reads.started, statistics.expensive_reads.started], [1, 1]);
+    assert_eq!([statistics.reads.timed_out, statistics.expensive_reads.timed_out], [0, 0]);
 }
 
 fn slow_write_fails_no_other(fresh: &Fresh) {
