@@ -16,18 +16,19 @@ pub(crate) struct TextRules {
     pub(crate) check_new: fn(&str) -> Result<(), Invalid>,
 }
 
-/// One line of text. A new one has no characters that change its direction.
-pub(crate) const LINE: TextRules = TextRules { clean: line, check_new: refuse_direction };
+/// One line of text. A new one has no characters that change its layout.
+pub(crate) const LINE: TextRules = TextRules { clean: line, check_new: refuse_layout };
 
 /// Any number of lines of text.
 pub(crate) const PARAGRAPHS: TextRules = TextRules { clean: paragraphs, check_new: |_| Ok(()) };
 
-/// Refuses the characters that embed, override or isolate a text direction: they can show a text
-/// in another order than that in which it is stored and compared.
-pub(crate) fn refuse_direction(text: &str) -> Result<(), Invalid> {
-    let is_direction = |c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if !text.is_ascii() && text.chars().any(is_direction) {
-        return Err(Invalid::new("must not contain characters that change the text direction"));
+/// Refuses the characters that separate lines, and those that embed, override or isolate a text
+/// direction: they can show a text in another order than that in which it is stored and compared.
+pub(crate) fn refuse_layout(text: &str) -> Result<(), Invalid> {
+    let is_layout = |c| matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if !text.is_ascii() && text.chars().any(is_layout) {
+        let rule = "must not contain characters that separate lines or change the text direction";
+        return Err(Invalid::new(rule));
     }
     Ok(())
 }
@@ -165,11 +166,11 @@ mod tests {
     }
 
     #[test]
-    fn new_line_has_no_direction_characters() {
+    fn new_line_has_no_layout_characters() {
         let refused: Vec<char> =
-            ('\0'..=char::MAX).filter(|c| refuse_direction(&c.to_string()).is_err()).collect();
+            ('\0'..=char::MAX).filter(|c| refuse_layout(&c.to_string()).is_err()).collect();
         let expected: Vec<char> =
-            ('\u{202a}'..='\u{202e}').chain('\u{2066}'..='\u{2069}').collect();
+            ('\u{2028}'..='\u{202e}').chain('\u{2066}'..='\u{2069}').collect();
         assert_eq!(refused, expected);
     }
 

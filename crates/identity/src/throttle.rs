@@ -1,8 +1,8 @@
 //! Throttling of failed sign-ins, sign-ups, requests for mail, and exports.
 //!
 //! Budgets belong to a network (see [`Client::network`]), a [site](Client::site), a network and an
-//! account, or an account: attempts from elsewhere never use up the budget of a network that the
-//! account is known to use. Each server process counts separately.
+//! account, or an account: attempts from elsewhere, known networks included, never use up the budget
+//! of a network that the account is known to use. Each server process counts separately.
 
 pub(crate) mod budget;
 mod exports;
@@ -188,7 +188,9 @@ impl<C: Clock + Clone> Throttle<C> {
         // Without a record: strangers must not see how often others tried.
         if let Some((budget, account)) = self.sign_in_account.as_ref().zip(account) {
             let is_known = from == SignInNetwork::Known;
-            match budget.charge(key(&[if is_known { "known" } else { "unknown" }, &account])) {
+            // All unknown networks share a budget.
+            let network = if is_known { network.as_str() } else { "" };
+            match budget.charge(key(&["account", network, &account])) {
                 Ok(charge) => attempt.account = Some(charge),
                 Err(exhausted) => {
                     let seconds = whole_seconds(exhausted.wait).max(1);
@@ -200,15 +202,21 @@ impl<C: Clock + Clone> Throttle<C> {
         Ok(attempt)
     }
 
-    /// Counts a requested mail to an address, and returns whether it may be sent. Addresses of one
-    /// mailbox ([`Email::mailbox_key`]) count together.
-    pub fn may_be_mailed(&self, email: &Email) -> bool {
-        fits_mailbox(self.mailbox.as_ref(), email)
+    /// Counts a mail with a link, and returns whether it may be sent.
+    ///
+    /// A verified address has a budget of its own. Others of the same mailbox
+    /// ([`Email::mailbox_key`]) share one: mails to `ada+1@example.org`, which anybody can sign up
+    /// with, do not suppress those to Ada.
+    pub fn may_be_mailed(&self, email: &Email, is_verified: bool) -> bool {
+        let address =
+            if is_verified { ["address", &email.key()] } else { ["mailbox", &email.mailbox_key()] };
+        self.mailbox.as_ref().is_none_or(|budget| budget.charge(key(&address)).is_ok())
     }
 
     /// Counts a notice that sign-ins or new keys cause, and returns whether it may be sent.
     pub fn may_be_notified(&self, email: &Email) -> bool {
-        fits_mailbox(self.notices.as_ref(), email)
+        let mailbox = key(&[&email.mailbox_key()]);
+        self.notices.as_ref().is_none_or(|budget| budget.charge(mailbox).is_ok())
     }
 
     /// Counts an audit entry for a throttled request, and returns whether to write it: one a minute
@@ -289,10 +297,6 @@ impl fmt::Debug for Attempt {
 fn try_charge<C: Clock>(budget: Option<&Budget<C>>, client: &Client) -> bool {
     let network = key(&[&client.network().to_string()]);
     budget.is_some_and(|budget| budget.charge(network).is_ok())
-}
-
-fn fits_mailbox<C: Clock>(budget: Option<&Budget<C>>, email: &Email) -> bool {
-    budget.is_none_or(|budget| budget.charge(key(&[&email.mailbox_key()])).is_ok())
 }
 
 fn charge<C: Clock>(

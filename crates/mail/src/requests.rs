@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use recto_domain::{Account, IdGenerator, MailKind};
 use recto_identity::mailed_token::MailedTokens;
-use recto_identity::throttle::Throttle;
 use recto_persistence::identity::{account, mail_request};
 use recto_persistence::{Connection, Error};
 
@@ -31,11 +30,8 @@ impl Worker {
         // Reading first avoids a write lock when there are none.
         while !self.outbox.is_stopping() && self.database.read(mail_request::any).await? {
             let (ids, tokens) = (self.ids.clone(), self.tokens.clone());
-            let throttle = self.throttle.clone();
-            let handled = self
-                .database
-                .write(move |conn| handle_batch(conn, &*ids, &tokens, &throttle))
-                .await?;
+            let handled =
+                self.database.write(move |conn| handle_batch(conn, &*ids, &tokens)).await?;
             if !handled {
                 // Another server process handles the rest.
                 break;
@@ -64,14 +60,9 @@ fn handle_batch(
     conn: &mut Connection,
     ids: &dyn IdGenerator,
     tokens: &MailedTokens,
-    throttle: &Throttle,
 ) -> Result<bool, Error> {
     for number in 0..BATCH {
         let Some(request) = mail_request::take(conn)? else { return Ok(number > 0) };
-        // Counted again if the transaction runs again, which is rare and only delays mails.
-        if !throttle.may_be_mailed(&request.recipient) {
-            continue;
-        }
         if let Some((account, _)) = account::by_email(conn, &request.recipient)?
             && gets(&account, request.kind)
         {

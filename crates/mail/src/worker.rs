@@ -174,38 +174,42 @@ impl Worker {
         token.map(Some).ok_or("its link belongs to a secret that was removed")
     }
 
-    /// Returns the reason why a mail is not sent, if there is one. Budgets count the first attempt.
+    /// Returns the reason why a mail is not sent, if there is one.
     async fn reason_to_discard(&self, mail: &Mail) -> Result<Option<&'static str>, Error> {
-        let (first, recipient) = (mail.attempt == 1, &mail.recipient);
-        let enough = Some("its recipient has been sent enough");
-        match mail.kind {
-            MailKind::EmailChange => {
-                if first && !self.throttle.may_be_mailed(recipient) {
-                    return Ok(enough);
-                }
-                let (recipient, user) = (recipient.clone(), mail.user);
-                let owner =
-                    self.database.read(move |conn| account::owner_of_email(conn, &recipient));
-                // Found out only now, so that the request does not reveal it.
-                let is_taken = owner.await?.is_some_and(|owner| owner != user);
-                Ok(is_taken.then_some("its address belongs to another account"))
+        // Budgets count the first attempt.
+        if mail.attempt == 1 && !self.fits_budget(mail).await? {
+            return Ok(Some("its recipient has been sent enough"));
+        }
+        if mail.kind != MailKind::EmailChange {
+            return Ok(None);
+        }
+        let (recipient, user) = (mail.recipient.clone(), mail.user);
+        let owner = self.database.read(move |conn| account::owner_of_email(conn, &recipient));
+        // Found out only now, so that the request does not reveal it.
+        let is_taken = owner.await?.is_some_and(|owner| owner != user);
+        Ok(is_taken.then_some("its address belongs to another account"))
+    }
+
+    async fn fits_budget(&self, mail: &Mail) -> Result<bool, Error> {
+        let recipient = &mail.recipient;
+        Ok(match mail.kind {
+            MailKind::Verification | MailKind::EmailChange => {
+                self.throttle.may_be_mailed(recipient, false)
             }
-            MailKind::NewDevice | MailKind::KeyCreated
-                if first && !self.throttle.may_be_notified(recipient) =>
-            {
-                Ok(enough)
+            MailKind::PasswordReset => {
+                let user = mail.user;
+                let account = self.database.read(move |conn| account::of_user(conn, user)).await?;
+                let is_verified = account.is_some_and(|account| account.verified);
+                self.throttle.may_be_mailed(recipient, is_verified)
             }
-            MailKind::Verification
-            | MailKind::PasswordReset
-            | MailKind::PasswordChanged
+            MailKind::NewDevice | MailKind::KeyCreated => self.throttle.may_be_notified(recipient),
+            MailKind::PasswordChanged
             | MailKind::EmailChangeRequested
             | MailKind::EmailChanged
-            | MailKind::NewDevice
-            | MailKind::KeyCreated
             | MailKind::RoleChanged
             | MailKind::AccountDisabled
-            | MailKind::AccountEnabled => Ok(None),
-        }
+            | MailKind::AccountEnabled => true,
+        })
     }
 
     /// Records and logs an outcome. A mail to be retried stays in the outbox.

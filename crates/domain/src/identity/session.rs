@@ -8,7 +8,7 @@ use super::Secret;
 use crate::{
     SessionId,
     record::{input, object},
-    text::{LINE, refuse_direction},
+    text::{LINE, refuse_layout},
     value::text_value,
 };
 
@@ -111,8 +111,8 @@ impl UserAgent {
     /// assert_eq!(UserAgent::of(" \t\u{202e}"), None);
     /// ```
     pub fn of(header: &str) -> Option<Self> {
-        let is_direction = |c: char| refuse_direction(c.encode_utf8(&mut [0; 4])).is_err();
-        let plain = |c: char| if c.is_control() || is_direction(c) { ' ' } else { c };
+        let is_layout = |c: char| refuse_layout(c.encode_utf8(&mut [0; 4])).is_err();
+        let plain = |c: char| if c.is_control() || is_layout(c) { ' ' } else { c };
         let cut: String = header.trim().chars().map(plain).take(Self::MAX_CHARS).collect();
         // NFC can lengthen a text beyond the bound, which is refused.
         Self::parse(&cut).ok()

@@ -28,8 +28,8 @@ pub struct Limits {
     pub sign_in_place: Option<Limit>,
     /// Failed sign-ins to any account from one IPv6 /48: 200, then four a second.
     pub sign_in_site: Option<Limit>,
-    /// Failed sign-ins to one account from anywhere: 100, then one a minute. Networks that the
-    /// account is known to use have a budget of their own.
+    /// Failed sign-ins to one account from anywhere: 100, then one a minute. Each network that the
+    /// account is known to use has a budget of its own.
     pub sign_in_account: Option<Limit>,
     /// Sign-ups from one network, which may be a school's: 100, then one in 10 s.
     pub sign_up: Option<Limit>,

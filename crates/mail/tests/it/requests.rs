@@ -56,14 +56,23 @@ fn repeated_request_sends_one_mail(database: &Fresh) {
     });
 }
 
-fn requests_per_mailbox_are_limited(database: &Fresh) {
+fn mails_per_mailbox_are_limited(database: &Fresh) {
     block_on(async {
         let (outbox, server) = TestOutbox::with_server(database).await;
-        for _ in 0..12 {
+        // Those of a sign-up count, and requests for addresses without an account do not.
+        outbox.enqueue(MailKind::Verification);
+        for number in 0..12 {
+            outbox.request(MailKind::Verification, &format!("ada+{number}@example.net"));
             outbox.request(MailKind::PasswordReset, "ada@example.net");
             handle(&outbox, &server).await;
         }
         assert_eq!(server.received().len(), 10);
+        outbox.set("verified", true);
+        for _ in 0..12 {
+            outbox.request(MailKind::PasswordReset, "ada@example.net");
+            handle(&outbox, &server).await;
+        }
+        assert_eq!(server.received().len(), 10 + 10, "a verified address has its own budget");
         assert!(database.rows("SELECT '1' AS line FROM mail_requests").is_empty());
     });
 }
@@ -100,7 +109,7 @@ fn link_to_taken_address_is_not_sent(database: &Fresh) {
 both_engines!(
     only_eligible_accounts_get_mail,
     repeated_request_sends_one_mail,
-    requests_per_mailbox_are_limited,
+    mails_per_mailbox_are_limited,
     notices_are_limited_separately,
     link_to_taken_address_is_not_sent,
 );
