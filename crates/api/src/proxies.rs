@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 /// The proxies in front of the server whose `X-Forwarded-For` is trusted.
 ///
@@ -25,7 +25,7 @@ pub enum InvalidProxy {
     /// It is neither an address nor a network.
     #[error("`{0}` is neither an IP address nor a network such as 10.0.0.0/8")]
     Syntax(String),
-    /// It is the network of all addresses, so that every client could choose its own address.
+    /// These are all addresses, so that every client could choose its own address.
     #[error("`{0}` trusts every client; name the networks of the proxies, such as 10.0.0.0/8")]
     Everybody(String),
 }
@@ -66,18 +66,23 @@ impl FromStr for TrustedProxies {
     type Err = InvalidProxy;
 
     fn from_str(text: &str) -> Result<Self, InvalidProxy> {
-        let networks = text.split(',').map(str::trim).map(|one| {
-            let network = one.parse().or_else(|_| one.parse::<IpAddr>().map(IpNet::from));
-            match network {
-                Ok(network) if network.prefix_len() == 0 => {
-                    Err(InvalidProxy::Everybody(one.to_owned()))
-                }
-                Ok(network) => Ok(network),
-                Err(_) => Err(InvalidProxy::Syntax(one.to_owned())),
-            }
-        });
-        networks.collect::<Result<_, _>>().map(Self)
+        let networks = text.split(',').map(str::trim).map(parse_network);
+        let networks = networks.collect::<Result<Vec<_>, _>>()?;
+        if IpNet::aggregate(&networks).iter().any(|network| network.prefix_len() == 0) {
+            return Err(InvalidProxy::Everybody(text.to_owned()));
+        }
+        Ok(Self(networks))
     }
+}
+
+/// Parses an address or a network. IPv4-mapped IPv6 addresses become IPv4 addresses.
+fn parse_network(one: &str) -> Result<IpNet, InvalidProxy> {
+    let network = one.parse().or_else(|_| one.parse::<IpAddr>().map(IpNet::from));
+    let network = network.map_err(|_| InvalidProxy::Syntax(one.to_owned()))?;
+    let IpAddr::V6(address) = network.network() else { return Ok(network) };
+    let mapped = address.to_ipv4_mapped().zip(network.prefix_len().checked_sub(96));
+    let mapped = mapped.and_then(|(address, length)| Ipv4Net::new(address, length).ok());
+    Ok(mapped.map_or(network, IpNet::from))
 }
 
 impl fmt::Display for TrustedProxies {
@@ -146,9 +151,20 @@ mod tests {
     fn addresses_and_networks_are_parsed() {
         let proxies: TrustedProxies = " 10.0.0.0/8 ,::1".parse().unwrap();
         assert_eq!(proxies.to_string(), "10.0.0.0/8,::1/128");
+        let proxies: TrustedProxies = "::ffff:10.0.0.0/104,::/1".parse().unwrap();
+        assert_eq!(proxies.to_string(), "10.0.0.0/8,::/1");
         for wrong in ["", "10.0.0.0/8,", "10.0.0.0/33", "proxy.example", "10.0.0"] {
             let refused = wrong.parse::<TrustedProxies>().unwrap_err().to_string();
             assert!(refused.contains("10.0.0.0/8"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn networks_of_all_addresses_are_refused() {
+        for all in ["0.0.0.0/0", "::/0", "0.0.0.0/1,128.0.0.0/1", "::/1, 8000::/1", "::ffff:0:0/96"]
+        {
+            let refused = all.parse::<TrustedProxies>().unwrap_err();
+            assert_eq!(refused, InvalidProxy::Everybody(all.to_owned()));
         }
     }
 }

@@ -11,8 +11,14 @@ const BACKLOG: u32 = 1024;
 /// Listens on all addresses that a host and port resolve to.
 ///
 /// # Errors
-/// None of them can be bound.
+/// None of them can be bound. The message names the host and port.
 pub(crate) fn bind(listen: &str) -> io::Result<Vec<TcpListener>> {
+    bind_any(listen).map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot listen on {listen}: {error}"))
+    })
+}
+
+fn bind_any(listen: &str) -> io::Result<Vec<TcpListener>> {
     let mut listeners = Vec::new();
     let mut failed = None;
     for address in listen.to_socket_addrs()? {

@@ -27,8 +27,8 @@ pub(crate) enum ServeError {
     #[error("cannot create a temporary directory for the demo: {0}")]
     Directory(io::Error),
     /// The server cannot listen, or has failed.
-    #[error("cannot serve on {listen}: {source}")]
-    Network { listen: String, source: io::Error },
+    #[error("cannot serve: {0}")]
+    Network(io::Error),
 }
 
 /// Serves until a signal stops it, on the given database or a demo's own.
@@ -66,11 +66,10 @@ fn serve(
 ) -> Result<(), ServeError> {
     warn_about(options);
     let settings = settings(options, &database)?;
-    let listen = settings.listen.clone();
     let on_start = move |address| announce(address, &credentials);
     actix_web::rt::System::new()
         .block_on(recto_api::serve(database, settings, on_start))
-        .map_err(|source| ServeError::Network { listen, source })
+        .map_err(ServeError::Network)
 }
 
 fn settings(

@@ -190,8 +190,13 @@ fn taken_address_is_named() {
     let program = Program::new();
     let mut server = program.serve(&[]);
     let address = server.address().trim_start_matches("http://").to_owned();
-    let error = Program::new().run(&["serve", "--listen", &address]).failed(1);
-    assert!(error.contains(&format!("error: cannot serve on {address}: ")), "{error}");
+    let free = "127.0.0.1:0";
+    for [listen, metrics] in [[&address, free], [free, &address]] {
+        let options = ["serve", "--listen", listen, "--metrics-listen", metrics];
+        let error = Program::new().run(&options).failed(1);
+        let expected = format!("error: cannot serve: cannot listen on {address}: ");
+        assert!(error.contains(&expected), "{error}");
+    }
 }
 
 #[test]
