@@ -136,16 +136,17 @@ impl Context {
         let (state, authentication, statements) = self.check();
         let origin = self.origin();
         let client = origin.client.clone();
-        let is_counted = AtomicBool::new(false);
+        let has_run = AtomicBool::new(false);
         let work = move |conn: &mut Connection| {
             statements.counting(conn, |conn| {
                 let caller = authentication.check(conn, &state)?;
-                // Once, although the work may run again.
-                if !is_counted.swap(true, Ordering::Relaxed) {
+                // Writes are counted once, although the work may run again.
+                let is_first_run = !has_run.swap(true, Ordering::Relaxed);
+                if is_first_run {
                     authentication.count_write(&state, &origin, caller.as_ref())?;
                 }
-                let mut transaction =
-                    WriteTransaction::new(ReadTransaction::new(conn, &state, caller), &origin);
+                let read = ReadTransaction::new(conn, &state, caller);
+                let mut transaction = WriteTransaction::new(read, &origin, is_first_run);
                 let value = work(&mut transaction)?;
                 let effects = transaction.finish()?;
                 Ok::<(T, Effects), Error>((value, effects))

@@ -21,9 +21,9 @@ pub(crate) async fn create_company(
         let now = tx.now();
         let graph = body.checked()?;
         let objects = graph.objects();
+        tx.count_items(objects);
         let company = org::create_company(tx, graph, now)?;
         tx.check_created::<Company>(objects)?;
-        tx.count_items(objects);
         let include = if company.edges().is_empty() { Include::nothing() } else { everything() };
         Ok(Created(Item::new(company, Arc::new(include))))
     })

@@ -17,12 +17,13 @@ pub(crate) async fn upsert(
 ) -> Result<Json<BookOutcomes>, Error> {
     ctx.write(move |tx| {
         let caller = tx.caller()?.clone();
+        let books = body.checked()?.into_books();
+        tx.count_items(books.len());
         let (conn, creator) = tx.with_creator()?;
-        let done = batch::upsert(conn, &creator, &caller, body.checked()?.into_books())?;
+        let done = batch::upsert(conn, &creator, &caller, books)?;
         let is_created = |one: &&BookOutcome| one.outcome == Outcome::Created;
         tx.check_quota(Owned::Books, done.outcomes.iter().filter(is_created).count())?;
         tx.check_creator(&creator)?;
-        tx.count_items(done.outcomes.len());
         if done.of_others > 0 {
             let detail = format!("{} books in a batch", done.of_others);
             tx.audit(AuditAction::ContentChanged).detail = AuditDetail::parse(&detail).ok();

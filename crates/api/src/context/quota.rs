@@ -72,9 +72,12 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
-    /// Counts the items of a request as writes. They delay the caller's next writes.
+    /// Counts the items of a request as writes, before they are written, so that a request that is
+    /// refused counts too. They delay the caller's next writes.
     pub(crate) fn count_items(&self, items: usize) {
-        if let Some((quotas, user)) = self.quotas_of(self.optional_caller()) {
+        if let Some((quotas, user)) = self.quotas_of(self.optional_caller())
+            && self.is_first_run
+        {
             // The request itself has been counted.
             quotas.more_writes(&self.origin().client, user, items.saturating_sub(1));
         }

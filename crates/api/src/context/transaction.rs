@@ -33,6 +33,8 @@ pub(crate) struct ReadTransaction<'t> {
 pub(crate) struct WriteTransaction<'t> {
     read: ReadTransaction<'t>,
     origin: &'t RequestOrigin,
+    /// Whether the work has not run before.
+    pub(super) is_first_run: bool,
     effects: Effects,
 }
 
@@ -172,8 +174,12 @@ impl<'t> ReadTransaction<'t> {
 }
 
 impl<'t> WriteTransaction<'t> {
-    pub(super) fn new(read: ReadTransaction<'t>, origin: &'t RequestOrigin) -> Self {
-        Self { read, origin, effects: Effects::default() }
+    pub(super) fn new(
+        read: ReadTransaction<'t>,
+        origin: &'t RequestOrigin,
+        is_first_run: bool,
+    ) -> Self {
+        Self { read, origin, is_first_run, effects: Effects::default() }
     }
 
     /// Returns a new id for the current time.

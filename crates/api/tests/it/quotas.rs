@@ -175,6 +175,15 @@ fn writes_have_a_rate(server: &TestServer) {
     ada.put("/auth/password", &change).expect_status(204);
 }
 
+fn refused_batch_counts_its_items(server: &TestServer) {
+    let limited = with_quotas(server, Quotas { writes: hourly(3), books: 1, ..few() });
+    let ada = at(&limited, &create_account(server, "ada", Role::User));
+    let book = |title: &str| json!({"title": title, "author": "Jane Austen"});
+    let batch = json!({"books": [book("a"), book("b"), book("c")]});
+    expect_quota(&ada.post("/books/batch", &batch), "at most 1 books");
+    ada.post("/books/batch", &batch).expect_problem("too-many-requests");
+}
+
 fn further_session_ends_the_oldest(server: &TestServer) {
     let limited = with_quotas(server, Quotas { sessions: 2, ..few() });
     create_account(server, "ada", Role::User);
@@ -219,6 +228,7 @@ both_servers!(
     administrators_have_no_quotas,
     creations_are_limited_for_a_day,
     writes_have_a_rate,
+    refused_batch_counts_its_items,
     further_session_ends_the_oldest,
     servers_share_quotas,
 );
