@@ -20,6 +20,10 @@ use super::state::{ConnectionState, Expired};
 /// time, so that requests need not set it.
 const TICK: Duration = Duration::from_millis(500);
 
+/// The most bytes that are read at once. The dispatcher reads until there is nothing left before it
+/// handles what it has read; without this its buffers would grow to several times this size.
+const READ_AT_ONCE: usize = 16 << 10;
+
 /// The answer to a head that was not received in time. There is no path and no id to describe it
 /// with, so it has no body, like other answers of the HTTP parser.
 const LATE_HEAD: &[u8] =
@@ -32,6 +36,8 @@ pub(crate) struct ClientStream {
     peer: SocketAddr,
     state: Rc<ConnectionState>,
     timer: Pin<Box<Sleep>>,
+    /// The bytes read since there was nothing to read.
+    read_at_once: usize,
     /// Set while the client does not take what is written.
     blocked: Option<Blocked>,
 }
@@ -47,7 +53,7 @@ impl ClientStream {
     pub(super) fn new(io: TcpStream, peer: SocketAddr, admitted: Admitted) -> Self {
         let state = Rc::new(ConnectionState::new(admitted));
         let timer = Box::pin(sleep_until(next_look(Instant::now(), &state, None)));
-        Self { io, peer, state, timer, blocked: None }
+        Self { io, peer, state, timer, read_at_once: 0, blocked: None }
     }
 
     /// Returns the address of the client.
@@ -87,6 +93,22 @@ fn next_look(now: Instant, state: &ConnectionState, blocked: Option<&Blocked>) -
     deadlines.into_iter().flatten().fold(now + tick, Instant::min)
 }
 
+fn read_at_most(
+    bytes: usize,
+    io: Pin<&mut TcpStream>,
+    cx: &mut Context<'_>,
+    buffer: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>> {
+    if buffer.remaining() <= bytes {
+        return io.poll_read(cx, buffer);
+    }
+    let mut part = ReadBuf::new(buffer.initialize_unfilled_to(bytes));
+    let read = io.poll_read(cx, &mut part);
+    let received = part.filled().len();
+    buffer.advance(received);
+    read
+}
+
 impl AsyncRead for ClientStream {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -97,10 +119,14 @@ impl AsyncRead for ClientStream {
         let before = buffer.filled().len();
         let read = if this.state.pauses(cx) {
             Poll::Pending
+        } else if this.read_at_once >= READ_AT_ONCE {
+            cx.waker().wake_by_ref();
+            Poll::Pending
         } else {
-            Pin::new(&mut this.io).poll_read(cx, buffer)
+            read_at_most(READ_AT_ONCE - this.read_at_once, Pin::new(&mut this.io), cx, buffer)
         };
         let received = buffer.filled().len() - before;
+        this.read_at_once = if read.is_pending() { 0 } else { this.read_at_once + received };
         if received > 0 {
             this.state.bytes_received(received);
         }
