@@ -17,7 +17,11 @@ mod settings;
 
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
 use settings::ProcessContext;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let settings = match settings::read(&ProcessContext::of_process()) {
