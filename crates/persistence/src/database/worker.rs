@@ -26,7 +26,7 @@ const GROUP_SIZE: usize = 128;
 const CHEAP_TIME: Duration = Duration::from_millis(500);
 
 /// The maximum time that a statement of a cheap read waits for a lock on PostgreSQL.
-const CHEAP_LOCK: Duration = Duration::from_millis(50);
+const CHEAP_LOCK: Duration = Duration::from_millis(25);
 
 /// Starts a thread for each of `connections`, which run the jobs of a queue one by one. If
 /// `expensive` is given, jobs that take long are moved there, so that they do not delay others.
