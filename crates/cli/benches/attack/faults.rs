@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use recto_testkit::database::{Engine, fresh};
+use recto_testkit::database::Engine;
 use serde_json::json;
 
 use crate::client::{BYSTANDER, timed};
@@ -27,9 +27,8 @@ pub(crate) fn deleted_wal(target: &Target, report: &mut Report) {
     if target.engine != Engine::Sqlite {
         return;
     }
-    let database = fresh(Engine::Sqlite).expect("SQLite is compiled in");
-    let file = database.url().path().expect("it is a file").to_owned();
-    let workspace = Workspace::of(database);
+    let workspace = Workspace::new(target.engine).expect("SQLite is compiled in");
+    let file = workspace.database().url().path().expect("it is a file").to_owned();
     workspace.create_user("ada", "ada@example.org");
     let server = Server::start(&workspace, &[], Stdio::null());
     let token = server.sign_in("ada@example.org");

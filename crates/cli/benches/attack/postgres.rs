@@ -14,7 +14,7 @@ const ANSWERED: Measured = Measured::Milliseconds(6500.0);
 
 /// PostgreSQL is frozen for 25 seconds.
 pub(crate) fn frozen(target: &Target, report: &mut Report) {
-    let Some(cluster) = &target.cluster else { return };
+    let Some(cluster) = target.workspace.cluster() else { return };
     let server = target.start(&[]);
     assert_eq!(timed(server.address, BYSTANDER, &target.cheap()).0, 200);
     let paused = cluster.pause();
@@ -44,7 +44,7 @@ pub(crate) fn frozen(target: &Target, report: &mut Report) {
 
 /// Another program locks one table for 35 seconds, which 40 clients read meanwhile.
 pub(crate) fn locked_table(target: &Target, report: &mut Report) {
-    if target.cluster.is_none() {
+    if target.workspace.cluster().is_none() {
         return;
     }
     target.workspace.create_user("locked", "locked@example.org");
@@ -52,7 +52,7 @@ pub(crate) fn locked_table(target: &Target, report: &mut Report) {
     let token = server.sign_in("locked@example.org");
     let body = r#"{"rating":4,"review_text":""}"#;
     let path = &format!("{}/reviews", target.book);
-    let write = format!("{}{body}", head("POST", &path, &token, body.len()));
+    let write = format!("{}{body}", head("POST", path, &token, body.len()));
     let (writes, mut reads) = (Mutex::new(Vec::new()), Vec::new());
     scope(|scope| {
         scope.spawn(|| {

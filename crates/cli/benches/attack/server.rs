@@ -7,8 +7,7 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use recto_testkit::database::{Engine, Fresh, fresh, fresh_on};
-use recto_testkit::postgres::Cluster;
+use recto_testkit::database::Engine;
 use serde_json::{Value, json};
 
 use crate::client::{self, BYSTANDER, connect, exchange};
@@ -26,8 +25,6 @@ pub(crate) struct Target {
     pub(crate) book: String,
     /// The address of the tag of this book that is on most books.
     pub(crate) tag: String,
-    /// Dropped after the database.
-    pub(crate) cluster: Option<Cluster>,
 }
 
 /// A running server.
@@ -39,18 +36,10 @@ pub(crate) struct Server {
 impl Target {
     /// Imports the catalogue. Returns `None` if the engine is not installed.
     pub(crate) fn new(engine: Engine, catalogue: &Path) -> Option<Self> {
-        let (cluster, database): (Option<Cluster>, Fresh) = match engine {
-            Engine::Sqlite => (None, fresh(engine)?),
-            Engine::Postgres => {
-                let cluster = Cluster::dedicated()?;
-                let database = fresh_on(&cluster);
-                (Some(cluster), database)
-            }
-        };
-        let workspace = Workspace::of(database);
+        let workspace = Workspace::new(engine)?;
         workspace.import(catalogue);
         let (book, tag) = (String::new(), String::new());
-        let mut target = Self { engine, workspace, book, tag, cluster };
+        let mut target = Self { engine, workspace, book, tag };
         let server = target.start(&[]);
         let books = server.get("/api/v1/books?limit=1&some=tags").json();
         let address = |collection: &str, item: &Value| {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use recto_testkit::database::{Engine, fresh};
+use recto_testkit::database::Engine;
 use serde_json::Value;
 
 use crate::support::workspace::{PASSWORD, Process, Workspace};
@@ -24,18 +24,12 @@ const READERS: usize = 60;
 impl RectoServer {
     /// Imports the catalogue into a fresh database and serves it.
     pub(crate) fn start(engine: Engine, catalogue: &Path) -> Option<Self> {
-        let workspace = Workspace::of(fresh(engine)?);
-        if engine == Engine::Postgres {
-            // The test cluster is not durable; a real server is.
-            for setting in ["fsync", "synchronous_commit", "full_page_writes"] {
-                let database = workspace.database();
-                database.execute(&format!("ALTER SYSTEM SET {setting} = on")).expect("superuser");
-            }
-            workspace.database().execute("SELECT pg_reload_conf()").expect("superuser");
-        }
+        let workspace = Workspace::new(engine)?;
         workspace.import(catalogue);
         let mut serve = workspace.recto();
-        serve.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--quotas", "off"]);
+        serve.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"]);
+        // More writes than the accounts send; they are counted all the same.
+        serve.args(["--quota-write-burst", "100000000"]);
         let process = Process::start(serve);
         let config = ureq::Agent::config_builder().http_status_as_error(false).build();
         Some(Self { process, agent: config.new_agent(), workspace })

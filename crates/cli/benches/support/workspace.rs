@@ -4,7 +4,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use recto_testkit::database::Fresh;
+use recto_testkit::database::{Engine, Fresh, fresh, fresh_on};
+use recto_testkit::postgres::Cluster;
 
 /// The password of the accounts that [`Workspace::create_user`] creates.
 pub(crate) const PASSWORD: &str = "only while it is timed";
@@ -14,6 +15,8 @@ pub(crate) struct Workspace {
     url: String,
     directory: tempfile::TempDir,
     database: Fresh,
+    /// Dropped after the database.
+    cluster: Option<Cluster>,
 }
 
 /// A running `recto serve`, killed when it is dropped.
@@ -24,14 +27,22 @@ pub(crate) struct Process {
 }
 
 impl Workspace {
-    /// Creates a working directory for a database.
-    pub(crate) fn of(database: Fresh) -> Self {
+    /// Creates a working directory, and a database that commits durably. Returns `None` if the
+    /// engine is not installed.
+    pub(crate) fn new(engine: Engine) -> Option<Self> {
+        let (database, cluster) = match engine {
+            Engine::Sqlite => (fresh(engine)?, None),
+            Engine::Postgres => {
+                let cluster = Cluster::dedicated()?;
+                (fresh_on(&cluster), Some(cluster))
+            }
+        };
         let url = match database.url().path() {
             Some(path) => format!("sqlite:{}", path.display()),
             None => database.url().to_string(),
         };
         let directory = tempfile::tempdir().expect("a temporary directory can be created");
-        Self { url, directory, database }
+        Some(Self { url, directory, database, cluster })
     }
 
     /// Imports a catalogue in goodbooks' format.
@@ -59,6 +70,11 @@ impl Workspace {
             .env("RECTO_SECRET", "a secret for measuring, nothing else")
             .current_dir(self.directory.path())
             .stdin(Stdio::null());
+    }
+
+    /// Returns the PostgreSQL server.
+    pub(crate) fn cluster(&self) -> Option<&Cluster> {
+        self.cluster.as_ref()
     }
 
     /// Returns the database.
