@@ -33,7 +33,7 @@ relations! {
 
 entity! {
     /// A post of the blog.
-    pub struct Post in "posts", key id: PostId, sorts [title: PostTitle] {
+    pub struct Post in "posts", key id: PostId, sorts [title: PostTitle], weight 100 {
         /// The key.
         pub id: PostId,
         /// The title.
@@ -99,7 +99,7 @@ impl Update for Post {
 
 entity! {
     /// A comment on a post.
-    pub struct Comment in "comments", key id: CommentId, sorts [] {
+    pub struct Comment in "comments", key id: CommentId, sorts [], weight 10 {
         /// The key.
         pub id: CommentId,
         /// The text.

@@ -24,12 +24,14 @@ macro_rules! object {
 pub(crate) use object;
 
 /// Declares an [`object!`] that is an [`Entity`](recto_relations::Entity), with the name of its
-/// collection, its key, and the fields by which it can be sorted besides `created_at`.
+/// collection, its key, the fields by which it can be sorted besides `created_at`, and the cost of
+/// reading one if it has long texts.
 macro_rules! entity {
     (
         $(#[doc = $doc:literal])+
         pub struct $name:ident in $collection:literal,
             key $key:ident: $key_type:ty, sorts [$($sort:ident: $sort_type:ty),*]
+            $(, weight $weight:literal)?
         {
             $($(#[$attribute:meta])+ pub $field:ident: $type:ty,)+
         }
@@ -61,6 +63,7 @@ macro_rules! entity {
                     name: stringify!($field),
                     declared: stringify!($type),
                 }),+],
+                weight: const { 1 $(* $weight)? },
                 module: <Self as recto_relations::InModule>::module,
             };
 

@@ -204,13 +204,14 @@ impl<C: Clock + Clone> Throttle<C> {
 
     /// Counts a mail with a link, and returns whether it may be sent.
     ///
-    /// A verified address has a budget of its own. Others of the same mailbox
-    /// ([`Email::mailbox_key`]) share one: mails to `ada+1@example.org`, which anybody can sign up
-    /// with, do not suppress those to Ada.
+    /// An address without `+`, or one that is verified, has a budget of its own. Others of the same
+    /// mailbox ([`Email::mailbox_key`]) share one: mails to `ada+1@example.org`, which anybody can
+    /// sign up with, do not suppress those to Ada.
     pub fn may_be_mailed(&self, email: &Email, is_verified: bool) -> bool {
-        let address =
-            if is_verified { ["address", &email.key()] } else { ["mailbox", &email.mailbox_key()] };
-        self.mailbox.as_ref().is_none_or(|budget| budget.charge(key(&address)).is_ok())
+        let (address, mailbox) = (email.key(), email.mailbox_key());
+        let is_own = is_verified || address == mailbox;
+        let owner = if is_own { ["address", &address] } else { ["mailbox", &mailbox] };
+        self.mailbox.as_ref().is_none_or(|budget| budget.charge(key(&owner)).is_ok())
     }
 
     /// Counts a notice that sign-ins or new keys cause, and returns whether it may be sent.

@@ -37,11 +37,11 @@ use worker::Target;
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// The number of connections for reads of a low cost, each with its own thread: at least four
-    /// on PostgreSQL. Expensive reads have half as many more. Writes have one more on SQLite, and
-    /// as many more on PostgreSQL.
+    /// on PostgreSQL. Expensive reads have as many more. Writes have one more on SQLite, and as many
+    /// more on PostgreSQL.
     pub connections: NonZeroUsize,
-    /// The maximum number of waiting jobs of each class; further ones are refused. At most 64
-    /// expensive reads wait.
+    /// The maximum number of waiting jobs of each class; further ones are refused. At most
+    /// 256 expensive reads wait.
     pub queue: usize,
     /// The time to wait for a locked SQLite database.
     pub busy_timeout: Duration,
@@ -62,8 +62,8 @@ impl Default for Options {
     }
 }
 
-/// The maximum number of waiting expensive reads: what can be done within a request's time.
-const EXPENSIVE_QUEUE: usize = 64;
+/// The maximum number of waiting expensive reads: about what can be done within a request's time.
+const EXPENSIVE_QUEUE: usize = 256;
 
 /// The maximum time of a statement on PostgreSQL that is not part of a request.
 const BACKGROUND_STATEMENT: Duration = Duration::from_secs(30);
@@ -120,7 +120,6 @@ impl Database {
             // These threads spend their time waiting for the server.
             options.connections.get().max(4)
         };
-        let expensive = connections.div_ceil(2);
         let timeout = options.request_timeout;
         let reads = Queue::new(options.queue, timeout);
         // Late ones would not end in time.
@@ -129,7 +128,7 @@ impl Database {
         let mut threads = Threads::new();
         let to = Target { url, options, storage: &storage };
         worker::spawn_pool(&mut threads, to, ("read", connections), &reads, Some(&expensive_reads));
-        worker::spawn_pool(&mut threads, to, ("expensive", expensive), &expensive_reads, None);
+        worker::spawn_pool(&mut threads, to, ("expensive", connections), &expensive_reads, None);
         if url.is_embedded() {
             worker::spawn_writer(&mut threads, to, &writes);
         } else {

@@ -3,9 +3,9 @@
 use std::iter::Sum;
 use std::ops::Add;
 
-use crate::{Cardinality, Filter, Include, PageRequest, RelationInfo, Requested, Sort};
+use crate::{Cardinality, EntityInfo, Filter, Include, PageRequest, RelationInfo, Requested, Sort};
 
-/// An estimate of the work of a query, in entities that are read.
+/// An estimate of the work of a query, in small entities that are read.
 ///
 /// The limits of pages and includes bound the entities that are loaded. What a count, a sort or a
 /// filter reads without loading it has no bound: it costs [`SCAN`](Self::SCAN).
@@ -13,12 +13,12 @@ use crate::{Cardinality, Filter, Include, PageRequest, RelationInfo, Requested, 
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/library/model.rs"));
 /// # fn main() -> Result<(), recto_relations::IncludeError> {
-/// use recto_relations::{Cost, Include, PageRequest};
+/// use recto_relations::{Cost, Entity as _, Include, PageRequest};
 ///
 /// let include = Include::parse(Author::INFO, "books(limit:10).readers(limit:5)")?;
 /// let page = PageRequest::<i64>::newest(20);
 /// // 20 authors, 10 books of each and 5 readers of each book.
-/// assert_eq!(page.cost(None) + include.cost(20), Cost::of_entities(20 + 200 + 1_000));
+/// assert_eq!(page.cost(Author::INFO, None) + include.cost(20), Cost::of_entities(20 + 200 + 1_000));
 /// # Ok(())
 /// # }
 /// ```
@@ -29,9 +29,14 @@ impl Cost {
     /// The cost of a count, a condition or an order for which a database may read a whole table.
     pub const SCAN: Self = Self(10_000);
 
-    /// Returns the cost of reading a number of entities.
+    /// Returns the cost of reading a number of entities without long texts.
     pub const fn of_entities(number: u32) -> Self {
         Self(number as u64)
+    }
+
+    /// Returns the cost of reading a number of entities of a type.
+    pub const fn of(entity: &EntityInfo, number: u32) -> Self {
+        Self(entity.weight as u64 * number as u64)
     }
 }
 
@@ -60,23 +65,23 @@ impl Include {
 impl Requested {
     fn cost(&self, parents: u32) -> Cost {
         if self.relation.cardinality != Cardinality::Many {
-            return Cost::of_entities(parents) + self.nested.cost(parents);
+            return Cost::of(self.relation.to, parents) + self.nested.cost(parents);
         }
         let loaded = parents.saturating_mul(self.per_parent(parents));
         let order = scan_if(sorts_all(self.relation, &self.sort));
-        Cost::of_entities(loaded) + order + self.nested.cost(loaded)
+        Cost::of(self.relation.to, loaded) + order + self.nested.cost(loaded)
     }
 }
 
 impl<K> PageRequest<K> {
-    /// Returns the cost of a page of `relation`, or of all entities, without what is included: the
-    /// number of entities, and reading all for an order that no index has.
-    pub fn cost(&self, relation: Option<&RelationInfo>) -> Cost {
+    /// Returns the cost of a page of entities, of `relation` or of all, without what is included:
+    /// that of the entities, and of reading all for an order that no index has.
+    pub fn cost(&self, entity: &EntityInfo, relation: Option<&RelationInfo>) -> Cost {
         let order = match relation {
             None => self.sort.terms().len() > 1,
             Some(relation) => sorts_all(relation, &self.sort),
         };
-        Cost::of_entities(self.limit) + scan_if(order)
+        Cost::of(entity, self.limit) + scan_if(order)
     }
 }
 
@@ -102,7 +107,7 @@ impl Filter {
 mod tests {
     use super::*;
     use crate::library::{Author, AuthorBooks, Book};
-    use crate::{Entity as _, EntityInfo, Quantifier, Relation as _};
+    use crate::{Entity as _, Quantifier, Relation as _};
 
     fn cost(entity: &'static EntityInfo, include: &str, counts: &str, parents: u32) -> Cost {
         let mut parsed = Include::nothing();
@@ -139,13 +144,13 @@ mod tests {
     fn sorts_and_filters_of_pages_may_scan() {
         let mut page = PageRequest::<i64>::newest(20);
         let books = AuthorBooks::INFO;
-        assert_eq!(page.cost(None), Cost(20));
-        assert_eq!(page.cost(Some(books)), Cost(20));
+        assert_eq!(page.cost(Book::INFO, None), Cost(20));
+        assert_eq!(page.cost(Book::INFO, Some(books)), Cost(20));
         page.sort = Sort::parse(Book::INFO, "published").unwrap();
-        assert_eq!(page.cost(None), Cost(20));
-        assert_eq!(page.cost(Some(books)), Cost(20) + Cost::SCAN);
+        assert_eq!(page.cost(Book::INFO, None), Cost(20));
+        assert_eq!(page.cost(Book::INFO, Some(books)), Cost(20) + Cost::SCAN);
         page.sort = Sort::parse(Book::INFO, "published,title").unwrap();
-        assert_eq!(page.cost(None), Cost(20) + Cost::SCAN);
+        assert_eq!(page.cost(Book::INFO, None), Cost(20) + Cost::SCAN);
         assert_eq!(Filter::everything().cost(), Cost(0));
         let filter = Filter::parse(Book::INFO, Quantifier::Some, "readers").unwrap();
         assert_eq!(filter.cost(), Cost::SCAN);

@@ -74,6 +74,8 @@ pub struct EntityInfo {
     pub sorts: &'static [SortField],
     /// The fields, in serialization order.
     pub fields: &'static [Field],
+    /// The [cost](crate::Cost) of reading one: 1, or more for entities with long texts.
+    pub weight: u32,
     /// Returns the module of the entity.
     pub module: fn() -> &'static Module,
 }

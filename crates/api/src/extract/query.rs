@@ -45,7 +45,7 @@ impl<E: Entity> ItemQuery<E> {
     }
 
     fn cost(&self) -> Cost {
-        Cost::of_entities(1) + self.include.cost(1)
+        Cost::of(E::INFO, 1) + self.include.cost(1)
     }
 }
 
@@ -251,7 +251,7 @@ impl<E: Stored<Recto>, S: PageSource<E>> PageQuery<E, S> {
             // An index serves one of them.
             filters = filters + Cost::SCAN;
         }
-        request.cost(S::RELATION) + include.cost(request.limit) + filters
+        request.cost(E::INFO, S::RELATION) + include.cost(request.limit) + filters
     }
 }
 

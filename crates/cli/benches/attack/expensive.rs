@@ -26,12 +26,13 @@ pub(crate) fn abandoned(target: &Target, report: &mut Report) {
     report.at_most("next cheap request", Measured::time(time), Measured::Milliseconds(500.0));
 }
 
-/// 150 connections with an expensive request in flight each: many entities, or few out of many.
+/// 150 connections with an expensive request in flight each: many entities, or few of many.
 pub(crate) fn expensive(target: &Target, report: &mut Report) {
     let server = target.start(&[]);
     let tag = &target.tag;
     let requests = [
         get(EXPENSIVE),
+        get("/api/v1/books?include=tags"),
         get(&format!("{tag}/books?limit=5&sort=-page_count")),
         get(&format!("{tag}?count=books")),
         get(&format!("{tag}?include=books(limit:5,sort:title)")),

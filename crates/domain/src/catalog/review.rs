@@ -22,7 +22,7 @@ text_value! {
 
 entity! {
     /// A user's review of a book.
-    pub struct Review in "reviews", key uid: ReviewId, sorts [rating: Rating] {
+    pub struct Review in "reviews", key uid: ReviewId, sorts [rating: Rating], weight 4 {
         /// The key.
         pub uid: ReviewId,
         /// The rating, from 1 (worst) to 5 (best).

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Create, Input, NewId, TagId, Update, UserId, Violations,
+    Create, Input, Invalid, NewId, TagId, Update, UserId, Violations,
     id::later_than,
     input::Fields,
     record::{entity, input},
-    text::{LINE, TextRules, refuse_ignorable},
+    text::{LINE, TextRules, refuse_ignorable, refuse_layout},
     text_key,
     value::text_value,
 };
@@ -21,8 +21,12 @@ text_value! {
     TagName, 1..=100, TAG_NAME, "science-fiction"
 }
 
-/// Characters that change the text direction are ignorable, too.
-const TAG_NAME: TextRules = TextRules { check_new: refuse_ignorable, ..LINE };
+const TAG_NAME: TextRules = TextRules { check_new: check_new_name, ..LINE };
+
+fn check_new_name(name: &str) -> Result<(), Invalid> {
+    refuse_ignorable(name)?;
+    refuse_layout(name)
+}
 
 impl TagName {
     /// Returns the key under which the name is unique, see [`text_key`].
@@ -209,6 +213,7 @@ mod tests {
             assert_eq!(wrong.detail(), "must not contain invisible characters");
             assert_eq!(TagName::try_from(invisible.to_owned()).unwrap().as_str(), invisible);
         }
+        assert!(TagName::parse("poe\u{2028}try").is_err(), "it is one line");
     }
 
     #[test]

@@ -14,8 +14,9 @@ use super::statistics::count;
 use super::{Database, lost};
 use crate::{Connection, Error, Failure, WorkError};
 
-/// The cost above which a read is expensive.
-const MAX_CHEAP: Cost = Cost::of_entities(1_000);
+/// The cost above which a read is expensive: more than a page of 100 books, or a book with all its
+/// relations.
+const MAX_CHEAP: Cost = Cost::of_entities(125);
 
 /// Returns whether a read of this cost has the threads of expensive reads.
 ///

@@ -110,6 +110,7 @@ macro_rules! entity {
                 key: "id",
                 fields: &[],
                 sorts: &[$(SortField::text(stringify!($sort)),)? SortField::creation()],
+                weight: 1,
                 module: <Self as recto_relations::InModule>::module,
             };
 

@@ -37,7 +37,7 @@ both_engines!(
 fn threads(fresh: &Fresh) -> [usize; 3] {
     match fresh.engine() {
         Engine::Sqlite => [1, 1, 1],
-        Engine::Postgres => [4, 2, 4],
+        Engine::Postgres => [4, 4, 4],
     }
 }
 

@@ -145,6 +145,7 @@ impl Entity for Author {
             Field { name: "id", declared: "i64" },
             Field { name: "name", declared: "String" },
         ],
+        weight: 1,
         module: <Self as InModule>::module,
     };
 
@@ -171,6 +172,7 @@ impl Entity for Book {
             Field { name: "author_id", declared: "i64" },
             Field { name: "editor_id", declared: "Option<i64>" },
         ],
+        weight: 1,
         module: <Self as InModule>::module,
     };
 
@@ -195,6 +197,7 @@ impl Entity for Genre {
             Field { name: "id", declared: "i64" },
             Field { name: "name", declared: "String" },
         ],
+        weight: 1,
         module: <Self as InModule>::module,
     };
 
@@ -220,6 +223,7 @@ impl Entity for Reader {
             Field { name: "name", declared: "String" },
             Field { name: "host_id", declared: "Option<i64>" },
         ],
+        weight: 1,
         module: <Self as InModule>::module,
     };
 
@@ -245,6 +249,7 @@ impl Entity for Review {
             Field { name: "stars", declared: "i64" },
             Field { name: "book_id", declared: "i64" },
         ],
+        weight: 1,
         module: <Self as InModule>::module,
     };
 

@@ -62,6 +62,7 @@ impl Entity for Author {
             Field { name: "id", declared: "i64" },
             Field { name: "name", declared: "String" },
         ],
+        weight: 1,
         module: <Self as recto_relations::InModule>::module,
     };
 
@@ -93,6 +94,7 @@ impl Entity for Book {
             Field { name: "editor_id", declared: "Option<i64>" },
             Field { name: "published", declared: "i64" },
         ],
+        weight: 1,
         module: <Self as recto_relations::InModule>::module,
     };
 
@@ -122,6 +124,7 @@ impl Entity for Reader {
             Field { name: "name", declared: "String" },
             Field { name: "host_id", declared: "Option<i64>" },
         ],
+        weight: 1,
         module: <Self as recto_relations::InModule>::module,
     };
 
