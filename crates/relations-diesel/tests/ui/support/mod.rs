@@ -45,6 +45,7 @@ macro_rules! entity {
                 key: "id",
                 sorts: &[recto_relations::SortField::creation()],
                 fields: &[],
+                weight: 1,
                 module: <Self as recto_relations::InModule>::module,
             };
 
