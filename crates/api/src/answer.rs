@@ -12,8 +12,10 @@ use recto_persistence::identity::Listed;
 use recto_relations::{Entities, Entity, Include, KeysetPosition};
 use serde::Serialize;
 
+use crate::conditional;
 use crate::cursor;
 use crate::error::Error;
+use crate::fields::Fields;
 use crate::present::{self, ExtraFields, NextLink, PageOptions};
 
 /// A value that a handler returns: an [`Answer`], or a [`Download`].
@@ -61,6 +63,14 @@ impl Rendered {
         Self { status, headers: Vec::new(), body: None }
     }
 
+    /// Adds an entity tag, if there is one.
+    fn tagged(self, tag: Option<String>) -> Self {
+        match tag {
+            Some(tag) => self.header(header::ETAG, tag),
+            None => self,
+        }
+    }
+
     /// Adds a header. The values are paths, cursors and constants of ASCII; one that is not a
     /// valid header would be left out.
     fn header(mut self, name: HeaderName, value: impl TryInto<HeaderValue>) -> Self {
@@ -100,13 +110,19 @@ impl From<Rendered> for HttpResponse {
 pub(crate) struct Item<E> {
     entities: Entities<E>,
     include: Arc<Include>,
+    fields: Arc<Fields>,
     extra: ExtraFields,
 }
 
 impl<E: Entity> Item<E> {
     /// Returns the only one of `entities`, loaded with `include`.
     pub(crate) fn new(entities: Entities<E>, include: Arc<Include>) -> Self {
-        Self { entities, include, extra: ExtraFields::default() }
+        Self { entities, include, fields: Arc::default(), extra: ExtraFields::default() }
+    }
+
+    /// Shows some of its own fields.
+    pub(crate) fn with_fields(self, fields: &Arc<Fields>) -> Self {
+        Self { fields: Arc::clone(fields), ..self }
     }
 
     /// Returns an entity without relations.
@@ -127,8 +143,9 @@ impl<E: Entity> Item<E> {
 
 impl<E: Entity> Answer for Item<E> {
     fn render(self) -> Result<Rendered, Error> {
-        let body = present::item(&self.entities, &self.include, &self.extra)?;
-        Ok(Rendered::json(StatusCode::OK, body))
+        let body = present::item(&self.entities, (&self.include, &self.fields), &self.extra)?;
+        let tag = conditional::tag_of_item(&self.entities, 0, &body);
+        Ok(Rendered::json(StatusCode::OK, body).tagged(tag))
     }
 }
 
@@ -147,6 +164,13 @@ impl<E: Entity> Answer for Created<E> {
 /// An entity that may be missing: `null` then.
 #[derive(Debug)]
 pub(crate) struct OptionalItem<E>(pub(crate) Option<Item<E>>);
+
+impl<E: Entity> OptionalItem<E> {
+    /// Shows some of its own fields.
+    pub(crate) fn with_fields(self, fields: &Arc<Fields>) -> Self {
+        Self(self.0.map(|item| item.with_fields(fields)))
+    }
+}
 
 impl<E: Entity> Answer for OptionalItem<E> {
     fn render(self) -> Result<Rendered, Error> {
@@ -188,7 +212,9 @@ impl<E: Entity> Page<E> {
 impl<E: Entity> Answer for Page<E> {
     fn render(self) -> Result<Rendered, Error> {
         let (body, cursor) = present::page(&self.loaded, &self.options, &self.extra)?;
-        Ok(with_next(Rendered::json(StatusCode::OK, body), &self.options.next, cursor))
+        let tag = conditional::tag_of_body(&body);
+        let rendered = Rendered::json(StatusCode::OK, body).tagged(Some(tag));
+        Ok(with_next(rendered, &self.options.next, cursor))
     }
 }
 

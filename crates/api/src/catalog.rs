@@ -1,6 +1,7 @@
 //! The module `catalog`: writing books, reviews and users. All else is done by the generic handlers
 //! of [`read`](crate::read) and [`write`](crate::write).
 
+pub(crate) mod authors;
 pub(crate) mod batch;
 pub(crate) mod books;
 pub(crate) mod reviews;

@@ -10,7 +10,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use actix_web::{HttpMessage as _, HttpRequest};
+use actix_web::http::StatusCode;
+use actix_web::{HttpMessage as _, HttpRequest, ResponseError as _};
 use recto_domain::{AuditAction, AuditEntry, Role, UserId};
 
 use recto_identity::{Access, Caller};
@@ -19,6 +20,7 @@ use recto_relations::Cost;
 
 use crate::answer::{Answer, Rendered};
 use crate::audit_log;
+use crate::conditional::IfMatch;
 use crate::error::Error;
 use crate::extract::QueryCost;
 use crate::state::{SharedState, State};
@@ -136,6 +138,7 @@ impl Context {
         let (state, authentication, statements) = self.check();
         let origin = self.origin();
         let client = origin.client.clone();
+        let if_match = IfMatch::of(&self.request);
         let has_run = AtomicBool::new(false);
         let work = move |conn: &mut Connection| {
             statements.counting(conn, |conn| {
@@ -147,7 +150,8 @@ impl Context {
                 }
                 let read = ReadTransaction::new(conn, &state, caller);
                 let mut transaction = WriteTransaction::new(read, &origin, is_first_run);
-                let value = work(&mut transaction)?;
+                let value = work(&mut transaction);
+                let value = check_precondition(&transaction, if_match.as_ref(), value)?;
                 let effects = transaction.finish()?;
                 Ok::<(T, Effects), Error>((value, effects))
             })
@@ -204,6 +208,28 @@ impl Context {
         self.checked.set(true);
         (self.state.clone(), self.authentication.clone(), self.statements.clone())
     }
+}
+
+/// Returns the result of a change, or the error of its condition if that has precedence: it comes
+/// after missing access and a missing entity, and before conflicts and invalid input.
+///
+/// It is checked once the work is done, which is rolled back then. So it needs nothing from handlers.
+fn check_precondition<T>(
+    transaction: &WriteTransaction<'_>,
+    if_match: Option<&IfMatch>,
+    result: Result<T, Error>,
+) -> Result<T, Error> {
+    let (Some(subject), Some(if_match)) = (&transaction.subject, if_match) else { return result };
+    let has_precedence = match &result {
+        Ok(_) => true,
+        Err(error) => {
+            matches!(error.status_code(), StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY)
+        }
+    };
+    if has_precedence {
+        subject.check(if_match)?;
+    }
+    result
 }
 
 impl Authentication {

@@ -180,6 +180,7 @@ impl From<Conflict> for Error {
             Conflict::UsernameTaken => ProblemType::UsernameTaken,
             Conflict::EmailTaken => ProblemType::EmailTaken,
             Conflict::TagExists => ProblemType::TagExists,
+            Conflict::AuthorExists => ProblemType::AuthorExists,
             Conflict::AlreadyReviewed => ProblemType::AlreadyReviewed,
             Conflict::LastAdmin => ProblemType::LastAdmin,
             Conflict::ReportingCycle => ProblemType::ReportingCycle,

@@ -23,27 +23,27 @@ use crate::table::resource;
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
     let get = |route: actix_web::Route| vec![(Method::GET, route)];
     config
-        .service(resource("", "/", get(web::get().to(|| async { redirect("/docs/") }))))
-        .service(resource("", "/docs", get(web::get().to(|| async { redirect("/docs/") }))))
-        .service(resource("", "/docs/{file:.*}", get(web::get().to(swagger_ui))))
-        .service(resource("", "/schema", get(web::get().to(diagram::show))))
-        .service(resource("", "/schema/{file}", get(web::get().to(diagram::file))))
-        .service(resource("", "/verify", get(web::get().to(mailed::verify))))
-        .service(resource("", "/verify/{file}", get(web::get().to(mailed::file))))
-        .service(resource("", "/reset-password", get(web::get().to(mailed::reset_password))))
-        .service(resource("", "/reset-password/{file}", get(web::get().to(mailed::file))))
-        .service(resource("", "/confirm-email", get(web::get().to(mailed::confirm_email))))
-        .service(resource("", "/confirm-email/{file}", get(web::get().to(mailed::file))))
-        .service(resource("", "/problems/{slug}", get(web::get().to(problem))));
+        .service(resource("", "/", get(web::route().to(|| async { redirect("/docs/") }))))
+        .service(resource("", "/docs", get(web::route().to(|| async { redirect("/docs/") }))))
+        .service(resource("", "/docs/{file:.*}", get(web::route().to(swagger_ui))))
+        .service(resource("", "/schema", get(web::route().to(diagram::show))))
+        .service(resource("", "/schema/{file}", get(web::route().to(diagram::file))))
+        .service(resource("", "/verify", get(web::route().to(mailed::verify))))
+        .service(resource("", "/verify/{file}", get(web::route().to(mailed::file))))
+        .service(resource("", "/reset-password", get(web::route().to(mailed::reset_password))))
+        .service(resource("", "/reset-password/{file}", get(web::route().to(mailed::file))))
+        .service(resource("", "/confirm-email", get(web::route().to(mailed::confirm_email))))
+        .service(resource("", "/confirm-email/{file}", get(web::route().to(mailed::file))))
+        .service(resource("", "/problems/{slug}", get(web::route().to(problem))));
 }
 
 /// Adds the metrics and the health checks.
 pub(crate) fn configure_monitoring(config: &mut web::ServiceConfig) {
     let get = |route: actix_web::Route| vec![(Method::GET, route)];
     config
-        .service(resource("", "/livez", get(web::get().to(live))))
-        .service(resource("", "/readyz", get(web::get().to(ready))))
-        .service(resource("", "/metrics", get(web::get().to(metrics))));
+        .service(resource("", "/livez", get(web::route().to(live))))
+        .service(resource("", "/readyz", get(web::route().to(ready))))
+        .service(resource("", "/metrics", get(web::route().to(metrics))));
 }
 
 fn redirect(to: &str) -> HttpResponse {

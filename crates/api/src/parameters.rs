@@ -80,6 +80,12 @@ impl Parameters {
         self.pairs.extract_if(.., |(found, _)| found == name).map(|(_, value)| value).collect()
     }
 
+    /// Takes a list of which each value has a part, separated by commas: `a=1&a=2` is `a=1,2`.
+    pub(crate) fn take_list(&mut self, name: &str) -> Option<String> {
+        let values = self.take_all(name);
+        (!values.is_empty()).then(|| values.join(","))
+    }
+
     /// Takes `limit`, the number of items of a page: from 1 to [`MAX_LIMIT`], by default
     /// [`DEFAULT_LIMIT`].
     ///
@@ -198,6 +204,13 @@ mod tests {
         assert_eq!(query.pairs().collect::<Vec<_>>(), [("a", "1"), ("b", "2"), ("a", "3")]);
         query.take_all("a");
         assert_eq!(query.pairs().collect::<Vec<_>>(), [("b", "2")]);
+    }
+
+    #[test]
+    fn repeated_list_is_one_list() {
+        let mut parameters = Parameters::parse("a=1,2&b=x&a=3").unwrap();
+        assert_eq!(parameters.take_list("a").as_deref(), Some("1,2,3"));
+        assert_eq!(parameters.take_list("a"), None);
     }
 
     #[test]

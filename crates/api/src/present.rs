@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::BASE_PATH;
 use crate::cursor::{self, QueryFingerprint};
 use crate::error::{Error, Failure};
+use crate::fields::Fields;
 use crate::paths;
 use crate::problem::{Problem, ProblemType};
 
@@ -25,9 +26,10 @@ impl ExtraFields {
         Ok(Self(Some(written)))
     }
 
-    /// Returns the object for the entity at `index`.
-    pub(crate) fn at(&self, index: usize) -> Option<&[u8]> {
-        self.0.as_ref()?.get(index).map(Vec::as_slice)
+    /// Returns the object for the entity at `index`, if all of its fields are shown.
+    fn at(&self, index: usize, fields: &Fields) -> Option<&[u8]> {
+        let objects = self.0.as_ref().filter(|_| fields.is_all())?;
+        objects.get(index).map(Vec::as_slice)
     }
 }
 
@@ -38,6 +40,8 @@ pub(crate) struct PageOptions<K> {
     pub(crate) request: PageRequest<K>,
     /// The relations to load.
     pub(crate) include: Include,
+    /// The own fields to show.
+    pub(crate) fields: Fields,
     /// The link to the next page.
     pub(crate) next: NextLink,
 }
@@ -57,11 +61,12 @@ pub(crate) struct NextLink {
 /// 400 if it has more than 9 MB; a failing serialization.
 pub(crate) fn item<E: Entity>(
     entities: &Entities<E>,
-    include: &Include,
+    (include, fields): (&Include, &Fields),
     extra: &ExtraFields,
 ) -> Result<Vec<u8>, Error> {
     let mut out = Vec::with_capacity(1024);
-    Writer { out: &mut out }.entity(entities, 0, include, extra.at(0))?;
+    fields.write(entities, 0, &mut out).map_err(WriteError::from)?;
+    Writer { out: &mut out }.rest(entities, 0, include, extra.at(0, fields))?;
     Ok(out)
 }
 
@@ -84,8 +89,9 @@ pub(crate) fn page<E: Entity>(
         if index > 0 {
             out.push(b',');
         }
+        options.fields.write(entities, index, &mut out).map_err(WriteError::from)?;
         let mut writer = Writer { out: &mut out };
-        match writer.entity(entities, index, &options.include, extra.at(index)) {
+        match writer.rest(entities, index, &options.include, extra.at(index, &options.fields)) {
             Ok(()) => shown += 1,
             // An item that does not fit is on the next page, unless it is the only one.
             Err(WriteError::TooLarge) if shown > 0 => {
@@ -167,18 +173,28 @@ struct Writer<'o> {
 }
 
 impl Writer<'_> {
-    /// Writes an entity's own fields, its extra fields, counts and relations.
-    ///
-    /// serde writes the object and its closing brace is removed again: `#[serde(flatten)]` would
-    /// build a map of values for every entity.
+    /// Writes an entity that was reached by a relation.
     fn entity(
+        &mut self,
+        entities: &dyn AnyEntities,
+        index: usize,
+        include: &Include,
+    ) -> Result<(), WriteError> {
+        entities.write_json(index, self.out)?;
+        self.rest(entities, index, include, None)
+    }
+
+    /// Continues an object with an entity's own fields by its extra fields, counts and relations.
+    ///
+    /// serde has written the object, and its closing brace is removed again: `#[serde(flatten)]`
+    /// would build a map of values for every entity.
+    fn rest(
         &mut self,
         entities: &dyn AnyEntities,
         index: usize,
         include: &Include,
         extra: Option<&[u8]>,
     ) -> Result<(), WriteError> {
-        entities.write_json(index, self.out)?;
         self.out.pop();
         if let Some([b'{', fields @ .., b'}']) = extra {
             self.out.push(b',');
@@ -212,7 +228,7 @@ impl Writer<'_> {
         self.field(edge.relation.name, "");
         match edge.adjacency() {
             Adjacency::One(links) => match links[index] {
-                Some(one) => self.entity(target, one as usize, nested, None)?,
+                Some(one) => self.entity(target, one as usize, nested)?,
                 None => self.out.extend_from_slice(b"null"),
             },
             Adjacency::Many(spans) => {
@@ -222,7 +238,7 @@ impl Writer<'_> {
                     if child > span.start {
                         self.out.push(b',');
                     }
-                    self.entity(target, child as usize, nested, None)?;
+                    self.entity(target, child as usize, nested)?;
                 }
                 self.out.push(b']');
                 if span.more && span.end > span.start {

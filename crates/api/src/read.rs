@@ -13,7 +13,7 @@ pub(crate) async fn item<E: Stored<Recto>>(
     key: PathKey<E>,
     query: ItemQuery<E>,
 ) -> Result<Rendered, Error> {
-    ctx.answer(move |tx| tx.item::<E>(key.0, &query.include)).await
+    ctx.answer(move |tx| Ok(tx.item::<E>(key.0, &query.include)?.with_fields(&query.fields))).await
 }
 
 /// `GET /books`
@@ -39,5 +39,8 @@ pub(crate) async fn one<R: MappedOne<Recto>>(
     child: PathKey<R::From>,
     query: ItemQuery<R::To>,
 ) -> Result<Rendered, Error> {
-    ctx.answer(move |tx| tx.related_item::<R>(child.0, &query.include)).await
+    ctx.answer(move |tx| {
+        Ok(tx.related_item::<R>(child.0, &query.include)?.with_fields(&query.fields))
+    })
+    .await
 }

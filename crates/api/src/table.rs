@@ -4,8 +4,8 @@
 mod describe;
 mod operation;
 
-use actix_web::http::Method;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, Route, web};
+use actix_web::http::{Method, header};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, Route, guard, web};
 
 pub(crate) use describe::describe;
 pub(crate) use operation::Operation;
@@ -64,22 +64,42 @@ impl RouteTable {
     }
 }
 
-/// Returns a path with its routes, for a scope with the given prefix. Other methods are refused
-/// with a list of those it has.
+/// Returns a path with its routes, for a scope with the given prefix. A GET also answers HEAD.
+/// OPTIONS lists the methods, and so does the refusal of others.
 pub(crate) fn resource(
     prefix: &str,
     path: &str,
     routes: Vec<(Method, Route)>,
 ) -> actix_web::Resource {
-    let allow = routes.iter().map(|(method, _)| method.as_str()).collect::<Vec<_>>().join(", ");
+    let mut allow = Vec::new();
+    for (method, _) in &routes {
+        allow.push(method.as_str());
+        if method == Method::GET {
+            allow.push("HEAD");
+        }
+    }
+    allow.push("OPTIONS");
+    let allow = allow.join(", ");
     let template = RouteTemplate::new(format!("{prefix}{path}"));
     let mut resource = web::resource(path).app_data(template);
-    for (_, route) in routes {
-        resource = resource.route(route);
+    for (method, route) in routes {
+        resource = resource.route(if method == Method::GET {
+            // actix sends no body to a HEAD, and the length that it would have.
+            route.guard(guard::Any(guard::Get()).or(guard::Head()))
+        } else {
+            route.guard(guard::Method(method))
+        });
     }
-    resource.default_service(web::to(move || {
-        let problem = Problem::method_not_allowed(allow.clone());
-        async move { Err::<HttpResponse, _>(Error::from(problem)) }
+    resource.default_service(web::to(move |request: HttpRequest| {
+        let allow = allow.clone();
+        async move {
+            if request.method() == Method::OPTIONS {
+                return Ok(HttpResponse::NoContent()
+                    .insert_header((header::ALLOW, allow))
+                    .finish());
+            }
+            Err(Error::from(Problem::method_not_allowed(allow)))
+        }
     }))
 }
 
@@ -115,7 +135,7 @@ impl RoutePath<'_> {
             let payload = payload.into_inner();
             endpoint::answer(handler.clone(), access, has_query, request, payload)
         };
-        let route = web::method(method.clone()).to(answer);
+        let route = web::route().to(answer);
         let tag = self.table.tag;
         if let Some((path, routes)) = self.table.resources.last_mut() {
             routes.push((method.clone(), route));

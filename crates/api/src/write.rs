@@ -56,7 +56,7 @@ pub(crate) async fn change<E: Rules + Update>(
     body: Body<E::Patch>,
 ) -> Result<Item<E>, Error> {
     ctx.write(move |tx| {
-        let entity = tx.locked::<E>(key.0)?;
+        let entity = tx.subject::<E>(key.0)?;
         let (patch, now) = (body.checked_for(&entity)?, tx.now());
         Ok(Item::alone(write::change(tx, entity, patch, now)?))
     })
@@ -64,14 +64,10 @@ pub(crate) async fn change<E: Rules + Update>(
 }
 
 /// `DELETE /tags/{uid}`, for administrators.
-pub(crate) async fn delete<E: Stored<Recto>>(
-    ctx: Context,
-    key: PathKey<E>,
-) -> Result<NoContent, Error> {
+pub(crate) async fn delete<E: Rules>(ctx: Context, key: PathKey<E>) -> Result<NoContent, Error> {
     ctx.write(move |tx| {
-        if !write::delete::<E>(tx, key.0)? {
-            return Err(Problem::no_such(E::INFO).into());
-        }
+        tx.subject::<E>(key.0)?;
+        write::delete::<E>(tx, key.0)?;
         tx.audit_content::<E>(AuditAction::ContentDeleted, key.0, None);
         Ok(NoContent)
     })

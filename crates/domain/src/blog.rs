@@ -6,7 +6,7 @@ use crate::text::{LINE, PARAGRAPHS};
 use crate::value::text_value;
 use crate::{Change, CommentId, Create, NewId, PostId, Update, UserId};
 use chrono::{DateTime, Utc};
-use recto_relations::relations;
+use recto_relations::{Version, relations};
 
 text_value! {
     /// The title of a post.
@@ -71,7 +71,14 @@ impl Post {
     /// Returns the post that `new` describes, without a key.
     pub fn new(at: DateTime<Utc>, new: NewPost) -> Self {
         let NewPost { title, content } = new;
-        Self { id: PostId::UNASSIGNED, title, content, created_at: at, updated_at: at }
+        Self {
+            id: PostId::UNASSIGNED,
+            title,
+            content,
+            created_at: at,
+            updated_at: at,
+            version: Version::FIRST,
+        }
     }
 }
 
@@ -92,6 +99,7 @@ impl Update for Post {
         let changed = title.apply_to(&mut self.title) | content.apply_to(&mut self.content);
         if changed {
             self.updated_at = later_than(self.updated_at, now);
+            self.version.advance();
         }
         changed
     }
@@ -133,7 +141,14 @@ impl Comment {
     /// Returns the comment that `new` describes, without a key.
     pub fn new(at: DateTime<Utc>, new: NewComment, post_id: PostId) -> Self {
         let NewComment { text } = new;
-        Self { id: CommentId::UNASSIGNED, text, post_id, created_at: at, updated_at: at }
+        Self {
+            id: CommentId::UNASSIGNED,
+            text,
+            post_id,
+            created_at: at,
+            updated_at: at,
+            version: Version::FIRST,
+        }
     }
 }
 
@@ -154,6 +169,7 @@ impl Update for Comment {
         let changed = text.apply_to(&mut self.text);
         if changed {
             self.updated_at = later_than(self.updated_at, now);
+            self.version.advance();
         }
         changed
     }

@@ -18,6 +18,9 @@ pub enum Conflict {
     /// The tag exists. Tag names are unique without regard to case.
     #[error("a tag of that name exists")]
     TagExists,
+    /// The author exists. Names of authors are unique without regard to case.
+    #[error("an author of that name exists")]
+    AuthorExists,
     /// The user has already reviewed the book, which is possible once.
     #[error("the user has already reviewed the book")]
     AlreadyReviewed,

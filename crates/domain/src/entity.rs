@@ -19,6 +19,12 @@ pub trait Create: Entity {
     fn create(new_id: NewId, new: Self::New, parent: Self::Parent, user: UserId) -> Self;
 }
 
+/// An entity with a version.
+pub trait Versioned: Entity {
+    /// Moves the version.
+    fn advance(&mut self);
+}
+
 /// An entity that clients change.
 pub trait Update: Entity {
     /// The input that describes the changes.

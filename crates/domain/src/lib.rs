@@ -45,7 +45,7 @@ mod value;
 pub use blog::*;
 pub use catalog::*;
 pub use conflict::Conflict;
-pub use entity::{Create, Update};
+pub use entity::{Create, Update, Versioned};
 pub use id::{
     ApiKeyId, AuditId, AuthorId, BookId, Clock, CommentId, CompanyId, CourseId, DepartmentId,
     EmployeeId, IdGenerator, MailId, MailRequestId, MailedTokenId, NewId, PostId, ReviewId,
@@ -54,7 +54,7 @@ pub use id::{
 pub use identity::*;
 pub use input::{Change, Input};
 pub use org::*;
-pub use recto_relations::text_key;
+pub use recto_relations::{Version, text_key};
 pub use school::*;
 pub use violation::{Invalid, Violation, Violations};
 

@@ -11,7 +11,7 @@ use crate::text::LINE;
 use crate::value::text_value;
 use crate::{Change, CompanyId, Create, DepartmentId, EmployeeId, NewId, Update, UserId};
 use chrono::{DateTime, Utc};
-use recto_relations::relations;
+use recto_relations::{Version, relations};
 
 text_value! {
     /// The name of a company.
@@ -77,7 +77,13 @@ impl Company {
     /// Returns the company that `new` describes, without a key.
     pub fn new(at: DateTime<Utc>, new: NewCompany) -> Self {
         let NewCompany { name } = new;
-        Self { id: CompanyId::UNASSIGNED, name, created_at: at, updated_at: at }
+        Self {
+            id: CompanyId::UNASSIGNED,
+            name,
+            created_at: at,
+            updated_at: at,
+            version: Version::FIRST,
+        }
     }
 }
 
@@ -98,6 +104,7 @@ impl Update for Company {
         let changed = name.apply_to(&mut self.name);
         if changed {
             self.updated_at = later_than(self.updated_at, now);
+            self.version.advance();
         }
         changed
     }
@@ -143,7 +150,14 @@ impl Department {
     /// Returns the department that `new` describes, without a key.
     pub fn new(at: DateTime<Utc>, new: NewDepartment) -> Self {
         let NewDepartment { name, company_id } = new;
-        Self { id: DepartmentId::UNASSIGNED, name, company_id, created_at: at, updated_at: at }
+        Self {
+            id: DepartmentId::UNASSIGNED,
+            name,
+            company_id,
+            created_at: at,
+            updated_at: at,
+            version: Version::FIRST,
+        }
     }
 }
 
@@ -164,6 +178,7 @@ impl Update for Department {
         let changed = name.apply_to(&mut self.name) | company_id.apply_to(&mut self.company_id);
         if changed {
             self.updated_at = later_than(self.updated_at, now);
+            self.version.advance();
         }
         changed
     }
@@ -222,6 +237,7 @@ impl Employee {
             manager_id,
             created_at: at,
             updated_at: at,
+            version: Version::FIRST,
         }
     }
 }
@@ -245,6 +261,7 @@ impl Update for Employee {
             | manager_id.apply_to(&mut self.manager_id);
         if changed {
             self.updated_at = later_than(self.updated_at, now);
+            self.version.advance();
         }
         changed
     }

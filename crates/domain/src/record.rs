@@ -1,12 +1,14 @@
 //! Macros that declare an entity or an input once. They generate the struct, parsing,
 //! serialization and (with the feature `openapi`) the schema, so that these cannot differ.
 
-/// Declares a struct with public fields that is serialized as a JSON object.
+/// Declares a struct with public fields that is serialized as a JSON object, without those after
+/// `@not_shown`.
 macro_rules! object {
     (
         $(#[doc = $doc:literal])+
         pub struct $name:ident {
             $($(#[$attribute:meta])+ pub $field:ident: $type:ty,)+
+            $(@not_shown $(#[$hidden_attribute:meta])+ pub $hidden:ident: $hidden_type:ty,)*
         }
     ) => {
         $(#[doc = $doc])+
@@ -18,6 +20,11 @@ macro_rules! object {
                 #[cfg_attr(feature = "openapi", schema(inline, required))]
                 pub $field: $type,
             )+
+            $(
+                $(#[$hidden_attribute])+
+                #[serde(skip)]
+                pub $hidden: $hidden_type,
+            )*
         }
     };
 }
@@ -25,7 +32,7 @@ pub(crate) use object;
 
 /// Declares an [`object!`] that is an [`Entity`](recto_relations::Entity), with the name of its
 /// collection, its key, the fields by which it can be sorted besides `created_at`, and the cost of
-/// reading one if it has long texts.
+/// reading one if it has long texts. It also has a version.
 macro_rules! entity {
     (
         $(#[doc = $doc:literal])+
@@ -40,6 +47,15 @@ macro_rules! entity {
             $(#[doc = $doc])+
             pub struct $name {
                 $($(#[$attribute])+ pub $field: $type,)+
+                @not_shown
+                /// The version, which each change moves.
+                pub version: recto_relations::Version,
+            }
+        }
+
+        impl $crate::Versioned for $name {
+            fn advance(&mut self) {
+                self.version.advance();
             }
         }
 
@@ -69,6 +85,10 @@ macro_rules! entity {
 
             fn key(&self) -> $key_type {
                 self.$key
+            }
+
+            fn version(&self) -> Option<recto_relations::Version> {
+                Some(self.version)
             }
 
             fn sort_value(&self, field: &recto_relations::SortField) -> recto_relations::SortValue {

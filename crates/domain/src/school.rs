@@ -7,7 +7,7 @@ use crate::record::{entity, input, object};
 use crate::text::LINE;
 use crate::value::text_value;
 use crate::{Change, CourseId, Create, NewId, StudentId, Update, UserId};
-use recto_relations::{LinkData, relations};
+use recto_relations::{LinkData, Version, relations};
 
 text_value! {
     /// The name of a student.
@@ -72,7 +72,13 @@ impl Student {
     /// Returns the student that `new` describes, without a key.
     pub fn new(at: DateTime<Utc>, new: NewStudent) -> Self {
         let NewStudent { name } = new;
-        Self { id: StudentId::UNASSIGNED, name, created_at: at, updated_at: at }
+        Self {
+            id: StudentId::UNASSIGNED,
+            name,
+            created_at: at,
+            updated_at: at,
+            version: Version::FIRST,
+        }
     }
 }
 
@@ -93,6 +99,7 @@ impl Update for Student {
         let changed = name.apply_to(&mut self.name);
         if changed {
             self.updated_at = later_than(self.updated_at, now);
+            self.version.advance();
         }
         changed
     }
@@ -132,7 +139,13 @@ impl Course {
     /// Returns the course that `new` describes, without a key.
     pub fn new(at: DateTime<Utc>, new: NewCourse) -> Self {
         let NewCourse { title } = new;
-        Self { id: CourseId::UNASSIGNED, title, created_at: at, updated_at: at }
+        Self {
+            id: CourseId::UNASSIGNED,
+            title,
+            created_at: at,
+            updated_at: at,
+            version: Version::FIRST,
+        }
     }
 }
 
@@ -153,6 +166,7 @@ impl Update for Course {
         let changed = title.apply_to(&mut self.title);
         if changed {
             self.updated_at = later_than(self.updated_at, now);
+            self.version.advance();
         }
         changed
     }

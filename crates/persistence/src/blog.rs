@@ -20,6 +20,7 @@ pub struct PostRow {
     content: String,
     created_at: InstantValue,
     updated_at: InstantValue,
+    version: i64,
 }
 
 impl TryFrom<PostRow> for Post {
@@ -33,6 +34,7 @@ impl TryFrom<PostRow> for Post {
             content: context.column("content", row.content)?,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
+            version: row.version.into(),
         })
     }
 }
@@ -51,6 +53,7 @@ pub struct PostRecord<'a> {
     content: &'a str,
     created_at: InstantValue,
     updated_at: InstantValue,
+    version: i64,
 }
 
 impl<'a> From<&'a Post> for PostRecord<'a> {
@@ -61,6 +64,7 @@ impl<'a> From<&'a Post> for PostRecord<'a> {
             content: post.content.as_str(),
             created_at: InstantValue(post.created_at),
             updated_at: InstantValue(post.updated_at),
+            version: post.version.into(),
         }
     }
 }
@@ -89,6 +93,7 @@ pub struct CommentRow {
     post_id: i64,
     created_at: InstantValue,
     updated_at: InstantValue,
+    version: i64,
 }
 
 impl TryFrom<CommentRow> for Comment {
@@ -102,6 +107,7 @@ impl TryFrom<CommentRow> for Comment {
             post_id: context.column("post_id", row.post_id)?,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
+            version: row.version.into(),
         })
     }
 }
@@ -119,6 +125,7 @@ pub struct CommentRecord<'a> {
     post_id: i64,
     created_at: InstantValue,
     updated_at: InstantValue,
+    version: i64,
 }
 
 impl<'a> From<&'a Comment> for CommentRecord<'a> {
@@ -128,6 +135,7 @@ impl<'a> From<&'a Comment> for CommentRecord<'a> {
             post_id: comment.post_id.get(),
             created_at: InstantValue(comment.created_at),
             updated_at: InstantValue(comment.updated_at),
+            version: comment.version.into(),
         }
     }
 }

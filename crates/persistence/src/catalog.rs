@@ -15,3 +15,4 @@ pub mod user;
 
 pub use book::BookFilter;
 pub use creator::Creator;
+pub use user::UserFilter;

@@ -263,6 +263,7 @@ const UNIQUE: &[(&str, &str, Conflict)] = &[
     ("users_username_key_key", "users.username_key", Conflict::UsernameTaken),
     ("accounts_email_key_key", "accounts.email_key", Conflict::EmailTaken),
     ("tags_name_key_key", "tags.name_key", Conflict::TagExists),
+    ("authors_name_key_key", "authors.name_key", Conflict::AuthorExists),
     (
         "reviews_user_uid_book_uid_key",
         "reviews.user_uid, reviews.book_uid",

@@ -26,6 +26,7 @@ pub struct CompanyRow {
     name: String,
     created_at: InstantValue,
     updated_at: InstantValue,
+    version: i64,
 }
 
 impl TryFrom<CompanyRow> for Company {
@@ -38,6 +39,7 @@ impl TryFrom<CompanyRow> for Company {
             name: context.column("name", row.name)?,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
+            version: row.version.into(),
         })
     }
 }
@@ -55,6 +57,7 @@ pub struct CompanyRecord<'a> {
     name_key: String,
     created_at: InstantValue,
     updated_at: InstantValue,
+    version: i64,
 }
 
 impl<'a> From<&'a Company> for CompanyRecord<'a> {
@@ -64,6 +67,7 @@ impl<'a> From<&'a Company> for CompanyRecord<'a> {
             name_key: text_key(company.name.as_str()),
             created_at: InstantValue(company.created_at),
             updated_at: InstantValue(company.updated_at),
+            version: company.version.into(),
         }
     }
 }
@@ -92,6 +96,7 @@ pub struct DepartmentRow {
     company_id: i64,
     created_at: InstantValue,
     updated_at: InstantValue,
+    version: i64,
 }
 
 impl TryFrom<DepartmentRow> for Department {
@@ -105,6 +110,7 @@ impl TryFrom<DepartmentRow> for Department {
             company_id: context.column("company_id", row.company_id)?,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
+            version: row.version.into(),
         })
     }
 }
@@ -123,6 +129,7 @@ pub struct DepartmentRecord<'a> {
     company_id: i64,
     created_at: InstantValue,
     updated_at: InstantValue,
+    version: i64,
 }
 
 impl<'a> From<&'a Department> for DepartmentRecord<'a> {
@@ -133,6 +140,7 @@ impl<'a> From<&'a Department> for DepartmentRecord<'a> {
             company_id: department.company_id.get(),
             created_at: InstantValue(department.created_at),
             updated_at: InstantValue(department.updated_at),
+            version: department.version.into(),
         }
     }
 }
@@ -163,6 +171,7 @@ pub struct EmployeeRow {
     manager_id: Option<i64>,
     created_at: InstantValue,
     updated_at: InstantValue,
+    version: i64,
 }
 
 impl TryFrom<EmployeeRow> for Employee {
@@ -177,6 +186,7 @@ impl TryFrom<EmployeeRow> for Employee {
             manager_id: context.optional("manager_id", row.manager_id)?,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
+            version: row.version.into(),
         })
     }
 }
@@ -196,6 +206,7 @@ pub struct EmployeeRecord<'a> {
     manager_id: Option<i64>,
     created_at: InstantValue,
     updated_at: InstantValue,
+    version: i64,
 }
 
 impl<'a> From<&'a Employee> for EmployeeRecord<'a> {
@@ -207,6 +218,7 @@ impl<'a> From<&'a Employee> for EmployeeRecord<'a> {
             manager_id: employee.manager_id.map(EmployeeId::get),
             created_at: InstantValue(employee.created_at),
             updated_at: InstantValue(employee.updated_at),
+            version: employee.version.into(),
         }
     }
 }
@@ -226,6 +238,13 @@ impl Rules for Employee {
 
     fn check_change(&self, conn: &mut Connection) -> Result<(), Error> {
         refuse_cycle(conn, self)
+    }
+
+    fn before_delete(conn: &mut Connection, manager: EmployeeId) -> Result<(), Error> {
+        let reports = employees::table.filter(employees::manager_id.eq(i64::from(manager)));
+        let next = employees::version.eq(employees::version + 1);
+        conn.execute(diesel::update(reports).set(next))?;
+        Ok(())
     }
 }
 

@@ -66,6 +66,7 @@ table! {
         created_at -> Instant,
         updated_at -> Instant,
         creator_uid -> Nullable<Uid>,
+        version -> BigInt,
     }
 }
 
@@ -110,6 +111,7 @@ table! {
         origin -> Nullable<Text>,
         created_at -> Instant,
         updated_at -> Instant,
+        version -> BigInt,
     }
 }
 
@@ -123,6 +125,7 @@ table! {
         post_id -> BigInt,
         created_at -> Instant,
         updated_at -> Instant,
+        version -> BigInt,
     }
 }
 
@@ -136,6 +139,7 @@ table! {
         name_key -> Text,
         created_at -> Instant,
         updated_at -> Instant,
+        version -> BigInt,
     }
 }
 
@@ -149,6 +153,7 @@ table! {
         title_key -> Text,
         created_at -> Instant,
         updated_at -> Instant,
+        version -> BigInt,
     }
 }
 
@@ -174,6 +179,7 @@ table! {
         company_id -> BigInt,
         created_at -> Instant,
         updated_at -> Instant,
+        version -> BigInt,
     }
 }
 
@@ -189,6 +195,7 @@ table! {
         manager_id -> Nullable<BigInt>,
         created_at -> Instant,
         updated_at -> Instant,
+        version -> BigInt,
     }
 }
 
@@ -270,6 +277,7 @@ table! {
         content -> Text,
         created_at -> Instant,
         updated_at -> Instant,
+        version -> BigInt,
     }
 }
 
@@ -285,6 +293,7 @@ table! {
         book_uid -> Uid,
         created_at -> Instant,
         updated_at -> Instant,
+        version -> BigInt,
     }
 }
 
@@ -324,6 +333,7 @@ table! {
         name_key -> Text,
         created_at -> Instant,
         updated_at -> Instant,
+        version -> BigInt,
     }
 }
 
@@ -338,6 +348,7 @@ table! {
         created_at -> Instant,
         updated_at -> Instant,
         creator_uid -> Nullable<Uid>,
+        version -> BigInt,
     }
 }
 
@@ -370,6 +381,7 @@ table! {
         origin -> Nullable<Text>,
         created_at -> Instant,
         updated_at -> Instant,
+        version -> BigInt,
     }
 }
 

@@ -20,6 +20,7 @@ pub struct StudentRow {
     name: String,
     created_at: InstantValue,
     updated_at: InstantValue,
+    version: i64,
 }
 
 impl TryFrom<StudentRow> for Student {
@@ -32,6 +33,7 @@ impl TryFrom<StudentRow> for Student {
             name: context.column("name", row.name)?,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
+            version: row.version.into(),
         })
     }
 }
@@ -49,6 +51,7 @@ pub struct StudentRecord<'a> {
     name_key: String,
     created_at: InstantValue,
     updated_at: InstantValue,
+    version: i64,
 }
 
 impl<'a> From<&'a Student> for StudentRecord<'a> {
@@ -58,6 +61,7 @@ impl<'a> From<&'a Student> for StudentRecord<'a> {
             name_key: text_key(student.name.as_str()),
             created_at: InstantValue(student.created_at),
             updated_at: InstantValue(student.updated_at),
+            version: student.version.into(),
         }
     }
 }
@@ -84,6 +88,7 @@ pub struct CourseRow {
     title: String,
     created_at: InstantValue,
     updated_at: InstantValue,
+    version: i64,
 }
 
 impl TryFrom<CourseRow> for Course {
@@ -96,6 +101,7 @@ impl TryFrom<CourseRow> for Course {
             title: context.column("title", row.title)?,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
+            version: row.version.into(),
         })
     }
 }
@@ -113,6 +119,7 @@ pub struct CourseRecord<'a> {
     title_key: String,
     created_at: InstantValue,
     updated_at: InstantValue,
+    version: i64,
 }
 
 impl<'a> From<&'a Course> for CourseRecord<'a> {
@@ -122,6 +129,7 @@ impl<'a> From<&'a Course> for CourseRecord<'a> {
             title_key: text_key(course.title.as_str()),
             created_at: InstantValue(course.created_at),
             updated_at: InstantValue(course.updated_at),
+            version: course.version.into(),
         }
     }
 }

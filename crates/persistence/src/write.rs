@@ -1,7 +1,7 @@
 //! Creating, changing and deleting entities of any module.
 
 use chrono::{DateTime, Utc};
-use recto_domain::{Conflict, Update, Violation, Violations};
+use recto_domain::{Conflict, Update, Versioned, Violation, Violations};
 use recto_relations::{Entity, EntityInfo, RelationInfo, Storage, ToOne};
 use recto_relations_diesel::{Lock, Stored, Writable, restricting};
 
@@ -18,6 +18,15 @@ pub trait Rules: Writable<Recto> {
     /// A [`Conflict`] or a database error.
     fn check_change(&self, conn: &mut Connection) -> Result<(), Error> {
         let _ = conn;
+        Ok(())
+    }
+
+    /// Checks a delete, and moves the versions of the entities whose foreign key becomes empty.
+    ///
+    /// # Errors
+    /// A [`Conflict`] or a database error.
+    fn before_delete(conn: &mut Connection, key: Self::Key) -> Result<(), Error> {
+        let _ = (conn, key);
         Ok(())
     }
 }
@@ -53,7 +62,7 @@ pub fn change<E: Rules + Update>(
 ///
 /// # Errors
 /// [`Conflict::StillReferenced`] if other entities block the delete, or a database error.
-pub fn delete<E: Stored<Recto>>(conn: &mut Connection, key: E::Key) -> Result<bool, Error> {
+pub fn delete<E: Rules>(conn: &mut Connection, key: E::Key) -> Result<bool, Error> {
     if restricting(E::INFO).next().is_some() {
         // The lock prevents new references after the count.
         let Some(entity) = conn.lock::<E>(key, Lock::Update)? else { return Ok(false) };
@@ -61,7 +70,18 @@ pub fn delete<E: Stored<Recto>>(conn: &mut Connection, key: E::Key) -> Result<bo
             return Err(Conflict::StillReferenced { relation: relation.name, count }.into());
         }
     }
+    E::before_delete(conn, key)?;
     conn.delete::<E>(key)
+}
+
+/// Moves the version of a locked entity and stores it, after a change of its links.
+///
+/// # Errors
+/// A database error.
+pub fn advance<E: Rules + Versioned>(conn: &mut Connection, mut entity: E) -> Result<E, Error> {
+    entity.advance();
+    conn.update(&entity)?;
+    Ok(entity)
 }
 
 /// Returns an error with a violation for each foreign key that refers to no entity.

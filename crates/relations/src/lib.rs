@@ -9,6 +9,7 @@ mod info;
 mod relation;
 mod sort;
 mod text;
+mod version;
 
 pub use cost::Cost;
 pub use filter::{Comparison, Filter, FilterError, Quantifier, Test};
@@ -30,6 +31,7 @@ pub use relation::{
 };
 pub use sort::{KeysetPosition, PageRequest, Sort, SortError, SortTerm, SortValue};
 pub use text::text_key;
+pub use version::Version;
 
 // The sample entities import this crate by its name.
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::{Cardinality, EntityInfo, Module, RelationInfo, SortField, SortValue};
+use crate::{Cardinality, EntityInfo, Module, RelationInfo, SortField, SortValue, Version};
 
 /// The key of an entity.
 ///
@@ -51,6 +51,11 @@ pub trait Entity: InModule + Clone + Debug + Serialize + Send + Sync + 'static {
 
     /// Returns the key.
     fn key(&self) -> Self::Key;
+
+    /// Returns the version, if the entity has versions.
+    fn version(&self) -> Option<Version> {
+        None
+    }
 
     /// Returns the value of `field`, which is one of [`EntityInfo::sorts`].
     ///

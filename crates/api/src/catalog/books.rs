@@ -87,7 +87,7 @@ pub(crate) async fn set_tags(
 }
 
 type ChangeTags =
-    fn(&mut Connection, &Creator<'_>, BookId, &[TagName]) -> Result<(), recto_persistence::Error>;
+    fn(&mut Connection, &Creator<'_>, BookId, &[TagName]) -> Result<bool, recto_persistence::Error>;
 
 async fn change_tags(
     ctx: Context,
@@ -99,9 +99,12 @@ async fn change_tags(
     ctx.write(move |tx| {
         let book = editable(tx, key.0, AuditAction::ContentChanged)?;
         let (conn, creator) = tx.with_creator()?;
-        change(conn, &creator, book.uid, &body.checked()?.into_names())?;
+        let uid = book.uid;
+        if change(conn, &creator, uid, &body.checked()?.into_names())? {
+            write::advance(conn, book)?;
+        }
         tx.check_creator(&creator)?;
-        tx.item(book.uid, &include)
+        tx.item(uid, &include)
     })
     .await
 }
@@ -127,8 +130,9 @@ pub(crate) async fn set_contributors(
 pub(crate) async fn add_tag(ctx: Context, keys: PathKeys<Book, Tag>) -> Result<NoContent, Error> {
     ctx.write(move |tx| {
         let book = editable(tx, keys.0, AuditAction::ContentChanged)?;
-        if !book_tag::add_one(tx, book.uid, keys.1)? {
-            return Err(Problem::no_such(Tag::INFO).into());
+        let added = book_tag::add_one(tx, book.uid, keys.1)?;
+        if added.ok_or_else(|| Problem::no_such(Tag::INFO))? {
+            write::advance(tx, book)?;
         }
         Ok(NoContent)
     })
@@ -142,7 +146,9 @@ pub(crate) async fn remove_tag(
 ) -> Result<NoContent, Error> {
     ctx.write(move |tx| {
         let book = editable(tx, keys.0, AuditAction::ContentChanged)?;
-        book_tag::remove_one(tx, book.uid, keys.1)?;
+        if book_tag::remove_one(tx, book.uid, keys.1)? {
+            write::advance(tx, book)?;
+        }
         Ok(NoContent)
     })
     .await
@@ -155,7 +161,7 @@ fn editable(
     key: BookId,
     action: AuditAction,
 ) -> Result<Book, Error> {
-    let book = tx.locked::<Book>(key)?;
+    let book = tx.subject::<Book>(key)?;
     may::edit_book(tx.caller()?, &book)?;
     tx.audit_content::<Book>(action, book.uid, book.user_uid);
     Ok(book)

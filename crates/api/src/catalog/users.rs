@@ -7,7 +7,6 @@ use recto_domain::{
 };
 use recto_persistence::identity::account;
 use recto_persistence::{Connection, write};
-use recto_relations::Entity as _;
 
 use crate::answer::{Answer as _, Item, NoContent, Page, Rendered};
 use crate::context::Context;
@@ -37,7 +36,7 @@ pub(crate) async fn item(
 ) -> Result<Rendered, Error> {
     let user = key.0;
     let read = ctx.read(move |tx| {
-        let item = tx.item(user, &query.include)?;
+        let item = tx.item(user, &query.include)?.with_fields(&query.fields);
         match tx.optional_caller().cloned() {
             Some(caller) if may::see_account(&caller, user) => {
                 Ok((accounts::with(tx, item)?.render()?, caller.user_uid != user))
@@ -59,7 +58,7 @@ pub(crate) async fn patch(
     body: Body<UserPatch>,
 ) -> Result<Item<User>, Error> {
     ctx.write(move |tx| {
-        let user = tx.locked::<User>(key.0)?;
+        let user = tx.subject::<User>(key.0)?;
         may::edit_profile(tx.caller()?, &user)?;
         let (patch, now) = (body.checked_for(&user)?, tx.now());
         let before = user.clone();
@@ -91,9 +90,8 @@ fn profile_changes(before: &User, after: &User) -> Option<String> {
 /// `DELETE /users/{uid}`. Books and reviews stay.
 pub(crate) async fn delete(ctx: Context, key: PathKey<User>) -> Result<NoContent, Error> {
     ctx.write(move |tx| {
-        if !account::delete(tx, key.0, ReviewsFate::Keep)? {
-            return Err(Problem::no_such(User::INFO).into());
-        }
+        tx.subject::<User>(key.0)?;
+        account::delete(tx, key.0, ReviewsFate::Keep)?;
         tx.audit(AuditAction::AccountDeleted).subject_uid = Some(key.0);
         Ok(NoContent)
     })
@@ -151,7 +149,7 @@ async fn change_account(
     + 'static,
 ) -> Result<Item<User>, Error> {
     ctx.write(move |tx| {
-        let user = tx.locked::<User>(user)?;
+        let user = tx.subject::<User>(user)?;
         let account = account::of_user(tx, user.uid)?
             .ok_or_else(|| Problem::not_found("account: the user has none"))?;
         let now = tx.now();

@@ -17,6 +17,7 @@ use recto_relations::{Entity, Include};
 
 use super::RequestOrigin;
 use crate::answer::{Item, OptionalItem, Page};
+use crate::conditional::Subject;
 use crate::error::{Error, Failure};
 use crate::extract::{All, Filtered, OfParent, PageQuery};
 use crate::problem::Problem;
@@ -35,6 +36,8 @@ pub(crate) struct WriteTransaction<'t> {
     origin: &'t RequestOrigin,
     /// Whether the work has not run before.
     pub(super) is_first_run: bool,
+    /// The entity that the request changes, as it was before.
+    pub(super) subject: Option<Subject>,
     effects: Effects,
 }
 
@@ -179,7 +182,7 @@ impl<'t> WriteTransaction<'t> {
         origin: &'t RequestOrigin,
         is_first_run: bool,
     ) -> Self {
-        Self { read, origin, is_first_run, effects: Effects::default() }
+        Self { read, origin, is_first_run, subject: None, effects: Effects::default() }
     }
 
     /// Returns a new id for the current time.
@@ -195,6 +198,16 @@ impl<'t> WriteTransaction<'t> {
     pub(crate) fn with_creator(&mut self) -> Result<(&mut Connection, Creator<'t>), Error> {
         let (state, user) = (self.read.state, self.caller()?.user_uid);
         Ok((self.read.conn, Creator::new(&*state.ids, Some(user))))
+    }
+
+    /// Locks the entity that the request changes. `If-Match` compares its version.
+    ///
+    /// # Errors
+    /// 404 if it does not exist.
+    pub(crate) fn subject<E: Stored<Recto>>(&mut self, key: E::Key) -> Result<E, Error> {
+        let entity = self.locked::<E>(key)?;
+        self.subject = Subject::of(&entity);
+        Ok(entity)
     }
 
     /// Locks an entity until the transaction ends. Foreign keys to it can still be written: two

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use recto_domain::{
-    Author, Book, Comment, Company, Course, CreditLine, Department, Employee, Post, Review,
-    Student, Tag, TagName, TagNames, User,
+    Author, AuthorName, Book, Comment, Company, Course, CreditLine, Department, Employee, Invalid,
+    Post, Review, Student, Tag, TagName, TagNames, User, Username,
 };
-use recto_persistence::catalog::BookFilter;
+use recto_persistence::catalog::{BookFilter, UserFilter};
 use recto_persistence::{Recto, Stored};
 use recto_relations::{
     Cost, Entity, Filter, Include, PageRequest, Quantifier, Relation, RelationInfo, Sort,
@@ -19,6 +19,7 @@ use recto_relations::{
 use super::QueryCost;
 use crate::cursor::{self, QueryFingerprint};
 use crate::error::Error;
+use crate::fields::Fields;
 use crate::parameters::{ParameterError, Parameters};
 use crate::present::{NextLink, PageOptions};
 
@@ -27,21 +28,24 @@ use crate::present::{NextLink, PageOptions};
 pub(crate) struct ItemQuery<E> {
     /// The relations to load and to count.
     pub(crate) include: Arc<Include>,
+    /// The own fields to show.
+    pub(crate) fields: Arc<Fields>,
     entity: PhantomData<fn() -> E>,
 }
 
 impl<E: Entity> ItemQuery<E> {
     /// The names of the parameters.
-    pub(crate) const NAMES: &'static [&'static str] = &["include", "count"];
+    pub(crate) const NAMES: &'static [&'static str] = &["include", "count", "fields"];
 
     fn parse(query: &str) -> Result<Self, ParameterError> {
-        let mut include = Include::nothing();
+        let (mut include, mut fields) = (Include::nothing(), Fields::default());
         if !query.is_empty() {
             let mut parameters = Parameters::parse(query)?;
             include = take_include::<E>(&mut parameters)?;
+            fields = take_fields::<E>(&mut parameters)?;
             parameters.finish(Self::NAMES)?;
         }
-        Ok(Self { include: Arc::new(include), entity: PhantomData })
+        Ok(Self { include: Arc::new(include), fields: Arc::new(fields), entity: PhantomData })
     }
 
     fn cost(&self) -> Cost {
@@ -115,6 +119,47 @@ impl Filtered for Book {
     }
 }
 
+/// Takes a name that may be older than the rules of new ones.
+fn take_name<T>(
+    parameters: &mut Parameters,
+    parse: impl FnOnce(&str) -> Result<T, Invalid>,
+) -> Result<Option<T>, ParameterError> {
+    let name = parameters.take("name")?;
+    name.map(|name| parse(&name).map_err(|wrong| ParameterError::new("name", wrong))).transpose()
+}
+
+impl Filtered for Tag {
+    const FILTERS: &'static [(&'static str, &'static str)] =
+        &[("name", "The tag of this name, without regard to case.")];
+
+    fn filter(parameters: &mut Parameters) -> Result<Option<TagName>, ParameterError> {
+        take_name(parameters, TagName::parse_existing)
+    }
+}
+
+impl Filtered for Author {
+    const FILTERS: &'static [(&'static str, &'static str)] =
+        &[("name", "The author of this name, without regard to case.")];
+
+    fn filter(parameters: &mut Parameters) -> Result<Option<AuthorName>, ParameterError> {
+        take_name(parameters, AuthorName::parse_existing)
+    }
+}
+
+impl Filtered for User {
+    const FILTERS: &'static [(&'static str, &'static str)] = &[
+        ("username", "The user of this name, without regard to case."),
+        ("email", "The user whose account has this address, without regard to case."),
+    ];
+
+    fn filter(parameters: &mut Parameters) -> Result<UserFilter, ParameterError> {
+        let username = parameters.take("username")?.map(|name| {
+            Username::parse_existing(&name).map_err(|wrong| ParameterError::new("username", wrong))
+        });
+        Ok(UserFilter { username: username.transpose()?, email: parameters.take_parsed("email")? })
+    }
+}
+
 /// The maximum number of tags of a query; each is a subquery.
 const MAX_TAGS: usize = 10;
 
@@ -131,9 +176,7 @@ macro_rules! unfiltered {
     )*};
 }
 
-unfiltered!(
-    User, Review, Tag, Author, Post, Comment, Student, Course, Company, Department, Employee
-);
+unfiltered!(Review, Post, Comment, Student, Course, Company, Department, Employee);
 
 /// The entities that a page is taken from: all of a type, or those that a relation leads to.
 pub(crate) trait PageSource<E: Stored<Recto>> {
@@ -207,7 +250,8 @@ pub(crate) struct PageQuery<E: Stored<Recto>, S: PageSource<E>> {
 }
 
 /// The parameters of every page.
-pub(crate) const PAGE_PARAMETERS: &[&str] = &["limit", "cursor", "sort", "include", "count"];
+pub(crate) const PAGE_PARAMETERS: &[&str] =
+    &["limit", "cursor", "sort", "include", "count", "fields"];
 
 impl<E: Stored<Recto>, S: PageSource<E>> PageQuery<E, S> {
     fn parse(path: &str, query: &str) -> Result<Self, ParameterError> {
@@ -215,7 +259,7 @@ impl<E: Stored<Recto>, S: PageSource<E>> PageQuery<E, S> {
         let pairs: Vec<(String, String)> =
             parameters.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let limit = parameters.limit()?;
-        let sort = match (parameters.take("sort")?, S::RELATION) {
+        let sort = match (parameters.take_list("sort"), S::RELATION) {
             (Some(sort), Some(relation)) => Sort::parse_along(relation, &sort),
             (Some(sort), None) => Sort::parse(E::INFO, &sort),
             (None, Some(relation)) => Ok(Sort::along(relation)),
@@ -223,6 +267,7 @@ impl<E: Stored<Recto>, S: PageSource<E>> PageQuery<E, S> {
         };
         let sort = sort.map_err(|error| ParameterError::new("sort", error.to_string()))?;
         let include = take_include::<E>(&mut parameters)?;
+        let fields = take_fields::<E>(&mut parameters)?;
         let cursor = parameters.take("cursor")?;
         let filter = S::filter(&mut parameters)?;
         let related =
@@ -241,7 +286,11 @@ impl<E: Stored<Recto>, S: PageSource<E>> PageQuery<E, S> {
         };
         let request = PageRequest { limit, sort, after };
         let next = NextLink { fingerprint, url: without_cursor(path, pairs) };
-        Ok(Self { filter, related, options: Arc::new(PageOptions { request, include, next }) })
+        Ok(Self {
+            filter,
+            related,
+            options: Arc::new(PageOptions { request, include, fields, next }),
+        })
     }
 
     fn cost(&self) -> Cost {
@@ -265,13 +314,18 @@ impl<E: Stored<Recto>, S: PageSource<E>> FromRequest for PageQuery<E, S> {
     }
 }
 
+fn take_fields<E: Entity>(parameters: &mut Parameters) -> Result<Fields, ParameterError> {
+    let fields = parameters.take_list("fields");
+    fields.map_or_else(|| Ok(Fields::default()), |fields| Fields::parse(E::INFO, &fields))
+}
+
 fn take_include<E: Entity>(parameters: &mut Parameters) -> Result<Include, ParameterError> {
-    let mut include = match parameters.take("include")? {
+    let mut include = match parameters.take_list("include") {
         Some(paths) => Include::parse(E::INFO, &paths)
             .map_err(|error| ParameterError::new("include", error.to_string()))?,
         None => Include::nothing(),
     };
-    if let Some(paths) = parameters.take("count")? {
+    if let Some(paths) = parameters.take_list("count") {
         include
             .count(E::INFO, &paths)
             .map_err(|error| ParameterError::new("count", error.to_string()))?;

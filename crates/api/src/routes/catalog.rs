@@ -1,15 +1,15 @@
 //! The routes of the module `catalog`.
 
 use recto_domain::{
-    Author, AuthorBooks, Book, BookBatch, BookContributors, BookOutcomes, BookPatch, BookReviews,
-    BookTags, BookUser, Contributors, Disabling, NewBookGraph, NewReview, NewTag, Review,
-    ReviewBook, ReviewPatch, ReviewUser, RoleChange, Tag, TagBooks, TagNames, User, UserBooks,
-    UserPatch, UserReviews,
+    Author, AuthorBooks, AuthorPatch, Book, BookBatch, BookContributors, BookOutcomes, BookPatch,
+    BookReviews, BookTags, BookUser, Contributors, Disabling, NewBookGraph, NewReview, NewTag,
+    Review, ReviewBook, ReviewPatch, ReviewUser, RoleChange, Tag, TagBooks, TagNames, User,
+    UserBooks, UserPatch, UserReviews,
 };
 use recto_identity::Access;
 
 use super::{add_many, add_one};
-use crate::catalog::{batch, books, reviews, tags, users};
+use crate::catalog::{authors, batch, books, reviews, tags, users};
 use crate::components::UserWithAccount;
 use crate::problem::ProblemType;
 use crate::table::{Operation, RouteTable};
@@ -246,7 +246,24 @@ fn add_authors(table: &mut RouteTable) {
     table.at("/authors").get(read::page::<Author>, Operation::page::<Author>("List authors"));
     table
         .at("/authors/{uid}")
-        .get(read::item::<Author>, Operation::item::<Author>("Get an author"));
+        .get(read::item::<Author>, Operation::item::<Author>("Get an author"))
+        .patch(
+            authors::patch,
+            Operation::new(
+                "Rename an author",
+                "The `author` of books, which names their contributors, stays as it is.",
+            )
+            .requires(Access::Admin)
+            .patch_body::<AuthorPatch>()
+            .returns_entity::<Author>("The changed author.")
+            .conflicts(&[ProblemType::AuthorExists]),
+        )
+        .delete(
+            write::delete::<Author>,
+            Operation::new("Delete an author", "Deletes an author whom no book credits.")
+                .requires(Access::Admin)
+                .conflicts(&[ProblemType::StillReferenced]),
+        );
     add_many::<AuthorBooks>(table, "List an author's books");
 }
 

@@ -31,6 +31,7 @@ pub(super) fn add(table: &mut RouteTable) {
                 "Enrol a student in a course",
                 "Succeeds without a change if the student is already enrolled; `enrolled_at` remains.",
             )
+            .unconditional()
             .requires(Access::Verified),
         )
         .delete(
@@ -39,6 +40,7 @@ pub(super) fn add(table: &mut RouteTable) {
                 "Withdraw a student from a course",
                 "Succeeds without a change if the student is not enrolled.",
             )
+            .unconditional()
             .requires(Access::Verified),
         );
 }

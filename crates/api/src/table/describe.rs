@@ -21,9 +21,21 @@ use crate::{BASE_PATH, ProblemType};
 pub(crate) fn describe(routed: RoutedOperation, components: &mut Components) -> (String, PathItem) {
     let RoutedOperation { path, method, tag, operation } = routed;
     let refusals = refusals(&path, &method, &operation);
+    let has_tag = operation.has_tag && method == Method::GET;
+    let is_conditional = is_conditional(&path, &method, &operation);
     components.merge(operation.components);
-    let (status, success) = success(operation.response);
+    let (status, mut success) = success(operation.response);
+    if has_tag {
+        let tag = HeaderBuilder::new()
+            .schema(Some(string()))
+            .description(Some("The tag of the response, for `If-None-Match` and `If-Match`."));
+        success.headers.insert("ETag".to_owned(), tag.build().into());
+    }
     let mut responses = ResponsesBuilder::new().response(status, success);
+    if has_tag {
+        let known = ResponseBuilder::new().description("The client has this response already.");
+        responses = responses.response("304", known.build());
+    }
     for (status, problem_types) in refusals {
         responses = responses.response(status.to_string(), refusal(&problem_types));
     }
@@ -42,6 +54,15 @@ pub(crate) fn describe(routed: RoutedOperation, components: &mut Components) -> 
     }
     for parameter in operation.parameters {
         described = described.parameter(parameter);
+    }
+    if has_tag {
+        let description = "The tags of responses that the client has.";
+        described = described.parameter(header("If-None-Match", description));
+    }
+    if is_conditional {
+        let description =
+            "Tags of the item, or `*`. The change is refused if the item has another version.";
+        described = described.parameter(header("If-Match", description));
     }
     if let Some((schema, media_types)) = operation.body {
         let mut body = RequestBodyBuilder::new().required(Some(Required::True));
@@ -114,6 +135,14 @@ fn success(response: SuccessResponse) -> (String, Response) {
     (status.to_string(), response.build())
 }
 
+/// Returns whether an operation compares `If-Match` with the version of an item.
+fn is_conditional(path: &str, method: &Method, operation: &Operation) -> bool {
+    operation.is_conditional
+        && matches!(*method, Method::PUT | Method::PATCH | Method::DELETE)
+        && path.contains('{')
+        && !path.starts_with("/auth/")
+}
+
 /// Returns the statuses with which an operation may be refused, with their problem types.
 fn refusals(path: &str, method: &Method, operation: &Operation) -> Vec<(u16, Vec<ProblemType>)> {
     let mut problem_types = vec![ProblemType::InvalidParameter];
@@ -150,6 +179,9 @@ fn refusals(path: &str, method: &Method, operation: &Operation) -> Vec<(u16, Vec
     if path.contains('{') {
         problem_types.push(ProblemType::NotFound);
     }
+    if is_conditional(path, method, operation) {
+        problem_types.extend([ProblemType::MalformedRequest, ProblemType::PreconditionFailed]);
+    }
     problem_types.extend(operation.conflicts);
     problem_types.extend(operation.refusals);
     problem_types.extend([
@@ -171,6 +203,16 @@ fn refusals(path: &str, method: &Method, operation: &Operation) -> Vec<(u16, Vec
 
 fn path_parameters(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+}
+
+fn header(name: &str, description: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(description))
+        .schema(Some(string()))
+        .build()
 }
 
 fn path_parameter(path: &str, name: &str) -> Parameter {

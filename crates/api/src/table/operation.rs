@@ -37,6 +37,10 @@ pub(crate) struct Operation {
     pub(super) response: SuccessResponse,
     pub(super) conflicts: &'static [ProblemType],
     pub(super) refusals: &'static [ProblemType],
+    /// Whether a GET has an entity tag.
+    pub(super) has_tag: bool,
+    /// Whether a change compares `If-Match`.
+    pub(super) is_conditional: bool,
     pub(super) components: Components,
 }
 
@@ -52,6 +56,8 @@ impl Operation {
             response: SuccessResponse::NoContent,
             conflicts: &[],
             refusals: &[],
+            has_tag: false,
+            is_conditional: true,
             components: Components::default(),
         }
     }
@@ -136,6 +142,12 @@ impl Operation {
     /// Sets the access that the caller needs.
     pub(crate) fn requires(mut self, access: Access) -> Self {
         self.access = access;
+        self
+    }
+
+    /// Ignores `If-Match`: the operation changes no entity with a version.
+    pub(crate) fn unconditional(mut self) -> Self {
+        self.is_conditional = false;
         self
     }
 
@@ -266,8 +278,9 @@ impl Operation {
         )
     }
 
-    /// Adds `include` and `count`.
+    /// Adds `include` and `count`, and the tag of a response with entities.
     fn include_parameters<E: Entity>(mut self) -> Self {
+        self.has_tag = true;
         let known = paths(E::INFO, 2).join(", ");
         let description = format!(
             "Comma-separated relations to load, as paths of at most three names: {known}, … A to-many relation may be followed by `(limit:5,sort:-field)`."
@@ -285,6 +298,11 @@ impl Operation {
             )
         };
         self.add_parameter("count", &description, string());
+        let own = E::INFO.fields.iter().map(|field| field.name).collect::<Vec<_>>().join(", ");
+        let description = format!(
+            "Comma-separated own fields to show, with the key: {own}; `etag` is the tag of the item. Included items are not affected."
+        );
+        self.add_parameter("fields", &description, string());
         self
     }
 }

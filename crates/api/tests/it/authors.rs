@@ -42,6 +42,35 @@ fn contributors_follow_the_author_field(server: &TestServer) {
     assert_eq!(texts(&authors, "role"), ["author", "author"]);
 }
 
+fn administrators_rename_and_delete_authors(server: &TestServer) {
+    let Clients { ada, admin, .. } = Clients::create(server);
+    let body = json!({"title": "The Odyssey", "author": "Homer, Robert Fagles"});
+    let book = create(&ada, "/books", &body);
+    let authors = contributors(server, &book);
+    let [homer, fagles] = [0, 1].map(|index| format!("/authors/{}", uid(&authors[index])));
+    let rename = |name: &str| json!({ "name": name });
+    ada.patch(&homer, &rename("Homeros")).expect_problem("forbidden");
+    ada.delete(&homer).expect_problem("forbidden");
+    let renamed = admin.patch(&homer, &rename("Homeros")).expect_status(200).clone();
+    assert_eq!(text(&renamed, "name"), "Homeros");
+    assert!(timestamp(&renamed, "updated_at") > timestamp(&authors[0], "updated_at"));
+    admin.patch(&homer, &rename("ROBERT FAGLES")).expect_problem("author-exists");
+    admin.patch(&homer, &rename("HOMEROS")).expect_status(200);
+    assert_eq!(admin.patch(&homer, &rename(" ")).violations(), ["/name"]);
+    admin.patch(&format!("/authors/{UNKNOWN_UID}"), &rename("x")).expect_problem("not-found");
+    // Credit lines stay as they are.
+    let path = format!("/books/{}", uid(&book));
+    let unchanged = server.get(&path).expect_status(200).clone();
+    assert_eq!(text(&unchanged, "author"), "Homer, Robert Fagles");
+    let refused = admin.delete(&fagles);
+    assert!(text(refused.expect_problem("still-referenced"), "detail").contains("books (1)"));
+    ada.patch(&path, &json!({"author": "Homeros"})).expect_status(200);
+    admin.delete(&fagles).expect_status(204);
+    admin.delete(&fagles).expect_problem("not-found");
+    let actions = admin.get("/audit?action=content.changed");
+    assert!(text(&actions.expect_items()[0], "detail").starts_with("author "));
+}
+
 fn put_replaces_contributors(server: &TestServer) {
     let Clients { ada, admin, anonymous, bob } = Clients::create(server);
     let book = add_book(&ada, "Emma");
@@ -239,6 +268,7 @@ fn concurrent_puts_of_same_contributors_succeed(server: &TestServer) {
 }
 
 both_servers!(
+    administrators_rename_and_delete_authors,
     contributors_follow_the_author_field,
     put_replaces_contributors,
     invalid_contributors_are_refused,

@@ -1,12 +1,14 @@
 //! Filters on books.
 
 use recto_testkit::both_servers;
-use recto_testkit::server::TestServer;
+use recto_testkit::server::{Client, TestServer};
 use serde_json::json;
 
 use crate::support::accounts::Clients;
 use crate::support::assertions::{Expect as _, all_items, text, texts, uid};
-use crate::support::fixtures::{UNKNOWN_UID, add_book, create_varied_books, tag_book};
+use crate::support::fixtures::{
+    UNKNOWN_UID, add_book, add_tag, create, create_varied_books, tag_book,
+};
 
 /// Returns the sorted titles of the books that a query selects.
 fn titles(server: &TestServer, query: &str) -> Vec<String> {
@@ -114,7 +116,47 @@ fn next_pages_keep_the_filter(server: &TestServer) {
     assert_eq!(books.iter().map(uid).collect::<Vec<_>>(), expected);
 }
 
+fn names_select_exactly(server: &TestServer) {
+    let Clients { ada, admin, anonymous, bob } = Clients::create(server);
+    for name in ["Classics", "classics of the sea"] {
+        add_tag(&ada, name);
+    }
+    create(&ada, "/books", &json!({"title": "Emma", "author": "Jane Austen, Jane Austen Leigh"}));
+    let names = |client: &Client<'_>, path: &str, field: &str| {
+        let items = client.get(path).expect_items().to_vec();
+        items.iter().map(|item| text(item, field).to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&anonymous, "/tags?name=CLASSICS", "name"), ["Classics"]);
+    assert_eq!(names(&anonymous, "/tags?name=classic", "name"), [""; 0]);
+    assert_eq!(names(&anonymous, "/authors?name=jane+austen&sort=name", "name"), ["Jane Austen"]);
+    assert_eq!(names(&admin, "/users?username=ADA", "username"), ["ada"]);
+    assert_eq!(names(&admin, "/users?email=Bob%40Example.org", "username"), ["bob"]);
+    assert_eq!(names(&admin, "/users?email=bob%40example.org&username=ada", "username"), [""; 0]);
+    bob.get("/users?email=ada%40example.org").expect_problem("forbidden");
+    for wrong in ["/tags?name=", "/authors?name=", "/users?username=", "/users?email=ada"] {
+        admin.get(wrong).expect_problem("invalid-parameter");
+    }
+}
+
+fn repeated_lists_are_one_list(server: &TestServer) {
+    let Clients { ada, anonymous, .. } = Clients::create(server);
+    for title in ["Emma", "Persuasion"] {
+        add_book(&ada, title);
+    }
+    for (repeated, once) in [
+        ("include=user&include=tags", "include=user,tags"),
+        ("count=reviews&count=tags,contributors", "count=reviews,tags,contributors"),
+        ("sort=author&sort=-title", "sort=author,-title"),
+    ] {
+        let [repeated, once] =
+            [repeated, once].map(|query| anonymous.get(&format!("/books?limit=2&{query}")));
+        assert_eq!(repeated.expect_items(), once.expect_items());
+    }
+}
+
 both_servers!(
+    names_select_exactly,
+    repeated_lists_are_one_list,
     each_filter_selects_its_books,
     isbn_matches_in_either_form,
     invalid_filter_values_are_refused,

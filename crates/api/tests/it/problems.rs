@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
 use crate::support::assertions::{Expect as _, assert_healthy, assert_problem, text, uid};
-use crate::support::fixtures::{UNKNOWN_UID, add_book, add_review, add_tag};
+use crate::support::fixtures::{UNKNOWN_UID, add_book, add_review, add_tag, create};
 use crate::support::raw_http;
 use crate::support::samples::{Samples, entity_types, item_template};
 
@@ -27,6 +27,9 @@ fn problems_match_their_snapshots(server: &TestServer) {
     let book = add_book(ada, "Emma");
     add_review(ada, &book, 4);
     add_tag(ada, "Classics");
+    create(ada, "/books", &json!({"title": "Shirley", "author": "Brontë"}));
+    let authors = server.get("/authors?name=jane+austen");
+    let austen = format!("/authors/{}", uid(&authors.expect_items()[0]));
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let json_body = [("content-type", "application/json")];
     let reviews = format!("/books/{}/reviews", uid(&book));
@@ -54,10 +57,20 @@ fn problems_match_their_snapshots(server: &TestServer) {
         ("username-taken", sign_up("cleo", "other@example.org")),
         ("email-taken", sign_up("other", "cleo@example.org")),
         ("tag-exists", ada.post("/tags", &json!({"name": "classics"}))),
+        ("author-exists", admin.patch(&austen, &json!({"name": "BRONTË"}))),
         ("already-reviewed", ada.post(&reviews, &review)),
         ("reporting-cycle", ada.patch(&employee, &itself)),
         ("still-referenced", admin.delete(&company)),
         ("last-admin", admin.put(&format!("/users/{}/role", admin.uid), &json!({"role": "user"}))),
+        (
+            "precondition-failed",
+            ada.send(
+                "PATCH",
+                &format!("/books/{}", uid(&book)),
+                &[("content-type", "application/json"), ("if-match", "\"0-0000.0\"")],
+                Some(b"{\"title\": \"Sanditon\"}"),
+            ),
+        ),
         ("too-large", ada.send("POST", "/books", &json_body, Some(&large))),
         ("unsupported-media-type", ada.send("POST", "/books", &[], Some(b"{}"))),
         ("invalid-body", ada.post("/books", &json!({"title": "", "autor": "x"}))),
@@ -162,24 +175,23 @@ fn unknown_paths_are_not_found(server: &TestServer) {
 
 fn wrong_method_error_lists_allowed_methods(server: &TestServer) {
     for (method, path, allow) in [
-        ("DELETE", "/books", "GET, POST"),
-        ("POST", "/auth/me", "GET, DELETE"),
-        ("PUT", "/livez", "GET"),
-        ("DELETE", "/docs/", "GET"),
-        ("POST", "/problems/not-found", "GET"),
-        ("BREW", "/books", "GET, POST"),
-        ("PROPFIND", "/tags/x", "GET, PUT, DELETE"),
-        ("OPTIONS", "/books", "GET, POST"),
-        ("TRACE", "/books", "GET, POST"),
+        ("DELETE", "/books", "GET, HEAD, POST, OPTIONS"),
+        ("POST", "/auth/me", "GET, HEAD, DELETE, OPTIONS"),
+        ("PUT", "/livez", "GET, HEAD, OPTIONS"),
+        ("DELETE", "/docs/", "GET, HEAD, OPTIONS"),
+        ("POST", "/problems/not-found", "GET, HEAD, OPTIONS"),
+        ("BREW", "/books", "GET, HEAD, POST, OPTIONS"),
+        ("PROPFIND", "/tags/x", "GET, HEAD, PUT, DELETE, OPTIONS"),
+        ("TRACE", "/books", "GET, HEAD, POST, OPTIONS"),
     ] {
         let answer = server.anonymous().send(method, path, &[], None);
         answer.expect_problem("method-not-allowed");
         assert_eq!(answer.header("allow"), Some(allow), "{method} {path}");
     }
     // The response to HEAD has no body.
-    let head = server.anonymous().send("HEAD", "/books", &[], None);
+    let head = server.anonymous().send("HEAD", "/auth/login", &[], None);
     assert_eq!((head.status, head.body.len()), (405, 0));
-    assert_eq!(head.header("allow"), Some("GET, POST"));
+    assert_eq!(head.header("allow"), Some("POST, OPTIONS"));
     server.anonymous().send("BREW", "/coffee", &[], None).expect_problem("not-found");
 }
 

@@ -5,13 +5,14 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use recto_relations::{LinkData, SortField, SortValue};
+use recto_relations::{LinkData, SortField, SortValue, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::CreditLine;
 use crate::{
-    AuthorId, Input, Invalid, NewId, Violation, Violations,
+    AuthorId, Change, Input, Invalid, NewId, Update, Violation, Violations,
+    id::later_than,
     input::{Fields, read_text},
     record::{entity, input, object},
     text::LINE,
@@ -61,7 +62,30 @@ impl Author {
             name,
             created_at: new_id.at(),
             updated_at: new_id.at(),
+            version: Version::FIRST,
         }
+    }
+}
+
+input! {
+    /// Changes to an author. Absent fields stay as they are.
+    pub struct AuthorPatch {
+        /// The new name. The credit lines of books stay as they are.
+        pub name: Change<AuthorName>,
+    }
+}
+
+impl Update for Author {
+    type Patch = AuthorPatch;
+
+    fn apply(&mut self, patch: AuthorPatch, now: DateTime<Utc>) -> bool {
+        let AuthorPatch { name } = patch;
+        let changed = name.apply_to(&mut self.name);
+        if changed {
+            self.updated_at = later_than(self.updated_at, now);
+            self.version.advance();
+        }
+        changed
     }
 }
 

@@ -7,7 +7,9 @@ mod review;
 mod tag;
 mod user;
 
-pub use author::{Author, AuthorName, Contribution, Contributor, ContributorRole, Contributors};
+pub use author::{
+    Author, AuthorName, AuthorPatch, Contribution, Contributor, ContributorRole, Contributors,
+};
 pub use book::{
     Book, BookBatch, BookEntry, BookOutcome, BookOutcomes, BookPatch, CreditLine, Isbn, Language,
     NewBook, NewBookGraph, Outcome, PageCount, PublishedDate, Publisher, Title,

@@ -9,6 +9,7 @@ use crate::{
     text::PARAGRAPHS,
     value::{number_value, text_value},
 };
+use recto_relations::Version;
 
 number_value! {
     /// A rating of a book, from 1 (worst) to 5 (best).
@@ -64,6 +65,7 @@ impl Review {
             book_uid: book,
             created_at: new_id.at(),
             updated_at: new_id.at(),
+            version: Version::FIRST,
         }
     }
 }
@@ -86,6 +88,7 @@ impl Update for Review {
             rating.apply_to(&mut self.rating) | review_text.apply_to(&mut self.review_text);
         if changed {
             self.updated_at = later_than(self.updated_at, now);
+            self.version.advance();
         }
         changed
     }

@@ -15,6 +15,7 @@ use crate::{
     text_key,
     value::text_value,
 };
+use recto_relations::Version;
 
 text_value! {
     /// The name of a tag, unique without regard to case. The case is that of its first use.
@@ -65,6 +66,7 @@ impl Tag {
             name,
             created_at: new_id.at(),
             updated_at: new_id.at(),
+            version: Version::FIRST,
         }
     }
 
@@ -74,6 +76,7 @@ impl Tag {
         if changed {
             self.name = name;
             self.updated_at = later_than(self.updated_at, now);
+            self.version.advance();
         }
         changed
     }

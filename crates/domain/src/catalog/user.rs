@@ -14,6 +14,7 @@ use crate::{
     text_key,
     value::text_value,
 };
+use recto_relations::Version;
 
 text_value! {
     /// The name of a user, unique without regard to case: letters of one script, digits, `_`, `.`
@@ -95,6 +96,7 @@ impl User {
             last_name,
             created_at: new_id.at(),
             updated_at: new_id.at(),
+            version: Version::FIRST,
         }
     }
 
@@ -115,6 +117,7 @@ impl Update for User {
             | last_name.apply_to(&mut self.last_name);
         if changed {
             self.updated_at = later_than(self.updated_at, now);
+            self.version.advance();
         }
         changed
     }

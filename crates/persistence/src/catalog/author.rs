@@ -2,18 +2,22 @@
 
 use std::collections::HashMap;
 
+use diesel::dsl::count_star;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
-use recto_domain::{Author, AuthorId, AuthorName, Book, BookId, Contributors, UserId};
-use recto_relations_diesel::{SortColumn, Stored, Writable};
+use recto_domain::{
+    Author, AuthorBooks, AuthorId, AuthorName, Book, BookId, Conflict, Contributors, UserId,
+};
+use recto_relations::Relation as _;
+use recto_relations_diesel::{Conditions, Lock, SortColumn, Stored, Writable};
 
 use super::creator::Creator;
 use super::insert::{Written, insert_new, keys_by_text};
 use crate::row::RowContext;
 use crate::schema::{authors, book_contributors};
 use crate::sql_types::{InstantValue, UidValue};
-use crate::{Connection, Error, Recto};
+use crate::{Connection, Error, Recto, Rules};
 
 /// A row of `authors`.
 #[derive(Debug, Queryable, Selectable, Identifiable)]
@@ -23,6 +27,7 @@ pub struct AuthorRow {
     name: String,
     created_at: InstantValue,
     updated_at: InstantValue,
+    version: i64,
 }
 
 impl TryFrom<AuthorRow> for Author {
@@ -35,6 +40,7 @@ impl TryFrom<AuthorRow> for Author {
             name: context.column("name", row.name)?,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
+            version: row.version.into(),
             uid,
         })
     }
@@ -54,6 +60,7 @@ pub struct AuthorRecord<'a> {
     name_key: String,
     created_at: InstantValue,
     updated_at: InstantValue,
+    version: i64,
 }
 
 impl<'a> From<&'a Author> for AuthorRecord<'a> {
@@ -64,6 +71,7 @@ impl<'a> From<&'a Author> for AuthorRecord<'a> {
             name_key: author.name.key(),
             created_at: InstantValue(author.created_at),
             updated_at: InstantValue(author.updated_at),
+            version: author.version.into(),
         }
     }
 }
@@ -79,12 +87,52 @@ struct BookContributorRecord {
 
 impl Stored<Recto> for Author {
     type Row = AuthorRow;
-    type Filter = ();
+    type Filter = Option<AuthorName>;
     const SORTS: &'static [SortColumn] = &[SortColumn::new("name", &authors::name_key)];
+
+    fn apply_filter(name: &Option<AuthorName>, conditions: &mut Conditions<authors::table>) {
+        if let Some(name) = name {
+            conditions.add(authors::name_key.eq(name.key()));
+        }
+    }
 }
 
 impl Writable<Recto> for Author {
     type Record<'a> = AuthorRecord<'a>;
+}
+
+impl Rules for Author {
+    type References = ();
+
+    /// Refuses an author whom a book credits: the credit line would name somebody who is missing
+    /// among the contributors.
+    fn before_delete(conn: &mut Connection, author: AuthorId) -> Result<(), Error> {
+        // The lock prevents new credits after the count.
+        conn.lock::<Self>(author, Lock::Update)?;
+        let credits = book_contributors::table
+            .filter(book_contributors::author_id.eq(UidValue::from(author)))
+            .select(count_star());
+        match conn.first::<i64>(credits)?.unwrap_or_default() {
+            0 => Ok(()),
+            count => {
+                let (relation, count) = (AuthorBooks::INFO.name, count.unsigned_abs());
+                Err(Conflict::StillReferenced { relation, count }.into())
+            }
+        }
+    }
+}
+
+/// Returns the contributors of a book in order: key, and role.
+pub(super) fn contributors(
+    conn: &mut Connection,
+    book: BookId,
+) -> Result<Vec<(UidValue, String)>, Error> {
+    conn.load(
+        book_contributors::table
+            .filter(book_contributors::book_id.eq(UidValue::from(book)))
+            .order_by(book_contributors::position)
+            .select((book_contributors::author_id, book_contributors::role)),
+    )
 }
 
 /// Sets the contributors of a book, in order, and inserts new authors. Authors that no book credits

@@ -149,6 +149,7 @@ fn write(conn: &mut Connection, written: &[Book]) -> Result<(), Error> {
                 books::language.eq(excluded(books::language)),
                 books::isbn.eq(excluded(books::isbn)),
                 books::updated_at.eq(excluded(books::updated_at)),
+                books::version.eq(excluded(books::version)),
             ),
         );
     conn.execute(upsert)?;

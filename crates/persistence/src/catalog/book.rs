@@ -34,6 +34,7 @@ pub struct BookRow {
     pub(super) user_uid: Option<UidValue>,
     created_at: InstantValue,
     updated_at: InstantValue,
+    version: i64,
 }
 
 impl TryFrom<BookRow> for Book {
@@ -55,6 +56,7 @@ impl TryFrom<BookRow> for Book {
             user_uid: row.user_uid.map(UserId::from),
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
+            version: row.version.into(),
             uid,
         })
     }
@@ -82,6 +84,7 @@ pub struct BookRecord<'a> {
     user_uid: Option<UidValue>,
     created_at: InstantValue,
     updated_at: InstantValue,
+    version: i64,
 }
 
 impl<'a> From<&'a Book> for BookRecord<'a> {
@@ -100,6 +103,7 @@ impl<'a> From<&'a Book> for BookRecord<'a> {
             user_uid: book.user_uid.map(UidValue::from),
             created_at: InstantValue(book.created_at),
             updated_at: InstantValue(book.updated_at),
+            version: book.version.into(),
         }
     }
 }

@@ -48,9 +48,12 @@ pub fn set_contributors(
     mut book: Book,
     contributors: &Contributors,
 ) -> Result<Book, Error> {
+    let before = author::contributors(conn, book.uid)?;
     author::set_contributors(conn, creator, book.uid, contributors)?;
     if book.credit(contributors.line().clone(), creator.ids.now()) {
         conn.update(&book)?;
+    } else if author::contributors(conn, book.uid)? != before {
+        return write::advance(conn, book);
     }
     Ok(book)
 }

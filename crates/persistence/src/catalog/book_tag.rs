@@ -28,59 +28,62 @@ impl From<BookTagRow> for () {
     fn from(_: BookTagRow) {}
 }
 
-/// Adds tags to a book and inserts new tags. The book must exist and be locked.
+/// Adds tags to a book, inserts new tags, and returns whether the book did not have all of them. The
+/// book must exist and be locked.
 pub fn add(
     conn: &mut Connection,
     creator: &Creator<'_>,
     book: BookId,
     names: &[TagName],
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let tags = tag::find_or_insert(conn, creator, names)?;
     link(conn, book, tags.iter().map(|tag| tag.uid))
 }
 
-/// Sets the tags of a book and inserts new tags. The book must exist and be locked.
+/// Sets the tags of a book, inserts new tags, and returns whether the book had others. The book must
+/// exist and be locked.
 pub fn set(
     conn: &mut Connection,
     creator: &Creator<'_>,
     book: BookId,
     names: &[TagName],
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let tags = tag::find_or_insert(conn, creator, names)?;
     let keep: Vec<UidValue> = tags.iter().map(|tag| tag.uid.into()).collect();
     let others = book_tags::table
         .filter(book_tags::book_id.eq(UidValue::from(book)))
         .filter(book_tags::tag_id.ne_all(keep));
-    conn.execute(diesel::delete(others))?;
-    link(conn, book, tags.iter().map(|tag| tag.uid))
+    let removed = conn.execute(diesel::delete(others))?;
+    let added = link(conn, book, tags.iter().map(|tag| tag.uid))?;
+    Ok(removed > 0 || added)
 }
 
-/// Adds a tag to a book and returns whether the tag exists.
-pub fn add_one(conn: &mut Connection, book: BookId, tag: TagId) -> Result<bool, Error> {
+/// Adds a tag to a book and returns whether the book did not have it; `None` if there is no such
+/// tag.
+pub fn add_one(conn: &mut Connection, book: BookId, tag: TagId) -> Result<Option<bool>, Error> {
     if conn.lock::<Tag>(tag, Lock::Update)?.is_none() {
-        return Ok(false);
+        return Ok(None);
     }
-    link(conn, book, [tag])?;
-    Ok(true)
+    link(conn, book, [tag]).map(Some)
 }
 
-/// Removes a tag from a book, if the book has it.
-pub fn remove_one(conn: &mut Connection, book: BookId, tag: TagId) -> Result<(), Error> {
+/// Removes a tag from a book and returns whether the book had it.
+pub fn remove_one(conn: &mut Connection, book: BookId, tag: TagId) -> Result<bool, Error> {
     let link = book_tags::table.find((UidValue::from(book), UidValue::from(tag)));
-    conn.execute(diesel::delete(link))?;
-    Ok(())
+    Ok(conn.execute(diesel::delete(link))? > 0)
 }
 
+/// Adds links and returns whether any of them is new.
 fn link(
     conn: &mut Connection,
     book: BookId,
     tags: impl IntoIterator<Item = TagId>,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let link = |tag: TagId| BookTagRow { book_id: book.into(), tag_id: tag.into() };
     let links: Vec<_> = tags.into_iter().map(link).collect();
-    if !links.is_empty() {
-        let insert = diesel::insert_into(book_tags::table).values(links);
-        conn.execute(insert.on_conflict_do_nothing())?;
+    if links.is_empty() {
+        return Ok(false);
     }
-    Ok(())
+    let insert = diesel::insert_into(book_tags::table).values(links);
+    Ok(conn.execute(insert.on_conflict_do_nothing())? > 0)
 }

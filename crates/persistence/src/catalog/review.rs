@@ -26,6 +26,7 @@ pub struct ReviewRow {
     pub(super) book_uid: UidValue,
     created_at: InstantValue,
     updated_at: InstantValue,
+    version: i64,
 }
 
 impl TryFrom<ReviewRow> for Review {
@@ -41,6 +42,7 @@ impl TryFrom<ReviewRow> for Review {
             book_uid: BookId::from(row.book_uid),
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
+            version: row.version.into(),
             uid,
         })
     }
@@ -62,6 +64,7 @@ pub struct ReviewRecord<'a> {
     book_uid: UidValue,
     created_at: InstantValue,
     updated_at: InstantValue,
+    version: i64,
 }
 
 impl<'a> From<&'a Review> for ReviewRecord<'a> {
@@ -74,6 +77,7 @@ impl<'a> From<&'a Review> for ReviewRecord<'a> {
             book_uid: review.book_uid.into(),
             created_at: InstantValue(review.created_at),
             updated_at: InstantValue(review.updated_at),
+            version: review.version.into(),
         }
     }
 }

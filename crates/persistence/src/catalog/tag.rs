@@ -4,7 +4,9 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use recto_domain::{Tag, TagId, TagName, UserId};
-use recto_relations_diesel::{Lock, Locked, Selected as _, SortColumn, Stored, Writable};
+use recto_relations_diesel::{
+    Conditions, Lock, Locked, Selected as _, SortColumn, Stored, Writable,
+};
 
 use super::creator::Creator;
 use crate::row::RowContext;
@@ -20,6 +22,7 @@ pub struct TagRow {
     name: String,
     created_at: InstantValue,
     updated_at: InstantValue,
+    version: i64,
 }
 
 impl TryFrom<TagRow> for Tag {
@@ -32,6 +35,7 @@ impl TryFrom<TagRow> for Tag {
             name: context.column("name", row.name)?,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
+            version: row.version.into(),
             uid,
         })
     }
@@ -51,6 +55,7 @@ pub struct TagRecord<'a> {
     name_key: String,
     created_at: InstantValue,
     updated_at: InstantValue,
+    version: i64,
 }
 
 impl<'a> From<&'a Tag> for TagRecord<'a> {
@@ -61,14 +66,21 @@ impl<'a> From<&'a Tag> for TagRecord<'a> {
             name_key: tag.name.key(),
             created_at: InstantValue(tag.created_at),
             updated_at: InstantValue(tag.updated_at),
+            version: tag.version.into(),
         }
     }
 }
 
 impl Stored<Recto> for Tag {
     type Row = TagRow;
-    type Filter = ();
+    type Filter = Option<TagName>;
     const SORTS: &'static [SortColumn] = &[SortColumn::new("name", &tags::name_key)];
+
+    fn apply_filter(name: &Option<TagName>, conditions: &mut Conditions<tags::table>) {
+        if let Some(name) = name {
+            conditions.add(tags::name_key.eq(name.key()));
+        }
+    }
 }
 
 impl Writable<Recto> for Tag {

@@ -5,13 +5,13 @@
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
-use recto_domain::{User, UserId};
-use recto_relations_diesel::{SortColumn, Stored, Writable};
+use recto_domain::{Email, User, UserId, Username};
+use recto_relations_diesel::{Conditions, SortColumn, Stored, Writable};
 
 use crate::row::RowContext;
-use crate::schema::users;
+use crate::schema::{accounts, books, reviews, users};
 use crate::sql_types::{InstantValue, UidValue};
-use crate::{Error, Recto, Rules};
+use crate::{Connection, Error, Recto, Rules};
 
 /// A row of `users`.
 #[derive(Debug, Queryable, Selectable, Identifiable)]
@@ -23,6 +23,7 @@ pub struct UserRow {
     last_name: Option<String>,
     created_at: InstantValue,
     updated_at: InstantValue,
+    version: i64,
 }
 
 impl TryFrom<UserRow> for User {
@@ -37,6 +38,7 @@ impl TryFrom<UserRow> for User {
             last_name: context.optional("last_name", row.last_name)?,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
+            version: row.version.into(),
             uid,
         })
     }
@@ -58,6 +60,7 @@ pub struct UserRecord<'a> {
     last_name: Option<&'a str>,
     created_at: InstantValue,
     updated_at: InstantValue,
+    version: i64,
 }
 
 impl<'a> From<&'a User> for UserRecord<'a> {
@@ -70,14 +73,36 @@ impl<'a> From<&'a User> for UserRecord<'a> {
             last_name: user.last_name.as_ref().map(AsRef::as_ref),
             created_at: InstantValue(user.created_at),
             updated_at: InstantValue(user.updated_at),
+            version: user.version.into(),
         }
     }
 }
 
+/// Conditions on users, all of which must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserFilter {
+    /// The username, in any case.
+    pub username: Option<Username>,
+    /// The address of the account, in any case.
+    pub email: Option<Email>,
+}
+
 impl Stored<Recto> for User {
     type Row = UserRow;
-    type Filter = ();
+    type Filter = UserFilter;
     const SORTS: &'static [SortColumn] = &[SortColumn::new("username", &users::username_key)];
+
+    fn apply_filter(filter: &UserFilter, conditions: &mut Conditions<users::table>) {
+        if let Some(username) = &filter.username {
+            conditions.add(users::username_key.eq(username.key()));
+        }
+        if let Some(email) = &filter.email {
+            let owner = accounts::table
+                .filter(accounts::email_key.eq(email.key()))
+                .select(accounts::user_uid);
+            conditions.add(users::uid.eq_any(owner));
+        }
+    }
 }
 
 impl Writable<Recto> for User {
@@ -86,4 +111,13 @@ impl Writable<Recto> for User {
 
 impl Rules for User {
     type References = ();
+
+    fn before_delete(conn: &mut Connection, user: UserId) -> Result<(), Error> {
+        let user = UidValue::from(user);
+        let books = diesel::update(books::table.filter(books::user_uid.eq(user)));
+        conn.execute(books.set(books::version.eq(books::version + 1)))?;
+        let reviews = diesel::update(reviews::table.filter(reviews::user_uid.eq(user)));
+        conn.execute(reviews.set(reviews::version.eq(reviews::version + 1)))?;
+        Ok(())
+    }
 }

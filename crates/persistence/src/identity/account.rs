@@ -13,7 +13,7 @@ use recto_relations_diesel::{KeyIn, Lock, Locked, Selected as _};
 use crate::row::RowContext;
 use crate::schema::{accounts, reviews, sessions, token_pairs, users};
 use crate::sql_types::{InstantValue, UidValue};
-use crate::{Connection, Error};
+use crate::{Connection, Error, write};
 
 use super::{known_device, mailed_token, session};
 use crate::catalog::user::UserRow;
@@ -322,7 +322,7 @@ pub fn delete(conn: &mut Connection, user: UserId, fate: ReviewsFate) -> Result<
         let own = reviews::table.filter(reviews::user_uid.eq(UidValue::from(user)));
         conn.execute(diesel::delete(own))?;
     }
-    conn.delete::<User>(user)
+    write::delete::<User>(conn, user)
 }
 
 /// Sets the role of an account.

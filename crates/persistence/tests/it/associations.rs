@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 use recto_domain::{Book, BookId, User, UserBooks, UserId};
+use recto_persistence::catalog::UserFilter;
 use recto_persistence::catalog::book::BookRow;
 use recto_persistence::catalog::user::UserRow;
 use recto_persistence::schema::users;
@@ -33,7 +34,9 @@ fn books_are_grouped_by_user(database: &Fresh) {
 
     let include = Include::parse(User::INFO, "books(limit:100)").unwrap();
     let everybody = PageRequest::newest(100);
-    let page = conn.page::<User>(&(), &Filter::everything(), &everybody, &include).unwrap();
+    let page = conn
+        .page::<User>(&UserFilter::default(), &Filter::everything(), &everybody, &include)
+        .unwrap();
     let mut related: BTreeMap<UserId, Vec<BookId>> = BTreeMap::new();
     for user in &page.entities {
         related.insert(user.uid, user.get(UserBooks).unwrap().map(|book| book.uid).collect());

@@ -78,7 +78,7 @@ fn contributors_are_in_credit_line_order(database: &Fresh) {
         [(1, "author", "Ada"), (2, "author", "Zoë"), (3, "author", "Bob")]
     );
     let all = conn
-        .page::<Author>(&(), &Filter::everything(), &PageRequest::newest(10), &Include::nothing())
+        .page::<Author>(&None, &Filter::everything(), &PageRequest::newest(10), &Include::nothing())
         .unwrap();
     assert_eq!(all.entities.as_slice().len(), 4);
     // In the other direction, the newest book is first.
@@ -114,7 +114,7 @@ fn setting_contributors_replaces_them(database: &Fresh) {
     author::set_contributors(conn, &Creator::nobody(&SystemIds), uid, &line("Homer")).unwrap();
     assert_eq!(named(&credits(conn, uid)), [(1, "author", "Homer")]);
     let all = conn
-        .page::<Author>(&(), &Filter::everything(), &PageRequest::newest(10), &Include::nothing())
+        .page::<Author>(&None, &Filter::everything(), &PageRequest::newest(10), &Include::nothing())
         .unwrap();
     assert_eq!(all.entities.as_slice().len(), 3);
 }
@@ -243,7 +243,7 @@ fn crediting_looks_authors_up_once(database: &Fresh) {
 fn migration_credits_existing_books(database: &Fresh) {
     let (mut c, mut conn) = (Catalogue::small(), database.connection());
     let conn = &mut conn;
-    // The tables do not exist yet.
+    // As before the tables existed.
     c.authors.clear();
     c.credits.clear();
     for author in [
@@ -256,9 +256,9 @@ fn migration_credits_existing_books(database: &Fresh) {
     ] {
         c.book(&json!({"title": "T", "author": author}), None);
     }
+    c.store(conn);
     let name = "2026-11-22-000006_contributors";
     while migrations::revert(conn).unwrap() != name {}
-    c.store(conn);
     migrations::apply(conn).unwrap();
     let mut seen = std::collections::BTreeMap::new();
     for book in &c.books {
@@ -281,7 +281,12 @@ fn migration_credits_existing_books(database: &Fresh) {
         );
     }
     let all = conn
-        .page::<Author>(&(), &Filter::everything(), &PageRequest::newest(100), &Include::nothing())
+        .page::<Author>(
+            &None,
+            &Filter::everything(),
+            &PageRequest::newest(100),
+            &Include::nothing(),
+        )
         .unwrap();
     assert_eq!(all.entities.as_slice().len(), seen.len());
     for author in all.entities.as_slice() {

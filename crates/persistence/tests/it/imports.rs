@@ -107,7 +107,7 @@ fn failed_batch_is_rolled_back(database: &Fresh) {
         "{error:?}"
     );
     let tags = conn
-        .page::<Tag>(&(), &Filter::everything(), &PageRequest::newest(5), &Include::nothing())
+        .page::<Tag>(&None, &Filter::everything(), &PageRequest::newest(5), &Include::nothing())
         .unwrap();
     assert!(tags.entities.as_slice().is_empty());
 }

@@ -290,7 +290,7 @@ fn include_sql_matches_snapshot(database: &Fresh) {
 }
 
 fn module_sql_matches_snapshot(database: &Fresh) {
-    fn add<E: Stored<Recto, Filter = ()>>(
+    fn add<E: Stored<Recto, Filter: Default>>(
         conn: &mut Connection,
         sql: &mut String,
         includes: &[&str],
@@ -298,8 +298,13 @@ fn module_sql_matches_snapshot(database: &Fresh) {
         for include in includes {
             let parsed = Include::parse(E::INFO, include).unwrap();
             let sent = statements(conn, |conn| {
-                conn.page::<E>(&(), &Filter::everything(), &PageRequest::newest(20), &parsed)
-                    .unwrap()
+                conn.page::<E>(
+                    &E::Filter::default(),
+                    &Filter::everything(),
+                    &PageRequest::newest(20),
+                    &parsed,
+                )
+                .unwrap()
             });
             writeln!(sql, "{}: {include}\n{}", E::INFO.name, sent[1]).unwrap();
         }

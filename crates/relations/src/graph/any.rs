@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt::Debug;
 
 use super::{Counted, Edge, Entities};
-use crate::{Entity, EntityInfo, LinkData, Sort, SortField, SortValue};
+use crate::{Entity, EntityInfo, LinkData, Sort, SortField, SortValue, Version};
 
 /// [`Entities`] of any type, for serialization and for loading their relations.
 pub trait AnyEntities: Any + Debug + Send + Sync {
@@ -21,6 +21,8 @@ pub trait AnyEntities: Any + Debug + Send + Sync {
     fn counts(&self) -> &[Counted];
     /// Returns the key of the entity at `index`, as text.
     fn key(&self, index: usize) -> String;
+    /// Returns the version of the entity at `index`, if it has versions.
+    fn version(&self, index: usize) -> Option<Version>;
     /// Returns the values by which `sort` orders the entity at `index`.
     fn sort_values(&self, index: usize, sort: &Sort) -> Vec<SortValue>;
     /// Appends the fields of the entity at `index` as a JSON object.
@@ -80,6 +82,10 @@ impl<E: Entity> AnyEntities for Entities<E> {
 
     fn key(&self, index: usize) -> String {
         self.items[index].key().to_string()
+    }
+
+    fn version(&self, index: usize) -> Option<Version> {
+        self.items[index].version()
     }
 
     fn sort_values(&self, index: usize, sort: &Sort) -> Vec<SortValue> {

@@ -22,6 +22,7 @@ use crate::{
     id::later_than,
     record::{entity, input},
 };
+use recto_relations::Version;
 
 entity! {
     /// A book in the catalogue.
@@ -82,6 +83,7 @@ impl Book {
             user_uid: owner,
             created_at: new_id.at(),
             updated_at: new_id.at(),
+            version: Version::FIRST,
         }
     }
 
@@ -91,6 +93,7 @@ impl Book {
         let changed = Change::Set(line).apply_to(&mut self.author);
         if changed {
             self.updated_at = later_than(self.updated_at, now);
+            self.version.advance();
         }
         changed
     }
@@ -111,6 +114,7 @@ impl Update for Book {
             | isbn.apply_to(&mut self.isbn);
         if changed {
             self.updated_at = later_than(self.updated_at, now);
+            self.version.advance();
         }
         changed
     }

@@ -268,7 +268,7 @@ impl Catalogue {
 /// Returns the names of the stored tags, newest first.
 pub(crate) fn tag_names(conn: &mut Connection) -> Vec<String> {
     let all = conn
-        .page::<Tag>(&(), &Filter::everything(), &PageRequest::newest(1_000), &Include::nothing())
+        .page::<Tag>(&None, &Filter::everything(), &PageRequest::newest(1_000), &Include::nothing())
         .unwrap();
     all.entities.as_slice().iter().map(|tag| tag.name.to_string()).collect()
 }

@@ -1,0 +1,212 @@
+//! Entity tags and conditional requests (RFC 9110, section 13).
+//!
+//! The tag of an item is `"VERSION.HASH"`. The version is that of the entity, whatever the response
+//! shows of it; the hash is that of the response. `If-Match` compares the version alone, so that a
+//! tag from any response about the entity can be sent with a change. `If-None-Match` compares all.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse};
+use recto_relations::{AnyEntities, Entity, Version};
+
+use crate::error::Error;
+use crate::problem::{Problem, ProblemType};
+
+/// Returns the version part of an entity's tags: its version, and a checksum of its key, so that a
+/// tag of another entity does not match.
+fn version_part(entity: &str, key: &str, version: Version) -> String {
+    let mut hasher = DefaultHasher::new();
+    (entity, key).hash(&mut hasher);
+    format!("{version}-{:04x}", hasher.finish() & 0xffff)
+}
+
+/// Returns the tag of a response with the item at `index`; `None` if it has no versions.
+pub(crate) fn tag_of_item(entities: &dyn AnyEntities, index: usize, body: &[u8]) -> Option<String> {
+    let version = entities.version(index)?;
+    let version = version_part(entities.info().name, &entities.key(index), version);
+    Some(format!("\"{version}.{}\"", hash(body)))
+}
+
+/// Returns the tag of a response that is no item.
+pub(crate) fn tag_of_body(body: &[u8]) -> String {
+    format!("\"{}\"", hash(body))
+}
+
+/// Returns a hash of a body, which is the same in all servers of one build.
+fn hash(body: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(body);
+    format!("{:016x}", hasher.finish())
+}
+
+/// The entity that a request changes, as it was before.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject {
+    version: String,
+}
+
+impl Subject {
+    /// Returns an entity as the subject of a request; `None` if it has no versions.
+    pub(crate) fn of<E: Entity>(entity: &E) -> Option<Self> {
+        let version = entity.version()?;
+        Some(Self { version: version_part(E::INFO.name, &entity.key().to_string(), version) })
+    }
+
+    /// Checks the header `If-Match` of a request.
+    ///
+    /// # Errors
+    /// 412 if the entity has another version than all of the tags; 400 if the header is malformed.
+    pub(crate) fn check(&self, condition: &IfMatch) -> Result<(), Error> {
+        let Some(tags) = condition.tags()? else { return Ok(()) };
+        let is_current = |tag: &Tag<'_>| {
+            let version = tag.opaque.rsplit_once('.').map_or(tag.opaque, |(version, _)| version);
+            !tag.weak && version == self.version
+        };
+        if tags.iter().any(is_current) {
+            return Ok(());
+        }
+        Err(Problem::of(ProblemType::PreconditionFailed).into())
+    }
+}
+
+/// The header `If-Match` of a request.
+#[derive(Debug, Clone)]
+pub(crate) struct IfMatch(String);
+
+impl IfMatch {
+    /// Returns the header, if the request has it.
+    pub(crate) fn of(request: &HttpRequest) -> Option<Self> {
+        joined(request.headers(), header::IF_MATCH).map(Self)
+    }
+
+    /// Returns the tags; `None` for `*`.
+    fn tags(&self) -> Result<Option<Vec<Tag<'_>>>, Error> {
+        if self.0.trim() == "*" {
+            return Ok(None);
+        }
+        let malformed = || {
+            let detail = "If-Match must be `*` or a list of entity tags, such as `\"3-9f2c.0123456789abcdef\"`";
+            Error::from(Problem::new(ProblemType::MalformedRequest, detail))
+        };
+        parse_tags(&self.0).filter(|tags| !tags.is_empty()).map(Some).ok_or_else(malformed)
+    }
+}
+
+/// Returns the values of a header, joined by commas.
+fn joined(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {
+    let values: Vec<_> =
+        headers.get_all(name).map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    (!values.is_empty()).then(|| values.join(","))
+}
+
+/// An entity tag.
+#[derive(Debug, PartialEq, Eq)]
+struct Tag<'h> {
+    weak: bool,
+    opaque: &'h str,
+}
+
+/// Parses a list of entity tags; `None` if it is malformed.
+fn parse_tags(list: &str) -> Option<Vec<Tag<'_>>> {
+    let mut tags = Vec::new();
+    let mut rest = list.trim_start();
+    while !rest.is_empty() {
+        // Empty elements are allowed (RFC 9110, section 5.6.1.2).
+        if let Some(next) = rest.strip_prefix(',') {
+            rest = next.trim_start();
+            continue;
+        }
+        let strong = rest.strip_prefix("W/");
+        let (opaque, next) = strong.unwrap_or(rest).strip_prefix('"')?.split_once('"')?;
+        if opaque.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return None;
+        }
+        tags.push(Tag { weak: strong.is_some(), opaque });
+        rest = next.trim_start();
+        if !rest.is_empty() && !rest.starts_with(',') {
+            return None;
+        }
+    }
+    Some(tags)
+}
+
+/// Answers a GET with 304 if the client has the response already.
+pub(crate) fn not_modified(request: &HttpRequest, response: HttpResponse) -> HttpResponse {
+    let is_known = response.status() == StatusCode::OK
+        && response.headers().get(header::ETAG).is_some_and(|tag| knows(request, tag));
+    if !is_known {
+        return response;
+    }
+    let mut unchanged = HttpResponse::NotModified();
+    for name in [header::ETAG, header::CACHE_CONTROL, header::VARY, header::LINK] {
+        for value in response.headers().get_all(&name) {
+            unchanged.append_header((name.clone(), value.clone()));
+        }
+    }
+    unchanged.finish()
+}
+
+/// Returns whether `If-None-Match` has a tag, compared weakly. A malformed header has none.
+fn knows(request: &HttpRequest, tag: &HeaderValue) -> bool {
+    let Some(known) = joined(request.headers(), header::IF_NONE_MATCH) else { return false };
+    if known.trim() == "*" {
+        return true;
+    }
+    let tag = tag.to_str().unwrap_or_default().trim_matches('"');
+    parse_tags(&known).is_some_and(|tags| tags.iter().any(|known| known.opaque == tag))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use recto_domain::{NewId, Tag as BookTag, TagName};
+
+    use super::*;
+
+    fn tag(name: &str) -> BookTag {
+        BookTag::new(NewId::new(0, [1; 10]), TagName::parse(name).unwrap())
+    }
+
+    #[test]
+    fn tags_are_parsed() {
+        let parsed = parse_tags(r#" "a" , W/"b",, "c,d""#).unwrap();
+        let tag = |weak, opaque| Tag { weak, opaque };
+        assert_eq!(parsed, [tag(false, "a"), tag(true, "b"), tag(false, "c,d")]);
+        for malformed in ["a", "\"a", "\"a\" \"b\"", "w/\"a\"", "*, \"a\"", "\"a b\""] {
+            assert_eq!(parse_tags(malformed), None, "{malformed}");
+        }
+    }
+
+    #[test]
+    fn version_part_is_compared() {
+        let mut sea = tag("sea");
+        let subject = Subject::of(&sea).unwrap();
+        let version = subject.version.clone();
+        let check = |condition: &str| subject.check(&IfMatch(condition.to_owned())).is_ok();
+        assert!(
+            check("*") && check(&format!("\"{version}.1\"")) && check(&format!("\"{version}\""))
+        );
+        assert!(check(&format!("\"x\", \"{version}.2\"")));
+        assert!(!check(&format!("W/\"{version}.1\"")), "weak tags never match");
+        assert!(!check("") && !check("\"1.1\"") && !check("1"));
+        sea.version.advance();
+        assert_ne!(Subject::of(&sea).unwrap().version, version);
+    }
+
+    #[test]
+    fn known_response_is_not_sent() {
+        let status = |known: &str| {
+            let request = TestRequest::default().insert_header((header::IF_NONE_MATCH, known));
+            let response = HttpResponse::Ok().insert_header((header::ETAG, "\"1.a\"")).body("x");
+            not_modified(&request.to_http_request(), response).status().as_u16()
+        };
+        for known in ["\"1.a\"", "W/\"1.a\"", "*", "\"b\", \"1.a\""] {
+            assert_eq!(status(known), 304, "{known}");
+        }
+        for unknown in ["\"1.b\"", "1.a", ""] {
+            assert_eq!(status(unknown), 200, "{unknown}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The own fields of items that a response shows.
+
+use recto_relations::{AnyEntities, EntityInfo};
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::conditional;
+use crate::parameters::ParameterError;
+
+/// The field with the tag of an item, which is shown only if it is asked for.
+const TAG: &str = "etag";
+
+/// The own fields of items that a response shows: those that `fields` names and the key, or all.
+#[derive(Debug, Default)]
+pub(crate) struct Fields(Option<Vec<&'static str>>);
+
+impl Fields {
+    /// Parses `title,author`.
+    ///
+    /// # Errors
+    /// A field that the entity does not have. The message lists those that it has.
+    pub(crate) fn parse(entity: &EntityInfo, raw: &str) -> Result<Self, ParameterError> {
+        let known = || entity.fields.iter().map(|field| field.name).chain([TAG]);
+        let mut chosen = vec![entity.key];
+        for name in raw.split(',').map(str::trim) {
+            let field = known().find(|known| *known == name).ok_or_else(|| {
+                let known = known().collect::<Vec<_>>().join(", ");
+                let detail = format!("there is no field \"{name}\"; the fields are {known}");
+                ParameterError::new("fields", detail)
+            })?;
+            if !chosen.contains(&field) {
+                chosen.push(field);
+            }
+        }
+        Ok(Self(Some(chosen)))
+    }
+
+    /// Returns whether all fields are shown.
+    pub(crate) fn is_all(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Appends the chosen fields of the entity at `index` as a JSON object.
+    ///
+    /// # Errors
+    /// If the serialization of the entity fails.
+    pub(crate) fn write(
+        &self,
+        entities: &dyn AnyEntities,
+        index: usize,
+        out: &mut Vec<u8>,
+    ) -> serde_json::Result<()> {
+        let Some(chosen) = &self.0 else { return entities.write_json(index, out) };
+        let mut all = Vec::with_capacity(512);
+        entities.write_json(index, &mut all)?;
+        let mut joint = b'{';
+        let mut add = |name: &str, value: &str| {
+            out.push(joint);
+            joint = b',';
+            out.extend_from_slice(format!("\"{name}\":{value}").as_bytes());
+        };
+        for (name, value) in serde_json::from_slice::<Object<'_>>(&all)?.0 {
+            if chosen.contains(&name) {
+                add(name, value.get());
+            }
+        }
+        if chosen.contains(&TAG)
+            && let Some(tag) = conditional::tag_of_item(entities, index, &all)
+        {
+            add(TAG, &serde_json::to_string(&tag)?);
+        }
+        out.push(b'}');
+        Ok(())
+    }
+}
+
+/// The members of a JSON object, in order.
+struct Object<'j>(Vec<(&'j str, &'j RawValue)>);
+
+impl<'j> Deserialize<'j> for Object<'j> {
+    fn deserialize<D: Deserializer<'j>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'j> Visitor<'j> for Members {
+            type Value = Object<'j>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'j>>(self, mut map: A) -> Result<Object<'j>, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Object(members))
+            }
+        }
+
+        deserializer.deserialize_map(Members)
+    }
+}

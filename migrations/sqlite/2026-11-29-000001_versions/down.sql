@@ -1,0 +1,12 @@
+ALTER TABLE employees DROP COLUMN version;
+ALTER TABLE departments DROP COLUMN version;
+ALTER TABLE companies DROP COLUMN version;
+ALTER TABLE courses DROP COLUMN version;
+ALTER TABLE students DROP COLUMN version;
+ALTER TABLE comments DROP COLUMN version;
+ALTER TABLE posts DROP COLUMN version;
+ALTER TABLE reviews DROP COLUMN version;
+ALTER TABLE authors DROP COLUMN version;
+ALTER TABLE tags DROP COLUMN version;
+ALTER TABLE books DROP COLUMN version;
+ALTER TABLE users DROP COLUMN version;
