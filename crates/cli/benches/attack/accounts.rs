@@ -100,7 +100,7 @@ pub(crate) fn reset_timing(target: &Target, report: &mut Report) {
         let (status, time) =
             timed(server.address, from, &format!("{}{body}", head("POST", path, "", body.len())));
         assert_eq!(status, 202, "reset request");
-        // What happens after the response must not disturb the next.
+        // The work after the response must not disturb the next.
         sleep(Duration::from_millis(20));
         time
     };

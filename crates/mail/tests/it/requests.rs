@@ -59,7 +59,7 @@ fn repeated_request_sends_one_mail(database: &Fresh) {
 fn mails_per_mailbox_are_limited(database: &Fresh) {
     block_on(async {
         let (outbox, server) = TestOutbox::with_server(database).await;
-        // Those of a sign-up count, and requests for addresses without an account do not.
+        // Mails of a sign-up count, and requests for addresses without an account do not.
         outbox.enqueue(MailKind::Verification);
         for number in 0..12 {
             outbox.request(MailKind::Verification, &format!("ada+{number}@example.net"));
