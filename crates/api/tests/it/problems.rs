@@ -77,7 +77,10 @@ fn problems_match_their_snapshots(server: &TestServer) {
     ];
     for (slug, answer) in &answers {
         answer.expect_problem(slug);
-        let problem = redacted(answer).replace(uid(&book), "[book]").replace(&admin.uid, "[admin]");
+        let problem = redacted(answer)
+            .replace(uid(&book), "[book]")
+            .replace(&admin.uid, "[admin]")
+            .replace(&austen, "/authors/[author]");
         insta::with_settings!({prepend_module_to_snapshot => false, snapshot_path => "snapshots/problems"}, {
             insta::assert_snapshot!(*slug, problem);
         });
