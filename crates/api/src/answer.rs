@@ -9,6 +9,7 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::web::Bytes;
 use futures_util::Stream;
 use recto_persistence::identity::Listed;
+use recto_persistence::identity::idempotency_key::StoredAnswer;
 use recto_relations::{Entities, Entity, Include, KeysetPosition};
 use serde::Serialize;
 
@@ -16,6 +17,7 @@ use crate::conditional;
 use crate::cursor;
 use crate::error::Error;
 use crate::fields::Fields;
+use crate::idempotency::IDEMPOTENCY_REPLAYED;
 use crate::present::{self, ExtraFields, NextLink, PageOptions};
 
 /// A value that a handler returns: an [`Answer`], or a [`Download`].
@@ -61,6 +63,33 @@ impl Rendered {
 
     fn empty(status: StatusCode) -> Self {
         Self { status, headers: Vec::new(), body: None }
+    }
+
+    /// Returns an answer that was stored for an idempotency key.
+    pub(crate) fn replayed(stored: StoredAnswer) -> Self {
+        // Only statuses of answers are stored.
+        let status = StatusCode::from_u16(stored.status).unwrap_or_default();
+        let headers = [(header::LOCATION, stored.location), (header::ETAG, stored.etag)];
+        let answer = Self { body: stored.body, ..Self::empty(status) };
+        let answer = headers.into_iter().fold(answer, |answer, (name, value)| match value {
+            Some(value) => answer.header(name, value),
+            None => answer,
+        });
+        answer.header(IDEMPOTENCY_REPLAYED, "true")
+    }
+
+    /// Returns the parts to store for an idempotency key.
+    pub(crate) fn to_stored(&self) -> StoredAnswer {
+        let header = |name: HeaderName| {
+            let value = &self.headers.iter().find(|(found, _)| *found == name)?.1;
+            value.to_str().ok().map(str::to_owned)
+        };
+        StoredAnswer {
+            status: self.status.as_u16(),
+            location: header(header::LOCATION),
+            etag: header(header::ETAG),
+            body: self.body.clone(),
+        }
     }
 
     /// Adds an entity tag, if there is one.

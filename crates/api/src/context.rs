@@ -10,9 +10,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use actix_web::http::StatusCode;
-use actix_web::{HttpMessage as _, HttpRequest, ResponseError as _};
-use recto_domain::{AuditAction, AuditEntry, Role, UserId};
+use actix_web::{HttpMessage as _, HttpRequest};
+use recto_domain::{AuditAction, AuditEntry, UserId};
 
 use recto_identity::{Access, Caller};
 use recto_persistence::{Connection, is_expensive};
@@ -23,6 +22,7 @@ use crate::audit_log;
 use crate::conditional::IfMatch;
 use crate::error::Error;
 use crate::extract::QueryCost;
+use crate::idempotency::{self, Claiming};
 use crate::state::{SharedState, State};
 
 pub(crate) use credential::ResolvedUser;
@@ -31,7 +31,7 @@ pub(crate) use statements::Statements;
 pub(crate) use transaction::{ReadTransaction, WriteTransaction};
 
 use credential::Credential;
-use transaction::{Effects, ReservedCreations};
+use transaction::{ChangeRequest, Effects, ReservedCreations};
 
 /// The context that a handler works in.
 ///
@@ -124,6 +124,33 @@ impl Context {
         self.state.database.request_read(self.cost(), work).await
     }
 
+    /// Runs work in a transaction as [`transaction`](Self::transaction) does, and renders its
+    /// answer. If the request has an idempotency key, its answer is stored in the transaction; if
+    /// the key has an answer already, that is returned instead.
+    ///
+    /// # Errors
+    /// As for [`transaction`](Self::transaction), and those of rendering; 400, 409 and 422 for
+    /// idempotency keys.
+    pub(crate) async fn write<A: Answer + Send + 'static>(
+        &self,
+        work: impl Fn(&mut WriteTransaction<'_>) -> Result<A, Error> + Send + 'static,
+    ) -> Result<Rendered, Error> {
+        let Some(key) = idempotency::key_of(&self.request)? else {
+            return self.transaction(work).await?.render();
+        };
+        let work = move |tx: &mut WriteTransaction<'_>| {
+            let claimed = match idempotency::claim(tx, &key)? {
+                Claiming::Answered(answer) => return Ok(answer),
+                Claiming::Claimed(claimed) => claimed,
+            };
+            tx.count_write()?;
+            let answer = tx.checked(&work)?.render()?;
+            idempotency::store(tx, claimed, &key, &answer)?;
+            Ok(answer)
+        };
+        self.run(work).await
+    }
+
     /// Runs work in a transaction: committed if it succeeds, rolled back if it fails. It may run
     /// again after a conflict with another transaction.
     ///
@@ -131,7 +158,19 @@ impl Context {
     ///
     /// # Errors
     /// 401 or 403 without the access that the route requires; the errors of `work`.
-    pub(crate) async fn write<T: Send + 'static>(
+    pub(crate) async fn transaction<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut WriteTransaction<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.run(move |tx| {
+            tx.count_write()?;
+            tx.checked(&work)
+        })
+        .await
+    }
+
+    /// Runs work in a transaction, which counts the write and checks its condition itself.
+    async fn run<T: Send + 'static>(
         &self,
         work: impl Fn(&mut WriteTransaction<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
@@ -139,19 +178,21 @@ impl Context {
         let origin = self.origin();
         let client = origin.client.clone();
         let if_match = IfMatch::of(&self.request);
+        let is_counted = self.authentication.is_counted();
         let has_run = AtomicBool::new(false);
         let work = move |conn: &mut Connection| {
             statements.counting(conn, |conn| {
                 let caller = authentication.check(conn, &state)?;
-                // Writes are counted once, although the work may run again.
-                let is_first_run = !has_run.swap(true, Ordering::Relaxed);
-                if is_first_run {
-                    authentication.count_write(&state, &origin, caller.as_ref())?;
-                }
                 let read = ReadTransaction::new(conn, &state, caller);
-                let mut transaction = WriteTransaction::new(read, &origin, is_first_run);
-                let value = work(&mut transaction);
-                let value = check_precondition(&transaction, if_match.as_ref(), value)?;
+                let is_first_run = !has_run.swap(true, Ordering::Relaxed);
+                let request = ChangeRequest {
+                    origin: &origin,
+                    if_match: if_match.as_ref(),
+                    is_counted,
+                    is_first_run,
+                };
+                let mut transaction = WriteTransaction::new(read, request);
+                let value = work(&mut transaction)?;
                 let effects = transaction.finish()?;
                 Ok::<(T, Effects), Error>((value, effects))
             })
@@ -210,45 +251,11 @@ impl Context {
     }
 }
 
-/// Returns the result of a change, or the error of its condition if that has precedence: it comes
-/// after missing access and a missing entity, and before conflicts and invalid input.
-///
-/// It is checked once the work is done, which is rolled back then. So it needs nothing from handlers.
-fn check_precondition<T>(
-    transaction: &WriteTransaction<'_>,
-    if_match: Option<&IfMatch>,
-    result: Result<T, Error>,
-) -> Result<T, Error> {
-    let (Some(subject), Some(if_match)) = (&transaction.subject, if_match) else { return result };
-    let has_precedence = match &result {
-        Ok(_) => true,
-        Err(error) => {
-            matches!(error.status_code(), StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY)
-        }
-    };
-    if has_precedence {
-        subject.check(if_match)?;
-    }
-    result
-}
-
 impl Authentication {
-    /// Counts a write, unless quotas are off or the caller is an administrator. What manages the
-    /// account itself is not counted: a thief who uses up the writes must not keep the owner from
-    /// ending the session.
-    fn count_write(
-        &self,
-        state: &State,
-        origin: &RequestOrigin,
-        caller: Option<&Caller>,
-    ) -> Result<(), Error> {
-        let is_counted = matches!(self.access, Access::Verified | Access::VerifiedSession);
-        let account = caller.map(|caller| &caller.account);
-        let account = account.filter(|account| is_counted && account.role != Role::Admin);
-        if let (Some(quotas), Some(account)) = (&state.quotas, account) {
-            quotas.write(&origin.client, account.user_uid)?;
-        }
-        Ok(())
+    /// Returns whether writes are counted. What manages the account itself is not: a thief who uses
+    /// up the writes must not keep the owner from ending the session.
+    fn is_counted(&self) -> bool {
+        matches!(self.access, Access::Verified | Access::VerifiedSession)
     }
 
     /// Returns the caller, or `None` where nobody has to sign in and nobody did.

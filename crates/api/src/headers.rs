@@ -34,7 +34,7 @@ pub(crate) fn protect<B>(response: &mut ServiceResponse<B>) {
 }
 
 /// Returns whether a path is below `/auth`.
-fn is_private(path: &str) -> bool {
+pub(crate) fn is_private(path: &str) -> bool {
     let rest = path.strip_prefix(BASE_PATH).and_then(|rest| rest.strip_prefix("/auth"));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

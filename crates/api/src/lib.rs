@@ -19,6 +19,7 @@ mod error;
 mod extract;
 mod fields;
 mod headers;
+mod idempotency;
 mod identity;
 mod meta;
 mod metrics;

@@ -7,7 +7,7 @@ use recto_domain::{Company, CompanyDepartments, DepartmentEmployees, NewCompanyG
 use recto_persistence::org;
 use recto_relations::{AnyEntities as _, Include};
 
-use crate::answer::{Created, Item};
+use crate::answer::{Created, Item, Rendered};
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::Body;
@@ -16,7 +16,7 @@ use crate::extract::Body;
 pub(crate) async fn create_company(
     ctx: Context,
     body: Body<NewCompanyGraph>,
-) -> Result<Created<Company>, Error> {
+) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
         let now = tx.now();
         let graph = body.checked()?;

@@ -87,6 +87,8 @@ problem_types! {
         "The last administrator cannot be demoted, disabled or deleted. Make another user an administrator first."
     QuotaExceeded "quota-exceeded" CONFLICT "Quota exceeded"
         "The account has reached the largest number of such items. Delete some, or ask the operator for more."
+    RequestInProgress "request-in-progress" CONFLICT "Request in progress"
+        "Another request with this `Idempotency-Key` is under way. Send it again after the number of seconds in `Retry-After`, to get its answer."
     PreconditionFailed "precondition-failed" PRECONDITION_FAILED "Precondition failed"
         "The item has been changed since the tag in `If-Match` was sent. Get it again, and decide whether the change still applies."
     TooLarge "too-large" PAYLOAD_TOO_LARGE "Body too large"
@@ -95,6 +97,8 @@ problem_types! {
         "Send the body as `application/json` in UTF-8, without a content coding. A PATCH may also be `application/merge-patch+json`. The token endpoint requires `application/x-www-form-urlencoded`."
     InvalidBody "invalid-body" UNPROCESSABLE_ENTITY "Invalid body"
         "The body is JSON, but breaks validation rules. `errors` lists all violations, each with a JSON pointer."
+    IdempotencyKeyReused "idempotency-key-reused" UNPROCESSABLE_ENTITY "Idempotency key reused"
+        "The `Idempotency-Key` was sent with another request: another method, path, query or body. Every change needs a key of its own."
     TooManyRequests "too-many-requests" TOO_MANY_REQUESTS "Too many requests"
         "There have been too many such requests from this address or by this account. Try again after the number of seconds in `Retry-After`. `RateLimit` has the rest of each budget."
     Internal "internal" INTERNAL_SERVER_ERROR "Internal error"
@@ -211,8 +215,9 @@ impl Problem {
 
     /// Returns the seconds after which to try again, if that may help.
     pub(crate) fn retry_after(&self) -> Option<u32> {
-        let unavailable = self.r#type.status() == StatusCode::SERVICE_UNAVAILABLE;
-        self.retry_after.or_else(|| unavailable.then_some(1))
+        let soon = self.r#type.status() == StatusCode::SERVICE_UNAVAILABLE
+            || self.r#type == ProblemType::RequestInProgress;
+        self.retry_after.or_else(|| soon.then_some(1))
     }
 
     /// Returns the problem type.

@@ -4,7 +4,7 @@
 use recto_domain::{Course, Student};
 use recto_persistence::school;
 
-use crate::answer::NoContent;
+use crate::answer::{NoContent, Rendered};
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::PathKeys;
@@ -13,7 +13,7 @@ use crate::extract::PathKeys;
 pub(crate) async fn enrol(
     ctx: Context,
     keys: PathKeys<Student, Course>,
-) -> Result<NoContent, Error> {
+) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
         let student = tx.locked::<Student>(keys.0)?;
         let course = tx.locked::<Course>(keys.1)?;
@@ -28,7 +28,7 @@ pub(crate) async fn enrol(
 pub(crate) async fn withdraw(
     ctx: Context,
     keys: PathKeys<Student, Course>,
-) -> Result<NoContent, Error> {
+) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
         let student = tx.locked::<Student>(keys.0)?;
         school::withdraw(tx, student.id, keys.1)?;

@@ -6,7 +6,7 @@
 use recto_domain::{AuditAction, Create, Update};
 use recto_persistence::{Recto, Rules, Stored, write};
 
-use crate::answer::{Created, Item, NoContent};
+use crate::answer::{Created, Item, NoContent, Rendered};
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::{Body, PathKey};
@@ -16,7 +16,7 @@ use crate::problem::Problem;
 pub(crate) async fn create<E: Rules + Create<Parent = ()>>(
     ctx: Context,
     body: Body<E::New>,
-) -> Result<Created<E>, Error> {
+) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
         let new = E::create(tx.new_id(), body.checked()?, (), tx.caller()?.user_uid);
         let created = write::create(tx, new)?;
@@ -31,7 +31,7 @@ pub(crate) async fn create_below<P, E>(
     ctx: Context,
     parent: PathKey<P>,
     body: Body<E::New>,
-) -> Result<Created<E>, Error>
+) -> Result<Rendered, Error>
 where
     P: Stored<Recto>,
     E: Rules + Create<Parent = P::Key>,
@@ -54,7 +54,7 @@ pub(crate) async fn change<E: Rules + Update>(
     ctx: Context,
     key: PathKey<E>,
     body: Body<E::Patch>,
-) -> Result<Item<E>, Error> {
+) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
         let entity = tx.subject::<E>(key.0)?;
         let (patch, now) = (body.checked_for(&entity)?, tx.now());
@@ -64,7 +64,7 @@ pub(crate) async fn change<E: Rules + Update>(
 }
 
 /// `DELETE /tags/{uid}`, for administrators.
-pub(crate) async fn delete<E: Rules>(ctx: Context, key: PathKey<E>) -> Result<NoContent, Error> {
+pub(crate) async fn delete<E: Rules>(ctx: Context, key: PathKey<E>) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
         tx.subject::<E>(key.0)?;
         write::delete::<E>(tx, key.0)?;

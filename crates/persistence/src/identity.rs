@@ -6,6 +6,7 @@
 pub mod account;
 pub mod api_key;
 pub mod audit;
+pub mod idempotency_key;
 pub mod known_device;
 pub mod lease;
 pub mod mail_request;

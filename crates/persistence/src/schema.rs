@@ -203,6 +203,24 @@ table! {
     use diesel::sql_types::*;
     use crate::sql_types::*;
 
+    idempotency_keys (user_uid, key) {
+        user_uid -> Uid,
+        key -> Text,
+        request -> Binary,
+        created_at -> Instant,
+        bytes_before -> BigInt,
+        bytes -> BigInt,
+        status -> SmallInt,
+        location -> Nullable<Text>,
+        etag -> Nullable<Text>,
+        body -> Nullable<Binary>,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::*;
+
     known_devices (user_uid, fingerprint) {
         user_uid -> Uid,
         fingerprint -> Binary,
@@ -397,6 +415,7 @@ joinable!(comments -> posts (post_id));
 joinable!(creation_windows -> users (user_uid));
 joinable!(departments -> companies (company_id));
 joinable!(employees -> departments (department_id));
+joinable!(idempotency_keys -> users (user_uid));
 joinable!(known_devices -> users (user_uid));
 joinable!(mailed_tokens -> users (user_uid));
 joinable!(mails -> users (user_uid));
@@ -422,6 +441,7 @@ allow_tables_to_appear_in_same_query!(
     creation_windows,
     departments,
     employees,
+    idempotency_keys,
     known_devices,
     leases,
     mail_requests,

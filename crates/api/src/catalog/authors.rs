@@ -3,7 +3,7 @@
 use recto_domain::{AuditAction, Author, AuthorPatch};
 use recto_persistence::write;
 
-use crate::answer::Item;
+use crate::answer::{Item, Rendered};
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::{Body, PathKey};
@@ -13,7 +13,7 @@ pub(crate) async fn patch(
     ctx: Context,
     key: PathKey<Author>,
     body: Body<AuthorPatch>,
-) -> Result<Item<Author>, Error> {
+) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
         let author = tx.subject::<Author>(key.0)?;
         let (patch, now) = (body.checked_for(&author)?, tx.now());

@@ -5,16 +5,13 @@ use recto_domain::{
 };
 use recto_persistence::catalog::batch;
 
-use crate::answer::Json;
+use crate::answer::{Json, Rendered};
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::Body;
 
 /// `POST /books/batch`
-pub(crate) async fn upsert(
-    ctx: Context,
-    body: Body<BookBatch>,
-) -> Result<Json<BookOutcomes>, Error> {
+pub(crate) async fn upsert(ctx: Context, body: Body<BookBatch>) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
         let caller = tx.caller()?.clone();
         let books = body.checked()?.into_books();

@@ -10,7 +10,7 @@ use recto_persistence::catalog::{Creator, book_graph, book_tag};
 use recto_persistence::{Connection, write};
 use recto_relations::{Entity as _, Include};
 
-use crate::answer::{Created, Item, NoContent};
+use crate::answer::{Created, Item, NoContent, Rendered};
 use crate::context::{Context, WriteTransaction};
 use crate::error::Error;
 use crate::extract::{Body, PathKey, PathKeys};
@@ -18,7 +18,7 @@ use crate::problem::Problem;
 use recto_identity::access::may;
 
 /// `POST /books`
-pub(crate) async fn create(ctx: Context, body: Body<NewBookGraph>) -> Result<Created<Book>, Error> {
+pub(crate) async fn create(ctx: Context, body: Body<NewBookGraph>) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
         let new = body.checked()?;
         let (tags, contributors) = (new.tags.is_some(), new.contributors.is_some());
@@ -46,7 +46,7 @@ pub(crate) async fn patch(
     ctx: Context,
     key: PathKey<Book>,
     body: Body<BookPatch>,
-) -> Result<Item<Book>, Error> {
+) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
         let book = editable(tx, key.0, AuditAction::ContentChanged)?;
         let patch = body.checked_for(&book)?;
@@ -59,7 +59,7 @@ pub(crate) async fn patch(
 }
 
 /// `DELETE /books/{uid}`
-pub(crate) async fn delete(ctx: Context, key: PathKey<Book>) -> Result<NoContent, Error> {
+pub(crate) async fn delete(ctx: Context, key: PathKey<Book>) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
         let book = editable(tx, key.0, AuditAction::ContentDeleted)?;
         write::delete::<Book>(tx, book.uid)?;
@@ -73,7 +73,7 @@ pub(crate) async fn add_tags(
     ctx: Context,
     key: PathKey<Book>,
     body: Body<TagNames>,
-) -> Result<Item<Book>, Error> {
+) -> Result<Rendered, Error> {
     change_tags(ctx, key, body, book_tag::add).await
 }
 
@@ -82,7 +82,7 @@ pub(crate) async fn set_tags(
     ctx: Context,
     key: PathKey<Book>,
     body: Body<TagNames>,
-) -> Result<Item<Book>, Error> {
+) -> Result<Rendered, Error> {
     change_tags(ctx, key, body, book_tag::set).await
 }
 
@@ -94,7 +94,7 @@ async fn change_tags(
     key: PathKey<Book>,
     body: Body<TagNames>,
     change: ChangeTags,
-) -> Result<Item<Book>, Error> {
+) -> Result<Rendered, Error> {
     let include = Arc::new(Include::nothing().with::<BookTags>(100, Include::nothing()));
     ctx.write(move |tx| {
         let book = editable(tx, key.0, AuditAction::ContentChanged)?;
@@ -104,7 +104,7 @@ async fn change_tags(
             write::advance(conn, book)?;
         }
         tx.check_creator(&creator)?;
-        tx.item(uid, &include)
+        tx.item::<Book>(uid, &include)
     })
     .await
 }
@@ -114,20 +114,20 @@ pub(crate) async fn set_contributors(
     ctx: Context,
     key: PathKey<Book>,
     body: Body<Contributors>,
-) -> Result<Item<Book>, Error> {
+) -> Result<Rendered, Error> {
     let include = Arc::new(Include::nothing().with::<BookContributors>(100, Include::nothing()));
     ctx.write(move |tx| {
         let book = editable(tx, key.0, AuditAction::ContentChanged)?;
         let (conn, creator) = tx.with_creator()?;
         let book = book_graph::set_contributors(conn, &creator, book, &body.checked()?)?;
         tx.check_creator(&creator)?;
-        tx.item(book.uid, &include)
+        tx.item::<Book>(book.uid, &include)
     })
     .await
 }
 
 /// `PUT /books/{uid}/tags/{tag_uid}`
-pub(crate) async fn add_tag(ctx: Context, keys: PathKeys<Book, Tag>) -> Result<NoContent, Error> {
+pub(crate) async fn add_tag(ctx: Context, keys: PathKeys<Book, Tag>) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
         let book = editable(tx, keys.0, AuditAction::ContentChanged)?;
         let added = book_tag::add_one(tx, book.uid, keys.1)?;
@@ -140,10 +140,7 @@ pub(crate) async fn add_tag(ctx: Context, keys: PathKeys<Book, Tag>) -> Result<N
 }
 
 /// `DELETE /books/{uid}/tags/{tag_uid}`
-pub(crate) async fn remove_tag(
-    ctx: Context,
-    keys: PathKeys<Book, Tag>,
-) -> Result<NoContent, Error> {
+pub(crate) async fn remove_tag(ctx: Context, keys: PathKeys<Book, Tag>) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
         let book = editable(tx, keys.0, AuditAction::ContentChanged)?;
         if book_tag::remove_one(tx, book.uid, keys.1)? {

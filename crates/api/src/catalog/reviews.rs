@@ -3,7 +3,7 @@
 use recto_domain::{AuditAction, Review, ReviewPatch};
 use recto_persistence::write;
 
-use crate::answer::{Item, NoContent};
+use crate::answer::{Item, NoContent, Rendered};
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::{Body, PathKey};
@@ -14,7 +14,7 @@ pub(crate) async fn patch(
     ctx: Context,
     key: PathKey<Review>,
     body: Body<ReviewPatch>,
-) -> Result<Item<Review>, Error> {
+) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
         let review = tx.subject::<Review>(key.0)?;
         may::edit_review(tx.caller()?, &review)?;
@@ -25,7 +25,7 @@ pub(crate) async fn patch(
 }
 
 /// `DELETE /reviews/{uid}`
-pub(crate) async fn delete(ctx: Context, key: PathKey<Review>) -> Result<NoContent, Error> {
+pub(crate) async fn delete(ctx: Context, key: PathKey<Review>) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
         let review = tx.subject::<Review>(key.0)?;
         may::delete_review(tx.caller()?, &review)?;

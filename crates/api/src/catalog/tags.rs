@@ -5,13 +5,13 @@ use recto_identity::access::may;
 use recto_persistence::catalog::tag;
 use recto_persistence::write;
 
-use crate::answer::{Created, Item};
+use crate::answer::{Created, Item, Rendered};
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::{Body, PathKey};
 
 /// `POST /tags`
-pub(crate) async fn create(ctx: Context, body: Body<NewTag>) -> Result<Created<Tag>, Error> {
+pub(crate) async fn create(ctx: Context, body: Body<NewTag>) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
         let new = Tag::create(tx.new_id(), body.checked()?, (), tx.caller()?.user_uid);
         let (conn, creator) = tx.with_creator()?;
@@ -27,7 +27,7 @@ pub(crate) async fn rename(
     ctx: Context,
     key: PathKey<Tag>,
     body: Body<NewTag>,
-) -> Result<Item<Tag>, Error> {
+) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
         let tag = tx.subject::<Tag>(key.0)?;
         let creator = tag::creator(tx, tag.uid)?;

@@ -56,7 +56,7 @@ pub(crate) async fn patch(
     ctx: Context,
     key: PathKey<User>,
     body: Body<UserPatch>,
-) -> Result<Item<User>, Error> {
+) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
         let user = tx.subject::<User>(key.0)?;
         may::edit_profile(tx.caller()?, &user)?;
@@ -88,7 +88,7 @@ fn profile_changes(before: &User, after: &User) -> Option<String> {
 }
 
 /// `DELETE /users/{uid}`. Books and reviews stay.
-pub(crate) async fn delete(ctx: Context, key: PathKey<User>) -> Result<NoContent, Error> {
+pub(crate) async fn delete(ctx: Context, key: PathKey<User>) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
         tx.subject::<User>(key.0)?;
         account::delete(tx, key.0, ReviewsFate::Keep)?;
@@ -103,7 +103,7 @@ pub(crate) async fn set_role(
     ctx: Context,
     key: PathKey<User>,
     body: Body<RoleChange>,
-) -> Result<Item<User>, Error> {
+) -> Result<Rendered, Error> {
     change_account(ctx, key.0, move |conn, account, at| {
         let RoleChange { role } = body.checked()?;
         if role == account.role {
@@ -121,7 +121,7 @@ pub(crate) async fn set_disabled(
     ctx: Context,
     key: PathKey<User>,
     body: Body<Disabling>,
-) -> Result<Item<User>, Error> {
+) -> Result<Rendered, Error> {
     change_account(ctx, key.0, move |conn, account, at| {
         let Disabling { disabled } = body.checked()?;
         if disabled == account.disabled {
@@ -147,7 +147,7 @@ async fn change_account(
     change: impl Fn(&mut Connection, &Account, DateTime<Utc>) -> Result<AuditedChange, Error>
     + Send
     + 'static,
-) -> Result<Item<User>, Error> {
+) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
         let user = tx.subject::<User>(user)?;
         let account = account::of_user(tx, user.uid)?

@@ -72,11 +72,24 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
+    /// Counts the request as a write of the caller, once, although its work may run again.
+    ///
+    /// # Errors
+    /// 429 if the caller writes too much.
+    pub(super) fn count_write(&self) -> Result<(), Error> {
+        if let Some((quotas, user)) = self.quotas_of(self.optional_caller())
+            && self.is_counted()
+        {
+            quotas.write(&self.origin().client, user)?;
+        }
+        Ok(())
+    }
+
     /// Counts the items of a request as writes, before they are written, so that a request that is
     /// refused counts too. They delay the caller's next writes.
     pub(crate) fn count_items(&self, items: usize) {
         if let Some((quotas, user)) = self.quotas_of(self.optional_caller())
-            && self.is_first_run
+            && self.is_first_run()
         {
             // The request itself has been counted.
             quotas.more_writes(&self.origin().client, user, items.saturating_sub(1));

@@ -3,6 +3,8 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
+use actix_web::ResponseError as _;
+use actix_web::http::StatusCode;
 use chrono::{DateTime, Utc};
 use recto_domain::{
     Account, AuditAction, AuditDetail, AuditEntry, Email, MailDetail, MailKind, MailRequestId,
@@ -17,7 +19,7 @@ use recto_relations::{Entity, Include};
 
 use super::RequestOrigin;
 use crate::answer::{Item, OptionalItem, Page};
-use crate::conditional::Subject;
+use crate::conditional::{IfMatch, Subject};
 use crate::error::{Error, Failure};
 use crate::extract::{All, Filtered, OfParent, PageQuery};
 use crate::problem::Problem;
@@ -33,12 +35,22 @@ pub(crate) struct ReadTransaction<'t> {
 /// A transaction that changes data.
 pub(crate) struct WriteTransaction<'t> {
     read: ReadTransaction<'t>,
-    origin: &'t RequestOrigin,
-    /// Whether the work has not run before.
-    pub(super) is_first_run: bool,
+    request: ChangeRequest<'t>,
     /// The entity that the request changes, as it was before.
-    pub(super) subject: Option<Subject>,
+    subject: Option<Subject>,
     effects: Effects,
+}
+
+/// A request that changes data.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ChangeRequest<'t> {
+    pub(super) origin: &'t RequestOrigin,
+    /// Its condition.
+    pub(super) if_match: Option<&'t IfMatch>,
+    /// Whether it counts as a write of the caller.
+    pub(super) is_counted: bool,
+    /// Whether its work has not run before.
+    pub(super) is_first_run: bool,
 }
 
 /// The effects of a transaction once it is committed.
@@ -177,12 +189,43 @@ impl<'t> ReadTransaction<'t> {
 }
 
 impl<'t> WriteTransaction<'t> {
-    pub(super) fn new(
-        read: ReadTransaction<'t>,
-        origin: &'t RequestOrigin,
-        is_first_run: bool,
-    ) -> Self {
-        Self { read, origin, is_first_run, subject: None, effects: Effects::default() }
+    pub(super) fn new(read: ReadTransaction<'t>, request: ChangeRequest<'t>) -> Self {
+        Self { read, request, subject: None, effects: Effects::default() }
+    }
+
+    /// Runs work and checks the condition of the request, whose error comes after missing access
+    /// and a missing entity, and before conflicts and invalid input. The work is rolled back then.
+    ///
+    /// # Errors
+    /// Those of `work`; 412.
+    pub(super) fn checked<T>(
+        &mut self,
+        work: impl Fn(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let result = work(self);
+        let has_precedence = match &result {
+            Ok(_) => true,
+            Err(error) => matches!(
+                error.status_code(),
+                StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY
+            ),
+        };
+        if has_precedence
+            && let (Some(subject), Some(if_match)) = (&self.subject, self.request.if_match)
+        {
+            subject.check(if_match)?;
+        }
+        result
+    }
+
+    /// Returns whether the work has not run before.
+    pub(super) fn is_first_run(&self) -> bool {
+        self.request.is_first_run
+    }
+
+    /// Returns whether the request counts as a write of the caller.
+    pub(super) fn is_counted(&self) -> bool {
+        self.request.is_counted && self.request.is_first_run
     }
 
     /// Returns a new id for the current time.
@@ -222,7 +265,7 @@ impl<'t> WriteTransaction<'t> {
 
     /// Adds an entry to the audit log, by the caller. Other fields are for the handler to set.
     pub(crate) fn audit(&mut self, action: AuditAction) -> &mut AuditEntry {
-        let mut entry = self.origin.entry(&*self.read.state.ids, action);
+        let mut entry = self.request.origin.entry(&*self.read.state.ids, action);
         entry.actor_uid = self.optional_caller().map(|account| account.user_uid);
         self.effects.entries.push(entry);
         let last = self.effects.entries.len() - 1;
@@ -312,12 +355,12 @@ impl<'t> WriteTransaction<'t> {
     /// A failing database.
     pub(crate) fn record_device(&mut self, user: UserId) -> Result<bool, Error> {
         let now = self.now();
-        Ok(known_device::record(self.read.conn, user, &self.origin.fingerprint(), now)?)
+        Ok(known_device::record(self.read.conn, user, &self.request.origin.fingerprint(), now)?)
     }
 
     /// Returns where the request comes from.
     pub(crate) fn origin(&self) -> &'t RequestOrigin {
-        self.origin
+        self.request.origin
     }
 
     /// Sets the creations that are reserved once the transaction is committed.

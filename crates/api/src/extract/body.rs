@@ -21,6 +21,7 @@ use serde_json::Value;
 
 use crate::connection::{ConnectionState, Refusal, Reservation, UNCOUNTED};
 use crate::error::{Error, Failure};
+use crate::idempotency;
 use crate::problem::{Problem, ProblemType};
 
 /// The maximum size of a body in bytes.
@@ -88,10 +89,11 @@ impl<T: Input + 'static> FromRequest for Body<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let accepted = expect_json(request);
-        let body = Incoming::new(request, payload);
+        let (body, request) = (Incoming::new(request, payload), request.clone());
         Box::pin(async move {
             accepted?;
             let Received { bytes, memory } = body.read().await?;
+            idempotency::body_received(&request, &bytes);
             let value = serde_json::from_slice(&bytes)
                 .map_err(|error| Problem::new(ProblemType::MalformedJson, not_json(&error)))?;
             let parsed = T::parse(&value).map_err(|violations| Invalid { violations, value });

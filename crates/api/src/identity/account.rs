@@ -30,7 +30,7 @@ pub(crate) async fn delete(ctx: Context, body: Body<AccountDeletion>) -> Result<
     let credentials = passwords::of_caller(&ctx).await?;
     let AccountDeletion { password, reviews } = body.checked()?;
     passwords::confirm(&ctx, &credentials, &password).await?;
-    ctx.write(move |tx| {
+    ctx.transaction(move |tx| {
         let user = tx.caller()?.user_uid;
         account::delete(tx, user, reviews)?;
         tx.audit(AuditAction::AccountDeleted).subject_uid = Some(user);

@@ -23,7 +23,7 @@ pub(crate) async fn sign_up(ctx: Context, body: Body<SignUp>) -> Result<Created<
     let input = body.checked()?;
     ctx.state.throttle.sign_up(&ctx.origin().client)?;
     let hash = ctx.state.hasher.hash(&input.password).await?;
-    ctx.write(move |tx| {
+    ctx.transaction(move |tx| {
         let SignUp { username, email, first_name, last_name, .. } = input.clone();
         let user = User::new(tx.new_id(), username, first_name, last_name);
         let account = Account::new(user.uid, email, Role::User);
@@ -269,7 +269,7 @@ async fn open_session(
 ) -> Result<bool, Error> {
     let stronger = ctx.state.hasher.rehash_if_weaker(password, &candidate.hash).await?;
     let (user, checked, tokens) = (candidate.user.uid, candidate.hash.clone(), tokens.clone());
-    ctx.write(move |tx| {
+    ctx.transaction(move |tx| {
         let present = account::lock_with_password(tx, user)?;
         let same =
             |(account, hash): &(Account, PasswordHash)| !account.disabled && hash.0 == checked.0;

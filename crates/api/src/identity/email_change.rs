@@ -17,7 +17,7 @@ pub(crate) async fn request(ctx: Context, body: Body<EmailChange>) -> Result<Acc
     let EmailChange { password, new_email } = body.checked()?;
     passwords::confirm(&ctx, &caller, &password).await?;
     ctx.state.throttle.mail(&ctx.origin().client)?;
-    ctx.write(move |tx| {
+    ctx.transaction(move |tx| {
         // Locked, so that a change or a reset of the password also ends this request.
         let account = passwords::locked(tx, &caller)?;
         tx.enqueue_email_change(&account, &new_email)?;
@@ -35,7 +35,7 @@ pub(crate) async fn confirm(
     body: Body<EmailConfirmation>,
 ) -> Result<NoContent, Error> {
     let token = hash(&body.checked()?.token);
-    ctx.write(move |tx| {
+    ctx.transaction(move |tx| {
         let now = tx.now();
         let user = mailed_token::find_user(tx, MailedPurpose::ChangeEmail, &token, now)?
             .ok_or_else(passwords::no_such_token)?;

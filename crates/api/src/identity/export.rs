@@ -68,7 +68,7 @@ pub(crate) async fn export(
     let uid = account.user_uid;
     let running = ctx.state.throttle.export(&ctx.origin().client, uid)?;
     let user = ctx.read(move |tx| tx.get::<User>(uid)).await?;
-    ctx.write(|tx| {
+    ctx.transaction(|tx| {
         tx.audit(AuditAction::AccountExported);
         Ok(())
     })

@@ -35,7 +35,7 @@ pub(crate) async fn create(
     let secret = Secret::api_key(ctx.state.ids.random());
     let (key_hash, hint) = (hash(&secret), secret.hint().to_owned());
     let entry = ctx
-        .write(move |tx| {
+        .transaction(move |tx| {
             let (account, session, new_id) = (tx.caller()?.clone(), tx.session()?, tx.new_id());
             let new = body.checked()?;
             if new.scopes.allow(Scope::Admin) {

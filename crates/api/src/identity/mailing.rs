@@ -32,7 +32,7 @@ async fn request(
 ) -> Result<Accepted, Error> {
     let email = body.checked()?.email;
     ctx.state.throttle.mail(&ctx.origin().client)?;
-    ctx.write(move |tx| {
+    ctx.transaction(move |tx| {
         tx.request_mail(email.clone(), kind)?;
         Ok(Accepted)
     })

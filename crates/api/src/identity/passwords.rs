@@ -23,7 +23,7 @@ pub(crate) async fn change(ctx: Context, body: Body<PasswordChange>) -> Result<N
     check_against_names(&new_password, &credentials)?;
     confirm(&ctx, &credentials, &current_password).await?;
     let hash = ctx.state.hasher.hash(&new_password).await?;
-    ctx.write(move |tx| {
+    ctx.transaction(move |tx| {
         let (account, session, now) = (tx.caller()?.clone(), tx.session()?, tx.now());
         let (user, former) = (account.user_uid, &credentials.hash);
         if !account::set_password(tx, user, &hash, Some(former), Some(session), now)? {
@@ -49,7 +49,7 @@ pub(crate) async fn reset(ctx: Context, body: Body<PasswordReset>) -> Result<NoC
     }
     check_against_names(&new_password, &holder)?;
     let hash = ctx.state.hasher.hash(&new_password).await?;
-    ctx.write(move |tx| {
+    ctx.transaction(move |tx| {
         let (user, now) = (holder.user.uid, tx.now());
         // Requests that checked the former password wait, or are finished and their effects are
         // visible to what follows.

@@ -142,7 +142,7 @@ pub(crate) async fn revoke<T: Revocable>(
     ctx: Context,
     id: PathId<T::Id>,
 ) -> Result<NoContent, Error> {
-    ctx.write(move |tx| {
+    ctx.transaction(move |tx| {
         let user = tx.caller()?.user_uid;
         if !T::revoke(tx, user, id.0)? {
             return Err(Problem::not_found(T::NAME).into());

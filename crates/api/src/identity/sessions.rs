@@ -129,7 +129,7 @@ pub(crate) async fn refresh(ctx: Context, body: Body<Refresh>) -> Result<Json<To
     let tokens = Refreshable::generate(&ctx.state);
     let (next, at) = (NextPair { id: tokens.pair, refresh: hash(&tokens.refresh) }, tokens.at);
     let rotation = ctx
-        .write(move |tx| {
+        .transaction(move |tx| {
             let rotation = session::rotate(tx, &presented, &next, at)?;
             // Not an error of the transaction: the end of the session must be committed.
             if let Rotation::Reused { user, .. } = rotation {
@@ -150,7 +150,7 @@ pub(crate) async fn refresh(ctx: Context, body: Body<Refresh>) -> Result<Json<To
 
 /// `POST /auth/logout`
 pub(crate) async fn logout(ctx: Context) -> Result<NoContent, Error> {
-    ctx.write(|tx| {
+    ctx.transaction(|tx| {
         let (user, session) = (tx.caller()?.user_uid, tx.session()?);
         session::close(tx, user, session)?;
         tx.audit(AuditAction::SignOut);

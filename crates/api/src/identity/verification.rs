@@ -19,7 +19,7 @@ pub(crate) async fn verify(ctx: Context, body: Body<Verification>) -> Result<Ite
     let token = hash(&token);
     let holder = passwords::holder_of(&ctx, MailedPurpose::Verify, token).await?;
     passwords::confirm(&ctx, &holder, &password).await?;
-    ctx.write(move |tx| {
+    ctx.transaction(move |tx| {
         let (user, now) = (holder.user.uid, tx.now());
         passwords::locked(tx, &holder)?;
         mailed_token::spend(tx, MailedPurpose::Verify, &token, now)?
@@ -40,7 +40,7 @@ pub(crate) async fn reject(
     body: Body<VerificationRejection>,
 ) -> Result<NoContent, Error> {
     let token = hash(&body.checked()?.token);
-    ctx.write(move |tx| {
+    ctx.transaction(move |tx| {
         let now = tx.now();
         let user = mailed_token::find_user(tx, MailedPurpose::Verify, &token, now)?
             .ok_or_else(passwords::no_such_token)?;

@@ -23,6 +23,7 @@ pub(crate) fn describe(routed: RoutedOperation, components: &mut Components) -> 
     let refusals = refusals(&path, &method, &operation);
     let has_tag = operation.has_tag && method == Method::GET;
     let is_conditional = is_conditional(&path, &method, &operation);
+    let is_repeatable = is_repeatable(&path, &method);
     components.merge(operation.components);
     let (status, mut success) = success(operation.response);
     if has_tag {
@@ -30,6 +31,12 @@ pub(crate) fn describe(routed: RoutedOperation, components: &mut Components) -> 
             .schema(Some(string()))
             .description(Some("The tag of the response, for `If-None-Match` and `If-Match`."));
         success.headers.insert("ETag".to_owned(), tag.build().into());
+    }
+    if is_repeatable {
+        let replayed = HeaderBuilder::new()
+            .schema(Some(string()))
+            .description(Some("`true` if this is the stored answer to an earlier request."));
+        success.headers.insert("Idempotency-Replayed".to_owned(), replayed.build().into());
     }
     let mut responses = ResponsesBuilder::new().response(status, success);
     if has_tag {
@@ -63,6 +70,10 @@ pub(crate) fn describe(routed: RoutedOperation, components: &mut Components) -> 
         let description =
             "Tags of the item, or `*`. The change is refused if the item has another version.";
         described = described.parameter(header("If-Match", description));
+    }
+    if is_repeatable {
+        let description = "A new key for each change, of 1 to 255 visible ASCII characters. A request that is sent again with its key within 24 hours gets the same answer, and changes nothing.";
+        described = described.parameter(header("Idempotency-Key", description));
     }
     if let Some((schema, media_types)) = operation.body {
         let mut body = RequestBodyBuilder::new().required(Some(Required::True));
@@ -143,6 +154,11 @@ fn is_conditional(path: &str, method: &Method, operation: &Operation) -> bool {
         && !path.starts_with("/auth/")
 }
 
+/// Returns whether an operation accepts an idempotency key.
+fn is_repeatable(path: &str, method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PATCH) && !path.starts_with("/auth/")
+}
+
 /// Returns the statuses with which an operation may be refused, with their problem types.
 fn refusals(path: &str, method: &Method, operation: &Operation) -> Vec<(u16, Vec<ProblemType>)> {
     let mut problem_types = vec![ProblemType::InvalidParameter];
@@ -182,6 +198,13 @@ fn refusals(path: &str, method: &Method, operation: &Operation) -> Vec<(u16, Vec
     if is_conditional(path, method, operation) {
         problem_types.extend([ProblemType::MalformedRequest, ProblemType::PreconditionFailed]);
     }
+    if is_repeatable(path, method) {
+        problem_types.extend([
+            ProblemType::MalformedRequest,
+            ProblemType::RequestInProgress,
+            ProblemType::IdempotencyKeyReused,
+        ]);
+    }
     problem_types.extend(operation.conflicts);
     problem_types.extend(operation.refusals);
     problem_types.extend([
@@ -193,6 +216,7 @@ fn refusals(path: &str, method: &Method, operation: &Operation) -> Vec<(u16, Vec
     for problem_type in problem_types {
         let status = problem_type.status().as_u16();
         match statuses.iter_mut().find(|(known, _)| *known == status) {
+            Some((_, same_status)) if same_status.contains(&problem_type) => {}
             Some((_, same_status)) => same_status.push(problem_type),
             None => statuses.push((status, vec![problem_type])),
         }

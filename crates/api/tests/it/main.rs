@@ -23,6 +23,7 @@ mod fields;
 mod filters;
 mod headers;
 mod health;
+mod idempotency;
 mod include;
 mod load;
 mod mailed_links;

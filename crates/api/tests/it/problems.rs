@@ -97,6 +97,8 @@ fn problems_match_their_snapshots(server: &TestServer) {
         "sign-in-too-old",
         "request-timeout",
         "quota-exceeded",
+        "request-in-progress",
+        "idempotency-key-reused",
         "too-many-requests",
         "internal",
         "overloaded",

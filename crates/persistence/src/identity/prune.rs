@@ -6,8 +6,10 @@ use diesel::prelude::*;
 use recto_domain::{Account, NewId, Session, UserId};
 use recto_relations_diesel::{KeyIn, Lock, Locked, Rows, Statement};
 
+use super::idempotency_key;
 use crate::schema::{
-    accounts, api_keys, audit, known_devices, mailed_tokens, mails, sessions, token_pairs, users,
+    accounts, api_keys, audit, idempotency_keys, known_devices, mailed_tokens, mails, sessions,
+    token_pairs, users,
 };
 use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error};
@@ -32,6 +34,8 @@ pub struct Pruned {
     pub audit: usize,
     /// Devices that nobody has signed in on for as long as a session can last.
     pub known_devices: usize,
+    /// Expired answers to requests with an idempotency key.
+    pub idempotency_keys: usize,
 }
 
 impl Pruned {
@@ -45,10 +49,19 @@ impl Pruned {
         self.each().iter().any(|rows| u32::try_from(*rows).is_ok_and(|rows| rows >= limit))
     }
 
-    fn each(&self) -> [usize; 7] {
-        let Self { token_pairs, sessions, mailed_tokens, mails, api_keys, audit, known_devices } =
-            *self;
-        [token_pairs, sessions, mailed_tokens, mails, api_keys, audit, known_devices]
+    fn each(&self) -> [usize; 8] {
+        let Self { token_pairs, sessions, mailed_tokens, mails, .. } = *self;
+        let Self { api_keys, audit, known_devices, idempotency_keys, .. } = *self;
+        [
+            token_pairs,
+            sessions,
+            mailed_tokens,
+            mails,
+            api_keys,
+            audit,
+            known_devices,
+            idempotency_keys,
+        ]
     }
 }
 
@@ -62,9 +75,9 @@ fn delete_batch<'q, D: Statement>(
     if found.is_empty() { Ok(0) } else { conn.execute(delete(found)) }
 }
 
-/// Deletes at most `limit` rows of each table: expired sessions and mailed tokens; devices that were
-/// not used lately; mails, audit entries and expired API keys older than `retention`. Takes one statement for each table, and
-/// another one if there are rows to delete.
+/// Deletes at most `limit` rows of each table: expired sessions, mailed tokens and idempotency keys;
+/// devices that were not used lately; mails, audit entries and expired API keys older than
+/// `retention`. Takes one statement for each table, and another one if there are rows to delete.
 pub fn prune(
     conn: &mut Connection,
     now: DateTime<Utc>,
@@ -109,7 +122,24 @@ pub fn prune(
     for device in unused {
         conn.execute(diesel::delete(known_devices::table.find(device)))?;
     }
-    Ok(Pruned { token_pairs, sessions, mailed_tokens, mails, api_keys, audit, known_devices })
+    let answered = InstantValue(now - idempotency_key::RETENTION);
+    let answered = idempotency_keys::table.filter(idempotency_keys::created_at.le(answered));
+    let key = (idempotency_keys::user_uid, idempotency_keys::key);
+    let answered: Vec<(UidValue, String)> = conn.load(answered.select(key).limit(limit))?;
+    let idempotency_keys = answered.len();
+    for key in answered {
+        conn.execute(diesel::delete(idempotency_keys::table.find(key)))?;
+    }
+    Ok(Pruned {
+        token_pairs,
+        sessions,
+        mailed_tokens,
+        mails,
+        api_keys,
+        audit,
+        known_devices,
+        idempotency_keys,
+    })
 }
 
 /// Deletes at most `limit` users whose accounts were not verified in time

@@ -10,6 +10,7 @@ use recto_domain::{
     SecretHash, Session, User,
 };
 use recto_persistence::identity::audit;
+use recto_persistence::identity::idempotency_key::{self, Claim, IdempotencyKey, StoredAnswer};
 use recto_persistence::identity::mailed_token::{self, NewMailedToken};
 use recto_persistence::identity::outbox::{self, NewMail};
 use recto_persistence::identity::prune::{Pruned, RETENTION, prune, prune_unverified};
@@ -110,6 +111,12 @@ fn insert_prunable(conn: &mut Connection, ids: &SequentialIds, name: &str) {
         at: noon(),
     };
     outbox::enqueue(conn, &mail).unwrap();
+    let key = IdempotencyKey { key: name.to_owned(), request: ids.random() };
+    let Claim::New(claimed) = idempotency_key::claim(conn, user, &key, noon()).unwrap() else {
+        panic!("the key is new");
+    };
+    let answer = StoredAnswer { status: 204, location: None, etag: None, body: None };
+    idempotency_key::store(conn, claimed, &key, &answer).unwrap();
     let at_noon = NewId::new(millis(noon()), ids.random()[22..].try_into().unwrap());
     audit::insert(conn, &AuditEntry::new(at_noon, AuditAction::SignIn)).unwrap();
 }
@@ -124,7 +131,11 @@ fn unexpired_rows_are_not_pruned(database: &Fresh) {
     let mut pruned = |after: TimeDelta| prune(conn, noon() + after, RETENTION, 10).unwrap();
     let (tick, none) = (TimeDelta::milliseconds(1), Pruned::default());
     assert_eq!(pruned(MailedPurpose::Verify.lifetime() - tick), none);
-    assert_eq!(pruned(MailedPurpose::Verify.lifetime()), Pruned { mailed_tokens: 1, ..none });
+    assert_eq!(idempotency_key::RETENTION, MailedPurpose::Verify.lifetime());
+    assert_eq!(
+        pruned(MailedPurpose::Verify.lifetime()),
+        Pruned { mailed_tokens: 1, idempotency_keys: 1, ..none }
+    );
     assert_eq!(pruned(Session::IDLE - tick), none);
     assert_eq!(pruned(Session::IDLE), Pruned { token_pairs: 2, sessions: 1, ..none });
     assert_eq!(pruned(Session::LONGEST - tick), none);
@@ -145,10 +156,13 @@ fn expired_rows_are_pruned_in_batches(database: &Fresh) {
     let (mut total, mut batches) = (0, 0);
     loop {
         let (pruned, statements) = conn.recording(|conn| prune(conn, late, RETENTION, 2).unwrap());
-        assert!(statements.len() <= 15, "{statements:?}");
-        let Pruned { token_pairs, sessions, mailed_tokens, mails, api_keys, audit, known_devices } =
-            pruned;
-        for rows in [token_pairs, sessions, mailed_tokens, mails, api_keys, audit, known_devices] {
+        assert!(statements.len() <= 18, "{statements:?}");
+        let Pruned { token_pairs, sessions, mailed_tokens, mails, .. } = pruned;
+        let Pruned { api_keys, audit, known_devices, idempotency_keys, .. } = pruned;
+        for rows in [token_pairs, sessions, mailed_tokens, mails] {
+            assert!(rows <= 2, "{pruned:?}");
+        }
+        for rows in [api_keys, audit, known_devices, idempotency_keys] {
             assert!(rows <= 2, "{pruned:?}");
         }
         total += pruned.total();
@@ -158,15 +172,22 @@ fn expired_rows_are_pruned_in_batches(database: &Fresh) {
         }
     }
     // Ten pairs, and five rows of each other table.
-    assert_eq!(total, 40);
+    assert_eq!(total, 45);
     assert!(batches >= 5, "{batches}");
-    for table in
-        ["token_pairs", "sessions", "mailed_tokens", "mails", "api_keys", "audit", "known_devices"]
-    {
+    for table in [
+        "token_pairs",
+        "sessions",
+        "mailed_tokens",
+        "mails",
+        "api_keys",
+        "audit",
+        "known_devices",
+        "idempotency_keys",
+    ] {
         assert_eq!(count(database, table), 0, "{table}");
     }
     let (_, statements) = conn.recording(|conn| prune(conn, late, RETENTION, 2).unwrap());
-    assert_eq!(statements.len(), 7, "{statements:?}");
+    assert_eq!(statements.len(), 8, "{statements:?}");
 }
 
 fn unverified_accounts_are_deleted_in_time(database: &Fresh) {
