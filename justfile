@@ -29,6 +29,10 @@ attack *args:
 crash rounds="1000":
     RECTO_CRASH_ROUNDS={{ rounds }} cargo test -p recto --test it crash:: -- --nocapture
 
+# Let clients race to change the same books while servers are killed, on both engines
+races updates="100000":
+    RECTO_RACING_UPDATES={{ updates }} cargo test -p recto --test it retries:: -- --nocapture
+
 # Fail the power at random points of a recorded server, on SQLite
 power-loss losses="2000":
     RECTO_POWER_LOSSES={{ losses }} cargo test -p recto --test it power_loss:: -- --nocapture

@@ -12,6 +12,7 @@ mod migrate;
 #[cfg(target_os = "linux")]
 mod power_loss;
 mod readme;
+mod retries;
 mod schema;
 mod serve;
 mod settings;

@@ -76,6 +76,11 @@ impl Writers {
         address.clone_into(&mut self.address);
     }
 
+    /// Returns host and port of the server.
+    pub(crate) fn host(&self) -> &str {
+        self.address.trim_start_matches("http://")
+    }
+
     /// Returns whether the server is ready.
     pub(crate) fn is_ready(&self) -> bool {
         let ready = self.agent.get(format!("{}/readyz", self.address)).call();
@@ -132,10 +137,36 @@ impl Writers {
         writer.attempts
     }
 
+    /// Sends a request of the account with this number, with a body of JSON unless it is `null`.
+    pub(crate) fn request(
+        &self,
+        account: usize,
+        (method, path): (&str, &str),
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+        let mut request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}/api/v1{path}", self.address))
+            .header("authorization", format!("Bearer {}", self.token(account)));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if body.is_null() {
+            return self.agent.run(request.body(())?);
+        }
+        self.agent.run(request.header("content-type", "application/json").body(body.to_string())?)
+    }
+
+    /// Returns the access token of an account.
+    pub(crate) fn token(&self, account: usize) -> &str {
+        &self.tokens[account % self.tokens.len()]
+    }
+
     fn writer(&self, number: usize, prefix: &str, random: &mut fastrand::Rng) -> Writer<'_> {
         Writer {
             writers: self,
-            token: &self.tokens[number % self.tokens.len()],
+            account: number,
             prefix: format!("{prefix}-{number}"),
             random: random.fork(),
             attempts: Vec::new(),
@@ -163,7 +194,7 @@ pub(crate) fn wait_for(number: u64, acknowledged: &AtomicU64) {
 /// One client.
 struct Writer<'w> {
     writers: &'w Writers,
-    token: &'w str,
+    account: usize,
     prefix: String,
     random: fastrand::Rng,
     attempts: Vec<Attempt>,
@@ -209,15 +240,9 @@ impl Writer<'_> {
         moment: impl Fn() -> u64,
     ) -> Result<Option<Value>, ureq::Error> {
         let (method, path, body) = request(write, &name, book);
-        let request = ureq::http::Request::builder()
-            .method(method)
-            .uri(format!("{}/api/v1{path}", self.writers.address))
-            .header("authorization", format!("Bearer {}", self.token))
-            .header("content-type", "application/json")
-            .body(body.to_string())?;
         let attempt = self.attempts.len();
         self.attempts.push(Attempt { write, name, acknowledged: None });
-        let mut response = self.writers.agent.run(request)?;
+        let mut response = self.writers.request(self.account, (method, &path), &[], &body)?;
         let status = response.status().as_u16();
         if status >= 500 {
             return Ok(None);
