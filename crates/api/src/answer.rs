@@ -8,9 +8,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::web::Bytes;
 use futures_util::Stream;
-use recto_persistence::identity::Listed;
 use recto_persistence::identity::idempotency_key::StoredAnswer;
-use recto_relations::{Entities, Entity, Include, KeysetPosition};
+use recto_relations::{Entities, Entity, Include, KeysetPosition, PageStart, Paged};
 use serde::Serialize;
 
 use crate::conditional;
@@ -18,7 +17,7 @@ use crate::cursor;
 use crate::error::Error;
 use crate::fields::Fields;
 use crate::idempotency::IDEMPOTENCY_REPLAYED;
-use crate::present::{self, ExtraFields, NextLink, PageOptions};
+use crate::present::{self, Cursors, ExtraFields, PageLinks, PageOptions, Total};
 
 /// A value that a handler returns: an [`Answer`], or a [`Download`].
 pub(crate) trait Respond {
@@ -214,6 +213,7 @@ impl<E: Entity> Answer for OptionalItem<E> {
 #[derive(Debug)]
 pub(crate) struct Page<E: Entity> {
     loaded: recto_persistence::Page<E>,
+    total: Option<Total>,
     options: Arc<PageOptions<E::Key>>,
     extra: ExtraFields,
 }
@@ -222,9 +222,10 @@ impl<E: Entity> Page<E> {
     /// Returns a page with the options that it was asked by.
     pub(crate) fn new(
         loaded: recto_persistence::Page<E>,
+        total: Option<Total>,
         options: Arc<PageOptions<E::Key>>,
     ) -> Self {
-        Self { loaded, options, extra: ExtraFields::default() }
+        Self { loaded, total, options, extra: ExtraFields::default() }
     }
 
     /// Adds further fields.
@@ -240,10 +241,11 @@ impl<E: Entity> Page<E> {
 
 impl<E: Entity> Answer for Page<E> {
     fn render(self) -> Result<Rendered, Error> {
-        let (body, cursor) = present::page(&self.loaded, &self.options, &self.extra)?;
+        let Self { loaded, total, options, extra } = &self;
+        let (body, cursors) = present::page(loaded, *total, options, extra)?;
         let tag = conditional::tag_of_body(&body);
         let rendered = Rendered::json(StatusCode::OK, body).tagged(Some(tag));
-        Ok(with_next(rendered, &self.options.next, cursor))
+        Ok(with_links(rendered, &options.links, cursors))
     }
 }
 
@@ -251,36 +253,39 @@ impl<E: Entity> Answer for Page<E> {
 #[derive(Debug)]
 pub(crate) struct List<T> {
     items: Vec<T>,
-    /// The key of the last item, if there are more.
-    last: Option<String>,
-    next: NextLink,
+    total: Option<Total>,
+    cursors: Cursors,
+    links: PageLinks,
 }
 
 impl<T> List<T> {
     /// Returns a page of a list.
     pub(crate) fn new<K: ToString>(
-        listed: Listed<T>,
+        paged: Paged<T>,
+        total: Option<Total>,
         key: impl Fn(&T) -> K,
-        next: NextLink,
+        links: PageLinks,
     ) -> Self {
-        let last = listed.items.last().filter(|_| listed.more).map(|last| key(last).to_string());
-        Self { items: listed.items, last, next }
+        let Paged { items, has_previous, has_next } = paged;
+        let position = |item: &T| KeysetPosition { values: Vec::new(), key: key(item).to_string() };
+        let previous =
+            items.first().map_or(PageStart::Last, |one| PageStart::Before(position(one)));
+        let next = items.last().map_or(PageStart::First, |one| PageStart::After(position(one)));
+        let cursor = |start| cursor::encode(&links.fingerprint, &start);
+        let cursors = Cursors {
+            previous: has_previous.then(|| cursor(previous)),
+            next: has_next.then(|| cursor(next)),
+        };
+        Self { items, total, cursors, links }
     }
 }
 
 impl<T: Serialize> Answer for List<T> {
     fn render(self) -> Result<Rendered, Error> {
-        #[derive(Serialize)]
-        struct Body<'a, T> {
-            items: &'a [T],
-            #[serde(skip_serializing_if = "Option::is_none")]
-            next_cursor: Option<&'a str>,
-        }
-        let cursor = self.last.map(|key| {
-            cursor::encode(&self.next.fingerprint, &KeysetPosition { values: Vec::new(), key })
-        });
-        let body = present::json(&Body { items: &self.items, next_cursor: cursor.as_deref() })?;
-        Ok(with_next(Rendered::json(StatusCode::OK, body), &self.next, cursor))
+        let mut body = b"{\"items\":".to_vec();
+        body.extend(present::json(&self.items)?);
+        self.cursors.write(self.total, &mut body);
+        Ok(with_links(Rendered::json(StatusCode::OK, body), &self.links, self.cursors))
     }
 }
 
@@ -359,9 +364,13 @@ impl Answer for Accepted {
     }
 }
 
-/// Adds the `Link` header (RFC 8288) of a page, if there is a next one.
-fn with_next(rendered: Rendered, next: &NextLink, cursor: Option<String>) -> Rendered {
-    let Some(cursor) = cursor else { return rendered };
-    let joint = if next.url.contains('?') { '&' } else { '?' };
-    rendered.header(header::LINK, format!("<{}{joint}cursor={cursor}>; rel=\"next\"", next.url))
+/// Adds the `Link` header (RFC 8288) of a page, if there are others.
+fn with_links(rendered: Rendered, links: &PageLinks, cursors: Cursors) -> Rendered {
+    let joint = if links.url.contains('?') { '&' } else { '?' };
+    let link = |(cursor, relation): (Option<String>, &str)| {
+        Some(format!("<{}{joint}cursor={}>; rel=\"{relation}\"", links.url, cursor?))
+    };
+    let all = [(cursors.previous, "prev"), (cursors.next, "next")];
+    let all: Vec<_> = all.into_iter().filter_map(link).collect();
+    if all.is_empty() { rendered } else { rendered.header(header::LINK, all.join(", ")) }
 }

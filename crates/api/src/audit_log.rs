@@ -172,6 +172,8 @@ mod tests {
     use recto_testkit::both_engines;
     use recto_testkit::database::Fresh;
 
+    use recto_persistence::PageRequest;
+
     use super::*;
 
     /// More than two batches.
@@ -183,7 +185,9 @@ mod tests {
 
     fn stored(database: &Fresh) -> Vec<AuditEntry> {
         let everything = AuditFilter::default();
-        audit::page(&mut database.connection(), &everything, None, 10_000).unwrap().items
+        audit::page(&mut database.connection(), &everything, &PageRequest::newest(10_000))
+            .unwrap()
+            .items
     }
 
     fn entries_wait_for_the_database(fresh: &Fresh) {

@@ -19,6 +19,7 @@ use utoipa::{PartialSchema, ToSchema};
 use self::derived::{schema_of, simplified};
 use crate::BASE_PATH;
 use crate::identity::accounts::AccountFields;
+use crate::present::Total;
 use crate::problem::{ProblemBody, ProblemType};
 
 /// The schemas that operations refer to.
@@ -195,15 +196,32 @@ fn relation_fields(relation: &RelationInfo) -> Vec<(String, RefOr<Schema>)> {
 }
 
 fn page(item: Ref, collection: &str) -> RefOr<Schema> {
-    let cursor = ObjectBuilder::new()
-        .schema_type(Type::String)
-        .description(Some("The `cursor` of the next page. Absent on the last page."));
+    let cursor = |description: &str| {
+        ObjectBuilder::new().schema_type(Type::String).description(Some(description))
+    };
+    let total = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(0))
+        .maximum(Some(f64::from(Total::MAX)))
+        .description(Some("The number of all items, with `total=true`."));
+    let total_capped = ObjectBuilder::new()
+        .schema_type(Type::Boolean)
+        .description(Some("`true` if there are more than `total`; absent otherwise."));
     Schema::from(
         ObjectBuilder::new()
             .description(Some(format!("A page of {collection}.")))
             .property("items", ArrayBuilder::new().items(item))
             .required("items")
-            .property("next_cursor", cursor)
+            .property(
+                "prev_cursor",
+                cursor("The `cursor` of the previous page. Absent on the first page."),
+            )
+            .property(
+                "next_cursor",
+                cursor("The `cursor` of the next page. Absent on the last page."),
+            )
+            .property("total", total)
+            .property("total_capped", total_capped)
             .build(),
     )
     .into()

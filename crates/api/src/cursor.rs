@@ -1,20 +1,19 @@
-//! Cursors: opaque strings for the start of the next page.
+//! Cursors: opaque strings for the start of the next page, or the end of the previous one.
 //!
-//! A cursor is the [`KeysetPosition`] of the last item of a page and a fingerprint of the query:
-//! path, filters and sort. It has no data that the page does not show, so it is not signed; it is
-//! parsed as strictly as other input.
+//! A cursor is a [`PageStart`] and a fingerprint of the query: path, filters and sort. It has no
+//! data that the page does not show, so it is not signed; it is parsed as strictly as other input.
 
 use std::fmt::Display;
 use std::str::FromStr;
 
 use data_encoding::BASE64URL_NOPAD;
-use recto_relations::{KeysetPosition, Sort, SortField, SortValue};
+use recto_relations::{KeysetPosition, PageStart, Sort, SortField, SortValue};
 use sha2::{Digest as _, Sha256};
 
 use crate::parameters::ParameterError;
 
 /// Parameters that do not change which items there are, or that have a place of their own.
-const NOT_BOUND: [&str; 6] = ["count", "cursor", "fields", "include", "limit", "sort"];
+const NOT_BOUND: [&str; 7] = ["count", "cursor", "fields", "include", "limit", "sort", "total"];
 
 /// The fingerprint of the query that a cursor belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +25,7 @@ pub(crate) struct QueryFingerprint {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CursorError {
     /// It is not a cursor.
-    #[error("is not a cursor; take it from next_cursor as it stands")]
+    #[error("is not a cursor; take it from next_cursor or prev_cursor as it stands")]
     Malformed,
     /// It is a cursor of another path, other filters or another sort.
     #[error("belongs to another query: its path, filters and sort must stay the same")]
@@ -57,13 +56,20 @@ impl QueryFingerprint {
     }
 }
 
-/// Returns the cursor of a position in a query.
-pub(crate) fn encode<K: Display>(
-    fingerprint: &QueryFingerprint,
-    position: &KeysetPosition<K>,
-) -> String {
+/// The place of a cursor as JSON: a position, unless it is an end of the order; and whether the page
+/// ends there.
+type Place<V> = (Option<(String, V)>, bool);
+
+/// Returns the cursor of a page of a query.
+pub(crate) fn encode<K: Display>(fingerprint: &QueryFingerprint, start: &PageStart<K>) -> String {
+    let place: Place<&[SortValue]> = match start {
+        PageStart::First => (None, false),
+        PageStart::After(at) => (Some((at.key.to_string(), &at.values)), false),
+        PageStart::Before(at) => (Some((at.key.to_string(), &at.values)), true),
+        PageStart::Last => (None, true),
+    };
     let mut bytes = fingerprint.bytes.to_vec();
-    serde_json::to_writer(&mut bytes, &(position.key.to_string(), &position.values))
+    serde_json::to_writer(&mut bytes, &place)
         .expect("strings and whole numbers are always written, and a vector takes all of them");
     BASE64URL_NOPAD.encode(&bytes)
 }
@@ -76,20 +82,24 @@ pub(crate) fn decode<K: FromStr>(
     fingerprint: &QueryFingerprint,
     sort: &Sort,
     raw: &str,
-) -> Result<KeysetPosition<K>, CursorError> {
+) -> Result<PageStart<K>, CursorError> {
     let bytes = BASE64URL_NOPAD.decode(raw.as_bytes()).map_err(|_| CursorError::Malformed)?;
     let (found, json) =
         bytes.split_first_chunk::<{ QueryFingerprint::BYTES }>().ok_or(CursorError::Malformed)?;
-    let (key, values): (String, Vec<SortValue>) =
+    let (position, is_end): Place<Vec<SortValue>> =
         serde_json::from_slice(json).map_err(|_| CursorError::Malformed)?;
     if *found != fingerprint.bytes {
         return Err(CursorError::Foreign);
     }
+    let Some((key, values)) = position else {
+        return Ok(if is_end { PageStart::Last } else { PageStart::First });
+    };
     if !fits(sort, &values) {
         return Err(CursorError::Malformed);
     }
     let key = key.parse().map_err(|_| CursorError::Malformed)?;
-    Ok(KeysetPosition { values, key })
+    let position = KeysetPosition { values, key };
+    Ok(if is_end { PageStart::Before(position) } else { PageStart::After(position) })
 }
 
 impl From<CursorError> for ParameterError {
@@ -148,7 +158,7 @@ mod tests {
         }
 
         fn write(&self, values: Vec<SortValue>) -> String {
-            encode(&self.fingerprint, &KeysetPosition { values, key: KEY })
+            encode(&self.fingerprint, &PageStart::After(KeysetPosition { values, key: KEY }))
         }
 
         fn forge(&self, json: &serde_json::Value) -> String {
@@ -157,7 +167,7 @@ mod tests {
             BASE64URL_NOPAD.encode(&bytes)
         }
 
-        fn read(&self, raw: &str) -> Result<KeysetPosition<BookId>, CursorError> {
+        fn read(&self, raw: &str) -> Result<PageStart<BookId>, CursorError> {
             decode(&self.fingerprint, &self.sort, raw)
         }
     }
@@ -231,11 +241,16 @@ mod tests {
         ];
         for (by, forged) in cases {
             let home = Query::by(by);
-            let raw = home.forge(&forged);
+            let raw = home.forge(&json!([forged, true]));
             assert_eq!(home.read(&raw), Err(CursorError::Malformed), "{by} {forged}");
         }
         let home = Query::by("page_count");
-        assert!(home.read(&home.forge(&json!([KEY, [null]]))).is_ok());
+        assert!(home.read(&home.forge(&json!([[KEY, [null]], true]))).is_ok());
+        for forged in
+            [json!([KEY, [null]]), json!([[KEY, [null]]]), json!([null]), json!([null, 1])]
+        {
+            assert_eq!(home.read(&home.forge(&forged)), Err(CursorError::Malformed), "{forged}");
+        }
     }
 
     /// Cursors that the service returns must not be refused.
@@ -263,6 +278,14 @@ mod tests {
         prop_oneof![any::<i64>().prop_map(SortValue::Integer), Just(SortValue::Empty)]
     }
 
+    #[test]
+    fn ends_round_trip() {
+        let home = Query::by("title");
+        for start in [PageStart::<BookId>::First, PageStart::Last] {
+            assert_eq!(home.read(&encode(&home.fingerprint, &start)), Ok(start));
+        }
+    }
+
     proptest! {
         #[test]
         fn positions_round_trip(
@@ -270,15 +293,18 @@ mod tests {
             title in "[^\0]{0,30}",
             descending: bool,
             key: i64,
+            is_end: bool,
         ) {
             let by = if descending { "-published_date,-title" } else { "published_date,title" };
             let home = Query::by(by);
             let position = KeysetPosition { values: vec![date, SortValue::Text(title)], key };
-            let raw = encode(&home.fingerprint, &position);
+            let start =
+                if is_end { PageStart::Before(position) } else { PageStart::After(position) };
+            let raw = encode(&home.fingerprint, &start);
             prop_assert!(
                 raw.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
             );
-            prop_assert_eq!(decode(&home.fingerprint, &home.sort, &raw), Ok(position));
+            prop_assert_eq!(decode(&home.fingerprint, &home.sort, &raw), Ok(start));
         }
 
         #[test]

@@ -58,7 +58,7 @@ fn openapi() -> OpenApi {
 
 const DESCRIPTION: &str = "A book catalogue. Every relation can be followed in both directions.
 
-* A **page** has `items` and, unless it is the last, `next_cursor`: send it as `cursor` for the next page.
+* A **page** has `items` and, unless it is the last, `next_cursor`: send it as `cursor` for the next page. `prev_cursor` leads back.
 * `include=user,reviews.user,tags` adds **related items**. A relation that was not requested is absent; one without items is `[]` or `null`. If there are more items, `<relation>_next` is the URL of the rest.
 * **Errors** are `application/problem+json` (RFC 9457). A 422 lists all violations in `errors`, with JSON pointers.
 * **Authorize** accepts an e-mail address and a password, or a bearer token: an access token from `/auth/login` or an API key.

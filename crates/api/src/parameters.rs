@@ -75,6 +75,18 @@ impl Parameters {
         self.take(name)?.map(|raw| parsed(name, &raw)).transpose()
     }
 
+    /// Takes `true` or `false`; by default `false`.
+    ///
+    /// # Errors
+    /// A repeated parameter, or another value.
+    pub(crate) fn flag(&mut self, name: &str) -> Result<bool, ParameterError> {
+        match self.take(name)?.as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(ParameterError::new(name, "must be true or false")),
+        }
+    }
+
     /// Takes all values of a parameter, in order.
     pub(crate) fn take_all(&mut self, name: &str) -> Vec<String> {
         self.pairs.extract_if(.., |(found, _)| found == name).map(|(_, value)| value).collect()

@@ -1,7 +1,10 @@
 //! Loaded entities as JSON, with their relations, counts and the URLs of the rest.
 
+use std::ops::Range;
+
 use recto_relations::{
-    Adjacency, AnyEntities, Edge, Entities, Entity, Include, KeysetPosition, PageRequest, Sort,
+    Adjacency, AnyEntities, Edge, Entities, Entity, Include, KeysetPosition, PageRequest,
+    PageStart, Sort,
 };
 use serde::Serialize;
 
@@ -40,15 +43,34 @@ pub(crate) struct PageOptions<K> {
     pub(crate) request: PageRequest<K>,
     /// The relations to load.
     pub(crate) include: Include,
+    /// Whether all entities are counted.
+    pub(crate) total: bool,
     /// The own fields to show.
     pub(crate) fields: Fields,
-    /// The link to the next page.
-    pub(crate) next: NextLink,
+    /// The links to other pages.
+    pub(crate) links: PageLinks,
 }
 
-/// The link from a page to the next, except for the cursor.
+/// The number of all items, counted up to [`Total::MAX`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Total(u32);
+
+impl Total {
+    /// The greatest number that is shown.
+    pub(crate) const MAX: u32 = 10_000;
+
+    /// The limit for counting, by which a greater number is noticed.
+    pub(crate) const COUNTED: u32 = Self::MAX + 1;
+
+    /// Returns a number that was counted up to [`COUNTED`](Self::COUNTED).
+    pub(crate) fn of(counted: u32) -> Self {
+        Self(counted)
+    }
+}
+
+/// The links from a page to others, except for their cursors.
 #[derive(Debug)]
-pub(crate) struct NextLink {
+pub(crate) struct PageLinks {
     /// The fingerprint of the query, for its cursors.
     pub(crate) fingerprint: QueryFingerprint,
     /// Path and query without the cursor: `/api/v1/books?limit=20`.
@@ -70,50 +92,118 @@ pub(crate) fn item<E: Entity>(
     Ok(out)
 }
 
-/// Writes a page, and returns it with the cursor of the next page, if there is one.
+/// The cursors of the pages before and after a page.
+#[derive(Debug, Default)]
+pub(crate) struct Cursors {
+    pub(crate) previous: Option<String>,
+    pub(crate) next: Option<String>,
+}
+
+impl Cursors {
+    /// Appends the end of the object of a page to its items.
+    pub(crate) fn write(&self, total: Option<Total>, out: &mut Vec<u8>) {
+        for (name, cursor) in [("prev_cursor", &self.previous), ("next_cursor", &self.next)] {
+            if let Some(cursor) = cursor {
+                out.extend_from_slice(format!(",\"{name}\":\"{cursor}\"").as_bytes());
+            }
+        }
+        if let Some(Total(number)) = total {
+            let shown = number.min(Total::MAX);
+            out.extend_from_slice(format!(",\"total\":{shown}").as_bytes());
+            if number > shown {
+                out.extend_from_slice(b",\"total_capped\":true");
+            }
+        }
+        out.push(b'}');
+    }
+}
+
+/// Writes a page, and returns it with the cursors of the pages around it.
 ///
 /// # Errors
 /// 400 if its first item has more than 9 MB; a failing serialization.
 pub(crate) fn page<E: Entity>(
     page: &recto_persistence::Page<E>,
+    total: Option<Total>,
     options: &PageOptions<E::Key>,
     extra: &ExtraFields,
-) -> Result<(Vec<u8>, Option<String>), Error> {
+) -> Result<(Vec<u8>, Cursors), Error> {
+    let PageOptions { request, links, .. } = options;
     let entities = &page.entities;
     let count = entities.as_slice().len();
     let mut out = Vec::with_capacity(64 + count * 512);
     out.extend_from_slice(b"{\"items\":[");
-    let mut shown = 0;
-    for index in 0..count {
-        let end = out.len();
-        if index > 0 {
-            out.push(b',');
-        }
-        options.fields.write(entities, index, &mut out).map_err(WriteError::from)?;
-        let mut writer = Writer { out: &mut out };
-        match writer.rest(entities, index, &options.include, extra.at(index, &options.fields)) {
-            Ok(()) => shown += 1,
-            // An item that does not fit is on the next page, unless it is the only one.
-            Err(WriteError::TooLarge) if shown > 0 => {
-                out.truncate(end);
-                break;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
+    let shown = shown(entities, options, extra, &mut out)?;
     out.push(b']');
-    let more = shown > 0 && (page.more || shown < count);
-    let cursor = more.then(|| {
-        let last = position(entities, shown - 1, &options.request.sort);
-        cursor::encode(&options.next.fingerprint, &last)
-    });
-    if let Some(cursor) = &cursor {
-        out.extend_from_slice(b",\"next_cursor\":\"");
-        out.extend_from_slice(cursor.as_bytes());
-        out.push(b'"');
+    let place = |index: usize| position(entities, index, &request.sort);
+    // What was left out for its size is on the page on that side.
+    let (previous, next) = if shown.is_empty() {
+        (PageStart::Last, PageStart::First)
+    } else {
+        (PageStart::Before(place(shown.start)), PageStart::After(place(shown.end - 1)))
+    };
+    let cursor = |start: PageStart<String>| cursor::encode(&links.fingerprint, &start);
+    let cursors = Cursors {
+        previous: (page.has_previous || shown.start > 0).then(|| cursor(previous)),
+        next: (page.has_next || shown.end < count).then(|| cursor(next)),
+    };
+    cursors.write(total, &mut out);
+    Ok((out, cursors))
+}
+
+/// Writes as many items of a page as fit, and returns which: the first, or the last if the page
+/// continues backward. At least one is written.
+fn shown<E: Entity>(
+    entities: &Entities<E>,
+    options: &PageOptions<E::Key>,
+    extra: &ExtraFields,
+    out: &mut Vec<u8>,
+) -> Result<Range<usize>, Error> {
+    let PageOptions { request, include, fields, .. } = options;
+    let count = entities.as_slice().len();
+    let write = |index: usize, out: &mut Vec<u8>| {
+        fields.write(entities, index, out)?;
+        Writer { out }.rest(entities, index, include, extra.at(index, fields))
+    };
+    if matches!(request.start, PageStart::First | PageStart::After(_)) {
+        for index in 0..count {
+            let end = out.len();
+            if index > 0 {
+                out.push(b',');
+            }
+            match write(index, out) {
+                Ok(()) => {}
+                Err(WriteError::TooLarge) if index > 0 => {
+                    out.truncate(end);
+                    return Ok(0..index);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        return Ok(0..count);
     }
-    out.push(b'}');
-    Ok((out, cursor))
+    let (mut items, mut start) = (Vec::new(), count);
+    let mut bytes = out.len();
+    for index in (0..count).rev() {
+        let mut item = Vec::new();
+        let fits = match write(index, &mut item) {
+            Ok(()) => bytes + item.len() < MAX_BYTES,
+            Err(WriteError::TooLarge) => false,
+            Err(error) => return Err(error.into()),
+        };
+        if !fits && items.is_empty() {
+            return Err(WriteError::TooLarge.into());
+        }
+        if !fits {
+            break;
+        }
+        bytes += item.len() + 1;
+        items.push(item);
+        start = index;
+    }
+    items.reverse();
+    out.extend(items.join(&b','));
+    Ok(start..count)
 }
 
 /// Writes a value as JSON.
@@ -134,6 +224,7 @@ fn relation_fingerprint(path: &str, sort: &Sort) -> QueryFingerprint {
     QueryFingerprint::new(path, &[], sort)
 }
 
+/// Returns the position of a loaded entity.
 fn position(entities: &dyn AnyEntities, index: usize, sort: &Sort) -> KeysetPosition<String> {
     KeysetPosition { values: entities.sort_values(index, sort), key: entities.key(index) }
 }
@@ -243,7 +334,7 @@ impl Writer<'_> {
                 self.out.push(b']');
                 if span.more && span.end > span.start {
                     let last = position(target, span.end as usize - 1, &edge.sort);
-                    self.next_url(entities, index, edge, nested, &last);
+                    self.next_url(entities, index, edge, nested, &PageStart::After(last));
                 }
             }
         }
@@ -257,7 +348,7 @@ impl Writer<'_> {
         index: usize,
         edge: &Edge,
         nested: &Include,
-        last: &KeysetPosition<String>,
+        start: &PageStart<String>,
     ) {
         let path = format!("{}/{}", item_path(entities, index), edge.relation.name);
         let fingerprint = relation_fingerprint(&path, &edge.sort);
@@ -274,7 +365,7 @@ impl Writer<'_> {
         if !counts.is_empty() {
             query.append_pair("count", &counts.join(","));
         }
-        query.append_pair("cursor", &cursor::encode(&fingerprint, last));
+        query.append_pair("cursor", &cursor::encode(&fingerprint, start));
         self.field(edge.relation.name, "_next");
         self.out.push(b'"');
         self.out.extend_from_slice(path.as_bytes());

@@ -3,6 +3,13 @@
 //! Times are arguments, and secrets are passed as hashes. Callers use
 //! [`Database::write`](crate::Database::write) to combine operations in a transaction.
 
+use diesel::query_source::Column;
+use recto_relations::{KeysetPosition, PageRequest, Paged, Seek};
+use recto_relations_diesel::{Conditions, OrderBy, Sql};
+
+use crate::Error;
+use crate::sql_types::UidValue;
+
 pub mod account;
 pub mod api_key;
 pub mod audit;
@@ -17,26 +24,20 @@ pub mod quota;
 mod rotation;
 pub mod session;
 
-/// A page of items, newest first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed<T> {
-    /// The items, at most as many as requested.
-    pub items: Vec<T>,
-    /// Whether there are older items.
-    pub more: bool,
+/// Loads a page of items, newest first, by a query for a part of them.
+fn page<T, K: Copy + PartialEq>(
+    request: &PageRequest<K>,
+    key: impl Fn(&T) -> K,
+    load: impl FnMut(&Seek<'_, K>) -> Result<Vec<T>, Error>,
+) -> Result<Paged<T>, Error> {
+    Paged::load(request, |item| KeysetPosition { values: Vec::new(), key: key(item) }, load)
 }
 
-impl<T> Listed<T> {
-    /// Removes the extra item that shows a next page.
-    fn of(mut items: Vec<T>, limit: u32) -> Self {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = items.len() > limit;
-        items.truncate(limit);
-        Self { items, more }
-    }
-}
-
-/// Returns the upper bound of the keys of a page: `after`, or the greatest key.
-fn before<K: Into<crate::sql_types::UidValue>>(after: Option<K>) -> crate::sql_types::UidValue {
-    after.map_or(crate::sql_types::UidValue(uuid::Uuid::max()), K::into)
+/// Returns the condition and the order of a part of a table.
+fn newest_first<C, K: Copy>(column: C, seek: &Seek<'_, K>) -> (Conditions<C::Table>, OrderBy)
+where
+    C: Column + Sql + Default + 'static,
+    UidValue: From<K>,
+{
+    recto_relations_diesel::newest_first::<C, UidValue, K>(column, seek)
 }

@@ -13,14 +13,14 @@ pub use many_to_many::ManyToMany;
 use diesel::associations::HasTable;
 use diesel::query_source::Table;
 use diesel::sql_types::BigInt;
-use recto_relations::{Entity, PageRequest, Relation, Sort, Storage, same};
+use recto_relations::{Entity, Relation, Seek, Sort, Storage, same};
 
 use crate::bounds::{BelongsToParent, Rows};
 use crate::connection::Connection;
 use crate::key::{Id, KeyValue, Keys};
 use crate::mapping::{Corrupt, IdOf, Mapping, Stored, columns, key_list};
 use crate::query::{
-    AfterPosition, Children, Conditions, Count, CountPerParent, FirstPerParent, OrderBy, Select,
+    Children, Conditions, Count, CountPerParent, FirstPerParent, FromPosition, OrderBy, Select,
     SortColumns, Typed,
 };
 use crate::resolve::Resolved;
@@ -104,11 +104,12 @@ pub trait ToManyAssociation<M: Mapping, R: Relation<From: Stored<M>, To: Stored<
         columns::<M, R::To>()
     }
 
-    /// Loads a page of the children of one parent, plus one more if there is a next page.
-    fn page_for_parent(
+    /// Loads a part of the children of one parent.
+    fn of_one_parent(
         conn: &mut Connection<M>,
         parent: IdOf<M, R::From>,
-        request: &PageRequest<ToKey<R>>,
+        sort: &Sort,
+        seek: &Seek<'_, ToKey<R>>,
     ) -> Result<LinkedChildren<R>, M::Error>;
 
     /// Loads the first children of each of many parents, in no particular order.
@@ -147,7 +148,7 @@ where
     R: Relation<From: Stored<M>, To: Stored<M>>,
     A: ToManyAssociation<M, R>,
 {
-    let order = OrderBy { columns: A::columns(), sort: sort.clone() };
+    let order = OrderBy { columns: A::columns(), sort: sort.clone(), backward: false };
     FirstPerParent {
         children: A::children(),
         parents: key_list::<M, R::From>(parents),
@@ -156,20 +157,17 @@ where
     }
 }
 
-/// Returns the limit of the query for a page, whose extra row shows that there is a next page.
-pub(crate) fn limit_plus_one<K>(request: &PageRequest<K>) -> i64 {
-    i64::from(request.limit) + 1
-}
-
-fn page_parts<M: Mapping, E: Stored<M>, T>(
+/// Returns the condition and the order of a part of some entities.
+pub(crate) fn sought<M: Mapping, E: Stored<M>, T>(
     columns: SortColumns,
-    request: &PageRequest<E::Key>,
+    sort: &Sort,
+    seek: &Seek<'_, E::Key>,
 ) -> (Conditions<T>, OrderBy) {
     let mut conditions = Conditions::new();
-    if let Some(position) = &request.after {
-        conditions.push(AfterPosition::<IdOf<M, E>>::new(columns, &request.sort, position));
+    if let Some(position) = seek.from {
+        conditions.push(FromPosition::<IdOf<M, E>>::new(columns, sort, position, seek.backward));
     }
-    (conditions, OrderBy { columns, sort: request.sort.clone() })
+    (conditions, OrderBy { columns, sort: sort.clone(), backward: seek.backward })
 }
 
 fn counts<M: Mapping, V: Id>(

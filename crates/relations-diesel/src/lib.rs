@@ -28,7 +28,7 @@ pub use load::{AnyEdge, Mapped, MappedMany, MappedOne, MappedRelations, unmapped
 pub use load::{MappedLine, check_line, edge};
 pub use mapping::{Corrupt, Mapping, Stored, Writable};
 pub use page::Page;
-pub use query::{Conditions, KeyIn, Lock, Locked, SortColumn};
+pub use query::{Conditions, KeyIn, Lock, Locked, OrderBy, SortColumn, newest_first};
 pub use resolve::CHUNK;
 pub use sql::Sql;
 pub use write::restricting;

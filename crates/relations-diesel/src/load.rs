@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 
 use recto_relations::{
     Adjacency, AnyEntities, Counted, Edge, Entities, Entity, Filter, Include, Many, One, Optional,
-    PageRequest, Relation, RelationInfo, Requested, ToMany,
+    Relation, RelationInfo, Requested, Seek, ToMany,
 };
 
 use crate::association::{
@@ -173,10 +173,9 @@ impl<M: MappedRelations, R: MappedMany<M>> Load<M, R> for Many {
         let limit = requested.per_parent(parents.occurrences().iter().sum());
         let Grouped { children, link_data, adjacency } = match parents.as_slice() {
             [parent] => {
-                let sort = requested.sort.clone();
-                let request = PageRequest { limit, sort, after: None };
-                let parent = parent.key().into();
-                group_one_parent(R::Association::page_for_parent(conn, parent, &request)?, limit)
+                let (parent, first) = (parent.key().into(), Seek::first(limit + 1));
+                let found = R::Association::of_one_parent(conn, parent, &requested.sort, &first)?;
+                group_one_parent(found, limit)
             }
             several => {
                 let keys = distinct(several.iter().map(Entity::key));

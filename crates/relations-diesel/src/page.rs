@@ -1,22 +1,30 @@
 //! Loading entities by key and in pages, with included relations.
 
-use recto_relations::{Entities, Entity, Filter, Include, LinkData, PageRequest};
+use diesel::associations::HasTable;
+use diesel::sql_types::BigInt;
+use recto_relations::{
+    Entities, Entity, Filter, Include, KeysetPosition, LinkData, PageRequest, Paged, Seek, Sort,
+    SortField,
+};
 
-use crate::association::{ToManyAssociation as _, ToOneAssociation as _, limit_plus_one};
+use crate::association::{ToManyAssociation as _, ToOneAssociation as _, sought};
 use crate::bounds::Row as _;
 use crate::connection::Connection;
 use crate::load::{MappedMany, MappedOne, MappedRelations, load_included, resolve_filter};
 use crate::mapping::{IdOf, Stored, columns, entity};
-use crate::query::{AfterPosition, Conditions, OrderBy};
+use crate::query::{ChildrenOf, Conditions, Count, Counted, Matching, Select, Typed};
 use crate::resolve::by_key;
+use crate::sql::{Sql, sql};
 
 /// A page of entities with their loaded relations.
 #[derive(Debug)]
 pub struct Page<E> {
     /// The entities, in order.
     pub entities: Entities<E>,
-    /// Whether there is a next page.
-    pub more: bool,
+    /// Whether there are entities before them.
+    pub has_previous: bool,
+    /// Whether there are entities after them.
+    pub has_next: bool,
 }
 
 impl<M: MappedRelations> Connection<M> {
@@ -72,7 +80,7 @@ impl<M: MappedRelations> Connection<M> {
     /// let request = PageRequest::newest(20);
     /// let page = conn.page::<Author>(&(), &with_emma, &request, &Include::nothing())?;
     /// assert_eq!(page.entities.as_slice().len(), 1);
-    /// assert!(!page.more);
+    /// assert!(!page.has_next);
     /// # Ok(())
     /// # }
     /// ```
@@ -85,21 +93,69 @@ impl<M: MappedRelations> Connection<M> {
     ) -> Result<Page<E>, M::Error> {
         self.consistent(include, |conn| {
             let columns = columns::<M, E>();
-            let mut conditions = Conditions::new();
-            E::apply_filter(filter, &mut conditions);
-            if *related != Filter::everything() {
-                conditions.push(resolve_filter::<M>(columns, related));
-            }
-            if let Some(position) = &request.after {
-                let sort = &request.sort;
-                conditions.push(AfterPosition::<IdOf<M, E>>::new(columns, sort, position));
-            }
-            let order = OrderBy { columns, sort: request.sort.clone() };
-            let rows = conn.load(E::Row::page(conditions, order, limit_plus_one(request)))?;
-            let entities = rows.into_iter().map(|row| Ok((entity::<M, E>(row)?, ())));
-            let entities = entities.collect::<Result<Vec<_>, M::Error>>()?;
-            page(conn, entities, request, include)
+            let load = |seek: &Seek<'_, E::Key>| {
+                let (mut conditions, order) = sought::<M, E, _>(columns, &request.sort, seek);
+                add_filters::<M, E>(filter, related, &mut conditions);
+                let rows = conn.load(E::Row::page(conditions, order, i64::from(seek.limit)))?;
+                rows.into_iter()
+                    .map(|row| Ok((entity::<M, E>(row)?, ())))
+                    .collect::<Result<_, M::Error>>()
+            };
+            let paged = Paged::load(request, |found| position(found, &request.sort), load)?;
+            page(conn, paged, include)
         })
+    }
+
+    /// Counts the entities that match `filter` and `related`, up to `limit`.
+    ///
+    /// # Errors
+    /// A database error.
+    pub fn count<E: Stored<M>>(
+        &mut self,
+        filter: &E::Filter,
+        related: &Filter,
+        limit: u32,
+    ) -> Result<u32, M::Error> {
+        let mut conditions = Conditions::new();
+        add_filters::<M, E>(filter, related, &mut conditions);
+        self.count_matching::<<E::Row as HasTable>::Table>(conditions, limit)
+    }
+
+    /// Counts the rows of a table that match conditions, up to `limit`.
+    ///
+    /// # Errors
+    /// A database error.
+    pub fn count_matching<T: Sql + Default + 'static>(
+        &mut self,
+        conditions: Conditions<T>,
+        limit: u32,
+    ) -> Result<u32, M::Error> {
+        self.counted(Matching { table: sql::<T>(), conditions }, limit)
+    }
+
+    /// Counts the entities that a to-many relation leads to from one entity, up to `limit`.
+    ///
+    /// # Errors
+    /// A database error.
+    pub fn count_related<R: MappedMany<M>>(
+        &mut self,
+        parent: <R::From as Entity>::Key,
+        limit: u32,
+    ) -> Result<u32, M::Error> {
+        let children = R::Association::children();
+        let parent = IdOf::<M, R::From>::from(parent);
+        self.counted(ChildrenOf { children, parent }, limit)
+    }
+
+    fn counted(&mut self, source: impl Sql + 'static, limit: u32) -> Result<u32, M::Error> {
+        let limit = i64::from(limit);
+        let counted = Select {
+            selection: Typed::<BigInt>::new(&Count),
+            rest: Box::new(Counted { source, limit }),
+        };
+        let number: Option<i64> = self.load(counted)?.pop();
+        // At most the limit.
+        Ok(number.and_then(|number| u32::try_from(number).ok()).unwrap_or_default())
     }
 
     /// Loads a page of the entities that a to-many relation leads to from one entity. Returns
@@ -117,12 +173,15 @@ impl<M: MappedRelations> Connection<M> {
         include: &Include,
     ) -> Result<Option<Page<R::To>>, M::Error> {
         self.consistent(include, |conn| {
-            let children = R::Association::page_for_parent(conn, parent.into(), request)?;
+            let sort = &request.sort;
+            let load =
+                |seek: &Seek<'_, _>| R::Association::of_one_parent(conn, parent.into(), sort, seek);
+            let paged = Paged::load(request, |found| position(found, sort), load)?;
             // If there are children, the parent exists.
-            if children.is_empty() && by_key::<M, R::From>(conn, parent)?.is_none() {
+            if paged.items.is_empty() && by_key::<M, R::From>(conn, parent)?.is_none() {
                 return Ok(None);
             }
-            page(conn, children, request, include).map(Some)
+            page(conn, paged, include).map(Some)
         })
     }
 
@@ -170,17 +229,38 @@ fn with_included<M: MappedRelations, E: Entity>(
     Ok(entities)
 }
 
-/// Removes the extra row that shows a next page, and loads the included relations.
+fn add_filters<M: MappedRelations, E: Stored<M>>(
+    filter: &E::Filter,
+    related: &Filter,
+    conditions: &mut Conditions<<E::Row as HasTable>::Table>,
+) {
+    E::apply_filter(filter, conditions);
+    if *related != Filter::everything() {
+        conditions.push(resolve_filter::<M>(columns::<M, E>(), related));
+    }
+}
+
+/// Returns the position of an entity in an order.
+fn position<E: Entity, D: LinkData>(
+    (entity, data): &(E, D),
+    sort: &Sort,
+) -> KeysetPosition<E::Key> {
+    let value = |field: &SortField| {
+        if field.of_link { data.sort_value(field) } else { entity.sort_value(field) }
+    };
+    let values = sort.terms().iter().map(|term| value(term.field)).collect();
+    KeysetPosition { values, key: entity.key() }
+}
+
+/// Loads the included relations of a page.
 fn page<M: MappedRelations, E: Stored<M>, D: LinkData>(
     conn: &mut Connection<M>,
-    mut found: Vec<(E, D)>,
-    request: &PageRequest<E::Key>,
+    paged: Paged<(E, D)>,
     include: &Include,
 ) -> Result<Page<E>, M::Error> {
-    let more = found.len() > request.limit as usize;
-    found.truncate(request.limit as usize);
-    let (entities, link_data) = found.into_iter().unzip();
+    let Paged { items, has_previous, has_next } = paged;
+    let (entities, link_data) = items.into_iter().unzip();
     let mut entities = with_included(conn, entities, include)?;
     entities.attach_link_data::<D>(link_data);
-    Ok(Page { entities, more })
+    Ok(Page { entities, has_previous, has_next })
 }

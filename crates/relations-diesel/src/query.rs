@@ -7,12 +7,13 @@ mod order;
 mod select;
 
 pub(crate) use children::{
-    Children, CountPerParent, FirstPerParent, Join, OfOneParent, ParentsOf, Via,
+    Children, ChildrenOf, CountPerParent, Counted, FirstPerParent, Join, Matching, OfOneParent,
+    ParentsOf, Via,
 };
 pub use conditions::{Conditions, KeyIn};
 pub(crate) use filter::{Correlation, ResolvedFilter};
-pub use order::SortColumn;
-pub(crate) use order::{AfterPosition, OrderBy, SortColumns};
+pub(crate) use order::{FromPosition, SortColumns};
+pub use order::{OrderBy, SortColumn, newest_first};
 pub(crate) use select::{Count, Limited, ParentKey, Select, Typed};
 pub use select::{Lock, Locked};
 

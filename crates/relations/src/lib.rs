@@ -6,6 +6,7 @@ mod filter;
 mod graph;
 mod include;
 mod info;
+mod page;
 mod relation;
 mod sort;
 mod text;
@@ -23,13 +24,14 @@ pub use info::same;
 pub use info::{
     Cardinality, EntityInfo, Field, Module, OnDelete, RelationInfo, SortField, SortKind, Storage,
 };
+pub use page::{PageRequest, PageStart, Paged, Seek};
 #[doc(hidden)]
 pub use relation::foreign_key_of;
 pub use relation::{
     Entity, InModule, Key, KeyField, Kind, LinkData, Many, One, Optional, Relation, RelationOf,
     Through, ToMany, ToOne,
 };
-pub use sort::{KeysetPosition, PageRequest, Sort, SortError, SortTerm, SortValue};
+pub use sort::{KeysetPosition, Sort, SortError, SortTerm, SortValue};
 pub use text::text_key;
 pub use version::Version;
 

@@ -147,31 +147,13 @@ impl SortValue {
     }
 }
 
-/// The position in an order immediately after the entity with these values and this key.
+/// The position in an order of the entity with these values and this key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeysetPosition<K> {
     /// The value of each [term](Sort::terms).
     pub values: Vec<SortValue>,
     /// The key.
     pub key: K,
-}
-
-/// The order of a page, and the part of it to load.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PageRequest<K> {
-    /// The maximum number of entities, at least 1.
-    pub limit: u32,
-    /// The order.
-    pub sort: Sort,
-    /// The position where the page begins; `None` for the first page.
-    pub after: Option<KeysetPosition<K>>,
-}
-
-impl<K> PageRequest<K> {
-    /// Returns a request for the newest `limit` entities.
-    pub fn newest(limit: u32) -> Self {
-        Self { limit, sort: Sort::default(), after: None }
-    }
 }
 
 /// The error of parsing a `sort`.

@@ -22,6 +22,7 @@ use crate::answer::{Item, OptionalItem, Page};
 use crate::conditional::{IfMatch, Subject};
 use crate::error::{Error, Failure};
 use crate::extract::{All, Filtered, OfParent, PageQuery};
+use crate::present::{PageOptions, Total};
 use crate::problem::Problem;
 use crate::state::State;
 
@@ -154,8 +155,11 @@ impl<'t> ReadTransaction<'t> {
         query: &PageQuery<E, All>,
     ) -> Result<Page<E>, Error> {
         let PageQuery { filter, related, options } = query;
-        let page = self.conn.page::<E>(filter, related, &options.request, &options.include)?;
-        Ok(Page::new(page, Arc::clone(options)))
+        self.with_total(
+            options,
+            |conn| Ok(conn.page::<E>(filter, related, &options.request, &options.include)?),
+            |conn| Ok(conn.count::<E>(filter, related, Total::COUNTED)?),
+        )
     }
 
     /// Loads a page of the entities that a relation leads to.
@@ -168,9 +172,30 @@ impl<'t> ReadTransaction<'t> {
         query: &PageQuery<R::To, OfParent<R>>,
     ) -> Result<Page<R::To>, Error> {
         let options = &query.options;
-        let page = self.conn.related::<R>(parent, &options.request, &options.include)?;
-        let page = page.ok_or_else(|| Problem::no_such(R::INFO.from))?;
-        Ok(Page::new(page, Arc::clone(options)))
+        self.with_total(
+            options,
+            |conn| {
+                let page = conn.related::<R>(parent, &options.request, &options.include)?;
+                Ok(page.ok_or_else(|| Problem::no_such(R::INFO.from))?)
+            },
+            |conn| Ok(conn.count_related::<R>(parent, Total::COUNTED)?),
+        )
+    }
+
+    /// Loads a page and, if its query asks for it, the number of all entities.
+    fn with_total<E: Entity>(
+        &mut self,
+        options: &Arc<PageOptions<E::Key>>,
+        page: impl FnOnce(&mut Connection) -> Result<recto_persistence::Page<E>, Error>,
+        count: impl FnOnce(&mut Connection) -> Result<u32, Error>,
+    ) -> Result<Page<E>, Error> {
+        if !options.total {
+            return Ok(Page::new(page(self.conn)?, None, Arc::clone(options)));
+        }
+        self.conn.snapshot(|conn| {
+            let page = page(conn)?;
+            Ok(Page::new(page, Some(Total::of(count(conn)?)), Arc::clone(options)))
+        })
     }
 
     /// Loads the entity that a relation leads to.

@@ -5,13 +5,13 @@ use std::str::FromStr;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use recto_relations::Sort;
+use recto_relations::{PageRequest, PageStart, Sort};
 
 use super::query::without_cursor;
 use crate::cursor::{self, QueryFingerprint};
 use crate::error::Error;
 use crate::parameters::{ParameterError, Parameters};
-use crate::present::NextLink;
+use crate::present::PageLinks;
 
 /// A filter of a list.
 pub(crate) trait ListFilter: Sized {
@@ -33,14 +33,14 @@ impl ListFilter for () {
 /// The query of a page of a list, the newest first.
 #[derive(Debug)]
 pub(crate) struct ListQuery<K, F = ()> {
-    /// The maximum number of items.
-    pub(crate) limit: u32,
-    /// The key of the last item of the page before.
-    pub(crate) after: Option<K>,
+    /// The part.
+    pub(crate) request: PageRequest<K>,
+    /// Whether all items are counted.
+    pub(crate) total: bool,
     /// The filter.
     pub(crate) filter: F,
-    /// The link to the next page.
-    pub(crate) next: NextLink,
+    /// The links to other pages.
+    pub(crate) links: PageLinks,
 }
 
 impl<K: FromStr, F: ListFilter> ListQuery<K, F> {
@@ -49,19 +49,21 @@ impl<K: FromStr, F: ListFilter> ListQuery<K, F> {
         let pairs: Vec<(String, String)> =
             parameters.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let limit = parameters.limit()?;
+        let total = parameters.flag("total")?;
         let cursor = parameters.take("cursor")?;
         let filter = F::take(&mut parameters)?;
         let filters = F::FILTERS.iter().map(|(name, _)| *name);
-        let known: Vec<&str> = ["limit", "cursor"].into_iter().chain(filters).collect();
+        let known: Vec<&str> = ["limit", "cursor", "total"].into_iter().chain(filters).collect();
         parameters.finish(&known)?;
         let sort = Sort::default();
         let fingerprint = QueryFingerprint::new(path, &pairs, &sort);
-        let after = match cursor {
-            None => None,
-            Some(cursor) => Some(cursor::decode::<K>(&fingerprint, &sort, &cursor)?.key),
+        let start = match cursor {
+            None => PageStart::First,
+            Some(cursor) => cursor::decode(&fingerprint, &sort, &cursor)?,
         };
-        let next = NextLink { fingerprint, url: without_cursor(path, pairs) };
-        Ok(Self { limit, after, filter, next })
+        let request = PageRequest { limit, sort, start };
+        let links = PageLinks { fingerprint, url: without_cursor(path, pairs) };
+        Ok(Self { request, total, filter, links })
     }
 }
 

@@ -13,7 +13,7 @@ use recto_domain::{
 use recto_persistence::catalog::{BookFilter, UserFilter};
 use recto_persistence::{Recto, Stored};
 use recto_relations::{
-    Cost, Entity, Filter, Include, PageRequest, Quantifier, Relation, RelationInfo, Sort,
+    Cost, Entity, Filter, Include, PageRequest, PageStart, Quantifier, Relation, RelationInfo, Sort,
 };
 
 use super::QueryCost;
@@ -21,7 +21,7 @@ use crate::cursor::{self, QueryFingerprint};
 use crate::error::Error;
 use crate::fields::Fields;
 use crate::parameters::{ParameterError, Parameters};
-use crate::present::{NextLink, PageOptions};
+use crate::present::{PageLinks, PageOptions};
 
 /// The query of an item.
 #[derive(Debug)]
@@ -251,7 +251,7 @@ pub(crate) struct PageQuery<E: Stored<Recto>, S: PageSource<E>> {
 
 /// The parameters of every page.
 pub(crate) const PAGE_PARAMETERS: &[&str] =
-    &["limit", "cursor", "sort", "include", "count", "fields"];
+    &["limit", "cursor", "total", "sort", "include", "count", "fields"];
 
 impl<E: Stored<Recto>, S: PageSource<E>> PageQuery<E, S> {
     fn parse(path: &str, query: &str) -> Result<Self, ParameterError> {
@@ -268,6 +268,7 @@ impl<E: Stored<Recto>, S: PageSource<E>> PageQuery<E, S> {
         let sort = sort.map_err(|error| ParameterError::new("sort", error.to_string()))?;
         let include = take_include::<E>(&mut parameters)?;
         let fields = take_fields::<E>(&mut parameters)?;
+        let total = parameters.flag("total")?;
         let cursor = parameters.take("cursor")?;
         let filter = S::filter(&mut parameters)?;
         let related =
@@ -280,24 +281,27 @@ impl<E: Stored<Recto>, S: PageSource<E>> PageQuery<E, S> {
         parameters.finish(&known)?;
 
         let fingerprint = QueryFingerprint::new(path, &pairs, &sort);
-        let after = match cursor {
-            None => None,
-            Some(cursor) => Some(cursor::decode(&fingerprint, &sort, &cursor)?),
+        let start = match cursor {
+            None => PageStart::First,
+            Some(cursor) => cursor::decode(&fingerprint, &sort, &cursor)?,
         };
-        let request = PageRequest { limit, sort, after };
-        let next = NextLink { fingerprint, url: without_cursor(path, pairs) };
+        let request = PageRequest { limit, sort, start };
+        let links = PageLinks { fingerprint, url: without_cursor(path, pairs) };
         Ok(Self {
             filter,
             related,
-            options: Arc::new(PageOptions { request, include, fields, next }),
+            options: Arc::new(PageOptions { request, include, total, fields, links }),
         })
     }
 
     fn cost(&self) -> Cost {
-        let PageOptions { request, include, .. } = &*self.options;
+        let PageOptions { request, total, include, .. } = &*self.options;
         let mut filters = S::filter_cost(&self.filter) + self.related.cost();
         if filters > Cost::default() && !request.sort.terms().is_empty() {
             // An index serves one of them.
+            filters = filters + Cost::SCAN;
+        }
+        if *total {
             filters = filters + Cost::SCAN;
         }
         request.cost(E::INFO, S::RELATION) + include.cost(request.limit) + filters

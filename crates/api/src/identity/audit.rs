@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::extract::{ListFilter, ListQuery};
 use crate::parameters::{ParameterError, Parameters};
+use crate::present::Total;
 
 pub(crate) use recto_persistence::identity::audit::AuditFilter;
 
@@ -34,10 +35,14 @@ pub(crate) async fn list(
     ctx: Context,
     query: ListQuery<AuditId, AuditFilter>,
 ) -> Result<List<AuditEntry>, Error> {
-    let ListQuery { limit, after, filter, next } = query;
+    let ListQuery { request, total, filter, links } = query;
     // The entries of earlier requests to this server are in the answer, unless the database fails.
     ctx.state.audit_queue.flush(STORED_WITHIN).await;
-    let listed = ctx.read(move |tx| Ok(audit::page(tx, &filter, after, limit)?)).await?;
+    let read = ctx.read(move |tx| {
+        let counted = total.then(|| audit::count(tx, &filter, Total::COUNTED)).transpose()?;
+        Ok((audit::page(tx, &filter, &request)?, counted.map(Total::of)))
+    });
+    let (paged, total) = read.await?;
     ctx.audit_reading(AuditAction::AuditRead, None);
-    Ok(List::new(listed, |entry| entry.id, next))
+    Ok(List::new(paged, total, |entry| entry.id, links))
 }

@@ -13,9 +13,9 @@ use recto_domain::{
     Session, SessionId, User, UserBooks, UserId, UserReviews,
 };
 use recto_identity::throttle::RunningExport;
-use recto_persistence::identity::{Listed, api_key, audit, session};
-use recto_persistence::{MappedMany, PageRequest, Recto};
-use recto_relations::{Entity, Include, KeysetPosition, Sort};
+use recto_persistence::identity::{api_key, audit, session};
+use recto_persistence::{MappedMany, Page, Recto};
+use recto_relations::{Entity, Include, KeysetPosition, PageRequest, PageStart, Paged};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -142,7 +142,7 @@ impl Rest {
 }
 
 impl Part {
-    fn new<T: Serialize>(listed: &Listed<T>, id: impl Fn(&T) -> Uuid) -> Result<Self, Error> {
+    fn new<T: Serialize>(listed: &Paged<T>, id: impl Fn(&T) -> Uuid) -> Result<Self, Error> {
         let mut items = Vec::new();
         for (index, item) in listed.items.iter().enumerate() {
             if index > 0 {
@@ -150,7 +150,7 @@ impl Part {
             }
             serde_json::to_writer(&mut items, item).map_err(Failure::from)?;
         }
-        Ok(Self { items, last: listed.items.last().filter(|_| listed.more).map(id) })
+        Ok(Self { items, last: listed.items.last().filter(|_| listed.has_next).map(id) })
     }
 }
 
@@ -168,12 +168,19 @@ fn related<R: MappedMany<Recto, From = User>>(
     tx: &mut ReadTransaction<'_>,
     user: UserId,
     after: Option<<R::To as Entity>::Key>,
-) -> Result<Listed<R::To>, Error> {
-    let after = after.map(|key| KeysetPosition { values: Vec::new(), key });
-    let request = PageRequest { limit: CHUNK, sort: Sort::default(), after };
-    let page = tx.related::<R>(user, &request, &Include::nothing())?;
-    let (items, more) = page.map(|page| (page.entities.into_vec(), page.more)).unwrap_or_default();
-    Ok(Listed { items, more })
+) -> Result<Paged<R::To>, Error> {
+    let page = tx.related::<R>(user, &chunk(after), &Include::nothing())?;
+    let paged = page.map(|page| {
+        let Page { entities, has_previous, has_next } = page;
+        Paged { items: entities.into_vec(), has_previous, has_next }
+    });
+    Ok(paged.unwrap_or_default())
+}
+
+/// Returns the request for the items after a key.
+fn chunk<K>(after: Option<K>) -> PageRequest<K> {
+    let after = after.map(|key| PageStart::After(KeysetPosition { values: Vec::new(), key }));
+    PageRequest { start: after.unwrap_or(PageStart::First), ..PageRequest::newest(CHUNK) }
 }
 
 fn sessions(
@@ -182,8 +189,8 @@ fn sessions(
     after: Option<Uuid>,
 ) -> Result<Part, Error> {
     let (current, now) = (tx.session()?, tx.now());
-    let after = after.map(SessionId::from_uuid);
-    let listed = session::page(tx, user, Some(current), after, CHUNK, now)?;
+    let request = chunk(after.map(SessionId::from_uuid));
+    let listed = session::page(tx, user, Some(current), &request, now)?;
     Part::new(&listed, |session| session.id.uuid())
 }
 
@@ -192,7 +199,7 @@ fn api_keys(
     user: UserId,
     after: Option<Uuid>,
 ) -> Result<Part, Error> {
-    let listed = api_key::page(tx, user, after.map(ApiKeyId::from_uuid), CHUNK)?;
+    let listed = api_key::page(tx, user, &chunk(after.map(ApiKeyId::from_uuid)))?;
     Part::new(&listed, |key| key.id.uuid())
 }
 
@@ -202,7 +209,7 @@ fn audit_entries(
     after: Option<Uuid>,
 ) -> Result<Part, Error> {
     let about_user = audit::AuditFilter { action: None, user: Some(user) };
-    let mut listed = audit::page(tx, &about_user, after.map(AuditId::from_uuid), CHUNK)?;
+    let mut listed = audit::page(tx, &about_user, &chunk(after.map(AuditId::from_uuid)))?;
     for entry in &mut listed.items {
         // The address and request of others, such as an administrator, are theirs.
         if entry.actor_uid != Some(user) {

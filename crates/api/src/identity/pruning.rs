@@ -88,6 +88,7 @@ mod tests {
     use std::time::Duration;
 
     use recto_domain::{Account, Clock as _, NewId, PasswordHash, Role, User};
+    use recto_persistence::PageRequest;
     use recto_persistence::identity::account;
     use recto_persistence::identity::audit::AuditFilter;
     use recto_testkit::both_engines;
@@ -119,7 +120,7 @@ mod tests {
     fn remaining(database: &Fresh) -> usize {
         let everything = AuditFilter { action: None, user: None };
         let conn = &mut database.connection();
-        audit::page(conn, &everything, None, 10_000).unwrap().items.len()
+        audit::page(conn, &everything, &PageRequest::newest(10_000)).unwrap().items.len()
     }
 
     /// Prunes once in each of these processes, and returns how many rows each deleted.
@@ -152,7 +153,7 @@ mod tests {
         ids.advance(Account::VERIFY_WITHIN.to_std().unwrap());
         assert_eq!(prune_in(&opened, &ids, &[ids.new_id().uid()]), [1]);
         let of_user = AuditFilter { action: Some(AuditAction::AccountDeleted), user: Some(uid) };
-        let entries = audit::page(conn, &of_user, None, 10).unwrap().items;
+        let entries = audit::page(conn, &of_user, &PageRequest::newest(10)).unwrap().items;
         let [entry] = &entries[..] else { panic!("{entries:?}") };
         assert_eq!((entry.actor_uid, entry.address), (None, None));
         let detail = entry.detail.as_ref().map(AuditDetail::as_str);

@@ -6,13 +6,15 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use recto_domain::{ApiKey, ApiKeyId, AuditAction, Session, SessionId, UserId};
 use recto_persistence::Connection;
-use recto_persistence::identity::{Listed, api_key, session};
+use recto_persistence::identity::{api_key, session};
+use recto_relations::{PageRequest, Paged};
 use serde::Serialize;
 
 use crate::answer::{Json, List, NoContent};
 use crate::context::{Context, ReadTransaction};
 use crate::error::Error;
 use crate::extract::{ListQuery, PathId};
+use crate::present::Total;
 use crate::problem::Problem;
 
 type DatabaseResult<T> = Result<T, recto_persistence::Error>;
@@ -20,7 +22,7 @@ type DatabaseResult<T> = Result<T, recto_persistence::Error>;
 /// A session or an API key.
 pub(crate) trait Revocable: Serialize + Send + 'static {
     /// The type of its id.
-    type Id: Copy + Display + FromStr + Send + 'static;
+    type Id: Copy + Display + FromStr + Send + Sync + 'static;
     /// Its name in problems.
     const NAME: &'static str;
     /// The action of the audit log when it is revoked.
@@ -33,11 +35,13 @@ pub(crate) trait Revocable: Serialize + Send + 'static {
     fn page(
         conn: &mut Connection,
         owner: Owner,
-        after: Option<Self::Id>,
-        limit: u32,
-    ) -> DatabaseResult<Listed<Self>>
+        request: &PageRequest<Self::Id>,
+    ) -> DatabaseResult<Paged<Self>>
     where
         Self: Sized;
+
+    /// Counts those of a user, up to `limit`.
+    fn count(conn: &mut Connection, owner: Owner, limit: u32) -> DatabaseResult<u32>;
 
     /// Returns one of a user.
     fn find(conn: &mut Connection, owner: Owner, id: Self::Id) -> DatabaseResult<Option<Self>>
@@ -69,10 +73,13 @@ impl Revocable for Session {
     fn page(
         conn: &mut Connection,
         owner: Owner,
-        after: Option<SessionId>,
-        limit: u32,
-    ) -> DatabaseResult<Listed<Self>> {
-        session::page(conn, owner.user, Some(owner.session), after, limit, owner.now)
+        request: &PageRequest<SessionId>,
+    ) -> DatabaseResult<Paged<Self>> {
+        session::page(conn, owner.user, Some(owner.session), request, owner.now)
+    }
+
+    fn count(conn: &mut Connection, owner: Owner, limit: u32) -> DatabaseResult<u32> {
+        session::count(conn, owner.user, limit, owner.now)
     }
 
     fn find(conn: &mut Connection, owner: Owner, id: SessionId) -> DatabaseResult<Option<Self>> {
@@ -97,10 +104,13 @@ impl Revocable for ApiKey {
     fn page(
         conn: &mut Connection,
         owner: Owner,
-        after: Option<ApiKeyId>,
-        limit: u32,
-    ) -> DatabaseResult<Listed<Self>> {
-        api_key::page(conn, owner.user, after, limit)
+        request: &PageRequest<ApiKeyId>,
+    ) -> DatabaseResult<Paged<Self>> {
+        api_key::page(conn, owner.user, request)
+    }
+
+    fn count(conn: &mut Connection, owner: Owner, limit: u32) -> DatabaseResult<u32> {
+        api_key::count(conn, owner.user, limit)
     }
 
     fn find(conn: &mut Connection, owner: Owner, id: ApiKeyId) -> DatabaseResult<Option<Self>> {
@@ -117,14 +127,15 @@ pub(crate) async fn list<T: Revocable>(
     ctx: Context,
     query: ListQuery<T::Id>,
 ) -> Result<List<T>, Error> {
-    let ListQuery { limit, after, next, .. } = query;
-    let listed = ctx
+    let ListQuery { request, total, links, .. } = query;
+    let (paged, total) = ctx
         .read(move |tx| {
             let owner = Owner::of(tx)?;
-            Ok(T::page(tx, owner, after, limit)?)
+            let counted = total.then(|| T::count(tx, owner, Total::COUNTED)).transpose()?;
+            Ok((T::page(tx, owner, &request)?, counted.map(Total::of)))
         })
         .await?;
-    Ok(List::new(listed, T::id, next))
+    Ok(List::new(paged, total, T::id, links))
 }
 
 /// `GET /auth/sessions/{id}`, `GET /auth/keys/{id}`

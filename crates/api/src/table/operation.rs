@@ -256,7 +256,16 @@ impl Operation {
             "The maximum number of items. More than 100 counts as 100.",
             limit,
         );
-        self.add_parameter("cursor", "The `next_cursor` of the previous page.", string());
+        self.add_parameter(
+            "cursor",
+            "The `next_cursor` or `prev_cursor` of another page.",
+            string(),
+        );
+        self.add_parameter(
+            "total",
+            "`true` adds `total`, the number of all items, counted up to 10,000.",
+            ObjectBuilder::new().schema_type(Type::Boolean).default(Some(false.into())),
+        );
         self
     }
 

@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use recto_api::Settings;
 use recto_domain::{Clock as _, Role};
 use recto_identity::quota::Quotas;
@@ -256,9 +257,10 @@ fn keys_expire_after_a_day(server: &TestServer) {
     let emma = json!({"title": "Emma", "author": "Jane Austen"});
     let post = |body: &Value| send(&server.sign_in("ada@example.org"), "POST", "/books", "k", body);
     let first = post(&emma);
-    server.clock().advance(idempotency_key::RETENTION.to_std().unwrap() - Duration::from_secs(1));
+    let second = TimeDelta::seconds(1);
+    server.clock().advance((idempotency_key::RETENTION - second).to_std().unwrap());
     assert_replayed(&first, &post(&emma));
-    server.clock().advance(Duration::from_secs(1));
+    server.clock().advance(second.to_std().unwrap());
     let sanditon = json!({"title": "Sanditon", "author": "Jane Austen"});
     let second = post(&sanditon);
     assert_ne!(second.expect_status(201)["uid"], first.json["uid"]);

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use recto_testkit::both_servers;
-use recto_testkit::server::TestServer;
+use recto_testkit::database::Engine;
+use recto_testkit::server::{Answer, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
-use crate::support::assertions::{Expect as _, all_items, text, texts, uid};
+use crate::support::assertions::{Expect as _, all_items, field_names, text, texts, uid};
 use crate::support::fixtures::{
-    add_book, create_books_with_tag, create_reviews, create_varied_books,
+    UNKNOWN_UID, add_book, create, create_books_with_tag, create_reviews, create_varied_books,
 };
 
 fn limit_defaults_and_is_capped(server: &TestServer) {
@@ -53,11 +54,142 @@ fn last_page_has_no_next(server: &TestServer) {
     let second = anonymous.get(&next);
     assert_eq!(second.expect_items(), [books[1].clone(), books[0].clone()]);
     assert_eq!(second.next_page(), None);
-    assert_eq!(second.json.as_object().unwrap().len(), 1);
+    assert_eq!(field_names(&second.json), ["items", "prev_cursor"]);
     // A cursor can be used again, and with another limit.
     assert_eq!(anonymous.get(&next).json, second.json);
     let other = anonymous.get(&next.replace("limit=2", "limit=1&count=tags"));
     assert_eq!(uid(&other.expect_items()[0]), uid(&books[1]));
+}
+
+/// The way back, while items are added and deleted around the cursors.
+fn previous_pages_follow_changes(server: &TestServer) {
+    let Clients { ada, anonymous, .. } = Clients::create(server);
+    let mut books: Vec<_> = (0..6).map(|n| add_book(&ada, &format!("{n}"))).collect();
+    let titles = |page: &Answer| texts(page.expect_items(), "title").join("");
+    let delete = |book: &Value| {
+        ada.delete(&format!("/books/{}", uid(book))).expect_status(204);
+    };
+    let first = anonymous.get("/books?limit=2");
+    assert_eq!((titles(&first).as_str(), first.previous_page()), ("54", None));
+    let second = anonymous.get(&first.next_page().unwrap());
+    assert_eq!(titles(&second), "32");
+    let back = second.previous_page().unwrap();
+    assert!(back.starts_with("/api/v1/books?limit=2&cursor="), "{back}");
+    let again = anonymous.get(&back);
+    assert_eq!(again.json["items"], first.json["items"]);
+    assert_eq!(again.previous_page(), None);
+    assert_eq!(anonymous.get(&again.next_page().unwrap()).json, second.json);
+    // A book before the first page makes another page.
+    books.push(add_book(&ada, "6"));
+    let middle = anonymous.get(&back);
+    assert_eq!(titles(&middle), "54");
+    assert_eq!(titles(&anonymous.get(&middle.previous_page().unwrap())), "6");
+    let all = anonymous.get(&back.replace("limit=2", "limit=100&fields=title&total=true"));
+    assert_eq!((titles(&all).as_str(), all.previous_page()), ("654", None));
+    assert_eq!(all.json["total"], 7);
+    // Everything before the second page is deleted: it is the first one now.
+    for book in &books[4..] {
+        delete(book);
+    }
+    let second = anonymous.get(&first.next_page().unwrap());
+    assert_eq!((titles(&second).as_str(), second.previous_page()), ("32", None));
+    let gone = anonymous.get(&back);
+    assert_eq!((titles(&gone).as_str(), gone.previous_page()), ("", None));
+    assert_eq!(titles(&anonymous.get(&gone.next_page().unwrap())), "32");
+    // And everything after it.
+    let third = second.next_page().unwrap();
+    delete(&books[0]);
+    delete(&books[1]);
+    let end = anonymous.get(&third);
+    assert_eq!((titles(&end).as_str(), end.next_page()), ("", None));
+    assert_eq!(titles(&anonymous.get(&end.previous_page().unwrap())), "32");
+    delete(&books[2]);
+    delete(&books[3]);
+    for path in [&third, &back, &end.previous_page().unwrap(), &gone.next_page().unwrap()] {
+        assert_eq!(anonymous.get(path).expect_status(200), &json!({"items": []}), "{path}");
+    }
+}
+
+fn total_counts_all_items(server: &TestServer) {
+    let Clients { ada, admin, bob, .. } = Clients::create(server);
+    let books = create_varied_books(&ada, &bob);
+    create_reviews(server, uid(&books[6]).parse().unwrap(), 13);
+    let dune = format!("/books/{}", uid(&books[6]));
+    // Their first reading adds entries to the audit log.
+    for path in ["/users", "/audit"] {
+        admin.get(path).expect_status(200);
+    }
+    for path in [
+        "/books?".to_owned(),
+        "/books?tag=Classics&".to_owned(),
+        "/books?some=reviews&".to_owned(),
+        "/books?author=nobody&".to_owned(),
+        "/users?".to_owned(),
+        "/reviews?sort=rating&".to_owned(),
+        format!("{dune}/reviews?"),
+        format!("{dune}/tags?"),
+        format!("{dune}/contributors?"),
+        "/org/employees?".to_owned(),
+        "/audit?".to_owned(),
+        "/audit?action=refused&".to_owned(),
+        format!("/audit?user_uid={}&", admin.uid),
+        "/auth/sessions?".to_owned(),
+        "/auth/keys?".to_owned(),
+    ] {
+        let all = all_items(&admin, path.trim_end_matches(['?', '&'])).len();
+        let first = admin.get(&format!("{path}limit=2&total=true"));
+        assert_eq!(first.expect_status(200)["total"], all, "{path}");
+        assert_eq!(first.json.get("total_capped"), None);
+        if let Some(next) = first.next_page() {
+            let second = admin.get(&next);
+            assert_eq!(second.json["total"], all, "the link keeps it");
+            let without = admin.get(&next.replace("total=true", "total=false"));
+            assert_eq!(without.json.get("total"), None, "{path}");
+        }
+    }
+    for query in ["total=1", "total=", "total", "total=TRUE", "total=true&total=true"] {
+        let refused = admin.get(&format!("/books?{query}"));
+        let detail = text(refused.expect_problem("invalid-parameter"), "detail");
+        assert!(detail.starts_with("total: must"), "{detail}");
+    }
+    let missing = format!("/books/{UNKNOWN_UID}/reviews?total=true");
+    admin.get(&missing).expect_problem("not-found");
+}
+
+fn total_is_counted_up_to_a_limit(server: &TestServer) {
+    let insert = "INSERT INTO posts (title, title_key, content, created_at, updated_at, version)";
+    let time = match server.database().engine() {
+        Engine::Sqlite => "0",
+        Engine::Postgres => "now()",
+    };
+    for (rows, capped) in [(10_000, None), (1, Some(true)), (500, Some(true))] {
+        let numbers = match server.database().engine() {
+            Engine::Sqlite => format!(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) SELECT 'p', 'p', 'p', {time}, {time}, 1 FROM n"
+            ),
+            Engine::Postgres => {
+                format!("SELECT 'p', 'p', 'p', {time}, {time}, 1 FROM generate_series(1, {rows})")
+            }
+        };
+        server.database().execute(&format!("{insert} {numbers}")).unwrap();
+        let page = server.get("/blog/posts?limit=1&total=true");
+        assert_eq!(page.expect_status(200)["total"], 10_000);
+        assert_eq!(page.json.get("total_capped").and_then(Value::as_bool), capped);
+    }
+}
+
+/// A page of which not all items fit is cut on the side that it continues on.
+fn large_pages_are_cut_in_either_direction(server: &TestServer) {
+    let Clients { ada, anonymous, .. } = Clients::create(server);
+    for number in 0..30 {
+        let post = json!({"title": number.to_string(), "content": "🦀".repeat(100_000)});
+        create(&ada, "/blog/posts", &post);
+    }
+    let whole: Vec<_> = (0..30).rev().map(|number| number.to_string()).collect();
+    let all = all_items(&anonymous, "/blog/posts?limit=100");
+    assert_eq!(texts(&all, "title"), whole);
+    let first = anonymous.get("/blog/posts?limit=100");
+    assert!((20..25).contains(&first.expect_items().len()), "{}", first.body.len());
 }
 
 fn all_pages_contain_each_item_once(server: &TestServer) {
@@ -241,6 +373,10 @@ fn cursor_survives_inserts_and_deletes(server: &TestServer) {
 both_servers!(
     limit_defaults_and_is_capped,
     last_page_has_no_next,
+    previous_pages_follow_changes,
+    total_counts_all_items,
+    total_is_counted_up_to_a_limit,
+    large_pages_are_cut_in_either_direction,
     all_pages_contain_each_item_once,
     text_sorts_bytewise_and_empty_last,
     unknown_sort_fields_are_refused,

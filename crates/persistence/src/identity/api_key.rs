@@ -5,10 +5,11 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use recto_domain::{Account, ApiKey, ApiKeyId, Scopes, SecretHash, UserId};
-use recto_relations_diesel::Selected as _;
+use recto_relations::{PageRequest, Paged};
+use recto_relations_diesel::{Conditions, Selected as _};
 
 use super::account::AccountRow;
-use super::{Listed, before};
+use super::newest_first;
 use crate::row::RowContext;
 use crate::schema::{accounts, api_keys};
 use crate::sql_types::{InstantValue, UidValue};
@@ -129,23 +130,31 @@ pub fn record_use(conn: &mut Connection, id: ApiKeyId, now: DateTime<Utc>) -> Re
     Ok(())
 }
 
-/// Returns at most `limit` API keys of a user after `after`, newest first, including expired ones.
+/// Returns a page of the API keys of a user, newest first, including expired ones.
 pub fn page(
     conn: &mut Connection,
     user: UserId,
-    after: Option<ApiKeyId>,
-    limit: u32,
-) -> Result<Listed<ApiKey>, Error> {
-    let rows = conn.load(
-        api_keys::table
-            .filter(api_keys::user_uid.eq(UidValue::from(user)))
-            .filter(api_keys::uid.lt(before(after)))
-            .order_by(api_keys::uid.desc())
-            .limit(i64::from(limit) + 1)
-            .select(ApiKeyRow::selection()),
-    )?;
-    let keys = rows.into_iter().map(|row: ApiKeyRow| row.try_into());
-    Ok(Listed::of(keys.collect::<Result<_, Error>>()?, limit))
+    request: &PageRequest<ApiKeyId>,
+) -> Result<Paged<ApiKey>, Error> {
+    super::page(
+        request,
+        |key: &ApiKey| key.id,
+        |seek| {
+            let (mut conditions, order) = newest_first(api_keys::uid, seek);
+            conditions.add(api_keys::user_uid.eq(UidValue::from(user)));
+            let query =
+                api_keys::table.filter(conditions).order_by(order).limit(i64::from(seek.limit));
+            let rows = conn.load(query.select(ApiKeyRow::selection()))?;
+            rows.into_iter().map(|row: ApiKeyRow| row.try_into()).collect()
+        },
+    )
+}
+
+/// Counts the API keys of a user, up to `limit`, including expired ones.
+pub fn count(conn: &mut Connection, user: UserId, limit: u32) -> Result<u32, Error> {
+    let mut conditions = Conditions::new();
+    conditions.add(api_keys::user_uid.eq(UidValue::from(user)));
+    conn.count_matching::<api_keys::table>(conditions, limit)
 }
 
 /// Returns an API key of a user.

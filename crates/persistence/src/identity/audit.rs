@@ -6,9 +6,10 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use recto_domain::{AuditAction, AuditEntry, AuditId, NewId, UserId};
+use recto_relations::{PageRequest, Paged, Seek};
 use recto_relations_diesel::{Conditions, Selected as _};
 
-use super::{Listed, before};
+use super::newest_first;
 use crate::row::RowContext;
 use crate::schema::audit;
 use crate::sql_types::UidValue;
@@ -73,24 +74,39 @@ pub fn insert(conn: &mut Connection, entry: &AuditEntry) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns at most `limit` entries after `after`, newest first. Takes one statement, or two for a
-/// user.
+/// Returns a page of entries, newest first. Takes one statement, or two for a user.
 pub fn page(
     conn: &mut Connection,
     filter: &AuditFilter,
-    after: Option<AuditId>,
-    limit: u32,
-) -> Result<Listed<AuditEntry>, Error> {
-    let Some(user) = filter.user else {
-        let entries = newest(conn, filter.action, None, after, limit)?;
-        return Ok(Listed::of(entries, limit));
-    };
-    // Each column has an index in this order; a condition on both would need a sort.
-    let mut entries = newest(conn, filter.action, Some(Party::Actor(user)), after, limit)?;
-    entries.extend(newest(conn, filter.action, Some(Party::Subject(user)), after, limit)?);
-    entries.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.id));
-    entries.dedup_by_key(|entry| entry.id);
-    Ok(Listed::of(entries, limit))
+    request: &PageRequest<AuditId>,
+) -> Result<Paged<AuditEntry>, Error> {
+    super::page(
+        request,
+        |entry: &AuditEntry| entry.id,
+        |seek| {
+            let Some(user) = filter.user else { return newest(conn, filter.action, None, seek) };
+            // Each column has an index in this order; a condition on both would need a sort.
+            let mut entries = newest(conn, filter.action, Some(Party::Actor(user)), seek)?;
+            entries.extend(newest(conn, filter.action, Some(Party::Subject(user)), seek)?);
+            entries.sort_unstable_by_key(|entry| entry.id);
+            entries.dedup_by_key(|entry| entry.id);
+            if !seek.backward {
+                entries.reverse();
+            }
+            entries.truncate(usize::try_from(seek.limit).unwrap_or(usize::MAX));
+            Ok(entries)
+        },
+    )
+}
+
+/// Counts entries, up to `limit`.
+pub fn count(conn: &mut Connection, filter: &AuditFilter, limit: u32) -> Result<u32, Error> {
+    let mut conditions = Conditions::new();
+    add_action(&mut conditions, filter.action);
+    if let Some(user) = filter.user.map(UidValue::from) {
+        conditions.add(audit::actor_uid.eq(user).or(audit::subject_uid.eq(user)));
+    }
+    conn.count_matching::<audit::table>(conditions, limit)
 }
 
 /// Returns the addresses of the newest sign-ins to an account and resets of its password, at most
@@ -101,8 +117,9 @@ pub fn sign_in_addresses(
     limit: u32,
 ) -> Result<Vec<IpAddr>, Error> {
     let (sign_in, reset) = (AuditAction::SignIn, AuditAction::PasswordReset);
-    let mut entries = newest(conn, Some(sign_in), Some(Party::Actor(user)), None, limit)?;
-    entries.extend(newest(conn, Some(reset), Some(Party::Subject(user)), None, limit)?);
+    let first = &Seek::first(limit);
+    let mut entries = newest(conn, Some(sign_in), Some(Party::Actor(user)), first)?;
+    entries.extend(newest(conn, Some(reset), Some(Party::Subject(user)), first)?);
     Ok(entries.into_iter().filter_map(|entry| entry.address).collect())
 }
 
@@ -113,28 +130,27 @@ enum Party {
     Subject(UserId),
 }
 
-/// Returns at most `limit` + 1 entries.
+/// Returns a part of the entries.
 fn newest(
     conn: &mut Connection,
     action: Option<AuditAction>,
     party: Option<Party>,
-    after: Option<AuditId>,
-    limit: u32,
+    seek: &Seek<'_, AuditId>,
 ) -> Result<Vec<AuditEntry>, Error> {
-    let mut conditions = Conditions::<audit::table>::new();
-    conditions.add(audit::uid.lt(before(after)));
-    if let Some(action) = action {
-        conditions.add(audit::action.eq(action.as_str()));
-    }
+    let (mut conditions, order) = newest_first(audit::uid, seek);
+    add_action(&mut conditions, action);
     match party {
         Some(Party::Actor(user)) => conditions.add(audit::actor_uid.eq(UidValue::from(user))),
         Some(Party::Subject(user)) => conditions.add(audit::subject_uid.eq(UidValue::from(user))),
         None => {}
     }
-    let query = audit::table
-        .filter(conditions)
-        .order_by(audit::uid.desc())
-        .limit(i64::from(limit) + 1)
-        .select(AuditRow::selection());
-    conn.load(query)?.into_iter().map(|row: AuditRow| row.try_into()).collect()
+    let query = audit::table.filter(conditions).order_by(order).limit(i64::from(seek.limit));
+    let rows = conn.load(query.select(AuditRow::selection()))?;
+    rows.into_iter().map(|row: AuditRow| row.try_into()).collect()
+}
+
+fn add_action(conditions: &mut Conditions<audit::table>, action: Option<AuditAction>) {
+    if let Some(action) = action {
+        conditions.add(audit::action.eq(action.as_str()));
+    }
 }

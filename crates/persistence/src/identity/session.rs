@@ -8,11 +8,12 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use recto_domain::{Device, SecretHash, Session, SessionId, TokenPairId, UserId};
-use recto_relations_diesel::{KeyIn, Lock, Locked, Selected as _};
+use recto_relations::{PageRequest, Paged};
+use recto_relations_diesel::{Conditions, KeyIn, Lock, Locked, Selected as _};
 
 pub use super::rotation::{NextPair, Rotation, rotate};
 
-use super::{Listed, before};
+use super::newest_first;
 use crate::row::RowContext;
 use crate::schema::{sessions, token_pairs};
 use crate::sql_types::{InstantValue, UidValue};
@@ -94,27 +95,43 @@ pub fn open(conn: &mut Connection, new: &NewSession<'_>) -> Result<(), Error> {
     issue(conn, UidValue::from(new.id), 1, new.pair, new.refresh.as_ref(), new.at)
 }
 
-/// Returns at most `limit` sessions of a user after `after`, newest first, without expired ones.
+/// Returns a page of the sessions of a user, newest first, without expired ones.
 pub fn page(
     conn: &mut Connection,
     user: UserId,
     current: Option<SessionId>,
-    after: Option<SessionId>,
+    request: &PageRequest<SessionId>,
+    now: DateTime<Utc>,
+) -> Result<Paged<Session>, Error> {
+    super::page(
+        request,
+        |session: &Session| session.id,
+        |seek| {
+            let (mut conditions, order) = newest_first(sessions::uid, seek);
+            add_of_user(&mut conditions, user, now);
+            let query =
+                sessions::table.filter(conditions).order_by(order).limit(i64::from(seek.limit));
+            let rows = conn.load(query.select(SessionRow::selection()))?;
+            rows.into_iter().map(|row: SessionRow| row.into_session(current)).collect()
+        },
+    )
+}
+
+/// Counts the sessions of a user, up to `limit`, without expired ones.
+pub fn count(
+    conn: &mut Connection,
+    user: UserId,
     limit: u32,
     now: DateTime<Utc>,
-) -> Result<Listed<Session>, Error> {
-    let rows = conn.load(
-        sessions::table
-            .filter(sessions::user_uid.eq(UidValue::from(user)))
-            .filter(sessions::uid.lt(before(after)))
-            .filter(sessions::expires_at.gt(InstantValue(now)))
-            .order_by(sessions::uid.desc())
-            .limit(i64::from(limit) + 1)
-            .select(SessionRow::selection()),
-    )?;
-    let sessions: Result<Vec<_>, _> =
-        rows.into_iter().map(|row: SessionRow| row.into_session(current)).collect();
-    Ok(Listed::of(sessions?, limit))
+) -> Result<u32, Error> {
+    let mut conditions = Conditions::new();
+    add_of_user(&mut conditions, user, now);
+    conn.count_matching::<sessions::table>(conditions, limit)
+}
+
+fn add_of_user(conditions: &mut Conditions<sessions::table>, user: UserId, now: DateTime<Utc>) {
+    conditions.add(sessions::user_uid.eq(UidValue::from(user)));
+    conditions.add(sessions::expires_at.gt(InstantValue(now)));
 }
 
 /// Returns a session of a user, unless it has expired.

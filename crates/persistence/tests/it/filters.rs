@@ -3,7 +3,7 @@
 use recto_domain::{Book, Isbn, Language, PublishedDate, TagName, UserId, text_key};
 use recto_persistence::PageRequest;
 use recto_persistence::catalog::BookFilter;
-use recto_relations::{Entity as _, Filter, Include, Sort};
+use recto_relations::{Entity as _, Filter, Include, PageStart, Sort};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 use serde_json::json;
@@ -121,7 +121,7 @@ fn filters_match_the_model(database: &Fresh) {
             };
             let expected = model.all(Book::INFO, &sort).into_iter().map(|node| node.key());
             let expected: Vec<String> = expected.filter(passing).collect();
-            let request = PageRequest { limit: 100, sort, after: None };
+            let request = PageRequest { limit: 100, sort, start: PageStart::First };
             let found = conn
                 .page::<Book>(&filter, &Filter::everything(), &request, &Include::nothing())
                 .unwrap();

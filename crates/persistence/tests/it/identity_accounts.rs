@@ -8,6 +8,7 @@ use recto_domain::{
 use recto_persistence::identity::mailed_token::{self, NewMailedToken};
 use recto_persistence::identity::{account, api_key, known_device};
 use recto_persistence::{Connection, Error};
+use recto_relations::{KeysetPosition, PageRequest, PageStart};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 use recto_testkit::ids::SequentialIds;
@@ -249,11 +250,13 @@ fn only_owner_sees_and_revokes_keys(database: &Fresh) {
     let (first, hash) = store(conn, ids, ada, Some(noon() + TimeDelta::days(1)));
     let (second, _) = store(conn, ids, ada, None);
     assert_eq!(api_key::find(conn, ada, first.id).unwrap().as_ref(), Some(&first));
-    let page = api_key::page(conn, ada, None, 1).unwrap();
-    assert_eq!((page.items, page.more), (vec![second.clone()], true));
-    let page = api_key::page(conn, ada, Some(second.id), 1).unwrap();
-    assert_eq!((page.items, page.more), (vec![first.clone()], false));
-    assert!(api_key::page(conn, bob, None, 9).unwrap().items.is_empty());
+    let newest = PageRequest::newest(1);
+    let page = api_key::page(conn, ada, &newest).unwrap();
+    assert_eq!((page.items, page.has_next), (vec![second.clone()], true));
+    let after = PageStart::After(KeysetPosition { values: Vec::new(), key: second.id });
+    let page = api_key::page(conn, ada, &PageRequest { start: after, ..newest.clone() }).unwrap();
+    assert_eq!((page.items, page.has_next), (vec![first.clone()], false));
+    assert!(api_key::page(conn, bob, &newest).unwrap().items.is_empty());
     assert!(api_key::find(conn, bob, first.id).unwrap().is_none());
     assert!(!api_key::delete(conn, bob, first.id).unwrap());
     assert!(api_key::delete(conn, ada, first.id).unwrap());

@@ -6,6 +6,7 @@ use recto_domain::{
 use recto_persistence::Connection;
 use recto_persistence::identity::account;
 use recto_persistence::identity::audit::{self, AuditFilter};
+use recto_relations::{KeysetPosition, PageRequest, PageStart};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 use recto_testkit::ids::SequentialIds;
@@ -32,7 +33,7 @@ fn audit_entries_outlive_their_users(database: &Fresh) {
             ..AuditEntry::new(ids.new_id(), *action)
         };
         audit::insert(conn, &entry).unwrap();
-        let newest = audit::page(conn, &AuditFilter::default(), None, 1).unwrap();
+        let newest = audit::page(conn, &AuditFilter::default(), &PageRequest::newest(1)).unwrap();
         assert_eq!(newest.items, [entry]);
     }
     account::delete(conn, ada, ReviewsFate::Keep).unwrap();
@@ -50,18 +51,38 @@ fn entry(
     entry.id
 }
 
-/// Returns all entries, loaded in pages of two.
+/// Returns all entries, loaded in pages of two, in both directions.
 fn paged(conn: &mut Connection, filter: AuditFilter) -> Vec<AuditId> {
-    let (mut all, mut after) = (Vec::new(), None);
+    let at = |entry: &AuditEntry| KeysetPosition { values: Vec::new(), key: entry.id };
+    let (mut all, mut request) = (Vec::new(), PageRequest::newest(2));
     loop {
-        let page = audit::page(conn, &filter, after, 2).unwrap();
-        assert_eq!(page.more, page.more && page.items.len() == 2);
+        let page = audit::page(conn, &filter, &request).unwrap();
+        assert_eq!(page.has_previous, !all.is_empty());
         all.extend(page.items.iter().map(|entry| entry.id));
-        after = all.last().copied();
-        if !page.more {
-            return all;
+        if !page.has_next {
+            break;
         }
+        request.start = PageStart::After(at(&page.items[1]));
     }
+    let mut backward = Vec::new();
+    request.start = PageStart::Last;
+    loop {
+        let page = audit::page(conn, &filter, &request).unwrap();
+        assert_eq!(page.has_next, !backward.is_empty());
+        backward.extend(page.items.iter().rev().map(|entry| entry.id));
+        if !page.has_previous {
+            break;
+        }
+        request.start = PageStart::Before(at(&page.items[0]));
+    }
+    backward.reverse();
+    assert_eq!(backward, all);
+    let counted = audit::count(conn, &filter, 1_000).unwrap();
+    assert_eq!(
+        (counted as usize, audit::count(conn, &filter, 1).unwrap()),
+        (all.len(), counted.min(1))
+    );
+    all
 }
 
 fn audit_pages_are_newest_first(database: &Fresh) {

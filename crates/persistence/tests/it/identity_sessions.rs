@@ -12,6 +12,7 @@ use recto_domain::{
 use recto_persistence::identity::account;
 use recto_persistence::identity::session::{self, NewSession, Rotation, rotate};
 use recto_persistence::{Error, Failure};
+use recto_relations::{KeysetPosition, PageRequest, PageStart};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 use recto_testkit::ids::SequentialIds;
@@ -184,11 +185,14 @@ fn only_owner_sees_and_ends_sessions(database: &Fresh) {
     assert_eq!((shown.address, shown.agent, shown.current), (device.address, device.agent, true));
     assert_eq!(shown.expires_at, noon() + Session::ACCESS);
 
-    let ids = |user: UserId, after, limit, now, conn: &mut _| {
-        let page = session::page(conn, user, Some(own[1]), after, limit, now).unwrap();
+    let ids = |user: UserId, after: Option<SessionId>, limit, now, conn: &mut _| {
+        let after = after.map(|key| PageStart::After(KeysetPosition { values: Vec::new(), key }));
+        let start = after.unwrap_or(PageStart::First);
+        let request = PageRequest { start, ..PageRequest::newest(limit) };
+        let page = session::page(conn, user, Some(own[1]), &request, now).unwrap();
         let current: Vec<_> = page.items.iter().filter(|it| it.current).map(|it| it.id).collect();
         assert!(current.iter().all(|id| *id == own[1]));
-        (page.items.iter().map(|it| it.id).collect::<Vec<_>>(), page.more)
+        (page.items.iter().map(|it| it.id).collect::<Vec<_>>(), page.has_next)
     };
     assert_eq!(ids(ada, None, 2, noon(), conn), (vec![own[2], own[1]], true));
     assert_eq!(ids(ada, Some(own[1]), 2, noon(), conn), (vec![own[0], short], false));

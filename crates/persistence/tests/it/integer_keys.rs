@@ -95,7 +95,7 @@ fn link_data_is_loaded_both_ways(database: &Fresh) {
     let page = conn.related::<CourseStudents>(modules.course, &PageRequest::newest(5), &none);
     let page = page.unwrap().unwrap();
     let newest = page.entities.view(0).unwrap();
-    assert!(page.more && newest.link(CourseStudents).is_ok());
+    assert!(page.has_next && newest.link(CourseStudents).is_ok());
     let course = conn.find::<Course>(modules.course, &none).unwrap().unwrap();
     let unloaded = course.view(0).unwrap().link(StudentCourses).unwrap_err();
     assert_eq!((unloaded.entity, unloaded.relation), ("Student", "courses"));

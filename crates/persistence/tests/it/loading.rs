@@ -63,7 +63,7 @@ impl EntityVisitor for EveryPath<'_> {
             });
             let found = found.unwrap();
             assert_eq!(statements.len(), cost, "page of {}?include={path}", E::INFO.collection);
-            writeln!(loaded, "{path} more: {}\n{}", found.more, text(&found.entities)).unwrap();
+            writeln!(loaded, "{path} more: {}\n{}", found.has_next, text(&found.entities)).unwrap();
 
             let (found, statements) = conn.recording(|conn| conn.find::<E>(key, &include));
             assert_eq!(statements.len(), cost, "one of {}?include={path}", E::INFO.collection);

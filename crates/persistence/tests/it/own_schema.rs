@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use recto_relations::relations;
 use recto_relations::{
     AnyEntities as _, Entity, EntityInfo, Filter, Include, Key, LinkData, NotLoaded, PageRequest,
-    Relation, Sort, SortField, SortValue, View, paths,
+    PageStart, Relation, Sort, SortField, SortValue, View, paths,
 };
 use recto_relations_diesel::{
     Corrupt, HasMany, ManyToMany, MappedMany, Page, SameTable, SortColumn, Stored, map_relations,
@@ -346,15 +346,16 @@ fn walk<R>(conn: &mut Connection, parent: i64, limit: u32, sort: &Sort) -> Vec<i
 where
     R: MappedMany<PostOffice, From: Entity<Key = i64>, To: Entity<Key = i64>>,
 {
-    let mut request = PageRequest { limit, sort: sort.clone(), after: None };
+    let mut request = PageRequest { limit, sort: sort.clone(), start: PageStart::First };
     let mut walked = Vec::new();
     loop {
         let page = conn.related::<R>(parent, &request, &Include::nothing()).unwrap().unwrap();
         walked.extend(page.entities.as_slice().iter().map(Entity::key));
-        if !page.more {
+        if !page.has_next {
             return walked;
         }
-        request.after = page.entities.iter().last().map(|last| last.position(sort));
+        let last = page.entities.iter().last().unwrap().position(sort);
+        request.start = PageStart::After(last);
     }
 }
 

@@ -9,7 +9,7 @@ use recto_domain::{Book, Company, Employee, Student, TagBooks};
 use recto_persistence::catalog::BookFilter;
 use recto_persistence::{Connection, PageRequest, Recto, Stored};
 use recto_relations::{
-    Entity, Filter, Include, KeysetPosition, RelationInfo, Sort, SortField, Storage,
+    Entity, Filter, Include, KeysetPosition, PageStart, RelationInfo, Sort, SortField, Storage,
 };
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh};
@@ -106,13 +106,14 @@ fn stored(database: &Fresh) -> (Catalogue, Connection) {
     (c, conn)
 }
 
-/// Returns the statements of the first page of books and of the page after `after`.
-fn book_pages(conn: &mut Connection, after: &Book, raw: &str) -> [String; 2] {
+/// Returns the statements of the first page of books, of those around `book`, and of the last.
+fn book_pages(conn: &mut Connection, book: &Book, raw: &str) -> [String; 4] {
     let sort = if raw.is_empty() { Sort::default() } else { Sort::parse(Book::INFO, raw).unwrap() };
-    let values = sort.terms().iter().map(|term| after.sort_value(term.field)).collect();
-    let position = KeysetPosition { values, key: after.uid };
-    [None, Some(position)].map(|after| {
-        let request = PageRequest { limit: 20, sort: sort.clone(), after };
+    let values = sort.terms().iter().map(|term| book.sort_value(term.field)).collect();
+    let at = KeysetPosition { values, key: book.uid };
+    let before = PageStart::Before(at.clone());
+    [PageStart::First, PageStart::After(at), before, PageStart::Last].map(|start| {
+        let request = PageRequest { limit: 20, sort: sort.clone(), start };
         let sent = statements(conn, |conn| {
             conn.page::<Book>(
                 &BookFilter::default(),
@@ -153,7 +154,7 @@ fn book_sorts_use_indexes(database: &Fresh) {
                 let plan = plan(database, &sql);
                 assert!(plan.contains(index), "sort={sort}\n{sql}\n{plan}");
                 assert!(!has_sort_step(&plan), "sort={sort}\n{sql}\n{plan}");
-                let is_later_page = sql.contains(" > (") || sql.contains(" < (");
+                let is_later_page = sql.contains(" >= (") || sql.contains(" <= (");
                 let seeks = match engine {
                     Engine::Sqlite => plan.contains("SEARCH books"),
                     Engine::Postgres => plan.contains("Index Cond"),
@@ -243,14 +244,14 @@ fn page_sql_matches_snapshot(database: &Fresh) {
     let (c, mut conn) = stored(database);
     let mut sql = String::new();
     for sort in ["", "title", "-published_date", "-published_date,title"] {
-        let [first, next] = book_pages(&mut conn, c.titled("Dune"), sort);
-        writeln!(sql, "sort={sort}\n{first}\nafter Dune\n{next}").unwrap();
+        let [first, next, previous, _] = book_pages(&mut conn, c.titled("Dune"), sort);
+        writeln!(sql, "sort={sort}\n{first}\nafter Dune\n{next}\nbefore\n{previous}").unwrap();
     }
-    let [_, next] = book_pages(&mut conn, c.titled("zebra"), "published_date");
+    let [_, next, ..] = book_pages(&mut conn, c.titled("zebra"), "published_date");
     writeln!(sql, "sort=published_date, after a book without a date\n{next}").unwrap();
     let tag = c.tags[0].uid;
     let sort = Sort::parse(Book::INFO, "title").unwrap();
-    let request = PageRequest { limit: 7, sort, after: None };
+    let request = PageRequest { limit: 7, sort, start: PageStart::First };
     let for_one = statements(&mut conn, |conn| {
         conn.related::<TagBooks>(tag, &request, &Include::nothing()).unwrap()
     });

@@ -15,7 +15,8 @@ use model::{
     EditorBooks, GenreBooks, Reader, ReaderGuests, ReaderHost, ReviewAuthor,
 };
 use recto_relations::{
-    Comparison, Entity as _, Filter, Include, PageRequest, Quantifier, Relation as _, Sort, Test,
+    Comparison, Entity as _, Filter, Include, PageRequest, PageStart, Quantifier, Relation as _,
+    Sort, Test,
 };
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
@@ -158,10 +159,10 @@ fn pages(conn: &mut Connection, out: &mut impl Write) -> Result {
         let page = conn.page::<Book>(&(), &Filter::everything(), &request, &Include::nothing())?;
         let Some(last) = page.entities.iter().last() else { return Ok(()) };
         writeln!(out, "page with {}", last.title)?;
-        if !page.more {
+        if !page.has_next {
             return Ok(());
         }
-        request.after = Some(last.position(&request.sort));
+        request.start = PageStart::After(last.position(&request.sort));
     }
 }
 

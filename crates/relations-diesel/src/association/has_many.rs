@@ -4,12 +4,11 @@ use std::marker::PhantomData;
 
 use diesel::expression::Expression;
 use diesel::query_source::Column;
-use recto_relations::{PageRequest, Relation, ToOne};
+use recto_relations::{Relation, Seek, Sort, ToOne};
 
 use super::{
     Association, ChildrenWithParent, Counts, ForeignKey, Invert, LinkedChildren, PrimaryKey, RowOf,
-    TableOf, ToKey, ToManyAssociation, ToOneAssociation, counts, key_from, limit_plus_one,
-    page_parts,
+    TableOf, ToKey, ToManyAssociation, ToOneAssociation, counts, key_from, sought,
 };
 use crate::bounds::{BelongsToParent, Child, HasId, Row, Rows};
 use crate::check::{ForeignKeyType, JoinedAs, TwoTables};
@@ -69,14 +68,15 @@ where
         }
     }
 
-    fn page_for_parent(
+    fn of_one_parent(
         conn: &mut Connection<M>,
         parent: P::Id,
-        request: &PageRequest<ToKey<R>>,
+        sort: &Sort,
+        seek: &Seek<'_, ToKey<R>>,
     ) -> Result<LinkedChildren<R>, M::Error> {
         let columns = <Self as ToManyAssociation<M, R>>::columns();
-        let (conditions, order) = page_parts::<M, R::To, _>(columns, request);
-        let rows = conn.load(C::of_parent(parent, conditions, order, limit_plus_one(request)))?;
+        let (conditions, order) = sought::<M, R::To, _>(columns, sort, seek);
+        let rows = conn.load(C::of_parent(parent, conditions, order, i64::from(seek.limit)))?;
         rows.into_iter().map(|row| Ok((entity(row)?, ()))).collect()
     }
 

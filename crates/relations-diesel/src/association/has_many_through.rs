@@ -2,12 +2,11 @@
 
 use std::marker::PhantomData;
 
-use recto_relations::{Entity, PageRequest, Relation};
+use recto_relations::{Entity, Relation, Seek, Sort};
 
 use super::{
     Association, ChildrenWithParent, Counts, ForeignKey, Invert, LinkedChildren, PrimaryKey,
-    TableOf, ToKey, ToManyAssociation, ToOneAssociation, counts, key_from, limit_plus_one,
-    page_parts,
+    TableOf, ToKey, ToManyAssociation, ToOneAssociation, counts, key_from, sought,
 };
 use crate::bounds::{BelongsToParent, HasId, Row, Rows};
 use crate::check::Joinable;
@@ -71,15 +70,16 @@ where
         }
     }
 
-    fn page_for_parent(
+    fn of_one_parent(
         conn: &mut Connection<M>,
         parent: P::Id,
-        request: &PageRequest<ToKey<R>>,
+        sort: &Sort,
+        seek: &Seek<'_, ToKey<R>>,
     ) -> Result<LinkedChildren<R>, M::Error> {
         let columns = <Self as ToManyAssociation<M, R>>::columns();
-        let (conditions, order) = page_parts::<M, R::To, ()>(columns, request);
+        let (conditions, order) = sought::<M, R::To, ()>(columns, sort, seek);
         let children = <Self as ToManyAssociation<M, R>>::children();
-        let limit = limit_plus_one(request);
+        let limit = i64::from(seek.limit);
         let rows =
             conn.load(C::select(OfOneParent { children, parent, conditions, order, limit }))?;
         rows.into_iter().map(|row| Ok((entity(row)?, ()))).collect()

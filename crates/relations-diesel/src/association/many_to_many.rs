@@ -4,11 +4,11 @@ use std::marker::PhantomData;
 
 use diesel::expression::Expression;
 use diesel::query_source::Column;
-use recto_relations::{One, PageRequest, Relation};
+use recto_relations::{One, Relation, Seek, Sort};
 
 use super::{
     Association, ChildrenWithParent, Counts, ForeignKey, Invert, LinkedChildren, PrimaryKey, RowOf,
-    TableOf, ToKey, ToManyAssociation, counts, key_from, limit_plus_one, page_parts,
+    TableOf, ToKey, ToManyAssociation, counts, key_from, sought,
 };
 use crate::bounds::{BelongsToParent, HasId, Rows, Selected};
 use crate::check::{ForeignKeyType, Joinable, LinkOrder, PairOf, Unordered};
@@ -84,16 +84,17 @@ where
         SortColumns { key, link_order: O::column(), ..columns::<M, R::To>() }
     }
 
-    fn page_for_parent(
+    fn of_one_parent(
         conn: &mut Connection<M>,
         parent: A::Id,
-        request: &PageRequest<ToKey<R>>,
+        sort: &Sort,
+        seek: &Seek<'_, ToKey<R>>,
     ) -> Result<LinkedChildren<R>, M::Error> {
         let columns = <Self as ToManyAssociation<M, R>>::columns();
-        let (conditions, order) = page_parts::<M, R::To, ()>(columns, request);
+        let (conditions, order) = sought::<M, R::To, ()>(columns, sort, seek);
         let children = <Self as ToManyAssociation<M, R>>::children();
         let rest =
-            OfOneParent { children, parent, conditions, order, limit: limit_plus_one(request) };
+            OfOneParent { children, parent, conditions, order, limit: i64::from(seek.limit) };
         let selection = (L::selection(), RowOf::<M, R::To>::selection());
         let rows = conn.load(Select { selection, rest: Box::new(rest) })?;
         rows.into_iter()

@@ -217,6 +217,52 @@ impl<V: KeyOn<DB>, DB: Dialect> QueryFragment<DB> for CountPerParent<V> {
     }
 }
 
+/// Rows to count, up to a limit: ` FROM (SELECT 1 FROM … WHERE … LIMIT …) AS counted`.
+pub(crate) struct Counted<S> {
+    /// ` FROM … WHERE …`
+    pub(crate) source: S,
+    pub(crate) limit: i64,
+}
+
+impl<S: QueryFragment<DB>, DB: Dialect> QueryFragment<DB> for Counted<S> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql(" FROM (SELECT 1");
+        self.source.walk_ast(out.reborrow())?;
+        DB::push_limit(&mut out, &self.limit)?;
+        out.push_sql(") AS counted");
+        Ok(())
+    }
+}
+
+/// The rows of a table that match conditions: ` FROM … WHERE …`.
+pub(crate) struct Matching<T> {
+    pub(crate) table: &'static dyn Sql,
+    pub(crate) conditions: Conditions<T>,
+}
+
+impl<DB: Dialect, T> QueryFragment<DB> for Matching<T> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql(" FROM ");
+        walk(self.table, &mut out)?;
+        out.push_sql(" WHERE ");
+        self.conditions.walk_ast(out)
+    }
+}
+
+/// The children of one parent, or their links: ` FROM … WHERE parent = ?`.
+pub(crate) struct ChildrenOf<V> {
+    pub(crate) children: Children,
+    pub(crate) parent: V,
+}
+
+impl<DB: Dialect, V: KeyOn<DB>> QueryFragment<DB> for ChildrenOf<V> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.children.push_from_where(true, &mut out)?;
+        out.push_sql(" = ");
+        self.parent.push(&mut out)
+    }
+}
+
 /// The parents of children over an intermediate table:
 /// ` FROM intermediate JOIN parents JOIN children WHERE child IN …`.
 pub(crate) struct ParentsOf<V> {

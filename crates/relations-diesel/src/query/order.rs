@@ -3,11 +3,12 @@
 use diesel::QueryResult;
 use diesel::expression::expression_types::NotSelectable;
 use diesel::query_builder::{AstPass, QueryFragment};
-use recto_relations::{KeysetPosition, Sort, SortField, SortTerm, SortValue};
+use diesel::query_source::Column;
+use recto_relations::{KeysetPosition, Seek, Sort, SortField, SortTerm, SortValue};
 
-use super::expression;
-use crate::key::{KeyOn, KeyValue};
-use crate::sql::{Dialect, Sql};
+use super::{Conditions, expression};
+use crate::key::{Id, KeyOn, KeyValue};
+use crate::sql::{Dialect, Sql, sql};
 
 /// The columns of a sort field.
 ///
@@ -101,9 +102,50 @@ const LAST_DESCENDING: &i64 = &-2_147_483_648;
 pub struct OrderBy {
     pub(crate) columns: SortColumns,
     pub(crate) sort: Sort,
+    /// Whether the order is read from its end.
+    pub(crate) backward: bool,
+}
+
+impl OrderBy {
+    /// Returns the direction of a column that is sorted in descending order, read forward.
+    fn direction(&self, descending: bool) -> &'static str {
+        if descending == self.backward { "" } else { " DESC" }
+    }
 }
 
 expression!([] OrderBy: NotSelectable);
+
+/// Returns the condition and the order of a part of a table that is sorted by a key alone, with the
+/// greatest key first.
+///
+/// ```
+/// use diesel::prelude::*;
+/// use recto_relations::Seek;
+/// use recto_relations_diesel::newest_first;
+///
+/// diesel::table! { visits (id) { id -> BigInt, place -> Text } }
+///
+/// let (mut conditions, order) = newest_first::<_, i64, i64>(visits::id, &Seek::first(20));
+/// conditions.add(visits::place.eq("Bath"));
+/// let query = visits::table.filter(conditions).order_by(order).limit(20);
+/// ```
+#[expect(clippy::needless_pass_by_value, reason = "columns have no size")]
+pub fn newest_first<C, V, K>(column: C, seek: &Seek<'_, K>) -> (Conditions<C::Table>, OrderBy)
+where
+    C: Column + Sql + Default + 'static,
+    V: Id + From<K>,
+    K: Copy,
+{
+    // The type identifies the column.
+    let _ = column;
+    let columns = SortColumns { fields: &[], key: sql::<C>(), link_order: None };
+    let (sort, backward) = (Sort::default(), seek.backward);
+    let mut conditions = Conditions::new();
+    if let Some(position) = seek.from {
+        conditions.push(FromPosition::<V>::new(columns, &sort, position, backward));
+    }
+    (conditions, OrderBy { columns, sort, backward })
+}
 
 impl<DB: Dialect> QueryFragment<DB> for OrderBy {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -111,25 +153,24 @@ impl<DB: Dialect> QueryFragment<DB> for OrderBy {
             DB::walk(self.columns.order_column(term), out.reborrow())?;
             if term.field.of_link {
                 // The value is unique among the links of a parent.
-                out.push_sql(if term.descending { " DESC" } else { "" });
+                out.push_sql(self.direction(term.descending));
                 return Ok(());
             }
-            out.push_sql(if term.descending { " DESC, " } else { ", " });
+            out.push_sql(self.direction(term.descending));
+            out.push_sql(", ");
         }
         DB::walk(self.columns.key, out.reborrow())?;
-        if !self.sort.key_ascending() {
-            out.push_sql(" DESC");
-        }
+        out.push_sql(self.direction(!self.sort.key_ascending()));
         Ok(())
     }
 }
 
-/// The condition that a row is after a position in an order.
+/// The condition that a row is at a position in an order or after it, in the direction of reading.
 ///
 /// If all terms have the same direction, the condition is a row comparison, for which an index
 /// finds the start of the page. For mixed directions it is a disjunction, with a comparison of the
 /// first term in front for the index.
-pub(crate) struct AfterPosition<V> {
+pub(crate) struct FromPosition<V> {
     key_column: &'static dyn Sql,
     terms: Vec<Term>,
     key: V,
@@ -138,6 +179,7 @@ pub(crate) struct AfterPosition<V> {
 
 struct Term {
     column: &'static dyn Sql,
+    /// Whether the values become less, in the direction of reading.
     descending: bool,
     value: Value,
 }
@@ -147,18 +189,19 @@ enum Value {
     Integer(i64),
 }
 
-impl<V: KeyValue> AfterPosition<V> {
+impl<V: KeyValue> FromPosition<V> {
     pub(crate) fn new<K: Copy>(
         columns: SortColumns,
         sort: &Sort,
         position: &KeysetPosition<K>,
+        backward: bool,
     ) -> Self
     where
         V: From<K>,
     {
         let term = |(term, value): (&SortTerm, &SortValue)| Term {
             column: columns.order_column(term),
-            descending: term.descending,
+            descending: term.descending != backward,
             value: match value {
                 SortValue::Text(text) => Value::Text(text.clone()),
                 SortValue::Integer(integer) => Value::Integer(*integer),
@@ -170,11 +213,11 @@ impl<V: KeyValue> AfterPosition<V> {
             key_column: columns.key,
             terms: sort.terms().iter().zip(&position.values).map(term).collect(),
             key: V::from(position.key),
-            key_ascending: sort.key_ascending(),
+            key_ascending: sort.key_ascending() != backward,
         }
     }
 
-    /// Appends `(a, b, key) > (?, ?, ?)`.
+    /// Appends `(a, b, key) >= (?, ?, ?)`.
     fn push_row_comparison<'b, DB: Dialect>(
         &'b self,
         out: &mut AstPass<'_, 'b, DB>,
@@ -188,7 +231,7 @@ impl<V: KeyValue> AfterPosition<V> {
             out.push_sql(", ");
         }
         DB::walk(self.key_column, out.reborrow())?;
-        out.push_sql(if self.key_ascending { ") > (" } else { ") < (" });
+        out.push_sql(if self.key_ascending { ") >= (" } else { ") <= (" });
         for term in &self.terms {
             term.push_value(out)?;
             out.push_sql(", ");
@@ -198,7 +241,7 @@ impl<V: KeyValue> AfterPosition<V> {
         Ok(())
     }
 
-    /// Appends `(a >= ? AND ((a > ?) OR (a = ? AND b < ?) OR (a = ? AND b = ? AND key > ?)))`.
+    /// Appends `(a >= ? AND ((a > ?) OR (a = ? AND b < ?) OR (a = ? AND b = ? AND key >= ?)))`.
     fn push_disjunction<'b, DB: Dialect>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
     where
         V: KeyOn<DB>,
@@ -219,14 +262,14 @@ impl<V: KeyValue> AfterPosition<V> {
         }
         push_equal(&self.terms, out)?;
         DB::walk(self.key_column, out.reborrow())?;
-        out.push_sql(if self.key_ascending { " > " } else { " < " });
+        out.push_sql(if self.key_ascending { " >= " } else { " <= " });
         self.key.push(out)?;
         out.push_sql(")))");
         Ok(())
     }
 }
 
-impl<V: KeyOn<DB>, DB: Dialect> QueryFragment<DB> for AfterPosition<V> {
+impl<V: KeyOn<DB>, DB: Dialect> QueryFragment<DB> for FromPosition<V> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         if self.terms.iter().all(|term| term.descending != self.key_ascending) {
             self.push_row_comparison(&mut out)

@@ -105,15 +105,14 @@ impl<'g, E: Entity> View<'g, E> {
             .ok_or(NotLoaded { entity: R::INFO.from.name, relation: R::INFO.name })
     }
 
-    /// Returns the position immediately after the entity in an order, where the next page begins.
+    /// Returns the position of the entity in an order, after which the next page begins.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/library/model.rs"));
-    /// use recto_relations::{Entities, PageRequest};
+    /// use recto_relations::{Entities, PageStart, Sort};
     ///
-    /// fn next_page(page: &Entities<Author>, mut request: PageRequest<i64>) -> PageRequest<i64> {
-    ///     request.after = page.iter().last().map(|author| author.position(&request.sort));
-    ///     request
+    /// fn next_page(page: &Entities<Author>, sort: &Sort) -> Option<PageStart<i64>> {
+    ///     page.iter().last().map(|author| PageStart::After(author.position(sort)))
     /// }
     /// # fn main() {}
     /// ```

@@ -21,6 +21,9 @@ pub(crate) trait Expect {
 
     /// Returns the URL of the next page, if there is one.
     fn next_page(&self) -> Option<String>;
+
+    /// Returns the URL of the previous page, if there is one.
+    fn previous_page(&self) -> Option<String>;
 }
 
 impl Expect for Answer {
@@ -65,18 +68,28 @@ impl Expect for Answer {
 
     #[track_caller]
     fn next_page(&self) -> Option<String> {
-        let cursor = self.json.get("next_cursor").map(|cursor| cursor.as_str().unwrap());
-        let link = self.header("link").map(|link| {
-            let url = link.strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"next\""));
-            url.expect("a link to the next page").to_owned()
-        });
-        match (cursor, &link) {
-            (None, None) => {}
-            (Some(cursor), Some(link)) => assert!(link.contains(&format!("cursor={cursor}"))),
-            _ => panic!("next_cursor and Link disagree: {cursor:?}, {link:?}"),
-        }
-        link
+        linked(self, "next", "next_cursor")
     }
+
+    #[track_caller]
+    fn previous_page(&self) -> Option<String> {
+        linked(self, "prev", "prev_cursor")
+    }
+}
+
+/// Returns the URL of a page in `Link`, whose cursor is in the body.
+#[track_caller]
+fn linked(answer: &Answer, relation: &str, field: &str) -> Option<String> {
+    let cursor = answer.json.get(field).map(|cursor| cursor.as_str().unwrap());
+    let links = answer.header("link").unwrap_or_default().split(", ");
+    let end = format!(">; rel=\"{relation}\"");
+    let link = links.into_iter().find_map(|link| link.strip_prefix('<')?.strip_suffix(&end));
+    match (cursor, link) {
+        (None, None) => {}
+        (Some(cursor), Some(link)) => assert!(link.contains(&format!("cursor={cursor}"))),
+        _ => panic!("{field} and Link disagree: {cursor:?}, {link:?}"),
+    }
+    link.map(str::to_owned)
 }
 
 /// Asserts that a response is a problem with all its fields and the headers of its status.
@@ -171,18 +184,34 @@ pub(crate) fn field_names(value: &Value) -> Vec<&str> {
     names
 }
 
-/// Returns the items of a page and of all pages after it.
+/// Returns the items of a page and of all pages after it, and asserts that the way back has the
+/// same.
 #[track_caller]
 pub(crate) fn all_items(client: &Client<'_>, path: &str) -> Vec<Value> {
-    let mut all = Vec::new();
-    let mut next = Some(path.to_owned());
+    let (mut all, mut backward) = (Vec::new(), Vec::new());
+    let (mut next, mut previous) = (Some(path.to_owned()), None);
     while let Some(path) = next {
         let page = client.get(&path);
         let found = page.expect_items();
         assert!(!found.is_empty() || all.is_empty(), "an empty page at {path}");
         all.extend_from_slice(found);
-        next = page.next_page();
+        (next, previous) = (page.next_page(), page.previous_page());
+        if next.is_none() {
+            backward.extend(found.iter().rev().cloned());
+        }
         assert!(all.len() < 5_000, "the pages of {path} do not end");
+    }
+    while let Some(path) = previous {
+        let page = client.get(&path);
+        assert!(page.next_page().is_some(), "{path}");
+        backward.extend(page.expect_items().iter().rev().cloned());
+        previous = page.previous_page();
+    }
+    backward.reverse();
+    if path.contains("cursor=") {
+        assert!(backward.ends_with(&all), "{path}");
+    } else {
+        assert_eq!(backward, all, "{path}");
     }
     all
 }

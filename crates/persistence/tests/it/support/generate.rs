@@ -2,7 +2,7 @@
 
 use recto_persistence::{Page, PageRequest, Recto, Stored};
 use recto_relations::{
-    Cardinality, EntityInfo, Include, MAX_DEPTH, RelationInfo, Sort, SortField, paths,
+    Cardinality, EntityInfo, Include, MAX_DEPTH, PageStart, RelationInfo, Sort, SortField, paths,
 };
 
 /// Page lengths.
@@ -95,23 +95,41 @@ fn counts(entity: &'static EntityInfo) -> Include {
     include
 }
 
-/// Requests all pages, and returns the entities of all.
+/// Requests all pages, from the first and then from the last, and returns the entities of all.
 pub(crate) fn walk<E: Stored<Recto>>(
     sort: &Sort,
     limit: u32,
     mut page: impl FnMut(&PageRequest<E::Key>) -> Page<E>,
 ) -> Vec<E> {
-    let mut request = PageRequest { limit, sort: sort.clone(), after: None };
+    let mut request = PageRequest { limit, sort: sort.clone(), start: PageStart::First };
     let mut all: Vec<E> = Vec::new();
     loop {
-        let Page { entities, more } = page(&request);
+        let Page { entities, has_previous, has_next } = page(&request);
+        assert_eq!(has_previous, !all.is_empty());
         assert!(entities.as_slice().len() <= limit as usize);
         all.extend_from_slice(entities.as_slice());
-        if !more {
-            return all;
+        if !has_next {
+            break;
         }
         assert_eq!(entities.as_slice().len(), limit as usize, "a page before the last is full");
-        request.after = entities.iter().last().map(|last| last.position(sort));
+        let last = entities.iter().last().map(|last| last.position(sort));
+        request.start = PageStart::After(last.expect("the page is not empty"));
         assert!(all.len() < 1_000, "the pages of {sort} have no end");
     }
+    let mut left = all.len();
+    request.start = PageStart::Last;
+    loop {
+        let Page { entities, has_previous, has_next } = page(&request);
+        assert_eq!(has_next, left < all.len(), "{sort}");
+        let end = left;
+        left -= entities.as_slice().len();
+        let same = entities.as_slice().iter().zip(&all[left..end]);
+        assert!(same.into_iter().all(|(one, other)| one.key() == other.key()), "{sort}, backward");
+        assert_eq!(has_previous, left > 0, "{sort}");
+        let Some(first) = entities.iter().next().filter(|_| has_previous) else { break };
+        assert_eq!(entities.as_slice().len(), limit as usize, "a page after the first is full");
+        request.start = PageStart::Before(first.position(sort));
+    }
+    assert_eq!(left, 0);
+    all
 }
