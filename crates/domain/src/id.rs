@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 use uuid::{Builder, Uuid, Variant, Version};
 
-use crate::{Input, Invalid, Violations, input::read_text, value::number_value};
+use crate::{Code, Input, Invalid, Violations, input::read_text, value::number_value};
 
 macro_rules! id {
     ($(#[doc = $doc:literal])+ $name:ident, $example:tt) => {
@@ -261,7 +261,7 @@ fn parse_hyphenated(text: &str) -> Result<Uuid, Invalid> {
     {
         return Ok(uuid);
     }
-    Err(Invalid::new("must be a UUID in its hyphenated form of 36 characters"))
+    Err(Invalid::new(Code::Format, "must be a UUID in its hyphenated form of 36 characters"))
 }
 
 #[cfg(test)]

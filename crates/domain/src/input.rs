@@ -16,10 +16,11 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Datelike as _, Utc};
+use recto_relations::excerpt;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::{Invalid, Violation, Violations};
+use crate::{Code, Invalid, Violation, Violations};
 
 /// A type that is parsed from untrusted JSON.
 pub trait Input: Sized {
@@ -85,8 +86,8 @@ impl<T: Serialize> Serialize for Change<T> {
 impl<T: Input> InputField for T {
     fn read(value: Option<&Value>) -> Result<Self, Violations> {
         match value {
-            None => Err(Violations::one("is required")),
-            Some(Value::Null) => Err(Violations::one("must not be null")),
+            None => Err(Violations::one(Code::Required, "is required")),
+            Some(Value::Null) => Err(Violations::one(Code::Required, "must not be null")),
             Some(value) => T::parse(value),
         }
     }
@@ -134,7 +135,7 @@ impl<T: Input> InputField for Change<Option<T>> {
 impl<T: Input> Input for Vec<T> {
     fn parse(value: &Value) -> Result<Self, Violations> {
         let Value::Array(items) = value else {
-            return Err(Violations::one("must be an array"));
+            return Err(Violations::one(Code::Type, "must be an array"));
         };
         let mut list = Self::with_capacity(items.len());
         let mut violations = Vec::new();
@@ -179,7 +180,7 @@ impl<T: Input, const MAX: usize> Input for AtMost<T, MAX> {
     fn parse(value: &Value) -> Result<Self, Violations> {
         match value.as_array() {
             Some(items) if items.len() > MAX => {
-                Err(Violations::one(format!("must have at most {MAX} items")))
+                Err(Violations::one(Code::Length, format!("must have at most {MAX} items")))
             }
             _ => Vec::parse(value).map(Self),
         }
@@ -188,7 +189,7 @@ impl<T: Input, const MAX: usize> Input for AtMost<T, MAX> {
 
 impl Input for bool {
     fn parse(value: &Value) -> Result<Self, Violations> {
-        value.as_bool().ok_or_else(|| Violations::one("must be true or false"))
+        value.as_bool().ok_or_else(|| Violations::one(Code::Type, "must be true or false"))
     }
 }
 
@@ -201,7 +202,7 @@ impl Input for DateTime<Utc> {
                 .and_then(|moment| Self::from_timestamp_micros(moment.timestamp_micros()))
                 // In UTC the year can be one that RFC 3339 cannot express.
                 .filter(|moment| (0..=9999).contains(&moment.year()))
-                .ok_or_else(|| Invalid::new("must be a moment such as 2027-01-31T12:00:00Z"))
+                .ok_or_else(|| Invalid::new(Code::Format, "must be a moment such as 2027-01-31T12:00:00Z"))
         })
     }
 }
@@ -244,7 +245,7 @@ impl<'a> Fields<'a> {
     pub fn of(value: &'a Value) -> Result<Self, Violations> {
         match value {
             Value::Object(values) => Ok(Self { values, known: Vec::new(), violations: Vec::new() }),
-            _ => Err(Violations::one("must be an object")),
+            _ => Err(Violations::one(Code::Type, "must be an object")),
         }
     }
 
@@ -261,8 +262,8 @@ impl<'a> Fields<'a> {
     }
 
     /// Records that the parsed field `name` breaks a rule that involves other fields.
-    pub fn refuse(&mut self, name: &str, detail: impl Into<Cow<'static, str>>) {
-        self.violations.extend(Violations::one(detail).under(name).into_vec());
+    pub fn refuse(&mut self, name: &str, code: Code, detail: impl Into<Cow<'static, str>>) {
+        self.violations.extend(Violations::one(code, detail).under(name).into_vec());
     }
 
     /// Refuses unknown fields, then builds the value if there are no violations.
@@ -273,7 +274,7 @@ impl<'a> Fields<'a> {
         self.refuse_unknown();
         match Violations::from_list(self.violations) {
             Some(violations) => Err(violations),
-            None => build().ok_or_else(|| Violations::one("is not valid")),
+            None => build().ok_or_else(|| Violations::one(Code::Format, "is not valid")),
         }
     }
 
@@ -281,14 +282,14 @@ impl<'a> Fields<'a> {
         self.known.sort_unstable();
         let mut unknown = self.values.keys().filter(|name| !self.known.contains(&name.as_str()));
         let known = self.known.join(", ");
-        let detail = format!("{}; known are: {known}", Violation::UNKNOWN_FIELD);
+        let detail = format!("is not a known field; known are: {known}");
         for name in unknown.by_ref().take(Self::UNKNOWN_LISTED) {
-            let wrong = Violations::one(detail.clone()).under(name);
+            let wrong = Violations::one(Code::Unknown, detail.clone()).under(&excerpt(name));
             self.violations.extend(wrong.into_vec());
         }
         let more = unknown.count();
         if more > 0 {
-            let wrong = Violations::one(format!("has {more} more unknown fields"));
+            let wrong = Violations::one(Code::Unknown, format!("has {more} more unknown fields"));
             self.violations.extend(wrong.into_vec());
         }
     }
@@ -300,7 +301,7 @@ pub(crate) fn read_text<T>(
     parse: impl FnOnce(&str) -> Result<T, Invalid>,
 ) -> Result<T, Violations> {
     let Value::String(text) = value else {
-        return Err(Violations::one("must be a string"));
+        return Err(Violations::one(Code::Type, "must be a string"));
     };
     Ok(parse(text)?)
 }
@@ -324,193 +325,4 @@ pub(crate) fn whole_number(value: &Value) -> Option<i64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-    use crate::{
-        BookPatch, Login, NewBook, NewReview, NewTag, Rating, ReviewPatch, RoleChange, SignUp,
-        TagNames, Title, UserPatch,
-    };
-
-    fn refusals<T: Input>(value: &Value) -> Vec<(String, String)> {
-        let wrong = T::parse(value).err().expect("the document is refused").into_vec();
-        wrong.into_iter().map(|v| (v.pointer, v.detail.into_owned())).collect()
-    }
-
-    fn refusal<T: Input>(value: &Value) -> String {
-        let [(pointer, detail)] = <[_; 1]>::try_from(refusals::<T>(value)).unwrap();
-        assert_eq!(pointer, "");
-        detail
-    }
-
-    #[test]
-    fn all_violations_are_reported() {
-        let body = json!({
-            "title": "", "publisher": 3, "published_date": "1999-02-30", "page_count": 4.5,
-            "language": "en_GB", "isbn": "9780099284094", "a/b": 1,
-        });
-        let pointers: Vec<_> = refusals::<NewBook>(&body).into_iter().map(|(at, _)| at).collect();
-        assert_eq!(
-            pointers,
-            [
-                "/title",
-                "/author",
-                "/publisher",
-                "/published_date",
-                "/page_count",
-                "/language",
-                "/isbn",
-                "/a~1b",
-            ]
-        );
-    }
-
-    #[test]
-    fn body_must_be_an_object() {
-        for value in [json!(null), json!([]), json!("x"), json!(1), json!(true)] {
-            assert_eq!(refusal::<NewBook>(&value), "must be an object");
-        }
-    }
-
-    #[test]
-    fn missing_required_field_is_refused() {
-        assert_eq!(
-            refusals::<NewReview>(&json!({"rating": null})),
-            [
-                ("/rating".into(), "must not be null".into()),
-                ("/review_text".into(), "is required".into()),
-            ]
-        );
-    }
-
-    #[test]
-    fn optional_fields_may_be_absent_or_null() {
-        let bare = NewBook::parse(&json!({"title": "Emma", "author": "Jane Austen"})).unwrap();
-        let nulls =
-            json!({"title": "Emma", "author": "Jane Austen", "isbn": null, "language": null});
-        assert_eq!(NewBook::parse(&nulls).unwrap(), bare);
-    }
-
-    #[test]
-    fn unknown_fields_are_listed_and_counted() {
-        assert_eq!(
-            refusals::<NewTag>(&json!({"name": "x", "Name": "y"})),
-            [("/Name".into(), "is not a known field; known are: name".into())]
-        );
-        let mut crowd: Map<String, Value> = (0..1000).map(|n| (n.to_string(), json!(n))).collect();
-        crowd.insert("name".into(), json!("x"));
-        let refused = refusals::<NewTag>(&Value::Object(crowd));
-        assert_eq!(refused.len(), 51);
-        assert_eq!(refused[50], (String::new(), "has 950 more unknown fields".into()));
-    }
-
-    #[test]
-    fn patches_keep_clear_or_set() {
-        let patch = BookPatch::parse(&json!({"title": "Persuasion", "isbn": null})).unwrap();
-        assert_eq!(patch.title, Change::Set(Title::parse("Persuasion").unwrap()));
-        assert_eq!((patch.isbn, patch.author), (Change::Set(None), Change::Keep));
-        assert_eq!(
-            refusals::<BookPatch>(&json!({"title": null})),
-            [("/title".into(), "must not be null".into())]
-        );
-    }
-
-    #[test]
-    fn inputs_round_trip() {
-        let patch = json!({"title": "Persuasion", "isbn": null});
-        let read = BookPatch::parse(&patch).unwrap();
-        assert_eq!(serde_json::to_value(&read).unwrap(), patch);
-        assert_eq!(serde_json::from_value::<BookPatch>(patch).unwrap(), read);
-        let bad = serde_json::from_value::<NewTag>(json!({})).unwrap_err();
-        assert_eq!(bad.to_string(), "/name is required");
-    }
-
-    #[test]
-    fn whole_numbers_may_have_a_zero_fraction() {
-        for good in [json!(5), json!(5.0), json!(0.5e1)] {
-            assert_eq!(<Rating as Input>::parse(&good).unwrap().get(), 5);
-        }
-        for bad in [
-            json!(0),
-            json!(6),
-            json!(4.5),
-            json!("5"),
-            json!(-1),
-            json!(i64::MIN),
-            json!(u64::MAX),
-            json!(1e300),
-            json!(-1e300),
-            json!([5]),
-            json!(true),
-        ] {
-            assert_eq!(refusal::<Rating>(&bad), "must be a whole number from 1 to 5", "{bad}");
-        }
-    }
-
-    #[test]
-    fn array_violations_have_indexes() {
-        assert_eq!(
-            refusals::<TagNames>(&json!({"tags": [{"name": "x"}, null, {"name": 1}, {"x": 2}]})),
-            [
-                ("/tags/1".into(), "must be an object".into()),
-                ("/tags/2/name".into(), "must be a string".into()),
-                ("/tags/3/name".into(), "is required".into()),
-                ("/tags/3/x".into(), "is not a known field; known are: name".into()),
-            ]
-        );
-        assert_eq!(
-            refusals::<TagNames>(&json!({"tags": {}})),
-            [("/tags".into(), "must be an array".into())]
-        );
-    }
-
-    fn any_json() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            any::<i64>().prop_map(Value::from),
-            any::<u64>().prop_map(Value::from),
-            any::<f64>().prop_map(Value::from),
-            any::<String>().prop_map(Value::from),
-            "-?[0-9]{4}(-[0-9]{2}){0,2}".prop_map(Value::from),
-        ];
-        let name = prop_oneof![
-            "title|author|publisher|published_date|page_count|language|isbn",
-            "rating|review_text|name|tags|username|email|password|first_name|last_name|role",
-            any::<String>(),
-        ];
-        leaf.prop_recursive(4, 64, 12, move |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-                prop::collection::btree_map(name.clone(), inner, 0..12)
-                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
-            ]
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn arbitrary_json_does_not_panic(value in any_json()) {
-            let _ = NewBook::parse(&value);
-            let _ = BookPatch::parse(&value);
-            let _ = NewReview::parse(&value);
-            let _ = ReviewPatch::parse(&value);
-            let _ = TagNames::parse(&value);
-            let _ = UserPatch::parse(&value);
-            let _ = SignUp::parse(&value);
-            let _ = Login::parse(&value);
-            let _ = RoleChange::parse(&value);
-        }
-
-        #[test]
-        fn pointers_exist_in_the_document(value in any_json()) {
-            if let Err(wrong) = NewBook::parse(&value) {
-                for violation in wrong.as_slice().iter().filter(|v| v.detail != "is required") {
-                    prop_assert!(value.pointer(&violation.pointer).is_some(), "{}", violation);
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -56,7 +56,7 @@ pub use input::{Change, Input};
 pub use org::*;
 pub use recto_relations::{Version, text_key};
 pub use school::*;
-pub use violation::{Invalid, Violation, Violations};
+pub use violation::{Code, Invalid, Violation, Violations};
 
 /// All modules, in display order.
 pub static MODULES: [&recto_relations::Module; 4] = [&CATALOG, &BLOG, &SCHOOL, &ORG];

@@ -5,7 +5,7 @@ use std::{borrow::Cow, ops::RangeInclusive};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 use unicode_security::skeleton;
 
-use crate::Invalid;
+use crate::{Code, Invalid};
 
 /// The rules of a text value.
 pub(crate) struct TextRules {
@@ -28,7 +28,7 @@ pub(crate) fn refuse_layout(text: &str) -> Result<(), Invalid> {
     let is_layout = |c| matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if !text.is_ascii() && text.chars().any(is_layout) {
         let rule = "must not contain characters that separate lines or change the text direction";
-        return Err(Invalid::new(rule));
+        return Err(Invalid::new(Code::Format, rule));
     }
     Ok(())
 }
@@ -39,7 +39,7 @@ pub(crate) fn refuse_ignorable(text: &str) -> Result<(), Invalid> {
     // The skeleton of UTS #39 leaves out exactly these characters.
     let is_ignorable = |c: char| skeleton(c.encode_utf8(&mut [0; 4])).next().is_none();
     if !text.is_ascii() && text.chars().any(is_ignorable) {
-        return Err(Invalid::new("must not contain invisible characters"));
+        return Err(Invalid::new(Code::Format, "must not contain invisible characters"));
     }
     Ok(())
 }
@@ -71,13 +71,14 @@ pub(crate) fn check_length(count: usize, length: &RangeInclusive<usize>) -> Resu
         return Ok(());
     }
     let (min, max) = (length.start(), length.end());
-    Err(Invalid::new(if count > *max {
+    let detail = if count > *max {
         format!("must have at most {max} characters").into()
     } else if count == 0 {
         Cow::Borrowed("must not be empty")
     } else {
         format!("must have at least {min} characters").into()
-    }))
+    };
+    Err(Invalid::new(Code::Length, detail))
 }
 
 #[derive(Clone, Copy)]
@@ -114,7 +115,7 @@ fn clean<'a>(
     }
     let trimmed = raw.trim();
     if trimmed.chars().any(|c| c.is_control() && lines.forbids(c)) {
-        return Err(Invalid::new(lines.rule()));
+        return Err(Invalid::new(Code::Format, lines.rule()));
     }
     let clean = nfc(trimmed);
     check_length(clean.chars().count(), length)?;

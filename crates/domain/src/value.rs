@@ -214,7 +214,7 @@ assert!(", stringify!($name), "::new(", $max, " + 1).is_err());
                     .ok()
                     .filter(|number| (Self::MIN..=Self::MAX).contains(number))
                     .map(Self)
-                    .ok_or_else(|| $crate::Invalid::new(Self::RULE))
+                    .ok_or_else(|| $crate::Invalid::new($crate::Code::Range, Self::RULE))
             }
 
             /// Returns the number.
@@ -258,15 +258,16 @@ assert!(", stringify!($name), "::new(", $max, " + 1).is_err());
             /// value has one URL.
             fn from_str(text: &str) -> Result<Self, $crate::Invalid> {
                 let number = text.parse().ok().filter(|number: &i64| number.to_string() == text);
-                number.map_or_else(|| Err($crate::Invalid::new(Self::RULE)), Self::new)
+                let invalid = || $crate::Invalid::new($crate::Code::Format, Self::RULE);
+                Self::new(number.ok_or_else(invalid)?)
             }
         }
 
         impl $crate::Input for $name {
             fn parse(value: &serde_json::Value) -> Result<Self, $crate::Violations> {
                 let number = $crate::input::whole_number(value);
-                let value = number.and_then(|number| Self::new(number).ok());
-                value.ok_or_else(|| $crate::Violations::one(Self::RULE))
+                let invalid = || $crate::Invalid::new($crate::Code::Type, Self::RULE);
+                Ok(Self::new(number.ok_or_else(invalid)?)?)
             }
         }
 

@@ -4,6 +4,40 @@ use std::{borrow::Cow, error::Error, fmt};
 
 use serde::Serialize;
 
+/// The kind of a broken rule, for programs.
+///
+/// ```
+/// use recto_domain::{Code, Rating};
+///
+/// assert_eq!(Rating::new(6).unwrap_err().code(), Code::Range);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Code {
+    /// A value is missing or `null`.
+    Required,
+    /// There is no such field, parameter or relation here.
+    Unknown,
+    /// The value has the wrong JSON type.
+    Type,
+    /// The value is none of the allowed ones: a number or a date out of bounds, no choice of an
+    /// enumeration, a reserved name.
+    Range,
+    /// The value is empty, too short or too long, or has too many items.
+    Length,
+    /// The text is malformed.
+    Format,
+    /// The value is repeated.
+    Duplicate,
+    /// The key refers to nothing that exists.
+    Reference,
+    /// The value contradicts another one of the same request.
+    Conflict,
+    /// The cursor is malformed or belongs to another query.
+    Cursor,
+}
+
 /// A rule that a value breaks, worded to follow the name of the value: "rating" *"must be a whole
 /// number from 1 to 5"*.
 ///
@@ -14,28 +48,38 @@ use serde::Serialize;
 /// assert_eq!(refused.to_string(), "must be a whole number from 1 to 5");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invalid(Cow<'static, str>);
+pub struct Invalid {
+    code: Code,
+    detail: Cow<'static, str>,
+}
 
 impl Invalid {
     /// Returns a broken rule. `detail` starts in lower case and has no full stop.
     ///
     /// ```
-    /// let rule = recto_domain::Invalid::new("must not be empty");
+    /// use recto_domain::{Code, Invalid};
+    ///
+    /// let rule = Invalid::new(Code::Length, "must not be empty");
     /// assert_eq!(rule.detail(), "must not be empty");
     /// ```
-    pub fn new(detail: impl Into<Cow<'static, str>>) -> Self {
-        Self(detail.into())
+    pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, detail: detail.into() }
+    }
+
+    /// Returns the kind of the rule.
+    pub const fn code(&self) -> Code {
+        self.code
     }
 
     /// Returns the rule.
     pub fn detail(&self) -> &str {
-        &self.0
+        &self.detail
     }
 }
 
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.detail)
     }
 }
 
@@ -47,14 +91,14 @@ impl Error for Invalid {}
 pub struct Violation {
     /// A JSON pointer (RFC 6901) into the document; empty for the whole document.
     pub pointer: String,
+    /// The kind of the rule.
+    #[cfg_attr(feature = "openapi", schema(inline))]
+    pub code: Code,
     /// The rule.
     pub detail: Cow<'static, str>,
 }
 
 impl Violation {
-    /// The beginning of the detail for a field that the document must not have.
-    pub(crate) const UNKNOWN_FIELD: &str = "is not a known field";
-
     /// Returns whether the document must not have the field at all.
     ///
     /// ```
@@ -66,7 +110,7 @@ impl Violation {
     /// assert_eq!(unknown, [false, true]);
     /// ```
     pub fn is_unknown_field(&self) -> bool {
-        self.detail.starts_with(Self::UNKNOWN_FIELD)
+        self.code == Code::Unknown
     }
 }
 
@@ -82,7 +126,7 @@ impl fmt::Display for Violation {
 
 /// All violations of a document, at least one.
 ///
-/// Serializes as an array of `{"pointer", "detail"}`.
+/// Serializes as an array of `{"pointer", "code", "detail"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Violations(Vec<Violation>);
 
@@ -90,13 +134,13 @@ impl Violations {
     /// Returns a single violation, of the whole document.
     ///
     /// ```
-    /// use recto_domain::Violations;
+    /// use recto_domain::{Code, Violations};
     ///
-    /// let wrong = Violations::one("must not be empty").under("name").under("tags");
+    /// let wrong = Violations::one(Code::Length, "must not be empty").under("name").under("tags");
     /// assert_eq!(wrong.as_slice()[0].pointer, "/tags/name");
     /// ```
-    pub fn one(detail: impl Into<Cow<'static, str>>) -> Self {
-        Self(vec![Violation { pointer: String::new(), detail: detail.into() }])
+    pub fn one(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self(vec![Violation { pointer: String::new(), code, detail: detail.into() }])
     }
 
     /// Returns the violations in `list`; `None` if it is empty.
@@ -128,9 +172,9 @@ impl Violations {
     #[must_use]
     pub fn up_to(mut self, most: usize) -> Self {
         let more = self.0.len().saturating_sub(most);
-        if more > 0 {
+        if let Some(code) = self.0.get(most).map(|first| first.code) {
             self.0.truncate(most);
-            self.0.extend(Self::one(format!("breaks rules in {more} more places")).0);
+            self.0.extend(Self::one(code, format!("breaks rules in {more} more places")).0);
         }
         self
     }
@@ -148,7 +192,7 @@ impl Violations {
 
 impl From<Invalid> for Violations {
     fn from(invalid: Invalid) -> Self {
-        Self::one(invalid.0)
+        Self::one(invalid.code, invalid.detail)
     }
 }
 
@@ -175,14 +219,14 @@ mod tests {
 
     #[test]
     fn pointers_escape_tilde_and_slash() {
-        let wrong = Violations::one("is odd").under("a/b~c").under("0");
+        let wrong = Violations::one(Code::Format, "is odd").under("a/b~c").under("0");
         assert_eq!(wrong.as_slice()[0].pointer, "/0/a~1b~0c");
     }
 
     #[test]
     fn display_lists_pointers() {
-        let mut all = Violations::one("must not be empty").under("title").into_vec();
-        all.extend(Violations::one("must be an object").into_vec());
+        let mut all = Violations::one(Code::Length, "must not be empty").under("title").into_vec();
+        all.extend(Violations::one(Code::Type, "must be an object").into_vec());
         let all = Violations::from_list(all).unwrap();
         assert_eq!(all.to_string(), "/title must not be empty; the document must be an object");
     }
@@ -194,7 +238,12 @@ mod tests {
 
     #[test]
     fn serializes_as_an_array() {
-        let json = serde_json::to_value(Violations::one("is required").under("title")).unwrap();
-        assert_eq!(json, serde_json::json!([{"pointer": "/title", "detail": "is required"}]));
+        let json =
+            serde_json::to_value(Violations::one(Code::Required, "is required").under("title"))
+                .unwrap();
+        assert_eq!(
+            json,
+            serde_json::json!([{"pointer": "/title", "code": "required", "detail": "is required"}])
+        );
     }
 }

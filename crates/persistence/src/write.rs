@@ -1,7 +1,7 @@
 //! Creating, changing and deleting entities of any module.
 
 use chrono::{DateTime, Utc};
-use recto_domain::{Conflict, Update, Versioned, Violation, Violations};
+use recto_domain::{Code, Conflict, Update, Versioned, Violation, Violations};
 use recto_relations::{Entity, EntityInfo, RelationInfo, Storage, ToOne};
 use recto_relations_diesel::{Lock, Stored, Writable, restricting};
 
@@ -168,6 +168,7 @@ const fn field(relation: &RelationInfo) -> &'static str {
 fn no_such(field: &str, entity: &EntityInfo) -> Violation {
     Violation {
         pointer: format!("/{field}"),
+        code: Code::Reference,
         detail: format!("there is no such {}", entity.name.to_lowercase()).into(),
     }
 }

@@ -32,7 +32,7 @@ pub use relation::{
     Through, ToMany, ToOne,
 };
 pub use sort::{KeysetPosition, Sort, SortError, SortTerm, SortValue};
-pub use text::text_key;
+pub use text::{excerpt, text_key};
 pub use version::Version;
 
 // The sample entities import this crate by its name.

@@ -22,6 +22,23 @@ pub fn text_key(text: &str) -> String {
     text.nfc().default_case_fold().nfc().collect()
 }
 
+/// Returns the beginning of a text, with `…` if there is more: an error that names what a request
+/// contains must not be as long as the request.
+///
+/// ```
+/// assert_eq!(recto_relations::excerpt("reviews.user"), "reviews.user");
+/// assert_eq!(recto_relations::excerpt(&"x".repeat(9_000)).chars().count(), 41);
+/// ```
+pub fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(EXCERPT_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// The maximum number of characters of an excerpt.
+const EXCERPT_CHARS: usize = 40;
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

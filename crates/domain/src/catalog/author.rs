@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::CreditLine;
 use crate::{
-    AuthorId, Change, Input, Invalid, NewId, Update, Violation, Violations,
+    AuthorId, Change, Code, Input, Invalid, NewId, Update, Violation, Violations,
     id::later_than,
     input::{Fields, read_text},
     record::{entity, input, object},
@@ -158,7 +158,9 @@ impl FromStr for ContributorRole {
 
     fn from_str(word: &str) -> Result<Self, Invalid> {
         let mut roles = Self::ALL.iter().copied();
-        roles.find(|role| role.as_str() == word).ok_or_else(|| Invalid::new(Self::RULE))
+        roles
+            .find(|role| role.as_str() == word)
+            .ok_or_else(|| Invalid::new(Code::Range, Self::RULE))
     }
 }
 
@@ -265,7 +267,7 @@ impl Contributors {
     /// There are none, a name is repeated, or their credit line is too long.
     fn of_list(contributors: Vec<Contributor>) -> Result<Self, Violations> {
         if contributors.is_empty() {
-            return Err(Violations::one("must have at least 1 item"));
+            return Err(Violations::one(Code::Length, "must have at least 1 item"));
         }
         let mut seen = HashSet::new();
         let repeated =
@@ -273,6 +275,7 @@ impl Contributors {
         let wrong: Vec<Violation> = repeated
             .map(|(index, _)| Violation {
                 pointer: format!("/{index}/name"),
+                code: Code::Duplicate,
                 detail: "is named already; a book credits everybody once".into(),
             })
             .collect();
@@ -280,7 +283,7 @@ impl Contributors {
             return Err(wrong);
         }
         let line = joined(&contributors).map_err(|_| {
-            Violations::one(format!(
+            Violations::one(Code::Length, format!(
                 "must have names that together, with a comma between, have at most {} characters",
                 CreditLine::MAX_CHARS
             ))
@@ -300,9 +303,10 @@ pub(super) struct ContributorList(pub(super) Contributors);
 impl Input for ContributorList {
     fn parse(value: &Value) -> Result<Self, Violations> {
         match value.as_array() {
-            Some(items) if items.len() > Contributors::MAX => {
-                Err(Violations::one(format!("must have at most {} items", Contributors::MAX)))
-            }
+            Some(items) if items.len() > Contributors::MAX => Err(Violations::one(
+                Code::Length,
+                format!("must have at most {} items", Contributors::MAX),
+            )),
             _ => Vec::parse(value).and_then(Contributors::of_list).map(Self),
         }
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Create, Input, Invalid, NewId, TagId, Update, UserId, Violations,
+    Code, Create, Input, Invalid, NewId, TagId, Update, UserId, Violations,
     id::later_than,
     input::Fields,
     record::{entity, input},
@@ -186,9 +186,10 @@ impl TagList {
 impl Input for TagList {
     fn parse(value: &Value) -> Result<Self, Violations> {
         match value.as_array() {
-            Some(items) if items.len() > TagNames::MAX => {
-                Err(Violations::one(format!("must have at most {} items", TagNames::MAX)))
-            }
+            Some(items) if items.len() > TagNames::MAX => Err(Violations::one(
+                Code::Length,
+                format!("must have at most {} items", TagNames::MAX),
+            )),
             _ => Vec::parse(value).map(Self),
         }
     }

@@ -7,7 +7,7 @@ use unicode_normalization::char::is_combining_mark;
 use unicode_security::{MixedScript as _, skeleton};
 
 use crate::{
-    Change, Invalid, NewId, Update, UserId,
+    Change, Code, Invalid, NewId, Update, UserId,
     id::later_than,
     record::{entity, input},
     text::{LINE, TextRules, line, refuse_ignorable},
@@ -138,12 +138,15 @@ input! {
 fn username(raw: &str, length: RangeInclusive<usize>) -> Result<Cow<'_, str>, Invalid> {
     let name = line(raw, length)?;
     if !name.starts_with(char::is_alphanumeric) {
-        return Err(Invalid::new("must begin with a letter or a digit"));
+        return Err(Invalid::new(Code::Format, "must begin with a letter or a digit"));
     }
     // Many scripts write vowels as combining marks.
     let is_allowed = |c: char| c.is_alphanumeric() || is_combining_mark(c) || "_.-".contains(c);
     if !name.chars().all(is_allowed) {
-        return Err(Invalid::new("must contain only letters, digits, '_', '.' and '-'"));
+        return Err(Invalid::new(
+            Code::Format,
+            "must contain only letters, digits, '_', '.' and '-'",
+        ));
     }
     Ok(name)
 }
@@ -153,7 +156,7 @@ fn check_new_username(name: &str) -> Result<(), Invalid> {
     // The skeletons of texts that look alike are equal: with a dotless `ı`, or in capitals.
     let look = |name: &str| text_key(&skeleton(&text_key(name)).collect::<String>());
     if RESERVED.iter().any(|reserved| look(reserved) == look(name)) {
-        return Err(Invalid::new("must not be, or look like, admin, root or system"));
+        return Err(Invalid::new(Code::Range, "must not be, or look like, admin, root or system"));
     }
     Ok(())
 }
@@ -163,7 +166,7 @@ fn check_new_username(name: &str) -> Result<(), Invalid> {
 fn check_characters(name: &str) -> Result<(), Invalid> {
     refuse_ignorable(name)?;
     if !name.is_single_script() {
-        return Err(Invalid::new("must not mix letters of several scripts"));
+        return Err(Invalid::new(Code::Format, "must not mix letters of several scripts"));
     }
     Ok(())
 }

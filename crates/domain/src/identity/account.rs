@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Email, Password, PasswordAttempt};
 use crate::{
-    Input, Invalid, PersonName, UserId, Username, Violations, input::read_text, record::input,
+    Code, Input, Invalid, PersonName, UserId, Username, Violations, input::read_text, record::input,
 };
 
 /// A user's account: the address to sign in with, and the role.
@@ -96,7 +96,7 @@ impl FromStr for Role {
         let mut roles = [Self::User, Self::Admin].into_iter();
         roles
             .find(|role| role.as_str() == word)
-            .ok_or_else(|| Invalid::new("must be \"user\" or \"admin\""))
+            .ok_or_else(|| Invalid::new(Code::Range, "must be \"user\" or \"admin\""))
     }
 }
 
@@ -126,7 +126,7 @@ input! {
         if let (Some(username), Some(email), Some(password)) = (&username, &email, &password)
             && let Err(broken) = password.check_against(others.chain([username.as_str()]), email)
         {
-            fields.refuse("password", broken.detail().to_owned());
+            fields.refuse("password", broken.code(), broken.detail().to_owned());
         }
     }
 }

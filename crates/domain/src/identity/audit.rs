@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    AuditId, Input, Invalid, NewId, UserId, Violations, input::read_text, record::object,
+    AuditId, Code, Input, Invalid, NewId, UserId, Violations, input::read_text, record::object,
     text::LINE, value::text_value,
 };
 
@@ -93,6 +93,8 @@ macro_rules! actions {
             /// All actions.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
+            const RULE: &str = concat!("must be one of", $(" ", $word),+);
+
             /// Returns the name of the action.
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -173,7 +175,7 @@ impl FromStr for AuditAction {
 
     fn from_str(word: &str) -> Result<Self, Invalid> {
         let known = Self::ALL.iter().find(|action| action.as_str() == word);
-        known.copied().ok_or_else(|| Invalid::new("must be an action of the audit"))
+        known.copied().ok_or_else(|| Invalid::new(Code::Range, Self::RULE))
     }
 }
 
@@ -195,6 +197,10 @@ mod tests {
             assert_eq!(action.to_string().parse::<AuditAction>().unwrap(), *action);
             assert_eq!(serde_json::to_value(action).unwrap(), json!(action.as_str()));
         }
-        assert!("".parse::<AuditAction>().is_err());
+        let unknown = "login".parse::<AuditAction>().unwrap_err();
+        let (first, last) = (AuditAction::ALL[0], AuditAction::ImportStarted);
+        assert_eq!(unknown.code(), Code::Range);
+        assert!(unknown.detail().starts_with(&format!("must be one of {first} ")));
+        assert!(unknown.detail().ends_with(last.as_str()));
     }
 }

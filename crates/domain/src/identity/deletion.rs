@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::PasswordAttempt;
-use crate::{Input, Invalid, Violations, input::read_text, record::input};
+use crate::{Code, Input, Invalid, Violations, input::read_text, record::input};
 
 input! {
     /// A request to delete one's own account.
@@ -54,7 +54,7 @@ impl FromStr for ReviewsFate {
         let mut fates = [Self::Keep, Self::Erase].into_iter();
         fates
             .find(|fate| fate.as_str() == word)
-            .ok_or_else(|| Invalid::new("must be \"keep\" or \"erase\""))
+            .ok_or_else(|| Invalid::new(Code::Range, "must be \"keep\" or \"erase\""))
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use unicode_normalization::char::is_combining_mark;
 
-use crate::{Invalid, text::line, text_key, value::string_value};
+use crate::{Code, Invalid, text::line, text_key, value::string_value};
 
 /// An e-mail address.
 ///
@@ -57,7 +57,7 @@ impl Email {
         if parts.is_some_and(|(local, domain)| is_local_part(local) && is_domain(domain)) {
             Ok(address)
         } else {
-            Err(Invalid::new("must be an e-mail address such as ada@example.org"))
+            Err(Invalid::new(Code::Format, "must be an e-mail address such as ada@example.org"))
         }
     }
 }

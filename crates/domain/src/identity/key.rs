@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
 use crate::{
-    ApiKeyId, Change, Input, Invalid, Violations,
+    ApiKeyId, Change, Code, Input, Invalid, Violations,
     input::read_text,
     record::{input, object},
     text::LINE,
@@ -72,7 +72,7 @@ impl NewApiKey {
         match self.expires_at {
             Change::Keep => Ok(Some(now + Self::LIFETIME)),
             Change::Set(Some(end)) if end <= now => {
-                Err(Violations::one("must lie in the future").under("expires_at"))
+                Err(Violations::one(Code::Range, "must lie in the future").under("expires_at"))
             }
             Change::Set(end) => Ok(end),
         }
@@ -117,7 +117,7 @@ impl FromStr for Scope {
         Self::ALL
             .into_iter()
             .find(|scope| scope.as_str() == word)
-            .ok_or_else(|| Invalid::new("must be \"read\", \"write\" or \"admin\""))
+            .ok_or_else(|| Invalid::new(Code::Range, "must be \"read\", \"write\" or \"admin\""))
     }
 }
 
@@ -196,16 +196,17 @@ impl FromStr for Scopes {
     /// Parses the displayed form: each scope at most once, in order.
     fn from_str(words: &str) -> Result<Self, Invalid> {
         let scopes = words.split(' ').map(str::parse).collect::<Result<Vec<Scope>, _>>()?;
-        Self::of(scopes)
-            .filter(|scopes| scopes.to_string() == words)
-            .ok_or_else(|| Invalid::new("must be scopes in order, separated by spaces"))
+        Self::of(scopes).filter(|scopes| scopes.to_string() == words).ok_or_else(|| {
+            Invalid::new(Code::Format, "must be scopes in order, separated by spaces")
+        })
     }
 }
 
 impl Input for Scopes {
     fn parse(value: &Value) -> Result<Self, Violations> {
         let scopes: Vec<Scope> = Input::parse(value)?;
-        Self::of(scopes).ok_or_else(|| Violations::one("must name one scope at least"))
+        Self::of(scopes)
+            .ok_or_else(|| Violations::one(Code::Length, "must name one scope at least"))
     }
 }
 

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use chrono::TimeDelta;
 
 use super::{Email, PasswordAttempt, Secret};
-use crate::{Invalid, record::input, text::LINE, value::text_value};
+use crate::{Code, Invalid, record::input, text::LINE, value::text_value};
 
 /// The purpose of a mailed token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -137,7 +137,7 @@ impl FromStr for MailKind {
         Self::ALL
             .into_iter()
             .find(|kind| kind.as_str() == word)
-            .ok_or_else(|| Invalid::new("must be a kind of mail"))
+            .ok_or_else(|| Invalid::new(Code::Range, "must be a kind of mail"))
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Email, common_passwords::is_common};
 use crate::{
-    Input, Invalid, Violations,
+    Code, Input, Invalid, Violations,
     input::read_text,
     text::{check_length, nfc},
     text_key,
@@ -79,7 +79,10 @@ impl Password {
     pub fn parse(typed: &str) -> Result<Self, Invalid> {
         let password = typed_text(typed, Self::MIN_CHARS..=Self::MAX_CHARS)?;
         if is_common(&password) {
-            return Err(Invalid::new("must not be one of the passwords that many people have"));
+            return Err(Invalid::new(
+                Code::Range,
+                "must not be one of the passwords that many people have",
+            ));
         }
         Ok(Self(password))
     }
@@ -110,12 +113,12 @@ impl Password {
             name.chars().count() >= fewest && password.contains(&text_key(name))
         };
         if names.into_iter().any(|name| contains_name(name, Self::MIN_NAME_CHARS)) {
-            return Err(Invalid::new("must not contain the user's name"));
+            return Err(Invalid::new(Code::Conflict, "must not contain the user's name"));
         }
         let address = email.as_str();
         let local = address.rsplit_once('@').map_or(address, |(local, _)| local);
         if contains_name(local, Self::MIN_NAME_CHARS) || contains_name(address, 0) {
-            return Err(Invalid::new("must not contain the e-mail address"));
+            return Err(Invalid::new(Code::Conflict, "must not contain the e-mail address"));
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Changes of a password, with the current one or with a mailed token.
 
 use super::{Password, PasswordAttempt, Secret};
-use crate::record::input;
+use crate::{Code, record::input};
 
 input! {
     /// A request to change the password.
@@ -31,7 +31,7 @@ input! {
         if let (Some(new), Some(again)) = (&new_password, &confirm_new_password)
             && new.expose() != again.expose()
         {
-            fields.refuse("confirm_new_password", "must be the same as new_password");
+            fields.refuse("confirm_new_password", Code::Conflict, "must be the same as new_password");
         }
     }
 }

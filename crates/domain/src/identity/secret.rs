@@ -5,7 +5,7 @@ use std::fmt;
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::Value;
 
-use crate::{Input, Invalid, Violations, input::read_text, text::check_length};
+use crate::{Code, Input, Invalid, Violations, input::read_text, text::check_length};
 
 /// A bearer secret.
 ///
@@ -139,7 +139,7 @@ impl TryFrom<Vec<u8>> for SecretHash {
     type Error = Invalid;
 
     fn try_from(bytes: Vec<u8>) -> Result<Self, Invalid> {
-        bytes.try_into().map(Self).map_err(|_| Invalid::new("must have 32 bytes"))
+        bytes.try_into().map(Self).map_err(|_| Invalid::new(Code::Length, "must have 32 bytes"))
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{DepartmentName, EmployeeName, NewCompany};
 use crate::{
-    Input, Violations,
+    Code, Input, Violations,
     input::{AtMost, Fields},
     record::input,
 };
@@ -82,7 +82,7 @@ impl Input for NewCompanyGraph {
         if objects > Self::MAX {
             let detail =
                 format!("must not make more than {} objects in all, not {objects}", Self::MAX);
-            return Err(Violations::one(detail).under("departments"));
+            return Err(Violations::one(Code::Length, detail).under("departments"));
         }
         let mut fields = Fields::of(value)?;
         let (name, departments) = (fields.field("name"), fields.field("departments"));

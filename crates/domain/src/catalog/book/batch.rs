@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{BookPatch, Isbn, NewBook};
 use crate::{
-    BookId, Input, Violation, Violations,
+    BookId, Code, Input, Violation, Violations,
     input::{AtMost, Fields},
 };
 
@@ -104,7 +104,7 @@ impl Input for BookBatch {
         match (read, Violations::from_list(wrong)) {
             (Some(read), None) => Ok(read),
             (_, Some(wrong)) => Err(wrong.up_to(Self::MAX)),
-            (None, None) => Err(Violations::one("is not valid")),
+            (None, None) => Err(Violations::one(Code::Format, "is not valid")),
         }
     }
 }
@@ -128,6 +128,7 @@ fn repeated_isbns(batch: &Value) -> Vec<Violation> {
             hash_map::Entry::Vacant(vacant) => _ = vacant.insert(index),
             hash_map::Entry::Occupied(earlier) => repeated.push(Violation {
                 pointer: format!("/books/{index}/isbn"),
+                code: Code::Duplicate,
                 detail: format!("must not be that of another book, as of /books/{}", earlier.get())
                     .into(),
             }),
@@ -162,6 +163,7 @@ mod tests {
             book("0-09-928409-X"), book(other), book("9780099284093"), book("978-0-09-928409-3"),
         ]});
         let wrong = BookBatch::parse(&body).unwrap_err().into_vec();
+        assert!(wrong.iter().all(|violation| violation.code == Code::Duplicate));
         let details: Vec<_> = wrong.iter().map(ToString::to_string).collect();
         assert_eq!(
             details,

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::super::{author, tag};
 use super::{CreditLine, NewBook};
+use crate::{Code, Contributors, Input, TagNames, Violations, input::Fields};
 #[cfg(feature = "openapi")]
 use crate::{Contributor, NewTag};
-use crate::{Contributors, Input, TagNames, Violations, input::Fields};
 
 /// A book to add, with its tags and contributors. Either `author` or `contributors` is required.
 ///
@@ -74,7 +74,11 @@ impl Input for NewBookGraph {
         let contributors = contributors.map(|given| given.map(|listed| listed.0));
         if let Some(Some(given)) = &contributors {
             if author.as_ref().is_some_and(|line| line != given.line()) {
-                fields.refuse("author", "must be the names of the contributors, or be left out");
+                fields.refuse(
+                    "author",
+                    Code::Conflict,
+                    "must be the names of the contributors, or be left out",
+                );
             }
             author = Some(given.line().clone());
         }

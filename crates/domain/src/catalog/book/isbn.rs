@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::{Invalid, value::string_value};
+use crate::{Code, Invalid, value::string_value};
 
 /// An International Standard Book Number (ISO 2108).
 ///
@@ -30,14 +30,14 @@ impl Isbn {
         for c in raw.trim().chars().filter(|&c| !is_separator(c)) {
             match u8::try_from(c) {
                 Ok(digit @ (b'0'..=b'9' | b'X' | b'x')) => digits.push(digit),
-                _ => return Err(Invalid::new(CHARACTERS)),
+                _ => return Err(Invalid::new(Code::Format, CHARACTERS)),
             }
         }
         if let Ok(ten) = <&[u8; 10]>::try_from(digits.as_slice()) {
             return to_isbn_13(ten).map(Cow::Owned);
         }
         let Ok(thirteen) = <&[u8; 13]>::try_from(digits.as_slice()) else {
-            return Err(Invalid::new("must have 10 or 13 digits"));
+            return Err(Invalid::new(Code::Format, "must have 10 or 13 digits"));
         };
         check_isbn_13(thirteen)?;
         Ok(Cow::Owned(to_text(thirteen)))
@@ -55,13 +55,13 @@ fn is_separator(c: char) -> bool {
 
 fn check_isbn_13(digits: &[u8; 13]) -> Result<(), Invalid> {
     if !digits.iter().all(u8::is_ascii_digit) {
-        return Err(Invalid::new(CHARACTERS));
+        return Err(Invalid::new(Code::Format, CHARACTERS));
     }
     if !(digits.starts_with(b"978") || digits.starts_with(b"979")) {
-        return Err(Invalid::new("of 13 digits must begin with 978 or 979"));
+        return Err(Invalid::new(Code::Format, "of 13 digits must begin with 978 or 979"));
     }
     if !weighted_sum_13(digits).is_multiple_of(10) {
-        return Err(Invalid::new(CHECK_DIGIT));
+        return Err(Invalid::new(Code::Format, CHECK_DIGIT));
     }
     Ok(())
 }
@@ -70,13 +70,13 @@ fn check_isbn_13(digits: &[u8; 13]) -> Result<(), Invalid> {
 fn to_isbn_13(ten: &[u8; 10]) -> Result<String, Invalid> {
     let (body, check) = (&ten[..9], ten[9].to_ascii_uppercase());
     if !body.iter().all(u8::is_ascii_digit) {
-        return Err(Invalid::new(CHARACTERS));
+        return Err(Invalid::new(Code::Format, CHARACTERS));
     }
     let weighted = (2..=10).rev().zip(body);
     let sum: u32 = weighted.map(|(weight, &digit)| weight * digit_value(digit)).sum();
     let last = if check == b'X' { 10 } else { digit_value(check) };
     if !(sum + last).is_multiple_of(11) {
-        return Err(Invalid::new(CHECK_DIGIT));
+        return Err(Invalid::new(Code::Format, CHECK_DIGIT));
     }
     let mut thirteen = *b"9780000000000";
     thirteen[3..12].copy_from_slice(body);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use oxilangtag::LanguageTag;
 
-use crate::{Invalid, value::string_value};
+use crate::{Code, Invalid, value::string_value};
 
 /// A language, as a well-formed BCP 47 tag (RFC 5646) in canonical case, such as `en-GB`.
 ///
@@ -31,10 +31,13 @@ impl Language {
         }
         let trimmed = raw.trim();
         if trimmed.len() > Self::MAX_CHARS {
-            return Err(Invalid::new("must have at most 64 characters"));
+            return Err(Invalid::new(Code::Length, "must have at most 64 characters"));
         }
         let Ok(tag) = LanguageTag::parse_and_normalize(trimmed) else {
-            return Err(Invalid::new("must be a BCP 47 language tag such as en, en-GB or zh-Hant"));
+            return Err(Invalid::new(
+                Code::Format,
+                "must be a BCP 47 language tag such as en, en-GB or zh-Hant",
+            ));
         };
         Ok(if tag.as_str() == trimmed {
             Cow::Borrowed(trimmed)

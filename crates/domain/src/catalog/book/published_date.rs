@@ -7,7 +7,7 @@ use recto_relations::{SortKind, SortValue};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
-use crate::{Input, Invalid, Violations, input::read_text, value::Sortable};
+use crate::{Code, Input, Invalid, Violations, input::read_text, value::Sortable};
 
 /// A year, a month or a day of the proleptic Gregorian calendar, from the year -9999 to 9999.
 ///
@@ -130,7 +130,7 @@ impl PublishedDate {
     /// Returns the date with these parts if it exists. 0 is an unknown month or day.
     fn from_parts(year: i32, month: u32, day: u32) -> Result<Self, Invalid> {
         if !(Self::FIRST_YEAR..=Self::LAST_YEAR).contains(&year) {
-            return Err(Invalid::new("must have a year from -9999 to 9999"));
+            return Err(Invalid::new(Code::Range, "must have a year from -9999 to 9999"));
         }
         let real = match (month, day) {
             (0, day) => day == 0,
@@ -140,7 +140,7 @@ impl PublishedDate {
         let within_year = i32::try_from(month * 100 + day);
         match within_year {
             Ok(within_year) if real => Ok(Self(year * 10_000 + within_year)),
-            _ => Err(Invalid::new("must be a month or day that the calendar has")),
+            _ => Err(Invalid::new(Code::Range, "must be a month or day that the calendar has")),
         }
     }
 }
@@ -166,8 +166,12 @@ impl FromStr for PublishedDate {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let refused =
-            || Invalid::new("must be a year, month or day written as 1999, 1999-07 or 1999-07-08");
+        let refused = || {
+            Invalid::new(
+                Code::Format,
+                "must be a year, month or day written as 1999, 1999-07 or 1999-07-08",
+            )
+        };
         let (before_zero, unsigned) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text),
@@ -181,7 +185,9 @@ impl FromStr for PublishedDate {
         };
         let year = i32::try_from(year).map_err(|_| refused())?;
         match (before_zero, year) {
-            (true, 0) => Err(Invalid::new("must not have the year -0000; 1 BCE is 0000")),
+            (true, 0) => {
+                Err(Invalid::new(Code::Format, "must not have the year -0000; 1 BCE is 0000"))
+            }
             (true, year) => Self::from_parts(-year, month, day),
             (false, year) => Self::from_parts(year, month, day),
         }
