@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::{EntityInfo, RelationInfo, SortField, SortKind, text_key};
+use crate::{EntityInfo, RelationInfo, SortField, SortKind, excerpt, text_key};
 
 /// A condition on an entity: a tree of comparisons of its fields and of conditions on related
 /// entities.
@@ -111,12 +111,12 @@ impl Filter {
                 let inner = rest
                     .trim_end()
                     .strip_suffix(')')
-                    .ok_or_else(|| FilterError::Malformed { filter: raw.to_owned() })?;
+                    .ok_or_else(|| FilterError::Malformed { filter: excerpt(raw) })?;
                 (name.trim(), Some(inner))
             }
         };
         let relation = entity.relation(name).ok_or_else(|| FilterError::UnknownRelation {
-            name: name.to_owned(),
+            name: excerpt(name),
             known: entity.relations().map(|relation| relation.name).collect::<Vec<_>>().join(", "),
         })?;
         let conditions = conditions
@@ -139,7 +139,7 @@ impl Filter {
 
 impl Comparison {
     fn parse(entity: &EntityInfo, raw: &str) -> Result<Self, FilterError> {
-        let malformed = || FilterError::Malformed { filter: raw.to_owned() };
+        let malformed = || FilterError::Malformed { filter: excerpt(raw) };
         let (name, value) = raw.split_once(':').ok_or_else(malformed)?;
         let (name, value) = (name.trim(), value.trim());
         let comparable = |field: &&SortField| !field.follows_key();
@@ -149,7 +149,7 @@ impl Comparison {
             .filter(comparable)
             .find(|field| field.name == name)
             .ok_or_else(|| FilterError::UnknownField {
-                name: name.to_owned(),
+                name: excerpt(name),
                 entity: entity.name,
                 known: match entity.sorts.iter().filter(comparable).collect::<Vec<_>>().as_slice() {
                     [] => "(none)".to_owned(),
@@ -157,7 +157,10 @@ impl Comparison {
                 },
             })?;
         let test = Test::parse(field.kind, value)
-            .ok_or_else(|| FilterError::Value { name: name.to_owned(), value: value.to_owned() })?;
+            .ok_or_else(|| FilterError::Value { name: excerpt(name), value: excerpt(value) })?;
+        if matches!(test, Test::Range(Some(from), Some(to)) if from > to) {
+            return Err(FilterError::EmptyRange { name: excerpt(name), range: excerpt(value) });
+        }
         Ok(Self { field, test })
     }
 }
@@ -241,6 +244,14 @@ pub enum FilterError {
         /// The value.
         value: String,
     },
+    /// A range whose end is before its start, which would match nothing.
+    #[error("the range \"{range}\" of \"{name}\" ends before it starts")]
+    EmptyRange {
+        /// The field.
+        name: String,
+        /// The range.
+        range: String,
+    },
     /// A filter that does not have the form `relation(field:value)`.
     #[error("\"{filter}\" does not have the form relation(field:value)")]
     Malformed {
@@ -307,6 +318,12 @@ mod tests {
     }
 
     #[test]
+    fn long_values_are_cut() {
+        let error = parse(&format!("books(published:{})", "9".repeat(9_000))).unwrap_err();
+        assert!(error.to_string().len() < 200, "{error}");
+    }
+
+    #[test]
     fn malformed_filters_are_refused() {
         for wrong in [
             "",
@@ -318,6 +335,8 @@ mod tests {
             "books()",
             "books(published:early)",
             "books(published:..)",
+            "books(published:1820..1810)",
+            "books(published:1820..1810s)",
             "books(created_at:2020)",
             r#"books(title:"a)"#,
             r#"books(title:"a"b")"#,

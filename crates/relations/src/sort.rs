@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EntityInfo, RelationInfo, SortField, SortKind};
+use crate::{EntityInfo, RelationInfo, SortField, SortKind, excerpt};
 
 /// A field to sort by, and its direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,10 +86,10 @@ impl Sort {
             let mut fields = own.iter().chain(order);
             let field = fields.find(|field| field.name == name).ok_or_else(|| {
                 let known: Vec<_> = own.iter().chain(order).map(|field| field.name).collect();
-                SortError::Unknown { name: name.to_owned(), known: known.join(", ") }
+                SortError::Unknown { name: excerpt(name), known: known.join(", ") }
             })?;
             if sort.terms.iter().any(|term| term.field == field) {
-                return Err(SortError::Twice { name: name.to_owned() });
+                return Err(SortError::Twice { name: excerpt(name) });
             }
             sort.terms.push(SortTerm { field, descending });
         }

@@ -1,7 +1,7 @@
 //! Parsing of includes and counts.
 
 use super::{Include, IncludeError, MAX_DEPTH, Requested, paths};
-use crate::{Cardinality, EntityInfo, Sort};
+use crate::{Cardinality, EntityInfo, Sort, excerpt};
 
 impl Include {
     /// Parses a list of paths that start at `entity`: `books(limit:5).readers,author`.
@@ -39,8 +39,8 @@ impl Include {
         for step in parents.into_iter().flat_map(|parents| parents.split('.')) {
             let edge = level.edges.iter_mut().find(|edge| edge.relation.name == step);
             let edge = edge.ok_or_else(|| IncludeError::CountOfUnloaded {
-                path: path.to_owned(),
-                parents: parents.unwrap_or_default().to_owned(),
+                path: excerpt(path),
+                parents: excerpt(parents.unwrap_or_default()),
             })?;
             from = edge.relation.to;
             level = &mut edge.nested;
@@ -49,7 +49,7 @@ impl Include {
             .relation(name.unwrap_or(path))
             .filter(|relation| relation.cardinality == Cardinality::Many)
             .ok_or_else(|| IncludeError::Uncountable {
-                path: path.to_owned(),
+                path: excerpt(path),
                 known: from
                     .relations()
                     .filter(|relation| relation.cardinality == Cardinality::Many)
@@ -68,12 +68,12 @@ impl Include {
         let mut from = entity;
         for (depth, step) in split_outside_parentheses(path, '.').enumerate() {
             if depth == MAX_DEPTH {
-                return Err(IncludeError::TooDeep { path: path.to_owned() });
+                return Err(IncludeError::TooDeep { path: excerpt(path) });
             }
             let (name, options) = split_options(step.trim())
-                .ok_or_else(|| IncludeError::Malformed { path: path.to_owned() })?;
+                .ok_or_else(|| IncludeError::Malformed { path: excerpt(path) })?;
             let relation = from.relation(name).ok_or_else(|| IncludeError::Unknown {
-                path: path.to_owned(),
+                path: excerpt(path),
                 known: paths(entity, MAX_DEPTH).join(", "),
             })?;
             let position = level.edges.iter().position(|edge| edge.relation == relation);
@@ -118,7 +118,7 @@ impl Requested {
                     });
                 }
                 _ => {
-                    return Err(IncludeError::UnknownOption { name, option: option.to_owned() });
+                    return Err(IncludeError::UnknownOption { name, option: excerpt(option) });
                 }
             }
         }
