@@ -148,9 +148,16 @@ fn example_problem(problem_type: ProblemType) -> Value {
         "instance": format!("{BASE_PATH}/books"),
         "request_id": "7f2a1c90-0000002a",
     });
-    if problem_type == ProblemType::InvalidBody {
-        problem["errors"] =
-            json!([{"pointer": "/rating", "detail": "must be a whole number from 1 to 5"}]);
+    match problem_type {
+        ProblemType::InvalidBody => {
+            let detail = "must be a whole number from 1 to 5";
+            problem["errors"] = json!([{"pointer": "/rating", "code": "range", "detail": detail}]);
+        }
+        ProblemType::InvalidParameter => {
+            let detail = "must be a whole number from 1";
+            problem["errors"] = json!([{"parameter": "limit", "code": "range", "detail": detail}]);
+        }
+        _ => {}
     }
     problem
 }

@@ -7,6 +7,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use data_encoding::BASE64URL_NOPAD;
+use recto_domain::{Code, Invalid};
 use recto_relations::{KeysetPosition, PageStart, Sort, SortField, SortValue};
 use sha2::{Digest as _, Sha256};
 
@@ -102,9 +103,9 @@ pub(crate) fn decode<K: FromStr>(
     Ok(if is_end { PageStart::Before(position) } else { PageStart::After(position) })
 }
 
-impl From<CursorError> for ParameterError {
+impl From<CursorError> for Vec<ParameterError> {
     fn from(error: CursorError) -> Self {
-        Self::new("cursor", error)
+        vec![ParameterError::new("cursor", Invalid::new(Code::Cursor, error.to_string()))]
     }
 }
 

@@ -92,7 +92,7 @@ fn refuse_query(query: &str) -> Result<(), Error> {
     if query.is_empty() {
         return Ok(());
     }
-    Ok(Parameters::parse(query)?.finish(&[])?)
+    Ok(Parameters::parse(query).finish(&[])?)
 }
 
 #[cfg(test)]

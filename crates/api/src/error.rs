@@ -226,8 +226,8 @@ impl From<HashError> for Error {
     }
 }
 
-impl From<ParameterError> for Error {
-    fn from(error: ParameterError) -> Self {
-        Problem::new(ProblemType::InvalidParameter, error.to_string()).into()
+impl From<Vec<ParameterError>> for Error {
+    fn from(errors: Vec<ParameterError>) -> Self {
+        Problem::invalid_query(errors).into()
     }
 }

@@ -5,6 +5,7 @@ mod cost;
 mod key;
 mod list;
 mod query;
+mod relations;
 
 pub(crate) use body::{Body, Form};
 pub(crate) use cost::QueryCost;

@@ -1,12 +1,12 @@
 //! The own fields of items that a response shows.
 
-use recto_relations::{AnyEntities, EntityInfo};
+use recto_domain::{Code, Invalid};
+use recto_relations::{AnyEntities, EntityInfo, excerpt};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::conditional;
-use crate::parameters::ParameterError;
 
 /// The field with the tag of an item, which is shown only if it is asked for.
 const TAG: &str = "etag";
@@ -20,14 +20,15 @@ impl Fields {
     ///
     /// # Errors
     /// A field that the entity does not have. The message lists those that it has.
-    pub(crate) fn parse(entity: &EntityInfo, raw: &str) -> Result<Self, ParameterError> {
+    pub(crate) fn parse(entity: &EntityInfo, raw: &str) -> Result<Self, Invalid> {
         let known = || entity.fields.iter().map(|field| field.name).chain([TAG]);
         let mut chosen = vec![entity.key];
         for name in raw.split(',').map(str::trim) {
             let field = known().find(|known| *known == name).ok_or_else(|| {
                 let known = known().collect::<Vec<_>>().join(", ");
+                let name = excerpt(name);
                 let detail = format!("there is no field \"{name}\"; the fields are {known}");
-                ParameterError::new("fields", detail)
+                Invalid::new(Code::Unknown, detail)
             })?;
             if !chosen.contains(&field) {
                 chosen.push(field);

@@ -1,7 +1,11 @@
 //! The parameters of a query string.
 
-use std::fmt;
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::str::FromStr;
+
+use recto_domain::{Code, Invalid};
+use recto_relations::excerpt;
 
 /// The default number of items of a page.
 pub(crate) const DEFAULT_LIMIT: u32 = 20;
@@ -12,38 +16,40 @@ pub(crate) const MAX_LIMIT: u32 = 100;
 /// A parsed query string.
 ///
 /// An extractor takes the parameters that it knows and then calls [`finish`](Self::finish), so that
-/// a misspelt parameter is an error and not a filter without effect.
+/// a misspelt parameter is an error and not a filter without effect. Errors are collected until
+/// then: a parameter that breaks a rule is taken as if it were absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Parameters {
     /// Names and values that were not taken yet, in order.
     pairs: Vec<(String, String)>,
+    errors: Vec<ParameterError>,
 }
 
-/// The error of a parameter.
+/// A rule that a query breaks, and the parameter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name}: {detail}")]
+#[error("{parameter}: {detail}")]
 pub(crate) struct ParameterError {
-    /// The name of the parameter.
-    pub(crate) name: String,
-    /// The rule: `must be a whole number from 1`.
-    pub(crate) detail: String,
+    /// The name of the parameter; a long one is cut.
+    pub(crate) parameter: String,
+    /// The kind of the rule.
+    pub(crate) code: Code,
+    /// The rule.
+    pub(crate) detail: Cow<'static, str>,
 }
 
 impl Parameters {
-    /// Parses `name=value&…`, percent-encoded, with `+` for a space.
-    ///
-    /// # Errors
-    /// A name or value that is not UTF-8, or that has control characters.
-    pub(crate) fn parse(query: &str) -> Result<Self, ParameterError> {
-        let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+    /// Parses `name=value&…`, percent-encoded, with `+` for a space. Names and values must be UTF-8
+    /// without control characters.
+    pub(crate) fn parse(query: &str) -> Self {
+        let mut parameters = Self::default();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (raw_name, raw_value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = decode(raw_name).map_err(|flaw| ParameterError::new(raw_name, flaw))?;
-            match decode(raw_value) {
-                Ok(value) => Ok((name, value)),
-                Err(flaw) => Err(ParameterError::new(name, flaw)),
+            let Some(name) = parameters.check(raw_name, decode(raw_name)) else { continue };
+            if let Some(value) = parameters.check(&name, decode(raw_value)) {
+                parameters.pairs.push((name, value));
             }
-        });
-        Ok(Self { pairs: pairs.collect::<Result<_, _>>()? })
+        }
+        parameters
     }
 
     /// Returns the names and values that were not taken yet, in order.
@@ -52,39 +58,30 @@ impl Parameters {
     }
 
     /// Takes the value of a parameter that may not be repeated.
-    ///
-    /// # Errors
-    /// A repeated parameter.
-    pub(crate) fn take(&mut self, name: &str) -> Result<Option<String>, ParameterError> {
+    pub(crate) fn take(&mut self, name: &str) -> Option<String> {
         let mut values = self.take_all(name).into_iter();
         let first = values.next();
         if values.next().is_some() {
-            return Err(ParameterError::new(name, "must not be repeated"));
+            self.refuse(name, Invalid::new(Code::Duplicate, "must not be repeated"));
+            return None;
         }
-        Ok(first)
+        first
     }
 
     /// Takes and parses the value of a parameter that may not be repeated.
-    ///
-    /// # Errors
-    /// A repeated parameter, or an invalid value.
-    pub(crate) fn take_parsed<T>(&mut self, name: &'static str) -> Result<Option<T>, ParameterError>
-    where
-        T: FromStr<Err: fmt::Display>,
-    {
-        self.take(name)?.map(|raw| parsed(name, &raw)).transpose()
+    pub(crate) fn take_parsed<T: FromStr<Err = Invalid>>(&mut self, name: &str) -> Option<T> {
+        let raw = self.take(name)?;
+        self.check(name, raw.parse())
     }
 
     /// Takes `true` or `false`; by default `false`.
-    ///
-    /// # Errors
-    /// A repeated parameter, or another value.
-    pub(crate) fn flag(&mut self, name: &str) -> Result<bool, ParameterError> {
-        match self.take(name)?.as_deref() {
+    pub(crate) fn flag(&mut self, name: &str) -> bool {
+        let flag = match self.take(name).as_deref() {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),
-            Some(_) => Err(ParameterError::new(name, "must be true or false")),
-        }
+            Some(_) => Err(Invalid::new(Code::Range, "must be true or false")),
+        };
+        self.check(name, flag).unwrap_or_default()
     }
 
     /// Takes all values of a parameter, in order.
@@ -100,61 +97,68 @@ impl Parameters {
 
     /// Takes `limit`, the number of items of a page: from 1 to [`MAX_LIMIT`], by default
     /// [`DEFAULT_LIMIT`].
-    ///
-    /// # Errors
-    /// A repeated parameter, or something else than digits of a number from 1.
-    pub(crate) fn limit(&mut self) -> Result<u32, ParameterError> {
-        let Some(raw) = self.take("limit")? else {
-            return Ok(DEFAULT_LIMIT);
-        };
-        let digits = !raw.is_empty() && raw.bytes().all(|byte| byte.is_ascii_digit());
-        // Too many digits are a number above the maximum.
-        let limit = if digits { raw.parse().unwrap_or(MAX_LIMIT) } else { 0 };
-        if limit == 0 {
-            return Err(ParameterError::new("limit", "must be a whole number from 1"));
-        }
-        Ok(limit.min(MAX_LIMIT))
+    pub(crate) fn limit(&mut self) -> u32 {
+        let limit = self.take("limit").and_then(|raw| self.check("limit", parse_limit(&raw)));
+        limit.unwrap_or(DEFAULT_LIMIT)
+    }
+
+    /// Returns a parsed value, or records the rule that it breaks.
+    pub(crate) fn check<T>(&mut self, name: &str, parsed: Result<T, Invalid>) -> Option<T> {
+        parsed.map_err(|broken| self.refuse(name, broken)).ok()
+    }
+
+    /// Records that a parameter breaks a rule.
+    pub(crate) fn refuse(&mut self, name: &str, broken: Invalid) {
+        self.errors.push(ParameterError::new(name, broken));
     }
 
     /// Checks that all parameters that were not taken are among the `known` names.
     ///
     /// # Errors
-    /// An unknown parameter. The message lists the known ones.
-    pub(crate) fn finish(self, known: &[&str]) -> Result<(), ParameterError> {
-        let unknown = self.pairs.into_iter().find(|(name, _)| !known.contains(&name.as_str()));
-        let Some((name, _)) = unknown else {
-            return Ok(());
-        };
+    /// All rules that the query breaks, at least one. Those of unknown parameters, which are the
+    /// last, list the known ones.
+    pub(crate) fn finish(mut self, known: &[&str]) -> Result<(), Vec<ParameterError>> {
         let detail = if known.is_empty() {
             "is not known here, and neither is any other parameter".to_owned()
         } else {
             format!("is not known here; the known parameters are {}", known.join(", "))
         };
-        Err(ParameterError { name, detail })
+        let mut seen = HashSet::new();
+        for (name, _) in std::mem::take(&mut self.pairs) {
+            if !known.contains(&name.as_str()) && seen.insert(name.clone()) {
+                self.refuse(&name, Invalid::new(Code::Unknown, detail.clone()));
+            }
+        }
+        if self.errors.is_empty() { Ok(()) } else { Err(self.errors) }
     }
 }
 
 impl ParameterError {
     /// Returns the error that the parameter `name` breaks a rule.
-    pub(crate) fn new(name: impl Into<String>, detail: impl fmt::Display) -> Self {
-        Self { name: name.into(), detail: detail.to_string() }
+    pub(crate) fn new(name: &str, broken: Invalid) -> Self {
+        let (code, detail) = (broken.code(), broken.into_detail());
+        Self { parameter: excerpt(name), code, detail }
     }
 }
 
-/// Parses the value of a parameter.
-///
-/// # Errors
-/// An invalid value.
-fn parsed<T>(name: &'static str, raw: &str) -> Result<T, ParameterError>
-where
-    T: FromStr<Err: fmt::Display>,
-{
-    raw.parse().map_err(|error: T::Err| ParameterError::new(name, error))
+/// Parses a number of items. A larger one is clamped to [`MAX_LIMIT`].
+fn parse_limit(raw: &str) -> Result<u32, Invalid> {
+    let refused = |code| Err(Invalid::new(code, "must be a whole number from 1"));
+    let digits = raw.strip_prefix('-').unwrap_or(raw);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return refused(Code::Format);
+    }
+    // Too many digits are a number above the maximum.
+    match raw.parse().unwrap_or(MAX_LIMIT) {
+        limit @ 1.. if raw == digits => Ok(limit.min(MAX_LIMIT)),
+        _ => refused(Code::Range),
+    }
 }
 
 /// Decodes form encoding strictly. `form_urlencoded` would replace invalid UTF-8 by U+FFFD, and the
 /// request would be answered for another value.
-fn decode(raw: &str) -> Result<String, &'static str> {
+fn decode(raw: &str) -> Result<String, Invalid> {
+    let refused = |rule: &'static str| Invalid::new(Code::Format, rule);
     let mut bytes = Vec::with_capacity(raw.len());
     let mut rest = raw.as_bytes();
     while let Some((&byte, behind)) = rest.split_first() {
@@ -163,20 +167,22 @@ fn decode(raw: &str) -> Result<String, &'static str> {
             b'+' => b' ',
             b'%' => {
                 let Some((digits, behind)) = rest.split_first_chunk() else {
-                    return Err("has a % without two hexadecimal digits");
+                    return Err(refused(TWO_DIGITS));
                 };
                 rest = behind;
-                hexadecimal(*digits).ok_or("has a % without two hexadecimal digits")?
+                hexadecimal(*digits).ok_or_else(|| refused(TWO_DIGITS))?
             }
             other => other,
         });
     }
-    let text = String::from_utf8(bytes).map_err(|_| "must be UTF-8")?;
+    let text = String::from_utf8(bytes).map_err(|_| refused("must be UTF-8"))?;
     if text.chars().any(char::is_control) {
-        return Err("must not contain control characters");
+        return Err(refused("must not contain control characters"));
     }
     Ok(text)
 }
+
+const TWO_DIGITS: &str = "has a % without two hexadecimal digits";
 
 /// Returns the value of two hexadecimal digits.
 fn hexadecimal(digits: [u8; 2]) -> Option<u8> {
@@ -190,29 +196,33 @@ mod tests {
 
     use super::*;
 
-    fn parse(query: &str) -> Parameters {
-        Parameters::parse(query).unwrap()
+    /// Returns the errors as `name: rule`, where no parameter is known.
+    fn refusals(parameters: Parameters) -> Vec<String> {
+        let errors = parameters.finish(&[]).err().unwrap_or_default();
+        errors.iter().map(ToString::to_string).collect()
     }
 
-    fn limit(query: &str) -> Result<u32, String> {
-        parse(query).limit().map_err(|error| error.to_string())
+    fn limit(query: &str) -> Result<u32, Vec<ParameterError>> {
+        let mut parameters = Parameters::parse(query);
+        let limit = parameters.limit();
+        parameters.finish(&[]).map(|()| limit)
     }
 
     #[test]
     fn values_are_decoded() {
-        let mut query = parse("author=%C3%89mile+Zola&&tag=a%26b&tag=&flag&q=1=2");
-        assert_eq!(query.take("author").unwrap().as_deref(), Some("Émile Zola"));
+        let mut query = Parameters::parse("author=%C3%89mile+Zola&&tag=a%26b&tag=&flag&q=1=2");
+        assert_eq!(query.take("author").as_deref(), Some("Émile Zola"));
         assert_eq!(query.take_all("tag"), ["a&b", ""]);
-        assert_eq!(query.take("flag").unwrap().as_deref(), Some(""));
-        assert_eq!(query.take("q").unwrap().as_deref(), Some("1=2"));
-        assert_eq!(query.take("q").unwrap(), None);
-        assert_eq!(query.take("absent").unwrap(), None);
+        assert_eq!(query.take("flag").as_deref(), Some(""));
+        assert_eq!(query.take("q").as_deref(), Some("1=2"));
+        assert_eq!(query.take("q"), None);
+        assert_eq!(query.take("absent"), None);
         assert_eq!(query.finish(&[]), Ok(()));
     }
 
     #[test]
     fn pairs_are_those_not_taken() {
-        let mut query = parse("a=1&b=2&a=3");
+        let mut query = Parameters::parse("a=1&b=2&a=3");
         assert_eq!(query.pairs().collect::<Vec<_>>(), [("a", "1"), ("b", "2"), ("a", "3")]);
         query.take_all("a");
         assert_eq!(query.pairs().collect::<Vec<_>>(), [("b", "2")]);
@@ -220,30 +230,41 @@ mod tests {
 
     #[test]
     fn repeated_list_is_one_list() {
-        let mut parameters = Parameters::parse("a=1,2&b=x&a=3").unwrap();
+        let mut parameters = Parameters::parse("a=1,2&b=x&a=3");
         assert_eq!(parameters.take_list("a").as_deref(), Some("1,2,3"));
         assert_eq!(parameters.take_list("a"), None);
     }
 
     #[test]
-    fn repeated_parameter_is_refused() {
-        let error = parse("sort=a&sort=a").take("sort").unwrap_err();
-        assert_eq!(error.to_string(), "sort: must not be repeated");
+    fn all_errors_are_collected() {
+        let mut query = Parameters::parse("b=1&b=1&limit=0&autor=x&c=%FF&autor=y&d&limits=2");
+        query.take("b");
+        query.limit();
+        let errors = query.finish(&["limit", "d"]).unwrap_err();
+        let found: Vec<_> = errors.iter().map(|one| (one.parameter.as_str(), one.code)).collect();
+        let expected = [
+            ("c", Code::Format),
+            ("b", Code::Duplicate),
+            ("limit", Code::Range),
+            ("autor", Code::Unknown),
+            ("limits", Code::Unknown),
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(
+            errors[3].to_string(),
+            "autor: is not known here; the known parameters are limit, d"
+        );
     }
 
     #[test]
-    fn unknown_parameter_lists_known_ones() {
-        let mut query = parse("limit=3&autor=x&foo=y");
-        query.limit().unwrap();
-        let error = query.finish(&["limit", "author"]).unwrap_err();
-        assert_eq!(error.name, "autor");
+    fn unknown_parameter_is_named() {
         assert_eq!(
-            error.to_string(),
-            "autor: is not known here; the known parameters are limit, author"
+            refusals(Parameters::parse("a")),
+            ["a: is not known here, and neither is any other parameter"]
         );
-        let error = parse("a").finish(&[]).unwrap_err();
-        assert_eq!(error.to_string(), "a: is not known here, and neither is any other parameter");
-        assert_eq!(parse("author=x").finish(&["limit", "author"]), Ok(()));
+        let long = refusals(Parameters::parse(&"x".repeat(9_000))).remove(0);
+        assert!(long.starts_with(&format!("{}…: is", "x".repeat(40))), "{long}");
+        assert_eq!(Parameters::parse("author=x").finish(&["limit", "author"]), Ok(()));
     }
 
     #[test]
@@ -260,7 +281,7 @@ mod tests {
             ("author=%+1", "author: has a % without two hexadecimal digits"),
             ("author=%4", "author: has a % without two hexadecimal digits"),
         ] {
-            assert_eq!(Parameters::parse(query).unwrap_err().to_string(), message, "{query}");
+            assert_eq!(refusals(Parameters::parse(query)), [message], "{query}");
         }
     }
 
@@ -281,28 +302,30 @@ mod tests {
 
     #[test]
     fn limit_must_be_whole_number() {
-        for raw in ["", "0", "000", "-1", "%2B5", "+5", "1e9", "1.0", "0x10", "ten", "%D9%A3", "1 "]
+        let malformed = ["", "-", "%2B5", "+5", "1e9", "1.0", "0x10", "ten", "%D9%A3", "1 ", "--1"];
+        let malformed = malformed.map(|raw| (raw, Code::Format));
+        for (raw, code) in
+            malformed.into_iter().chain(["0", "000", "-1"].map(|raw| (raw, Code::Range)))
         {
-            let refused = Err("limit: must be a whole number from 1".to_owned());
-            assert_eq!(limit(&format!("limit={raw}")), refused, "{raw}");
+            let [error] = <[_; 1]>::try_from(limit(&format!("limit={raw}")).unwrap_err()).unwrap();
+            assert_eq!(error.to_string(), "limit: must be a whole number from 1", "{raw}");
+            assert_eq!(error.code, code, "{raw}");
         }
-        assert_eq!(limit("limit=1&limit=1"), Err("limit: must not be repeated".to_owned()));
     }
 
     proptest! {
         #[test]
         fn arbitrary_input_does_not_panic(query in "[a-c=&%+0-9A-F]{0,40}|.{0,40}") {
-            if let Ok(mut parameters) = Parameters::parse(&query) {
-                let _ = parameters.limit();
-                let _ = parameters.finish(&["a"]);
-            }
+            let mut parameters = Parameters::parse(&query);
+            let _ = parameters.limit();
+            let _ = parameters.finish(&["a"]);
         }
 
         #[test]
         fn form_encoding_round_trips(name in "[^\\p{Cc}]{1,10}", value in "[^\\p{Cc}]{0,20}") {
             let query =
                 form_urlencoded::Serializer::new(String::new()).append_pair(&name, &value).finish();
-            prop_assert_eq!(parse(&query).take(&name).unwrap(), Some(value));
+            prop_assert_eq!(Parameters::parse(&query).take(&name), Some(value));
         }
     }
 }

@@ -1,12 +1,16 @@
 //! Problems (RFC 9457): the table of their types, and the function that writes all of them.
 
+use std::borrow::Cow;
+
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
-use recto_domain::{Violation, Violations};
+use recto_domain::{Code, Violation, Violations};
 use recto_identity::access::MAX_SIGN_IN_AGE;
 use recto_relations::EntityInfo;
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::parameters::ParameterError;
 
 /// Declares the problem types: slug, status, title and meaning.
 macro_rules! problem_types {
@@ -111,12 +115,47 @@ problem_types! {
         "The database cannot be reached, read or written. Try again after the number of seconds in `Retry-After`."
 }
 
+/// The maximum number of `errors` of a query, so that a response is not many times larger than its
+/// request. Inputs limit those of a body.
+const MAX_ERRORS: usize = 50;
+
+/// A rule that a request breaks, in its body or in its query.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct BrokenRule {
+    /// The place in the body, a JSON pointer (RFC 6901); empty for the whole body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, examples("/rating"))]
+    pointer: Option<String>,
+    /// The parameter of the query. A long name is cut.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    parameter: Option<String>,
+    /// The kind of the rule.
+    #[schema(inline)]
+    code: Code,
+    /// The rule.
+    #[schema(examples("must be a whole number from 1 to 5"))]
+    detail: Cow<'static, str>,
+}
+
+impl From<Violation> for BrokenRule {
+    fn from(Violation { pointer, code, detail }: Violation) -> Self {
+        Self { pointer: Some(pointer), parameter: None, code, detail }
+    }
+}
+
+impl From<ParameterError> for BrokenRule {
+    fn from(ParameterError { parameter, code, detail }: ParameterError) -> Self {
+        Self { pointer: None, parameter: Some(parameter), code, detail }
+    }
+}
+
 /// The description of an error in a response.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
     r#type: ProblemType,
     detail: String,
-    errors: Vec<Violation>,
+    errors: Vec<BrokenRule>,
     /// An error code of RFC 6749 section 5.2.
     oauth: Option<&'static str>,
     allow: Option<String>,
@@ -151,12 +190,24 @@ impl Problem {
 
     /// Returns the problem of a body that breaks rules.
     pub(crate) fn invalid_body(violations: Violations) -> Self {
-        let errors = violations.into_vec();
+        let errors: Vec<BrokenRule> = violations.into_vec().into_iter().map(Into::into).collect();
         let detail = match errors.len() {
             1 => "the body breaks a rule".to_owned(),
             several => format!("the body breaks {several} rules"),
         };
         Self { errors, ..Self::new(ProblemType::InvalidBody, detail) }
+    }
+
+    /// Returns the problem of a query that breaks rules. Its detail is the first.
+    pub(crate) fn invalid_query(mut errors: Vec<ParameterError>) -> Self {
+        let first = errors.first().map(ToString::to_string).unwrap_or_default();
+        let detail = match errors.len() {
+            0 | 1 => first,
+            several => format!("{first} (the first of {several} errors)"),
+        };
+        errors.truncate(MAX_ERRORS);
+        let errors = errors.into_iter().map(Into::into).collect();
+        Self { errors, ..Self::new(ProblemType::InvalidParameter, detail) }
     }
 
     /// Returns the problem that something does not exist.
@@ -299,10 +350,10 @@ pub(crate) struct ProblemBody<'a> {
     instance: &'a str,
     /// The id of the request in the log.
     request_id: &'a str,
-    /// All violations of the body, of a 422 only.
+    /// All rules that the body (of a 422) or the query (of a 400) breaks.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(inline)]
-    errors: &'a [Violation],
+    errors: &'a [BrokenRule],
     /// The error code of RFC 6749 section 5.2, at `/auth/token` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

@@ -12,7 +12,7 @@ use serde::Serialize;
 /// assert_eq!(Rating::new(6).unwrap_err().code(), Code::Range);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(examples("range")))]
 #[serde(rename_all = "lowercase")]
 pub enum Code {
     /// A value is missing or `null`.
@@ -75,6 +75,11 @@ impl Invalid {
     pub fn detail(&self) -> &str {
         &self.detail
     }
+
+    /// Returns the rule.
+    pub fn into_detail(self) -> Cow<'static, str> {
+        self.detail
+    }
 }
 
 impl fmt::Display for Invalid {
@@ -87,12 +92,10 @@ impl Error for Invalid {}
 
 /// A rule that a JSON document breaks, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Violation {
     /// A JSON pointer (RFC 6901) into the document; empty for the whole document.
     pub pointer: String,
     /// The kind of the rule.
-    #[cfg_attr(feature = "openapi", schema(inline))]
     pub code: Code,
     /// The rule.
     pub detail: Cow<'static, str>,

@@ -11,11 +11,13 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
 use actix_web::http::{Method, header};
 use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt as _;
 use recto_domain::{Input, Violations};
+use recto_relations::excerpt;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -158,7 +160,7 @@ fn expect_json(request: &HttpRequest) -> Result<(), Error> {
     }
     let detail = match media_type.as_str() {
         "" => "the body must be application/json, but no Content-Type was sent".to_owned(),
-        other => format!("the body must be application/json, not {other}"),
+        other => format!("the body must be application/json, not {}", excerpt(other)),
     };
     Err(Problem::new(ProblemType::UnsupportedMediaType, detail).into())
 }
@@ -267,11 +269,26 @@ impl Incoming {
     }
 }
 
-fn not_readable(error: &actix_web::error::PayloadError) -> Problem {
-    let detail = format!("the body could not be read: {error}");
+/// The texts of actix-web's errors are for its log.
+fn not_readable(error: &PayloadError) -> Problem {
+    let detail = match error {
+        PayloadError::Incomplete(_) => "the body is incomplete",
+        _ => "the body is not valid HTTP",
+    };
     Problem::new(ProblemType::MalformedRequest, detail)
 }
 
 fn not_json(error: &serde_json::Error) -> String {
     format!("the body is not JSON: {error}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn incomplete_body_has_plain_detail() {
+        let problem = not_readable(&PayloadError::Incomplete(None));
+        assert_eq!(problem.detail(), "the body is incomplete");
+    }
 }

@@ -19,15 +19,13 @@ pub(crate) trait ListFilter: Sized {
     const FILTERS: &'static [(&'static str, &'static str)];
 
     /// Takes its parameters.
-    fn take(parameters: &mut Parameters) -> Result<Self, ParameterError>;
+    fn take(parameters: &mut Parameters) -> Self;
 }
 
 impl ListFilter for () {
     const FILTERS: &'static [(&'static str, &'static str)] = &[];
 
-    fn take(_: &mut Parameters) -> Result<Self, ParameterError> {
-        Ok(())
-    }
+    fn take(_: &mut Parameters) -> Self {}
 }
 
 /// The query of a page of a list, the newest first.
@@ -44,14 +42,14 @@ pub(crate) struct ListQuery<K, F = ()> {
 }
 
 impl<K: FromStr, F: ListFilter> ListQuery<K, F> {
-    fn parse(path: &str, query: &str) -> Result<Self, ParameterError> {
-        let mut parameters = Parameters::parse(query)?;
+    fn parse(path: &str, query: &str) -> Result<Self, Vec<ParameterError>> {
+        let mut parameters = Parameters::parse(query);
         let pairs: Vec<(String, String)> =
             parameters.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let limit = parameters.limit()?;
-        let total = parameters.flag("total")?;
-        let cursor = parameters.take("cursor")?;
-        let filter = F::take(&mut parameters)?;
+        let limit = parameters.limit();
+        let total = parameters.flag("total");
+        let cursor = parameters.take("cursor");
+        let filter = F::take(&mut parameters);
         let filters = F::FILTERS.iter().map(|(name, _)| *name);
         let known: Vec<&str> = ["limit", "cursor", "total"].into_iter().chain(filters).collect();
         parameters.finish(&known)?;

@@ -7,16 +7,17 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use recto_domain::{
-    Author, AuthorName, Book, Comment, Company, Course, CreditLine, Department, Employee, Invalid,
-    Post, Review, Student, Tag, TagName, TagNames, User, Username,
+    Author, AuthorName, Book, Code, Comment, Company, Course, CreditLine, Department, Employee,
+    Invalid, Post, PublishedDate, Review, Student, Tag, TagName, TagNames, User, Username,
 };
 use recto_persistence::catalog::{BookFilter, UserFilter};
 use recto_persistence::{Recto, Stored};
 use recto_relations::{
-    Cost, Entity, Filter, Include, PageRequest, PageStart, Quantifier, Relation, RelationInfo, Sort,
+    Cost, Entity, Filter, Include, PageRequest, PageStart, Quantifier, Relation, RelationInfo,
 };
 
 use super::QueryCost;
+use super::relations::{take_fields, take_include, take_related, take_sort};
 use crate::cursor::{self, QueryFingerprint};
 use crate::error::Error;
 use crate::fields::Fields;
@@ -37,12 +38,12 @@ impl<E: Entity> ItemQuery<E> {
     /// The names of the parameters.
     pub(crate) const NAMES: &'static [&'static str] = &["include", "count", "fields"];
 
-    fn parse(query: &str) -> Result<Self, ParameterError> {
+    fn parse(query: &str) -> Result<Self, Vec<ParameterError>> {
         let (mut include, mut fields) = (Include::nothing(), Fields::default());
         if !query.is_empty() {
-            let mut parameters = Parameters::parse(query)?;
-            include = take_include::<E>(&mut parameters)?;
-            fields = take_fields::<E>(&mut parameters)?;
+            let mut parameters = Parameters::parse(query);
+            include = take_include::<E>(&mut parameters);
+            fields = take_fields::<E>(&mut parameters);
             parameters.finish(Self::NAMES)?;
         }
         Ok(Self { include: Arc::new(include), fields: Arc::new(fields), entity: PhantomData })
@@ -73,7 +74,7 @@ pub(crate) trait Filtered: Stored<Recto> {
     const FILTERS: &'static [(&'static str, &'static str)];
 
     /// Takes the parameters.
-    fn filter(parameters: &mut Parameters) -> Result<Self::Filter, ParameterError>;
+    fn filter(parameters: &mut Parameters) -> Self::Filter;
 }
 
 impl Filtered for Book {
@@ -90,50 +91,60 @@ impl Filtered for Book {
         ("published_to", "Books published then or earlier, to the end of that year, month or day."),
     ];
 
-    fn filter(parameters: &mut Parameters) -> Result<BookFilter, ParameterError> {
-        let tags = parameters.take_all("tag");
-        // Tags may be older than the rules of new names.
-        let name = |tag: &String| {
-            TagName::parse_existing(tag).map_err(|wrong| ParameterError::new("tag", wrong))
-        };
-        let tags = tags.iter().map(name).collect::<Result<Vec<_>, _>>()?;
-        let tags = TagNames::new(tags).into_names();
-        if tags.len() > MAX_TAGS {
-            let detail = format!("at most {MAX_TAGS} different tags fit in one query");
-            return Err(ParameterError::new("tag", detail));
-        }
-        let author = parameters.take("author")?.filter(|author| !author.is_empty());
+    fn filter(parameters: &mut Parameters) -> BookFilter {
+        let author = parameters.take("author").filter(|author| !author.is_empty());
         if author.as_ref().is_some_and(|author| author.chars().count() > CreditLine::MAX_CHARS) {
             let detail = format!("has more than {} characters", CreditLine::MAX_CHARS);
-            return Err(ParameterError::new("author", detail));
+            parameters.refuse("author", Invalid::new(Code::Length, detail));
         }
-        Ok(BookFilter {
+        let published_from = parameters.take_parsed::<PublishedDate>("published_from");
+        let published_to = parameters.take_parsed::<PublishedDate>("published_to");
+        if let (Some(from), Some(to)) = (published_from, published_to)
+            && from.sort_key() > to.last_sort_key()
+        {
+            let detail = "must not be after published_to";
+            parameters.refuse("published_from", Invalid::new(Code::Conflict, detail));
+        }
+        BookFilter {
             author,
-            language: parameters.take_parsed("language")?,
-            tags,
-            user_uid: parameters.take_parsed("user_uid")?,
-            isbn: parameters.take_parsed("isbn")?,
-            published_from: parameters.take_parsed("published_from")?,
-            published_to: parameters.take_parsed("published_to")?,
-        })
+            language: parameters.take_parsed("language"),
+            tags: take_tags(parameters),
+            user_uid: parameters.take_parsed("user_uid"),
+            isbn: parameters.take_parsed("isbn"),
+            published_from,
+            published_to,
+        }
     }
+}
+
+fn take_tags(parameters: &mut Parameters) -> Vec<TagName> {
+    let tags = parameters.take_all("tag");
+    // Tags may be older than the rules of new names.
+    let name = |tag: &String| parameters.check("tag", TagName::parse_existing(tag));
+    let tags = TagNames::new(tags.iter().filter_map(name)).into_names();
+    if tags.len() > MAX_TAGS {
+        let detail = format!("at most {MAX_TAGS} different tags fit in one query");
+        parameters.refuse("tag", Invalid::new(Code::Length, detail));
+    }
+    tags
 }
 
 /// Takes a name that may be older than the rules of new ones.
 fn take_name<T>(
     parameters: &mut Parameters,
+    name: &str,
     parse: impl FnOnce(&str) -> Result<T, Invalid>,
-) -> Result<Option<T>, ParameterError> {
-    let name = parameters.take("name")?;
-    name.map(|name| parse(&name).map_err(|wrong| ParameterError::new("name", wrong))).transpose()
+) -> Option<T> {
+    let raw = parameters.take(name)?;
+    parameters.check(name, parse(&raw))
 }
 
 impl Filtered for Tag {
     const FILTERS: &'static [(&'static str, &'static str)] =
         &[("name", "The tag of this name, without regard to case.")];
 
-    fn filter(parameters: &mut Parameters) -> Result<Option<TagName>, ParameterError> {
-        take_name(parameters, TagName::parse_existing)
+    fn filter(parameters: &mut Parameters) -> Option<TagName> {
+        take_name(parameters, "name", TagName::parse_existing)
     }
 }
 
@@ -141,8 +152,8 @@ impl Filtered for Author {
     const FILTERS: &'static [(&'static str, &'static str)] =
         &[("name", "The author of this name, without regard to case.")];
 
-    fn filter(parameters: &mut Parameters) -> Result<Option<AuthorName>, ParameterError> {
-        take_name(parameters, AuthorName::parse_existing)
+    fn filter(parameters: &mut Parameters) -> Option<AuthorName> {
+        take_name(parameters, "name", AuthorName::parse_existing)
     }
 }
 
@@ -152,11 +163,11 @@ impl Filtered for User {
         ("email", "The user whose account has this address, without regard to case."),
     ];
 
-    fn filter(parameters: &mut Parameters) -> Result<UserFilter, ParameterError> {
-        let username = parameters.take("username")?.map(|name| {
-            Username::parse_existing(&name).map_err(|wrong| ParameterError::new("username", wrong))
-        });
-        Ok(UserFilter { username: username.transpose()?, email: parameters.take_parsed("email")? })
+    fn filter(parameters: &mut Parameters) -> UserFilter {
+        UserFilter {
+            username: take_name(parameters, "username", Username::parse_existing),
+            email: parameters.take_parsed("email"),
+        }
     }
 }
 
@@ -169,9 +180,7 @@ macro_rules! unfiltered {
         impl Filtered for $entity {
             const FILTERS: &'static [(&'static str, &'static str)] = &[];
 
-            fn filter(_: &mut Parameters) -> Result<(), ParameterError> {
-                Ok(())
-            }
+            fn filter(_: &mut Parameters) {}
         }
     )*};
 }
@@ -190,7 +199,7 @@ pub(crate) trait PageSource<E: Stored<Recto>> {
     const RELATION: Option<&'static RelationInfo>;
 
     /// Takes the parameters.
-    fn filter(parameters: &mut Parameters) -> Result<Self::Filter, ParameterError>;
+    fn filter(parameters: &mut Parameters) -> Self::Filter;
 
     /// Returns the cost of the conditions.
     fn filter_cost(filter: &Self::Filter) -> Cost;
@@ -212,7 +221,7 @@ impl<E: Filtered> PageSource<E> for All {
 
     const RELATED: bool = true;
 
-    fn filter(parameters: &mut Parameters) -> Result<E::Filter, ParameterError> {
+    fn filter(parameters: &mut Parameters) -> E::Filter {
         E::filter(parameters)
     }
 
@@ -229,9 +238,7 @@ impl<E: Stored<Recto>, R: Relation<To = E>> PageSource<E> for OfParent<R> {
 
     const RELATED: bool = false;
 
-    fn filter(_: &mut Parameters) -> Result<(), ParameterError> {
-        Ok(())
-    }
+    fn filter(_: &mut Parameters) {}
 
     fn filter_cost((): &()) -> Cost {
         Cost::default()
@@ -254,25 +261,19 @@ pub(crate) const PAGE_PARAMETERS: &[&str] =
     &["limit", "cursor", "total", "sort", "include", "count", "fields"];
 
 impl<E: Stored<Recto>, S: PageSource<E>> PageQuery<E, S> {
-    fn parse(path: &str, query: &str) -> Result<Self, ParameterError> {
-        let mut parameters = Parameters::parse(query)?;
+    fn parse(path: &str, query: &str) -> Result<Self, Vec<ParameterError>> {
+        let mut parameters = Parameters::parse(query);
         let pairs: Vec<(String, String)> =
             parameters.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let limit = parameters.limit()?;
-        let sort = match (parameters.take_list("sort"), S::RELATION) {
-            (Some(sort), Some(relation)) => Sort::parse_along(relation, &sort),
-            (Some(sort), None) => Sort::parse(E::INFO, &sort),
-            (None, Some(relation)) => Ok(Sort::along(relation)),
-            (None, None) => Ok(Sort::default()),
-        };
-        let sort = sort.map_err(|error| ParameterError::new("sort", error.to_string()))?;
-        let include = take_include::<E>(&mut parameters)?;
-        let fields = take_fields::<E>(&mut parameters)?;
-        let total = parameters.flag("total")?;
-        let cursor = parameters.take("cursor")?;
-        let filter = S::filter(&mut parameters)?;
+        let limit = parameters.limit();
+        let sort = take_sort::<E>(&mut parameters, S::RELATION);
+        let include = take_include::<E>(&mut parameters);
+        let fields = take_fields::<E>(&mut parameters);
+        let total = parameters.flag("total");
+        let cursor = parameters.take("cursor");
+        let filter = S::filter(&mut parameters);
         let related =
-            if S::RELATED { take_related::<E>(&mut parameters)? } else { Filter::everything() };
+            if S::RELATED { take_related::<E>(&mut parameters) } else { Filter::everything() };
         let filters = S::FILTERS.iter().map(|(name, _)| *name);
         let quantifiers = Quantifier::ALL.map(Quantifier::name);
         let quantifiers = quantifiers.into_iter().filter(|_| S::RELATED);
@@ -317,44 +318,6 @@ impl<E: Stored<Recto>, S: PageSource<E>> FromRequest for PageQuery<E, S> {
         ready(query.inspect(|query| QueryCost::attach(request, query.cost())))
     }
 }
-
-fn take_fields<E: Entity>(parameters: &mut Parameters) -> Result<Fields, ParameterError> {
-    let fields = parameters.take_list("fields");
-    fields.map_or_else(|| Ok(Fields::default()), |fields| Fields::parse(E::INFO, &fields))
-}
-
-fn take_include<E: Entity>(parameters: &mut Parameters) -> Result<Include, ParameterError> {
-    let mut include = match parameters.take_list("include") {
-        Some(paths) => Include::parse(E::INFO, &paths)
-            .map_err(|error| ParameterError::new("include", error.to_string()))?,
-        None => Include::nothing(),
-    };
-    if let Some(paths) = parameters.take_list("count") {
-        include
-            .count(E::INFO, &paths)
-            .map_err(|error| ParameterError::new("count", error.to_string()))?;
-    }
-    Ok(include)
-}
-
-fn take_related<E: Entity>(parameters: &mut Parameters) -> Result<Filter, ParameterError> {
-    let mut filters = Vec::new();
-    for quantifier in Quantifier::ALL {
-        for raw in parameters.take_all(quantifier.name()) {
-            let filter = Filter::parse(E::INFO, quantifier, &raw)
-                .map_err(|error| ParameterError::new(quantifier.name(), error.to_string()))?;
-            filters.push(filter);
-        }
-    }
-    if filters.len() > MAX_RELATED {
-        let detail = format!("at most {MAX_RELATED} filters on relations fit in one query");
-        return Err(ParameterError::new("some", detail));
-    }
-    Ok(Filter::And(filters))
-}
-
-/// The maximum number of filters on relations of a query; each is a subquery.
-const MAX_RELATED: usize = 4;
 
 pub(super) fn without_cursor(path: &str, pairs: Vec<(String, String)>) -> String {
     let mut kept = pairs.into_iter().filter(|(name, _)| name != "cursor").peekable();

@@ -9,7 +9,7 @@ use crate::answer::List;
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::{ListFilter, ListQuery};
-use crate::parameters::{ParameterError, Parameters};
+use crate::parameters::Parameters;
 use crate::present::Total;
 
 pub(crate) use recto_persistence::identity::audit::AuditFilter;
@@ -23,10 +23,10 @@ impl ListFilter for AuditFilter {
         ("user_uid", "Entries of what this user did, or of what was done to it."),
     ];
 
-    fn take(parameters: &mut Parameters) -> Result<Self, ParameterError> {
-        let action = parameters.take_parsed::<AuditAction>("action")?;
-        let user = parameters.take_parsed::<UserId>("user_uid")?;
-        Ok(Self { action, user })
+    fn take(parameters: &mut Parameters) -> Self {
+        let action = parameters.take_parsed::<AuditAction>("action");
+        let user = parameters.take_parsed::<UserId>("user_uid");
+        Self { action, user }
     }
 }
 

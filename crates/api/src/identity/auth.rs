@@ -7,6 +7,7 @@ use recto_domain::{
 use recto_identity::Client;
 use recto_identity::throttle::{Attempt, SignInNetwork, Throttled};
 use recto_persistence::identity::{account, audit};
+use recto_relations::excerpt;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -119,18 +120,20 @@ impl PasswordGrant {
     /// # Errors
     /// `invalid_request` for a field that is missing or repeated, `unsupported_grant_type` for
     /// another grant.
-    fn of(form: &Form) -> Result<Self, Problem> {
+    fn of(form: &Form) -> Result<Self, Error> {
         if let Some(name) = form.repeated() {
-            return Err(Problem::oauth("invalid_request", format!("`{name}` is repeated")));
+            let detail = format!("`{}` is repeated", excerpt(name));
+            return Err(Problem::oauth("invalid_request", detail).into());
         }
         let required = |name| {
             let value = form.get(name).map(str::to_owned);
-            value.ok_or_else(|| Problem::oauth("invalid_request", format!("`{name}` is missing")))
+            let detail = || format!("`{name}` is missing");
+            value.ok_or_else(|| Error::from(Problem::oauth("invalid_request", detail())))
         };
         let grant_type = required("grant_type")?;
         if grant_type != "password" {
             let detail = "the only grant is `password`";
-            return Err(Problem::oauth("unsupported_grant_type", detail));
+            return Err(Problem::oauth("unsupported_grant_type", detail).into());
         }
         Ok(Self { grant_type, username: required("username")?, password: required("password")? })
     }

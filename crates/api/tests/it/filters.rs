@@ -20,7 +20,7 @@ fn each_filter_selects_its_books(server: &TestServer) {
     let Clients { ada, bob, .. } = Clients::create(server);
     create_varied_books(&ada, &bob);
     let bobs = format!("user_uid={}", bob.uid);
-    let cases: [(&str, &[&str]); 24] = [
+    let cases: [(&str, &[&str]); 23] = [
         ("author=straSSe", &["Apple", "apple"]),
         ("author=STRA%C3%9FE", &["Apple", "apple"]),
         ("author=an", &["Dune", "Emma", "zebra", "Émile"]),
@@ -47,7 +47,6 @@ fn each_filter_selects_its_books(server: &TestServer) {
         ),
         ("published_from=1965-08-01&published_to=1965-08-01", &["Dune"]),
         ("published_to=-0749", &["Apple"]),
-        ("published_from=1800&published_to=1700", &[]),
     ];
     for (query, expected) in cases {
         assert_eq!(titles(server, query), expected, "{query}");

@@ -21,9 +21,9 @@ fn unknown_parameter_error_lists_known_ones(server: &TestServer) {
             let path = format!("{}?{query}", operation.path);
             let headers = [("content-type", "application/json")];
             let answer = clients.admin.send(&operation.method, &path, &headers, Some(b"{}"));
-            let detail = text(answer.expect_problem("invalid-parameter"), "detail");
-            let at = format!("{} {path}: {detail}", operation.method);
-            assert!(detail.starts_with(&format!("{named}:")), "{at}");
+            let at = format!("{} {path}: {}", operation.method, answer.text());
+            assert!(answer.query_errors().contains(&(named, "unknown")), "{at}");
+            let detail = text(&answer.json, "detail");
             for name in &known {
                 assert!(detail.contains(name), "{at}");
             }
@@ -54,6 +54,88 @@ fn malformed_parameters_are_refused(server: &TestServer) {
     assert_healthy(server);
 }
 
+fn all_errors_are_reported(server: &TestServer) {
+    let query = "limit=0&language=en&language=fr&isbn=12&sort=price&include=owner\
+        &count=reviews.user.books&tag=&author=&published_from=2000&published_to=1999-12\
+        &some=reviews(rating:5..1)&only=tags&none=shops&fields=name&cursor=x&autor=a&autor=b&x=%FF";
+    let answer = server.get(&format!("/books?{query}"));
+    let expected = [
+        ("x", "format"),
+        ("limit", "range"),
+        ("sort", "unknown"),
+        ("include", "unknown"),
+        ("fields", "unknown"),
+        ("published_from", "conflict"),
+        ("language", "duplicate"),
+        ("tag", "length"),
+        ("isbn", "format"),
+        ("some", "range"),
+        ("none", "unknown"),
+        ("only", "required"),
+        ("autor", "unknown"),
+    ];
+    assert_eq!(answer.query_errors(), expected);
+    let detail = text(&answer.json, "detail");
+    assert_eq!(detail, "x: must be UTF-8 (the first of 13 errors)");
+    // The cursor counts once the rest is right.
+    assert_eq!(server.get("/books?cursor=x").query_errors(), [("cursor", "cursor")]);
+    let counted = server.get("/books?include=tags&count=reviews.user.books");
+    assert_eq!(counted.query_errors(), [("count", "conflict")]);
+}
+
+fn number_of_errors_is_limited(server: &TestServer) {
+    let query: Vec<_> = (0..1_000).map(|n| format!("p{n}")).collect();
+    let answer = server.get(&format!("/books?{}", query.join("&")));
+    assert_eq!(answer.query_errors().len(), 50);
+    assert!(text(&answer.json, "detail").ends_with("(the first of 1000 errors)"));
+}
+
+fn ranges_must_not_be_empty(server: &TestServer) {
+    for (query, parameter, code, detail) in [
+        (
+            "published_from=2000&published_to=1999-12-31",
+            "published_from",
+            "conflict",
+            "must not be after published_to",
+        ),
+        (
+            "some=reviews(rating:5..1)",
+            "some",
+            "range",
+            "the range \"5..1\" of \"rating\" ends before it starts",
+        ),
+    ] {
+        let answer = server.get(&format!("/books?{query}"));
+        assert_eq!(answer.query_errors(), [(parameter, code)]);
+        assert_eq!(text(&answer.json, "detail"), format!("{parameter}: {detail}"));
+    }
+    for query in ["published_from=1999-07&published_to=1999", "some=reviews(rating:2..2)"] {
+        server.get(&format!("/books?{query}")).expect_items();
+    }
+}
+
+fn long_values_are_not_repeated(server: &TestServer) {
+    let long = "x".repeat(5_000);
+    for query in [
+        format!("{long}=1"),
+        format!("sort={long}"),
+        format!("fields={long}"),
+        format!("include={long}"),
+        format!("include=reviews({long}:1)"),
+        format!("include={long}.{long}.{long}.{long}"),
+        format!("count={long}"),
+        format!("count={long}.{long}"),
+        format!("some={long}"),
+        format!("some=tags({long}:1)"),
+        format!("some=reviews(rating:{long})"),
+        format!("some=reviews(rating:{long}"),
+    ] {
+        let answer = server.get(&format!("/books?{query}"));
+        assert_eq!(answer.query_errors().len(), 1);
+        assert!(!answer.text().contains(&long[..100]), "{}", answer.text());
+    }
+}
+
 fn other_pages_ignore_query_parameters(server: &TestServer) {
     // Health probes and browsers may add parameters.
     for path in ["/livez?x=1", "/readyz?x=1", "/docs/?x=1", "/problems/not-found?x=1"] {
@@ -63,6 +145,10 @@ fn other_pages_ignore_query_parameters(server: &TestServer) {
 }
 
 both_servers!(
+    all_errors_are_reported,
+    number_of_errors_is_limited,
+    ranges_must_not_be_empty,
+    long_values_are_not_repeated,
     unknown_parameter_error_lists_known_ones,
     malformed_parameters_are_refused,
     other_pages_ignore_query_parameters,

@@ -19,6 +19,9 @@ pub(crate) trait Expect {
     /// Asserts that the body was invalid, and returns the sorted pointers of the violations.
     fn violations(&self) -> Vec<&str>;
 
+    /// Asserts that the query was invalid, and returns the parameter and the code of each error.
+    fn query_errors(&self) -> Vec<(&str, &str)>;
+
     /// Returns the URL of the next page, if there is one.
     fn next_page(&self) -> Option<String>;
 
@@ -58,12 +61,22 @@ impl Expect for Answer {
     fn violations(&self) -> Vec<&str> {
         let errors = array(self.expect_problem("invalid-body"), "errors");
         for error in errors {
-            assert_eq!(field_names(error), ["detail", "pointer"]);
+            assert_eq!(field_names(error), ["code", "detail", "pointer"]);
             assert!(!text(error, "detail").is_empty());
         }
         let mut pointers = texts(errors, "pointer");
         pointers.sort_unstable();
         pointers
+    }
+
+    #[track_caller]
+    fn query_errors(&self) -> Vec<(&str, &str)> {
+        let errors = array(self.expect_problem("invalid-parameter"), "errors");
+        for error in errors {
+            assert_eq!(field_names(error), ["code", "detail", "parameter"]);
+            assert!(!text(error, "detail").is_empty());
+        }
+        errors.iter().map(|error| (text(error, "parameter"), text(error, "code"))).collect()
     }
 
     #[track_caller]
