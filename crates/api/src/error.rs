@@ -5,14 +5,16 @@ use std::fmt;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
-use recto_domain::{Conflict, User, Violations};
+use recto_domain::{Author, Conflict, Review, Tag, User, Violations};
 use recto_identity::password::HashError;
 use recto_identity::throttle::Throttled;
 use recto_identity::{AccessDenied, Forbidden};
 use recto_persistence::WorkError;
-use recto_relations::{Entity as _, EntityInfo};
+use recto_relations::{Entity, EntityInfo};
 
+use crate::BASE_PATH;
 use crate::parameters::ParameterError;
+use crate::paths;
 use crate::problem::{Problem, ProblemType};
 
 /// The reason why a request was not answered as asked.
@@ -176,18 +178,28 @@ fn missing(entity: &EntityInfo) -> Problem {
 
 impl From<Conflict> for Error {
     fn from(conflict: Conflict) -> Self {
-        let problem_type = match conflict {
-            Conflict::UsernameTaken => ProblemType::UsernameTaken,
-            Conflict::EmailTaken => ProblemType::EmailTaken,
-            Conflict::TagExists => ProblemType::TagExists,
-            Conflict::AuthorExists => ProblemType::AuthorExists,
-            Conflict::AlreadyReviewed => ProblemType::AlreadyReviewed,
-            Conflict::LastAdmin => ProblemType::LastAdmin,
-            Conflict::ReportingCycle => ProblemType::ReportingCycle,
-            Conflict::StillReferenced { .. } => ProblemType::StillReferenced,
+        // An account is never named: the caller may be a stranger.
+        let (problem_type, existing) = match conflict {
+            Conflict::UsernameTaken => (ProblemType::UsernameTaken, None),
+            Conflict::EmailTaken => (ProblemType::EmailTaken, None),
+            Conflict::TagExists(tag) => (ProblemType::TagExists, tag.map(path_of::<Tag>)),
+            Conflict::AuthorExists(author) => {
+                (ProblemType::AuthorExists, author.map(path_of::<Author>))
+            }
+            Conflict::AlreadyReviewed(review) => {
+                (ProblemType::AlreadyReviewed, review.map(path_of::<Review>))
+            }
+            Conflict::LastAdmin => (ProblemType::LastAdmin, None),
+            Conflict::ReportingCycle => (ProblemType::ReportingCycle, None),
+            Conflict::StillReferenced { .. } => (ProblemType::StillReferenced, None),
         };
-        Problem::new(problem_type, conflict.to_string()).into()
+        Problem::new(problem_type, conflict.to_string()).about(existing).into()
     }
+}
+
+/// Returns the path of an item.
+fn path_of<E: Entity>(key: E::Key) -> String {
+    format!("{BASE_PATH}{}/{key}", paths::collection(E::INFO))
 }
 
 impl From<Violations> for Error {

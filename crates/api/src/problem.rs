@@ -156,6 +156,7 @@ pub(crate) struct Problem {
     r#type: ProblemType,
     detail: String,
     errors: Vec<BrokenRule>,
+    existing: Option<String>,
     /// An error code of RFC 6749 section 5.2.
     oauth: Option<&'static str>,
     allow: Option<String>,
@@ -171,6 +172,7 @@ impl Problem {
             r#type: problem_type,
             detail: detail.into(),
             errors: Vec::new(),
+            existing: None,
             oauth: None,
             allow: None,
             challenge: None,
@@ -248,6 +250,12 @@ impl Problem {
         Self { retry_after, ..Self::new(ProblemType::TooManyRequests, detail) }
     }
 
+    /// Adds the path of the item that exists already.
+    #[must_use]
+    pub(crate) fn about(self, existing: Option<String>) -> Self {
+        Self { existing, ..self }
+    }
+
     /// Adds an error code of RFC 6750 section 3.1 to `WWW-Authenticate`.
     #[must_use]
     pub(crate) fn challenging(self, error: &'static str) -> Self {
@@ -312,6 +320,7 @@ impl Problem {
             instance,
             request_id,
             errors: &self.errors,
+            existing: self.existing.as_deref(),
             error: self.oauth,
             error_description: self.oauth.map(|_| self.detail.as_str()),
         };
@@ -354,6 +363,10 @@ pub(crate) struct ProblemBody<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(inline)]
     errors: &'a [BrokenRule],
+    /// The path of the tag, the author or the review that exists already, of a 409 about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    existing: Option<&'a str>,
     /// The error code of RFC 6749 section 5.2, at `/auth/token` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

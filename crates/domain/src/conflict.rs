@@ -1,11 +1,13 @@
 //! Valid requests that contradict what is stored.
 
+use crate::{AuthorId, ReviewId, TagId};
+
 /// The reason why a valid request contradicts what is stored.
 ///
 /// ```
 /// use recto_domain::Conflict;
 ///
-/// assert_eq!(Conflict::TagExists.to_string(), "a tag of that name exists");
+/// assert_eq!(Conflict::TagExists(None).to_string(), "a tag of that name exists");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Conflict {
@@ -15,15 +17,15 @@ pub enum Conflict {
     /// The e-mail address is taken. Addresses are unique without regard to case.
     #[error("the e-mail address is taken")]
     EmailTaken,
-    /// The tag exists. Tag names are unique without regard to case.
+    /// The tag exists, with this key if known. Tag names are unique without regard to case.
     #[error("a tag of that name exists")]
-    TagExists,
-    /// The author exists. Names of authors are unique without regard to case.
+    TagExists(Option<TagId>),
+    /// The author exists, with this key if known. Names of authors are unique without regard to case.
     #[error("an author of that name exists")]
-    AuthorExists,
-    /// The user has already reviewed the book, which is possible once.
+    AuthorExists(Option<AuthorId>),
+    /// The user has already reviewed the book, which is possible once: the key, if known.
     #[error("the user has already reviewed the book")]
-    AlreadyReviewed,
+    AlreadyReviewed(Option<ReviewId>),
     /// The account is the last enabled administrator.
     #[error("the last administrator cannot be demoted, disabled or deleted")]
     LastAdmin,

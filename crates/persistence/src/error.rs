@@ -22,7 +22,7 @@ pub enum Error {
     #[error(transparent)]
     Violations(#[from] Violations),
     /// A foreign key refers to an entity that does not exist.
-    #[error("{field} refers to a {} that does not exist", entity.name.to_lowercase())]
+    #[error("{field} refers to no existing {}", entity.name.to_lowercase())]
     MissingReference {
         /// The foreign key.
         field: &'static str,
@@ -257,17 +257,17 @@ impl WorkError for Error {
     }
 }
 
-/// The unique constraints that a request can violate: the name that PostgreSQL reports, the
+/// The unique constraints that a request can violate, in a race where it was checked before: the name that PostgreSQL reports, the
 /// columns that SQLite reports, and the conflict.
 const UNIQUE: &[(&str, &str, Conflict)] = &[
     ("users_username_key_key", "users.username_key", Conflict::UsernameTaken),
     ("accounts_email_key_key", "accounts.email_key", Conflict::EmailTaken),
-    ("tags_name_key_key", "tags.name_key", Conflict::TagExists),
-    ("authors_name_key_key", "authors.name_key", Conflict::AuthorExists),
+    ("tags_name_key_key", "tags.name_key", Conflict::TagExists(None)),
+    ("authors_name_key_key", "authors.name_key", Conflict::AuthorExists(None)),
     (
         "reviews_user_uid_book_uid_key",
         "reviews.user_uid, reviews.book_uid",
-        Conflict::AlreadyReviewed,
+        Conflict::AlreadyReviewed(None),
     ),
 ];
 

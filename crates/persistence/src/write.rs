@@ -12,6 +12,14 @@ pub trait Rules: Writable<Recto> {
     /// The relations whose foreign keys clients set: a tuple, `()` for none.
     type References: References<Self>;
 
+    /// Inserts the entity, and returns the stored one.
+    ///
+    /// # Errors
+    /// A [`Conflict`] or a database error.
+    fn insert(self, conn: &mut Connection) -> Result<Self, Error> {
+        conn.insert(self)
+    }
+
     /// Checks a change, after its foreign keys.
     ///
     /// # Errors
@@ -37,7 +45,7 @@ pub trait Rules: Writable<Recto> {
 /// [`Error::Violations`] for foreign keys without an entity, a [`Conflict`] or a database error.
 pub fn create<E: Rules>(conn: &mut Connection, new: E) -> Result<E, Error> {
     check_references(conn, &new)?;
-    conn.insert(new).map_err(as_violation::<E>)
+    new.insert(conn).map_err(as_violation::<E>)
 }
 
 /// Applies a patch to a locked entity, and stores the entity if it changed.

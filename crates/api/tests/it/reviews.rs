@@ -34,7 +34,8 @@ fn second_review_of_book_is_refused(server: &TestServer) {
     assert_eq!(server.get(&format!("{location}/book")).expect_status(200), &book);
     assert_eq!(uid(server.get(&format!("{location}/user")).expect_status(200)), bob.uid);
 
-    bob.post(&path, &body).expect_problem("already-reviewed");
+    let again = bob.post(&path, &body);
+    assert_eq!(text(again.expect_problem("already-reviewed"), "existing"), location);
     // Owners may review their own books.
     add_review(&ada, &book, 4);
     bob.delete(location).expect_status(204);

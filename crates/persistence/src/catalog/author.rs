@@ -104,6 +104,14 @@ impl Writable<Recto> for Author {
 impl Rules for Author {
     type References = ();
 
+    fn check_change(&self, conn: &mut Connection) -> Result<(), Error> {
+        let key = self.name.key();
+        match by_name_keys(conn, &[&key])?.into_values().next() {
+            Some(other) if other != self.uid => Err(Conflict::AuthorExists(Some(other)).into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses an author whom a book credits: the credit line would name somebody who is missing
     /// among the contributors.
     fn before_delete(conn: &mut Connection, author: AuthorId) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
-use recto_domain::{BookId, Review, ReviewId, UserId};
+use recto_domain::{BookId, Conflict, Review, ReviewId, UserId};
 use recto_relations_diesel::{SortColumn, Stored, Writable};
 
 use super::book::BookRow;
@@ -11,7 +11,7 @@ use super::user::UserRow;
 use crate::row::RowContext;
 use crate::schema::reviews;
 use crate::sql_types::{InstantValue, UidValue};
-use crate::{Error, Recto, Rules};
+use crate::{Connection, Error, Recto, Rules};
 
 /// A row of `reviews`.
 #[derive(Debug, Queryable, Selectable, Identifiable, Associations)]
@@ -94,4 +94,19 @@ impl Writable<Recto> for Review {
 
 impl Rules for Review {
     type References = ();
+
+    /// An error of the insert would end a transaction on PostgreSQL before the lookup.
+    fn insert(self, conn: &mut Connection) -> Result<Self, Error> {
+        let insert = diesel::insert_into(reviews::table).values(ReviewRecord::from(&self));
+        let insert = insert.on_conflict((reviews::user_uid, reviews::book_uid)).do_nothing();
+        if conn.execute(insert)? > 0 {
+            return Ok(self);
+        }
+        let existing = reviews::table
+            .filter(reviews::user_uid.eq(self.user_uid.map(UidValue::from)))
+            .filter(reviews::book_uid.eq(UidValue::from(self.book_uid)))
+            .select(reviews::uid);
+        let existing = conn.first::<UidValue>(existing)?;
+        Err(Conflict::AlreadyReviewed(existing.map(ReviewId::from)).into())
+    }
 }

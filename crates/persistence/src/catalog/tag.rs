@@ -3,7 +3,7 @@
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
-use recto_domain::{Tag, TagId, TagName, UserId};
+use recto_domain::{Conflict, Tag, TagId, TagName, UserId};
 use recto_relations_diesel::{
     Conditions, Lock, Locked, Selected as _, SortColumn, Stored, Writable,
 };
@@ -89,17 +89,34 @@ impl Writable<Recto> for Tag {
 
 impl Rules for Tag {
     type References = ();
+
+    fn check_change(&self, conn: &mut Connection) -> Result<(), Error> {
+        match with_name(conn, &self.name)? {
+            Some(other) if other != self.uid => Err(Conflict::TagExists(Some(other)).into()),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Inserts a tag that a user creates.
 ///
 /// # Errors
-/// [`TagExists`](recto_domain::Conflict::TagExists) or a database error.
+/// [`TagExists`](Conflict::TagExists) or a database error.
 pub fn create(conn: &mut Connection, tag: Tag, creator: &Creator<'_>) -> Result<Tag, Error> {
     let record = (TagRecord::from(&tag), tags::creator_uid.eq(creator.user.map(UidValue::from)));
-    conn.execute(diesel::insert_into(tags::table).values(record))?;
+    let insert = diesel::insert_into(tags::table).values(record);
+    // An error of the insert would end a transaction on PostgreSQL before the lookup.
+    if conn.execute(insert.on_conflict(tags::name_key).do_nothing())? == 0 {
+        return Err(Conflict::TagExists(with_name(conn, &tag.name)?).into());
+    }
     creator.add_tags(1);
     Ok(tag)
+}
+
+/// Returns the key of the tag with a name.
+fn with_name(conn: &mut Connection, name: &TagName) -> Result<Option<TagId>, Error> {
+    let found = tags::table.filter(tags::name_key.eq(name.key())).select(tags::uid);
+    Ok(conn.first::<UidValue>(found)?.map(TagId::from))
 }
 
 /// Returns the user who created a tag; `None` if unknown.

@@ -52,14 +52,14 @@ fn duplicate_is_a_conflict(database: &Fresh) {
     assert_eq!(conflict(conn.update(&ada)), Conflict::UsernameTaken);
 
     let tag = Tag::new(c.new_id(), TagName::parse("ÉTÉ").unwrap());
-    assert_eq!(conflict(conn.insert(tag.clone())), Conflict::TagExists);
+    assert_eq!(conflict(conn.insert(tag.clone())), Conflict::TagExists(None));
     let mut classic = c.tags[0].clone();
     classic.name = TagName::parse("sf").unwrap();
-    assert_eq!(conflict(conn.update(&classic)), Conflict::TagExists);
+    assert_eq!(conflict(conn.update(&classic)), Conflict::TagExists(None));
 
     let mut again = c.reviews[0].clone();
     again.uid = recto_domain::ReviewId::from_uuid(c.new_id().uid());
-    assert_eq!(conflict(conn.insert(again.clone())), Conflict::AlreadyReviewed);
+    assert_eq!(conflict(conn.insert(again.clone())), Conflict::AlreadyReviewed(None));
 
     let (hash, at) = (PasswordHash("$argon2id$".to_owned()), c.new_id().at());
     account::insert(conn, &new_account(c.users[0].uid, "a@example.org"), &hash, at).unwrap();
