@@ -30,7 +30,7 @@ object! {
         /// The scopes: at least one of `read`, `write` and `admin`.
         #[cfg_attr(feature = "openapi", schema(value_type = Vec<Scope>, min_items = 1))]
         pub scopes: Scopes,
-        /// The last characters of the secret, by which its owner can recognize the key.
+        /// The last four characters of the secret, by which its owner can recognize the key.
         #[cfg_attr(feature = "openapi", schema(examples("PfQ8")))]
         pub hint: String,
         /// The time of creation, in UTC.
