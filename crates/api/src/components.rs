@@ -154,8 +154,8 @@ fn example_problem(problem_type: ProblemType) -> Value {
             problem["errors"] = json!([{"pointer": "/rating", "code": "range", "detail": detail}]);
         }
         ProblemType::InvalidParameter => {
-            let detail = "must be a whole number from 1";
-            problem["errors"] = json!([{"parameter": "limit", "code": "range", "detail": detail}]);
+            let detail = "is not known here";
+            problem["errors"] = json!([{"parameter": "x", "code": "unknown", "detail": detail}]);
         }
         _ => {}
     }

@@ -275,6 +275,10 @@ fn only_administrators_read_the_audit(server: &TestServer) {
     {
         admin.get(&format!("/audit?{query}")).expect_problem("invalid-parameter");
     }
+    let unknown = admin.get("/audit?action=nonsense");
+    assert_eq!(unknown.query_errors(), [("action", "range")]);
+    let detail = text(&unknown.json, "detail");
+    assert!(AuditAction::ALL.iter().all(|action| detail.contains(action.as_str())), "{detail}");
     // A cursor is only valid with its filter.
     let cursor =
         admin.get("/audit?limit=1").expect_status(200)["next_cursor"].as_str().unwrap().to_owned();

@@ -29,8 +29,14 @@ fn concurrent_reviews_create_one(server: &TestServer) {
         let path = format!("/books/{}/reviews", uid(&book));
         let body = json!({"rating": 3, "review_text": "Again!"});
         let requests = (0..16).map(|_| || bob.post(&path, &body)).collect();
-        assert_eq!(count_statuses(&send_at_once(requests)), BTreeMap::from([(201, 1), (409, 15)]));
-        assert_eq!(server.get(&path).expect_items().len(), 1);
+        let answers = send_at_once(requests);
+        assert_eq!(count_statuses(&answers), BTreeMap::from([(201, 1), (409, 15)]));
+        let page = server.get(&path);
+        let [review] = page.expect_items() else { panic!("{}", page.text()) };
+        let existing = format!("/api/v1/reviews/{}", uid(review));
+        for refused in answers.iter().filter(|answer| answer.status == 409) {
+            assert_eq!(refused.json["existing"], existing);
+        }
     }
     assert_healthy(server);
 }

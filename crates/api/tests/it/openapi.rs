@@ -23,6 +23,20 @@ fn document_matches_its_snapshot() {
     });
 }
 
+/// Texts that are made of the names of entities must not say "a employee".
+#[test]
+fn articles_fit_their_nouns() {
+    let document = recto_api::openapi_json();
+    let words: Vec<&str> = document.split([' ', '"']).collect();
+    for pair in words.windows(2) {
+        let (article, noun) = (pair[0].to_lowercase(), pair[1]);
+        let vowel = noun.starts_with(|c: char| "AEIOaeio".contains(c)) && !noun.starts_with("on");
+        assert!(article != "a" || !vowel, "{pair:?}");
+        let consonant = noun.starts_with(|c: char| "bcdgjklpqtvwyz".contains(c));
+        assert!(article != "an" || !consonant, "{pair:?}");
+    }
+}
+
 /// Calls `visit` with the pointer and the value of every object.
 fn visit_objects(
     value: &Value,
