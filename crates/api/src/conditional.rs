@@ -6,8 +6,10 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use actix_web::http::StatusCode;
+use actix_web::body::BoxBody;
+use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 use recto_relations::{AnyEntities, Entity, Version};
 
@@ -132,9 +134,11 @@ fn parse_tags(list: &str) -> Option<Vec<Tag<'_>>> {
     Some(tags)
 }
 
-/// Answers a GET with 304 if the client has the response already.
-pub(crate) fn not_modified(request: &HttpRequest, response: HttpResponse) -> HttpResponse {
+/// Replaces the response to a GET by a 304 if the client has it already.
+pub(crate) fn not_modified(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let request = response.request();
     let is_known = response.status() == StatusCode::OK
+        && matches!(*request.method(), Method::GET | Method::HEAD)
         && response.headers().get(header::ETAG).is_some_and(|tag| knows(request, tag));
     if !is_known {
         return response;
@@ -145,7 +149,7 @@ pub(crate) fn not_modified(request: &HttpRequest, response: HttpResponse) -> Htt
             unchanged.append_header((name.clone(), value.clone()));
         }
     }
-    unchanged.finish()
+    ServiceResponse::new(response.into_parts().0, unchanged.finish())
 }
 
 /// Returns whether `If-None-Match` has a tag, compared weakly. A malformed header has none.
@@ -200,7 +204,7 @@ mod tests {
         let status = |known: &str| {
             let request = TestRequest::default().insert_header((header::IF_NONE_MATCH, known));
             let response = HttpResponse::Ok().insert_header((header::ETAG, "\"1.a\"")).body("x");
-            not_modified(&request.to_http_request(), response).status().as_u16()
+            not_modified(request.to_srv_request().into_response(response)).status().as_u16()
         };
         for known in ["\"1.a\"", "W/\"1.a\"", "*", "\"b\", \"1.a\""] {
             assert_eq!(status(known), 304, "{known}");

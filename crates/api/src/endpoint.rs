@@ -3,14 +3,13 @@
 use std::future::Future;
 
 use actix_web::dev::Payload;
-use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 
 use crate::answer::Respond;
-use crate::conditional;
 use crate::context::Context;
 use crate::error::{Error, Failure};
+use crate::headers;
 use crate::parameters::Parameters;
 use recto_identity::Access;
 
@@ -67,11 +66,11 @@ pub(crate) async fn answer<Args: FromRequest>(
     if !checked.get() {
         return Err(Error::from(Failure::AccessNotChecked).into());
     }
-    Ok(cached(&request, access, response))
+    Ok(cached(access, response))
 }
 
-/// Tells caches what a response with a tag depends on, and leaves it out if the client has it.
-fn cached(request: &HttpRequest, access: Access, mut response: HttpResponse) -> HttpResponse {
+/// Tells caches what a response with a tag depends on.
+fn cached(access: Access, mut response: HttpResponse) -> HttpResponse {
     if !response.headers().contains_key(header::ETAG) {
         return response;
     }
@@ -80,12 +79,9 @@ fn cached(request: &HttpRequest, access: Access, mut response: HttpResponse) -> 
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     } else {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-        headers.append(header::VARY, HeaderValue::from_static("Authorization"));
+        headers::add_vary(headers, HeaderValue::from_static("Authorization"));
     }
-    match *request.method() {
-        Method::GET | Method::HEAD => conditional::not_modified(request, response),
-        _ => response,
-    }
+    response
 }
 
 fn refuse_query(query: &str) -> Result<(), Error> {

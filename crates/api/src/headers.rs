@@ -1,7 +1,7 @@
 //! The security headers of every response, including errors and pages.
 
 use actix_web::dev::ServiceResponse;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 
 use crate::BASE_PATH;
 use crate::state::SharedState;
@@ -31,6 +31,14 @@ pub(crate) fn protect<B>(response: &mut ServiceResponse<B>) {
     if private {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
+}
+
+/// Adds the name of a request header to `Vary`, so that caches store a response for each value.
+pub(crate) fn add_vary(headers: &mut HeaderMap, name: HeaderValue) {
+    let present = headers.get(header::VARY).map(HeaderValue::as_bytes);
+    let joined = present.map(|present| [present, name.as_bytes()].join(&b", "[..]));
+    let value = joined.and_then(|joined| HeaderValue::from_bytes(&joined).ok());
+    headers.insert(header::VARY, value.unwrap_or(name));
 }
 
 /// Returns whether a path is below `/auth`.

@@ -1,5 +1,5 @@
 //! The middleware around every request: its id, its log line, its metrics, the body of its problem,
-//! and the headers of every response.
+//! conditional requests, compression, and the headers of every response.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -20,7 +20,7 @@ use crate::error::{Error, Failure};
 use crate::problem::{Problem, ProblemType};
 use crate::request_id::{REQUEST_ID, RequestId};
 use crate::state::SharedState;
-use crate::{allowance, audit_log, headers};
+use crate::{allowance, audit_log, compression, conditional, headers};
 
 /// Assigns the request its id, completes the response, and logs it.
 pub(crate) async fn middleware(
@@ -49,8 +49,13 @@ pub(crate) async fn middleware(
     if let Some((action, asked)) = refusal(&response) {
         span.in_scope(|| audit_refusal(&response, action, &asked));
     }
-    let (response, explained) = explain(response, &id);
+    let (mut response, explained) = explain(response, &id);
+    let coding = compression::select_coding(&mut response);
+    let response = conditional::not_modified(response);
     let (mut response, explained) = reserve_memory(response, explained, &id, connection.as_ref());
+    if let Some(coding) = coding {
+        response = compression::compress(response, coding).await;
+    }
     if connection.is_some_and(|connection| connection.is_last_answer()) {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
@@ -157,10 +162,13 @@ fn reserve_memory(
     let failure = Failure::TooManyAnswers;
     let cause = Some(failure.to_string());
     let problem = Error::from(failure).problem();
-    let (response, body) = problem.respond(request.path(), id.answered()).into_parts();
-    let response = response.set_body(OutgoingBody::unlimited(body, connection));
+    let response = problem.respond(request.path(), id.answered());
+    let mut response = ServiceResponse::new(request, response);
+    // The coding is that of the replaced response, but the headers are new.
+    compression::select_coding(&mut response);
+    let response = response.map_body(|_, body| OutgoingBody::unlimited(body, connection));
     let explained = Explained { problem_type: problem.problem_type(), cause };
-    (ServiceResponse::new(request, response), Some(explained))
+    (response, Some(explained))
 }
 
 /// Logs the answer to a request: one line, with the cause of a failure.

@@ -67,6 +67,23 @@ impl OutgoingBody {
         Self { size, held: rest.len(), rest, source, connection: connection.cloned() }
     }
 
+    /// Returns the whole body, unless it is produced while it is sent. Nothing was sent yet.
+    pub(crate) fn whole(&self) -> Option<&Bytes> {
+        self.source.is_none().then_some(&self.rest)
+    }
+
+    /// Replaces the whole body by another form of it, which is smaller.
+    pub(crate) fn replace(&mut self, body: Bytes) {
+        if self.held > UNCOUNTED
+            && let Some(connection) = &self.connection
+        {
+            connection.give_back(self.held.saturating_sub(body.len()));
+        }
+        self.size = BodySize::Sized(body.len() as u64);
+        self.held = body.len();
+        self.rest = body;
+    }
+
     /// Returns the next piece of `rest`, which is not empty.
     fn piece(&mut self) -> Bytes {
         if self.rest.len() <= PIECE {

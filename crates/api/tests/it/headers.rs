@@ -110,7 +110,7 @@ fn auth_responses_are_not_cached(server: &TestServer) {
     assert_eq!(anonymous.get("/authors").header("cache-control"), Some("no-cache"));
     let profile = ada.get(&format!("/users/{}", ada.uid));
     assert_eq!(profile.header("cache-control"), Some("private, no-cache"));
-    assert_eq!(profile.header("vary"), Some("Authorization"));
+    assert_eq!(profile.header("vary"), Some("Authorization, Accept-Encoding"));
 }
 
 fn challenge_names_an_invalid_token(server: &TestServer) {

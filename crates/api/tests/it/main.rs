@@ -14,6 +14,7 @@ mod book_batch;
 mod books;
 mod company_graph;
 mod concurrency;
+mod compression;
 mod conditional;
 mod connections;
 mod diagram;
