@@ -334,13 +334,24 @@ impl<S: Stream<Item = Result<Bytes, std::io::Error>> + 'static> Respond for Down
     }
 }
 
-/// JSON that is written already.
+/// JSON that is the same for all requests, with its tag.
 #[derive(Debug)]
-pub(crate) struct Written(pub(crate) &'static [u8]);
+pub(crate) struct StaticJson {
+    body: Vec<u8>,
+    tag: String,
+}
 
-impl Answer for Written {
+impl StaticJson {
+    /// Returns JSON that is written already.
+    pub(crate) fn new(json: String) -> Self {
+        let body = json.into_bytes();
+        Self { tag: conditional::tag_of_body(&body), body }
+    }
+}
+
+impl Answer for &'static StaticJson {
     fn render(self) -> Result<Rendered, Error> {
-        Ok(Rendered::json(StatusCode::OK, self.0.to_vec()))
+        Ok(Rendered::json(StatusCode::OK, self.body.clone()).tagged(Some(self.tag.clone())))
     }
 }
 

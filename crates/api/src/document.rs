@@ -7,13 +7,14 @@ use utoipa::openapi::path::PathItem;
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathsBuilder};
 
+use crate::answer::StaticJson;
 use crate::components::Components;
 use crate::problem::ProblemBody;
 use crate::routes;
 use crate::table::describe;
 
 /// The document as JSON.
-pub(crate) static JSON: LazyLock<Vec<u8>> = LazyLock::new(|| openapi_json().into_bytes());
+pub(crate) static JSON: LazyLock<StaticJson> = LazyLock::new(|| StaticJson::new(openapi_json()));
 
 /// Returns the OpenAPI document as indented JSON.
 ///

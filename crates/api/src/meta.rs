@@ -4,24 +4,27 @@ use std::sync::LazyLock;
 
 use actix_web::web::Data;
 
-use crate::answer::Written;
+use crate::answer::StaticJson;
 use crate::context::Context;
 use crate::error::Error;
 use crate::schema::Description;
 
 /// The OpenAPI document. The server adds it to the application: it describes the routes, and this
 /// module is one of them.
-pub(crate) struct OpenApiDocument(pub(crate) &'static LazyLock<Vec<u8>>);
+pub(crate) struct OpenApiDocument(pub(crate) &'static LazyLock<StaticJson>);
 
-static SCHEMA: LazyLock<Vec<u8>> =
-    LazyLock::new(|| Description::of(&recto_domain::MODULES).json().into_bytes());
+static SCHEMA: LazyLock<StaticJson> =
+    LazyLock::new(|| StaticJson::new(Description::of(&recto_domain::MODULES).json()));
 
 /// `GET /openapi.json`
-pub(crate) async fn openapi(_: Context, document: Data<OpenApiDocument>) -> Result<Written, Error> {
-    Ok(Written(document.0))
+pub(crate) async fn openapi(
+    _: Context,
+    document: Data<OpenApiDocument>,
+) -> Result<&'static StaticJson, Error> {
+    Ok(document.0)
 }
 
 /// `GET /schema`
-pub(crate) async fn schema(_: Context) -> Result<Written, Error> {
-    Ok(Written(&SCHEMA))
+pub(crate) async fn schema(_: Context) -> Result<&'static StaticJson, Error> {
+    Ok(&SCHEMA)
 }

@@ -39,15 +39,14 @@ fn add_meta(table: &mut RouteTable) {
             "Get the entities and relations",
             "Returns all entities, and both directions of all relations: name, inverse, cardinality, delete rule, columns and path.",
         )
-        .returns::<Description>("The entities and relations. Paths are relative to `/api/v1`."),
+        .returns::<Description>("The entities and relations. Paths are relative to `/api/v1`.")
+        .tagged(),
     );
     table.at("/openapi.json").get(
         meta::openapi,
-        Operation::new("Get the OpenAPI document", "Returns the description of this API.").content(
-            200,
-            "An OpenAPI 3.1 document.",
-            ObjectBuilder::new(),
-        ),
+        Operation::new("Get the OpenAPI document", "Returns the description of this API.")
+            .content(200, "An OpenAPI 3.1 document.", ObjectBuilder::new())
+            .tagged(),
     );
 }
 

@@ -197,6 +197,12 @@ impl Operation {
         self.content(201, description, Ref::from_schema_name(T::name()))
     }
 
+    /// Adds a tag to the response.
+    pub(crate) fn tagged(mut self) -> Self {
+        self.has_tag = true;
+        self
+    }
+
     /// Responds with 202, without content.
     pub(crate) fn accepts(mut self) -> Self {
         self.response = SuccessResponse::Accepted;
