@@ -9,8 +9,8 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use crate::answer::Respond;
 use crate::context::Context;
 use crate::error::{Error, Failure};
-use crate::headers;
 use crate::parameters::Parameters;
+use crate::{headers, negotiation};
 use recto_identity::Access;
 
 /// An async function from a [`Context`] and up to three extractors to a value that [responds](Respond).
@@ -43,22 +43,36 @@ endpoint!(a: A1);
 endpoint!(a: A1, b: A2);
 endpoint!(a: A1, b: A2, c: A3);
 
-/// Answers a request: checks that there is a credential if the route requires one, extracts, and
-/// calls the handler.
+/// The demands of an operation on its requests.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Demands {
+    /// The access that the caller needs.
+    pub(crate) access: Access,
+    /// Whether the operation has query parameters.
+    pub(crate) has_query: bool,
+    /// Whether it answers with content, which the client must accept.
+    pub(crate) has_content: bool,
+}
+
+/// Answers a request: checks that the client accepts the response, and that there is a credential if
+/// the route requires one, extracts, and calls the handler.
 ///
 /// # Errors
-/// The errors of the extractors and of the handler. [`Failure::AccessNotChecked`] if the route requires
-/// access and the handler never opened a transaction, which would check it.
+/// 406 if the client does not accept JSON; the errors of the extractors and of the handler.
+/// [`Failure::AccessNotChecked`] if the route requires access and the handler never opened a
+/// transaction, which would check it.
 pub(crate) async fn answer<Args: FromRequest>(
     endpoint: impl Endpoint<Args>,
-    access: Access,
-    has_query: bool,
+    demands: Demands,
     request: HttpRequest,
     mut payload: Payload,
 ) -> Result<HttpResponse, actix_web::Error> {
-    let ctx = Context::new(&request, access)?;
+    if demands.has_content {
+        negotiation::check_accepts_json(request.headers()).map_err(Error::from)?;
+    }
+    let ctx = Context::new(&request, demands.access)?;
     let checked = ctx.checked();
-    if !has_query {
+    if !demands.has_query {
         refuse_query(request.query_string())?;
     }
     let args = Args::from_request(&request, &mut payload).await.map_err(Into::into)?;
@@ -66,7 +80,7 @@ pub(crate) async fn answer<Args: FromRequest>(
     if !checked.get() {
         return Err(Error::from(Failure::AccessNotChecked).into());
     }
-    Ok(cached(access, response))
+    Ok(cached(demands.access, response))
 }
 
 /// Tells caches what a response with a tag depends on.
@@ -122,7 +136,8 @@ mod tests {
         let bearer = format!("Bearer {}", issued.access_token);
         let request = TestRequest::default().app_data(Data::new(state));
         let (request, payload) = request.insert_header(("authorization", bearer)).to_http_parts();
-        match answer(endpoint, access, false, request, payload).await {
+        let demands = Demands { access, has_query: false, has_content: false };
+        match answer(endpoint, demands, request, payload).await {
             Ok(response) => response.status(),
             Err(error) => error.as_response_error().status_code(),
         }

@@ -1,6 +1,8 @@
-//! Content negotiation (RFC 9110, section 12.5): the header `Accept-Encoding`.
+//! Content negotiation (RFC 9110, section 12.5): the headers `Accept` and `Accept-Encoding`.
 
 use actix_web::http::header::{self, HeaderMap, HeaderName};
+
+use crate::problem::{Problem, ProblemType};
 
 /// A content coding of responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +45,34 @@ impl Coding {
             Self::Zstd => "zstd",
         }
     }
+}
+
+/// Checks that a client accepts JSON. Without ranges in `Accept` it accepts anything.
+///
+/// # Errors
+/// 406 if it does not.
+pub(crate) fn check_accepts_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let mut has_elements = false;
+    // The most specific range decides.
+    let mut best: Option<(u8, f32)> = None;
+    for element in elements(headers, header::ACCEPT) {
+        has_elements = true;
+        let Some((range, weight)) = weighted(&element) else { continue };
+        let specificity = match range.to_ascii_lowercase().as_str() {
+            "application/json" => 2,
+            "application/*" => 1,
+            "*/*" => 0,
+            _ => continue,
+        };
+        if best.is_none_or(|best| (specificity, weight) > best) {
+            best = Some((specificity, weight));
+        }
+    }
+    if !has_elements || best.is_some_and(|(_, weight)| weight > 0.0) {
+        return Ok(());
+    }
+    let detail = "the response is `application/json`, which `Accept` does not accept";
+    Err(Problem::new(ProblemType::NotAcceptable, detail))
 }
 
 /// Returns the elements of a list in a header, without empty ones.
@@ -98,6 +128,58 @@ mod tests {
             headers.append(name.clone(), HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
         headers
+    }
+
+    #[test]
+    fn most_specific_range_decides() {
+        let accepts =
+            |values: &[&str]| check_accepts_json(&headers(&header::ACCEPT, values)).is_ok();
+        for accepted in [
+            &[][..],
+            &[""],
+            &[" , "],
+            &["*/*"],
+            &["application/*"],
+            &["application/json"],
+            &["Application/JSON"],
+            &["application/json;charset=utf-8"],
+            &["application/json; Q=0.001"],
+            &["application/json;"],
+            &["text/html", "application/json"],
+            &["text/html,application/xhtml+xml,*/*;q=0.8"],
+            &["text/html, image/gif, *; q=.2, */*; q=.2"],
+            &["*/*;q=0, application/json"],
+            &["application/*;q=0,application/json;q=0.1"],
+            &["text/plain;x=\"a,b;q=0\\\",\", */*"],
+            &["\u{fc}, */*"],
+        ] {
+            assert!(accepts(accepted), "{accepted:?}");
+        }
+        for refused in [
+            &["text/html"][..],
+            &["*"],
+            &["json"],
+            &["application"],
+            &["application/"],
+            &["application/jsonx"],
+            &["application/problem+json"],
+            &["application/json;q=0"],
+            &["application/json;q=0.000"],
+            &["application/json;q=0, */*"],
+            &["application/*;q=0", "*/*"],
+            &["application/json;q=x"],
+            &["application/json;q=2"],
+            &["application/json;q=-1"],
+            &["application/json;q="],
+            &["application/json;q=1e-1"],
+            &["application/json;q=inf"],
+            &["application/json;q=\"1\""],
+            &["application/json q=1"],
+            &["\"application/json\""],
+            &["\u{fc}"],
+        ] {
+            assert!(!accepts(refused), "{refused:?}");
+        }
     }
 
     #[test]

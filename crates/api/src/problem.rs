@@ -71,6 +71,8 @@ problem_types! {
         "There is nothing at this path. It may have been deleted."
     MethodNotAllowed "method-not-allowed" METHOD_NOT_ALLOWED "Method not allowed"
         "The path does not support this method. The header `Allow` lists the methods that it supports."
+    NotAcceptable "not-acceptable" NOT_ACCEPTABLE "Not acceptable"
+        "The header `Accept` accepts no `application/json`, which is what the operation responds with. Send `application/json` or `*/*`, or no `Accept`."
     RequestTimeout "request-timeout" REQUEST_TIMEOUT "Request timeout"
         "The request was not received in time. Its head and body have 10 seconds together."
     UsernameTaken "username-taken" CONFLICT "Username taken"

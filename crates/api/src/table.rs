@@ -11,7 +11,7 @@ pub(crate) use describe::describe;
 pub(crate) use operation::Operation;
 
 use crate::BASE_PATH;
-use crate::endpoint::{self, Endpoint};
+use crate::endpoint::{self, Demands, Endpoint};
 use crate::error::Error;
 use crate::metrics::RouteTemplate;
 use crate::problem::Problem;
@@ -130,10 +130,14 @@ impl RoutePath<'_> {
         handler: impl Endpoint<A>,
         operation: Operation,
     ) -> Self {
-        let (access, has_query) = (operation.access, !operation.parameters.is_empty());
+        let demands = Demands {
+            access: operation.access,
+            has_query: !operation.parameters.is_empty(),
+            has_content: operation.has_content(),
+        };
         let answer = move |request: HttpRequest, payload: web::Payload| {
             let payload = payload.into_inner();
-            endpoint::answer(handler.clone(), access, has_query, request, payload)
+            endpoint::answer(handler.clone(), demands, request, payload)
         };
         let route = web::route().to(answer);
         let tag = self.table.tag;

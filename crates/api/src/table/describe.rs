@@ -162,6 +162,9 @@ fn is_repeatable(path: &str, method: &Method) -> bool {
 /// Returns the statuses with which an operation may be refused, with their problem types.
 fn refusals(path: &str, method: &Method, operation: &Operation) -> Vec<(u16, Vec<ProblemType>)> {
     let mut problem_types = vec![ProblemType::InvalidParameter];
+    if operation.has_content() {
+        problem_types.push(ProblemType::NotAcceptable);
+    }
     if let Some((_, media_types)) = &operation.body {
         problem_types.extend([
             ProblemType::RequestTimeout,

@@ -25,8 +25,8 @@ pub(super) enum SuccessResponse {
 
 /// An operation.
 ///
-/// The server checks `access`, and refuses a query string if there are no `parameters`. All other
-/// fields are for the OpenAPI document.
+/// The server checks `access`, refuses a query string if there are no `parameters`, and checks that
+/// the client accepts the content of a `response`. All other fields are for the OpenAPI document.
 pub(crate) struct Operation {
     pub(super) summary: &'static str,
     pub(super) description: Cow<'static, str>,
@@ -137,6 +137,11 @@ impl Operation {
         operation.components.add_list::<T>();
         let name = list_name::<T>();
         operation.content(200, "A page, newest first.", Ref::from_schema_name(name))
+    }
+
+    /// Returns whether a successful response has content.
+    pub(super) fn has_content(&self) -> bool {
+        matches!(self.response, SuccessResponse::Content { .. })
     }
 
     /// Sets the access that the caller needs.

@@ -31,6 +31,7 @@ mod mailed_links;
 mod mailed_pages;
 mod matrix;
 mod metrics;
+mod negotiation;
 mod notices;
 mod openapi;
 mod org;

@@ -58,6 +58,7 @@ fn problems_match_their_snapshots(server: &TestServer) {
         ("forbidden", ada.get("/reviews")),
         ("not-found", anonymous.get(&format!("/books/{UNKNOWN_UID}"))),
         ("method-not-allowed", anonymous.delete("/books")),
+        ("not-acceptable", anonymous.send("GET", "/books", &[("accept", "text/html")], None)),
         ("username-taken", sign_up("cleo", "other@example.org")),
         ("email-taken", sign_up("other", "cleo@example.org")),
         ("tag-exists", ada.post("/tags", &json!({"name": "classics"}))),
