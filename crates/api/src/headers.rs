@@ -47,6 +47,12 @@ pub(crate) fn is_private(path: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// Returns whether a path is below the base path.
+pub(crate) fn is_below_base_path(path: &str) -> bool {
+    let rest = path.strip_prefix(BASE_PATH);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,6 +13,7 @@ mod compression;
 mod conditional;
 mod connection;
 mod context;
+mod cors;
 mod cursor;
 mod document;
 mod endpoint;
@@ -46,6 +47,7 @@ mod table;
 mod write;
 
 pub use connection::{ConnectionCounters, ConnectionLimits, Connections, RefusalCount};
+pub use cors::{CorsOrigins, InvalidOrigin};
 pub use document::openapi_json;
 pub use problem::ProblemType;
 pub use proxies::{InvalidProxy, TrustedProxies};

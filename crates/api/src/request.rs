@@ -20,7 +20,7 @@ use crate::error::{Error, Failure};
 use crate::problem::{Problem, ProblemType};
 use crate::request_id::{REQUEST_ID, RequestId};
 use crate::state::SharedState;
-use crate::{allowance, audit_log, compression, conditional, headers};
+use crate::{allowance, audit_log, compression, conditional, cors, headers};
 
 /// Assigns the request its id, completes the response, and logs it.
 pub(crate) async fn middleware(
@@ -63,6 +63,7 @@ pub(crate) async fn middleware(
     let client = response.request().extensions().get::<Client>().map(Client::allowances);
     allowance::write_headers(response.headers_mut(), &client.unwrap_or_default());
     headers::protect(&mut response);
+    cors::write_headers(&mut response);
     let took = started.elapsed();
     count(&response, took, explained.as_ref());
     let cause = explained.and_then(|explained| explained.cause);

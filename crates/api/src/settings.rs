@@ -8,6 +8,7 @@ use recto_identity::throttle::Limits;
 use recto_persistence::identity::prune;
 
 use crate::connection::ConnectionLimits;
+use crate::cors::CorsOrigins;
 use crate::proxies::TrustedProxies;
 
 /// The settings of a server.
@@ -30,6 +31,8 @@ pub struct Settings {
     pub mail: recto_mail::MailSettings,
     /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: TrustedProxies,
+    /// The origins whose pages may call the API from a browser.
+    pub cors_origins: CorsOrigins,
     /// The budgets of clients.
     pub limits: Limits,
     /// The limits of connections.
@@ -64,6 +67,7 @@ impl Settings {
             public_url: None,
             mail: recto_mail::MailSettings::default(),
             trusted_proxies: TrustedProxies::default(),
+            cors_origins: CorsOrigins::default(),
             limits: Limits::default(),
             connections: ConnectionLimits::default(),
             drain_delay: Duration::ZERO,
@@ -82,6 +86,7 @@ impl std::fmt::Debug for Settings {
             .field("workers", &self.workers)
             .field("public_url", &self.public_url)
             .field("trusted_proxies", &self.trusted_proxies)
+            .field("cors_origins", &self.cors_origins)
             .field("limits", &self.limits)
             .field("connections", &self.connections)
             .field("drain_delay", &self.drain_delay)

@@ -15,6 +15,7 @@ use recto_persistence::{Database, SystemIds};
 
 use crate::audit_log::AuditQueue;
 use crate::connection::Connections;
+use crate::cors::CorsOrigins;
 use crate::identity::key_usage::KeyUsage;
 use crate::metrics::{CurrentState, Metrics};
 use crate::proxies::TrustedProxies;
@@ -37,6 +38,8 @@ pub struct State {
     pub quotas: Option<Arc<QuotaUse>>,
     /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Arc<TrustedProxies>,
+    /// The origins whose pages may call the API from a browser.
+    pub cors_origins: Arc<CorsOrigins>,
     /// The URL that links begin with, without a slash at its end; `None` for the address that the
     /// server listens on.
     pub public_url: Option<Arc<str>>,
@@ -107,6 +110,7 @@ impl State {
             throttle: Arc::new(Throttle::new(settings.limits)),
             quotas: settings.quotas.map(|quotas| Arc::new(QuotaUse::new(quotas))),
             trusted_proxies: Arc::new(settings.trusted_proxies.clone()),
+            cors_origins: Arc::new(settings.cors_origins.clone()),
             public_url: settings.public_url.as_deref().map(Arc::from),
             password_grant: settings.password_grant,
         })

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use recto_api::TrustedProxies;
+use recto_api::{CorsOrigins, TrustedProxies};
 use recto_domain::{Email, Username};
 use recto_mail::{Sender, SmtpUrl};
 use recto_persistence::DatabaseUrl;
@@ -168,6 +168,10 @@ pub(crate) struct ServeOptions {
     /// The proxies whose `X-Forwarded-For` is trusted: addresses and networks, separated by commas
     #[arg(long, value_name = "LIST")]
     pub(crate) trusted_proxies: Option<TrustedProxies>,
+
+    /// The origins whose pages may call the API from a browser, separated by commas, or `*` for all [default: none]
+    #[arg(long, value_name = "LIST")]
+    pub(crate) cors_origins: Option<CorsOrigins>,
 
     /// Connections that may be open at once; more are closed
     #[arg(

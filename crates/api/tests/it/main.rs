@@ -17,6 +17,7 @@ mod concurrency;
 mod compression;
 mod conditional;
 mod connections;
+mod cors;
 mod diagram;
 mod email_change;
 mod entities;

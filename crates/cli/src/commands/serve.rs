@@ -86,6 +86,7 @@ fn settings(
         public_url: options.public_url.as_ref().map(ToString::to_string),
         mail: mail(options, database.url()),
         trusted_proxies: options.trusted_proxies.clone().unwrap_or_default(),
+        cors_origins: options.cors_origins.clone().unwrap_or_default(),
         limits: limits(options),
         connections: connection_limits(options),
         drain_delay: Duration::from_secs(options.drain_delay.into()),

@@ -134,6 +134,7 @@ fn network_options_take_effect() {
     let program = Program::new()
         .with("RECTO_TRUSTED_PROXIES", "127.0.0.1,10.0.0.0/8")
         .with("RECTO_PUBLIC_URL", "https://books.example")
+        .with("RECTO_CORS_ORIGINS", "https://app.example.org")
         .with("RECTO_PASSWORD_GRANT", "off")
         .with("RECTO_SIGN_IN_BURST", "1");
     let config = ureq::Agent::config_builder().http_status_as_error(false).build();
@@ -150,6 +151,9 @@ fn network_options_take_effect() {
         };
         let statuses = ["192.0.2.1", "192.0.2.1", "192.0.2.2"].map(&mut fail);
         assert_eq!(statuses, [401, 429, 401]);
+        let books = agent.get(format!("{address}/api/v1/books"));
+        let books = books.header("origin", "https://app.example.org").call().unwrap();
+        assert_eq!(books.headers()["access-control-allow-origin"], "https://app.example.org");
         let form = [("grant_type", "password"), ("username", "x@y.org"), ("password", "x")];
         let mut refused =
             agent.post(format!("{address}/api/v1/auth/token")).send_form(form).unwrap();
@@ -163,6 +167,8 @@ fn network_options_take_effect() {
         ("--trusted-proxies", "proxy.example", "10.0.0.0/8"),
         ("--smtp-url", "smtp://me:hunter2@mail.example", "must not be sent unencrypted"),
         ("--trusted-proxies", "0.0.0.0/0", "trusts every client"),
+        ("--cors-origins", "https://app.example.org/", "is not an origin"),
+        ("--cors-origins", "app.example.org", "is not an origin"),
         ("--mail-from", "recto", "recto@example.org"),
         ("--password-grant", "perhaps", "off"),
         ("--sign-in-burst", "0", "--sign-in-burst"),
