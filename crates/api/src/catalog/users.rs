@@ -9,7 +9,7 @@ use recto_persistence::identity::account;
 use recto_persistence::{Connection, write};
 
 use crate::answer::{Answer as _, Item, NoContent, Page, Rendered};
-use crate::context::Context;
+use crate::context::{Context, WriteTransaction};
 use crate::error::Error;
 use crate::extract::{All, Body, ItemQuery, PageQuery, PathKey};
 use crate::identity::accounts;
@@ -57,8 +57,20 @@ pub(crate) async fn patch(
     key: PathKey<User>,
     body: Body<UserPatch>,
 ) -> Result<Rendered, Error> {
+    change_profile(ctx, body, move |tx| tx.subject(key.0)).await
+}
+
+/// Changes the profile of the user that `find` locks.
+///
+/// # Errors
+/// The errors of `find`; 403 if the caller may not change the profile; an invalid body.
+pub(crate) async fn change_profile(
+    ctx: Context,
+    body: Body<UserPatch>,
+    find: impl Fn(&mut WriteTransaction<'_>) -> Result<User, Error> + Send + 'static,
+) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
-        let user = tx.subject::<User>(key.0)?;
+        let user = find(tx)?;
         may::edit_profile(tx.caller()?, &user)?;
         let (patch, now) = (body.checked_for(&user)?, tx.now());
         let before = user.clone();

@@ -1,28 +1,39 @@
-//! The caller's own account: shown and deleted.
+//! The caller's own account: shown, changed and deleted.
 
 use std::sync::Arc;
 
-use recto_domain::{AccountDeletion, AuditAction, User, UserBooks, UserReviews};
+use recto_domain::{AccountDeletion, AuditAction, User, UserBooks, UserPatch, UserReviews};
 use recto_persistence::identity::account;
 use recto_relations::Include;
 
 use super::{accounts, passwords};
-use crate::answer::{Item, NoContent};
+use crate::answer::{Answer as _, NoContent, Rendered};
+use crate::catalog::users;
 use crate::context::Context;
 use crate::error::Error;
-use crate::extract::Body;
+use crate::extract::{Body, ItemQuery};
 
-/// `GET /auth/me`: the caller, with account, books and reviews.
-pub(crate) async fn me(ctx: Context) -> Result<Item<User>, Error> {
-    let include = Include::nothing()
-        .with::<UserBooks>(20, Include::nothing())
-        .with::<UserReviews>(20, Include::nothing());
-    let include = Arc::new(include);
+/// `GET /auth/me`: the caller, with the account; with books and reviews, unless the query names
+/// relations to load or to count.
+pub(crate) async fn me(ctx: Context, query: ItemQuery<User>) -> Result<Rendered, Error> {
+    let ItemQuery { mut include, fields, .. } = query;
+    if include.is_empty() {
+        include = Arc::new(
+            Include::nothing()
+                .with::<UserBooks>(20, Include::nothing())
+                .with::<UserReviews>(20, Include::nothing()),
+        );
+    }
     ctx.snapshot(move |tx| {
-        let user = tx.item(tx.caller()?.user_uid, &include)?;
-        accounts::with(tx, user)
+        let user = tx.item(tx.caller()?.user_uid, &include)?.with_fields(&fields);
+        accounts::with(tx, user)?.render()
     })
     .await
+}
+
+/// `PATCH /auth/me`. Like everything below `/auth`, it ignores `If-Match`.
+pub(crate) async fn patch(ctx: Context, body: Body<UserPatch>) -> Result<Rendered, Error> {
+    users::change_profile(ctx, body, |tx| tx.locked(tx.caller()?.user_uid)).await
 }
 
 /// `DELETE /auth/me`. Books stay without a user; the caller decides about the reviews.

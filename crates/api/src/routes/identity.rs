@@ -2,8 +2,8 @@
 
 use recto_domain::{
     AccountDeletion, ApiKey, AuditEntry, EmailChange, EmailConfirmation, EmailRequest, Login,
-    NewApiKey, PasswordChange, PasswordReset, Refresh, Session, SignUp, User, Verification,
-    VerificationRejection,
+    NewApiKey, PasswordChange, PasswordReset, Refresh, Session, SignUp, User, UserPatch,
+    Verification, VerificationRejection,
 };
 use recto_identity::Access;
 
@@ -131,10 +131,22 @@ fn add_account(table: &mut RouteTable) {
             account::me,
             Operation::new(
                 "Get my account",
-                "Returns the caller with account, books and reviews.",
+                "Returns the caller with account, books and reviews. With `include` or `count`, only the relations requested by them are present.",
             )
+            .include_parameters::<User>()
             .requires(Access::SignedIn)
             .returns::<UserWithAccount>("The caller."),
+        )
+        .patch(
+            account::patch,
+            Operation::new(
+                "Change my profile",
+                "Changes the given fields of the caller and leaves the others unchanged, as `PATCH /users/{uid}`.",
+            )
+            .requires(Access::Verified)
+            .patch_body::<UserPatch>()
+            .returns::<UserWithAccount>("The changed user.")
+            .conflicts(&[ProblemType::UsernameTaken]),
         )
         .delete(
             account::delete,

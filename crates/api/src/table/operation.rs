@@ -298,8 +298,8 @@ impl Operation {
         )
     }
 
-    /// Adds `include` and `count`, and the tag of a response with entities.
-    fn include_parameters<E: Entity>(mut self) -> Self {
+    /// Adds `include`, `count` and `fields`, and the tag of a response with entities.
+    pub(crate) fn include_parameters<E: Entity>(mut self) -> Self {
         self.has_tag = true;
         let known = paths(E::INFO, 2).join(", ");
         let description = format!(

@@ -192,7 +192,7 @@ fn unknown_paths_are_not_found(server: &TestServer) {
 fn wrong_method_error_lists_allowed_methods(server: &TestServer) {
     for (method, path, allow) in [
         ("DELETE", "/books", "GET, HEAD, POST, OPTIONS"),
-        ("POST", "/auth/me", "GET, HEAD, DELETE, OPTIONS"),
+        ("POST", "/auth/me", "GET, HEAD, PATCH, DELETE, OPTIONS"),
         ("PUT", "/livez", "GET, HEAD, OPTIONS"),
         ("DELETE", "/docs/", "GET, HEAD, OPTIONS"),
         ("POST", "/problems/not-found", "GET, HEAD, OPTIONS"),

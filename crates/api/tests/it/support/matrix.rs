@@ -200,7 +200,7 @@ impl<'s> MatrixFixture<'s> {
             ("POST", "/tags") | ("PUT", "/tags/{uid}") => {
                 json!({"name": format!("Other tag of {}", self.owner.client.uid)})
             }
-            ("PATCH", "/users/{uid}") => json!({"first_name": "Ada"}),
+            ("PATCH", "/users/{uid}" | "/auth/me") => json!({"first_name": "Ada"}),
             ("POST", "/org/departments") => return new_body("Department"),
             ("POST", "/org/employees") => return new_body("Employee"),
             ("PATCH", "/org/departments/{id}" | "/org/employees/{id}") => {
