@@ -3,6 +3,7 @@
 mod credential;
 mod origin;
 mod quota;
+mod read;
 mod statements;
 mod transaction;
 
@@ -27,8 +28,9 @@ use crate::state::{SharedState, State};
 
 pub(crate) use credential::ResolvedUser;
 pub(crate) use origin::RequestOrigin;
+pub(crate) use read::ReadTransaction;
 pub(crate) use statements::Statements;
-pub(crate) use transaction::{ReadTransaction, WriteTransaction};
+pub(crate) use transaction::WriteTransaction;
 
 use credential::Credential;
 use transaction::{ChangeRequest, Effects, ReservedCreations};

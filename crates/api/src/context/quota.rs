@@ -15,7 +15,7 @@ impl<'t> ReadTransaction<'t> {
     /// Returns the quotas, unless they are off or the account is an administrator's.
     fn quotas_of(&self, account: Option<&Account>) -> Option<(&'t QuotaUse, UserId)> {
         let account = account.filter(|account| account.role != Role::Admin)?;
-        Some((self.state().quotas.as_deref()?, account.user_uid))
+        Some((self.state.quotas.as_deref()?, account.user_uid))
     }
 }
 
