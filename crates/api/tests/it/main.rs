@@ -52,6 +52,7 @@ mod sessions;
 mod statements;
 mod support;
 mod swagger_ui;
+mod tag_products;
 mod tags;
 mod throttle;
 mod users;
