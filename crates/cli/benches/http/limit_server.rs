@@ -28,14 +28,11 @@ impl LimitServer {
     pub(crate) fn of(server: &RectoServer, load: &Workload) -> Self {
         let mut responses = HashMap::new();
         let mut status = StatusCode::OK;
-        if let Some(last) = load.requests.last().filter(|request| request.method == "POST") {
-            status = StatusCode::CREATED;
-            let created = Bytes::from(server.create(last));
-            let paths = load.requests.iter().map(|request| request.path.clone());
-            responses.extend(paths.map(|path| (path, created.clone())));
-        } else {
-            let paths = load.requests.iter().map(|request| request.path.clone());
-            responses.extend(paths.map(|path| (path.clone(), Bytes::from(server.get(&path)))));
+        let last = load.requests.last().filter(|request| request.method == "POST");
+        let created = last.map(|request| server.answer(request));
+        for request in &load.requests {
+            let (found, body) = created.clone().unwrap_or_else(|| server.answer(request));
+            (status, _) = (found, responses.insert(request.path.clone(), body));
         }
         let responses: Responses = Arc::new(responses);
         let (sender, receiver) = std::sync::mpsc::channel();

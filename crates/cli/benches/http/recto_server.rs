@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use actix_web::http::StatusCode;
+use actix_web::web::Bytes;
 use recto_testkit::database::Engine;
 use serde_json::Value;
 
@@ -20,6 +22,10 @@ const VARIETY: usize = 200;
 
 /// The number of accounts that write reviews, so that none runs out of books.
 const READERS: usize = 60;
+
+fn get(path: &str) -> Request {
+    Request { method: "GET", path: path.to_owned(), ..Request::default() }
+}
 
 impl RectoServer {
     /// Imports the catalogue into a fresh database and serves it.
@@ -41,25 +47,39 @@ impl RectoServer {
     }
 
     /// Returns the body of a response.
-    pub(crate) fn get(&self, path: &str) -> Vec<u8> {
-        let mut response =
-            self.agent.get(format!("{}{path}", self.address())).call().expect("it responds");
-        assert_eq!(response.status(), 200, "{path}");
-        response.body_mut().with_config().limit(64 << 20).read_to_vec().expect("it has a body")
+    pub(crate) fn get(&self, path: &str) -> Bytes {
+        let (status, body) = self.answer(&get(path));
+        assert_eq!(status, StatusCode::OK, "{path}");
+        body
     }
 
-    /// Sends a request that creates an entity, and returns the body of the response.
-    pub(crate) fn create(&self, request: &Request) -> Vec<u8> {
-        let token = request.token.as_deref().unwrap_or_default();
-        let mut response = self
-            .agent
-            .post(format!("{}{}", self.address(), request.path))
-            .header("authorization", format!("Bearer {token}"))
-            .content_type("application/json")
-            .send(request.body.as_deref().unwrap_or_default())
-            .expect("it responds");
-        assert_eq!(response.status(), 201, "{}", request.path);
-        response.body_mut().read_to_vec().expect("it has a body")
+    /// Sends a request that succeeds, and returns status and body of the response.
+    pub(crate) fn answer(&self, request: &Request) -> (StatusCode, Bytes) {
+        let mut response = self.send(request);
+        let status = response.status();
+        assert!(status.as_u16() < 400, "{status} {}", request.path);
+        let body = response.body_mut().with_config().limit(64 << 20).read_to_vec();
+        let status = StatusCode::from_u16(status.as_u16()).expect("it is a status");
+        (status, body.expect("it has a body").into())
+    }
+
+    fn send(&self, request: &Request) -> ureq::http::Response<ureq::Body> {
+        let Request { method, path, token, header, body } = request;
+        let mut request = ureq::http::Request::builder()
+            .method(*method)
+            .uri(format!("{}{path}", self.address()))
+            .header("authorization", format!("Bearer {}", token.as_deref().unwrap_or_default()));
+        if let Some((name, value)) = header {
+            request = request.header(*name, value);
+        }
+        let sent = match body {
+            Some(body) => {
+                let request = request.header("content-type", "application/json");
+                self.agent.run(request.body(body.clone()).expect("it is a request"))
+            }
+            None => self.agent.run(request.body(()).expect("it is a request")),
+        };
+        sent.expect("it responds")
     }
 
     fn json(&self, path: &str) -> Value {
@@ -72,22 +92,29 @@ impl RectoServer {
         let pages = self.pages();
         let gets = |name, paths: Vec<String>| Workload {
             name,
-            requests: paths
-                .into_iter()
-                .map(|path| Request { method: "GET", path, token: None, body: None })
-                .collect(),
+            requests: paths.iter().map(|path| get(path)).collect(),
         };
         let book = |suffix: &str| {
             let path = |uid: &String| format!("/api/v1/books/{uid}{suffix}");
             popular.iter().take(VARIETY).map(path).collect::<Vec<_>>()
         };
         let with = |suffix: &str| pages.iter().map(|page| format!("{page}{suffix}")).collect();
+        let known = book("").into_iter().map(|path| {
+            let tag =
+                self.send(&get(&path)).headers()["etag"].to_str().unwrap_or_default().to_owned();
+            Request { header: Some(("If-None-Match", tag)), ..get(&path) }
+        });
+        let keyed = self.reviews(&all, READERS).into_iter().enumerate().map(|(number, request)| {
+            Request { header: Some(("Idempotency-Key", format!("{number:032x}"))), ..request }
+        });
         vec![
             gets("a book by key", book("")),
+            Workload { name: "a book that the client has (304)", requests: known.collect() },
             gets("a book with all its relations", book("?include=user,reviews,tags")),
             gets("a page of 20", with("")),
             gets("a page of 20 with reviews and tags", with("&include=reviews,tags")),
-            Workload { name: "a review created", requests: self.reviews(&all) },
+            Workload { name: "a review created", requests: self.reviews(&all, 0) },
+            Workload { name: "a review created with a key", requests: keyed.collect() },
         ]
     }
 
@@ -122,10 +149,11 @@ impl RectoServer {
         paths
     }
 
-    /// Returns requests for new reviews, of every reader for every book, so that they last longer than
-    /// the measurement.
-    fn reviews(&self, books: &[String]) -> Vec<Request> {
-        let tokens: Vec<String> = (0..READERS).map(|number| self.sign_in(number)).collect();
+    /// Returns requests for new reviews, of every reader from a number on for every book, so that they
+    /// last longer than the measurement.
+    fn reviews(&self, books: &[String], first: usize) -> Vec<Request> {
+        let readers = first..first + READERS;
+        let tokens: Vec<String> = readers.map(|number| self.sign_in(number)).collect();
         let body = r#"{"rating":4,"review_text":"Read it twice."}"#;
         let per_reader = (200_000 / READERS).min(books.len());
         tokens
@@ -135,6 +163,7 @@ impl RectoServer {
                     method: "POST",
                     path: format!("/api/v1/books/{book}/reviews"),
                     token: Some(token.clone()),
+                    header: None,
                     body: Some(body.to_owned()),
                 })
             })

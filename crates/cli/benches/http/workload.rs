@@ -9,12 +9,14 @@ pub(crate) struct Workload {
     pub(crate) requests: Vec<Request>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Request {
     pub(crate) method: &'static str,
     /// Path and query.
     pub(crate) path: String,
     pub(crate) token: Option<String>,
+    /// Another header: name and value.
+    pub(crate) header: Option<(&'static str, String)>,
     pub(crate) body: Option<String>,
 }
 
@@ -57,14 +59,15 @@ impl Workload {
         }
     }
 
-    /// Formats the requests, one per line: method, path, token and body.
+    /// Formats the requests, one per line: method, path, token, header and body.
     fn lines(&self) -> String {
         let mut lines = String::new();
-        for Request { method, path, token, body } in &self.requests {
+        for Request { method, path, token, header, body } in &self.requests {
+            let (name, value) = header.as_ref().map_or(("", ""), |(name, value)| (*name, value));
             let token = token.as_deref().unwrap_or_default();
             let body = body.as_deref().unwrap_or_default();
             // Writing to a string cannot fail.
-            let _ = writeln!(lines, "{method}\t{path}\t{token}\t{body}");
+            let _ = writeln!(lines, "{method}\t{path}\t{token}\t{name}\t{value}\t{body}");
         }
         lines
     }
@@ -75,8 +78,10 @@ const SCRIPT: &str = r#"
 local requests = {}
 init = function(args)
   for line in io.lines(args[1]) do
-    local method, path, token, body = line:match("([^\t]*)\t([^\t]*)\t([^\t]*)\t(.*)")
+    local method, path, token, name, value, body =
+      line:match("([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t(.*)")
     local headers = {}
+    if name ~= "" then headers[name] = value end
     if token ~= "" then headers["Authorization"] = "Bearer " .. token end
     if body == "" then body = nil else headers["Content-Type"] = "application/json" end
     requests[#requests + 1] = wrk.format(method, path, headers, body)
