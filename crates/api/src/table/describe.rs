@@ -201,6 +201,8 @@ fn refusals(path: &str, method: &Method, operation: &Operation) -> Vec<(u16, Vec
     if is_conditional(path, method, operation) {
         problem_types.extend([ProblemType::MalformedRequest, ProblemType::PreconditionFailed]);
     }
+    problem_types.extend(operation.conflicts);
+    problem_types.extend(operation.refusals);
     if is_repeatable(path, method) {
         problem_types.extend([
             ProblemType::MalformedRequest,
@@ -208,8 +210,6 @@ fn refusals(path: &str, method: &Method, operation: &Operation) -> Vec<(u16, Vec
             ProblemType::IdempotencyKeyReused,
         ]);
     }
-    problem_types.extend(operation.conflicts);
-    problem_types.extend(operation.refusals);
     problem_types.extend([
         ProblemType::Internal,
         ProblemType::Overloaded,
