@@ -68,7 +68,7 @@ pub(crate) async fn answer<Args: FromRequest>(
     mut payload: Payload,
 ) -> Result<HttpResponse, actix_web::Error> {
     if demands.has_content {
-        negotiation::check_accepts_json(request.headers()).map_err(Error::from)?;
+        negotiation::check_accepts_json(request.headers())?;
     }
     let ctx = Context::new(&request, demands.access)?;
     let checked = ctx.checked();

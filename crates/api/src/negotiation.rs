@@ -2,6 +2,7 @@
 
 use actix_web::http::header::{self, HeaderMap, HeaderName};
 
+use crate::error::Error;
 use crate::problem::{Problem, ProblemType};
 
 /// A content coding of responses.
@@ -51,7 +52,7 @@ impl Coding {
 ///
 /// # Errors
 /// 406 if it does not.
-pub(crate) fn check_accepts_json(headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn check_accepts_json(headers: &HeaderMap) -> Result<(), Error> {
     let mut has_elements = false;
     // The most specific range decides.
     let mut best: Option<(u8, f32)> = None;
@@ -72,7 +73,7 @@ pub(crate) fn check_accepts_json(headers: &HeaderMap) -> Result<(), Problem> {
         return Ok(());
     }
     let detail = "the response is `application/json`, which `Accept` does not accept";
-    Err(Problem::new(ProblemType::NotAcceptable, detail))
+    Err(Problem::new(ProblemType::NotAcceptable, detail).into())
 }
 
 /// Returns the elements of a list in a header, without empty ones.
