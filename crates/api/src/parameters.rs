@@ -107,6 +107,28 @@ impl Parameters {
         parsed.map_err(|broken| self.refuse(name, broken)).ok()
     }
 
+    /// Returns a parsed list, or records the rule that it breaks; those of all its elements, if they
+    /// break rules by themselves.
+    pub(crate) fn check_list<T>(
+        &mut self,
+        name: &str,
+        list: &str,
+        parse: impl Fn(&str) -> Result<T, Invalid>,
+    ) -> Option<T> {
+        let broken = match parse(list) {
+            Ok(parsed) => return Some(parsed),
+            Err(broken) => broken,
+        };
+        let before = self.errors.len();
+        for broken in elements(list).filter_map(|element| parse(element).err()) {
+            self.refuse(name, broken);
+        }
+        if self.errors.len() == before {
+            self.refuse(name, broken);
+        }
+        None
+    }
+
     /// Records that a parameter breaks a rule.
     pub(crate) fn refuse(&mut self, name: &str, broken: Invalid) {
         self.errors.push(ParameterError::new(name, broken));
@@ -142,6 +164,19 @@ impl ParameterError {
 }
 
 /// Parses a number of items. A larger one is clamped to [`MAX_LIMIT`].
+/// Returns the elements of a list: what is between commas that are not in parentheses.
+fn elements(list: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0_usize;
+    list.split(move |c| {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c == ',' && depth == 0
+    })
+}
+
 fn parse_limit(raw: &str) -> Result<u32, Invalid> {
     let refused = |code| Err(Invalid::new(code, "must be a whole number from 1"));
     let digits = raw.strip_prefix('-').unwrap_or(raw);

@@ -151,6 +151,13 @@ impl Violations {
         (!list.is_empty()).then_some(Self(list))
     }
 
+    /// Adds the violations of `others`.
+    #[must_use]
+    pub(crate) fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
     /// Prepends `token`, the name of a field or the index in an array, to each pointer.
     #[must_use]
     pub fn under(mut self, token: &str) -> Self {

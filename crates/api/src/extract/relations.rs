@@ -13,46 +13,44 @@ pub(super) fn take_sort<E: Entity>(
     parameters: &mut Parameters,
     relation: Option<&'static RelationInfo>,
 ) -> Sort {
-    let sort = match (parameters.take_list("sort"), relation) {
-        (Some(sort), Some(relation)) => Sort::parse_along(relation, &sort),
-        (Some(sort), None) => Sort::parse(E::INFO, &sort),
-        (None, Some(relation)) => Ok(Sort::along(relation)),
-        (None, None) => Ok(Sort::default()),
+    let Some(list) = parameters.take_list("sort") else {
+        return relation.map_or_else(Sort::default, Sort::along);
     };
-    parameters
-        .check("sort", sort.map_err(|error| invalid(sort_code(&error), &error)))
-        .unwrap_or_default()
+    let sort = parameters.check_list("sort", &list, |raw| {
+        let sort = match relation {
+            Some(relation) => Sort::parse_along(relation, raw),
+            None => Sort::parse(E::INFO, raw),
+        };
+        sort.map_err(|error| invalid(sort_code(&error), &error))
+    });
+    sort.unwrap_or_default()
 }
 
 /// Takes the own fields to show.
 pub(super) fn take_fields<E: Entity>(parameters: &mut Parameters) -> Fields {
-    let fields = parameters.take_list("fields");
-    let fields = fields.and_then(|raw| parameters.check("fields", Fields::parse(E::INFO, &raw)));
+    let Some(list) = parameters.take_list("fields") else { return Fields::default() };
+    let fields = parameters.check_list("fields", &list, |raw| Fields::parse(E::INFO, raw));
     fields.unwrap_or_default()
 }
 
 /// Takes the relations to load and to count.
 pub(super) fn take_include<E: Entity>(parameters: &mut Parameters) -> Include {
-    let mut is_complete = true;
-    let mut include = Include::nothing();
-    if let Some(paths) = parameters.take_list("include") {
-        match Include::parse(E::INFO, &paths) {
-            Ok(parsed) => include = parsed,
-            Err(error) => {
-                is_complete = false;
-                parameters.refuse("include", invalid(include_code(&error), &error));
-            }
-        }
+    let wrong = |error: IncludeError| invalid(include_code(&error), &error);
+    let mut include = Some(Include::nothing());
+    if let Some(list) = parameters.take_list("include") {
+        include = parameters
+            .check_list("include", &list, |raw| Include::parse(E::INFO, raw).map_err(wrong));
     }
-    if let Some(paths) = parameters.take_list("count") {
-        match include.count(E::INFO, &paths) {
-            Ok(()) => {}
+    let Some(list) = parameters.take_list("count") else { return include.unwrap_or_default() };
+    let counted = parameters.check_list("count", &list, |raw| {
+        let mut counted = include.clone().unwrap_or_default();
+        match counted.count(E::INFO, raw) {
             // The wrong include may be the one that the count needs.
-            Err(IncludeError::CountOfUnloaded { .. }) if !is_complete => {}
-            Err(error) => parameters.refuse("count", invalid(include_code(&error), &error)),
+            Err(IncludeError::CountOfUnloaded { .. }) if include.is_none() => Ok(counted),
+            result => result.map(|()| counted).map_err(wrong),
         }
-    }
-    include
+    });
+    counted.unwrap_or_default()
 }
 
 /// Takes the filters on related entities.

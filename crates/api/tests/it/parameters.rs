@@ -77,6 +77,22 @@ fn all_errors_are_reported(server: &TestServer) {
     assert_eq!(answer.query_errors(), expected);
     let detail = text(&answer.json, "detail");
     assert_eq!(detail, "x: must be UTF-8 (the first of 13 errors)");
+    // Each element of a list.
+    let lists = server.get(
+        "/books?include=owner,tags(limit:2,sort:x),tags&count=a,reviews,b&sort=c,title,d&fields=e,f&sort=title",
+    );
+    let expected = [
+        ("sort", "unknown"),
+        ("sort", "unknown"),
+        ("include", "unknown"),
+        ("include", "unknown"),
+        ("count", "unknown"),
+        ("count", "unknown"),
+        ("fields", "unknown"),
+        ("fields", "unknown"),
+    ];
+    assert_eq!(lists.query_errors(), expected);
+    assert_eq!(server.get("/books?sort=title,title").query_errors(), [("sort", "duplicate")]);
     // The cursor counts once the rest is right.
     assert_eq!(server.get("/books?cursor=x").query_errors(), [("cursor", "cursor")]);
     let counted = server.get("/books?include=tags&count=reviews.user.books");

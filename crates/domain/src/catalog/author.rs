@@ -264,23 +264,10 @@ impl Contributors {
     /// Returns these contributors.
     ///
     /// # Errors
-    /// There are none, a name is repeated, or their credit line is too long.
+    /// There are none, or their credit line is too long.
     fn of_list(contributors: Vec<Contributor>) -> Result<Self, Violations> {
         if contributors.is_empty() {
             return Err(Violations::one(Code::Length, "must have at least 1 item"));
-        }
-        let mut seen = HashSet::new();
-        let repeated =
-            contributors.iter().enumerate().filter(|(_, one)| !seen.insert(one.name.key()));
-        let wrong: Vec<Violation> = repeated
-            .map(|(index, _)| Violation {
-                pointer: format!("/{index}/name"),
-                code: Code::Duplicate,
-                detail: "is named already; a book credits everybody once".into(),
-            })
-            .collect();
-        if let Some(wrong) = Violations::from_list(wrong) {
-            return Err(wrong);
         }
         let line = joined(&contributors).map_err(|_| {
             Violations::one(Code::Length, format!(
@@ -307,9 +294,33 @@ impl Input for ContributorList {
                 Code::Length,
                 format!("must have at most {} items", Contributors::MAX),
             )),
-            _ => Vec::parse(value).and_then(Contributors::of_list).map(Self),
+            _ => match (Vec::parse(value), Violations::from_list(repeated_names(value))) {
+                (Ok(contributors), None) => Contributors::of_list(contributors).map(Self),
+                (Ok(_), Some(repeated)) => Err(repeated),
+                (Err(wrong), None) => Err(wrong),
+                (Err(wrong), Some(repeated)) => Err(wrong.and(repeated)),
+            },
         }
     }
+}
+
+/// Returns a violation for each name of an earlier contributor. They are searched in the JSON, so
+/// that they are reported together with other violations.
+fn repeated_names(list: &Value) -> Vec<Violation> {
+    let mut seen = HashSet::new();
+    let items = list.as_array().into_iter().flatten().enumerate();
+    items
+        .filter(|(_, item)| {
+            let name = item.get("name").and_then(Value::as_str);
+            let name = name.and_then(|name| AuthorName::parse(name).ok());
+            name.is_some_and(|name| !seen.insert(name.key()))
+        })
+        .map(|(index, _)| Violation {
+            pointer: format!("/{index}/name"),
+            code: Code::Duplicate,
+            detail: "is named already; a book credits everybody once".into(),
+        })
+        .collect()
 }
 
 impl Input for Contributors {
