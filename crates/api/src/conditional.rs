@@ -4,43 +4,42 @@
 //! shows of it; the hash is that of the response. `If-Match` compares the version alone, so that a
 //! tag from any response about the entity can be sent with a change. `If-None-Match` compares all.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::fmt::Write as _;
 
+use actix_web::HttpRequest;
 use actix_web::body::BoxBody;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpRequest, HttpResponse};
 use recto_relations::{AnyEntities, Entity, Version};
+
+use twox_hash::XxHash3_64;
 
 use crate::error::Error;
 use crate::problem::{Problem, ProblemType};
 
-/// Returns the version part of an entity's tags: its version, and a checksum of its key, so that a
+/// Appends the version part of an entity's tags: its version, and a checksum of its key, so that a
 /// tag of another entity does not match.
-fn version_part(entity: &str, key: &str, version: Version) -> String {
-    let mut hasher = DefaultHasher::new();
-    (entity, key).hash(&mut hasher);
-    format!("{version}-{:04x}", hasher.finish() & 0xffff)
+fn push_version_part(tag: &mut String, entity: &str, key: &str, version: Version) {
+    let seed = XxHash3_64::oneshot(entity.as_bytes());
+    let checksum = XxHash3_64::oneshot_with_seed(seed, key.as_bytes());
+    // Writing to a string cannot fail.
+    let _ = write!(tag, "{version}-{checksum:016x}");
 }
 
 /// Returns the tag of a response with the item at `index`; `None` if it has no versions.
 pub(crate) fn tag_of_item(entities: &dyn AnyEntities, index: usize, body: &[u8]) -> Option<String> {
     let version = entities.version(index)?;
-    let version = version_part(entities.info().name, &entities.key(index), version);
-    Some(format!("\"{version}.{}\"", hash(body)))
+    let mut tag = String::with_capacity(64);
+    tag.push('"');
+    push_version_part(&mut tag, entities.info().name, &entities.key(index), version);
+    let _ = write!(tag, ".{:016x}\"", XxHash3_64::oneshot(body));
+    Some(tag)
 }
 
 /// Returns the tag of a response that is no item.
 pub(crate) fn tag_of_body(body: &[u8]) -> String {
-    format!("\"{}\"", hash(body))
-}
-
-/// Returns a hash of a body, which is the same in all servers of one build.
-fn hash(body: &[u8]) -> String {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(body);
-    format!("{:016x}", hasher.finish())
+    format!("\"{:016x}\"", XxHash3_64::oneshot(body))
 }
 
 /// The entity that a request changes, as it was before.
@@ -52,8 +51,9 @@ pub(crate) struct Subject {
 impl Subject {
     /// Returns an entity as the subject of a request; `None` if it has no versions.
     pub(crate) fn of<E: Entity>(entity: &E) -> Option<Self> {
-        let version = entity.version()?;
-        Some(Self { version: version_part(E::INFO.name, &entity.key().to_string(), version) })
+        let mut version = String::with_capacity(32);
+        push_version_part(&mut version, E::INFO.name, &entity.key().to_string(), entity.version()?);
+        Some(Self { version })
     }
 
     /// Checks the header `If-Match` of a request.
@@ -78,9 +78,10 @@ impl Subject {
 pub(crate) struct IfMatch(String);
 
 impl IfMatch {
-    /// Returns the header, if the request has it.
+    /// Returns the header, if the request has it and is a PATCH, PUT or DELETE.
     pub(crate) fn of(request: &HttpRequest) -> Option<Self> {
-        joined(request.headers(), header::IF_MATCH).map(Self)
+        let compares = matches!(*request.method(), Method::PATCH | Method::PUT | Method::DELETE);
+        joined(request.headers(), header::IF_MATCH).filter(|_| compares).map(Self)
     }
 
     /// Returns the tags; `None` for `*`.
@@ -89,7 +90,7 @@ impl IfMatch {
             return Ok(None);
         }
         let malformed = || {
-            let detail = "If-Match must be `*` or a list of entity tags, such as `\"3-9f2c.0123456789abcdef\"`";
+            let detail = "If-Match must be `*` or a list of entity tags, such as `\"3-9f2c41d0b7a85e36.0123456789abcdef\"`";
             Error::from(Problem::new(ProblemType::MalformedRequest, detail))
         };
         parse_tags(&self.0).filter(|tags| !tags.is_empty()).map(Some).ok_or_else(malformed)
@@ -143,17 +144,20 @@ pub(crate) fn not_modified(response: ServiceResponse<BoxBody>) -> ServiceRespons
     if !is_known {
         return response;
     }
-    let mut unchanged = HttpResponse::NotModified();
-    for name in [header::ETAG, header::CACHE_CONTROL, header::VARY, header::LINK] {
-        for value in response.headers().get_all(&name) {
-            unchanged.append_header((name.clone(), value.clone()));
-        }
+    let (request, mut response) = response.into_parts();
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    for name in [header::CONTENT_TYPE, header::CONTENT_DISPOSITION] {
+        response.headers_mut().remove(name);
     }
-    ServiceResponse::new(response.into_parts().0, unchanged.finish())
+    ServiceResponse::new(request, response.set_body(BoxBody::new(())))
 }
 
 /// Returns whether `If-None-Match` has a tag, compared weakly. A malformed header has none.
 fn knows(request: &HttpRequest, tag: &HeaderValue) -> bool {
+    let mut values = request.headers().get_all(header::IF_NONE_MATCH);
+    if values.next().is_some_and(|one| one == tag) {
+        return true;
+    }
     let Some(known) = joined(request.headers(), header::IF_NONE_MATCH) else { return false };
     if known.trim() == "*" {
         return true;
@@ -164,6 +168,7 @@ fn knows(request: &HttpRequest, tag: &HeaderValue) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::HttpResponse;
     use actix_web::test::TestRequest;
     use recto_domain::{NewId, Tag as BookTag, TagName};
 

@@ -165,13 +165,15 @@ async fn change_account(
         let account = account::of_user(tx, user.uid)?
             .ok_or_else(|| Problem::not_found("account: the user has none"))?;
         let now = tx.now();
-        if let Some((action, notice, detail)) = change(tx, &account, now)? {
-            let entry = tx.audit(action);
-            entry.subject_uid = Some(user.uid);
-            entry.detail = detail.as_deref().and_then(|detail| AuditDetail::parse(detail).ok());
-            let detail = detail.as_deref().and_then(|detail| MailDetail::parse(detail).ok());
-            tx.notify(&account, notice, detail.as_ref())?;
-        }
+        let Some((action, notice, detail)) = change(tx, &account, now)? else {
+            return accounts::with(tx, Item::alone(user));
+        };
+        let entry = tx.audit(action);
+        entry.subject_uid = Some(user.uid);
+        entry.detail = detail.as_deref().and_then(|detail| AuditDetail::parse(detail).ok());
+        let detail = detail.as_deref().and_then(|detail| MailDetail::parse(detail).ok());
+        tx.notify(&account, notice, detail.as_ref())?;
+        let user = write::advance(tx, user)?;
         accounts::with(tx, Item::alone(user))
     })
     .await

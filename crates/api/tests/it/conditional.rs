@@ -188,7 +188,7 @@ fn deleted_owner_moves_versions(server: &TestServer) {
 }
 
 fn stale_changes_are_refused(server: &TestServer) {
-    let Clients { ada, admin, .. } = Clients::create(server);
+    let Clients { ada, admin, bob, .. } = Clients::create(server);
     let samples = Samples::of(&ada);
     for entity in entity_types() {
         let path = samples.fill(&item_template(entity.name));
@@ -223,6 +223,17 @@ fn stale_changes_are_refused(server: &TestServer) {
     let (disabled, off) = (format!("{user}/disabled"), json!({"disabled": false}));
     send_if(&admin, "PUT", &disabled, &current, &off).expect_status(200);
     send_if(&admin, "PUT", &disabled, &before, &off).expect_problem("precondition-failed");
+    // Another administrator has decided already.
+    let user = format!("/users/{}", bob.uid);
+    let put = |path: &str, tag: &str, body: Value| {
+        send_if(&admin, "PUT", &format!("{user}/{path}"), tag, &body)
+    };
+    let first = tag(&bob.get(&user));
+    let promoted = tag(&put("role", &first, json!({"role": "admin"})));
+    put("role", &first, json!({"role": "user"})).expect_problem("precondition-failed");
+    put("disabled", &first, json!({"disabled": true})).expect_problem("precondition-failed");
+    put("disabled", &promoted, json!({"disabled": true})).expect_status(200);
+    put("disabled", &promoted, json!({"disabled": false})).expect_problem("precondition-failed");
     let tag_path = format!("/tags/{}", uid(&add_tag(&ada, "novel")));
     let before = tag(&ada.get(&tag_path));
     let rename = json!({"name": "novels"});
@@ -283,6 +294,11 @@ fn odd_conditions_have_answers(server: &TestServer) {
     }
     let list = format!(", \"x\",, {current}");
     send_if(&ada, "PATCH", &emma, &list, &body).expect_status(200);
+    // Of other methods it is ignored.
+    for stale in ["\"0\"", "malformed"] {
+        send_if(&ada, "POST", &format!("{emma}/tags"), stale, &tags_body(&["sea"]))
+            .expect_status(200);
+    }
 }
 
 fn enrolments_ignore_conditions(server: &TestServer) {
