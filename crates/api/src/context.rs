@@ -23,7 +23,7 @@ use crate::audit_log;
 use crate::conditional::IfMatch;
 use crate::error::Error;
 use crate::extract::QueryCost;
-use crate::idempotency::{self, Claiming};
+use crate::idempotency::{self, KeyHeader};
 use crate::state::{SharedState, State};
 
 pub(crate) use credential::ResolvedUser;
@@ -137,17 +137,17 @@ impl Context {
         &self,
         work: impl Fn(&mut WriteTransaction<'_>) -> Result<A, Error> + Send + 'static,
     ) -> Result<Rendered, Error> {
-        let Some(key) = idempotency::key_of(&self.request)? else {
+        let Some(header) = KeyHeader::of(&self.request) else {
             return self.transaction(work).await?.render();
         };
         let work = move |tx: &mut WriteTransaction<'_>| {
-            let claimed = match idempotency::claim(tx, &key)? {
-                Claiming::Answered(answer) => return Ok(answer),
-                Claiming::Claimed(claimed) => claimed,
-            };
+            let (key, now) = (header.key()?, tx.now());
+            if let Some(answer) = idempotency::claim(tx, key, now)? {
+                return Ok(answer);
+            }
             tx.count_write()?;
             let answer = tx.checked(&work)?.render()?;
-            idempotency::store(tx, claimed, &key, &answer)?;
+            idempotency::store(tx, key, &answer, now)?;
             Ok(answer)
         };
         self.run(work).await

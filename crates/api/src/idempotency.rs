@@ -3,12 +3,16 @@
 //!
 //! The draft of the header is draft-ietf-httpapi-idempotency-key-header.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
 use actix_web::http::Method;
 use actix_web::http::header::HeaderName;
 use actix_web::{HttpMessage as _, HttpRequest};
+use chrono::{DateTime, Utc};
+use recto_domain::UserId;
 use recto_persistence as persistence;
-use recto_persistence::Connection;
-use recto_persistence::identity::idempotency_key::{self, Claim, Claimed, IdempotencyKey};
+use recto_persistence::identity::idempotency_key::{self, Claim, IdempotencyKey};
 use sha2::{Digest as _, Sha256};
 
 use crate::answer::Rendered;
@@ -43,23 +47,46 @@ pub(crate) fn body_received(request: &HttpRequest, body: &[u8]) {
     }
 }
 
-/// Returns the key of a request, if it has one that has a meaning.
-///
-/// # Errors
-/// 400 for more than one key, and for one that is empty, too long or not visible ASCII.
-pub(crate) fn key_of(request: &HttpRequest) -> Result<Option<IdempotencyKey>, Error> {
-    let mut values = request.headers().get_all(IDEMPOTENCY_KEY);
-    let Some(value) = values.next().filter(|_| accepts_key(request)) else { return Ok(None) };
-    let key = std::str::from_utf8(value.as_bytes()).ok().map(unquoted);
-    let key = key.filter(|key| {
-        (1..=MAX_CHARS).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
-    });
-    let (Some(key), None) = (key, values.next()) else {
-        let detail =
-            format!("Idempotency-Key must be one key of 1 to {MAX_CHARS} visible ASCII characters");
-        return Err(Problem::new(ProblemType::MalformedRequest, detail).into());
-    };
-    Ok(Some(IdempotencyKey { key: key.to_owned(), request: fingerprint(request) }))
+/// The header `Idempotency-Key` of a request.
+#[derive(Debug, Clone)]
+pub(crate) enum KeyHeader {
+    Valid(IdempotencyKey),
+    /// More than one key, or one that is empty, too long or not visible ASCII.
+    Malformed,
+}
+
+impl KeyHeader {
+    /// Returns the header, if a request has it and it has a meaning there.
+    pub(crate) fn of(request: &HttpRequest) -> Option<Self> {
+        let mut values = request.headers().get_all(IDEMPOTENCY_KEY);
+        let value = values.next().filter(|_| accepts_key(request))?;
+        let key = std::str::from_utf8(value.as_bytes()).ok().map(unquoted);
+        let key = key.filter(|key| {
+            (1..=MAX_CHARS).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
+        });
+        Some(match (key, values.next()) {
+            (Some(key), None) => {
+                Self::Valid(IdempotencyKey { key: key.to_owned(), request: fingerprint(request) })
+            }
+            _ => Self::Malformed,
+        })
+    }
+
+    /// Returns the key.
+    ///
+    /// # Errors
+    /// 400 if it is malformed.
+    pub(crate) fn key(&self) -> Result<&IdempotencyKey, Error> {
+        match self {
+            Self::Valid(key) => Ok(key),
+            Self::Malformed => {
+                let detail = format!(
+                    "Idempotency-Key must be one key of 1 to {MAX_CHARS} visible ASCII characters"
+                );
+                Err(Problem::new(ProblemType::MalformedRequest, detail).into())
+            }
+        }
+    }
 }
 
 /// Returns a key without the quotes around it.
@@ -82,26 +109,24 @@ fn fingerprint(request: &HttpRequest) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// A claimed key, or the answer that is stored for it.
-pub(crate) enum Claiming {
-    Claimed(Claimed),
-    Answered(Rendered),
-}
-
-/// Claims a key of the caller for the transaction.
+/// Claims a key of the caller for the transaction, or returns the answer that is stored for it.
 ///
 /// # Errors
-/// 409 if another request with the key does not end in time; 422 if the key was sent with another
-/// request; a failing database.
+/// 409 if another request with the key does not end in time; 422, or 429, if the key was sent with
+/// another request; a failing database.
 pub(crate) fn claim(
     tx: &mut WriteTransaction<'_>,
     key: &IdempotencyKey,
-) -> Result<Claiming, Error> {
-    let (user, now) = (tx.caller()?.user_uid, tx.now());
+    now: DateTime<Utc>,
+) -> Result<Option<Rendered>, Error> {
+    let user = tx.caller()?.user_uid;
     match idempotency_key::claim(tx, user, key, now) {
-        Ok(Claim::New(claimed)) => Ok(Claiming::Claimed(claimed)),
-        Ok(Claim::Answered(stored)) => Ok(Claiming::Answered(Rendered::replayed(stored))),
-        Ok(Claim::OtherRequest) => Err(Problem::of(ProblemType::IdempotencyKeyReused).into()),
+        Ok(Claim::New) => Ok(None),
+        Ok(Claim::Answered(stored)) => Ok(Some(Rendered::replayed(stored))),
+        Ok(Claim::OtherRequest) => {
+            tx.count_write()?;
+            Err(Problem::of(ProblemType::IdempotencyKeyReused).into())
+        }
         Err(persistence::Error::Failure(persistence::Failure::TimedOut)) => {
             Err(Problem::of(ProblemType::RequestInProgress).into())
         }
@@ -114,10 +139,45 @@ pub(crate) fn claim(
 /// # Errors
 /// A failing database.
 pub(crate) fn store(
-    conn: &mut Connection,
-    claimed: Claimed,
+    tx: &mut WriteTransaction<'_>,
     key: &IdempotencyKey,
     answer: &Rendered,
+    now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    Ok(idempotency_key::store(conn, claimed, key, &answer.to_stored())?)
+    let user = tx.caller()?.user_uid;
+    let stored = answer.to_stored();
+    let bytes = idempotency_key::answer_bytes(stored.body.as_ref().map(Vec::len));
+    idempotency_key::store(tx, user, key, &stored, now)?;
+    if tx.has_stored_answer(user, bytes) {
+        idempotency_key::delete_oldest(tx, user, idempotency_key::MAX_BYTES - StoredBytes::STEP)?;
+    }
+    Ok(())
+}
+
+/// The bytes of answers that this server has stored for each account since the oldest were deleted.
+#[derive(Debug, Default)]
+pub struct StoredBytes(Mutex<HashMap<UserId, u64>>);
+
+impl StoredBytes {
+    /// The bytes after which the oldest answers of an account are deleted again.
+    const STEP: u64 = 500_000;
+
+    /// The maximum number of accounts that are remembered.
+    const MAX_ACCOUNTS: usize = 10_000;
+
+    /// Adds an answer, and returns whether the oldest are to be deleted: then, and at the first
+    /// answer of an account.
+    pub(crate) fn add(&self, user: UserId, bytes: u64) -> bool {
+        let mut accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if accounts.len() >= Self::MAX_ACCOUNTS && !accounts.contains_key(&user) {
+            accounts.clear();
+        }
+        let stored = accounts.entry(user).or_insert(Self::STEP);
+        *stored += bytes;
+        let is_due = *stored >= Self::STEP;
+        if is_due {
+            *stored = 0;
+        }
+        is_due
+    }
 }

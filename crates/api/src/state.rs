@@ -16,6 +16,7 @@ use recto_persistence::{Database, SystemIds};
 use crate::audit_log::AuditQueue;
 use crate::connection::Connections;
 use crate::cors::CorsOrigins;
+use crate::idempotency::StoredBytes;
 use crate::identity::key_usage::KeyUsage;
 use crate::metrics::{CurrentState, Metrics};
 use crate::proxies::TrustedProxies;
@@ -55,6 +56,8 @@ pub struct State {
     pub connections: Arc<Connections>,
     /// Stores audit entries about what changed no data.
     pub audit_queue: AuditQueue,
+    /// The bytes of answers that are stored for idempotency keys.
+    pub stored_answers: Arc<StoredBytes>,
     /// Counts and times requests.
     pub metrics: Metrics,
     /// Whether `/metrics` and the health checks have an address of their own.
@@ -106,6 +109,7 @@ impl State {
             connections,
             audit_queue,
             metrics,
+            stored_answers: Arc::default(),
             monitoring_apart: settings.metrics_listen.is_some(),
             throttle: Arc::new(Throttle::new(settings.limits)),
             quotas: settings.quotas.map(|quotas| Arc::new(QuotaUse::new(quotas))),

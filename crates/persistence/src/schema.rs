@@ -208,8 +208,6 @@ table! {
         key -> Text,
         request -> Binary,
         created_at -> Instant,
-        bytes_before -> BigInt,
-        bytes -> BigInt,
         status -> SmallInt,
         location -> Nullable<Text>,
         etag -> Nullable<Text>,
@@ -415,7 +413,6 @@ joinable!(comments -> posts (post_id));
 joinable!(creation_windows -> users (user_uid));
 joinable!(departments -> companies (company_id));
 joinable!(employees -> departments (department_id));
-joinable!(idempotency_keys -> users (user_uid));
 joinable!(known_devices -> users (user_uid));
 joinable!(mailed_tokens -> users (user_uid));
 joinable!(mails -> users (user_uid));

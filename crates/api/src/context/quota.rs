@@ -76,7 +76,7 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// 429 if the caller writes too much.
-    pub(super) fn count_write(&self) -> Result<(), Error> {
+    pub(crate) fn count_write(&self) -> Result<(), Error> {
         if let Some((quotas, user)) = self.quotas_of(self.optional_caller())
             && self.is_counted()
         {

@@ -104,6 +104,12 @@ impl<'t> WriteTransaction<'t> {
         self.request.is_counted && self.request.is_first_run
     }
 
+    /// Records that an answer was stored for an idempotency key of a user, and returns whether the
+    /// oldest are to be deleted.
+    pub(crate) fn has_stored_answer(&self, user: UserId, bytes: u64) -> bool {
+        self.state.stored_answers.add(user, bytes)
+    }
+
     /// Returns a new id for the current time.
     pub(crate) fn new_id(&self) -> NewId {
         self.state.ids.new_id()

@@ -31,6 +31,7 @@ both_servers!(
     other_methods_and_auth_ignore_keys,
     keys_expire_after_a_day,
     two_copies_make_a_change_once,
+    keys_do_not_block_changes_of_the_user,
     key_in_use_is_a_conflict,
     account_keeps_its_newest_answers,
     replays_are_not_counted_as_writes,
@@ -224,8 +225,11 @@ fn replay_needs_a_valid_credential(server: &TestServer) {
     let tag = json!({"name": "sea"});
     send(&ada, "POST", "/tags", "k", &tag).expect_status(201);
     send(&anonymous, "POST", "/tags", "k", &tag).expect_problem("unauthenticated");
-    // Without a credential, the key is not looked at.
+    // Without a valid credential, the key is not looked at.
     send(&anonymous, "POST", "/tags", "two words", &tag).expect_problem("unauthenticated");
+    let ended = server.sign_in("ada@example.org");
+    ended.send("POST", "/auth/logout", &[], None).expect_status(204);
+    send(&ended, "POST", "/tags", "two words", &tag).expect_problem("unauthenticated");
     let account = TestAccount::create(server, &server.database().open(), Role::User);
     send(&account.client, "POST", "/tags", "k", &json!({"name": "sand"})).expect_status(201);
     send(&account.client_with(&account.read_key), "POST", "/tags", "k", &json!({"name": "sand"}))
@@ -293,6 +297,33 @@ fn two_copies_make_a_change_once(server: &TestServer) {
     assert_eq!(ada.get("/books?limit=100").expect_items().len(), 20);
 }
 
+/// Changes of the user's own row, and of rows that refer to it, at the same time.
+fn keys_do_not_block_changes_of_the_user(server: &TestServer) {
+    let Clients { ada, .. } = Clients::create(server);
+    let user = format!("/users/{}", ada.uid);
+    let change = |number: usize| {
+        let key = format!("key-{number}");
+        let batch = json!({"books": [{"title": "Emma", "author": "Jane Austen"}]});
+        match number % 4 {
+            0 => send(&ada, "PATCH", &user, &key, &json!({"username": format!("ada{number}")})),
+            1 => send(&ada, "POST", "/books/batch", &key, &batch),
+            2 => send(&ada, "POST", "/tags", &key, &json!({"name": format!("tag {number}")})),
+            _ => ada.patch(&user, &json!({"username": format!("lovelace{number}")})),
+        }
+    };
+    let started = Instant::now();
+    let answers: Vec<Answer> = thread::scope(|scope| {
+        let change = &change;
+        let threads: Vec<_> = (0..40).map(|n| scope.spawn(move || change(n))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    for answer in &answers {
+        assert!((200..300).contains(&answer.status), "{}", answer.text());
+    }
+    // PostgreSQL looks for deadlocks after a second, and a request has five.
+    assert!(started.elapsed() < Duration::from_secs(20));
+}
+
 fn key_in_use_is_a_conflict(server: &TestServer) {
     // SQLite has one writer: there the second request waits for the database, not for the key.
     if server.database().engine() == Engine::Sqlite {
@@ -348,4 +379,9 @@ fn replays_are_not_counted_as_writes(server: &TestServer) {
         send(&ada, "POST", "/tags", "k", &tag).expect_status(201);
     }
     assert_eq!(ada.get(&collection_path("Tag")).expect_items().len(), 1);
+    // But a key that was used for another request is.
+    let repeat = || send(&ada, "POST", "/tags", "k", &json!({"name": "sand"}));
+    repeat().expect_problem("idempotency-key-reused");
+    let refused = (0..150).map(|_| repeat()).find(|answer| answer.status != 422);
+    refused.expect("the budget is used up").expect_problem("too-many-requests");
 }

@@ -10,6 +10,7 @@ use recto_domain::{
 };
 use recto_relations_diesel::{KeyIn, Lock, Locked, Selected as _};
 
+use super::idempotency_key;
 use crate::row::RowContext;
 use crate::schema::{accounts, reviews, sessions, token_pairs, users};
 use crate::sql_types::{InstantValue, UidValue};
@@ -322,6 +323,7 @@ pub fn delete(conn: &mut Connection, user: UserId, fate: ReviewsFate) -> Result<
         let own = reviews::table.filter(reviews::user_uid.eq(UidValue::from(user)));
         conn.execute(diesel::delete(own))?;
     }
+    idempotency_key::delete_all(conn, user)?;
     write::delete::<User>(conn, user)
 }
 

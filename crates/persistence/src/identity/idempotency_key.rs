@@ -7,6 +7,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use recto_domain::UserId;
+use recto_relations_diesel::Engine;
 
 use crate::schema::idempotency_keys as keys;
 use crate::sql_types::{InstantValue, UidValue};
@@ -15,11 +16,8 @@ use crate::{Connection, Error};
 /// The time for which an answer is stored.
 pub const RETENTION: TimeDelta = TimeDelta::hours(24);
 
-/// The bytes of the answers that are stored for a user. The oldest are deleted.
-pub const MAX_BYTES: i64 = 16_000_000;
-
-/// The bytes after which the oldest answers are deleted again.
-const STEP: i64 = 1_000_000;
+/// The bytes of the answers that are stored for a user. Of more, the oldest are deleted.
+pub const MAX_BYTES: u64 = 16_000_000;
 
 /// A key of a user, with the request that it was sent with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,32 +45,25 @@ pub struct StoredAnswer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
     /// The key is new: the change may be made, and its answer is to be stored.
-    New(Claimed),
+    New,
     /// The request was answered before.
     Answered(StoredAnswer),
     /// The key was sent with another request.
     OtherRequest,
 }
 
-/// A key that the transaction has claimed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Claimed {
-    user: UserId,
-    bytes_before: i64,
-}
-
 /// The columns of an answer, with its request.
 type Row = (Vec<u8>, i16, Option<String>, Option<String>, Option<Vec<u8>>);
 
 diesel::define_sql_function! {
-    /// The first of two values that is not NULL.
-    fn coalesce(
-        value: diesel::sql_types::Nullable<diesel::sql_types::BigInt>,
-        default: diesel::sql_types::BigInt,
-    ) -> diesel::sql_types::BigInt;
+    /// The number of bytes of a value.
+    fn length(
+        value: diesel::sql_types::Nullable<diesel::sql_types::Binary>,
+    ) -> diesel::sql_types::Nullable<diesel::sql_types::Integer>;
 }
 
-/// Claims a key for the transaction. If another transaction has claimed it, waits for its end.
+/// Claims a key for the transaction. If another transaction has claimed it, waits for its end: on
+/// PostgreSQL for the row, on SQLite for the database, which has one writer.
 ///
 /// # Errors
 /// [`TimedOut`](crate::Failure::TimedOut) if the other transaction does not end in time.
@@ -82,8 +73,9 @@ pub fn claim(
     key: &IdempotencyKey,
     now: DateTime<Utc>,
 ) -> Result<Claim, Error> {
-    if let Some(claimed) = insert(conn, user, key, now)? {
-        return Ok(Claim::New(claimed));
+    let is_shared = conn.engine() == Engine::Postgres;
+    if is_shared && insert(conn, user, key, now)? {
+        return Ok(Claim::New);
     }
     let own = keys::table.find((UidValue::from(user), &key.key));
     let current = own.filter(keys::created_at.gt(InstantValue(now - RETENTION)));
@@ -96,68 +88,87 @@ pub fn claim(
         let status = u16::try_from(status).unwrap_or_default();
         return Ok(Claim::Answered(StoredAnswer { status, location, etag, body }));
     }
-    // It has expired, or was deleted meanwhile.
-    conn.execute(diesel::delete(own))?;
-    let claimed = insert(conn, user, key, now)?;
-    claimed.map(Claim::New).ok_or_else(|| crate::Failure::Contended.into())
+    if is_shared {
+        // It has expired, or was deleted meanwhile.
+        conn.execute(diesel::delete(own))?;
+        if !insert(conn, user, key, now)? {
+            return Err(crate::Failure::Contended.into());
+        }
+    }
+    Ok(Claim::New)
 }
 
-/// Inserts a key without an answer; returns `None` if it exists.
+/// Inserts a key without an answer; returns `false` if it exists.
 fn insert(
     conn: &mut Connection,
     user: UserId,
     key: &IdempotencyKey,
     now: DateTime<Utc>,
-) -> Result<Option<Claimed>, Error> {
-    let last = keys::table
-        .filter(keys::user_uid.eq(UidValue::from(user)))
-        .order_by(keys::bytes_before.desc())
-        .select(keys::bytes_before + keys::bytes)
-        .limit(1);
+) -> Result<bool, Error> {
     let record = (
         keys::user_uid.eq(UidValue::from(user)),
         keys::key.eq(&key.key),
         keys::request.eq(&key.request[..]),
         keys::created_at.eq(InstantValue(now)),
-        keys::bytes_before.eq(coalesce(last.single_value(), 0)),
-        keys::bytes.eq(0),
         keys::status.eq(0),
     );
     let insert = diesel::insert_into(keys::table).values(record).on_conflict_do_nothing();
-    let inserted = conn.first::<i64>(insert.returning(keys::bytes_before))?;
-    Ok(inserted.map(|bytes_before| Claimed { user, bytes_before }))
+    Ok(conn.execute(insert)? > 0)
 }
 
-/// Stores the answer for a key that the transaction has claimed, and deletes the oldest answers of
-/// the user if all have more than [`MAX_BYTES`]. Answers that are stored at the same time are counted
-/// as one.
+/// Stores the answer for a key that the transaction has claimed.
 ///
 /// # Errors
 /// A failing database.
 pub fn store(
     conn: &mut Connection,
-    claimed: Claimed,
+    user: UserId,
     key: &IdempotencyKey,
     answer: &StoredAnswer,
+    now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let Claimed { user, bytes_before } = claimed;
-    let body = answer.body.as_deref();
-    // A row has about 400 bytes more.
-    let bytes = body.map_or(0, |body| i64::try_from(body.len()).unwrap_or(MAX_BYTES)) + 400;
-    let row = keys::table.find((UidValue::from(user), &key.key));
-    conn.execute(diesel::update(row).set((
+    let stored = (
+        keys::request.eq(&key.request[..]),
+        keys::created_at.eq(InstantValue(now)),
         keys::status.eq(i16::try_from(answer.status).unwrap_or_default()),
         keys::location.eq(answer.location.as_deref()),
         keys::etag.eq(answer.etag.as_deref()),
-        keys::body.eq(body),
-        keys::bytes.eq(bytes),
-    )))?;
-    let after = bytes_before + bytes;
-    if bytes_before / STEP < after / STEP {
-        let oldest = keys::table
-            .filter(keys::user_uid.eq(UidValue::from(user)))
-            .filter(keys::bytes_before.lt(after - (MAX_BYTES - STEP)));
-        conn.execute(diesel::delete(oldest))?;
+        keys::body.eq(answer.body.as_deref()),
+    );
+    let record = (keys::user_uid.eq(UidValue::from(user)), keys::key.eq(&key.key), stored);
+    let insert = diesel::insert_into(keys::table).values(record);
+    // On PostgreSQL the row is there since the claim, on SQLite if it has expired.
+    let upsert = insert.on_conflict((keys::user_uid, keys::key)).do_update().set(stored);
+    conn.execute(upsert)?;
+    Ok(())
+}
+
+/// Deletes the oldest answers of a user that are not among the newest `bytes` bytes. Answers of
+/// transactions that have not ended are not counted.
+pub fn delete_oldest(conn: &mut Connection, user: UserId, bytes: u64) -> Result<(), Error> {
+    let own = keys::table.filter(keys::user_uid.eq(UidValue::from(user)));
+    let newest =
+        own.order_by(keys::created_at.desc()).select((keys::created_at, length(keys::body)));
+    let rows: Vec<(InstantValue, Option<i32>)> = conn.load(newest)?;
+    let mut kept = 0;
+    let oldest = rows.into_iter().find(|(_, length)| {
+        kept += answer_bytes(length.and_then(|length| usize::try_from(length).ok()));
+        kept > bytes
+    });
+    if let Some((oldest, _)) = oldest {
+        conn.execute(diesel::delete(own.filter(keys::created_at.le(oldest))))?;
     }
+    Ok(())
+}
+
+/// Returns the bytes that an answer with a body of this length takes.
+pub fn answer_bytes(body: Option<usize>) -> u64 {
+    // The rest of a row and of its index entries has about 400.
+    400 + body.and_then(|length| u64::try_from(length).ok()).unwrap_or_default()
+}
+
+/// Deletes all answers of a user.
+pub fn delete_all(conn: &mut Connection, user: UserId) -> Result<(), Error> {
+    conn.execute(diesel::delete(keys::table.filter(keys::user_uid.eq(UidValue::from(user)))))?;
     Ok(())
 }

@@ -21,7 +21,6 @@ const NOT_NAVIGABLE: &[(&str, &str)] = &[
     ("api_keys", "user_uid"),
     ("authors", "creator_uid"),
     ("creation_windows", "user_uid"),
-    ("idempotency_keys", "user_uid"),
     ("known_devices", "user_uid"),
     ("mailed_tokens", "user_uid"),
     ("mails", "user_uid"),
