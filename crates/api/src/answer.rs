@@ -285,7 +285,9 @@ impl<T: Serialize> Answer for List<T> {
         let mut body = b"{\"items\":".to_vec();
         body.extend(present::json(&self.items)?);
         self.cursors.write(self.total, &mut body);
-        Ok(with_links(Rendered::json(StatusCode::OK, body), &self.links, self.cursors))
+        let tag = conditional::tag_of_body(&body);
+        let rendered = Rendered::json(StatusCode::OK, body).tagged(Some(tag));
+        Ok(with_links(rendered, &self.links, self.cursors))
     }
 }
 

@@ -72,7 +72,7 @@ impl OutgoingBody {
         self.source.is_none().then_some(&self.rest)
     }
 
-    /// Replaces the whole body by another form of it, which is smaller.
+    /// Replaces the whole body by another form of it, which has about as many bytes or less.
     pub(crate) fn replace(&mut self, body: Bytes) {
         if self.held > UNCOUNTED
             && let Some(connection) = &self.connection

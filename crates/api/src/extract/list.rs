@@ -5,8 +5,9 @@ use std::str::FromStr;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use recto_relations::{PageRequest, PageStart, Sort};
+use recto_relations::{Cost, PageRequest, PageStart, Sort};
 
+use super::QueryCost;
 use super::query::without_cursor;
 use crate::cursor::{self, QueryFingerprint};
 use crate::error::Error;
@@ -70,6 +71,11 @@ impl<K: FromStr, F: ListFilter> FromRequest for ListQuery<K, F> {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::parse(request.path(), request.query_string()).map_err(Error::from))
+        let query = Self::parse(request.path(), request.query_string()).map_err(Error::from);
+        ready(query.inspect(|query| {
+            if query.total {
+                QueryCost::attach(request, Cost::SCAN);
+            }
+        }))
     }
 }

@@ -134,6 +134,7 @@ impl Operation {
         for (name, description) in F::FILTERS {
             operation.add_parameter(name, description, string());
         }
+        operation.has_tag = true;
         operation.components.add_list::<T>();
         let name = list_name::<T>();
         operation.content(200, "A page, newest first.", Ref::from_schema_name(name))

@@ -9,7 +9,6 @@ use recto_testkit::server::{Answer, Client, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
-use crate::support::assertions::Expect as _;
 use crate::support::fixtures::tags_body;
 use crate::support::samples::{Samples, entity_types, item_template};
 

@@ -99,19 +99,19 @@ impl RectoServer {
             popular.iter().take(VARIETY).map(path).collect::<Vec<_>>()
         };
         let with = |suffix: &str| pages.iter().map(|page| format!("{page}{suffix}")).collect();
-        let known = book("").into_iter().map(|path| {
+        let known = pages.iter().map(|path| {
             let tag =
-                self.send(&get(&path)).headers()["etag"].to_str().unwrap_or_default().to_owned();
-            Request { header: Some(("If-None-Match", tag)), ..get(&path) }
+                self.send(&get(path)).headers()["etag"].to_str().unwrap_or_default().to_owned();
+            Request { header: Some(("If-None-Match", tag)), ..get(path) }
         });
         let keyed = self.reviews(&all, READERS).into_iter().enumerate().map(|(number, request)| {
             Request { header: Some(("Idempotency-Key", format!("{number:032x}"))), ..request }
         });
         vec![
             gets("a book by key", book("")),
-            Workload { name: "a book that the client has (304)", requests: known.collect() },
             gets("a book with all its relations", book("?include=user,reviews,tags")),
             gets("a page of 20", with("")),
+            Workload { name: "a page of 20 that the client has (304)", requests: known.collect() },
             gets("a page of 20 with reviews and tags", with("&include=reviews,tags")),
             Workload { name: "a review created", requests: self.reviews(&all, 0) },
             Workload { name: "a review created with a key", requests: keyed.collect() },

@@ -66,6 +66,12 @@ fn lines(settings: &[InvalidSetting]) -> String {
     lines.join("\n")
 }
 
+/// Returns whether a value may contain a password: URLs do, except for origins of browser pages.
+fn may_have_credentials(value: &str) -> bool {
+    let is_web = value.starts_with("http://") || value.starts_with("https://");
+    value.contains('@') || (value.contains("://") && !is_web)
+}
+
 /// Returns the message of an error without arguments that may contain a password; `None` if it
 /// repeats none.
 fn without_credentials(error: &clap::Error) -> Option<String> {
@@ -73,7 +79,7 @@ fn without_credentials(error: &clap::Error) -> Option<String> {
     let kinds =
         [ContextKind::InvalidArg, ContextKind::InvalidSubcommand, ContextKind::InvalidValue];
     let masked = kinds.into_iter().fold(message.clone(), |masked, kind| match error.get(kind) {
-        Some(ContextValue::String(value)) if value.contains('@') || value.contains("://") => {
+        Some(ContextValue::String(value)) if may_have_credentials(value) => {
             masked.replace(value.as_str(), "***")
         }
         _ => masked,

@@ -74,7 +74,8 @@ pub fn insert(conn: &mut Connection, entry: &AuditEntry) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns a page of entries, newest first. Takes one statement, or two for a user.
+/// Returns a page of entries, newest first. Takes one statement, or two for a user, and as many again
+/// if the entry at its position is gone.
 pub fn page(
     conn: &mut Connection,
     filter: &AuditFilter,
