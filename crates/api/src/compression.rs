@@ -23,7 +23,7 @@ const SMALLEST: usize = 1 << 10;
 /// same thread do not wait.
 const LARGE: usize = 64 << 10;
 
-/// The levels, by time and size of pages of books (decision 32).
+/// The levels, by time and size of pages of books (decision 31).
 const GZIP_LEVEL: u32 = 3;
 const ZSTD_LEVEL: i32 = 1;
 
