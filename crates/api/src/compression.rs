@@ -87,7 +87,7 @@ fn encode(body: &[u8], coding: Coding) -> io::Result<Vec<u8>> {
         }
         Coding::Zstd => zstd::bulk::compress(body, ZSTD_LEVEL)?,
     };
-    // What is accounted for is the length.
+    // Memory is reserved by length, not by capacity.
     compressed.shrink_to_fit();
     Ok(compressed)
 }

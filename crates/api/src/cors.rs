@@ -13,12 +13,12 @@ use url::Url;
 use crate::headers;
 use crate::state::SharedState;
 
-/// The request headers that a page may send, beside those that every page may.
+/// The request headers that a page may send in addition to those that every page may.
 const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id",
 );
 
-/// The response headers that a page may read, beside those that every page may.
+/// The response headers that a page may read in addition to those that every page may.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
     "Allow, Content-Disposition, ETag, Idempotency-Replayed, Link, Location, RateLimit, \
      RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id",

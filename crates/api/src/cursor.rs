@@ -59,18 +59,18 @@ impl QueryFingerprint {
 
 /// The place of a cursor as JSON: a position, unless it is an end of the order; and whether the page
 /// ends there.
-type Place<V> = (Option<(String, V)>, bool);
+type CursorParts<V> = (Option<(String, V)>, bool);
 
 /// Returns the cursor of a page of a query.
 pub(crate) fn encode<K: Display>(fingerprint: &QueryFingerprint, start: &PageStart<K>) -> String {
-    let place: Place<&[SortValue]> = match start {
+    let parts: CursorParts<&[SortValue]> = match start {
         PageStart::First => (None, false),
         PageStart::After(at) => (Some((at.key.to_string(), &at.values)), false),
         PageStart::Before(at) => (Some((at.key.to_string(), &at.values)), true),
         PageStart::Last => (None, true),
     };
     let mut bytes = fingerprint.bytes.to_vec();
-    serde_json::to_writer(&mut bytes, &place)
+    serde_json::to_writer(&mut bytes, &parts)
         .expect("strings and whole numbers are always written, and a vector takes all of them");
     BASE64URL_NOPAD.encode(&bytes)
 }
@@ -87,7 +87,7 @@ pub(crate) fn decode<K: FromStr>(
     let bytes = BASE64URL_NOPAD.decode(raw.as_bytes()).map_err(|_| CursorError::Malformed)?;
     let (found, json) =
         bytes.split_first_chunk::<{ QueryFingerprint::BYTES }>().ok_or(CursorError::Malformed)?;
-    let (position, is_end): Place<Vec<SortValue>> =
+    let (position, is_end): CursorParts<Vec<SortValue>> =
         serde_json::from_slice(json).map_err(|_| CursorError::Malformed)?;
     if *found != fingerprint.bytes {
         return Err(CursorError::Foreign);

@@ -34,7 +34,7 @@ const MAX_CHARS: usize = 255;
 #[derive(Debug, Clone, Copy)]
 struct BodyHash([u8; 32]);
 
-/// Returns whether keys have a meaning in a request: a POST or a PATCH outside of `/auth`.
+/// Returns whether a request may have a key: a POST or a PATCH outside of `/auth`.
 fn accepts_key(request: &HttpRequest) -> bool {
     matches!(*request.method(), Method::POST | Method::PATCH)
         && !headers::is_private(request.match_info().as_str())
@@ -56,7 +56,7 @@ pub(crate) enum KeyHeader {
 }
 
 impl KeyHeader {
-    /// Returns the header, if a request has it and it has a meaning there.
+    /// Returns the header, if a request has it and may have it.
     pub(crate) fn of(request: &HttpRequest) -> Option<Self> {
         let mut values = request.headers().get_all(IDEMPOTENCY_KEY);
         let value = values.next().filter(|_| accepts_key(request))?;

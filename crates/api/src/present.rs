@@ -136,7 +136,7 @@ pub(crate) fn page<E: Entity>(
     let shown = shown(entities, options, extra, &mut out)?;
     out.push(b']');
     let place = |index: usize| position(entities, index, &request.sort);
-    // What was left out for its size is on the page on that side.
+    // Items that were left out for their size are on the page on that side.
     let (previous, next) = if shown.is_empty() {
         (PageStart::Last, PageStart::First)
     } else {

@@ -105,7 +105,7 @@ pub trait ToManyAssociation<M: Mapping, R: Relation<From: Stored<M>, To: Stored<
     }
 
     /// Loads a part of the children of one parent.
-    fn of_one_parent(
+    fn page_for_parent(
         conn: &mut Connection<M>,
         parent: IdOf<M, R::From>,
         sort: &Sort,
@@ -158,7 +158,7 @@ where
 }
 
 /// Returns the condition and the order of a part of some entities.
-pub(crate) fn sought<M: Mapping, E: Stored<M>, T>(
+pub(crate) fn conditions_and_order<M: Mapping, E: Stored<M>, T>(
     columns: SortColumns,
     sort: &Sort,
     seek: &Seek<'_, E::Key>,

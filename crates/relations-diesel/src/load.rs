@@ -174,7 +174,7 @@ impl<M: MappedRelations, R: MappedMany<M>> Load<M, R> for Many {
         let Grouped { children, link_data, adjacency } = match parents.as_slice() {
             [parent] => {
                 let (parent, first) = (parent.key().into(), Seek::first(limit + 1));
-                let found = R::Association::of_one_parent(conn, parent, &requested.sort, &first)?;
+                let found = R::Association::page_for_parent(conn, parent, &requested.sort, &first)?;
                 group_one_parent(found, limit)
             }
             several => {

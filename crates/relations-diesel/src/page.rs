@@ -7,7 +7,7 @@ use recto_relations::{
     SortField,
 };
 
-use crate::association::{ToManyAssociation as _, ToOneAssociation as _, sought};
+use crate::association::{ToManyAssociation as _, ToOneAssociation as _, conditions_and_order};
 use crate::bounds::Row as _;
 use crate::connection::Connection;
 use crate::load::{MappedMany, MappedOne, MappedRelations, load_included, resolve_filter};
@@ -94,7 +94,8 @@ impl<M: MappedRelations> Connection<M> {
         self.consistent(include, |conn| {
             let columns = columns::<M, E>();
             let load = |seek: &Seek<'_, E::Key>| {
-                let (mut conditions, order) = sought::<M, E, _>(columns, &request.sort, seek);
+                let (mut conditions, order) =
+                    conditions_and_order::<M, E, _>(columns, &request.sort, seek);
                 add_filters::<M, E>(filter, related, &mut conditions);
                 let rows = conn.load(E::Row::page(conditions, order, i64::from(seek.limit)))?;
                 rows.into_iter()
@@ -174,8 +175,9 @@ impl<M: MappedRelations> Connection<M> {
     ) -> Result<Option<Page<R::To>>, M::Error> {
         self.consistent(include, |conn| {
             let sort = &request.sort;
-            let load =
-                |seek: &Seek<'_, _>| R::Association::of_one_parent(conn, parent.into(), sort, seek);
+            let load = |seek: &Seek<'_, _>| {
+                R::Association::page_for_parent(conn, parent.into(), sort, seek)
+            };
             let paged = Paged::load(request, |found| position(found, sort), load)?;
             // If there are children, the parent exists.
             if paged.items.is_empty() && by_key::<M, R::From>(conn, parent)?.is_none() {

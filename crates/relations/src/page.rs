@@ -76,7 +76,7 @@ impl<T> Paged<T> {
     /// item at the position is gone, another part is loaded to see whether there are any behind.
     ///
     /// # Errors
-    /// Those of `load`.
+    /// The errors of `load`.
     ///
     /// ```
     /// use recto_relations::{KeysetPosition, PageRequest, PageStart, Paged, Seek, Sort};

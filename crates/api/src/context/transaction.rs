@@ -73,7 +73,7 @@ impl<'t> WriteTransaction<'t> {
     /// and a missing entity, and before conflicts and invalid input. The work is rolled back then.
     ///
     /// # Errors
-    /// Those of `work`; 412.
+    /// The errors of `work`; 412.
     pub(super) fn checked<T>(
         &mut self,
         work: impl Fn(&mut Self) -> Result<T, Error>,

@@ -81,7 +81,7 @@ fn killed_server_replays_its_answer(database: &Fresh) {
     assert_eq!(without_key.unwrap().status(), 409);
 }
 
-/// What the clients have done.
+/// Counts of the clients' changes.
 #[derive(Default)]
 struct Race {
     /// The changes that were sent, not counting repetitions.

@@ -50,7 +50,7 @@ impl EntityVisitor for EntityPages<'_> {
                     seen.extend(lines(&page.entities));
                     page
                 });
-                // Those of the pages backward follow.
+                // The lines of the pages backward follow.
                 seen.truncate(expected.len());
                 assert_eq!(seen, expected, "{}?sort={sort}&limit={limit}", E::INFO.collection);
             }

@@ -8,7 +8,7 @@ use recto_relations::{Relation, Seek, Sort, ToOne};
 
 use super::{
     Association, ChildrenWithParent, Counts, ForeignKey, Invert, LinkedChildren, PrimaryKey, RowOf,
-    TableOf, ToKey, ToManyAssociation, ToOneAssociation, counts, key_from, sought,
+    TableOf, ToKey, ToManyAssociation, ToOneAssociation, conditions_and_order, counts, key_from,
 };
 use crate::bounds::{BelongsToParent, Child, HasId, Row, Rows};
 use crate::check::{ForeignKeyType, JoinedAs, TwoTables};
@@ -68,14 +68,14 @@ where
         }
     }
 
-    fn of_one_parent(
+    fn page_for_parent(
         conn: &mut Connection<M>,
         parent: P::Id,
         sort: &Sort,
         seek: &Seek<'_, ToKey<R>>,
     ) -> Result<LinkedChildren<R>, M::Error> {
         let columns = <Self as ToManyAssociation<M, R>>::columns();
-        let (conditions, order) = sought::<M, R::To, _>(columns, sort, seek);
+        let (conditions, order) = conditions_and_order::<M, R::To, _>(columns, sort, seek);
         let rows = conn.load(C::of_parent(parent, conditions, order, i64::from(seek.limit)))?;
         rows.into_iter().map(|row| Ok((entity(row)?, ()))).collect()
     }

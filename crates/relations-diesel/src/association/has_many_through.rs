@@ -6,7 +6,7 @@ use recto_relations::{Entity, Relation, Seek, Sort};
 
 use super::{
     Association, ChildrenWithParent, Counts, ForeignKey, Invert, LinkedChildren, PrimaryKey,
-    TableOf, ToKey, ToManyAssociation, ToOneAssociation, counts, key_from, sought,
+    TableOf, ToKey, ToManyAssociation, ToOneAssociation, conditions_and_order, counts, key_from,
 };
 use crate::bounds::{BelongsToParent, HasId, Row, Rows};
 use crate::check::Joinable;
@@ -70,14 +70,14 @@ where
         }
     }
 
-    fn of_one_parent(
+    fn page_for_parent(
         conn: &mut Connection<M>,
         parent: P::Id,
         sort: &Sort,
         seek: &Seek<'_, ToKey<R>>,
     ) -> Result<LinkedChildren<R>, M::Error> {
         let columns = <Self as ToManyAssociation<M, R>>::columns();
-        let (conditions, order) = sought::<M, R::To, ()>(columns, sort, seek);
+        let (conditions, order) = conditions_and_order::<M, R::To, ()>(columns, sort, seek);
         let children = <Self as ToManyAssociation<M, R>>::children();
         let limit = i64::from(seek.limit);
         let rows =

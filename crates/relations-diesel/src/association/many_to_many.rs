@@ -8,7 +8,7 @@ use recto_relations::{One, Relation, Seek, Sort};
 
 use super::{
     Association, ChildrenWithParent, Counts, ForeignKey, Invert, LinkedChildren, PrimaryKey, RowOf,
-    TableOf, ToKey, ToManyAssociation, counts, key_from, sought,
+    TableOf, ToKey, ToManyAssociation, conditions_and_order, counts, key_from,
 };
 use crate::bounds::{BelongsToParent, HasId, Rows, Selected};
 use crate::check::{ForeignKeyType, Joinable, LinkOrder, PairOf, Unordered};
@@ -84,14 +84,14 @@ where
         SortColumns { key, link_order: O::column(), ..columns::<M, R::To>() }
     }
 
-    fn of_one_parent(
+    fn page_for_parent(
         conn: &mut Connection<M>,
         parent: A::Id,
         sort: &Sort,
         seek: &Seek<'_, ToKey<R>>,
     ) -> Result<LinkedChildren<R>, M::Error> {
         let columns = <Self as ToManyAssociation<M, R>>::columns();
-        let (conditions, order) = sought::<M, R::To, ()>(columns, sort, seek);
+        let (conditions, order) = conditions_and_order::<M, R::To, ()>(columns, sort, seek);
         let children = <Self as ToManyAssociation<M, R>>::children();
         let rest =
             OfOneParent { children, parent, conditions, order, limit: i64::from(seek.limit) };
