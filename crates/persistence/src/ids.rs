@@ -1,5 +1,8 @@
 //! Ids and times from the operating system.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::SystemTime;
+
 use chrono::{DateTime, Utc};
 use recto_domain::{Clock, IdGenerator, NewId};
 
@@ -16,16 +19,30 @@ use recto_domain::{Clock, IdGenerator, NewId};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemIds;
 
+/// The latest time of an id, or of [`Clock::now`], in milliseconds since 1970. Neither goes back when
+/// the system's clock does.
+static LATEST: AtomicI64 = AtomicI64::new(0);
+
+/// Returns the later of a time and [`LATEST`], and stores it there.
+fn latest(time: DateTime<Utc>) -> DateTime<Utc> {
+    let time = time.timestamp_millis();
+    let latest = LATEST.fetch_max(time, Ordering::Relaxed).max(time);
+    DateTime::from_timestamp_millis(latest).unwrap_or_default()
+}
+
 impl Clock for SystemIds {
+    #[expect(clippy::disallowed_methods, reason = "the only caller of the system clock")]
     fn now(&self) -> DateTime<Utc> {
-        self.new_id().at()
+        latest(SystemTime::now().into())
     }
 }
 
 impl IdGenerator for SystemIds {
     #[expect(clippy::disallowed_methods, reason = "the only caller of the system clock")]
     fn new_id(&self) -> NewId {
-        NewId::from_v7(uuid::Uuid::now_v7()).expect("now_v7 returns version 7")
+        let id = NewId::from_v7(uuid::Uuid::now_v7()).expect("now_v7 returns version 7");
+        latest(id.at());
+        id
     }
 
     fn random(&self) -> [u8; 32] {
