@@ -160,7 +160,7 @@ pub struct StoredBytes(Mutex<HashMap<UserId, u64>>);
 
 impl StoredBytes {
     /// The bytes after which the oldest answers of an account are deleted again.
-    const STEP: u64 = 500_000;
+    const STEP: u64 = 2_000_000;
 
     /// The maximum number of accounts that are remembered.
     const MAX_ACCOUNTS: usize = 10_000;

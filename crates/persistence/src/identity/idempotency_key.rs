@@ -78,22 +78,23 @@ pub fn claim(
         return Ok(Claim::New);
     }
     let own = keys::table.find((UidValue::from(user), &key.key));
-    let current = own.filter(keys::created_at.gt(InstantValue(now - RETENTION)));
     let answer = (keys::request, keys::status, keys::location, keys::etag, keys::body);
-    let found: Option<Row> = conn.first(current.select(answer))?;
-    if let Some((request, status, location, etag, body)) = found {
+    let found: Option<(InstantValue, Row)> = conn.first(own.select((keys::created_at, answer)))?;
+    let is_stored = found.is_some();
+    let current = found.filter(|(created_at, _)| created_at.0 > now - RETENTION);
+    if let Some((_, (request, status, location, etag, body))) = current {
         if request != key.request {
             return Ok(Claim::OtherRequest);
         }
         let status = u16::try_from(status).unwrap_or_default();
         return Ok(Claim::Answered(StoredAnswer { status, location, etag, body }));
     }
-    if is_shared {
-        // It has expired, or was deleted meanwhile.
+    if is_stored {
         conn.execute(diesel::delete(own))?;
-        if !insert(conn, user, key, now)? {
-            return Err(crate::Failure::Contended.into());
-        }
+    }
+    // If there was no row, another transaction has deleted it meanwhile.
+    if is_shared && !insert(conn, user, key, now)? {
+        return Err(crate::Failure::Contended.into());
     }
     Ok(Claim::New)
 }
@@ -128,18 +129,24 @@ pub fn store(
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     let stored = (
-        keys::request.eq(&key.request[..]),
-        keys::created_at.eq(InstantValue(now)),
         keys::status.eq(i16::try_from(answer.status).unwrap_or_default()),
         keys::location.eq(answer.location.as_deref()),
         keys::etag.eq(answer.etag.as_deref()),
         keys::body.eq(answer.body.as_deref()),
     );
-    let record = (keys::user_uid.eq(UidValue::from(user)), keys::key.eq(&key.key), stored);
-    let insert = diesel::insert_into(keys::table).values(record);
-    // On PostgreSQL the row is there since the claim, on SQLite if it has expired.
-    let upsert = insert.on_conflict((keys::user_uid, keys::key)).do_update().set(stored);
-    conn.execute(upsert)?;
+    // On PostgreSQL the row is there since the claim.
+    if conn.engine() == Engine::Postgres {
+        let own = keys::table.find((UidValue::from(user), &key.key));
+        conn.execute(diesel::update(own).set(stored))?;
+        return Ok(());
+    }
+    let claimed = (
+        keys::user_uid.eq(UidValue::from(user)),
+        keys::key.eq(&key.key),
+        keys::request.eq(&key.request[..]),
+        keys::created_at.eq(InstantValue(now)),
+    );
+    conn.execute(diesel::insert_into(keys::table).values((claimed, stored)))?;
     Ok(())
 }
 
