@@ -42,7 +42,7 @@ fn sqlite(path: &str, options: Options) -> Result<SqliteConnection, Error> {
          PRAGMA foreign_keys = ON;
          PRAGMA trusted_schema = OFF;
          PRAGMA temp_store = MEMORY;
-         PRAGMA cache_size = -65536;
+         PRAGMA cache_size = -16384;
          PRAGMA mmap_size = 268435456;",
     )
     .map_err(unavailable)?;
