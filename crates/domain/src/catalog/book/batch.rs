@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, hash_map};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{BookPatch, Isbn, NewBook};
@@ -44,7 +44,7 @@ pub struct BookEntry {
 }
 
 /// The outcome of one book of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BookOutcome {
     /// The index of the book in the batch, from 0.
@@ -59,7 +59,7 @@ pub struct BookOutcome {
 }
 
 /// The outcome of an upsert.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(examples("created")))]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
@@ -72,7 +72,7 @@ pub enum Outcome {
 }
 
 /// The outcomes of a batch, in the order of its books.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BookOutcomes {
     /// The outcome of each book.

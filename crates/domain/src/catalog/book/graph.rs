@@ -1,5 +1,6 @@
 //! A new book with its tags and contributors.
 
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::super::{author, tag};
@@ -52,6 +53,31 @@ fn without_required_author() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> 
         book.required.retain(|field| field != "author");
     }
     schema
+}
+
+/// A book without tags, and with the contributors that its credit line names.
+impl From<NewBook> for NewBookGraph {
+    fn from(book: NewBook) -> Self {
+        Self { book, tags: None, contributors: None }
+    }
+}
+
+/// Serializes as one object. A derive would need `flatten`, which `ToSchema` reads as well.
+impl Serialize for NewBookGraph {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Object<'g> {
+            #[serde(flatten)]
+            book: &'g NewBook,
+            #[serde(flatten)]
+            tags: &'g Option<TagNames>,
+            #[serde(flatten)]
+            contributors: &'g Option<Contributors>,
+        }
+
+        let Self { book, tags, contributors } = self;
+        Object { book, tags, contributors }.serialize(serializer)
+    }
 }
 
 impl Input for NewBookGraph {
@@ -121,6 +147,21 @@ mod tests {
         assert_eq!(graph.book.author.as_str(), "Jane Austen");
         assert_eq!((graph.tags, graph.contributors), (None, None));
         assert_eq!(refusals(&json!({"title": "Emma"})), ["/author is required"]);
+    }
+
+    #[test]
+    fn graph_round_trips() {
+        let body = json!({
+            "title": "The Odyssey", "author": "Homer, Robert Fagles", "tags": [{"name": "epic"}],
+            "contributors": [{"name": "Homer"}, {"name": "Robert Fagles", "role": "translator"}],
+        });
+        let graph = NewBookGraph::parse(&body).unwrap();
+        assert_eq!(serde_json::to_value(&graph).unwrap(), body);
+        let alone = NewBookGraph::from(graph.book);
+        assert_eq!(
+            serde_json::to_value(&alone).unwrap(),
+            json!({"title": "The Odyssey", "author": "Homer, Robert Fagles"})
+        );
     }
 
     #[test]
