@@ -216,10 +216,12 @@ impl TestServer {
     pub fn sign_up(&self, name: &str) -> Client<'_> {
         let client = self.sign_up_unverified(name);
         let user = client.uid.parse().expect("a user has an id");
-        self.database
-            .open()
-            .write_blocking(move |conn| account::set_verified(conn, user, SystemIds.now()))
-            .expect("an account can be verified");
+        let database = self.database.open();
+        outside_of_runtime(|| {
+            database
+                .write_blocking(move |conn| account::set_verified(conn, user, SystemIds.now()))
+                .expect("an account can be verified");
+        });
         client
     }
 
@@ -255,15 +257,24 @@ impl TestServer {
     pub fn sign_up_admin(&self, name: &str) -> Client<'_> {
         let client = self.sign_up(name);
         let user = client.uid.parse().expect("a user has an id");
-        self.database
-            .open()
-            .write_blocking(move |conn| {
-                let account = account::of_user(conn, user)?.expect("the account was just created");
-                account::set_role(conn, &account, Role::Admin, SystemIds.now())
-            })
-            .expect("a role can be set");
+        let database = self.database.open();
+        outside_of_runtime(|| {
+            database
+                .write_blocking(move |conn| {
+                    let account =
+                        account::of_user(conn, user)?.expect("the account was just created");
+                    account::set_role(conn, &account, Role::Admin, SystemIds.now())
+                })
+                .expect("a role can be set");
+        });
         client
     }
+}
+
+/// Runs work on a thread of its own: a test may call it in a tokio runtime, which refuses to block.
+fn outside_of_runtime(work: impl FnOnce() + Send) {
+    // The scope panics if the work does.
+    std::thread::scope(|scope| _ = scope.spawn(work));
 }
 
 /// Runs a test on a server with a fresh database, or reports that it was skipped.
