@@ -45,6 +45,12 @@ fn relations_reach_nothing_outside() {
 }
 
 #[test]
+fn client_reaches_neither_database_nor_server() {
+    assert_unreached("recto-client", &DATABASES);
+    assert_unreached("recto-client", &["actix-web"]);
+}
+
+#[test]
 fn identity_reaches_neither_database_nor_server() {
     assert_unreached("recto-identity", &DATABASES);
     assert_unreached("recto-identity", &["actix-web"]);
@@ -146,10 +152,11 @@ fn sources(directory: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn each_layer_depends_on_those_below() {
-    let layers: [(&str, &[&str]); 9] = [
+    let layers: [(&str, &[&str]); 10] = [
         ("recto-relations", &[]),
         ("recto-relations-diesel", &["recto-relations"]),
         ("recto-domain", &["recto-relations"]),
+        ("recto-client", &["recto-domain", "recto-relations"]),
         ("recto-persistence", &["recto-domain", "recto-relations", "recto-relations-diesel"]),
         ("recto-identity", &["recto-domain"]),
         ("recto-mail", &["recto-domain", "recto-identity", "recto-persistence"]),
@@ -167,6 +174,7 @@ fn each_layer_depends_on_those_below() {
             "recto-testkit",
             &[
                 "recto-api",
+                "recto-client",
                 "recto-domain",
                 "recto-identity",
                 "recto-mail",

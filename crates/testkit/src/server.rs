@@ -194,6 +194,39 @@ impl TestServer {
         self.connections.counters()
     }
 
+    /// Returns a typed client ([`recto_client::Client`]), not signed in. Its calls need a tokio runtime.
+    ///
+    /// The other clients of this server send raw requests, which tests of the interface itself
+    /// need.
+    ///
+    /// ```
+    /// use recto_domain::Book;
+    /// use recto_testkit::database::Engine;
+    /// use recto_testkit::server::{PASSWORD, TestServer};
+    ///
+    /// let Some(server) = TestServer::start(Engine::Sqlite) else { return Ok(()) };
+    /// server.sign_up("ada");
+    /// let client = server.client();
+    /// # let runtime = actix_web::rt::System::new();
+    /// runtime.block_on(async {
+    ///     client.sign_in("ada@example.org", PASSWORD).await?;
+    ///     assert!(client.list::<Book>().await?.items.is_empty());
+    ///     Ok::<(), recto_client::Error>(())
+    /// })?;
+    /// # Ok::<(), recto_client::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If the client cannot be built.
+    pub fn client(&self) -> recto_client::Client {
+        // Neither a proxy nor the system's certificates are needed.
+        let http = recto_client::reqwest::Client::builder().no_proxy().tls_certs_only([]);
+        recto_client::Client::builder(format!("http://{}", self.address))
+            .http(http)
+            .build()
+            .expect("the URL is one of http, and the other settings are constants")
+    }
+
     /// Returns a client that is not signed in.
     pub fn anonymous(&self) -> Client<'_> {
         Client::new(self, None, String::new())

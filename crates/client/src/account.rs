@@ -1,0 +1,99 @@
+//! The account of the caller: signing up, password, sessions and API keys.
+
+use recto_domain::{ApiKey, ApiKeyId, NewApiKey, ReviewsFate, Session, SessionId, User};
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::item::{Item, Page};
+use crate::paths::BASE_PATH;
+use crate::request::{Reply, Request};
+use crate::{Client, Error, Read};
+
+/// A new API key with its secret, which is not shown again.
+#[derive(Clone, Deserialize)]
+pub struct ApiKeyCreated {
+    /// The key as it is listed.
+    #[serde(flatten)]
+    pub entry: ApiKey,
+    /// The secret, for [`Builder::token`](crate::Builder::token).
+    pub key: String,
+}
+
+/// Leaves the secret out.
+impl std::fmt::Debug for ApiKeyCreated {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApiKeyCreated").field("entry", &self.entry).finish_non_exhaustive()
+    }
+}
+
+/// None of these requests is sent more than once, except for reading.
+impl Client {
+    /// Creates an account, which can write once the address is [verified](Self::verify).
+    pub async fn sign_up(
+        &self,
+        username: &str,
+        email: &str,
+        password: &str,
+    ) -> Result<Item<User>, Error> {
+        let body = json!({"username": username, "email": email, "password": password});
+        Item::from_reply(&self.send_to(Method::POST, "/auth/signup", &body).await?, None)
+    }
+
+    /// Verifies the address of an account with the token that was mailed to it.
+    pub async fn verify(&self, token: &str, password: &str) -> Result<Item<User>, Error> {
+        let body = json!({"token": token, "password": password});
+        Item::from_reply(&self.send_to(Method::POST, "/auth/verify", &body).await?, None)
+    }
+
+    /// Changes the password. All other sessions end.
+    pub async fn change_password(&self, current: &str, new: &str) -> Result<(), Error> {
+        let body = json!({"current_password": current, "new_password": new});
+        self.send_to(Method::PUT, "/auth/password", &body).await?;
+        Ok(())
+    }
+
+    /// Deletes the account, and keeps or erases its reviews.
+    pub async fn delete_account(&self, password: &str, reviews: ReviewsFate) -> Result<(), Error> {
+        let body = json!({"password": password, "reviews": reviews});
+        self.send_to(Method::DELETE, "/auth/me", &body).await?;
+        self.forget_credential().await;
+        Ok(())
+    }
+
+    /// Lists the sessions, newest first.
+    pub fn sessions(&self) -> Read<Session, Page<Session>> {
+        Read::new(self.clone(), format!("{BASE_PATH}/auth/sessions"))
+    }
+
+    /// Ends a session.
+    pub async fn end_session(&self, id: SessionId) -> Result<(), Error> {
+        self.send(Request::new(Method::DELETE, format!("{BASE_PATH}/auth/sessions/{id}"))).await?;
+        Ok(())
+    }
+
+    /// Lists the API keys without their secrets, newest first.
+    pub fn api_keys(&self) -> Read<ApiKey, Page<ApiKey>> {
+        Read::new(self.clone(), format!("{BASE_PATH}/auth/keys"))
+    }
+
+    /// Creates an API key.
+    pub async fn create_api_key(&self, new: &NewApiKey) -> Result<ApiKeyCreated, Error> {
+        self.send_to(Method::POST, "/auth/keys", new).await?.json()
+    }
+
+    /// Revokes an API key.
+    pub async fn revoke_api_key(&self, id: ApiKeyId) -> Result<(), Error> {
+        self.send(Request::new(Method::DELETE, format!("{BASE_PATH}/auth/keys/{id}"))).await?;
+        Ok(())
+    }
+
+    async fn send_to(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<Reply, Error> {
+        self.send(Request::new(method, format!("{BASE_PATH}{path}")).json(body)?).await
+    }
+}

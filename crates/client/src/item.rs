@@ -1,0 +1,278 @@
+//! Items and pages, with what was loaded with them.
+
+use std::ops::Deref;
+
+use recto_domain::{Account, Email, Role, User};
+use recto_relations::{
+    Entity, EntityInfo, Kind, Many, NotCounted, NotLoaded, One, Optional, Relation, RelationOf,
+};
+use reqwest::header::{ETAG, HeaderValue};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+use crate::request::Reply;
+use crate::{Error, paths};
+
+/// An entity that can be read from an answer. Implemented for all of them.
+pub trait Resource: Entity + DeserializeOwned {}
+
+impl<E: Entity + DeserializeOwned> Resource for E {}
+
+/// An entity, with its loaded relations and its tag.
+///
+/// Dereferences to the entity; [`get`](Self::get) follows a relation. The entity's own `version` is
+/// not part of an answer: the tag has it.
+///
+/// ```
+/// use recto_client::{Error, Item};
+/// use recto_domain::{Book, BookReviews, ReviewUser};
+///
+/// fn reviewers(book: &Item<Book>) -> Result<Vec<String>, Error> {
+///     let mut names = Vec::new();
+///     for review in book.get(BookReviews)?.items {
+///         if let Some(user) = review.get(ReviewUser)? {
+///             names.push(user.username.to_string());
+///         }
+///     }
+///     Ok(names)
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Item<E> {
+    entity: E,
+    /// The fields that are not the entity's own.
+    rest: Map<String, Value>,
+    tag: Option<Tag>,
+}
+
+/// The tag of an answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Tag {
+    pub(crate) value: HeaderValue,
+    /// Path and query of the answer.
+    pub(crate) path: String,
+}
+
+/// A page of a list, or of the items that a relation leads to.
+///
+/// [`Client::next_page`](crate::Client::next_page) reads the next one, and
+/// [`Client::rest`](crate::Client::rest) all that follow.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// The number of all items, if it was asked for.
+    pub total: Option<Total>,
+    pub(crate) next: Option<String>,
+    pub(crate) previous: Option<String>,
+}
+
+/// The number of all items of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Total {
+    /// This many.
+    Exactly(u64),
+    /// More than this many.
+    MoreThan(u64),
+}
+
+impl<E: Resource> Item<E> {
+    /// Follows a loaded relation. Returns a [`Page`] for a to-many relation, an item for a required
+    /// one and an `Option` of an item for an optional one.
+    ///
+    /// # Errors
+    /// [`Error::NotLoaded`] if the relation was not included.
+    pub fn get<R>(&self, _: R) -> Result<<R::Kind as Follow>::Answer<R::To>, Error>
+    where
+        R: RelationOf<E> + Relation<Kind: Follow, To: Resource>,
+    {
+        let name = R::INFO.name;
+        let not_loaded = NotLoaded { entity: E::INFO.name, relation: name };
+        let value = self.rest.get(name).ok_or(not_loaded)?;
+        let next = self.rest.get(&format!("{name}_next")).and_then(Value::as_str);
+        Answer::related(value, next)
+    }
+
+    /// Returns the number of items that a relation leads to, including those not loaded.
+    ///
+    /// # Errors
+    /// [`Error::NotCounted`] if the relation was not counted.
+    pub fn count<R: RelationOf<E>>(&self, _: R) -> Result<u64, Error> {
+        let name = R::INFO.name;
+        let number = self.rest.get(&format!("{name}_count")).and_then(Value::as_u64);
+        Ok(number.ok_or(NotCounted { entity: E::INFO.name, relation: name })?)
+    }
+
+    /// Returns the data of the link over which the item was reached, such as the role of a
+    /// contributor.
+    ///
+    /// # Errors
+    /// [`Error::Json`] if the item was not reached over the relation.
+    pub fn link<R: Relation<To = E, Data: DeserializeOwned>>(
+        &self,
+        _: R,
+    ) -> Result<R::Data, Error> {
+        Ok(R::Data::deserialize(&self.rest)?)
+    }
+
+    /// Returns the entity tag: the version that was read. Items of includes have none, those of
+    /// lists have one if they were [asked for](crate::Read::tagged).
+    pub fn etag(&self) -> Option<&str> {
+        self.tag.as_ref().and_then(|tag| tag.value.to_str().ok())
+    }
+
+    /// Returns the entity without its relations.
+    pub fn into_entity(self) -> E {
+        self.entity
+    }
+
+    pub(crate) fn tag(&self) -> Result<&Tag, Error> {
+        self.tag.as_ref().ok_or(Error::Untagged)
+    }
+
+    /// Returns the item of an answer. `path` is that of a GET with the same answer.
+    pub(crate) fn from_reply(reply: &Reply, path: Option<String>) -> Result<Self, Error> {
+        let item: Self = reply.json()?;
+        let path = path.unwrap_or_else(|| item_path(&item.entity));
+        let tag = reply.headers.get(ETAG).cloned().map(|value| Tag { value, path });
+        Ok(Self { tag, ..item })
+    }
+}
+
+impl Item<User> {
+    /// Returns the user's account, which is shown to the user and to administrators only.
+    pub fn account(&self) -> Result<Option<Account>, Error> {
+        #[derive(Deserialize)]
+        struct Fields {
+            email: Email,
+            role: Role,
+            verified: bool,
+            disabled: bool,
+        }
+
+        if !self.rest.contains_key("email") {
+            return Ok(None);
+        }
+        let Fields { email, role, verified, disabled } = Deserialize::deserialize(&self.rest)?;
+        Ok(Some(Account { user_uid: self.uid, email, role, verified, disabled }))
+    }
+}
+
+impl<E> Deref for Item<E> {
+    type Target = E;
+
+    fn deref(&self) -> &E {
+        &self.entity
+    }
+}
+
+impl<'de, E: Resource> Deserialize<'de> for Item<E> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let object = Value::deserialize(deserializer)?;
+        let entity = E::deserialize(&object).map_err(D::Error::custom)?;
+        let Value::Object(mut rest) = object else {
+            return Err(D::Error::custom("an item is an object"));
+        };
+        rest.retain(|name, _| !is_own_field(E::INFO, name));
+        // Only an item of a list that was asked for tags has one here.
+        let tag = rest.remove("etag").and_then(|tag| HeaderValue::try_from(tag.as_str()?).ok());
+        let tag = tag.map(|value| Tag { value, path: item_path(&entity) });
+        Ok(Self { entity, rest, tag })
+    }
+}
+
+fn is_own_field(entity: &EntityInfo, name: &str) -> bool {
+    entity.fields.iter().any(|field| field.name == name)
+}
+
+fn item_path<E: Entity>(entity: &E) -> String {
+    paths::item(E::INFO, entity.key())
+}
+
+/// A type that is read from the answer to a GET, or from a loaded relation.
+pub trait Answer: Sized + Send + 'static {
+    /// Reads the answer to a GET.
+    #[doc(hidden)]
+    fn of(reply: &ReadReply) -> Result<Self, Error>;
+
+    /// Reads a loaded relation, with the path of the rest.
+    #[doc(hidden)]
+    fn related(value: &Value, next: Option<&str>) -> Result<Self, Error>;
+}
+
+/// The answer to a GET.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct ReadReply(pub(crate) Reply);
+
+impl<E: Resource> Answer for Item<E> {
+    fn of(reply: &ReadReply) -> Result<Self, Error> {
+        Self::from_reply(&reply.0, Some(reply.0.path.clone()))
+    }
+
+    fn related(value: &Value, _: Option<&str>) -> Result<Self, Error> {
+        Ok(Self::deserialize(value)?)
+    }
+}
+
+impl<E: Resource> Answer for Option<Item<E>> {
+    fn of(reply: &ReadReply) -> Result<Self, Error> {
+        if reply.0.body == b"null" { Ok(None) } else { <Item<E> as Answer>::of(reply).map(Some) }
+    }
+
+    fn related(value: &Value, _: Option<&str>) -> Result<Self, Error> {
+        Ok(Self::deserialize(value)?)
+    }
+}
+
+impl<T: DeserializeOwned + Send + 'static> Answer for Page<T> {
+    fn of(ReadReply(reply): &ReadReply) -> Result<Self, Error> {
+        #[derive(Deserialize)]
+        struct Body<T> {
+            items: Vec<T>,
+            next_cursor: Option<String>,
+            prev_cursor: Option<String>,
+            total: Option<u64>,
+            #[serde(default)]
+            total_capped: bool,
+        }
+
+        let body: Body<T> = reply.json()?;
+        let page =
+            |cursor: Option<String>| cursor.map(|cursor| paths::with_cursor(&reply.path, &cursor));
+        let total = if body.total_capped { Total::MoreThan } else { Total::Exactly };
+        Ok(Self {
+            items: body.items,
+            total: body.total.map(total),
+            next: page(body.next_cursor),
+            previous: page(body.prev_cursor),
+        })
+    }
+
+    fn related(value: &Value, next: Option<&str>) -> Result<Self, Error> {
+        let items = Vec::deserialize(value)?;
+        // A path only, so that the token is sent to this server and no other.
+        let next = next.filter(|path| path.starts_with('/')).map(ToOwned::to_owned);
+        Ok(Self { items, total: None, next, previous: None })
+    }
+}
+
+/// The type that [`Item::get`] and [`Client::related`](crate::Client::related) return for a
+/// relation of this [`Kind`].
+pub trait Follow: Kind {
+    /// A [`Page`], an [`Item`], or an `Option` of an item.
+    type Answer<E: Resource>: Answer;
+}
+
+impl Follow for Many {
+    type Answer<E: Resource> = Page<Item<E>>;
+}
+
+impl Follow for Optional {
+    type Answer<E: Resource> = Option<Item<E>>;
+}
+
+impl Follow for One {
+    type Answer<E: Resource> = Item<E>;
+}

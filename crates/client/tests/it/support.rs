@@ -1,0 +1,4 @@
+//! Support code.
+
+pub(crate) mod fake_server;
+pub(crate) mod fixtures;
