@@ -3,7 +3,7 @@
 use recto_domain::{ApiKey, ApiKeyId, NewApiKey, ReviewsFate, Session, SessionId, User};
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::item::{Item, Page};
 use crate::paths::BASE_PATH;
@@ -46,11 +46,56 @@ impl Client {
         Item::from_reply(&self.send_to(Method::POST, "/auth/verify", &body).await?, None)
     }
 
+    /// Requests another link to verify an address.
+    pub async fn request_verification(&self, email: &str) -> Result<(), Error> {
+        self.send_to(Method::POST, "/auth/verify-request", &json!({"email": email})).await?;
+        Ok(())
+    }
+
+    /// Deletes the unverified account that a mailed token belongs to, which somebody else created.
+    pub async fn reject_account(&self, token: &str) -> Result<(), Error> {
+        self.send_to(Method::POST, "/auth/verify-reject", &json!({"token": token})).await?;
+        Ok(())
+    }
+
+    /// Requests a link to reset the password.
+    pub async fn request_password_reset(&self, email: &str) -> Result<(), Error> {
+        self.send_to(Method::POST, "/auth/password-reset-request", &json!({"email": email}))
+            .await?;
+        Ok(())
+    }
+
+    /// Resets the password with the token that was mailed. All sessions end.
+    pub async fn reset_password(&self, token: &str, new: &str) -> Result<(), Error> {
+        let body = json!({"token": token, "new_password": new, "confirm_new_password": new});
+        self.send_to(Method::POST, "/auth/password-reset-confirm", &body).await?;
+        Ok(())
+    }
+
+    /// Requests a change of the address: a link is mailed to the new one.
+    pub async fn request_email_change(&self, password: &str, new: &str) -> Result<(), Error> {
+        let body = json!({"password": password, "new_email": new});
+        self.send_to(Method::PUT, "/auth/email", &body).await?;
+        Ok(())
+    }
+
+    /// Changes the address with the token that was mailed to the new one.
+    pub async fn confirm_email_change(&self, token: &str) -> Result<(), Error> {
+        self.send_to(Method::POST, "/auth/email-confirm", &json!({"token": token})).await?;
+        Ok(())
+    }
+
     /// Changes the password. All other sessions end.
     pub async fn change_password(&self, current: &str, new: &str) -> Result<(), Error> {
         let body = json!({"current_password": current, "new_password": new});
         self.send_to(Method::PUT, "/auth/password", &body).await?;
         Ok(())
+    }
+
+    /// Returns everything that belongs to the account.
+    pub async fn export(&self) -> Result<Value, Error> {
+        let path = format!("{BASE_PATH}/auth/me/export");
+        self.send(Request::new(Method::GET, path)).await?.json()
     }
 
     /// Deletes the account, and keeps or erases its reviews.

@@ -1,5 +1,7 @@
 //! Accounts, API keys and administration.
 
+use std::time::Duration;
+
 use recto_client::Client;
 use recto_domain::{
     ApiKeyName, AuditAction, Change, NewApiKey, PersonName, Role, Scopes, User, UserPatch,
@@ -37,6 +39,52 @@ fn profile_is_changed_by_its_user(server: &TestServer) {
         assert_eq!(changed.first_name.as_ref().unwrap().as_str(), "Ada");
         assert!(changed.account().unwrap().is_some());
     });
+}
+
+fn mailed_links_are_used(server: &TestServer) {
+    run(async {
+        let (client, email, password) = (server.client(), "ada@example.org", "another password");
+        client.sign_up("ada", email, PASSWORD).await.unwrap();
+        let token = mailed_token(server, "/verify#").await;
+        assert!(client.verify(&token, PASSWORD).await.unwrap().account().unwrap().is_some());
+
+        client.request_password_reset(email).await.unwrap();
+        let token = mailed_token(server, "/reset-password#").await;
+        client.reset_password(&token, password).await.unwrap();
+        client.sign_in(email, password).await.unwrap();
+
+        client.request_email_change(password, "ada@example.com").await.unwrap();
+        let token = mailed_token(server, "/confirm-email#").await;
+        client.confirm_email_change(&token).await.unwrap();
+        let export = client.export().await.unwrap();
+        assert_eq!(export["account"]["email"], "ada@example.com");
+    });
+}
+
+fn unverified_account_is_rejected(server: &TestServer) {
+    run(async {
+        let client = server.client();
+        client.sign_up("ada", "ada@example.org", PASSWORD).await.unwrap();
+        client.request_verification("ada@example.org").await.unwrap();
+        let token = mailed_token(server, "/verify#").await;
+        client.reject_account(&token).await.unwrap();
+        assert_eq!(status(client.sign_in("ada@example.org", PASSWORD).await), 401);
+    });
+}
+
+/// Waits for a mail with a link to that page, and returns the token of the link.
+async fn mailed_token(server: &TestServer, page: &str) -> String {
+    for _ in 0..2_000 {
+        for entry in std::fs::read_dir(server.mail_directory()).unwrap() {
+            // A mail has another name while it is written.
+            let mail = std::fs::read_to_string(entry.unwrap().path()).unwrap_or_default();
+            if let Some((_, token)) = mail.split_once(page) {
+                return token.lines().next().unwrap().to_owned();
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("no mail with a link to {page}");
 }
 
 fn script_uses_an_api_key(server: &TestServer) {
@@ -88,6 +136,8 @@ fn others_books_are_not_changed(server: &TestServer) {
 both_servers!(
     account_is_created_and_changed,
     profile_is_changed_by_its_user,
+    mailed_links_are_used,
+    unverified_account_is_rejected,
     script_uses_an_api_key,
     administrator_manages_accounts,
     others_books_are_not_changed,
