@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_about_accounts_are_read_only_to_retries() {
+    fn below_auth_only_reads_are_repeated() {
         let unavailable = || reply(503, None, "");
         for method in [Method::GET, Method::PUT, Method::DELETE, Method::POST, Method::PATCH] {
             assert!(is_retried(method.clone(), "/api/v1/books", unavailable()), "{method}");

@@ -5,6 +5,7 @@
 mod account;
 mod errors;
 mod items;
+mod lost_answers;
 mod pages;
 mod relations;
 mod retries;

@@ -78,6 +78,22 @@ impl FakeServer {
     }
 }
 
+impl Received {
+    /// Sends the request to a server, and returns its answer.
+    pub(crate) fn forward(&self, address: SocketAddr) -> String {
+        let Self { line, headers, body } = self;
+        let kept = headers.iter().filter(|(name, _)| *name != "connection");
+        let kept: Vec<_> = kept.map(|(name, value)| format!("{name}: {value}")).collect();
+        let kept = kept.join("\r\n");
+        let request = format!("{line} HTTP/1.1\r\n{kept}\r\nconnection: close\r\n\r\n{body}");
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+}
+
 /// Returns an answer of JSON.
 pub(crate) fn answer(status: u16, headers: &[&str], body: &str) -> String {
     let headers: String = headers.iter().flat_map(|header| [header, "\r\n"]).collect();
