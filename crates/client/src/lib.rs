@@ -76,9 +76,9 @@
 //! `/auth`, which ignore such keys, only GET is.
 //!
 //! A call that fails by [`Error::Connection`] or [`Error::TimedOut`] may have changed something. So
-//! may a [`set_tags`](Client::set_tags) or a change of a tag that fails by [`Error::Changed`]: if
-//! the answer to the first attempt was lost, the second one finds the version that the first has
-//! made. Get the item again.
+//! may one that sends a conditional PUT and fails by [`Error::Changed`] ([`Client::set_tags`],
+//! [`Client::set_contributors`], [`Client::update`] of a tag): if the answer to the first attempt was
+//! lost, the second finds the version that the first has made. Get the item again.
 //!
 //! # Sessions
 //!

@@ -36,6 +36,15 @@ use crate::{Client, Error};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// A relation of another entity does not compile:
+///
+/// ```compile_fail,E0277
+/// # async fn example(client: recto_client::Client) -> Result<(), recto_client::Error> {
+/// client.list::<recto_domain::Book>().include(recto_domain::UserBooks).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "it is sent when it is awaited"]
 #[derive(Debug)]
 pub struct Read<E, A> {
@@ -223,7 +232,8 @@ impl Client {
         Answer::of(&ReadReply(reply))
     }
 
-    /// Lists the items of a collection.
+    /// Lists the items of a collection. Comments have none but those of their posts, to which
+    /// [`related`](Self::related) leads.
     pub fn list<E: Resource>(&self) -> Read<E, Page<Item<E>>> {
         Read::new(self.clone(), paths::collection(E::INFO))
     }
