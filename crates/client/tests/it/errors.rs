@@ -1,6 +1,9 @@
 //! Problems of the server, and settings that are not valid.
 
-use recto_client::{Client, Error, Method, StatusCode};
+use std::io::Read as _;
+use std::net::TcpListener;
+
+use recto_client::{Client, Error, Method, StatusCode, reqwest};
 use recto_domain::{Book, Input as _, Tag, TagNames};
 use recto_testkit::{both_servers, server::TestServer};
 use serde_json::{Value, json};
@@ -88,10 +91,27 @@ fn settings_are_checked() {
     for base in ["", "books.example", "ftp://books.example", "http://books.example?x=1"] {
         assert!(matches!(Client::new(base), Err(Error::Settings(_))), "{base}");
     }
-    let client = Client::builder("https://books.example/recto/").token("canary").build().unwrap();
-    assert_eq!(format!("{client:?}"), r#"Client { base: "https://books.example/recto", .. }"#);
-    let builder = Client::builder("https://books.example").token("canary\n");
+    let client = Client::builder("http://books.example/recto/").token("canary").build().unwrap();
+    assert_eq!(format!("{client:?}"), r#"Client { base: "http://books.example/recto", .. }"#);
+    let builder = Client::builder("http://books.example").token("canary\n");
     assert!(!format!("{builder:?}").contains("canary"));
     let error = builder.build().unwrap_err();
     assert!(!format!("{error} {error:?}").contains("canary"));
+}
+
+#[test]
+fn https_begins_with_a_handshake() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("https://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let mut first = [0];
+        listener.accept().unwrap().0.read_exact(&mut first).unwrap();
+        first[0]
+    });
+    let http = reqwest::Client::builder().no_proxy().tls_certs_only([]);
+    let client = Client::builder(base).http(http).retries(0).build().unwrap();
+    let error = run(async { client.list::<Book>().await.unwrap_err() });
+    assert!(matches!(error, Error::Connection(_)), "{error:?}");
+    // The type of a TLS record.
+    assert_eq!(server.join().unwrap(), 22);
 }
