@@ -7,16 +7,22 @@ use std::collections::BTreeMap;
 use recto_domain::User;
 use recto_relations::{Cardinality, Entity, Relation, RelationInfo};
 use serde_json::{Value, json};
+use utoipa::openapi::example::{Example, ExampleBuilder};
+use utoipa::openapi::header::Header;
+use utoipa::openapi::path::Parameter;
 use utoipa::openapi::schema::{
-    ArrayBuilder, ComponentsBuilder, ObjectBuilder, OneOfBuilder, Schema, Type,
+    AllOfBuilder, ArrayBuilder, ComponentsBuilder, ObjectBuilder, OneOfBuilder, Schema, Type,
 };
 use utoipa::openapi::security::{
     Flow, Http, HttpAuthScheme, OAuth2, Password, Scopes, SecurityScheme,
 };
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder, SchemaFormat};
+use utoipa::openapi::{
+    ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder, SchemaFormat,
+};
 use utoipa::{PartialSchema, ToSchema};
 
-use self::derived::{schema_of, simplified};
+use self::derived::schema_of;
+pub(crate) use self::derived::{example, simplified};
 use crate::BASE_PATH;
 use crate::identity::accounts::AccountFields;
 use crate::present::Total;
@@ -26,8 +32,11 @@ use crate::problem::{ProblemBody, ProblemType};
 #[derive(Default)]
 pub(crate) struct Components {
     schemas: BTreeMap<String, RefOr<Schema>>,
-    /// The schemas of link data, by entity and field.
-    link_data: BTreeMap<(&'static str, String), RefOr<Schema>>,
+    parameters: BTreeMap<String, RefOr<Parameter>>,
+    responses: BTreeMap<String, RefOr<Response>>,
+    examples: BTreeMap<String, RefOr<Example>>,
+    /// The relations whose links have data.
+    with_link_data: Vec<&'static RelationInfo>,
 }
 
 impl Components {
@@ -61,17 +70,66 @@ impl Components {
         self.schemas.insert(list_name::<T>(), schema);
     }
 
-    /// Adds the data of a relation's links to the fields of the entity that it leads to.
-    pub(crate) fn add_link_data<R: Relation<Data: ToSchema>>(&mut self) {
-        let RefOr::T(Schema::Object(data)) = schema_of::<R::Data>() else { return };
-        for (name, mut schema) in data.properties {
-            if let RefOr::T(Schema::Object(field)) = &mut schema {
-                let meaning = field.description.take().unwrap_or_default();
-                let (from, relation) = (R::INFO.from.name, R::INFO.name);
-                field.description = Some(format!("{meaning} Only in `{from}.{relation}`."));
-            }
-            self.link_data.insert((R::INFO.to.name, name), schema);
+    /// Adds the entity that a relation leads to with the data of the links, and a page of it; `None`
+    /// if the links have no data.
+    pub(crate) fn add_linked_page<R: Relation<To: ToSchema, Data: ToSchema>>(
+        &mut self,
+    ) -> Option<Ref> {
+        let RelationInfo { name, from, to, .. } = R::INFO;
+        let RefOr::T(Schema::Object(mut data)) = schema_of::<R::Data>() else { return None };
+        if data.properties.is_empty() {
+            return None;
         }
+        data.description = None;
+        data.examples.clear();
+        let linked =
+            AllOfBuilder::new().item(Ref::from_schema_name(to.name)).item(data).description(Some(
+                format!("An item of `{}.{name}`, with the data of the link.", from.name),
+            ));
+        let linked_name = linked_name(R::INFO);
+        let of = format!("`{}.{name}`, with the data of the links", from.name);
+        self.schemas
+            .insert(format!("{linked_name}Page"), page(Ref::from_schema_name(&linked_name), &of));
+        let page = Ref::from_schema_name(format!("{linked_name}Page"));
+        self.schemas.insert(linked_name, Schema::from(linked.build()).into());
+        self.with_link_data.push(R::INFO);
+        Some(page)
+    }
+
+    /// Adds a parameter under a name, and returns a reference to it.
+    pub(crate) fn add_parameter(&mut self, name: &str, parameter: Parameter) -> Ref {
+        self.parameters.insert(name.to_owned(), parameter.into());
+        Ref::new(format!("#/components/parameters/{name}"))
+    }
+
+    /// Adds the response with which a request is refused, for any of these reasons, and returns a
+    /// reference to it.
+    pub(crate) fn add_refusal(&mut self, problem_types: &[ProblemType]) -> Ref {
+        let mut examples = Vec::new();
+        for problem_type in problem_types {
+            let name = format!("{problem_type:?}");
+            let example = ExampleBuilder::new()
+                .summary(problem_type.title())
+                .value(Some(example_problem(*problem_type)));
+            self.examples.insert(name.clone(), example.build().into());
+            let example = RefOr::Ref(Ref::new(format!("#/components/examples/{name}")));
+            examples.push((problem_type.slug(), example));
+        }
+        let content = ContentBuilder::new()
+            .schema(Some(Ref::from_schema_name(ProblemBody::name())))
+            .examples_from_iter(examples);
+        let titles: Vec<_> = problem_types.iter().map(|problem| problem.title()).collect();
+        let mut response = ResponseBuilder::new()
+            .description(format!("{}.", titles.join("; ")))
+            .content("application/problem+json", content.build());
+        let headers = problem_types.iter().flat_map(|problem_type| problem_type.headers());
+        for name in headers {
+            response = response.header_ref(*name, header(name));
+        }
+        let names: Vec<_> = problem_types.iter().map(|problem| format!("{problem:?}")).collect();
+        let name = names.join("Or");
+        self.responses.insert(name.clone(), response.build().into());
+        Ref::from_response_name(name)
     }
 
     /// Removes a schema.
@@ -82,14 +140,20 @@ impl Components {
     /// Adds the schemas of an operation.
     pub(crate) fn merge(&mut self, other: Self) {
         self.schemas.extend(other.schemas);
-        self.link_data.extend(other.link_data);
+        self.parameters.extend(other.parameters);
+        self.responses.extend(other.responses);
+        self.examples.extend(other.examples);
+        self.with_link_data.extend(other.with_link_data);
     }
 
     /// Returns the components of the document.
     pub(crate) fn build(mut self) -> utoipa::openapi::Components {
-        for ((entity, name), field) in self.link_data {
-            if let Some(RefOr::T(Schema::Object(object))) = self.schemas.get_mut(entity) {
-                object.properties.insert(name, field);
+        for relation in self.with_link_data {
+            if let Some(RefOr::T(Schema::Object(entity))) = self.schemas.get_mut(relation.from.name)
+                && let Some(RefOr::T(Schema::Array(items))) =
+                    entity.properties.get_mut(relation.name)
+            {
+                items.items = Ref::from_schema_name(linked_name(relation)).into();
             }
         }
         let token_url = format!("{BASE_PATH}/auth/token");
@@ -99,14 +163,77 @@ impl Components {
             Some("An access token from `/auth/login`, or an API key from `/auth/keys`.".to_owned());
         let password = OAuth2::with_description(
             [Flow::Password(Password::new(token_url, Scopes::new()))],
-            "Your e-mail address as username, and your password. Leave the client fields empty.",
+            "Your e-mail address and your password.",
         );
-        ComponentsBuilder::new()
+        let mut components = ComponentsBuilder::new()
             .schemas_from_iter(self.schemas)
-            .security_scheme("bearer", SecurityScheme::Http(bearer))
             .security_scheme("password", SecurityScheme::OAuth2(password))
-            .build()
+            .security_scheme("bearer", SecurityScheme::Http(bearer))
+            .build();
+        components.parameters = self.parameters;
+        components.responses = self.responses;
+        let known = ResponseBuilder::new().description("The client has this response already.");
+        let known = known.header_ref("ETag", header("ETag"));
+        components.responses.insert("NotModified".to_owned(), known.build().into());
+        components.examples = self.examples;
+        components.headers = headers();
+        components
     }
+}
+
+/// The headers of responses, each with its meaning and an example.
+const HEADERS: [(&str, &str, &str); 9] = [
+    (
+        "ETag",
+        "The tag of the response, for `If-None-Match` and `If-Match`.",
+        "\"3-9f2c41d0b7a85e36.0123456789abcdef\"",
+    ),
+    (
+        "Idempotency-Replayed",
+        "`true` if this is the stored answer to an earlier request with the same key.",
+        "true",
+    ),
+    (
+        "Link",
+        "The URLs of the pages before and after this one (RFC 8288).",
+        "</api/v1/books?limit=20&cursor=WzEsMl0>; rel=\"next\"",
+    ),
+    ("Location", "The path of the new item.", "/api/v1/books/0198c5a1-02d4-7f10-8a6e-51c0d93b7e22"),
+    (
+        "RateLimit",
+        "The rest of each budget (draft-ietf-httpapi-ratelimit-headers-10).",
+        "\"sign-in\";r=4;t=60",
+    ),
+    (
+        "RateLimit-Policy",
+        "The size of each budget, and its time in seconds.",
+        "\"sign-in\";q=5;w=300",
+    ),
+    ("Retry-After", "The number of seconds after which to try again.", "1"),
+    ("Vary", "The headers of the request that the response depends on.", "accept-encoding"),
+    ("WWW-Authenticate", "The scheme to authenticate by (RFC 6750).", "Bearer"),
+];
+
+fn headers() -> BTreeMap<String, RefOr<Header>> {
+    let described = HEADERS.into_iter().map(|(name, description, example)| {
+        let mut header = HeaderBuilder::new()
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+            .description(Some(description))
+            .build();
+        header.example = Some(example.into());
+        (name.to_owned(), header.into())
+    });
+    described.collect()
+}
+
+/// Returns a reference to a header of a response.
+pub(crate) fn header(name: &str) -> Ref {
+    Ref::new(format!("#/components/headers/{name}"))
+}
+
+/// Returns the component name of an item of a relation whose links have data, such as `BookAuthor`.
+fn linked_name(relation: &RelationInfo) -> String {
+    format!("{}{}", relation.from.name, relation.to.name)
 }
 
 /// Returns the component name of a page, such as `BookPage`.
@@ -125,27 +252,12 @@ pub(crate) fn nullable(schema: impl Into<RefOr<Schema>>) -> RefOr<Schema> {
     Schema::from(OneOfBuilder::new().item(schema).item(null).build()).into()
 }
 
-/// Returns the response with which a request is refused, for any of these reasons.
-pub(crate) fn refusal(problem_types: &[ProblemType]) -> Response {
-    let titles: Vec<_> = problem_types.iter().map(|problem_type| problem_type.title()).collect();
-    let mut content =
-        ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name())));
-    if let [first, ..] = problem_types {
-        content = content.example(Some(example_problem(*first)));
-    }
-    ResponseBuilder::new()
-        .description(format!("{}.", titles.join("; ")))
-        .content("application/problem+json", content.build())
-        .build()
-}
-
 fn example_problem(problem_type: ProblemType) -> Value {
     let mut problem = json!({
         "type": format!("/problems/{}", problem_type.slug()),
         "title": problem_type.title(),
         "status": problem_type.status().as_u16(),
         "detail": problem_type.meaning(),
-        "instance": format!("{BASE_PATH}/books"),
         "request_id": "7f2a1c90-0000002a",
     });
     match problem_type {

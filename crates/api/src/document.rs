@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 
 use utoipa::openapi::path::PathItem;
 use utoipa::openapi::tag::TagBuilder;
-use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathsBuilder};
+use utoipa::openapi::{
+    ContactBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathsBuilder,
+    ServerBuilder,
+};
 
 use crate::answer::StaticJson;
 use crate::components::Components;
@@ -14,7 +17,10 @@ use crate::routes;
 use crate::table::describe;
 
 /// The document as JSON.
-pub(crate) static JSON: LazyLock<StaticJson> = LazyLock::new(|| StaticJson::new(openapi_json()));
+pub(crate) static JSON: LazyLock<StaticJson> = LazyLock::new(|| {
+    // Serializing strings and numbers cannot fail.
+    StaticJson::new(openapi().to_json().unwrap_or_default())
+});
 
 /// Returns the OpenAPI document as indented JSON.
 ///
@@ -39,7 +45,11 @@ fn openapi() -> OpenApi {
     let paths = paths
         .into_iter()
         .fold(PathsBuilder::new(), |builder, (path, item)| builder.path(path, item));
-    let license = LicenseBuilder::new().name("MIT OR Apache-2.0").build();
+    let license = LicenseBuilder::new()
+        .name("MIT OR Apache-2.0")
+        .identifier(Some("MIT OR Apache-2.0"))
+        .build();
+    let contact = ContactBuilder::new().name(Some("Recto")).build();
     OpenApiBuilder::new()
         .info(
             InfoBuilder::new()
@@ -47,8 +57,10 @@ fn openapi() -> OpenApi {
                 .version(env!("CARGO_PKG_VERSION"))
                 .description(Some(DESCRIPTION))
                 .license(Some(license))
+                .contact(Some(contact))
                 .build(),
         )
+        .servers(Some([ServerBuilder::new().url("/").description(Some("This server.")).build()]))
         .tags(Some(
             TAGS.map(|(name, text)| TagBuilder::new().name(name).description(Some(text)).build()),
         ))
@@ -61,19 +73,20 @@ const DESCRIPTION: &str = "A book catalogue. Every relation can be followed in b
 
 * A **page** has `items` and, unless it is the last, `next_cursor`: send it as `cursor` for the next page. `prev_cursor` leads back.
 * `include=user,reviews.user,tags` adds **related items**. A relation that was not requested is absent; one without items is `[]` or `null`. If there are more items, `<relation>_next` is the URL of the rest.
-* **Errors** are `application/problem+json` (RFC 9457). A 422 lists all violations in `errors`, with JSON pointers.
+* **Errors** are `application/problem+json` (RFC 9457); [all of their types](/problems/). A 400 about the query and a 422 about the body list all broken rules in `errors`, each with the parameter or a JSON pointer, and a code.
 * **Authorize** accepts an e-mail address and a password, or a bearer token: an access token from `/auth/login` or an API key.
 * [The diagram](/schema) shows the entities, and the relations with both of their names.";
 
-const TAGS: [(&str, &str); 10] = [
-    ("auth", "Sign-up, sign-in, sessions, API keys, passwords and the caller's account."),
-    ("users", "Users, who own books and write reviews."),
+const TAGS: [(&str, &str); 11] = [
     ("books", "Books, with their owner, reviews, tags and contributors."),
     ("reviews", "Reviews: one per user and book."),
-    ("authors", "Contributors of books: many-to-many, with a position and a role."),
     ("tags", "Tags of books: many-to-many."),
+    ("authors", "Contributors of books: many-to-many, with a position and a role."),
+    ("users", "Users, who own books and write reviews."),
+    ("auth", "Sign-up, sign-in, sessions, API keys, passwords and the caller's account."),
     ("blog", "Posts and comments: one-to-many with a required foreign key."),
     ("school", "Students and courses: many-to-many with data on the link."),
     ("org", "Companies, departments and employees: several levels, and employees with a manager."),
-    ("meta", "The API itself, and the audit log."),
+    ("administration", "Accounts of others and the audit log, for administrators."),
+    ("meta", "The API itself: this document, and the entities and relations."),
 ];

@@ -117,6 +117,20 @@ problem_types! {
         "The database cannot be reached, read or written. Try again after the number of seconds in `Retry-After`."
 }
 
+impl ProblemType {
+    /// Returns the names of the headers that its responses have beyond those of others.
+    pub(crate) const fn headers(self) -> &'static [&'static str] {
+        match self {
+            Self::Unauthenticated | Self::SignInTooOld => &["WWW-Authenticate"],
+            Self::TooManyRequests => &["RateLimit", "RateLimit-Policy", "Retry-After"],
+            Self::RequestInProgress | Self::Overloaded | Self::TimedOut | Self::Unavailable => {
+                &["Retry-After"]
+            }
+            _ => &[],
+        }
+    }
+}
+
 /// The maximum number of `errors` of a query, so that a response is not many times larger than its
 /// request. Inputs limit those of a body.
 const MAX_ERRORS: usize = 50;

@@ -95,7 +95,7 @@ fn add_items<E>(
             write::change::<E>,
             Operation::new(change, "Changes the given fields and leaves the others unchanged.")
                 .requires(Access::Verified)
-                .patch_body::<E::Patch>()
+                .body::<E::Patch>()
                 .returns_entity::<E>(&format!("The changed {name}."))
                 .conflicts(patch_conflicts::<E>()),
         )

@@ -3,12 +3,14 @@
 
 mod describe;
 mod operation;
+mod parameter;
 
 use actix_web::http::{Method, header};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, Route, guard, web};
 
 pub(crate) use describe::describe;
 pub(crate) use operation::Operation;
+pub(crate) use parameter::QueryParameter;
 
 use crate::BASE_PATH;
 use crate::endpoint::{self, Demands, Endpoint};

@@ -29,6 +29,9 @@ assert!(\"42\".parse::<", stringify!($name), ">().is_err());
         pub struct $name(Uuid);
 
         impl $name {
+            /// The example of the documentation.
+            pub const EXAMPLE: &'static str = $example;
+
             /// Returns the id with this UUID.
             pub const fn from_uuid(uuid: Uuid) -> Self {
                 Self(uuid)

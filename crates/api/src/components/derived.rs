@@ -17,7 +17,7 @@ pub(super) fn schema_of<T: ToSchema>() -> RefOr<Schema> {
 }
 
 /// Simplifies a schema and the schemas in it.
-pub(super) fn simplified(schema: RefOr<Schema>) -> RefOr<Schema> {
+pub(crate) fn simplified(schema: RefOr<Schema>) -> RefOr<Schema> {
     let RefOr::T(schema) = schema else { return schema };
     RefOr::T(match schema {
         Schema::AllOf(all) => match merged(&all.items) {
@@ -101,7 +101,7 @@ fn example_of(object: &Object) -> Option<Value> {
 }
 
 /// The first example of a schema.
-fn example(schema: &RefOr<Schema>) -> Option<Value> {
+pub(crate) fn example(schema: &RefOr<Schema>) -> Option<Value> {
     match schema {
         RefOr::T(Schema::Object(object)) => object.examples.first().cloned(),
         RefOr::T(Schema::Array(array)) => array.examples.first().cloned(),

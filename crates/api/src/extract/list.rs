@@ -13,18 +13,19 @@ use crate::cursor::{self, QueryFingerprint};
 use crate::error::Error;
 use crate::parameters::{ParameterError, Parameters};
 use crate::present::PageLinks;
+use crate::table::QueryParameter;
 
 /// A filter of a list.
 pub(crate) trait ListFilter: Sized {
     /// The names and descriptions of its parameters.
-    const FILTERS: &'static [(&'static str, &'static str)];
+    const FILTERS: &'static [QueryParameter];
 
     /// Takes its parameters.
     fn take(parameters: &mut Parameters) -> Self;
 }
 
 impl ListFilter for () {
-    const FILTERS: &'static [(&'static str, &'static str)] = &[];
+    const FILTERS: &'static [QueryParameter] = &[];
 
     fn take(_: &mut Parameters) -> Self {}
 }
@@ -51,7 +52,7 @@ impl<K: FromStr, F: ListFilter> ListQuery<K, F> {
         let total = parameters.flag("total");
         let cursor = parameters.take("cursor");
         let filter = F::take(&mut parameters);
-        let filters = F::FILTERS.iter().map(|(name, _)| *name);
+        let filters = F::FILTERS.iter().map(|filter| filter.name);
         let known: Vec<&str> = ["limit", "cursor", "total"].into_iter().chain(filters).collect();
         parameters.finish(&known)?;
         let sort = Sort::default();

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use recto_domain::{
-    Author, AuthorName, Book, Code, Comment, Company, Course, CreditLine, Department, Employee,
-    Invalid, Post, PublishedDate, Review, Student, Tag, TagName, TagNames, User, Username,
+    Author, AuthorName, Book, Code, Comment, Company, Course, CreditLine, Department, Email,
+    Employee, Invalid, Isbn, Language, Post, PublishedDate, Review, Student, Tag, TagName,
+    TagNames, User, UserId, Username,
 };
 use recto_persistence::catalog::{BookFilter, UserFilter};
 use recto_persistence::{Recto, Stored};
@@ -23,6 +24,7 @@ use crate::error::Error;
 use crate::fields::Fields;
 use crate::parameters::{ParameterError, Parameters};
 use crate::present::{PageLinks, PageOptions};
+use crate::table::QueryParameter;
 
 /// The query of an item.
 #[derive(Debug)]
@@ -71,24 +73,34 @@ impl<E: Entity> FromRequest for ItemQuery<E> {
 )]
 pub(crate) trait Filtered: Stored<Recto> {
     /// The names and descriptions of the parameters.
-    const FILTERS: &'static [(&'static str, &'static str)];
+    const FILTERS: &'static [QueryParameter];
 
     /// Takes the parameters.
     fn filter(parameters: &mut Parameters) -> Self::Filter;
 }
 
 impl Filtered for Book {
-    const FILTERS: &'static [(&'static str, &'static str)] = &[
-        ("author", "Books whose author line contains this, without regard to case."),
-        ("language", "Books in this language, a BCP 47 tag."),
-        ("tag", "Books with the tag of this name; repeat it for books with all of them."),
-        ("user_uid", "Books that this user owns."),
-        ("isbn", "Books with this ISBN, in either form."),
-        (
+    const FILTERS: &'static [QueryParameter] = &[
+        QueryParameter::new::<CreditLine>(
+            "author",
+            "Books whose author line contains this, without regard to case.",
+        ),
+        QueryParameter::new::<Language>("language", "Books in this language, a BCP 47 tag."),
+        QueryParameter::new::<TagName>(
+            "tag",
+            "Books with the tag of this name; repeat it for books with all of them.",
+        )
+        .repeatable(),
+        QueryParameter::new::<UserId>("user_uid", "Books that this user owns."),
+        QueryParameter::new::<Isbn>("isbn", "Books with this ISBN, in either form."),
+        QueryParameter::new::<PublishedDate>(
             "published_from",
             "Books published then or later: a year, a month or a day. A date counts as the first day of what is known.",
         ),
-        ("published_to", "Books published then or earlier, to the end of that year, month or day."),
+        QueryParameter::new::<PublishedDate>(
+            "published_to",
+            "Books published then or earlier, to the end of that year, month or day.",
+        ),
     ];
 
     fn filter(parameters: &mut Parameters) -> BookFilter {
@@ -140,8 +152,8 @@ fn take_name<T>(
 }
 
 impl Filtered for Tag {
-    const FILTERS: &'static [(&'static str, &'static str)] =
-        &[("name", "The tag of this name, without regard to case.")];
+    const FILTERS: &'static [QueryParameter] =
+        &[QueryParameter::new::<TagName>("name", "The tag of this name, without regard to case.")];
 
     fn filter(parameters: &mut Parameters) -> Option<TagName> {
         take_name(parameters, "name", TagName::parse_existing)
@@ -149,8 +161,10 @@ impl Filtered for Tag {
 }
 
 impl Filtered for Author {
-    const FILTERS: &'static [(&'static str, &'static str)] =
-        &[("name", "The author of this name, without regard to case.")];
+    const FILTERS: &'static [QueryParameter] = &[QueryParameter::new::<AuthorName>(
+        "name",
+        "The author of this name, without regard to case.",
+    )];
 
     fn filter(parameters: &mut Parameters) -> Option<AuthorName> {
         take_name(parameters, "name", AuthorName::parse_existing)
@@ -158,9 +172,15 @@ impl Filtered for Author {
 }
 
 impl Filtered for User {
-    const FILTERS: &'static [(&'static str, &'static str)] = &[
-        ("username", "The user of this name, without regard to case."),
-        ("email", "The user whose account has this address, without regard to case."),
+    const FILTERS: &'static [QueryParameter] = &[
+        QueryParameter::new::<Username>(
+            "username",
+            "The user of this name, without regard to case.",
+        ),
+        QueryParameter::new::<Email>(
+            "email",
+            "The user whose account has this address, without regard to case.",
+        ),
     ];
 
     fn filter(parameters: &mut Parameters) -> UserFilter {
@@ -178,7 +198,7 @@ const MAX_TAGS: usize = 10;
 macro_rules! unfiltered {
     ($($entity:ty),*) => {$(
         impl Filtered for $entity {
-            const FILTERS: &'static [(&'static str, &'static str)] = &[];
+            const FILTERS: &'static [QueryParameter] = &[];
 
             fn filter(_: &mut Parameters) {}
         }
@@ -192,7 +212,7 @@ pub(crate) trait PageSource<E: Stored<Recto>> {
     /// The conditions on their own fields.
     type Filter;
     /// The names and descriptions of the parameters.
-    const FILTERS: &'static [(&'static str, &'static str)];
+    const FILTERS: &'static [QueryParameter];
     /// Whether there are filters on related entities.
     const RELATED: bool;
     /// The relation.
@@ -216,7 +236,7 @@ pub(crate) struct OfParent<R>(PhantomData<fn() -> R>);
 impl<E: Filtered> PageSource<E> for All {
     type Filter = E::Filter;
 
-    const FILTERS: &'static [(&'static str, &'static str)] = E::FILTERS;
+    const FILTERS: &'static [QueryParameter] = E::FILTERS;
     const RELATION: Option<&'static RelationInfo> = None;
 
     const RELATED: bool = true;
@@ -233,7 +253,7 @@ impl<E: Filtered> PageSource<E> for All {
 impl<E: Stored<Recto>, R: Relation<To = E>> PageSource<E> for OfParent<R> {
     type Filter = ();
 
-    const FILTERS: &'static [(&'static str, &'static str)] = &[];
+    const FILTERS: &'static [QueryParameter] = &[];
     const RELATION: Option<&'static RelationInfo> = Some(R::INFO);
 
     const RELATED: bool = false;
@@ -274,7 +294,7 @@ impl<E: Stored<Recto>, S: PageSource<E>> PageQuery<E, S> {
         let filter = S::filter(&mut parameters);
         let related =
             if S::RELATED { take_related::<E>(&mut parameters) } else { Filter::everything() };
-        let filters = S::FILTERS.iter().map(|(name, _)| *name);
+        let filters = S::FILTERS.iter().map(|filter| filter.name);
         let quantifiers = Quantifier::ALL.map(Quantifier::name);
         let quantifiers = quantifiers.into_iter().filter(|_| S::RELATED);
         let known: Vec<&str> =

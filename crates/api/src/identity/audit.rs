@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::extract::{ListFilter, ListQuery};
 use crate::parameters::Parameters;
 use crate::present::Total;
+use crate::table::QueryParameter;
 
 pub(crate) use recto_persistence::identity::audit::AuditFilter;
 
@@ -18,9 +19,12 @@ pub(crate) use recto_persistence::identity::audit::AuditFilter;
 const STORED_WITHIN: Duration = Duration::from_secs(1);
 
 impl ListFilter for AuditFilter {
-    const FILTERS: &'static [(&'static str, &'static str)] = &[
-        ("action", "Entries of this action."),
-        ("user_uid", "Entries of what this user did, or of what was done to it."),
+    const FILTERS: &'static [QueryParameter] = &[
+        QueryParameter::new::<AuditAction>("action", "Entries of this action."),
+        QueryParameter::new::<UserId>(
+            "user_uid",
+            "Entries of what this user did, or of what was done to it.",
+        ),
     ];
 
     fn take(parameters: &mut Parameters) -> Self {

@@ -19,7 +19,7 @@ use crate::problem::Problem;
 
 /// A new API key with its secret, which is not shown again.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct NewKey {
+pub(crate) struct ApiKeyCreated {
     #[serde(flatten)]
     entry: ApiKey,
     /// The script sends it as its bearer token. It is not shown again.
@@ -31,7 +31,7 @@ pub(crate) struct NewKey {
 pub(crate) async fn create(
     ctx: Context,
     body: Body<NewApiKey>,
-) -> Result<CreatedJson<NewKey>, Error> {
+) -> Result<CreatedJson<ApiKeyCreated>, Error> {
     let secret = Secret::api_key(ctx.state.ids.random());
     let (key_hash, hint) = (hash(&secret), secret.hint().to_owned());
     let entry = ctx
@@ -65,5 +65,5 @@ pub(crate) async fn create(
         })
         .await?;
     let location = format!("{BASE_PATH}/auth/keys/{}", entry.id);
-    Ok(CreatedJson { value: NewKey { entry, key: secret.expose().to_owned() }, location })
+    Ok(CreatedJson { value: ApiKeyCreated { entry, key: secret.expose().to_owned() }, location })
 }

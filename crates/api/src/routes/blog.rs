@@ -12,12 +12,12 @@ pub(super) fn add(table: &mut RouteTable) {
     add_collection::<Post>(table, ["List posts", "Create a post"]);
     add_items::<Post>(
         table,
-        ["Get a post", "Change a post", "Delete a post"],
+        ["Get a post", "Update a post", "Delete a post"],
         "Deletes the post and its comments.",
     );
     add_items::<Comment>(
         table,
-        ["Get a comment", "Change a comment", "Delete a comment"],
+        ["Get a comment", "Update a comment", "Delete a comment"],
         "Deletes the comment.",
     );
     table
@@ -25,7 +25,7 @@ pub(super) fn add(table: &mut RouteTable) {
         .get(read::many::<PostComments>, Operation::many::<PostComments>("List a post's comments"))
         .post(
             write::create_below::<Post, Comment>,
-            Operation::new("Comment on a post", "Adds a comment to the post.")
+            Operation::new("Create a comment", "Adds a comment to the post.")
                 .requires(Access::Verified)
                 .body::<NewComment>()
                 .creates::<Comment>(),

@@ -43,11 +43,11 @@ fn add_users(table: &mut RouteTable) {
         .patch(
             users::patch,
             Operation::new(
-                "Change a user's names",
+                "Update a user",
                 "Changes the given fields and leaves the others unchanged. Only the user may do this.",
             )
             .requires(Access::Verified)
-            .patch_body::<UserPatch>()
+            .body::<UserPatch>()
             .returns::<UserWithAccount>("The changed user.")
             .conflicts(&[ProblemType::UsernameTaken]),
         )
@@ -60,6 +60,7 @@ fn add_users(table: &mut RouteTable) {
             .requires(Access::Admin)
             .conflicts(&[ProblemType::LastAdmin]),
         );
+    table.tag("administration");
     table.at("/users/{uid}/role").put(
         users::set_role,
         Operation::new("Set a user's role", "The role applies from the user's next request.")
@@ -71,7 +72,7 @@ fn add_users(table: &mut RouteTable) {
     table.at("/users/{uid}/disabled").put(
         users::set_disabled,
         Operation::new(
-            "Disable or enable a user's account",
+            "Disable or enable a user",
             "Disabling ends the account's sessions. Its API keys are refused until it is enabled again.",
         )
         .requires(Access::AdminStepUp)
@@ -79,6 +80,7 @@ fn add_users(table: &mut RouteTable) {
         .returns::<UserWithAccount>("The user with the account.")
         .conflicts(&[ProblemType::LastAdmin]),
     );
+    table.tag("users");
     add_many::<UserBooks>(table, "List a user's books");
     add_many::<UserReviews>(table, "List a user's reviews");
 }
@@ -88,7 +90,7 @@ fn add_books(table: &mut RouteTable) {
     table.at("/books").get(read::page::<Book>, Operation::page::<Book>("List books")).post(
         books::create,
         Operation::new(
-            "Add a book",
+            "Create a book",
             "Adds a book, owned by the caller. If the body contains `tags` or `contributors`, so does the response. Without `contributors`, the names in `author` become the contributors.",
         )
         .requires(Access::Verified)
@@ -100,7 +102,7 @@ fn add_books(table: &mut RouteTable) {
     table.at("/books/batch").post(
         batch::upsert,
         Operation::new(
-            "Add or update many books",
+            "Create or update many books",
             "Writes up to 1,000 books in one transaction, all or none. No ISBN may occur twice. If the caller owns books with the same ISBN, the newest of them is updated, as by a PATCH; for an administrator who owns none, the newest of any owner. Otherwise, and without an ISBN, the book is added, owned by the caller.",
         )
         .requires(Access::Verified)
@@ -114,11 +116,11 @@ fn add_books(table: &mut RouteTable) {
         .patch(
             books::patch,
             Operation::new(
-                "Change a book",
+                "Update a book",
                 "Changes the given fields and leaves the others unchanged. `null` clears a field. A changed `author` replaces the contributors. Only the owner and administrators may do this.",
             )
             .requires(Access::Verified)
-            .patch_body::<BookPatch>()
+            .body::<BookPatch>()
             .returns_entity::<Book>("The changed book.")
             .conflicts(&[ProblemType::QuotaExceeded]),
         )
@@ -140,7 +142,7 @@ fn add_book_relations(table: &mut RouteTable) {
         .post(
             write::create_below::<Book, Review>,
             Operation::new(
-                "Review a book",
+                "Create a review",
                 "Adds a review by the caller. A user can review a book once.",
             )
             .requires(Access::Verified)
@@ -222,11 +224,11 @@ fn add_reviews(table: &mut RouteTable) {
         .patch(
             reviews::patch,
             Operation::new(
-                "Change a review",
+                "Update a review",
                 "Changes the given fields and leaves the others unchanged. Only the author may do this.",
             )
             .requires(Access::Verified)
-            .patch_body::<ReviewPatch>()
+            .body::<ReviewPatch>()
             .returns_entity::<Review>("The changed review."),
         )
         .delete(
@@ -254,7 +256,7 @@ fn add_authors(table: &mut RouteTable) {
                 "The `author` of books, which names their contributors, stays as it is.",
             )
             .requires(Access::Admin)
-            .patch_body::<AuthorPatch>()
+            .body::<AuthorPatch>()
             .returns_entity::<Author>("The changed author.")
             .conflicts(&[ProblemType::AuthorExists]),
         )

@@ -11,7 +11,7 @@ use crate::components::UserWithAccount;
 use crate::identity::audit::{self, AuditFilter};
 use crate::identity::auth::{PasswordGrant, SignedIn, Token};
 use crate::identity::export::Export;
-use crate::identity::keys::NewKey;
+use crate::identity::keys::ApiKeyCreated;
 use crate::identity::sessions::TokenPair;
 use crate::identity::{
     account, auth, email_change, export, keys, mailing, passwords, revocable, sessions,
@@ -29,10 +29,10 @@ pub(super) fn add(table: &mut RouteTable) {
     add_passwords(table);
     add_sessions(table);
     add_keys(table);
-    table.tag("meta").at("/audit").get(
+    table.tag("administration").at("/audit").get(
         audit::list,
         Operation::list::<AuditEntry, AuditFilter>(
-            "Read the audit log",
+            "List audit entries",
             "Returns a page of events, newest first: sign-ins, refused requests, and changes of accounts, roles, passwords, sessions and API keys.",
         )
         .requires(Access::Admin),
@@ -68,7 +68,7 @@ fn add_sign_up(table: &mut RouteTable) {
     table.at("/auth/verify-reject").post(
         verification::reject,
         Operation::new(
-            "Reject an account with my address",
+            "Reject an account",
             "Deletes the unverified account that the token of a mailed link belongs to: \"this was not me\".",
         )
         .body::<VerificationRejection>()
@@ -140,11 +140,11 @@ fn add_account(table: &mut RouteTable) {
         .patch(
             account::patch,
             Operation::new(
-                "Change my profile",
+                "Update my profile",
                 "Changes the given fields of the caller and leaves the others unchanged, as `PATCH /users/{uid}`.",
             )
             .requires(Access::Verified)
-            .patch_body::<UserPatch>()
+            .body::<UserPatch>()
             .returns::<UserWithAccount>("The changed user.")
             .conflicts(&[ProblemType::UsernameTaken]),
         )
@@ -267,7 +267,7 @@ fn add_keys(table: &mut RouteTable) {
             )
             .requires(Access::VerifiedSession)
             .body::<NewApiKey>()
-            .creates_object::<NewKey>("The new API key with its secret.")
+            .creates_object::<ApiKeyCreated>("The new API key with its secret.")
             .conflicts(&[ProblemType::QuotaExceeded])
             .refuses(&[ProblemType::SignInTooOld]),
         );

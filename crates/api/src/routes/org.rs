@@ -28,19 +28,19 @@ pub(super) fn add(table: &mut RouteTable) {
         );
     add_items::<Company>(
         table,
-        ["Get a company", "Change a company", "Delete a company"],
+        ["Get a company", "Update a company", "Delete a company"],
         "Deletes the company. Refused while it has departments.",
     );
     add_collection::<Department>(table, ["List departments", "Create a department"]);
     add_items::<Department>(
         table,
-        ["Get a department", "Change a department", "Delete a department"],
+        ["Get a department", "Update a department", "Delete a department"],
         "Deletes the department. Refused while it has employees.",
     );
     add_collection::<Employee>(table, ["List employees", "Create an employee"]);
     add_items::<Employee>(
         table,
-        ["Get an employee", "Change an employee", "Delete an employee"],
+        ["Get an employee", "Update an employee", "Delete an employee"],
         "Deletes the employee. The employee's reports remain, without a manager.",
     );
     add_many::<CompanyDepartments>(table, "List a company's departments");

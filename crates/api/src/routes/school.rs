@@ -12,13 +12,13 @@ pub(super) fn add(table: &mut RouteTable) {
     add_collection::<Student>(table, ["List students", "Create a student"]);
     add_items::<Student>(
         table,
-        ["Get a student", "Change a student", "Delete a student"],
+        ["Get a student", "Update a student", "Delete a student"],
         "Deletes the student and the enrolments.",
     );
     add_collection::<Course>(table, ["List courses", "Create a course"]);
     add_items::<Course>(
         table,
-        ["Get a course", "Change a course", "Delete a course"],
+        ["Get a course", "Update a course", "Delete a course"],
         "Deletes the course and the enrolments.",
     );
     add_many::<StudentCourses>(table, "List a student's courses");

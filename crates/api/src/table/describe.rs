@@ -1,7 +1,9 @@
 //! The description of an operation in the OpenAPI document.
 
 use actix_web::http::Method;
+use recto_domain::{ApiKeyId, AuthorId, BookId, ReviewId, SessionId, TagId, UserId};
 use recto_identity::Access;
+use serde_json::{Value, json};
 use utoipa::openapi::path::{
     HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn,
 };
@@ -9,12 +11,14 @@ use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{
-    ContentBuilder, HeaderBuilder, PathItem, Required, Response, ResponseBuilder, ResponsesBuilder,
+    ContentBuilder, KnownFormat, PathItem, Ref, RefOr, Required, Response, ResponseBuilder,
+    ResponsesBuilder, SchemaFormat,
 };
 
 use super::RoutedOperation;
-use super::operation::{Operation, SuccessResponse, string};
-use crate::components::{Components, refusal};
+use super::operation::{Operation, SuccessResponse, pascal, string};
+use super::parameter;
+use crate::components::{self, Components};
 use crate::{BASE_PATH, ProblemType};
 
 /// Returns the path of an operation and its description, and adds the schemas that it refers to.
@@ -24,27 +28,27 @@ pub(crate) fn describe(routed: RoutedOperation, components: &mut Components) -> 
     let has_tag = operation.has_tag && method == Method::GET;
     let is_conditional = is_conditional(&path, &method, &operation);
     let is_repeatable = is_repeatable(&path, &method);
+    let is_page = operation.parameters.iter().any(|one| one.ref_location.ends_with("/Cursor"));
     components.merge(operation.components);
     let (status, mut success) = success(operation.response);
+    let mut add_header = |name: &str| {
+        success.headers.insert(name.to_owned(), RefOr::Ref(components::header(name)));
+    };
     if has_tag {
-        let tag = HeaderBuilder::new()
-            .schema(Some(string()))
-            .description(Some("The tag of the response, for `If-None-Match` and `If-Match`."));
-        success.headers.insert("ETag".to_owned(), tag.build().into());
+        add_header("ETag");
+    }
+    if is_page {
+        add_header("Link");
     }
     if is_repeatable {
-        let replayed = HeaderBuilder::new()
-            .schema(Some(string()))
-            .description(Some("`true` if this is the stored answer to an earlier request."));
-        success.headers.insert("Idempotency-Replayed".to_owned(), replayed.build().into());
+        add_header("Idempotency-Replayed");
     }
     let mut responses = ResponsesBuilder::new().response(status, success);
     if has_tag {
-        let known = ResponseBuilder::new().description("The client has this response already.");
-        responses = responses.response("304", known.build());
+        responses = responses.response("304", Ref::from_response_name("NotModified"));
     }
     for (status, problem_types) in refusals {
-        responses = responses.response(status.to_string(), refusal(&problem_types));
+        responses = responses.response(status.to_string(), components.add_refusal(&problem_types));
     }
     let description = match access_note(operation.access) {
         Some(note) => format!("{} {note}", operation.description),
@@ -54,39 +58,43 @@ pub(crate) fn describe(routed: RoutedOperation, components: &mut Components) -> 
         .tag(tag)
         .summary(Some(operation.summary))
         .description(Some(description))
-        .operation_id(Some(operation_id(&path, &method)))
-        .responses(responses.build());
-    for name in path_parameters(&path) {
-        described = described.parameter(path_parameter(&path, name));
-    }
-    for parameter in operation.parameters {
-        described = described.parameter(parameter);
-    }
+        .operation_id(Some(operation_id(operation.summary)))
+        .responses(responses.build())
+        .securities(Some(security(operation.access)))
+        .build();
+    let mut parameters: Vec<Ref> = path_parameters(&path)
+        .map(|(component, parameter)| components.add_parameter(&component, parameter))
+        .collect();
+    parameters.extend(operation.parameters);
+    let tag_example = "\"3-9f2c41d0b7a85e36.0123456789abcdef\"";
     if has_tag {
-        let description = "The tags of responses that the client has.";
-        described = described.parameter(header("If-None-Match", description));
+        let parameter = parameter::header(
+            "If-None-Match",
+            "The tags of responses that the client has.",
+            tag_example,
+        );
+        parameters.push(components.add_parameter("IfNoneMatch", parameter.build()));
     }
     if is_conditional {
         let description =
             "Tags of the item, or `*`. The change is refused if the item has another version.";
-        described = described.parameter(header("If-Match", description));
+        let parameter = parameter::header("If-Match", description, "*");
+        parameters.push(components.add_parameter("IfMatch", parameter.build()));
     }
     if is_repeatable {
         let description = "A new key for each change, of 1 to 255 visible ASCII characters. A request that is sent again with its key within 24 hours gets the same answer, and changes nothing.";
-        described = described.parameter(header("Idempotency-Key", description));
+        let parameter = parameter::header("Idempotency-Key", description, "7f86e2bb-b28c-475f");
+        parameters.push(components.add_parameter("IdempotencyKey", parameter.build()));
     }
-    if let Some((schema, media_types)) = operation.body {
-        let mut body = RequestBodyBuilder::new().required(Some(Required::True));
-        for media_type in media_types {
-            let content = ContentBuilder::new().schema(Some(schema.clone())).build();
-            body = body.content(*media_type, content);
-        }
-        described = described.request_body(Some(body.build()));
+    if !parameters.is_empty() {
+        described.parameters = Some(parameters.into_iter().map(RefOr::Ref).collect());
     }
-    for requirement in security(operation.access) {
-        described = described.security(requirement);
+    if let Some((schema, media_type)) = operation.body {
+        let content = ContentBuilder::new().schema(Some(schema)).build();
+        let body = RequestBodyBuilder::new().required(Some(Required::True));
+        described.request_body = Some(body.content(media_type, content).build().into());
     }
-    (format!("{BASE_PATH}{path}"), PathItem::new(http_method(&method), described.build()))
+    (format!("{BASE_PATH}{path}"), PathItem::new(http_method(&method), described))
 }
 
 /// Returns the sentence about the access that an operation requires.
@@ -135,10 +143,7 @@ fn success(response: SuccessResponse) -> (String, Response) {
                 .description(description)
                 .content("application/json", content);
             if status == 201 {
-                let header = HeaderBuilder::new()
-                    .schema(Some(string()))
-                    .description(Some("The URL of the new item."));
-                response = response.header("Location", header.build());
+                response = response.header_ref("Location", components::header("Location"));
             }
             (status, response)
         }
@@ -165,13 +170,13 @@ fn refusals(path: &str, method: &Method, operation: &Operation) -> Vec<(u16, Vec
     if operation.has_content() {
         problem_types.push(ProblemType::NotAcceptable);
     }
-    if let Some((_, media_types)) = &operation.body {
+    if let Some((_, media_type)) = &operation.body {
         problem_types.extend([
             ProblemType::RequestTimeout,
             ProblemType::TooLarge,
             ProblemType::UnsupportedMediaType,
         ]);
-        if media_types.contains(&"application/json") {
+        if *media_type == "application/json" {
             problem_types.extend([ProblemType::MalformedJson, ProblemType::InvalidBody]);
         }
     }
@@ -228,51 +233,72 @@ fn refusals(path: &str, method: &Method, operation: &Operation) -> Vec<(u16, Vec
     statuses
 }
 
-fn path_parameters(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+/// Returns the parameters of a path, with the names of their components: `BookUid` for `{uid}` in
+/// `/books/{uid}/tags`.
+fn path_parameters(path: &str) -> impl Iterator<Item = (String, Parameter)> {
+    let segments: Vec<_> = path.split('/').collect();
+    let named = segments.windows(2).filter_map(|pair| {
+        let name = pair[1].strip_prefix('{')?.strip_suffix('}')?;
+        Some((singular(pair[0]), name.to_owned()))
+    });
+    let parameters = named.map(|(item, name)| {
+        let is_uuid = name.ends_with("uid") || path_has_uuids(&item);
+        let schema = if is_uuid {
+            let format = SchemaFormat::KnownFormat(KnownFormat::Uuid);
+            string().format(Some(format))
+        } else {
+            ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1))
+        };
+        let parameter = ParameterBuilder::new()
+            .name(&name)
+            .parameter_in(ParameterIn::Path)
+            .required(Required::True)
+            .description(Some(format!("The key of the {item}.")))
+            .schema(Some(schema))
+            .example(Some(example_key(&item)))
+            .build();
+        let key = if name.ends_with("uid") { "Uid" } else { "Id" };
+        let own = name.strip_suffix("uid").or(name.strip_suffix("id")).unwrap_or(&name);
+        let role = if own.is_empty() { String::new() } else { "Linked".to_owned() };
+        (format!("{role}{}{key}", pascal(&item)), parameter)
+    });
+    parameters.collect::<Vec<_>>().into_iter()
 }
 
-fn header(name: &str, description: &str) -> Parameter {
-    ParameterBuilder::new()
-        .name(name)
-        .parameter_in(ParameterIn::Header)
-        .required(Required::False)
-        .description(Some(description))
-        .schema(Some(string()))
-        .build()
+/// Returns whether items that are no entities, sessions and API keys, have UUIDs as `id`.
+fn path_has_uuids(item: &str) -> bool {
+    matches!(item, "session" | "key")
 }
 
-fn path_parameter(path: &str, name: &str) -> Parameter {
-    let (entity, is_uuid) = match name.strip_suffix("uid") {
-        Some(entity) => (entity, true),
-        // Sessions and API keys have UUIDs, too.
-        None => (name.strip_suffix("id").unwrap_or(name), path.starts_with("/auth/")),
-    };
-    let entity = match entity.trim_end_matches('_') {
-        "" => "item",
-        entity => entity,
-    };
-    let schema = if is_uuid {
-        let format = utoipa::openapi::KnownFormat::Uuid;
-        string().format(Some(utoipa::openapi::SchemaFormat::KnownFormat(format)))
-    } else {
-        ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1))
-    };
-    ParameterBuilder::new()
-        .name(name)
-        .parameter_in(ParameterIn::Path)
-        .required(Required::True)
-        .description(Some(format!("The key of the {entity}.")))
-        .schema(Some(schema))
-        .build()
+/// Returns the key of an item that the demo has.
+fn example_key(item: &str) -> Value {
+    let ids = [
+        ("user", UserId::EXAMPLE),
+        ("book", BookId::EXAMPLE),
+        ("review", ReviewId::EXAMPLE),
+        ("author", AuthorId::EXAMPLE),
+        ("tag", TagId::EXAMPLE),
+        ("session", SessionId::EXAMPLE),
+        ("key", ApiKeyId::EXAMPLE),
+    ];
+    ids.iter().find(|(name, _)| *name == item).map_or_else(|| json!(1), |(_, id)| json!(id))
 }
 
-/// Returns `get_books_uid_tags` for GET `/books/{uid}/tags`.
-fn operation_id(path: &str, method: &Method) -> String {
-    let mut id = method.as_str().to_lowercase();
-    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
-        id.push('_');
-        id.push_str(&segment.trim_matches(['{', '}']).replace(['.', '-'], "_"));
+/// Returns `company` for `companies`.
+fn singular(collection: &str) -> String {
+    match collection.strip_suffix("ies") {
+        Some(stem) => format!("{stem}y"),
+        None => collection.strip_suffix('s').unwrap_or(collection).to_owned(),
+    }
+}
+
+/// Returns `listBookTags` for "List a book's tags".
+fn operation_id(summary: &str) -> String {
+    let summary = summary.to_lowercase().replace("e-mail", "email").replace("'s", "");
+    let words = summary.split(' ').filter(|word| !matches!(*word, "a" | "an" | "the" | "my"));
+    let mut id = String::new();
+    for word in words {
+        id.push_str(&if id.is_empty() { word.to_owned() } else { pascal(word) });
     }
     id
 }

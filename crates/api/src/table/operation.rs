@@ -7,13 +7,16 @@ use recto_identity::Access;
 use recto_relations::{
     Cardinality, Entity, Quantifier, Relation, RelationInfo, SortField, ToMany, paths,
 };
+use serde_json::json;
 use utoipa::ToSchema;
-use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
-use utoipa::openapi::{Ref, RefOr, Required};
+use utoipa::openapi::path::{ParameterBuilder, ParameterStyle};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::{Ref, RefOr};
 
+use super::parameter::{self, QueryParameter};
 use crate::components::{Components, UserWithAccountPage, list_name, nullable, page_name};
 use crate::extract::{Filtered, ListFilter};
+use crate::parameters::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::problem::ProblemType;
 
 /// The response to a successful request.
@@ -31,9 +34,9 @@ pub(crate) struct Operation {
     pub(super) summary: &'static str,
     pub(super) description: Cow<'static, str>,
     pub(super) access: Access,
-    pub(super) parameters: Vec<Parameter>,
-    /// The schema of the body, and the media types that it may have.
-    pub(super) body: Option<(RefOr<Schema>, &'static [&'static str])>,
+    pub(super) parameters: Vec<Ref>,
+    /// The schema of the body, and its media type.
+    pub(super) body: Option<(RefOr<Schema>, &'static str)>,
     pub(super) response: SuccessResponse,
     pub(super) conflicts: &'static [ProblemType],
     pub(super) refusals: &'static [ProblemType],
@@ -76,26 +79,13 @@ impl Operation {
         let collection = E::INFO.collection;
         let description =
             format!("Returns a page of {collection}, newest first unless `sort` is given.");
-        let mut operation = Self::new(summary, description).page_of::<E>(E::INFO.sorts.iter());
-        let relations = list_names(E::INFO.relations());
+        let mut operation = Self::new(summary, description)
+            .page_of::<E>(&format!("{}Sort", E::INFO.name), E::INFO.sorts.iter());
         for quantifier in Quantifier::ALL {
-            let condition = match quantifier {
-                Quantifier::Some => {
-                    "at least one matches `relation(field:value,field:from..to)`, or at least one exists if only `relation` is given"
-                }
-                Quantifier::None => {
-                    "none matches `relation(field:value,field:from..to)`, or none exists if only `relation` is given"
-                }
-                Quantifier::Only => {
-                    "all match `relation(field:value,field:from..to)`, or there are none"
-                }
-            };
-            let description =
-                format!("Filter by related items: {condition}. The relations are {relations}.");
-            operation.add_parameter(quantifier.name(), &description, string());
+            operation.add_relation_filter::<E>(quantifier);
         }
-        for (name, description) in E::FILTERS {
-            operation.add_parameter(name, description, string());
+        for filter in E::FILTERS {
+            operation.add_filter(E::INFO.name, filter);
         }
         operation
     }
@@ -107,9 +97,15 @@ impl Operation {
             |field| format!("Sorted by `{}`", field.name),
         );
         let description = format!("{} {order} unless `sort` is given.", names_of(R::INFO));
-        let mut operation = Self::new(summary, description).page_of::<R::To>(R::INFO.sorts());
-        operation.components.add_link_data::<R>();
-        operation
+        let name = format!("{}{}", R::INFO.from.name, pascal(R::INFO.name));
+        let mut operation = Self::new(summary, description)
+            .page_of::<R::To>(&format!("{name}Sort"), R::INFO.sorts());
+        match operation.components.add_linked_page::<R>() {
+            Some(page) => {
+                operation.content(200, &format!("A page of {}.", R::To::INFO.collection), page)
+            }
+            None => operation,
+        }
     }
 
     /// Returns an operation that reads the entity of a to-one relation.
@@ -131,8 +127,8 @@ impl Operation {
         description: &'static str,
     ) -> Self {
         let mut operation = Self::new(summary, description).paged();
-        for (name, description) in F::FILTERS {
-            operation.add_parameter(name, description, string());
+        for filter in F::FILTERS {
+            operation.add_filter(&T::name(), filter);
         }
         operation.has_tag = true;
         operation.components.add_list::<T>();
@@ -159,17 +155,12 @@ impl Operation {
 
     /// Adds a JSON body.
     pub(crate) fn body<T: ToSchema>(self) -> Self {
-        self.body_as::<T>(&["application/json"])
-    }
-
-    /// Adds a body that is a merge patch (RFC 7396).
-    pub(crate) fn patch_body<T: ToSchema>(self) -> Self {
-        self.body_as::<T>(&["application/merge-patch+json", "application/json"])
+        self.body_as::<T>("application/json")
     }
 
     /// Adds a body that is a form.
     pub(crate) fn form_body<T: ToSchema>(self) -> Self {
-        self.body_as::<T>(&["application/x-www-form-urlencoded"])
+        self.body_as::<T>("application/x-www-form-urlencoded")
     }
 
     /// Responds with 200 and a JSON object that is no entity.
@@ -239,59 +230,89 @@ impl Operation {
         self
     }
 
-    fn body_as<T: ToSchema>(mut self, media_types: &'static [&'static str]) -> Self {
+    fn body_as<T: ToSchema>(mut self, media_type: &'static str) -> Self {
         self.components.add::<T>();
-        self.body = Some((Ref::from_schema_name(T::name()).into(), media_types));
+        self.body = Some((Ref::from_schema_name(T::name()).into(), media_type));
         self
     }
 
-    fn add_parameter(&mut self, name: &str, description: &str, schema: ObjectBuilder) {
-        self.parameters.push(
-            ParameterBuilder::new()
-                .name(name)
-                .parameter_in(ParameterIn::Query)
-                .required(Required::False)
-                .description(Some(description))
-                .schema(Some(schema))
-                .build(),
-        );
+    /// Adds a parameter, as the component of that name.
+    fn add_parameter(&mut self, component: &str, parameter: ParameterBuilder) {
+        self.parameters.push(self.components.add_parameter(component, parameter.build()));
     }
 
-    /// Adds `limit` and `cursor`.
+    fn add_filter(&mut self, entity: &str, filter: &QueryParameter) {
+        let component = format!("{entity}{}", pascal(filter.name));
+        self.add_parameter(&component, filter.describe());
+    }
+
+    /// Adds `some`, `none` or `only`.
+    fn add_relation_filter<E: Entity>(&mut self, quantifier: Quantifier) {
+        let condition = match quantifier {
+            Quantifier::Some => {
+                "at least one matches `relation(field:value,field:from..to)`, or at least one exists if only `relation` is given"
+            }
+            Quantifier::None => {
+                "none matches `relation(field:value,field:from..to)`, or none exists if only `relation` is given"
+            }
+            Quantifier::Only => {
+                "all match `relation(field:value,field:from..to)`, or there are none"
+            }
+        };
+        let relations = list_names(E::INFO.relations());
+        let description =
+            format!("Filter by related items: {condition}. The relations are {relations}.");
+        let example = E::INFO.relations().next().map(|relation| json!([relation.name]));
+        let item = string().pattern(Some(r"^[a-z_]+(\(.*\))?$"));
+        let parameter = parameter::query(quantifier.name(), &description)
+            .schema(Some(ArrayBuilder::new().items(item).examples(example)))
+            .style(Some(ParameterStyle::Form))
+            .explode(Some(true));
+        self.add_parameter(&format!("{}{}", E::INFO.name, pascal(quantifier.name())), parameter);
+    }
+
+    /// Adds `limit`, `cursor` and `total`.
     fn paged(mut self) -> Self {
         let limit = ObjectBuilder::new()
             .schema_type(Type::Integer)
             .minimum(Some(1))
-            .default(Some(20.into()));
+            .default(Some(DEFAULT_LIMIT.into()))
+            .examples([json!(5)]);
+        let description =
+            format!("The maximum number of items. More than {MAX_LIMIT} counts as {MAX_LIMIT}.");
+        let limit = parameter::query("limit", &description).schema(Some(limit));
+        self.add_parameter("Limit", limit);
+        let description = "The `next_cursor` or `prev_cursor` of another page of the same query.";
         self.add_parameter(
-            "limit",
-            "The maximum number of items. More than 100 counts as 100.",
-            limit,
+            "Cursor",
+            parameter::query("cursor", description).schema(Some(string())),
         );
-        self.add_parameter(
-            "cursor",
-            "The `next_cursor` or `prev_cursor` of another page.",
-            string(),
-        );
-        self.add_parameter(
-            "total",
-            "`true` adds `total`, the number of all items, counted up to 10,000.",
-            ObjectBuilder::new().schema_type(Type::Boolean).default(Some(false.into())),
-        );
+        let total = ObjectBuilder::new()
+            .schema_type(Type::Boolean)
+            .default(Some(false.into()))
+            .examples([json!(true)]);
+        let description = "`true` adds `total`, the number of all items, counted up to 10,000.";
+        let total = parameter::query("total", description).schema(Some(total));
+        self.add_parameter("Total", total);
         self
     }
 
+    /// Adds the parameters and the response of a page, with `sort` as a component of that name.
     fn page_of<E: Entity + ToSchema>(
         mut self,
+        sort: &str,
         sorts: impl Iterator<Item = &'static SortField>,
     ) -> Self {
         self.components.add_page::<E>();
         self = self.paged();
-        let sorts = sorts.map(|field| field.name).collect::<Vec<_>>().join(", ");
-        let description = format!(
-            "Comma-separated fields to sort by, with a minus for descending order: {sorts}. Empty values come last."
-        );
-        self.add_parameter("sort", &description, string());
+        let fields: Vec<_> = sorts.map(|field| field.name).collect();
+        let description =
+            "Fields to sort by, with a minus for descending order. Empty values come last.";
+        let example = fields.first().map(|field| format!("-{field}"));
+        let both = fields.iter().flat_map(|field| [(*field).to_owned(), format!("-{field}")]);
+        let item = string().enum_values(Some(both));
+        let parameter = parameter::list("sort", description, item, example.as_deref());
+        self.add_parameter(sort, parameter);
         self.include_parameters::<E>().content(
             200,
             &format!("A page of {}.", E::INFO.collection),
@@ -302,30 +323,46 @@ impl Operation {
     /// Adds `include`, `count` and `fields`, and the tag of a response with entities.
     pub(crate) fn include_parameters<E: Entity>(mut self) -> Self {
         self.has_tag = true;
+        let name = E::INFO.name;
         let known = paths(E::INFO, 2).join(", ");
         let description = format!(
-            "Comma-separated relations to load, as paths of at most three names: {known}, … A to-many relation may be followed by `(limit:5,sort:-field)`."
+            "Relations to load, as paths of at most three names: {known}, … A to-many relation may be followed by `(limit:5,sort:-field)`."
         );
-        self.add_parameter("include", &description, string());
+        let first = E::INFO.relations().next().map(|relation| relation.name);
+        let path = string().pattern(Some(r"^[a-z_]+(\.[a-z_]+){0,2}(\(.*\))?(\..+)?$"));
+        let include = parameter::list("include", &description, path, first);
+        self.add_parameter(&format!("{name}Include"), include);
         let to_many =
-            E::INFO.relations().filter(|relation| relation.cardinality == Cardinality::Many);
-        let countable = list_names(to_many);
+            || E::INFO.relations().filter(|relation| relation.cardinality == Cardinality::Many);
+        let countable = list_names(to_many());
         let description = if countable.is_empty() {
-            "Comma-separated paths of relations of included items, to count without loading them."
-                .to_owned()
+            "Paths of relations of included items, to count without loading them.".to_owned()
         } else {
             format!(
-                "Comma-separated relations to count without loading them: {countable}. A path counts a relation of included items."
+                "Relations to count without loading them: {countable}. A path counts a relation of included items."
             )
         };
-        self.add_parameter("count", &description, string());
-        let own = E::INFO.fields.iter().map(|field| field.name).collect::<Vec<_>>().join(", ");
-        let description = format!(
-            "Comma-separated own fields to show, with the key: {own}; `etag` is the tag of the item. Included items are not affected."
-        );
-        self.add_parameter("fields", &description, string());
+        let path = string().pattern(Some(r"^[a-z_]+(\.[a-z_]+){0,2}$"));
+        let first = to_many().next().map(|relation| relation.name);
+        let count = parameter::list("count", &description, path, first);
+        self.add_parameter(&format!("{name}Count"), count);
+        let own = E::INFO.fields.iter().map(|field| field.name).chain(["etag"]);
+        let description = "Own fields to show, with the key; `etag` is the tag of the item. Included items are not affected.";
+        let first = E::INFO.fields.iter().map(|field| field.name).nth(1);
+        let fields = parameter::list("fields", description, string().enum_values(Some(own)), first);
+        self.add_parameter(&format!("{name}Fields"), fields);
         self
     }
+}
+
+/// Returns `PublishedFrom` for `published_from`.
+pub(super) fn pascal(name: &str) -> String {
+    name.split(['_', '-'])
+        .flat_map(|word| {
+            let mut letters = word.chars();
+            letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters)
+        })
+        .collect()
 }
 
 /// Returns the schema of a string.

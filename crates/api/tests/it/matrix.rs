@@ -59,7 +59,7 @@ fn responses_match_the_matrix(server: &TestServer) {
         let (method, template) = (row.method, row.template);
         let (.., described) =
             described(&document).find(|one| (&*one.0, one.1) == (method, template)).unwrap();
-        let example = described.get("requestBody").map(|_| example_body(described, &schemas));
+        let example = described.get("requestBody").map(|_| example_body(&described, &schemas));
         let shared = (method != "GET").then(create);
         let statuses = Caller::ALL.map(|caller| {
             let own = row.is_consuming().then(create);

@@ -27,12 +27,34 @@ pub(crate) fn document() -> Value {
     serde_json::from_str(&recto_api::openapi_json()).expect("the document is JSON")
 }
 
+/// Returns a value of the document in which all references but those to schemas are replaced by
+/// what they refer to.
+fn resolved(document: &Value, value: &Value) -> Value {
+    match value {
+        Value::Object(object) => {
+            let reference = object.get("$ref").and_then(Value::as_str);
+            let reference =
+                reference.filter(|reference| !reference.starts_with("#/components/schemas/"));
+            if let Some(reference) = reference {
+                let referred = document.pointer(&reference[1..]).expect("it resolves");
+                return resolved(document, referred);
+            }
+            let fields = object.iter();
+            fields.map(|(name, value)| (name.clone(), resolved(document, value))).collect()
+        }
+        Value::Array(items) => items.iter().map(|item| resolved(document, item)).collect(),
+        other => other.clone(),
+    }
+}
+
 /// Returns the method, the path without the base path, and the description of every operation.
-pub(crate) fn described(document: &Value) -> impl Iterator<Item = (String, &str, &Value)> {
-    document["paths"].as_object().unwrap().iter().flat_map(|(path, item)| {
+pub(crate) fn described(document: &Value) -> impl Iterator<Item = (String, &str, Value)> {
+    document["paths"].as_object().unwrap().iter().flat_map(move |(path, item)| {
         let template = path.strip_prefix(recto_api::BASE_PATH).unwrap();
         let methods = item.as_object().unwrap().iter();
-        methods.map(move |(method, described)| (method.to_uppercase(), template, described))
+        methods.map(move |(method, described)| {
+            (method.to_uppercase(), template, resolved(document, described))
+        })
     })
 }
 
@@ -44,7 +66,7 @@ pub(crate) fn operations(clients: &Clients<'_>) -> Vec<Operation> {
     let new_key = json!({"name": "nightly", "scopes": ["read"]});
     let api_key = clients.admin.post("/auth/keys", &new_key).expect_status(201).clone();
     let rows = rows();
-    let operation = |(method, template, described): (String, &str, &Value)| {
+    let operation = |(method, template, described): (String, &str, Value)| {
         let mut path = match template {
             at if at.starts_with("/auth/sessions") => at.replace("{id}", text(&session, "id")),
             at if at.starts_with("/auth/keys") => at.replace("{id}", text(&api_key, "id")),
@@ -59,7 +81,7 @@ pub(crate) fn operations(clients: &Clients<'_>) -> Vec<Operation> {
         }
         assert!(!path.contains('{'), "{path}");
         path.insert_str(0, recto_api::BASE_PATH);
-        let (template, described) = (template.to_owned(), described.clone());
+        let template = template.to_owned();
         Operation { method, template, path, described, permitted }
     };
     described(&document()).map(operation).collect()
@@ -74,8 +96,8 @@ impl Operation {
 
     /// Returns whether it needs an access token.
     pub(crate) fn requires_sign_in(&self) -> bool {
-        let schemes = self.described.get("security").and_then(Value::as_array);
-        schemes.is_some_and(|schemes| !schemes.contains(&json!({})))
+        let schemes = self.described["security"].as_array().expect("it is declared");
+        !schemes.is_empty() && !schemes.contains(&json!({}))
     }
 
     /// Returns whether it has a body.

@@ -1,0 +1,87 @@
+//! Parameters of the OpenAPI document.
+//!
+//! The examples of optional parameters are in their schemas: Swagger UI would send those of
+//! the parameters with every request.
+
+use serde_json::json;
+use utoipa::PartialSchema;
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn, ParameterStyle};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema};
+use utoipa::openapi::{RefOr, Required};
+
+use super::operation::string;
+use crate::components::{example, simplified};
+
+/// A parameter that filters, and its description.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct QueryParameter {
+    /// The name.
+    pub(crate) name: &'static str,
+    description: &'static str,
+    schema: fn() -> RefOr<Schema>,
+    is_repeatable: bool,
+}
+
+impl QueryParameter {
+    /// Returns a parameter whose values have the schema of `T`.
+    pub(crate) const fn new<T: PartialSchema>(
+        name: &'static str,
+        description: &'static str,
+    ) -> Self {
+        Self { name, description, schema: T::schema, is_repeatable: false }
+    }
+
+    /// Returns it as one that may be given several times.
+    pub(crate) const fn repeatable(self) -> Self {
+        Self { is_repeatable: true, ..self }
+    }
+
+    /// Returns its description in the document.
+    pub(super) fn describe(&self) -> ParameterBuilder {
+        let value = simplified((self.schema)());
+        let example = example(&value);
+        let parameter = query(self.name, self.description);
+        if self.is_repeatable {
+            let examples = example.map(|example| json!([example]));
+            parameter
+                .schema(Some(ArrayBuilder::new().items(value).examples(examples)))
+                .style(Some(ParameterStyle::Form))
+                .explode(Some(true))
+        } else {
+            parameter.schema(Some(value))
+        }
+    }
+}
+
+/// Returns an optional parameter of the query string.
+pub(crate) fn query(name: &str, description: &str) -> ParameterBuilder {
+    optional(ParameterIn::Query, name, description)
+}
+
+/// Returns a parameter of the query string whose values are separated by commas.
+pub(super) fn list(
+    name: &str,
+    description: &str,
+    item: ObjectBuilder,
+    example: Option<&str>,
+) -> ParameterBuilder {
+    let examples = example.map(|example| json!([example]));
+    query(name, description)
+        .schema(Some(ArrayBuilder::new().items(item).examples(examples)))
+        .style(Some(ParameterStyle::Form))
+        .explode(Some(false))
+}
+
+/// Returns an optional header of a request.
+pub(super) fn header(name: &str, description: &str, example: &str) -> ParameterBuilder {
+    optional(ParameterIn::Header, name, description)
+        .schema(Some(string().examples([json!(example)])))
+}
+
+fn optional(parameter_in: ParameterIn, name: &str, description: &str) -> ParameterBuilder {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(parameter_in)
+        .required(Required::False)
+        .description(Some(description))
+}
