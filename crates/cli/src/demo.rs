@@ -2,8 +2,13 @@
 
 mod insert;
 
-use recto_domain::{Email, NewBook, NewReview, PersonName, Role, TagName, Username};
-use serde::Deserialize;
+use recto_domain::{
+    Email, Input, NewBook, NewComment, NewCompanyGraph, NewCourse, NewPost, NewReview, NewStudent,
+    PersonName, Role, TagName, Username,
+};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 pub(crate) use insert::{DemoCredentials, DemoError};
 
@@ -20,6 +25,30 @@ pub(crate) struct DemoLibrary {
     pub(crate) readers: Vec<DemoUser>,
     /// The books, with their tags and reviews.
     pub(crate) books: Vec<DemoBook>,
+    /// The posts of the blog, with their comments.
+    pub(crate) posts: Vec<DemoPost>,
+    /// The courses.
+    pub(crate) courses: Vec<NewCourse>,
+    /// The students, with the numbers of their courses.
+    pub(crate) students: Vec<DemoStudent>,
+    /// The companies, with their departments and employees.
+    #[serde(deserialize_with = "parsed")]
+    pub(crate) companies: Vec<NewCompanyGraph>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct DemoPost {
+    #[serde(flatten)]
+    pub(crate) post: NewPost,
+    pub(crate) comments: Vec<NewComment>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct DemoStudent {
+    #[serde(flatten)]
+    pub(crate) student: NewStudent,
+    /// Their places in the list of courses, from 1.
+    pub(crate) courses: Vec<usize>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -42,6 +71,10 @@ pub(crate) struct DemoUser {
 /// A book with its tags and reviews.
 #[derive(Debug, Deserialize)]
 pub(crate) struct DemoBook {
+    /// Whether it has the id of the example in the OpenAPI document, as have its author and its
+    /// first tag.
+    #[serde(default)]
+    pub(crate) example: bool,
     /// The owner, if there is one.
     pub(crate) owner: Option<Username>,
     pub(crate) tags: Vec<TagName>,
@@ -53,11 +86,19 @@ pub(crate) struct DemoBook {
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct DemoReview {
+    /// Whether it has the id of the example in the OpenAPI document.
+    #[serde(default)]
+    pub(crate) example: bool,
     /// The author.
     pub(crate) reader: Username,
     /// The rating and text.
     #[serde(flatten)]
     pub(crate) review: NewReview,
+}
+
+/// Deserializes an input that is parsed as the body of a request is.
+fn parsed<'de, D: Deserializer<'de>, T: Input>(deserializer: D) -> Result<T, D::Error> {
+    T::parse(&Value::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
 pub(crate) fn library() -> DemoLibrary {

@@ -146,12 +146,12 @@ id! {
 }
 
 macro_rules! integer_id {
-    ($($(#[doc = $doc:literal])+ $name:ident)+) => {$(
+    ($($(#[doc = $doc:literal])+ $name:ident, $example:tt)+) => {$(
         number_value! {
             $(#[doc = $doc])+
             ///
             /// Assigned by the database in ascending order.
-            $name(i64), 1..=9_007_199_254_740_991_i64, 42
+            $name(i64), 1..=9_007_199_254_740_991_i64, $example
         }
 
         impl $name {
@@ -163,19 +163,19 @@ macro_rules! integer_id {
 
 integer_id! {
     /// The key of a post.
-    PostId
+    PostId, 1
     /// The key of a comment.
-    CommentId
+    CommentId, 1
     /// The key of a student.
-    StudentId
+    StudentId, 1
     /// The key of a course.
-    CourseId
+    CourseId, 1
     /// The key of a company.
-    CompanyId
+    CompanyId, 1
     /// The key of a department.
-    DepartmentId
+    DepartmentId, 1
     /// The key of an employee.
-    EmployeeId
+    EmployeeId, 2
 }
 
 /// A new UUIDv7, and the time that it contains.

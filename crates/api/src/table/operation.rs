@@ -262,7 +262,10 @@ impl Operation {
         let relations = list_names(E::INFO.relations());
         let description =
             format!("Filter by related items: {condition}. The relations are {relations}.");
-        let example = E::INFO.relations().next().map(|relation| json!([relation.name]));
+        let example = E::INFO.relations().find_map(|relation| {
+            let field = relation.to.sorts.iter().find(|field| field.name != "created_at")?;
+            Some(json!([format!("{}({}:a..z)", relation.name, field.name)]))
+        });
         let item = string().pattern(Some(r"^[a-z_]+(\(.*\))?$"));
         let parameter = parameter::query(quantifier.name(), &description)
             .schema(Some(ArrayBuilder::new().items(item).examples(example)))

@@ -1,19 +1,23 @@
 //! Inserting the library into a fresh database.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
 
 use recto_domain::{
-    Account, Email, IdGenerator, Invalid, NewBookGraph, Password, PasswordHash, Review, Role,
-    TagNames, User, UserId, Username,
+    Account, AuthorId, BookId, Clock, Comment, Course, Email, IdGenerator, Invalid, NewBookGraph,
+    NewId, Password, PasswordHash, Post, Review, ReviewId, Role, Student, TagId, TagNames, User,
+    UserId, Username,
 };
 use recto_identity::password::{HashError, Hasher};
 use recto_persistence::catalog::{Creator, book_graph};
 use recto_persistence::identity::account;
-use recto_persistence::{Connection, Database, Error, SystemIds};
+use recto_persistence::{Connection, Database, Error, SystemIds, org, school};
 
-use super::{DemoAccount, DemoBook, DemoLibrary, DemoUser, password};
+use super::{DemoAccount, DemoBook, DemoLibrary, DemoPost, DemoStudent, DemoUser, password};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DemoError {
@@ -71,8 +75,38 @@ fn write(
     for reader in &library.readers {
         users.write(conn, reader)?;
     }
-    for book in &library.books {
-        write_book(conn, book, &users)?;
+    // Before the others, so that its tags are new.
+    let (examples, others): (Vec<_>, Vec<_>) = library.books.iter().partition(|book| book.example);
+    for book in examples {
+        write_book(conn, book, &users, &ExampleIds::default())?;
+    }
+    for book in others {
+        write_book(conn, book, &users, &SystemIds)?;
+    }
+    write_other_modules(conn, library)
+}
+
+/// Inserts the blog, the school and the companies.
+fn write_other_modules(conn: &mut Connection, library: &DemoLibrary) -> Result<(), Error> {
+    let now = SystemIds.now();
+    for DemoPost { post, comments } in &library.posts {
+        let post = conn.insert(Post::new(now, post.clone()))?;
+        for comment in comments {
+            conn.insert(Comment::new(now, comment.clone(), post.id))?;
+        }
+    }
+    let mut courses = Vec::with_capacity(library.courses.len());
+    for course in &library.courses {
+        courses.push(conn.insert(Course::new(now, course.clone()))?.id);
+    }
+    for DemoStudent { student, courses: places } in &library.students {
+        let student = conn.insert(Student::new(now, student.clone()))?;
+        for place in places {
+            school::enrol(conn, student.id, courses[place - 1], now)?;
+        }
+    }
+    for company in &library.companies {
+        org::create_company(conn, company.clone(), now)?;
     }
     Ok(())
 }
@@ -89,14 +123,20 @@ fn write_account(
     account::insert(conn, &account, hash, user.created_at)
 }
 
-fn write_book(conn: &mut Connection, new: &DemoBook, users: &UserIds) -> Result<(), Error> {
+fn write_book(
+    conn: &mut Connection,
+    new: &DemoBook,
+    users: &UserIds,
+    ids: &dyn IdGenerator,
+) -> Result<(), Error> {
     let owner = new.owner.as_ref().map(|owner| users.uid(owner));
     let tags = Some(TagNames::new(new.tags.clone()));
     let graph = NewBookGraph { book: new.book.clone(), tags, contributors: None };
-    let book = book_graph::create(conn, &Creator::new(&SystemIds, owner), graph)?;
+    let book = book_graph::create(conn, &Creator::new(ids, owner), graph)?;
     for review in &new.reviews {
         let reader = users.uid(&review.reader);
-        let new_id = SystemIds.new_id();
+        let new_id =
+            if review.example { example_id(ReviewId::EXAMPLE) } else { SystemIds.new_id() };
         conn.insert(Review::new(new_id, review.review.clone(), reader, book.uid))?;
     }
     Ok(())
@@ -109,7 +149,13 @@ struct UserIds(HashMap<String, UserId>);
 impl UserIds {
     fn write(&mut self, conn: &mut Connection, new: &DemoUser) -> Result<User, Error> {
         let DemoUser { username, first_name, last_name } = new.clone();
-        let user = conn.insert(User::new(SystemIds.new_id(), username, first_name, last_name))?;
+        // The account that is no administrator is the user of the examples.
+        let new_id = if username.key() == "reader" {
+            example_id(UserId::EXAMPLE)
+        } else {
+            SystemIds.new_id()
+        };
+        let user = conn.insert(User::new(new_id, username, first_name, last_name))?;
         self.0.insert(user.username.key(), user.uid);
         Ok(user)
     }
@@ -117,4 +163,37 @@ impl UserIds {
     fn uid(&self, username: &Username) -> UserId {
         self.0[&username.key()]
     }
+}
+
+/// The ids of the examples in the OpenAPI document: of a book, its author and its first tag, which
+/// are inserted in this order. What is inserted after them has other ids.
+struct ExampleIds(Mutex<VecDeque<NewId>>);
+
+impl Default for ExampleIds {
+    fn default() -> Self {
+        let ids = [BookId::EXAMPLE, AuthorId::EXAMPLE, TagId::EXAMPLE];
+        Self(Mutex::new(ids.map(example_id).into()))
+    }
+}
+
+impl Clock for ExampleIds {
+    fn now(&self) -> DateTime<Utc> {
+        SystemIds.now()
+    }
+}
+
+impl IdGenerator for ExampleIds {
+    fn new_id(&self) -> NewId {
+        let mut ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ids.pop_front().unwrap_or_else(|| SystemIds.new_id())
+    }
+
+    fn random(&self) -> [u8; 32] {
+        SystemIds.random()
+    }
+}
+
+fn example_id(id: &str) -> NewId {
+    let uid = id.parse().expect("the examples are UUIDs");
+    NewId::from_v7(uid).expect("of version 7")
 }

@@ -54,7 +54,11 @@ input! {
         /// never.
         #[cfg_attr(
             feature = "openapi",
-            schema(value_type = Option<DateTime<Utc>>, required = false)
+            schema(
+                value_type = Option<DateTime<Utc>>,
+                required = false,
+                examples("2099-12-31T00:00:00Z")
+            )
         )]
         pub expires_at: Change<Option<DateTime<Utc>>>,
     }
