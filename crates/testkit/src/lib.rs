@@ -1,5 +1,6 @@
 //! Disposable databases and servers of Recto for integration tests, on SQLite and PostgreSQL.
 
+pub mod browser;
 pub mod database;
 pub mod ids;
 pub mod postgres;

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use recto_api::Description;
 use recto_domain::MODULES;
 use recto_testkit::both_servers;
+use recto_testkit::browser::Browser;
 use recto_testkit::database::Engine;
 use recto_testkit::server::TestServer;
 use serde_json::Value;
 
 use crate::support::assertions::Expect as _;
-use crate::support::browser::Browser;
 use crate::support::json_schema::Schemas;
 use crate::support::operations::document;
 

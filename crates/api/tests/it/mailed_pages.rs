@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use recto_identity::throttle::Limits;
+use recto_testkit::browser::Browser;
 use recto_testkit::database::Engine;
 use recto_testkit::server::{PASSWORD, TestServer};
 use serde_json::json;
 
 use crate::support::assertions::Expect as _;
-use crate::support::browser::Browser;
 use crate::support::limits::{hourly, server_with_limits};
 use crate::support::mailbox::mails;
 

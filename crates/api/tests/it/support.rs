@@ -2,7 +2,6 @@
 
 pub(crate) mod accounts;
 pub(crate) mod assertions;
-pub(crate) mod browser;
 pub(crate) mod fixtures;
 pub(crate) mod json_schema;
 pub(crate) mod limits;

@@ -1,12 +1,12 @@
 //! Swagger UI: its files, and its use in a browser.
 
 use recto_testkit::both_servers;
+use recto_testkit::browser::Browser;
 use recto_testkit::database::Engine;
 use recto_testkit::server::{PASSWORD, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::assertions::{Expect as _, text, uid};
-use crate::support::browser::Browser;
 use crate::support::fixtures::add_book;
 use crate::support::raw_http;
 

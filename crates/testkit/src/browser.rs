@@ -34,7 +34,7 @@ const POLL: Duration = Duration::from_millis(50);
 const PIPES: &str = "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null";
 
 /// A headless Chromium with one tab.
-pub(crate) struct Browser {
+pub struct Browser {
     child: Child,
     commands: Option<ChildStdin>,
     messages: Receiver<Value>,
@@ -50,7 +50,7 @@ impl Browser {
     ///
     /// # Panics
     /// If there is none although it is required.
-    pub(crate) fn find() -> Option<Self> {
+    pub fn find() -> Option<Self> {
         let runs = |name: &&str| {
             let asked = Command::new(name).arg("--version").stdin(Stdio::null()).output();
             asked.is_ok_and(|output| output.status.success())
@@ -69,7 +69,8 @@ impl Browser {
     }
 
     fn start(program: &str) -> Self {
-        let profile = tempfile::Builder::new().prefix("recto-browser-").tempdir().unwrap();
+        let profile = tempfile::Builder::new().prefix("recto-browser-").tempdir();
+        let profile = profile.expect("a temporary directory can be created");
         let mut child = Command::new("sh")
             .args(["-c", PIPES, program, "--remote-debugging-pipe"])
             // The sandbox does not run as root in a container.
@@ -80,9 +81,9 @@ impl Browser {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .unwrap();
+            .expect("a shell can be started");
         let commands = child.stdin.take();
-        let messages = listen(child.stdout.take().unwrap());
+        let messages = listen(child.stdout.take().expect("the output is piped"));
         let mut browser = Self {
             child,
             commands,
@@ -104,17 +105,27 @@ impl Browser {
     }
 
     /// Opens a page and waits until its scripts have run.
-    pub(crate) fn open(&mut self, url: &str) {
+    ///
+    /// # Panics
+    /// If it cannot be loaded.
+    pub fn open(&mut self, url: &str) {
         let opened = self.call("Page.navigate", &json!({ "url": url }));
         assert_eq!(opened.get("errorText"), None, "{url}: {opened}");
         self.wait("document.readyState === 'complete'");
     }
 
     /// Sets the size of the tab, in CSS pixels.
-    pub(crate) fn resize(&mut self, width: u32, height: u32) {
+    pub fn resize(&mut self, width: u32, height: u32) {
         let size =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.call("Emulation.setDeviceMetricsOverride", &size);
+    }
+
+    /// Sets the colour scheme that pages are told: dark, or light.
+    pub fn prefer_dark(&mut self, dark: bool) {
+        let value = if dark { "dark" } else { "light" };
+        let features = json!([{"name": "prefers-color-scheme", "value": value}]);
+        self.call("Emulation.setEmulatedMedia", &json!({ "features": features }));
     }
 
     /// Returns the value of a JavaScript expression.
@@ -122,7 +133,7 @@ impl Browser {
     /// # Panics
     /// If it throws.
     #[track_caller]
-    pub(crate) fn evaluate(&mut self, expression: &str) -> Value {
+    pub fn evaluate(&mut self, expression: &str) -> Value {
         let params = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
         let mut evaluated = self.call("Runtime.evaluate", &params);
         assert_eq!(evaluated.get("exceptionDetails"), None, "{expression}: {evaluated}");
@@ -134,7 +145,7 @@ impl Browser {
     /// # Panics
     /// After the time limit, with the text of the page and the complaints.
     #[track_caller]
-    pub(crate) fn wait(&mut self, expression: &str) -> Value {
+    pub fn wait(&mut self, expression: &str) -> Value {
         let until = Instant::now() + TIME_LIMIT;
         loop {
             let value = self.evaluate(expression);
@@ -152,7 +163,7 @@ impl Browser {
 
     /// Waits until a visible element that matches the selector contains the text.
     #[track_caller]
-    pub(crate) fn wait_for(&mut self, selector: &str, text: &str) {
+    pub fn wait_for(&mut self, selector: &str, text: &str) {
         let (selector, text) = (json!(selector), json!(text));
         self.wait(&format!(
             "[...document.querySelectorAll({selector})].some((element) => \
@@ -161,7 +172,7 @@ impl Browser {
     }
 
     /// Waits until a visible element of the selector has text that matches a regular expression.
-    pub(crate) fn wait_for_match(&mut self, selector: &str, pattern: &str) {
+    pub fn wait_for_match(&mut self, selector: &str, pattern: &str) {
         let (selector, pattern) = (json!(selector), json!(pattern));
         self.wait(&format!(
             "[...document.querySelectorAll({selector})].some((element) => \
@@ -172,7 +183,7 @@ impl Browser {
     /// Waits until the first element that matches the selector is visible and not covered, and clicks
     /// on it with the mouse.
     #[track_caller]
-    pub(crate) fn click(&mut self, selector: &str) {
+    pub fn click(&mut self, selector: &str) {
         let position = self.wait(&CLICKABLE.replace("SELECTOR", &json!(selector).to_string()));
         for kind in ["mouseMoved", "mousePressed", "mouseReleased"] {
             let mut event = position.clone();
@@ -185,32 +196,37 @@ impl Browser {
 
     /// Replaces the text of a field.
     #[track_caller]
-    pub(crate) fn fill(&mut self, selector: &str, text: &str) {
+    pub fn fill(&mut self, selector: &str, text: &str) {
         self.click(selector);
         self.evaluate("document.activeElement.select()");
         self.call("Input.insertText", &json!({ "text": text }));
     }
 
     /// Returns the HTML of the document.
-    pub(crate) fn dom(&mut self) -> String {
+    pub fn dom(&mut self) -> String {
         let dom = self.evaluate("document.documentElement.outerHTML");
-        dom.as_str().unwrap().to_owned()
+        dom.as_str().unwrap_or_default().to_owned()
     }
 
     /// Returns the violations of policies, the exceptions and the console errors so far, without
     /// error responses.
-    pub(crate) fn complaints(&mut self) -> &[String] {
+    pub fn complaints(&mut self) -> &[String] {
         // Earlier events arrive before this response.
         self.evaluate("null");
         &self.complaints
     }
 
     /// Saves a screenshot, if a directory for screenshots is set.
-    pub(crate) fn picture(&mut self, name: &str) {
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    pub fn picture(&mut self, name: &str) {
         let Some(directory) = std::env::var_os(PICTURES) else { return };
         let shot = self.call("Page.captureScreenshot", &json!({"format": "png"}));
-        let image = BASE64.decode(shot["data"].as_str().unwrap().as_bytes()).unwrap();
-        std::fs::write(PathBuf::from(directory).join(format!("{name}.png")), image).unwrap();
+        let image = BASE64.decode(shot["data"].as_str().unwrap_or_default().as_bytes());
+        let image = image.expect("a screenshot is in base 64");
+        std::fs::write(PathBuf::from(directory).join(format!("{name}.png")), image)
+            .expect("the directory for screenshots can be written to");
     }
 
     /// Sends a command and waits for its result.
@@ -223,7 +239,8 @@ impl Browser {
         }
         let mut bytes = command.to_string().into_bytes();
         bytes.push(0);
-        self.commands.as_mut().unwrap().write_all(&bytes).expect("the browser reads commands");
+        let commands = self.commands.as_mut().expect("they are open until the end");
+        commands.write_all(&bytes).expect("the browser reads commands");
         let until = Instant::now() + TIME_LIMIT;
         loop {
             let left = until.saturating_duration_since(Instant::now());
