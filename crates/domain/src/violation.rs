@@ -38,6 +38,42 @@ pub enum Code {
     Cursor,
 }
 
+impl Code {
+    /// All kinds.
+    pub const ALL: [Self; 10] = [
+        Self::Required,
+        Self::Unknown,
+        Self::Type,
+        Self::Range,
+        Self::Length,
+        Self::Format,
+        Self::Duplicate,
+        Self::Reference,
+        Self::Conflict,
+        Self::Cursor,
+    ];
+
+    /// Returns the name in JSON.
+    ///
+    /// ```
+    /// assert_eq!(recto_domain::Code::Range.as_str(), "range");
+    /// ```
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Unknown => "unknown",
+            Self::Type => "type",
+            Self::Range => "range",
+            Self::Length => "length",
+            Self::Format => "format",
+            Self::Duplicate => "duplicate",
+            Self::Reference => "reference",
+            Self::Conflict => "conflict",
+            Self::Cursor => "cursor",
+        }
+    }
+}
+
 /// A rule that a value breaks, worded to follow the name of the value: "rating" *"must be a whole
 /// number from 1 to 5"*.
 ///
