@@ -53,7 +53,7 @@ pub use problem::ProblemType;
 pub use proxies::{InvalidProxy, TrustedProxies};
 pub use schema::Description;
 pub use server::{app, bind, serve};
-pub use settings::Settings;
+pub use settings::{DemoAccount, Settings};
 pub use state::State;
 
 /// The path below which all operations are.

@@ -53,27 +53,38 @@ impl Coding {
 /// # Errors
 /// 406 if it does not.
 pub(crate) fn check_accepts_json(headers: &HeaderMap) -> Result<(), Error> {
-    let mut has_elements = false;
-    // The most specific range decides.
+    let has_elements = elements(headers, header::ACCEPT).next().is_some();
+    if !has_elements || weight_of_type(headers, "application", "json") > 0.0 {
+        return Ok(());
+    }
+    let detail = "the response is `application/json`, which `Accept` does not accept";
+    Err(Problem::new(ProblemType::NotAcceptable, detail).into())
+}
+
+/// Returns whether a client prefers HTML to problems, as browsers do.
+pub(crate) fn prefers_html(headers: &HeaderMap) -> bool {
+    let json = ["json", "problem+json"];
+    let json = json.map(|subtype| weight_of_type(headers, "application", subtype));
+    weight_of_type(headers, "text", "html") > json[0].max(json[1])
+}
+
+/// Returns the weight of a media type in `Accept`, by the most specific range; 0 without a range.
+fn weight_of_type(headers: &HeaderMap, kind: &str, subtype: &str) -> f32 {
     let mut best: Option<(u8, f32)> = None;
     for element in elements(headers, header::ACCEPT) {
-        has_elements = true;
         let Some((range, weight)) = weighted(&element) else { continue };
-        let specificity = match range.to_ascii_lowercase().as_str() {
-            "application/json" => 2,
-            "application/*" => 1,
-            "*/*" => 0,
+        let range = range.to_ascii_lowercase();
+        let specificity = match range.split_once('/') {
+            Some((of, "*")) if of == kind => 1,
+            Some((of, exactly)) if (of, exactly) == (kind, subtype) => 2,
+            Some(("*", "*")) => 0,
             _ => continue,
         };
         if best.is_none_or(|best| (specificity, weight) > best) {
             best = Some((specificity, weight));
         }
     }
-    if !has_elements || best.is_some_and(|(_, weight)| weight > 0.0) {
-        return Ok(());
-    }
-    let detail = "the response is `application/json`, which `Accept` does not accept";
-    Err(Problem::new(ProblemType::NotAcceptable, detail).into())
+    best.map_or(0.0, |(_, weight)| weight)
 }
 
 /// Returns the elements of a list in a header, without empty ones.
@@ -181,6 +192,32 @@ mod tests {
         ] {
             assert!(!accepts(refused), "{refused:?}");
         }
+    }
+
+    #[test]
+    fn browsers_prefer_html() {
+        let prefers = |value: &str| prefers_html(&headers(&header::ACCEPT, &[value]));
+        for html in [
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            "text/html",
+            "text/*",
+            "application/json;q=0.9, text/html",
+        ] {
+            assert!(prefers(html), "{html}");
+        }
+        for other in [
+            "*/*",
+            "",
+            "application/json",
+            "text/html, application/json",
+            "text/html;q=0.9, application/problem+json",
+            "text/html;q=0, */*",
+            "text/html;q=0",
+            "image/png",
+        ] {
+            assert!(!prefers(other), "{other}");
+        }
+        assert!(!prefers_html(&HeaderMap::new()));
     }
 
     #[test]

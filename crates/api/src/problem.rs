@@ -328,7 +328,35 @@ impl Problem {
         if self.oauth.is_some() {
             response.insert_header((header::CACHE_CONTROL, "no-store"));
         }
-        let body = ProblemBody {
+        let body = self.body(instance, request_id);
+        // Serializing strings and numbers cannot fail.
+        response.body(serde_json::to_vec(&body).unwrap_or_default())
+    }
+
+    /// Returns the response as text, with the headers that depend on the problem.
+    pub(crate) fn http(&self, instance: &str, request_id: &str) -> String {
+        let response = self.respond(instance, request_id);
+        let mut text = format!("HTTP/1.1 {}\n", response.status());
+        for name in [
+            header::CONTENT_TYPE,
+            header::WWW_AUTHENTICATE,
+            header::RETRY_AFTER,
+            header::ALLOW,
+            header::CACHE_CONTROL,
+        ] {
+            let value = response.headers().get(&name).and_then(|value| value.to_str().ok());
+            if let Some(value) = value {
+                text.extend([name.as_str(), ": ", value, "\n"]);
+            }
+        }
+        let body = self.body(instance, request_id);
+        // Serializing strings and numbers cannot fail.
+        text.extend(["\n", &serde_json::to_string_pretty(&body).unwrap_or_default(), "\n"]);
+        text
+    }
+
+    fn body<'a>(&'a self, instance: &'a str, request_id: &'a str) -> ProblemBody<'a> {
+        ProblemBody {
             r#type: format!("/problems/{}", self.r#type.slug()),
             title: self.r#type.title(),
             status: self.r#type.status().as_u16(),
@@ -339,9 +367,7 @@ impl Problem {
             existing: self.existing.as_deref(),
             error: self.oauth,
             error_description: self.oauth.map(|_| self.detail.as_str()),
-        };
-        // Serializing strings and numbers cannot fail.
-        response.body(serde_json::to_vec(&body).unwrap_or_default())
+        }
     }
 
     /// Returns the challenge of RFC 6750 section 3, without an error code if there was no token.

@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use actix_web::HttpMessage as _;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::header::HeaderValue;
 use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use recto_domain::{AuditAction, AuditDetail};
 use recto_identity::Client;
 use tracing::Instrument as _;
@@ -20,7 +21,7 @@ use crate::error::{Error, Failure};
 use crate::problem::{Problem, ProblemType};
 use crate::request_id::{REQUEST_ID, RequestId};
 use crate::state::SharedState;
-use crate::{allowance, audit_log, compression, conditional, cors, headers};
+use crate::{allowance, audit_log, compression, conditional, cors, headers, negotiation, pages};
 
 /// Assigns the request its id, completes the response, and logs it.
 pub(crate) async fn middleware(
@@ -132,10 +133,25 @@ fn explain(
         // actix-web's own errors, such as an unknown path.
         None => (Problem::of_status(status), None),
     };
-    let explained = problem.respond(response.request().path(), id.answered());
     let (request, _) = response.into_parts();
+    let explained = respond(&request, &problem, id);
     let problem_type = problem.problem_type();
     (ServiceResponse::new(request, explained), Some(Explained { problem_type, cause }))
+}
+
+/// Returns the response with a problem, or a page if a browser asks for a page that does not exist.
+fn respond(request: &HttpRequest, problem: &Problem, id: &RequestId) -> HttpResponse {
+    let may_be_page = problem.problem_type() == ProblemType::NotFound
+        && !headers::is_below_base_path(request.match_info().as_str());
+    let mut response = if may_be_page && negotiation::prefers_html(request.headers()) {
+        pages::not_found(request.path(), id.answered())
+    } else {
+        problem.respond(request.path(), id.answered())
+    };
+    if may_be_page {
+        headers::add_vary(response.headers_mut(), HeaderValue::from_static("Accept"));
+    }
+    response
 }
 
 /// Counts a response in the metrics.

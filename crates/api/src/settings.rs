@@ -44,8 +44,21 @@ pub struct Settings {
     pub quotas: Option<Quotas>,
     /// Whether `/auth/token` accepts passwords.
     pub password_grant: bool,
+    /// The accounts of a demo, which the pages show; none on any other server.
+    pub demo_accounts: Vec<DemoAccount>,
     /// The time for which mails, audit entries and expired API keys are stored.
     pub retention: TimeDelta,
+}
+
+/// An account of a demo, to sign in with.
+#[derive(Clone)]
+pub struct DemoAccount {
+    /// The e-mail address.
+    pub email: String,
+    /// The password.
+    pub password: String,
+    /// The role.
+    pub role: String,
 }
 
 impl Settings {
@@ -73,6 +86,7 @@ impl Settings {
             drain_delay: Duration::ZERO,
             quotas: Some(Quotas::default()),
             password_grant: true,
+            demo_accounts: Vec::new(),
             retention: prune::RETENTION,
         }
     }

@@ -20,7 +20,7 @@ use crate::idempotency::StoredBytes;
 use crate::identity::key_usage::KeyUsage;
 use crate::metrics::{CurrentState, Metrics};
 use crate::proxies::TrustedProxies;
-use crate::settings::Settings;
+use crate::settings::{DemoAccount, Settings};
 
 /// The state that all requests share, on all worker threads.
 #[derive(Clone)]
@@ -46,6 +46,8 @@ pub struct State {
     pub public_url: Option<Arc<str>>,
     /// Whether `/auth/token` accepts passwords.
     pub password_grant: bool,
+    /// The accounts of a demo, which the pages show.
+    pub demo_accounts: Arc<[DemoAccount]>,
     /// Derives the tokens of links in mails.
     pub mailed_tokens: Arc<MailedTokens>,
     /// Wakes the worker that sends mails.
@@ -117,6 +119,7 @@ impl State {
             cors_origins: Arc::new(settings.cors_origins.clone()),
             public_url: settings.public_url.as_deref().map(Arc::from),
             password_grant: settings.password_grant,
+            demo_accounts: settings.demo_accounts.clone().into(),
         })
     }
 

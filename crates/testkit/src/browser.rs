@@ -100,6 +100,8 @@ impl Browser {
         for domain in ["Page", "Runtime", "Log"] {
             browser.call(&format!("{domain}.enable"), &json!({}));
         }
+        // Screenshots show pages and no browser.
+        browser.call("Emulation.setScrollbarsHidden", &json!({"hidden": true}));
         browser.resize(1280, 900);
         browser
     }

@@ -168,7 +168,17 @@ impl TestServer {
     /// Returns the URL of a path, which is below `/api/v1` unless it begins with one of the other
     /// paths that the server has.
     pub fn url(&self, path: &str) -> String {
-        let pages = ["/api/", "/docs", "/problems/", "/livez", "/readyz", "/metrics", "/schema"];
+        let pages = [
+            "/api/",
+            "/assets/",
+            "/favicon.ico",
+            "/docs",
+            "/problems",
+            "/livez",
+            "/readyz",
+            "/metrics",
+            "/schema",
+        ];
         let mailed = ["/verify", "/reset-password", "/confirm-email"];
         let mut outside = pages.iter().chain(&mailed);
         let base = if path == "/" || outside.any(|prefix| path.starts_with(prefix)) {

@@ -5,134 +5,91 @@
 
 use std::sync::LazyLock;
 
-use actix_web::http::header::{self, ContentEncoding};
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 use recto_domain::MODULES;
 use recto_relations::{Cardinality, Module, OnDelete, Storage};
+use serde_json::Value;
 
-use crate::BASE_PATH;
-use crate::error::Error;
+use super::assets;
+use super::layout::{Page, escaped, fill};
+use crate::document;
 use crate::paths;
-use crate::problem::Problem;
 use crate::schema::{Description, RelationDescription};
-
-/// The name of the Mermaid file, with its version.
-const MERMAID: &str = "mermaid-11.17.2.js";
 
 /// Allows inline styles, which the diagrams contain.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
                       img-src 'self' data:; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
 
-/// For a file with its version in the name.
-const IMMUTABLE: &str = "public, max-age=31536000, immutable";
-
-/// For all other files.
-const REVALIDATE: &str = "no-cache";
-
-static PAGE: LazyLock<String> = LazyLock::new(page);
+static BODY: LazyLock<String> = LazyLock::new(body);
 
 /// `GET /schema`
-pub(super) async fn show() -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type("text/html; charset=utf-8")
-        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
-        .insert_header((header::CACHE_CONTROL, REVALIDATE))
-        .body(PAGE.as_str())
+pub(super) async fn show(request: HttpRequest) -> HttpResponse {
+    let scripts = &[assets::MERMAID, assets::SCHEMA_SCRIPT];
+    let page = Page::new(request.path(), "Entities and relations", &BODY);
+    Page { policy: POLICY, scripts, ..page }.respond(StatusCode::OK)
 }
 
-/// `GET /schema/{file}`: the scripts and styles of the page.
-pub(super) async fn file(request: HttpRequest) -> Result<HttpResponse, Error> {
-    let name = request.match_info().get("file").unwrap_or_default();
-    let asset = ASSETS
-        .iter()
-        .find(|asset| asset.name == name)
-        .ok_or_else(|| Problem::not_found("file of the diagram"))?;
-    let mut response = HttpResponse::Ok();
-    if asset.gzipped {
-        response.insert_header(ContentEncoding::Gzip);
-    }
-    Ok(response
-        .content_type(asset.media_type)
-        .insert_header((header::CACHE_CONTROL, asset.cache_control))
-        .body(asset.bytes))
-}
-
-struct Asset {
-    name: &'static str,
-    media_type: &'static str,
-    cache_control: &'static str,
-    gzipped: bool,
-    bytes: &'static [u8],
-}
-
-static ASSETS: [Asset; 5] = [
-    Asset {
-        name: MERMAID,
-        media_type: "text/javascript; charset=utf-8",
-        cache_control: IMMUTABLE,
-        gzipped: true,
-        bytes: include_bytes!("../../assets/mermaid/mermaid.tiny.js.gz"),
-    },
-    Asset {
-        name: "mermaid-licence.txt",
-        media_type: "text/plain; charset=utf-8",
-        cache_control: REVALIDATE,
-        gzipped: false,
-        bytes: include_bytes!("../../assets/mermaid/LICENSE"),
-    },
-    Asset {
-        name: "mermaid-third-party.txt",
-        media_type: "text/plain; charset=utf-8",
-        cache_control: REVALIDATE,
-        gzipped: false,
-        bytes: include_bytes!("../../assets/mermaid/THIRD-PARTY.txt"),
-    },
-    Asset {
-        name: "draw.js",
-        media_type: "text/javascript; charset=utf-8",
-        cache_control: REVALIDATE,
-        gzipped: false,
-        bytes: include_bytes!("../../assets/schema/draw.js"),
-    },
-    Asset {
-        name: "page.css",
-        media_type: "text/css; charset=utf-8",
-        cache_control: REVALIDATE,
-        gzipped: false,
-        bytes: include_bytes!("../../assets/schema/page.css"),
-    },
-];
-
-fn page() -> String {
-    let links = MODULES.map(|module| format!("<a href=\"#{0}\">{0}</a>\n", module.name)).concat();
-    let all = Description::of(&MODULES);
-    let mut sections = section("all", "All modules", &all, "");
+fn body() -> String {
+    let document = serde_json::from_str(&document::openapi_json()).unwrap_or_default();
+    let describe =
+        |modules: &[&'static Module]| with_json_types(Description::of(modules), &document);
+    let (mut tabs, mut sections) = (String::new(), String::new());
     for module in MODULES {
-        let description = Description::of(&[module]);
+        let description = describe(&[module]);
         let table = table(&description);
+        tabs.extend(["<a href=\"#", module.name, "\">", module.name, "</a>\n"]);
         sections.push_str(&section(module.name, &title(module), &description, &table));
     }
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>Entities and relations</title>\n\
-         <link rel=\"icon\" href=\"data:,\">\n\
-         <link rel=\"stylesheet\" href=\"/schema/page.css\">\n\
-         <script defer src=\"/schema/{MERMAID}\"></script>\n\
-         <script defer src=\"/schema/draw.js\"></script>\n</head>\n<body>\n\
-         <h1>Entities and relations</h1>\n\
-         <p>Every relation can be followed in both directions, and has a name in each. \
-         A line has both names; it is dashed for a relation through another entity. \
-         As JSON: <a href=\"{BASE_PATH}/schema\"><code>{BASE_PATH}/schema</code></a>. \
-         The API: <a href=\"/docs/\">documentation</a>.</p>\n\
-         <nav aria-label=\"Modules\">\n<a href=\"#all\">all</a>\n{links}</nav>\n\
-         <main>\n{sections}</main>\n\
-         <footer><p>Drawn by Mermaid, <code>{MERMAID}</code>: \
-         <a href=\"/schema/mermaid-licence.txt\">its licence</a>, and \
-         <a href=\"/schema/mermaid-third-party.txt\">the licences of its dependencies</a>.</p></footer>\n\
-         </body>\n</html>\n"
-    )
+    tabs.push_str("<a href=\"#all\">all</a>\n");
+    sections.push_str(&section("all", "All modules", &describe(&MODULES), ""));
+    let values = [
+        ("tabs", &*tabs),
+        ("sections", &sections),
+        ("mermaid", assets::MERMAID.stem()),
+        ("licence", &assets::MERMAID_LICENCE.url("{{root}}")),
+        ("third-party", &assets::MERMAID_THIRD_PARTY.url("{{root}}")),
+    ];
+    fill(include_str!("../../assets/pages/schema.html"), &values)
+}
+
+/// Returns a description with the types that clients see, from the OpenAPI document.
+fn with_json_types(mut description: Description, document: &Value) -> Description {
+    for entity in &mut description.entities {
+        for field in &mut entity.fields {
+            let pointer = format!("/components/schemas/{}/properties/{}", entity.name, field.name);
+            let schema = document.pointer(&pointer).unwrap_or(&Value::Null);
+            field.type_name = json_type(schema, document);
+        }
+    }
+    description
+}
+
+/// Returns the format of a schema, or its type.
+fn json_type(schema: &Value, document: &Value) -> &'static str {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let pointer = reference.trim_start_matches('#');
+        return document.pointer(pointer).map_or("any", |schema| json_type(schema, document));
+    }
+    let choices = ["oneOf", "anyOf", "allOf"].iter().find_map(|name| schema[name].as_array());
+    let choice = choices.and_then(|choices| choices.iter().find(|one| one["type"] != "null"));
+    if let Some(choice) = choice {
+        return json_type(choice, document);
+    }
+    let is_type = |name: &str| match &schema["type"] {
+        Value::Array(types) => types.iter().any(|one| one == name),
+        one => one == name,
+    };
+    match schema["format"].as_str() {
+        Some("uuid") => "uuid",
+        Some("date-time") => "date-time",
+        Some("email") => "email",
+        _ => ["string", "integer", "number", "boolean", "array", "object"]
+            .into_iter()
+            .find(|name| is_type(name))
+            .unwrap_or("any"),
+    }
 }
 
 fn title(module: &Module) -> String {
@@ -141,13 +98,13 @@ fn title(module: &Module) -> String {
     format!("Module {}{below}{path}", module.name)
 }
 
-/// Returns a diagram as text, which the script of the page draws and closes.
+/// Returns a diagram as text, which the script of the page draws.
 fn section(id: &str, title: &str, description: &Description, table: &str) -> String {
     format!(
         "<section id=\"{id}\">\n<h2 id=\"title-{id}\">{title}</h2>\n\
          <figure data-module=\"{id}\">\n\
          <div class=\"canvas\" tabindex=\"0\" hidden></div>\n\
-         <details open>\n<summary>The diagram as text</summary>\n<pre>{}</pre>\n</details>\n\
+         <details>\n<summary>The diagram as text</summary>\n<pre>{}</pre>\n</details>\n\
          </figure>\n{table}</section>\n",
         escaped(&description.mermaid())
     )
@@ -165,15 +122,18 @@ fn table(description: &Description) -> String {
             Cardinality::One => "one",
         };
         rows.extend([
-            format!("<tr><th scope=\"row\">{from}.{name}</th><td>{to}</td><td>{count}</td>"),
-            format!("<td>{to}.{inverse}</td><td>{on_delete}</td><td>{columns}</td>"),
-            format!("<td><code>{}</code></td></tr>\n", escaped(path)),
+            format!("<tr><th scope=\"row\">{from}.{name}</th>"),
+            format!("<td data-label=\"Target\">{to}, {count}</td>"),
+            format!("<td data-label=\"Inverse\">{to}.{inverse}</td>"),
+            format!("<td data-label=\"On delete\">{on_delete}</td>"),
+            format!("<td data-label=\"Columns\">{columns}</td>"),
+            format!("<td data-label=\"Path\"><code>{}</code></td></tr>\n", escaped(path)),
         ]);
     }
     format!(
-        "<div class=\"table\" tabindex=\"0\">\n<table>\n<thead><tr><th>Relation</th><th>Target</th>\
-         <th>Number</th><th>Inverse</th><th>On delete</th>\
-         <th>Columns</th><th>Path</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n"
+        "<table class=\"cards\">\n<thead><tr><th>Relation</th><th>Target</th><th>Inverse</th>\
+         <th>On delete</th><th>Columns</th><th>Path</th></tr></thead>\n\
+         <tbody>\n{rows}</tbody>\n</table>\n"
     )
 }
 
@@ -202,8 +162,4 @@ fn on_delete(relation: &RelationDescription) -> String {
         Some(OnDelete::Restrict) => format!("{one} cannot be deleted before {many}"),
         None => String::new(),
     }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -20,7 +20,6 @@ fn api_and_pages_have_their_policies(server: &TestServer) {
         server.get("/reviews"),
         server.get("/openapi.json"),
         server.get("/livez"),
-        server.get("/problems/not-found"),
         server.get("/docs/nonsense.js"),
         server.anonymous().delete("/books"),
         server.anonymous().send("POST", "/books", &[], Some(b"{")),
@@ -34,7 +33,8 @@ fn api_and_pages_have_their_policies(server: &TestServer) {
         let revalidated = answer.header("etag").map(|_| answer.header("cache-control").unwrap());
         assert_eq!(answer.header("cache-control"), revalidated, "{answer:?}");
     }
-    for page in ["/docs/", "/docs/index.html", "/schema"] {
+    for page in ["/", "/docs/", "/docs/index.html", "/schema", "/problems/", "/problems/not-found"]
+    {
         let page = server.get(page);
         assert_eq!(page.status, 200);
         assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
@@ -80,6 +80,9 @@ fn every_response_has_security_headers(server: &TestServer) {
         "/schema",
         "/livez",
         "/readyz",
+        "/assets/x",
+        "/favicon.ico",
+        "/problems/",
         "/problems/forbidden",
         "/verify",
         "/reset-password",

@@ -25,6 +25,7 @@ mod fields;
 mod filters;
 mod headers;
 mod health;
+mod html_pages;
 mod idempotency;
 mod include;
 mod load;

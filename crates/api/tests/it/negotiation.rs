@@ -96,7 +96,6 @@ fn problems_are_sent_whatever_is_accepted(server: &TestServer) {
         let path = format!("/books/{}", crate::support::fixtures::UNKNOWN_UID);
         assert_problem(&ada.send("DELETE", &path, &headers, None));
         anonymous.send("POST", "/auth/logout", &headers, None).expect_problem("unauthenticated");
-        anonymous.send("GET", "/problems/nonsense", &headers, None).expect_problem("not-found");
         // Pages do not look at it.
         assert_eq!(anonymous.send("GET", "/livez", &headers, None).status, 200);
     }

@@ -1,13 +1,16 @@
 //! Error responses.
 
 use recto_api::ProblemType;
+use recto_domain::Code;
 use recto_testkit::both_servers;
 use recto_testkit::database::Engine;
 use recto_testkit::server::{Answer, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
-use crate::support::assertions::{Expect as _, assert_healthy, assert_problem, text, uid};
+use crate::support::assertions::{
+    Expect as _, assert_healthy, assert_problem, field_names, text, uid,
+};
 use crate::support::fixtures::{UNKNOWN_UID, add_book, add_review, add_tag, create};
 use crate::support::raw_http;
 use crate::support::samples::{Samples, entity_types, item_template};
@@ -90,6 +93,14 @@ fn problems_match_their_snapshots(server: &TestServer) {
             insta::assert_snapshot!(*slug, problem);
         });
     }
+    for (slug, answer) in &answers {
+        let (head, example) = example(&server.get(&format!("/problems/{slug}")));
+        assert_eq!(field_names(&example), field_names(&answer.json), "{slug}");
+        for header in ["www-authenticate", "allow", "retry-after"] {
+            let shown = head.lines().any(|line| line.starts_with(&format!("{header}: ")));
+            assert_eq!(shown, answer.header(header).is_some(), "{slug}: {header}");
+        }
+    }
     let with_existing: Vec<_> = answers
         .iter()
         .filter(|(_, answer)| answer.json.get("existing").is_some())
@@ -120,15 +131,34 @@ fn problems_match_their_snapshots(server: &TestServer) {
 }
 
 fn every_problem_type_has_a_page(server: &TestServer) {
+    let list = server.get("/problems/").text();
     for problem_type in ProblemType::ALL {
-        let page = server.get(&format!("/problems/{}", problem_type.slug()));
+        let (slug, title) = (problem_type.slug(), problem_type.title());
+        assert!(list.contains(&format!("<a href=\"{slug}\">{title}</a>")), "{slug}");
+        let page = server.get(&format!("/problems/{slug}"));
         assert_eq!(page.status, 200);
         assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
-        assert!(page.text().contains(problem_type.title()), "{}", page.text());
-        assert!(page.text().contains(&problem_type.status().as_u16().to_string()));
+        assert!(page.text().contains(&format!("<h1>{title}</h1>")), "{}", page.text());
+        let (head, example) = example(&page);
+        assert_eq!(head.lines().next(), Some(&*format!("HTTP/1.1 {}", problem_type.status())));
+        assert_eq!(example["type"], format!("/problems/{slug}"));
+        assert_eq!(example["status"], problem_type.status().as_u16());
+    }
+    for code in Code::ALL {
+        assert!(list.contains(&format!("<code>{}</code>", code.as_str())), "{code:?}");
     }
     server.get("/problems/nonsense").expect_problem("not-found");
-    server.get("/problems/").expect_problem("not-found");
+}
+
+/// Returns the headers and the body of the example on a page.
+fn example(page: &Answer) -> (String, Value) {
+    let html = page.text();
+    let (_, example) = html.split_once("<pre class=\"example\"><code>").unwrap();
+    let (example, _) = example.split_once("</code></pre>").unwrap();
+    let example = example.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">");
+    let example = example.replace("&amp;", "&");
+    let (head, body) = example.split_once("\n\n").unwrap();
+    (head.to_owned(), serde_json::from_str(body).unwrap())
 }
 
 fn valid_request_id_is_echoed(server: &TestServer) {

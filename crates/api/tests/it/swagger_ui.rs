@@ -1,60 +1,48 @@
 //! Swagger UI: its files, and its use in a browser.
 
+use recto_api::{DemoAccount, Settings};
 use recto_testkit::both_servers;
 use recto_testkit::browser::Browser;
 use recto_testkit::database::Engine;
 use recto_testkit::server::{PASSWORD, TestServer};
 use serde_json::{Value, json};
 
+use crate::diagram::drawn;
 use crate::support::assertions::{Expect as _, text, uid};
 use crate::support::fixtures::add_book;
+use crate::support::limits::server_with;
 use crate::support::raw_http;
 
 /// Selectors of the operations that the tests execute.
 const REVIEWS: &str = ".opblock-post:has([data-path=\"/api/v1/books/{uid}/reviews\"])";
 const LOGOUT: &str = ".opblock-post:has([data-path=\"/api/v1/auth/logout\"])";
+const SCHEMA: &str = ".opblock-get:has([data-path=\"/api/v1/schema\"])";
 
 const DIALOG: &str = ".dialog-ux .modal-ux";
 
-fn all_swagger_files_are_served(server: &TestServer) {
-    let page = server.get("/docs/");
-    assert_eq!(page.status, 200);
-    assert!(page.header("content-type").unwrap().starts_with("text/html"));
-    let html = page.text();
-    let mut assets = 0;
-    for attribute in ["src=\"", "href=\""] {
-        for part in html.split(attribute).skip(1) {
-            let file = part.split('"').next().unwrap().trim_start_matches("./");
-            assert!(!file.contains("://"), "{file} is not a local file");
-            let asset = server.get(&format!("/docs/{file}"));
-            assert_eq!(asset.status, 200, "{file}");
-            assert!(!asset.body.is_empty());
-            let media_type = asset.header("content-type").unwrap();
-            let expected = match file.rsplit('.').next().unwrap() {
-                "js" => "javascript",
-                "css" => "css",
-                _ => "image",
-            };
-            assert!(media_type.contains(expected), "{file}: {media_type}");
-            assets += 1;
-        }
+fn swagger_files_are_served(server: &TestServer) {
+    for page in ["/docs/", "/docs/index.html"] {
+        let html = server.get(page).text();
+        assert!(html.contains("data-openapi=\"../api/v1/openapi.json\""), "{html}");
     }
-    assert!(assets >= 4, "{html}");
-    let initializer = server.get("/docs/swagger-initializer.js");
-    assert!(initializer.text().contains("/api/v1/openapi.json"), "{}", initializer.text());
+    for (file, media_type) in [("swagger-ui.css", "css"), ("swagger-ui-bundle.js", "javascript")] {
+        let file = server.get(&format!("/docs/{file}"));
+        assert_eq!(file.status, 200);
+        assert!(file.header("content-type").unwrap().contains(media_type));
+    }
+    // Our script starts the page.
+    server.get("/docs/swagger-initializer.js").expect_problem("not-found");
     server.get("/docs/nonsense.js").expect_problem("not-found");
     server.get("/docs/../Cargo.toml").expect_problem("not-found");
     server.get("/docs/%2e%2e/%2e%2e/etc/passwd").expect_problem("not-found");
 }
 
-fn root_redirects_to_the_documentation(server: &TestServer) {
-    for path in ["/", "/docs"] {
+fn directories_redirect_to_their_slash(server: &TestServer) {
+    for path in ["/docs", "/problems"] {
         let answer = raw_http::send_line(server, "GET", path).unwrap();
-        assert!([302, 307, 308].contains(&answer.status), "{}", answer.status);
-        assert_eq!(answer.header("location"), Some("/docs/"));
+        assert_eq!(answer.status, 302);
+        assert_eq!(answer.header("location"), Some(&*format!("{path}/")));
     }
-    // A client follows the redirect.
-    assert!(server.get("/").text().contains("swagger"));
 }
 
 /// Opens the documentation in a browser, if there is one.
@@ -65,9 +53,25 @@ fn open_documentation(server: &TestServer) -> Option<Browser> {
     Some(browser)
 }
 
-/// Returns the selector of the part of the dialog with a field whose id has that prefix.
-fn scheme(name: &str) -> String {
-    format!("{DIALOG} .auth-container:has([id^=\"{name}\"], [for^=\"{name}\"])")
+/// Returns the selector of the part of the dialog with our sign-in.
+fn sign_in_part() -> String {
+    format!("{DIALOG} .sign-in")
+}
+
+/// Returns the selector of the part of the dialog for tokens and keys.
+fn bearer_part() -> String {
+    format!("{DIALOG} .auth-container:has([id=\"auth-bearer-value\"], [for=\"auth-bearer-value\"])")
+}
+
+/// What the page has stored, as JSON.
+const STORED: &str = "JSON.stringify([{...localStorage}, {...sessionStorage}])";
+
+/// Loads the page again, in the same tab.
+fn reload(browser: &mut Browser) {
+    let page = browser.evaluate("location.href");
+    browser.open("about:blank");
+    browser.open(page.as_str().unwrap());
+    browser.wait("document.querySelector('.opblock') !== null");
 }
 
 fn open_dialog(browser: &mut Browser) {
@@ -81,12 +85,10 @@ fn close_dialog(browser: &mut Browser) {
 }
 
 fn sign_in(browser: &mut Browser, email: &str, password: &str) {
-    let form = scheme("oauth_");
     open_dialog(browser);
-    browser.fill("#oauth_username", email);
-    browser.fill("#oauth_password", password);
-    browser.picture("swagger-authorize");
-    browser.click(&format!("{form} button.authorize"));
+    browser.fill("#sign-in-email", email);
+    browser.fill("#sign-in-password", password);
+    browser.click(&format!("{} button.authorize", sign_in_part()));
 }
 
 /// Removes the authorization in the dialog.
@@ -136,27 +138,80 @@ fn signed_in_user_posts_a_review() {
     assert_eq!(execute(&mut browser, REVIEWS), "401");
 
     sign_in(&mut browser, "ada@example.org", "not the password");
-    browser.wait_for(&format!("{DIALOG} .errors"), "Auth Error");
-    browser.picture("swagger-refused");
+    browser.wait_for(&format!("{DIALOG} .errors"), "there is no account with that e-mail");
+    assert_eq!(browser.evaluate(STORED), "[{},{}]");
     close_dialog(&mut browser);
     sign_in(&mut browser, "ada@example.org", PASSWORD);
-    browser.wait_for(&scheme("oauth_"), "Logout");
-    browser.picture("swagger-signed-in");
+    browser.wait_for(&sign_in_part(), "Logout");
     close_dialog(&mut browser);
     assert_eq!(execute(&mut browser, REVIEWS), "201");
-    browser.picture("swagger-created");
     let reviews = server.get(&format!("/books/{}/reviews", uid(&emma)));
     assert_eq!(reviews.expect_items()[0]["user_uid"], ada.uid.as_str());
     // A conflict shows that the account is known.
     assert_eq!(execute(&mut browser, REVIEWS), "409");
-    // The page stores no credentials.
-    let stored = browser.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])");
-    assert_eq!(stored, "[{},{}]");
+
+    // The token survives a reload; the password is not stored.
+    let stored = browser.evaluate(STORED).as_str().unwrap().to_owned();
+    assert!(stored.starts_with("[{},{") && stored.contains("access_token"), "{stored}");
+    assert!(!stored.contains(PASSWORD), "{stored}");
+    reload(&mut browser);
+    choose_book(&mut browser, &emma);
+    assert_eq!(execute(&mut browser, REVIEWS), "409");
 
     sign_out(&mut browser);
-    choose_book(&mut browser, &persuasion);
-    assert_eq!(execute(&mut browser, REVIEWS), "401");
-    browser.picture("swagger-signed-out");
+    assert_eq!(browser.evaluate(STORED), "[{},{}]");
+    for _ in 0..2 {
+        choose_book(&mut browser, &persuasion);
+        assert_eq!(execute(&mut browser, REVIEWS), "401");
+        reload(&mut browser);
+    }
+}
+
+#[test]
+fn expired_token_is_forgotten() {
+    let server = TestServer::start(Engine::Sqlite).unwrap();
+    server.sign_up("ada");
+    let Some(mut browser) = open_documentation(&server) else { return };
+    sign_in(&mut browser, "ada@example.org", PASSWORD);
+    browser.wait_for(&sign_in_part(), "Logout");
+    browser.evaluate(
+        "for (const key in {...sessionStorage}) { \
+         sessionStorage[key] = sessionStorage[key].replace(/\"until\":\\d+/, '\"until\":1') }",
+    );
+    reload(&mut browser);
+    open_dialog(&mut browser);
+    browser.wait_for(&sign_in_part(), "E-mail address");
+}
+
+#[test]
+fn dialog_and_page_are_tidy() {
+    let demo_accounts = vec![DemoAccount {
+        email: "reader@recto.example".to_owned(),
+        password: PASSWORD.to_owned(),
+        role: "user".to_owned(),
+    }];
+    let server = server_with(Settings { demo_accounts, ..TestServer::settings() });
+    let Some(mut browser) = open_documentation(&server) else { return };
+    browser.wait_for(".notice", PASSWORD);
+    assert_eq!(browser.evaluate("document.querySelector('.topbar')"), Value::Null);
+    browser.wait("document.querySelector('.operation-filter-input') !== null");
+    unfold(&mut browser, SCHEMA);
+    browser.wait("location.hash.startsWith('#/meta/')");
+    assert_eq!(execute(&mut browser, SCHEMA), "200");
+    browser.wait_for(SCHEMA, "Request duration");
+    open_dialog(&mut browser);
+    // The sign-in is first, without fields for a client and without scopes.
+    let first = browser.evaluate(&format!(
+        "document.querySelector('{DIALOG} .auth-container').contains(document.querySelector('.sign-in'))"
+    ));
+    assert_eq!(first, true);
+    assert_eq!(browser.evaluate("document.activeElement.id"), "sign-in-email");
+    let text = browser.evaluate(&format!("document.querySelector('{DIALOG}').innerText"));
+    let text = text.as_str().unwrap().to_lowercase();
+    assert!(!text.contains("client_") && !text.contains("scope"), "{text}");
+    browser.click(".demo-accounts button");
+    assert_eq!(browser.evaluate("document.getElementById('sign-in-password').value"), PASSWORD);
+    assert_eq!(browser.complaints(), [""; 0]);
 }
 
 #[test]
@@ -167,7 +222,7 @@ fn ended_session_is_refused() {
         return;
     };
     sign_in(&mut browser, "ada@example.org", PASSWORD);
-    browser.wait_for(&scheme("oauth_"), "Logout");
+    browser.wait_for(&sign_in_part(), "Logout");
     close_dialog(&mut browser);
     unfold(&mut browser, LOGOUT);
     assert_eq!(execute(&mut browser, LOGOUT), "204");
@@ -188,7 +243,7 @@ fn api_key_authorizes_requests() {
     };
     let (writing, reading) = (key(json!(["read", "write"])), key(json!(["read"])));
     let Some(mut browser) = open_documentation(&server) else { return };
-    let field = scheme("auth-bearer-value");
+    let field = bearer_part();
     for (key, book, status) in [(&writing, &emma, "201"), (&reading, &persuasion, "403")] {
         open_dialog(&mut browser);
         browser.fill("#auth-bearer-value", key);
@@ -208,7 +263,10 @@ fn pages_respect_their_security_policies() {
     let server = TestServer::start(Engine::Sqlite).unwrap();
     for (page, ready) in [
         ("/docs/", "document.querySelector('.opblock') !== null"),
-        ("/schema", "!document.querySelector('figure details[open]')"),
+        ("/", "document.querySelector('.actions button') !== null"),
+        ("/problems/", "true"),
+        ("/problems/forbidden", "true"),
+        ("/schema", &drawn()),
         ("/verify", "!document.getElementById('gone').hidden"),
         ("/reset-password", "!document.getElementById('gone').hidden"),
     ] {
@@ -224,4 +282,4 @@ fn pages_respect_their_security_policies() {
     assert!(browser.complaints()[0].contains("Content Security Policy"));
 }
 
-both_servers!(all_swagger_files_are_served, root_redirects_to_the_documentation);
+both_servers!(swagger_files_are_served, directories_redirect_to_their_slash);
