@@ -107,7 +107,7 @@ pub(crate) enum SchemaFormat {
 /// The options of `recto serve`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeOptions {
-    /// Use a temporary database with a small library and two accounts, and print their passwords
+    /// Use a temporary database with a small library and two accounts, whose passwords are printed and shown on the pages
     #[arg(long)]
     pub(crate) demo: bool,
 

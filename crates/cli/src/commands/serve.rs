@@ -65,7 +65,8 @@ fn serve(
     credentials: Vec<DemoCredentials>,
 ) -> Result<(), ServeError> {
     warn_about(options);
-    let settings = settings(options, &database)?;
+    let demo_accounts = credentials.iter().cloned().map(Into::into).collect();
+    let settings = recto_api::Settings { demo_accounts, ..settings(options, &database)? };
     let on_start = move |address| announce(address, &credentials);
     actix_web::rt::System::new()
         .block_on(recto_api::serve(database, settings, on_start))
@@ -120,6 +121,12 @@ fn warn_about(options: &ServeOptions) {
         tracing::warn!(
             listen = %options.listen,
             "RECTO_PUBLIC_URL is not set: links in mails begin with the listen address"
+        );
+    }
+    if options.demo && !options.listen.is_loopback() {
+        tracing::warn!(
+            listen = %options.listen,
+            "the demo's pages show its passwords to everyone who can reach this address"
         );
     }
 }

@@ -32,10 +32,17 @@ pub(crate) enum DemoError {
 }
 
 /// The address and password of a demo account.
+#[derive(Clone)]
 pub(crate) struct DemoCredentials {
     email: Email,
     role: Role,
     password: String,
+}
+
+impl From<DemoCredentials> for recto_api::DemoAccount {
+    fn from(DemoCredentials { email, role, password }: DemoCredentials) -> Self {
+        Self { email: email.to_string(), password, role: role.to_string() }
+    }
 }
 
 impl fmt::Display for DemoCredentials {

@@ -269,6 +269,10 @@ fn demo_serves_library_and_leaves_nothing() {
         assert_eq!(signed_in["user"]["role"], expected);
         assert!(signed_in["access_token"].is_string());
     }
+    let (_, start_page) = get(&address);
+    for (email, _, password) in &accounts {
+        assert!(start_page.contains(email) && start_page.contains(password), "{start_page}");
+    }
     let (status, books) =
         get(&format!("{address}/api/v1/books?limit=100&include=reviews.user,tags"));
     let books: Value = serde_json::from_str(&books).unwrap();
