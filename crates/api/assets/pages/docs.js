@@ -123,10 +123,23 @@ function signInForm(system) {
   };
 }
 
+// Returns the operations whose group, method, path or summary contains the text, by group.
+function filterOperations(groups, text) {
+  const wanted = text.toLowerCase();
+  const describe = (one) => `${one.get("method")} ${one.get("path")} ${one.getIn(["operation", "summary"])}`;
+  const isWanted = (one) => describe(one).toLowerCase().includes(wanted);
+  return groups
+    .map((group, name) =>
+      name.toLowerCase().includes(wanted) ? group : group.update("operations", (all) => all.filter(isWanted)),
+    )
+    .filter((group) => group.get("operations").size > 0);
+}
+
 function plugin(system) {
   const isSignIn = (definition) => definition.first().get("type") === "oauth2";
   return {
     components: { oauth2: signInForm(system) },
+    fn: { opsFilter: filterOperations },
     statePlugins: {
       auth: {
         wrapSelectors: {
@@ -162,5 +175,8 @@ const ui = SwaggerUIBundle({
   layout: "BaseLayout",
   presets: [SwaggerUIBundle.presets.apis],
   plugins: [plugin],
-  onComplete: () => ui.authActions.restoreAuthorization({ authorized: stored() }),
+  onComplete: () => {
+    ui.authActions.restoreAuthorization({ authorized: stored() });
+    document.querySelector(".operation-filter-input").placeholder = "Filter by group, path or summary";
+  },
 });

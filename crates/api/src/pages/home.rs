@@ -61,13 +61,13 @@ fn item(base: &str, (text, path): &(&str, &str)) -> String {
 fn demo(accounts: &[DemoAccount]) -> String {
     let entries = accounts.iter().map(|DemoAccount { email, password, role }| {
         let (email, password, role) = (escaped(email), escaped(password), escaped(role));
-        format!("<dt>{email}</dt>\n<dd>password <code>{password}</code>, role {role}</dd>\n")
+        format!("<dt>{email} ({role})</dt>\n<dd>password <code>{password}</code></dd>\n")
     });
     let entries: String = entries.collect();
     format!(
         "<div class=\"accounts\">\n<h2>Demo accounts</h2>\n<dl>\n{entries}</dl>\n\
-         <p class=\"faint\">To sign in, press <em>Authorize</em> in <a href=\"{{{{root}}}}docs/\">Swagger UI</a>. \
-         The passwords are new at each start, and all data is deleted when the server stops.</p>\n</div>\n"
+         <p class=\"faint\">For <em>Authorize</em> in <a href=\"{{{{root}}}}docs/\">Swagger UI</a>. \
+         All data is deleted when the server stops.</p>\n</div>\n"
     )
 }
 

@@ -63,7 +63,12 @@ impl<'p> Page<'p> {
             "Recto" => Cow::Borrowed("Recto"),
             title => Cow::Owned(format!("{} · Recto", escaped(title))),
         };
+        let current =
+            |path| if self.path.starts_with(path) { " aria-current=\"page\"" } else { "" };
         let values = [
+            ("in-docs", current("/docs/")),
+            ("in-schema", current("/schema")),
+            ("in-problems", current("/problems/")),
             ("title", &*title),
             ("icon", &assets::ICON.url(&root)),
             ("styles", &assets::STYLES.url(&root)),

@@ -194,11 +194,12 @@ fn dialog_and_page_are_tidy() {
     let Some(mut browser) = open_documentation(&server) else { return };
     browser.wait_for(".notice", PASSWORD);
     assert_eq!(browser.evaluate("document.querySelector('.topbar')"), Value::Null);
-    browser.wait("document.querySelector('.operation-filter-input') !== null");
     unfold(&mut browser, SCHEMA);
     browser.wait("location.hash.startsWith('#/meta/')");
     assert_eq!(execute(&mut browser, SCHEMA), "200");
     browser.wait_for(SCHEMA, "Request duration");
+    browser.fill(".operation-filter-input", "Books/Batch");
+    browser.wait("document.querySelectorAll('.opblock').length === 1");
     open_dialog(&mut browser);
     // The sign-in is first, without fields for a client and without scopes.
     let first = browser.evaluate(&format!(
