@@ -37,6 +37,10 @@ races updates="100000":
 power-loss losses="2000":
     RECTO_POWER_LOSSES={{ losses }} cargo test -p recto --test it power_loss:: -- --nocapture
 
+# Take the screenshots of the documents, in docs/images (needs Chromium)
+screenshots:
+    RECTO_REQUIRE_CHROMIUM=1 RECTO_BROWSER_PICTURES="$PWD/docs/images" cargo test -p recto --test it screenshots::
+
 # Print the OpenAPI description
 openapi:
     @cargo run --quiet --package recto -- openapi

@@ -15,6 +15,7 @@ mod power_loss;
 mod readme;
 mod retries;
 mod schema;
+mod screenshots;
 mod serve;
 mod settings;
 mod shutdown;
