@@ -7,13 +7,14 @@ const ZOOM_STEP = 1.25;
 // Below this scale, texts are too small to be read.
 const SMALLEST_SCALE = 0.75;
 
-const dark = window.matchMedia("(prefers-color-scheme: dark)").matches;
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+dark.addEventListener("change", () => location.reload());
 
 mermaid.initialize({
   startOnLoad: false,
   securityLevel: "strict",
   deterministicIds: true,
-  theme: dark ? "dark" : "neutral",
+  theme: dark.matches ? "dark" : "neutral",
 });
 
 function addZoom(figure, svg) {

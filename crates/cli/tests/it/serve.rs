@@ -285,6 +285,21 @@ fn demo_serves_library_and_leaves_nothing() {
 }
 
 #[test]
+fn demo_on_a_public_address_is_warned_about() {
+    let log = |listen: &str| {
+        let program = Program::new();
+        let mut server = program.serve(&["--demo", "--listen", listen]);
+        let _accounts = [server.line(), server.line()];
+        server.address();
+        server.signal("TERM");
+        server.wait().stderr
+    };
+    let warning = "the demo's pages show its passwords";
+    assert!(log("0.0.0.0:0").contains(warning));
+    assert!(!log("127.0.0.1:0").contains(warning));
+}
+
+#[test]
 fn openapi_is_printed_as_json() {
     let program = Program::new();
     let description: Value = serde_json::from_str(&program.run(&["openapi"]).succeeded()).unwrap();
