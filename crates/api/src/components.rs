@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 
 use recto_domain::User;
 use recto_relations::{Cardinality, Entity, Relation, RelationInfo};
-use serde_json::{Value, json};
-use utoipa::openapi::example::{Example, ExampleBuilder};
+use utoipa::openapi::example::{self, ExampleBuilder};
 use utoipa::openapi::header::Header;
 use utoipa::openapi::path::Parameter;
 use utoipa::openapi::schema::{
@@ -26,7 +25,7 @@ pub(crate) use self::derived::{example, simplified};
 use crate::BASE_PATH;
 use crate::identity::accounts::AccountFields;
 use crate::present::Total;
-use crate::problem::{ProblemBody, ProblemType};
+use crate::problem::{Example, ProblemBody, ProblemType};
 
 /// The schemas that operations refer to.
 #[derive(Default)]
@@ -34,7 +33,7 @@ pub(crate) struct Components {
     schemas: BTreeMap<String, RefOr<Schema>>,
     parameters: BTreeMap<String, RefOr<Parameter>>,
     responses: BTreeMap<String, RefOr<Response>>,
-    examples: BTreeMap<String, RefOr<Example>>,
+    examples: BTreeMap<String, RefOr<example::Example>>,
     /// The relations whose links have data.
     with_link_data: Vec<&'static RelationInfo>,
 }
@@ -110,7 +109,7 @@ impl Components {
             let name = format!("{problem_type:?}");
             let example = ExampleBuilder::new()
                 .summary(problem_type.title())
-                .value(Some(example_problem(*problem_type)));
+                .value(Example::of(*problem_type).body().ok());
             self.examples.insert(name.clone(), example.build().into());
             let example = RefOr::Ref(Ref::new(format!("#/components/examples/{name}")));
             examples.push((problem_type.slug(), example));
@@ -182,7 +181,7 @@ impl Components {
 }
 
 /// The headers of responses, each with its meaning and an example.
-const HEADERS: [(&str, &str, &str); 9] = [
+const HEADERS: [(&str, &str, &str); 8] = [
     (
         "ETag",
         "The tag of the response, for `If-None-Match` and `If-Match`.",
@@ -210,7 +209,6 @@ const HEADERS: [(&str, &str, &str); 9] = [
         "\"sign-in\";q=5;w=300",
     ),
     ("Retry-After", "The number of seconds after which to try again.", "1"),
-    ("Vary", "The headers of the request that the response depends on.", "accept-encoding"),
     ("WWW-Authenticate", "The scheme to authenticate by (RFC 6750).", "Bearer"),
 ];
 
@@ -250,28 +248,6 @@ pub(crate) fn list_name<T: ToSchema>() -> String {
 pub(crate) fn nullable(schema: impl Into<RefOr<Schema>>) -> RefOr<Schema> {
     let null = ObjectBuilder::new().schema_type(Type::Null);
     Schema::from(OneOfBuilder::new().item(schema).item(null).build()).into()
-}
-
-fn example_problem(problem_type: ProblemType) -> Value {
-    let mut problem = json!({
-        "type": format!("/problems/{}", problem_type.slug()),
-        "title": problem_type.title(),
-        "status": problem_type.status().as_u16(),
-        "detail": problem_type.meaning(),
-        "request_id": "7f2a1c90-0000002a",
-    });
-    match problem_type {
-        ProblemType::InvalidBody => {
-            let detail = "must be a whole number from 1 to 5";
-            problem["errors"] = json!([{"pointer": "/rating", "code": "range", "detail": detail}]);
-        }
-        ProblemType::InvalidParameter => {
-            let detail = "is not known here";
-            problem["errors"] = json!([{"parameter": "x", "code": "unknown", "detail": detail}]);
-        }
-        _ => {}
-    }
-    problem
 }
 
 /// Adds the fields that `include` and `count` add to an entity.

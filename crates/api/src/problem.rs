@@ -1,5 +1,7 @@
 //! Problems (RFC 9457): the table of their types, and the function that writes all of them.
 
+mod example;
+
 use std::borrow::Cow;
 
 use actix_web::HttpResponse;
@@ -11,6 +13,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::parameters::ParameterError;
+
+pub(crate) use example::Example;
 
 /// Declares the problem types: slug, status, title and meaning.
 macro_rules! problem_types {

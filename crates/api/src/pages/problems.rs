@@ -1,17 +1,14 @@
 //! `/problems/`: the problem types and the codes of errors, and a page for each problem type.
 
-mod example;
-
 use std::fmt::Write as _;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 use recto_domain::Code;
 
-use self::example::Example;
 use super::layout::{Page, escaped, with_code};
 use crate::error::Error;
-use crate::problem::{Problem, ProblemType};
+use crate::problem::{Example, Problem, ProblemType};
 
 /// `GET /problems/`
 pub(super) async fn list(request: HttpRequest) -> HttpResponse {
@@ -61,8 +58,7 @@ pub(super) async fn show(request: HttpRequest) -> Result<HttpResponse, Error> {
         .iter()
         .find(|problem_type| problem_type.slug() == slug)
         .ok_or_else(|| Problem::not_found("problem type"))?;
-    let Example { request: asked, problem } = Example::of(problem_type);
-    let path = asked.split_once(' ').map_or("", |(_, path)| path);
+    let example = Example::of(problem_type);
     let body = format!(
         "<main>\n<p class=\"faint\"><a href=\"./\">All problem types</a></p>\n\
          <h1>{title}</h1>\n\
@@ -74,8 +70,8 @@ pub(super) async fn show(request: HttpRequest) -> Result<HttpResponse, Error> {
         status = problem_type.status(),
         meaning = with_code(problem_type.meaning()),
         advice = with_code(advice(problem_type)),
-        asked = escaped(asked),
-        response = escaped(&problem.http(path, example::REQUEST_ID)),
+        asked = escaped(example.request),
+        response = escaped(&example.http()),
     );
     Ok(Page::new(request.path(), problem_type.title(), &body).respond(StatusCode::OK))
 }

@@ -266,6 +266,14 @@ impl Operation {
             let field = relation.to.sorts.iter().find(|field| field.name != "created_at")?;
             Some(json!([format!("{}({}:a..z)", relation.name, field.name)]))
         });
+        if quantifier == Quantifier::Only && example.is_none() {
+            // It requires a condition.
+            return;
+        }
+        let example = example.or_else(|| {
+            let relation = E::INFO.relations().next()?;
+            Some(json!([relation.name]))
+        });
         let item = string().pattern(Some(r"^[a-z_]+(\(.*\))?$"));
         let parameter = parameter::query(quantifier.name(), &description)
             .schema(Some(ArrayBuilder::new().items(item).examples(example)))

@@ -5,19 +5,19 @@ use std::str::FromStr;
 
 use recto_domain::{Conflict, Input as _, NewBook};
 use recto_identity::{AccessDenied, Forbidden};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::{Problem, ProblemType};
 use crate::error::Error;
 use crate::parameters::Parameters;
-use crate::problem::{Problem, ProblemType};
 
 /// The request id of all examples.
-pub(super) const REQUEST_ID: &str = "7f2a1c90-0000002a";
+const REQUEST_ID: &str = "7f2a1c90-0000002a";
 
 /// A request, as method and path, and the problem that answers it.
-pub(super) struct Example {
-    pub(super) request: &'static str,
-    pub(super) problem: Problem,
+pub(crate) struct Example {
+    pub(crate) request: &'static str,
+    pub(crate) problem: Problem,
 }
 
 const SIGN_UP: &str = "POST /api/v1/auth/signup";
@@ -30,7 +30,7 @@ const ROLE: &str = "PUT /api/v1/users/01a2038d-e3bf-704d-8e48-d3d5deaa1ffd/role"
 
 impl Example {
     /// Returns the example of a problem type.
-    pub(super) fn of(problem_type: ProblemType) -> Self {
+    pub(crate) fn of(problem_type: ProblemType) -> Self {
         let with = |detail: &str| Problem::new(problem_type, detail);
         let general = || Problem::of(problem_type);
         let (request, problem) = match problem_type {
@@ -112,6 +112,24 @@ impl Example {
             }
         };
         Self { request, problem }
+    }
+
+    /// Returns the response as HTTP.
+    pub(crate) fn http(&self) -> String {
+        self.problem.http(self.path(), REQUEST_ID)
+    }
+
+    /// Returns the body of the response.
+    ///
+    /// # Errors
+    /// Never: a body consists of texts and numbers.
+    pub(crate) fn body(&self) -> Result<Value, serde_json::Error> {
+        serde_json::to_value(self.problem.body(self.path(), REQUEST_ID))
+    }
+
+    fn path(&self) -> &'static str {
+        let (_, path) = self.request.split_once(' ').unwrap_or_default();
+        path.split_once('?').map_or(path, |(path, _)| path)
     }
 }
 
