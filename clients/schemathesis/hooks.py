@@ -1,0 +1,89 @@
+"""Failures that are none, since the document does not express why the server answers as it does.
+
+Schemathesis expects that each request which fits its schema is accepted, that each which does not is
+refused, and that each answer fits its schema. Exactly the answers below are exceptions.
+"""
+
+import json
+from typing import Any
+
+import schemathesis
+from schemathesis.core.failures import AcceptedNegativeData, Failure
+from schemathesis.core.transport import Response
+from schemathesis.openapi.checks import JsonSchemaError, RejectedPositiveData
+
+# Reasons to refuse a value that a schema cannot express: by the code of the error.
+CODES = {
+    "reference": "the key of something that does not exist, such as `company_id`",
+    "conflict": "contradicts another value of the request, such as `confirm_new_password`",
+    "cursor": "belongs to another query, or to none, since cursors are opaque",
+    "duplicate": "names are compared without regard to case",
+    "length": "counted once the text is trimmed and composed",
+    "format": "rules of text are Unicode properties (control characters, ignorable ones, scripts), "
+    "which patterns cannot express portably; an ISBN has a check digit",
+}
+
+# The same for single fields and parameters: by name and code.
+FIELDS = {
+    ("expires_at", "range"): "must lie in the future",
+    ("published_date", "range"): "must be a day of the calendar",
+    ("username", "range"): "some names are reserved",
+    ("password", "range"): "common passwords are refused",
+    ("new_password", "range"): "common passwords are refused",
+    ("author", "required"): "required unless there are contributors",
+    ("count", "unknown"): "the pattern allows any name; the description lists the relations",
+    ("include", "unknown"): "the same as `count`",
+    ("sort", "unknown"): "an empty list is refused",
+    ("fields", "unknown"): "the same as `sort`",
+    ("some", "unknown"): "the same as `include`",
+    ("none", "unknown"): "the same as `include`",
+    ("only", "unknown"): "the same as `include`",
+    ("only", "required"): "needs a condition, other than `some` and `none`",
+}
+
+# The same for whole requests: by the type of the problem.
+PROBLEMS = {
+    "/problems/idempotency-key-reused": "the key was sent with another request; short ones repeat",
+    "/problems/malformed-request": "`If-Match` and `Idempotency-Key` have a grammar, given in words",
+}
+
+# Parameters that are accepted although they break their schema.
+LENIENT = {
+    "author": "an empty one is no filter",
+}
+
+
+@schemathesis.hook
+def filter_failure(
+    context: schemathesis.HookContext,
+    failure: Failure,
+    case: schemathesis.Case,
+    response: Response,
+) -> bool:
+    """Returns whether it is a failure."""
+    if isinstance(failure, RejectedPositiveData):
+        return not may_refuse(json.loads(response.content))
+    if isinstance(failure, JsonSchemaError):
+        return not is_left_out(failure, case)
+    if isinstance(failure, AcceptedNegativeData):
+        return not any(case.query.get(name) == "" for name in LENIENT)
+    return True
+
+
+def may_refuse(problem: dict[str, Any]) -> bool:
+    errors = problem.get("errors")
+    if not errors:
+        return problem["type"] in PROBLEMS
+    return all(error["code"] in CODES or (name(error), error["code"]) in FIELDS for error in errors)
+
+
+def name(error: dict[str, str]) -> str:
+    return error.get("parameter") or error.get("pointer", "").rpartition("/")[2]
+
+
+def is_left_out(failure: JsonSchemaError, case: schemathesis.Case) -> bool:
+    """Whether a field is missing that `fields` did not ask for.
+
+    Schemas describe whole items, so that clients need not expect that any field may be missing.
+    """
+    return "fields" in case.query and list(failure.schema_path)[-1] in {"required", "anyOf", "oneOf"}
