@@ -45,6 +45,21 @@ screenshots:
 openapi:
     @cargo run --quiet --package recto -- openapi
 
+# Run programs with clients generated from the description (needs npm and Python)
+clients:
+    clients/check
+
+# List changes of the description since the last release, or another revision, that break clients
+breaking-changes *revision:
+    clients/breaking-changes/check {{ revision }}
+
+# Test the server against its description, on both engines, as a user and as an administrator
+schemathesis *args:
+    for role in user admin; do \
+        clients/schemathesis/run sqlite "$role" {{ args }} && \
+        clients/schemathesis/run postgres "$role" {{ args }} || exit; \
+    done
+
 # Check licences, bans and sources of the dependencies
 deny:
     .ci/run deny
