@@ -252,6 +252,7 @@ fn missing_tests(tests: &[(&str, &str)]) -> Vec<String> {
 #[test]
 fn links_have_targets() {
     let mut documents = markdown(&root());
+    documents.extend(markdown(&root().join("clients")));
     documents.extend(markdown(&root().join("docs")));
     documents.extend(markdown(&root().join("docs/decisions")));
     documents.extend(markdown(&root().join("docs/guide")));
