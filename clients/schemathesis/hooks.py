@@ -27,6 +27,8 @@ CODES = {
 FIELDS = {
     ("expires_at", "range"): "must lie in the future",
     ("published_date", "range"): "must be a day of the calendar",
+    ("published_from", "range"): "the same as `published_date`",
+    ("published_to", "range"): "the same as `published_date`",
     ("username", "range"): "some names are reserved",
     ("password", "range"): "common passwords are refused",
     ("new_password", "range"): "common passwords are refused",
