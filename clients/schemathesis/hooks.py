@@ -35,12 +35,9 @@ FIELDS = {
     ("author", "required"): "required unless there are contributors",
     ("count", "unknown"): "the pattern allows any name; the description lists the relations",
     ("include", "unknown"): "the same as `count`",
-    ("sort", "unknown"): "an empty list is refused",
-    ("fields", "unknown"): "the same as `sort`",
-    ("some", "unknown"): "the same as `include`",
-    ("none", "unknown"): "the same as `include`",
-    ("only", "unknown"): "the same as `include`",
-    ("only", "required"): "needs a condition, other than `some` and `none`",
+    ("some", "unknown"): "the fields that a condition may name are given in words",
+    ("none", "unknown"): "the same as `some`",
+    ("only", "unknown"): "the same as `some`",
 }
 
 # The same for whole requests: by the type of the problem.

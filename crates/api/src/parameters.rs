@@ -163,7 +163,6 @@ impl ParameterError {
     }
 }
 
-/// Parses a number of items. A larger one is clamped to [`MAX_LIMIT`].
 /// Returns the elements of a list: what is between commas that are not in parentheses.
 fn elements(list: &str) -> impl Iterator<Item = &str> {
     let mut depth = 0_usize;
@@ -177,6 +176,7 @@ fn elements(list: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Parses a number of items. A larger one is clamped to [`MAX_LIMIT`].
 fn parse_limit(raw: &str) -> Result<u32, Invalid> {
     let refused = |code| Err(Invalid::new(code, "must be a whole number from 1"));
     let digits = raw.strip_prefix('-').unwrap_or(raw);

@@ -71,6 +71,7 @@ pub(crate) fn describe(routed: RoutedOperation, components: &mut Components) -> 
         let parameter = parameter::header(
             "If-None-Match",
             "The tags of responses that the client has.",
+            string(),
             tag_example,
         );
         parameters.push(components.add_parameter("IfNoneMatch", parameter.build()));
@@ -78,12 +79,17 @@ pub(crate) fn describe(routed: RoutedOperation, components: &mut Components) -> 
     if is_conditional {
         let description =
             "Tags of the item, or `*`. The change is refused if the item has another version.";
-        let parameter = parameter::header("If-Match", description, "*");
+        let parameter = parameter::header("If-Match", description, string(), "*");
         parameters.push(components.add_parameter("IfMatch", parameter.build()));
     }
     if is_repeatable {
         let description = "A new key for each change, of 1 to 255 visible ASCII characters. A request that is sent again with its key within 24 hours gets the same answer, and changes nothing.";
-        let parameter = parameter::header("Idempotency-Key", description, "7f86e2bb-b28c-475f");
+        let parameter = parameter::header(
+            "Idempotency-Key",
+            description,
+            string().pattern(Some("^[!#-~]{1,255}$")),
+            "7f86e2bb-b28c-475f",
+        );
         parameters.push(components.add_parameter("IdempotencyKey", parameter.build()));
     }
     if !parameters.is_empty() {

@@ -267,14 +267,18 @@ impl Operation {
             Some(json!([format!("{}({}:a..z)", relation.name, field.name)]))
         });
         if quantifier == Quantifier::Only && example.is_none() {
-            // It requires a condition.
+            // No field can be compared.
             return;
         }
         let example = example.or_else(|| {
             let relation = E::INFO.relations().next()?;
             Some(json!([relation.name]))
         });
-        let item = string().pattern(Some(r"^[a-z_]+(\(.*\))?$"));
+        // `only` requires a condition.
+        let condition = if quantifier == Quantifier::Only { "" } else { "?" };
+        let names = E::INFO.relations().map(|relation| relation.name).collect::<Vec<_>>();
+        let pattern = format!(r"^({})(\(.+\)){condition}$", names.join("|"));
+        let item = string().pattern(Some(pattern));
         let parameter = parameter::query(quantifier.name(), &description)
             .schema(Some(ArrayBuilder::new().items(item).examples(example)))
             .style(Some(ParameterStyle::Form))
@@ -296,7 +300,8 @@ impl Operation {
         let description = "The `next_cursor` or `prev_cursor` of another page of the same query.";
         self.add_parameter(
             "Cursor",
-            parameter::query("cursor", description).schema(Some(string())),
+            parameter::query("cursor", description)
+                .schema(Some(string().pattern(Some("^[A-Za-z0-9_-]+$")))),
         );
         let total = ObjectBuilder::new()
             .schema_type(Type::Boolean)

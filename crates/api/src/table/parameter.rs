@@ -9,7 +9,6 @@ use utoipa::openapi::path::{ParameterBuilder, ParameterIn, ParameterStyle};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema};
 use utoipa::openapi::{RefOr, Required};
 
-use super::operation::string;
 use crate::components::{example, simplified};
 
 /// A parameter that filters, and its description.
@@ -67,15 +66,19 @@ pub(super) fn list(
 ) -> ParameterBuilder {
     let examples = example.map(|example| json!([example]));
     query(name, description)
-        .schema(Some(ArrayBuilder::new().items(item).examples(examples)))
+        .schema(Some(ArrayBuilder::new().items(item).min_items(Some(1)).examples(examples)))
         .style(Some(ParameterStyle::Form))
         .explode(Some(false))
 }
 
 /// Returns an optional header of a request.
-pub(super) fn header(name: &str, description: &str, example: &str) -> ParameterBuilder {
-    optional(ParameterIn::Header, name, description)
-        .schema(Some(string().examples([json!(example)])))
+pub(super) fn header(
+    name: &str,
+    description: &str,
+    schema: ObjectBuilder,
+    example: &str,
+) -> ParameterBuilder {
+    optional(ParameterIn::Header, name, description).schema(Some(schema.examples([json!(example)])))
 }
 
 fn optional(parameter_in: ParameterIn, name: &str, description: &str) -> ParameterBuilder {

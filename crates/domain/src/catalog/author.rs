@@ -223,7 +223,7 @@ input! {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), serde(deny_unknown_fields))]
 pub struct Contributors {
     /// The contributors, in order; each name once.
-    #[cfg_attr(feature = "openapi", schema(inline, max_items = 100))]
+    #[cfg_attr(feature = "openapi", schema(inline, min_items = 1, max_items = 100))]
     contributors: Vec<Contributor>,
     #[serde(skip)]
     line: CreditLine,
