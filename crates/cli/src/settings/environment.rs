@@ -11,7 +11,8 @@ use super::option::OptionSpec;
 const PREFIX: &str = "RECTO_";
 
 /// Variables of the project's tests, which are not options.
-const FOR_TESTS: [&str; 2] = ["RECTO_REQUIRE_CHROMIUM", "RECTO_REQUIRE_POSTGRES"];
+const FOR_TESTS: [&str; 3] =
+    ["RECTO_REQUIRE_CHROMIUM", "RECTO_REQUIRE_CLIENTS", "RECTO_REQUIRE_POSTGRES"];
 
 #[derive(Debug, Default)]
 pub(super) struct Environment {
