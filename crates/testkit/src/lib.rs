@@ -17,7 +17,7 @@ mod documents {
     }
 
     documents! {
-        Readme "README.md"
+        Libraries "docs/libraries.md"
         Architecture "ARCHITECTURE.md"
         ApiConventions "docs/api-conventions.md"
         Introduction "docs/guide/introduction.md"

@@ -82,9 +82,14 @@ pub(crate) fn run_and_compare(database: &Fresh, blocks: &[CommandBlock]) {
         }
     };
     let mut server = program.serve(&[]);
+    compare_output(&program, &server.address(), blocks);
+}
+
+/// Runs the blocks in order against a server, and compares their output.
+pub(crate) fn compare_output(program: &Program, address: &str, blocks: &[CommandBlock]) {
     let end = format!("\nprintf '%s' '{SEPARATOR}'\n");
     let script: String = blocks.iter().map(|block| block.script.clone() + &end).collect();
-    let output = program.shell(&script.replace(ADDRESS, &server.address()));
+    let output = program.shell(&script.replace(ADDRESS, address));
     let printed = String::from_utf8(output.stdout).unwrap();
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "after {printed}");
     assert!(output.status.success(), "after {printed}");
