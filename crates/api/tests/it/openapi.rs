@@ -324,10 +324,9 @@ fn body_examples_are_accepted(server: &TestServer) {
             _ => operation.client(&clients),
         };
         let expected = match template.as_str() {
-            // An earlier example has created a tag of that name.
-            "/tags" | "/tags/{uid}" => 409,
-            // The manager of the example reports to this employee.
-            "/org/employees/{id}" => 409,
+            // An earlier example has created a tag of that name, and the manager of the example
+            // reports to this employee.
+            "/tags" | "/tags/{uid}" | "/org/employees/{id}" => 409,
             _ => operation.success(),
         };
         let status =
