@@ -4,8 +4,9 @@ mod derived;
 
 use std::collections::BTreeMap;
 
-use recto_domain::User;
+use recto_domain::{Account, User};
 use recto_relations::{Cardinality, Entity, Relation, RelationInfo};
+use serde_json::Value;
 use utoipa::openapi::example::{self, ExampleBuilder};
 use utoipa::openapi::header::Header;
 use utoipa::openapi::path::Parameter;
@@ -322,22 +323,12 @@ fn page(item: Ref, collection: &str) -> RefOr<Schema> {
     .into()
 }
 
-/// The component of a user with the account fields, which are serialized from two types.
+/// The component of a user with the account, which are serialized from two types.
 pub(crate) struct UserWithAccount;
 
 impl PartialSchema for UserWithAccount {
     fn schema() -> RefOr<Schema> {
-        let user = with_relations::<User>(schema_of::<User>());
-        let (RefOr::T(Schema::Object(mut object)), RefOr::T(Schema::Object(account))) =
-            (user, schema_of::<AccountFields>())
-        else {
-            return User::schema();
-        };
-        object.properties.extend(account.properties);
-        object.description = Some(
-            "A user. The account fields are present for the user and for administrators; they are `null` if there is no account.".to_owned(),
-        );
-        Schema::Object(object).into()
+        user_with::<Account>("A user with the account.")
     }
 }
 
@@ -347,12 +338,48 @@ impl ToSchema for UserWithAccount {
     }
 }
 
+/// The component of a user with the account if the caller may see it.
+pub(crate) struct UserWithOptionalAccount;
+
+impl PartialSchema for UserWithOptionalAccount {
+    fn schema() -> RefOr<Schema> {
+        user_with::<AccountFields>(
+            "A user. The account fields are present for the user and for administrators; they are `null` if there is no account.",
+        )
+    }
+}
+
+impl ToSchema for UserWithOptionalAccount {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "UserWithOptionalAccount".into()
+    }
+}
+
+/// Returns the schema of a user with the fields of `A`.
+fn user_with<A: ToSchema>(description: &str) -> RefOr<Schema> {
+    let user = with_relations::<User>(schema_of::<User>());
+    let (RefOr::T(Schema::Object(mut object)), RefOr::T(Schema::Object(account))) =
+        (user, schema_of::<A>())
+    else {
+        return User::schema();
+    };
+    object.properties.extend(account.properties);
+    object.required.extend(account.required);
+    if let (Some(Value::Object(example)), Some(Value::Object(further))) =
+        (object.examples.first_mut(), account.examples.into_iter().next())
+    {
+        example.extend(further);
+    }
+    object.description = Some(description.to_owned());
+    Schema::Object(object).into()
+}
+
 /// The component of a page of users with the account fields.
 pub(crate) struct UserWithAccountPage;
 
 impl PartialSchema for UserWithAccountPage {
     fn schema() -> RefOr<Schema> {
-        page(Ref::from_schema_name(UserWithAccount::name()), "users with their accounts")
+        page(Ref::from_schema_name(UserWithOptionalAccount::name()), "users with their accounts")
     }
 }
 

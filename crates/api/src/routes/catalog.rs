@@ -10,7 +10,7 @@ use recto_identity::Access;
 
 use super::{add_many, add_one};
 use crate::catalog::{authors, batch, books, reviews, tags, users};
-use crate::components::UserWithAccount;
+use crate::components::{UserWithAccount, UserWithOptionalAccount};
 use crate::problem::ProblemType;
 use crate::table::{Operation, RouteTable};
 use crate::{read, write};
@@ -36,7 +36,7 @@ fn add_users(table: &mut RouteTable) {
             users::item,
             Operation::item::<User>("Get a user")
                 .requires(Access::OptionalSignIn)
-                .returns::<UserWithAccount>(
+                .returns::<UserWithOptionalAccount>(
                     "The user. The account fields are present for the user and for administrators.",
                 ),
         )
