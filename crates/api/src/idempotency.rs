@@ -30,6 +30,10 @@ pub(crate) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("ide
 /// The maximum length of a key.
 const MAX_CHARS: usize = 255;
 
+/// The pattern of a header that is valid: a key in quotes, or one without, which may have quotes but
+/// not around it.
+pub(crate) const PATTERN: &str = r#"^("[!-~]{1,255}"|[!#-~][!-~]{0,254}|"|"[!-~]{0,253}[!#-~])$"#;
+
 /// The SHA-256 of a body, an extension of a request with a key.
 #[derive(Debug, Clone, Copy)]
 struct BodyHash([u8; 32]);
@@ -179,5 +183,41 @@ impl StoredBytes {
             *stored = 0;
         }
         is_due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use proptest::prelude::*;
+    use proptest::string::string_regex;
+
+    use super::*;
+
+    fn is_valid(header: &str) -> bool {
+        let request = TestRequest::post().insert_header((IDEMPOTENCY_KEY, header));
+        matches!(KeyHeader::of(&request.to_http_request()), Some(KeyHeader::Valid(_)))
+    }
+
+    proptest! {
+        #[test]
+        fn headers_of_the_pattern_are_valid(
+            header in string_regex(PATTERN.trim_matches(['^', '$'])).unwrap()
+        ) {
+            prop_assert!(is_valid(&header), "{header}");
+        }
+    }
+
+    #[test]
+    fn quotes_belong_to_the_key_unless_around_it() {
+        let (longest, too_long) = ("k".repeat(255), "k".repeat(256));
+        for valid in
+            ["k", "\"k\"", "\"", "\"k", "k\"", "\"\"\"", &longest, &format!("\"{longest}\"")]
+        {
+            assert!(is_valid(valid), "{valid}");
+        }
+        for invalid in ["\"\"", "k k", "é", &too_long, &format!("\"{too_long}\"")] {
+            assert!(!is_valid(invalid), "{invalid}");
+        }
     }
 }

@@ -19,6 +19,7 @@ use super::RoutedOperation;
 use super::operation::{Operation, SuccessResponse, pascal, string};
 use super::parameter;
 use crate::components::{self, Components};
+use crate::idempotency;
 use crate::{BASE_PATH, ProblemType};
 
 /// Returns the path of an operation and its description, and adds the schemas that it refers to.
@@ -87,7 +88,7 @@ pub(crate) fn describe(routed: RoutedOperation, components: &mut Components) -> 
         let parameter = parameter::header(
             "Idempotency-Key",
             description,
-            string().pattern(Some("^[!#-~]{1,255}$")),
+            string().pattern(Some(idempotency::PATTERN)),
             "7f86e2bb-b28c-475f",
         );
         parameters.push(components.add_parameter("IdempotencyKey", parameter.build()));
