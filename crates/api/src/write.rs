@@ -37,12 +37,13 @@ where
     E: Rules + Create<Parent = P::Key>,
 {
     ctx.write(move |tx| {
-        // If the parent is deleted meanwhile, the foreign key is refused.
-        if !tx.exists::<P>(parent.0)? {
+        let body = body.checked();
+        // A parent that does not exist is reported before the body's violations.
+        if body.is_err() && !tx.exists::<P>(parent.0)? {
             return Err(Problem::no_such(P::INFO).into());
         }
-        let new = E::create(tx.new_id(), body.checked()?, parent.0, tx.caller()?.user_uid);
-        let created = write::create(tx, new)?;
+        let new = E::create(tx.new_id(), body?, parent.0, tx.caller()?.user_uid);
+        let created = write::create_below::<P, E>(tx, parent.0, new)?;
         tx.check_created::<E>(1)?;
         Ok(Created(Item::alone(created)))
     })

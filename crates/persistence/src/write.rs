@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use recto_domain::{Code, Conflict, Update, Versioned, Violation, Violations};
 use recto_relations::{Entity, EntityInfo, RelationInfo, Storage, ToOne};
-use recto_relations_diesel::{Lock, Stored, Writable, restricting};
+use recto_relations_diesel::{Engine, Lock, Stored, Writable, restricting};
 
 use crate::{Connection, Error, Recto};
 
@@ -46,6 +46,22 @@ pub trait Rules: Writable<Recto> {
 pub fn create<E: Rules>(conn: &mut Connection, new: E) -> Result<E, Error> {
     check_references(conn, &new)?;
     new.insert(conn).map_err(as_violation::<E>)
+}
+
+/// Inserts an entity below a parent, and returns the stored one.
+///
+/// # Errors
+/// [`Error::MissingReference`] if the parent does not exist; as for [`create`].
+pub fn create_below<P: Stored<Recto>, E: Rules>(
+    conn: &mut Connection,
+    parent: P::Key,
+    new: E,
+) -> Result<E, Error> {
+    // PostgreSQL reports which foreign key refers to nothing; SQLite does not, and lookups are cheap.
+    if conn.engine() == Engine::Sqlite && !conn.exists::<P>(parent)? {
+        return Err(Error::MissingReference { field: parent_key::<P, E>(), entity: P::INFO });
+    }
+    create(conn, new)
 }
 
 /// Applies a patch to a locked entity, and stores the entity if it changed.
@@ -163,6 +179,12 @@ fn missing<R: ToOne<To: Stored<Recto>>>(
         return Ok(None);
     }
     Ok(Some(no_such(field(R::INFO), R::To::INFO)))
+}
+
+/// Returns the name of the foreign key of `E` that refers to the parent `P`.
+fn parent_key<P: Entity, E: Entity>() -> &'static str {
+    let mut to_parent = E::INFO.relations().filter(|relation| relation.to == P::INFO);
+    to_parent.next().map_or(P::INFO.name, field)
 }
 
 /// Returns the name of the foreign key of a to-one relation.
