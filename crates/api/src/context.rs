@@ -4,7 +4,7 @@ mod credential;
 mod origin;
 mod quota;
 mod read;
-mod statements;
+mod replay;
 mod transaction;
 
 use std::cell::Cell;
@@ -23,13 +23,13 @@ use crate::audit_log;
 use crate::conditional::IfMatch;
 use crate::error::Error;
 use crate::extract::QueryCost;
-use crate::idempotency::{self, KeyHeader};
+use crate::idempotency::KeyHeader;
 use crate::state::{SharedState, State};
+use crate::statements::Statements;
 
 pub(crate) use credential::ResolvedUser;
 pub(crate) use origin::RequestOrigin;
 pub(crate) use read::ReadTransaction;
-pub(crate) use statements::Statements;
 pub(crate) use transaction::WriteTransaction;
 
 use credential::Credential;
@@ -142,12 +142,12 @@ impl Context {
         };
         let work = move |tx: &mut WriteTransaction<'_>| {
             let (key, now) = (header.key()?, tx.now());
-            if let Some(answer) = idempotency::claim(tx, key, now)? {
+            if let Some(answer) = replay::claim(tx, key, now)? {
                 return Ok(answer);
             }
             tx.count_write()?;
             let answer = tx.checked(&work)?.render()?;
-            idempotency::store(tx, key, &answer, now)?;
+            replay::store(tx, key, &answer, now)?;
             Ok(answer)
         };
         self.run(work).await

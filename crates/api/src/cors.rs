@@ -2,13 +2,9 @@
 //!
 //! Credentials of browsers are never allowed, since the API uses none: a token is sent by the page.
 
-use std::fmt;
-use std::str::FromStr;
-
 use actix_web::dev::ServiceResponse;
 use actix_web::http::Method;
-use actix_web::http::header::{self, HeaderMap, HeaderValue};
-use url::Url;
+use actix_web::http::header::{self, HeaderValue};
 
 use crate::headers;
 use crate::state::SharedState;
@@ -28,96 +24,17 @@ const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
 /// Chromium.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 
-/// The origins whose pages may call the API from a browser; by default there are none.
-///
-/// ```
-/// use recto_api::CorsOrigins;
-///
-/// let origins: CorsOrigins = "https://app.example.org, http://localhost:5173".parse()?;
-/// assert_eq!(origins.to_string(), "https://app.example.org,http://localhost:5173");
-/// assert!("*".parse::<CorsOrigins>().is_ok());
-/// assert!("https://app.example.org/".parse::<CorsOrigins>().is_err());
-/// # Ok::<(), recto_api::InvalidOrigin>(())
-/// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CorsOrigins(Origins);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Origins {
-    All,
-    Listed(Vec<String>),
-}
-
-impl Default for Origins {
-    fn default() -> Self {
-        Self::Listed(Vec::new())
-    }
-}
-
-/// The error of an entry that is no origin.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` is not an origin such as https://app.example.org: http or https, a host in lower case, \
-     and a port unless it is the default, without a path or a slash at the end; `*` alone is all origins"
-)]
-pub struct InvalidOrigin(String);
-
-impl CorsOrigins {
-    /// Returns the value of `Access-Control-Allow-Origin` for a request, if its origin is allowed.
-    fn allowed(&self, request: &HeaderMap) -> Option<HeaderValue> {
-        let origin = request.get(header::ORIGIN)?;
-        match &self.0 {
-            Origins::All => Some(HeaderValue::from_static("*")),
-            Origins::Listed(listed) => {
-                listed.iter().any(|listed| listed == origin).then(|| origin.clone())
-            }
-        }
-    }
-}
-
-impl FromStr for CorsOrigins {
-    type Err = InvalidOrigin;
-
-    fn from_str(text: &str) -> Result<Self, InvalidOrigin> {
-        if text.trim() == "*" {
-            return Ok(Self(Origins::All));
-        }
-        let origins = text.split(',').map(str::trim).map(parse_origin);
-        Ok(Self(Origins::Listed(origins.collect::<Result<_, _>>()?)))
-    }
-}
-
-/// Checks an origin, which must be written as browsers send it.
-fn parse_origin(text: &str) -> Result<String, InvalidOrigin> {
-    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    let origin = url.map(|url| url.origin().ascii_serialization());
-    // A host may have a `*`, but no origin of a browser does.
-    origin
-        .filter(|origin| origin == text && !text.contains('*'))
-        .ok_or_else(|| InvalidOrigin(text.to_owned()))
-}
-
-impl fmt::Display for CorsOrigins {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Origins::All => f.write_str("*"),
-            Origins::Listed(listed) => f.write_str(&listed.join(",")),
-        }
-    }
-}
-
 /// Allows a page of another origin to read a response, errors included, and answers its preflight
 /// request with the methods of the path, which are in `Allow`.
 pub(crate) fn write_headers<B>(response: &mut ServiceResponse<B>) {
     let request = response.request().clone();
     let Some(state) = request.app_data::<SharedState>() else { return };
     let origins = &state.cors_origins;
-    let is_off = **origins == CorsOrigins::default();
-    if is_off || !headers::is_below_base_path(request.match_info().as_str()) {
+    if origins.is_empty() || !headers::is_below_base_path(request.match_info().as_str()) {
         return;
     }
     let headers = response.headers_mut();
-    if origins.0 != Origins::All {
+    if !origins.is_all() {
         headers::add_vary(headers, HeaderValue::from_static("Origin"));
     }
     let Some(allowed) = origins.allowed(request.headers()) else { return };
@@ -130,50 +47,5 @@ pub(crate) fn write_headers<B>(response: &mut ServiceResponse<B>) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_origins_are_accepted() {
-        for text in [
-            "*",
-            "https://app.example.org",
-            "http://localhost:5173",
-            "http://127.0.0.1:8080,https://[2001:db8::1]",
-            "https://xn--bcher-kva.example",
-        ] {
-            assert_eq!(text.parse::<CorsOrigins>().unwrap().to_string(), text);
-        }
-        for text in [
-            "",
-            ",",
-            "null",
-            "app.example.org",
-            "//app.example.org",
-            "https://",
-            "https://app.example.org/",
-            "https://app.example.org/path",
-            "https://app.example.org?x",
-            "https://app.example.org#x",
-            "https://app.example.org:443",
-            "https://App.example.org",
-            "HTTPS://app.example.org",
-            "https://user@app.example.org",
-            "https://*.example.org",
-            "https://b\u{fc}cher.example",
-            "https://app.example.org,",
-            "https://app.example.org,*",
-            "https://app.example.org https://b.example",
-            "file:///etc",
-            "ftp://app.example.org",
-        ] {
-            assert!(text.parse::<CorsOrigins>().is_err(), "{text}");
-        }
-        let error = "a,b".parse::<CorsOrigins>().unwrap_err();
-        assert!(error.to_string().starts_with("`a` is not an origin"), "{error}");
     }
 }

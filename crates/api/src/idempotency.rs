@@ -3,20 +3,12 @@
 //!
 //! The draft of the header is draft-ietf-httpapi-idempotency-key-header.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
 use actix_web::http::Method;
 use actix_web::http::header::HeaderName;
 use actix_web::{HttpMessage as _, HttpRequest};
-use chrono::{DateTime, Utc};
-use recto_domain::UserId;
-use recto_persistence as persistence;
-use recto_persistence::identity::idempotency_key::{self, Claim, IdempotencyKey};
+use recto_persistence::identity::idempotency_key::IdempotencyKey;
 use sha2::{Digest as _, Sha256};
 
-use crate::answer::Rendered;
-use crate::context::WriteTransaction;
 use crate::error::Error;
 use crate::headers;
 use crate::problem::{Problem, ProblemType};
@@ -111,79 +103,6 @@ fn fingerprint(request: &HttpRequest) -> [u8; 32] {
         hash.update(body);
     }
     hash.finalize().into()
-}
-
-/// Claims a key of the caller for the transaction, or returns the answer that is stored for it.
-///
-/// # Errors
-/// 409 if another request with the key does not end in time; 422, or 429, if the key was sent with
-/// another request; a failing database.
-pub(crate) fn claim(
-    tx: &mut WriteTransaction<'_>,
-    key: &IdempotencyKey,
-    now: DateTime<Utc>,
-) -> Result<Option<Rendered>, Error> {
-    let user = tx.caller()?.user_uid;
-    match idempotency_key::claim(tx, user, key, now) {
-        Ok(Claim::New) => Ok(None),
-        Ok(Claim::Answered(stored)) => Ok(Some(Rendered::replayed(stored))),
-        Ok(Claim::OtherRequest) => {
-            tx.count_write()?;
-            Err(Problem::of(ProblemType::IdempotencyKeyReused).into())
-        }
-        Err(persistence::Error::Failure(persistence::Failure::TimedOut)) => {
-            Err(Problem::of(ProblemType::RequestInProgress).into())
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Stores the answer for a claimed key, in the same transaction.
-///
-/// # Errors
-/// A failing database.
-pub(crate) fn store(
-    tx: &mut WriteTransaction<'_>,
-    key: &IdempotencyKey,
-    answer: &Rendered,
-    now: DateTime<Utc>,
-) -> Result<(), Error> {
-    let user = tx.caller()?.user_uid;
-    let stored = answer.to_stored();
-    let bytes = idempotency_key::answer_bytes(stored.body.as_ref().map(Vec::len));
-    idempotency_key::store(tx, user, key, &stored, now)?;
-    if tx.has_stored_answer(user, bytes) {
-        idempotency_key::delete_oldest(tx, user, idempotency_key::MAX_BYTES - StoredBytes::STEP)?;
-    }
-    Ok(())
-}
-
-/// The bytes of answers that this server has stored for each account since the oldest were deleted.
-#[derive(Debug, Default)]
-pub struct StoredBytes(Mutex<HashMap<UserId, u64>>);
-
-impl StoredBytes {
-    /// The bytes after which the oldest answers of an account are deleted again.
-    const STEP: u64 = 2_000_000;
-
-    /// The maximum number of accounts that are remembered.
-    const MAX_ACCOUNTS: usize = 10_000;
-
-    /// Adds an answer, and returns whether the oldest are to be deleted: then, and at the first
-    /// answer of an account.
-    pub(crate) fn add(&self, user: UserId, bytes: u64) -> bool {
-        let mut accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if accounts.len() >= Self::MAX_ACCOUNTS && !accounts.contains_key(&user) {
-            accounts.clear();
-        }
-        let stored = accounts.entry(user).or_insert(Self::STEP);
-        *stored += bytes;
-        let is_due = *stored >= Self::STEP;
-        if is_due {
-            *stored = 0;
-        }
-        is_due
-    }
 }
 
 #[cfg(test)]

@@ -16,8 +16,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::context::Statements;
 use crate::problem::ProblemType;
+use crate::statements::Statements;
 
 pub(crate) use current::CurrentState;
 

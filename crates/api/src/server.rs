@@ -97,7 +97,7 @@ pub fn bind(
 /// The time for waiting audit entries to be stored when the server stops.
 const AUDITING: Duration = Duration::from_secs(2);
 
-/// The tasks that run beside the requests.
+/// The background tasks.
 type Background = [JoinHandle<()>; 3];
 
 fn start(
@@ -179,7 +179,7 @@ where
         // Nothing reads the host name of this configuration.
         .finish(map_config(app, |()| AppConfig::default()));
     fn_service(move |io| {
-        let accepted = connections.accept(io);
+        let accepted = ClientStream::accept(io, &connections);
         async move {
             let stream = accepted.ok_or(DispatchError::Io(ErrorKind::ConnectionRefused.into()))?;
             let peer = stream.peer();

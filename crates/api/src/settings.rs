@@ -8,7 +8,7 @@ use recto_identity::throttle::Limits;
 use recto_persistence::identity::prune;
 
 use crate::connection::ConnectionLimits;
-use crate::cors::CorsOrigins;
+use crate::cors_origins::CorsOrigins;
 use crate::proxies::TrustedProxies;
 
 /// The settings of a server.

@@ -13,14 +13,14 @@ use recto_identity::token::Tokens;
 use recto_mail::Outbox;
 use recto_persistence::{Database, SystemIds};
 
-use crate::audit_log::AuditQueue;
+use crate::audit_queue::AuditQueue;
 use crate::connection::Connections;
-use crate::cors::CorsOrigins;
-use crate::idempotency::StoredBytes;
+use crate::cors_origins::CorsOrigins;
 use crate::identity::key_usage::KeyUsage;
 use crate::metrics::{CurrentState, Metrics};
 use crate::proxies::TrustedProxies;
 use crate::settings::{DemoAccount, Settings};
+use crate::stored_answers::StoredBytes;
 
 /// The state that all requests share, on all worker threads.
 #[derive(Clone)]

@@ -17,6 +17,7 @@ use crate::public_url::PublicUrl;
 use crate::quota_options::QuotaOptions;
 use crate::sensitive_value::SensitiveValueParser;
 use crate::server_secret::ServerSecret;
+use crate::switch::Switch;
 
 /// A book catalogue with relations that can be navigated in both directions.
 ///
@@ -126,7 +127,7 @@ pub(crate) struct ServeOptions {
     /// The key that signs access tokens, at least 32 bytes; prefer the variable or the file, since process lists show flags
     ///
     /// Required with PostgreSQL. With an embedded database, the first start
-    /// generates a secret in a file beside the database.
+    /// generates a secret in a file next to the database.
     #[arg(
         long,
         value_name = "TEXT",
@@ -157,7 +158,7 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "SENDER")]
     pub(crate) mail_from: Option<Sender>,
 
-    /// The directory for mail files [default: `mail` beside an embedded database]
+    /// The directory for mail files [default: `mail` next to an embedded database]
     #[arg(long, value_name = "DIR")]
     pub(crate) mail_dir: Option<PathBuf>,
 
@@ -249,17 +250,6 @@ pub(crate) struct ServeOptions {
     /// Database connections for usual reads [default: one per processor, and at least four on PostgreSQL]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) database_connections: Option<u16>,
-}
-
-/// Whether a feature is enabled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Switch {
-    /// Enabled
-    #[value(aliases = ["true", "yes", "1"])]
-    On,
-    /// Disabled
-    #[value(aliases = ["false", "no", "0"])]
-    Off,
 }
 
 /// The actions of `recto migrate`.

@@ -14,6 +14,7 @@ mod secret_strength;
 mod sensitive_value;
 mod server_secret;
 mod settings;
+mod switch;
 
 use std::process::ExitCode;
 

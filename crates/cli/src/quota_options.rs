@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use clap::Args;
 use recto_identity::quota::Quotas;
 
-use crate::cli::Switch;
+use crate::switch::Switch;
 
 /// The quotas of accounts.
 #[derive(Debug, Args)]

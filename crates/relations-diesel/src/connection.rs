@@ -8,6 +8,7 @@ use diesel::result::Error as DieselError;
 use diesel::{PgConnection, RunQueryDsl, SqliteConnection};
 
 use crate::bounds::{Rows, Statement};
+use crate::engine::Engine;
 use crate::limits::{Limits, Timeouts};
 use crate::mapping::Mapping;
 
@@ -54,15 +55,6 @@ pub struct Connection<M> {
 enum Inner {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
-}
-
-/// A database engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Engine {
-    /// SQLite, embedded in the process.
-    Sqlite,
-    /// A PostgreSQL server.
-    Postgres,
 }
 
 /// The Diesel connection of a [`Connection`].

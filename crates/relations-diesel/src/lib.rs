@@ -4,6 +4,7 @@ mod association;
 mod bounds;
 pub mod check;
 mod connection;
+mod engine;
 mod key;
 mod limits;
 mod load;
@@ -20,7 +21,8 @@ pub use association::{
 };
 pub use bounds::{BelongsToParent, Child, HasId, Record, Row, Rows, Selected, Statement};
 pub use check::{SameTable, TwoTables, Unordered};
-pub use connection::{Connection, Engine, RawConnection};
+pub use connection::{Connection, RawConnection};
+pub use engine::Engine;
 pub use key::{Id, KeySource, KeyValue, Keys};
 pub use limits::{Interrupted, Limits, Timeouts};
 pub use load::{AnyEdge, Mapped, MappedMany, MappedOne, MappedRelations, unmapped};

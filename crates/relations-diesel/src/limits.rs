@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use diesel::result::Error as DieselError;
 
-use crate::connection::Engine;
+use crate::engine::Engine;
 
 /// The limits of the work on a [`Connection`](crate::Connection), checked before each statement.
 ///

@@ -5,14 +5,12 @@ use std::collections::hash_map::Entry;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use actix_web::rt::net::TcpStream;
 use recto_identity::Client;
 use tokio::time::Instant;
 
 use super::budget::{Budget, Reservation};
 use super::counters::{ConnectionCounters, Refusal, RefusalLog};
 use super::limits::ConnectionLimits;
-use super::stream::ClientStream;
 use crate::proxies::TrustedProxies;
 
 /// All connections of a server, and the memory that they share.
@@ -60,16 +58,8 @@ impl Connections {
         }
     }
 
-    /// Returns the stream of an accepted connection, or `None` if there are too many.
-    pub(crate) fn accept(self: &Arc<Self>, io: TcpStream) -> Option<ClientStream> {
-        let peer = io.peer_addr().ok()?;
-        let admitted = self.admit(peer)?;
-        // An answer is written in few large pieces, which need not wait for each other.
-        let _ = io.set_nodelay(true);
-        Some(ClientStream::new(io, peer, admitted))
-    }
-
-    fn admit(self: &Arc<Self>, peer: SocketAddr) -> Option<Admitted> {
+    /// Admits a connection from an address, unless there are too many.
+    pub(super) fn admit(self: &Arc<Self>, peer: SocketAddr) -> Option<Admitted> {
         let exempt = self.trusted_proxies.trusts(peer.ip());
         let network = (!exempt).then(|| Client::at(peer.ip()).network());
         let mut open = self.open();

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::PIECE;
-use super::admission::Admitted;
+use super::admission::Connections;
 use super::counters::Refusal;
 use super::state::{ConnectionState, Expired};
 
@@ -50,10 +51,15 @@ struct Blocked {
 }
 
 impl ClientStream {
-    pub(super) fn new(io: TcpStream, peer: SocketAddr, admitted: Admitted) -> Self {
+    /// Returns the stream of an accepted connection, or `None` if there are too many.
+    pub(crate) fn accept(io: TcpStream, connections: &Arc<Connections>) -> Option<Self> {
+        let peer = io.peer_addr().ok()?;
+        let admitted = connections.admit(peer)?;
+        // An answer is written in few large pieces, which need not wait for each other.
+        let _ = io.set_nodelay(true);
         let state = Rc::new(ConnectionState::new(admitted));
         let timer = Box::pin(sleep_until(next_look(Instant::now(), &state, None)));
-        Self { io, peer, state, timer, read_at_once: 0, blocked: None }
+        Some(Self { io, peer, state, timer, read_at_once: 0, blocked: None })
     }
 
     /// Returns the address of the client.

@@ -9,7 +9,7 @@ use prometheus_client::metrics::MetricType;
 use recto_mail::Outbox;
 use recto_persistence::{ClassStatistics, Database};
 
-use crate::audit_log::AuditQueue;
+use crate::audit_queue::AuditQueue;
 use crate::connection::Connections;
 
 /// The parts of the server whose state is reported.

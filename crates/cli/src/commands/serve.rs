@@ -11,10 +11,11 @@ use recto_identity::throttle::Limits;
 use recto_mail::Delivery;
 use recto_persistence::{Database, DatabaseUrl, Options};
 
-use crate::cli::{ServeOptions, Switch};
+use crate::cli::ServeOptions;
 use crate::database::{self, DatabaseError, PendingMigrations};
 use crate::demo::{self, DemoCredentials, DemoError};
 use crate::server_secret::{ServerSecret, ServerSecretError};
+use crate::switch::Switch;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServeError {
@@ -99,7 +100,7 @@ fn settings(
 }
 
 fn connection_limits(options: &ServeOptions) -> ConnectionLimits {
-    // More than the address space has room for is no limit.
+    // A number that does not fit is no limit.
     let number = |number| usize::try_from(number).unwrap_or(usize::MAX);
     ConnectionLimits {
         connections: number(options.max_connections),
@@ -146,16 +147,16 @@ fn limits(options: &ServeOptions) -> Limits {
     }
 }
 
-/// Returns the mail settings: SMTP if a server is set, and otherwise files, beside an embedded
-/// database.
+/// Returns the mail settings: SMTP if a server is set, and otherwise files, next to an
+/// embedded database.
 fn mail(options: &ServeOptions, database: &DatabaseUrl) -> recto_mail::MailSettings {
     let from = options.mail_from.clone();
     if let Some(url) = &options.smtp_url {
         return recto_mail::MailSettings { delivery: Delivery::Smtp(url.clone()), from };
     }
     let directory = options.mail_dir.clone().unwrap_or_else(|| {
-        let beside = database.path().and_then(Path::parent);
-        beside.map_or_else(|| PathBuf::from("mail"), |parent| parent.join("mail"))
+        let directory = database.path().and_then(Path::parent);
+        directory.map_or_else(|| PathBuf::from("mail"), |parent| parent.join("mail"))
     });
     if !database.is_embedded() {
         tracing::warn!(

@@ -11,7 +11,7 @@ pub(crate) struct Statements(Arc<AtomicU32>);
 
 impl Statements {
     /// Runs work and counts its statements. Work that runs again counts again.
-    pub(super) fn counting<T>(
+    pub(crate) fn counting<T>(
         &self,
         conn: &mut Connection,
         work: impl FnOnce(&mut Connection) -> T,

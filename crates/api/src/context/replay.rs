@@ -1,0 +1,56 @@
+//! The answers of a transaction's idempotency key: stored in it, and sent again.
+
+use chrono::{DateTime, Utc};
+use recto_persistence as persistence;
+use recto_persistence::identity::idempotency_key::{self, Claim, IdempotencyKey};
+
+use super::WriteTransaction;
+use crate::answer::Rendered;
+use crate::error::Error;
+use crate::problem::{Problem, ProblemType};
+use crate::stored_answers::StoredBytes;
+
+/// Claims a key of the caller for the transaction, or returns the answer that is stored for it.
+///
+/// # Errors
+/// 409 if another request with the key does not end in time; 422, or 429, if the key was sent with
+/// another request; a failing database.
+pub(super) fn claim(
+    tx: &mut WriteTransaction<'_>,
+    key: &IdempotencyKey,
+    now: DateTime<Utc>,
+) -> Result<Option<Rendered>, Error> {
+    let user = tx.caller()?.user_uid;
+    match idempotency_key::claim(tx, user, key, now) {
+        Ok(Claim::New) => Ok(None),
+        Ok(Claim::Answered(stored)) => Ok(Some(Rendered::replayed(stored))),
+        Ok(Claim::OtherRequest) => {
+            tx.count_write()?;
+            Err(Problem::of(ProblemType::IdempotencyKeyReused).into())
+        }
+        Err(persistence::Error::Failure(persistence::Failure::TimedOut)) => {
+            Err(Problem::of(ProblemType::RequestInProgress).into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Stores the answer for a claimed key, in the same transaction.
+///
+/// # Errors
+/// A failing database.
+pub(super) fn store(
+    tx: &mut WriteTransaction<'_>,
+    key: &IdempotencyKey,
+    answer: &Rendered,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let user = tx.caller()?.user_uid;
+    let stored = answer.to_stored();
+    let bytes = idempotency_key::answer_bytes(stored.body.as_ref().map(Vec::len));
+    idempotency_key::store(tx, user, key, &stored, now)?;
+    if tx.has_stored_answer(user, bytes) {
+        idempotency_key::delete_oldest(tx, user, idempotency_key::MAX_BYTES - StoredBytes::STEP)?;
+    }
+    Ok(())
+}
