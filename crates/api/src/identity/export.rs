@@ -81,12 +81,13 @@ pub(crate) async fn export(
         user: uid,
         lists: LISTS.iter(),
         position: Position::Between,
+        span: tracing::Span::current(),
         _running: running,
     };
     let rest = stream::try_unfold(rest, |mut rest| async move {
         let part = rest.next().await.map_err(|error| {
             // The client has its status already.
-            tracing::error!(cause = %error, "an export was broken off");
+            rest.span.in_scope(|| tracing::error!(cause = %error, "an export was broken off"));
             io::Error::other(error.to_string())
         })?;
         Ok(part.map(|part| (part, rest)))
@@ -102,6 +103,8 @@ struct Rest {
     user: UserId,
     lists: std::slice::Iter<'static, (&'static str, ReadPart)>,
     position: Position,
+    /// The request's, which has its id. The body is sent after the handler has returned.
+    span: tracing::Span,
     _running: RunningExport,
 }
 
