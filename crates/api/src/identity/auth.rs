@@ -40,15 +40,8 @@ pub(crate) async fn sign_up(ctx: Context, body: Body<SignUp>) -> Result<Created<
 /// The tokens of a new session, and its user.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SignedIn {
-    /// Send it as `Authorization: Bearer …`.
-    access_token: String,
-    /// Send it to `/auth/refresh`, once, for the next pair.
-    refresh_token: String,
-    /// Always `Bearer`.
-    #[schema(examples("Bearer"))]
-    token_type: &'static str,
-    /// Seconds until the access token expires.
-    expires_in: u64,
+    #[serde(flatten)]
+    tokens: TokenPair,
     #[schema(inline)]
     user: SignedInUser,
 }
@@ -75,15 +68,14 @@ pub(crate) async fn login(ctx: Context, body: Body<Login>) -> Result<Json<Signed
         let detail = "there is no account with that e-mail and password";
         Problem::new(ProblemType::WrongCredentials, detail)
     })?;
-    let TokenPair { access_token, refresh_token, token_type, expires_in } =
-        tokens.pair(&ctx.state, user.uid);
+    let tokens = tokens.pair(&ctx.state, user.uid);
     let user = SignedInUser {
         uid: user.uid,
         username: user.username,
         email: account.email,
         role: account.role,
     };
-    Ok(Json(SignedIn { access_token, refresh_token, token_type, expires_in, user }))
+    Ok(Json(SignedIn { tokens, user }))
 }
 
 /// An access token (RFC 6749 section 5.1).
