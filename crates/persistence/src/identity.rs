@@ -19,6 +19,7 @@ pub mod lease;
 pub mod mail_request;
 pub mod mailed_token;
 pub mod outbox;
+pub mod password_reset;
 pub mod prune;
 pub mod quota;
 mod rotation;

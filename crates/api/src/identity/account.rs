@@ -42,7 +42,8 @@ pub(crate) async fn delete(ctx: Context, body: Body<AccountDeletion>) -> Result<
     let AccountDeletion { password, reviews } = body.checked()?;
     passwords::confirm(&ctx, &credentials, &password).await?;
     ctx.transaction(move |tx| {
-        let user = tx.caller()?.user_uid;
+        // Locked, so that a change or a reset of the password also ends this request.
+        let user = passwords::locked(tx, &credentials)?.user_uid;
         account::delete(tx, user, reviews)?;
         tx.audit(AuditAction::AccountDeleted).subject_uid = Some(user);
         Ok(NoContent)

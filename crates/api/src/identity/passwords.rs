@@ -6,7 +6,7 @@ use recto_domain::{
 };
 use recto_identity::secret::hash;
 use recto_persistence::Connection;
-use recto_persistence::identity::{account, api_key, mailed_token};
+use recto_persistence::identity::{account, mailed_token, password_reset};
 use recto_relations::Include;
 
 use super::auth::{self, Candidate};
@@ -37,9 +37,7 @@ pub(crate) async fn change(ctx: Context, body: Body<PasswordChange>) -> Result<N
     .await
 }
 
-/// `POST /auth/password-reset-confirm`. The holder of the link owns the address, so it is verified,
-/// and nothing remains with which somebody else could use the account: sessions, API keys, mailed
-/// links, known devices. A failed try does not spend the token.
+/// `POST /auth/password-reset-confirm`. A failed try does not spend the token.
 pub(crate) async fn reset(ctx: Context, body: Body<PasswordReset>) -> Result<NoContent, Error> {
     let PasswordReset { token, new_password, .. } = body.checked()?;
     let token = hash(&token);
@@ -51,17 +49,12 @@ pub(crate) async fn reset(ctx: Context, body: Body<PasswordReset>) -> Result<NoC
     let hash = ctx.state.hasher.hash(&new_password).await?;
     ctx.transaction(move |tx| {
         let (user, now) = (holder.user.uid, tx.now());
-        // Requests that checked the former password wait, or are finished and their effects are
-        // visible to what follows.
-        account::lock_with_password(tx, user)?.ok_or_else(no_such_token)?;
-        mailed_token::spend(tx, MailedPurpose::Reset, &token, now)?.ok_or_else(no_such_token)?;
-        account::set_password(tx, user, &hash, None, None, now)?;
-        api_key::delete_all(tx, user)?;
-        mailed_token::revoke_all(tx, user)?;
+        let reset = password_reset::reset(tx, user, &token, &hash, now)?;
+        let reset = reset.ok_or_else(no_such_token)?;
         tx.record_device(user)?;
         tx.enqueue_mail(&holder.account, MailKind::PasswordChanged)?;
         tx.audit(AuditAction::PasswordReset).subject_uid = Some(user);
-        if account::set_verified(tx, user, now)? {
+        if reset.verified_email {
             tx.audit(AuditAction::EmailVerified).subject_uid = Some(user);
         }
         Ok(NoContent)
