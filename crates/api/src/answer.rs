@@ -124,7 +124,7 @@ impl From<Rendered> for HttpResponse {
         }
         match rendered.body {
             Some(mut body) => {
-                // What is accounted for is the length.
+                // The bytes under way are counted by length, not by capacity.
                 body.shrink_to_fit();
                 response.content_type(JSON).body(body)
             }

@@ -1,4 +1,4 @@
-//! The server's secret: set, or generated in a file beside an embedded database.
+//! The server's secret: set, or generated in a file next to an embedded database.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
@@ -41,8 +41,8 @@ pub(crate) enum ServerSecretError {
 }
 
 impl ServerSecret {
-    /// Returns the given secret, or else the one beside an embedded database, which is generated if
-    /// the file does not exist.
+    /// Returns the given secret, or else the one next to an embedded database, which is generated
+    /// if the file does not exist.
     pub(crate) fn resolve(
         given: Option<Self>,
         database: &DatabaseUrl,
@@ -81,7 +81,7 @@ impl ServerSecret {
     pub(crate) fn warn_if_guessable(&self, name: &str) {
         if Strength::of(&self.0) == Strength::Words {
             tracing::warn!(
-                "{name} consists of words: whoever guesses it can act as any user; use a random one, as `openssl rand -hex 32` prints"
+                "{name} consists of words: a person who guesses it can act as any user; use a random one, as `openssl rand -hex 32` prints"
             );
         }
     }
@@ -111,7 +111,7 @@ impl fmt::Debug for ServerSecret {
     }
 }
 
-/// Reads the secret's file beside a database, or creates it.
+/// Reads the secret's file next to a database, or creates it.
 fn read_or_create(database: &Path) -> Result<ServerSecret, ServerSecretError> {
     let mut name = database.as_os_str().to_owned();
     name.push(".secret");

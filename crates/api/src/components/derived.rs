@@ -45,7 +45,7 @@ pub(crate) fn simplified(schema: RefOr<Schema>) -> RefOr<Schema> {
 }
 
 /// Returns the one object that is equivalent to all of `parts`: a schema and the description of a
-/// field, or the fields of a flattened struct and those beside them.
+/// field, or the fields of a flattened struct and the struct's own fields.
 fn merged(parts: &[RefOr<Schema>]) -> Option<Object> {
     let mut objects = parts.iter().map(|part| match part {
         RefOr::T(Schema::Object(object)) => Some(object.clone()),

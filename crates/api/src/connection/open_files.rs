@@ -67,7 +67,7 @@ mod tests {
     fn limit_is_raised() {
         use rustix::process::{Resource, getrlimit};
 
-        let needed = u64::try_from(connections_within_limit(300) + BESIDES).unwrap();
+        let needed = u64::try_from(connections_within_limit(300) + BESIDES).expect("a usize fits");
         assert!(getrlimit(Resource::Nofile).current.is_none_or(|current| current >= needed));
     }
 }

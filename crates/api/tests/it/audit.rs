@@ -172,7 +172,7 @@ fn check_content(admin: &Client<'_>, ada: &TestAccount<'_>) {
     let deleted = (root, none, json!(format!("post {post}")));
     assert_eq!(newest(admin, "content.deleted"), deleted);
 
-    // What is one's own is no entry, and neither is what fails.
+    // Changes to one's own data and failed changes are not recorded.
     let own = add_book(admin, "Dune");
     let entries = || {
         let count = |action: &str| all_items(admin, &format!("/audit?action={action}")).len();

@@ -102,7 +102,7 @@ fn put_replaces_contributors(server: &TestServer) {
 fn invalid_contributors_are_refused(server: &TestServer) {
     let Clients { ada, .. } = Clients::create(server);
     let path = format!("/books/{}/contributors", uid(&add_book(&ada, "Emma")));
-    let numbered =
+    let contributors =
         |count: usize| (0..count).map(|n| json!({"name": n.to_string()})).collect::<Value>();
     let long = |c: char| json!({"name": c.to_string().repeat(500)});
     let cases: [(Value, &[&str]); 7] = [
@@ -127,7 +127,7 @@ fn invalid_contributors_are_refused(server: &TestServer) {
                 "/contributors/3/x",
             ],
         ),
-        (numbered(101), &["/contributors"]),
+        (contributors(101), &["/contributors"]),
         // The author field would be too long.
         (json!([long('a'), long('b')]), &["/contributors"]),
     ];
@@ -136,7 +136,7 @@ fn invalid_contributors_are_refused(server: &TestServer) {
         assert_eq!(answer.violations(), violations, "{list}");
     }
     assert_eq!(ada.put(&path, &json!({})).violations(), ["/contributors"]);
-    let longest = ada.put(&path, &json!({"contributors": numbered(100)}));
+    let longest = ada.put(&path, &json!({"contributors": contributors(100)}));
     let names = texts(array(longest.expect_status(200), "contributors"), "name");
     assert_eq!((names.len(), names[99]), (100, "99"));
 }

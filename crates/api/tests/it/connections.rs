@@ -205,7 +205,7 @@ fn unfinished_bodies_share_a_budget() {
 fn stalled_readers(server: &TestServer, count: usize) -> Vec<RawConnection> {
     let open = |_| {
         let mut connection = RawConnection::open(server);
-        // More than the system's buffers have room for.
+        // More than the system's buffers hold.
         (0..20).for_each(|_| _ = connection.send_get(LARGE_FILE));
         connection
     };
@@ -242,7 +242,7 @@ fn answers_share_a_budget() {
     let server = server(ConnectionLimits::default());
     let size = server.get(LARGE_FILE).body.len();
     drop(server);
-    // There is room for one answer beside those that are almost sent.
+    // Enough for one answer and those that are almost sent.
     let answers = size + 200_000;
     let server = self::server(ConnectionLimits { answers, ..Default::default() });
     let readers = stalled_readers(&server, 3);
@@ -294,7 +294,7 @@ fn create_long_reviews(server: &TestServer, user: &str, count: usize) {
 
 fn stalled_export_holds_little(server: &TestServer) {
     let ada = server.sign_up("ada");
-    // More than the buffers of the system have room for.
+    // More than the system's buffers hold.
     create_long_reviews(server, &ada.uid, 600);
     let mut connection = RawConnection::open(server);
     let token = ada.token.as_deref().unwrap();

@@ -56,7 +56,7 @@ fn link_alone_does_not_verify(server: &TestServer) {
         verify(server, &mail.token(), "the victim's guess").expect_problem("wrong-password");
     }
     assert_eq!(attacker.get("/auth/me").expect_status(200)["verified"], false);
-    // The token is still valid for whoever knows the password.
+    // The token is still valid with the password.
     assert_eq!(verify(server, &mail.token(), PASSWORD).expect_status(200)["verified"], true);
     verify(server, &mail.token(), PASSWORD).expect_problem("not-found");
     verify(server, "unknown", PASSWORD).expect_problem("not-found");
@@ -151,7 +151,7 @@ fn key_created_during_a_reset_is_refused(server: &TestServer) {
     let user = ada.uid.parse().unwrap();
     std::thread::scope(|scope| {
         let mut conn = server.database().connection();
-        // What a reset does, but for the password.
+        // A reset without the change of the password.
         let asked = conn.transaction(|conn| {
             session::close_others(conn, user, None)?;
             api_key::delete_all(conn, user)?;

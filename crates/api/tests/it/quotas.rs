@@ -63,7 +63,7 @@ fn owned_items_are_limited(server: &TestServer) {
     ada.post("/books", &book("Sanditon", "Jane Austen")).expect_status(201);
     expect_quota(&ada.post("/books", &book("Lady Susan", "Jane Austen")), "at most 3 books");
     assert_eq!(server.get(&format!("/users/{}/books", ada.uid)).expect_items().len(), 3);
-    // A deletion makes room, and others have quotas of their own.
+    // A deletion allows another item, and others have quotas of their own.
     ada.delete(&format!("/books/{}", uid(&emma))).expect_status(204);
     let emma = add_book(&ada, "Emma");
     let dune = add_book(&bob, "Dune");
@@ -135,7 +135,7 @@ fn creations_are_limited_for_a_day(server: &TestServer) {
     assert_eq!(students.expect_items().len(), 7);
     let restarted = with_quotas(server, few());
     student(&at(&restarted, &ada)).expect_problem("too-many-requests");
-    // What is owned, and others, are not concerned.
+    // Owned items and other accounts are not affected.
     add_book(&ada, "Emma");
     student(&at(&limited, &create_account(server, "bob", Role::User))).expect_status(201);
 

@@ -63,7 +63,7 @@ fn bearer_part() -> String {
     format!("{DIALOG} .auth-container:has([id=\"auth-bearer-value\"], [for=\"auth-bearer-value\"])")
 }
 
-/// What the page has stored, as JSON.
+/// The page's stored values, as JSON.
 const STORED: &str = "JSON.stringify([{...localStorage}, {...sessionStorage}])";
 
 /// Loads the page again, in the same tab.

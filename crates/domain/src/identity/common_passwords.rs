@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use crate::text_key;
 
-/// The list: one password a line, in lower case, sorted by bytes. Its source is described beside it.
+/// The list: one password a line, in lower case, sorted by bytes. Its directory describes the source.
 const LIST: &str = include_str!("../../assets/common-passwords/list.txt");
 
 /// Whether `password` is among the common ones, without regard to case.

@@ -146,7 +146,7 @@ pub fn prune(
 /// ([`Account::VERIFY_WITHIN`]), and returns them. Such an account cannot write, so they own
 /// nothing but sessions, mails and devices.
 ///
-/// Those who have signed in are deleted later: their sessions expire now, and [`prune`] deletes
+/// Users who have signed in are deleted later: their sessions expire now, and [`prune`] deletes
 /// these first, in batches.
 pub fn prune_unverified(
     conn: &mut Connection,

@@ -16,7 +16,7 @@ use crate::support::faults::{add, expect_health};
 
 const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
 
-fn beside(fresh: &Fresh, suffix: &str) -> PathBuf {
+fn file_with_suffix(fresh: &Fresh, suffix: &str) -> PathBuf {
     let mut name = fresh.url().path().unwrap().as_os_str().to_owned();
     name.push(suffix);
     name.into()
@@ -33,7 +33,7 @@ fn deleted_or_replaced_file_stops_writes() {
             let fresh = fresh(Engine::Sqlite).unwrap();
             let database = fresh.open();
             add(&database, "before").unwrap();
-            let file = beside(&fresh, suffix);
+            let file = file_with_suffix(&fresh, suffix);
             if replace {
                 let copy = file.with_extension("copy");
                 fs::copy(&file, &copy).unwrap();
@@ -79,7 +79,7 @@ fn deleted_log_loses_no_acknowledged_write() {
                 })
                 .collect();
             thread::sleep(Duration::from_millis(100));
-            fs::remove_file(beside(&fresh, "-wal")).unwrap();
+            fs::remove_file(file_with_suffix(&fresh, "-wal")).unwrap();
             let names: Vec<Vec<String>> =
                 writers.into_iter().map(|writer| writer.join().unwrap()).collect();
             names.concat()
@@ -87,8 +87,8 @@ fn deleted_log_loses_no_acknowledged_write() {
         assert!(!acknowledged.is_empty());
         // Before the database is closed, since its process may be killed.
         expect_health(&database, false);
-        let copy = beside(&fresh, ".copy");
-        fs::copy(beside(&fresh, ""), &copy).unwrap();
+        let copy = file_with_suffix(&fresh, ".copy");
+        fs::copy(file_with_suffix(&fresh, ""), &copy).unwrap();
         let mut copied = Database::connect(&DatabaseUrl::file(&copy)).unwrap();
         let found = tag_names(&mut copied);
         acknowledged.retain(|name| !found.contains(name));
@@ -130,12 +130,12 @@ fn existing_files_become_private() {
     let database = fresh.open();
     add(&database, "tag").unwrap();
     for suffix in SUFFIXES {
-        let file = beside(&fresh, suffix);
+        let file = file_with_suffix(&fresh, suffix);
         fs::set_permissions(&file, fs::Permissions::from_mode(0o664)).unwrap();
     }
     let another = fresh.open();
     for suffix in SUFFIXES {
-        assert_eq!(mode(&beside(&fresh, suffix)), 0o600, "{suffix}");
+        assert_eq!(mode(&file_with_suffix(&fresh, suffix)), 0o600, "{suffix}");
     }
     add(&another, "other").unwrap();
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::writers::{Attempt, BATCH, Write};
 
-/// Rows by their names. A row has the values beside its name.
+/// Rows by their names. A row holds its other values.
 type Named = BTreeMap<String, Vec<Vec<Value>>>;
 
 /// The rows whose names begin with a prefix.

@@ -11,8 +11,8 @@ use crate::{Code, Input, Invalid, Violations, input::read_text, value::Sortable}
 
 /// A year, a month or a day of the proleptic Gregorian calendar, from the year -9999 to 9999.
 ///
-/// Written as in ISO 8601: `1999`, `1999-07`, `1999-07-08`. Years before the common era are
-/// numbered astronomically: `0000` is 1 BCE, `-0749` is 750 BCE. A year sorts before its months,
+/// Written as in ISO 8601: `1999`, `1999-07`, `1999-07-08`. Years before the common era use
+/// astronomical year numbers: `0000` is 1 BCE, `-0749` is 750 BCE. A year sorts before its months,
 /// and a month before its days.
 ///
 /// ```
