@@ -195,7 +195,7 @@ mod tests {
         assert!(stored.iter().zip(&entries).all(|(stored, added)| stored.id == added.id));
     }
 
-    fn entries_that_cannot_be_stored_are_counted(fresh: &Fresh) {
+    fn unstorable_entries_are_counted(fresh: &Fresh) {
         let (queue, database) = (AuditQueue::default(), fresh.open());
         fresh.execute("ALTER TABLE audit RENAME TO lost").unwrap();
         (0..3).for_each(|_| queue.add(entry()));
@@ -218,5 +218,5 @@ mod tests {
         assert_eq!((waiting.entries.len(), waiting.lost), (CAPACITY, 5));
     }
 
-    both_engines!(entries_wait_for_the_database, entries_that_cannot_be_stored_are_counted);
+    both_engines!(entries_wait_for_the_database, unstorable_entries_are_counted);
 }

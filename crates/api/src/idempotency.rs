@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_belong_to_the_key_unless_around_it() {
+    fn only_enclosing_quotes_are_removed() {
         let (longest, too_long) = ("k".repeat(255), "k".repeat(256));
         for valid in
             ["k", "\"k\"", "\"", "\"k", "k\"", "\"\"\"", &longest, &format!("\"{longest}\"")]

@@ -424,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_key_and_relation_agree_on_optional() {
+    fn optional_relations_have_optional_keys() {
         for relation in MODULES.iter().flat_map(|module| module.relations) {
             let Storage::ForeignKey { column, .. } = relation.storage else { continue };
             let field = relation.from.fields.iter().find(|field| field.name == column);

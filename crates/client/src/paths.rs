@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn modules_but_the_catalogue_have_a_path() {
+    fn other_modules_have_path_prefixes() {
         let key = PostId::new(7).unwrap();
         assert_eq!(item(Comment::INFO, key), "/api/v1/blog/comments/7");
         assert_eq!(related(BookReviews::INFO, "uid"), "/api/v1/books/uid/reviews");

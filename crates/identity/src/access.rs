@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn key_without_admin_has_no_admin_role() {
+    fn key_without_admin_lacks_admin_role() {
         assert_eq!(key("read write").account.role, Role::User);
         assert_eq!(key("read admin").account.role, Role::Admin);
     }

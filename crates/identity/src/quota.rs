@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_counted_exactly_close_to_the_quota() {
+    fn rows_are_counted_exactly_near_quota() {
         let (_, quotas, _, ada) = fixture();
         let take = |added| quotas.take(ada, Owned::Tags, added, NOON);
         assert!(!take(1));
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn reserved_creations_are_taken_until_the_end() {
+    fn reserved_creations_last_until_the_end() {
         let (_, quotas, client, ada) = fixture();
         let (soon, end) = (NOON + TimeDelta::seconds(1), NOON + TimeDelta::hours(24));
         let take = |count, now| quotas.take_creations(&client, ada, count, now);

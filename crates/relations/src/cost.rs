@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_and_sorts_of_related_entities_scan() {
+    fn related_counts_and_sorts_scan() {
         assert_eq!(cost(Book::INFO, "", "readers", 3), Cost::SCAN);
         assert_eq!(cost(Book::INFO, "readers(limit:1,sort:turn)", "", 3), Cost(3));
         assert_eq!(cost(Author::INFO, "books(sort:-created_at)", "", 1), Cost(20));
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn sorts_and_filters_of_pages_may_scan() {
+    fn page_sorts_and_filters_may_scan() {
         let mut page = PageRequest::<i64>::newest(20);
         let books = AuthorBooks::INFO;
         assert_eq!(page.cost(Book::INFO, None), Cost(20));

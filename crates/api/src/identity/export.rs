@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn schema_has_the_fields_of_an_export() {
+    fn schema_has_all_export_fields() {
         let schema = serde_json::to_value(Export::schema()).unwrap();
         let fields: Vec<_> = schema["properties"].as_object().unwrap().keys().collect();
         let mut written = [&["user", "account"][..], &list_names()].concat();

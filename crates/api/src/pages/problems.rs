@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn first_sentence_ends_with_its_full_stop() {
+    fn first_sentence_ends_with_full_stop() {
         assert_eq!(first_sentence("One. Two."), "One.");
         assert_eq!(first_sentence("RFC 6749 section 5.2."), "RFC 6749 section 5.2.");
     }

@@ -121,7 +121,7 @@ fn expired_and_revoked_keys_are_refused(server: &TestServer) {
     ada.delete(&path).expect_problem("not-found");
 }
 
-fn key_expires_after_a_year_by_default(server: &TestServer) {
+fn default_key_expires_after_a_year(server: &TestServer) {
     let ada = create_account(server, "ada", Role::User);
     let key = new_key(&ada, &json!(["read"]));
     let lifetime = timestamp(&key, "expires_at") - timestamp(&key, "created_at");
@@ -234,7 +234,7 @@ both_servers!(
     scopes_limit_a_key,
     key_cannot_manage_the_account,
     expired_and_revoked_keys_are_refused,
-    key_expires_after_a_year_by_default,
+    default_key_expires_after_a_year,
     step_up_needs_recent_password,
     administrators_key_needs_scope_admin,
     last_use_is_recorded_per_minute,

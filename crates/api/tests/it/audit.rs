@@ -287,7 +287,7 @@ fn only_administrators_read_the_audit(server: &TestServer) {
 }
 
 /// While the table of entries is locked, refusals are answered, and their entries are stored later.
-fn refusals_do_not_wait_for_their_entries(server: &TestServer) {
+fn refusals_do_not_wait_for_entries(server: &TestServer) {
     let admin = create_account(server, "root", Role::Admin);
     let ada = create_account(server, "ada", Role::User);
     let mut locker = server.database().connection();
@@ -337,6 +337,6 @@ fn throttling_is_recorded_once_per_minute() {
 both_servers!(
     every_action_is_recorded,
     only_administrators_read_the_audit,
-    refusals_do_not_wait_for_their_entries,
+    refusals_do_not_wait_for_entries,
     client_request_id_is_not_recorded,
 );

@@ -14,7 +14,7 @@ both_servers!(
     large_responses_are_compressed,
     each_coding_has_its_tag,
     head_has_the_headers_of_get,
-    small_responses_are_sent_as_they_are,
+    small_responses_are_not_compressed,
     auth_responses_are_never_compressed,
     pages_and_problems_are_compressed,
     memory_of_compressed_responses_is_returned,
@@ -157,7 +157,7 @@ fn head_has_the_headers_of_get(server: &TestServer) {
     }
 }
 
-fn small_responses_are_sent_as_they_are(server: &TestServer) {
+fn small_responses_are_not_compressed(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(server);
     let emma = format!("/books/{}", uid(&add_book(&ada, "Emma")));
     for path in [emma.as_str(), "/books", "/livez", "/nowhere", "/favicon.ico"] {

@@ -79,7 +79,7 @@ fn late_body_is_a_problem() {
 }
 
 #[test]
-fn single_bytes_do_not_extend_the_deadline() {
+fn single_bytes_do_not_extend_deadline() {
     let server = server(ConnectionLimits { request: SHORT, ..Default::default() });
     for head in ["GET /livez HTTP/1.1\r\nx: ".to_owned(), sign_in_head(LARGE)] {
         let mut connection = RawConnection::open(&server);
@@ -93,7 +93,7 @@ fn single_bytes_do_not_extend_the_deadline() {
 }
 
 #[test]
-fn unread_body_does_not_hold_the_connection() {
+fn unread_body_does_not_hold_connection() {
     let server = server(ConnectionLimits { request: SHORT, ..Default::default() });
     let mut connection = RawConnection::open(&server);
     connection.send(

@@ -135,7 +135,7 @@ fn new_password_meanwhile_refuses_the_request(server: &TestServer) {
     assert!(server.database().rows("SELECT '1' AS line FROM mailed_tokens").is_empty());
 }
 
-fn new_address_revokes_links_to_the_old(server: &TestServer) {
+fn new_address_revokes_old_links(server: &TestServer) {
     let ada = create_account(server, "ada", Role::User);
     let reset_request = json!({"email": OLD});
     server.anonymous().post("/auth/password-reset-request", &reset_request);
@@ -179,7 +179,7 @@ both_servers!(
     newer_request_replaces_link,
     new_password_cancels_the_change,
     new_password_meanwhile_refuses_the_request,
-    new_address_revokes_links_to_the_old,
+    new_address_revokes_old_links,
     unverified_account_still_needs_its_password,
     disabled_account_keeps_its_address,
 );

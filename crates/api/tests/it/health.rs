@@ -12,7 +12,7 @@ fn new_server_is_live_and_ready(server: &TestServer) {
     assert_healthy(server);
 }
 
-fn database_that_cannot_be_written_is_not_ready(server: &TestServer) {
+fn unwritable_database_is_not_ready(server: &TestServer) {
     server.database().execute("ALTER TABLE leases RENAME TO lost").unwrap();
     wait_for_status(server, 503);
     let answer = server.get("/readyz");
@@ -35,4 +35,4 @@ fn wait_for_status(server: &TestServer, status: u16) {
     }
 }
 
-both_servers!(new_server_is_live_and_ready, database_that_cannot_be_written_is_not_ready);
+both_servers!(new_server_is_live_and_ready, unwritable_database_is_not_ready);

@@ -65,7 +65,7 @@ fn assert_is_page(answer: &Answer) -> String {
     html
 }
 
-fn pages_are_complete_and_their_links_resolve(server: &TestServer) {
+fn pages_are_complete_and_links_resolve(server: &TestServer) {
     for path in PAGES {
         let page = server.get(path);
         assert_eq!(page.status, 200, "{path}");
@@ -115,7 +115,7 @@ fn get(server: &TestServer, path: &str, accept: &str) -> Answer {
     raw_http::send_bytes(server, request.as_bytes()).unwrap()
 }
 
-fn browser_gets_a_page_for_an_unknown_path(server: &TestServer) {
+fn browser_gets_page_for_unknown_path(server: &TestServer) {
     for path in [
         "/nonsense",
         "/a/b/c?x=1",
@@ -177,7 +177,7 @@ fn commands_begin_with_the_public_url() {
 }
 
 #[test]
-fn demo_accounts_are_shown_on_a_demo_only() {
+fn only_a_demo_shows_demo_accounts() {
     let demo_accounts = vec![DemoAccount {
         email: "reader@recto.example".to_owned(),
         password: "<b>&\"".to_owned(),
@@ -194,8 +194,8 @@ fn demo_accounts_are_shown_on_a_demo_only() {
 }
 
 both_servers!(
-    pages_are_complete_and_their_links_resolve,
+    pages_are_complete_and_links_resolve,
     files_are_stored_for_ever,
-    browser_gets_a_page_for_an_unknown_path,
+    browser_gets_page_for_unknown_path,
     start_page_has_requests_that_work,
 );

@@ -31,7 +31,7 @@ both_servers!(
     other_methods_and_auth_ignore_keys,
     keys_expire_after_a_day,
     two_copies_make_a_change_once,
-    keys_do_not_block_changes_of_the_user,
+    keys_do_not_block_user_changes,
     key_in_use_is_a_conflict,
     account_keeps_its_newest_answers,
     replays_are_not_counted_as_writes,
@@ -298,7 +298,7 @@ fn two_copies_make_a_change_once(server: &TestServer) {
 }
 
 /// Changes of the user's own row, and of rows that refer to it, at the same time.
-fn keys_do_not_block_changes_of_the_user(server: &TestServer) {
+fn keys_do_not_block_user_changes(server: &TestServer) {
     let Clients { ada, .. } = Clients::create(server);
     let user = format!("/users/{}", ada.uid);
     let change = |number: usize| {

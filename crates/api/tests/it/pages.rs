@@ -156,7 +156,7 @@ fn total_counts_all_items(server: &TestServer) {
     admin.get(&missing).expect_problem("not-found");
 }
 
-fn total_is_counted_up_to_a_limit(server: &TestServer) {
+fn total_is_counted_up_to_limit(server: &TestServer) {
     let insert = "INSERT INTO posts (title, title_key, content, created_at, updated_at, version)";
     let time = match server.database().engine() {
         Engine::Sqlite => "0",
@@ -179,7 +179,7 @@ fn total_is_counted_up_to_a_limit(server: &TestServer) {
 }
 
 /// A page of which not all items fit is cut on the side that it continues on.
-fn large_pages_are_cut_in_either_direction(server: &TestServer) {
+fn large_pages_are_cut_both_ways(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(server);
     for number in 0..30 {
         let post = json!({"title": number.to_string(), "content": "🦀".repeat(100_000)});
@@ -375,8 +375,8 @@ both_servers!(
     last_page_has_no_next,
     previous_pages_follow_changes,
     total_counts_all_items,
-    total_is_counted_up_to_a_limit,
-    large_pages_are_cut_in_either_direction,
+    total_is_counted_up_to_limit,
+    large_pages_are_cut_both_ways,
     all_pages_contain_each_item_once,
     text_sorts_bytewise_and_empty_last,
     unknown_sort_fields_are_refused,

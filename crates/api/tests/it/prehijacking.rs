@@ -102,7 +102,7 @@ fn verified_account_is_not_rejected(server: &TestServer) {
     owner.get("/auth/me").expect_status(200);
 }
 
-fn reset_hands_the_account_to_the_owner(server: &TestServer) {
+fn reset_restores_account_to_owner(server: &TestServer) {
     let (attacker, verification) = create_as_attacker(server);
     let change = json!({"password": PASSWORD, "new_email": "mallory@example.org"});
     assert_eq!(attacker.put("/auth/email", &change).status, 202);
@@ -146,7 +146,7 @@ fn reset_revokes_keys_and_email_change(server: &TestServer) {
 }
 
 /// Otherwise a key that is created while the password is reset would outlive the reset.
-fn key_created_during_a_reset_is_refused(server: &TestServer) {
+fn key_created_during_reset_is_refused(server: &TestServer) {
     let ada = create_account(server, "ada", Role::User);
     let user = ada.uid.parse().unwrap();
     std::thread::scope(|scope| {
@@ -204,9 +204,9 @@ both_servers!(
     link_alone_does_not_verify,
     rejection_deletes_the_account,
     verified_account_is_not_rejected,
-    reset_hands_the_account_to_the_owner,
+    reset_restores_account_to_owner,
     reset_revokes_keys_and_email_change,
-    key_created_during_a_reset_is_refused,
+    key_created_during_reset_is_refused,
     unverified_address_gets_no_notices,
     address_of_unverified_account_becomes_free,
 );

@@ -142,7 +142,7 @@ fn email_change_statements_are_equal(database: &Fresh) {
     assert_same(&observed, 202, "mailed_tokens");
 }
 
-fn login_to_disabled_account_is_like_unknown(database: &Fresh) {
+fn disabled_login_statements_equal_unknown(database: &Fresh) {
     let right = |email: &str, _: &str| post(&json!({"email": email, "password": PASSWORD}));
     let observed = observe(database, "/auth/login", right);
     assert_eq!(observed[0].0, StatusCode::UNAUTHORIZED);
@@ -156,5 +156,5 @@ both_engines!(
     failed_login_statements_are_equal,
     failed_password_grant_statements_are_equal,
     email_change_statements_are_equal,
-    login_to_disabled_account_is_like_unknown,
+    disabled_login_statements_equal_unknown,
 );

@@ -60,7 +60,7 @@ fn failed_logins_limit_address_and_account() {
 }
 
 #[test]
-fn failed_logins_limit_account_but_known_networks() {
+fn account_limit_exempts_known_networks() {
     let limits = Limits { sign_in_account: Some(hourly(3)), ..Limits::none() };
     let trusted_proxies = "127.0.0.1".parse().unwrap();
     let server = server_with(Settings { limits, trusted_proxies, ..TestServer::settings() });

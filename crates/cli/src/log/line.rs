@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn long_line_is_cut_at_a_character() {
+    fn long_line_is_cut_between_characters() {
         let line = format!("{}\n", "é".repeat(MAX));
         let cut = cleaned(&line, LogFormat::Text);
         assert_eq!(cut, format!("{}… ({} bytes)\n", "é".repeat(MAX / 2), 2 * MAX));

@@ -46,7 +46,7 @@ fn wait_until_not_ready(address: &str) -> ureq::http::Response<ureq::Body> {
 
 #[cfg(unix)]
 #[test]
-fn deleted_log_stops_writes_and_loses_none() {
+fn deleted_log_stops_writes_without_loss() {
     let program = Program::new();
     create_ada(&program);
     let mut server = program.serve(&[]);

@@ -285,7 +285,7 @@ fn demo_serves_library_and_leaves_nothing() {
 }
 
 #[test]
-fn demo_on_a_public_address_is_warned_about() {
+fn public_demo_is_warned_about() {
     let log = |listen: &str| {
         let program = Program::new();
         let mut server = program.serve(&["--demo", "--listen", listen]);

@@ -94,7 +94,7 @@ fn passwords_of_urls_are_not_shown() {
 }
 
 #[test]
-fn password_of_smtp_url_is_not_shown() {
+fn smtp_url_password_is_not_shown() {
     for url in [
         "smtps://me:hunter2@",
         "smtps://me:hunter2@mail.example:port",
@@ -111,7 +111,7 @@ fn password_of_smtp_url_is_not_shown() {
 }
 
 #[test]
-fn guessable_secret_is_refused_or_warned_about() {
+fn guessable_secret_fails_or_warns() {
     let repeated = "0123456789abcdef0123456789abcdef";
     let error = Program::new().with("RECTO_SECRET", repeated).run(&["serve"]).failed(2);
     assert!(error.contains("RECTO_SECRET") && error.contains("must be random"), "{error}");
@@ -128,7 +128,7 @@ fn guessable_secret_is_refused_or_warned_about() {
 }
 
 #[test]
-fn public_address_without_public_url_is_warned_about() {
+fn missing_public_url_is_warned_about() {
     let log = |arguments: &[&str]| {
         let program = Program::new();
         let mut server = program.serve(arguments);
@@ -145,7 +145,7 @@ fn public_address_without_public_url_is_warned_about() {
 
 #[cfg(unix)]
 #[test]
-fn readable_file_with_secrets_is_warned_about() {
+fn readable_secrets_are_warned_about() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let warning = "other users can read the secrets in this file";

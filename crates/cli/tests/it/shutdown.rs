@@ -66,7 +66,7 @@ fn delay_lets_balancers_notice() {
 }
 
 #[test]
-fn stalled_body_is_answered_at_its_deadline() {
+fn stalled_body_is_answered_at_deadline() {
     let program = Program::new();
     let (server, address) = serve(&program, &[]);
     let mut stalled = TcpStream::connect(&address).unwrap();
@@ -108,7 +108,7 @@ fn second_signal_cuts_connections_off() {
 }
 
 #[test]
-fn request_of_open_connection_is_answered_after_the_signal() {
+fn open_connection_is_answered_after_signal() {
     let program = Program::new();
     let (server, address) = serve(&program, &[]);
     let mut stream = TcpStream::connect(&address).unwrap();

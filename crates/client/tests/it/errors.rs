@@ -63,7 +63,7 @@ fn anonymous_write_is_refused(server: &TestServer) {
 both_servers!(problem_has_its_fields, conflict_names_the_existing_item, anonymous_write_is_refused);
 
 #[test]
-fn answer_of_a_proxy_is_a_problem_without_type() {
+fn proxy_error_has_no_problem_type() {
     let server = FakeServer::start(|_, _| Some(answer(413, &[], "<h1>Too large</h1>")));
     let error = run(async { server.client().list::<Book>().await.unwrap_err() });
     let problem = error.problem().unwrap();

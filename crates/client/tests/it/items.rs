@@ -50,7 +50,7 @@ fn unchanged_item_is_not_sent_again(server: &TestServer) {
     });
 }
 
-fn book_is_created_with_tags_and_contributors(server: &TestServer) {
+fn new_book_has_tags_and_contributors(server: &TestServer) {
     run(async {
         let ada = signed_in(server, "ada").await;
         let graph = NewBookGraph::parse(&json!({
@@ -141,7 +141,7 @@ fn batch_adds_and_changes_books(server: &TestServer) {
 both_servers!(
     book_is_created_changed_and_deleted,
     unchanged_item_is_not_sent_again,
-    book_is_created_with_tags_and_contributors,
+    new_book_has_tags_and_contributors,
     links_are_made_and_removed,
     other_modules_are_written,
     batch_adds_and_changes_books,

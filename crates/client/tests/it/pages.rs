@@ -39,7 +39,7 @@ fn pages_lead_forward_and_back(server: &TestServer) {
     });
 }
 
-fn tagged_items_are_changed_without_another_read(server: &TestServer) {
+fn tagged_items_are_changed_without_reading(server: &TestServer) {
     run(async {
         let ada = signed_in(server, "ada").await;
         add_book(&ada, "Sketch").await;
@@ -87,6 +87,6 @@ fn every_collection_is_listed(server: &TestServer) {
 
 both_servers!(
     pages_lead_forward_and_back,
-    tagged_items_are_changed_without_another_read,
+    tagged_items_are_changed_without_reading,
     every_collection_is_listed,
 );

@@ -37,7 +37,7 @@ fn relations_are_followed_by_their_types(server: &TestServer) {
     });
 }
 
-fn relation_that_was_not_loaded_is_an_error(server: &TestServer) {
+fn unloaded_relation_is_an_error(server: &TestServer) {
     run(async {
         let ada = signed_in(server, "ada").await;
         let book = add_book(&ada, "Sketch").await;
@@ -97,7 +97,7 @@ fn relations_have_paths_of_their_own(server: &TestServer) {
 
 both_servers!(
     relations_are_followed_by_their_types,
-    relation_that_was_not_loaded_is_an_error,
+    unloaded_relation_is_an_error,
     rest_of_a_relation_is_read,
     relations_have_paths_of_their_own,
 );

@@ -27,7 +27,7 @@ fn in_turn(answers: Vec<Option<String>>) -> FakeServer {
 }
 
 #[test]
-fn lost_answer_to_a_change_is_asked_for_by_its_key() {
+fn retry_repeats_the_idempotency_key() {
     let server = FakeServer::start(|index, request| {
         assert_eq!(request.line, "POST /api/v1/tags");
         assert_eq!(request.body, r#"{"name":"engines"}"#);
@@ -47,7 +47,7 @@ fn lost_answer_to_a_change_is_asked_for_by_its_key() {
 }
 
 #[test]
-fn answer_that_breaks_off_is_read_again() {
+fn truncated_answer_is_read_again() {
     let broken = answer(200, &[], EMPTY).replace("Content-Length: 13", "Content-Length: 99");
     let server = in_turn(vec![Some(broken), Some(answer(200, &[], EMPTY))]);
     run(async { server.client().list::<Book>().await.unwrap() });
@@ -81,7 +81,7 @@ fn number_of_retries_is_bounded() {
 }
 
 #[test]
-fn wait_beyond_the_timeout_is_not_begun() {
+fn wait_beyond_timeout_is_not_begun() {
     let later = r#"{"type": "/problems/too-many-requests", "title": "Too many requests"}"#;
     let server = in_turn(vec![Some(answer(429, &["Retry-After: 3600"], later))]);
     let started = Instant::now();
@@ -147,7 +147,7 @@ fn request_in_progress_is_waited_for() {
 }
 
 #[test]
-fn missing_item_counts_as_deleted_after_a_lost_answer_only() {
+fn missing_after_retry_counts_as_deleted() {
     let missing = || Some(answer(404, &[], ""));
     for (first, is_deleted) in [
         (None, true),

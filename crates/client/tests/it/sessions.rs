@@ -138,7 +138,7 @@ fn cancelled_call_loses_no_tokens() {
 }
 
 #[test]
-fn refused_token_without_session_is_sent_once() {
+fn token_without_session_is_sent_once() {
     let server = FakeServer::start(expiring(Duration::ZERO));
     let client = server.builder().token("access-0").build().unwrap();
     assert_eq!(run(async { status(client.list::<Book>().await) }), 401);
@@ -174,7 +174,7 @@ fn token_is_refreshed_before_it_expires() {
 }
 
 #[test]
-fn lost_refresh_is_tried_again_by_the_next_call() {
+fn next_call_retries_lost_refresh() {
     let answers = expiring(Duration::ZERO);
     let server = FakeServer::start(move |index, request| {
         // After the sign-in and a refused request.

@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn key_expires_after_a_year_by_default() {
+    fn default_key_expires_after_a_year() {
         let noon: DateTime<Utc> = "2026-01-01T12:00:00Z".parse().unwrap();
         let expiry = |end: Option<Value>| {
             let mut body = json!({"name": "x", "scopes": ["read"]});

@@ -114,7 +114,7 @@ fn missing_required_field_is_refused() {
 }
 
 #[test]
-fn optional_fields_may_be_absent_or_null() {
+fn optional_fields_accept_absence_and_null() {
     let bare = NewBook::parse(&json!({"title": "Emma", "author": "Jane Austen"})).unwrap();
     let nulls = json!({"title": "Emma", "author": "Jane Austen", "isbn": null, "language": null});
     assert_eq!(NewBook::parse(&nulls).unwrap(), bare);
@@ -155,7 +155,7 @@ fn inputs_round_trip() {
 }
 
 #[test]
-fn whole_numbers_may_have_a_zero_fraction() {
+fn whole_numbers_may_have_zero_fraction() {
     for good in [json!(5), json!(5.0), json!(0.5e1)] {
         assert_eq!(<Rating as Input>::parse(&good).unwrap().get(), 5);
     }

@@ -51,7 +51,7 @@ fn failures_are_limited_per_account() {
 }
 
 #[test]
-fn other_networks_do_not_block_known_ones() {
+fn known_networks_have_their_own_budget() {
     let (clock, throttle) = throttle();
     let ada = email("ada@example.org");
     let failed: usize = (1..=200)

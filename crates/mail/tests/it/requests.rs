@@ -86,7 +86,7 @@ fn notices_are_limited_separately(database: &Fresh) {
     });
 }
 
-fn link_to_taken_address_is_not_sent(database: &Fresh) {
+fn taken_address_gets_no_link(database: &Fresh) {
     block_on(async {
         let (outbox, server) = TestOutbox::with_server(database).await;
         outbox.enqueue_email_change("bob@example.net");
@@ -105,5 +105,5 @@ both_engines!(
     repeated_request_sends_one_mail,
     mails_per_mailbox_are_limited,
     notices_are_limited_separately,
-    link_to_taken_address_is_not_sent,
+    taken_address_gets_no_link,
 );

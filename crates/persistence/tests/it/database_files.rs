@@ -141,7 +141,7 @@ fn existing_files_become_private() {
 }
 
 #[test]
-fn name_like_a_uri_is_a_file() {
+fn uri_like_name_is_a_file() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file:recto.db?mode=memory");
     let mut connection = Database::connect(&DatabaseUrl::file(&file)).unwrap();

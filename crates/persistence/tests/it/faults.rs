@@ -23,7 +23,7 @@ both_engines!(
     broken_transaction_is_replaced,
     failed_rollback_keeps_the_error,
     health_is_checked_without_queueing,
-    health_writes_at_most_once_a_second,
+    health_writes_once_per_second,
     health_reports_missing_table,
 );
 
@@ -242,7 +242,7 @@ fn health_is_checked_without_queueing(fresh: &Fresh) {
     });
 }
 
-fn health_writes_at_most_once_a_second(fresh: &Fresh) {
+fn health_writes_once_per_second(fresh: &Fresh) {
     let database = fresh.open();
     let written = || {
         let holder = match fresh.engine() {

@@ -25,9 +25,9 @@ both_engines!(
     abandoned_write_is_not_run,
     late_write_is_rolled_back,
     abandoned_work_leaves_full_queue,
-    classes_do_not_wait_for_each_other,
+    classes_do_not_block_each_other,
     late_expensive_read_is_refused,
-    slow_cheap_read_moves_to_expensive_ones,
+    slow_cheap_read_becomes_expensive,
     slow_write_fails_no_other,
     background_work_has_no_deadline,
     statistics_count_each_class,
@@ -196,7 +196,7 @@ fn abandoned_work_leaves_full_queue(fresh: &Fresh) {
     assert_eq!(database.statistics().reads.abandoned, 1);
 }
 
-fn classes_do_not_wait_for_each_other(fresh: &Fresh) {
+fn classes_do_not_block_each_other(fresh: &Fresh) {
     let database = fresh.open_with(options(LONG));
     let [reads, expensive, writes] = threads(fresh);
     let write = || run(database.request_write(Connection::ping));
@@ -227,7 +227,7 @@ fn late_expensive_read_is_refused(fresh: &Fresh) {
     assert_eq!(database.statistics().expensive_reads.refused, 1);
 }
 
-fn slow_cheap_read_moves_to_expensive_ones(fresh: &Fresh) {
+fn slow_cheap_read_becomes_expensive(fresh: &Fresh) {
     let tag = Catalogue::empty().new_tag("for the statement to find");
     fresh.connection().insert(tag).unwrap();
     let database = fresh.open_with(options(LONG));

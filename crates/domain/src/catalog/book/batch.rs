@@ -145,7 +145,7 @@ mod tests {
     use crate::Change;
 
     #[test]
-    fn book_is_parsed_as_new_and_patch() {
+    fn book_parses_as_new_and_patch() {
         let body =
             json!({"books": [{"title": "Emma", "author": "Jane Austen", "publisher": null}]});
         let [emma] = <[_; 1]>::try_from(BookBatch::parse(&body).unwrap().into_books()).unwrap();

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn only_isbn_10_may_end_in_x() {
+    fn only_isbn10_may_end_in_x() {
         assert_eq!(Isbn::parse("080442957X").unwrap().as_str(), "9780804429573");
         assert_eq!(Isbn::parse("0-8044-2957-x").unwrap().as_str(), "9780804429573");
         assert_eq!(refusal("08044X9570"), CHARACTERS);
@@ -167,7 +167,7 @@ mod tests {
         }
 
         #[test]
-        fn one_isbn_10_check_digit_is_valid(body in "[0-9]{9}") {
+        fn one_isbn10_check_digit_is_valid(body in "[0-9]{9}") {
             let fitting = "0123456789X".chars();
             let fitting = fitting.filter(|check| Isbn::parse(&format!("{body}{check}")).is_ok());
             prop_assert_eq!(fitting.count(), 1);
