@@ -52,12 +52,12 @@ impl Parameters {
         parameters
     }
 
-    /// Returns the names and values that were not taken yet, in order.
+    /// Returns the remaining names and values, in order.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Takes the value of a parameter that may not be repeated.
+    /// Removes and returns the value of a parameter that may not be repeated.
     pub(crate) fn take(&mut self, name: &str) -> Option<String> {
         let mut values = self.take_all(name).into_iter();
         let first = values.next();
@@ -68,13 +68,13 @@ impl Parameters {
         first
     }
 
-    /// Takes and parses the value of a parameter that may not be repeated.
+    /// Removes and parses the value of a parameter that may not be repeated.
     pub(crate) fn take_parsed<T: FromStr<Err = Invalid>>(&mut self, name: &str) -> Option<T> {
         let raw = self.take(name)?;
         self.check(name, raw.parse())
     }
 
-    /// Takes `true` or `false`; by default `false`.
+    /// Removes and parses a parameter that is `true` or `false`; by default `false`.
     pub(crate) fn flag(&mut self, name: &str) -> bool {
         let flag = match self.take(name).as_deref() {
             None | Some("false") => Ok(false),
@@ -84,19 +84,19 @@ impl Parameters {
         self.check(name, flag).unwrap_or_default()
     }
 
-    /// Takes all values of a parameter, in order.
+    /// Removes and returns all values of a parameter, in order.
     pub(crate) fn take_all(&mut self, name: &str) -> Vec<String> {
         self.pairs.extract_if(.., |(found, _)| found == name).map(|(_, value)| value).collect()
     }
 
-    /// Takes a list of which each value has a part, separated by commas: `a=1&a=2` is `a=1,2`.
+    /// Removes all values of a parameter and joins them with commas: `a=1&a=2` is `a=1,2`.
     pub(crate) fn take_list(&mut self, name: &str) -> Option<String> {
         let values = self.take_all(name);
         (!values.is_empty()).then(|| values.join(","))
     }
 
-    /// Takes `limit`, the number of items of a page: from 1 to [`MAX_LIMIT`], by default
-    /// [`DEFAULT_LIMIT`].
+    /// Removes and parses `limit`, the number of items of a page: from 1 to [`MAX_LIMIT`], by
+    /// default [`DEFAULT_LIMIT`].
     pub(crate) fn limit(&mut self) -> u32 {
         let limit = self.take("limit").and_then(|raw| self.check("limit", parse_limit(&raw)));
         limit.unwrap_or(DEFAULT_LIMIT)

@@ -16,14 +16,14 @@ impl Budget {
         Self { limit, used: AtomicUsize::new(0) }
     }
 
-    /// Takes bytes, unless the budget has fewer left.
+    /// Reserves bytes, and returns whether the budget had enough left.
     #[must_use]
     pub(super) fn take(&self, bytes: usize) -> bool {
         let taken = |used: usize| used.checked_add(bytes).filter(|used| *used <= self.limit);
         self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken).is_ok()
     }
 
-    /// Returns bytes that were taken.
+    /// Releases bytes that were reserved.
     pub(super) fn give_back(&self, bytes: usize) {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
     }

@@ -20,7 +20,7 @@ pub(crate) trait ListFilter: Sized {
     /// The names and descriptions of its parameters.
     const FILTERS: &'static [QueryParameter];
 
-    /// Takes its parameters.
+    /// Parses its parameters.
     fn take(parameters: &mut Parameters) -> Self;
 }
 

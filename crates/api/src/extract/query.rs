@@ -75,7 +75,7 @@ pub(crate) trait Filtered: Stored<Recto> {
     /// The names and descriptions of the parameters.
     const FILTERS: &'static [QueryParameter];
 
-    /// Takes the parameters.
+    /// Parses the parameters.
     fn filter(parameters: &mut Parameters) -> Self::Filter;
 }
 
@@ -141,7 +141,7 @@ fn take_tags(parameters: &mut Parameters) -> Vec<TagName> {
     tags
 }
 
-/// Takes a name that may be older than the rules of new ones.
+/// Parses a name by the rules for stored names.
 fn take_name<T>(
     parameters: &mut Parameters,
     name: &str,
@@ -218,7 +218,7 @@ pub(crate) trait PageSource<E: Stored<Recto>> {
     /// The relation.
     const RELATION: Option<&'static RelationInfo>;
 
-    /// Takes the parameters.
+    /// Parses the parameters.
     fn filter(parameters: &mut Parameters) -> Self::Filter;
 
     /// Returns the cost of the conditions.

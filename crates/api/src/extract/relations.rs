@@ -8,7 +8,7 @@ use recto_relations::{
 use crate::fields::Fields;
 use crate::parameters::Parameters;
 
-/// Takes the order of a page: of all entities of a type, or of those that a relation leads to.
+/// Parses `sort`, the order of a page: of all entities of a type, or of those of a relation.
 pub(super) fn take_sort<E: Entity>(
     parameters: &mut Parameters,
     relation: Option<&'static RelationInfo>,
@@ -26,14 +26,14 @@ pub(super) fn take_sort<E: Entity>(
     sort.unwrap_or_default()
 }
 
-/// Takes the own fields to show.
+/// Parses `fields`, the own fields to show.
 pub(super) fn take_fields<E: Entity>(parameters: &mut Parameters) -> Fields {
     let Some(list) = parameters.take_list("fields") else { return Fields::default() };
     let fields = parameters.check_list("fields", &list, |raw| Fields::parse(E::INFO, raw));
     fields.unwrap_or_default()
 }
 
-/// Takes the relations to load and to count.
+/// Parses `include` and `count`, the relations to load and to count.
 pub(super) fn take_include<E: Entity>(parameters: &mut Parameters) -> Include {
     let wrong = |error: IncludeError| invalid(include_code(&error), &error);
     let mut include = Some(Include::nothing());
@@ -53,7 +53,7 @@ pub(super) fn take_include<E: Entity>(parameters: &mut Parameters) -> Include {
     counted.unwrap_or_default()
 }
 
-/// Takes the filters on related entities.
+/// Parses `some`, `none` and `only`, the filters on related entities.
 pub(super) fn take_related<E: Entity>(parameters: &mut Parameters) -> Filter {
     let mut filters = Vec::new();
     for quantifier in Quantifier::ALL {

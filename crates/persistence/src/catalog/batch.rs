@@ -28,7 +28,7 @@ pub struct Upserted {
 }
 
 /// Inserts the new books of a batch, updates the existing ones, and returns the outcomes in order.
-/// Takes at most three statements, four for administrators, and more for changed credit lines.
+/// Sends at most three statements, four for administrators, and more for changed credit lines.
 ///
 /// An existing book is the newest one with the ISBN that the caller owns. For an administrator who
 /// owns none it is the newest one of any owner. Otherwise, and without an ISBN, the book is

@@ -25,7 +25,7 @@ impl Group {
         self.ran.len() + self.slow.len()
     }
 
-    /// Takes jobs until there are none or the time is over, runs them and commits. Returns
+    /// Runs jobs until there are none or the time is over, and commits. Returns
     /// `false`, without a commit, if one of them must run again alone.
     pub(super) fn run(
         &mut self,
