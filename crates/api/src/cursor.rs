@@ -26,7 +26,7 @@ pub(crate) struct QueryFingerprint {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CursorError {
     /// It is not a cursor.
-    #[error("is not a cursor; take it from next_cursor or prev_cursor as it stands")]
+    #[error("is not a cursor; copy it unchanged from next_cursor or prev_cursor")]
     Malformed,
     /// It is a cursor of another path, other filters or another sort.
     #[error("belongs to another query: its path, filters and sort must stay the same")]

@@ -21,8 +21,8 @@ pub enum Code {
     Unknown,
     /// The value has the wrong JSON type.
     Type,
-    /// The value is none of the allowed ones: a number or a date out of bounds, no choice of an
-    /// enumeration, a reserved name.
+    /// The value is not allowed: a number or a date out of bounds, a choice that an enumeration
+    /// does not have, a reserved name.
     Range,
     /// The value is empty, too short or too long, or has too many items.
     Length,

@@ -105,8 +105,8 @@ const fn meaning(code: Code) -> &'static str {
              whole number."
         }
         Code::Range => {
-            "The value is none of the allowed ones: a number or a date out of bounds, no choice of \
-             an enumeration, a reserved username, a common password."
+            "The value is not allowed: a number or a date out of bounds, a choice that an \
+             enumeration does not have, a reserved username, a common password."
         }
         Code::Length => {
             "The value is empty, too short or too long, or has too many items or levels."
@@ -175,10 +175,10 @@ const fn advice(problem_type: ProblemType) -> &'static str {
             "Repeating the request does not help. Delete something, or ask the operator for a larger quota."
         }
         ProblemType::RequestInProgress => {
-            "Wait as long as `Retry-After` says, and send the same request with the same `Idempotency-Key`."
+            "Wait for the time in `Retry-After`, and send the same request with the same `Idempotency-Key`."
         }
         ProblemType::PreconditionFailed => {
-            "Get the item, apply the change to what it is now, and send it with the new `ETag` in `If-Match`."
+            "Get the item, apply the change to its current state, and send it with the new `ETag` in `If-Match`."
         }
         ProblemType::TooLarge => "Split the body: a batch can be sent in parts.",
         ProblemType::UnsupportedMediaType => {
@@ -191,13 +191,13 @@ const fn advice(problem_type: ProblemType) -> &'static str {
             "Correct the client: generate a new random key for each change, and keep it only to repeat that change."
         }
         ProblemType::TooManyRequests => {
-            "Wait as long as `Retry-After` says, and then send fewer requests at a time."
+            "Wait for the time in `Retry-After`, and then send fewer requests at a time."
         }
         ProblemType::Internal => {
             "Report it to the operator with the `request_id`. A read may be repeated; a write only if it is idempotent or has an `Idempotency-Key`."
         }
         ProblemType::Overloaded | ProblemType::Unavailable => {
-            "Wait as long as `Retry-After` says, longer each time, and repeat the request. A write may have been done: repeat it only if it is idempotent or has an `Idempotency-Key`."
+            "Wait for the time in `Retry-After`, longer each time, and repeat the request. A write may have been done: repeat it only if it is idempotent or has an `Idempotency-Key`."
         }
         ProblemType::TimedOut => {
             "Ask for less: a smaller `limit`, fewer relations and counts. A write may have been done: repeat it only if it is idempotent or has an `Idempotency-Key`."
