@@ -5,7 +5,7 @@ use recto_domain::AuditEntry;
 use crate::state::State;
 
 impl State {
-    /// Logs an audit entry about something that changed no data, and adds it to the queue.
+    /// Logs an audit entry about a read, a refusal or a failed sign-in, and adds it to the queue.
     pub(crate) fn audit(&self, entry: AuditEntry) {
         log(&entry);
         self.audit_queue.add(entry);

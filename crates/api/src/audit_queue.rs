@@ -16,7 +16,7 @@ const BATCH: usize = 100;
 /// The time between two attempts to store entries.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Audit entries about what changed no data, such as refusals and failed sign-ins.
+/// Audit entries about reads, refusals and failed sign-ins.
 ///
 /// They are stored in the background, so that their requests do not wait for a database that is
 /// slow, locked or full. Entries of changes are stored in the transactions of the changes.

@@ -35,12 +35,12 @@ pub(crate) use transaction::WriteTransaction;
 use credential::Credential;
 use transaction::{ChangeRequest, Effects, ReservedCreations};
 
-/// The context that a handler works in.
+/// The context of a handler.
 ///
 /// [`read`](Self::read), [`snapshot`](Self::snapshot) and [`write`](Self::write) run a closure on
 /// a thread of the database. Each first authenticates the caller and checks the access that the
-/// route requires, in the transaction that does the work: a session that ends, a role that
-/// changes or a key that is revoked counts at once, on every copy of the server.
+/// route requires, in the transaction that does the work: the end of a session, a changed role
+/// or a revoked key takes effect at once, on every server.
 pub(crate) struct Context {
     pub(crate) state: SharedState,
     request: HttpRequest,
@@ -254,13 +254,13 @@ impl Context {
 }
 
 impl Authentication {
-    /// Returns whether writes are counted. What manages the account itself is not: a thief who uses
-    /// up the writes must not keep the owner from ending the session.
+    /// Returns whether writes are counted. Account management is not counted, so that a stolen
+    /// token cannot block the owner.
     fn is_counted(&self) -> bool {
         matches!(self.access, Access::Verified | Access::VerifiedSession)
     }
 
-    /// Returns the caller, or `None` where nobody has to sign in and nobody did.
+    /// Returns the caller, or `None` for an anonymous request.
     fn check(&self, conn: &mut Connection, state: &State) -> Result<Option<Caller>, Error> {
         let Some(credential) = &self.credential else { return Ok(None) };
         let caller = credential.resolve(conn, state)?;

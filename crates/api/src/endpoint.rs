@@ -83,7 +83,7 @@ pub(crate) async fn answer<Args: FromRequest>(
     Ok(cached(demands.access, response))
 }
 
-/// Tells caches what a response with a tag depends on.
+/// Sets the headers for caches on a response with a tag.
 fn cached(access: Access, mut response: HttpResponse) -> HttpResponse {
     if !response.headers().contains_key(header::ETAG) {
         return response;

@@ -25,7 +25,7 @@ pub struct Settings {
     /// The number of threads that serve requests; by default the number of processors.
     pub workers: Option<usize>,
     /// The URL that links begin with, without a slash at its end; by default the address that the
-    /// server listens on. With `https`, browsers are told to use TLS only.
+    /// server listens on. With `https`, responses instruct browsers to use TLS only.
     pub public_url: Option<String>,
     /// The transport and the sender of mails.
     pub mail: recto_mail::MailSettings,

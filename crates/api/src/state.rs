@@ -56,7 +56,7 @@ pub struct State {
     pub key_usage: KeyUsage,
     /// All connections of the server.
     pub connections: Arc<Connections>,
-    /// Stores audit entries about what changed no data.
+    /// Stores audit entries about reads, refusals and failed sign-ins.
     pub audit_queue: AuditQueue,
     /// The bytes of answers that are stored for idempotency keys.
     pub stored_answers: Arc<StoredBytes>,

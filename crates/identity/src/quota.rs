@@ -150,8 +150,8 @@ impl<C: Clock> QuotaUse<C> {
         client.record(debt);
     }
 
-    /// Subtracts `added` from the rows that may be added without counting, and returns whether
-    /// there were enough. Otherwise the caller counts, and reports the number by
+    /// Subtracts `added` from the rows that may be added without counting, and returns whether there
+    /// were enough. Otherwise the caller counts, and reports the number by
     /// [`counted`](Self::counted).
     pub fn take(&self, user: UserId, owned: Owned, added: usize, now: DateTime<Utc>) -> bool {
         let mut granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);

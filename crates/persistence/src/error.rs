@@ -257,8 +257,8 @@ impl WorkError for Error {
     }
 }
 
-/// The unique constraints that a request can violate, in a race where it was checked before: the name that PostgreSQL reports, the
-/// columns that SQLite reports, and the conflict.
+/// The unique constraints that a request can violate, even if it was checked before, in a race: the
+/// name that PostgreSQL reports, the columns that SQLite reports, and the conflict.
 const UNIQUE: &[(&str, &str, Conflict)] = &[
     ("users_username_key_key", "users.username_key", Conflict::UsernameTaken),
     ("accounts_email_key_key", "accounts.email_key", Conflict::EmailTaken),

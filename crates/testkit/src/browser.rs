@@ -123,7 +123,7 @@ impl Browser {
         self.call("Emulation.setDeviceMetricsOverride", &size);
     }
 
-    /// Sets the colour scheme that pages are told: dark, or light.
+    /// Sets the colour scheme that pages see: dark, or light.
     pub fn prefer_dark(&mut self, dark: bool) {
         let value = if dark { "dark" } else { "light" };
         let features = json!([{"name": "prefers-color-scheme", "value": value}]);

@@ -18,8 +18,8 @@ const STREAMED: usize = 4 << 20;
 
 /// The body of an answer, in pieces whose memory is accounted for.
 ///
-/// Memory is accounted for until the client has taken the last piece. A large body gives memory
-/// back as the client takes it: each time half is left, that half is copied and the rest freed.
+/// Memory is accounted for until the client has taken the last piece. When half of a large body
+/// is sent, the rest is copied and the original freed; so again with the copy.
 pub(crate) struct OutgoingBody {
     size: BodySize,
     rest: Bytes,

@@ -20,7 +20,7 @@ impl<'t> ReadTransaction<'t> {
 }
 
 impl WriteTransaction<'_> {
-    /// Checks the quota of what the caller owns, of which `added` were inserted.
+    /// Checks the caller's quota after `added` entities with an owner were inserted.
     ///
     /// # Errors
     /// 409 if the caller owns too many.
@@ -38,7 +38,7 @@ impl WriteTransaction<'_> {
         Err(Problem::new(ProblemType::QuotaExceeded, detail).into())
     }
 
-    /// Checks the quotas of tags and authors, of which a creator has inserted some.
+    /// Checks the quotas of tags and authors after a creator has inserted some.
     ///
     /// # Errors
     /// 409 if the caller has created too many.
@@ -47,8 +47,7 @@ impl WriteTransaction<'_> {
         self.check_quota(Owned::Authors, creator.authors())
     }
 
-    /// Checks the quota of an entity of the generic handlers, of which `count` were inserted:
-    /// reviews, or what has no owner.
+    /// Checks the quota after `count` reviews, or entities without an owner, were inserted.
     ///
     /// # Errors
     /// 409 for too many reviews; 429 if the caller has created too much within 24 hours.

@@ -20,7 +20,7 @@ pub(crate) struct CurrentState {
     pub(crate) audit_queue: AuditQueue,
 }
 
-/// Values of a metric, each with the label that tells it from the others.
+/// Values of a metric, each with its label.
 type Values<'a, T> = &'a [(&'static str, T)];
 
 impl Collector for CurrentState {

@@ -80,7 +80,7 @@ fn request_does_not_reveal_taken_address(server: &TestServer) {
     let mail = wait_for_mail(server, NEW, 1);
     wait_for_mail(server, OLD, 2);
     assert_eq!(mails(server).len(), 3, "{:?}", mails(server));
-    // Taken meanwhile: only the holder of the link is told so, and the link stays valid.
+    // Taken meanwhile: only the holder of the link learns it, and the link stays valid.
     let body = json!({"username": "cleo", "email": NEW, "password": PASSWORD});
     server.anonymous().post("/auth/signup", &body).expect_status(201);
     confirm(server, &mail.token()).expect_problem("email-taken");

@@ -83,7 +83,7 @@ fn deleted_log_stops_writes_without_loss() {
     server.wait().succeeded();
 }
 
-/// The limit of a file's size stands in for a disk that is full.
+/// The limit of a file's size simulates a full disk.
 #[cfg(target_os = "linux")]
 #[test]
 fn failed_write_is_unavailable() {

@@ -25,8 +25,8 @@ impl Group {
         self.ran.len() + self.slow.len()
     }
 
-    /// Runs jobs until there are none or the time is over, and commits. Returns
-    /// `false`, without a commit, if one of them must run again alone.
+    /// Runs jobs until there are none or the time is over, and commits. Returns `false`, without a
+    /// commit, if one of them must run again alone.
     pub(super) fn run(
         &mut self,
         connection: &mut Connection,

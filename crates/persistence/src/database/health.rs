@@ -23,7 +23,8 @@ const FRESH: Duration = Duration::from_secs(1);
 const WATCH: Duration = Duration::from_secs(1);
 /// The time to wait for a locked SQLite database.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
-/// The maximum number of waiting callers; further ones are told that the check takes too long.
+/// The maximum number of waiting callers; further ones get the error that the check takes too
+/// long.
 const WAITING: usize = 256;
 /// The name of the lease whose row is written.
 const NAME: &str = "health";

@@ -21,8 +21,8 @@ const ATTEMPTS: u32 = 8;
 /// The maximum number of jobs that share a commit on SQLite.
 const GROUP_SIZE: usize = 128;
 
-/// The maximum time of a cheap read of a request. One that takes longer is more expensive than its
-/// cost says.
+/// The maximum time of a cheap read of a request. One that takes longer is more expensive than
+/// its computed cost.
 const CHEAP_TIME: Duration = Duration::from_millis(500);
 
 /// The maximum time that a statement of a cheap read waits for a lock on PostgreSQL.

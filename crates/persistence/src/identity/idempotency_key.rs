@@ -1,8 +1,8 @@
 //! Idempotency keys: a request that is sent again with its key gets the answer that is stored, and
 //! changes nothing.
 //!
-//! [`claim`] and [`store`] run in the transaction of the change. So there is an answer exactly if
-//! the change was committed, and of two requests with one key the second waits for the first.
+//! [`claim`] and [`store`] run in the transaction of the change. So an answer is stored if and only
+//! if the change is committed, and of two requests with one key the second waits for the first.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
@@ -16,7 +16,7 @@ use crate::{Connection, Error};
 /// The time for which an answer is stored.
 pub const RETENTION: TimeDelta = TimeDelta::hours(24);
 
-/// The bytes of the answers that are stored for a user. Of more, the oldest are deleted.
+/// The maximum bytes of a user's stored answers. If there are more, the oldest are deleted.
 pub const MAX_BYTES: u64 = 16_000_000;
 
 /// A key of a user, with the request that it was sent with.

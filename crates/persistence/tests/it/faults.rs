@@ -31,7 +31,7 @@ both_engines!(
 struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
-    /// Returns `None`, and says so, where mounting is not permitted.
+    /// Returns `None`, and prints it, where mounting is not permitted.
     fn mount(size: &str) -> Option<Self> {
         let directory = tempfile::tempdir().unwrap();
         let mut mount = Command::new("mount");

@@ -1,4 +1,4 @@
-//! Comparing a database with what clients were told.
+//! Comparing a database with the answers that clients got.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! A server that answers as a test says.
+//! A server whose answers are set by a test.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
