@@ -28,7 +28,7 @@ use crate::present;
 /// The number of rows that are read at a time. One has at most 80 kB, the longest text of a review.
 const CHUNK: u32 = 50;
 
-/// Everything that belongs to an account. Its lists are written by [`LISTS`].
+/// Everything that belongs to an account.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Export {
     user: User,
@@ -51,7 +51,7 @@ struct Part {
     last: Option<Uuid>,
 }
 
-/// The lists of an export.
+/// The lists of an [`Export`], and the functions that read them.
 const LISTS: [(&str, ReadPart); 5] = [
     ("books", books),
     ("reviews", reviews),
