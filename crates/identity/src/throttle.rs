@@ -77,7 +77,7 @@ pub struct Throttled {
     /// Seconds until the client may try again.
     pub seconds: u64,
     /// Whether the client may try now from a network that the account is known to use.
-    pub spares_known_networks: bool,
+    pub known_networks_exempt: bool,
 }
 
 /// The network that an attempt to sign in comes from.
@@ -194,8 +194,8 @@ impl<C: Clock + Clone> Throttle<C> {
                 Ok(charge) => attempt.account = Some(charge),
                 Err(exhausted) => {
                     let seconds = whole_seconds(exhausted.wait).max(1);
-                    let spares_known_networks = !is_known;
-                    return Err(Throttled { detail: TO_ACCOUNT, seconds, spares_known_networks });
+                    let known_networks_exempt = !is_known;
+                    return Err(Throttled { detail: TO_ACCOUNT, seconds, known_networks_exempt });
                 }
             }
         }
@@ -329,7 +329,7 @@ pub(crate) fn charge_account<C: Clock>(
 fn throttled(client: &Client, exhausted: Exhausted, detail: &'static str) -> Throttled {
     let seconds = whole_seconds(exhausted.wait).max(1);
     client.record(exhausted.allowance);
-    Throttled { detail, seconds, spares_known_networks: false }
+    Throttled { detail, seconds, known_networks_exempt: false }
 }
 
 /// Returns the first half of the SHA-256 of the parts, each preceded by its length.

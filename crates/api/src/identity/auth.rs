@@ -195,7 +195,7 @@ pub(crate) async fn count_attempt(ctx: &Context, email: Option<&Email>) -> Resul
     let client = ctx.origin().client;
     let throttle = &ctx.state.throttle;
     let mut counted = throttle.sign_in(&client, email, SignInNetwork::Unknown);
-    if let (Err(Throttled { spares_known_networks: true, .. }), Some(email)) = (&counted, email)
+    if let (Err(Throttled { known_networks_exempt: true, .. }), Some(email)) = (&counted, email)
         && is_known_network(ctx, &client, email).await?
     {
         counted = throttle.sign_in(&client, Some(email), SignInNetwork::Known);

@@ -62,11 +62,11 @@ fn known_networks_have_their_own_budget() {
     assert_eq!(failed, 100);
     let home = at("192.0.2.1");
     let refused = throttle.sign_in(&home, Some(&ada), Unknown).unwrap_err();
-    assert_eq!((refused.seconds, refused.spares_known_networks), (60, true));
+    assert_eq!((refused.seconds, refused.known_networks_exempt), (60, true));
     throttle.sign_in(&home, Some(&ada), Known).unwrap().refund();
     // Repeated attempts end at the network's own budget, without asking whether it is known.
     let repeated = (0..20).map(|_| throttle.sign_in(&at("198.51.101.1"), Some(&ada), Unknown));
-    let asked = repeated.filter(|one| one.as_ref().unwrap_err().spares_known_networks).count();
+    let asked = repeated.filter(|one| one.as_ref().unwrap_err().known_networks_exempt).count();
     assert_eq!(asked, 10);
     // Other accounts are not slowed, and this one is by the minute.
     throttle.sign_in(&home, Some(&email("bob@example.org")), Unknown).unwrap().refund();
@@ -76,7 +76,7 @@ fn known_networks_have_their_own_budget() {
     let office = at("203.0.113.1");
     let known = (0..200).filter(|_| throttle.sign_in(&office, Some(&ada), Known).is_ok()).count();
     assert_eq!(known, 100);
-    assert!(!throttle.sign_in(&office, Some(&ada), Known).unwrap_err().spares_known_networks);
+    assert!(!throttle.sign_in(&office, Some(&ada), Known).unwrap_err().known_networks_exempt);
     throttle.sign_in(&home, Some(&ada), Known).unwrap().refund();
 }
 
