@@ -1,5 +1,5 @@
-//! Dependencies between the crates, words that only some layers may use, and references of the
-//! documents to tests and files.
+//! Dependencies between the crates, words that only some layers may use, references of the
+//! documents to tests and files, and the length of test names.
 
 #![expect(clippy::unwrap_used, reason = "what a test unwraps is what it expects")]
 
@@ -247,6 +247,21 @@ fn missing_tests(tests: &[(&str, &str)]) -> Vec<String> {
     };
     let unknown = tests.iter().filter(|test| !exists(test));
     unknown.map(|(file, test)| format!("{file}.rs::{test}")).collect()
+}
+
+/// The check includes all functions, since `both_engines!` lists tests by their names.
+#[test]
+fn test_names_have_six_words() {
+    let mut names = Vec::new();
+    for file in sources(&root().join("crates")) {
+        let text = fs::read_to_string(&file).unwrap();
+        let declared = text.split("fn ").skip(1).filter_map(|rest| rest.split(['(', '<']).next());
+        let is_name = |name: &&str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        names.extend(declared.filter(is_name).map(ToOwned::to_owned));
+    }
+    assert!(names.iter().any(|name| name == "test_names_have_six_words"));
+    names.retain(|name| name.split('_').count() > 6);
+    assert_eq!(names, [""; 0], "names of tests have at most six words");
 }
 
 #[test]
