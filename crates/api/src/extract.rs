@@ -1,4 +1,4 @@
-//! Extractors: what handlers read from a request.
+//! Extractors: the inputs of handlers, parsed from a request.
 
 mod body;
 mod cost;

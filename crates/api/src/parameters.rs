@@ -163,7 +163,7 @@ impl ParameterError {
     }
 }
 
-/// Returns the elements of a list: what is between commas that are not in parentheses.
+/// Returns the elements of a list, split at commas that are not in parentheses.
 fn elements(list: &str) -> impl Iterator<Item = &str> {
     let mut depth = 0_usize;
     list.split(move |c| {

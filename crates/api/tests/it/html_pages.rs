@@ -1,4 +1,4 @@
-//! The pages for people: what is true of all of them, the start page, and the page of a 404.
+//! The pages for people: the common properties, the start page, and the page of a 404.
 
 use recto_api::{DemoAccount, Settings};
 use recto_testkit::both_servers;
