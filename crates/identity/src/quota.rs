@@ -229,7 +229,7 @@ impl<C: Clock> QuotaUse<C> {
         let seconds = allowance.next.unwrap_or(1).max(1);
         client.record(allowance);
         let detail = "too many creations by this account within 24 hours";
-        Throttled { detail, seconds, known_networks_exempt: false }
+        Throttled { detail, seconds }
     }
 
     fn creations(&self, remaining: u32, ends_at: DateTime<Utc>, now: DateTime<Utc>) -> Allowance {

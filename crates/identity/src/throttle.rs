@@ -76,17 +76,16 @@ pub struct Throttled {
     pub detail: &'static str,
     /// Seconds until the client may try again.
     pub seconds: u64,
-    /// Whether the client may try now from a network that the account is known to use.
-    pub known_networks_exempt: bool,
 }
 
-/// The network that an attempt to sign in comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SignInNetwork {
-    /// One that the account is not known to use.
-    Unknown,
-    /// One that the account has signed in from before.
-    Known,
+/// The refusal of an attempt to sign in.
+#[derive(Debug)]
+pub struct RefusedSignIn {
+    /// The error.
+    pub throttled: Throttled,
+    /// The attempt, if only the budget that unknown networks share was empty: it may be made from a
+    /// network that the account is known to use. It counts as failed unless it is refunded.
+    pub attempt: Option<Attempt>,
 }
 
 /// An attempt to sign in. It counts as failed unless it is [refunded](Self::refund).
@@ -150,17 +149,17 @@ impl<C: Clock + Clone> Throttle<C> {
     ///
     /// The account need not exist. An invalid address (`None`) counts for network and site only.
     /// If the account's budget is empty, the attempt counts as failed all the same, so that nobody
-    /// can repeat it for nothing; it may then be counted again as one from a known network.
+    /// can repeat it for nothing. It may then be made
+    /// [from a known network](Self::sign_in_from_known_network).
     ///
     /// # Errors
-    /// [`Throttled`] after too many failed sign-ins from the network or its site, or to the
-    /// account, from the network or from anywhere.
+    /// [`RefusedSignIn`] after too many failed sign-ins from the network or its site, or to the
+    /// account, from the network or from unknown networks.
     pub fn sign_in(
         &self,
         client: &Client,
         email: Option<&Email>,
-        from: SignInNetwork,
-    ) -> Result<Attempt, Throttled> {
+    ) -> Result<Attempt, RefusedSignIn> {
         let mut attempt = Attempt { client: client.clone(), charges: Vec::new(), account: None };
         let network = client.network().to_string();
         let site = client.site().map(|site| site.to_string());
@@ -170,8 +169,6 @@ impl<C: Clock + Clone> Throttle<C> {
             (self.sign_in_site.as_ref(), site.map(|site| key(&[&site])), FROM_SITE),
             (self.sign_in.as_ref(), account.as_ref().map(|to| key(&[&network, to])), FROM_HERE),
         ];
-        // An attempt from a known network has been counted as one from an unknown network.
-        let budgets = budgets.into_iter().filter(|_| from == SignInNetwork::Unknown);
         for (budget, key, detail) in budgets {
             let Some((budget, key)) = budget.zip(key) else { continue };
             match budget.charge(key) {
@@ -181,25 +178,49 @@ impl<C: Clock + Clone> Throttle<C> {
                 }
                 Err(exhausted) => {
                     attempt.refund();
-                    return Err(throttled(client, exhausted, detail));
+                    let throttled = throttled(client, exhausted, detail);
+                    return Err(RefusedSignIn { throttled, attempt: None });
                 }
             }
         }
-        // Without a record: strangers must not see how often others tried.
-        if let Some((budget, account)) = self.sign_in_account.as_ref().zip(account) {
-            let is_known = from == SignInNetwork::Known;
-            // All unknown networks share a budget.
-            let network = if is_known { network.as_str() } else { "" };
-            match budget.charge(key(&["account", network, &account])) {
-                Ok(charge) => attempt.account = Some(charge),
-                Err(exhausted) => {
-                    let seconds = whole_seconds(exhausted.wait).max(1);
-                    let known_networks_exempt = !is_known;
-                    return Err(Throttled { detail: TO_ACCOUNT, seconds, known_networks_exempt });
-                }
-            }
+        // All unknown networks share a budget.
+        match email.map(|email| self.charge_to_account(&mut attempt, email, "")).transpose() {
+            Ok(_) => Ok(attempt),
+            Err(throttled) => Err(RefusedSignIn { throttled, attempt: Some(attempt) }),
         }
+    }
+
+    /// Counts a [refused](RefusedSignIn) attempt to sign in as one from a network that the account
+    /// is known to use. Each such network has a budget of its own.
+    ///
+    /// # Errors
+    /// [`Throttled`] after too many failed sign-ins to the account from the network.
+    pub fn sign_in_from_known_network(
+        &self,
+        mut attempt: Attempt,
+        email: &Email,
+    ) -> Result<Attempt, Throttled> {
+        let network = attempt.client.network().to_string();
+        self.charge_to_account(&mut attempt, email, &network)?;
         Ok(attempt)
+    }
+
+    /// Charges the budget of an account. The client does not get a record of it: strangers must not
+    /// see how often others tried.
+    fn charge_to_account(
+        &self,
+        attempt: &mut Attempt,
+        email: &Email,
+        network: &str,
+    ) -> Result<(), Throttled> {
+        let Some(budget) = &self.sign_in_account else { return Ok(()) };
+        let charge = budget.charge(key(&["account", network, &email.key()]));
+        let charge = charge.map_err(|exhausted| {
+            let seconds = whole_seconds(exhausted.wait).max(1);
+            Throttled { detail: TO_ACCOUNT, seconds }
+        })?;
+        attempt.account = Some(charge);
+        Ok(())
     }
 
     /// Counts a mail with a link, and returns whether it may be sent.
@@ -329,7 +350,7 @@ pub(crate) fn charge_account<C: Clock>(
 fn throttled(client: &Client, exhausted: Exhausted, detail: &'static str) -> Throttled {
     let seconds = whole_seconds(exhausted.wait).max(1);
     client.record(exhausted.allowance);
-    Throttled { detail, seconds, known_networks_exempt: false }
+    Throttled { detail, seconds }
 }
 
 /// Returns the first half of the SHA-256 of the parts, each preceded by its length.

@@ -5,7 +5,7 @@ use recto_domain::{
     SignUp, User, UserId, Username,
 };
 use recto_identity::Client;
-use recto_identity::throttle::{Attempt, SignInNetwork, Throttled};
+use recto_identity::throttle::{Attempt, RefusedSignIn};
 use recto_persistence::identity::{account, audit};
 use recto_relations::excerpt;
 use serde::Serialize;
@@ -194,21 +194,21 @@ async fn sign_in(
 pub(crate) async fn count_attempt(ctx: &Context, email: Option<&Email>) -> Result<Attempt, Error> {
     let client = ctx.origin().client;
     let throttle = &ctx.state.throttle;
-    let mut counted = throttle.sign_in(&client, email, SignInNetwork::Unknown);
-    if let (Err(Throttled { known_networks_exempt: true, .. }), Some(email)) = (&counted, email)
+    let mut counted = throttle.sign_in(&client, email);
+    if let (Err(RefusedSignIn { attempt, .. }), Some(email)) = (&mut counted, email)
+        && let Some(attempt) = attempt.take()
         && is_known_network(ctx, &client, email).await?
     {
-        counted = throttle.sign_in(&client, Some(email), SignInNetwork::Known);
+        counted = throttle
+            .sign_in_from_known_network(attempt, email)
+            .map_err(|throttled| RefusedSignIn { throttled, attempt: None });
     }
-    match counted {
-        Ok(attempt) => Ok(attempt),
-        Err(throttled) => {
-            if ctx.state.throttle.should_audit_throttling(&client) {
-                ctx.state.audit(ctx.audit_entry(AuditAction::SignInThrottled));
-            }
-            Err(throttled.into())
+    counted.map_err(|refused| {
+        if throttle.should_audit_throttling(&client) {
+            ctx.state.audit(ctx.audit_entry(AuditAction::SignInThrottled));
         }
-    }
+        refused.throttled.into()
+    })
 }
 
 /// Returns whether the account with an address has signed in from the client's network, or its

@@ -38,7 +38,7 @@ impl<C: Clock> Exports<C> {
         let mut running = lock(&self.running);
         if running.contains(&user) {
             let detail = "an export of this account is under way";
-            return Err(Throttled { detail, seconds: RETRY, known_networks_exempt: false });
+            return Err(Throttled { detail, seconds: RETRY });
         }
         if let Some(budget) = &self.budget {
             let charge = budget.charge(key(&[&user.to_string()]));

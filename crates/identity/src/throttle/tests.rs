@@ -1,6 +1,5 @@
 use governor::clock::FakeRelativeClock;
 
-use super::SignInNetwork::{Known, Unknown};
 use super::*;
 use recto_domain::NewId;
 
@@ -22,9 +21,9 @@ fn email(address: &str) -> Email {
 fn fail(throttle: &Throttle<FakeRelativeClock>, client: &Client, account: &str) -> (usize, u64) {
     let mut failed = 0;
     loop {
-        match throttle.sign_in(client, Some(&email(account)), Unknown) {
+        match throttle.sign_in(client, Some(&email(account))) {
             Ok(_) => failed += 1,
-            Err(throttled) => return (failed, throttled.seconds),
+            Err(refused) => return (failed, refused.throttled.seconds),
         }
     }
 }
@@ -50,34 +49,59 @@ fn failures_are_limited_per_account() {
     assert_eq!(fail(&throttle, &client, "ada@example.org"), (10, 6));
 }
 
+/// Signs in from a network that the account is known to use.
+fn from_known(
+    throttle: &Throttle<FakeRelativeClock>,
+    client: &Client,
+    email: &Email,
+) -> Result<Attempt, Throttled> {
+    let refused = match throttle.sign_in(client, Some(email)) {
+        Ok(attempt) => return Ok(attempt),
+        Err(refused) => refused,
+    };
+    let attempt = refused.attempt.ok_or(refused.throttled)?;
+    throttle.sign_in_from_known_network(attempt, email)
+}
+
+/// Uses up the budget that the unknown networks of an account share.
+fn fail_from_many_networks(throttle: &Throttle<FakeRelativeClock>, account: &str) {
+    let attacker = |number| at(&format!("198.51.100.{number}"));
+    let failed: usize = (1..=200).map(|number| fail(throttle, &attacker(number), account).0).sum();
+    assert_eq!(failed, 100);
+}
+
 #[test]
 fn known_networks_have_their_own_budget() {
     let (clock, throttle) = throttle();
     let ada = email("ada@example.org");
-    let failed: usize = (1..=200)
-        .map(|attacker| {
-            fail(&throttle, &at(&format!("198.51.100.{attacker}")), "ada@example.org").0
-        })
-        .sum();
-    assert_eq!(failed, 100);
+    fail_from_many_networks(&throttle, "ada@example.org");
     let home = at("192.0.2.1");
-    let refused = throttle.sign_in(&home, Some(&ada), Unknown).unwrap_err();
-    assert_eq!((refused.seconds, refused.known_networks_exempt), (60, true));
-    throttle.sign_in(&home, Some(&ada), Known).unwrap().refund();
+    let refused = throttle.sign_in(&home, Some(&ada)).unwrap_err();
+    assert_eq!((refused.throttled.seconds, refused.attempt.is_some()), (60, true));
     // Repeated attempts end at the network's own budget, without asking whether it is known.
-    let repeated = (0..20).map(|_| throttle.sign_in(&at("198.51.101.1"), Some(&ada), Unknown));
-    let asked = repeated.filter(|one| one.as_ref().unwrap_err().known_networks_exempt).count();
+    let repeated = (0..20).map(|_| throttle.sign_in(&at("198.51.101.1"), Some(&ada)));
+    let asked = repeated.filter(|one| one.as_ref().unwrap_err().attempt.is_some()).count();
     assert_eq!(asked, 10);
     // Other accounts are not slowed, and this one is by the minute.
-    throttle.sign_in(&home, Some(&email("bob@example.org")), Unknown).unwrap().refund();
+    throttle.sign_in(&home, Some(&email("bob@example.org"))).unwrap().refund();
     clock.advance(Duration::from_mins(1));
-    throttle.sign_in(&home, Some(&ada), Unknown).unwrap().refund();
+    throttle.sign_in(&home, Some(&ada)).unwrap().refund();
     // Each known network has a budget of its own.
-    let office = at("203.0.113.1");
-    let known = (0..200).filter(|_| throttle.sign_in(&office, Some(&ada), Known).is_ok()).count();
-    assert_eq!(known, 100);
-    assert!(!throttle.sign_in(&office, Some(&ada), Known).unwrap_err().known_networks_exempt);
-    throttle.sign_in(&home, Some(&ada), Known).unwrap().refund();
+    fail_from_many_networks(&throttle, "eve@example.org");
+    let (eve, office) = (email("eve@example.org"), at("203.0.113.1"));
+    assert_eq!((0..200).filter(|_| from_known(&throttle, &office, &eve).is_ok()).count(), 10);
+    from_known(&throttle, &home, &eve).unwrap().refund();
+}
+
+#[test]
+fn success_from_known_network_is_refunded() {
+    let (_, throttle) = throttle();
+    let (ada, home) = (email("ada@example.org"), at("192.0.2.1"));
+    fail_from_many_networks(&throttle, "ada@example.org");
+    for _ in 0..300 {
+        from_known(&throttle, &home, &ada).unwrap().refund();
+    }
+    assert!(left(&home).iter().all(|(_, _, next)| next.is_none()), "{:?}", left(&home));
 }
 
 #[test]
@@ -117,7 +141,7 @@ fn failures_are_limited_per_site() {
 fn invalid_email_counts_for_the_network() {
     let (_, throttle) = throttle();
     let client = at("192.0.2.1");
-    let failed = std::iter::from_fn(|| throttle.sign_in(&client, None, Unknown).ok()).count();
+    let failed = std::iter::from_fn(|| throttle.sign_in(&client, None).ok()).count();
     assert_eq!(failed, 50);
     assert_eq!(fail(&throttle, &client, "ada@example.org").0, 0);
 }
@@ -128,7 +152,7 @@ fn account_refusal_does_not_charge_network() {
     let client = at("192.0.2.1");
     fail(&throttle, &client, "ada@example.org");
     for _ in 0..1000 {
-        assert!(throttle.sign_in(&client, Some(&email("ada@example.org")), Unknown).is_err());
+        assert!(throttle.sign_in(&client, Some(&email("ada@example.org"))).is_err());
     }
     assert_eq!(fail(&throttle, &client, "bob@example.org").0, 10);
 }
@@ -138,7 +162,7 @@ fn successful_sign_ins_are_unlimited() {
     let (_, throttle) = throttle();
     let client = at("192.0.2.1");
     for _ in 0..1000 {
-        throttle.sign_in(&client, Some(&email("ada@example.org")), Unknown).unwrap().refund();
+        throttle.sign_in(&client, Some(&email("ada@example.org"))).unwrap().refund();
     }
     assert_eq!(fail(&throttle, &client, "ada@example.org").0, 10);
 }
@@ -148,10 +172,10 @@ fn success_does_not_clear_failures() {
     let (_, throttle) = throttle();
     let client = at("192.0.2.1");
     for _ in 0..9 {
-        drop(throttle.sign_in(&client, Some(&email("ada@example.org")), Unknown).unwrap());
-        throttle.sign_in(&client, Some(&email("own@example.org")), Unknown).unwrap().refund();
+        drop(throttle.sign_in(&client, Some(&email("ada@example.org"))).unwrap());
+        throttle.sign_in(&client, Some(&email("own@example.org"))).unwrap().refund();
     }
-    throttle.sign_in(&client, Some(&email("ada@example.org")), Unknown).unwrap().refund();
+    throttle.sign_in(&client, Some(&email("ada@example.org"))).unwrap().refund();
     assert_eq!(fail(&throttle, &client, "ada@example.org").0, 1);
 }
 
@@ -238,7 +262,7 @@ fn mails_per_mailbox_are_limited() {
 fn allowances_report_remaining_budget() {
     let (clock, throttle) = throttle();
     let client = at("192.0.2.1");
-    let attempt = throttle.sign_in(&client, Some(&email("ada@example.org")), Unknown).unwrap();
+    let attempt = throttle.sign_in(&client, Some(&email("ada@example.org"))).unwrap();
     let policies: Vec<_> =
         client.allowances().iter().map(|one| (one.name, one.quota, one.window)).collect();
     assert_eq!(policies, [("sign-in-place", 50, 50), ("sign-in", 10, 60)]);
@@ -249,7 +273,7 @@ fn allowances_report_remaining_budget() {
     assert_eq!(left(&client).last(), Some(&("sign-in", 0, Some(6))));
     // The time is that until one more, however many are left.
     clock.advance(Duration::from_secs(14));
-    drop(throttle.sign_in(&client, Some(&email("ada@example.org")), Unknown).unwrap());
+    drop(throttle.sign_in(&client, Some(&email("ada@example.org"))).unwrap());
     assert_eq!(left(&client).last(), Some(&("sign-in", 1, Some(4))));
 }
 
@@ -258,7 +282,7 @@ fn no_limits_record_no_allowances() {
     let throttle = Throttle::new(Limits::none());
     let client = at("192.0.2.1");
     for _ in 0..1000 {
-        assert!(throttle.sign_in(&client, Some(&email("ada@example.org")), Unknown).is_ok());
+        assert!(throttle.sign_in(&client, Some(&email("ada@example.org"))).is_ok());
         assert!(throttle.sign_up(&client).is_ok());
     }
     assert!(client.allowances().is_empty());
