@@ -13,6 +13,7 @@ use crate::extract::Body;
 use crate::problem::Problem;
 use crate::state::State;
 use recto_identity::secret::hash;
+use recto_identity::throttle::Throttled;
 use recto_identity::token::Issued;
 
 /// The next pair of tokens.
@@ -144,6 +145,10 @@ pub(crate) async fn refresh(ctx: Context, body: Body<Refresh>) -> Result<Json<To
             "the refresh token has been used before; the session has ended",
         )
         .into()),
+        Rotation::TooMany { next } => {
+            let seconds = u64::try_from((next - at).num_seconds()).unwrap_or_default() + 1;
+            Err(Throttled { detail: "too many refreshes of this session", seconds }.into())
+        }
         Rotation::Refused => Err(Problem::invalid_token("the refresh token is not valid").into()),
     }
 }

@@ -115,7 +115,7 @@ fn add_sign_in(table: &mut RouteTable) {
         )
         .body::<Refresh>()
         .returns::<TokenPair>("The next pair of tokens.")
-        .refuses(&[ProblemType::Unauthenticated]),
+        .refuses(&[ProblemType::Unauthenticated, ProblemType::TooManyRequests]),
     );
     table.at("/auth/logout").post(
         sessions::logout,

@@ -71,6 +71,17 @@ fn reused_refresh_token_ends_session(server: &TestServer) {
     refresh(server, &next).expect_problem("unauthenticated");
 }
 
+fn refreshes_of_session_are_limited(server: &TestServer) {
+    let (_, token) = signed_in(server);
+    server.database().execute("UPDATE token_pairs SET generation = 501").unwrap();
+    let refused = refresh(server, &token);
+    refused.expect_problem("too-many-requests");
+    let seconds: i64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&seconds), "{seconds}");
+    server.clock().advance(Duration::from_secs(60));
+    refreshed(server, &token);
+}
+
 fn retry_in_grace_period_succeeds_once(server: &TestServer) {
     let (_, token) = signed_in(server);
     let (lost, lost_token) = refreshed(server, &token);
@@ -315,6 +326,7 @@ fn password_grant_session_expires_with_token(server: &TestServer) {
 both_servers!(
     refresh_returns_a_new_pair,
     reused_refresh_token_ends_session,
+    refreshes_of_session_are_limited,
     retry_in_grace_period_succeeds_once,
     further_retries_end_the_session,
     two_refreshes_leave_one_active_pair,

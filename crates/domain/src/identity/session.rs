@@ -47,6 +47,11 @@ impl Session {
     /// The reuse grace period: for 30 seconds after its use, a refresh token can be retried once, by
     /// a client that did not receive the response.
     pub const REUSE_GRACE_PERIOD: TimeDelta = TimeDelta::seconds(30);
+    /// The refreshes of a session that are allowed at any time. Further ones are allowed at the rate
+    /// of [`REFRESH_EVERY`](Self::REFRESH_EVERY) since the session began.
+    pub const REFRESHES: u32 = 500;
+    /// The time after which a session may be refreshed once more: 30 seconds.
+    pub const REFRESH_EVERY: TimeDelta = TimeDelta::seconds(30);
 
     /// Returns the time of expiry of a session that began at `created` and is used `now`.
     ///
@@ -60,6 +65,23 @@ impl Session {
     /// ```
     pub fn expiry(created: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
         (now + Self::IDLE).min(created + Self::LONGEST)
+    }
+
+    /// Returns the time from which a session that began at `created` and was refreshed `refreshes`
+    /// times may be refreshed again.
+    ///
+    /// ```
+    /// use chrono::{DateTime, TimeDelta};
+    /// use recto_domain::Session;
+    ///
+    /// let created = DateTime::UNIX_EPOCH;
+    /// let wait = |refreshes| Session::next_refresh(created, refreshes) - created;
+    /// assert_eq!(wait(Session::REFRESHES - 1), TimeDelta::zero());
+    /// assert_eq!(wait(Session::REFRESHES + 1), Session::REFRESH_EVERY * 2);
+    /// ```
+    pub fn next_refresh(created: DateTime<Utc>, refreshes: u32) -> DateTime<Utc> {
+        let further = i32::try_from((refreshes + 1).saturating_sub(Self::REFRESHES));
+        created + Self::REFRESH_EVERY * further.unwrap_or(i32::MAX)
     }
 }
 

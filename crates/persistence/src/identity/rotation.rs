@@ -39,6 +39,11 @@ pub enum Rotation {
         /// The session.
         session: SessionId,
     },
+    /// Its session was refreshed too often. The token remains valid.
+    TooMany {
+        /// The time from which it can be used.
+        next: DateTime<Utc>,
+    },
     /// It is unknown, its session has expired, or its account is disabled.
     Refused,
 }
@@ -64,6 +69,12 @@ pub fn rotate(
             close(conn, user, session)?;
             return Ok(Rotation::Reused { user, session });
         };
+        // The first pair has generation 1.
+        let refreshes = u32::try_from(latest - 1).unwrap_or_default();
+        let next_refresh = Session::next_refresh(family.created_at, refreshes);
+        if next_refresh > now {
+            return Ok(Rotation::TooMany { next: next_refresh });
+        }
         record_usage(conn, usage, now)?;
         issue(conn, UidValue::from(session), latest + 1, next.id, Some(&next.refresh), now)?;
         let expires_at = Session::expiry(family.created_at, now);

@@ -33,6 +33,7 @@ both_engines!(
     retry_racing_successor_ends_session,
     constraint_refuses_second_active_pair,
     concurrent_password_change_ends_session,
+    refreshes_of_session_are_limited,
 );
 
 const ACTIVE: &str = "token_pairs WHERE spent_at IS NULL AND NOT dead";
@@ -127,6 +128,21 @@ fn reuse_after_grace_ends_session(database: &Fresh) {
     let late = noon() + Session::REUSE_GRACE_PERIOD + TimeDelta::milliseconds(1);
     let again = rotate(conn, &first.refresh, &next(ids), late).unwrap();
     assert!(matches!(again, Rotation::Reused { .. }));
+}
+
+fn refreshes_of_session_are_limited(database: &Fresh) {
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let ada = person(conn, ids, "ada", Role::User);
+    let first = sign_in(conn, ids, ada, noon());
+    let generation = Session::REFRESHES;
+    database.execute(&format!("UPDATE token_pairs SET generation = {generation}")).unwrap();
+    let last = refreshed(conn, ids, &first.refresh, noon());
+    let pairs = count(database, "token_pairs");
+    let early = rotate(conn, &last.refresh, &next(ids), noon()).unwrap();
+    assert_eq!(early, Rotation::TooMany { next: noon() + Session::REFRESH_EVERY });
+    assert_eq!(count(database, "token_pairs"), pairs);
+    // The token is still valid.
+    refreshed(conn, ids, &last.refresh, noon() + Session::REFRESH_EVERY);
 }
 
 fn invalid_refresh_token_changes_nothing(database: &Fresh) {
