@@ -2,6 +2,7 @@
 
 mod body;
 mod cost;
+mod json_size;
 mod key;
 mod list;
 mod query;

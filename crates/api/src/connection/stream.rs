@@ -2,14 +2,14 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actix_web::rt::net::TcpStream;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::PIECE;
@@ -72,6 +72,12 @@ impl ClientStream {
         Rc::clone(&self.state)
     }
 
+    /// Returns whether the client has closed the connection, although it sent more than was read.
+    fn has_left(&self, cx: &mut Context<'_>) -> bool {
+        let ready = pin!(self.io.ready(Interest::READABLE));
+        matches!(ready.poll(cx), Poll::Ready(Ok(ready)) if ready.is_read_closed())
+    }
+
     /// Looks at the deadlines if the timer has fired, and returns whether to close the connection.
     fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
         while self.timer.as_mut().poll(cx).is_ready() {
@@ -124,7 +130,7 @@ impl AsyncRead for ClientStream {
         let this = self.get_mut();
         let before = buffer.filled().len();
         let read = if this.state.pauses(cx) {
-            Poll::Pending
+            if this.has_left(cx) { Poll::Ready(Ok(())) } else { Poll::Pending }
         } else if this.read_at_once >= READ_AT_ONCE {
             cx.waker().wake_by_ref();
             Poll::Pending

@@ -19,7 +19,9 @@ use futures_util::StreamExt as _;
 use recto_domain::{Input, Violations};
 use recto_relations::excerpt;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use super::json_size::{JsonSize, MAX_VALUES};
 
 use crate::connection::{ConnectionState, Refusal, Reservation, UNCOUNTED};
 use crate::error::{Error, Failure};
@@ -39,7 +41,7 @@ const DRAINED: usize = 32 << 20;
 #[derive(Debug)]
 pub(crate) struct Body<T> {
     parsed: Result<T, Invalid>,
-    /// The memory of the body, which the input has about as much of.
+    /// The memory of the input, which is about as large as the text, or of the fields of a patch.
     _memory: Option<Reservation>,
 }
 
@@ -47,7 +49,8 @@ pub(crate) struct Body<T> {
 #[derive(Debug)]
 struct Invalid {
     violations: Violations,
-    value: Value,
+    /// The fields of a merge patch.
+    patch: Option<Map<String, Value>>,
 }
 
 impl<T: Clone> Body<T> {
@@ -70,7 +73,7 @@ impl<T: Clone + Input> Body<T> {
     /// # Errors
     /// 422 with all violations.
     pub(crate) fn checked_for(&self, entity: &impl Serialize) -> Result<T, Error> {
-        let Err(Invalid { violations, value: Value::Object(patch) }) = &self.parsed else {
+        let Err(Invalid { violations, patch: Some(patch) }) = &self.parsed else {
             return self.checked();
         };
         let broken = violations.as_slice().iter().filter(|violation| !violation.is_unknown_field());
@@ -91,14 +94,27 @@ impl<T: Input + 'static> FromRequest for Body<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let accepted = expect_json(request);
-        let (body, request) = (Incoming::new(request, payload), request.clone());
+        let (mut body, request) = (Incoming::new(request, payload), request.clone());
         Box::pin(async move {
             accepted?;
-            let Received { bytes, memory } = body.read().await?;
+            let Received { bytes, mut memory } = body.read().await?;
             idempotency::body_received(&request, &bytes);
+            let size = JsonSize::of(&bytes);
+            if !size.is_allowed() {
+                let detail = format!("the body has more than {MAX_VALUES} JSON values");
+                return Err(Problem::new(ProblemType::TooLarge, detail).into());
+            }
             let value = serde_json::from_slice(&bytes)
                 .map_err(|error| Problem::new(ProblemType::MalformedJson, not_json(&error)))?;
-            let parsed = T::parse(&value).map_err(|violations| Invalid { violations, value });
+            let parsed = T::parse(&value).map_err(|violations| match value {
+                Value::Object(fields) if request.method() == Method::PATCH => {
+                    Invalid { violations, patch: Some(fields) }
+                }
+                _ => Invalid { violations, patch: None },
+            });
+            if matches!(&parsed, Err(Invalid { patch: Some(_), .. })) {
+                body.reserve(&mut memory, bytes.len() + size.bytes())?;
+            }
             Ok(Self { parsed, _memory: memory })
         })
     }
@@ -141,7 +157,7 @@ impl FromRequest for Form {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_form = media_type(request) == "application/x-www-form-urlencoded";
-        let body = Incoming::new(request, payload);
+        let mut body = Incoming::new(request, payload);
         Box::pin(async move {
             if !is_form {
                 let detail = "the body must be application/x-www-form-urlencoded";
@@ -210,7 +226,7 @@ impl Incoming {
     /// # Errors
     /// 400 if it is not complete, 408 if it is late, 413 if it is too large, 503 if the bodies of
     /// all requests hold too much memory.
-    async fn read(mut self) -> Result<Received, Error> {
+    async fn read(&mut self) -> Result<Received, Error> {
         let mut body = Received { bytes: Vec::new(), memory: None };
         let mut length = 0;
         while let Some(chunk) = self.next().await {
@@ -248,20 +264,21 @@ impl Incoming {
         let length = body.bytes.len() + chunk.len();
         if length > body.bytes.capacity() {
             let capacity = length.next_power_of_two().min(LIMIT);
-            self.reserve(body, capacity)?;
+            self.reserve(&mut body.memory, capacity)?;
             body.bytes.reserve_exact(capacity - body.bytes.len());
         }
         body.bytes.extend_from_slice(chunk);
         Ok(())
     }
 
-    fn reserve(&self, body: &mut Received, capacity: usize) -> Result<(), Error> {
+    /// Grows a reservation to a number of bytes, unless they are few.
+    fn reserve(&self, memory: &mut Option<Reservation>, bytes: usize) -> Result<(), Error> {
         let Some(connection) = &self.connection else { return Ok(()) };
-        if capacity <= UNCOUNTED {
+        if bytes <= UNCOUNTED {
             return Ok(());
         }
         let connections = connection.connections();
-        if body.memory.get_or_insert_with(|| connections.request_body()).grow_to(capacity) {
+        if memory.get_or_insert_with(|| connections.request_body()).grow_to(bytes) {
             return Ok(());
         }
         connections.refuse(Refusal::RequestBodies);

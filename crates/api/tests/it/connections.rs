@@ -10,7 +10,7 @@ use recto_domain::{Book, IdGenerator as _, Input as _, NewBook, NewReview, Revie
 use recto_persistence::{Connection, Error, SystemIds};
 use recto_testkit::both_servers;
 use recto_testkit::server::TestServer;
-use serde_json::json;
+use serde_json::{Map, json};
 
 use crate::support::assertions::Expect as _;
 use crate::support::fixtures::write_rows;
@@ -201,6 +201,29 @@ fn unfinished_bodies_share_a_budget() {
         .expect_problem("invalid-body");
 }
 
+#[test]
+fn invalid_patches_share_the_budget() {
+    let server = server(ConnectionLimits { request_bodies: 1_000_000, ..Default::default() });
+    let ada = server.sign_up("ada");
+    let patch = |count: usize| {
+        let fields = (0..count).map(|number| (format!("x{number}"), json!(0)));
+        ada.patch("/auth/me", &fields.collect::<Map<_, _>>().into())
+    };
+    patch(1_000).expect_problem("invalid-body");
+    // The text has less than 150 kB.
+    patch(16_000).expect_problem("overloaded");
+    assert_eq!(refused(&server, "request-bodies"), 1);
+    wait_until("memory is free again", || server.connection_counters().request_body_bytes == 0);
+}
+
+#[test]
+fn body_with_many_values_is_refused() {
+    let server = server(ConnectionLimits::default());
+    let client = server.anonymous();
+    client.post("/auth/login", &json!(vec![0; 49_998])).expect_problem("invalid-body");
+    client.post("/auth/login", &json!(vec![0; 50_001])).expect_problem("too-large");
+}
+
 /// Opens connections that ask for a large file often and read nothing.
 fn stalled_readers(server: &TestServer, count: usize) -> Vec<RawConnection> {
     let open = |_| {
@@ -315,6 +338,15 @@ fn stalled_export_holds_little(server: &TestServer) {
 }
 
 fn request_of_gone_client_ends(server: &TestServer) {
+    expect_end_without_client(server, 0);
+}
+
+fn pipelined_requests_of_gone_client_end(server: &TestServer) {
+    expect_end_without_client(server, 2_000);
+}
+
+/// Sends a request that has to wait, and `further` requests, and closes the connection.
+fn expect_end_without_client(server: &TestServer, further: usize) {
     let ada = server.sign_up("ada");
     let server = &server.another(Settings {
         connections: ConnectionLimits { idle: SHORT, ..Default::default() },
@@ -347,6 +379,10 @@ fn request_of_gone_client_ends(server: &TestServer) {
             body.len()
         );
         assert!(connection.send(request.as_bytes()));
+        // More than the server reads while it works.
+        assert!(
+            connection.send("GET /livez HTTP/1.1\r\nhost: x\r\n\r\n".repeat(further).as_bytes())
+        );
         sleep(SHORT);
         assert_eq!(server.connection_counters().open, 1);
         let start = Instant::now();
@@ -358,4 +394,8 @@ fn request_of_gone_client_ends(server: &TestServer) {
     });
 }
 
-both_servers!(request_of_gone_client_ends, stalled_export_holds_little);
+both_servers!(
+    request_of_gone_client_ends,
+    pipelined_requests_of_gone_client_end,
+    stalled_export_holds_little
+);

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::client::{BYSTANDER, connect, exchange, head, timed};
 use crate::report::{Measured, Report, quantile};
-use crate::server::Target;
+use crate::server::{Server, Target};
 
 /// The number of requests for a password reset, to registered addresses and to others.
 const RESETS: usize = 40;
@@ -93,13 +93,19 @@ pub(crate) fn reset_timing(target: &Target, report: &mut Report) {
         target.workspace.create_user(&name, &format!("{name}@example.org"));
     }
     let server = target.start(&[]);
+    for path in ["/api/v1/auth/password-reset-request", "/api/v1/auth/verify-request"] {
+        compare_times(&server, path, report);
+    }
+}
+
+/// Compares the times of requests for mail to registered and to unknown addresses.
+fn compare_times(server: &Server, path: &str, report: &mut Report) {
     let time = |email: String, number: usize| {
         let body = json!({ "email": email }).to_string();
-        let path = "/api/v1/auth/password-reset-request";
         let from = Ipv4Addr::new(127, 0, 2, u8::try_from(number % 250 + 1).unwrap_or(1));
         let (status, time) =
             timed(server.address, from, &format!("{}{body}", head("POST", path, "", body.len())));
-        assert_eq!(status, 202, "reset request");
+        assert_eq!(status, 202, "{path}");
         // The work after the response must not disturb the next.
         sleep(Duration::from_millis(20));
         time
@@ -112,12 +118,16 @@ pub(crate) fn reset_timing(target: &Target, report: &mut Report) {
         known.push(time(format!("reset{number}@example.org"), number));
         unknown.push(time(format!("nobody{number}@example.org"), number));
     }
-    for (what, times) in [("registered: median", &known), ("unknown: median", &unknown)] {
-        report.note(what, format!("{} µs", quantile(times, 0.5).as_micros()));
+    let name = path.rsplit('/').next().unwrap_or_default();
+    for (whose, times) in [("registered", &known), ("unknown", &unknown)] {
+        report.note(
+            &format!("{name}, {whose}: median"),
+            format!("{} µs", quantile(times, 0.5).as_micros()),
+        );
     }
     let score = rank_score(&known, &unknown);
     report.at_most(
-        "rank test, standard deviations",
+        &format!("{name}: rank test, standard deviations"),
         Measured::Number(score.abs()),
         Measured::Number(3.3),
     );

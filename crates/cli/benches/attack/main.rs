@@ -34,9 +34,10 @@ use support::catalogue;
 type Scenario = fn(&Target, &mut Report);
 
 /// The scenarios. Those about PostgreSQL or SQLite alone do nothing on the other.
-const SCENARIOS: [(&str, Scenario); 14] = [
+const SCENARIOS: [(&str, Scenario); 15] = [
     ("slow-bodies", slow_clients::slow_bodies),
     ("large-bodies", slow_clients::large_bodies),
+    ("large-json", slow_clients::large_json),
     ("slow-readers", slow_clients::slow_readers),
     ("connection-limit", slow_clients::connection_limit),
     ("abandoned", expensive::abandoned),

@@ -5,6 +5,8 @@ use std::net::TcpStream;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use recto_testkit::database::Engine;
+
 use crate::client::{
     BRIEFLY, BYSTANDER, attacker, connect, connect_with_window, exchange, get, head, timed,
     timed_within,
@@ -58,6 +60,33 @@ pub(crate) fn large_bodies(target: &Target, report: &mut Report) {
     let (status, time) = timed_within(server.address, BYSTANDER, &target.cheap(), BRIEFLY);
     report.exactly("status of a cheap request", status, 200);
     report.at_most("time of a cheap request", Measured::time(time), Measured::Milliseconds(1000.0));
+}
+
+/// 100 bodies of many small values, from an account that waits for the database.
+pub(crate) fn large_json(target: &Target, report: &mut Report) {
+    target.workspace.create_user("json", "json@example.org");
+    let server = target.start(&[]);
+    let token = server.sign_in("json@example.org");
+    let mut locker = target.workspace.database().connection();
+    locker.begin_write().expect("nothing else writes");
+    if target.engine == Engine::Postgres {
+        locker.execute_batch("LOCK TABLE accounts").expect("superuser");
+    }
+    let objects = "{\"\":0},".repeat(24_000);
+    let fields: Vec<_> = (0..45_000).map(|number| format!("\"{number}\":0")).collect();
+    for (method, path, body) in [
+        ("POST", "/api/v1/books", format!("[{objects}0]")),
+        ("PATCH", target.book.as_str(), format!("{{{}}}", fields.join(","))),
+    ] {
+        let request = format!("{}{body}", head(method, path, &token, body.len()));
+        let attackers = flood(&server, 100, request.as_bytes());
+        let memory = server.most_memory(Duration::from_secs(3));
+        report.at_most(&format!("memory, {method}"), memory, Measured::Megabytes(300.0));
+        drop(attackers);
+    }
+    locker.roll_back().expect("it is open");
+    let (status, _) = timed_within(server.address, BYSTANDER, &target.cheap(), BRIEFLY);
+    report.exactly("status of a cheap request", status, 200);
 }
 
 /// 200 connections that ask for the largest response and do not read it.
