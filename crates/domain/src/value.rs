@@ -134,10 +134,31 @@ assert_eq!(value.as_str(), ", stringify!($example), ");
 pub(crate) use string_value;
 
 /// Declares a text of a bounded number of characters with rules such as those in [`crate::text`].
+///
+/// The pattern has the rules about control characters and blank texts. It describes stored texts
+/// too, which may be older than further rules.
 macro_rules! text_value {
+    ($(#[doc = $doc:literal])+ $name:ident, 0..=$max:tt, PARAGRAPHS, $example:tt) => {
+        $crate::value::text_value! {
+            $(#[doc = $doc])+ $name, 0..=$max, PARAGRAPHS, $example,
+            r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
+        }
+    };
+    ($(#[doc = $doc:literal])+ $name:ident, 1..=$max:tt, PARAGRAPHS, $example:tt) => {
+        $crate::value::text_value! {
+            $(#[doc = $doc])+ $name, 1..=$max, PARAGRAPHS, $example,
+            r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
+        }
+    };
+    ($(#[doc = $doc:literal])+ $name:ident, 1..=$max:tt, $rules:path, $example:tt) => {
+        $crate::value::text_value! {
+            $(#[doc = $doc])+ $name, 1..=$max, $rules, $example,
+            r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$"
+        }
+    };
     (
         $(#[doc = $doc:literal])+
-        $name:ident, $min:tt..=$max:tt, $rules:path, $example:tt
+        $name:ident, $min:tt..=$max:tt, $rules:path, $example:tt, $pattern:literal
     ) => {
         $(#[doc = $doc])+
         ///
@@ -148,7 +169,7 @@ macro_rules! text_value {
         #[cfg_attr(
             feature = "openapi",
             derive(utoipa::ToSchema),
-            schema(min_length = $min, max_length = $max, examples($example))
+            schema(min_length = $min, max_length = $max, pattern = $pattern, examples($example))
         )]
         pub struct $name(String);
 

@@ -13,7 +13,12 @@ use crate::{Code, Invalid, value::string_value};
 #[cfg_attr(
     feature = "openapi",
     derive(utoipa::ToSchema),
-    schema(min_length = 2, max_length = 64, examples("en-GB"))
+    schema(
+        min_length = 2,
+        max_length = 64,
+        pattern = r"^\s*[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*\s*$",
+        examples("en-GB")
+    )
 )]
 pub struct Language(String);
 

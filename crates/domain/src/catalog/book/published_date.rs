@@ -31,7 +31,7 @@ use crate::{Code, Input, Invalid, Violations, input::read_text, value::Sortable}
     derive(utoipa::ToSchema),
     schema(
         value_type = String,
-        pattern = r"^-?[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$",
+        pattern = r"^-?[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?$",
         examples("1978-08-14")
     )
 )]
