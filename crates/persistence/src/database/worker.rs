@@ -38,7 +38,7 @@ pub(super) fn spawn_pool(
     expensive: Option<&Queue>,
 ) {
     for number in 0..connections {
-        let mut worker = Worker::new(target, queue.jobs());
+        let mut worker = Worker::new(target, queue.jobs(), number);
         worker.expensive = expensive.map(Queue::mover);
         threads.spawn(format!("recto-{name}-{number}"), worker, |worker| {
             while let Some(job) = worker.jobs.next() {
@@ -50,7 +50,7 @@ pub(super) fn spawn_pool(
 
 /// Starts the thread that writes to an embedded database.
 pub(super) fn spawn_writer(threads: &mut Threads, target: Target<'_>, queue: &Queue) {
-    let worker = Worker::new(target, queue.jobs());
+    let worker = Worker::new(target, queue.jobs(), 0);
     threads.spawn("recto-write".to_owned(), worker, |worker| {
         while let Some(first) = worker.jobs.next() {
             let mut group = VecDeque::from([first]);
@@ -79,15 +79,17 @@ struct Worker {
     options: Options,
     storage: Arc<Storage>,
     jobs: Jobs,
+    /// Its number among those of the same queue.
+    number: usize,
     /// The queue for requests that take longer than [`CHEAP_TIME`], if they have one.
     expensive: Option<Mover>,
     connection: Option<Connection>,
 }
 
 impl Worker {
-    fn new(Target { url, options, storage }: Target<'_>, jobs: Jobs) -> Self {
+    fn new(Target { url, options, storage }: Target<'_>, jobs: Jobs, number: usize) -> Self {
         let (url, storage) = (url.clone(), Arc::clone(storage));
-        Self { url, options, storage, jobs, expensive: None, connection: None }
+        Self { url, options, storage, jobs, number, expensive: None, connection: None }
     }
 
     fn connection(&mut self) -> Result<&mut Connection, Error> {
@@ -170,7 +172,7 @@ impl Worker {
             if !again || attempt == ATTEMPTS {
                 return outcome;
             }
-            std::thread::sleep(retry_delay(attempt));
+            std::thread::sleep(retry_delay(attempt, self.number));
         }
     }
 
@@ -322,8 +324,23 @@ fn is_transient(error: &Error) -> bool {
     error.failure().is_some_and(Failure::is_transient)
 }
 
-/// Returns the delay before the next run: longer each time, and different between threads.
-fn retry_delay(attempt: u32) -> Duration {
-    let spread = std::thread::current().name().map_or(0, str::len) as u64 % 5;
+/// Returns the delay before the next run: longer each time, and different between the threads of a
+/// queue, so that two that have blocked each other do not meet again.
+fn retry_delay(attempt: u32, thread: usize) -> Duration {
+    let spread = thread as u64 % 16;
     Duration::from_millis((1 << attempt.min(6)) + spread)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_delays_differ_between_threads() {
+        for attempt in 1..ATTEMPTS {
+            let mut delays: Vec<_> = (0..4).map(|thread| retry_delay(attempt, thread)).collect();
+            delays.dedup();
+            assert_eq!(delays.len(), 4, "{delays:?}");
+        }
+    }
 }
