@@ -74,7 +74,7 @@ const BACKGROUND_STATEMENT: Duration = Duration::from_secs(30);
 /// each connection, so that it does not block threads that serve requests.
 ///
 /// Dropping the last clone blocks until running work has ended and the connections are closed,
-/// except within the database's own work.
+/// except within the database's own work and after [`close`](Self::close).
 #[derive(Debug, Clone)]
 pub struct Database(Arc<OpenDatabase>);
 
@@ -147,8 +147,10 @@ impl Database {
         })))
     }
 
-    /// Drops this clone, waits at most `timeout` for others to be dropped, and returns whether all
-    /// connections are closed. An embedded database is a single file then.
+    /// Drops this clone, waits at most `timeout` for others to be dropped and for running work, and
+    /// returns whether all connections are closed. An embedded database is a single file then.
+    ///
+    /// Clones that are dropped later do not wait.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
@@ -163,7 +165,7 @@ impl Database {
     /// # Ok::<(), recto_persistence::Error>(())
     /// ```
     pub fn close(self, timeout: Duration) -> bool {
-        let ended = self.0.threads.ended();
+        let ended = self.0.threads.detach();
         drop(self);
         matches!(ended.recv_timeout(timeout), Err(RecvTimeoutError::Disconnected))
     }

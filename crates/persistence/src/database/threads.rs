@@ -1,12 +1,14 @@
 //! The threads of a database.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, ThreadId};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-/// The threads of a database. Dropping this value waits until they have ended.
+/// The threads of a database. Dropping this value waits until they have ended, except after
+/// [`Self::detach`].
 #[derive(Debug)]
 pub(super) struct Threads {
     ids: Vec<ThreadId>,
@@ -17,12 +19,19 @@ pub(super) struct Threads {
     /// Locked while a connection is closed. If two close at once, SQLite may take neither for the
     /// last one and not remove its log.
     closing: Arc<Mutex<()>>,
+    detached: AtomicBool,
 }
 
 impl Threads {
     pub(super) fn new() -> Self {
         let (running, ended) = bounded(0);
-        Self { ids: Vec::new(), running: Some(running), ended, closing: Arc::default() }
+        Self {
+            ids: Vec::new(),
+            running: Some(running),
+            ended,
+            closing: Arc::default(),
+            detached: AtomicBool::new(false),
+        }
     }
 
     /// Starts a thread that runs `work` on `with` and then drops `with`.
@@ -44,8 +53,10 @@ impl Threads {
         self.ids.push(spawned.thread().id());
     }
 
-    /// Returns a channel that disconnects when all threads have ended.
-    pub(super) fn ended(&self) -> Receiver<Infallible> {
+    /// Returns a channel that disconnects when all threads have ended, for the caller to wait in
+    /// place of the drop.
+    pub(super) fn detach(&self) -> Receiver<Infallible> {
+        self.detached.store(true, Ordering::Relaxed);
         self.ended.clone()
     }
 }
@@ -54,7 +65,8 @@ impl Drop for Threads {
     fn drop(&mut self) {
         self.running = None;
         // Work may own the last clone of its database, and its thread cannot wait for itself.
-        if !self.ids.contains(&thread::current().id()) {
+        let is_own = self.ids.contains(&thread::current().id());
+        if !is_own && !self.detached.load(Ordering::Relaxed) {
             // Always an error: the channel is disconnected.
             let _ = self.ended.recv();
         }

@@ -24,6 +24,7 @@ both_engines!(
     panic_fails_only_its_own_work,
     abandoned_work_is_not_run,
     last_clone_closes_connections,
+    running_work_does_not_delay_close,
     work_may_drop_last_clone,
     full_queue_refuses_work,
     lost_connections_are_replaced,
@@ -130,7 +131,8 @@ fn last_clone_closes_connections(fresh: &Fresh) {
         use_several(&database, &format!("tag {round}"));
         assert_ne!(traces(fresh), [""; 0]);
         let last = database.clone();
-        assert!(!database.close(Duration::ZERO), "another clone exists");
+        drop(database);
+        assert_ne!(traces(fresh), [""; 0], "another clone exists");
         drop(last);
         // PostgreSQL takes a moment to end the processes of closed connections.
         let patience = match fresh.engine() {
@@ -147,6 +149,31 @@ fn last_clone_closes_connections(fresh: &Fresh) {
             thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+fn running_work_does_not_delay_close(fresh: &Fresh) {
+    let database = fresh.open();
+    let (begun, has_begun) = channel();
+    let (release, released) = channel::<()>();
+    let mut request = Box::pin(database.read(move |conn| {
+        let _ = begun.send(());
+        // An error: the sender was dropped.
+        let _ = released.recv();
+        conn.ping()
+    }));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(request.as_mut().poll(&mut context).is_pending());
+    has_begun.recv_timeout(Duration::from_secs(10)).unwrap();
+    drop(request);
+    let another = database.clone();
+    let closing = thread::spawn(move || {
+        let closed = database.close(Duration::ZERO);
+        closed || another.close(Duration::from_millis(50))
+    });
+    thread::sleep(Duration::from_secs(2));
+    assert!(closing.is_finished(), "the last clone does not wait for the work");
+    assert!(!closing.join().unwrap());
+    drop(release);
 }
 
 fn work_may_drop_last_clone(fresh: &Fresh) {
