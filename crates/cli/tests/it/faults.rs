@@ -1,4 +1,4 @@
-//! Faults of the files of a running server's database.
+//! Faults of a running server's database.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -101,6 +101,29 @@ fn failed_write_is_unavailable() {
     wait_until_not_ready(&address);
     let tags = agent().get(format!("{address}/api/v1/tags")).call().unwrap();
     assert_eq!(tags.status(), 200);
+    server.signal("TERM");
+    server.wait().succeeded();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn frozen_postgres_is_unavailable_until_resumed() {
+    let Some(cluster) = recto_testkit::postgres::Cluster::dedicated() else { return };
+    let database = recto_testkit::database::fresh_on(&cluster);
+    let program = Program::on(&database)
+        .with("RECTO_SECRET", "a secret of thirty-two bytes or more")
+        .with("RECTO_REQUEST_TIMEOUT", "1");
+    create_ada(&program);
+    let mut server = program.serve(&[]);
+    let address = server.address();
+    let create = creator(&address);
+    assert_eq!(create("before"), 201);
+    let paused = cluster.pause();
+    assert_eq!(create("meanwhile"), 503);
+    wait_until_not_ready(&address);
+    assert_eq!(agent().get(format!("{address}/livez")).call().unwrap().status(), 200);
+    drop(paused);
+    assert!((0..30).any(|number| create(&format!("after {number}")) == 201));
     server.signal("TERM");
     server.wait().succeeded();
 }

@@ -5,10 +5,24 @@ use std::net::TcpStream;
 use std::thread::sleep;
 use std::time::Duration;
 
+use recto_testkit::both_engines;
+use recto_testkit::database::Fresh;
+
 use crate::support::program::{Program, RunningServer};
 
 /// More than the server needs to handle a signal.
 const MOMENT: Duration = Duration::from_millis(200);
+
+both_engines!(
+    delay_lets_balancers_notice,
+    stalled_body_is_answered_at_deadline,
+    second_signal_cuts_connections_off,
+    open_connection_is_answered_after_signal,
+);
+
+fn program_on(database: &Fresh) -> Program {
+    Program::on(database).with("RECTO_SECRET", "a secret of thirty-two bytes or more")
+}
 
 /// Starts a server with one thread, and waits until the thread serves.
 fn serve(program: &Program, arguments: &[&str]) -> (RunningServer, String) {
@@ -44,9 +58,8 @@ fn rest(mut stream: TcpStream) -> String {
     rest
 }
 
-#[test]
-fn delay_lets_balancers_notice() {
-    let program = Program::new();
+fn delay_lets_balancers_notice(database: &Fresh) {
+    let program = program_on(database);
     let (server, address) = serve(&program, &["--drain-delay", "2"]);
     let mut stream = TcpStream::connect(&address).unwrap();
     assert!(get(&mut stream, "/readyz").starts_with("HTTP/1.1 200 "));
@@ -65,9 +78,8 @@ fn delay_lets_balancers_notice() {
     assert!(TcpStream::connect(address).is_err());
 }
 
-#[test]
-fn stalled_body_is_answered_at_deadline() {
-    let program = Program::new();
+fn stalled_body_is_answered_at_deadline(database: &Fresh) {
+    let program = program_on(database);
     let (server, address) = serve(&program, &[]);
     let mut stalled = TcpStream::connect(&address).unwrap();
     write!(
@@ -89,9 +101,8 @@ fn stalled_body_is_answered_at_deadline() {
     server.wait().succeeded();
 }
 
-#[test]
-fn second_signal_cuts_connections_off() {
-    let program = Program::new();
+fn second_signal_cuts_connections_off(database: &Fresh) {
+    let program = program_on(database);
     let (server, address) = serve(&program, &[]);
     let mut stalled = TcpStream::connect(&address).unwrap();
     write!(stalled, "GET /livez HTTP/1.1\r\n").unwrap();
@@ -107,9 +118,8 @@ fn second_signal_cuts_connections_off() {
     assert_eq!(answer, "");
 }
 
-#[test]
-fn open_connection_is_answered_after_signal() {
-    let program = Program::new();
+fn open_connection_is_answered_after_signal(database: &Fresh) {
+    let program = program_on(database);
     let (server, address) = serve(&program, &[]);
     let mut stream = TcpStream::connect(&address).unwrap();
     write!(stream, "GET /livez HTTP/1.1\r\n").unwrap();
