@@ -18,6 +18,9 @@ const FINISHING: Duration = Duration::from_secs(22);
 /// The least time after the drain delay in which requests under way are finished.
 const LEAST_FINISHING: Duration = Duration::from_secs(5);
 
+/// The time for the mail worker to end after a second signal, which an idle one needs too.
+const LAST_MAIL: Duration = Duration::from_millis(200);
+
 /// The signals that stop a server: SIGTERM and SIGINT, or Ctrl-C.
 pub(crate) struct StopSignals {
     #[cfg(unix)]
@@ -68,7 +71,8 @@ impl StopSignals {
 }
 
 /// Runs a server until a signal, and then until the requests under way are finished, their time is
-/// over, or there is a second signal. After the last two, the connections are cut off.
+/// over, or there is a second signal. After the last two, the connections are cut off and the mail
+/// worker is aborted.
 ///
 /// For `delay` after the signal the server still accepts connections, but is not ready.
 ///
@@ -82,7 +86,7 @@ pub(crate) async fn run(
     delay: Duration,
 ) -> io::Result<()> {
     if let Either::Left((result, _)) = select(&mut server, pin!(signals.next())).await {
-        outbox.stop().await;
+        outbox.stop(Instant::now() + FINISHING).await;
         return result;
     }
     tracing::info!("stopping");
@@ -91,18 +95,28 @@ pub(crate) async fn run(
     let finished = async {
         // The server does its own work only while it is polled.
         if let Either::Left((result, _)) = select(&mut server, pin!(sleep(delay))).await {
-            return result;
+            return Some(result);
         }
         connections.close();
         // The server ends when it has done this.
         drop(server.handle().stop(true));
         // Together, since both hold the database.
-        join(&mut server, outbox.stop()).await.0
+        let (result, ()) = join(timeout_at(deadline, &mut server), outbox.stop(deadline)).await;
+        result.ok()
     };
-    let finished = pin!(timeout_at(deadline, finished));
-    if let Either::Left((Ok(result), _)) = select(finished, pin!(signals.next())).await {
-        return result;
-    }
-    tracing::warn!(connections = connections.counters().open, "connections were cut off");
-    Ok(())
+    let result = match select(Box::pin(finished), pin!(signals.next())).await {
+        Either::Left((result, _)) => result,
+        Either::Right(((), finished)) => {
+            drop(finished);
+            outbox.stop(Instant::now() + LAST_MAIL).await;
+            None
+        }
+    };
+    result.unwrap_or_else(|| {
+        let open = connections.counters().open;
+        if open > 0 {
+            tracing::warn!(connections = open, "connections were cut off");
+        }
+        Ok(())
+    })
 }

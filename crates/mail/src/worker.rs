@@ -12,7 +12,8 @@ use recto_persistence::identity::account;
 use recto_persistence::identity::outbox::{self, Mail};
 use recto_persistence::{Database, Error};
 use tokio::sync::{Mutex, Notify};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 
 use crate::{Composer, MailSettings, SendError, Sender, Transport};
 
@@ -20,8 +21,6 @@ use crate::{Composer, MailSettings, SendError, Sender, Transport};
 pub(crate) const POLL: Duration = Duration::from_secs(5);
 /// The maximum time for a message.
 const MAX_SEND_TIME: Duration = Duration::from_mins(1);
-/// The time for the current message after [`Outbox::stop`].
-const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Sends the mails of the outbox, one at a time.
 ///
@@ -58,7 +57,7 @@ struct OutboxState {
     stopping: AtomicBool,
     /// The mails that waited when the worker last looked.
     waiting: AtomicUsize,
-    running: Mutex<Vec<JoinHandle<()>>>,
+    running: Mutex<JoinSet<()>>,
 }
 
 impl Worker {
@@ -90,8 +89,8 @@ impl Worker {
         // Only `Outbox::stop` locks it, and then the worker need not start.
         if let Ok(mut running) = shared.running.try_lock() {
             let worker = Arc::new(self);
-            *running =
-                vec![tokio::spawn(Arc::clone(&worker).run()), tokio::spawn(worker.run_requests())];
+            running.spawn(Arc::clone(&worker).run());
+            running.spawn(worker.run_requests());
         }
     }
 
@@ -255,18 +254,17 @@ impl Outbox {
         self.0.waiting.load(Ordering::Relaxed)
     }
 
-    /// Stops the worker and waits for it. A message that is being sent has 20 seconds left.
-    pub async fn stop(&self) {
+    /// Stops the worker and waits for it until `deadline`, when its work is aborted.
+    pub async fn stop(&self, deadline: Instant) {
         self.0.stopping.store(true, Ordering::Relaxed);
         self.0.wake.notify_one();
         self.0.requests.notify_one();
         // A concurrent call waits for the lock until the worker has stopped.
         let mut running = self.0.running.lock().await;
-        for mut task in running.drain(..) {
-            if tokio::time::timeout(STOP_TIMEOUT, &mut task).await.is_err() {
-                tracing::warn!("stopped while a mail was being sent; it will be sent again");
-                task.abort();
-            }
+        let ended = async { while running.join_next().await.is_some() {} };
+        if timeout_at(deadline, ended).await.is_err() {
+            tracing::warn!("the mail worker was aborted; a mail under way will be sent again");
+            running.shutdown().await;
         }
     }
 

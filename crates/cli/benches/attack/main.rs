@@ -45,6 +45,7 @@ const SCENARIOS: [(&str, Scenario); 15] = [
     ("frozen-postgres", postgres::frozen),
     ("locked-table", postgres::locked_table),
     ("shutdown", shutdown::shutdown),
+    ("frozen-shutdown", shutdown::frozen),
     ("sign-in-memory", accounts::sign_in_memory),
     ("quota", accounts::quota),
     ("reset-timing", accounts::reset_timing),

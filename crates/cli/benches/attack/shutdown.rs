@@ -7,8 +7,11 @@ use std::time::Duration;
 use crate::client::{attacker, connect, connect_with_window, exchange, get, head, read_answer};
 use crate::expensive::EXPENSIVE;
 use crate::report::{Measured, Report};
-use crate::server::Target;
+use crate::server::{Server, Target};
 use crate::slow_clients::LARGEST;
+
+/// The time in which a server ends, whatever clients and the database do.
+const END: Measured = Measured::Milliseconds(30_000.0);
 
 /// A stalled body, an idle connection, a client that does not read, and a running request.
 pub(crate) fn shutdown(target: &Target, report: &mut Report) {
@@ -29,13 +32,29 @@ pub(crate) fn shutdown(target: &Target, report: &mut Report) {
     sleep(Duration::from_millis(30));
 
     server.signal("TERM");
-    let ended = server.wait(Duration::from_mins(1));
-    let (code, time) = ended.unwrap_or((None, Duration::from_mins(1)));
-    report.at_most("end", Measured::time(time), Measured::Milliseconds(30_000.0));
-    report.exactly("exit code", code.unwrap_or(-1), 0);
+    check_end(&mut server, report);
     let answer = reader.join().expect("the reader does not panic");
     let status = answer.as_ref().map_or(0, |answer| answer.status);
     let closed = answer.is_ok_and(|answer| answer.head.contains("connection: close"));
     report.exactly("status of the running request", status, 200);
     report.exactly("with Connection: close", closed, true);
+}
+
+/// PostgreSQL is frozen for 8 seconds and stays so, while the mail worker polls.
+pub(crate) fn frozen(target: &Target, report: &mut Report) {
+    let Some(cluster) = target.workspace.cluster() else { return };
+    let mut server = target.start(&[]);
+    let paused = cluster.pause();
+    sleep(Duration::from_secs(8));
+    server.signal("TERM");
+    check_end(&mut server, report);
+    drop(paused);
+}
+
+/// Waits for the end of a server that got a signal.
+fn check_end(server: &mut Server, report: &mut Report) {
+    let limit = Duration::from_mins(1);
+    let (code, time) = server.wait(limit).unwrap_or((None, limit));
+    report.at_most("end", Measured::time(time), END);
+    report.exactly("exit code", code.unwrap_or(-1), 0);
 }

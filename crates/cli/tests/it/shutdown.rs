@@ -135,6 +135,29 @@ fn open_connection_is_answered_after_signal(database: &Fresh) {
     server.wait().succeeded();
 }
 
+/// The mail worker waits for the database meanwhile.
+#[cfg(target_os = "linux")]
+#[test]
+fn frozen_database_does_not_delay_end() {
+    let Some(cluster) = recto_testkit::postgres::Cluster::dedicated() else { return };
+    let database = recto_testkit::database::fresh_on(&cluster);
+    let program = program_on(&database);
+    let (server, _) = serve(&program, &[]);
+    let _paused = cluster.pause();
+    // The worker polls every five seconds.
+    sleep(Duration::from_secs(6));
+    server.signal("TERM");
+    let since = std::time::Instant::now();
+    let ended = server.wait();
+    assert!(since.elapsed() < Duration::from_secs(30), "{:?}", since.elapsed());
+    let log = &ended.stderr;
+    for warning in ["the mail worker was aborted", "the database was not closed in time"] {
+        assert!(log.contains(warning), "{log}");
+    }
+    assert!(!log.contains("connections were cut off"), "{log}");
+    ended.succeeded();
+}
+
 #[test]
 fn connection_options_take_effect() {
     let program = Program::new().with("RECTO_MAX_CONNECTIONS_PER_ADDRESS", "1");

@@ -11,6 +11,7 @@ use recto_persistence::identity::outbox;
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 use recto_testkit::server::SECRET;
+use tokio::time::Instant;
 
 use crate::support::messages::links;
 use crate::support::outbox::TestOutbox;
@@ -180,6 +181,10 @@ fn two_servers_send_each_mail_once(database: &Fresh) {
     });
 }
 
+fn in_a_minute() -> Instant {
+    Instant::now() + Duration::from_mins(1)
+}
+
 fn worker_wakes_and_stops_on_request(database: &Fresh) {
     block_on(async {
         let (outbox, server) = TestOutbox::with_server(database).await;
@@ -194,13 +199,13 @@ fn worker_wakes_and_stops_on_request(database: &Fresh) {
             server.wait_for(count).await;
             assert!(woken.elapsed() < Duration::from_secs(4), "{:?}", woken.elapsed());
         }
-        handle.stop().await;
+        handle.stop(in_a_minute()).await;
         outbox.enqueue(MailKind::PasswordChanged);
         handle.enqueued();
         tokio::time::sleep(Duration::from_millis(200)).await;
         assert_eq!(server.received().len(), 3);
         // A second stop has no effect.
-        handle.stop().await;
+        handle.stop(in_a_minute()).await;
     });
 }
 
@@ -216,15 +221,32 @@ fn stop_waits_for_message_in_flight(database: &Fresh) {
         // Two callers may stop it at the same time.
         let first = tokio::spawn({
             let handle = handle.clone();
-            async move { handle.stop().await }
+            async move { handle.stop(in_a_minute()).await }
         });
         tokio::task::yield_now().await;
-        handle.stop().await;
+        handle.stop(in_a_minute()).await;
         assert_eq!(server.received().len(), 1, "the second mail stays in the outbox");
         first.await.unwrap();
         outbox.clock.advance(10);
         outbox.deliver().await;
         assert_eq!(server.received().len(), 2, "the first mail has been removed");
+    });
+}
+
+fn late_worker_is_aborted(database: &Fresh) {
+    block_on(async {
+        let (outbox, server) = TestOutbox::with_server(database).await;
+        let (handle, worker) = outbox.worker_with(SECRET, None);
+        outbox.enqueue(MailKind::Verification);
+        server.set_verdict(Verdict::NoReply);
+        worker.start();
+        server.wait_for(1).await;
+        let since = Instant::now();
+        handle.stop(since).await;
+        assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+        outbox.clock.advance(10);
+        outbox.deliver().await;
+        assert_eq!(server.received().len(), 2, "the mail is sent again");
     });
 }
 
@@ -275,5 +297,6 @@ both_engines!(
     two_servers_send_each_mail_once,
     worker_wakes_and_stops_on_request,
     stop_waits_for_message_in_flight,
+    late_worker_is_aborted,
     file_transport_writes_each_mail,
 );
