@@ -21,7 +21,7 @@ pub(crate) use budget::Reservation;
 pub(crate) use counters::Refusal;
 pub use counters::{ConnectionCounters, RefusalCount};
 pub use limits::ConnectionLimits;
-pub(crate) use listener::bind;
+pub(crate) use listener::{bind, ignore_new};
 pub(crate) use open_files::connections_within_limit;
 pub(crate) use outgoing::OutgoingBody;
 pub(crate) use state::ConnectionState;

@@ -90,20 +90,24 @@ pub fn bind(
     state: State,
     settings: &Settings,
 ) -> std::io::Result<(Vec<SocketAddr>, actix_web::dev::Server)> {
-    let (addresses, server, _) = start(state, settings)?;
+    let Started { addresses, server, .. } = start(state, settings)?;
     Ok((addresses, server))
 }
 
 /// The time for waiting audit entries to be stored when the server stops.
 const AUDITING: Duration = Duration::from_secs(2);
 
-/// The background tasks.
-type Background = [JoinHandle<()>; 3];
+/// A server that has started.
+struct Started {
+    addresses: Vec<SocketAddr>,
+    server: actix_web::dev::Server,
+    /// Duplicates of the listening sockets.
+    listeners: Vec<TcpListener>,
+    /// The background tasks.
+    background: [JoinHandle<()>; 3],
+}
 
-fn start(
-    state: State,
-    settings: &Settings,
-) -> std::io::Result<(Vec<SocketAddr>, actix_web::dev::Server, Background)> {
+fn start(state: State, settings: &Settings) -> std::io::Result<Started> {
     let listeners = connection::bind(&settings.listen)?;
     let addresses: Vec<_> =
         listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
@@ -114,6 +118,7 @@ fn start(
     if let Some(listener) = monitoring_listeners.first() {
         tracing::info!(address = %listener.local_addr()?, "serving metrics and health checks");
     }
+    let duplicates = listeners.iter().map(TcpListener::try_clone).collect::<Result<_, _>>()?;
     let state = Data::new(state);
     let mut server =
         actix_server::Server::build().disable_signals().shutdown_timeout(WORKER_TIMEOUT);
@@ -143,7 +148,7 @@ fn start(
         actix_web::rt::spawn(state.audit_queue.clone().store(database.clone())),
         actix_web::rt::spawn(pruning::run(database.clone(), ids.clone(), settings.retention)),
     ];
-    Ok((addresses, server.run(), background))
+    Ok(Started { addresses, server: server.run(), listeners: duplicates, background })
 }
 
 /// Returns the service of a listening socket: from a connection to the application.
@@ -215,13 +220,14 @@ pub async fn serve(
     let state = State::new(database.clone(), &settings).map_err(std::io::Error::other)?;
     let (outbox, audit_queue) = (state.mail.clone(), state.audit_queue.clone());
     let connections = Arc::clone(&state.connections);
-    let (addresses, server, background) = start(state, &settings)?;
+    let Started { addresses, server, listeners, background } = start(state, &settings)?;
     // Before the address is announced, since a signal may follow at once.
     let signals = StopSignals::listen()?;
     if let Some(address) = addresses.first() {
         on_listening(*address);
     }
-    let result = shutdown::run(server, signals, &connections, &outbox, settings.drain_delay).await;
+    let delay = settings.drain_delay;
+    let result = shutdown::run(server, listeners, signals, &connections, &outbox, delay).await;
     if !audit_queue.flush(AUDITING).await {
         tracing::error!("stopped before all audit entries were stored; the log has them");
     }

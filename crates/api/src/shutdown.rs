@@ -1,6 +1,7 @@
 //! The signals that stop a server, and the time that it takes to finish requests.
 
 use std::io;
+use std::net::TcpListener;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use futures_util::future::{Either, join, select};
 use recto_mail::Outbox;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::connection::Connections;
+use crate::connection::{self, Connections};
 
 /// The time from the signal in which requests under way are finished. With the time to close the
 /// database, the server ends within 30 seconds.
@@ -20,6 +21,10 @@ const LEAST_FINISHING: Duration = Duration::from_secs(5);
 
 /// The time for the mail worker to end after a second signal, which an idle one needs too.
 const LAST_MAIL: Duration = Duration::from_millis(200);
+
+/// The time to accept the connections that the system has accepted, before the server stops to
+/// listen.
+const ACCEPTING: Duration = Duration::from_millis(200);
 
 /// The signals that stop a server: SIGTERM and SIGINT, or Ctrl-C.
 pub(crate) struct StopSignals {
@@ -75,11 +80,13 @@ impl StopSignals {
 /// worker is aborted.
 ///
 /// For `delay` after the signal the server still accepts connections, but is not ready.
+/// `listeners` are duplicates of its sockets.
 ///
 /// # Errors
 /// The error of the server.
 pub(crate) async fn run(
     mut server: Server,
+    listeners: Vec<TcpListener>,
     mut signals: StopSignals,
     connections: &Connections,
     outbox: &Outbox,
@@ -93,8 +100,15 @@ pub(crate) async fn run(
     connections.stop();
     let deadline = Instant::now() + FINISHING.max(delay + LEAST_FINISHING);
     let finished = async {
+        let drained = async {
+            sleep(delay).await;
+            if connection::ignore_new(&listeners) {
+                sleep(ACCEPTING).await;
+            }
+            drop(listeners);
+        };
         // The server does its own work only while it is polled.
-        if let Either::Left((result, _)) = select(&mut server, pin!(sleep(delay))).await {
+        if let Either::Left((result, _)) = select(&mut server, pin!(drained)).await {
             return Some(result);
         }
         connections.close();

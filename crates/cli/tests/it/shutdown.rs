@@ -20,6 +20,10 @@ both_engines!(
     open_connection_is_answered_after_signal,
 );
 
+// Other systems cannot ignore attempts to connect.
+#[cfg(target_os = "linux")]
+both_engines!(keep_alive_clients_see_no_reset);
+
 fn program_on(database: &Fresh) -> Program {
     Program::on(database).with("RECTO_SECRET", "a secret of thirty-two bytes or more")
 }
@@ -132,6 +136,41 @@ fn open_connection_is_answered_after_signal(database: &Fresh) {
         answer.starts_with("HTTP/1.1 200 ") && answer.contains("connection: close"),
         "{answer}"
     );
+    server.wait().succeeded();
+}
+
+/// Sends requests until connections are refused, and returns the number of responses.
+///
+/// # Panics
+/// If a response is cut off, or a connection is reset or closed without notice.
+#[cfg(target_os = "linux")]
+fn browse(address: &str) -> usize {
+    let mut served = 0;
+    loop {
+        let mut stream = match TcpStream::connect(address) {
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => return served,
+            stream => stream.unwrap(),
+        };
+        while !get(&mut stream, "/api/v1/tags").contains("connection: close") {
+            served += 1;
+        }
+        served += 1;
+        assert_eq!(rest(stream), "");
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn keep_alive_clients_see_no_reset(database: &Fresh) {
+    let program = program_on(database);
+    let (server, address) = serve(&program, &["--drain-delay", "1"]);
+    std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..8).map(|_| scope.spawn(|| browse(&address))).collect();
+        sleep(MOMENT);
+        server.signal("TERM");
+        for client in clients {
+            assert!(client.join().unwrap() > 1);
+        }
+    });
     server.wait().succeeded();
 }
 
