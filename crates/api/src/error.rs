@@ -182,12 +182,12 @@ impl From<Conflict> for Error {
         let (problem_type, existing) = match conflict {
             Conflict::UsernameTaken => (ProblemType::UsernameTaken, None),
             Conflict::EmailTaken => (ProblemType::EmailTaken, None),
-            Conflict::TagExists(tag) => (ProblemType::TagExists, tag.map(path_of::<Tag>)),
+            Conflict::TagExists(tag) => (ProblemType::TagExists, Some(path_of::<Tag>(tag))),
             Conflict::AuthorExists(author) => {
-                (ProblemType::AuthorExists, author.map(path_of::<Author>))
+                (ProblemType::AuthorExists, Some(path_of::<Author>(author)))
             }
             Conflict::AlreadyReviewed(review) => {
-                (ProblemType::AlreadyReviewed, review.map(path_of::<Review>))
+                (ProblemType::AlreadyReviewed, Some(path_of::<Review>(review)))
             }
             Conflict::LastAdmin => (ProblemType::LastAdmin, None),
             Conflict::ReportingCycle => (ProblemType::ReportingCycle, None),

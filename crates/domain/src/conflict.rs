@@ -7,7 +7,7 @@ use crate::{AuthorId, ReviewId, TagId};
 /// ```
 /// use recto_domain::Conflict;
 ///
-/// assert_eq!(Conflict::TagExists(None).to_string(), "a tag of that name exists");
+/// assert_eq!(Conflict::UsernameTaken.to_string(), "the username is taken");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Conflict {
@@ -17,15 +17,15 @@ pub enum Conflict {
     /// The e-mail address is taken. Addresses are unique without regard to case.
     #[error("the e-mail address is taken")]
     EmailTaken,
-    /// The tag exists, with this key if known. Tag names are unique without regard to case.
+    /// The tag with this key has the name. Tag names are unique without regard to case.
     #[error("a tag of that name exists")]
-    TagExists(Option<TagId>),
-    /// The author exists, with this key if known. Names of authors are unique without regard to case.
+    TagExists(TagId),
+    /// The author with this key has the name. Names of authors are unique without regard to case.
     #[error("an author of that name exists")]
-    AuthorExists(Option<AuthorId>),
-    /// The user has already reviewed the book, which is possible once: the key, if known.
+    AuthorExists(AuthorId),
+    /// The user has already reviewed the book, which is possible once, by the review with this key.
     #[error("the user has already reviewed the book")]
-    AlreadyReviewed(Option<ReviewId>),
+    AlreadyReviewed(ReviewId),
     /// The account is the last enabled administrator.
     #[error("the last administrator cannot be demoted, disabled or deleted")]
     LastAdmin,

@@ -167,8 +167,8 @@ impl From<DieselError> for Error {
                 }
             }
             DatabaseErrorKind::UniqueViolation => {
-                match unique_conflict(message, info.constraint_name()) {
-                    Some(conflict) => conflict.into(),
+                match unique_violation(message, info.constraint_name()) {
+                    Some(violation) => violation,
                     None => Failure::Query(error).into(),
                 }
             }
@@ -258,25 +258,21 @@ impl WorkError for Error {
 }
 
 /// The unique constraints that a request can violate, even if it was checked before, in a race: the
-/// name that PostgreSQL reports, the columns that SQLite reports, and the conflict.
-const UNIQUE: &[(&str, &str, Conflict)] = &[
-    ("users_username_key_key", "users.username_key", Conflict::UsernameTaken),
-    ("accounts_email_key_key", "accounts.email_key", Conflict::EmailTaken),
-    ("tags_name_key_key", "tags.name_key", Conflict::TagExists(None)),
-    ("authors_name_key_key", "authors.name_key", Conflict::AuthorExists(None)),
-    (
-        "reviews_user_uid_book_uid_key",
-        "reviews.user_uid, reviews.book_uid",
-        Conflict::AlreadyReviewed(None),
-    ),
+/// name that PostgreSQL reports, the columns that SQLite reports, and the conflict. A conflict that
+/// names the existing entity is not known here: the work runs again, and its check finds the entity.
+const UNIQUE: &[(&str, &str, Option<Conflict>)] = &[
+    ("users_username_key_key", "users.username_key", Some(Conflict::UsernameTaken)),
+    ("accounts_email_key_key", "accounts.email_key", Some(Conflict::EmailTaken)),
+    ("tags_name_key_key", "tags.name_key", None),
+    ("authors_name_key_key", "authors.name_key", None),
 ];
 
-fn unique_conflict(message: &str, constraint: Option<&str>) -> Option<Conflict> {
+fn unique_violation(message: &str, constraint: Option<&str>) -> Option<Error> {
     let columns = message.strip_prefix("UNIQUE constraint failed: ");
     UNIQUE
         .iter()
         .find(|(name, on, _)| constraint == Some(name) || columns == Some(on))
-        .map(|(_, _, conflict)| *conflict)
+        .map(|(_, _, conflict)| conflict.map_or(Failure::Contended.into(), Error::Conflict))
 }
 
 /// Returns the error for a foreign-key constraint, which is named `<table>_<column>_fkey`.

@@ -1,11 +1,10 @@
 //! A request and the problem that answers it, for each problem type. The problems are made as those
 //! of real requests.
 
-use std::str::FromStr;
-
-use recto_domain::{Conflict, Input as _, NewBook};
+use recto_domain::{AuthorId, Conflict, Input as _, NewBook, ReviewId, TagId};
 use recto_identity::{AccessDenied, Forbidden};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{Problem, ProblemType};
 use crate::error::Error;
@@ -13,6 +12,9 @@ use crate::parameters::Parameters;
 
 /// The request id of all examples.
 const REQUEST_ID: &str = "7f2a1c90-0000002a";
+
+/// The key of an existing item.
+const EXISTING: Uuid = Uuid::from_u128(0x01a2_038d_e4d7_766e_9f53_d1e4_da02_f31c);
 
 /// A request, as method and path, and the problem that answers it.
 pub(crate) struct Example {
@@ -79,14 +81,14 @@ impl Example {
             ProblemType::UsernameTaken => (SIGN_UP, refusal(Conflict::UsernameTaken)),
             ProblemType::EmailTaken => (SIGN_UP, refusal(Conflict::EmailTaken)),
             ProblemType::TagExists => {
-                ("POST /api/v1/tags", refusal(Conflict::TagExists(existing())))
+                ("POST /api/v1/tags", refusal(Conflict::TagExists(TagId::from_uuid(EXISTING))))
             }
             ProblemType::AuthorExists => {
                 let request = "PATCH /api/v1/authors/01a2038d-e4a8-7c01-9d3e-4f1b2a6c7d80";
-                (request, refusal(Conflict::AuthorExists(existing())))
+                (request, refusal(Conflict::AuthorExists(AuthorId::from_uuid(EXISTING))))
             }
             ProblemType::AlreadyReviewed => {
-                (NEW_REVIEW, refusal(Conflict::AlreadyReviewed(existing())))
+                (NEW_REVIEW, refusal(Conflict::AlreadyReviewed(ReviewId::from_uuid(EXISTING))))
             }
             ProblemType::ReportingCycle => {
                 ("PATCH /api/v1/org/employees/2", refusal(Conflict::ReportingCycle))
@@ -135,11 +137,6 @@ impl Example {
 
 fn refusal(reason: impl Into<Error>) -> Problem {
     reason.into().problem()
-}
-
-/// Returns the key of an existing item.
-fn existing<T: FromStr>() -> Option<T> {
-    "01a2038d-e4d7-766e-9f53-d1e4da02f31c".parse().ok()
 }
 
 fn invalid_parameter() -> Problem {

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use recto_domain::Role;
+use recto_domain::{Author, AuthorName, Role, Tag, TagName};
+use recto_persistence::{Error, Lock, Recto, Writable};
 use recto_testkit::both_servers;
 use recto_testkit::database::Engine;
-use recto_testkit::server::{Client, PASSWORD, TestServer};
+use recto_testkit::server::{Answer, Client, PASSWORD, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::{Clients, create_account};
 use crate::support::assertions::{Expect as _, all_items, assert_healthy, texts, uid};
 use crate::support::fixtures::{add_book, add_tag, tags_body};
-use crate::support::parallel::{Requests, count_statuses, send_at_once};
+use crate::support::parallel::{Requests, count_statuses, send_at_once, wait_until_blocked};
+use crate::support::samples::collection_path;
 
 fn count(server: &TestServer, table: &str) -> u64 {
     let line = match server.database().engine() {
@@ -67,6 +69,53 @@ fn concurrent_tagging_creates_one_tag(server: &TestServer) {
     let body = json!({"name": "Spice"});
     let requests = (0..50).map(|_| || bob.post("/tags", &body)).collect();
     assert_eq!(count_statuses(&send_at_once(requests)), BTreeMap::from([(201, 1), (409, 49)]));
+    assert_healthy(server);
+}
+
+/// Asserts that a request that gives a name is answered with the entity that another transaction
+/// gives the same name meanwhile.
+#[track_caller]
+fn assert_names_existing<E: Writable<Recto>>(
+    server: &TestServer,
+    renamed: &E,
+    request: impl FnOnce() -> Answer + Send,
+) {
+    let mut conn = server.database().connection();
+    let answer = std::thread::scope(|scope| {
+        let request = conn.transaction(|conn| {
+            conn.update(renamed)?;
+            let request = scope.spawn(request);
+            wait_until_blocked(server.database(), &request);
+            Ok::<_, Error>(request)
+        });
+        request.unwrap().join().unwrap()
+    });
+    assert_eq!(answer.status, 409, "{}", answer.text());
+    let collection = collection_path(E::INFO.name);
+    assert_eq!(answer.json["existing"], format!("/api/v1{collection}/{}", renamed.key()));
+}
+
+fn concurrent_renames_name_the_existing(server: &TestServer) {
+    let Clients { ada, admin, .. } = Clients::create(server);
+    let [tag, other_tag] = ["Sea", "Sand"].map(|name| add_tag(&ada, name));
+    for author in ["Currer Bell", "Ellis Bell"] {
+        ada.post("/books", &json!({"title": "Poems", "author": author})).expect_status(201);
+    }
+    let authors = admin.get("/authors?sort=name");
+    let [author, other_author] = authors.expect_items() else { panic!("{}", authors.text()) };
+    let conn = &mut server.database().connection();
+    let mut tag = conn.lock::<Tag>(uid(&tag).parse().unwrap(), Lock::Update).unwrap().unwrap();
+    tag.name = TagName::parse("Dune").unwrap();
+    assert_names_existing(server, &tag, || {
+        ada.put(&format!("/tags/{}", uid(&other_tag)), &json!({"name": "DUNE"}))
+    });
+    let author = conn.lock::<Author>(uid(author).parse().unwrap(), Lock::Update).unwrap();
+    let mut author = author.unwrap();
+    author.name = AuthorName::parse("Emily Brontë").unwrap();
+    assert_names_existing(server, &author, || {
+        let path = format!("/authors/{}", uid(other_author));
+        admin.patch(&path, &json!({"name": "EMILY BRONTË"}))
+    });
     assert_healthy(server);
 }
 
@@ -237,6 +286,7 @@ fn reads_see_only_committed_writes(server: &TestServer) {
 both_servers!(
     concurrent_reviews_create_one,
     concurrent_tagging_creates_one_tag,
+    concurrent_renames_name_the_existing,
     tagging_in_any_order_never_deadlocks,
     book_deletion_races_with_writes,
     tag_deletion_races_with_tagging,

@@ -107,7 +107,7 @@ impl Rules for Author {
     fn check_change(&self, conn: &mut Connection) -> Result<(), Error> {
         let key = self.name.key();
         match by_name_keys(conn, &[&key])?.into_values().next() {
-            Some(other) if other != self.uid => Err(Conflict::AuthorExists(Some(other)).into()),
+            Some(other) if other != self.uid => Err(Conflict::AuthorExists(other).into()),
             _ => Ok(()),
         }
     }

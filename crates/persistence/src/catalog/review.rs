@@ -11,7 +11,7 @@ use super::user::UserRow;
 use crate::row::RowContext;
 use crate::schema::reviews;
 use crate::sql_types::{InstantValue, UidValue};
-use crate::{Connection, Error, Recto, Rules};
+use crate::{Connection, Error, Failure, Recto, Rules};
 
 /// A row of `reviews`.
 #[derive(Debug, Queryable, Selectable, Identifiable, Associations)]
@@ -106,7 +106,8 @@ impl Rules for Review {
             .filter(reviews::user_uid.eq(self.user_uid.map(UidValue::from)))
             .filter(reviews::book_uid.eq(UidValue::from(self.book_uid)))
             .select(reviews::uid);
-        let existing = conn.first::<UidValue>(existing)?;
-        Err(Conflict::AlreadyReviewed(existing.map(ReviewId::from)).into())
+        // If it has been deleted meanwhile, the work runs again.
+        let existing = conn.first::<UidValue>(existing)?.ok_or(Failure::Contended)?;
+        Err(Conflict::AlreadyReviewed(existing.into()).into())
     }
 }

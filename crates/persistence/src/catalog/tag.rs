@@ -92,7 +92,7 @@ impl Rules for Tag {
 
     fn check_change(&self, conn: &mut Connection) -> Result<(), Error> {
         match with_name(conn, &self.name)? {
-            Some(other) if other != self.uid => Err(Conflict::TagExists(Some(other)).into()),
+            Some(other) if other != self.uid => Err(Conflict::TagExists(other).into()),
             _ => Ok(()),
         }
     }
@@ -107,7 +107,9 @@ pub fn create(conn: &mut Connection, tag: Tag, creator: &Creator<'_>) -> Result<
     let insert = diesel::insert_into(tags::table).values(record);
     // An error of the insert would end a transaction on PostgreSQL before the lookup.
     if conn.execute(insert.on_conflict(tags::name_key).do_nothing())? == 0 {
-        return Err(Conflict::TagExists(with_name(conn, &tag.name)?).into());
+        // If it has been deleted meanwhile, the work runs again.
+        let existing = with_name(conn, &tag.name)?.ok_or(Failure::Contended)?;
+        return Err(Conflict::TagExists(existing).into());
     }
     creator.add_tags(1);
     Ok(tag)

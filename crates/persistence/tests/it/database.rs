@@ -46,7 +46,7 @@ fn panic_fails_only_its_own_work(fresh: &Fresh) {
                         runs.fetch_add(1, Ordering::Relaxed);
                         assert_ne!(number, 5, "this panic is part of the test");
                         // A conflict rolls back only its own work.
-                        if number == 7 { Err(Conflict::TagExists(None).into()) } else { Ok(()) }
+                        if number == 7 { Err(Conflict::UsernameTaken.into()) } else { Ok(()) }
                     })
                 })
             })
