@@ -173,7 +173,8 @@ async fn change_account(
         entry.detail = detail.as_deref().and_then(|detail| AuditDetail::parse(detail).ok());
         let detail = detail.as_deref().and_then(|detail| MailDetail::parse(detail).ok());
         tx.notify(&account, notice, detail.as_ref())?;
-        let user = write::advance(tx, user)?;
+        // The change has moved the version.
+        let user = tx.get::<User>(user.uid)?;
         accounts::with(tx, Item::alone(user))
     })
     .await

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use recto_domain::{Author, AuthorName, Role, Tag, TagName};
-use recto_persistence::{Error, Lock, Recto, Writable};
+use recto_domain::{Author, AuthorName, Clock as _, Role, Tag, TagName, User, UserId};
+use recto_persistence::identity::account;
+use recto_persistence::{Error, Lock, Recto, SystemIds, Writable};
 use recto_testkit::both_servers;
 use recto_testkit::database::Engine;
 use recto_testkit::server::{Answer, Client, PASSWORD, TestServer};
 use serde_json::{Value, json};
 
-use crate::support::accounts::{Clients, create_account};
+use crate::support::accounts::{Clients, TestAccount, create_account};
 use crate::support::assertions::{Expect as _, all_items, assert_healthy, texts, uid};
 use crate::support::fixtures::{add_book, add_tag, tags_body};
 use crate::support::parallel::{Requests, count_statuses, send_at_once, wait_until_blocked};
@@ -116,6 +117,27 @@ fn concurrent_renames_name_the_existing(server: &TestServer) {
         let path = format!("/authors/{}", uid(other_author));
         admin.patch(&path, &json!({"name": "EMILY BRONTË"}))
     });
+    assert_healthy(server);
+}
+
+/// An administrator locks the user, and then the account.
+fn account_changes_lock_the_user_first(server: &TestServer) {
+    let account = TestAccount::create(server, &server.database().open(), Role::User);
+    let user: UserId = account.client.uid.parse().unwrap();
+    let confirmation = json!({"token": account.email_token.expose()});
+    let mut conn = server.database().connection();
+    let answer = std::thread::scope(|scope| {
+        let request = conn.transaction(|conn| {
+            conn.lock::<User>(user, Lock::NoKeyUpdate)?.unwrap();
+            let confirm = || server.anonymous().post("/auth/email-confirm", &confirmation);
+            let request = scope.spawn(confirm);
+            wait_until_blocked(server.database(), &request);
+            account::set_disabled(conn, user, true, SystemIds.now())?;
+            Ok::<_, Error>(request)
+        });
+        request.unwrap().join().unwrap()
+    });
+    answer.expect_problem("not-found");
     assert_healthy(server);
 }
 
@@ -287,6 +309,7 @@ both_servers!(
     concurrent_reviews_create_one,
     concurrent_tagging_creates_one_tag,
     concurrent_renames_name_the_existing,
+    account_changes_lock_the_user_first,
     tagging_in_any_order_never_deadlocks,
     book_deletion_races_with_writes,
     tag_deletion_races_with_tagging,

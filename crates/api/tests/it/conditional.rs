@@ -3,12 +3,13 @@
 use recto_domain::Role;
 use recto_relations::Cardinality;
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, Client, TestServer};
+use recto_testkit::server::{Answer, Client, PASSWORD, TestServer};
 use serde_json::{Value, json};
 
-use crate::support::accounts::{Clients, create_account};
+use crate::support::accounts::{Clients, OTHER_PASSWORD, create_account};
 use crate::support::assertions::{Expect as _, uid};
 use crate::support::fixtures::{UNKNOWN_UID, add_book, add_review, add_tag, tag_book, tags_body};
+use crate::support::mailbox::wait_for_mail;
 use crate::support::samples::{Samples, entity_types, item_template};
 
 both_servers!(
@@ -17,6 +18,7 @@ both_servers!(
     each_change_moves_the_version,
     other_changes_leave_the_version,
     deleted_owner_moves_versions,
+    account_changes_move_the_version,
     stale_changes_are_refused,
     precondition_has_its_place,
     odd_conditions_have_answers,
@@ -185,6 +187,45 @@ fn deleted_owner_moves_versions(server: &TestServer) {
     let before = version(&ada.get(&report));
     admin.delete(&employee).expect_status(204);
     assert_ne!(version(&ada.get(&report)), before);
+}
+
+/// The account is shown with the user to administrators.
+fn account_changes_move_the_version(server: &TestServer) {
+    let Clients { admin, .. } = Clients::create(server);
+    let cleo = server.sign_up_unverified("cleo");
+    let user = format!("/users/{}", cleo.uid);
+    let moves = |change: &dyn Fn() -> Answer| {
+        let before = tag(&admin.get(&user));
+        assert!([200, 204].contains(&change().status));
+        let (disabled, off) = (format!("{user}/disabled"), json!({"disabled": false}));
+        let stale = send_if(&admin, "PUT", &disabled, &before, &off);
+        if stale.status == 200 {
+            return false;
+        }
+        stale.expect_problem("precondition-failed");
+        true
+    };
+    let post = |path: &str, body: Value| server.anonymous().post(path, &body);
+    let link = wait_for_mail(server, "cleo@example.org", 1).token();
+    let verify = || post("/auth/verify", json!({"token": link, "password": PASSWORD}));
+    assert!(moves(&verify));
+    let email = "new@example.org";
+    let request = json!({"password": PASSWORD, "new_email": email});
+    assert_eq!(cleo.put("/auth/email", &request).status, 202);
+    let link = wait_for_mail(server, email, 1).token();
+    assert!(moves(&|| post("/auth/email-confirm", json!({"token": link}))));
+    let reset = |mails: usize| {
+        post("/auth/password-reset-request", json!({ "email": email }));
+        let (token, new) = (wait_for_mail(server, email, mails).token(), OTHER_PASSWORD);
+        let body = json!({"token": token, "new_password": new, "confirm_new_password": new});
+        post("/auth/password-reset-confirm", body)
+    };
+    assert!(!moves(&|| reset(2)), "a password is not shown");
+    wait_for_mail(server, email, 3);
+    // The link of a reset also verifies the address.
+    let unverify = "UPDATE accounts SET verified = FALSE WHERE role = 'user'";
+    server.database().execute(unverify).unwrap();
+    assert!(moves(&|| reset(4)));
 }
 
 fn stale_changes_are_refused(server: &TestServer) {

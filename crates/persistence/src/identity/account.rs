@@ -8,7 +8,7 @@ use recto_domain::{
     Account, Conflict, Email, MailedPurpose, PasswordHash, ReviewsFate, Role, SessionId,
     TokenPairId, User, UserId,
 };
-use recto_relations_diesel::{KeyIn, Lock, Locked, Selected as _};
+use recto_relations_diesel::{KeyIn, Lock, Locked, Selected as _, Statement};
 
 use super::idempotency_key;
 use crate::row::RowContext;
@@ -168,16 +168,19 @@ pub fn with_password(
     row.map(|(row, hash)| Ok((Account::try_from(row)?, PasswordHash(hash)))).transpose()
 }
 
-/// As [`with_password`], with the account locked until the transaction ends, so that the password
-/// is not changed and the account not disabled in between.
+/// As [`with_password`], with user and account locked until the transaction ends, so that the
+/// password is not changed and the account not disabled in between.
 pub fn lock_with_password(
     conn: &mut Connection,
     user: UserId,
 ) -> Result<Option<(Account, PasswordHash)>, Error> {
-    let account = accounts::table
-        .find(UidValue::from(user))
+    // PostgreSQL locks the rows in the order of the tables. A user is always locked before the
+    // account: changes of the account move the user's version.
+    let account = users::table
+        .inner_join(accounts::table)
+        .filter(users::uid.eq(UidValue::from(user)))
         .select((AccountRow::selection(), accounts::password_hash));
-    let row = conn.first::<(AccountRow, String)>(Locked::new(account, Lock::Update))?;
+    let row = conn.first::<(AccountRow, String)>(Locked::new(account, Lock::NoKeyUpdate))?;
     row.map(|(row, hash)| Ok((Account::try_from(row)?, PasswordHash(hash)))).transpose()
 }
 
@@ -262,11 +265,8 @@ pub fn set_verified(
 ) -> Result<bool, Error> {
     let unverified =
         accounts::table.find(UidValue::from(user)).filter(accounts::verified.eq(false));
-    let changed = conn.execute(
-        diesel::update(unverified)
-            .set((accounts::verified.eq(true), accounts::updated_at.eq(InstantValue(at)))),
-    )?;
-    Ok(changed > 0)
+    let set = (accounts::verified.eq(true), accounts::updated_at.eq(InstantValue(at)));
+    change(conn, user, diesel::update(unverified).set(set))
 }
 
 /// Sets the e-mail address of an account, and revokes all mailed links.
@@ -279,11 +279,13 @@ pub fn set_email(
     email: &Email,
     at: chrono::DateTime<chrono::Utc>,
 ) -> Result<(), Error> {
-    conn.execute(diesel::update(accounts::table.find(UidValue::from(user))).set((
+    let set = (
         accounts::email.eq(email.as_str()),
         accounts::email_key.eq(email.key()),
         accounts::updated_at.eq(InstantValue(at)),
-    )))?;
+    );
+    let account = accounts::table.find(UidValue::from(user));
+    change(conn, user, diesel::update(account).set(set))?;
     // They were sent to the former address.
     mailed_token::revoke_all(conn, user)
 }
@@ -302,14 +304,13 @@ pub fn set_disabled(
     if disabled {
         refuse_last_admin(conn, user)?;
     }
-    let changed = conn.execute(
-        diesel::update(accounts::table.find(UidValue::from(user)))
-            .set((accounts::disabled.eq(disabled), accounts::updated_at.eq(InstantValue(at)))),
-    )?;
+    let set = (accounts::disabled.eq(disabled), accounts::updated_at.eq(InstantValue(at)));
+    let account = accounts::table.find(UidValue::from(user));
+    let exists = change(conn, user, diesel::update(account).set(set))?;
     if disabled {
         session::close_others(conn, user, None)?;
     }
-    Ok(changed > 0)
+    Ok(exists)
 }
 
 /// Deletes a user with the account, sessions, keys and mails. Books remain without an owner, and so
@@ -340,10 +341,9 @@ pub fn set_role(
     if role != Role::Admin {
         refuse_last_admin(conn, account.user_uid)?;
     }
-    conn.execute(
-        diesel::update(accounts::table.find(UidValue::from(account.user_uid)))
-            .set((accounts::role.eq(role.as_str()), accounts::updated_at.eq(InstantValue(at)))),
-    )?;
+    let set = (accounts::role.eq(role.as_str()), accounts::updated_at.eq(InstantValue(at)));
+    let row = accounts::table.find(UidValue::from(account.user_uid));
+    change(conn, account.user_uid, diesel::update(row).set(set))?;
     Ok(())
 }
 
@@ -366,4 +366,15 @@ pub fn refuse_last_admin(conn: &mut Connection, user: UserId) -> Result<(), Erro
         return Err(Conflict::LastAdmin.into());
     }
     Ok(())
+}
+
+/// Changes fields of an account that are shown with the user, and moves the user's version. Returns
+/// whether the update changed the account.
+fn change(conn: &mut Connection, user: UserId, update: impl Statement) -> Result<bool, Error> {
+    if conn.execute(update)? == 0 {
+        return Ok(false);
+    }
+    let user = diesel::update(users::table.find(UidValue::from(user)));
+    conn.execute(user.set(users::version.eq(users::version + 1)))?;
+    Ok(true)
 }

@@ -153,13 +153,14 @@ pub fn prune_unverified(
     now: DateTime<Utc>,
     limit: u32,
 ) -> Result<Vec<UserId>, Error> {
-    let overdue = accounts::table
+    let overdue = users::table
+        .inner_join(accounts::table)
         .filter(accounts::verified.eq(false))
         .filter(accounts::created_at.le(InstantValue(now - Account::VERIFY_WITHIN)))
         .order_by(accounts::created_at)
         .select(accounts::user_uid)
         .limit(i64::from(limit));
-    // An account that is being verified is skipped.
+    // A user whose account is being verified is skipped.
     let overdue: Vec<UidValue> = conn.load(Locked::new(overdue, Lock::UpdateSkipLocked))?;
     if overdue.is_empty() {
         return Ok(Vec::new());
