@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use recto_domain::{Code, Invalid};
 use recto_relations::{
     Adjacency, AnyEntities, Edge, Entities, Entity, Include, KeysetPosition, PageRequest,
     PageStart, Sort,
@@ -12,8 +13,8 @@ use crate::BASE_PATH;
 use crate::cursor::{self, QueryFingerprint};
 use crate::error::{Error, Failure};
 use crate::fields::Fields;
+use crate::parameters::ParameterError;
 use crate::paths;
-use crate::problem::{Problem, ProblemType};
 
 /// Further fields of the entities of an answer, each a JSON object: the account of a user.
 #[derive(Debug, Default)]
@@ -249,11 +250,10 @@ impl From<serde_json::Error> for WriteError {
 impl From<WriteError> for Error {
     fn from(error: WriteError) -> Self {
         match error {
-            WriteError::TooLarge => Problem::new(
-                ProblemType::InvalidParameter,
-                "include: a single item would have more than 9 MB with these relations; ask for fewer of them, or with a smaller limit",
-            )
-            .into(),
+            WriteError::TooLarge => {
+                let detail = "a single item would have more than 9 MB with these relations; ask for fewer of them, or with a smaller limit";
+                vec![ParameterError::new("include", Invalid::new(Code::Length, detail))].into()
+            }
             WriteError::Serialize(error) => Failure::from(error).into(),
         }
     }

@@ -8,7 +8,7 @@ use recto_testkit::server::{Answer, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
-use crate::support::assertions::{Expect as _, all_items, field_names, text, texts, uid};
+use crate::support::assertions::{Expect as _, all_items, field_names, id, text, texts, uid};
 use crate::support::fixtures::{
     UNKNOWN_UID, add_book, create, create_books_with_tag, create_reviews, create_varied_books,
 };
@@ -190,6 +190,21 @@ fn large_pages_are_cut_both_ways(server: &TestServer) {
     assert_eq!(texts(&all, "title"), whole);
     let first = anonymous.get("/blog/posts?limit=100");
     assert!((20..25).contains(&first.expect_items().len()), "{}", first.body.len());
+}
+
+fn large_item_is_refused(server: &TestServer) {
+    let Clients { ada, anonymous, .. } = Clients::create(server);
+    let post = json!({"title": "Long", "content": "🦀".repeat(100_000)});
+    let post = format!("/blog/posts/{}", id(&create(&ada, "/blog/posts", &post)));
+    for number in 0..24 {
+        create(&ada, &format!("{post}/comments"), &json!({"text": number.to_string()}));
+    }
+    let include = "include=comments(limit:100).post";
+    for path in [&format!("{post}?{include}"), &format!("/blog/posts?{include}")] {
+        let refused = anonymous.get(path);
+        assert_eq!(refused.query_errors(), [("include", "length")], "{}", refused.text());
+    }
+    anonymous.get(&format!("{post}?include=comments.post")).expect_status(200);
 }
 
 fn all_pages_contain_each_item_once(server: &TestServer) {
@@ -383,4 +398,5 @@ both_servers!(
     cursor_of_another_query_is_refused,
     forged_cursors_are_refused,
     cursor_survives_inserts_and_deletes,
+    large_item_is_refused,
 );
