@@ -5,13 +5,19 @@ use std::sync::{Mutex, PoisonError};
 
 use recto_domain::UserId;
 
-/// The bytes of answers that this server has stored for each account since the oldest were deleted.
+/// The bytes of answers that this server has stored for each account since it deleted the oldest.
+///
+/// Each server counts its own. So up to [`KEPT`](Self::KEPT) bytes and a [`STEP`](Self::STEP) for
+/// each server are stored for an account: 16 MB for eight servers.
 #[derive(Debug, Default)]
 pub struct StoredBytes(Mutex<HashMap<UserId, u64>>);
 
 impl StoredBytes {
+    /// The bytes of the newest answers of an account, which are not deleted.
+    pub(crate) const KEPT: u64 = 8_000_000;
+
     /// The bytes after which the oldest answers of an account are deleted again.
-    pub(crate) const STEP: u64 = 2_000_000;
+    const STEP: u64 = 1_000_000;
 
     /// The maximum number of accounts that are remembered.
     const MAX_ACCOUNTS: usize = 10_000;

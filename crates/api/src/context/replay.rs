@@ -50,7 +50,7 @@ pub(super) fn store(
     let bytes = idempotency_key::answer_bytes(stored.body.as_ref().map(Vec::len));
     idempotency_key::store(tx, user, key, &stored, now)?;
     if tx.has_stored_answer(user, bytes) {
-        idempotency_key::delete_oldest(tx, user, idempotency_key::MAX_BYTES - StoredBytes::STEP)?;
+        idempotency_key::delete_oldest(tx, user, StoredBytes::KEPT)?;
     }
     Ok(())
 }

@@ -16,9 +16,6 @@ use crate::{Connection, Error};
 /// The time for which an answer is stored.
 pub const RETENTION: TimeDelta = TimeDelta::hours(24);
 
-/// The maximum bytes of a user's stored answers. If there are more, the oldest are deleted.
-pub const MAX_BYTES: u64 = 16_000_000;
-
 /// A key of a user, with the request that it was sent with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey {
