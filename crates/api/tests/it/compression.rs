@@ -115,11 +115,17 @@ fn each_coding_has_its_tag(server: &TestServer) {
                 let headers = [("accept-encoding", accepted), ("if-none-match", known)];
                 anonymous.send("GET", path, &headers, None)
             };
-            let unchanged = ask(coding, &tag);
-            assert_eq!((unchanged.status, unchanged.body.len()), (304, 0));
-            assert_eq!(unchanged.header("etag"), Some(tag.as_str()));
-            assert_eq!(unchanged.header("content-encoding"), None);
-            assert!(varies_by_encoding(&unchanged));
+            for method in ["GET", "HEAD"] {
+                let headers = [("accept-encoding", coding), ("if-none-match", tag.as_str())];
+                let unchanged = anonymous.send(method, path, &headers, None);
+                assert_eq!((unchanged.status, unchanged.body.len()), (304, 0));
+                assert_eq!(unchanged.header("etag"), Some(tag.as_str()));
+                assert_eq!(unchanged.header("cache-control"), Some("no-cache"));
+                for name in ["content-encoding", "content-type"] {
+                    assert_eq!(unchanged.header(name), None, "{method}: {name}");
+                }
+                assert!(varies_by_encoding(&unchanged));
+            }
             assert_eq!(ask(coding, &format!("W/{tag}")).status, 304);
             assert_eq!(ask(coding, "*").status, 304);
             // Another coding is another response.

@@ -116,6 +116,7 @@ fn key_belongs_to_one_request(server: &TestServer) {
     assert_replayed(&first, &send(&ada, "POST", path, "\"k\"", &tag));
     for (method, path, body) in [
         ("POST", "/tags", json!({"name": "sand"})),
+        ("POST", "/tags?&", tag.clone()),
         ("POST", "/blog/posts", json!({"title": "A", "content": "B"})),
         ("PATCH", &book, json!({"title": "Sanditon"})),
     ] {

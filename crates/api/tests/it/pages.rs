@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use recto_testkit::both_servers;
 use recto_testkit::database::Engine;
-use recto_testkit::server::{Answer, TestServer};
+use recto_testkit::server::{Answer, Client, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
@@ -339,7 +339,16 @@ fn forged_cursors_are_refused(server: &TestServer) {
     let Clients { ada, anonymous, bob, .. } = Clients::create(server);
     create_varied_books(&ada, &bob);
     let page = anonymous.get("/books?sort=title&limit=2");
-    let good = text(page.expect_status(200), "next_cursor").to_owned();
+    let next = text(page.expect_status(200), "next_cursor").to_owned();
+    let second = anonymous.get(&format!("/books?sort=title&limit=2&cursor={next}"));
+    let previous = text(second.expect_status(200), "prev_cursor").to_owned();
+    for good in [next, previous] {
+        refuse_forged(&anonymous, &good);
+    }
+}
+
+/// Asserts that nothing like a cursor of books by title is accepted in its place.
+fn refuse_forged(anonymous: &Client<'_>, good: &str) {
     let mut forged = vec![
         String::new(),
         "x".to_owned(),
@@ -372,6 +381,36 @@ fn forged_cursors_are_refused(server: &TestServer) {
     }
 }
 
+/// A cursor is the position that its item had, by the value that has changed since.
+fn cursors_follow_changed_sort_values(server: &TestServer) {
+    let Clients { ada, anonymous, .. } = Clients::create(server);
+    let books: Vec<_> = (0..6).map(|n| add_book(&ada, &format!("{n}"))).collect();
+    let titles = |page: &Answer| texts(page.expect_items(), "title").join("");
+    let rename = |book: usize, title: &str| {
+        ada.patch(&format!("/books/{}", uid(&books[book])), &json!({ "title": title }))
+            .expect_status(200);
+    };
+    let first = anonymous.get("/books?sort=title&limit=2");
+    let second = anonymous.get(&first.next_page().unwrap());
+    assert_eq!((titles(&first).as_str(), titles(&second).as_str()), ("01", "23"));
+    let (next, previous) = (second.next_page().unwrap(), second.previous_page().unwrap());
+    // The items of both cursors move away, to either side.
+    rename(3, "9");
+    rename(2, "00");
+    assert_eq!(titles(&anonymous.get(&next)), "45");
+    assert_eq!(titles(&anonymous.get(&previous)), "001");
+    let third = anonymous.get(&next);
+    let last = anonymous.get(&third.next_page().unwrap());
+    assert_eq!((titles(&last).as_str(), last.next_page()), ("9", None));
+    // An item that was behind a cursor is before it now, and the other way around.
+    rename(0, "8");
+    rename(5, "01");
+    assert_eq!(titles(&anonymous.get(&next)), "48");
+    assert_eq!(titles(&anonymous.get(&previous)), "011");
+    let all = all_items(&anonymous, "/books?sort=title&limit=2");
+    assert_eq!(texts(&all, "title"), ["00", "01", "1", "4", "8", "9"]);
+}
+
 fn cursor_survives_inserts_and_deletes(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(server);
     let books: Vec<_> = (0..9).map(|n| add_book(&ada, &format!("{n}"))).collect();
@@ -398,5 +437,6 @@ both_servers!(
     cursor_of_another_query_is_refused,
     forged_cursors_are_refused,
     cursor_survives_inserts_and_deletes,
+    cursors_follow_changed_sort_values,
     large_item_is_refused,
 );

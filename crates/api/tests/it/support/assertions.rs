@@ -4,6 +4,8 @@ use recto_api::ProblemType;
 use recto_testkit::server::{Answer, Client, TestServer};
 use serde_json::Value;
 
+use super::samples::entity_types;
+
 /// Assertions on a response.
 pub(crate) trait Expect {
     /// Asserts that the response has that status and a JSON body, or none if it is 204, and
@@ -117,12 +119,27 @@ pub(crate) fn assert_problem(answer: &Answer) {
     assert_eq!(problem["status"], answer.status, "{problem}");
     assert_eq!(problem["request_id"].as_str(), answer.header("x-request-id"));
     assert!(problem["instance"].as_str().unwrap().starts_with('/'));
+    assert_well_worded(text(problem, "detail"));
     match answer.status {
         401 => assert!(answer.header("www-authenticate").unwrap().starts_with("Bearer")),
         405 => assert!(answer.header("allow").is_some()),
         503 => assert!(answer.header("retry-after").is_some()),
         _ => {}
     }
+}
+
+/// Asserts that a message has no value in Rust's notation, and no entity with a wrong article
+/// ("a author").
+#[track_caller]
+fn assert_well_worded(message: &str) {
+    let lower = message.to_lowercase();
+    let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).collect();
+    for entity in entity_types() {
+        let name = entity.name.to_lowercase();
+        let wrong = if name.starts_with(['a', 'e']) { "a" } else { "an" };
+        assert!(!words.windows(2).any(|pair| pair == [wrong, &name]), "{message}");
+    }
+    assert!(!message.contains(": None") && !message.contains("Some("), "{message}");
 }
 
 /// Returns all of a response that two requests have in common if they get the same answer.
