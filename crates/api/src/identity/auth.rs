@@ -41,6 +41,7 @@ pub(crate) async fn sign_up(ctx: Context, body: Body<SignUp>) -> Result<Created<
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SignedIn {
     #[serde(flatten)]
+    #[schema(inline)]
     tokens: TokenPair,
     #[schema(inline)]
     user: SignedInUser,
