@@ -85,7 +85,7 @@ pub struct RefusedSignIn {
     pub throttled: Throttled,
     /// The attempt, if only the budget that unknown networks share was empty: it may be made from a
     /// network that the account is known to use. It counts as failed unless it is refunded.
-    pub attempt: Option<Attempt>,
+    pub attempt: Option<Box<Attempt>>,
 }
 
 /// An attempt to sign in. It counts as failed unless it is [refunded](Self::refund).
@@ -186,7 +186,7 @@ impl<C: Clock + Clone> Throttle<C> {
         // All unknown networks share a budget.
         match email.map(|email| self.charge_to_account(&mut attempt, email, "")).transpose() {
             Ok(_) => Ok(attempt),
-            Err(throttled) => Err(RefusedSignIn { throttled, attempt: Some(attempt) }),
+            Err(throttled) => Err(RefusedSignIn { throttled, attempt: Some(Box::new(attempt)) }),
         }
     }
 
@@ -197,12 +197,12 @@ impl<C: Clock + Clone> Throttle<C> {
     /// [`Throttled`] after too many failed sign-ins to the account from the network.
     pub fn sign_in_from_known_network(
         &self,
-        mut attempt: Attempt,
+        mut attempt: Box<Attempt>,
         email: &Email,
     ) -> Result<Attempt, Throttled> {
         let network = attempt.client.network().to_string();
         self.charge_to_account(&mut attempt, email, &network)?;
-        Ok(attempt)
+        Ok(*attempt)
     }
 
     /// Charges the budget of an account. The client does not get a record of it: strangers must not
