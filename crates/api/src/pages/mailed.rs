@@ -7,32 +7,44 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::assets;
-use super::layout::Page;
+use super::layout::{Page, fill};
 
 /// `GET /verify`
 pub(super) async fn verify(request: HttpRequest) -> HttpResponse {
-    let body = include_str!("../../assets/pages/verify.html");
-    respond(&request, "Confirm your e-mail address", body)
+    let new_link = new_link("verify-request", "an unconfirmed account");
+    let sections = fill(include_str!("../../assets/pages/verify.html"), &[("new-link", &new_link)]);
+    respond(&request, "Confirm your e-mail address", &sections)
 }
 
 /// `GET /reset-password`
 pub(super) async fn reset_password(request: HttpRequest) -> HttpResponse {
-    let body = include_str!("../../assets/pages/reset-password.html");
-    respond(&request, "Choose a new password", body)
+    let new_link = new_link("password-reset-request", "an account");
+    let sections =
+        fill(include_str!("../../assets/pages/reset-password.html"), &[("new-link", &new_link)]);
+    respond(&request, "Choose a new password", &sections)
 }
 
 /// `GET /confirm-email`
 pub(super) async fn confirm_email(request: HttpRequest) -> HttpResponse {
-    let body = include_str!("../../assets/pages/confirm-email.html");
-    respond(&request, "Confirm your new e-mail address", body)
+    let sections = include_str!("../../assets/pages/confirm-email.html");
+    respond(&request, "Confirm your new e-mail address", sections)
 }
 
-fn respond(request: &HttpRequest, title: &str, body: &str) -> HttpResponse {
+/// Returns the form that requests another link, and the section that confirms it.
+fn new_link(request: &str, account: &str) -> String {
+    let template = include_str!("../../assets/pages/new-link.html");
+    fill(template, &[("request", request), ("account", account)])
+}
+
+fn respond(request: &HttpRequest, title: &str, sections: &str) -> HttpResponse {
+    let heading = title.replace("e-mail", "<span class=\"unbroken\">e-mail</span>");
+    let values = [("heading", &*heading), ("sections", sections)];
+    let body = fill(include_str!("../../assets/pages/mailed.html"), &values);
     Page {
         head: "<meta name=\"robots\" content=\"noindex\">\n",
         scripts: &[assets::MAILED_SCRIPT],
         cache_control: "no-store",
-        ..Page::new(request.path(), title, body)
+        ..Page::new(request.path(), title, &body)
     }
     .respond(StatusCode::OK)
 }
