@@ -65,6 +65,15 @@ pub(super) const MERMAID_THIRD_PARTY: Asset = file(
     include_bytes!("../../assets/mermaid/THIRD-PARTY.txt"),
 );
 
+pub(super) const TOUR: Asset =
+    file("tour", "txt", TEXT, include_bytes!("../../../../docs/tour.md"));
+
+pub(super) const CONVENTIONS: Asset =
+    file("api-conventions", "txt", TEXT, include_bytes!("../../../../docs/api-conventions.md"));
+
+pub(super) const CONFIGURATION: Asset =
+    file("configuration", "txt", TEXT, include_bytes!("../../../../docs/configuration.md"));
+
 /// All files, with their names.
 static ASSETS: LazyLock<Vec<(String, Asset)>> = LazyLock::new(|| {
     let assets = [
@@ -77,6 +86,9 @@ static ASSETS: LazyLock<Vec<(String, Asset)>> = LazyLock::new(|| {
         MERMAID,
         MERMAID_LICENCE,
         MERMAID_THIRD_PARTY,
+        TOUR,
+        CONVENTIONS,
+        CONFIGURATION,
     ];
     assets.map(|asset| (asset.name(), asset)).into()
 });

@@ -41,6 +41,9 @@ pub(super) async fn show(request: HttpRequest, state: SharedState) -> HttpRespon
         ("requests", &*requests),
         ("accounts", &accounts),
         ("openapi", &format!("{{{{root}}}}{}/openapi.json", below_root(BASE_PATH))),
+        ("tour", &assets::TOUR.url("{{root}}")),
+        ("conventions", &assets::CONVENTIONS.url("{{root}}")),
+        ("configuration", &assets::CONFIGURATION.url("{{root}}")),
     ];
     let body = fill(include_str!("../../assets/pages/home.html"), &values);
     Page { scripts: &[assets::HOME_SCRIPT], ..Page::new(request.path(), "Recto", &body) }
