@@ -2,6 +2,8 @@
 // module at a time, and zooms.
 "use strict";
 
+const FONT = "system-ui, sans-serif";
+
 const ZOOM_STEP = 1.25;
 
 // Below this scale, texts are too small to be read.
@@ -10,24 +12,54 @@ const SMALLEST_SCALE = 0.75;
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 dark.addEventListener("change", () => location.reload());
 
+// Returns a colour of the stylesheet.
+function colour(name) {
+  const probe = document.createElement("span");
+  probe.style.color = `var(--${name})`;
+  document.body.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}
+
 mermaid.initialize({
   startOnLoad: false,
   securityLevel: "strict",
   deterministicIds: true,
-  theme: dark.matches ? "dark" : "neutral",
+  fontFamily: FONT,
+  theme: "base",
+  themeVariables: {
+    darkMode: dark.matches,
+    fontFamily: FONT,
+    background: colour("sheet"),
+    mainBkg: colour("code"),
+    nodeBorder: colour("faint"),
+    lineColor: colour("faint"),
+    textColor: colour("ink"),
+    primaryTextColor: colour("ink"),
+    nodeTextColor: colour("ink"),
+    rowOdd: colour("sheet"),
+    rowEven: colour("code"),
+    edgeLabelBackground: colour("sheet"),
+    tertiaryColor: colour("sheet"),
+  },
 });
 
 function addZoom(figure, svg) {
   const [, , width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
+  const hint = document.createElement("span");
+  hint.className = "faint";
+  hint.textContent = "Scroll sideways to see all of it.";
   let scale = 1;
+  // The width of the page, since the canvas of a hidden module has none.
+  const fit = () => (document.querySelector("main").clientWidth - 70) / width;
   const zoom = (to) => {
     scale = Math.min(Math.max(to, 0.1), 4);
     svg.style.maxWidth = "none";
     svg.setAttribute("width", width * scale);
     svg.setAttribute("height", height * scale);
+    hint.hidden = scale <= fit();
   };
-  // The width of the page, since the canvas of a hidden module has none.
-  const fit = () => (document.querySelector("main").clientWidth - 70) / width;
   const choices = {
     "−": ["Zoom out", () => zoom(scale / ZOOM_STEP)],
     "+": ["Zoom in", () => zoom(scale * ZOOM_STEP)],
@@ -42,8 +74,10 @@ function addZoom(figure, svg) {
     button.textContent = text;
     button.setAttribute("aria-label", label);
     button.addEventListener("click", act);
+    button.hidden = text === "Fit" && fit() < SMALLEST_SCALE;
     bar.append(button);
   }
+  bar.append(hint);
   figure.prepend(bar);
   zoom(Math.min(Math.max(fit(), SMALLEST_SCALE), 1));
 }
@@ -58,6 +92,16 @@ async function draw(figure) {
   addZoom(figure, canvas.firstElementChild);
 }
 
+// Scrolls the first entity of the shown diagrams into view.
+function showFirstEntity() {
+  for (const canvas of document.querySelectorAll(".canvas")) {
+    const entity = canvas.querySelector(".node")?.getBoundingClientRect();
+    if (entity) {
+      canvas.scrollLeft += entity.left - canvas.getBoundingClientRect().left - 12;
+    }
+  }
+}
+
 // Shows the module that the address names, or the first one.
 function select() {
   const links = [...document.querySelectorAll(".tabs a")];
@@ -70,6 +114,7 @@ function select() {
       link.removeAttribute("aria-current");
     }
   }
+  showFirstEntity();
 }
 
 async function drawAll() {
@@ -82,6 +127,7 @@ async function drawAll() {
       console.error(`the diagram of ${figure.dataset.module} could not be drawn`, error);
     }
   }
+  showFirstEntity();
 }
 
 window.addEventListener("hashchange", select);
