@@ -108,7 +108,7 @@ pub(crate) enum SchemaFormat {
 /// The options of `recto serve`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeOptions {
-    /// Use a temporary database with a small library and two accounts, whose passwords are printed and shown on the pages
+    /// Use a temporary database with a small library and two accounts, whose passwords are printed and shown on the pages; that of the user is the one of the examples
     #[arg(long)]
     pub(crate) demo: bool,
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 pub(crate) use insert::{DemoCredentials, DemoError};
 
-/// The characters of the demo's passwords, none of which look alike.
+/// The characters of random passwords, none of which look alike.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 /// A small library and its users.
@@ -51,12 +51,14 @@ pub(crate) struct DemoStudent {
     pub(crate) courses: Vec<usize>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct DemoAccount {
     #[serde(flatten)]
     pub(crate) user: DemoUser,
     /// The address to sign in with.
     pub(crate) email: Email,
+    /// The password to sign in with; by default a random one.
+    pub(crate) password: Option<String>,
     pub(crate) role: Role,
 }
 
@@ -106,7 +108,7 @@ pub(crate) fn library() -> DemoLibrary {
 }
 
 /// Generates a password: 16 letters and digits in groups of four, 80 random bits.
-fn password() -> Result<String, getrandom::Error> {
+fn random_password() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)?;
     let groups: Vec<String> = bytes.chunks(4).map(group).collect();
@@ -163,7 +165,7 @@ mod tests {
 
     #[test]
     fn passwords_differ() {
-        let (one, other) = (password().unwrap(), password().unwrap());
+        let (one, other) = (random_password().unwrap(), random_password().unwrap());
         assert_eq!(one.len(), 19);
         assert_ne!(one, other);
         assert_eq!(ALPHABET.iter().collect::<HashSet<_>>().len(), 32);

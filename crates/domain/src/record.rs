@@ -153,15 +153,15 @@ macro_rules! input {
         $crate::record::input!(@read $name { $($field: $type,)+ });
     };
     (
-        $(#[doc = $doc:literal])+
+        $(#[$container:meta])+
         pub secret struct $name:ident {
             $($(#[$attribute:meta])+ pub $field:ident: $type:ty,)+
         }
         $(rules |$fields:ident| $rules:block)?
     ) => {
-        $(#[doc = $doc])+
         #[derive(Clone, Debug)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), serde(deny_unknown_fields))]
+        $(#[$container])+
         pub struct $name {
             $(
                 $(#[$attribute])+

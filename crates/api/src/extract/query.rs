@@ -84,23 +84,28 @@ impl Filtered for Book {
         QueryParameter::new::<CreditLine>(
             "author",
             "Books whose author line contains this, without regard to case.",
-        ),
+        )
+        .such_as("Austen"),
         QueryParameter::new::<Language>("language", "Books in this language, a BCP 47 tag."),
         QueryParameter::new::<TagName>(
             "tag",
             "Books with the tag of this name; repeat it for books with all of them.",
         )
+        .such_as("gothic")
         .repeatable(),
         QueryParameter::new::<UserId>("user_uid", "Books that this user owns."),
-        QueryParameter::new::<Isbn>("isbn", "Books with this ISBN, in either form."),
+        QueryParameter::new::<Isbn>("isbn", "Books with this ISBN, in either form.")
+            .such_as("9780141439471"),
         QueryParameter::new::<PublishedDate>(
             "published_from",
             "Books published then or later: a year, a month or a day. A date counts as the first day of what is known.",
-        ),
+        )
+        .such_as("1818"),
         QueryParameter::new::<PublishedDate>(
             "published_to",
             "Books published then or earlier, to the end of that year, month or day.",
-        ),
+        )
+        .such_as("1899-12"),
     ];
 
     fn filter(parameters: &mut Parameters) -> BookFilter {
@@ -153,7 +158,8 @@ fn take_name<T>(
 
 impl Filtered for Tag {
     const FILTERS: &'static [QueryParameter] =
-        &[QueryParameter::new::<TagName>("name", "The tag of this name, without regard to case.")];
+        &[QueryParameter::new::<TagName>("name", "The tag of this name, without regard to case.")
+            .such_as("gothic")];
 
     fn filter(parameters: &mut Parameters) -> Option<TagName> {
         take_name(parameters, "name", TagName::parse_existing)
@@ -164,7 +170,8 @@ impl Filtered for Author {
     const FILTERS: &'static [QueryParameter] = &[QueryParameter::new::<AuthorName>(
         "name",
         "The author of this name, without regard to case.",
-    )];
+    )
+    .such_as("Jane Austen")];
 
     fn filter(parameters: &mut Parameters) -> Option<AuthorName> {
         take_name(parameters, "name", AuthorName::parse_existing)
@@ -176,11 +183,13 @@ impl Filtered for User {
         QueryParameter::new::<Username>(
             "username",
             "The user of this name, without regard to case.",
-        ),
+        )
+        .such_as("reader"),
         QueryParameter::new::<Email>(
             "email",
             "The user whose account has this address, without regard to case.",
-        ),
+        )
+        .such_as("reader@recto.example"),
     ];
 
     fn filter(parameters: &mut Parameters) -> UserFilter {

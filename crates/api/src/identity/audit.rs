@@ -20,7 +20,7 @@ const STORED_WITHIN: Duration = Duration::from_secs(1);
 
 impl ListFilter for AuditFilter {
     const FILTERS: &'static [QueryParameter] = &[
-        QueryParameter::new::<AuditAction>("action", "Entries of this action."),
+        QueryParameter::new::<AuditAction>("action", "Entries of this action.").such_as("sign-in"),
         QueryParameter::new::<UserId>(
             "user_uid",
             "Entries of what this user did, or of what was done to it.",

@@ -100,7 +100,7 @@ pub(crate) struct PasswordGrant {
     #[expect(dead_code, reason = "it is checked when the form is read")]
     grant_type: String,
     /// The e-mail address.
-    #[schema(examples("ada@example.org"))]
+    #[schema(examples("reader@recto.example"))]
     username: String,
     /// The password.
     #[schema(examples("correct horse battery staple"))]

@@ -19,6 +19,20 @@ use crate::extract::{Filtered, ListFilter};
 use crate::parameters::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::problem::ProblemType;
 
+/// Conditions that items of the demo meet, by entity, for examples.
+const CONDITIONS: [(&str, &str); 10] = [
+    ("Review", "rating:4..5"),
+    ("Book", "published_date:1800..1899"),
+    ("Tag", "name:gothic"),
+    ("Author", "name:Jane Austen"),
+    ("Post", "title:Opening hours over midwinter"),
+    ("Student", "name:Inga Berg"),
+    ("Course", "title:Reading aloud"),
+    ("Company", "name:Gutter Margin Ltd"),
+    ("Department", "name:Proofs"),
+    ("Employee", "name:Walt Stet"),
+];
+
 /// The response to a successful request.
 pub(super) enum SuccessResponse {
     NoContent,
@@ -250,21 +264,22 @@ impl Operation {
     fn add_relation_filter<E: Entity>(&mut self, quantifier: Quantifier) {
         let condition = match quantifier {
             Quantifier::Some => {
-                "at least one matches `relation(field:value,field:from..to)`, or at least one exists if only `relation` is given"
+                "at least one matches `relation(field:value,field:from..to)`, or exists if only `relation` is given"
             }
             Quantifier::None => {
-                "none matches `relation(field:value,field:from..to)`, or none exists if only `relation` is given"
+                "none matches `relation(field:value,field:from..to)`, or exists if only `relation` is given"
             }
             Quantifier::Only => {
                 "all match `relation(field:value,field:from..to)`, or there are none"
             }
         };
-        let relations = list_names(E::INFO.relations());
-        let description =
-            format!("Filter by related items: {condition}. The relations are {relations}.");
-        let example = E::INFO.relations().find_map(|relation| {
-            let field = relation.to.sorts.iter().find(|field| field.name != "created_at")?;
-            Some(json!([format!("{}({}:a..z)", relation.name, field.name)]))
+        let relations = E::INFO.relations().map(with_fields).collect::<Vec<_>>().join(", ");
+        let description = format!(
+            "Filter by related items: {condition}. The relations and their fields are {relations}; numbers and dates can be ranges."
+        );
+        let example = CONDITIONS.iter().find_map(|(entity, condition)| {
+            let relation = E::INFO.relations().find(|relation| relation.to.name == *entity)?;
+            Some(json!([format!("{}({condition})", relation.name)]))
         });
         if quantifier == Quantifier::Only && example.is_none() {
             // No field can be compared.
@@ -384,6 +399,16 @@ pub(super) fn pascal(name: &str) -> String {
 /// Returns the schema of a string.
 pub(super) fn string() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
+}
+
+/// Returns a relation with the fields of its items that can be compared.
+fn with_fields(relation: &RelationInfo) -> String {
+    let fields = relation.to.sorts.iter().map(|field| field.name);
+    let fields = fields.filter(|name| *name != "created_at").collect::<Vec<_>>().join(",");
+    match fields.as_str() {
+        "" => format!("`{}`", relation.name),
+        fields => format!("`{}({fields})`", relation.name),
+    }
 }
 
 fn list_names(relations: impl Iterator<Item = &'static RelationInfo>) -> String {

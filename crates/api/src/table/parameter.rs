@@ -18,6 +18,8 @@ pub(crate) struct QueryParameter {
     pub(crate) name: &'static str,
     description: &'static str,
     schema: fn() -> RefOr<Schema>,
+    /// The example, if it is not that of the schema.
+    example: Option<&'static str>,
     is_repeatable: bool,
 }
 
@@ -27,7 +29,12 @@ impl QueryParameter {
         name: &'static str,
         description: &'static str,
     ) -> Self {
-        Self { name, description, schema: T::schema, is_repeatable: false }
+        Self { name, description, schema: T::schema, example: None, is_repeatable: false }
+    }
+
+    /// Returns it with an example that finds something in the demo.
+    pub(crate) const fn such_as(self, example: &'static str) -> Self {
+        Self { example: Some(example), ..self }
     }
 
     /// Returns it as one that may be given several times.
@@ -37,7 +44,10 @@ impl QueryParameter {
 
     /// Returns its description in the document.
     pub(super) fn describe(&self) -> ParameterBuilder {
-        let value = simplified((self.schema)());
+        let mut value = simplified((self.schema)());
+        if let (Some(example), RefOr::T(Schema::Object(object))) = (self.example, &mut value) {
+            object.examples = vec![json!(example)];
+        }
         let example = example(&value);
         let parameter = query(self.name, self.description);
         if self.is_repeatable {

@@ -17,13 +17,13 @@ use recto_persistence::catalog::{Creator, book_graph};
 use recto_persistence::identity::account;
 use recto_persistence::{Connection, Database, Error, SystemIds, org, school};
 
-use super::{DemoAccount, DemoBook, DemoLibrary, DemoPost, DemoStudent, DemoUser, password};
+use super::{DemoAccount, DemoBook, DemoLibrary, DemoPost, DemoStudent, DemoUser, random_password};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DemoError {
     #[error("no random bytes for the demo's passwords: {0}")]
     Random(getrandom::Error),
-    #[error("a password generated for the demo {0}")]
+    #[error("a password of the demo {0}")]
     Password(Invalid),
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -53,17 +53,20 @@ impl fmt::Display for DemoCredentials {
 }
 
 impl DemoLibrary {
-    /// Inserts the library in one transaction, and returns the generated passwords.
+    /// Inserts the library in one transaction, and returns the passwords.
     pub(crate) fn write(self, database: &Database) -> Result<Vec<DemoCredentials>, DemoError> {
         let hasher = Hasher::new(NonZeroUsize::MIN);
         let mut credentials = Vec::with_capacity(self.accounts.len());
         let mut stored = Vec::with_capacity(self.accounts.len());
         for account in &self.accounts {
-            let generated = password().map_err(DemoError::Random)?;
-            let password = Password::parse(&generated).map_err(DemoError::Password)?;
-            stored.push(hasher.hash_blocking(&password)?);
-            let (email, role) = (account.email.clone(), account.role);
-            credentials.push(DemoCredentials { email, role, password: generated });
+            let DemoAccount { email, role, password, .. } = account.clone();
+            let password = match password {
+                Some(password) => password,
+                None => random_password().map_err(DemoError::Random)?,
+            };
+            let parsed = Password::parse(&password).map_err(DemoError::Password)?;
+            stored.push(hasher.hash_blocking(&parsed)?);
+            credentials.push(DemoCredentials { email, role, password });
         }
         database.write_blocking(move |conn| write(conn, &self, &stored))?;
         Ok(credentials)

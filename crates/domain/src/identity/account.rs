@@ -133,6 +133,12 @@ input! {
 
 input! {
     /// The address and the password to sign in with.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(examples(json!({
+            "email": "reader@recto.example", "password": "correct horse battery staple"
+        })))
+    )]
     pub secret struct Login {
         /// The address of the account.
         pub email: Email,
