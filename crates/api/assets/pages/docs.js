@@ -42,18 +42,19 @@ async function signIn({ name, schema, authActions }, email, password) {
   return "";
 }
 
+function field(h, id, label, attributes) {
+  return h(
+    "div",
+    { className: "wrapper" },
+    h("label", { htmlFor: id }, label),
+    h("input", { id, required: true, ...attributes }),
+  );
+}
+
 // Replaces the part of the dialog for the OAuth 2.0 password grant, which has fields for a client
 // and for scopes.
 function signInForm(system) {
-  const h = (...element) => system.React.createElement(...element);
-
-  const field = (id, label, attributes) =>
-    h(
-      "div",
-      { className: "wrapper" },
-      h("label", { htmlFor: id }, label),
-      h("input", { id, required: true, ...attributes }),
-    );
+  const h = system.React.createElement;
 
   return function SignIn(props) {
     const [email, setEmail] = system.React.useState("");
@@ -99,14 +100,14 @@ function signInForm(system) {
       "form",
       { className: "sign-in", onSubmit: submit },
       h("h4", null, "Sign in with e-mail address and password"),
-      choices.length > 0 && h("p", { className: "demo-accounts" }, "Fill in a demo account: ", choices),
-      field("sign-in-email", "E-mail address", {
+      choices.length > 0 && h("p", { className: "demo-accounts" }, h("span", null, "Fill in a demo account:"), choices),
+      field(h, "sign-in-email", "E-mail address", {
         type: "email",
         autoComplete: "username",
         value: email,
         onChange: (event) => setEmail(event.target.value),
       }),
-      field("sign-in-password", "Password", {
+      field(h, "sign-in-password", "Password", {
         type: "password",
         autoComplete: "current-password",
         value: password,
@@ -121,6 +122,44 @@ function signInForm(system) {
       ),
     );
   };
+}
+
+// Replaces the part of the dialog for a bearer token. The buttons below it are those of Swagger UI.
+function tokenField(system) {
+  const h = system.React.createElement;
+  const id = "auth-bearer-value";
+
+  return function Token({ name, schema, authorized, onChange }) {
+    const heading = h("h4", null, "Or use a token or an API key");
+    if (authorized?.get(name)) {
+      return h("div", null, heading, h("p", { id }, "It is sent with every request."));
+    }
+    return h(
+      "div",
+      null,
+      heading,
+      h("p", null, "An access token from ", h("code", null, "/auth/login"), ", or an API key from ", h("code", null, "/auth/keys"), "."),
+      field(h, id, "Token or key", {
+        type: "text",
+        autoComplete: "off",
+        onChange: (event) => onChange({ name, schema, value: event.target.value }),
+      }),
+    );
+  };
+}
+
+// Adds the examples of optional parameters without a default to their descriptions: as values of the
+// fields, they would be sent with every request. Removes the licence's identifier, which would become a link to the page
+// of a licence with that name.
+function prepared(description) {
+  for (const parameter of Object.values(description.components?.parameters ?? {})) {
+    const [example] = parameter.schema.examples ?? [];
+    if (example !== undefined && parameter.schema.default === undefined) {
+      parameter.description += ` Example: \`${example}\``;
+    }
+  }
+  delete description.info?.license?.identifier;
+  return description;
 }
 
 // Returns the operations whose group, method, path or summary contains the text, by group.
@@ -138,9 +177,21 @@ function filterOperations(groups, text) {
 function plugin(system) {
   const isSignIn = (definition) => definition.first().get("type") === "oauth2";
   return {
-    components: { oauth2: signInForm(system) },
+    components: { oauth2: signInForm(system), HttpAuth: tokenField(system) },
     fn: { opsFilter: filterOperations },
     statePlugins: {
+      err: {
+        wrapActions: {
+          // Swagger UI shows recursive items with the data of a link well, and complains about them.
+          newThrownErrBatch: (original) => (errors) =>
+            original(errors.filter(({ message }) => message !== "Elements in allOf must be objects")),
+        },
+      },
+      spec: {
+        wrapActions: {
+          updateJsonSpec: (original) => (description) => original(prepared(description)),
+        },
+      },
       auth: {
         wrapSelectors: {
           // The sign-in comes first.

@@ -53,17 +53,23 @@ fn page(path: &str, state: &State) -> HttpResponse {
         .respond(StatusCode::OK)
 }
 
-/// Returns a sentence about the accounts of a demo.
+/// Returns a list of the accounts of a demo.
 fn notice(accounts: &[DemoAccount]) -> String {
     let listed = accounts.iter().map(|DemoAccount { email, password, role }| {
         let (email, password, role) = (escaped(email), escaped(password), escaped(role));
-        format!(" <span><code>{email}</code> ({role}), password <code>{password}</code></span>")
+        format!(
+            "<li><span><code>{email}</code> ({role}),</span> \
+             <span>password <code>{password}</code></span></li>\n"
+        )
     });
     let listed: String = listed.collect();
     if listed.is_empty() {
         return String::new();
     }
-    format!("<p class=\"notice\">Demo accounts for <em>Authorize</em>:{listed}</p>\n")
+    format!(
+        "<div class=\"notice\">\n<p>Demo accounts for <em>Authorize</em>:</p>\n\
+         <ul>\n{listed}</ul>\n</div>\n"
+    )
 }
 
 /// Returns a file of Swagger UI.

@@ -114,6 +114,10 @@ fn browser_shows_one_module_and_zooms() {
     browser.wait(&drawn());
     let visible = "[...document.querySelectorAll('section')].filter((one) => !one.hidden).map((one) => one.id).join()";
     assert_eq!(browser.evaluate(visible), "org");
+    // A diagram that is wider than the screen is not made too small to be read.
+    let is_hidden = |part: &str| format!("document.querySelector('#{part}').hidden");
+    assert_eq!(browser.evaluate(&is_hidden("org .zoom .faint")), false);
+    assert_eq!(browser.evaluate(&is_hidden("org [aria-label=\"Fit the width\"]")), true);
     browser.click(".tabs a[href='#school']");
     browser.wait(&format!("{visible} === 'school'"));
     let width = "document.querySelector('#school svg').getBoundingClientRect().width";

@@ -16,6 +16,7 @@ use crate::support::raw_http;
 /// Selectors of the operations that the tests execute.
 const REVIEWS: &str = ".opblock-post:has([data-path=\"/api/v1/books/{uid}/reviews\"])";
 const LOGOUT: &str = ".opblock-post:has([data-path=\"/api/v1/auth/logout\"])";
+const BOOKS: &str = ".opblock-get:has([data-path=\"/api/v1/books\"])";
 const SCHEMA: &str = ".opblock-get:has([data-path=\"/api/v1/schema\"])";
 
 const DIALOG: &str = ".dialog-ux .modal-ux";
@@ -198,6 +199,14 @@ fn dialog_and_page_are_tidy() {
     browser.wait("location.hash.startsWith('#/meta/')");
     assert_eq!(execute(&mut browser, SCHEMA), "200");
     browser.wait_for(SCHEMA, "Request duration");
+    // Examples of optional parameters are shown and not sent.
+    unfold(&mut browser, BOOKS);
+    browser.wait_for(BOOKS, "Example: reviews(rating:4..5)");
+    let url = format!("{BOOKS} .request-url pre");
+    assert_eq!(execute(&mut browser, BOOKS), "200");
+    browser.wait_for(&url, "/api/v1/books?limit=20&total=false");
+    let unwanted = "document.querySelector('.errors-wrapper, .info__license a')";
+    assert_eq!(browser.evaluate(unwanted), Value::Null);
     browser.fill(".operation-filter-input", "Books/Batch");
     browser.wait("document.querySelectorAll('.opblock').length === 1");
     open_dialog(&mut browser);
