@@ -127,7 +127,7 @@ fn racing_changes_are_made_once(database: &Fresh) {
             let before = std::mem::replace(&mut sent, race.sent.load(Ordering::Relaxed));
             stalled = if sent > before { 0 } else { stalled + 1 };
             if stalled > 20 {
-                // The clients have panicked.
+                // The clients have panicked, or get no answers.
                 break;
             }
         }
@@ -137,6 +137,7 @@ fn racing_changes_are_made_once(database: &Fresh) {
     });
     let writers = writers.into_inner().unwrap();
     let number = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    assert!(number(&race.sent) >= changes, "no progress after {} changes", number(&race.sent));
     for (made, path) in race.made.iter().zip(&paths) {
         let book = writers.request(0, ("GET", path), &[], &Value::Null);
         let book: Value = book.unwrap().body_mut().read_json().unwrap();
