@@ -47,7 +47,20 @@ const broken = diffs
   .filter((change) => change.type === "breaking")
   .map((change) => `${place(change.path)} ${change.description || change.action}`);
 
-const changes = [...renamed, ...broken];
+// Parameters that are written in another way, which apiCompare does not notice.
+const format = ({ schema = {}, style = "form", explode = style === "form" }) =>
+  JSON.stringify({ type: schema.type, items: schema.items?.type, style, explode });
+const parametersOf = (document) =>
+  operations(document).flatMap(({ path, method, parameters = [] }) =>
+    parameters.map((parameter) => [`${place(["paths", path, method])}${parameter.in} ${parameter.name}`, format(parameter)]),
+  );
+const formats = new Map(parametersOf(withoutComponents(after)));
+const rewritten = parametersOf(withoutComponents(before)).flatMap(([parameter, was]) => {
+  const now = formats.get(parameter) ?? was;
+  return now === was ? [] : [`${parameter} is ${now} instead of ${was}`];
+});
+
+const changes = [...renamed, ...broken, ...rewritten];
 const breaking = (version) => version.split(".").slice(0, version.startsWith("0.") ? 2 : 1).join(".");
 const [from, to] = [before.info.version, after.info.version];
 const announced = breaking(from) !== breaking(to);
