@@ -29,7 +29,7 @@ from recto_client.models import (
     BookPatch,
     ListBooksSortItem,
     Login,
-    NewBookGraph,
+    NewBook,
     NewReview,
     Problem,
     Review,
@@ -67,7 +67,7 @@ def walk(base_url: str, email: str, password: str) -> None:
     api = AuthenticatedClient(base_url=base_url, token=session.access_token)
 
     # Create a book.
-    new_book = NewBookGraph(
+    new_book = NewBook(
         title=f"Flatland {run}",
         author="Edwin A. Abbott",
         published_date="1884",
@@ -103,7 +103,7 @@ def walk(base_url: str, email: str, password: str) -> None:
     # Send a request twice with one key, as a client does that got no answer.
     key = str(uuid.uuid4())
     candide_and_tags = {"title": f"Candide {run}", "author": "Voltaire", **tags}
-    new_book = NewBookGraph.from_dict(candide_and_tags)
+    new_book = NewBook.from_dict(candide_and_tags)
     first = create_book.sync_detailed(client=api, body=new_book, idempotency_key=key)
     second = create_book.sync_detailed(client=api, body=new_book, idempotency_key=key)
     candide = content(first, 201, Book)

@@ -5,28 +5,25 @@ mod derived;
 use std::collections::BTreeMap;
 
 use recto_domain::{Account, User};
-use recto_relations::{Cardinality, Entity, Relation, RelationInfo};
+use recto_relations::{Cardinality, Entity, Relation, RelationInfo, Storage};
 use serde_json::Value;
 use utoipa::openapi::example::{self, ExampleBuilder};
 use utoipa::openapi::header::Header;
 use utoipa::openapi::path::Parameter;
 use utoipa::openapi::schema::{
-    AllOfBuilder, ArrayBuilder, ComponentsBuilder, ObjectBuilder, OneOfBuilder, Schema, Type,
+    ArrayBuilder, ComponentsBuilder, Object, ObjectBuilder, OneOfBuilder, Schema, Type,
 };
 use utoipa::openapi::security::{
     Flow, Http, HttpAuthScheme, OAuth2, Password, Scopes, SecurityScheme,
 };
-use utoipa::openapi::{
-    ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder, SchemaFormat,
-};
+use utoipa::openapi::{HeaderBuilder, Ref, RefOr, Response, ResponseBuilder, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 
-use self::derived::schema_of;
 pub(crate) use self::derived::{example, simplified};
+use self::derived::{example_of, schema_of, without_repeated_examples};
 use crate::BASE_PATH;
 use crate::identity::accounts::AccountFields;
 use crate::present::Total;
-use crate::problem::{Example, ProblemBody, ProblemType};
 
 /// The schemas that operations refer to.
 #[derive(Default)]
@@ -35,8 +32,6 @@ pub(crate) struct Components {
     parameters: BTreeMap<String, RefOr<Parameter>>,
     responses: BTreeMap<String, RefOr<Response>>,
     examples: BTreeMap<String, RefOr<example::Example>>,
-    /// The relations whose links have data.
-    with_link_data: Vec<&'static RelationInfo>,
 }
 
 impl Components {
@@ -53,7 +48,7 @@ impl Components {
 
     /// Adds an entity with its relations, which refer to other entities by name.
     pub(crate) fn add_entity<E: Entity + ToSchema>(&mut self) {
-        self.schemas.insert(E::name().into_owned(), with_relations::<E>(schema_of::<E>()));
+        self.schemas.insert(E::name().into_owned(), entity::<E, ()>(None));
     }
 
     /// Adds a page of an entity.
@@ -75,25 +70,17 @@ impl Components {
     pub(crate) fn add_linked_page<R: Relation<To: ToSchema, Data: ToSchema>>(
         &mut self,
     ) -> Option<Ref> {
-        let RelationInfo { name, from, to, .. } = R::INFO;
-        let RefOr::T(Schema::Object(mut data)) = schema_of::<R::Data>() else { return None };
-        if data.properties.is_empty() {
+        if !has_link_data(R::INFO) {
             return None;
         }
-        data.description = None;
-        data.examples.clear();
-        let linked =
-            AllOfBuilder::new().item(Ref::from_schema_name(to.name)).item(data).description(Some(
-                format!("An item of `{}.{name}`, with the data of the link.", from.name),
-            ));
-        let linked_name = linked_name(R::INFO);
-        let of = format!("`{}.{name}`, with the data of the links", from.name);
-        self.schemas
-            .insert(format!("{linked_name}Page"), page(Ref::from_schema_name(&linked_name), &of));
-        let page = Ref::from_schema_name(format!("{linked_name}Page"));
-        self.schemas.insert(linked_name, Schema::from(linked.build()).into());
-        self.with_link_data.push(R::INFO);
-        Some(page)
+        let (from, linked_name) = (R::INFO.from.name, linked_name(R::INFO));
+        let page_name = format!("{linked_name}Page");
+        let of = format!("`{from}.{}`, with the data of the link", R::INFO.name);
+        let linked = entity::<R::To, R::Data>(Some(format!("An item of {of}.")));
+        let page = page(Ref::from_schema_name(&linked_name), &format!("{of}s"));
+        self.schemas.insert(linked_name, linked);
+        self.schemas.insert(page_name.clone(), page);
+        Some(Ref::from_schema_name(page_name))
     }
 
     /// Adds a parameter under a name, and returns a reference to it.
@@ -102,33 +89,18 @@ impl Components {
         Ref::new(format!("#/components/parameters/{name}"))
     }
 
-    /// Adds the response with which a request is refused, for any of these reasons, and returns a
-    /// reference to it.
-    pub(crate) fn add_refusal(&mut self, problem_types: &[ProblemType]) -> Ref {
-        let mut examples = Vec::new();
-        for problem_type in problem_types {
-            let name = format!("{problem_type:?}");
-            let example = ExampleBuilder::new()
-                .summary(problem_type.title())
-                .value(Example::of(*problem_type).body().ok());
-            self.examples.insert(name.clone(), example.build().into());
-            let example = RefOr::Ref(Ref::new(format!("#/components/examples/{name}")));
-            examples.push((problem_type.slug(), example));
-        }
-        let content = ContentBuilder::new()
-            .schema(Some(Ref::from_schema_name(ProblemBody::name())))
-            .examples_from_iter(examples);
-        let titles: Vec<_> = problem_types.iter().map(|problem| problem.title()).collect();
-        let mut response = ResponseBuilder::new()
-            .description(format!("{}.", titles.join("; ")))
-            .content("application/problem+json", content.build());
-        let headers = problem_types.iter().flat_map(|problem_type| problem_type.headers());
-        for name in headers {
-            response = response.header_ref(*name, header(name));
-        }
-        let names: Vec<_> = problem_types.iter().map(|problem| format!("{problem:?}")).collect();
-        let name = names.join("Or");
-        self.responses.insert(name.clone(), response.build().into());
+    /// Adds an example under a name, and returns a reference to it.
+    pub(crate) fn add_example(&mut self, name: &str, value: Value) -> Ref {
+        let example = ExampleBuilder::new().value(Some(value)).build();
+        self.examples.insert(name.to_owned(), example.into());
+        Ref::new(format!("#/components/examples/{name}"))
+    }
+
+    /// Adds a response under a name, and returns a reference to it.
+    pub(crate) fn add_response(&mut self, name: &str, response: Response) -> Ref {
+        let response = RefOr::T(response);
+        let earlier = self.responses.insert(name.to_owned(), response.clone());
+        debug_assert!(earlier.is_none_or(|earlier| earlier == response), "two responses {name}");
         Ref::from_response_name(name)
     }
 
@@ -143,19 +115,13 @@ impl Components {
         self.parameters.extend(other.parameters);
         self.responses.extend(other.responses);
         self.examples.extend(other.examples);
-        self.with_link_data.extend(other.with_link_data);
     }
 
     /// Returns the components of the document.
     pub(crate) fn build(mut self) -> utoipa::openapi::Components {
-        for relation in self.with_link_data {
-            if let Some(RefOr::T(Schema::Object(entity))) = self.schemas.get_mut(relation.from.name)
-                && let Some(RefOr::T(Schema::Array(items))) =
-                    entity.properties.get_mut(relation.name)
-            {
-                items.items = Ref::from_schema_name(linked_name(relation)).into();
-            }
-        }
+        self.schemas.values_mut().for_each(without_repeated_examples);
+        let shared = shared_fields().map(|(name, field)| (name.to_owned(), field.into()));
+        self.schemas.extend(shared);
         let token_url = format!("{BASE_PATH}/auth/token");
         let mut bearer = Http::new(HttpAuthScheme::Bearer);
         bearer.bearer_format = Some("JWT".to_owned());
@@ -251,76 +217,95 @@ pub(crate) fn nullable(schema: impl Into<RefOr<Schema>>) -> RefOr<Schema> {
     Schema::from(OneOfBuilder::new().item(schema).item(null).build()).into()
 }
 
-/// Adds the fields that `include` and `count` add to an entity.
-fn with_relations<E: Entity>(schema: RefOr<Schema>) -> RefOr<Schema> {
-    let RefOr::T(Schema::Object(mut object)) = schema else { return schema };
-    for relation in E::INFO.relations() {
-        for (name, schema) in relation_fields(relation) {
-            object.properties.insert(name, schema);
-        }
-    }
+/// Returns whether the items of a relation have fields of the link.
+fn has_link_data(relation: &RelationInfo) -> bool {
+    matches!(relation.storage, Storage::Link { data: [_, ..], .. })
+}
+
+/// Returns the schema of an entity, in the order of answers: its own fields, those of `Further`,
+/// and those that `count` and `include` add.
+fn entity<E: Entity + ToSchema, Further: ToSchema>(description: Option<String>) -> RefOr<Schema> {
+    let (mut object, further) = (object_of::<E>(), object_of::<Further>());
+    object.properties.extend(further.properties);
+    object.required.extend(further.required);
+    object.description = description.or(object.description);
+    object.examples = example_of(&object).into_iter().collect();
+    let counts = E::INFO.relations().filter_map(count_field);
+    object.properties.extend(counts.chain(E::INFO.relations().flat_map(relation_fields)));
     Schema::Object(object).into()
 }
 
+fn object_of<T: ToSchema>() -> Object {
+    match schema_of::<T>() {
+        RefOr::T(Schema::Object(object)) => object,
+        _ => Object::new(),
+    }
+}
+
+fn count_field(relation: &RelationInfo) -> Option<(String, RefOr<Schema>)> {
+    let is_many = relation.cardinality == Cardinality::Many;
+    is_many.then(|| (format!("{}_count", relation.name), Ref::from_schema_name("Count").into()))
+}
+
 fn relation_fields(relation: &RelationInfo) -> Vec<(String, RefOr<Schema>)> {
-    let target = Ref::from_schema_name(relation.to.name);
     let name = relation.name;
+    let target = if has_link_data(relation) {
+        Ref::from_schema_name(linked_name(relation))
+    } else {
+        Ref::from_schema_name(relation.to.name)
+    };
     match relation.cardinality {
         Cardinality::One => vec![(name.to_owned(), target.into())],
         Cardinality::Optional => vec![(name.to_owned(), nullable(target))],
         Cardinality::Many => {
-            let rest = ObjectBuilder::new()
-                .schema_type(Type::String)
-                .format(Some(SchemaFormat::Custom("uri-reference".to_owned())))
-                .description(Some(format!(
-                    "The URL of the remaining `{name}`, if there are more."
-                )));
-            let count = ObjectBuilder::new()
-                .schema_type(Type::Integer)
-                .minimum(Some(0))
-                .description(Some(format!("The number of `{name}`. Present with `count={name}`.")));
             let items = ArrayBuilder::new()
                 .items(target)
                 .description(Some(format!("Present with `include={name}`.")));
             vec![
                 (name.to_owned(), Schema::from(items.build()).into()),
-                (format!("{name}_next"), Schema::from(rest.build()).into()),
-                (format!("{name}_count"), Schema::from(count.build()).into()),
+                (format!("{name}_next"), Ref::from_schema_name("NextUrl").into()),
             ]
         }
     }
 }
 
 fn page(item: Ref, collection: &str) -> RefOr<Schema> {
-    let cursor = |description: &str| {
-        ObjectBuilder::new().schema_type(Type::String).description(Some(description))
+    let page = ObjectBuilder::new()
+        .description(Some(format!("A page of {collection}.")))
+        .property("items", ArrayBuilder::new().items(item))
+        .required("items");
+    let page = [
+        ("prev_cursor", "PreviousCursor"),
+        ("next_cursor", "NextCursor"),
+        ("total", "Total"),
+        ("total_capped", "TotalCapped"),
+    ]
+    .into_iter()
+    .fold(page, |page, (name, schema)| page.property(name, Ref::from_schema_name(schema)));
+    Schema::from(page.build()).into()
+}
+
+/// Returns the schemas of fields that pages and entities have in common, by name.
+fn shared_fields() -> [(&'static str, ObjectBuilder); 6] {
+    let field = |schema_type, description: &str| {
+        ObjectBuilder::new().schema_type(schema_type).description(Some(description))
     };
-    let total = ObjectBuilder::new()
-        .schema_type(Type::Integer)
-        .minimum(Some(0))
-        .maximum(Some(f64::from(Total::MAX)))
-        .description(Some("The number of all items, with `total=true`."));
-    let total_capped = ObjectBuilder::new()
-        .schema_type(Type::Boolean)
-        .description(Some("`true` if there are more than `total`; absent otherwise."));
-    Schema::from(
-        ObjectBuilder::new()
-            .description(Some(format!("A page of {collection}.")))
-            .property("items", ArrayBuilder::new().items(item))
-            .required("items")
-            .property(
-                "prev_cursor",
-                cursor("The `cursor` of the previous page. Absent on the first page."),
-            )
-            .property(
-                "next_cursor",
-                cursor("The `cursor` of the next page. Absent on the last page."),
-            )
-            .property("total", total)
-            .property("total_capped", total_capped)
-            .build(),
-    )
-    .into()
+    let url = "The URL of the remaining items. Absent if there are none.";
+    let uri = SchemaFormat::Custom("uri-reference".to_owned());
+    let total = "The number of all items, with `total=true`.";
+    let total = field(Type::Integer, total).minimum(Some(0)).maximum(Some(f64::from(Total::MAX)));
+    let previous = "The `cursor` of the previous page. Absent on the first page.";
+    let next = "The `cursor` of the next page. Absent on the last page.";
+    let capped = "`true` if there are more than `total`; absent otherwise.";
+    let count = "The number of items. Present if `count` names the relation.";
+    [
+        ("PreviousCursor", field(Type::String, previous)),
+        ("NextCursor", field(Type::String, next)),
+        ("Total", total),
+        ("TotalCapped", field(Type::Boolean, capped)),
+        ("Count", field(Type::Integer, count).minimum(Some(0))),
+        ("NextUrl", field(Type::String, url).format(Some(uri))),
+    ]
 }
 
 /// The component of a user with the account, which are serialized from two types.
@@ -328,7 +313,7 @@ pub(crate) struct UserWithAccount;
 
 impl PartialSchema for UserWithAccount {
     fn schema() -> RefOr<Schema> {
-        user_with::<Account>("A user with the account.")
+        entity::<User, Account>(Some("A user with the account.".to_owned()))
     }
 }
 
@@ -343,9 +328,8 @@ pub(crate) struct UserWithOptionalAccount;
 
 impl PartialSchema for UserWithOptionalAccount {
     fn schema() -> RefOr<Schema> {
-        user_with::<AccountFields>(
-            "A user. The account fields are present for the user and for administrators; they are `null` if there is no account.",
-        )
+        let description = "A user. The account fields are present for the user and for administrators; they are `null` if there is no account.";
+        entity::<User, AccountFields>(Some(description.to_owned()))
     }
 }
 
@@ -353,25 +337,6 @@ impl ToSchema for UserWithOptionalAccount {
     fn name() -> std::borrow::Cow<'static, str> {
         "UserWithOptionalAccount".into()
     }
-}
-
-/// Returns the schema of a user with the fields of `A`.
-fn user_with<A: ToSchema>(description: &str) -> RefOr<Schema> {
-    let user = with_relations::<User>(schema_of::<User>());
-    let (RefOr::T(Schema::Object(mut object)), RefOr::T(Schema::Object(account))) =
-        (user, schema_of::<A>())
-    else {
-        return User::schema();
-    };
-    object.properties.extend(account.properties);
-    object.required.extend(account.required);
-    if let (Some(Value::Object(example)), Some(Value::Object(further))) =
-        (object.examples.first_mut(), account.examples.into_iter().next())
-    {
-        example.extend(further);
-    }
-    object.description = Some(description.to_owned());
-    Schema::Object(object).into()
 }
 
 /// The component of a page of users with the account fields.

@@ -1,9 +1,7 @@
 //! The OpenAPI document, generated from the route table.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use utoipa::openapi::path::PathItem;
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     ContactBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathsBuilder,
@@ -37,14 +35,11 @@ pub fn openapi_json() -> String {
 fn openapi() -> OpenApi {
     let mut components = Components::default();
     components.add::<ProblemBody>();
-    let mut paths: BTreeMap<String, PathItem> = BTreeMap::new();
-    for routed in routes::table().into_operations() {
+    let operations = routes::table().into_operations().into_iter();
+    let paths = operations.fold(PathsBuilder::new(), |paths, routed| {
         let (path, item) = describe(routed, &mut components);
-        paths.entry(path).or_default().merge_operations(item);
-    }
-    let paths = paths
-        .into_iter()
-        .fold(PathsBuilder::new(), |builder, (path, item)| builder.path(path, item));
+        paths.path(path, item)
+    });
     let license = LicenseBuilder::new()
         .name("MIT OR Apache-2.0")
         .identifier(Some("MIT OR Apache-2.0"))
@@ -78,15 +73,27 @@ const DESCRIPTION: &str = "A book catalogue. Every relation can be followed in b
 * [The diagram](/schema) shows the entities, and the relations with both of their names.";
 
 const TAGS: [(&str, &str); 11] = [
-    ("books", "Books, with their owner, reviews, tags and contributors."),
-    ("reviews", "Reviews: one per user and book."),
-    ("tags", "Tags of books: many-to-many."),
-    ("authors", "Contributors of books: many-to-many, with a position and a role."),
-    ("users", "Users, who own books and write reviews."),
-    ("auth", "Sign-up, sign-in, sessions, API keys, passwords and the caller's account."),
-    ("blog", "Posts and comments: one-to-many with a required foreign key."),
-    ("school", "Students and courses: many-to-many with data on the link."),
-    ("org", "Companies, departments and employees: several levels, and employees with a manager."),
-    ("administration", "Accounts of others and the audit log, for administrators."),
-    ("meta", "The API itself: this document, and the entities and relations."),
+    (
+        "books",
+        "Find books, add them, and change their tags and contributors. A book's reviews are here too.",
+    ),
+    (
+        "reviews",
+        "Read, change and delete reviews. A user has one review of a book, which is created at the book.",
+    ),
+    ("tags", "Create and rename tags, and find the books with a tag."),
+    ("authors", "Find authors and their books. Authors are created with the books that name them."),
+    ("users", "Read the public profiles of users, and change one's own."),
+    (
+        "auth",
+        "Create an account, sign in and out, and manage one's own account, sessions and API keys.",
+    ),
+    ("blog", "Write posts and comment on them: an example of items that belong to another."),
+    ("school", "Enrol students in courses: an example of a relation that has data of its own."),
+    ("org", "Manage companies, their departments and employees: an example of a hierarchy."),
+    (
+        "administration",
+        "Change the role of users, disable their accounts, and read the audit log. Administrators only.",
+    ),
+    ("meta", "Get this document, and a description of all entities and relations."),
 ];

@@ -4,6 +4,7 @@
 mod describe;
 mod operation;
 mod parameter;
+mod refusals;
 
 use actix_web::http::{Method, header};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, Route, guard, web};

@@ -27,11 +27,11 @@ pub(crate) async fn create(ctx: Context, body: Body<NewBookGraph>) -> Result<Ren
         tx.check_quota(Owned::Books, 1)?;
         tx.check_creator(&creator)?;
         let mut include = Include::nothing();
-        if contributors {
-            include = include.with::<BookContributors>(100, Include::nothing());
-        }
         if tags {
             include = include.with::<BookTags>(100, Include::nothing());
+        }
+        if contributors {
+            include = include.with::<BookContributors>(100, Include::nothing());
         }
         if include.is_empty() {
             return Ok(Created(Item::alone(book)));

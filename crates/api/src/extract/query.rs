@@ -92,7 +92,7 @@ impl Filtered for Book {
             "Books with the tag of this name; repeat it for books with all of them.",
         )
         .such_as("gothic")
-        .repeatable(),
+        .repeatable(MAX_TAGS),
         QueryParameter::new::<UserId>("user_uid", "Books that this user owns."),
         QueryParameter::new::<Isbn>("isbn", "Books with this ISBN, in either form.")
             .such_as("9780141439471"),

@@ -19,8 +19,10 @@ pub(crate) struct AccountFields {
     #[schema(inline)]
     role: Option<Role>,
     /// Whether the address is verified.
+    #[schema(examples(true))]
     verified: Option<bool>,
     /// Whether an administrator has disabled the account.
+    #[schema(examples(false))]
     disabled: Option<bool>,
 }
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::sessions::{AccessOnly, OpensSession, Refreshable, TokenPair};
+use super::sessions::{AccessOnly, OpensSession, Refreshable, TokenPair, TokenType};
 use crate::answer::{Created, Item, Json};
 use crate::context::Context;
 use crate::error::Error;
@@ -86,8 +86,8 @@ pub(crate) struct Token {
     /// Send it as `Authorization: Bearer …`.
     access_token: String,
     /// Always `Bearer`.
-    #[schema(examples("Bearer"))]
-    token_type: &'static str,
+    #[schema(inline)]
+    token_type: TokenType,
     /// Seconds until the access token expires.
     expires_in: u64,
 }
@@ -96,15 +96,23 @@ pub(crate) struct Token {
 #[derive(Debug, ToSchema)]
 pub(crate) struct PasswordGrant {
     /// Always `password`.
-    #[schema(examples("password"))]
+    #[schema(inline)]
     #[expect(dead_code, reason = "it is checked when the form is read")]
-    grant_type: String,
+    grant_type: GrantType,
     /// The e-mail address.
     #[schema(examples("reader@recto.example"))]
     username: String,
     /// The password.
-    #[schema(examples("correct horse battery staple"))]
+    #[schema(format = Password, examples("correct horse battery staple"))]
     password: String,
+}
+
+/// The only grant.
+#[derive(Debug, ToSchema)]
+#[schema(examples("password"))]
+enum GrantType {
+    #[serde(rename = "password")]
+    Password,
 }
 
 impl PasswordGrant {
@@ -123,12 +131,15 @@ impl PasswordGrant {
             let detail = || format!("`{name}` is missing");
             value.ok_or_else(|| Error::from(Problem::oauth("invalid_request", detail())))
         };
-        let grant_type = required("grant_type")?;
-        if grant_type != "password" {
+        if required("grant_type")? != "password" {
             let detail = "the only grant is `password`";
             return Err(Problem::oauth("unsupported_grant_type", detail).into());
         }
-        Ok(Self { grant_type, username: required("username")?, password: required("password")? })
+        Ok(Self {
+            grant_type: GrantType::Password,
+            username: required("username")?,
+            password: required("password")?,
+        })
     }
 }
 
@@ -149,7 +160,7 @@ pub(crate) async fn token(ctx: Context, form: Form) -> Result<Json<Token>, Error
     let issued = tokens.access_token(&ctx.state, signed_in.ok_or_else(refused)?.user.uid);
     Ok(Json(Token {
         access_token: issued.access_token,
-        token_type: "Bearer",
+        token_type: TokenType::Bearer,
         expires_in: issued.expires_in,
     }))
 }

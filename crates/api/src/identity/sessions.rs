@@ -24,10 +24,17 @@ pub(crate) struct TokenPair {
     /// Send it to `/auth/refresh`, once, for the next pair.
     pub(crate) refresh_token: String,
     /// Always `Bearer`.
-    #[schema(examples("Bearer"))]
-    pub(crate) token_type: &'static str,
+    #[schema(inline)]
+    pub(crate) token_type: TokenType,
     /// Seconds until the access token expires.
     pub(crate) expires_in: u64,
+}
+
+/// The type of access tokens (RFC 6750).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(examples("Bearer"))]
+pub(crate) enum TokenType {
+    Bearer,
 }
 
 /// The ids of a new session and of its tokens, and the refresh token.
@@ -72,7 +79,7 @@ impl Refreshable {
     pub(crate) fn pair(&self, state: &State, user: UserId) -> TokenPair {
         let Issued { access_token, expires_in } = self.access_token(state, user);
         let refresh_token = self.refresh.expose().to_owned();
-        TokenPair { access_token, refresh_token, token_type: "Bearer", expires_in }
+        TokenPair { access_token, refresh_token, token_type: TokenType::Bearer, expires_in }
     }
 }
 

@@ -94,8 +94,7 @@ impl Example {
                 ("PATCH /api/v1/org/employees/2", refusal(Conflict::ReportingCycle))
             }
             ProblemType::StillReferenced => {
-                let conflict = Conflict::StillReferenced { relation: "departments", count: 1 };
-                ("DELETE /api/v1/org/companies/1", refusal(conflict))
+                ("DELETE /api/v1/org/companies/1", Problem::still_referenced("departments"))
             }
             ProblemType::LastAdmin => (ROLE, refusal(Conflict::LastAdmin)),
             ProblemType::QuotaExceeded => {
@@ -121,17 +120,33 @@ impl Example {
         self.problem.http(self.path(), REQUEST_ID)
     }
 
-    /// Returns the body of the response.
-    ///
-    /// # Errors
-    /// Never: a body consists of texts and numbers.
-    pub(crate) fn body(&self) -> Result<Value, serde_json::Error> {
-        serde_json::to_value(self.problem.body(self.path(), REQUEST_ID))
-    }
-
     fn path(&self) -> &'static str {
         let (_, path) = self.request.split_once(' ').unwrap_or_default();
         path.split_once('?').map_or(path, |(path, _)| path)
+    }
+}
+
+impl Problem {
+    /// Returns a problem of a type whose detail fits every operation.
+    pub(crate) fn of_any_operation(problem_type: ProblemType) -> Self {
+        match problem_type {
+            ProblemType::Forbidden
+            | ProblemType::QuotaExceeded
+            | ProblemType::TooManyRequests
+            | ProblemType::UnsupportedMediaType => Self::of(problem_type),
+            _ => Example::of(problem_type).problem,
+        }
+    }
+
+    /// Returns the problem that an item of a relation keeps another from being deleted.
+    pub(crate) fn still_referenced(relation: &'static str) -> Self {
+        refusal(Conflict::StillReferenced { relation, count: 1 })
+    }
+
+    /// Returns the body of the response to a request with this path.
+    pub(crate) fn example(&self, instance: &str) -> Value {
+        // Serializing strings and numbers cannot fail.
+        serde_json::to_value(self.body(instance, REQUEST_ID)).unwrap_or_default()
     }
 }
 

@@ -10,7 +10,7 @@ use recto_identity::Access;
 
 use super::{add_many, add_one};
 use crate::catalog::{authors, batch, books, reviews, tags, users};
-use crate::components::{UserWithAccount, UserWithOptionalAccount};
+use crate::components::UserWithOptionalAccount;
 use crate::problem::ProblemType;
 use crate::table::{Operation, RouteTable};
 use crate::{read, write};
@@ -48,7 +48,7 @@ fn add_users(table: &mut RouteTable) {
             )
             .requires(Access::Verified)
             .body::<UserPatch>()
-            .returns::<UserWithAccount>("The changed user.")
+            .returns_account("The changed user.")
             .conflicts(&[ProblemType::UsernameTaken]),
         )
         .delete(
@@ -66,7 +66,7 @@ fn add_users(table: &mut RouteTable) {
         Operation::new("Set a user's role", "The role applies from the user's next request.")
             .requires(Access::AdminStepUp)
             .body::<RoleChange>()
-            .returns::<UserWithAccount>("The user with the account.")
+            .returns_account("The user with the account.")
             .conflicts(&[ProblemType::LastAdmin]),
     );
     table.at("/users/{uid}/disabled").put(
@@ -77,7 +77,7 @@ fn add_users(table: &mut RouteTable) {
         )
         .requires(Access::AdminStepUp)
         .body::<Disabling>()
-        .returns::<UserWithAccount>("The user with the account.")
+        .returns_account("The user with the account.")
         .conflicts(&[ProblemType::LastAdmin]),
     );
     table.tag("users");

@@ -7,7 +7,6 @@ use recto_domain::{
 };
 use recto_identity::Access;
 
-use crate::components::UserWithAccount;
 use crate::identity::audit::{self, AuditFilter};
 use crate::identity::auth::{PasswordGrant, SignedIn, Token};
 use crate::identity::export::Export;
@@ -24,11 +23,12 @@ pub(super) fn add(table: &mut RouteTable) {
     table.tag("auth");
     add_sign_up(table);
     add_sign_in(table);
-    add_account(table);
-    add_email_change(table);
     add_passwords(table);
+    add_email_change(table);
+    add_account(table);
     add_sessions(table);
     add_keys(table);
+    add_token(table);
     table.tag("administration").at("/audit").get(
         audit::list,
         Operation::list::<AuditEntry, AuditFilter>(
@@ -58,7 +58,7 @@ fn add_sign_up(table: &mut RouteTable) {
             "Uses up the token of a mailed link, which is valid for 24 hours. The account's password is required, so that nobody confirms an account that somebody else created with the address; a wrong one leaves the token valid. An account that is not verified within seven days is deleted.",
         )
         .body::<Verification>()
-        .returns::<UserWithAccount>("The user with the verified account.")
+        .returns_account("The user with the verified account.")
         .refuses(&[
             ProblemType::WrongPassword,
             ProblemType::NotFound,
@@ -97,16 +97,6 @@ fn add_sign_in(table: &mut RouteTable) {
         .returns::<SignedIn>("The tokens and the user.")
         .refuses(&[ProblemType::WrongCredentials, ProblemType::TooManyRequests]),
     );
-    table.at("/auth/token").post(
-        auth::token,
-        Operation::new(
-            "Get an access token",
-            "The OAuth 2.0 password grant (RFC 6749 section 4.3) for the Authorize dialog of Swagger UI. `username` is the e-mail address. Other clients should use `/auth/login`.",
-        )
-        .form_body::<PasswordGrant>()
-        .returns::<Token>("The access token.")
-        .refuses(&[ProblemType::InvalidGrant, ProblemType::TooManyRequests]),
-    );
     table.at("/auth/refresh").post(
         sessions::refresh,
         Operation::new(
@@ -135,7 +125,7 @@ fn add_account(table: &mut RouteTable) {
             )
             .include_parameters::<User>()
             .requires(Access::SignedIn)
-            .returns::<UserWithAccount>("The caller."),
+            .returns_account("The caller."),
         )
         .patch(
             account::patch,
@@ -145,7 +135,7 @@ fn add_account(table: &mut RouteTable) {
             )
             .requires(Access::Verified)
             .body::<UserPatch>()
-            .returns::<UserWithAccount>("The changed user.")
+            .returns_account("The changed user.")
             .conflicts(&[ProblemType::UsernameTaken]),
         )
         .delete(
@@ -287,4 +277,17 @@ fn add_keys(table: &mut RouteTable) {
             Operation::new("Revoke an API key", "Deletes an API key of the caller.")
                 .requires(Access::Session),
         );
+}
+
+fn add_token(table: &mut RouteTable) {
+    table.at("/auth/token").post(
+        auth::token,
+        Operation::new(
+            "Get an access token",
+            "The OAuth 2.0 password grant (RFC 6749 section 4.3) for the Authorize dialog of Swagger UI. `username` is the e-mail address. Other clients should use `/auth/login`.",
+        )
+        .form_body::<PasswordGrant>()
+        .returns::<Token>("The access token.")
+        .refuses(&[ProblemType::InvalidGrant, ProblemType::TooManyRequests]),
+    );
 }

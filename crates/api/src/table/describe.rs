@@ -18,6 +18,7 @@ use utoipa::openapi::{
 use super::RoutedOperation;
 use super::operation::{Operation, SuccessResponse, pascal, string};
 use super::parameter;
+use super::refusals::Refusals;
 use crate::components::{self, Components};
 use crate::idempotency;
 use crate::{BASE_PATH, ProblemType};
@@ -25,7 +26,9 @@ use crate::{BASE_PATH, ProblemType};
 /// Returns the path of an operation and its description, and adds the schemas that it refers to.
 pub(crate) fn describe(routed: RoutedOperation, components: &mut Components) -> (String, PathItem) {
     let RoutedOperation { path, method, tag, operation } = routed;
-    let refusals = refusals(&path, &method, &operation);
+    let refusals = Refusals { path: &path, method: &method, operation: &operation };
+    let is_limited = refusals.problem_types().contains(&ProblemType::TooManyRequests);
+    let refusals = refusals.responses(components);
     let has_tag = operation.has_tag && method == Method::GET;
     let is_conditional = is_conditional(&path, &method, &operation);
     let is_repeatable = is_repeatable(&path, &method);
@@ -35,7 +38,7 @@ pub(crate) fn describe(routed: RoutedOperation, components: &mut Components) -> 
     let mut add_header = |name: &str| {
         success.headers.insert(name.to_owned(), RefOr::Ref(components::header(name)));
     };
-    if has_tag {
+    if operation.has_tag {
         add_header("ETag");
     }
     if is_page {
@@ -44,12 +47,16 @@ pub(crate) fn describe(routed: RoutedOperation, components: &mut Components) -> 
     if is_repeatable {
         add_header("Idempotency-Replayed");
     }
+    if is_limited {
+        add_header("RateLimit");
+        add_header("RateLimit-Policy");
+    }
     let mut responses = ResponsesBuilder::new().response(status, success);
     if has_tag {
         responses = responses.response("304", Ref::from_response_name("NotModified"));
     }
-    for (status, problem_types) in refusals {
-        responses = responses.response(status.to_string(), components.add_refusal(&problem_types));
+    for (status, response) in refusals {
+        responses = responses.response(status.as_str(), response);
     }
     let description = match access_note(operation.access) {
         Some(note) => format!("{} {note}", operation.description),
@@ -159,7 +166,7 @@ fn success(response: SuccessResponse) -> (String, Response) {
 }
 
 /// Returns whether an operation compares `If-Match` with the version of an item.
-fn is_conditional(path: &str, method: &Method, operation: &Operation) -> bool {
+pub(super) fn is_conditional(path: &str, method: &Method, operation: &Operation) -> bool {
     operation.is_conditional
         && matches!(*method, Method::PUT | Method::PATCH | Method::DELETE)
         && path.contains('{')
@@ -167,88 +174,33 @@ fn is_conditional(path: &str, method: &Method, operation: &Operation) -> bool {
 }
 
 /// Returns whether an operation accepts an idempotency key.
-fn is_repeatable(path: &str, method: &Method) -> bool {
+pub(super) fn is_repeatable(path: &str, method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PATCH) && !path.starts_with("/auth/")
 }
 
-/// Returns the statuses with which an operation may be refused, with their problem types.
-fn refusals(path: &str, method: &Method, operation: &Operation) -> Vec<(u16, Vec<ProblemType>)> {
-    let mut problem_types = vec![ProblemType::InvalidParameter];
-    if operation.has_content() {
-        problem_types.push(ProblemType::NotAcceptable);
-    }
-    if let Some((_, media_type)) = &operation.body {
-        problem_types.extend([
-            ProblemType::RequestTimeout,
-            ProblemType::TooLarge,
-            ProblemType::UnsupportedMediaType,
-        ]);
-        if *media_type == "application/json" {
-            problem_types.extend([ProblemType::MalformedJson, ProblemType::InvalidBody]);
-        }
-    }
-    match operation.access {
-        Access::Anyone => {}
-        Access::OptionalSignIn | Access::SignedIn => {
-            problem_types.push(ProblemType::Unauthenticated);
-        }
-        Access::Session | Access::VerifiedSession | Access::Verified | Access::Admin => {
-            problem_types.extend([ProblemType::Unauthenticated, ProblemType::Forbidden]);
-        }
-        Access::AdminStepUp => {
-            problem_types.extend([
-                ProblemType::Unauthenticated,
-                ProblemType::SignInTooOld,
-                ProblemType::Forbidden,
-            ]);
-        }
-    }
-    let is_counted = matches!(operation.access, Access::VerifiedSession | Access::Verified);
-    if is_counted && method != Method::GET {
-        problem_types.push(ProblemType::TooManyRequests);
-    }
-    if path.contains('{') {
-        problem_types.push(ProblemType::NotFound);
-    }
-    if is_conditional(path, method, operation) {
-        problem_types.extend([ProblemType::MalformedRequest, ProblemType::PreconditionFailed]);
-    }
-    problem_types.extend(operation.conflicts);
-    problem_types.extend(operation.refusals);
-    if is_repeatable(path, method) {
-        problem_types.extend([
-            ProblemType::MalformedRequest,
-            ProblemType::RequestInProgress,
-            ProblemType::IdempotencyKeyReused,
-        ]);
-    }
-    problem_types.extend([
-        ProblemType::Internal,
-        ProblemType::Overloaded,
-        ProblemType::Unavailable,
-    ]);
-    let mut statuses: Vec<(u16, Vec<ProblemType>)> = Vec::new();
-    for problem_type in problem_types {
-        let status = problem_type.status().as_u16();
-        match statuses.iter_mut().find(|(known, _)| *known == status) {
-            Some((_, same_status)) if same_status.contains(&problem_type) => {}
-            Some((_, same_status)) => same_status.push(problem_type),
-            None => statuses.push((status, vec![problem_type])),
-        }
-    }
-    statuses.sort_by_key(|(status, _)| *status);
-    statuses
+/// Returns the keys in a path, each with the kind of its item: `book` and `uid` for
+/// `/books/{uid}/tags`.
+pub(super) fn keys(path: &str) -> impl Iterator<Item = (String, &str)> {
+    let segments = path.split('/').zip(path.split('/').skip(1));
+    segments.filter_map(|(collection, segment)| {
+        let name = segment.strip_prefix('{')?.strip_suffix('}')?;
+        Some((singular(collection), name))
+    })
+}
+
+/// Returns a path with the keys of items that the demo has.
+pub(super) fn filled(path: &str) -> String {
+    keys(path).fold(path.to_owned(), |path, (item, name)| {
+        let key = example_key(&item);
+        let key = key.as_str().map_or_else(|| key.to_string(), str::to_owned);
+        path.replace(&format!("{{{name}}}"), &key)
+    })
 }
 
 /// Returns the parameters of a path, with the names of their components: `BookUid` for `{uid}` in
 /// `/books/{uid}/tags`.
 fn path_parameters(path: &str) -> impl Iterator<Item = (String, Parameter)> {
-    let segments: Vec<_> = path.split('/').collect();
-    let named = segments.windows(2).filter_map(|pair| {
-        let name = pair[1].strip_prefix('{')?.strip_suffix('}')?;
-        Some((singular(pair[0]), name.to_owned()))
-    });
-    let parameters = named.map(|(item, name)| {
+    keys(path).map(|(item, name)| {
         let is_uuid = name.ends_with("uid") || path_has_uuids(&item);
         let schema = if is_uuid {
             let format = SchemaFormat::KnownFormat(KnownFormat::Uuid);
@@ -257,7 +209,7 @@ fn path_parameters(path: &str) -> impl Iterator<Item = (String, Parameter)> {
             ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1))
         };
         let parameter = ParameterBuilder::new()
-            .name(&name)
+            .name(name)
             .parameter_in(ParameterIn::Path)
             .required(Required::True)
             .description(Some(format!("The key of the {item}.")))
@@ -265,11 +217,10 @@ fn path_parameters(path: &str) -> impl Iterator<Item = (String, Parameter)> {
             .example(Some(example_key(&item)))
             .build();
         let key = if name.ends_with("uid") { "Uid" } else { "Id" };
-        let own = name.strip_suffix("uid").or(name.strip_suffix("id")).unwrap_or(&name);
-        let role = if own.is_empty() { String::new() } else { "Linked".to_owned() };
+        let own = name.strip_suffix("uid").or(name.strip_suffix("id")).unwrap_or(name);
+        let role = if own.is_empty() { "" } else { "Linked" };
         (format!("{role}{}{key}", pascal(&item)), parameter)
-    });
-    parameters.collect::<Vec<_>>().into_iter()
+    })
 }
 
 /// Returns whether items that are no entities, sessions and API keys, have UUIDs as `id`.

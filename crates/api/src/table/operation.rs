@@ -2,22 +2,25 @@
 
 use std::borrow::Cow;
 
-use recto_domain::User;
+use recto_domain::{Input, User};
 use recto_identity::Access;
 use recto_relations::{
     Cardinality, Entity, Quantifier, Relation, RelationInfo, SortField, ToMany, paths,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::path::{ParameterBuilder, ParameterStyle};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{Ref, RefOr};
 
 use super::parameter::{self, QueryParameter};
-use crate::components::{Components, UserWithAccountPage, list_name, nullable, page_name};
+use crate::components::{
+    Components, UserWithAccount, UserWithAccountPage, example, list_name, nullable, page_name,
+    simplified,
+};
 use crate::extract::{Filtered, ListFilter};
 use crate::parameters::{DEFAULT_LIMIT, MAX_LIMIT};
-use crate::problem::ProblemType;
+use crate::problem::{Problem, ProblemType};
 
 /// Conditions that items of the demo meet, by entity, for examples.
 const CONDITIONS: [(&str, &str); 10] = [
@@ -51,10 +54,12 @@ pub(crate) struct Operation {
     pub(super) parameters: Vec<Ref>,
     /// The schema of the body, and its media type.
     pub(super) body: Option<(RefOr<Schema>, &'static str)>,
+    /// The problem of a body that breaks a rule.
+    pub(super) invalid_body: Option<Problem>,
     pub(super) response: SuccessResponse,
     pub(super) conflicts: &'static [ProblemType],
     pub(super) refusals: &'static [ProblemType],
-    /// Whether a GET has an entity tag.
+    /// Whether the response has an entity tag.
     pub(super) has_tag: bool,
     /// Whether a change compares `If-Match`.
     pub(super) is_conditional: bool,
@@ -70,6 +75,7 @@ impl Operation {
             access: Access::Anyone,
             parameters: Vec::new(),
             body: None,
+            invalid_body: None,
             response: SuccessResponse::NoContent,
             conflicts: &[],
             refusals: &[],
@@ -111,9 +117,12 @@ impl Operation {
             |field| format!("Sorted by `{}`", field.name),
         );
         let description = format!("{} {order} unless `sort` is given.", names_of(R::INFO));
-        let name = format!("{}{}", R::INFO.from.name, pascal(R::INFO.name));
-        let mut operation = Self::new(summary, description)
-            .page_of::<R::To>(&format!("{name}Sort"), R::INFO.sorts());
+        let sort = match R::INFO.order {
+            Some(_) => format!("{}{}Sort", R::INFO.from.name, pascal(R::INFO.name)),
+            None => format!("{}Sort", R::To::INFO.name),
+        };
+        let mut operation =
+            Self::new(summary, description).page_of::<R::To>(&sort, R::INFO.sorts());
         match operation.components.add_linked_page::<R>() {
             Some(page) => {
                 operation.content(200, &format!("A page of {}.", R::To::INFO.collection), page)
@@ -168,7 +177,8 @@ impl Operation {
     }
 
     /// Adds a JSON body.
-    pub(crate) fn body<T: ToSchema>(self) -> Self {
+    pub(crate) fn body<T: Input + ToSchema>(mut self) -> Self {
+        self.invalid_body = invalid_body::<T>();
         self.body_as::<T>("application/json")
     }
 
@@ -183,10 +193,15 @@ impl Operation {
         self.content(200, description, Ref::from_schema_name(T::name()))
     }
 
-    /// Responds with 200 and an entity.
+    /// Responds with 200 and an entity, with its tag.
     pub(crate) fn returns_entity<E: Entity + ToSchema>(mut self, description: &str) -> Self {
         self.components.add_entity::<E>();
-        self.content(200, description, Ref::from_schema_name(E::name()))
+        self.tagged().content(200, description, Ref::from_schema_name(E::name()))
+    }
+
+    /// Responds with 200 and a user with the account, with the tag of the user.
+    pub(crate) fn returns_account(self, description: &str) -> Self {
+        self.returns::<UserWithAccount>(description).tagged()
     }
 
     /// Responds with 200 and a page of users with their accounts, instead of one of users.
@@ -195,11 +210,11 @@ impl Operation {
         self.returns::<UserWithAccountPage>("A page of users with their accounts.")
     }
 
-    /// Responds with 201, a new entity and its `Location`.
+    /// Responds with 201, a new entity, its `Location` and its tag.
     pub(crate) fn creates<E: Entity + ToSchema>(mut self) -> Self {
         self.components.add_entity::<E>();
         let description = format!("The new {}.", E::INFO.name.to_lowercase());
-        self.content(201, &description, Ref::from_schema_name(E::name()))
+        self.tagged().content(201, &description, Ref::from_schema_name(E::name()))
     }
 
     /// Responds with 201, a new object that is no entity and its `Location`.
@@ -263,19 +278,13 @@ impl Operation {
     /// Adds `some`, `none` or `only`.
     fn add_relation_filter<E: Entity>(&mut self, quantifier: Quantifier) {
         let condition = match quantifier {
-            Quantifier::Some => {
-                "at least one matches `relation(field:value,field:from..to)`, or exists if only `relation` is given"
-            }
-            Quantifier::None => {
-                "none matches `relation(field:value,field:from..to)`, or exists if only `relation` is given"
-            }
-            Quantifier::Only => {
-                "all match `relation(field:value,field:from..to)`, or there are none"
-            }
+            Quantifier::Some => "At least one related item matches, or exists (`relation` alone)",
+            Quantifier::None => "No related item matches, or exists (`relation` alone)",
+            Quantifier::Only => "All related items match",
         };
         let relations = E::INFO.relations().map(with_fields).collect::<Vec<_>>().join(", ");
         let description = format!(
-            "Filter by related items: {condition}. The relations and their fields are {relations}; numbers and dates can be ranges."
+            "{condition}: `relation(field:value,field:from..to)`, with ranges of numbers and dates. The relations and their fields are {relations}."
         );
         let example = CONDITIONS.iter().find_map(|(entity, condition)| {
             let relation = E::INFO.relations().find(|relation| relation.to.name == *entity)?;
@@ -355,9 +364,11 @@ impl Operation {
     pub(crate) fn include_parameters<E: Entity>(mut self) -> Self {
         self.has_tag = true;
         let name = E::INFO.name;
-        let known = paths(E::INFO, 2).join(", ");
+        let known = list_names(E::INFO.relations());
+        let deeper = paths(E::INFO, 2).into_iter().find(|path| path.contains('.'));
+        let deeper = deeper.unwrap_or_default();
         let description = format!(
-            "Relations to load, as paths of at most three names: {known}, … A to-many relation may be followed by `(limit:5,sort:-field)`."
+            "Relations to load, as paths of at most three names: {known}, {deeper}, … A to-many relation may be followed by `(limit:5,sort:-field)`."
         );
         let first = E::INFO.relations().next().map(|relation| relation.name);
         let path = string().pattern(Some(r"^[a-z_]+(\.[a-z_]+){0,2}(\(.*\))?(\..+)?$"));
@@ -378,12 +389,25 @@ impl Operation {
         let count = parameter::list("count", &description, path, first);
         self.add_parameter(&format!("{name}Count"), count);
         let own = E::INFO.fields.iter().map(|field| field.name).chain(["etag"]);
-        let description = "Own fields to show, with the key; `etag` is the tag of the item. Included items are not affected.";
+        let description = "Own fields to show, with the key; `etag` is the tag of the item.";
         let first = E::INFO.fields.iter().map(|field| field.name).nth(1);
         let fields = parameter::list("fields", description, string().enum_values(Some(own)), first);
         self.add_parameter(&format!("{name}Fields"), fields);
         self
     }
+}
+
+/// Returns the problem of the example of a body without a required field or, where none is required,
+/// with `null` as its first field.
+fn invalid_body<T: Input + ToSchema>() -> Option<Problem> {
+    let schema = simplified(T::schema());
+    let RefOr::T(Schema::Object(object)) = &schema else { return None };
+    let mut body = example(&schema)?;
+    match object.required.first() {
+        Some(name) => _ = body.as_object_mut()?.remove(name),
+        None => body[object.properties.keys().next()?] = Value::Null,
+    }
+    T::parse(&body).err().map(Problem::invalid_body)
 }
 
 /// Returns `PublishedFrom` for `published_from`.

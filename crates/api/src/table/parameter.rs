@@ -20,7 +20,8 @@ pub(crate) struct QueryParameter {
     schema: fn() -> RefOr<Schema>,
     /// The example, if it is not that of the schema.
     example: Option<&'static str>,
-    is_repeatable: bool,
+    /// The maximum number of values, if it may be repeated.
+    max_values: Option<usize>,
 }
 
 impl QueryParameter {
@@ -29,7 +30,7 @@ impl QueryParameter {
         name: &'static str,
         description: &'static str,
     ) -> Self {
-        Self { name, description, schema: T::schema, example: None, is_repeatable: false }
+        Self { name, description, schema: T::schema, example: None, max_values: None }
     }
 
     /// Returns it with an example that finds something in the demo.
@@ -37,9 +38,9 @@ impl QueryParameter {
         Self { example: Some(example), ..self }
     }
 
-    /// Returns it as one that may be given several times.
-    pub(crate) const fn repeatable(self) -> Self {
-        Self { is_repeatable: true, ..self }
+    /// Returns it as one that may be given several times, up to a number.
+    pub(crate) const fn repeatable(self, max_values: usize) -> Self {
+        Self { max_values: Some(max_values), ..self }
     }
 
     /// Returns its description in the document.
@@ -50,10 +51,11 @@ impl QueryParameter {
         }
         let example = example(&value);
         let parameter = query(self.name, self.description);
-        if self.is_repeatable {
+        if self.max_values.is_some() {
             let examples = example.map(|example| json!([example]));
+            let values = ArrayBuilder::new().items(value).max_items(self.max_values);
             parameter
-                .schema(Some(ArrayBuilder::new().items(value).examples(examples)))
+                .schema(Some(values.examples(examples)))
                 .style(Some(ParameterStyle::Form))
                 .explode(Some(true))
         } else {
@@ -75,8 +77,9 @@ pub(super) fn list(
     example: Option<&str>,
 ) -> ParameterBuilder {
     let examples = example.map(|example| json!([example]));
+    let values = ArrayBuilder::new().items(item).min_items(Some(1)).examples(examples);
     query(name, description)
-        .schema(Some(ArrayBuilder::new().items(item).min_items(Some(1)).examples(examples)))
+        .schema(Some(values.unique_items(name == "sort")))
         .style(Some(ParameterStyle::Form))
         .explode(Some(false))
 }

@@ -2,14 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use recto_api::{ProblemType, Settings};
+use recto_identity::quota::Quotas;
+use recto_identity::throttle::Limits;
 use recto_testkit::both_servers;
-use recto_testkit::server::{Client, TestServer};
+use recto_testkit::server::{Answer, Client, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
 use crate::support::assertions::{Expect as _, text};
 use crate::support::fixtures::create_varied_books;
 use crate::support::json_schema::Schemas;
+use crate::support::limits::{hourly, server_with};
 use crate::support::operations::{
     Operation, described, document, encode_body, example_body, include_paths, operations,
 };
@@ -41,6 +45,11 @@ fn articles_fit_their_nouns() {
         let consonant = noun.starts_with(|c: char| "bcdgjklpqtvwyz".contains(c));
         assert!(article != "an" || !consonant, "{pair:?}");
     }
+}
+
+#[test]
+fn descriptions_have_no_links_of_rustdoc() {
+    assert!(!recto_api::openapi_json().contains("[`"));
 }
 
 /// Calls `visit` with the pointer and the value of every object.
@@ -170,13 +179,63 @@ fn assert_responses(at: &str, path: &str, operation: &Value) {
             _ => {
                 let problem = &content.unwrap()["application/problem+json"];
                 assert_eq!(problem["schema"]["$ref"], "#/components/schemas/Problem", "{at}");
-                let examples = problem["examples"].as_object().unwrap();
+                let examples = problem_examples(problem);
                 assert!(!examples.is_empty(), "{at}");
-                for example in examples.values() {
-                    assert_eq!(example["value"]["status"].to_string(), *status, "{at}");
+                for example in examples {
+                    assert_eq!(example["status"].to_string(), *status, "{at}");
+                    assert_example_fits(at, path, operation, example);
                 }
             }
         }
+    }
+}
+
+fn problem_examples(content: &Value) -> Vec<&Value> {
+    let several = content["examples"].as_object().into_iter().flat_map(|all| all.values());
+    content.get("example").into_iter().chain(several.map(|one| &one["value"])).collect()
+}
+
+/// Asserts that the example of a problem is about the operation, or about none.
+fn assert_example_fits(at: &str, path: &str, operation: &Value, example: &Value) {
+    let instance = text(example, "instance").strip_prefix(recto_api::BASE_PATH).unwrap();
+    let is_of_path = instance == "/..."
+        || path
+            .split('/')
+            .zip(instance.split('/'))
+            .all(|(part, shown)| part == shown || part.starts_with('{'));
+    assert!(is_of_path, "{at}: {instance}");
+    let parameters: Vec<_> = operation["parameters"].as_array().into_iter().flatten().collect();
+    for error in example["errors"].as_array().into_iter().flatten() {
+        if let Some(parameter) = error.get("parameter") {
+            let is_known = parameters.iter().any(|one| one["name"] == *parameter);
+            assert!(is_known != (error["code"] == "unknown"), "{at}: {parameter}");
+        }
+        if let Some(pointer) = error.get("pointer").and_then(Value::as_str) {
+            let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+            let (document, reference) = (document(), text(schema, "$ref"));
+            let properties = &document.pointer(&reference[1..]).unwrap()["properties"];
+            assert!(properties.get(&pointer[1..]).is_some(), "{at}: {pointer}");
+        }
+    }
+}
+
+#[test]
+fn every_problem_type_is_documented() {
+    let document = document();
+    let responses = described(&document).flat_map(|(.., operation)| {
+        let responses = operation["responses"].as_object().unwrap().values();
+        responses.map(|response| text(response, "description").to_owned()).collect::<Vec<_>>()
+    });
+    let responses: BTreeSet<_> = responses.collect();
+    for problem_type in ProblemType::ALL {
+        let mut titles = responses.iter().flat_map(|one| one.trim_end_matches('.').split("; "));
+        let is_documented = titles.any(|title| title == problem_type.title());
+        // An operation has one method.
+        assert_eq!(
+            is_documented,
+            *problem_type != ProblemType::MethodNotAllowed,
+            "{problem_type:?}"
+        );
     }
 }
 
@@ -279,6 +338,55 @@ fn responses_match_their_schemas(server: &TestServer) {
     schemas.check(&problem, refused.expect_problem("unauthenticated"), "a problem");
 }
 
+/// Asserts that the response has the documented headers. A page may have no `Link`, and an absent
+/// item has no tag.
+#[track_caller]
+fn check_headers(described: &Value, answer: &Answer) {
+    let documented = &described["responses"][&answer.status.to_string()]["headers"];
+    for name in ["ETag", "Link", "Location", "RateLimit", "RateLimit-Policy"] {
+        let is_sent = answer.header(&name.to_lowercase()).is_some();
+        let is_documented = documented.get(name).is_some();
+        let may_be_absent = name == "Link" || answer.json.is_null();
+        let at = &described["operationId"];
+        assert!(is_sent == is_documented || (!is_sent && may_be_absent), "{at}: {name}");
+    }
+}
+
+#[test]
+fn responses_have_their_headers() {
+    let server = server_with(Settings {
+        limits: Limits { sign_up: Some(hourly(100)), ..Limits::default() },
+        quotas: Some(Quotas::default()),
+        ..TestServer::settings()
+    });
+    let clients = Clients::create(&server);
+    let document = document();
+    let schemas = Schemas::of(&document);
+    let mut operations = operations(&clients);
+    let ends = |operation: &Operation| {
+        operation.method == "DELETE" || operation.template == "/auth/logout"
+    };
+    operations.sort_by_key(ends);
+    let mut checked = 0;
+    for operation in operations {
+        let Operation { method, path, described, .. } = &operation;
+        let client = operation.client(&clients);
+        let body = operation.has_body().then(|| example_body(described, &schemas));
+        let answer = match body {
+            Some((media_type, example)) => {
+                let body = encode_body(&media_type, &example);
+                client.send(method, path, &[("content-type", &media_type)], Some(body.as_bytes()))
+            }
+            None => client.send(method, path, &[], None),
+        };
+        if answer.status == operation.success() {
+            check_headers(described, &answer);
+            checked += 1;
+        }
+    }
+    assert!(checked > 80, "{checked}");
+}
+
 /// Sends the example of a body, checks the response against its schema, and returns the status.
 fn send_example(
     client: &Client<'_>,
@@ -317,9 +425,10 @@ fn body_examples_are_accepted(server: &TestServer) {
     let clients = Clients::create(server);
     let document = document();
     let schemas = Schemas::of(&document);
-    let operations = operations(&clients)
-        .into_iter()
-        .filter(|operation| operation.has_body() && !operation.path.contains("/auth/"));
+    let mut operations = operations(&clients);
+    operations.retain(|operation| operation.has_body() && !operation.path.contains("/auth/"));
+    // Users are last: their examples rename and disable the clients.
+    operations.sort_by(|one, next| one.template.cmp(&next.template));
     for operation in operations {
         let Operation { method, template, .. } = &operation;
         let client = match template.as_str() {

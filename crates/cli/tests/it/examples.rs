@@ -30,7 +30,8 @@ const REFUSED: [(&str, u16, &str); 16] = [
 /// The operations whose order matters: the first create what others use, the last
 /// delete what others need, and end sessions.
 const FIRST: [&str; 1] = ["createTag"];
-const LAST: [&str; 9] = [
+const LAST: [&str; 10] = [
+    "deletePost",
     "deleteStudent",
     "deleteCourse",
     "deleteBook",

@@ -176,7 +176,7 @@ object! {
         /// The position of the author in the book's credit line, from 1.
         #[cfg_attr(
             feature = "openapi",
-            schema(value_type = usize, maximum = 4_294_967_295_u32, examples(1))
+            schema(value_type = usize, minimum = 1, maximum = 4_294_967_295_u32, examples(1))
         )]
         pub position: u32,
         /// The author's role in the book.

@@ -83,7 +83,7 @@ macro_rules! actions {
         /// # Ok::<(), recto_domain::Invalid>(())
         /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(examples("sign-up")))]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(examples("role.changed")))]
         #[non_exhaustive]
         pub enum AuditAction {
             $($(#[doc = $doc])+ #[serde(rename = $word)] $name,)+

@@ -36,8 +36,10 @@ object! {
         /// The time of creation, in UTC.
         pub created_at: DateTime<Utc>,
         /// The time of expiry, in UTC; `null` if the key does not expire.
+        #[cfg_attr(feature = "openapi", schema(examples("2099-12-31T00:00:00Z")))]
         pub expires_at: Option<DateTime<Utc>>,
         /// The time of the last use, in UTC, to about a minute; `null` if it was never used.
+        #[cfg_attr(feature = "openapi", schema(examples("2026-03-02T18:05:00Z")))]
         pub last_used_at: Option<DateTime<Utc>>,
     }
 }

@@ -20,8 +20,10 @@ object! {
         /// The time of the sign-in, in UTC.
         pub created_at: DateTime<Utc>,
         /// The time of the last refresh, in UTC.
+        #[cfg_attr(feature = "openapi", schema(examples("2026-03-02T18:05:00Z")))]
         pub last_used_at: DateTime<Utc>,
         /// The time of expiry, in UTC, unless the session is refreshed before.
+        #[cfg_attr(feature = "openapi", schema(examples("2099-12-31T00:00:00Z")))]
         pub expires_at: DateTime<Utc>,
         /// The IP address of the sign-in; `null` if unknown.
         #[cfg_attr(

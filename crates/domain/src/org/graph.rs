@@ -25,7 +25,7 @@ use crate::{
 /// assert_eq!(wrong.unwrap_err().as_slice()[0].pointer, "/departments/0/employees/1/name");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = NewCompany))]
 pub struct NewCompanyGraph {
     /// The company.
     #[cfg_attr(feature = "openapi", schema(inline))]

@@ -81,6 +81,10 @@ impl<'d> Schemas<'d> {
             }
         }
         let properties = schema.get("properties")?.as_object()?;
+        let order: Vec<_> = properties.keys().filter(|name| fields.contains_key(*name)).collect();
+        if !fields.keys().filter(|name| properties.contains_key(*name)).eq(order) {
+            return Some(format!("{at}: the fields {:?} have another order", fields.keys()));
+        }
         fields.iter().find_map(|(name, field)| match properties.get(name) {
             Some(schema) => self.flaw(schema, field, &format!("{at}/{name}")),
             None => Some(format!("{at}: {name} is not documented")),

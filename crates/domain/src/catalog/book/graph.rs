@@ -26,7 +26,7 @@ use crate::{Contributor, NewTag};
 /// # Ok::<(), recto_domain::Violations>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = NewBook))]
 pub struct NewBookGraph {
     /// The book.
     #[cfg_attr(feature = "openapi", serde(flatten), schema(schema_with = without_required_author))]

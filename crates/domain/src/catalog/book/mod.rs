@@ -47,6 +47,10 @@ entity! {
         /// The language, a BCP 47 tag; `null` if unknown.
         pub language: Option<Language>,
         /// The ISBN-13; `null` if there is none. Several books may have the same ISBN.
+        #[cfg_attr(
+            feature = "openapi",
+            schema(value_type = Option<String>, pattern = "^97[89][0-9]{10}$", examples("9780099284093"))
+        )]
         pub isbn: Option<Isbn>,
         /// The owner's key; `null` if nobody owns the book.
         pub user_uid: Option<UserId>,
