@@ -180,13 +180,6 @@ function plugin(system) {
     components: { oauth2: signInForm(system), HttpAuth: tokenField(system) },
     fn: { opsFilter: filterOperations },
     statePlugins: {
-      err: {
-        wrapActions: {
-          // Swagger UI shows recursive items with the data of a link well, and complains about them.
-          newThrownErrBatch: (original) => (errors) =>
-            original(errors.filter(({ message }) => message !== "Elements in allOf must be objects")),
-        },
-      },
       spec: {
         wrapActions: {
           updateJsonSpec: (original) => (description) => original(prepared(description)),

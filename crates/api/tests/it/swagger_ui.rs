@@ -11,6 +11,7 @@ use crate::diagram::drawn;
 use crate::support::assertions::{Expect as _, text, uid};
 use crate::support::fixtures::add_book;
 use crate::support::limits::server_with;
+use crate::support::operations::{described, document};
 use crate::support::raw_http;
 
 /// Selectors of the operations that the tests execute.
@@ -221,6 +222,46 @@ fn dialog_and_page_are_tidy() {
     assert!(!text.contains("client_") && !text.contains("scope"), "{text}");
     browser.click(".demo-accounts button");
     assert_eq!(browser.evaluate("document.getElementById('sign-in-password').value"), PASSWORD);
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+/// Resolves the references of all operations, as Swagger UI would one by one.
+const RESOLVE: &str = "(async () => {
+    const description = ui.specSelectors.specJson().toJS();
+    const { spec, errors } = await ui.fn.resolveSubtree(description, ['paths'], { baseDoc: location.href });
+    for (const [path, item] of Object.entries(spec)) {
+        for (const [method, operation] of Object.entries(item)) {
+            ui.specActions.updateResolvedSubtree(['paths', path, method], operation);
+        }
+    }
+    window.resolverErrors = errors.map(({ message }) => message);
+})() && null";
+
+#[test]
+fn every_operation_opens_without_errors() {
+    let server = TestServer::start(Engine::Sqlite).unwrap();
+    let Some(mut browser) = open_documentation(&server) else { return };
+    browser.evaluate(RESOLVE);
+    assert_eq!(browser.wait("window.resolverErrors"), json!([]));
+    browser.resize(390, 844);
+    let count = described(&document()).count();
+    assert_eq!(browser.evaluate("document.querySelectorAll('.opblock').length"), count);
+    let mut wrong = Vec::new();
+    for index in 0..count {
+        let operation = format!("document.querySelectorAll('.opblock')[{index}]");
+        let toggle = format!("{operation}.querySelector('.opblock-summary-control').click()");
+        browser.evaluate(&toggle);
+        browser.wait(&format!("{operation}.querySelector('.responses-inner') !== null"));
+        let shown = browser.evaluate(&format!(
+            "[{operation}.id, document.documentElement.scrollWidth, \
+             document.querySelector('.errors-wrapper')?.innerText ?? '']"
+        ));
+        if shown[1] != 390 || shown[2] != "" {
+            wrong.push(shown);
+        }
+        browser.evaluate(&toggle);
+    }
+    assert_eq!(wrong, [Value::Null; 0]);
     assert_eq!(browser.complaints(), [""; 0]);
 }
 
