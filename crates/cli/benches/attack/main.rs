@@ -34,7 +34,7 @@ use support::catalogue;
 type Scenario = fn(&Target, &mut Report);
 
 /// The scenarios. Those about PostgreSQL or SQLite alone do nothing on the other.
-const SCENARIOS: [(&str, Scenario); 15] = [
+const SCENARIOS: [(&str, Scenario); 16] = [
     ("slow-bodies", slow_clients::slow_bodies),
     ("large-bodies", slow_clients::large_bodies),
     ("large-json", slow_clients::large_json),
