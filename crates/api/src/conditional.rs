@@ -62,7 +62,7 @@ impl Subject {
     /// 412 if the entity has another version than all of the tags; 400 if the header is malformed.
     pub(crate) fn check(&self, condition: &IfMatch) -> Result<(), Error> {
         let Some(tags) = condition.tags()? else { return Ok(()) };
-        let is_current = |tag: &Tag<'_>| {
+        let is_current = |tag: &EntityTag<'_>| {
             let version = tag.opaque.rsplit_once('.').map_or(tag.opaque, |(version, _)| version);
             !tag.weak && version == self.version
         };
@@ -85,7 +85,7 @@ impl IfMatch {
     }
 
     /// Returns the tags; `None` for `*`.
-    fn tags(&self) -> Result<Option<Vec<Tag<'_>>>, Error> {
+    fn tags(&self) -> Result<Option<Vec<EntityTag<'_>>>, Error> {
         if self.0.trim() == "*" {
             return Ok(None);
         }
@@ -106,13 +106,13 @@ fn joined(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {
 
 /// An entity tag.
 #[derive(Debug, PartialEq, Eq)]
-struct Tag<'h> {
+struct EntityTag<'h> {
     weak: bool,
     opaque: &'h str,
 }
 
 /// Parses a list of entity tags; `None` if it is malformed.
-fn parse_tags(list: &str) -> Option<Vec<Tag<'_>>> {
+fn parse_tags(list: &str) -> Option<Vec<EntityTag<'_>>> {
     let mut tags = Vec::new();
     let mut rest = list.trim_start();
     while !rest.is_empty() {
@@ -126,7 +126,7 @@ fn parse_tags(list: &str) -> Option<Vec<Tag<'_>>> {
         if opaque.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return None;
         }
-        tags.push(Tag { weak: strong.is_some(), opaque });
+        tags.push(EntityTag { weak: strong.is_some(), opaque });
         rest = next.trim_start();
         if !rest.is_empty() && !rest.starts_with(',') {
             return None;
@@ -170,18 +170,18 @@ fn knows(request: &HttpRequest, tag: &HeaderValue) -> bool {
 mod tests {
     use actix_web::HttpResponse;
     use actix_web::test::TestRequest;
-    use recto_domain::{NewId, Tag as BookTag, TagName};
+    use recto_domain::{NewId, Tag, TagName};
 
     use super::*;
 
-    fn tag(name: &str) -> BookTag {
-        BookTag::new(NewId::new(0, [1; 10]), TagName::parse(name).unwrap())
+    fn tag(name: &str) -> Tag {
+        Tag::new(NewId::new(0, [1; 10]), TagName::parse(name).unwrap())
     }
 
     #[test]
     fn tags_are_parsed() {
         let parsed = parse_tags(r#" "a" , W/"b",, "c,d""#).unwrap();
-        let tag = |weak, opaque| Tag { weak, opaque };
+        let tag = |weak, opaque| EntityTag { weak, opaque };
         assert_eq!(parsed, [tag(false, "a"), tag(true, "b"), tag(false, "c,d")]);
         for malformed in ["a", "\"a", "\"a\" \"b\"", "w/\"a\"", "*, \"a\"", "\"a b\""] {
             assert_eq!(parse_tags(malformed), None, "{malformed}");

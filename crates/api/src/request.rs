@@ -12,7 +12,7 @@ use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use recto_domain::{AuditAction, AuditDetail};
-use recto_identity::Client;
+use recto_identity::ClientAddress;
 use tracing::Instrument as _;
 
 use crate::connection::{ConnectionState, OutgoingBody};
@@ -61,7 +61,8 @@ pub(crate) async fn middleware(
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     response.headers_mut().insert(REQUEST_ID, id.into());
-    let client = response.request().extensions().get::<Client>().map(Client::allowances);
+    let client =
+        response.request().extensions().get::<ClientAddress>().map(ClientAddress::allowances);
     allowance::write_headers(response.headers_mut(), &client.unwrap_or_default());
     headers::protect(&mut response);
     cors::write_headers(&mut response);

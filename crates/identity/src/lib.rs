@@ -12,7 +12,7 @@
 //! This crate knows neither HTTP nor SQL: other crates send the tokens and store the hashes.
 
 pub mod access;
-mod client;
+mod client_address;
 pub mod device;
 pub mod mailed_token;
 pub mod password;
@@ -22,4 +22,4 @@ pub mod throttle;
 pub mod token;
 
 pub use access::{Access, AccessDenied, AuthenticatedBy, Caller, Forbidden};
-pub use client::Client;
+pub use client_address::ClientAddress;

@@ -15,7 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use governor::clock::{Clock, MonotonicClock};
 use recto_domain::{Owned, UserId};
 
-use crate::Client;
+use crate::ClientAddress;
 use crate::throttle::budget::{Budget, whole_seconds};
 use crate::throttle::{Allowance, Limit, Throttled, charge_account};
 
@@ -138,13 +138,13 @@ impl<C: Clock> QuotaUse<C> {
     ///
     /// # Errors
     /// [`Throttled`] after too many.
-    pub fn write(&self, client: &Client, user: UserId) -> Result<(), Throttled> {
+    pub fn write(&self, client: &ClientAddress, user: UserId) -> Result<(), Throttled> {
         let detail = "too many writes by this account";
         charge_account(&self.writes, client, user.uuid().as_u128(), detail)
     }
 
     /// Counts further items of a write that is counted. They delay the next writes.
-    pub fn more_writes(&self, client: &Client, user: UserId, items: usize) {
+    pub fn more_writes(&self, client: &ClientAddress, user: UserId, items: usize) {
         let items = u32::try_from(items).unwrap_or(u32::MAX);
         let debt = self.writes.charge_debt(user.uuid().as_u128(), items);
         client.record(debt);
@@ -183,7 +183,7 @@ impl<C: Clock> QuotaUse<C> {
     /// Subtracts `count` from the reserved creations, and returns whether there were enough.
     pub fn take_creations(
         &self,
-        client: &Client,
+        client: &ClientAddress,
         user: UserId,
         count: u32,
         now: DateTime<Utc>,
@@ -201,7 +201,7 @@ impl<C: Clock> QuotaUse<C> {
     /// Remembers creations that are reserved until a time, and the number that is left beyond.
     pub fn reserved(
         &self,
-        client: &Client,
+        client: &ClientAddress,
         user: UserId,
         [rest, left]: [u32; 2],
         ends_at: DateTime<Utc>,
@@ -220,7 +220,7 @@ impl<C: Clock> QuotaUse<C> {
     /// Returns the error for an account that may create nothing more until a time.
     pub fn exhausted(
         &self,
-        client: &Client,
+        client: &ClientAddress,
         left: u32,
         ends_at: DateTime<Utc>,
         now: DateTime<Utc>,
@@ -259,10 +259,10 @@ mod tests {
 
     const NOON: DateTime<Utc> = DateTime::from_timestamp_nanos(1_767_268_800_000_000_000);
 
-    fn fixture() -> (FakeRelativeClock, QuotaUse<FakeRelativeClock>, Client, UserId) {
+    fn fixture() -> (FakeRelativeClock, QuotaUse<FakeRelativeClock>, ClientAddress, UserId) {
         let clock = FakeRelativeClock::default();
         let quotas = QuotaUse::with_clock(Quotas::default(), &clock);
-        let client = Client::at("192.0.2.1".parse().unwrap());
+        let client = ClientAddress::at("192.0.2.1".parse().unwrap());
         (clock, quotas, client, UserId::from_uuid(NewId::new(0, [1; 10]).uid()))
     }
 

@@ -1,8 +1,9 @@
 //! Throttling of failed sign-ins, sign-ups, requests for mail, and exports.
 //!
-//! Budgets belong to a network (see [`Client::network`]), a [site](Client::site), a network and an
-//! account, or an account: attempts from elsewhere, known networks included, never use up the budget
-//! of a network that the account is known to use. Each server process counts separately.
+//! Budgets belong to a network (see [`ClientAddress::network`]), a [site](ClientAddress::site), a
+//! network and an account, or an account: attempts from elsewhere, known networks included, never use
+//! up the budget of a network that the account is known to use. Each server process counts
+//! separately.
 
 pub(crate) mod budget;
 mod exports;
@@ -16,7 +17,7 @@ use governor::clock::{Clock, MonotonicClock};
 use recto_domain::{Email, UserId};
 use sha2::{Digest as _, Sha256};
 
-use crate::Client;
+use crate::ClientAddress;
 pub use exports::RunningExport;
 pub use limits::{Limit, Limits};
 
@@ -91,7 +92,7 @@ pub struct RefusedSignIn {
 /// An attempt to sign in. It counts as failed unless it is [refunded](Self::refund).
 #[must_use = "an attempt counts as failed unless it is refunded"]
 pub struct Attempt {
-    client: Client,
+    client: ClientAddress,
     charges: Vec<Charge>,
     /// The charge to the account, which the client does not see.
     account: Option<Charge>,
@@ -106,11 +107,11 @@ impl Throttle {
     /// Creates full budgets, with the system's monotonic clock.
     ///
     /// ```
-    /// use recto_identity::Client;
+    /// use recto_identity::ClientAddress;
     /// use recto_identity::throttle::{Limits, Throttle};
     ///
     /// let throttle = Throttle::new(Limits::default());
-    /// let client = Client::at("192.0.2.1".parse()?);
+    /// let client = ClientAddress::at("192.0.2.1".parse()?);
     /// for _ in 0..30 {
     ///     assert!(throttle.mail(&client).is_ok());
     /// }
@@ -157,7 +158,7 @@ impl<C: Clock + Clone> Throttle<C> {
     /// account, from the network or from unknown networks.
     pub fn sign_in(
         &self,
-        client: &Client,
+        client: &ClientAddress,
         email: Option<&Email>,
     ) -> Result<Attempt, RefusedSignIn> {
         let mut attempt = Attempt { client: client.clone(), charges: Vec::new(), account: None };
@@ -243,19 +244,19 @@ impl<C: Clock + Clone> Throttle<C> {
 
     /// Counts an audit entry for a throttled request, and returns whether to write it: one a minute
     /// for each network, so that nobody can fill the audit log.
-    pub fn should_audit_throttling(&self, client: &Client) -> bool {
+    pub fn should_audit_throttling(&self, client: &ClientAddress) -> bool {
         try_charge(self.throttling_audit.as_ref(), client)
     }
 
     /// Counts an audit entry for a forbidden request, and returns whether to write it: 100 for each
     /// network, then one in 10 s.
-    pub fn should_audit_refusal(&self, client: &Client) -> bool {
+    pub fn should_audit_refusal(&self, client: &ClientAddress) -> bool {
         try_charge(self.refusal_audit.as_ref(), client)
     }
 
     /// Counts an audit entry for a refused credential, and returns whether to write it: 10 for each
     /// network, then one a minute.
-    pub fn should_audit_credential(&self, client: &Client) -> bool {
+    pub fn should_audit_credential(&self, client: &ClientAddress) -> bool {
         try_charge(self.credential_audit.as_ref(), client)
     }
 
@@ -270,7 +271,7 @@ impl<C: Clock + Clone> Throttle<C> {
     ///
     /// # Errors
     /// [`Throttled`] after too many sign-ups from the network.
-    pub fn sign_up(&self, client: &Client) -> Result<(), Throttled> {
+    pub fn sign_up(&self, client: &ClientAddress) -> Result<(), Throttled> {
         charge(self.sign_up.as_ref(), client, "too many accounts created from this address")
     }
 
@@ -278,7 +279,7 @@ impl<C: Clock + Clone> Throttle<C> {
     ///
     /// # Errors
     /// [`Throttled`] while another one is under way, and after too many.
-    pub fn export(&self, client: &Client, user: UserId) -> Result<RunningExport, Throttled> {
+    pub fn export(&self, client: &ClientAddress, user: UserId) -> Result<RunningExport, Throttled> {
         self.exports.start(client, user)
     }
 
@@ -286,7 +287,7 @@ impl<C: Clock + Clone> Throttle<C> {
     ///
     /// # Errors
     /// [`Throttled`] after too many requests from the network.
-    pub fn mail(&self, client: &Client) -> Result<(), Throttled> {
+    pub fn mail(&self, client: &ClientAddress) -> Result<(), Throttled> {
         charge(self.mail.as_ref(), client, "too many mails requested from this address")
     }
 }
@@ -316,14 +317,14 @@ impl fmt::Debug for Attempt {
 }
 
 /// Charges a budget, and returns whether it was sufficient.
-fn try_charge<C: Clock>(budget: Option<&Budget<C>>, client: &Client) -> bool {
+fn try_charge<C: Clock>(budget: Option<&Budget<C>>, client: &ClientAddress) -> bool {
     let network = key(&[&client.network().to_string()]);
     budget.is_some_and(|budget| budget.charge(network).is_ok())
 }
 
 fn charge<C: Clock>(
     budget: Option<&Budget<C>>,
-    client: &Client,
+    client: &ClientAddress,
     detail: &'static str,
 ) -> Result<(), Throttled> {
     let Some(budget) = budget else { return Ok(()) };
@@ -337,7 +338,7 @@ fn charge<C: Clock>(
 /// Charges the budget of an account, and records its allowance for the client.
 pub(crate) fn charge_account<C: Clock>(
     budget: &Budget<C>,
-    client: &Client,
+    client: &ClientAddress,
     account: BudgetKey,
     detail: &'static str,
 ) -> Result<(), Throttled> {
@@ -347,7 +348,7 @@ pub(crate) fn charge_account<C: Clock>(
     Ok(())
 }
 
-fn throttled(client: &Client, exhausted: Exhausted, detail: &'static str) -> Throttled {
+fn throttled(client: &ClientAddress, exhausted: Exhausted, detail: &'static str) -> Throttled {
     let seconds = whole_seconds(exhausted.wait).max(1);
     client.record(exhausted.allowance);
     Throttled { detail, seconds }

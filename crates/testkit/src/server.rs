@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use crate::database::{Engine, Fresh, fresh};
 use crate::ids::MovableClock;
 
-pub use client::{Answer, Client};
+pub use client::{Answer, TestClient};
 
 /// A server on a fresh database, stopped when it is dropped.
 ///
@@ -238,13 +238,13 @@ impl TestServer {
     }
 
     /// Returns a client that is not signed in.
-    pub fn anonymous(&self) -> Client<'_> {
-        Client::new(self, None, String::new())
+    pub fn anonymous(&self) -> TestClient<'_> {
+        TestClient::new(self, None, String::new())
     }
 
     /// Returns a client that sends this access token, valid or not.
-    pub fn bearer(&self, token: &str) -> Client<'_> {
-        Client::new(self, Some(token.to_owned()), String::new())
+    pub fn bearer(&self, token: &str) -> TestClient<'_> {
+        TestClient::new(self, Some(token.to_owned()), String::new())
     }
 
     /// Sends a GET request without signing in.
@@ -256,7 +256,7 @@ impl TestServer {
     ///
     /// # Panics
     /// If the name is taken.
-    pub fn sign_up(&self, name: &str) -> Client<'_> {
+    pub fn sign_up(&self, name: &str) -> TestClient<'_> {
         let client = self.sign_up_unverified(name);
         let user = client.uid.parse().expect("a user has an id");
         let database = self.database.open();
@@ -272,7 +272,7 @@ impl TestServer {
     ///
     /// # Panics
     /// If the name is taken.
-    pub fn sign_up_unverified(&self, name: &str) -> Client<'_> {
+    pub fn sign_up_unverified(&self, name: &str) -> TestClient<'_> {
         let email = format!("{name}@example.org");
         let body = json!({"username": name, "email": email, "password": PASSWORD});
         let user = self.anonymous().post("/auth/signup", &body);
@@ -284,20 +284,20 @@ impl TestServer {
     ///
     /// # Panics
     /// If the account does not exist or its password is not [`PASSWORD`].
-    pub fn sign_in(&self, email: &str) -> Client<'_> {
+    pub fn sign_in(&self, email: &str) -> TestClient<'_> {
         let body = json!({"email": email, "password": PASSWORD});
         let response = self.anonymous().post("/auth/login", &body);
         assert_eq!(response.status, 200, "{response:?}");
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let token = text(&response.json["access_token"]);
-        Client::new(self, Some(token), text(&response.json["user"]["uid"]))
+        TestClient::new(self, Some(token), text(&response.json["user"]["uid"]))
     }
 
     /// Creates an administrator and signs it in.
     ///
     /// # Panics
     /// If the name is taken.
-    pub fn sign_up_admin(&self, name: &str) -> Client<'_> {
+    pub fn sign_up_admin(&self, name: &str) -> TestClient<'_> {
         let client = self.sign_up(name);
         let user = client.uid.parse().expect("a user has an id");
         let database = self.database.open();

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use recto_identity::Client;
+use recto_identity::ClientAddress;
 use tokio::time::Instant;
 
 use super::budget::{Budget, Reservation};
@@ -61,7 +61,7 @@ impl Connections {
     /// Admits a connection from an address, unless there are too many.
     pub(super) fn admit(self: &Arc<Self>, peer: SocketAddr) -> Option<Admitted> {
         let exempt = self.trusted_proxies.trusts(peer.ip());
-        let network = (!exempt).then(|| Client::at(peer.ip()).network());
+        let network = (!exempt).then(|| ClientAddress::at(peer.ip()).network());
         let mut open = self.open();
         if open.total >= self.limits.connections {
             drop(open);

@@ -8,7 +8,7 @@ use recto_domain::{
     AuditAction, AuditEntry, DeviceFingerprint, IdGenerator, MailDetail, RequestName, UserAgent,
 };
 
-use recto_identity::Client;
+use recto_identity::ClientAddress;
 
 use crate::request_id::RequestId;
 use crate::state::SharedState;
@@ -17,7 +17,7 @@ use crate::state::SharedState;
 #[derive(Debug, Clone)]
 pub(crate) struct RequestOrigin {
     /// The client, whose tries are counted.
-    pub(crate) client: Client,
+    pub(crate) client: ClientAddress,
     agent: Option<UserAgent>,
     request: Option<RequestName>,
 }
@@ -64,15 +64,15 @@ impl RequestOrigin {
 }
 
 /// Returns the client that sent a request.
-pub(crate) fn client(request: &HttpRequest) -> Client {
-    if let Some(client) = request.extensions().get::<Client>() {
+pub(crate) fn client(request: &HttpRequest) -> ClientAddress {
+    if let Some(client) = request.extensions().get::<ClientAddress>() {
         return client.clone();
     }
     let peer = request.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
     let state = request.app_data::<SharedState>();
     let address = state
         .map_or(peer, |state| state.trusted_proxies.behind(peer, forwarded(request.headers())));
-    let client = Client::at(address);
+    let client = ClientAddress::at(address);
     request.extensions_mut().insert(client.clone());
     client
 }

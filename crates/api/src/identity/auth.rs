@@ -4,7 +4,7 @@ use recto_domain::{
     Account, AuditAction, AuditDetail, Email, Login, MailKind, PasswordAttempt, PasswordHash, Role,
     SignUp, User, UserId, Username,
 };
-use recto_identity::Client;
+use recto_identity::ClientAddress;
 use recto_identity::throttle::{Attempt, RefusedSignIn};
 use recto_persistence::identity::{account, audit};
 use recto_relations::excerpt;
@@ -226,12 +226,16 @@ pub(crate) async fn count_attempt(ctx: &Context, email: Option<&Email>) -> Resul
 /// Returns whether the account with an address has signed in from the client's network, or its
 /// password was reset from there, as far as the audit log goes back. The statements do not depend
 /// on whether the account exists.
-async fn is_known_network(ctx: &Context, client: &Client, email: &Email) -> Result<bool, Error> {
+async fn is_known_network(
+    ctx: &Context,
+    client: &ClientAddress,
+    email: &Email,
+) -> Result<bool, Error> {
     let (email, network) = (email.clone(), client.network());
     ctx.read(move |tx| {
         let user = account::owner_of_email(tx, &email)?.unwrap_or(UserId::from_uuid(Uuid::nil()));
         let addresses = audit::sign_in_addresses(tx, user, SIGN_INS_COMPARED)?;
-        Ok(addresses.into_iter().any(|address| Client::at(address).network() == network))
+        Ok(addresses.into_iter().any(|address| ClientAddress::at(address).network() == network))
     })
     .await
 }

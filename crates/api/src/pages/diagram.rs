@@ -12,7 +12,7 @@ use recto_relations::{Cardinality, Module, OnDelete, Storage};
 use serde_json::Value;
 
 use super::assets;
-use super::layout::{Page, escaped, fill};
+use super::layout::{HtmlPage, escaped, fill};
 use crate::document;
 use crate::paths;
 use crate::schema::{Description, RelationDescription};
@@ -27,8 +27,8 @@ static BODY: LazyLock<String> = LazyLock::new(body);
 /// `GET /schema`
 pub(super) async fn show(request: HttpRequest) -> HttpResponse {
     let scripts = &[assets::MERMAID, assets::SCHEMA_SCRIPT];
-    let page = Page::new(request.path(), "Entities and relations", &BODY);
-    Page { policy: POLICY, scripts, ..page }.respond(StatusCode::OK)
+    let page = HtmlPage::new(request.path(), "Entities and relations", &BODY);
+    HtmlPage { policy: POLICY, scripts, ..page }.respond(StatusCode::OK)
 }
 
 fn body() -> String {

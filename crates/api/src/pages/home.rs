@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::assets;
-use super::layout::{Page, escaped, fill};
+use super::layout::{HtmlPage, escaped, fill};
 use crate::BASE_PATH;
 use crate::settings::DemoAccount;
 use crate::state::SharedState;
@@ -46,7 +46,7 @@ pub(super) async fn show(request: HttpRequest, state: SharedState) -> HttpRespon
         ("configuration", &assets::CONFIGURATION.url("{{root}}")),
     ];
     let body = fill(include_str!("../../assets/pages/home.html"), &values);
-    Page { scripts: &[assets::HOME_SCRIPT], ..Page::new(request.path(), "Recto", &body) }
+    HtmlPage { scripts: &[assets::HOME_SCRIPT], ..HtmlPage::new(request.path(), "Recto", &body) }
         .respond(StatusCode::OK)
 }
 

@@ -15,7 +15,7 @@ pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-sr
                                  require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// A page. Its links are relative, since the public URL may have a path of its own.
-pub(super) struct Page<'p> {
+pub(super) struct HtmlPage<'p> {
     /// The path of the page, as requested.
     pub(super) path: &'p str,
     /// The title, without the name of the site.
@@ -30,7 +30,7 @@ pub(super) struct Page<'p> {
     pub(super) body: &'p str,
 }
 
-impl<'p> Page<'p> {
+impl<'p> HtmlPage<'p> {
     /// Returns a page without scripts, for a path, with a title and a body.
     pub(super) fn new(path: &'p str, title: &'p str, body: &'p str) -> Self {
         Self {

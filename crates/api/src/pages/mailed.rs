@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::assets;
-use super::layout::{Page, fill};
+use super::layout::{HtmlPage, fill};
 
 /// `GET /verify`
 pub(super) async fn verify(request: HttpRequest) -> HttpResponse {
@@ -40,11 +40,11 @@ fn respond(request: &HttpRequest, title: &str, sections: &str) -> HttpResponse {
     let heading = title.replace("e-mail", "<span class=\"unbroken\">e-mail</span>");
     let values = [("heading", &*heading), ("sections", sections)];
     let body = fill(include_str!("../../assets/pages/mailed.html"), &values);
-    Page {
+    HtmlPage {
         head: "<meta name=\"robots\" content=\"noindex\">\n",
         scripts: &[assets::MAILED_SCRIPT],
         cache_control: "no-store",
-        ..Page::new(request.path(), title, &body)
+        ..HtmlPage::new(request.path(), title, &body)
     }
     .respond(StatusCode::OK)
 }

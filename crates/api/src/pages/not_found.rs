@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
-use super::layout::{Page, escaped, fill};
+use super::layout::{HtmlPage, escaped, fill};
 
 /// The maximum number of characters of the path that are shown.
 const SHOWN: usize = 200;
@@ -14,5 +14,5 @@ pub(crate) fn not_found(path: &str, request_id: &str) -> HttpResponse {
     let values = [("path", &*escaped(&shown)), ("request_id", &escaped(request_id))];
     let body = fill(include_str!("../../assets/pages/not-found.html"), &values);
     let head = "<meta name=\"robots\" content=\"noindex\">\n";
-    Page { head, ..Page::new(path, "Not found", &body) }.respond(StatusCode::NOT_FOUND)
+    HtmlPage { head, ..HtmlPage::new(path, "Not found", &body) }.respond(StatusCode::NOT_FOUND)
 }

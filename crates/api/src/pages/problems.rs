@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 use recto_domain::Code;
 
-use super::layout::{Page, escaped, with_code};
+use super::layout::{HtmlPage, escaped, with_code};
 use crate::error::Error;
 use crate::problem::{Example, Problem, ProblemType};
 
@@ -48,7 +48,7 @@ pub(super) async fn list(request: HttpRequest) -> HttpResponse {
          <table class=\"cards\">\n<thead><tr><th>Code</th><th>Meaning</th></tr></thead>\n\
          <tbody>\n{codes}</tbody>\n</table>\n</main>\n"
     );
-    Page::new(request.path(), "Errors", &body).respond(StatusCode::OK)
+    HtmlPage::new(request.path(), "Errors", &body).respond(StatusCode::OK)
 }
 
 /// `GET /problems/{slug}`
@@ -73,7 +73,7 @@ pub(super) async fn show(request: HttpRequest) -> Result<HttpResponse, Error> {
         asked = escaped(example.request),
         response = escaped(&example.http()),
     );
-    Ok(Page::new(request.path(), problem_type.title(), &body).respond(StatusCode::OK))
+    Ok(HtmlPage::new(request.path(), problem_type.title(), &body).respond(StatusCode::OK))
 }
 
 /// Appends a row with a heading and cells of HTML, each with a label for narrow screens.

@@ -8,7 +8,7 @@ use serde_json::json;
 use utoipa_swagger_ui::{Config, SwaggerFile};
 
 use super::assets;
-use super::layout::{Page, escaped, fill};
+use super::layout::{HtmlPage, escaped, fill};
 use crate::BASE_PATH;
 use crate::error::{Error, Failure};
 use crate::problem::Problem;
@@ -49,7 +49,7 @@ fn page(path: &str, state: &State) -> HttpResponse {
     ];
     let body = fill(include_str!("../../assets/pages/docs.html"), &values);
     let scripts = &[assets::DOCS_SCRIPT];
-    Page { head: HEAD, policy: POLICY, scripts, ..Page::new(path, "API", &body) }
+    HtmlPage { head: HEAD, policy: POLICY, scripts, ..HtmlPage::new(path, "API", &body) }
         .respond(StatusCode::OK)
 }
 

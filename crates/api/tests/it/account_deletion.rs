@@ -2,14 +2,14 @@
 
 use recto_domain::Role;
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, Client, PASSWORD, TestServer};
+use recto_testkit::server::{Answer, PASSWORD, TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::create_account;
 use crate::support::assertions::{Expect as _, field_names, texts, uid};
 use crate::support::fixtures::{add_book, add_review};
 
-fn delete_account(client: &Client<'_>, password: &str, reviews: &str) -> Answer {
+fn delete_account(client: &TestClient<'_>, password: &str, reviews: &str) -> Answer {
     let body = json!({"password": password, "reviews": reviews});
     client.send_json("DELETE", "/auth/me", &body)
 }

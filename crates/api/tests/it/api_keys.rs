@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use recto_domain::{Clock as _, Role};
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, Client, PASSWORD, TestServer};
+use recto_testkit::server::{Answer, PASSWORD, TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::{OTHER_PASSWORD, create_account};
@@ -13,7 +13,7 @@ use crate::support::fixtures::add_book;
 
 /// Creates a key with these scopes.
 #[track_caller]
-fn new_key(client: &Client<'_>, scopes: &Value) -> Value {
+fn new_key(client: &TestClient<'_>, scopes: &Value) -> Value {
     client
         .post("/auth/keys", &json!({"name": "nightly", "scopes": scopes}))
         .expect_status(201)

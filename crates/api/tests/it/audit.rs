@@ -7,7 +7,7 @@ use recto_domain::{AuditAction, Role};
 use recto_identity::throttle::Limits;
 use recto_testkit::both_servers;
 use recto_testkit::database::Engine;
-use recto_testkit::server::{Client, PASSWORD, TestServer};
+use recto_testkit::server::{PASSWORD, TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::{OTHER_PASSWORD, TestAccount, create_account};
@@ -17,7 +17,7 @@ use crate::support::limits::{hourly, server_with_limits};
 
 /// Returns actor, subject and detail of the newest entry of an action.
 #[track_caller]
-fn newest(admin: &Client<'_>, action: &str) -> (Value, Value, Value) {
+fn newest(admin: &TestClient<'_>, action: &str) -> (Value, Value, Value) {
     let page = admin.get(&format!("/audit?action={action}&limit=1"));
     let entry = page.expect_items().first().unwrap_or_else(|| panic!("no {action}")).clone();
     assert_eq!(entry["action"], action);
@@ -94,7 +94,7 @@ fn every_action_is_recorded(server: &TestServer) {
 }
 
 /// Checks the entries about tokens and keys that are not valid.
-fn check_refused_credentials(server: &TestServer, admin: &Client<'_>, ada: &TestAccount<'_>) {
+fn check_refused_credentials(server: &TestServer, admin: &TestClient<'_>, ada: &TestAccount<'_>) {
     let none = Value::Null;
     server.bearer("nonsense").get("/auth/me").expect_problem("unauthenticated");
     let (actor, subject, detail) = newest(admin, "credential.refused");
@@ -115,7 +115,7 @@ fn check_refused_credentials(server: &TestServer, admin: &Client<'_>, ada: &Test
 }
 
 /// Performs and checks what a user changes in the profile.
-fn check_profile(admin: &Client<'_>, ada: &TestAccount<'_>) {
+fn check_profile(admin: &TestClient<'_>, ada: &TestAccount<'_>) {
     let path = format!("/users/{}", ada.client.uid);
     let before = text(ada.client.get(&path).expect_status(200), "username").to_owned();
     let change = json!({"username": "countess", "last_name": "Lovelace"});
@@ -131,7 +131,7 @@ fn check_profile(admin: &Client<'_>, ada: &TestAccount<'_>) {
 }
 
 /// Performs and checks what administrators read and change that is not their own.
-fn check_content(admin: &Client<'_>, ada: &TestAccount<'_>) {
+fn check_content(admin: &TestClient<'_>, ada: &TestAccount<'_>) {
     let (root, hers, none) = (json!(admin.uid), json!(ada.client.uid), Value::Null);
     let about = |entity: &str, key: &str| json!(format!("{entity} {key}"));
     for _ in 0..2 {
@@ -195,7 +195,7 @@ fn verification(account: &TestAccount<'_>) -> Value {
 }
 
 /// Performs and checks what administrators do to an account.
-fn check_administration(admin: &Client<'_>, bob: &TestAccount<'_>) {
+fn check_administration(admin: &TestClient<'_>, bob: &TestAccount<'_>) {
     let (root, his, none) = (json!(admin.uid), json!(bob.client.uid), Value::Null);
     let at = |what: &str| format!("/users/{}/{what}", bob.client.uid);
     for (what, body, action, detail) in [
@@ -220,7 +220,7 @@ fn check_administration(admin: &Client<'_>, bob: &TestAccount<'_>) {
 }
 
 /// Performs and checks what ends sessions, passwords and accounts.
-fn check_endings(server: &TestServer, admin: &Client<'_>, ada: &TestAccount<'_>) {
+fn check_endings(server: &TestServer, admin: &TestClient<'_>, ada: &TestAccount<'_>) {
     let her = json!(ada.client.uid);
     let change = json!({"password": PASSWORD, "new_email": "ada.new@example.org"});
     assert_eq!(ada.client.put("/auth/email", &change).status, 202);

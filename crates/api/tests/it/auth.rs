@@ -108,7 +108,7 @@ fn password_grant_returns_access_token(server: &TestServer) {
     let ada = server.sign_up("ada");
     let password = PASSWORD.replace(' ', "+");
     let body = format!("grant_type=password&username=ada%40example.org&password={password}");
-    // Client credentials are ignored.
+    // TestClient credentials are ignored.
     let requests = [
         (&[][..], ""),
         (&[("authorization", "Basic c3dhZ2dlcjp1aQ==")][..], ""),

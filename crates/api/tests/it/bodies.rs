@@ -1,7 +1,7 @@
 //! Invalid request bodies, for every operation with a JSON body.
 
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, Client, TestServer};
+use recto_testkit::server::{Answer, TestClient, TestServer};
 use serde_json::json;
 
 use crate::support::accounts::Clients;
@@ -14,7 +14,7 @@ fn json_operations(clients: &Clients<'_>) -> Vec<Operation> {
     operations(clients).into_iter().filter(Operation::has_json_body).collect()
 }
 
-fn send(client: &Client<'_>, method: &str, path: &str, body: &[u8]) -> Answer {
+fn send(client: &TestClient<'_>, method: &str, path: &str, body: &[u8]) -> Answer {
     client.send(method, path, &[("content-type", "application/json")], Some(body))
 }
 

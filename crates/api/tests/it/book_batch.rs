@@ -4,7 +4,7 @@ use std::thread;
 
 use recto_domain::Role;
 use recto_testkit::both_servers;
-use recto_testkit::server::{Client, TestServer};
+use recto_testkit::server::{TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::{Clients, create_account};
@@ -22,7 +22,7 @@ fn book(title: &str, isbn: &str) -> Value {
 
 /// Sends a batch and returns the outcome and the key of each book.
 #[track_caller]
-fn batch(client: &Client<'_>, books: &[Value]) -> Vec<(String, String)> {
+fn batch(client: &TestClient<'_>, books: &[Value]) -> Vec<(String, String)> {
     let answer = client.post("/books/batch", &json!({ "books": books }));
     let outcomes = answer.expect_items();
     assert_eq!(outcomes.len(), books.len());
@@ -35,7 +35,7 @@ fn batch(client: &Client<'_>, books: &[Value]) -> Vec<(String, String)> {
 }
 
 #[track_caller]
-fn outcomes(client: &Client<'_>, books: &[Value]) -> Vec<String> {
+fn outcomes(client: &TestClient<'_>, books: &[Value]) -> Vec<String> {
     batch(client, books).into_iter().map(|(outcome, _)| outcome).collect()
 }
 
@@ -90,7 +90,7 @@ fn outcomes_of(results: &[(String, String)]) -> Vec<&str> {
 
 fn newest_owned_match_is_updated(server: &TestServer) {
     let Clients { ada, admin, bob, .. } = Clients::create(server);
-    let add = |client: &Client<'_>, title: &str, isbn: &str| {
+    let add = |client: &TestClient<'_>, title: &str, isbn: &str| {
         uid(client.post("/books", &book(title, isbn)).expect_status(201)).to_owned()
     };
     let [older, newer] = ["Older", "Newer"].map(|title| add(&ada, title, EMMA));

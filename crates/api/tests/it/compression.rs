@@ -3,7 +3,7 @@
 use std::io::Read as _;
 
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, Client, TestServer};
+use recto_testkit::server::{Answer, TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
@@ -24,7 +24,7 @@ both_servers!(
 const SMALL: usize = 1_024;
 
 /// Sends a GET request with a value of `Accept-Encoding`.
-fn get(client: &Client<'_>, path: &str, accepted: &str) -> Answer {
+fn get(client: &TestClient<'_>, path: &str, accepted: &str) -> Answer {
     client.send("GET", path, &[("accept-encoding", accepted)], None)
 }
 
@@ -47,7 +47,7 @@ fn varies_by_encoding(answer: &Answer) -> bool {
 }
 
 /// Adds books whose pages are large, and returns the path of one that is large, too.
-fn add_large_books(ada: &Client<'_>) -> String {
+fn add_large_books(ada: &TestClient<'_>) -> String {
     let title = |n: u32| format!("Book {n} {}", "of many ".repeat(60).trim());
     let books: Vec<Value> =
         (0..100).map(|n| json!({"title": title(n), "author": "Many"})).collect();

@@ -7,7 +7,7 @@ use recto_persistence::identity::account;
 use recto_persistence::{Error, Lock, Recto, SystemIds, Writable};
 use recto_testkit::both_servers;
 use recto_testkit::database::Engine;
-use recto_testkit::server::{Answer, Client, PASSWORD, TestServer};
+use recto_testkit::server::{Answer, PASSWORD, TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::{Clients, TestAccount, create_account};
@@ -166,7 +166,7 @@ fn tagging_in_any_order_never_deadlocks(server: &TestServer) {
 
 fn book_deletion_races_with_writes(server: &TestServer) {
     let Clients { ada, admin, anonymous, .. } = Clients::create(server);
-    let readers: Vec<Client<'_>> =
+    let readers: Vec<TestClient<'_>> =
         (0..12).map(|n| create_account(server, &format!("reader{n}"), Role::User)).collect();
     let tag = add_tag(&ada, "Doomed");
     for round in 0..4 {

@@ -3,7 +3,7 @@
 use recto_domain::Role;
 use recto_relations::Cardinality;
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, Client, PASSWORD, TestServer};
+use recto_testkit::server::{Answer, PASSWORD, TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::{Clients, OTHER_PASSWORD, create_account};
@@ -44,12 +44,12 @@ fn version(answer: &Answer) -> String {
 }
 
 /// Sends JSON under a condition.
-fn send_if(client: &Client<'_>, method: &str, path: &str, tags: &str, body: &Value) -> Answer {
+fn send_if(client: &TestClient<'_>, method: &str, path: &str, tags: &str, body: &Value) -> Answer {
     let headers = [("content-type", "application/json"), ("if-match", tags)];
     client.send(method, path, &headers, Some(body.to_string().as_bytes()))
 }
 
-fn delete_if(client: &Client<'_>, path: &str, tags: &str) -> Answer {
+fn delete_if(client: &TestClient<'_>, path: &str, tags: &str) -> Answer {
     client.send("DELETE", path, &[("if-match", tags)], None)
 }
 

@@ -2,7 +2,7 @@
 
 use recto_api::Settings;
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, Client, TestServer};
+use recto_testkit::server::{Answer, TestClient, TestServer};
 use serde_json::json;
 
 use crate::support::accounts::Clients;
@@ -26,11 +26,11 @@ fn with_origins(server: &TestServer, origins: &str) -> TestServer {
     server.another(Settings { cors_origins, ..TestServer::settings() })
 }
 
-fn from_origin(client: &Client<'_>, method: &str, path: &str, origin: &str) -> Answer {
+fn from_origin(client: &TestClient<'_>, method: &str, path: &str, origin: &str) -> Answer {
     client.send(method, path, &[("origin", origin)], None)
 }
 
-fn preflight(client: &Client<'_>, path: &str, origin: &str) -> Answer {
+fn preflight(client: &TestClient<'_>, path: &str, origin: &str) -> Answer {
     let headers = [
         ("origin", origin),
         ("access-control-request-method", "PATCH"),

@@ -1,7 +1,7 @@
 //! Filters on books.
 
 use recto_testkit::both_servers;
-use recto_testkit::server::{Client, TestServer};
+use recto_testkit::server::{TestClient, TestServer};
 use serde_json::json;
 
 use crate::support::accounts::Clients;
@@ -121,7 +121,7 @@ fn names_select_exactly(server: &TestServer) {
         add_tag(&ada, name);
     }
     create(&ada, "/books", &json!({"title": "Emma", "author": "Jane Austen, Jane Austen Leigh"}));
-    let names = |client: &Client<'_>, path: &str, field: &str| {
+    let names = |client: &TestClient<'_>, path: &str, field: &str| {
         let items = client.get(path).expect_items().to_vec();
         items.iter().map(|item| text(item, field).to_owned()).collect::<Vec<_>>()
     };

@@ -10,7 +10,7 @@ use recto_identity::quota::Quotas;
 use recto_persistence::identity::idempotency_key::{self, IdempotencyKey};
 use recto_testkit::both_servers;
 use recto_testkit::database::Engine;
-use recto_testkit::server::{Answer, Client, TestServer};
+use recto_testkit::server::{Answer, TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::{Clients, TestAccount};
@@ -38,7 +38,7 @@ both_servers!(
 );
 
 /// Sends JSON with a key.
-fn send(client: &Client<'_>, method: &str, path: &str, key: &str, body: &Value) -> Answer {
+fn send(client: &TestClient<'_>, method: &str, path: &str, key: &str, body: &Value) -> Answer {
     let headers = [("content-type", "application/json"), ("idempotency-key", key)];
     client.send(method, path, &headers, Some(body.to_string().as_bytes()))
 }
@@ -57,7 +57,7 @@ fn assert_replayed(first: &Answer, second: &Answer) {
 
 /// Sends a request twice with one key, and returns the answer.
 #[track_caller]
-fn send_twice(client: &Client<'_>, method: &str, path: &str, body: &Value) -> Answer {
+fn send_twice(client: &TestClient<'_>, method: &str, path: &str, body: &Value) -> Answer {
     let key = format!("{method}-{path}");
     let first = send(client, method, path, &key, body);
     assert_replayed(&first, &send(client, method, path, &key, body));
@@ -281,7 +281,7 @@ fn two_copies_make_a_change_once(server: &TestServer) {
     for round in 0..20 {
         let title = format!("Volume-{round}");
         let body = json!({"title": title, "author": "Honoré de Balzac", "tags": [{"name": title}]});
-        let post = |client: &Client<'_>| send(client, "POST", "/books", &title, &body);
+        let post = |client: &TestClient<'_>| send(client, "POST", "/books", &title, &body);
         let answers: Vec<Answer> = thread::scope(|scope| {
             let threads = clients.map(|client| scope.spawn(move || post(client)));
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -356,7 +356,7 @@ fn account_keeps_its_newest_answers(server: &TestServer) {
     let Clients { ada, bob, .. } = Clients::create(server);
     // 400 kB in UTF-8.
     let post = |title: u32| json!({"title": title.to_string(), "content": "🦀".repeat(100_000)});
-    let at = |client: &Client<'_>, title: u32| {
+    let at = |client: &TestClient<'_>, title: u32| {
         send(client, "POST", "/blog/posts", &title.to_string(), &post(title))
     };
     let is_replayed = |answer: &Answer| answer.header("idempotency-replayed").is_some();

@@ -6,7 +6,7 @@ use recto_api::{ProblemType, Settings};
 use recto_identity::quota::Quotas;
 use recto_identity::throttle::Limits;
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, Client, TestServer};
+use recto_testkit::server::{Answer, TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
@@ -389,7 +389,7 @@ fn responses_have_their_headers() {
 
 /// Sends the example of a body, checks the response against its schema, and returns the status.
 fn send_example(
-    client: &Client<'_>,
+    client: &TestClient<'_>,
     (method, path): (&str, &str),
     described: &Value,
     schemas: &Schemas<'_>,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use recto_testkit::both_servers;
-use recto_testkit::server::{Client, TestServer};
+use recto_testkit::server::{TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
@@ -24,7 +24,7 @@ struct Org {
     luigi: Value,
 }
 
-fn create_org(client: &Client<'_>) -> Org {
+fn create_org(client: &TestClient<'_>) -> Org {
     let [engines, empty] =
         ["Engines", "Empty"].map(|name| create(client, "/org/companies", &json!({"name": name})));
     let [cards, mill] = ["Cards", "Mill"].map(|name| add_department(client, name, &engines));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use recto_testkit::both_servers;
 use recto_testkit::database::Engine;
-use recto_testkit::server::{Answer, Client, TestServer};
+use recto_testkit::server::{Answer, TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
@@ -348,7 +348,7 @@ fn forged_cursors_are_refused(server: &TestServer) {
 }
 
 /// Asserts that nothing like a cursor of books by title is accepted in its place.
-fn refuse_forged(anonymous: &Client<'_>, good: &str) {
+fn refuse_forged(anonymous: &TestClient<'_>, good: &str) {
     let mut forged = vec![
         String::new(),
         "x".to_owned(),

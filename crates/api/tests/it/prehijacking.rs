@@ -8,7 +8,7 @@ use recto_persistence::Error;
 use recto_persistence::identity::prune::{RETENTION, prune, prune_unverified};
 use recto_persistence::identity::{api_key, session};
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, Client, PASSWORD, TestServer};
+use recto_testkit::server::{Answer, PASSWORD, TestClient, TestServer};
 use serde_json::json;
 
 use crate::support::accounts::{OTHER_PASSWORD, create_account};
@@ -20,7 +20,7 @@ use crate::support::parallel::wait_until_blocked;
 const VICTIM: &str = "victim@example.org";
 
 /// Signs up with the victim's address, signs in, and returns the session and the mail.
-fn create_as_attacker(server: &TestServer) -> (Client<'_>, Mail) {
+fn create_as_attacker(server: &TestServer) -> (TestClient<'_>, Mail) {
     let body = json!({"username": "mallory", "email": VICTIM, "password": PASSWORD});
     server.anonymous().post("/auth/signup", &body).expect_status(201);
     (server.sign_in(VICTIM), wait_for_mail(server, VICTIM, 1))

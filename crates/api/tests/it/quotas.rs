@@ -8,7 +8,7 @@ use recto_domain::Role;
 use recto_identity::quota::Quotas;
 use recto_identity::throttle::Limit;
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, Client, PASSWORD, TestServer};
+use recto_testkit::server::{Answer, PASSWORD, TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::create_account;
@@ -37,7 +37,7 @@ fn with_quotas(server: &TestServer, quotas: Quotas) -> TestServer {
 }
 
 /// Returns a client of another server with the same token.
-fn at<'s>(server: &'s TestServer, client: &Client<'_>) -> Client<'s> {
+fn at<'s>(server: &'s TestServer, client: &TestClient<'_>) -> TestClient<'s> {
     let mut same = server.bearer(client.token.as_deref().unwrap());
     same.uid.clone_from(&client.uid);
     same
@@ -110,7 +110,8 @@ fn administrators_have_no_quotas(server: &TestServer) {
 fn creations_are_limited_for_a_day(server: &TestServer) {
     let limited = with_quotas(server, few());
     let ada = at(&limited, &create_account(server, "ada", Role::User));
-    let student = |client: &Client<'_>| client.post("/school/students", &json!({"name": "Sofia"}));
+    let student =
+        |client: &TestClient<'_>| client.post("/school/students", &json!({"name": "Sofia"}));
     let company = json!({
         "name": "Engines", "departments": [{"name": "Cards", "employees": [{"name": "Ada"}]}]
     });

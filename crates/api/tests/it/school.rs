@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use recto_testkit::both_servers;
-use recto_testkit::server::{Client, TestServer};
+use recto_testkit::server::{TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
@@ -13,11 +13,11 @@ use crate::support::assertions::{
 use crate::support::fixtures::{create, enrol};
 use crate::support::parallel::{Requests, count_statuses, send_at_once};
 
-fn student(client: &Client<'_>, name: &str) -> Value {
+fn student(client: &TestClient<'_>, name: &str) -> Value {
     create(client, "/school/students", &json!({"name": name}))
 }
 
-fn course(client: &Client<'_>, title: &str) -> Value {
+fn course(client: &TestClient<'_>, title: &str) -> Value {
     create(client, "/school/courses", &json!({"title": title}))
 }
 

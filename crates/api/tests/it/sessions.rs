@@ -5,7 +5,7 @@ use std::time::Duration;
 use recto_api::Settings;
 use recto_domain::Role;
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, Client, PASSWORD, TestServer};
+use recto_testkit::server::{Answer, PASSWORD, TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::{OTHER_PASSWORD, TestAccount, create_account, request_token};
@@ -161,7 +161,7 @@ fn many_concurrent_refreshes_end_session(server: &TestServer) {
 }
 
 /// Ends the session of the account.
-type Ending = fn(server: &TestServer, ada: &TestAccount<'_>, admin: &Client<'_>);
+type Ending = fn(server: &TestServer, ada: &TestAccount<'_>, admin: &TestClient<'_>);
 
 fn ended_session_ends_on_every_server(server: &TestServer) {
     let endings: [(&str, Ending); 7] = [
@@ -316,7 +316,7 @@ fn password_grant_session_expires_with_token(server: &TestServer) {
     let answer = request_token(server, &form);
     let access = text(answer.expect_status(200), "access_token").to_owned();
     assert!(answer.json.get("refresh_token").is_none());
-    let count = |client: &Client<'_>| client.get("/auth/sessions").expect_items().len();
+    let count = |client: &TestClient<'_>| client.get("/auth/sessions").expect_items().len();
     assert_eq!(count(&ada), 2);
     server.clock().advance(16 * MINUTE);
     assert!(!is_accepted(server, &access));

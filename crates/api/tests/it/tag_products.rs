@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use recto_relations::{Cardinality, EntityInfo};
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, Client, TestServer};
+use recto_testkit::server::{Answer, TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
@@ -97,7 +97,7 @@ impl World<'_> {
 
 /// A change, and the samples whose version it moves.
 struct Change<'s> {
-    client: Client<'s>,
+    client: TestClient<'s>,
     method: &'static str,
     path: String,
     body: Value,
@@ -108,7 +108,7 @@ fn changes<'s>(world: &World<'s>) -> Vec<Change<'s>> {
     let Clients { admin, ada, bob, .. } = &world.clients;
     let path = |entity: &str, rest: &str| format!("{}{rest}", world.path(entity));
     let mut changes = Vec::new();
-    let mut add = |client: &Client<'s>, method, path, body, moves| {
+    let mut add = |client: &TestClient<'s>, method, path, body, moves| {
         changes.push(Change { client: client.clone(), method, path, body, moves });
     };
     for (entity, body) in [

@@ -1,7 +1,7 @@
 //! Tags, and the tags of books.
 
 use recto_testkit::both_servers;
-use recto_testkit::server::{Client, TestServer};
+use recto_testkit::server::{TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
@@ -60,7 +60,7 @@ fn creator_and_administrators_rename_tags(server: &TestServer) {
 /// Tags that are named in books belong to the caller who named them first.
 fn tags_of_books_have_creators(server: &TestServer) {
     let Clients { ada, admin, bob, .. } = Clients::create(server);
-    let rename = |client: &Client<'_>, tag: &Value| {
+    let rename = |client: &TestClient<'_>, tag: &Value| {
         let path = format!("/tags/{}", uid(tag));
         client.put(&path, &json!({"name": format!("{} again", text(tag, "name"))}))
     };
@@ -163,7 +163,7 @@ fn adding_and_removing_tag_is_idempotent(server: &TestServer) {
     let book = add_book(&ada, "Dune");
     let tag = add_tag(&bob, "Desert");
     let path = format!("/books/{}/tags/{}", uid(&book), uid(&tag));
-    let on = |client: &recto_testkit::server::Client<'_>| client.send("PUT", &path, &[], None);
+    let on = |client: &recto_testkit::server::TestClient<'_>| client.send("PUT", &path, &[], None);
     on(&anonymous).expect_problem("unauthenticated");
     on(&bob).expect_problem("forbidden");
     let books = format!("/tags/{}/books", uid(&tag));

@@ -113,7 +113,7 @@ fn racing_changes_are_made_once(database: &Fresh) {
             scope.spawn(move || {
                 while !race.is_over.load(Ordering::Relaxed) {
                     let book = random.usize(..BOOKS);
-                    let client = Client { writers, race };
+                    let client = Racer { writers, race };
                     client.change(book, &paths[book], &format!("{:032x}", random.u128(..)));
                 }
             });
@@ -159,12 +159,12 @@ fn restart(program: &Program, running: RunningServer) -> RunningServer {
     program.serve(&[])
 }
 
-struct Client<'r> {
+struct Racer<'r> {
     writers: &'r RwLock<Writers>,
     race: &'r Race,
 }
 
-impl Client<'_> {
+impl Racer<'_> {
     /// Changes a book once, or not at all if another client was faster.
     fn change(&self, book: usize, path: &str, key: &str) {
         let (tag, pages) = self.until_answered(("GET", path), &[], &Value::Null, |response| {

@@ -9,7 +9,7 @@ use recto_domain::UserId;
 
 use super::budget::Budget;
 use super::{Limit, Throttled, key, throttled};
-use crate::Client;
+use crate::ClientAddress;
 
 /// The seconds after which to try again while another export is under way.
 const RETRY: u64 = 10;
@@ -33,7 +33,11 @@ impl<C: Clock> Exports<C> {
         Self { budget, running: Arc::default() }
     }
 
-    pub(super) fn start(&self, client: &Client, user: UserId) -> Result<RunningExport, Throttled> {
+    pub(super) fn start(
+        &self,
+        client: &ClientAddress,
+        user: UserId,
+    ) -> Result<RunningExport, Throttled> {
         // Until the budget is checked, this also keeps a second export from being charged.
         let mut running = lock(&self.running);
         if running.contains(&user) {

@@ -8,8 +8,8 @@ fn throttle() -> (FakeRelativeClock, Throttle<FakeRelativeClock>) {
     (clock.clone(), Throttle::with_clock(Limits::default(), &clock))
 }
 
-fn at(address: &str) -> Client {
-    Client::at(address.parse().unwrap())
+fn at(address: &str) -> ClientAddress {
+    ClientAddress::at(address.parse().unwrap())
 }
 
 fn email(address: &str) -> Email {
@@ -18,7 +18,11 @@ fn email(address: &str) -> Email {
 
 /// Signs in with a wrong password until an attempt is throttled. Returns the number of failures,
 /// and the seconds to wait.
-fn fail(throttle: &Throttle<FakeRelativeClock>, client: &Client, account: &str) -> (usize, u64) {
+fn fail(
+    throttle: &Throttle<FakeRelativeClock>,
+    client: &ClientAddress,
+    account: &str,
+) -> (usize, u64) {
     let mut failed = 0;
     loop {
         match throttle.sign_in(client, Some(&email(account))) {
@@ -30,7 +34,7 @@ fn fail(throttle: &Throttle<FakeRelativeClock>, client: &Client, account: &str) 
 
 /// Returns the name, the remaining amount and the time until there is one more, of each budget that
 /// was used.
-fn left(client: &Client) -> Vec<(&'static str, u32, Option<u64>)> {
+fn left(client: &ClientAddress) -> Vec<(&'static str, u32, Option<u64>)> {
     let allowances = client.allowances().into_iter();
     allowances.map(|one| (one.name, one.remaining, one.next)).collect()
 }
@@ -52,7 +56,7 @@ fn failures_are_limited_per_account() {
 /// Signs in from a network that the account is known to use.
 fn from_known(
     throttle: &Throttle<FakeRelativeClock>,
-    client: &Client,
+    client: &ClientAddress,
     email: &Email,
 ) -> Result<Attempt, Throttled> {
     let refused = match throttle.sign_in(client, Some(email)) {

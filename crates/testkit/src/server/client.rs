@@ -6,7 +6,7 @@ use super::TestServer;
 
 /// A client of a [`TestServer`], signed in or not.
 #[derive(Clone)]
-pub struct Client<'s> {
+pub struct TestClient<'s> {
     server: &'s TestServer,
     /// The access token, if signed in.
     pub token: Option<String>,
@@ -39,13 +39,13 @@ impl Answer {
     }
 }
 
-impl<'s> Client<'s> {
+impl<'s> TestClient<'s> {
     pub(super) fn new(server: &'s TestServer, token: Option<String>, uid: String) -> Self {
         Self { server, token, uid }
     }
 }
 
-impl Client<'_> {
+impl TestClient<'_> {
     /// Sends a GET request.
     pub fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[], None)

@@ -18,17 +18,17 @@ use recto_persistence::identity::mailed_token::NewMailedToken;
 use recto_persistence::identity::session::NewSession;
 use recto_persistence::identity::{account, api_key, known_device, mailed_token, session};
 use recto_persistence::{Connection, Database, Error, SystemIds};
-use recto_testkit::server::{Answer, Client, PASSWORD, SECRET, TestServer};
+use recto_testkit::server::{Answer, PASSWORD, SECRET, TestClient, TestServer};
 
 /// A valid password other than [`PASSWORD`].
 pub(crate) const OTHER_PASSWORD: &str = "another password, quite as long";
 
 /// Clients of an administrator and of two other accounts, and one without an account.
 pub(crate) struct Clients<'s> {
-    pub(crate) admin: Client<'s>,
-    pub(crate) ada: Client<'s>,
-    pub(crate) bob: Client<'s>,
-    pub(crate) anonymous: Client<'s>,
+    pub(crate) admin: TestClient<'s>,
+    pub(crate) ada: TestClient<'s>,
+    pub(crate) bob: TestClient<'s>,
+    pub(crate) anonymous: TestClient<'s>,
 }
 
 impl<'s> Clients<'s> {
@@ -46,7 +46,7 @@ impl<'s> Clients<'s> {
 }
 
 /// Creates a verified account, `name@example.org`, and signs it in; its password is [`PASSWORD`].
-pub(crate) fn create_account<'s>(server: &'s TestServer, name: &str, role: Role) -> Client<'s> {
+pub(crate) fn create_account<'s>(server: &'s TestServer, name: &str, role: Role) -> TestClient<'s> {
     let name = name.to_owned();
     let create = move |conn: &mut Connection| {
         let user = insert_account(conn, &name, role)?;
@@ -75,9 +75,9 @@ pub(crate) fn request_token(server: &TestServer, form: &str) -> Answer {
 /// A verified account with a session and every other credential; its password is [`PASSWORD`].
 pub(crate) struct TestAccount<'s> {
     /// Sends the access token of the session.
-    pub(crate) client: Client<'s>,
+    pub(crate) client: TestClient<'s>,
     /// Sends the access token of a session that began eleven minutes ago.
-    pub(crate) earlier_client: Client<'s>,
+    pub(crate) earlier_client: TestClient<'s>,
     pub(crate) email: String,
     pub(crate) session: SessionId,
     pub(crate) refresh_token: Secret,
@@ -138,7 +138,7 @@ impl<'s> TestAccount<'s> {
     }
 
     /// Returns a client that sends one of its API keys.
-    pub(crate) fn client_with(&self, (_, key): &(ApiKeyId, Secret)) -> Client<'s> {
+    pub(crate) fn client_with(&self, (_, key): &(ApiKeyId, Secret)) -> TestClient<'s> {
         let mut client = self.client.clone();
         client.token = Some(key.expose().to_owned());
         client
@@ -168,7 +168,7 @@ fn insert_account(conn: &mut Connection, name: &str, role: Role) -> Result<User,
     conn.insert(user.clone())?;
     account::insert(conn, &account, password_hash(), user.created_at)?;
     // Otherwise the first sign-in would be reported by mail.
-    let client = recto_identity::Client::at(Ipv4Addr::LOCALHOST.into());
+    let client = recto_identity::ClientAddress::at(Ipv4Addr::LOCALHOST.into());
     let agent = UserAgent::of("ureq/3.5.2");
     let device = recto_identity::device::fingerprint(&client, agent.as_ref());
     known_device::record(conn, user.uid, &device, user.created_at)?;
@@ -208,7 +208,7 @@ fn open_session_at(
 }
 
 /// Returns a client that sends an access token of the session.
-fn client(server: &TestServer, user: UserId, pair: TokenPairId) -> Client<'_> {
+fn client(server: &TestServer, user: UserId, pair: TokenPairId) -> TestClient<'_> {
     let tokens = Tokens::new(&Secrets::new(SECRET, None).unwrap());
     let issued = tokens.issue(user, SystemIds.now(), pair.uuid());
     let mut client = server.bearer(&issued.access_token);

@@ -1,7 +1,7 @@
 //! Assertions on responses, and access to the fields of JSON values.
 
 use recto_api::ProblemType;
-use recto_testkit::server::{Answer, Client, TestServer};
+use recto_testkit::server::{Answer, TestClient, TestServer};
 use serde_json::Value;
 
 use super::samples::entity_types;
@@ -217,7 +217,7 @@ pub(crate) fn field_names(value: &Value) -> Vec<&str> {
 /// Returns the items of a page and of all pages after it, and asserts that the way back has the
 /// same.
 #[track_caller]
-pub(crate) fn all_items(client: &Client<'_>, path: &str) -> Vec<Value> {
+pub(crate) fn all_items(client: &TestClient<'_>, path: &str) -> Vec<Value> {
     let (mut all, mut backward) = (Vec::new(), Vec::new());
     let (mut next, mut previous) = (Some(path.to_owned()), None);
     while let Some(path) = next {

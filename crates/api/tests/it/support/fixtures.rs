@@ -5,7 +5,7 @@ use recto_domain::{
     User, Username,
 };
 use recto_persistence::{Connection, Error, SystemIds, catalog};
-use recto_testkit::server::{Client, TestServer};
+use recto_testkit::server::{TestClient, TestServer};
 use serde_json::{Value, json};
 
 use super::assertions::{Expect as _, id, uid};
@@ -15,32 +15,32 @@ pub(crate) const UNKNOWN_UID: &str = "0190b4a0-0000-7000-8000-000000000000";
 
 /// Creates an entity with a POST.
 #[track_caller]
-pub(crate) fn create(client: &Client<'_>, path: &str, body: &Value) -> Value {
+pub(crate) fn create(client: &TestClient<'_>, path: &str, body: &Value) -> Value {
     client.post(path, body).expect_status(201).clone()
 }
 
 /// Creates a book.
 #[track_caller]
-pub(crate) fn add_book(client: &Client<'_>, title: &str) -> Value {
+pub(crate) fn add_book(client: &TestClient<'_>, title: &str) -> Value {
     create(client, "/books", &json!({"title": title, "author": "Jane Austen"}))
 }
 
 /// Creates a review of a book.
 #[track_caller]
-pub(crate) fn add_review(client: &Client<'_>, book: &Value, rating: u8) -> Value {
+pub(crate) fn add_review(client: &TestClient<'_>, book: &Value, rating: u8) -> Value {
     let body = json!({"rating": rating, "review_text": ""});
     create(client, &format!("/books/{}/reviews", uid(book)), &body)
 }
 
 /// Creates a tag.
 #[track_caller]
-pub(crate) fn add_tag(client: &Client<'_>, name: &str) -> Value {
+pub(crate) fn add_tag(client: &TestClient<'_>, name: &str) -> Value {
     create(client, "/tags", &json!({"name": name}))
 }
 
 /// Adds tags to a book by name and returns the book.
 #[track_caller]
-pub(crate) fn tag_book(client: &Client<'_>, book: &Value, names: &[&str]) -> Value {
+pub(crate) fn tag_book(client: &TestClient<'_>, book: &Value, names: &[&str]) -> Value {
     let path = format!("/books/{}/tags", uid(book));
     client.post(&path, &tags_body(names)).expect_status(200).clone()
 }
@@ -53,14 +53,14 @@ pub(crate) fn tags_body(names: &[&str]) -> Value {
 
 /// Creates a department of a company.
 #[track_caller]
-pub(crate) fn add_department(client: &Client<'_>, name: &str, company: &Value) -> Value {
+pub(crate) fn add_department(client: &TestClient<'_>, name: &str, company: &Value) -> Value {
     create(client, "/org/departments", &json!({"name": name, "company_id": company["id"]}))
 }
 
 /// Creates an employee of a department.
 #[track_caller]
 pub(crate) fn add_employee(
-    client: &Client<'_>,
+    client: &TestClient<'_>,
     name: &str,
     department: &Value,
     manager: Option<&Value>,
@@ -72,14 +72,14 @@ pub(crate) fn add_employee(
 
 /// Enrols a student in a course.
 #[track_caller]
-pub(crate) fn enrol(client: &Client<'_>, student: &Value, course: &Value) {
+pub(crate) fn enrol(client: &TestClient<'_>, student: &Value, course: &Value) {
     let path = format!("/school/students/{}/courses/{}", id(student), id(course));
     client.send("PUT", &path, &[], None).expect_status(204);
 }
 
 /// Creates books that differ in every field that pages are sorted or filtered by, with tags and
 /// reviews. Ada and Bob own four each.
-pub(crate) fn create_varied_books(ada: &Client<'_>, bob: &Client<'_>) -> Vec<Value> {
+pub(crate) fn create_varied_books(ada: &TestClient<'_>, bob: &TestClient<'_>) -> Vec<Value> {
     let rows = [
         (ada, "Émile", "Jean-Jacques Rousseau", json!("1762"), json!(512), json!("fr")),
         (ada, "zebra", "Anonymous", json!(null), json!(null), json!(null)),

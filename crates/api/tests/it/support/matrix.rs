@@ -2,7 +2,7 @@
 
 use recto_domain::Role;
 use recto_persistence::Database;
-use recto_testkit::server::{Client, PASSWORD, TestServer};
+use recto_testkit::server::{PASSWORD, TestClient, TestServer};
 use serde_json::{Value, json};
 
 use super::accounts::{OTHER_PASSWORD, TestAccount};
@@ -120,7 +120,7 @@ impl<'s> MatrixFixture<'s> {
         &self,
         caller: Caller,
         row: &Row,
-        send: impl Fn(&Client<'s>) -> u16,
+        send: impl Fn(&TestClient<'s>) -> u16,
     ) -> u16 {
         let account = self.account(caller, row.status(Caller::Owner) == 403);
         match caller {

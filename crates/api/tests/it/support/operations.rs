@@ -1,6 +1,6 @@
 //! The OpenAPI document and its operations.
 
-use recto_testkit::server::{Answer, Client};
+use recto_testkit::server::{Answer, TestClient};
 use serde_json::{Value, json};
 
 use super::accounts::Clients;
@@ -118,7 +118,7 @@ impl Operation {
     }
 
     /// Returns the client that may send it.
-    pub(crate) fn client<'c, 's>(&self, clients: &'c Clients<'s>) -> &'c Client<'s> {
+    pub(crate) fn client<'c, 's>(&self, clients: &'c Clients<'s>) -> &'c TestClient<'s> {
         match self.permitted {
             Caller::Anonymous => &clients.anonymous,
             Caller::Admin => &clients.admin,
@@ -134,7 +134,7 @@ impl Operation {
 }
 
 /// Returns the valid include paths of a GET, which the problem for an invalid one lists.
-pub(crate) fn include_paths(client: &Client<'_>, path: &str) -> Vec<String> {
+pub(crate) fn include_paths(client: &TestClient<'_>, path: &str) -> Vec<String> {
     let answer = client.get(&format!("{path}?include=nonsense"));
     let detail = text(answer.expect_problem("invalid-parameter"), "detail");
     let (_, paths) = detail.split_once("the valid ones are ").expect("the paths are listed");

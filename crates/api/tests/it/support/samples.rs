@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use recto_api::Description;
 use recto_domain::MODULES;
 use recto_relations::EntityInfo;
-use recto_testkit::server::Client;
+use recto_testkit::server::TestClient;
 use serde_json::{Value, json};
 
 use super::assertions::{Expect as _, uid};
@@ -32,13 +32,13 @@ pub(crate) fn collection_path(entity: &str) -> String {
 /// The entities of one client, by name of their type; `Manager` and `Report` are those of
 /// `Employee`.
 pub(crate) struct Samples<'s> {
-    client: Client<'s>,
+    client: TestClient<'s>,
     keys: RefCell<BTreeMap<String, String>>,
 }
 
 impl<'s> Samples<'s> {
     /// Returns samples that the client will create.
-    pub(crate) fn of(client: &Client<'s>) -> Self {
+    pub(crate) fn of(client: &TestClient<'s>) -> Self {
         Self { client: client.clone(), keys: RefCell::default() }
     }
 

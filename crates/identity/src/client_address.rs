@@ -9,18 +9,18 @@ use crate::throttle::Allowance;
 ///
 /// Clones share the recorded allowances.
 #[derive(Debug, Clone)]
-pub struct Client {
+pub struct ClientAddress {
     address: IpAddr,
     allowances: Arc<Mutex<Vec<Allowance>>>,
 }
 
-impl Client {
+impl ClientAddress {
     /// Creates the client at an address.
     ///
     /// ```
-    /// use recto_identity::Client;
+    /// use recto_identity::ClientAddress;
     ///
-    /// let client = Client::at("::ffff:192.0.2.7".parse()?);
+    /// let client = ClientAddress::at("::ffff:192.0.2.7".parse()?);
     /// assert_eq!(client.address().to_string(), "192.0.2.7");
     /// # Ok::<(), std::net::AddrParseError>(())
     /// ```
@@ -70,7 +70,8 @@ mod tests {
 
     #[test]
     fn household_is_one_network() {
-        let network = |address: &str| Client::at(address.parse().unwrap()).network().to_string();
+        let network =
+            |address: &str| ClientAddress::at(address.parse().unwrap()).network().to_string();
         assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
         assert_eq!(network("192.0.2.1"), "192.0.2.1");
         assert_eq!(network("::ffff:192.0.2.1"), "192.0.2.1");
@@ -78,7 +79,7 @@ mod tests {
 
     #[test]
     fn site_has_many_networks() {
-        let site = |address: &str| Client::at(address.parse().unwrap()).site();
+        let site = |address: &str| ClientAddress::at(address.parse().unwrap()).site();
         assert_eq!(site("2001:db8:1:2:3:4:5:6"), Some("2001:db8:1::".parse().unwrap()));
         assert_eq!(site("192.0.2.1"), None);
     }
