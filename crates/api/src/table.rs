@@ -5,6 +5,7 @@ mod describe;
 mod operation;
 mod parameter;
 mod refusals;
+mod route_path;
 
 use actix_web::http::{Method, header};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, Route, guard, web};
