@@ -20,8 +20,8 @@ CODES = {
     "cursor": "belongs to another query, or to none, since cursors are opaque",
     "duplicate": "names are compared without regard to case",
     "length": "counted once the text is trimmed and composed",
-    "format": "rules of text are Unicode properties (control characters, ignorable ones, scripts), "
-    "which patterns cannot express portably; an ISBN has a check digit",
+    "format": "new texts have rules beyond the pattern, which stored ones may break (direction of text, "
+    "ignorable characters, scripts); an ISBN has a check digit",
 }
 
 # The same for single fields and parameters: by name and code.
