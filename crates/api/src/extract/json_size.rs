@@ -13,7 +13,7 @@ pub(super) const MAX_VALUES: usize = 50_000;
 /// The bytes of a value, with a short text on the heap.
 const VALUE: usize = 104;
 
-/// The bytes that the smallest object with a field takes: room for three, and their index.
+/// The bytes that the smallest object with a field takes: three entries, and their index.
 const OBJECT: usize = 440;
 
 impl JsonSize {

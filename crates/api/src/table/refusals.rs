@@ -121,7 +121,7 @@ impl Refusals<'_> {
         let examples: Vec<_> = types.iter().map(|one| self.example(*one)).collect();
         let schema = Ref::from_schema_name(ProblemBody::name());
         let content = ContentBuilder::new().schema(Some(schema));
-        // The document would be too large with those that others share beside an operation's own.
+        // The document would be too large with an operation's own examples and the shared ones.
         let own: Vec<_> = examples.iter().filter(|example| example.shared.is_none()).collect();
         let shown = if own.is_empty() { examples.iter().collect() } else { own };
         let content = match shown[..] {
