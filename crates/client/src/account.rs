@@ -1,31 +1,16 @@
 //! The account of the caller: signing up, password, sessions and API keys.
 
-use recto_domain::{ApiKey, ApiKeyId, NewApiKey, ReviewsFate, Session, SessionId, User};
+use recto_domain::{
+    ApiKey, ApiKeyCreated, ApiKeyId, NewApiKey, ReviewsOnDeletion, Session, SessionId, User,
+};
 use reqwest::Method;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::item::{Item, Page};
 use crate::paths::BASE_PATH;
 use crate::request::{Reply, Request};
 use crate::{Client, Error, Read};
-
-/// A new API key with its secret, which is not shown again.
-#[derive(Clone, Deserialize)]
-pub struct ApiKeyCreated {
-    /// The key as it is listed.
-    #[serde(flatten)]
-    pub entry: ApiKey,
-    /// The secret, for [`Builder::token`](crate::Builder::token).
-    pub key: String,
-}
-
-/// Leaves the secret out.
-impl std::fmt::Debug for ApiKeyCreated {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ApiKeyCreated").field("entry", &self.entry).finish_non_exhaustive()
-    }
-}
 
 /// None of these requests is sent more than once, except for reading.
 impl Client {
@@ -99,7 +84,11 @@ impl Client {
     }
 
     /// Deletes the account, and keeps or erases its reviews.
-    pub async fn delete_account(&self, password: &str, reviews: ReviewsFate) -> Result<(), Error> {
+    pub async fn delete_account(
+        &self,
+        password: &str,
+        reviews: ReviewsOnDeletion,
+    ) -> Result<(), Error> {
         let body = json!({"password": password, "reviews": reviews});
         self.send_to(Method::DELETE, "/auth/me", &body).await?;
         self.forget_credential().await;
@@ -122,7 +111,7 @@ impl Client {
         Read::new(self.clone(), format!("{BASE_PATH}/auth/keys"))
     }
 
-    /// Creates an API key.
+    /// Creates an API key. Its secret is for [`Builder::token`](crate::Builder::token).
     pub async fn create_api_key(&self, new: &NewApiKey) -> Result<ApiKeyCreated, Error> {
         self.send_to(Method::POST, "/auth/keys", new).await?.json()
     }

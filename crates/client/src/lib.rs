@@ -96,11 +96,9 @@ mod request;
 mod session;
 mod write;
 
-pub use account::ApiKeyCreated;
 pub use client::{Builder, Client};
 pub use error::{BrokenRule, Error, Problem};
 pub use item::{Answer, Follow, Item, Page, Resource, Total};
 pub use read::{Include, Read};
 pub use reqwest::{self, Method, StatusCode};
-pub use session::SignedInUser;
 pub use write::Link;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use recto_domain::{Email, Role, UserId, Username};
+use recto_domain::SignedInUser;
 use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
@@ -21,26 +21,13 @@ pub(crate) enum Credential {
     None,
     /// An API key, or an access token that is not refreshed.
     Token(HeaderValue),
-    Session(Tokens),
+    Session(SessionTokens),
 }
 
-pub(crate) struct Tokens {
+pub(crate) struct SessionTokens {
     authorization: HeaderValue,
     refresh_token: String,
     expires_at: Instant,
-}
-
-/// The user who has signed in.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct SignedInUser {
-    /// The key.
-    pub uid: UserId,
-    /// The username.
-    pub username: Username,
-    /// The address of the account.
-    pub email: Email,
-    /// The role of the account.
-    pub role: Role,
 }
 
 impl Client {
@@ -55,7 +42,7 @@ impl Client {
         let login = Request::new(Method::POST, format!("{BASE_PATH}/auth/login"))
             .json(&json!({"email": email, "password": password}))?;
         let reply = self.send_anonymously(&login).await?;
-        let tokens = Tokens::of(&reply)?;
+        let tokens = SessionTokens::of(&reply)?;
         *self.credential().lock().await = Credential::Session(tokens);
         Ok(reply.json::<Answer>()?.user)
     }
@@ -113,14 +100,14 @@ impl Client {
 
     /// Returns the next tokens of the session. Sent once: if the answer is lost, the server accepts
     /// the refresh token again at the next call.
-    async fn refreshed(&self, refresh_token: &str) -> Result<Tokens, Error> {
+    async fn refreshed(&self, refresh_token: &str) -> Result<SessionTokens, Error> {
         let refresh = Request::new(Method::POST, format!("{BASE_PATH}/auth/refresh"))
             .json(&json!({"refresh_token": refresh_token}))?;
-        Tokens::of(&self.send_anonymously(&refresh).await?)
+        SessionTokens::of(&self.send_anonymously(&refresh).await?)
     }
 }
 
-impl Tokens {
+impl SessionTokens {
     fn of(reply: &Reply) -> Result<Self, Error> {
         #[derive(Deserialize)]
         struct Answer {

@@ -10,6 +10,7 @@ mod exports;
 mod limits;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ pub struct Allowance {
 /// The budgets of all clients of this process.
 pub struct Throttle<C: Clock = MonotonicClock> {
     sign_in: Option<Budget<C>>,
-    sign_in_place: Option<Budget<C>>,
+    sign_in_network: Option<Budget<C>>,
     sign_in_site: Option<Budget<C>>,
     sign_in_account: Option<Budget<C>>,
     sign_up: Option<Budget<C>>,
@@ -130,7 +131,7 @@ impl<C: Clock + Clone> Throttle<C> {
             |name, limit: Option<Limit>| limit.map(|limit| Budget::new(name, limit, clock.clone()));
         Self {
             sign_in: budget("sign-in", limits.sign_in),
-            sign_in_place: budget("sign-in-place", limits.sign_in_place),
+            sign_in_network: budget("sign-in-network", limits.sign_in_network),
             sign_in_site: budget("sign-in-site", limits.sign_in_site),
             sign_in_account: budget("sign-in-account", limits.sign_in_account),
             sign_up: budget("sign-up", limits.sign_up),
@@ -166,7 +167,7 @@ impl<C: Clock + Clone> Throttle<C> {
         let site = client.site().map(|site| site.to_string());
         let account = email.map(Email::key);
         let budgets = [
-            (self.sign_in_place.as_ref(), Some(key(&[&network])), FROM_NETWORK),
+            (self.sign_in_network.as_ref(), Some(key(&[&network])), FROM_NETWORK),
             (self.sign_in_site.as_ref(), site.map(|site| key(&[&site])), FROM_SITE),
             (self.sign_in.as_ref(), account.as_ref().map(|to| key(&[&network, to])), FROM_HERE),
         ];
@@ -191,18 +192,26 @@ impl<C: Clock + Clone> Throttle<C> {
         }
     }
 
-    /// Counts a [refused](RefusedSignIn) attempt to sign in as one from a network that the account
-    /// is known to use. Each such network has a budget of its own.
+    /// Makes a [refused](RefusedSignIn) attempt to sign in again, if the network of its client is that
+    /// of one of the `known` addresses, from which the account was used. Each such network has a
+    /// budget of its own.
     ///
     /// # Errors
-    /// [`Throttled`] after too many failed sign-ins to the account from the network.
+    /// [`Throttled`] for an unknown network, and after too many failed sign-ins to the account from
+    /// the network.
     pub fn sign_in_from_known_network(
         &self,
-        mut attempt: Box<Attempt>,
+        refused: RefusedSignIn,
         email: &Email,
+        known: &[IpAddr],
     ) -> Result<Attempt, Throttled> {
-        let network = attempt.client.network().to_string();
-        self.charge_to_account(&mut attempt, email, &network)?;
+        let RefusedSignIn { throttled, attempt } = refused;
+        let mut attempt = attempt.ok_or(throttled)?;
+        let network = attempt.client.network();
+        if !known.iter().any(|&address| ClientAddress::at(address).network() == network) {
+            return Err(throttled);
+        }
+        self.charge_to_account(&mut attempt, email, &network.to_string())?;
         Ok(*attempt)
     }
 

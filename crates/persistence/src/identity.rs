@@ -24,6 +24,7 @@ pub mod prune;
 pub mod quota;
 mod rotation;
 pub mod session;
+pub mod sign_in;
 
 /// Loads a page of items, newest first, by a query for a part of them.
 fn page<T, K: Copy + PartialEq>(

@@ -378,9 +378,9 @@ table! {
         generation -> Integer,
         refresh_hash -> Nullable<Binary>,
         issued_at -> Instant,
-        spent_at -> Nullable<Instant>,
-        spared -> Bool,
-        dead -> Bool,
+        used_at -> Nullable<Instant>,
+        retried -> Bool,
+        revoked -> Bool,
     }
 }
 

@@ -1,16 +1,15 @@
 //! Signing up and signing in.
 
 use recto_domain::{
-    Account, AuditAction, AuditDetail, Email, Login, MailKind, PasswordAttempt, PasswordHash, Role,
-    SignUp, User, UserId, Username,
+    Account, AuditAction, AuditDetail, Email, Login, MailKind, PasswordAttempt, Role, SignUp,
+    SignedInUser, User, UserId,
 };
-use recto_identity::ClientAddress;
-use recto_identity::throttle::{Attempt, RefusedSignIn};
-use recto_persistence::identity::{account, audit};
+use recto_identity::throttle::Attempt;
+use recto_persistence::identity::account::{self, Credentials};
+use recto_persistence::identity::sign_in;
 use recto_relations::excerpt;
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::sessions::{AccessOnly, OpensSession, Refreshable, TokenPair, TokenType};
 use crate::answer::{Created, Item, Json};
@@ -47,25 +46,12 @@ pub(crate) struct SignedIn {
     user: SignedInUser,
 }
 
-/// The user who has signed in.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct SignedInUser {
-    #[schema(inline)]
-    uid: UserId,
-    #[schema(inline)]
-    username: Username,
-    #[schema(inline)]
-    email: Email,
-    #[schema(inline)]
-    role: Role,
-}
-
 /// `POST /auth/login`
 pub(crate) async fn login(ctx: Context, body: Body<Login>) -> Result<Json<SignedIn>, Error> {
     let Login { email, password } = body.checked()?;
     let tokens = Refreshable::generate(&ctx.state);
     let signed_in = sign_in(&ctx, Some(email), &password, &tokens).await?;
-    let Candidate { user, account, .. } = signed_in.ok_or_else(|| {
+    let Credentials { user, account, .. } = signed_in.ok_or_else(|| {
         let detail = "there is no account with that e-mail and password";
         Problem::new(ProblemType::WrongCredentials, detail)
     })?;
@@ -165,34 +151,27 @@ pub(crate) async fn token(ctx: Context, form: Form) -> Result<Json<Token>, Error
     }))
 }
 
-/// An account that somebody tries to sign in to.
-pub(crate) struct Candidate {
-    pub(crate) user: User,
-    pub(crate) account: Account,
-    pub(crate) hash: PasswordHash,
-}
-
-/// Opens a session of the account with that address and password, and returns it; `None` if there
-/// is none. The cost does not depend on whether the address is known.
+/// Opens a session of the account with that address and password, and returns its credentials; `None`
+/// if there is none. The cost does not depend on whether the address is known.
 async fn sign_in(
     ctx: &Context,
     email: Option<Email>,
     password: &PasswordAttempt,
     tokens: &impl OpensSession,
-) -> Result<Option<Candidate>, Error> {
+) -> Result<Option<Credentials>, Error> {
     let attempt = count_attempt(ctx, email.as_ref()).await?;
-    let (candidate, matches) = match check_password(ctx, email, password).await {
+    let (found, is_right) = match check_password(ctx, email, password).await {
         Ok(checked) => checked,
         Err(error) => {
             attempt.refund();
             return Err(error);
         }
     };
-    let subject = candidate.as_ref().map(|candidate| candidate.account.user_uid);
-    if let Some(candidate) = candidate.filter(|one| matches && !one.account.disabled) {
+    let subject = found.as_ref().map(|found| found.user.uid);
+    if let Some(checked) = found.filter(|found| is_right && !found.account.disabled) {
         attempt.refund();
-        if open_session(ctx, &candidate, password, tokens).await? {
-            return Ok(Some(candidate));
+        if open_session(ctx, &checked, password, tokens).await? {
+            return Ok(Some(checked));
         }
     }
     note_failure(ctx, subject);
@@ -206,42 +185,22 @@ async fn sign_in(
 pub(crate) async fn count_attempt(ctx: &Context, email: Option<&Email>) -> Result<Attempt, Error> {
     let client = ctx.origin().client;
     let throttle = &ctx.state.throttle;
-    let mut counted = throttle.sign_in(&client, email);
-    if let (Err(RefusedSignIn { attempt, .. }), Some(email)) = (&mut counted, email)
-        && let Some(attempt) = attempt.take()
-        && is_known_network(ctx, &client, email).await?
-    {
-        counted = throttle
-            .sign_in_from_known_network(attempt, email)
-            .map_err(|throttled| RefusedSignIn { throttled, attempt: None });
-    }
-    counted.map_err(|refused| {
+    let counted = match (throttle.sign_in(&client, email), email) {
+        (Ok(attempt), _) => Ok(attempt),
+        (Err(refused), Some(email)) if refused.attempt.is_some() => {
+            let asked = email.clone();
+            let known = ctx.read(move |tx| Ok(sign_in::known_addresses(tx, &asked)?)).await?;
+            throttle.sign_in_from_known_network(refused, email, &known)
+        }
+        (Err(refused), _) => Err(refused.throttled),
+    };
+    counted.map_err(|throttled| {
         if throttle.should_audit_throttling(&client) {
             ctx.state.audit(ctx.audit_entry(AuditAction::SignInThrottled));
         }
-        refused.throttled.into()
+        throttled.into()
     })
 }
-
-/// Returns whether the account with an address has signed in from the client's network, or its
-/// password was reset from there, as far as the audit log goes back. The statements do not depend
-/// on whether the account exists.
-async fn is_known_network(
-    ctx: &Context,
-    client: &ClientAddress,
-    email: &Email,
-) -> Result<bool, Error> {
-    let (email, network) = (email.clone(), client.network());
-    ctx.read(move |tx| {
-        let user = account::owner_of_email(tx, &email)?.unwrap_or(UserId::from_uuid(Uuid::nil()));
-        let addresses = audit::sign_in_addresses(tx, user, SIGN_INS_COMPARED)?;
-        Ok(addresses.into_iter().any(|address| ClientAddress::at(address).network() == network))
-    })
-    .await
-}
-
-/// The number of sign-ins whose networks are known.
-const SIGN_INS_COMPARED: u32 = 200;
 
 /// Adds a failed sign-in to the audit log.
 pub(crate) fn note_failure(ctx: &Context, subject: Option<UserId>) {
@@ -250,45 +209,37 @@ pub(crate) fn note_failure(ctx: &Context, subject: Option<UserId>) {
     ctx.state.audit(entry);
 }
 
-/// Returns the account with that address, if there is one, and whether the password is its.
+/// Returns the credentials of the account with that address, if there is one, and whether the
+/// password is right.
 async fn check_password(
     ctx: &Context,
     email: Option<Email>,
     password: &PasswordAttempt,
-) -> Result<(Option<Candidate>, bool), Error> {
-    let candidate = candidate(ctx, email).await?;
-    let stored = candidate.as_ref().map(|candidate| &candidate.hash);
-    let matches = ctx.state.hasher.verify(password, stored).await?;
-    Ok((candidate, matches))
+) -> Result<(Option<Credentials>, bool), Error> {
+    let find = move |email| ctx.read(move |tx| Ok(account::credentials_by_email(tx, &email)?));
+    let found = match email {
+        Some(email) => find(email).await?,
+        None => None,
+    };
+    let stored = found.as_ref().map(|found| &found.password);
+    let is_right = ctx.state.hasher.verify(password, stored).await?;
+    Ok((found, is_right))
 }
 
-async fn candidate(ctx: &Context, email: Option<Email>) -> Result<Option<Candidate>, Error> {
-    ctx.read(move |tx| {
-        let Some(email) = &email else { return Ok(None) };
-        let found = account::to_sign_in(tx, email)?;
-        Ok(found.map(|(user, account, hash)| Candidate { user, account, hash }))
-    })
-    .await
-}
-
-/// Opens the session, unless the password or the account has changed since it was checked.
+/// Opens a session, unless the password or the account has changed since it was checked.
 async fn open_session(
     ctx: &Context,
-    candidate: &Candidate,
+    checked: &Credentials,
     password: &PasswordAttempt,
     tokens: &impl OpensSession,
 ) -> Result<bool, Error> {
-    let stronger = ctx.state.hasher.rehash_if_weaker(password, &candidate.hash).await?;
-    let (user, checked, tokens) = (candidate.user.uid, candidate.hash.clone(), tokens.clone());
+    let stronger = ctx.state.hasher.rehash_if_weaker(password, &checked.password).await?;
+    let (checked, tokens, device) = (checked.clone(), tokens.clone(), ctx.origin().device());
     ctx.transaction(move |tx| {
-        let present = account::lock_with_password(tx, user)?;
-        let same =
-            |(account, hash): &(Account, PasswordHash)| !account.disabled && hash.0 == checked.0;
-        let Some((account, _)) = present.filter(same) else { return Ok(false) };
-        if let Some(stronger) = &stronger {
-            account::rehash(tx, user, stronger, &checked)?;
-        }
-        tokens.open(tx, user)?;
+        let user = checked.user.uid;
+        let session = tokens.session(user, &device);
+        let opened = sign_in::open_session(tx, &checked, stronger.as_ref(), &session)?;
+        let Some(account) = opened else { return Ok(false) };
         if tx.record_device(user)? {
             let device = tx.origin().described_device();
             tx.notify(&account, MailKind::NewDevice, device.as_ref())?;

@@ -1,14 +1,12 @@
 //! API keys, for scripts.
 
 use recto_domain::{
-    ApiKey, ApiKeyId, AuditAction, AuditDetail, MailDetail, MailKind, NewApiKey, Owned, Scope,
-    Secret,
+    ApiKey, ApiKeyCreated, ApiKeyId, AuditAction, AuditDetail, MailDetail, MailKind, NewApiKey,
+    Owned, Scope, Secret,
 };
 use recto_identity::access::may;
 use recto_identity::secret::hash;
 use recto_persistence::identity::{api_key, session};
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use crate::BASE_PATH;
 use crate::answer::CreatedJson;
@@ -16,16 +14,6 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::extract::Body;
 use crate::problem::Problem;
-
-/// A new API key with its secret, which is not shown again.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ApiKeyCreated {
-    #[serde(flatten)]
-    entry: ApiKey,
-    /// The script sends it as its bearer token. It is not shown again.
-    #[schema(examples("recto_key_Wm9laSBpcyByZWFkaW5nIEFlc2NoeWx1cyB0b25pZ2h0"))]
-    key: String,
-}
 
 /// `POST /auth/keys`
 pub(crate) async fn create(

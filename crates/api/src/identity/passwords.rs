@@ -2,14 +2,14 @@
 
 use recto_domain::{
     Account, AuditAction, MailKind, MailedPurpose, PasswordAttempt, PasswordChange, PasswordReset,
-    SecretHash, User, UserId, Violations,
+    SecretHash, UserId, Violations,
 };
 use recto_identity::secret::hash;
 use recto_persistence::Connection;
-use recto_persistence::identity::{account, mailed_token, password_reset};
-use recto_relations::Include;
+use recto_persistence::identity::account::{self, Credentials};
+use recto_persistence::identity::{mailed_token, password_reset};
 
-use super::auth::{self, Candidate};
+use super::auth;
 use crate::answer::NoContent;
 use crate::context::Context;
 use crate::error::Error;
@@ -25,7 +25,7 @@ pub(crate) async fn change(ctx: Context, body: Body<PasswordChange>) -> Result<N
     let hash = ctx.state.hasher.hash(&new_password).await?;
     ctx.transaction(move |tx| {
         let (account, session, now) = (tx.caller()?.clone(), tx.session()?, tx.now());
-        let (user, former) = (account.user_uid, &credentials.hash);
+        let (user, former) = (account.user_uid, &credentials.password);
         if !account::set_password(tx, user, &hash, Some(former), Some(session), now)? {
             return Err(wrong_password());
         }
@@ -64,13 +64,13 @@ pub(crate) async fn reset(ctx: Context, body: Body<PasswordReset>) -> Result<NoC
 
 fn check_against_names(
     password: &recto_domain::Password,
-    Candidate { user, account, .. }: &Candidate,
+    Credentials { user, account, .. }: &Credentials,
 ) -> Result<(), Error> {
     let checked = password.check_against(user.names(), &account.email);
     Ok(checked.map_err(|invalid| Violations::from(invalid).under("new_password"))?)
 }
 
-/// Returns the user to whom a token was mailed, with account and password hash.
+/// Returns the credentials of the user to whom a token was mailed.
 ///
 /// # Errors
 /// 404 for a token that is used, expired or replaced.
@@ -78,7 +78,7 @@ pub(crate) async fn holder_of(
     ctx: &Context,
     purpose: MailedPurpose,
     token: SecretHash,
-) -> Result<Candidate, Error> {
+) -> Result<Credentials, Error> {
     ctx.read(move |tx| {
         let now = tx.now();
         let holder = mailed_token::find_user(tx, purpose, &token, now)?;
@@ -91,9 +91,9 @@ pub(crate) async fn holder_of(
 ///
 /// # Errors
 /// 403 if the account has another password by now.
-pub(crate) fn locked(conn: &mut Connection, checked: &Candidate) -> Result<Account, Error> {
+pub(crate) fn locked(conn: &mut Connection, checked: &Credentials) -> Result<Account, Error> {
     let present = account::lock_with_password(conn, checked.user.uid)?;
-    let same = present.filter(|(_, hash)| hash.0 == checked.hash.0);
+    let same = present.filter(|(_, hash)| hash.0 == checked.password.0);
     same.map(|(account, _)| account).ok_or_else(wrong_password)
 }
 
@@ -103,11 +103,11 @@ pub(crate) fn locked(conn: &mut Connection, checked: &Candidate) -> Result<Accou
 /// 403 for a wrong password, 429 after too many.
 pub(crate) async fn confirm(
     ctx: &Context,
-    credentials: &Candidate,
+    credentials: &Credentials,
     attempt: &PasswordAttempt,
 ) -> Result<(), Error> {
     let counted = auth::count_attempt(ctx, Some(&credentials.account.email)).await?;
-    let matches = ctx.state.hasher.verify(attempt, Some(&credentials.hash)).await;
+    let matches = ctx.state.hasher.verify(attempt, Some(&credentials.password)).await;
     if !matches!(matches, Ok(false)) {
         // It was right, or could not be checked.
         counted.refund();
@@ -118,8 +118,8 @@ pub(crate) async fn confirm(
     Err(wrong_password())
 }
 
-/// Returns the caller with account and password hash.
-pub(crate) async fn of_caller(ctx: &Context) -> Result<Candidate, Error> {
+/// Returns the credentials of the caller.
+pub(crate) async fn of_caller(ctx: &Context) -> Result<Credentials, Error> {
     ctx.read(|tx| {
         let user = tx.caller()?.user_uid;
         credentials(tx, user)
@@ -127,16 +127,13 @@ pub(crate) async fn of_caller(ctx: &Context) -> Result<Candidate, Error> {
     .await
 }
 
-/// Returns a user with account and password hash.
+/// Returns the credentials of a user.
 ///
 /// # Errors
 /// 401 if the account was deleted meanwhile.
-fn credentials(conn: &mut Connection, user: UserId) -> Result<Candidate, Error> {
-    let deleted = || Problem::invalid_token("the account of this token is deleted");
-    let (account, hash) = account::with_password(conn, user)?.ok_or_else(deleted)?;
-    let user = conn.find::<User>(user, &Include::nothing())?;
-    let user = user.and_then(|users| users.into_vec().pop()).ok_or_else(deleted)?;
-    Ok(Candidate { user, account, hash })
+fn credentials(conn: &mut Connection, user: UserId) -> Result<Credentials, Error> {
+    let deleted = || Problem::invalid_token("the account of this token is deleted").into();
+    account::credentials(conn, user)?.ok_or_else(deleted)
 }
 
 fn wrong_password() -> Error {

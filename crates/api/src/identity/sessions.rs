@@ -1,13 +1,15 @@
 //! Sessions: opened by signing in, renewed by refreshing, ended by signing out.
 
 use chrono::{DateTime, Utc};
-use recto_domain::{AuditAction, Refresh, Secret, Session, SessionId, TokenPairId, UserId};
+use recto_domain::{
+    AuditAction, Device, Refresh, Secret, SecretHash, Session, SessionId, TokenPairId, UserId,
+};
 use recto_persistence::identity::session::{self, NewSession, NextPair, Rotation};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::answer::{Json, NoContent};
-use crate::context::{Context, WriteTransaction};
+use crate::context::Context;
 use crate::error::Error;
 use crate::extract::Body;
 use crate::problem::Problem;
@@ -63,6 +65,17 @@ impl<R> NewTokens<R> {
         }
     }
 
+    fn session_until<'a>(
+        &self,
+        expires_at: DateTime<Utc>,
+        user: UserId,
+        device: &'a Device,
+        refresh: Option<SecretHash>,
+    ) -> NewSession<'a> {
+        let Self { session: id, pair, at, .. } = *self;
+        NewSession { id, user, pair, refresh, device, at, expires_at }
+    }
+
     /// Returns the access token of a user.
     pub(crate) fn access_token(&self, state: &State, user: UserId) -> Issued {
         state.tokens.issue(user, self.at, self.pair.uuid())
@@ -92,43 +105,21 @@ impl AccessOnly {
 
 /// Tokens with which a session begins.
 pub(crate) trait OpensSession: Clone + Send + 'static {
-    /// Opens the session.
-    ///
-    /// # Errors
-    /// A failing database.
-    fn open(&self, tx: &mut WriteTransaction<'_>, user: UserId) -> Result<(), Error>;
+    /// Returns the session of a user on a device.
+    fn session<'a>(&self, user: UserId, device: &'a Device) -> NewSession<'a>;
 }
 
 impl OpensSession for Refreshable {
-    fn open(&self, tx: &mut WriteTransaction<'_>, user: UserId) -> Result<(), Error> {
+    fn session<'a>(&self, user: UserId, device: &'a Device) -> NewSession<'a> {
         let expires_at = Session::expiry(self.at, self.at);
-        open(tx, self, user, Some(&self.refresh), expires_at)
+        self.session_until(expires_at, user, device, Some(hash(&self.refresh)))
     }
 }
 
 impl OpensSession for AccessOnly {
-    fn open(&self, tx: &mut WriteTransaction<'_>, user: UserId) -> Result<(), Error> {
-        open(tx, self, user, None, self.at + Session::ACCESS)
+    fn session<'a>(&self, user: UserId, device: &'a Device) -> NewSession<'a> {
+        self.session_until(self.at + Session::ACCESS, user, device, None)
     }
-}
-
-fn open<R>(
-    tx: &mut WriteTransaction<'_>,
-    tokens: &NewTokens<R>,
-    user: UserId,
-    refresh: Option<&Secret>,
-    expires_at: DateTime<Utc>,
-) -> Result<(), Error> {
-    let new = NewSession {
-        id: tokens.session,
-        user,
-        pair: tokens.pair,
-        refresh: refresh.map(hash),
-        device: &tx.origin().device(),
-        at: tokens.at,
-        expires_at,
-    };
-    Ok(session::open(tx, &new)?)
 }
 
 /// `POST /auth/refresh`

@@ -1,7 +1,8 @@
 //! Verifying the address of an account, or rejecting the account.
 
 use recto_domain::{
-    AuditAction, AuditDetail, MailedPurpose, ReviewsFate, User, Verification, VerificationRejection,
+    AuditAction, AuditDetail, MailedPurpose, ReviewsOnDeletion, User, Verification,
+    VerificationRejection,
 };
 use recto_identity::secret::hash;
 use recto_persistence::identity::{account, mailed_token};
@@ -48,7 +49,7 @@ pub(crate) async fn reject(
         account::lock_with_password(tx, user)?
             .filter(|(account, _)| !account.verified)
             .ok_or_else(passwords::no_such_token)?;
-        account::delete(tx, user, ReviewsFate::Keep)?;
+        account::delete(tx, user, ReviewsOnDeletion::Keep)?;
         let entry = tx.audit(AuditAction::AccountDeleted);
         entry.subject_uid = Some(user);
         entry.detail = AuditDetail::parse("rejected by the holder of its e-mail address").ok();

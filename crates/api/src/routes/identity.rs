@@ -1,16 +1,15 @@
 //! The routes of the module `identity`.
 
 use recto_domain::{
-    AccountDeletion, ApiKey, AuditEntry, EmailChange, EmailConfirmation, EmailRequest, Login,
-    NewApiKey, PasswordChange, PasswordReset, Refresh, Session, SignUp, User, UserPatch,
-    Verification, VerificationRejection,
+    AccountDeletion, ApiKey, ApiKeyCreated, AuditEntry, EmailChange, EmailConfirmation,
+    EmailRequest, Login, NewApiKey, PasswordChange, PasswordReset, Refresh, Session, SignUp, User,
+    UserPatch, Verification, VerificationRejection,
 };
 use recto_identity::Access;
 
 use crate::identity::audit::{self, AuditFilter};
 use crate::identity::auth::{PasswordGrant, SignedIn, Token};
 use crate::identity::export::Export;
-use crate::identity::keys::ApiKeyCreated;
 use crate::identity::sessions::TokenPair;
 use crate::identity::{
     account, auth, email_change, export, keys, mailing, passwords, revocable, sessions,

@@ -135,8 +135,8 @@ fn two_refreshes_leave_one_active_pair(server: &TestServer) {
         let active = format!(
             "SELECT '1' AS line FROM token_pairs p JOIN sessions s ON s.uid = p.session_uid \
              JOIN accounts a ON a.user_uid = s.user_uid \
-             WHERE a.email = '{}' AND p.refresh_hash IS NOT NULL AND p.spent_at IS NULL \
-             AND NOT p.dead",
+             WHERE a.email = '{}' AND p.refresh_hash IS NOT NULL AND p.used_at IS NULL \
+             AND NOT p.revoked",
             ada.email
         );
         assert_eq!(server.database().rows(&active).len(), 1);

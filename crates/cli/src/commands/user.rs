@@ -46,8 +46,7 @@ pub(super) fn create(url: &DatabaseUrl, new: NewAccount) -> Result<(), UserError
 
     let role = if new.admin { Role::Admin } else { Role::User };
     let user = User::new(SystemIds.new_id(), new.username, None, None);
-    let mut account = Account::new(user.uid, new.email, role);
-    account.verified = true;
+    let account = Account::new_verified(user.uid, new.email, role);
     let created = format!("created account {} <{}>, role {role}", user.username, account.email);
     let mut entry = AuditEntry::new(SystemIds.new_id(), AuditAction::AccountCreated);
     entry.subject_uid = Some(user.uid);

@@ -39,7 +39,7 @@ pub(crate) struct DemoCredentials {
     password: String,
 }
 
-impl From<DemoCredentials> for recto_api::DemoAccount {
+impl From<DemoCredentials> for recto_api::DemoLogin {
     fn from(DemoCredentials { email, role, password }: DemoCredentials) -> Self {
         Self { email: email.to_string(), password, role: role.to_string() }
     }
@@ -83,7 +83,7 @@ fn write(
         write_account(conn, account, hash, &mut users)?;
     }
     for reader in &library.readers {
-        users.write(conn, reader)?;
+        conn.insert(users.add(reader))?;
     }
     // Before the others, so that its tags are new.
     let (examples, others): (Vec<_>, Vec<_>) = library.books.iter().partition(|book| book.example);
@@ -127,10 +127,10 @@ fn write_account(
     hash: &PasswordHash,
     users: &mut UserIds,
 ) -> Result<(), Error> {
-    let user = users.write(conn, &new.user)?;
-    let mut account = Account::new(user.uid, new.email.clone(), new.role);
-    account.verified = true;
-    account::insert(conn, &account, hash, user.created_at)
+    let user = users.add(&new.user);
+    let account = Account::new_verified(user.uid, new.email.clone(), new.role);
+    account::create(conn, user, &account, hash)?;
+    Ok(())
 }
 
 fn write_book(
@@ -157,7 +157,8 @@ fn write_book(
 struct UserIds(HashMap<String, UserId>);
 
 impl UserIds {
-    fn write(&mut self, conn: &mut Connection, new: &DemoUser) -> Result<User, Error> {
+    /// Returns a new user, whose id is remembered.
+    fn add(&mut self, new: &DemoUser) -> User {
         let DemoUser { username, first_name, last_name } = new.clone();
         // The account that is no administrator is the user of the examples.
         let new_id = if username.key() == "reader" {
@@ -165,9 +166,9 @@ impl UserIds {
         } else {
             SystemIds.new_id()
         };
-        let user = conn.insert(User::new(new_id, username, first_name, last_name))?;
+        let user = User::new(new_id, username, first_name, last_name);
         self.0.insert(user.username.key(), user.uid);
-        Ok(user)
+        user
     }
 
     fn uid(&self, username: &Username) -> UserId {

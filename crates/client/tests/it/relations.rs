@@ -86,7 +86,7 @@ fn relations_have_paths_of_their_own(server: &TestServer) {
         assert_eq!(reviewed.uid, book.uid);
         assert!(ada.get_if_changed(&reviewed).await.unwrap().is_none());
 
-        ada.delete_account(recto_testkit::server::PASSWORD, recto_domain::ReviewsFate::Keep)
+        ada.delete_account(recto_testkit::server::PASSWORD, recto_domain::ReviewsOnDeletion::Keep)
             .await
             .unwrap();
         assert!(ada.related(BookUser, book.uid).await.unwrap().is_none());

@@ -8,7 +8,9 @@ use serde_json::Value;
 
 use super::{Email, Password, PasswordAttempt};
 use crate::{
-    Code, Input, Invalid, PersonName, UserId, Username, Violations, input::read_text, record::input,
+    Code, Input, Invalid, PersonName, UserId, Username, Violations,
+    input::read_text,
+    record::{input, object},
 };
 
 /// A user's account: the address to sign in with, and the role.
@@ -51,6 +53,25 @@ impl Account {
     /// ```
     pub const fn new(user: UserId, email: Email, role: Role) -> Self {
         Self { user_uid: user, email, role, verified: false, disabled: false }
+    }
+
+    /// Returns a new account whose address need not be verified.
+    pub fn new_verified(user: UserId, email: Email, role: Role) -> Self {
+        Self { verified: true, ..Self::new(user, email, role) }
+    }
+}
+
+object! {
+    /// The user who has signed in.
+    pub struct SignedInUser {
+        /// The key.
+        pub uid: UserId,
+        /// The username.
+        pub username: Username,
+        /// The address of the account.
+        pub email: Email,
+        /// The role of the account.
+        pub role: Role,
     }
 }
 

@@ -44,6 +44,28 @@ object! {
     }
 }
 
+/// A new API key with its secret, which is not shown again.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ApiKeyCreated {
+    /// The key as it is listed.
+    #[serde(flatten)]
+    pub entry: ApiKey,
+    /// The script sends it as its bearer token. It is not shown again.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(examples("recto_key_Wm9laSBpcyByZWFkaW5nIEFlc2NoeWx1cyB0b25pZ2h0"))
+    )]
+    pub key: String,
+}
+
+/// Omits the secret.
+impl fmt::Debug for ApiKeyCreated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiKeyCreated").field("entry", &self.entry).finish_non_exhaustive()
+    }
+}
+
 input! {
     /// An API key to create.
     pub struct NewApiKey {

@@ -14,11 +14,11 @@ mod quota;
 mod secret;
 mod session;
 
-pub use account::{Account, Disabling, Login, Role, RoleChange, SignUp};
+pub use account::{Account, Disabling, Login, Role, RoleChange, SignUp, SignedInUser};
 pub use audit::{AuditAction, AuditDetail, AuditEntry, RequestName};
-pub use deletion::{AccountDeletion, ReviewsFate};
+pub use deletion::{AccountDeletion, ReviewsOnDeletion};
 pub use email::Email;
-pub use key::{ApiKey, ApiKeyName, NewApiKey, Scope, Scopes};
+pub use key::{ApiKey, ApiKeyCreated, ApiKeyName, NewApiKey, Scope, Scopes};
 pub use mail::{
     EmailChange, EmailConfirmation, EmailRequest, MailDetail, MailKind, MailedPurpose,
     Verification, VerificationRejection,

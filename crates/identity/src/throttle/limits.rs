@@ -25,7 +25,7 @@ pub struct Limits {
     /// Failed sign-ins to one account from one network: 10, then one in 6 s.
     pub sign_in: Option<Limit>,
     /// Failed sign-ins to any account from one network: 50, then one a second.
-    pub sign_in_place: Option<Limit>,
+    pub sign_in_network: Option<Limit>,
     /// Failed sign-ins to any account from one IPv6 /48: 200, then four a second.
     pub sign_in_site: Option<Limit>,
     /// Failed sign-ins to one account from anywhere: 100, then one a minute. Each network that the
@@ -75,7 +75,7 @@ impl Limits {
     pub fn none() -> Self {
         Self {
             sign_in: None,
-            sign_in_place: None,
+            sign_in_network: None,
             sign_in_site: None,
             sign_in_account: None,
             sign_up: None,
@@ -92,7 +92,7 @@ impl Default for Limits {
         let limit = |burst, seconds| every(burst, Duration::from_secs(seconds));
         Self {
             sign_in: limit(10, 6),
-            sign_in_place: limit(50, 1),
+            sign_in_network: limit(50, 1),
             sign_in_site: every(200, Duration::from_millis(250)),
             sign_in_account: limit(100, 60),
             sign_up: limit(100, 10),

@@ -63,8 +63,7 @@ fn from_known(
         Ok(attempt) => return Ok(attempt),
         Err(refused) => refused,
     };
-    let attempt = refused.attempt.ok_or(refused.throttled)?;
-    throttle.sign_in_from_known_network(attempt, email)
+    throttle.sign_in_from_known_network(refused, email, &[client.address()])
 }
 
 /// Uses up the budget that the unknown networks of an account share.
@@ -82,6 +81,8 @@ fn known_networks_have_their_own_budget() {
     let home = at("192.0.2.1");
     let refused = throttle.sign_in(&home, Some(&ada)).unwrap_err();
     assert_eq!((refused.throttled.seconds, refused.attempt.is_some()), (60, true));
+    let other = "192.0.2.2".parse().unwrap();
+    assert!(throttle.sign_in_from_known_network(refused, &ada, &[other]).is_err());
     // Repeated attempts end at the network's own budget, without asking whether it is known.
     let repeated = (0..20).map(|_| throttle.sign_in(&at("198.51.101.1"), Some(&ada)));
     let asked = repeated.filter(|one| one.as_ref().unwrap_err().attempt.is_some()).count();
@@ -269,10 +270,10 @@ fn allowances_report_remaining_budget() {
     let attempt = throttle.sign_in(&client, Some(&email("ada@example.org"))).unwrap();
     let policies: Vec<_> =
         client.allowances().iter().map(|one| (one.name, one.quota, one.window)).collect();
-    assert_eq!(policies, [("sign-in-place", 50, 50), ("sign-in", 10, 60)]);
-    assert_eq!(left(&client), [("sign-in-place", 49, Some(1)), ("sign-in", 9, Some(6))]);
+    assert_eq!(policies, [("sign-in-network", 50, 50), ("sign-in", 10, 60)]);
+    assert_eq!(left(&client), [("sign-in-network", 49, Some(1)), ("sign-in", 9, Some(6))]);
     attempt.refund();
-    assert_eq!(left(&client), [("sign-in-place", 50, None), ("sign-in", 10, None)]);
+    assert_eq!(left(&client), [("sign-in-network", 50, None), ("sign-in", 10, None)]);
     fail(&throttle, &client, "ada@example.org");
     assert_eq!(left(&client).last(), Some(&("sign-in", 0, Some(6))));
     // The time is that until one more, however many are left.

@@ -5,7 +5,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use recto_domain::{
-    Account, Conflict, Email, MailedPurpose, PasswordHash, ReviewsFate, Role, SessionId,
+    Account, Conflict, Email, MailedPurpose, PasswordHash, ReviewsOnDeletion, Role, SessionId,
     TokenPairId, User, UserId,
 };
 use recto_relations_diesel::{KeyIn, Lock, Locked, Selected as _, Statement};
@@ -82,7 +82,7 @@ pub fn insert(
     conn: &mut Connection,
     account: &Account,
     password: &PasswordHash,
-    at: chrono::DateTime<chrono::Utc>,
+    at: DateTime<Utc>,
 ) -> Result<(), Error> {
     let record = AccountRecord {
         user_uid: UidValue::from(account.user_uid),
@@ -129,22 +129,53 @@ pub fn by_email(
     row.map(|(row, hash)| Ok((Account::try_from(row)?, PasswordHash(hash)))).transpose()
 }
 
-/// Returns the user who signs in with an e-mail address, the account and its password hash, in one
-/// statement whether or not there is one.
-pub fn to_sign_in(
+/// A user with account and password hash.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The user.
+    pub user: User,
+    /// The account.
+    pub account: Account,
+    /// The hash of the password.
+    pub password: PasswordHash,
+}
+
+impl TryFrom<(UserRow, AccountRow, String)> for Credentials {
+    type Error = Error;
+
+    fn try_from((user, account, hash): (UserRow, AccountRow, String)) -> Result<Self, Error> {
+        Ok(Self {
+            user: user.try_into()?,
+            account: account.try_into()?,
+            password: PasswordHash(hash),
+        })
+    }
+}
+
+/// Returns the credentials of a user.
+pub fn credentials(conn: &mut Connection, user: UserId) -> Result<Option<Credentials>, Error> {
+    let row = conn.first::<(UserRow, AccountRow, String)>(
+        accounts::table
+            .inner_join(users::table)
+            .filter(accounts::user_uid.eq(UidValue::from(user)))
+            .select((UserRow::selection(), AccountRow::selection(), accounts::password_hash)),
+    )?;
+    row.map(Credentials::try_from).transpose()
+}
+
+/// Returns the credentials of the user with an e-mail address, in one statement whether or not there
+/// is one.
+pub fn credentials_by_email(
     conn: &mut Connection,
     email: &Email,
-) -> Result<Option<(User, Account, PasswordHash)>, Error> {
+) -> Result<Option<Credentials>, Error> {
     let row = conn.first::<(UserRow, AccountRow, String)>(
         accounts::table
             .inner_join(users::table)
             .filter(accounts::email_key.eq(email.key()))
             .select((UserRow::selection(), AccountRow::selection(), accounts::password_hash)),
     )?;
-    row.map(|(user, account, hash)| {
-        Ok((User::try_from(user)?, Account::try_from(account)?, PasswordHash(hash)))
-    })
-    .transpose()
+    row.map(Credentials::try_from).transpose()
 }
 
 /// Returns the user whose account has an e-mail address.
@@ -155,21 +186,8 @@ pub fn owner_of_email(conn: &mut Connection, email: &Email) -> Result<Option<Use
     Ok(user.map(UserId::from))
 }
 
-/// Returns the account of a user, and its password hash.
-pub fn with_password(
-    conn: &mut Connection,
-    user: UserId,
-) -> Result<Option<(Account, PasswordHash)>, Error> {
-    let row = conn.first::<(AccountRow, String)>(
-        accounts::table
-            .find(UidValue::from(user))
-            .select((AccountRow::selection(), accounts::password_hash)),
-    )?;
-    row.map(|(row, hash)| Ok((Account::try_from(row)?, PasswordHash(hash)))).transpose()
-}
-
-/// As [`with_password`], with user and account locked until the transaction ends, so that the
-/// password is not changed and the account not disabled in between.
+/// Returns the account of a user and its password hash, with user and account locked until the
+/// transaction ends, so that the password is not changed and the account not disabled in between.
 pub fn lock_with_password(
     conn: &mut Connection,
     user: UserId,
@@ -195,7 +213,7 @@ pub fn set_password(
     password: &PasswordHash,
     was: Option<&PasswordHash>,
     keep: Option<SessionId>,
-    at: chrono::DateTime<chrono::Utc>,
+    at: DateTime<Utc>,
 ) -> Result<bool, Error> {
     let set = (accounts::password_hash.eq(&password.0), accounts::updated_at.eq(InstantValue(at)));
     let account = accounts::table.find(UidValue::from(user));
@@ -230,7 +248,7 @@ pub fn of_token_pair(
             .inner_join(sessions::table)
             .inner_join(accounts::table.on(accounts::user_uid.eq(sessions::user_uid)))
             .filter(token_pairs::uid.eq(UidValue::from(pair)))
-            .filter(token_pairs::dead.eq(false))
+            .filter(token_pairs::revoked.eq(false))
             .filter(sessions::expires_at.gt(InstantValue(now)))
             .filter(accounts::disabled.eq(false))
             .select((AccountRow::selection(), sessions::uid, sessions::created_at)),
@@ -258,11 +276,7 @@ pub fn rehash(
 }
 
 /// Marks the e-mail address of an account as verified. Returns whether it was not.
-pub fn set_verified(
-    conn: &mut Connection,
-    user: UserId,
-    at: chrono::DateTime<chrono::Utc>,
-) -> Result<bool, Error> {
+pub fn set_verified(conn: &mut Connection, user: UserId, at: DateTime<Utc>) -> Result<bool, Error> {
     let unverified =
         accounts::table.find(UidValue::from(user)).filter(accounts::verified.eq(false));
     let set = (accounts::verified.eq(true), accounts::updated_at.eq(InstantValue(at)));
@@ -277,7 +291,7 @@ pub fn set_email(
     conn: &mut Connection,
     user: UserId,
     email: &Email,
-    at: chrono::DateTime<chrono::Utc>,
+    at: DateTime<Utc>,
 ) -> Result<(), Error> {
     let set = (
         accounts::email.eq(email.as_str()),
@@ -299,7 +313,7 @@ pub fn set_disabled(
     conn: &mut Connection,
     user: UserId,
     disabled: bool,
-    at: chrono::DateTime<chrono::Utc>,
+    at: DateTime<Utc>,
 ) -> Result<bool, Error> {
     if disabled {
         refuse_last_admin(conn, user)?;
@@ -314,13 +328,17 @@ pub fn set_disabled(
 }
 
 /// Deletes a user with the account, sessions, keys and mails. Books remain without an owner, and so
-/// do reviews, unless `fate` is to erase them. Returns whether the user existed.
+/// do reviews, unless `own_reviews` is to erase them. Returns whether the user existed.
 ///
 /// # Errors
 /// [`LastAdmin`](Conflict::LastAdmin) if no administrator would remain.
-pub fn delete(conn: &mut Connection, user: UserId, fate: ReviewsFate) -> Result<bool, Error> {
+pub fn delete(
+    conn: &mut Connection,
+    user: UserId,
+    own_reviews: ReviewsOnDeletion,
+) -> Result<bool, Error> {
     refuse_last_admin(conn, user)?;
-    if fate == ReviewsFate::Erase {
+    if own_reviews == ReviewsOnDeletion::Erase {
         let own = reviews::table.filter(reviews::user_uid.eq(UidValue::from(user)));
         conn.execute(diesel::delete(own))?;
     }
@@ -336,7 +354,7 @@ pub fn set_role(
     conn: &mut Connection,
     account: &Account,
     role: Role,
-    at: chrono::DateTime<chrono::Utc>,
+    at: DateTime<Utc>,
 ) -> Result<(), Error> {
     if role != Role::Admin {
         refuse_last_admin(conn, account.user_uid)?;

@@ -63,7 +63,7 @@ diesel::define_sql_function! {
 /// PostgreSQL for the row, on SQLite for the database, which has one writer.
 ///
 /// # Errors
-/// [`TimedOut`](crate::Failure::TimedOut) if the other transaction does not end in time.
+/// [`TimedOut`](crate::DatabaseFailure::TimedOut) if the other transaction does not end in time.
 pub fn claim(
     conn: &mut Connection,
     user: UserId,
@@ -91,7 +91,7 @@ pub fn claim(
     }
     // If there was no row, another transaction has deleted it meanwhile.
     if is_shared && !insert(conn, user, key, now)? {
-        return Err(crate::Failure::Contended.into());
+        return Err(crate::DatabaseFailure::Contended.into());
     }
     Ok(Claim::New)
 }

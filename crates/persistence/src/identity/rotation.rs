@@ -93,17 +93,15 @@ struct Pair {
     uid: UidValue,
     generation: i32,
     refresh_hash: Option<Vec<u8>>,
-    spent_at: Option<InstantValue>,
+    used_at: Option<InstantValue>,
     /// Whether its refresh token was retried within the reuse grace period.
-    #[diesel(column_name = spared)]
     retried: bool,
-    #[diesel(column_name = dead)]
     revoked: bool,
 }
 
 impl Pair {
     fn is_active(&self) -> bool {
-        self.spent_at.is_none() && !self.revoked
+        self.used_at.is_none() && !self.revoked
     }
 }
 
@@ -135,8 +133,8 @@ impl Family {
     /// Returns the use that presenting the token is, and the latest generation; `None` if the token
     /// must not be used again.
     fn usage(&self, now: DateTime<Utc>) -> Option<(Usage, i32)> {
-        let Pair { uid, generation, spent_at, retried, revoked, .. } = &self.presented;
-        match spent_at {
+        let Pair { uid, generation, used_at, retried, revoked, .. } = &self.presented;
+        match used_at {
             None if !revoked => Some((Usage::First(*uid), *generation)),
             Some(at) if !retried && !revoked && now - at.0 <= Session::REUSE_GRACE_PERIOD => {
                 let next = self.active.as_ref().filter(|pair| pair.generation == generation + 1)?;
@@ -164,7 +162,7 @@ fn lock_family(conn: &mut Connection, presented: &SecretHash) -> Result<Option<F
     ));
     let locked = conn.first::<SessionColumns>(Locked::new(session, Lock::Update))?;
     let Some((session, user, created_at, expires_at)) = locked else { return Ok(None) };
-    let is_active = token_pairs::spent_at.is_null().and(token_pairs::dead.eq(false));
+    let is_active = token_pairs::used_at.is_null().and(token_pairs::revoked.eq(false));
     let is_presented = token_pairs::refresh_hash.eq(hash).assume_not_null();
     let pairs = conn.load::<(Pair, bool)>(
         token_pairs::table
@@ -193,14 +191,14 @@ fn record_usage(conn: &mut Connection, usage: Usage, now: DateTime<Utc>) -> Resu
     match usage {
         Usage::First(pair) => conn.execute(
             diesel::update(token_pairs::table.find(pair))
-                .set(token_pairs::spent_at.eq(InstantValue(now))),
+                .set(token_pairs::used_at.eq(InstantValue(now))),
         )?,
         Usage::Retry { retried, revoked } => {
             conn.execute(
-                diesel::update(token_pairs::table.find(retried)).set(token_pairs::spared.eq(true)),
+                diesel::update(token_pairs::table.find(retried)).set(token_pairs::retried.eq(true)),
             )?;
             conn.execute(
-                diesel::update(token_pairs::table.find(revoked)).set(token_pairs::dead.eq(true)),
+                diesel::update(token_pairs::table.find(revoked)).set(token_pairs::revoked.eq(true)),
             )?
         }
     };

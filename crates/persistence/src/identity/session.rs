@@ -74,9 +74,7 @@ struct PairRecord<'a> {
     generation: i32,
     refresh_hash: Option<&'a [u8]>,
     issued_at: InstantValue,
-    #[diesel(column_name = spared)]
     retried: bool,
-    #[diesel(column_name = dead)]
     revoked: bool,
 }
 

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use recto_domain::{
     ApiKey, ApiKeyId, ApiKeyName, Conflict, DeviceFingerprint, IdGenerator as _, MailedPurpose,
-    MailedTokenId, ReviewsFate, Role, Scopes, Secret, SecretHash, UserId,
+    MailedTokenId, ReviewsOnDeletion, Role, Scopes, Secret, SecretHash, UserId,
 };
 use recto_persistence::identity::mailed_token::{self, NewMailedToken};
 use recto_persistence::identity::{account, api_key, known_device};
@@ -36,7 +36,7 @@ fn password_change_ends_other_sessions(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let (here, there) = (sign_in(conn, ids, ada, noon()), sign_in(conn, ids, ada, noon()));
-    let (_, was) = account::with_password(conn, ada).unwrap().unwrap();
+    let was = account::credentials(conn, ada).unwrap().unwrap().password;
     let new = password("new");
     let keep = Some(here.session);
     assert!(account::set_password(conn, ada, &new, Some(&was), keep, noon()).unwrap());
@@ -102,8 +102,8 @@ fn new_email_revokes_mailed_links(database: &Fresh) {
     assert_eq!(count(database, "mailed_tokens"), 2);
     assert_eq!(account::owner_of_email(conn, &email("ada.new")).unwrap(), Some(ada));
     assert_eq!(account::owner_of_email(conn, &email("ada")).unwrap(), None);
-    let (user, account, _) = account::to_sign_in(conn, &email("ADA.new")).unwrap().unwrap();
-    assert_eq!((user.uid, account.email), (ada, email("Ada.New")));
+    let found = account::credentials_by_email(conn, &email("ADA.new")).unwrap().unwrap();
+    assert_eq!((found.user.uid, found.account.email), (ada, email("Ada.New")));
 }
 
 fn stale_password_hash_changes_nothing(database: &Fresh) {
@@ -113,12 +113,12 @@ fn stale_password_hash_changes_nothing(database: &Fresh) {
     let (other, new) = (password("other"), password("new"));
     assert!(!account::set_password(conn, ada, &new, Some(&other), None, noon()).unwrap());
     assert!(!account::rehash(conn, ada, &new, &other).unwrap());
-    let (_, stored) = account::with_password(conn, ada).unwrap().unwrap();
+    let stored = account::credentials(conn, ada).unwrap().unwrap().password;
     assert_eq!(stored.0, password("old").0);
     assert!(account::rehash(conn, ada, &new, &stored).unwrap());
     assert!(account::of_token_pair(conn, here.pair, noon()).unwrap().is_some());
     let nobody = UserId::from_uuid(ids.new_id().uid());
-    assert!(account::with_password(conn, nobody).unwrap().is_none());
+    assert!(account::credentials(conn, nobody).unwrap().is_none());
 }
 
 fn address_is_verified_once(database: &Fresh) {
@@ -151,11 +151,11 @@ fn last_admin_cannot_be_removed(database: &Fresh) {
     let tokens = sign_in(conn, ids, root, noon());
     account::set_disabled(conn, second, true, noon()).unwrap();
     assert!(is_last(&account::set_disabled(conn, root, true, noon())));
-    assert!(is_last(&account::delete(conn, root, ReviewsFate::Keep)));
+    assert!(is_last(&account::delete(conn, root, ReviewsOnDeletion::Keep)));
     assert!(account::of_token_pair(conn, tokens.pair, noon()).unwrap().is_some());
     account::set_disabled(conn, second, false, noon()).unwrap();
-    assert!(account::delete(conn, root, ReviewsFate::Keep).unwrap());
-    assert!(!account::delete(conn, root, ReviewsFate::Keep).unwrap());
+    assert!(account::delete(conn, root, ReviewsOnDeletion::Keep).unwrap());
+    assert!(!account::delete(conn, root, ReviewsOnDeletion::Keep).unwrap());
 }
 
 fn deleting_user_deletes_account_data(database: &Fresh) {
@@ -164,7 +164,7 @@ fn deleting_user_deletes_account_data(database: &Fresh) {
     let ada = person(conn, ids, "ada", Role::User);
     sign_in(conn, ids, ada, noon());
     store(conn, ids, ada, None);
-    account::delete(conn, ada, ReviewsFate::Erase).unwrap();
+    account::delete(conn, ada, ReviewsOnDeletion::Erase).unwrap();
     for table in ["sessions", "token_pairs", "api_keys"] {
         assert_eq!(count(database, table), 0, "{table}");
     }
@@ -182,9 +182,9 @@ fn reviews_remain_or_are_erased(database: &Fresh) {
     let reviewers: Vec<_> =
         catalogue.users.iter().map(|user| user.uid).filter(|user| of(*user) > 0).collect();
     let (keeping, erasing) = (reviewers[0], reviewers[1]);
-    account::delete(conn, keeping, ReviewsFate::Keep).unwrap();
+    account::delete(conn, keeping, ReviewsOnDeletion::Keep).unwrap();
     assert_eq!(count(database, all), all_before);
-    account::delete(conn, erasing, ReviewsFate::Erase).unwrap();
+    account::delete(conn, erasing, ReviewsOnDeletion::Erase).unwrap();
     assert_eq!(count(database, all), all_before - of(erasing));
     assert_eq!(count(database, without), without_before + of(keeping));
     assert_eq!(count(database, "books"), catalogue.books.len() as u64);

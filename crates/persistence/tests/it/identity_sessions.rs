@@ -11,7 +11,7 @@ use recto_domain::{
 };
 use recto_persistence::identity::account;
 use recto_persistence::identity::session::{self, NewSession, Rotation, rotate};
-use recto_persistence::{Error, Failure};
+use recto_persistence::{DatabaseFailure, Error};
 use recto_relations::{KeysetPosition, PageRequest, PageStart};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
@@ -36,7 +36,7 @@ both_engines!(
     refreshes_of_session_are_limited,
 );
 
-const ACTIVE: &str = "token_pairs WHERE spent_at IS NULL AND NOT dead";
+const ACTIVE: &str = "token_pairs WHERE used_at IS NULL AND NOT revoked";
 
 fn access_token_ends_with_its_session(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
@@ -225,7 +225,7 @@ fn only_owner_sees_and_ends_sessions(database: &Fresh) {
     assert_eq!(ids(ada, None, 9, noon(), conn).0, [own[1]]);
     assert_eq!(session::close_others(conn, ada, None).unwrap(), 1);
     assert_eq!(count(database, "sessions"), 1);
-    account::delete(conn, bob, recto_domain::ReviewsFate::Keep).unwrap();
+    account::delete(conn, bob, recto_domain::ReviewsOnDeletion::Keep).unwrap();
     assert_eq!(count(database, "token_pairs"), 0);
 }
 
@@ -309,8 +309,8 @@ fn constraint_refuses_second_active_pair(database: &Fresh) {
     let first = sign_in(conn, ids, ada, noon());
     let second = refreshed(conn, ids, &first.refresh, noon());
     refreshed(conn, ids, &second.refresh, noon());
-    let said = Error::from(database.execute("UPDATE token_pairs SET spent_at = NULL").unwrap_err());
-    let is_unique = matches!(&said, Error::Failure(Failure::Query(DieselError::DatabaseError(kind, _)))
+    let said = Error::from(database.execute("UPDATE token_pairs SET used_at = NULL").unwrap_err());
+    let is_unique = matches!(&said, Error::Failure(DatabaseFailure::Query(DieselError::DatabaseError(kind, _)))
         if matches!(kind, DatabaseErrorKind::UniqueViolation));
     assert!(is_unique, "{said:?}");
 }

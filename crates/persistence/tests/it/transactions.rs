@@ -112,9 +112,8 @@ fn mutual_demotion_leaves_one_admin(fresh: &Fresh) {
     let admins: Vec<Account> = c.users[..2]
         .iter()
         .zip(["a@example.org", "b@example.org"])
-        .map(|(user, email)| Account {
-            verified: true,
-            ..Account::new(user.uid, Email::parse(email).unwrap(), Role::Admin)
+        .map(|(user, email)| {
+            Account::new_verified(user.uid, Email::parse(email).unwrap(), Role::Admin)
         })
         .collect();
     let (hash, at) = (PasswordHash(String::new()), c.new_id().at());

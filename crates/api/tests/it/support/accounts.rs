@@ -163,10 +163,8 @@ fn password_hash() -> &'static PasswordHash {
 
 fn insert_account(conn: &mut Connection, name: &str, role: Role) -> Result<User, Error> {
     let user = new_user(name);
-    let mut account = Account::new(user.uid, email(name), role);
-    account.verified = true;
-    conn.insert(user.clone())?;
-    account::insert(conn, &account, password_hash(), user.created_at)?;
+    let account = Account::new_verified(user.uid, email(name), role);
+    let user = account::create(conn, user, &account, password_hash())?;
     // Otherwise the first sign-in would be reported by mail.
     let client = recto_identity::ClientAddress::at(Ipv4Addr::LOCALHOST.into());
     let agent = UserAgent::of("ureq/3.5.2");
