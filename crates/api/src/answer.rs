@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::conditional;
 use crate::cursor;
 use crate::error::Error;
-use crate::fields::Fields;
+use crate::fields::SelectedFields;
 use crate::idempotency::IDEMPOTENCY_REPLAYED;
 use crate::present::{self, Cursors, ExtraFields, PageLinks, PageOptions, Total};
 
@@ -138,7 +138,7 @@ impl From<Rendered> for HttpResponse {
 pub(crate) struct Item<E> {
     entities: Entities<E>,
     include: Arc<Include>,
-    fields: Arc<Fields>,
+    fields: Arc<SelectedFields>,
     extra: ExtraFields,
 }
 
@@ -149,7 +149,7 @@ impl<E: Entity> Item<E> {
     }
 
     /// Shows some of its own fields.
-    pub(crate) fn with_fields(self, fields: &Arc<Fields>) -> Self {
+    pub(crate) fn with_fields(self, fields: &Arc<SelectedFields>) -> Self {
         Self { fields: Arc::clone(fields), ..self }
     }
 
@@ -195,7 +195,7 @@ pub(crate) struct OptionalItem<E>(pub(crate) Option<Item<E>>);
 
 impl<E: Entity> OptionalItem<E> {
     /// Shows some of its own fields.
-    pub(crate) fn with_fields(self, fields: &Arc<Fields>) -> Self {
+    pub(crate) fn with_fields(self, fields: &Arc<SelectedFields>) -> Self {
         Self(self.0.map(|item| item.with_fields(fields)))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use recto_domain::AuditEntry;
 use recto_persistence::identity::audit;
-use recto_persistence::{Database, Error, Failure, WorkError as _};
+use recto_persistence::{Database, DatabaseFailure, Error, WorkError as _};
 use tokio::sync::Notify;
 
 /// The most entries in the queue. Further ones are only logged.
@@ -132,7 +132,10 @@ impl AuditQueue {
 /// Returns whether the database failed, rather than the entries.
 fn may_be_stored_later(error: &Error) -> bool {
     match error.failure() {
-        Some(Failure::Query(_) | Failure::Corrupt(_) | Failure::Panicked(_)) | None => false,
+        Some(
+            DatabaseFailure::Query(_) | DatabaseFailure::Corrupt(_) | DatabaseFailure::Panicked(_),
+        )
+        | None => false,
         Some(_) => true,
     }
 }

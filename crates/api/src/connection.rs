@@ -17,7 +17,7 @@ mod state;
 mod stream;
 
 pub use admission::Connections;
-pub(crate) use budget::Reservation;
+pub(crate) use budget::ReservedBytes;
 pub(crate) use counters::Refusal;
 pub use counters::{ConnectionCounters, RefusalCount};
 pub use limits::ConnectionLimits;

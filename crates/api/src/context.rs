@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::extract::QueryCost;
 use crate::idempotency::KeyHeader;
 use crate::state::{SharedState, State};
-use crate::statements::Statements;
+use crate::statements::StatementCounter;
 
 pub(crate) use credential::ResolvedUser;
 pub(crate) use origin::RequestOrigin;
@@ -46,7 +46,7 @@ pub(crate) struct Context {
     request: HttpRequest,
     authentication: Authentication,
     checked: Rc<Cell<bool>>,
-    statements: Statements,
+    statements: StatementCounter,
 }
 
 /// The credential of a request, and the access that its route requires.
@@ -67,7 +67,7 @@ impl Context {
         let credential = Credential::of(request, &state, access)?;
         let checked = Rc::new(Cell::new(access == Access::Anyone));
         let authentication = Authentication { access, credential };
-        let statements = Statements::default();
+        let statements = StatementCounter::default();
         request.extensions_mut().insert(statements.clone());
         Ok(Self { state, request: request.clone(), authentication, checked, statements })
     }
@@ -247,7 +247,7 @@ impl Context {
         self.request.extensions().get::<QueryCost>().map_or_else(Cost::default, |cost| cost.0)
     }
 
-    fn check(&self) -> (SharedState, Authentication, Statements) {
+    fn check(&self) -> (SharedState, Authentication, StatementCounter) {
         self.checked.set(true);
         (self.state.clone(), self.authentication.clone(), self.statements.clone())
     }

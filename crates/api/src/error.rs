@@ -31,7 +31,7 @@ pub(crate) enum Error {
 pub(crate) enum Failure {
     /// The database failed.
     #[error(transparent)]
-    Database(#[from] recto_persistence::Failure),
+    Database(#[from] recto_persistence::DatabaseFailure),
     /// A password could be neither hashed nor checked.
     #[error(transparent)]
     Password(#[from] HashError),
@@ -79,7 +79,7 @@ impl Error {
 
 impl Failure {
     fn problem_type(&self) -> ProblemType {
-        use recto_persistence::Failure as Database;
+        use recto_persistence::DatabaseFailure as Database;
 
         match self {
             Self::Database(failure) => match failure {
@@ -134,7 +134,7 @@ impl ResponseError for Error {
 }
 
 impl WorkError for Error {
-    fn failure(&self) -> Option<&recto_persistence::Failure> {
+    fn failure(&self) -> Option<&recto_persistence::DatabaseFailure> {
         match self {
             Self::Failed(Failure::Database(failure)) => Some(failure),
             Self::Failed(_) | Self::Refused(_) => None,

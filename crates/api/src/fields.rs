@@ -13,9 +13,9 @@ const TAG: &str = "etag";
 
 /// The own fields of items that a response shows: those that `fields` names and the key, or all.
 #[derive(Debug, Default)]
-pub(crate) struct Fields(Option<Vec<&'static str>>);
+pub(crate) struct SelectedFields(Option<Vec<&'static str>>);
 
-impl Fields {
+impl SelectedFields {
     /// Parses `title,author`.
     ///
     /// # Errors

@@ -57,7 +57,7 @@ pub use problem::ProblemType;
 pub use proxies::{InvalidProxy, TrustedProxies};
 pub use schema::Description;
 pub use server::{app, bind, serve};
-pub use settings::{DemoAccount, Settings};
+pub use settings::{DemoLogin, Settings};
 pub use state::State;
 
 /// The path below which all operations are.

@@ -17,7 +17,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::problem::ProblemType;
-use crate::statements::Statements;
+use crate::statements::StatementCounter;
 
 pub(crate) use current::CurrentState;
 
@@ -106,7 +106,7 @@ impl Metrics {
         let Some(route) = request.app_data::<RouteTemplate>() else {
             return self.duration(method, &UNMATCHED, status).observe(took.as_secs_f64());
         };
-        if let Some(statements) = request.extensions().get::<Statements>() {
+        if let Some(statements) = request.extensions().get::<StatementCounter>() {
             let new = || {
                 let labels = RouteLabels { method, route: Arc::clone(&route.path) };
                 self.statements.get_or_create_owned(&labels)
@@ -204,7 +204,7 @@ mod tests {
     fn requests_are_counted_by_route() {
         let metrics = Metrics::new(Nothing);
         let request = request("GET", Some("/api/v1/books/{uid}"));
-        request.extensions_mut().insert(Statements::of(2));
+        request.extensions_mut().insert(StatementCounter::of(2));
         for status in [StatusCode::OK, StatusCode::OK, StatusCode::NOT_FOUND] {
             metrics.observe(&request, status, Duration::from_millis(3));
         }

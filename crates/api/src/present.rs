@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::BASE_PATH;
 use crate::cursor::{self, QueryFingerprint};
 use crate::error::{Error, Failure};
-use crate::fields::Fields;
+use crate::fields::SelectedFields;
 use crate::parameters::ParameterError;
 use crate::paths;
 
@@ -31,7 +31,7 @@ impl ExtraFields {
     }
 
     /// Returns the object for the entity at `index`, if all of its fields are shown.
-    fn at(&self, index: usize, fields: &Fields) -> Option<&[u8]> {
+    fn at(&self, index: usize, fields: &SelectedFields) -> Option<&[u8]> {
         let objects = self.0.as_ref().filter(|_| fields.is_all())?;
         objects.get(index).map(Vec::as_slice)
     }
@@ -47,7 +47,7 @@ pub(crate) struct PageOptions<K> {
     /// Whether all entities are counted.
     pub(crate) total: bool,
     /// The own fields to show.
-    pub(crate) fields: Fields,
+    pub(crate) fields: SelectedFields,
     /// The links to other pages.
     pub(crate) links: PageLinks,
 }
@@ -84,7 +84,7 @@ pub(crate) struct PageLinks {
 /// 400 if it has more than 9 MB; a failing serialization.
 pub(crate) fn item<E: Entity>(
     entities: &Entities<E>,
-    (include, fields): (&Include, &Fields),
+    (include, fields): (&Include, &SelectedFields),
     extra: &ExtraFields,
 ) -> Result<Vec<u8>, Error> {
     let mut out = Vec::with_capacity(1024);

@@ -45,14 +45,14 @@ pub struct Settings {
     /// Whether `/auth/token` accepts passwords.
     pub password_grant: bool,
     /// The accounts of a demo, which the pages show; none on any other server.
-    pub demo_accounts: Vec<DemoAccount>,
+    pub demo_accounts: Vec<DemoLogin>,
     /// The time for which mails, audit entries and expired API keys are stored.
     pub retention: TimeDelta,
 }
 
 /// An account of a demo, to sign in with.
 #[derive(Clone)]
-pub struct DemoAccount {
+pub struct DemoLogin {
     /// The e-mail address.
     pub email: String,
     /// The password.

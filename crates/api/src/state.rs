@@ -19,7 +19,7 @@ use crate::cors_origins::CorsOrigins;
 use crate::identity::key_usage::KeyUsage;
 use crate::metrics::{CurrentState, Metrics};
 use crate::proxies::TrustedProxies;
-use crate::settings::{DemoAccount, Settings};
+use crate::settings::{DemoLogin, Settings};
 use crate::stored_answers::StoredBytes;
 
 /// The state that all requests share, on all worker threads.
@@ -47,7 +47,7 @@ pub struct State {
     /// Whether `/auth/token` accepts passwords.
     pub password_grant: bool,
     /// The accounts of a demo, which the pages show.
-    pub demo_accounts: Arc<[DemoAccount]>,
+    pub demo_accounts: Arc<[DemoLogin]>,
     /// Derives the tokens of links in mails.
     pub mailed_tokens: Arc<MailedTokens>,
     /// Wakes the worker that sends mails.

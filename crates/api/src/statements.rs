@@ -7,9 +7,9 @@ use recto_persistence::Connection;
 
 /// The number of statements that a request has sent, in its extensions.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Statements(Arc<AtomicU32>);
+pub(crate) struct StatementCounter(Arc<AtomicU32>);
 
-impl Statements {
+impl StatementCounter {
     /// Runs work and counts its statements. Work that runs again counts again.
     pub(crate) fn counting<T>(
         &self,

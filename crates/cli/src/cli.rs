@@ -215,7 +215,7 @@ pub(crate) struct ServeOptions {
 
     /// Failed sign-ins allowed at once from one address; then one a second
     #[arg(long, value_name = "N", default_value = "50")]
-    pub(crate) sign_in_place_burst: NonZeroU32,
+    pub(crate) sign_in_network_burst: NonZeroU32,
 
     /// Sign-ups allowed at once from one address; then one in 10 seconds
     #[arg(long, value_name = "N", default_value = "100")]

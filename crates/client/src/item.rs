@@ -43,12 +43,12 @@ pub struct Item<E> {
     entity: E,
     /// The fields that are not the entity's own.
     rest: Map<String, Value>,
-    tag: Option<Tag>,
+    tag: Option<EntityTag>,
 }
 
 /// The tag of an answer.
 #[derive(Debug, Clone)]
-pub(crate) struct Tag {
+pub(crate) struct EntityTag {
     pub(crate) value: HeaderValue,
     /// Path and query of the answer.
     pub(crate) path: String,
@@ -127,7 +127,7 @@ impl<E: Resource> Item<E> {
         self.entity
     }
 
-    pub(crate) fn tag(&self) -> Result<&Tag, Error> {
+    pub(crate) fn tag(&self) -> Result<&EntityTag, Error> {
         self.tag.as_ref().ok_or(Error::Untagged)
     }
 
@@ -135,7 +135,7 @@ impl<E: Resource> Item<E> {
     pub(crate) fn from_reply(reply: &Reply, path: Option<String>) -> Result<Self, Error> {
         let item: Self = reply.json()?;
         let path = path.unwrap_or_else(|| item_path(&item.entity));
-        let tag = reply.headers.get(ETAG).cloned().map(|value| Tag { value, path });
+        let tag = reply.headers.get(ETAG).cloned().map(|value| EntityTag { value, path });
         Ok(Self { tag, ..item })
     }
 }
@@ -177,7 +177,7 @@ impl<'de, E: Resource> Deserialize<'de> for Item<E> {
         rest.retain(|name, _| !is_own_field(E::INFO, name));
         // Only an item of a list that was asked for tags has one here.
         let tag = rest.remove("etag").and_then(|tag| HeaderValue::try_from(tag.as_str()?).ok());
-        let tag = tag.map(|value| Tag { value, path: item_path(&entity) });
+        let tag = tag.map(|value| EntityTag { value, path: item_path(&entity) });
         Ok(Self { entity, rest, tag })
     }
 }

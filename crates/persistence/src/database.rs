@@ -1,6 +1,7 @@
 //! The database as the crates above use it: reads and writes on its own threads.
 
 mod connect;
+mod files;
 mod group;
 mod health;
 mod interrupt;
@@ -8,7 +9,6 @@ mod job;
 mod queue;
 mod request;
 mod statistics;
-mod storage;
 mod threads;
 mod url;
 mod worker;
@@ -18,18 +18,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::RecvTimeoutError;
-use recto_relations_diesel::{Limits, Timeouts};
+use recto_relations_diesel::{Timeouts, WorkLimits};
 
 pub use health::Unhealthy;
 pub use request::is_expensive;
 pub use statistics::{ClassStatistics, Statistics};
 pub use url::{DatabaseUrl, DatabaseUrlError};
 
-use crate::{Connection, Error, Failure, WorkError};
+use crate::{Connection, DatabaseFailure, Error, WorkError};
+use files::DatabaseFiles;
 use health::Health;
 use job::{Answer, JobKind, Work};
 use queue::Queue;
-use storage::Storage;
 use threads::Threads;
 use worker::Target;
 
@@ -96,7 +96,7 @@ impl Database {
     /// checked.
     ///
     /// # Errors
-    /// [`Unavailable`](Failure::Unavailable) if the first connection fails.
+    /// [`Unavailable`](DatabaseFailure::Unavailable) if the first connection fails.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
@@ -108,12 +108,12 @@ impl Database {
     /// # Ok::<(), recto_persistence::Error>(())
     /// ```
     pub fn open(url: &DatabaseUrl, options: Options) -> Result<Self, Error> {
-        storage::make_private(url);
+        files::make_private(url);
         // An unreachable database fails here, not at the first request.
         let mut connection = connect::connect(url, options)?;
         // SQLite has opened all its files once it has read them.
         connection.execute_batch("SELECT 1")?;
-        let storage = Arc::new(Storage::of(url)?);
+        let files = Arc::new(DatabaseFiles::of(url)?);
         let connections = if url.is_embedded() {
             options.connections.get()
         } else {
@@ -126,7 +126,7 @@ impl Database {
         let expensive_reads = Queue::new(options.queue.min(EXPENSIVE_QUEUE), timeout / 2);
         let writes = Queue::new(options.queue, timeout);
         let mut threads = Threads::new();
-        let to = Target { url, options, storage: &storage };
+        let to = Target { url, options, files: &files };
         worker::spawn_pool(&mut threads, to, ("read", connections), &reads, Some(&expensive_reads));
         worker::spawn_pool(&mut threads, to, ("expensive", connections), &expensive_reads, None);
         if url.is_embedded() {
@@ -134,7 +134,7 @@ impl Database {
         } else {
             worker::spawn_pool(&mut threads, to, ("write", connections), &writes, None);
         }
-        let health = Health::start(&mut threads, url, options, storage, connection);
+        let health = Health::start(&mut threads, url, options, files, connection);
         let url = url.clone();
         Ok(Self(Arc::new(OpenDatabase {
             url,
@@ -173,9 +173,9 @@ impl Database {
     /// Opens a separate connection, for migrations.
     ///
     /// # Errors
-    /// [`Unavailable`](Failure::Unavailable).
+    /// [`Unavailable`](DatabaseFailure::Unavailable).
     pub fn connect(url: &DatabaseUrl) -> Result<Connection, Error> {
-        storage::make_private(url);
+        files::make_private(url);
         connect::connect(url, Options::default())
     }
 
@@ -220,8 +220,8 @@ impl Database {
     /// transient failure or on a broken connection.
     ///
     /// # Errors
-    /// The error of `work`, or [`Overloaded`](Failure::Overloaded) or
-    /// [`Unavailable`](Failure::Unavailable) without running it.
+    /// The error of `work`, or [`Overloaded`](DatabaseFailure::Overloaded) or
+    /// [`Unavailable`](DatabaseFailure::Unavailable) without running it.
     pub async fn read<T, E>(
         &self,
         work: impl FnMut(&mut Connection) -> Result<T, E> + Send + 'static,
@@ -241,8 +241,8 @@ impl Database {
     /// commit.
     ///
     /// # Errors
-    /// The error of `work`, or [`Overloaded`](Failure::Overloaded) or
-    /// [`Unavailable`](Failure::Unavailable) without running it.
+    /// The error of `work`, or [`Overloaded`](DatabaseFailure::Overloaded) or
+    /// [`Unavailable`](DatabaseFailure::Unavailable) without running it.
     pub async fn write<T, E>(
         &self,
         work: impl FnMut(&mut Connection) -> Result<T, E> + Send + 'static,
@@ -296,7 +296,7 @@ impl Database {
     {
         let busy_timeout = self.0.options.busy_timeout;
         let timeouts = Timeouts { statement: BACKGROUND_STATEMENT, lock: busy_timeout };
-        let limits = Limits { timeouts: Some(timeouts), ..Limits::default() };
+        let limits = WorkLimits { timeouts: Some(timeouts), ..WorkLimits::default() };
         let (job, answer) = Work::job(kind, Instant::now(), limits, work);
         let queue = match kind {
             JobKind::Read => &self.0.reads,
@@ -309,5 +309,5 @@ impl Database {
 
 /// Returns the error for a thread that ended without a result.
 fn lost() -> Error {
-    Failure::Unavailable("its thread ended before the work was done".to_owned()).into()
+    DatabaseFailure::Unavailable("its thread ended before the work was done".to_owned()).into()
 }

@@ -31,12 +31,12 @@ pub enum Error {
     },
     /// The database failed.
     #[error(transparent)]
-    Failure(#[from] Failure),
+    Failure(#[from] DatabaseFailure),
 }
 
 /// A failure of the database.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub enum DatabaseFailure {
     /// A stored value breaks the rule of its type.
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
@@ -83,7 +83,7 @@ pub enum Failure {
 #[error("{} was deleted or replaced while the database was open", .0.display())]
 pub struct FileReplaced(pub(crate) Arc<Path>);
 
-impl Failure {
+impl DatabaseFailure {
     /// Returns whether the same work may succeed if it is run again.
     pub fn is_transient(&self) -> bool {
         match self {
@@ -143,8 +143,8 @@ impl From<DieselError> for Error {
     fn from(error: DieselError) -> Self {
         let DieselError::DatabaseError(kind, info) = &error else {
             return match Interrupted::of(&error) {
-                Some(Interrupted::TimedOut) => Failure::TimedOut,
-                Some(Interrupted::Cancelled) => Failure::Cancelled,
+                Some(Interrupted::TimedOut) => DatabaseFailure::TimedOut,
+                Some(Interrupted::Cancelled) => DatabaseFailure::Cancelled,
                 None => transaction_failure(error),
             }
             .into();
@@ -152,27 +152,29 @@ impl From<DieselError> for Error {
         let message = info.message();
         match kind {
             DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => {
-                Failure::Unavailable(message.to_owned()).into()
+                DatabaseFailure::Unavailable(message.to_owned()).into()
             }
-            DatabaseErrorKind::ReadOnlyTransaction => Failure::ReadOnly(message.to_owned()).into(),
-            DatabaseErrorKind::Unknown if is_timeout(message) => Failure::TimedOut.into(),
+            DatabaseErrorKind::ReadOnlyTransaction => {
+                DatabaseFailure::ReadOnly(message.to_owned()).into()
+            }
+            DatabaseErrorKind::Unknown if is_timeout(message) => DatabaseFailure::TimedOut.into(),
             DatabaseErrorKind::Unknown => match storage_failure(message) {
                 Some(failure) => failure.into(),
-                None => Failure::Query(error).into(),
+                None => DatabaseFailure::Query(error).into(),
             },
             DatabaseErrorKind::ForeignKeyViolation => {
                 match missing_reference(info.table_name(), info.constraint_name()) {
                     Some(missing) => missing,
-                    None => Failure::Query(error).into(),
+                    None => DatabaseFailure::Query(error).into(),
                 }
             }
             DatabaseErrorKind::UniqueViolation => {
                 match unique_violation(message, info.constraint_name()) {
                     Some(violation) => violation,
-                    None => Failure::Query(error).into(),
+                    None => DatabaseFailure::Query(error).into(),
                 }
             }
-            _ => Failure::Query(error).into(),
+            _ => DatabaseFailure::Query(error).into(),
         }
     }
 }
@@ -184,20 +186,22 @@ fn is_timeout(message: &str) -> bool {
 }
 
 /// Returns the failure for an error that the database did not report itself.
-fn transaction_failure(error: DieselError) -> Failure {
+fn transaction_failure(error: DieselError) -> DatabaseFailure {
     match error {
         // The transaction is still open, and the cause is the failed commit.
         DieselError::RollbackErrorOnCommit { commit_error, .. } => match (*commit_error).into() {
-            Error::Failure(Failure::Query(error)) => Failure::BrokenTransaction(error),
+            Error::Failure(DatabaseFailure::Query(error)) => {
+                DatabaseFailure::BrokenTransaction(error)
+            }
             Error::Failure(failure) => failure,
             Error::Conflict(_) | Error::Violations(_) | Error::MissingReference { .. } => {
-                Failure::BrokenTransaction(DieselError::BrokenTransactionManager)
+                DatabaseFailure::BrokenTransaction(DieselError::BrokenTransactionManager)
             }
         },
         DieselError::BrokenTransactionManager
         | DieselError::AlreadyInTransaction
-        | DieselError::NotInTransaction => Failure::BrokenTransaction(error),
-        error => Failure::Query(error),
+        | DieselError::NotInTransaction => DatabaseFailure::BrokenTransaction(error),
+        error => DatabaseFailure::Query(error),
     }
 }
 
@@ -206,29 +210,29 @@ fn transaction_failure(error: DieselError) -> Failure {
 /// Diesel hides the codes of such errors. The messages of SQLite are those of `sqlite3_errstr`,
 /// constants of the SQLite that is compiled in. Those of PostgreSQL are in English unless
 /// `lc_messages` of the server is another language.
-fn storage_failure(message: &str) -> Option<Failure> {
+fn storage_failure(message: &str) -> Option<DatabaseFailure> {
     Some(match message {
-        "database is locked" => Failure::Busy,
-        "database or disk is full" => Failure::StorageFull(message.to_owned()),
-        "attempt to write a readonly database" => Failure::ReadOnly(message.to_owned()),
+        "database is locked" => DatabaseFailure::Busy,
+        "database or disk is full" => DatabaseFailure::StorageFull(message.to_owned()),
+        "attempt to write a readonly database" => DatabaseFailure::ReadOnly(message.to_owned()),
         "disk I/O error" | "unable to open database file" => {
-            Failure::Unavailable(message.to_owned())
+            DatabaseFailure::Unavailable(message.to_owned())
         }
         // The text of the operating system, which PostgreSQL appends to its own (SQLSTATE 53100).
         _ if message.contains("No space left on device")
             || message.contains("Disk quota exceeded") =>
         {
-            Failure::StorageFull(message.to_owned())
+            DatabaseFailure::StorageFull(message.to_owned())
         }
         // SQLSTATE 53200.
         _ if message.starts_with("out of memory")
             || message.starts_with("out of shared memory") =>
         {
-            Failure::Unavailable(message.to_owned())
+            DatabaseFailure::Unavailable(message.to_owned())
         }
         // SQLSTATE 57P01 and 57P02, if the connection is not yet known to be closed.
         _ if message.starts_with("terminating connection") => {
-            Failure::Unavailable(message.to_owned())
+            DatabaseFailure::Unavailable(message.to_owned())
         }
         _ => return None,
     })
@@ -245,11 +249,11 @@ impl From<Infallible> for Error {
 pub trait WorkError: From<Error> + Send + 'static {
     /// Returns the database failure behind the error, if any. After a transient one the work runs
     /// again.
-    fn failure(&self) -> Option<&Failure>;
+    fn failure(&self) -> Option<&DatabaseFailure>;
 }
 
 impl WorkError for Error {
-    fn failure(&self) -> Option<&Failure> {
+    fn failure(&self) -> Option<&DatabaseFailure> {
         match self {
             Self::Failure(failure) => Some(failure),
             Self::Conflict(_) | Self::Violations(_) | Self::MissingReference { .. } => None,
@@ -272,7 +276,7 @@ fn unique_violation(message: &str, constraint: Option<&str>) -> Option<Error> {
     UNIQUE
         .iter()
         .find(|(name, on, _)| constraint == Some(name) || columns == Some(on))
-        .map(|(_, _, conflict)| conflict.map_or(Failure::Contended.into(), Error::Conflict))
+        .map(|(_, _, conflict)| conflict.map_or(DatabaseFailure::Contended.into(), Error::Conflict))
 }
 
 /// Returns the error for a foreign-key constraint, which is named `<table>_<column>_fkey`.

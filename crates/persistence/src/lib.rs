@@ -41,7 +41,7 @@ pub use database::{
     ClassStatistics, Database, DatabaseUrl, DatabaseUrlError, Options, Statistics, Unhealthy,
     is_expensive,
 };
-pub use error::{Error, Failure, FileReplaced, WorkError};
+pub use error::{DatabaseFailure, Error, FileReplaced, WorkError};
 pub use ids::SystemIds;
 #[doc(no_inline)]
 pub use recto_relations::PageRequest;

@@ -9,7 +9,7 @@ use diesel::{PgConnection, RunQueryDsl, SqliteConnection};
 
 use crate::bounds::{Rows, Statement};
 use crate::engine::Engine;
-use crate::limits::{Limits, Timeouts};
+use crate::limits::{Timeouts, WorkLimits};
 use crate::mapping::Mapping;
 
 /// A connection to an SQLite or PostgreSQL database whose tables are mapped by `M`.
@@ -18,7 +18,7 @@ use crate::mapping::Mapping;
 /// built with Diesel's query builder, for either engine.
 ///
 /// All methods return database errors as [`Mapping::Error`]. Before each statement they check the
-/// [`Limits`] of the work.
+/// [`WorkLimits`] of the work.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/lending/model.rs"));
@@ -42,7 +42,7 @@ use crate::mapping::Mapping;
 /// ```
 pub struct Connection<M> {
     inner: Inner,
-    limits: Limits,
+    limits: WorkLimits,
     /// The engine's timeouts as they were last set; `None` if they were not.
     timeouts: Option<Timeouts>,
     /// As [`timeouts`](Self::timeouts), until the transaction ends.
@@ -92,7 +92,7 @@ impl<M> Connection<M> {
     fn new(inner: Inner) -> Self {
         Self {
             inner,
-            limits: Limits::default(),
+            limits: WorkLimits::default(),
             timeouts: None,
             transaction_timeouts: None,
             statements: 0,
@@ -119,12 +119,12 @@ impl<M: Mapping> Connection<M> {
     }
 
     /// Sets the limits of the following work.
-    pub fn set_limits(&mut self, limits: Limits) {
+    pub fn set_limits(&mut self, limits: WorkLimits) {
         self.limits = limits;
     }
 
     /// Returns the limits.
-    pub fn limits(&self) -> &Limits {
+    pub fn limits(&self) -> &WorkLimits {
         &self.limits
     }
 

@@ -24,7 +24,7 @@ pub use check::{SameTable, TwoTables, Unordered};
 pub use connection::{Connection, RawConnection};
 pub use engine::Engine;
 pub use key::{Id, KeySource, KeyValue, Keys};
-pub use limits::{Interrupted, Limits, Timeouts};
+pub use limits::{Interrupted, Timeouts, WorkLimits};
 pub use load::{AnyEdge, Mapped, MappedMany, MappedOne, MappedRelations, unmapped};
 #[doc(hidden)]
 pub use load::{MappedLine, check_line, edge};

@@ -15,17 +15,17 @@ use crate::engine::Engine;
 /// # fn main() {
 /// # let mut conn = connection();
 /// use std::time::{Duration, Instant};
-/// use recto_relations_diesel::Limits;
+/// use recto_relations_diesel::WorkLimits;
 ///
 /// let deadline = Instant::now() + Duration::from_secs(5);
-/// conn.set_limits(Limits { deadline: Some(deadline), ..Limits::default() });
+/// conn.set_limits(WorkLimits { deadline: Some(deadline), ..WorkLimits::default() });
 /// assert!(conn.ping().is_ok());
-/// conn.set_limits(Limits { deadline: Some(Instant::now()), ..Limits::default() });
+/// conn.set_limits(WorkLimits { deadline: Some(Instant::now()), ..WorkLimits::default() });
 /// assert!(conn.ping().is_err());
 /// # }
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct Limits {
+pub struct WorkLimits {
     /// The time by which the work must have ended.
     pub deadline: Option<Instant>,
     /// Whether the work is cancelled.
@@ -71,7 +71,7 @@ impl Interrupted {
     }
 }
 
-impl Limits {
+impl WorkLimits {
     /// Returns the time that remains, or `None` without a deadline.
     ///
     /// # Errors
@@ -143,7 +143,7 @@ mod tests {
         current: Option<Timeouts>,
         remaining: Option<u64>,
     ) -> Option<Timeouts> {
-        let limits = Limits { timeouts: Some(LONGEST), ..Limits::default() };
+        let limits = WorkLimits { timeouts: Some(LONGEST), ..WorkLimits::default() };
         limits.timeouts_to_set(engine, current, remaining.map(Duration::from_millis))
     }
 
@@ -153,7 +153,7 @@ mod tests {
             assert_eq!(to_set(engine, None, None), Some(LONGEST));
             assert_eq!(to_set(engine, Some(LONGEST), None), None);
             assert_eq!(to_set(engine, Some(LONGEST), Some(4_800)), None);
-            assert_eq!(Limits::default().timeouts_to_set(engine, None, None), None);
+            assert_eq!(WorkLimits::default().timeouts_to_set(engine, None, None), None);
         }
     }
 
@@ -169,13 +169,14 @@ mod tests {
     #[test]
     fn cancellation_and_deadline_stop_work() {
         let cancelled = Arc::new(AtomicBool::new(false));
-        let limits = Limits { cancelled: Some(Arc::clone(&cancelled)), ..Limits::default() };
+        let limits =
+            WorkLimits { cancelled: Some(Arc::clone(&cancelled)), ..WorkLimits::default() };
         assert_eq!(limits.check(), Ok(None));
         cancelled.store(true, Ordering::Relaxed);
         assert_eq!(limits.check(), Err(Interrupted::Cancelled));
         let error = DieselError::from(Interrupted::Cancelled);
         assert_eq!(Interrupted::of(&error), Some(Interrupted::Cancelled));
-        let limits = Limits { deadline: Some(Instant::now()), ..Limits::default() };
+        let limits = WorkLimits { deadline: Some(Instant::now()), ..WorkLimits::default() };
         assert_eq!(limits.check(), Err(Interrupted::TimedOut));
     }
 }

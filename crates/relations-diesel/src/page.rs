@@ -12,7 +12,7 @@ use crate::bounds::Row as _;
 use crate::connection::Connection;
 use crate::load::{MappedMany, MappedOne, MappedRelations, load_included, resolve_filter};
 use crate::mapping::{IdOf, Stored, columns, entity};
-use crate::query::{ChildrenOf, Conditions, Count, Counted, Matching, Select, Typed};
+use crate::query::{ChildrenOf, Conditions, Count, CountedRows, Matching, Select, Typed};
 use crate::resolve::by_key;
 use crate::sql::{Sql, sql};
 
@@ -152,7 +152,7 @@ impl<M: MappedRelations> Connection<M> {
         let limit = i64::from(limit);
         let counted = Select {
             selection: Typed::<BigInt>::new(&Count),
-            rest: Box::new(Counted { source, limit }),
+            rest: Box::new(CountedRows { source, limit }),
         };
         let number: Option<i64> = self.load(counted)?.pop();
         // At most the limit.

@@ -7,7 +7,7 @@ mod order;
 mod select;
 
 pub(crate) use children::{
-    Children, ChildrenOf, CountPerParent, Counted, FirstPerParent, Join, Matching, OfOneParent,
+    Children, ChildrenOf, CountPerParent, CountedRows, FirstPerParent, Join, Matching, OfOneParent,
     ParentsOf, Via,
 };
 pub use conditions::{Conditions, KeyIn};

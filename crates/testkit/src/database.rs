@@ -47,11 +47,11 @@ impl fmt::Display for Engine {
 #[derive(Debug)]
 pub struct Fresh {
     url: DatabaseUrl,
-    storage: Storage,
+    storage: TestStorage,
 }
 
 #[derive(Debug)]
-enum Storage {
+enum TestStorage {
     Sqlite { file: PathBuf, _directory: TempDir },
     Postgres(TestDatabase),
 }
@@ -73,7 +73,7 @@ pub fn fresh(engine: Engine) -> Option<Fresh> {
     Some(match engine {
         Engine::Sqlite => {
             let database = Fresh::sqlite();
-            if let Storage::Sqlite { file, .. } = &database.storage {
+            if let TestStorage::Sqlite { file, .. } = &database.storage {
                 write_private(file, migrated_file()).expect("a new file can be written");
             }
             database
@@ -179,8 +179,8 @@ impl Fresh {
     /// Returns its engine.
     pub fn engine(&self) -> Engine {
         match self.storage {
-            Storage::Sqlite { .. } => Engine::Sqlite,
-            Storage::Postgres(_) => Engine::Postgres,
+            TestStorage::Sqlite { .. } => Engine::Sqlite,
+            TestStorage::Postgres(_) => Engine::Postgres,
         }
     }
 
@@ -219,8 +219,8 @@ impl Fresh {
     /// If the connection fails.
     pub fn connection_of<M>(&self) -> recto_relations_diesel::Connection<M> {
         match &self.storage {
-            Storage::Sqlite { file, .. } => direct_sqlite(file).into(),
-            Storage::Postgres(database) => direct_postgres(database).into(),
+            TestStorage::Sqlite { file, .. } => direct_sqlite(file).into(),
+            TestStorage::Postgres(database) => direct_postgres(database).into(),
         }
     }
 
@@ -233,8 +233,8 @@ impl Fresh {
     /// If the connection fails.
     pub fn execute(&self, statements: &str) -> QueryResult<()> {
         match &self.storage {
-            Storage::Sqlite { file, .. } => direct_sqlite(file).batch_execute(statements),
-            Storage::Postgres(database) => direct_postgres(database).batch_execute(statements),
+            TestStorage::Sqlite { file, .. } => direct_sqlite(file).batch_execute(statements),
+            TestStorage::Postgres(database) => direct_postgres(database).batch_execute(statements),
         }
     }
 
@@ -245,8 +245,10 @@ impl Fresh {
     pub fn rows(&self, query: &str) -> Vec<Value> {
         let query = diesel::sql_query(query);
         let rows = match &self.storage {
-            Storage::Sqlite { file, .. } => query.load::<JsonRow>(&mut direct_sqlite(file)),
-            Storage::Postgres(database) => query.load::<JsonRow>(&mut direct_postgres(database)),
+            TestStorage::Sqlite { file, .. } => query.load::<JsonRow>(&mut direct_sqlite(file)),
+            TestStorage::Postgres(database) => {
+                query.load::<JsonRow>(&mut direct_postgres(database))
+            }
         };
         let rows = rows.unwrap_or_else(|error| panic!("{error}"));
         rows.iter().map(|JsonRow { line }| serde_json::from_str(line).expect("JSON")).collect()
@@ -255,8 +257,8 @@ impl Fresh {
     /// Returns a part of its URL that no other database's URL contains.
     pub(crate) fn part_of_url(&self) -> String {
         match &self.storage {
-            Storage::Sqlite { file, .. } => file.display().to_string(),
-            Storage::Postgres(database) => database.name().to_owned(),
+            TestStorage::Sqlite { file, .. } => file.display().to_string(),
+            TestStorage::Postgres(database) => database.name().to_owned(),
         }
     }
 
@@ -265,7 +267,7 @@ impl Fresh {
     pub fn in_directory(directory: TempDir) -> Self {
         let file = directory.path().join("recto.db");
         let url = DatabaseUrl::file(&file);
-        Self { url, storage: Storage::Sqlite { file, _directory: directory } }
+        Self { url, storage: TestStorage::Sqlite { file, _directory: directory } }
     }
 
     fn sqlite() -> Self {
@@ -275,7 +277,7 @@ impl Fresh {
 
     fn postgres(database: TestDatabase) -> Self {
         let url = database.url().parse().expect("a cluster's URLs are well formed");
-        Self { url, storage: Storage::Postgres(database) }
+        Self { url, storage: TestStorage::Postgres(database) }
     }
 }
 
@@ -292,7 +294,7 @@ fn migrated_file() -> &'static [u8] {
         let database = Fresh::sqlite();
         // Closing the last connection moves the write-ahead log into the file.
         migrations::apply(&mut database.connection()).expect("the migrations apply");
-        let Storage::Sqlite { file, .. } = &database.storage else { return Vec::new() };
+        let TestStorage::Sqlite { file, .. } = &database.storage else { return Vec::new() };
         std::fs::read(file).expect("a written file can be read")
     })
 }

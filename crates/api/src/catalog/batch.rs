@@ -1,7 +1,7 @@
 //! Many books at once.
 
 use recto_domain::{
-    AuditAction, AuditDetail, BookBatch, BookOutcome, BookOutcomes, Outcome, Owned,
+    AuditAction, AuditDetail, BatchOutcome, BookBatch, BookOutcome, BookOutcomes, Owned,
 };
 use recto_persistence::catalog::batch;
 
@@ -18,7 +18,7 @@ pub(crate) async fn upsert(ctx: Context, body: Body<BookBatch>) -> Result<Render
         tx.count_items(books.len());
         let (conn, creator) = tx.with_creator()?;
         let done = batch::upsert(conn, &creator, &caller, books)?;
-        let is_created = |one: &&BookOutcome| one.outcome == Outcome::Created;
+        let is_created = |one: &&BookOutcome| one.outcome == BatchOutcome::Created;
         tx.check_quota(Owned::Books, done.outcomes.iter().filter(is_created).count())?;
         tx.check_creator(&creator)?;
         if done.of_others > 0 {

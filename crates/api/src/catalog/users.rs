@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use recto_domain::{
-    Account, AuditAction, AuditDetail, Disabling, MailDetail, MailKind, ReviewsFate, RoleChange,
-    User, UserId, UserPatch,
+    Account, AuditAction, AuditDetail, Disabling, MailDetail, MailKind, ReviewsOnDeletion,
+    RoleChange, User, UserId, UserPatch,
 };
 use recto_persistence::identity::account;
 use recto_persistence::{Connection, write};
@@ -103,7 +103,7 @@ fn profile_changes(before: &User, after: &User) -> Option<String> {
 pub(crate) async fn delete(ctx: Context, key: PathKey<User>) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
         tx.subject::<User>(key.0)?;
-        account::delete(tx, key.0, ReviewsFate::Keep)?;
+        account::delete(tx, key.0, ReviewsOnDeletion::Keep)?;
         tx.audit(AuditAction::AccountDeleted).subject_uid = Some(key.0);
         Ok(NoContent)
     })

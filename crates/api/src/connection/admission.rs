@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use recto_identity::ClientAddress;
 use tokio::time::Instant;
 
-use super::budget::{Budget, Reservation};
+use super::budget::{ByteBudget, ReservedBytes};
 use super::counters::{ConnectionCounters, Refusal, RefusalLog};
 use super::limits::ConnectionLimits;
 use crate::proxies::TrustedProxies;
@@ -19,8 +19,8 @@ pub struct Connections {
     limits: ConnectionLimits,
     trusted_proxies: TrustedProxies,
     open: Mutex<Open>,
-    request_bodies: Arc<Budget>,
-    answers: Budget,
+    request_bodies: Arc<ByteBudget>,
+    answers: ByteBudget,
     refusals: RefusalLog,
     /// Set once the server has been asked to stop.
     stopping: OnceLock<()>,
@@ -47,8 +47,8 @@ impl Connections {
     /// Returns the connections of a server that has none yet.
     pub(crate) fn new(limits: ConnectionLimits, trusted_proxies: TrustedProxies) -> Self {
         Self {
-            request_bodies: Arc::new(Budget::new(limits.request_bodies)),
-            answers: Budget::new(limits.answers),
+            request_bodies: Arc::new(ByteBudget::new(limits.request_bodies)),
+            answers: ByteBudget::new(limits.answers),
             limits,
             trusted_proxies,
             open: Mutex::default(),
@@ -88,13 +88,13 @@ impl Connections {
     }
 
     /// Returns the bytes that answers share.
-    pub(super) fn answers(&self) -> &Budget {
+    pub(super) fn answers(&self) -> &ByteBudget {
         &self.answers
     }
 
     /// Returns a reservation for the body of a request.
-    pub(crate) fn request_body(&self) -> Reservation {
-        Reservation::new(Arc::clone(&self.request_bodies))
+    pub(crate) fn request_body(&self) -> ReservedBytes {
+        ReservedBytes::new(Arc::clone(&self.request_bodies))
     }
 
     /// Counts a refusal.

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A number of bytes that connections share.
 #[derive(Debug)]
-pub(crate) struct Budget {
+pub(crate) struct ByteBudget {
     limit: usize,
     used: AtomicUsize,
 }
 
-impl Budget {
+impl ByteBudget {
     /// Creates an unused budget.
     pub(super) fn new(limit: usize) -> Self {
         Self { limit, used: AtomicUsize::new(0) }
@@ -36,14 +36,14 @@ impl Budget {
 
 /// Bytes taken from a budget, returned when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Reservation {
-    budget: Arc<Budget>,
+pub(crate) struct ReservedBytes {
+    budget: Arc<ByteBudget>,
     bytes: usize,
 }
 
-impl Reservation {
+impl ReservedBytes {
     /// Returns a reservation of no bytes.
-    pub(super) fn new(budget: Arc<Budget>) -> Self {
+    pub(super) fn new(budget: Arc<ByteBudget>) -> Self {
         Self { budget, bytes: 0 }
     }
 
@@ -59,7 +59,7 @@ impl Reservation {
     }
 }
 
-impl Drop for Reservation {
+impl Drop for ReservedBytes {
     fn drop(&mut self) {
         self.budget.give_back(self.bytes);
     }
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn budget_is_never_exceeded() {
-        let budget = Budget::new(10);
+        let budget = ByteBudget::new(10);
         assert!(budget.take(6) && budget.take(4));
         assert!(!budget.take(1) && !budget.take(usize::MAX));
         budget.give_back(4);
@@ -81,8 +81,8 @@ mod tests {
 
     #[test]
     fn dropped_reservation_returns_its_bytes() {
-        let budget = Arc::new(Budget::new(10));
-        let mut reservation = Reservation::new(Arc::clone(&budget));
+        let budget = Arc::new(ByteBudget::new(10));
+        let mut reservation = ReservedBytes::new(Arc::clone(&budget));
         assert!(reservation.grow_to(4) && reservation.grow_to(8));
         // A refused growth changes nothing.
         assert!(!reservation.grow_to(11));

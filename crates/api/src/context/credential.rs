@@ -17,14 +17,14 @@ use crate::state::State;
 /// A bearer credential. Whether it is still valid is looked up in the transaction that uses it.
 #[derive(Debug, Clone)]
 pub(super) struct Credential {
-    token: Token,
+    token: BearerToken,
     /// The scope that an API key needs, unless the route is for administrators.
     scope: Scope,
     user: ResolvedUser,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Token {
+enum BearerToken {
     /// An access token with a valid signature.
     Access(TokenPairId),
     /// A secret that looks like an API key.
@@ -71,11 +71,11 @@ impl Credential {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .ok_or_else(malformed)?;
         let token = match Secret::parse(token.trim()) {
-            Ok(secret) if secret.is_api_key() => Token::ApiKey(hash(&secret)),
+            Ok(secret) if secret.is_api_key() => BearerToken::ApiKey(hash(&secret)),
             _ => {
                 let claims = state.tokens.verify(token.trim(), state.ids.now());
                 let claims = claims.map_err(|error| Problem::invalid_token(error.to_string()))?;
-                Token::Access(TokenPairId::from_uuid(claims.id))
+                BearerToken::Access(TokenPairId::from_uuid(claims.id))
             }
         };
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -100,13 +100,13 @@ impl Credential {
             Problem::invalid_token("the session has ended, or the key or account does not exist")
         };
         match &self.token {
-            Token::Access(pair) => {
+            BearerToken::Access(pair) => {
                 let (account, session, signed_in_at) =
                     account::of_token_pair(conn, *pair, now)?.ok_or_else(invalid)?;
                 self.resolved(account.user_uid);
                 Ok(Caller::with_session(account, session, signed_in_at))
             }
-            Token::ApiKey(hash) => {
+            BearerToken::ApiKey(hash) => {
                 let found = api_key::authenticate(conn, hash, now)?.ok_or_else(invalid)?;
                 self.resolved(found.account.user_uid);
                 if found.should_record_use(now) {

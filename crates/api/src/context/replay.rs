@@ -28,7 +28,7 @@ pub(super) fn claim(
             tx.count_write()?;
             Err(Problem::of(ProblemType::IdempotencyKeyReused).into())
         }
-        Err(persistence::Error::Failure(persistence::Failure::TimedOut)) => {
+        Err(persistence::Error::Failure(persistence::DatabaseFailure::TimedOut)) => {
             Err(Problem::of(ProblemType::RequestInProgress).into())
         }
         Err(error) => Err(error.into()),

@@ -23,7 +23,7 @@ use serde_json::{Map, Value};
 
 use super::json_size::{JsonSize, MAX_VALUES};
 
-use crate::connection::{ConnectionState, Refusal, Reservation, UNCOUNTED};
+use crate::connection::{ConnectionState, Refusal, ReservedBytes, UNCOUNTED};
 use crate::error::{Error, Failure};
 use crate::idempotency;
 use crate::problem::{Problem, ProblemType};
@@ -42,7 +42,7 @@ const DRAINED: usize = 32 << 20;
 pub(crate) struct Body<T> {
     parsed: Result<T, Invalid>,
     /// The memory of the input, which is about as large as the text, or of the fields of a patch.
-    _memory: Option<Reservation>,
+    _memory: Option<ReservedBytes>,
 }
 
 /// A body that breaks rules.
@@ -126,7 +126,7 @@ pub(crate) struct Form {
     fields: HashMap<String, String>,
     repeated: Option<String>,
     /// The memory of the body.
-    _memory: Option<Reservation>,
+    _memory: Option<ReservedBytes>,
 }
 
 impl Form {
@@ -213,7 +213,7 @@ struct Incoming {
 struct Received {
     bytes: Vec<u8>,
     /// The memory of `bytes`, unless they are few.
-    memory: Option<Reservation>,
+    memory: Option<ReservedBytes>,
 }
 
 impl Incoming {
@@ -272,7 +272,7 @@ impl Incoming {
     }
 
     /// Grows a reservation to a number of bytes, unless they are few.
-    fn reserve(&self, memory: &mut Option<Reservation>, bytes: usize) -> Result<(), Error> {
+    fn reserve(&self, memory: &mut Option<ReservedBytes>, bytes: usize) -> Result<(), Error> {
         let Some(connection) = &self.connection else { return Ok(()) };
         if bytes <= UNCOUNTED {
             return Ok(());

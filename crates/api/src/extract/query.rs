@@ -21,7 +21,7 @@ use super::QueryCost;
 use super::relations::{take_fields, take_include, take_related, take_sort};
 use crate::cursor::{self, QueryFingerprint};
 use crate::error::Error;
-use crate::fields::Fields;
+use crate::fields::SelectedFields;
 use crate::parameters::{ParameterError, Parameters};
 use crate::present::{PageLinks, PageOptions};
 use crate::table::QueryParameter;
@@ -32,7 +32,7 @@ pub(crate) struct ItemQuery<E> {
     /// The relations to load and to count.
     pub(crate) include: Arc<Include>,
     /// The own fields to show.
-    pub(crate) fields: Arc<Fields>,
+    pub(crate) fields: Arc<SelectedFields>,
     entity: PhantomData<fn() -> E>,
 }
 
@@ -41,7 +41,7 @@ impl<E: Entity> ItemQuery<E> {
     pub(crate) const NAMES: &'static [&'static str] = &["include", "count", "fields"];
 
     fn parse(query: &str) -> Result<Self, Vec<ParameterError>> {
-        let (mut include, mut fields) = (Include::nothing(), Fields::default());
+        let (mut include, mut fields) = (Include::nothing(), SelectedFields::default());
         if !query.is_empty() {
             let mut parameters = Parameters::parse(query);
             include = take_include::<E>(&mut parameters);

@@ -5,7 +5,7 @@ use recto_relations::{
     Entity, Filter, FilterError, Include, IncludeError, Quantifier, RelationInfo, Sort, SortError,
 };
 
-use crate::fields::Fields;
+use crate::fields::SelectedFields;
 use crate::parameters::Parameters;
 
 /// Parses `sort`, the order of a page: of all entities of a type, or of those of a relation.
@@ -27,9 +27,9 @@ pub(super) fn take_sort<E: Entity>(
 }
 
 /// Parses `fields`, the own fields to show.
-pub(super) fn take_fields<E: Entity>(parameters: &mut Parameters) -> Fields {
-    let Some(list) = parameters.take_list("fields") else { return Fields::default() };
-    let fields = parameters.check_list("fields", &list, |raw| Fields::parse(E::INFO, raw));
+pub(super) fn take_fields<E: Entity>(parameters: &mut Parameters) -> SelectedFields {
+    let Some(list) = parameters.take_list("fields") else { return SelectedFields::default() };
+    let fields = parameters.check_list("fields", &list, |raw| SelectedFields::parse(E::INFO, raw));
     fields.unwrap_or_default()
 }
 

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::assets;
 use super::layout::{HtmlPage, escaped, fill};
 use crate::BASE_PATH;
-use crate::settings::DemoAccount;
+use crate::settings::DemoLogin;
 use crate::state::SharedState;
 
 /// Requests that work on every server: a sentence, and a path below the base path.
@@ -61,8 +61,8 @@ fn item(base: &str, (text, path): &(&str, &str)) -> String {
 }
 
 /// Returns the accounts of a demo.
-fn demo(accounts: &[DemoAccount]) -> String {
-    let entries = accounts.iter().map(|DemoAccount { email, password, role }| {
+fn demo(accounts: &[DemoLogin]) -> String {
+    let entries = accounts.iter().map(|DemoLogin { email, password, role }| {
         let (email, password, role) = (escaped(email), escaped(password), escaped(role));
         format!("<dt>{email} ({role})</dt>\n<dd>password <code>{password}</code></dd>\n")
     });

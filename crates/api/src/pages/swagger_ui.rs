@@ -12,7 +12,7 @@ use super::layout::{HtmlPage, escaped, fill};
 use crate::BASE_PATH;
 use crate::error::{Error, Failure};
 use crate::problem::Problem;
-use crate::settings::DemoAccount;
+use crate::settings::DemoLogin;
 use crate::state::{SharedState, State};
 
 /// Allows scripts and requests to this server only, and the inline styles of Swagger UI.
@@ -38,7 +38,7 @@ pub(super) async fn show(request: HttpRequest, state: SharedState) -> Result<Htt
 
 fn page(path: &str, state: &State) -> HttpResponse {
     let accounts = &*state.demo_accounts;
-    let listed = accounts.iter().map(|DemoAccount { email, password, role }| {
+    let listed = accounts.iter().map(|DemoLogin { email, password, role }| {
         json!({"email": email, "password": password, "role": role})
     });
     let listed = json!(listed.collect::<Vec<_>>()).to_string();
@@ -54,8 +54,8 @@ fn page(path: &str, state: &State) -> HttpResponse {
 }
 
 /// Returns a list of the accounts of a demo.
-fn notice(accounts: &[DemoAccount]) -> String {
-    let listed = accounts.iter().map(|DemoAccount { email, password, role }| {
+fn notice(accounts: &[DemoLogin]) -> String {
+    let listed = accounts.iter().map(|DemoLogin { email, password, role }| {
         let (email, password, role) = (escaped(email), escaped(password), escaped(role));
         format!(
             "<li><span><code>{email}</code> ({role}),</span> \

@@ -1,6 +1,6 @@
 //! The pages for people: the common properties, the start page, and the page of a 404.
 
-use recto_api::{DemoAccount, Settings};
+use recto_api::{DemoLogin, Settings};
 use recto_testkit::both_servers;
 use recto_testkit::database::Engine;
 use recto_testkit::server::{Answer, TestServer};
@@ -178,7 +178,7 @@ fn commands_begin_with_the_public_url() {
 
 #[test]
 fn only_a_demo_shows_demo_accounts() {
-    let demo_accounts = vec![DemoAccount {
+    let demo_accounts = vec![DemoLogin {
         email: "reader@recto.example".to_owned(),
         password: "<b>&\"".to_owned(),
         role: "user".to_owned(),

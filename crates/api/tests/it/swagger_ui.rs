@@ -1,6 +1,6 @@
 //! Swagger UI: its files, and its use in a browser.
 
-use recto_api::{DemoAccount, Settings};
+use recto_api::{DemoLogin, Settings};
 use recto_testkit::both_servers;
 use recto_testkit::browser::Browser;
 use recto_testkit::database::Engine;
@@ -187,7 +187,7 @@ fn expired_token_is_forgotten() {
 
 #[test]
 fn dialog_and_page_are_tidy() {
-    let demo_accounts = vec![DemoAccount {
+    let demo_accounts = vec![DemoLogin {
         email: "reader@recto.example".to_owned(),
         password: PASSWORD.to_owned(),
         role: "user".to_owned(),

@@ -224,7 +224,7 @@ fn every_password_check_is_limited() {
 
 #[test]
 fn failed_logins_are_limited_across_accounts() {
-    let server = server_with_limits(Limits { sign_in_place: Some(hourly(3)), ..Limits::none() });
+    let server = server_with_limits(Limits { sign_in_network: Some(hourly(3)), ..Limits::none() });
     let login = |name: &str| {
         let body = json!({"email": format!("{name}@example.org"), "password": "not it"});
         server.anonymous().post("/auth/login", &body)

@@ -138,9 +138,9 @@ fn limits(options: &ServeOptions) -> Limits {
         Switch::Off => Limits::none(),
         Switch::On => Limits {
             sign_in: usual.sign_in.map(|limit| limit.with_burst(options.sign_in_burst)),
-            sign_in_place: usual
-                .sign_in_place
-                .map(|limit| limit.with_burst(options.sign_in_place_burst)),
+            sign_in_network: usual
+                .sign_in_network
+                .map(|limit| limit.with_burst(options.sign_in_network_burst)),
             sign_up: usual.sign_up.map(|limit| limit.with_burst(options.sign_up_burst)),
             ..usual
         },

@@ -2,10 +2,10 @@
 
 use recto_client::Error;
 use recto_domain::{
-    Book, BookContributors, BookPatch, BookTags, Change, CommentText, ContributorRole,
-    Contributors, Course, CourseTitle, Input as _, NewBookGraph, NewComment, NewCompanyGraph,
-    NewCourse, NewPost, NewStudent, Outcome, Post, PostComments, PostContent, PostTitle, Student,
-    StudentCourses, StudentName, Tag, TagNames, Title,
+    BatchOutcome, Book, BookContributors, BookPatch, BookTags, Change, CommentText,
+    ContributorRole, Contributors, Course, CourseTitle, Input as _, NewBookGraph, NewComment,
+    NewCompanyGraph, NewCourse, NewPost, NewStudent, Post, PostComments, PostContent, PostTitle,
+    Student, StudentCourses, StudentName, Tag, TagNames, Title,
 };
 use recto_testkit::{both_servers, server::TestServer};
 use serde_json::json;
@@ -128,13 +128,13 @@ fn batch_adds_and_changes_books(server: &TestServer) {
         let ada = signed_in(server, "ada").await;
         let mut sketch = new_book("Sketch");
         sketch.isbn = Some("9780141439587".parse().unwrap());
-        for expected in [Outcome::Created, Outcome::Unchanged] {
+        for expected in [BatchOutcome::Created, BatchOutcome::Unchanged] {
             let outcomes = ada.upsert_books(&[sketch.clone()]).await.unwrap();
             assert_eq!(outcomes.items[0].outcome, expected);
         }
         sketch.title = Title::parse("A Sketch").unwrap();
         let outcomes = ada.upsert_books(&[sketch]).await.unwrap();
-        assert_eq!(outcomes.items[0].outcome, Outcome::Updated);
+        assert_eq!(outcomes.items[0].outcome, BatchOutcome::Updated);
     });
 }
 

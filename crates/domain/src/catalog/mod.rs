@@ -11,8 +11,8 @@ pub use author::{
     Author, AuthorName, AuthorPatch, Contribution, Contributor, ContributorRole, Contributors,
 };
 pub use book::{
-    Book, BookBatch, BookEntry, BookOutcome, BookOutcomes, BookPatch, CreditLine, Isbn, Language,
-    NewBook, NewBookGraph, Outcome, PageCount, PublishedDate, Publisher, Title,
+    BatchOutcome, Book, BookBatch, BookEntry, BookOutcome, BookOutcomes, BookPatch, CreditLine,
+    Isbn, Language, NewBook, NewBookGraph, PageCount, PublishedDate, Publisher, Title,
 };
 pub use relations::*;
 pub use review::{NewReview, Rating, Review, ReviewPatch, ReviewText};

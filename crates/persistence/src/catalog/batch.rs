@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable};
 use diesel::upsert::excluded;
 use recto_domain::{
-    Account, Book, BookEntry, BookOutcome, Isbn, Outcome, Role, Update as _, UserId,
+    Account, BatchOutcome, Book, BookEntry, BookOutcome, Isbn, Role, Update as _, UserId,
 };
 use recto_relations_diesel::{Engine, Lock, Locked, Selected as _};
 
@@ -52,21 +52,23 @@ pub fn upsert(
     for (index, BookEntry { new, patch }) in batch.into_iter().enumerate() {
         let mut before = None;
         let (book, outcome) = match new.isbn.as_ref().and_then(|isbn| existing.remove(isbn)) {
-            None => (Book::new(creator.ids.new_id(), new, Some(caller.user_uid)), Outcome::Created),
+            None => {
+                (Book::new(creator.ids.new_id(), new, Some(caller.user_uid)), BatchOutcome::Created)
+            }
             Some(mut book) => {
                 before = Some(book.author.clone());
                 let changed = book.apply(patch, creator.ids.now());
-                (book, if changed { Outcome::Updated } else { Outcome::Unchanged })
+                (book, if changed { BatchOutcome::Updated } else { BatchOutcome::Unchanged })
             }
         };
         outcomes.push(BookOutcome { index, outcome, uid: book.uid });
         if before.as_ref() != Some(&book.author) {
             credited.push(book.clone());
         }
-        if outcome == Outcome::Updated && book.user_uid != Some(caller.user_uid) {
+        if outcome == BatchOutcome::Updated && book.user_uid != Some(caller.user_uid) {
             of_others += 1;
         }
-        if outcome != Outcome::Unchanged {
+        if outcome != BatchOutcome::Unchanged {
             written.push(book);
         }
     }

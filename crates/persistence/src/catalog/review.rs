@@ -11,7 +11,7 @@ use super::user::UserRow;
 use crate::row::RowContext;
 use crate::schema::reviews;
 use crate::sql_types::{InstantValue, UidValue};
-use crate::{Connection, Error, Failure, Recto, Rules};
+use crate::{Connection, DatabaseFailure, Error, Recto, Rules};
 
 /// A row of `reviews`.
 #[derive(Debug, Queryable, Selectable, Identifiable, Associations)]
@@ -107,7 +107,7 @@ impl Rules for Review {
             .filter(reviews::book_uid.eq(UidValue::from(self.book_uid)))
             .select(reviews::uid);
         // If it has been deleted meanwhile, the work runs again.
-        let existing = conn.first::<UidValue>(existing)?.ok_or(Failure::Contended)?;
+        let existing = conn.first::<UidValue>(existing)?.ok_or(DatabaseFailure::Contended)?;
         Err(Conflict::AlreadyReviewed(existing.into()).into())
     }
 }

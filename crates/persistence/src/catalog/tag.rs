@@ -12,7 +12,7 @@ use super::creator::Creator;
 use crate::row::RowContext;
 use crate::schema::tags;
 use crate::sql_types::{InstantValue, UidValue};
-use crate::{Connection, Error, Failure, Recto, Rules};
+use crate::{Connection, DatabaseFailure, Error, Recto, Rules};
 
 /// A row of `tags`.
 #[derive(Debug, Queryable, Selectable, Identifiable)]
@@ -108,7 +108,7 @@ pub fn create(conn: &mut Connection, tag: Tag, creator: &Creator<'_>) -> Result<
     // An error of the insert would end a transaction on PostgreSQL before the lookup.
     if conn.execute(insert.on_conflict(tags::name_key).do_nothing())? == 0 {
         // If it has been deleted meanwhile, the work runs again.
-        let existing = with_name(conn, &tag.name)?.ok_or(Failure::Contended)?;
+        let existing = with_name(conn, &tag.name)?.ok_or(DatabaseFailure::Contended)?;
         return Err(Conflict::TagExists(existing).into());
     }
     creator.add_tags(1);
@@ -156,7 +156,7 @@ pub(super) fn find_or_insert(
         let insert = diesel::insert_into(tags::table).values(records);
         creator.add_tags(conn.execute(insert.on_conflict(tags::name_key).do_nothing())?);
     }
-    Err(Failure::Contended.into())
+    Err(DatabaseFailure::Contended.into())
 }
 
 /// The maximum number of lookups. Without concurrent writers two suffice.

@@ -9,7 +9,7 @@ use diesel::sql_types::{BigInt, Text};
 use diesel::{PgConnection, RunQueryDsl as _, SqliteConnection};
 
 use super::{DatabaseUrl, Options, interrupt};
-use crate::{Connection, Error, Failure};
+use crate::{Connection, DatabaseFailure, Error};
 
 /// Opens a connection and verifies its settings.
 pub(super) fn connect(url: &DatabaseUrl, options: Options) -> Result<Connection, Error> {
@@ -65,7 +65,7 @@ fn enable_wal(conn: &mut SqliteConnection, busy_timeout: Duration) -> Result<(),
     let since = Instant::now();
     loop {
         match conn.batch_execute("PRAGMA journal_mode = WAL").map_err(Error::from) {
-            Err(Error::Failure(Failure::Busy)) if since.elapsed() < busy_timeout => {
+            Err(Error::Failure(DatabaseFailure::Busy)) if since.elapsed() < busy_timeout => {
                 sleep(Duration::from_millis(5));
             }
             switched => return switched.map_err(unavailable),
@@ -132,7 +132,7 @@ fn with_timeouts(url: &str) -> String {
 }
 
 fn unavailable(error: impl std::fmt::Display) -> Error {
-    Failure::Unavailable(error.to_string()).into()
+    DatabaseFailure::Unavailable(error.to_string()).into()
 }
 
 #[cfg(test)]

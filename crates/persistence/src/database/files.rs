@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use crate::{Failure, FileReplaced};
+use crate::{DatabaseFailure, FileReplaced};
 
 use super::DatabaseUrl;
 
@@ -16,7 +16,7 @@ use super::DatabaseUrl;
 /// is lost. So each commit compares the files with those that were opened, and writes fail from the
 /// first difference until the database is opened again. On PostgreSQL there are no files.
 #[derive(Debug)]
-pub(super) struct Storage {
+pub(super) struct DatabaseFiles {
     files: Vec<OpenFile>,
     /// The first file that was found to be deleted or replaced.
     replaced: OnceLock<FileReplaced>,
@@ -35,16 +35,16 @@ struct OpenFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct FileId(u64, u64);
 
-impl Storage {
-    /// Returns the storage of a database, while a connection to it is open and has read it.
+impl DatabaseFiles {
+    /// Returns the files of a database, while a connection to it is open and has read it.
     ///
     /// # Errors
-    /// [`Unavailable`](Failure::Unavailable) if one of its files does not exist.
-    pub(super) fn of(url: &DatabaseUrl) -> Result<Self, Failure> {
+    /// [`Unavailable`](DatabaseFailure::Unavailable) if one of its files does not exist.
+    pub(super) fn of(url: &DatabaseUrl) -> Result<Self, DatabaseFailure> {
         let paths = url.path().map(open_files).transpose()?.unwrap_or_default();
         let files = paths.into_iter().map(|path| match FileId::of(&path) {
             Some(id) => Ok(OpenFile { path: path.into(), id }),
-            None => Err(Failure::Unavailable(format!("{} does not exist", path.display()))),
+            None => Err(DatabaseFailure::Unavailable(format!("{} does not exist", path.display()))),
         });
         Ok(Self {
             files: files.collect::<Result<_, _>>()?,
@@ -107,12 +107,12 @@ impl Storage {
 
 /// Returns the database file, its write-ahead log, and its shared memory. SQLite resolves symbolic
 /// links before it names the others.
-fn open_files(database: &Path) -> Result<Vec<PathBuf>, Failure> {
+fn open_files(database: &Path) -> Result<Vec<PathBuf>, DatabaseFailure> {
     if cfg!(not(unix)) {
         return Ok(Vec::new());
     }
     let real = database.canonicalize().map_err(|error| {
-        Failure::Unavailable(format!("{} cannot be found: {error}", database.display()))
+        DatabaseFailure::Unavailable(format!("{} cannot be found: {error}", database.display()))
     })?;
     Ok(vec![database.to_owned(), with_suffix(&real, "-wal"), with_suffix(&real, "-shm")])
 }

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use recto_relations_diesel::Limits;
+use recto_relations_diesel::WorkLimits;
 
-use super::job::{Job, Outcome};
-use crate::{Connection, Error, Failure};
+use super::job::{Job, JobOutcome};
+use crate::{Connection, DatabaseFailure, Error};
 
 /// The time after which a group is committed, so that a slow write delays others little.
 const GROUP_TIME: Duration = Duration::from_millis(100);
@@ -37,15 +37,17 @@ impl Group {
             && let Some(mut job) = jobs.pop_front()
         {
             let (outcome, ended) = run_in_savepoint(connection, &mut job);
-            if outcome == Outcome::TimedOut && job.limits().check().is_ok() {
+            if outcome == JobOutcome::TimedOut && job.limits().check().is_ok() {
                 self.slow.push(job);
             } else {
                 self.ran.push(job);
             }
             ended?;
             match outcome {
-                Outcome::Done | Outcome::Failed | Outcome::TimedOut => {}
-                Outcome::Retry | Outcome::Suspect | Outcome::NotStarted => return Ok(false),
+                JobOutcome::Done | JobOutcome::Failed | JobOutcome::TimedOut => {}
+                JobOutcome::Retry | JobOutcome::Suspect | JobOutcome::NotStarted => {
+                    return Ok(false);
+                }
             }
         }
         connection.commit()?;
@@ -55,27 +57,27 @@ impl Group {
 
 /// Runs a job of a group, for at most [`GROUP_TIME`]. The second result is an error if the whole
 /// transaction has failed, as after SQLite has interrupted a statement that writes.
-fn run_in_savepoint(connection: &mut Connection, job: &mut Job) -> (Outcome, Result<(), Error>) {
+fn run_in_savepoint(connection: &mut Connection, job: &mut Job) -> (JobOutcome, Result<(), Error>) {
     let limits = job.limits();
     if limits.check().is_err() {
-        job.fail(Failure::TimedOut.into());
-        return (Outcome::TimedOut, Ok(()));
+        job.fail(DatabaseFailure::TimedOut.into());
+        return (JobOutcome::TimedOut, Ok(()));
     }
     let end = Instant::now() + GROUP_TIME;
     let deadline = limits.deadline.map_or(end, |deadline| deadline.min(end));
-    connection.set_limits(Limits { deadline: Some(deadline), ..limits.clone() });
+    connection.set_limits(WorkLimits { deadline: Some(deadline), ..limits.clone() });
     if let Err(error) = connection.begin_savepoint() {
-        return (Outcome::NotStarted, Err(error));
+        return (JobOutcome::NotStarted, Err(error));
     }
     let mut outcome = job.run(connection);
-    if outcome == Outcome::Done && job.limits().check().is_err() {
-        job.fail(Failure::TimedOut.into());
-        outcome = Outcome::TimedOut;
+    if outcome == JobOutcome::Done && job.limits().check().is_err() {
+        job.fail(DatabaseFailure::TimedOut.into());
+        outcome = JobOutcome::TimedOut;
     }
     let ended = match outcome {
-        Outcome::Done => connection.commit(),
-        Outcome::Failed | Outcome::TimedOut => connection.roll_back(),
-        Outcome::Retry | Outcome::Suspect | Outcome::NotStarted => Ok(()),
+        JobOutcome::Done => connection.commit(),
+        JobOutcome::Failed | JobOutcome::TimedOut => connection.roll_back(),
+        JobOutcome::Retry | JobOutcome::Suspect | JobOutcome::NotStarted => Ok(()),
     };
     (outcome, ended)
 }

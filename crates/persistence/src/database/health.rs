@@ -11,11 +11,11 @@ use recto_domain::IdGenerator as _;
 use recto_relations_diesel::RawConnection;
 use tokio::sync::oneshot;
 
-use super::storage::Storage;
+use super::files::DatabaseFiles;
 use super::threads::Threads;
 use super::{DatabaseUrl, Options, connect};
 use crate::identity::lease;
-use crate::{Connection, Error, Failure, SystemIds};
+use crate::{Connection, DatabaseFailure, Error, SystemIds};
 
 /// The time for which a result is used again, and a commit counts as a proof of writing.
 const FRESH: Duration = Duration::from_secs(1);
@@ -47,13 +47,13 @@ impl Health {
         threads: &mut Threads,
         url: &DatabaseUrl,
         options: Options,
-        storage: Arc<Storage>,
+        files: Arc<DatabaseFiles>,
         connection: Connection,
     ) -> Self {
         let (sender, receiver) = bounded(WAITING);
         let options = Options { busy_timeout: BUSY_TIMEOUT, ..options };
         let checker =
-            Checker { url: url.clone(), options, storage, connection, last: None, rescued: false };
+            Checker { url: url.clone(), options, files, connection, last: None, rescued: false };
         threads.spawn("recto-db-health".to_owned(), checker, move |checker| checker.run(&receiver));
         Self(sender)
     }
@@ -72,7 +72,7 @@ impl Health {
 struct Checker {
     url: DatabaseUrl,
     options: Options,
-    storage: Arc<Storage>,
+    files: Arc<DatabaseFiles>,
     connection: Connection,
     last: Option<(Instant, Result<(), Unhealthy>)>,
     /// Whether the content of a lost write-ahead log was copied, or cannot be.
@@ -124,22 +124,24 @@ impl Checker {
         }
         match checked {
             // Other writers left no gap, and were successful.
-            Err(Error::Failure(Failure::Busy)) if self.storage.was_written_within(FRESH) => Ok(()),
+            Err(Error::Failure(DatabaseFailure::Busy)) if self.files.was_written_within(FRESH) => {
+                Ok(())
+            }
             checked => checked,
         }
     }
 
     /// Reads a row and, unless a write was committed just now, writes one durably.
     fn read_and_write(&mut self) -> Result<(), Error> {
-        self.storage.check()?;
-        if self.storage.was_written_within(FRESH) {
+        self.files.check()?;
+        if self.files.was_written_within(FRESH) {
             return lease::read(&mut self.connection, NAME);
         }
         // Another value each time, since SQLite does not write equal ones.
         let value = SystemIds.new_id().uid();
         let expired = DateTime::UNIX_EPOCH;
         lease::acquire(&mut self.connection, NAME, value, expired, expired)?;
-        Ok(self.storage.check()?)
+        Ok(self.files.check()?)
     }
 
     fn is_broken(&mut self) -> bool {
@@ -149,7 +151,7 @@ impl Checker {
     /// Checks the files, and saves the content of a write-ahead log that was deleted: committed
     /// writes that are not yet in the database. The connection still has the deleted file open.
     fn watch(&mut self) {
-        if self.storage.check().is_ok() || self.rescued || !self.storage.has_lost_only_its_log() {
+        if self.files.check().is_ok() || self.rescued || !self.files.has_lost_only_its_log() {
             return;
         }
         match self.checkpoint() {

@@ -1,7 +1,7 @@
 //! Interrupting a long statement on SQLite, for which it has no timeout.
 //!
 //! SQLite calls a progress handler while it executes a statement. The handler of every connection
-//! asks the [`Limits`] of the work that runs on the same thread.
+//! asks the [`WorkLimits`] of the work that runs on the same thread.
 
 #![expect(unsafe_code, reason = "Diesel has no function for SQLite's progress handler")]
 
@@ -13,18 +13,18 @@ use std::sync::Once;
 use libsqlite3_sys::{
     SQLITE_OK, sqlite3, sqlite3_api_routines, sqlite3_auto_extension, sqlite3_progress_handler,
 };
-use recto_relations_diesel::Limits;
+use recto_relations_diesel::WorkLimits;
 
 /// The number of instructions of SQLite's virtual machine between two calls of the handler, less
 /// than a millisecond.
 const INSTRUCTIONS: c_int = 10_000;
 
 thread_local! {
-    static LIMITS: RefCell<Limits> = RefCell::default();
+    static LIMITS: RefCell<WorkLimits> = RefCell::default();
 }
 
 /// Runs `work`, whose statements are interrupted when it must stop.
-pub(super) fn with_limits<T>(limits: Limits, work: impl FnOnce() -> T) -> T {
+pub(super) fn with_limits<T>(limits: WorkLimits, work: impl FnOnce() -> T) -> T {
     LIMITS.replace(limits);
     let result = work();
     LIMITS.take();

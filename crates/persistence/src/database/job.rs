@@ -4,11 +4,11 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use recto_relations_diesel::{Engine, Limits};
+use recto_relations_diesel::{Engine, WorkLimits};
 use tokio::sync::oneshot;
 
 use super::interrupt;
-use crate::{Connection, Error, Failure, WorkError};
+use crate::{Connection, DatabaseFailure, Error, WorkError};
 
 /// Work with its types erased.
 pub(super) type Job = Box<dyn AnyWork>;
@@ -25,7 +25,7 @@ pub(super) enum JobKind {
 
 /// The result of one run of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum JobOutcome {
     /// It succeeded, and its writes can be committed.
     Done,
     /// It failed permanently.
@@ -44,9 +44,9 @@ pub(super) enum Outcome {
 pub(super) trait AnyWork: Send {
     fn kind(&self) -> JobKind;
     fn submitted(&self) -> Instant;
-    fn limits(&self) -> &Limits;
+    fn limits(&self) -> &WorkLimits;
     /// Runs it and stores the result. The caller has set the limits of the connection.
-    fn run(&mut self, conn: &mut Connection) -> Outcome;
+    fn run(&mut self, conn: &mut Connection) -> JobOutcome;
     /// Replaces the result with an error.
     fn fail(&mut self, error: Error);
     /// Sends the result to the caller.
@@ -59,7 +59,7 @@ pub(super) trait AnyWork: Send {
 pub(super) struct Work<W, T, E> {
     kind: JobKind,
     submitted: Instant,
-    limits: Limits,
+    limits: WorkLimits,
     closure: W,
     result: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<T, E>>,
@@ -74,7 +74,7 @@ where
     pub(super) fn job(
         kind: JobKind,
         submitted: Instant,
-        limits: Limits,
+        limits: WorkLimits,
         closure: W,
     ) -> (Job, Answer<T, E>) {
         let (reply, answer) = oneshot::channel();
@@ -96,11 +96,11 @@ where
         self.submitted
     }
 
-    fn limits(&self) -> &Limits {
+    fn limits(&self) -> &WorkLimits {
         &self.limits
     }
 
-    fn run(&mut self, conn: &mut Connection) -> Outcome {
+    fn run(&mut self, conn: &mut Connection) -> JobOutcome {
         let limits = match conn.engine() {
             Engine::Sqlite => Some(conn.limits().clone()),
             Engine::Postgres => None,
@@ -111,15 +111,18 @@ where
             Some(limits) => interrupt::with_limits(limits, run),
             None => run(),
         };
-        let result = ended
-            .unwrap_or_else(|panic| Err(Error::from(Failure::Panicked(message(&*panic))).into()));
+        let result = ended.unwrap_or_else(|panic| {
+            Err(Error::from(DatabaseFailure::Panicked(message(&*panic))).into())
+        });
         let outcome = match &result {
-            Ok(_) => Outcome::Done,
+            Ok(_) => JobOutcome::Done,
             Err(error) => match error.failure() {
-                Some(failure) if failure.is_transient() => Outcome::Retry,
-                Some(failure) if failure.suspects_connection() => Outcome::Suspect,
-                Some(Failure::TimedOut | Failure::Cancelled) => Outcome::TimedOut,
-                Some(_) | None => Outcome::Failed,
+                Some(failure) if failure.is_transient() => JobOutcome::Retry,
+                Some(failure) if failure.suspects_connection() => JobOutcome::Suspect,
+                Some(DatabaseFailure::TimedOut | DatabaseFailure::Cancelled) => {
+                    JobOutcome::TimedOut
+                }
+                Some(_) | None => JobOutcome::Failed,
             },
         };
         self.result = Some(result);

@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use super::job::Job;
 use super::statistics::{ClassStatistics, Counters, Failures, count};
-use crate::Failure;
+use crate::DatabaseFailure;
 
 /// The time between two searches of a full queue for abandoned jobs.
 const CLEANUP_INTERVAL: Duration = Duration::from_millis(20);
@@ -78,9 +78,9 @@ impl Queue {
     /// Adds a job.
     ///
     /// # Errors
-    /// [`Overloaded`](Failure::Overloaded) if the queue is full, and
-    /// [`Unavailable`](Failure::Unavailable) if its threads have ended.
-    pub(super) fn push(&self, job: Job) -> Result<(), Failure> {
+    /// [`Overloaded`](DatabaseFailure::Overloaded) if the queue is full, and
+    /// [`Unavailable`](DatabaseFailure::Unavailable) if its threads have ended.
+    pub(super) fn push(&self, job: Job) -> Result<(), DatabaseFailure> {
         let pushed = match self.sender.try_send(job) {
             Err(TrySendError::Full(job)) if self.remove_abandoned() => self.sender.try_send(job),
             pushed => pushed,
@@ -88,10 +88,10 @@ impl Queue {
         pushed.map_err(|error| match error {
             TrySendError::Full(_) => {
                 count(&self.failures.refused);
-                Failure::Overloaded
+                DatabaseFailure::Overloaded
             }
             TrySendError::Disconnected(_) => {
-                Failure::Unavailable("its threads have ended".to_owned())
+                DatabaseFailure::Unavailable("its threads have ended".to_owned())
             }
         })
     }
@@ -175,6 +175,6 @@ impl Jobs {
 }
 
 fn refuse(mut job: Job) {
-    job.fail(Failure::Overloaded.into());
+    job.fail(DatabaseFailure::Overloaded.into());
     job.answer();
 }

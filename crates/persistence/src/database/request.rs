@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use recto_relations::Cost;
-use recto_relations_diesel::{Limits, Timeouts};
+use recto_relations_diesel::{Timeouts, WorkLimits};
 use tokio::time::timeout_at;
 
 use super::job::{Answer, Job, JobKind, Work};
 use super::queue::Queue;
 use super::statistics::count;
 use super::{Database, lost};
-use crate::{Connection, Error, Failure, WorkError};
+use crate::{Connection, DatabaseFailure, Error, WorkError};
 
 /// The cost above which a read is expensive: more than a page of 100 books, or a book with all its
 /// relations.
@@ -37,8 +37,8 @@ impl Database {
     /// when the future is dropped.
     ///
     /// # Errors
-    /// The error of `work`; [`Overloaded`](Failure::Overloaded) or
-    /// [`Unavailable`](Failure::Unavailable) without running it; [`TimedOut`](Failure::TimedOut).
+    /// The error of `work`; [`Overloaded`](DatabaseFailure::Overloaded) or
+    /// [`Unavailable`](DatabaseFailure::Unavailable) without running it; [`TimedOut`](DatabaseFailure::TimedOut).
     ///
     /// # Panics
     /// Outside of a Tokio runtime.
@@ -55,7 +55,7 @@ impl Database {
         let cancelled = Arc::new(AtomicBool::new(false));
         let cancel = CancelOnDrop(Arc::clone(&cancelled));
         let submitted = Instant::now();
-        let limits = Limits { cancelled: Some(cancelled), ..self.request_limits(submitted) };
+        let limits = WorkLimits { cancelled: Some(cancelled), ..self.request_limits(submitted) };
         let (job, answer) = Work::job(JobKind::Read, submitted, limits, work);
         let result = self.within_timeout(queue, submitted, job, answer).await;
         drop(cancel);
@@ -68,8 +68,8 @@ impl Database {
     /// begins.
     ///
     /// # Errors
-    /// The error of `work`; [`Overloaded`](Failure::Overloaded) or
-    /// [`Unavailable`](Failure::Unavailable) without running it; [`TimedOut`](Failure::TimedOut).
+    /// The error of `work`; [`Overloaded`](DatabaseFailure::Overloaded) or
+    /// [`Unavailable`](DatabaseFailure::Unavailable) without running it; [`TimedOut`](DatabaseFailure::TimedOut).
     ///
     /// # Panics
     /// Outside of a Tokio runtime.
@@ -98,17 +98,17 @@ impl Database {
         let until = submitted + self.0.options.request_timeout;
         let result = match timeout_at(until.into(), answer).await {
             Ok(answered) => answered.map_err(|_| lost())?,
-            Err(_) => Err(Error::from(Failure::TimedOut).into()),
+            Err(_) => Err(Error::from(DatabaseFailure::TimedOut).into()),
         };
         if let Err(error) = &result
-            && matches!(error.failure(), Some(Failure::TimedOut))
+            && matches!(error.failure(), Some(DatabaseFailure::TimedOut))
         {
             count(&queue.failures().timed_out);
         }
         result
     }
 
-    fn request_limits(&self, submitted: Instant) -> Limits {
+    fn request_limits(&self, submitted: Instant) -> WorkLimits {
         let timeout = self.0.options.request_timeout;
         // The work ends a little before the caller stops waiting, which then gets its result.
         let deadline = submitted + timeout * 49 / 50;
@@ -120,7 +120,7 @@ impl Database {
             timeout / 4
         };
         let timeouts = Timeouts { statement: timeout, lock };
-        Limits { deadline: Some(deadline), cancelled: None, timeouts: Some(timeouts) }
+        WorkLimits { deadline: Some(deadline), cancelled: None, timeouts: Some(timeouts) }
     }
 }
 

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use recto_relations_diesel::Limits;
+use recto_relations_diesel::WorkLimits;
 
+use super::files::DatabaseFiles;
 use super::group::Group;
-use super::job::{AnyWork, Job, JobKind, Outcome};
+use super::job::{AnyWork, Job, JobKind, JobOutcome};
 use super::queue::{Jobs, Mover, Queue};
-use super::storage::Storage;
 use super::threads::Threads;
 use super::{DatabaseUrl, Options, connect};
-use crate::{Connection, Error, Failure, WorkError as _};
+use crate::{Connection, DatabaseFailure, Error, WorkError as _};
 
 /// The maximum number of runs of a job that fails transiently.
 const ATTEMPTS: u32 = 8;
@@ -70,14 +70,14 @@ pub(super) fn spawn_writer(threads: &mut Threads, target: Target<'_>, queue: &Qu
 pub(super) struct Target<'t> {
     pub(super) url: &'t DatabaseUrl,
     pub(super) options: Options,
-    pub(super) storage: &'t Arc<Storage>,
+    pub(super) files: &'t Arc<DatabaseFiles>,
 }
 
 /// A connection and its queue.
 struct Worker {
     url: DatabaseUrl,
     options: Options,
-    storage: Arc<Storage>,
+    files: Arc<DatabaseFiles>,
     jobs: Jobs,
     /// Its number among those of the same queue.
     number: usize,
@@ -87,9 +87,9 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(Target { url, options, storage }: Target<'_>, jobs: Jobs, number: usize) -> Self {
-        let (url, storage) = (url.clone(), Arc::clone(storage));
-        Self { url, options, storage, jobs, number, expensive: None, connection: None }
+    fn new(Target { url, options, files }: Target<'_>, jobs: Jobs, number: usize) -> Self {
+        let (url, files) = (url.clone(), Arc::clone(files));
+        Self { url, options, files, jobs, number, expensive: None, connection: None }
     }
 
     fn connection(&mut self) -> Result<&mut Connection, Error> {
@@ -98,9 +98,9 @@ impl Worker {
         } else {
             // A connection to other files than those of the other connections would read nonsense
             // and write over it.
-            self.storage.check()?;
+            self.files.check()?;
             let connection = connect::connect(&self.url, self.options)?;
-            self.storage.check()?;
+            self.files.check()?;
             connection
         };
         Ok(self.connection.insert(connection))
@@ -113,7 +113,7 @@ impl Worker {
         let outcome = self.attempt(&mut job);
         counters.running.store(0, Ordering::Relaxed);
         match &self.expensive {
-            Some(expensive) if outcome == Outcome::TimedOut && expensive.has_time(&job) => {
+            Some(expensive) if outcome == JobOutcome::TimedOut && expensive.has_time(&job) => {
                 expensive.push(job);
             }
             _ => job.answer(),
@@ -121,7 +121,7 @@ impl Worker {
     }
 
     /// Returns the limits of a run of a job.
-    fn limits(&self, job: &Job) -> Limits {
+    fn limits(&self, job: &Job) -> WorkLimits {
         let mut limits = job.limits().clone();
         if self.expensive.is_some()
             && let Some(deadline) = &mut limits.deadline
@@ -138,9 +138,9 @@ impl Worker {
     }
 
     /// Runs a job until it has a result that is final, and returns the last outcome.
-    fn attempt(&mut self, job: &mut Job) -> Outcome {
+    fn attempt(&mut self, job: &mut Job) -> JobOutcome {
         let since = Instant::now();
-        let storage = Arc::clone(&self.storage);
+        let files = Arc::clone(&self.files);
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -149,25 +149,27 @@ impl Worker {
                 Ok(connection) => connection,
                 Err(error) => {
                     job.fail(error);
-                    return Outcome::Failed;
+                    return JobOutcome::Failed;
                 }
             };
             let sent = connection.statements();
             connection.set_limits(limits);
             let outcome = match job.kind() {
                 JobKind::Read => job.run(connection),
-                JobKind::Write => in_transaction(connection, &storage, job),
+                JobKind::Write => in_transaction(connection, &files, job),
             };
-            connection.set_limits(Limits::default());
+            connection.set_limits(WorkLimits::default());
             let sent = connection.statements() - sent;
             self.jobs.counters.sent(sent);
             let again = match outcome {
-                Outcome::Done | Outcome::Failed | Outcome::TimedOut => false,
-                Outcome::Retry => self.has_time(since) && job.limits().check().is_ok(),
+                JobOutcome::Done | JobOutcome::Failed | JobOutcome::TimedOut => false,
+                JobOutcome::Retry => self.has_time(since) && job.limits().check().is_ok(),
                 // Only reads: a write may have been committed.
-                Outcome::Suspect => self.is_broken() && job.kind() == JobKind::Read && attempt == 1,
+                JobOutcome::Suspect => {
+                    self.is_broken() && job.kind() == JobKind::Read && attempt == 1
+                }
                 // A restart of the server breaks all connections.
-                Outcome::NotStarted => self.is_broken() && attempt == 1,
+                JobOutcome::NotStarted => self.is_broken() && attempt == 1,
             };
             if !again || attempt == ATTEMPTS {
                 return outcome;
@@ -181,7 +183,7 @@ impl Worker {
     fn run_group(&mut self, jobs: &mut VecDeque<Job>) {
         let mut group = Group::default();
         let counters = Arc::clone(&self.jobs.counters);
-        if let Err(replaced) = self.storage.check() {
+        if let Err(replaced) = self.files.check() {
             fail_all(jobs.drain(..), || replaced.clone().into());
             return;
         }
@@ -190,7 +192,7 @@ impl Worker {
             && is_transient(error)
         {
             // Another program has locked the database; each job alone would fail too.
-            fail_all(jobs.drain(..), || Failure::Busy.into());
+            fail_all(jobs.drain(..), || DatabaseFailure::Busy.into());
             return;
         }
         let running = jobs.len() as u64;
@@ -198,14 +200,14 @@ impl Worker {
         let committed = begun.and_then(|connection| {
             let sent = connection.statements();
             let committed = group.run(connection, jobs);
-            connection.set_limits(Limits::default());
+            connection.set_limits(WorkLimits::default());
             counters.sent(connection.statements() - sent);
             committed
         });
         counters.running.store(0, Ordering::Relaxed);
         match committed {
             Ok(true) => {
-                match self.storage.committed() {
+                match self.files.committed() {
                     Ok(()) => group.ran.into_iter().for_each(AnyWork::answer),
                     Err(replaced) => fail_all(group.ran, || replaced.clone().into()),
                 }
@@ -274,28 +276,28 @@ impl Worker {
     }
 }
 
-fn in_transaction(connection: &mut Connection, storage: &Storage, job: &mut Job) -> Outcome {
-    let begun = storage.check().map_err(Error::from).and_then(|()| connection.begin_write());
+fn in_transaction(connection: &mut Connection, files: &DatabaseFiles, job: &mut Job) -> JobOutcome {
+    let begun = files.check().map_err(Error::from).and_then(|()| connection.begin_write());
     let outcome = match begun {
         Ok(()) => job.run(connection),
         Err(error) => {
             return match fail_transaction(job, error) {
-                Outcome::Suspect => Outcome::NotStarted,
+                JobOutcome::Suspect => JobOutcome::NotStarted,
                 outcome => outcome,
             };
         }
     };
-    if outcome != Outcome::Done {
+    if outcome != JobOutcome::Done {
         // The job's own error is returned even if the rollback fails, as after SQLite has
         // interrupted a statement. `is_broken` finds the open transaction then.
         let rolled_back = connection.roll_back();
-        return if rolled_back.is_ok() { outcome } else { Outcome::Suspect };
+        return if rolled_back.is_ok() { outcome } else { JobOutcome::Suspect };
     }
     if job.limits().check().is_err() {
-        job.fail(Failure::TimedOut.into());
-        return connection.roll_back().map_or(Outcome::Suspect, |()| Outcome::TimedOut);
+        job.fail(DatabaseFailure::TimedOut.into());
+        return connection.roll_back().map_or(JobOutcome::Suspect, |()| JobOutcome::TimedOut);
     }
-    match connection.commit().and_then(|()| Ok(storage.committed()?)) {
+    match connection.commit().and_then(|()| Ok(files.committed()?)) {
         Ok(()) => outcome,
         Err(error) => fail_transaction(job, error),
     }
@@ -310,18 +312,18 @@ fn fail_all(jobs: impl IntoIterator<Item = Job>, error: impl Fn() -> Error) {
 }
 
 /// Stores the error of a transaction that could not begin or end.
-fn fail_transaction(job: &mut Job, error: Error) -> Outcome {
+fn fail_transaction(job: &mut Job, error: Error) -> JobOutcome {
     let outcome = match error.failure() {
-        Some(failure) if failure.is_transient() => Outcome::Retry,
-        Some(Failure::TimedOut) => Outcome::TimedOut,
-        Some(_) | None => Outcome::Suspect,
+        Some(failure) if failure.is_transient() => JobOutcome::Retry,
+        Some(DatabaseFailure::TimedOut) => JobOutcome::TimedOut,
+        Some(_) | None => JobOutcome::Suspect,
     };
     job.fail(error);
     outcome
 }
 
 fn is_transient(error: &Error) -> bool {
-    error.failure().is_some_and(Failure::is_transient)
+    error.failure().is_some_and(DatabaseFailure::is_transient)
 }
 
 /// Returns the delay before the next run: longer each time, and different between the threads of a

@@ -2,8 +2,8 @@
 
 use chrono::DateTime;
 use recto_domain::{
-    Account, Book, BookBatch, Email, IdGenerator as _, Input as _, NewBook, NewCompanyGraph,
-    Outcome, Role, TagName, User, UserId, Username,
+    Account, BatchOutcome, Book, BookBatch, Email, IdGenerator as _, Input as _, NewBook,
+    NewCompanyGraph, Role, TagName, User, UserId, Username,
 };
 use recto_persistence::catalog::{Creator, batch, book_tag};
 use recto_persistence::{Connection, org};
@@ -47,12 +47,14 @@ fn batch_takes_few_statements(database: &Fresh) {
         // link with a statement.
         let links = if database.engine() == Engine::Postgres { 1 } else { count };
         let credits = 2 + usize::from(count == 1) + links;
-        for (expected, statements) in [(Outcome::Created, 2 + credits), (Outcome::Unchanged, 1)] {
+        for (expected, statements) in
+            [(BatchOutcome::Created, 2 + credits), (BatchOutcome::Unchanged, 1)]
+        {
             let outcomes = upsert(&mut conn, &ids, &ada, &shelf, statements + lock);
             assert!(outcomes.into_iter().all(|outcome| outcome == expected));
         }
         let outcomes = upsert(&mut conn, &ids, &root, &shelf, 2 + lock);
-        assert!(outcomes.into_iter().all(|outcome| outcome == Outcome::Unchanged));
+        assert!(outcomes.into_iter().all(|outcome| outcome == BatchOutcome::Unchanged));
     }
 }
 
@@ -63,7 +65,7 @@ fn upsert(
     caller: &Account,
     isbns: &[String],
     statements: usize,
-) -> Vec<Outcome> {
+) -> Vec<BatchOutcome> {
     let book = |isbn: &String| json!({"title": "T", "author": "A", "isbn": isbn});
     let books: Vec<Value> = isbns.iter().map(book).collect();
     let books = BookBatch::parse(&json!({ "books": books })).unwrap().into_books();

@@ -6,7 +6,7 @@ use recto_domain::{
     User, UserId, Username,
 };
 use recto_persistence::identity::account;
-use recto_persistence::{Connection, Error, Failure, Recto, Stored, WorkError as _, write};
+use recto_persistence::{Connection, DatabaseFailure, Error, Recto, Stored, WorkError as _, write};
 use recto_relations::Include;
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh};
@@ -80,7 +80,10 @@ fn dangling_foreign_key_is_refused(database: &Fresh) {
             assert_eq!((*field, entity.name), ("book_uid", "Book"));
         }
         // SQLite does not report the key.
-        (Engine::Sqlite, Error::Failure(Failure::Query(DieselError::DatabaseError(kind, _)))) => {
+        (
+            Engine::Sqlite,
+            Error::Failure(DatabaseFailure::Query(DieselError::DatabaseError(kind, _))),
+        ) => {
             assert!(matches!(kind, DatabaseErrorKind::ForeignKeyViolation), "{error:?}");
         }
         _ => panic!("{error:?}"),
@@ -106,7 +109,8 @@ fn check_constraints_refuse_invalid_values(database: &Fresh) {
     ] {
         let error = database.execute(statement).unwrap_err();
         let said = Error::from(error);
-        let Error::Failure(Failure::Query(DieselError::DatabaseError(kind, _))) = &said else {
+        let Error::Failure(DatabaseFailure::Query(DieselError::DatabaseError(kind, _))) = &said
+        else {
             panic!("{statement}: {said:?}");
         };
         assert!(matches!(kind, DatabaseErrorKind::CheckViolation), "{statement}: {said:?}");
@@ -139,7 +143,7 @@ fn corrupt_value_is_located(database: &Fresh) {
         let said = error.to_string();
         let begin = format!("corrupt data in {table}.{column} of row {row}: ");
         assert!(said.starts_with(&begin) && said.len() > begin.len(), "{said}");
-        assert!(matches!(error, Error::Failure(Failure::Corrupt(_))));
+        assert!(matches!(error, Error::Failure(DatabaseFailure::Corrupt(_))));
     };
 
     let (book, row) = (c.books[0].uid, c.books[0].uid.to_string());

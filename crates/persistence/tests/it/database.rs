@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use recto_domain::{Book, Conflict, IdGenerator as _, Tag, TagName, User};
 use recto_persistence::catalog::BookFilter;
 use recto_persistence::{
-    Connection, Database, DatabaseUrl, Error, Failure, Options, PageRequest, SystemIds,
+    Connection, Database, DatabaseFailure, DatabaseUrl, Error, Options, PageRequest, SystemIds,
 };
 use recto_relations::{Filter, Include};
 use recto_testkit::both_engines;
@@ -58,7 +58,7 @@ fn panic_fails_only_its_own_work(fresh: &Fresh) {
         for (number, result) in results.iter().enumerate() {
             match number {
                 5 => assert!(
-                    matches!(result, Err(Error::Failure(Failure::Panicked(_)))),
+                    matches!(result, Err(Error::Failure(DatabaseFailure::Panicked(_)))),
                     "{result:?}"
                 ),
                 7 => assert!(matches!(result, Err(Error::Conflict(_))), "{result:?}"),
@@ -72,7 +72,7 @@ fn panic_fails_only_its_own_work(fresh: &Fresh) {
     assert_eq!(names, [0, 1, 2, 3, 4, 6, 8, 9].map(|number| format!("tag {number}")));
 
     let panicked: Result<(), Error> = database.read_blocking(|_| panic!("and this panic too"));
-    assert!(matches!(panicked, Err(Error::Failure(Failure::Panicked(_)))));
+    assert!(matches!(panicked, Err(Error::Failure(DatabaseFailure::Panicked(_)))));
     database.read_blocking(Connection::ping).unwrap();
     let after = c.new_tag("after");
     database.write_blocking(move |conn| conn.insert(after.clone())).unwrap();
@@ -220,7 +220,7 @@ fn full_queue_refuses_work(fresh: &Fresh) {
         assert!(request.as_mut().poll(&mut context).is_pending());
     }
     let refused = database.read_blocking(Connection::ping);
-    assert!(matches!(refused, Err(Error::Failure(Failure::Overloaded))), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Failure(DatabaseFailure::Overloaded))), "{refused:?}");
 
     for (blocker, held) in blockers {
         held.release();
@@ -280,10 +280,10 @@ fn lost_connections_are_replaced(fresh: &Fresh) {
 fn unreachable_database_is_unavailable() {
     let nowhere = tempfile::tempdir().unwrap().path().join("missing").join("recto.db");
     let error = Database::open(&DatabaseUrl::file(nowhere), Options::default()).unwrap_err();
-    assert!(matches!(error, Error::Failure(Failure::Unavailable(_))), "{error:?}");
+    assert!(matches!(error, Error::Failure(DatabaseFailure::Unavailable(_))), "{error:?}");
     let url = "postgres://nobody@127.0.0.1:1/nothing?connect_timeout=2".parse().unwrap();
     let error = Database::open(&url, Options::default()).unwrap_err();
-    assert!(matches!(error, Error::Failure(Failure::Unavailable(_))), "{error:?}");
+    assert!(matches!(error, Error::Failure(DatabaseFailure::Unavailable(_))), "{error:?}");
 }
 
 /// SQLite locks out the others while one enables the log.
@@ -317,7 +317,7 @@ fn locked_database_is_busy_after_timeout() {
     let write = || {
         let began = Instant::now();
         let written = database.write_blocking(Connection::ping);
-        assert!(matches!(written, Err(Error::Failure(Failure::Busy))), "{written:?}");
+        assert!(matches!(written, Err(Error::Failure(DatabaseFailure::Busy))), "{written:?}");
         began.elapsed()
     };
     let mut locker = fresh.connection();

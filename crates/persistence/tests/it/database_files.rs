@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use recto_persistence::{Database, DatabaseUrl, Error, Failure, Options, migrations};
+use recto_persistence::{Database, DatabaseFailure, DatabaseUrl, Error, Options, migrations};
 use recto_testkit::database::{Engine, Fresh, fresh};
 
 use crate::support::catalogue::tag_names;
@@ -43,7 +43,7 @@ fn deleted_or_replaced_file_stops_writes() {
             }
             for round in 0..2 {
                 let failed = add(&database, &format!("after {round}")).unwrap_err();
-                let Error::Failure(Failure::FileReplaced(replaced)) = failed else {
+                let Error::Failure(DatabaseFailure::FileReplaced(replaced)) = failed else {
                     panic!("{suffix} {replace}: {failed:?}")
                 };
                 let reason = format!("recto.db{suffix} was deleted or replaced");
@@ -54,7 +54,7 @@ fn deleted_or_replaced_file_stops_writes() {
                     (0..8).map(|_| scope.spawn(|| add(&database, "together"))).collect();
                 for writer in writers {
                     let failed = writer.join().unwrap().unwrap_err();
-                    assert!(matches!(failed, Error::Failure(Failure::FileReplaced(_))));
+                    assert!(matches!(failed, Error::Failure(DatabaseFailure::FileReplaced(_))));
                 }
             });
             expect_health(&database, false);

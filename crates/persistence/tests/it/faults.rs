@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use recto_domain::{IdGenerator as _, Tag, TagName};
 use recto_persistence::{
-    Connection, Database, DatabaseUrl, Error, Failure, Options, SystemIds, migrations,
+    Connection, Database, DatabaseFailure, DatabaseUrl, Error, Options, SystemIds, migrations,
 };
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh, fresh};
@@ -95,7 +95,7 @@ fn full_storage_is_reported(fresh: &Fresh) {
     let filler = disk.fill();
     let failed = (0..10_000).find_map(|number| add(&database, &format!("tag {number}")).err());
     let failed = failed.expect("the disk is full");
-    assert!(matches!(failed, Error::Failure(Failure::StorageFull(_))), "{failed:?}");
+    assert!(matches!(failed, Error::Failure(DatabaseFailure::StorageFull(_))), "{failed:?}");
     // Together, too: on SQLite these share a commit.
     thread::scope(|scope| {
         let writers: Vec<_> = (0..8)
@@ -110,7 +110,10 @@ fn full_storage_is_reported(fresh: &Fresh) {
             .collect();
         for writer in writers {
             let failed = writer.join().unwrap().expect("the disk is full");
-            assert!(matches!(failed, Error::Failure(Failure::StorageFull(_))), "{failed:?}");
+            assert!(
+                matches!(failed, Error::Failure(DatabaseFailure::StorageFull(_))),
+                "{failed:?}"
+            );
         }
     });
     database.read_blocking(Connection::ping).unwrap();
@@ -175,7 +178,7 @@ fn read_only_database_is_reported(fresh: &Fresh) {
             refused
         }
     };
-    assert!(matches!(failed, Error::Failure(Failure::ReadOnly(_))), "{failed:?}");
+    assert!(matches!(failed, Error::Failure(DatabaseFailure::ReadOnly(_))), "{failed:?}");
     add(&database, "after").unwrap();
     expect_health(&database, true);
     assert_eq!(tag_names(&mut fresh.connection()).len(), 2);
@@ -191,7 +194,10 @@ fn broken_transaction_is_replaced(fresh: &Fresh) {
                 conn.begin_write()
             })
             .unwrap_err();
-        assert!(matches!(failed, Error::Failure(Failure::BrokenTransaction(_))), "{failed:?}");
+        assert!(
+            matches!(failed, Error::Failure(DatabaseFailure::BrokenTransaction(_))),
+            "{failed:?}"
+        );
         add(&database, &format!("tag {round}")).unwrap();
     }
 }
@@ -201,10 +207,12 @@ fn failed_rollback_keeps_the_error(fresh: &Fresh) {
     for round in 0..8 {
         let failed = database.write_blocking(|conn| {
             conn.execute_batch("ROLLBACK")?;
-            Err::<(), Error>(Failure::StorageFull("this is part of the test".to_owned()).into())
+            Err::<(), Error>(
+                DatabaseFailure::StorageFull("this is part of the test".to_owned()).into(),
+            )
         });
         let failed = failed.unwrap_err();
-        assert!(matches!(failed, Error::Failure(Failure::StorageFull(_))), "{failed:?}");
+        assert!(matches!(failed, Error::Failure(DatabaseFailure::StorageFull(_))), "{failed:?}");
         add(&database, &format!("tag {round}")).unwrap();
     }
 }
@@ -215,7 +223,7 @@ fn terminated_statement_is_unavailable() {
     let database = fresh.open();
     let suicide = "SELECT pg_terminate_backend(pg_backend_pid())";
     let failed = database.write_blocking(|conn| conn.execute_batch(suicide)).unwrap_err();
-    assert!(matches!(failed, Error::Failure(Failure::Unavailable(_))), "{failed:?}");
+    assert!(matches!(failed, Error::Failure(DatabaseFailure::Unavailable(_))), "{failed:?}");
     add(&database, "after").unwrap();
 }
 

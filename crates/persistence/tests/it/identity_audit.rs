@@ -1,7 +1,8 @@
 //! The audit log.
 
 use recto_domain::{
-    AuditAction, AuditDetail, AuditEntry, AuditId, IdGenerator as _, ReviewsFate, Role, UserId,
+    AuditAction, AuditDetail, AuditEntry, AuditId, IdGenerator as _, ReviewsOnDeletion, Role,
+    UserId,
 };
 use recto_persistence::Connection;
 use recto_persistence::identity::account;
@@ -36,7 +37,7 @@ fn audit_entries_outlive_their_users(database: &Fresh) {
         let newest = audit::page(conn, &AuditFilter::default(), &PageRequest::newest(1)).unwrap();
         assert_eq!(newest.items, [entry]);
     }
-    account::delete(conn, ada, ReviewsFate::Keep).unwrap();
+    account::delete(conn, ada, ReviewsOnDeletion::Keep).unwrap();
     assert_eq!(count(database, "audit"), AuditAction::ALL.len() as u64);
 }
 

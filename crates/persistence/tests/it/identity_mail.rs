@@ -7,7 +7,7 @@ use std::thread;
 use chrono::{DateTime, Utc};
 use recto_domain::{
     Email, IdGenerator as _, MailDetail, MailId, MailKind, MailRequestId, MailedPurpose,
-    MailedTokenId, ReviewsFate, Role, SecretHash, UserId,
+    MailedTokenId, ReviewsOnDeletion, Role, SecretHash, UserId,
 };
 use recto_persistence::identity::account;
 use recto_persistence::identity::mail_request::{self, MailRequest};
@@ -324,6 +324,6 @@ fn deleting_user_deletes_mail(database: &Fresh) {
     let ada = person(conn, ids, "ada", Role::User);
     let (token, _) = issue(conn, ids, ada, MailedPurpose::Verify);
     enqueue(conn, ids, ada, MailKind::Verification, Some(token));
-    account::delete(conn, ada, ReviewsFate::Keep).unwrap();
+    account::delete(conn, ada, ReviewsOnDeletion::Keep).unwrap();
     assert_eq!((count(database, "mails"), count(database, "mailed_tokens")), (0, 0));
 }

@@ -3,7 +3,7 @@
 use recto_domain::{Book, BookId, Tag, TagId, TagName, User, Username};
 use recto_persistence::catalog::BookFilter;
 use recto_persistence::catalog::import::{self, Origin};
-use recto_persistence::{Connection, Error, Failure, PageRequest, SystemIds};
+use recto_persistence::{Connection, DatabaseFailure, Error, PageRequest, SystemIds};
 use recto_relations::{Filter, Include};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
@@ -103,7 +103,7 @@ fn failed_batch_is_rolled_back(database: &Fresh) {
     });
     let error = failed.unwrap_err();
     assert!(
-        matches!(error, Error::MissingReference { .. } | Error::Failure(Failure::Query(_))),
+        matches!(error, Error::MissingReference { .. } | Error::Failure(DatabaseFailure::Query(_))),
         "{error:?}"
     );
     let tags = conn

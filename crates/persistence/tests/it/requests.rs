@@ -7,7 +7,7 @@ use std::task::{Context, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use recto_persistence::{Connection, Database, Error, Failure, Options};
+use recto_persistence::{Connection, Database, DatabaseFailure, Error, Options};
 use recto_relations::Cost;
 use recto_testkit::both_engines;
 use recto_testkit::database::{Engine, Fresh};
@@ -119,7 +119,7 @@ fn paused() -> (
         let _ = begun.send(());
         let _ = resumed.recv();
         let pinged = conn.ping();
-        let _ = ended.send(matches!(pinged, Err(Error::Failure(Failure::Cancelled))));
+        let _ = ended.send(matches!(pinged, Err(Error::Failure(DatabaseFailure::Cancelled))));
         pinged
     };
     (work, has_begun, resume, has_ended)

@@ -11,7 +11,8 @@ use recto_domain::{
     StudentCourses, Update,
 };
 use recto_persistence::{
-    Connection, Error, Failure, Lock, PageRequest, Recto, Rules, Stored, SystemIds, school, write,
+    Connection, DatabaseFailure, Error, Lock, PageRequest, Recto, Rules, Stored, SystemIds, school,
+    write,
 };
 use recto_relations::{Entity, Include};
 use recto_testkit::both_engines;
@@ -355,7 +356,8 @@ fn check_constraints_refuse_invalid_values(database: &Fresh) {
         "UPDATE employees SET manager_id = id",
     ] {
         let said = Error::from(database.execute(statement).unwrap_err());
-        let Error::Failure(Failure::Query(DieselError::DatabaseError(kind, _))) = &said else {
+        let Error::Failure(DatabaseFailure::Query(DieselError::DatabaseError(kind, _))) = &said
+        else {
             panic!("{statement}: {said:?}");
         };
         assert!(matches!(kind, DatabaseErrorKind::CheckViolation), "{statement}: {said:?}");
@@ -363,7 +365,7 @@ fn check_constraints_refuse_invalid_values(database: &Fresh) {
     let twice = "INSERT INTO student_courses SELECT student_id, course_id, enrolled_at FROM student_courses";
     let said = Error::from(database.execute(twice).unwrap_err());
     let unique = DatabaseErrorKind::UniqueViolation;
-    let is_unique = matches!(&said, Error::Failure(Failure::Query(DieselError::DatabaseError(kind, _)))
+    let is_unique = matches!(&said, Error::Failure(DatabaseFailure::Query(DieselError::DatabaseError(kind, _)))
         if std::mem::discriminant(kind) == std::mem::discriminant(&unique));
     assert!(is_unique, "{said:?}");
 }

@@ -218,13 +218,13 @@ impl<V: KeyOn<DB>, DB: Dialect> QueryFragment<DB> for CountPerParent<V> {
 }
 
 /// Rows to count, up to a limit: ` FROM (SELECT 1 FROM … WHERE … LIMIT …) AS counted`.
-pub(crate) struct Counted<S> {
+pub(crate) struct CountedRows<S> {
     /// ` FROM … WHERE …`
     pub(crate) source: S,
     pub(crate) limit: i64,
 }
 
-impl<S: QueryFragment<DB>, DB: Dialect> QueryFragment<DB> for Counted<S> {
+impl<S: QueryFragment<DB>, DB: Dialect> QueryFragment<DB> for CountedRows<S> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql(" FROM (SELECT 1");
         self.source.walk_ast(out.reborrow())?;

@@ -52,7 +52,7 @@ pub struct BookOutcome {
     pub index: usize,
     /// The outcome.
     #[cfg_attr(feature = "openapi", schema(inline))]
-    pub outcome: Outcome,
+    pub outcome: BatchOutcome,
     /// The key of the book.
     #[cfg_attr(feature = "openapi", schema(inline))]
     pub uid: BookId,
@@ -62,7 +62,7 @@ pub struct BookOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(examples("created")))]
 #[serde(rename_all = "lowercase")]
-pub enum Outcome {
+pub enum BatchOutcome {
     /// The book was added.
     Created,
     /// The known book was changed.

@@ -10,7 +10,7 @@ mod published_date;
 use chrono::{DateTime, Utc};
 
 pub use self::{
-    batch::{BookBatch, BookEntry, BookOutcome, BookOutcomes, Outcome},
+    batch::{BatchOutcome, BookBatch, BookEntry, BookOutcome, BookOutcomes},
     graph::NewBookGraph,
     imprint::{CreditLine, PageCount, Publisher, Title},
     isbn::Isbn,

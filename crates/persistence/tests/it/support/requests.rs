@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use recto_persistence::{Connection, Database, Error, Failure, Options};
+use recto_persistence::{Connection, Database, DatabaseFailure, Error, Options};
 use recto_relations::Cost;
 
 use super::blocked::{Held, block};
@@ -44,9 +44,9 @@ pub(crate) fn cheap_ping(database: &Database) -> Result<(), Error> {
 }
 
 pub(crate) fn is_timeout<T>(result: &Result<T, Error>) -> bool {
-    matches!(result, Err(Error::Failure(Failure::TimedOut)))
+    matches!(result, Err(Error::Failure(DatabaseFailure::TimedOut)))
 }
 
 pub(crate) fn is_overloaded<T>(result: &Result<T, Error>) -> bool {
-    matches!(result, Err(Error::Failure(Failure::Overloaded)))
+    matches!(result, Err(Error::Failure(DatabaseFailure::Overloaded)))
 }
