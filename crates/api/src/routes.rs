@@ -20,11 +20,11 @@ use crate::schema::Description;
 use crate::table::{Operation, RouteTable};
 use crate::{meta, paths, read, write};
 
-/// Returns all routes below the base path.
+/// Returns all routes below the base path. A request is compared with them in this order.
 pub(crate) fn table() -> RouteTable {
     let mut table = RouteTable::new();
-    identity::add(&mut table);
     catalog::add(&mut table);
+    identity::add(&mut table);
     blog::add(&mut table);
     school::add(&mut table);
     org::add(&mut table);

@@ -16,73 +16,12 @@ use crate::table::{Operation, RouteTable};
 use crate::{read, write};
 
 pub(super) fn add(table: &mut RouteTable) {
-    add_users(table);
     add_books(table);
     add_book_relations(table);
     add_reviews(table);
-    add_authors(table);
     add_tags(table);
-}
-
-fn add_users(table: &mut RouteTable) {
-    table.tag("users");
-    table.at("/users").get(
-        users::page,
-        Operation::page::<User>("List users").requires(Access::Admin).returns_accounts(),
-    );
-    table
-        .at("/users/{uid}")
-        .get(
-            users::item,
-            Operation::item::<User>("Get a user")
-                .requires(Access::OptionalSignIn)
-                .returns::<UserWithOptionalAccount>(
-                    "The user. The account fields are present for the user and for administrators.",
-                ),
-        )
-        .patch(
-            users::patch,
-            Operation::new(
-                "Update a user",
-                "Changes the given fields and leaves the others unchanged. Only the user may do this.",
-            )
-            .requires(Access::Verified)
-            .body::<UserPatch>()
-            .returns_account("The changed user.")
-            .conflicts(&[ProblemType::UsernameTaken]),
-        )
-        .delete(
-            users::delete,
-            Operation::new(
-                "Delete a user",
-                "Deletes the user and the account. The user's books and reviews remain, without a user.",
-            )
-            .requires(Access::Admin)
-            .conflicts(&[ProblemType::LastAdmin]),
-        );
-    table.tag("administration");
-    table.at("/users/{uid}/role").put(
-        users::set_role,
-        Operation::new("Set a user's role", "The role applies from the user's next request.")
-            .requires(Access::AdminStepUp)
-            .body::<RoleChange>()
-            .returns_account("The user with the account.")
-            .conflicts(&[ProblemType::LastAdmin]),
-    );
-    table.at("/users/{uid}/disabled").put(
-        users::set_disabled,
-        Operation::new(
-            "Disable or enable a user",
-            "Disabling ends the account's sessions. Its API keys are refused until it is enabled again.",
-        )
-        .requires(Access::AdminStepUp)
-        .body::<Disabling>()
-        .returns_account("The user with the account.")
-        .conflicts(&[ProblemType::LastAdmin]),
-    );
-    table.tag("users");
-    add_many::<UserBooks>(table, "List a user's books");
-    add_many::<UserReviews>(table, "List a user's reviews");
+    add_authors(table);
+    add_users(table);
 }
 
 fn add_books(table: &mut RouteTable) {
@@ -243,32 +182,6 @@ fn add_reviews(table: &mut RouteTable) {
     add_one::<ReviewUser>(table, "Get a review's author");
 }
 
-fn add_authors(table: &mut RouteTable) {
-    table.tag("authors");
-    table.at("/authors").get(read::page::<Author>, Operation::page::<Author>("List authors"));
-    table
-        .at("/authors/{uid}")
-        .get(read::item::<Author>, Operation::item::<Author>("Get an author"))
-        .patch(
-            authors::patch,
-            Operation::new(
-                "Rename an author",
-                "The `author` of books, which names their contributors, stays as it is.",
-            )
-            .requires(Access::Admin)
-            .body::<AuthorPatch>()
-            .returns_entity::<Author>("The changed author.")
-            .conflicts(&[ProblemType::AuthorExists]),
-        )
-        .delete(
-            write::delete::<Author>,
-            Operation::new("Delete an author", "Deletes an author whom no book credits.")
-                .requires(Access::Admin)
-                .conflicts(&[ProblemType::StillReferenced]),
-        );
-    add_many::<AuthorBooks>(table, "List an author's books");
-}
-
 fn add_tags(table: &mut RouteTable) {
     table.tag("tags");
     table.at("/tags").get(read::page::<Tag>, Operation::page::<Tag>("List tags")).post(
@@ -299,4 +212,91 @@ fn add_tags(table: &mut RouteTable) {
                 .requires(Access::Admin),
         );
     add_many::<TagBooks>(table, "List a tag's books");
+}
+
+fn add_authors(table: &mut RouteTable) {
+    table.tag("authors");
+    table.at("/authors").get(read::page::<Author>, Operation::page::<Author>("List authors"));
+    table
+        .at("/authors/{uid}")
+        .get(read::item::<Author>, Operation::item::<Author>("Get an author"))
+        .patch(
+            authors::patch,
+            Operation::new(
+                "Rename an author",
+                "The `author` of books, which names their contributors, stays as it is.",
+            )
+            .requires(Access::Admin)
+            .body::<AuthorPatch>()
+            .returns_entity::<Author>("The changed author.")
+            .conflicts(&[ProblemType::AuthorExists]),
+        )
+        .delete(
+            write::delete::<Author>,
+            Operation::new("Delete an author", "Deletes an author whom no book credits.")
+                .requires(Access::Admin)
+                .conflicts(&[ProblemType::StillReferenced]),
+        );
+    add_many::<AuthorBooks>(table, "List an author's books");
+}
+
+fn add_users(table: &mut RouteTable) {
+    table.tag("users");
+    table.at("/users").get(
+        users::page,
+        Operation::page::<User>("List users").requires(Access::Admin).returns_accounts(),
+    );
+    table
+        .at("/users/{uid}")
+        .get(
+            users::item,
+            Operation::item::<User>("Get a user")
+                .requires(Access::OptionalSignIn)
+                .returns::<UserWithOptionalAccount>(
+                    "The user. The account fields are present for the user and for administrators.",
+                ),
+        )
+        .patch(
+            users::patch,
+            Operation::new(
+                "Update a user",
+                "Changes the given fields and leaves the others unchanged. Only the user may do this.",
+            )
+            .requires(Access::Verified)
+            .body::<UserPatch>()
+            .returns_account("The changed user.")
+            .conflicts(&[ProblemType::UsernameTaken]),
+        )
+        .delete(
+            users::delete,
+            Operation::new(
+                "Delete a user",
+                "Deletes the user and the account. The user's books and reviews remain, without a user.",
+            )
+            .requires(Access::Admin)
+            .conflicts(&[ProblemType::LastAdmin]),
+        );
+    table.tag("administration");
+    table.at("/users/{uid}/role").put(
+        users::set_role,
+        Operation::new("Set a user's role", "The role applies from the user's next request.")
+            .requires(Access::AdminStepUp)
+            .body::<RoleChange>()
+            .returns_account("The user with the account.")
+            .conflicts(&[ProblemType::LastAdmin]),
+    );
+    table.at("/users/{uid}/disabled").put(
+        users::set_disabled,
+        Operation::new(
+            "Disable or enable a user",
+            "Disabling ends the account's sessions. Its API keys are refused until it is enabled again.",
+        )
+        .requires(Access::AdminStepUp)
+        .body::<Disabling>()
+        .returns_account("The user with the account.")
+        .conflicts(&[ProblemType::LastAdmin]),
+    );
+    table.tag("users");
+    add_many::<UserBooks>(table, "List a user's books");
+    add_many::<UserReviews>(table, "List a user's reviews");
 }
