@@ -76,7 +76,7 @@ fn upper_layers_use_no_database_directly() {
 #[test]
 fn lower_layers_name_no_path() {
     let words = ["GET /", "POST /", "PUT /", "PATCH /", "DELETE /", "/api/", "/auth/", "{uid}"];
-    for layer in ["relations", "relations-diesel", "domain", "persistence", "identity"] {
+    for layer in ["relations", "relations-diesel", "domain", "persistence", "identity", "mail"] {
         let found = occurrences(&format!("crates/{layer}/src"), |line| {
             words.iter().any(|word| line.contains(word))
         });
@@ -102,7 +102,7 @@ fn api_names_no_table_or_column() {
                 || named.iter().any(|name| name == word)
                 || ["SELECT", "INSERT", "UPDATE", "JOIN"].contains(word)
         };
-        line.contains('"') && words.iter().any(is_sql)
+        line.contains('"') && (line.contains("DELETE FROM") || words.iter().any(is_sql))
     });
     // The field of the account export that lists API keys.
     let found: Vec<_> = found.iter().filter(|line| !line.contains("api_keys")).collect();
