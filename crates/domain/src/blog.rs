@@ -40,10 +40,6 @@ entity! {
         pub title: PostTitle,
         /// The content.
         pub content: PostContent,
-        /// The time of creation, in UTC.
-        pub created_at: DateTime<Utc>,
-        /// The time of the last change, in UTC.
-        pub updated_at: DateTime<Utc>,
     }
 }
 
@@ -114,10 +110,6 @@ entity! {
         pub text: CommentText,
         /// The key of the post.
         pub post_id: PostId,
-        /// The time of creation, in UTC.
-        pub created_at: DateTime<Utc>,
-        /// The time of the last change, in UTC.
-        pub updated_at: DateTime<Utc>,
     }
 }
 

@@ -40,6 +40,7 @@ pub mod text;
 pub mod violation;
 
 mod record;
+mod time;
 mod value;
 
 pub use blog::*;

@@ -50,10 +50,6 @@ entity! {
         pub id: CompanyId,
         /// The name.
         pub name: CompanyName,
-        /// The time of creation, in UTC.
-        pub created_at: DateTime<Utc>,
-        /// The time of the last change, in UTC.
-        pub updated_at: DateTime<Utc>,
     }
 }
 
@@ -119,10 +115,6 @@ entity! {
         pub name: DepartmentName,
         /// The key of the company.
         pub company_id: CompanyId,
-        /// The time of creation, in UTC.
-        pub created_at: DateTime<Utc>,
-        /// The time of the last change, in UTC.
-        pub updated_at: DateTime<Utc>,
     }
 }
 
@@ -195,10 +187,6 @@ entity! {
         pub department_id: DepartmentId,
         /// The manager's key; `null` if there is no manager.
         pub manager_id: Option<EmployeeId>,
-        /// The time of creation, in UTC.
-        pub created_at: DateTime<Utc>,
-        /// The time of the last change, in UTC.
-        pub updated_at: DateTime<Utc>,
     }
 }
 

@@ -2,7 +2,7 @@
 //! serialization and (with the feature `openapi`) the schema, so that these cannot differ.
 
 /// Declares a struct with public fields that is serialized as a JSON object, without those after
-/// `@not_shown`.
+/// `@not_shown`. These are not hashed either: equal hashes stand for equal objects.
 macro_rules! object {
     (
         $(#[doc = $doc:literal])+
@@ -26,13 +26,20 @@ macro_rules! object {
                 pub $hidden: $hidden_type,
             )*
         }
+
+        impl std::hash::Hash for $name {
+            fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+                $(self.$field.hash(state);)+
+            }
+        }
     };
 }
 pub(crate) use object;
 
 /// Declares an [`object!`] that is an [`Entity`](recto_relations::Entity), with the name of its
 /// collection, its key, the fields by which it can be sorted besides `created_at`, and the cost of
-/// reading one if it has long texts. It also has a version.
+/// reading one if it has long texts. It also has the times of its creation and of its last change,
+/// and a version.
 macro_rules! entity {
     (
         $(#[doc = $doc:literal])+
@@ -47,6 +54,12 @@ macro_rules! entity {
             $(#[doc = $doc])+
             pub struct $name {
                 $($(#[$attribute])+ pub $field: $type,)+
+                /// The time of creation, in UTC.
+                #[serde(serialize_with = "crate::time::write")]
+                pub created_at: chrono::DateTime<chrono::Utc>,
+                /// The time of the last change, in UTC.
+                #[serde(serialize_with = "crate::time::write")]
+                pub updated_at: chrono::DateTime<chrono::Utc>,
                 @not_shown
                 /// The version, which each change moves.
                 pub version: recto_relations::Version,
@@ -75,10 +88,14 @@ macro_rules! entity {
                     },)*
                     recto_relations::SortField::creation(),
                 ],
-                fields: &[$(recto_relations::Field {
-                    name: stringify!($field),
-                    declared: stringify!($type),
-                }),+],
+                fields: &[
+                    $(recto_relations::Field {
+                        name: stringify!($field),
+                        declared: stringify!($type),
+                    },)+
+                    recto_relations::Field { name: "created_at", declared: "DateTime<Utc>" },
+                    recto_relations::Field { name: "updated_at", declared: "DateTime<Utc>" },
+                ],
                 weight: const { 1 $(* $weight)? },
                 module: <Self as recto_relations::InModule>::module,
             };

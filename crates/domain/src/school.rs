@@ -45,10 +45,6 @@ entity! {
         pub id: StudentId,
         /// The name.
         pub name: StudentName,
-        /// The time of creation, in UTC.
-        pub created_at: DateTime<Utc>,
-        /// The time of the last change, in UTC.
-        pub updated_at: DateTime<Utc>,
     }
 }
 
@@ -112,10 +108,6 @@ entity! {
         pub id: CourseId,
         /// The title.
         pub title: CourseTitle,
-        /// The time of creation, in UTC.
-        pub created_at: DateTime<Utc>,
-        /// The time of the last change, in UTC.
-        pub updated_at: DateTime<Utc>,
     }
 }
 

@@ -39,10 +39,6 @@ entity! {
         pub uid: AuthorId,
         /// The name; no two are equal without regard to case.
         pub name: AuthorName,
-        /// The time of creation, in UTC.
-        pub created_at: DateTime<Utc>,
-        /// The time of the last change, in UTC.
-        pub updated_at: DateTime<Utc>,
     }
 }
 

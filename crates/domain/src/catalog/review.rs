@@ -34,10 +34,6 @@ entity! {
         pub user_uid: Option<UserId>,
         /// The key of the book.
         pub book_uid: BookId,
-        /// The time of creation, in UTC.
-        pub created_at: DateTime<Utc>,
-        /// The time of the last change, in UTC.
-        pub updated_at: DateTime<Utc>,
     }
 }
 

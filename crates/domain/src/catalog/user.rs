@@ -66,10 +66,6 @@ entity! {
         pub first_name: Option<PersonName>,
         /// The family name; `null` if unknown.
         pub last_name: Option<PersonName>,
-        /// The time of creation, in UTC.
-        pub created_at: DateTime<Utc>,
-        /// The time of the last change, in UTC.
-        pub updated_at: DateTime<Utc>,
     }
 }
 

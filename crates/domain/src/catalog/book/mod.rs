@@ -54,10 +54,6 @@ entity! {
         pub isbn: Option<Isbn>,
         /// The owner's key; `null` if nobody owns the book.
         pub user_uid: Option<UserId>,
-        /// The time of creation, in UTC.
-        pub created_at: DateTime<Utc>,
-        /// The time of the last change, in UTC.
-        pub updated_at: DateTime<Utc>,
     }
 }
 
