@@ -1,5 +1,6 @@
 //! Answers: the values that handlers return, and the responses that they become.
 
+use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use actix_web::HttpResponse;
@@ -9,7 +10,7 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::web::Bytes;
 use futures_util::Stream;
 use recto_persistence::identity::idempotency_key::StoredAnswer;
-use recto_relations::{Entities, Entity, Include, KeysetPosition, PageStart, Paged};
+use recto_relations::{ContentHasher, Entities, Entity, Include, KeysetPosition, PageStart, Paged};
 use serde::Serialize;
 
 use crate::conditional;
@@ -36,6 +37,11 @@ impl<A: Answer> Respond for A {
 
 /// A value that is rendered as a whole before it is sent.
 pub(crate) trait Answer {
+    /// Returns the entity tag of the response, if it has one that is known before it is rendered.
+    fn tag(&self) -> Option<String> {
+        None
+    }
+
     /// Returns the response.
     ///
     /// # Errors
@@ -58,6 +64,11 @@ impl Rendered {
     /// Returns a response with a body of JSON.
     pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Self {
         Self { status, headers: Vec::new(), body: Some(body) }
+    }
+
+    /// Returns the response to a client that has the one with a tag.
+    pub(crate) fn not_modified(tag: String) -> Self {
+        Self::empty(StatusCode::NOT_MODIFIED).header(header::ETAG, tag)
     }
 
     fn empty(status: StatusCode) -> Self {
@@ -170,9 +181,21 @@ impl<E: Entity> Item<E> {
 }
 
 impl<E: Entity> Answer for Item<E> {
+    fn tag(&self) -> Option<String> {
+        if !self.fields.is_all() {
+            return None;
+        }
+        let mut state = ContentHasher::new();
+        conditional::hash_item(&self.entities, 0, &mut state);
+        self.extra.hash(0, &mut state);
+        conditional::tag_of_item(&self.entities, 0, state.finish())
+    }
+
     fn render(self) -> Result<Rendered, Error> {
         let body = present::item(&self.entities, (&self.include, &self.fields), &self.extra)?;
-        let tag = conditional::tag_of_item(&self.entities, 0, &body);
+        let of_body =
+            || conditional::tag_of_item(&self.entities, 0, conditional::hash_of_body(&body));
+        let tag = self.tag().or_else(of_body);
         Ok(Rendered::json(StatusCode::OK, body).tagged(tag))
     }
 }
@@ -201,6 +224,10 @@ impl<E: Entity> OptionalItem<E> {
 }
 
 impl<E: Entity> Answer for OptionalItem<E> {
+    fn tag(&self) -> Option<String> {
+        self.0.as_ref()?.tag()
+    }
+
     fn render(self) -> Result<Rendered, Error> {
         match self.0 {
             Some(item) => item.render(),
@@ -240,10 +267,24 @@ impl<E: Entity> Page<E> {
 }
 
 impl<E: Entity> Answer for Page<E> {
+    fn tag(&self) -> Option<String> {
+        let Self { loaded, total, options, extra } = self;
+        if !options.fields.is_all() {
+            return None;
+        }
+        let mut state = ContentHasher::new();
+        for index in 0..loaded.entities.as_slice().len() {
+            conditional::hash_item(&loaded.entities, index, &mut state);
+            extra.hash(index, &mut state);
+        }
+        (loaded.has_previous, loaded.has_next, total).hash(&mut state);
+        Some(conditional::tag_of_page(state.finish()))
+    }
+
     fn render(self) -> Result<Rendered, Error> {
         let Self { loaded, total, options, extra } = &self;
         let (body, cursors) = present::page(loaded, *total, options, extra)?;
-        let tag = conditional::tag_of_body(&body);
+        let tag = self.tag().unwrap_or_else(|| tag_of_body(&body));
         let rendered = Rendered::json(StatusCode::OK, body).tagged(Some(tag));
         Ok(with_links(rendered, &options.links, cursors))
     }
@@ -285,7 +326,7 @@ impl<T: Serialize> Answer for List<T> {
         let mut body = b"{\"items\":".to_vec();
         body.extend(present::json(&self.items)?);
         self.cursors.write(self.total, &mut body);
-        let tag = conditional::tag_of_body(&body);
+        let tag = tag_of_body(&body);
         let rendered = Rendered::json(StatusCode::OK, body).tagged(Some(tag));
         Ok(with_links(rendered, &self.links, self.cursors))
     }
@@ -347,11 +388,15 @@ impl StaticJson {
     /// Returns JSON that is written already.
     pub(crate) fn new(json: String) -> Self {
         let body = json.into_bytes();
-        Self { tag: conditional::tag_of_body(&body), body }
+        Self { tag: tag_of_body(&body), body }
     }
 }
 
 impl Answer for &'static StaticJson {
+    fn tag(&self) -> Option<String> {
+        Some(self.tag.clone())
+    }
+
     fn render(self) -> Result<Rendered, Error> {
         Ok(Rendered::json(StatusCode::OK, self.body.clone()).tagged(Some(self.tag.clone())))
     }
@@ -375,6 +420,10 @@ impl Answer for Accepted {
     fn render(self) -> Result<Rendered, Error> {
         Ok(Rendered::empty(StatusCode::ACCEPTED))
     }
+}
+
+fn tag_of_body(body: &[u8]) -> String {
+    conditional::tag_of_page(conditional::hash_of_body(body))
 }
 
 /// Adds the `Link` header (RFC 8288) of a page, if there are others.

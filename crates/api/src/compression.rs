@@ -7,6 +7,7 @@ use std::io::{self, Write as _};
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::ServiceResponse;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web;
 use flate2::Compression;
@@ -30,21 +31,27 @@ const ZSTD_LEVEL: i32 = 1;
 /// Selects the coding of a response, which becomes a part of its tag. If the response could have
 /// one, caches learn that it depends on the request.
 pub(crate) fn select_coding(response: &mut ServiceResponse<impl MessageBody>) -> Option<Coding> {
-    let BodySize::Sized(size) = response.response().body().size() else { return None };
-    let is_private = headers::is_private(response.request().match_info().as_str());
-    let headers = response.headers();
-    let is_encoded = headers.contains_key(header::CONTENT_ENCODING);
-    if is_private || is_encoded || !headers.get(header::CONTENT_TYPE).is_some_and(is_text) {
+    if headers::is_private(response.request().match_info().as_str()) {
         return None;
     }
-    headers::add_vary(response.headers_mut(), HeaderValue::from_static("Accept-Encoding"));
+    let vary = HeaderValue::from_static("Accept-Encoding");
+    if response.status() == StatusCode::NOT_MODIFIED {
+        headers::add_vary(response.headers_mut(), vary);
+        return None;
+    }
+    let BodySize::Sized(size) = response.response().body().size() else { return None };
+    let headers = response.headers();
+    let is_encoded = headers.contains_key(header::CONTENT_ENCODING);
+    if is_encoded || !headers.get(header::CONTENT_TYPE).is_some_and(is_text) {
+        return None;
+    }
+    headers::add_vary(response.headers_mut(), vary);
     if size < SMALLEST as u64 {
         return None;
     }
     let coding = Coding::preferred(response.request().headers())?;
     let tag = response.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok());
-    let tag = tag.and_then(|tag| tag.strip_suffix('"'));
-    if let Some(Ok(tag)) = tag.map(|tag| format!("{tag}-{}\"", coding.name()).try_into()) {
+    if let Some(Ok(tag)) = tag.map(|tag| coding.tag(tag).try_into()) {
         response.headers_mut().insert(header::ETAG, tag);
     }
     Some(coding)

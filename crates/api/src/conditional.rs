@@ -1,21 +1,25 @@
 //! Entity tags and conditional requests (RFC 9110, section 13).
 //!
 //! The tag of an item is `"VERSION.HASH"`. The version is that of the entity, whatever the response
-//! shows of it; the hash is that of the response. `If-Match` compares the version alone, so that a
+//! shows of it; the hash is that of what it shows. `If-Match` compares the version alone, so that a
 //! tag from any response about the entity can be sent with a change. `If-None-Match` compares all.
+//!
+//! The hash is computed from the loaded entities, so that a response that the client has already is
+//! not rendered. Only of a response with chosen fields is it computed from the body.
 
 use std::fmt::Write as _;
+use std::hash::Hasher as _;
 
 use actix_web::HttpRequest;
 use actix_web::body::BoxBody;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use recto_relations::{AnyEntities, Entity, Version};
-
+use recto_relations::{Adjacency, AnyEntities, ContentHasher, Entity, Span, Version};
 use twox_hash::XxHash3_64;
 
 use crate::error::Error;
+use crate::negotiation::Coding;
 use crate::problem::{Problem, ProblemType};
 
 /// Appends the version part of an entity's tags: its version, and a checksum of its key, so that a
@@ -27,19 +31,59 @@ fn push_version_part(tag: &mut String, entity: &str, key: &str, version: Version
     let _ = write!(tag, "{version}-{checksum:016x}");
 }
 
-/// Returns the tag of a response with the item at `index`; `None` if it has no versions.
-pub(crate) fn tag_of_item(entities: &dyn AnyEntities, index: usize, body: &[u8]) -> Option<String> {
+/// Returns the tag of a response with the item at `index`, from the hash of the response; `None` if
+/// the item has no version.
+pub(crate) fn tag_of_item(entities: &dyn AnyEntities, index: usize, hash: u64) -> Option<String> {
     let version = entities.version(index)?;
     let mut tag = String::with_capacity(64);
     tag.push('"');
     push_version_part(&mut tag, entities.info().name, &entities.key(index), version);
-    let _ = write!(tag, ".{:016x}\"", XxHash3_64::oneshot(body));
+    let _ = write!(tag, ".{hash:016x}\"");
     Some(tag)
 }
 
-/// Returns the tag of a response that is no item.
-pub(crate) fn tag_of_body(body: &[u8]) -> String {
-    format!("\"{:016x}\"", XxHash3_64::oneshot(body))
+/// Returns the tag of a response that is no item, from its hash.
+pub(crate) fn tag_of_page(hash: u64) -> String {
+    format!("\"{hash:016x}\"")
+}
+
+/// Returns the hash of a body.
+pub(crate) fn hash_of_body(body: &[u8]) -> u64 {
+    XxHash3_64::oneshot(body)
+}
+
+/// Returns the hash of the fields of the entity at `index`.
+pub(crate) fn hash_of_fields(entities: &dyn AnyEntities, index: usize) -> u64 {
+    let mut state = ContentHasher::new();
+    entities.hash(index, &mut state);
+    state.finish()
+}
+
+/// Feeds the entity at `index`, with all that was loaded with it, to a hasher.
+pub(crate) fn hash_item(entities: &dyn AnyEntities, index: usize, state: &mut ContentHasher) {
+    entities.hash(index, state);
+    entities.hash_link(index, state);
+    for counted in entities.counts() {
+        state.write_u64(counted.numbers[index]);
+    }
+    for edge in entities.edges() {
+        match edge.adjacency() {
+            Adjacency::One(links) => {
+                state.write_u8(links[index].is_some().into());
+                if let Some(target) = links[index] {
+                    hash_item(edge.target(), target as usize, state);
+                }
+            }
+            Adjacency::Many(spans) => {
+                let Span { start, end, more } = spans[index];
+                state.write_u32(end - start);
+                for child in start..end {
+                    hash_item(edge.target(), child as usize, state);
+                }
+                state.write_u8(more.into());
+            }
+        }
+    }
 }
 
 /// The entity that a request changes, as it was before.
@@ -135,12 +179,38 @@ fn parse_tags(list: &str) -> Option<Vec<EntityTag<'_>>> {
     Some(tags)
 }
 
+/// The header `If-None-Match` of a GET, and the coding of its response.
+#[derive(Debug, Clone)]
+pub(crate) struct IfNoneMatch {
+    list: String,
+    coding: Option<Coding>,
+}
+
+impl IfNoneMatch {
+    /// Returns the header, if the request has it and is a GET or HEAD.
+    pub(crate) fn of(request: &HttpRequest) -> Option<Self> {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return None;
+        }
+        let list = joined(request.headers(), header::IF_NONE_MATCH)?;
+        Some(Self { list, coding: Coding::preferred(request.headers()) })
+    }
+
+    /// Returns the tag in the list that is that of a response, or of the response in the coding that
+    /// the client prefers. The response itself, without a coding, has the tag `tag`.
+    pub(crate) fn find(&self, tag: &str) -> Option<String> {
+        let coded = self.coding.map(|coding| coding.tag(tag));
+        let is_listed = |tag: &&str| is_listed(tag, &self.list);
+        [Some(tag), coded.as_deref()].into_iter().flatten().find(is_listed).map(str::to_owned)
+    }
+}
+
 /// Replaces the response to a GET by a 304 if the client has it already.
 pub(crate) fn not_modified(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     let request = response.request();
     let is_known = response.status() == StatusCode::OK
         && matches!(*request.method(), Method::GET | Method::HEAD)
-        && response.headers().get(header::ETAG).is_some_and(|tag| knows(request, tag));
+        && response.headers().get(header::ETAG).is_some_and(|tag| is_known(request, tag));
     if !is_known {
         return response;
     }
@@ -152,18 +222,19 @@ pub(crate) fn not_modified(response: ServiceResponse<BoxBody>) -> ServiceRespons
     ServiceResponse::new(request, response.set_body(BoxBody::new(())))
 }
 
-/// Returns whether `If-None-Match` has a tag, compared weakly. A malformed header has none.
-fn knows(request: &HttpRequest, tag: &HeaderValue) -> bool {
-    let mut values = request.headers().get_all(header::IF_NONE_MATCH);
-    if values.next().is_some_and(|one| one == tag) {
+/// Returns whether `If-None-Match` has a tag.
+fn is_known(request: &HttpRequest, tag: &HeaderValue) -> bool {
+    let list = joined(request.headers(), header::IF_NONE_MATCH);
+    list.zip(tag.to_str().ok()).is_some_and(|(list, tag)| is_listed(tag, &list))
+}
+
+/// Returns whether a list is `*` or has a tag, compared weakly. A malformed list has none.
+fn is_listed(tag: &str, list: &str) -> bool {
+    if list == tag || list.trim() == "*" {
         return true;
     }
-    let Some(known) = joined(request.headers(), header::IF_NONE_MATCH) else { return false };
-    if known.trim() == "*" {
-        return true;
-    }
-    let tag = tag.to_str().unwrap_or_default().trim_matches('"');
-    parse_tags(&known).is_some_and(|tags| tags.iter().any(|known| known.opaque == tag))
+    let tag = tag.trim_matches('"');
+    parse_tags(list).is_some_and(|tags| tags.iter().any(|listed| listed.opaque == tag))
 }
 
 #[cfg(test)]

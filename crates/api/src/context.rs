@@ -20,7 +20,7 @@ use recto_relations::Cost;
 
 use crate::answer::{Answer, Rendered};
 use crate::audit_log;
-use crate::conditional::IfMatch;
+use crate::conditional::{IfMatch, IfNoneMatch};
 use crate::error::Error;
 use crate::extract::QueryCost;
 use crate::idempotency::KeyHeader;
@@ -90,7 +90,7 @@ impl Context {
         self.state.database.request_read(self.cost(), work).await
     }
 
-    /// As [`read`](Self::read), and renders the answer: on the database's thread if the query is
+    /// As [`read`](Self::read), and renders the answer, unless the client has it already: on the database's thread if the query is
     /// expensive, so that a large answer does not block a thread that serves requests.
     ///
     /// # Errors
@@ -99,10 +99,11 @@ impl Context {
         &self,
         work: impl Fn(&mut ReadTransaction<'_>) -> Result<A, Error> + Send + 'static,
     ) -> Result<Rendered, Error> {
+        let known = IfNoneMatch::of(&self.request);
         if is_expensive(self.cost()) {
-            self.read(move |tx| work(tx)?.render()).await
+            self.read(move |tx| render(work(tx)?, known.as_ref())).await
         } else {
-            self.read(work).await?.render()
+            render(self.read(work).await?, known.as_ref())
         }
     }
 
@@ -266,5 +267,13 @@ impl Authentication {
         let caller = credential.resolve(conn, state)?;
         self.access.check(&caller, credential.scope(), state.ids.now())?;
         Ok(Some(caller))
+    }
+}
+
+/// Renders an answer, or returns a 304 if the client has it.
+fn render<A: Answer>(answer: A, known: Option<&IfNoneMatch>) -> Result<Rendered, Error> {
+    match known.zip(answer.tag()).and_then(|(known, tag)| known.find(&tag)) {
+        Some(tag) => Ok(Rendered::not_modified(tag)),
+        None => answer.render(),
     }
 }

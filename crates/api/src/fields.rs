@@ -67,7 +67,11 @@ impl SelectedFields {
             }
         }
         if chosen.contains(&TAG)
-            && let Some(tag) = conditional::tag_of_item(entities, index, &all)
+            && let Some(tag) = conditional::tag_of_item(
+                entities,
+                index,
+                conditional::hash_of_fields(entities, index),
+            )
         {
             add(TAG, &serde_json::to_string(&tag)?);
         }
@@ -76,14 +80,14 @@ impl SelectedFields {
     }
 }
 
-/// The members of a JSON object, in order.
+/// The fields of a JSON object, in order.
 struct Object<'j>(Vec<(&'j str, &'j RawValue)>);
 
 impl<'j> Deserialize<'j> for Object<'j> {
     fn deserialize<D: Deserializer<'j>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
+        struct ObjectVisitor;
 
-        impl<'j> Visitor<'j> for Members {
+        impl<'j> Visitor<'j> for ObjectVisitor {
             type Value = Object<'j>;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -91,14 +95,14 @@ impl<'j> Deserialize<'j> for Object<'j> {
             }
 
             fn visit_map<A: MapAccess<'j>>(self, mut map: A) -> Result<Object<'j>, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
                 }
-                Ok(Object(members))
+                Ok(Object(fields))
             }
         }
 
-        deserializer.deserialize_map(Members)
+        deserializer.deserialize_map(ObjectVisitor)
     }
 }

@@ -46,6 +46,11 @@ impl Coding {
             Self::Zstd => "zstd",
         }
     }
+
+    /// Returns the entity tag of a response in this coding, from that of the response without it.
+    pub(crate) fn tag(self, tag: &str) -> String {
+        format!("{}-{}\"", tag.strip_suffix('"').unwrap_or(tag), self.name())
+    }
 }
 
 /// Checks that a client accepts JSON. Without ranges in `Accept` it accepts anything.

@@ -1,11 +1,12 @@
 //! Loaded entities as JSON, with their relations, counts and the URLs of the rest.
 
+use std::hash::Hasher as _;
 use std::ops::Range;
 
 use recto_domain::{Code, Invalid};
 use recto_relations::{
-    Adjacency, AnyEntities, Edge, Entities, Entity, Include, KeysetPosition, PageRequest,
-    PageStart, Sort,
+    Adjacency, AnyEntities, ContentHasher, Edge, Entities, Entity, Include, KeysetPosition,
+    PageRequest, PageStart, Sort,
 };
 use serde::Serialize;
 
@@ -28,6 +29,13 @@ impl ExtraFields {
     pub(crate) fn of<T: Serialize>(objects: impl Iterator<Item = T>) -> Result<Self, Error> {
         let written = objects.map(|object| json(&object)).collect::<Result<_, _>>()?;
         Ok(Self(Some(written)))
+    }
+
+    /// Feeds the object for the entity at `index` to a hasher.
+    pub(crate) fn hash(&self, index: usize, state: &mut ContentHasher) {
+        if let Some(object) = self.0.as_ref().and_then(|objects| objects.get(index)) {
+            state.write(object);
+        }
     }
 
     /// Returns the object for the entity at `index`, if all of its fields are shown.
@@ -53,7 +61,7 @@ pub(crate) struct PageOptions<K> {
 }
 
 /// The number of all items, counted up to [`Total::MAX`].
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Hash)]
 pub(crate) struct Total(u32);
 
 impl Total {

@@ -44,7 +44,6 @@ pub struct EntityDescription {
     /// The fields that pages can be sorted by.
     pub sorts: Vec<&'static str>,
     /// The fields, in the order of the JSON object.
-    #[serde(rename = "members")]
     pub fields: Vec<FieldDescription>,
 }
 
@@ -358,7 +357,7 @@ mod tests {
             json!({
                 "name": "Comment", "module": "blog", "collection": "comments",
                 "path": "/blog/comments/{id}", "key": "id", "sorts": ["created_at"],
-                "members": [
+                "fields": [
                     {"name": "id", "type": "CommentId", "optional": false},
                     {"name": "text", "type": "CommentText", "optional": false},
                     {"name": "post_id", "type": "PostId", "optional": false},

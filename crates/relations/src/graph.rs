@@ -5,9 +5,11 @@
 //! parents is stored once.
 
 mod any;
+mod hasher;
 mod view;
 
 pub use any::AnyEntities;
+pub use hasher::ContentHasher;
 pub use view::{Follow, NotCounted, NotLoaded, RelatedIter, View};
 
 use any::AnyLinkData;

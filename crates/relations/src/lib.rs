@@ -15,8 +15,8 @@ mod version;
 pub use cost::Cost;
 pub use filter::{Comparison, Filter, FilterError, Quantifier, Test};
 pub use graph::{
-    Adjacency, AnyEntities, Counted, Edge, Entities, Follow, NotCounted, NotLoaded, RelatedIter,
-    Span, View,
+    Adjacency, AnyEntities, ContentHasher, Counted, Edge, Entities, Follow, NotCounted, NotLoaded,
+    RelatedIter, Span, View,
 };
 pub use include::{DEFAULT_PER_PARENT, Include, IncludeError, MAX_DEPTH, Requested, paths};
 #[doc(hidden)]

@@ -42,7 +42,7 @@ pub trait InModule {
 /// assert_eq!(names, ["author", "editor", "readers"]);
 /// # }
 /// ```
-pub trait Entity: InModule + Clone + Debug + Serialize + Send + Sync + 'static {
+pub trait Entity: InModule + Clone + Debug + Hash + Serialize + Send + Sync + 'static {
     /// The type of the key.
     type Key: Key;
 
@@ -161,7 +161,7 @@ pub trait Through: ToMany {
 /// The data of a link between two entities, such as the date of an enrolment.
 ///
 /// Serialized as an object, whose fields are shown with those of the linked entity.
-pub trait LinkData: Clone + Debug + Serialize + Send + Sync + 'static {
+pub trait LinkData: Clone + Debug + Hash + Serialize + Send + Sync + 'static {
     /// Whether the links have data.
     const PRESENT: bool = true;
 

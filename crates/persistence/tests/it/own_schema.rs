@@ -95,7 +95,7 @@ const TABLES: &str = "
 /// Defines an entity and its mapping to a row.
 macro_rules! entity {
     ($entity:ident, $row:ident in $table:ident { $($member:ident: $type:ty),+ } sorts [$($sort:ident)?]) => {
-        #[derive(Clone, Debug, PartialEq, Serialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
         pub struct $entity {
             pub id: i64,
             $(pub $member: $type,)+
@@ -148,7 +148,7 @@ entity!(Message, MessageRow in messages { body: String, sender_id: i64, recipien
 entity!(Circle, CircleRow in circles { name: String } sorts []);
 
 /// The data of a membership.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Hash, Serialize)]
 pub struct Membership {
     duty: String,
 }

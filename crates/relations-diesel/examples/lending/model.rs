@@ -71,13 +71,13 @@ diesel::allow_tables_to_appear_in_same_query!(
 
 // ---- Entities and relations
 
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Author {
     pub id: i64,
     pub name: String,
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Book {
     pub id: i64,
     pub title: String,
@@ -85,20 +85,20 @@ pub struct Book {
     pub editor_id: Option<i64>,
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Genre {
     pub id: i64,
     pub name: String,
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Reader {
     pub id: i64,
     pub name: String,
     pub host_id: Option<i64>,
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Review {
     pub id: i64,
     pub stars: i64,
@@ -106,7 +106,7 @@ pub struct Review {
 }
 
 /// The data of the link between a book and a reader.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Loan {
     pub turn: i64,
     pub due: String,

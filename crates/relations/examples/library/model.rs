@@ -5,13 +5,13 @@ use recto_relations::{
     Entity, EntityInfo, Field, LinkData, SortField, SortValue, relations, text_key,
 };
 
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Author {
     pub id: i64,
     pub name: String,
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Book {
     pub id: i64,
     pub title: String,
@@ -20,7 +20,7 @@ pub struct Book {
     pub published: i64,
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Reader {
     pub id: i64,
     pub name: String,
@@ -28,7 +28,7 @@ pub struct Reader {
 }
 
 /// The data of the link between a book and a reader.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Loan {
     /// The reader's position in the queue for the book.
     pub turn: i64,

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt::Debug;
 
-use super::{Counted, Edge, Entities};
+use super::{ContentHasher, Counted, Edge, Entities};
 use crate::{Entity, EntityInfo, LinkData, Sort, SortField, SortValue, Version};
 
 /// [`Entities`] of any type, for serialization and for loading their relations.
@@ -30,6 +30,10 @@ pub trait AnyEntities: Any + Debug + Send + Sync {
     /// # Errors
     /// If the serialization of the entity fails.
     fn write_json(&self, index: usize, out: &mut Vec<u8>) -> serde_json::Result<()>;
+    /// Feeds the entity at `index` to a hasher.
+    fn hash(&self, index: usize, state: &mut ContentHasher);
+    /// Feeds the data of the link to the entity at `index`, if there are any, to a hasher.
+    fn hash_link(&self, index: usize, state: &mut ContentHasher);
     /// Appends the data of the link to the entity at `index` as a JSON object and returns `true`,
     /// or returns `false` if links have no data.
     ///
@@ -42,6 +46,7 @@ pub trait AnyEntities: Any + Debug + Send + Sync {
 pub(super) trait AnyLinkData: Any + Debug + Send + Sync {
     fn as_any(&self) -> &dyn Any;
     fn write_json(&self, index: usize, out: &mut Vec<u8>) -> serde_json::Result<()>;
+    fn hash(&self, index: usize, state: &mut ContentHasher);
     fn sort_value(&self, index: usize, field: &SortField) -> SortValue;
 }
 
@@ -52,6 +57,10 @@ impl<D: LinkData> AnyLinkData for Vec<D> {
 
     fn write_json(&self, index: usize, out: &mut Vec<u8>) -> serde_json::Result<()> {
         serde_json::to_writer(out, &self[index])
+    }
+
+    fn hash(&self, index: usize, state: &mut ContentHasher) {
+        self[index].hash(state);
     }
 
     fn sort_value(&self, index: usize, field: &SortField) -> SortValue {
@@ -99,6 +108,16 @@ impl<E: Entity> AnyEntities for Entities<E> {
 
     fn write_json(&self, index: usize, out: &mut Vec<u8>) -> serde_json::Result<()> {
         serde_json::to_writer(out, &self.items[index])
+    }
+
+    fn hash(&self, index: usize, state: &mut ContentHasher) {
+        self.items[index].hash(state);
+    }
+
+    fn hash_link(&self, index: usize, state: &mut ContentHasher) {
+        if let Some(data) = &self.link_data {
+            data.hash(index, state);
+        }
     }
 
     fn write_link_json(&self, index: usize, out: &mut Vec<u8>) -> serde_json::Result<bool> {

@@ -30,7 +30,7 @@ impl From<std::convert::Infallible> for Error {
 /// Declares an entity.
 macro_rules! entity {
     ($entity:ident in $collection:ident { $($field:ident: $type:ty),+ }) => {
-        #[derive(Clone, Debug, serde::Serialize)]
+        #[derive(Clone, Debug, Hash, serde::Serialize)]
         pub struct $entity {
             pub id: i64,
             $(pub $field: $type,)+
