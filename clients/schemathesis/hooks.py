@@ -20,8 +20,6 @@ CODES = {
     "cursor": "belongs to another query, or to none, since cursors are opaque",
     "duplicate": "names are compared without regard to case",
     "length": "counted once the text is trimmed and composed",
-    "format": "new texts have rules beyond the pattern, which stored ones may break (direction of text, "
-    "ignorable characters, scripts); an ISBN has a check digit",
 }
 
 # The same for single fields and parameters: by name and code.
@@ -33,6 +31,7 @@ FIELDS = {
     ("username", "range"): "some names are reserved",
     ("password", "range"): "common passwords are refused",
     ("new_password", "range"): "common passwords are refused",
+    ("isbn", "format"): "has a check digit",
     ("author", "required"): "required unless there are contributors",
     ("count", "unknown"): "the pattern allows any name; the description lists the relations",
     ("include", "unknown"): "the same as `count`",
@@ -41,10 +40,24 @@ FIELDS = {
     ("only", "unknown"): "the same as `some`",
 }
 
+# Fields with text of one line. New texts have rules beyond the pattern, which stored ones may break:
+# about the direction of text, invisible characters and mixed scripts.
+LINES = {
+    "author",
+    "first_name",
+    "last_name",
+    "name",
+    "publisher",
+    "tag",
+    "tags",
+    "title",
+    "username",
+}
+FIELDS |= {(line, "format"): "a rule of new texts" for line in LINES}
+
 # The same for whole requests: by the type of the problem.
 PROBLEMS = {
     "/problems/idempotency-key-reused": "the key was sent with another request; short ones repeat",
-    "/problems/malformed-request": "`If-Match` and `Idempotency-Key` have a grammar, given in words",
 }
 
 # The password of the account that sends the requests.
@@ -107,7 +120,9 @@ def may_refuse(problem: dict[str, Any]) -> bool:
 
 
 def name(error: dict[str, str]) -> str:
-    return error.get("parameter") or error.get("pointer", "").rpartition("/")[2]
+    """The parameter or the field; that with the list for an item of a list of texts."""
+    names = [part for part in error.get("pointer", "").split("/") if not part.isdigit()]
+    return error.get("parameter") or names[-1]
 
 
 def is_left_out(failure: JsonSchemaError, case: schemathesis.Case) -> bool:

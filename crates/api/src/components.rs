@@ -29,6 +29,8 @@ use crate::present::Total;
 #[derive(Default)]
 pub(crate) struct Components {
     schemas: BTreeMap<String, RefOr<Schema>>,
+    /// Entities with their relations. They replace those without.
+    entities: BTreeMap<String, RefOr<Schema>>,
     parameters: BTreeMap<String, RefOr<Parameter>>,
     responses: BTreeMap<String, RefOr<Response>>,
     examples: BTreeMap<String, RefOr<example::Example>>,
@@ -41,14 +43,13 @@ impl Components {
         let mut nested = Vec::new();
         T::schemas(&mut nested);
         for (name, schema) in nested {
-            // An entity that was added before has its relations.
             self.schemas.entry(name).or_insert_with(|| simplified(schema));
         }
     }
 
     /// Adds an entity with its relations, which refer to other entities by name.
     pub(crate) fn add_entity<E: Entity + ToSchema>(&mut self) {
-        self.schemas.insert(E::name().into_owned(), entity::<E, ()>(None));
+        self.entities.insert(E::name().into_owned(), entity::<E, ()>(None));
     }
 
     /// Adds a page of an entity.
@@ -112,6 +113,7 @@ impl Components {
     /// Adds the schemas of an operation.
     pub(crate) fn merge(&mut self, other: Self) {
         self.schemas.extend(other.schemas);
+        self.entities.extend(other.entities);
         self.parameters.extend(other.parameters);
         self.responses.extend(other.responses);
         self.examples.extend(other.examples);
@@ -119,6 +121,7 @@ impl Components {
 
     /// Returns the components of the document.
     pub(crate) fn build(mut self) -> utoipa::openapi::Components {
+        self.schemas.extend(self.entities);
         self.schemas.values_mut().for_each(without_repeated_examples);
         let shared = shared_fields().map(|(name, field)| (name.to_owned(), field.into()));
         self.schemas.extend(shared);

@@ -117,6 +117,9 @@ impl Subject {
     }
 }
 
+/// The pattern of a list of tags with at least one, or `*`.
+pub(crate) const PATTERN: &str = r#"^(\*|[ ,]*(W/)?"[!#-~]*"( *,[ ,]*((W/)?"[!#-~]*")?)*)$"#;
+
 /// The header `If-Match` of a request.
 #[derive(Debug, Clone)]
 pub(crate) struct IfMatch(String);
@@ -196,12 +199,17 @@ impl IfNoneMatch {
         Some(Self { list, coding: Coding::preferred(request.headers()) })
     }
 
-    /// Returns the tag in the list that is that of a response, or of the response in the coding that
-    /// the client prefers. The response itself, without a coding, has the tag `tag`.
-    pub(crate) fn find(&self, tag: &str) -> Option<String> {
-        let coded = self.coding.map(|coding| coding.tag(tag));
-        let is_listed = |tag: &&str| is_listed(tag, &self.list);
-        [Some(tag), coded.as_deref()].into_iter().flatten().find(is_listed).map(str::to_owned)
+    /// Returns the tag of a response in the coding that the client prefers, if the list has it. `tag`
+    /// is that of the response without a coding.
+    ///
+    /// A response may be too small to be compressed. Its tag is then found once it is rendered, and
+    /// so is any tag by `*`.
+    pub(crate) fn find(&self, tag: String) -> Option<String> {
+        let tag = match self.coding {
+            Some(coding) => coding.tag(&tag),
+            None => tag,
+        };
+        (self.list.trim() != "*" && is_listed(&tag, &self.list)).then_some(tag)
     }
 }
 
@@ -241,9 +249,20 @@ fn is_listed(tag: &str, list: &str) -> bool {
 mod tests {
     use actix_web::HttpResponse;
     use actix_web::test::TestRequest;
+    use proptest::prelude::*;
+    use proptest::string::string_regex;
     use recto_domain::{NewId, Tag, TagName};
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn lists_of_the_pattern_are_valid(
+            list in string_regex(PATTERN.trim_matches(['^', '$'])).unwrap()
+        ) {
+            prop_assert!(IfMatch(list.clone()).tags().is_ok(), "{list}");
+        }
+    }
 
     fn tag(name: &str) -> Tag {
         Tag::new(NewId::new(0, [1; 10]), TagName::parse(name).unwrap())

@@ -272,7 +272,7 @@ impl Authentication {
 
 /// Renders an answer, or returns a 304 if the client has it.
 fn render<A: Answer>(answer: A, known: Option<&IfNoneMatch>) -> Result<Rendered, Error> {
-    match known.zip(answer.tag()).and_then(|(known, tag)| known.find(&tag)) {
+    match known.zip(answer.tag()).and_then(|(known, tag)| known.find(tag)) {
         Some(tag) => Ok(Rendered::not_modified(tag)),
         None => answer.render(),
     }

@@ -15,8 +15,7 @@ use super::parameter;
 use super::refusals::Refusals;
 use super::route_path::{is_conditional, is_repeatable, path_parameters};
 use crate::components::{self, Components};
-use crate::idempotency;
-use crate::{BASE_PATH, ProblemType};
+use crate::{BASE_PATH, ProblemType, conditional, idempotency};
 
 /// Returns the path of an operation and its description, and adds the schemas that it refers to.
 pub(crate) fn describe(routed: RoutedOperation, components: &mut Components) -> (String, PathItem) {
@@ -82,7 +81,8 @@ pub(crate) fn describe(routed: RoutedOperation, components: &mut Components) -> 
     if is_conditional {
         let description =
             "Tags of the item, or `*`. The change is refused if the item has another version.";
-        let parameter = parameter::header("If-Match", description, string(), "*");
+        let tags = string().pattern(Some(conditional::PATTERN));
+        let parameter = parameter::header("If-Match", description, tags, "*");
         parameters.push(components.add_parameter("IfMatch", parameter.build()));
     }
     if is_repeatable {

@@ -25,7 +25,7 @@ use disk::after_power_loss;
 use recording::{Event, Recording};
 
 /// The length at which a recording has several checkpoints.
-const ENOUGH: u64 = 20 << 20;
+const ENOUGH: u64 = 48 << 20;
 
 /// The prefix of the names of all rows that clients write.
 const PREFIX: &str = "power";

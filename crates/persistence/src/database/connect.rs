@@ -30,7 +30,7 @@ struct Pragma {
 }
 
 /// `synchronous=FULL` makes commits durable in WAL mode too. The log is copied to the database once
-/// it has 32 MB, not 4: pages that change often are then copied more rarely. Settings are read back,
+/// it has 16 MB, not 4: pages that change often are then copied more rarely. Settings are read back,
 /// since SQLite ignores unknown ones silently.
 fn sqlite(path: &str, options: Options) -> Result<SqliteConnection, Error> {
     interrupt::install();
@@ -45,7 +45,7 @@ fn sqlite(path: &str, options: Options) -> Result<SqliteConnection, Error> {
          PRAGMA temp_store = MEMORY;
          PRAGMA cache_size = -16384;
          PRAGMA mmap_size = 268435456;
-         PRAGMA wal_autocheckpoint = 8192;",
+         PRAGMA wal_autocheckpoint = 4096;",
     )
     .map_err(unavailable)?;
     for (pragma, expected) in [("foreign_keys", "1"), ("journal_mode", "wal"), ("synchronous", "2")]
