@@ -41,11 +41,11 @@ from recto_client.types import UNSET, Response, Unset
 Content = TypeVar("Content")
 
 
-def content(answer: Response[Any], status: int, of: type[Content]) -> Content:
-    """Returns the content of an answer that must have this status."""
-    assert answer.status_code == status, answer.content
-    assert isinstance(answer.parsed, of), answer.parsed
-    return answer.parsed
+def content(response: Response[Any], status: int, of: type[Content]) -> Content:
+    """Returns the content of a response that must have this status."""
+    assert response.status_code == status, response.content
+    assert isinstance(response.parsed, of), response.parsed
+    return response.parsed
 
 
 def items(relation: list[Content] | Unset) -> list[Content]:
@@ -100,7 +100,7 @@ def walk(base_url: str, email: str, password: str) -> None:
     assert len(items(book.tags)) == 2
     assert book.contributors is UNSET, "what is not included is absent"
 
-    # Send a request twice with one key, as a client does that got no answer.
+    # Send a request twice with one key, as a client does that got no response.
     key = str(uuid.uuid4())
     candide_and_tags = {"title": f"Candide {run}", "author": "Voltaire", **tags}
     new_book = NewBook.from_dict(candide_and_tags)
@@ -115,10 +115,10 @@ def walk(base_url: str, email: str, password: str) -> None:
     titles: list[str] = []
     cursor: str | Unset = UNSET
     while True:
-        answer = list_books.sync_detailed(
+        response = list_books.sync_detailed(
             client=api, tag=tag_names, sort=[ListBooksSortItem.TITLE], limit=1, cursor=cursor
         )
-        page = content(answer, 200, BookPage)
+        page = content(response, 200, BookPage)
         titles += [item.title for item in page.items]
         cursor = page.next_cursor
         if isinstance(cursor, Unset):

@@ -1,7 +1,7 @@
 """Failures that are none, since the document does not express why the server answers as it does.
 
 Schemathesis expects that each request which fits its schema is accepted, that each which does not is
-refused, and that each answer fits its schema. Exactly the answers below are exceptions.
+refused, and that each response fits its schema. Exactly the responses below are exceptions.
 """
 
 import json

@@ -18,15 +18,15 @@ assert(baseUrl && email && password, "usage: RECTO_EMAIL=… RECTO_PASSWORD=… 
 const run = randomUUID().slice(0, 8);
 const tagNames = [`satire ${run}`, `geometry ${run}`];
 
-/** Returns the content of an answer that must have this status. */
-function content<T>(answer: { data?: T; error?: unknown; response: Response }, status: number): T {
-  assert.equal(answer.response.status, status, JSON.stringify(answer.error));
-  return answer.data as T;
+/** Returns the content of a response that must have this status. */
+function content<T>(result: { data?: T; error?: unknown; response: Response }, status: number): T {
+  assert.equal(result.response.status, status, JSON.stringify(result.error));
+  return result.data as T;
 }
 
-function header(answer: { response: Response }, name: string): string {
-  const value = answer.response.headers.get(name);
-  assert(value, `the answer has the header ${name}`);
+function header(result: { response: Response }, name: string): string {
+  const value = result.response.headers.get(name);
+  assert(value, `the response has the header ${name}`);
   return value;
 }
 
@@ -88,7 +88,7 @@ assert.equal(book.reviews[0].user?.username, session.user.username);
 assert.equal(book.tags?.length, 2);
 assert.equal(book.contributors, undefined, "what is not included is absent");
 
-// Send a request twice with one key, as a client does that got no answer.
+// Send a request twice with one key, as a client does that got no response.
 const repeated = {
   params: { header: { "Idempotency-Key": randomUUID() } },
   body: {

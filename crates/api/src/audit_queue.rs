@@ -183,7 +183,7 @@ mod tests {
         });
         actix_web::rt::System::new().block_on(async {
             let task = actix_web::rt::spawn(queue.clone().store(database));
-            // One is stored already, as if the answer of the database had been lost.
+            // One is stored already, as if the response of the database had been lost.
             entries[..=BATCH].iter().cloned().for_each(|entry| queue.add(entry));
             queue.add(entries[0].clone());
             entries[BATCH + 1..].iter().cloned().for_each(|entry| queue.add(entry));

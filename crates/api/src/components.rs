@@ -159,7 +159,7 @@ const HEADERS: [(&str, &str, &str); 8] = [
     ),
     (
         "Idempotency-Replayed",
-        "`true` if this is the stored answer to an earlier request with the same key.",
+        "`true` if this is the stored response to an earlier request with the same key.",
         "true",
     ),
     (
@@ -225,7 +225,7 @@ fn has_link_data(relation: &RelationInfo) -> bool {
     matches!(relation.storage, Storage::Link { data: [_, ..], .. })
 }
 
-/// Returns the schema of an entity, in the order of answers: its own fields, those of `Further`,
+/// Returns the schema of an entity, in the order of responses: its own fields, those of `Further`,
 /// and those that `count` and `include` add.
 fn entity<E: Entity + ToSchema, Further: ToSchema>(description: Option<String>) -> RefOr<Schema> {
     let (mut object, further) = (object_of::<E>(), object_of::<Further>());

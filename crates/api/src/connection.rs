@@ -1,7 +1,7 @@
 //! Connections below actix's HTTP: how many there are, how long a client may take, and the memory
-//! that requests and answers under way hold.
+//! that requests and responses under way hold.
 //!
-//! actix-web has no time limit for the body of a request or for taking an answer, and no bound on
+//! actix-web has no time limit for the body of a request or for taking a response, and no bound on
 //! the memory of either. A [`ClientStream`] between it and the socket enforces the times. It shares
 //! a [`ConnectionState`] with the middleware, the body extractor and the [`OutgoingBody`], which
 //! report how far the present request is.
@@ -31,6 +31,6 @@ pub(crate) use stream::ClientStream;
 /// the pieces in which the dispatcher gets a body, since it copies each.
 const PIECE: usize = 64 << 10;
 
-/// The bytes of a request body or an answer that are not counted. A connection's own buffers are
+/// The bytes of a request body or a response that are not counted. A connection's own buffers are
 /// of the same size, so the number of connections bounds them.
 pub(crate) const UNCOUNTED: usize = 16 << 10;

@@ -18,12 +18,12 @@ use recto_identity::{Access, Caller};
 use recto_persistence::{Connection, is_expensive};
 use recto_relations::Cost;
 
-use crate::answer::{Answer, Rendered};
 use crate::audit_log;
 use crate::conditional::{IfMatch, IfNoneMatch};
 use crate::error::Error;
 use crate::extract::QueryCost;
 use crate::idempotency::KeyHeader;
+use crate::response::{Render, Rendered};
 use crate::state::{SharedState, State};
 use crate::statements::StatementCounter;
 
@@ -90,14 +90,15 @@ impl Context {
         self.state.database.request_read(self.cost(), work).await
     }
 
-    /// As [`read`](Self::read), and renders the answer, unless the client has it already: on the database's thread if the query is
-    /// expensive, so that a large answer does not block a thread that serves requests.
+    /// As [`read`](Self::read), and renders the response, unless the client has it already: on the
+    /// database's thread if the query is expensive, so that a large response does not block a
+    /// thread that serves requests.
     ///
     /// # Errors
     /// As for [`read`](Self::read), and those of rendering.
-    pub(crate) async fn answer<A: Answer + Send + 'static>(
+    pub(crate) async fn respond<R: Render + Send + 'static>(
         &self,
-        work: impl Fn(&mut ReadTransaction<'_>) -> Result<A, Error> + Send + 'static,
+        work: impl Fn(&mut ReadTransaction<'_>) -> Result<R, Error> + Send + 'static,
     ) -> Result<Rendered, Error> {
         let known = IfNoneMatch::of(&self.request);
         if is_expensive(self.cost()) {
@@ -128,28 +129,28 @@ impl Context {
     }
 
     /// Runs work in a transaction as [`transaction`](Self::transaction) does, and renders its
-    /// answer. If the request has an idempotency key, its answer is stored in the transaction; if
-    /// the key has an answer already, that is returned instead.
+    /// result. If the request has an idempotency key, the response is stored in the transaction; if
+    /// the key has a response already, that is returned instead.
     ///
     /// # Errors
     /// As for [`transaction`](Self::transaction), and those of rendering; 400, 409 and 422 for
     /// idempotency keys.
-    pub(crate) async fn write<A: Answer + Send + 'static>(
+    pub(crate) async fn write<R: Render + Send + 'static>(
         &self,
-        work: impl Fn(&mut WriteTransaction<'_>) -> Result<A, Error> + Send + 'static,
+        work: impl Fn(&mut WriteTransaction<'_>) -> Result<R, Error> + Send + 'static,
     ) -> Result<Rendered, Error> {
         let Some(header) = KeyHeader::of(&self.request) else {
             return self.transaction(work).await?.render();
         };
         let work = move |tx: &mut WriteTransaction<'_>| {
             let (key, now) = (header.key()?, tx.now());
-            if let Some(answer) = replay::claim(tx, key, now)? {
-                return Ok(answer);
+            if let Some(response) = replay::claim(tx, key, now)? {
+                return Ok(response);
             }
             tx.count_write()?;
-            let answer = tx.checked(&work)?.render()?;
-            replay::store(tx, key, &answer, now)?;
-            Ok(answer)
+            let response = tx.checked(&work)?.render()?;
+            replay::store(tx, key, &response, now)?;
+            Ok(response)
         };
         self.run(work).await
     }
@@ -270,10 +271,10 @@ impl Authentication {
     }
 }
 
-/// Renders an answer, or returns a 304 if the client has it.
-fn render<A: Answer>(answer: A, known: Option<&IfNoneMatch>) -> Result<Rendered, Error> {
-    match known.zip(answer.tag()).and_then(|(known, tag)| known.find(tag)) {
+/// Renders a value, or returns a 304 if the client has the response.
+fn render<R: Render>(value: R, known: Option<&IfNoneMatch>) -> Result<Rendered, Error> {
+    match known.zip(value.tag()).and_then(|(known, tag)| known.find(tag)) {
         Some(tag) => Ok(Rendered::not_modified(tag)),
-        None => answer.render(),
+        None => value.render(),
     }
 }

@@ -8,9 +8,9 @@ use utoipa::openapi::{
     ServerBuilder,
 };
 
-use crate::answer::StaticJson;
 use crate::components::Components;
 use crate::problem::ProblemBody;
+use crate::response::StaticJson;
 use crate::routes;
 use crate::table::describe;
 

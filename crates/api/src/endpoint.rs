@@ -6,26 +6,26 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 
-use crate::answer::Respond;
 use crate::context::Context;
 use crate::error::{Error, Failure};
 use crate::parameters::Parameters;
+use crate::response::Respond;
 use crate::{headers, negotiation};
 use recto_identity::Access;
 
 /// An async function from a [`Context`] and up to three extractors to a value that [responds](Respond).
 pub(crate) trait Endpoint<Args>: Clone + 'static {
-    /// Calls the function and renders its answer.
+    /// Calls the function and renders what it returns.
     fn call(&self, ctx: Context, args: Args) -> impl Future<Output = Result<HttpResponse, Error>>;
 }
 
 macro_rules! endpoint {
     ($($arg:ident: $type:ident),*) => {
-        impl<F, Fut, A, $($type),*> Endpoint<($($type,)*)> for F
+        impl<F, Fut, R, $($type),*> Endpoint<($($type,)*)> for F
         where
             F: Fn(Context, $($type),*) -> Fut + Clone + 'static,
-            Fut: Future<Output = Result<A, Error>>,
-            A: Respond,
+            Fut: Future<Output = Result<R, Error>>,
+            R: Respond,
         {
             async fn call(
                 &self,
@@ -54,14 +54,14 @@ pub(crate) struct Demands {
     pub(crate) has_content: bool,
 }
 
-/// Answers a request: checks that the client accepts the response, and that there is a credential if
-/// the route requires one, extracts, and calls the handler.
+/// Responds to a request: checks that the client accepts the response, and that there is a
+/// credential if the route requires one, extracts, and calls the handler.
 ///
 /// # Errors
 /// 406 if the client does not accept JSON; the errors of the extractors and of the handler.
 /// [`Failure::AccessNotChecked`] if the route requires access and the handler never opened a
 /// transaction, which would check it.
-pub(crate) async fn answer<Args: FromRequest>(
+pub(crate) async fn respond<Args: FromRequest>(
     endpoint: impl Endpoint<Args>,
     demands: Demands,
     request: HttpRequest,
@@ -115,7 +115,7 @@ mod tests {
     use recto_testkit::database::{Engine, fresh};
 
     use super::*;
-    use crate::answer::NoContent;
+    use crate::response::NoContent;
     use crate::{Settings, State};
 
     async fn careless(_: Context) -> Result<NoContent, Error> {
@@ -137,7 +137,7 @@ mod tests {
         let request = TestRequest::default().app_data(Data::new(state));
         let (request, payload) = request.insert_header(("authorization", bearer)).to_http_parts();
         let demands = Demands { access, has_query: false, has_content: false };
-        match answer(endpoint, demands, request, payload).await {
+        match respond(endpoint, demands, request, payload).await {
             Ok(response) => response.status(),
             Err(error) => error.as_response_error().status_code(),
         }

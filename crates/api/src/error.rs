@@ -50,9 +50,9 @@ pub(crate) enum Failure {
     /// The bodies of requests under way would hold too much memory.
     #[error("the bodies of requests hold too much memory")]
     TooManyBodies,
-    /// The answers under way would hold too much memory.
-    #[error("the answers under way hold too much memory")]
-    TooManyAnswers,
+    /// The responses under way would hold too much memory.
+    #[error("the responses under way hold too much memory")]
+    TooManyResponses,
     /// The server has been asked to stop.
     #[error("the server is stopping")]
     Stopping,
@@ -68,7 +68,7 @@ pub(crate) enum Failure {
 }
 
 impl Error {
-    /// Returns the problem to answer with.
+    /// Returns the problem to respond with.
     pub(crate) fn problem(&self) -> Problem {
         match self {
             Self::Refused(problem) => (**problem).clone(),
@@ -97,9 +97,9 @@ impl Failure {
                     ProblemType::Internal
                 }
             },
-            Self::Password(HashError::Overloaded) | Self::TooManyBodies | Self::TooManyAnswers => {
-                ProblemType::Overloaded
-            }
+            Self::Password(HashError::Overloaded)
+            | Self::TooManyBodies
+            | Self::TooManyResponses => ProblemType::Overloaded,
             Self::NotReady | Self::Stopping | Self::Unhealthy(_) => ProblemType::Unavailable,
             Self::Password(
                 HashError::Failed(_) | HashError::Corrupt(_) | HashError::Interrupted,

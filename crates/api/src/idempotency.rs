@@ -1,4 +1,4 @@
-//! Idempotency keys: a client that did not get an answer sends its request again with the same
+//! Idempotency keys: a client that did not get a response sends its request again with the same
 //! `Idempotency-Key`, and the change is made once.
 //!
 //! The draft of the header is draft-ietf-httpapi-idempotency-key-header.
@@ -16,7 +16,7 @@ use crate::problem::{Problem, ProblemType};
 /// The header with the key.
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The header of a stored answer that is sent again.
+/// The header of a stored response that is sent again.
 pub(crate) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// The maximum length of a key.

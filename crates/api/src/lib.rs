@@ -1,11 +1,10 @@
 //! Recto's REST interface: thin actix-web handlers, and their OpenAPI document.
 //!
 //! `routes` declares each path once: who may call it, its handler, and its documentation. A handler
-//! takes a context and extractors, works in a transaction, and returns an answer. Errors are
+//! takes a context and extractors, works in a transaction, and returns a response. Errors are
 //! answered as `application/problem+json` (RFC 9457).
 
 mod allowance;
-mod answer;
 mod audit_log;
 mod audit_queue;
 mod catalog;
@@ -38,6 +37,7 @@ mod proxies;
 mod read;
 mod request;
 mod request_id;
+mod response;
 mod routes;
 mod schema;
 mod school;
@@ -46,7 +46,7 @@ mod settings;
 mod shutdown;
 mod state;
 mod statements;
-mod stored_answers;
+mod stored_responses;
 mod table;
 mod write;
 

@@ -4,9 +4,9 @@ use std::sync::LazyLock;
 
 use actix_web::web::Data;
 
-use crate::answer::StaticJson;
 use crate::context::Context;
 use crate::error::Error;
+use crate::response::StaticJson;
 use crate::schema::Description;
 
 /// The OpenAPI document. The server adds it to the application: it describes the routes, and this

@@ -7,10 +7,10 @@ use recto_domain::{Company, CompanyDepartments, DepartmentEmployees, NewCompanyG
 use recto_persistence::org;
 use recto_relations::{AnyEntities as _, Include};
 
-use crate::answer::{Created, Item, Rendered};
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::Body;
+use crate::response::{Created, Item, Rendered};
 
 /// `POST /org/companies`
 pub(crate) async fn create_company(

@@ -17,7 +17,7 @@ use crate::fields::SelectedFields;
 use crate::parameters::ParameterError;
 use crate::paths;
 
-/// Further fields of the entities of an answer, each a JSON object: the account of a user.
+/// Further fields of the entities of a response, each a JSON object: the account of a user.
 #[derive(Debug, Default)]
 pub(crate) struct ExtraFields(Option<Vec<Vec<u8>>>);
 

@@ -98,7 +98,7 @@ problem_types! {
     QuotaExceeded "quota-exceeded" CONFLICT "Quota exceeded"
         "The account has reached the largest number of such items. Delete some, or ask the operator for more."
     RequestInProgress "request-in-progress" CONFLICT "Request in progress"
-        "Another request with this `Idempotency-Key` is under way. Send it again after the number of seconds in `Retry-After`, to get its answer."
+        "Another request with this `Idempotency-Key` is under way. Send it again after the number of seconds in `Retry-After`, to get its response."
     PreconditionFailed "precondition-failed" PRECONDITION_FAILED "Precondition failed"
         "The item has been changed since the tag in `If-Match` was sent. Get it again, and decide whether the change still applies."
     TooLarge "too-large" PAYLOAD_TOO_LARGE "Body too large"

@@ -2,10 +2,10 @@
 
 use recto_persistence::{MappedMany, MappedOne, Recto, Stored};
 
-use crate::answer::Rendered;
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::{All, Filtered, ItemQuery, OfParent, PageQuery, PathKey};
+use crate::response::Rendered;
 
 /// `GET /books/{uid}`
 pub(crate) async fn item<E: Stored<Recto>>(
@@ -13,7 +13,7 @@ pub(crate) async fn item<E: Stored<Recto>>(
     key: PathKey<E>,
     query: ItemQuery<E>,
 ) -> Result<Rendered, Error> {
-    ctx.answer(move |tx| Ok(tx.item::<E>(key.0, &query.include)?.with_fields(&query.fields))).await
+    ctx.respond(move |tx| Ok(tx.item::<E>(key.0, &query.include)?.with_fields(&query.fields))).await
 }
 
 /// `GET /books`
@@ -21,7 +21,7 @@ pub(crate) async fn page<E: Filtered>(
     ctx: Context,
     query: PageQuery<E, All>,
 ) -> Result<Rendered, Error> {
-    ctx.answer(move |tx| tx.page(&query)).await
+    ctx.respond(move |tx| tx.page(&query)).await
 }
 
 /// `GET /books/{uid}/reviews`
@@ -30,7 +30,7 @@ pub(crate) async fn many<R: MappedMany<Recto>>(
     parent: PathKey<R::From>,
     query: PageQuery<R::To, OfParent<R>>,
 ) -> Result<Rendered, Error> {
-    ctx.answer(move |tx| tx.related_page::<R>(parent.0, &query)).await
+    ctx.respond(move |tx| tx.related_page::<R>(parent.0, &query)).await
 }
 
 /// `GET /books/{uid}/user`
@@ -39,7 +39,7 @@ pub(crate) async fn one<R: MappedOne<Recto>>(
     child: PathKey<R::From>,
     query: ItemQuery<R::To>,
 ) -> Result<Rendered, Error> {
-    ctx.answer(move |tx| {
+    ctx.respond(move |tx| {
         Ok(tx.related_item::<R>(child.0, &query.include)?.with_fields(&query.fields))
     })
     .await

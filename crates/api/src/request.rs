@@ -57,7 +57,7 @@ pub(crate) async fn middleware(
     if let Some(coding) = coding {
         response = compression::compress(response, coding).await;
     }
-    if connection.is_some_and(|connection| connection.is_last_answer()) {
+    if connection.is_some_and(|connection| connection.is_last_response()) {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     response.headers_mut().insert(REQUEST_ID, id.into());
@@ -177,7 +177,7 @@ fn reserve_memory(
     if let Ok(body) = OutgoingBody::new(body, connection) {
         return (ServiceResponse::new(request, response.set_body(body)), explained);
     }
-    let failure = Failure::TooManyAnswers;
+    let failure = Failure::TooManyResponses;
     let cause = Some(failure.to_string());
     let problem = Error::from(failure).problem();
     let response = problem.respond(request.path(), id.answered());
@@ -189,7 +189,7 @@ fn reserve_memory(
     (response, Some(explained))
 }
 
-/// Logs the answer to a request: one line, with the cause of a failure.
+/// Logs the response to a request: one line, with the cause of a failure.
 fn log(response: &ServiceResponse<OutgoingBody>, took: Duration, cause: Option<&str>) {
     let status = response.status().as_u16();
     let request = response.request();

@@ -4,10 +4,10 @@
 use recto_domain::{Course, Student};
 use recto_persistence::school;
 
-use crate::answer::{NoContent, Rendered};
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::PathKeys;
+use crate::response::{NoContent, Rendered};
 
 /// `PUT /school/students/{id}/courses/{course_id}`
 pub(crate) async fn enrol(

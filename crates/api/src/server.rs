@@ -174,9 +174,9 @@ where
         // Without a time limit.
         .keep_alive(KeepAlive::Os)
         .client_request_timeout(Duration::ZERO)
-        // The time that a client has to read an answer to a request that was not read to its end.
+        // The time that a client has to read a response to a request that was not read to its end.
         .client_disconnect_timeout(Duration::from_secs(1))
-        // A client that has closed the connection does not wait for an answer.
+        // A client that has closed the connection does not wait for a response.
         .h1_allow_half_closed(false)
         .on_connect_ext(|stream: &ClientStream, data: &mut Extensions| {
             data.insert(stream.state());

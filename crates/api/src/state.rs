@@ -20,7 +20,7 @@ use crate::identity::key_usage::KeyUsage;
 use crate::metrics::{CurrentState, Metrics};
 use crate::proxies::TrustedProxies;
 use crate::settings::{DemoLogin, Settings};
-use crate::stored_answers::StoredBytes;
+use crate::stored_responses::StoredBytes;
 
 /// The state that all requests share, on all worker threads.
 #[derive(Clone)]
@@ -58,8 +58,8 @@ pub struct State {
     pub connections: Arc<Connections>,
     /// Stores audit entries about reads, refusals and failed sign-ins.
     pub audit_queue: AuditQueue,
-    /// The bytes of answers that are stored for idempotency keys.
-    pub stored_answers: Arc<StoredBytes>,
+    /// The bytes of responses that are stored for idempotency keys.
+    pub stored_responses: Arc<StoredBytes>,
     /// Counts and times requests.
     pub metrics: Metrics,
     /// Whether `/metrics` and the health checks have an address of their own.
@@ -111,7 +111,7 @@ impl State {
             connections,
             audit_queue,
             metrics,
-            stored_answers: Arc::default(),
+            stored_responses: Arc::default(),
             monitoring_apart: settings.metrics_listen.is_some(),
             throttle: Arc::new(Throttle::new(settings.limits)),
             quotas: settings.quotas.map(|quotas| Arc::new(QuotaUse::new(quotas))),

@@ -139,11 +139,11 @@ impl RoutePath<'_> {
             has_query: !operation.parameters.is_empty(),
             has_content: operation.has_content(),
         };
-        let answer = move |request: HttpRequest, payload: web::Payload| {
+        let respond = move |request: HttpRequest, payload: web::Payload| {
             let payload = payload.into_inner();
-            endpoint::answer(handler.clone(), demands, request, payload)
+            endpoint::respond(handler.clone(), demands, request, payload)
         };
-        let route = web::route().to(answer);
+        let route = web::route().to(respond);
         let tag = self.table.tag;
         if let Some((path, routes)) = self.table.resources.last_mut() {
             routes.push((method.clone(), route));

@@ -6,11 +6,11 @@
 use recto_domain::{AuditAction, Create, Update};
 use recto_persistence::{Recto, Rules, Stored, write};
 
-use crate::answer::{Created, Item, NoContent, Rendered};
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::{Body, PathKey};
 use crate::problem::Problem;
+use crate::response::{Created, Item, NoContent, Rendered};
 
 /// `POST /blog/posts`
 pub(crate) async fn create<E: Rules + Create<Parent = ()>>(

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::item::{Item, Page};
 use crate::paths::BASE_PATH;
-use crate::request::{Reply, Request};
+use crate::request::{ReceivedResponse, Request};
 use crate::{Client, Error, Read};
 
 /// None of these requests is sent more than once, except for reading.
@@ -22,13 +22,13 @@ impl Client {
         password: &str,
     ) -> Result<Item<User>, Error> {
         let body = json!({"username": username, "email": email, "password": password});
-        Item::from_reply(&self.send_to(Method::POST, "/auth/signup", &body).await?, None)
+        Item::from_response(&self.send_to(Method::POST, "/auth/signup", &body).await?, None)
     }
 
     /// Verifies the address of an account with the token that was mailed to it.
     pub async fn verify(&self, token: &str, password: &str) -> Result<Item<User>, Error> {
         let body = json!({"token": token, "password": password});
-        Item::from_reply(&self.send_to(Method::POST, "/auth/verify", &body).await?, None)
+        Item::from_response(&self.send_to(Method::POST, "/auth/verify", &body).await?, None)
     }
 
     /// Requests another link to verify an address.
@@ -127,7 +127,7 @@ impl Client {
         method: Method,
         path: &str,
         body: &impl Serialize,
-    ) -> Result<Reply, Error> {
+    ) -> Result<ReceivedResponse, Error> {
         self.send(Request::new(method, format!("{BASE_PATH}{path}")).json(body)?).await
     }
 }

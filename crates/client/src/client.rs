@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::Error;
 use crate::paths::BASE_PATH;
-use crate::request::{Reply, Request};
+use crate::request::{ReceivedResponse, Request};
 use crate::session::{Credential, bearer};
 
 /// A client of a Recto server.
@@ -65,7 +65,7 @@ impl Builder {
 
     /// Uses these settings of the HTTP client, such as a proxy or certificates.
     ///
-    /// By default, a connection must be made within 5 seconds, and each part of an answer arrive
+    /// By default, a connection must be made within 5 seconds, and each part of a response arrive
     /// within 10.
     #[must_use]
     pub fn http(self, http: reqwest::ClientBuilder) -> Self {
@@ -135,8 +135,8 @@ impl Client {
         }
     }
 
-    /// Sends a request for which there is no other method, and returns the body of the answer.
-    /// `path` is below `/api/v1`, with its query; an answer without a body is `()`.
+    /// Sends a request for which there is no other method, and returns the body of the response.
+    /// `path` is below `/api/v1`, with its query; a response without a body is `()`.
     ///
     /// ```no_run
     /// # async fn example(client: recto_client::Client) -> Result<(), recto_client::Error> {
@@ -165,10 +165,10 @@ impl Client {
         if let Some(body) = body {
             request = request.json(body)?;
         }
-        let reply = self.send(request).await?;
-        match reply.body.as_slice() {
+        let response = self.send(request).await?;
+        match response.body.as_slice() {
             [] => Ok(serde_json::from_slice(b"null")?),
-            _ => reply.json(),
+            _ => response.json(),
         }
     }
 
@@ -179,25 +179,32 @@ impl Client {
     /// Sends a request with the credential, again where that is safe and may help.
     ///
     /// # Errors
-    /// [`Error::Problem`] if the answer is neither successful nor a 304.
-    pub(crate) async fn send(&self, request: Request) -> Result<Reply, Error> {
+    /// [`Error::Problem`] if the response is neither successful nor a 304.
+    pub(crate) async fn send(&self, request: Request) -> Result<ReceivedResponse, Error> {
         let deadline = Instant::now() + self.inner.timeout;
         let sent = timeout_at(deadline, self.send_repeatedly(&request, deadline)).await;
         sent.unwrap_or(Err(Error::TimedOut))
     }
 
     /// Sends a request once and without a credential.
-    pub(crate) async fn send_anonymously(&self, request: &Request) -> Result<Reply, Error> {
+    pub(crate) async fn send_anonymously(
+        &self,
+        request: &Request,
+    ) -> Result<ReceivedResponse, Error> {
         let deadline = Instant::now() + self.inner.timeout;
         match timeout_at(deadline, self.attempt(request, None)).await {
-            Ok(Ok(reply)) if reply.status.is_success() => Ok(reply),
-            Ok(Ok(reply)) => Err(Error::from(&reply)),
+            Ok(Ok(response)) if response.status.is_success() => Ok(response),
+            Ok(Ok(response)) => Err(Error::from(&response)),
             Ok(Err(error)) => Err(error.into()),
             Err(_) => Err(Error::TimedOut),
         }
     }
 
-    async fn send_repeatedly(&self, request: &Request, deadline: Instant) -> Result<Reply, Error> {
+    async fn send_repeatedly(
+        &self,
+        request: &Request,
+        deadline: Instant,
+    ) -> Result<ReceivedResponse, Error> {
         let mut may_be_done = false;
         let mut attempts = 0;
         loop {
@@ -209,20 +216,20 @@ impl Client {
             });
             if let Some(delay) = delay {
                 may_be_done |= match &outcome {
-                    Ok(reply) => reply.may_be_done(),
+                    Ok(response) => response.may_be_done(),
                     Err(error) => !error.is_connect(),
                 };
                 sleep(delay).await;
                 continue;
             }
-            let reply = outcome?;
-            return match reply.status {
-                status if status.is_success() || status == StatusCode::NOT_MODIFIED => Ok(reply),
-                // Deleted by an earlier attempt, whose answer was lost.
+            let response = outcome?;
+            return match response.status {
+                status if status.is_success() || status == StatusCode::NOT_MODIFIED => Ok(response),
+                // Deleted by an earlier attempt, whose response was lost.
                 StatusCode::NOT_FOUND if may_be_done && request.method == Method::DELETE => {
-                    Ok(reply)
+                    Ok(response)
                 }
-                _ => Err(Error::from(&reply)),
+                _ => Err(Error::from(&response)),
             };
         }
     }
@@ -231,10 +238,10 @@ impl Client {
     async fn attempt_with_credential(
         &self,
         request: &Request,
-    ) -> Result<Result<Reply, reqwest::Error>, Error> {
+    ) -> Result<Result<ReceivedResponse, reqwest::Error>, Error> {
         let authorization = self.authorization(None).await?;
         let outcome = self.attempt(request, authorization.as_ref()).await;
-        if !outcome.as_ref().is_ok_and(Reply::refuses_token) {
+        if !outcome.as_ref().is_ok_and(ReceivedResponse::refuses_token) {
             return Ok(outcome);
         }
         let renewed = self.authorization(authorization.as_ref()).await?;
@@ -248,7 +255,7 @@ impl Client {
         &self,
         request: &Request,
         authorization: Option<&HeaderValue>,
-    ) -> Result<Reply, reqwest::Error> {
+    ) -> Result<ReceivedResponse, reqwest::Error> {
         let Request { method, path, headers, body } = request;
         let mut sent = self
             .inner
@@ -262,7 +269,7 @@ impl Client {
             sent = sent.body(body.clone());
         }
         let response = sent.send().await?;
-        Ok(Reply {
+        Ok(ReceivedResponse {
             status: response.status(),
             headers: response.headers().clone(),
             path: path.clone(),
@@ -295,7 +302,7 @@ impl fmt::Debug for Client {
     }
 }
 
-/// The error of a request without an answer.
+/// The error of a request without a response.
 impl From<reqwest::Error> for Error {
     fn from(error: reqwest::Error) -> Self {
         if error.is_timeout() { Self::TimedOut } else { Self::Connection(error) }

@@ -7,7 +7,7 @@ use recto_relations::{NotCounted, NotLoaded};
 use reqwest::StatusCode;
 use serde::Deserialize;
 
-use crate::request::Reply;
+use crate::request::ReceivedResponse;
 
 /// The error of a call.
 #[derive(Debug, thiserror::Error)]
@@ -58,16 +58,16 @@ impl Error {
     }
 }
 
-/// The description of an error in an answer (RFC 9457).
+/// The description of an error in a response (RFC 9457).
 #[derive(Debug, Clone, Deserialize)]
 pub struct Problem {
-    /// The URI of the problem type; `about:blank` if the answer has no description, such as a
+    /// The URI of the problem type; `about:blank` if the response has no description, such as a
     /// proxy's.
     #[serde(rename = "type")]
     pub type_uri: String,
     /// The title of the problem type.
     pub title: String,
-    /// The status of the answer.
+    /// The status of the response.
     #[serde(skip)]
     pub status: StatusCode,
     /// The mistake in this request.
@@ -105,18 +105,18 @@ impl Problem {
         self.type_uri.rsplit('/').next().unwrap_or(&self.type_uri)
     }
 
-    fn of(reply: &Reply) -> Self {
-        let described = serde_json::from_slice(&reply.body).unwrap_or_else(|_| Self {
+    fn of(response: &ReceivedResponse) -> Self {
+        let described = serde_json::from_slice(&response.body).unwrap_or_else(|_| Self {
             type_uri: "about:blank".to_owned(),
-            title: reply.status.canonical_reason().unwrap_or("Unknown").to_owned(),
-            status: reply.status,
+            title: response.status.canonical_reason().unwrap_or("Unknown").to_owned(),
+            status: response.status,
             detail: String::new(),
             request_id: None,
             errors: Vec::new(),
             existing: None,
             retry_after: None,
         });
-        Self { status: reply.status, retry_after: reply.retry_after(), ..described }
+        Self { status: response.status, retry_after: response.retry_after(), ..described }
     }
 }
 
@@ -134,11 +134,11 @@ impl fmt::Display for Problem {
     }
 }
 
-/// The error of an answer that is not successful.
-impl From<&Reply> for Error {
-    fn from(reply: &Reply) -> Self {
-        let problem = Box::new(Problem::of(reply));
-        match reply.status {
+/// The error of a response that is not successful.
+impl From<&ReceivedResponse> for Error {
+    fn from(response: &ReceivedResponse) -> Self {
+        let problem = Box::new(Problem::of(response));
+        match response.status {
             StatusCode::PRECONDITION_FAILED => Self::Changed(problem),
             _ => Self::Problem(problem),
         }

@@ -11,10 +11,10 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use crate::request::Reply;
+use crate::request::ReceivedResponse;
 use crate::{Error, paths};
 
-/// An entity that can be read from an answer. Implemented for all of them.
+/// An entity that can be read from a response. Implemented for all of them.
 pub trait Resource: Entity + DeserializeOwned {}
 
 impl<E: Entity + DeserializeOwned> Resource for E {}
@@ -22,7 +22,7 @@ impl<E: Entity + DeserializeOwned> Resource for E {}
 /// An entity, with its loaded relations and its tag.
 ///
 /// Dereferences to the entity; [`get`](Self::get) follows a relation. The entity's own `version` is
-/// not part of an answer: the tag has it.
+/// not part of a response: the tag has it.
 ///
 /// ```
 /// use recto_client::{Error, Item};
@@ -46,11 +46,11 @@ pub struct Item<E> {
     tag: Option<EntityTag>,
 }
 
-/// The tag of an answer.
+/// The tag of a response.
 #[derive(Debug, Clone)]
 pub(crate) struct EntityTag {
     pub(crate) value: HeaderValue,
-    /// Path and query of the answer.
+    /// Path and query of the response.
     pub(crate) path: String,
 }
 
@@ -83,7 +83,7 @@ impl<E: Resource> Item<E> {
     ///
     /// # Errors
     /// [`Error::NotLoaded`] if the relation was not included.
-    pub fn get<R>(&self, _: R) -> Result<<R::Kind as Follow>::Answer<R::To>, Error>
+    pub fn get<R>(&self, _: R) -> Result<<R::Kind as Follow>::Related<R::To>, Error>
     where
         R: RelationOf<E> + Relation<Kind: Follow, To: Resource>,
     {
@@ -91,7 +91,7 @@ impl<E: Resource> Item<E> {
         let not_loaded = NotLoaded { entity: E::INFO.name, relation: name };
         let value = self.rest.get(name).ok_or(not_loaded)?;
         let next = self.rest.get(&format!("{name}_next")).and_then(Value::as_str);
-        Answer::related(value, next)
+        FromResponse::related(value, next)
     }
 
     /// Returns the number of items that a relation leads to, including those not loaded.
@@ -131,11 +131,14 @@ impl<E: Resource> Item<E> {
         self.tag.as_ref().ok_or(Error::Untagged)
     }
 
-    /// Returns the item of an answer. `path` is that of a GET with the same answer.
-    pub(crate) fn from_reply(reply: &Reply, path: Option<String>) -> Result<Self, Error> {
-        let item: Self = reply.json()?;
+    /// Returns the item of a response. `path` is that of a GET with the same response.
+    pub(crate) fn from_response(
+        response: &ReceivedResponse,
+        path: Option<String>,
+    ) -> Result<Self, Error> {
+        let item: Self = response.json()?;
         let path = path.unwrap_or_else(|| item_path(&item.entity));
-        let tag = reply.headers.get(ETAG).cloned().map(|value| EntityTag { value, path });
+        let tag = response.headers.get(ETAG).cloned().map(|value| EntityTag { value, path });
         Ok(Self { tag, ..item })
     }
 }
@@ -190,25 +193,25 @@ fn item_path<E: Entity>(entity: &E) -> String {
     paths::item(E::INFO, entity.key())
 }
 
-/// A type that is read from the answer to a GET, or from a loaded relation.
-pub trait Answer: Sized + Send + 'static {
-    /// Reads the answer to a GET.
+/// A type that is read from the response to a GET, or from a loaded relation.
+pub trait FromResponse: Sized + Send + 'static {
+    /// Reads the response to a GET.
     #[doc(hidden)]
-    fn of(reply: &ReadReply) -> Result<Self, Error>;
+    fn of(response: &GetResponse) -> Result<Self, Error>;
 
     /// Reads a loaded relation, with the path of the rest.
     #[doc(hidden)]
     fn related(value: &Value, next: Option<&str>) -> Result<Self, Error>;
 }
 
-/// The answer to a GET.
+/// The response to a GET.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct ReadReply(pub(crate) Reply);
+pub struct GetResponse(pub(crate) ReceivedResponse);
 
-impl<E: Resource> Answer for Item<E> {
-    fn of(reply: &ReadReply) -> Result<Self, Error> {
-        Self::from_reply(&reply.0, Some(reply.0.path.clone()))
+impl<E: Resource> FromResponse for Item<E> {
+    fn of(response: &GetResponse) -> Result<Self, Error> {
+        Self::from_response(&response.0, Some(response.0.path.clone()))
     }
 
     fn related(value: &Value, _: Option<&str>) -> Result<Self, Error> {
@@ -216,9 +219,13 @@ impl<E: Resource> Answer for Item<E> {
     }
 }
 
-impl<E: Resource> Answer for Option<Item<E>> {
-    fn of(reply: &ReadReply) -> Result<Self, Error> {
-        if reply.0.body == b"null" { Ok(None) } else { <Item<E> as Answer>::of(reply).map(Some) }
+impl<E: Resource> FromResponse for Option<Item<E>> {
+    fn of(response: &GetResponse) -> Result<Self, Error> {
+        if response.0.body == b"null" {
+            Ok(None)
+        } else {
+            <Item<E> as FromResponse>::of(response).map(Some)
+        }
     }
 
     fn related(value: &Value, _: Option<&str>) -> Result<Self, Error> {
@@ -226,8 +233,8 @@ impl<E: Resource> Answer for Option<Item<E>> {
     }
 }
 
-impl<T: DeserializeOwned + Send + 'static> Answer for Page<T> {
-    fn of(ReadReply(reply): &ReadReply) -> Result<Self, Error> {
+impl<T: DeserializeOwned + Send + 'static> FromResponse for Page<T> {
+    fn of(GetResponse(response): &GetResponse) -> Result<Self, Error> {
         #[derive(Deserialize)]
         struct Body<T> {
             items: Vec<T>,
@@ -238,9 +245,10 @@ impl<T: DeserializeOwned + Send + 'static> Answer for Page<T> {
             total_capped: bool,
         }
 
-        let body: Body<T> = reply.json()?;
-        let page =
-            |cursor: Option<String>| cursor.map(|cursor| paths::with_cursor(&reply.path, &cursor));
+        let body: Body<T> = response.json()?;
+        let page = |cursor: Option<String>| {
+            cursor.map(|cursor| paths::with_cursor(&response.path, &cursor))
+        };
         let total = if body.total_capped { Total::MoreThan } else { Total::Exactly };
         Ok(Self {
             items: body.items,
@@ -262,17 +270,17 @@ impl<T: DeserializeOwned + Send + 'static> Answer for Page<T> {
 /// relation of this [`Kind`].
 pub trait Follow: Kind {
     /// A [`Page`], an [`Item`], or an `Option` of an item.
-    type Answer<E: Resource>: Answer;
+    type Related<E: Resource>: FromResponse;
 }
 
 impl Follow for Many {
-    type Answer<E: Resource> = Page<Item<E>>;
+    type Related<E: Resource> = Page<Item<E>>;
 }
 
 impl Follow for Optional {
-    type Answer<E: Resource> = Option<Item<E>>;
+    type Related<E: Resource> = Option<Item<E>>;
 }
 
 impl Follow for One {
-    type Answer<E: Resource> = Item<E>;
+    type Related<E: Resource> = Item<E>;
 }

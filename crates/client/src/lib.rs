@@ -77,8 +77,8 @@
 //!
 //! A call that fails by [`Error::Connection`] or [`Error::TimedOut`] may have changed something. So
 //! may one that sends a conditional PUT and fails by [`Error::Changed`] ([`Client::set_tags`],
-//! [`Client::set_contributors`], [`Client::update`] of a tag): if the answer to the first attempt was
-//! lost, the second finds the version that the first has made. Get the item again.
+//! [`Client::set_contributors`], [`Client::update`] of a tag): if the response to the first attempt
+//! was lost, the second finds the version that the first has made. Get the item again.
 //!
 //! # Sessions
 //!
@@ -98,7 +98,7 @@ mod write;
 
 pub use client::{Builder, Client};
 pub use error::{BrokenRule, Error, Problem};
-pub use item::{Answer, Follow, Item, Page, Resource, Total};
+pub use item::{Follow, FromResponse, Item, Page, Resource, Total};
 pub use read::{Include, Read};
 pub use reqwest::{self, Method, StatusCode};
 pub use write::Link;

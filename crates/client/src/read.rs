@@ -11,7 +11,7 @@ use reqwest::header::IF_NONE_MATCH;
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 
-use crate::item::{Answer, Follow, Item, Page, ReadReply, Resource};
+use crate::item::{Follow, FromResponse, GetResponse, Item, Page, Resource};
 use crate::paths::{self, BASE_PATH};
 use crate::request::Request;
 use crate::{Client, Error};
@@ -47,12 +47,12 @@ use crate::{Client, Error};
 /// ```
 #[must_use = "it is sent when it is awaited"]
 #[derive(Debug)]
-pub struct Read<E, A> {
+pub struct Read<E, O> {
     client: Client,
     path: String,
     parameters: Vec<(&'static str, String)>,
     include: Include<E>,
-    answer: PhantomData<fn() -> A>,
+    output: PhantomData<fn() -> O>,
 }
 
 /// The relations to load with items of `E`, and those to count.
@@ -116,10 +116,10 @@ impl<E: Entity> Include<E> {
     }
 }
 
-impl<E, A> Read<E, A> {
+impl<E, O> Read<E, O> {
     pub(crate) fn new(client: Client, path: String) -> Self {
         let parameters = Vec::new();
-        Self { client, path, parameters, include: Include::nothing(), answer: PhantomData }
+        Self { client, path, parameters, include: Include::nothing(), output: PhantomData }
     }
 
     fn with(mut self, name: &'static str, value: String) -> Self {
@@ -128,7 +128,7 @@ impl<E, A> Read<E, A> {
     }
 }
 
-impl<E: Entity, A> Read<E, A> {
+impl<E: Entity, O> Read<E, O> {
     /// Loads a relation.
     pub fn include<R: RelationOf<E>>(self, relation: R) -> Self {
         Self { include: self.include.include(relation), ..self }
@@ -192,8 +192,8 @@ impl<E, T: DeserializeOwned + Send + 'static> Read<E, Page<T>> {
     }
 }
 
-impl<E, A: Answer> IntoFuture for Read<E, A> {
-    type Output = Result<A, Error>;
+impl<E, O: FromResponse> IntoFuture for Read<E, O> {
+    type Output = Result<O, Error>;
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
@@ -214,7 +214,7 @@ impl Client {
         Read::new(self.clone(), paths::item(E::INFO, key))
     }
 
-    /// Gets an item again, with the same relations, if its answer has changed since; otherwise
+    /// Gets an item again, with the same relations, if its response has changed since; otherwise
     /// returns `None`.
     ///
     /// # Errors
@@ -225,11 +225,11 @@ impl Client {
     ) -> Result<Option<Item<E>>, Error> {
         let tag = item.tag()?;
         let request = Request::new(Method::GET, tag.path.clone());
-        let reply = self.send(request.header(IF_NONE_MATCH, tag.value.clone())).await?;
-        if reply.status == StatusCode::NOT_MODIFIED {
+        let response = self.send(request.header(IF_NONE_MATCH, tag.value.clone())).await?;
+        if response.status == StatusCode::NOT_MODIFIED {
             return Ok(None);
         }
-        Answer::of(&ReadReply(reply))
+        FromResponse::of(&GetResponse(response))
     }
 
     /// Lists the items of a collection. Comments have none but those of their posts, to which
@@ -254,7 +254,7 @@ impl Client {
         &self,
         _: R,
         key: <R::From as Entity>::Key,
-    ) -> Read<R::To, <R::Kind as Follow>::Answer<R::To>>
+    ) -> Read<R::To, <R::Kind as Follow>::Related<R::To>>
     where
         R: Relation<Kind: Follow, To: Resource>,
     {
@@ -316,7 +316,7 @@ impl Client {
         }
     }
 
-    async fn read<A: Answer>(&self, path: String) -> Result<A, Error> {
-        A::of(&ReadReply(self.send(Request::new(Method::GET, path)).await?))
+    async fn read<O: FromResponse>(&self, path: String) -> Result<O, Error> {
+        O::of(&GetResponse(self.send(Request::new(Method::GET, path)).await?))
     }
 }

@@ -31,9 +31,9 @@ pub(crate) struct Request {
     pub(crate) body: Vec<u8>,
 }
 
-/// An answer, whatever its status.
+/// A response, whatever its status.
 #[derive(Debug)]
-pub(crate) struct Reply {
+pub(crate) struct ReceivedResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
@@ -92,7 +92,7 @@ impl Request {
     /// must not be, or if that would be of no use.
     pub(crate) fn retry_delay(
         &self,
-        outcome: &Result<Reply, reqwest::Error>,
+        outcome: &Result<ReceivedResponse, reqwest::Error>,
         attempts: u32,
     ) -> Option<Duration> {
         if !self.is_repeatable() {
@@ -100,13 +100,13 @@ impl Request {
         }
         let asked = match outcome {
             Err(error) => (!error.is_builder()).then_some(Duration::ZERO),
-            Ok(reply) => match reply.status {
+            Ok(response) => match response.status {
                 StatusCode::BAD_GATEWAY
                 | StatusCode::SERVICE_UNAVAILABLE
-                | StatusCode::GATEWAY_TIMEOUT => Some(reply.retry_after().unwrap_or_default()),
-                StatusCode::TOO_MANY_REQUESTS => reply.retry_after(),
-                StatusCode::CONFLICT if reply.is_in_progress() => {
-                    Some(reply.retry_after().unwrap_or_default())
+                | StatusCode::GATEWAY_TIMEOUT => Some(response.retry_after().unwrap_or_default()),
+                StatusCode::TOO_MANY_REQUESTS => response.retry_after(),
+                StatusCode::CONFLICT if response.is_in_progress() => {
+                    Some(response.retry_after().unwrap_or_default())
                 }
                 _ => None,
             },
@@ -122,7 +122,7 @@ fn backoff(attempts: u32) -> Duration {
     doubled.min(LONGEST_DELAY).mul_f64(fastrand::f64())
 }
 
-impl Reply {
+impl ReceivedResponse {
     /// Returns the body.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         Ok(serde_json::from_slice(&self.body)?)
@@ -142,7 +142,7 @@ impl Reply {
             && challenge.is_some_and(|challenge| challenge.contains("error=\"invalid_token\""))
     }
 
-    /// Whether the server may have done what was asked, although the answer does not say so.
+    /// Whether the server may have done what was asked, although the response does not say so.
     pub(crate) fn may_be_done(&self) -> bool {
         matches!(
             self.status,
@@ -159,20 +159,24 @@ impl Reply {
 mod tests {
     use super::*;
 
-    fn reply(status: u16, header: Option<(HeaderName, &'static str)>, body: &str) -> Reply {
+    fn response(
+        status: u16,
+        header: Option<(HeaderName, &'static str)>,
+        body: &str,
+    ) -> ReceivedResponse {
         let mut headers = HeaderMap::new();
         headers.extend(header.map(|(name, value)| (name, HeaderValue::from_static(value))));
         let status = StatusCode::from_u16(status).unwrap();
-        Reply { status, headers, body: body.as_bytes().to_vec(), path: String::new() }
+        ReceivedResponse { status, headers, body: body.as_bytes().to_vec(), path: String::new() }
     }
 
-    fn is_retried(method: Method, path: &str, reply: Reply) -> bool {
-        Request::new(method, path).retry_delay(&Ok(reply), 1).is_some()
+    fn is_retried(method: Method, path: &str, response: ReceivedResponse) -> bool {
+        Request::new(method, path).retry_delay(&Ok(response), 1).is_some()
     }
 
     #[test]
     fn below_auth_only_reads_are_repeated() {
-        let unavailable = || reply(503, None, "");
+        let unavailable = || response(503, None, "");
         for method in [Method::GET, Method::PUT, Method::DELETE, Method::POST, Method::PATCH] {
             assert!(is_retried(method.clone(), "/api/v1/books", unavailable()), "{method}");
             let about_account = is_retried(method.clone(), "/api/v1/auth/me", unavailable());
@@ -195,16 +199,17 @@ mod tests {
             (500, None, "", false),
             (422, None, "", false),
         ] {
-            let reply = reply(status, header, body);
-            assert_eq!(is_retried(Method::POST, "/api/v1/tags", reply), retried, "{status}");
+            let response = response(status, header, body);
+            assert_eq!(is_retried(Method::POST, "/api/v1/tags", response), retried, "{status}");
         }
     }
 
     #[test]
     fn delays_double_and_follow_the_server() {
         let request = Request::new(Method::GET, "/api/v1/books");
-        let delay =
-            |header, attempts| request.retry_delay(&Ok(reply(503, header, "")), attempts).unwrap();
+        let delay = |header, attempts| {
+            request.retry_delay(&Ok(response(503, header, "")), attempts).unwrap()
+        };
         for attempts in 1..=70 {
             let bound = FIRST_DELAY.saturating_mul(1 << (attempts - 1).min(20)).min(LONGEST_DELAY);
             assert!(delay(None, attempts) <= bound, "{attempts}");

@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::paths::BASE_PATH;
-use crate::request::{Reply, Request};
+use crate::request::{ReceivedResponse, Request};
 use crate::{Client, Error};
 
 /// An access token that expires within this time is refreshed before it is sent.
@@ -35,16 +35,16 @@ impl Client {
     /// the next one before it expires.
     pub async fn sign_in(&self, email: &str, password: &str) -> Result<SignedInUser, Error> {
         #[derive(Deserialize)]
-        struct Answer {
+        struct Body {
             user: SignedInUser,
         }
 
         let login = Request::new(Method::POST, format!("{BASE_PATH}/auth/login"))
             .json(&json!({"email": email, "password": password}))?;
-        let reply = self.send_anonymously(&login).await?;
-        let tokens = SessionTokens::of(&reply)?;
+        let response = self.send_anonymously(&login).await?;
+        let tokens = SessionTokens::of(&response)?;
         *self.credential().lock().await = Credential::Session(tokens);
-        Ok(reply.json::<Answer>()?.user)
+        Ok(response.json::<Body>()?.user)
     }
 
     /// Signs out: ends the session on the server, and sends no token any more. A session that has
@@ -71,7 +71,7 @@ impl Client {
     /// the one that has been `refused`.
     ///
     /// Concurrent calls wait for one refresh. It is a task of its own: if the caller is cancelled,
-    /// the tokens of the answer are stored nevertheless, and the session goes on.
+    /// the tokens of the response are stored nevertheless, and the session goes on.
     pub(crate) async fn authorization(
         &self,
         refused: Option<&HeaderValue>,
@@ -98,8 +98,8 @@ impl Client {
         refreshed.await.unwrap_or(Err(Error::TimedOut))
     }
 
-    /// Returns the next tokens of the session. Sent once: if the answer is lost, the server accepts
-    /// the refresh token again at the next call.
+    /// Returns the next tokens of the session. Sent once: if the response is lost, the server
+    /// accepts the refresh token again at the next call.
     async fn refreshed(&self, refresh_token: &str) -> Result<SessionTokens, Error> {
         let refresh = Request::new(Method::POST, format!("{BASE_PATH}/auth/refresh"))
             .json(&json!({"refresh_token": refresh_token}))?;
@@ -108,15 +108,15 @@ impl Client {
 }
 
 impl SessionTokens {
-    fn of(reply: &Reply) -> Result<Self, Error> {
+    fn of(response: &ReceivedResponse) -> Result<Self, Error> {
         #[derive(Deserialize)]
-        struct Answer {
+        struct Body {
             access_token: String,
             refresh_token: String,
             expires_in: u32,
         }
 
-        let Answer { access_token, refresh_token, expires_in } = reply.json()?;
+        let Body { access_token, refresh_token, expires_in } = response.json()?;
         let lifetime = Duration::from_secs(expires_in.into()).saturating_sub(MARGIN);
         Ok(Self {
             authorization: bearer(&access_token)?,

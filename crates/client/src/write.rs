@@ -117,7 +117,7 @@ impl Client {
 
     /// Deletes an item, unless it has been changed since it was read.
     ///
-    /// If an attempt may have reached the server, but its answer was lost, and the next one finds
+    /// If an attempt may have reached the server, but its response was lost, and the next one finds
     /// no such item, the item counts as deleted.
     ///
     /// # Errors
@@ -213,7 +213,7 @@ impl Client {
 
     /// Sends a request that is answered with the item.
     async fn write<E: Resource>(&self, request: Request) -> Result<Item<E>, Error> {
-        Item::from_reply(&self.send(request).await?, None)
+        Item::from_response(&self.send(request).await?, None)
     }
 }
 

@@ -28,7 +28,7 @@ pub use url::{DatabaseUrl, DatabaseUrlError};
 use crate::{Connection, DatabaseFailure, Error, WorkError};
 use files::DatabaseFiles;
 use health::Health;
-use job::{Answer, JobKind, Work};
+use job::{JobKind, ResultReceiver, Work};
 use queue::Queue;
 use threads::Threads;
 use worker::Target;
@@ -289,7 +289,7 @@ impl Database {
         &self,
         kind: JobKind,
         work: impl FnMut(&mut Connection) -> Result<T, E> + Send + 'static,
-    ) -> Result<Answer<T, E>, E>
+    ) -> Result<ResultReceiver<T, E>, E>
     where
         T: Send + 'static,
         E: WorkError,
@@ -297,13 +297,13 @@ impl Database {
         let busy_timeout = self.0.options.busy_timeout;
         let timeouts = Timeouts { statement: BACKGROUND_STATEMENT, lock: busy_timeout };
         let limits = WorkLimits { timeouts: Some(timeouts), ..WorkLimits::default() };
-        let (job, answer) = Work::job(kind, Instant::now(), limits, work);
+        let (job, receiver) = Work::job(kind, Instant::now(), limits, work);
         let queue = match kind {
             JobKind::Read => &self.0.reads,
             JobKind::Write => &self.0.writes,
         };
         queue.push(job).map_err(Error::from)?;
-        Ok(answer)
+        Ok(receiver)
     }
 }
 

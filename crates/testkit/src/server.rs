@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use crate::database::{Engine, Fresh, fresh};
 use crate::ids::MovableClock;
 
-pub use client::{Answer, TestClient};
+pub use client::{Response, TestClient};
 
 /// A server on a fresh database, stopped when it is dropped.
 ///
@@ -248,7 +248,7 @@ impl TestServer {
     }
 
     /// Sends a GET request without signing in.
-    pub fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> Response {
         self.anonymous().get(path)
     }
 

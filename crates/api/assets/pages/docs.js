@@ -31,13 +31,13 @@ async function signIn({ name, schema, authActions }, email, password) {
   } catch {
     return "The server could not be reached. Try again.";
   }
-  const answer = await response.json();
+  const content = await response.json();
   if (!response.ok) {
-    return `${answer.title}: ${answer.detail}`;
+    return `${content.title}: ${content.detail}`;
   }
   authActions.authorizeOauth2WithPersistOption({
-    auth: { name, schema: schema.toJS(), email, until: Date.now() + answer.expires_in * 1000 },
-    token: answer,
+    auth: { name, schema: schema.toJS(), email, until: Date.now() + content.expires_in * 1000 },
+    token: content,
   });
   return "";
 }

@@ -3,10 +3,10 @@
 use recto_domain::{AuditAction, Author, AuthorPatch};
 use recto_persistence::write;
 
-use crate::answer::{Item, Rendered};
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::{Body, PathKey};
+use crate::response::{Item, Rendered};
 
 /// `PATCH /authors/{uid}`
 pub(crate) async fn patch(

@@ -5,10 +5,10 @@ use recto_domain::{
 };
 use recto_persistence::catalog::batch;
 
-use crate::answer::{Json, Rendered};
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::Body;
+use crate::response::{Json, Rendered};
 
 /// `POST /books/batch`
 pub(crate) async fn upsert(ctx: Context, body: Body<BookBatch>) -> Result<Rendered, Error> {

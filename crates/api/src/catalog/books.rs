@@ -10,11 +10,11 @@ use recto_persistence::catalog::{Creator, book_graph, book_tag};
 use recto_persistence::{Connection, write};
 use recto_relations::{Entity as _, Include};
 
-use crate::answer::{Created, Item, NoContent, Rendered};
 use crate::context::{Context, WriteTransaction};
 use crate::error::Error;
 use crate::extract::{Body, PathKey, PathKeys};
 use crate::problem::Problem;
+use crate::response::{Created, Item, NoContent, Rendered};
 use recto_identity::access::may;
 
 /// `POST /books`

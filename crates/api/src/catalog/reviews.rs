@@ -3,10 +3,10 @@
 use recto_domain::{AuditAction, Review, ReviewPatch};
 use recto_persistence::write;
 
-use crate::answer::{Item, NoContent, Rendered};
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::{Body, PathKey};
+use crate::response::{Item, NoContent, Rendered};
 use recto_identity::access::may;
 
 /// `PATCH /reviews/{uid}`

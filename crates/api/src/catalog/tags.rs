@@ -5,10 +5,10 @@ use recto_identity::access::may;
 use recto_persistence::catalog::tag;
 use recto_persistence::write;
 
-use crate::answer::{Created, Item, Rendered};
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::{Body, PathKey};
+use crate::response::{Created, Item, Rendered};
 
 /// `POST /tags`
 pub(crate) async fn create(ctx: Context, body: Body<NewTag>) -> Result<Rendered, Error> {

@@ -8,12 +8,12 @@ use recto_domain::{
 use recto_persistence::identity::account;
 use recto_persistence::{Connection, write};
 
-use crate::answer::{Answer as _, Item, NoContent, Page, Rendered};
 use crate::context::{Context, WriteTransaction};
 use crate::error::Error;
 use crate::extract::{All, Body, ItemQuery, PageQuery, PathKey};
 use crate::identity::accounts;
 use crate::problem::Problem;
+use crate::response::{Item, NoContent, Page, Render as _, Rendered};
 use recto_identity::access::may;
 
 /// `GET /users`

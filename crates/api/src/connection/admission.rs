@@ -20,7 +20,7 @@ pub struct Connections {
     trusted_proxies: TrustedProxies,
     open: Mutex<Open>,
     request_bodies: Arc<ByteBudget>,
-    answers: ByteBudget,
+    responses: ByteBudget,
     refusals: RefusalLog,
     /// Set once the server has been asked to stop.
     stopping: OnceLock<()>,
@@ -48,7 +48,7 @@ impl Connections {
     pub(crate) fn new(limits: ConnectionLimits, trusted_proxies: TrustedProxies) -> Self {
         Self {
             request_bodies: Arc::new(ByteBudget::new(limits.request_bodies)),
-            answers: ByteBudget::new(limits.answers),
+            responses: ByteBudget::new(limits.responses),
             limits,
             trusted_proxies,
             open: Mutex::default(),
@@ -87,9 +87,9 @@ impl Connections {
         &self.limits
     }
 
-    /// Returns the bytes that answers share.
-    pub(super) fn answers(&self) -> &ByteBudget {
-        &self.answers
+    /// Returns the bytes that responses share.
+    pub(super) fn responses(&self) -> &ByteBudget {
+        &self.responses
     }
 
     /// Returns a reservation for the body of a request.
@@ -102,7 +102,7 @@ impl Connections {
         self.refusals.add(refusal);
     }
 
-    /// Notes that the server has been asked to stop. From now on each answer is the last of its
+    /// Notes that the server has been asked to stop. From now on each response is the last of its
     /// connection.
     pub(crate) fn stop(&self) {
         self.stopping.get_or_init(|| ());
@@ -129,7 +129,7 @@ impl Connections {
         ConnectionCounters {
             open: self.open().total,
             request_body_bytes: self.request_bodies.used(),
-            answer_bytes: self.answers.used(),
+            response_bytes: self.responses.used(),
             refusals: self.refusals.counts(),
         }
     }

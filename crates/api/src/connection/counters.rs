@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// Declares the reasons of refusals: the name in metrics and the text of the log line.
 macro_rules! refusals {
     ($($name:ident $label:literal $text:literal)*) => {
-        /// A reason to refuse or to close a connection, a request or an answer.
+        /// A reason to refuse or to close a connection, a request or a response.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum Refusal {
             $(#[doc = $text] $name,)*
@@ -37,11 +37,11 @@ refusals! {
     LateBody "late-body"
         "a request was refused: its body was not received in time"
     SlowReader "slow-reader"
-        "a connection was closed: the client did not take the answer in time"
+        "a connection was closed: the client did not take the response in time"
     RequestBodies "request-bodies"
         "a request was refused: the bodies of requests hold too much memory"
-    Answers "answers"
-        "an answer was refused: the answers under way hold too much memory"
+    Responses "responses"
+        "a response was refused: the responses under way hold too much memory"
 }
 
 /// The state of all connections, and the refusals since the start.
@@ -52,8 +52,8 @@ pub struct ConnectionCounters {
     pub open: usize,
     /// The bytes that the bodies of requests under way hold. Small bodies are not counted.
     pub request_body_bytes: usize,
-    /// The bytes that answers under way hold. Small answers are not counted.
-    pub answer_bytes: usize,
+    /// The bytes that responses under way hold. Small responses are not counted.
+    pub response_bytes: usize,
     /// The refusals since the start, by reason.
     pub refusals: Vec<RefusalCount>,
 }

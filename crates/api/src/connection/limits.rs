@@ -23,12 +23,12 @@ pub struct ConnectionLimits {
     pub idle: Duration,
     /// The time from the first byte of a request to the last of its body: 10 s.
     pub request: Duration,
-    /// The time in which a client takes 64 KiB of an answer: 10 s.
+    /// The time in which a client takes 64 KiB of a response: 10 s.
     pub write: Duration,
     /// The bytes that the bodies of all requests under way hold: 64 MiB.
     pub request_bodies: usize,
-    /// The bytes that all answers under way hold: 256 MiB.
-    pub answers: usize,
+    /// The bytes that all responses under way hold: 256 MiB.
+    pub responses: usize,
 }
 
 impl Default for ConnectionLimits {
@@ -40,7 +40,7 @@ impl Default for ConnectionLimits {
             request: Duration::from_secs(10),
             write: Duration::from_secs(10),
             request_bodies: 64 << 20,
-            answers: 256 << 20,
+            responses: 256 << 20,
         }
     }
 }

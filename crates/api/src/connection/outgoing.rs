@@ -1,4 +1,4 @@
-//! The body of an answer, in pieces whose memory is accounted for.
+//! The body of a response, in pieces whose memory is accounted for.
 
 use std::pin::Pin;
 use std::rc::Rc;
@@ -13,10 +13,10 @@ use super::{PIECE, UNCOUNTED};
 /// The size from which the rest of a body is copied, so that the part that was sent is freed.
 const SHRINKING: usize = 4 * PIECE;
 
-/// The bytes that an answer reserves which is produced while it is sent: its largest part.
+/// The bytes that a response reserves which is produced while it is sent: its largest part.
 const STREAMED: usize = 4 << 20;
 
-/// The body of an answer, in pieces whose memory is accounted for.
+/// The body of a response, in pieces whose memory is accounted for.
 ///
 /// Memory is accounted for until the client has taken the last piece. When half of a large body
 /// is sent, the rest is copied and the original freed; so again with the copy.
@@ -30,31 +30,31 @@ pub(crate) struct OutgoingBody {
     connection: Option<Rc<ConnectionState>>,
 }
 
-/// The error that all answers under way would hold too much memory.
+/// The error that all responses under way would hold too much memory.
 #[derive(Debug)]
-pub(crate) struct TooManyAnswers;
+pub(crate) struct TooManyResponses;
 
 impl OutgoingBody {
-    /// Returns the body, or the error that all answers under way would hold too much memory. The
+    /// Returns the body, or the error that all responses under way would hold too much memory. The
     /// body is dropped then.
     pub(crate) fn new(
         body: BoxBody,
         connection: Option<&Rc<ConnectionState>>,
-    ) -> Result<Self, TooManyAnswers> {
+    ) -> Result<Self, TooManyResponses> {
         let reserved = match body.size() {
             BodySize::None => 0,
             BodySize::Sized(size) => usize::try_from(size).unwrap_or(usize::MAX),
             BodySize::Stream => STREAMED,
         };
         if reserved > UNCOUNTED
-            && connection.is_some_and(|connection| !connection.begin_answer(reserved))
+            && connection.is_some_and(|connection| !connection.begin_response(reserved))
         {
-            return Err(TooManyAnswers);
+            return Err(TooManyResponses);
         }
         Ok(Self::unlimited(body, connection))
     }
 
-    /// Returns the body of an error, which is sent even if answers hold too much memory.
+    /// Returns the body of an error, which is sent even if responses hold too much memory.
     pub(crate) fn unlimited(body: BoxBody, connection: Option<&Rc<ConnectionState>>) -> Self {
         let size = body.size();
         let (rest, source) = match body.try_into_bytes() {

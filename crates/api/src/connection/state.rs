@@ -1,4 +1,4 @@
-//! The state of one connection, shared by its stream, the middleware and the body of the answer.
+//! The state of one connection, shared by its stream, the middleware and the body of the response.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -17,7 +17,7 @@ use super::{PIECE, UNCOUNTED};
 /// an idle connection has once the server accepts no more.
 const LINGER: Duration = Duration::from_millis(500);
 
-/// The most that the dispatcher has copied of an answer and not yet written: what it collects
+/// The most that the dispatcher has copied of a response and not yet written: what it collects
 /// before it writes, and one piece more.
 const WRITE_BUFFER: usize = (32 << 10) + PIECE;
 
@@ -53,14 +53,14 @@ pub(super) enum Expired {
     LateHead,
 }
 
-/// The state of one connection, shared by its stream, the middleware and the body of the answer.
+/// The state of one connection, shared by its stream, the middleware and the body of the response.
 #[derive(Debug)]
 pub(crate) struct ConnectionState {
     admitted: Admitted,
     phase: Cell<Phase>,
     /// The end of the phase, unless the phase has none.
     deadline: Cell<Instant>,
-    /// The bytes of answers that this connection has taken from the budget.
+    /// The bytes of responses that this connection has taken from the budget.
     reserved: Cell<usize>,
     /// Whether a body has still parts to send.
     has_body: Cell<bool>,
@@ -138,38 +138,38 @@ impl ConnectionState {
         self.phase.get() == Phase::Late
     }
 
-    /// Returns whether the connection is closed after the present answer.
-    pub(crate) fn is_last_answer(&self) -> bool {
+    /// Returns whether the connection is closed after the present response.
+    pub(crate) fn is_last_response(&self) -> bool {
         self.is_late() || self.connections().is_stopping()
     }
 
-    /// Notes that there is an answer, with a body that reserves so many bytes.
+    /// Notes that there is a response, with a body that reserves so many bytes.
     ///
-    /// Returns `false` if all answers under way would hold too much.
+    /// Returns `false` if all responses under way would hold too much.
     #[must_use]
-    pub(super) fn begin_answer(&self, bytes: usize) -> bool {
-        let granted = self.connections().answers().take(bytes);
+    pub(super) fn begin_response(&self, bytes: usize) -> bool {
+        let granted = self.connections().responses().take(bytes);
         if granted {
             self.reserved.set(self.reserved.get() + bytes);
         } else {
-            self.connections().refuse(Refusal::Answers);
+            self.connections().refuse(Refusal::Responses);
         }
         granted
     }
 
-    /// Notes that the stream gets the parts of an answer.
+    /// Notes that the stream gets the parts of a response.
     pub(super) fn body_begins(&self) {
         self.has_body.set(true);
     }
 
-    /// Notes that the memory of an answer has shrunk.
+    /// Notes that the memory of a response has shrunk.
     pub(super) fn give_back(&self, bytes: usize) {
         let bytes = bytes.min(self.reserved.get());
         self.reserved.set(self.reserved.get() - bytes);
-        self.connections().answers().give_back(bytes);
+        self.connections().responses().give_back(bytes);
     }
 
-    /// Notes that the last part of an answer was passed on.
+    /// Notes that the last part of a response was passed on.
     pub(crate) fn body_ends(&self) {
         self.has_body.set(false);
         self.give_back(self.reserved.get().saturating_sub(WRITE_BUFFER));

@@ -25,8 +25,8 @@ const TICK: Duration = Duration::from_millis(500);
 /// handles what it has read; without this its buffers would grow to several times this size.
 const READ_AT_ONCE: usize = 16 << 10;
 
-/// The answer to a head that was not received in time. There is no path and no id to describe it
-/// with, so it has no body, like other answers of the HTTP parser.
+/// The response to a head that was not received in time. There is no path and no id to describe it
+/// with, so it has no body, like other responses of the HTTP parser.
 const LATE_HEAD: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
@@ -55,7 +55,7 @@ impl ClientStream {
     pub(crate) fn accept(io: TcpStream, connections: &Arc<Connections>) -> Option<Self> {
         let peer = io.peer_addr().ok()?;
         let admitted = connections.admit(peer)?;
-        // An answer is written in few large pieces, which need not wait for each other.
+        // A response is written in few large pieces, which need not wait for each other.
         let _ = io.set_nodelay(true);
         let state = Rc::new(ConnectionState::new(admitted));
         let timer = Box::pin(sleep_until(next_look(Instant::now(), &state, None)));

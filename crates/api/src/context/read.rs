@@ -9,11 +9,11 @@ use recto_identity::Caller;
 use recto_persistence::{Connection, MappedMany, MappedOne, Recto, Stored};
 use recto_relations::{Entity, Include};
 
-use crate::answer::{Item, OptionalItem, Page};
 use crate::error::{Error, Failure};
 use crate::extract::{All, Filtered, OfParent, PageQuery};
 use crate::present::{PageOptions, Total};
 use crate::problem::Problem;
+use crate::response::{Item, OptionalItem, Page};
 use crate::state::State;
 
 /// A transaction that changes nothing. It is a [`Connection`] with the caller, ids and the clock.

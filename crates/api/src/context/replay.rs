@@ -1,16 +1,16 @@
-//! The answers of a transaction's idempotency key: stored in it, and sent again.
+//! The responses of a transaction's idempotency key: stored in it, and sent again.
 
 use chrono::{DateTime, Utc};
 use recto_persistence as persistence;
 use recto_persistence::identity::idempotency_key::{self, Claim, IdempotencyKey};
 
 use super::WriteTransaction;
-use crate::answer::Rendered;
 use crate::error::Error;
 use crate::problem::{Problem, ProblemType};
-use crate::stored_answers::StoredBytes;
+use crate::response::Rendered;
+use crate::stored_responses::StoredBytes;
 
-/// Claims a key of the caller for the transaction, or returns the answer that is stored for it.
+/// Claims a key of the caller for the transaction, or returns the response that is stored for it.
 ///
 /// # Errors
 /// 409 if another request with the key does not end in time; 422, or 429, if the key was sent with
@@ -23,7 +23,7 @@ pub(super) fn claim(
     let user = tx.caller()?.user_uid;
     match idempotency_key::claim(tx, user, key, now) {
         Ok(Claim::New) => Ok(None),
-        Ok(Claim::Answered(stored)) => Ok(Some(Rendered::replayed(stored))),
+        Ok(Claim::Replayed(stored)) => Ok(Some(Rendered::replayed(stored))),
         Ok(Claim::OtherRequest) => {
             tx.count_write()?;
             Err(Problem::of(ProblemType::IdempotencyKeyReused).into())
@@ -35,21 +35,21 @@ pub(super) fn claim(
     }
 }
 
-/// Stores the answer for a claimed key, in the same transaction.
+/// Stores the response for a claimed key, in the same transaction.
 ///
 /// # Errors
 /// A failing database.
 pub(super) fn store(
     tx: &mut WriteTransaction<'_>,
     key: &IdempotencyKey,
-    answer: &Rendered,
+    response: &Rendered,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     let user = tx.caller()?.user_uid;
-    let stored = answer.to_stored();
-    let bytes = idempotency_key::answer_bytes(stored.body.as_ref().map(Vec::len));
+    let stored = response.to_stored();
+    let bytes = idempotency_key::response_bytes(stored.body.as_ref().map(Vec::len));
     idempotency_key::store(tx, user, key, &stored, now)?;
-    if tx.has_stored_answer(user, bytes) {
+    if tx.has_stored_response(user, bytes) {
         idempotency_key::delete_oldest(tx, user, StoredBytes::KEPT)?;
     }
     Ok(())

@@ -104,10 +104,10 @@ impl<'t> WriteTransaction<'t> {
         self.request.is_counted && self.request.is_first_run
     }
 
-    /// Records that an answer was stored for an idempotency key of a user, and returns whether the
+    /// Records that a response was stored for an idempotency key of a user, and returns whether the
     /// oldest are to be deleted.
-    pub(crate) fn has_stored_answer(&self, user: UserId, bytes: u64) -> bool {
-        self.state.stored_answers.add(user, bytes)
+    pub(crate) fn has_stored_response(&self, user: UserId, bytes: u64) -> bool {
+        self.state.stored_responses.add(user, bytes)
     }
 
     /// Returns a new id for the current time.

@@ -7,11 +7,11 @@ use recto_persistence::identity::account;
 use recto_relations::Include;
 
 use super::{accounts, passwords};
-use crate::answer::{Answer as _, NoContent, Rendered};
 use crate::catalog::users;
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::{Body, ItemQuery};
+use crate::response::{NoContent, Render as _, Rendered};
 
 /// `GET /auth/me`: the caller, with the account; with books and reviews, unless the query names
 /// relations to load or to count.

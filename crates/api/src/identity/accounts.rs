@@ -7,9 +7,9 @@ use recto_relations::Entities;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::answer::Item;
 use crate::error::Error;
 use crate::present::ExtraFields;
+use crate::response::Item;
 
 /// The fields of an account among those of its user; `null` for a user without an account.
 #[derive(Debug, Serialize, ToSchema)]

@@ -5,12 +5,12 @@ use std::time::Duration;
 use recto_domain::{AuditAction, AuditEntry, AuditId, UserId};
 use recto_persistence::identity::audit;
 
-use crate::answer::List;
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::{ListFilter, ListQuery};
 use crate::parameters::Parameters;
 use crate::present::Total;
+use crate::response::List;
 use crate::table::QueryParameter;
 
 pub(crate) use recto_persistence::identity::audit::AuditFilter;
@@ -40,7 +40,8 @@ pub(crate) async fn list(
     query: ListQuery<AuditId, AuditFilter>,
 ) -> Result<List<AuditEntry>, Error> {
     let ListQuery { request, total, filter, links } = query;
-    // The entries of earlier requests to this server are in the answer, unless the database fails.
+    // The entries of earlier requests to this server are in the response, unless the database
+    // fails.
     ctx.state.audit_queue.flush(STORED_WITHIN).await;
     let read = ctx.read(move |tx| {
         let counted = total.then(|| audit::count(tx, &filter, Total::COUNTED)).transpose()?;

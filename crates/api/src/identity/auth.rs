@@ -12,11 +12,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::sessions::{AccessOnly, OpensSession, Refreshable, TokenPair, TokenType};
-use crate::answer::{Created, Item, Json};
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::{Body, Form};
 use crate::problem::{Problem, ProblemType};
+use crate::response::{Created, Item, Json};
 
 /// `POST /auth/signup`
 pub(crate) async fn sign_up(ctx: Context, body: Body<SignUp>) -> Result<Created<User>, Error> {

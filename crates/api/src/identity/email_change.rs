@@ -5,10 +5,10 @@ use recto_identity::secret::hash;
 use recto_persistence::identity::{account, mailed_token};
 
 use super::passwords;
-use crate::answer::{Accepted, NoContent};
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::Body;
+use crate::response::{Accepted, NoContent};
 
 /// `PUT /auth/email`: mails a link to the new address, and a notice to the present one. The response
 /// does not reveal whether the new address belongs to another account.

@@ -20,10 +20,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::answer::Download;
 use crate::context::{Context, ReadTransaction};
 use crate::error::{Error, Failure};
 use crate::present;
+use crate::response::Download;
 
 /// The number of rows that are read at a time. One has at most 80 kB, the longest text of a review.
 const CHUNK: u32 = 50;

@@ -9,11 +9,11 @@ use recto_identity::secret::hash;
 use recto_persistence::identity::{api_key, session};
 
 use crate::BASE_PATH;
-use crate::answer::CreatedJson;
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::Body;
 use crate::problem::Problem;
+use crate::response::CreatedJson;
 
 /// `POST /auth/keys`
 pub(crate) async fn create(

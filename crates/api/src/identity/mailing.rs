@@ -2,10 +2,10 @@
 
 use recto_domain::{EmailRequest, MailKind};
 
-use crate::answer::Accepted;
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::Body;
+use crate::response::Accepted;
 
 /// `POST /auth/verify-request`
 pub(crate) async fn verify_request(

@@ -10,11 +10,11 @@ use recto_persistence::identity::account::{self, Credentials};
 use recto_persistence::identity::{mailed_token, password_reset};
 
 use super::auth;
-use crate::answer::NoContent;
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::Body;
 use crate::problem::{Problem, ProblemType};
+use crate::response::NoContent;
 
 /// `PUT /auth/password`. All other sessions end, and other devices are forgotten.
 pub(crate) async fn change(ctx: Context, body: Body<PasswordChange>) -> Result<NoContent, Error> {

@@ -10,12 +10,12 @@ use recto_persistence::identity::{api_key, session};
 use recto_relations::{PageRequest, Paged};
 use serde::Serialize;
 
-use crate::answer::{Json, List, NoContent};
 use crate::context::{Context, ReadTransaction};
 use crate::error::Error;
 use crate::extract::{ListQuery, PathId};
 use crate::present::Total;
 use crate::problem::Problem;
+use crate::response::{Json, List, NoContent};
 
 type DatabaseResult<T> = Result<T, recto_persistence::Error>;
 

@@ -8,11 +8,11 @@ use recto_persistence::identity::session::{self, NewSession, NextPair, Rotation}
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::answer::{Json, NoContent};
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::Body;
 use crate::problem::Problem;
+use crate::response::{Json, NoContent};
 use crate::state::State;
 use recto_identity::secret::hash;
 use recto_identity::throttle::Throttled;

@@ -8,10 +8,10 @@ use recto_identity::secret::hash;
 use recto_persistence::identity::{account, mailed_token};
 
 use super::{accounts, passwords};
-use crate::answer::{Item, NoContent};
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::Body;
+use crate::response::{Item, NoContent};
 
 /// `POST /auth/verify`: uses the token of a link. The password shows that the holder of the link has
 /// created the account. A wrong one leaves the token valid.

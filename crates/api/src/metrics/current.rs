@@ -68,7 +68,7 @@ impl CurrentState {
         let help = "Bytes held by bodies of requests under way";
         gauge(encoder, "request_body_bytes", help, counters.request_body_bytes)?;
         let help = "Bytes held by responses under way";
-        gauge(encoder, "response_bytes", help, counters.answer_bytes)?;
+        gauge(encoder, "response_bytes", help, counters.response_bytes)?;
         let refusals: Vec<_> =
             counters.refusals.iter().map(|one| (one.reason, one.count)).collect();
         let help = "Connections, requests and responses that exceeded a limit";

@@ -86,7 +86,7 @@ pub(crate) fn describe(routed: RoutedOperation, components: &mut Components) -> 
         parameters.push(components.add_parameter("IfMatch", parameter.build()));
     }
     if is_repeatable {
-        let description = "A new key for each change, of 1 to 255 visible ASCII characters. A request that is sent again with its key within 24 hours gets the same answer, and changes nothing.";
+        let description = "A new key for each change, of 1 to 255 visible ASCII characters. A request that is sent again with its key within 24 hours gets the same response, and changes nothing.";
         let parameter = parameter::header(
             "Idempotency-Key",
             description,

@@ -2,14 +2,14 @@
 
 use recto_domain::Role;
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, PASSWORD, TestClient, TestServer};
+use recto_testkit::server::{PASSWORD, Response, TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::create_account;
 use crate::support::assertions::{Expect as _, field_names, texts, uid};
 use crate::support::fixtures::{add_book, add_review};
 
-fn delete_account(client: &TestClient<'_>, password: &str, reviews: &str) -> Answer {
+fn delete_account(client: &TestClient<'_>, password: &str, reviews: &str) -> Response {
     let body = json!({"password": password, "reviews": reviews});
     client.send_json("DELETE", "/auth/me", &body)
 }
@@ -82,10 +82,10 @@ fn export_contains_only_own_data(server: &TestServer) {
     let role = format!("/users/{}/role", ada.uid);
     admin.put(&role, &json!({"role": "admin"})).expect_status(200);
 
-    let answer = ada.get("/auth/me/export");
-    let export = answer.expect_status(200);
+    let response = ada.get("/auth/me/export");
+    let export = response.expect_status(200);
     let attachment = "attachment; filename=\"recto-export.json\"";
-    assert_eq!(answer.header("content-disposition"), Some(attachment));
+    assert_eq!(response.header("content-disposition"), Some(attachment));
     let lists = ["account", "api_keys", "audit", "books", "reviews", "sessions", "user"];
     assert_eq!(field_names(export), lists);
     assert_eq!(uid(&export["user"]), ada.uid);
@@ -105,7 +105,7 @@ fn export_contains_only_own_data(server: &TestServer) {
     // The address of the administrator is not exported.
     let addresses: Vec<_> = audit.iter().map(|entry| entry["address"].as_str()).collect();
     assert_eq!(addresses, [Some("127.0.0.1"), None, Some("127.0.0.1"), Some("127.0.0.1")]);
-    let text = answer.text();
+    let text = response.text();
     for secret in [key["key"].as_str().unwrap(), "argon2", "hash", &bob.uid] {
         // Not even the owner of the reviewed book is named.
         assert!(!text.contains(secret), "{secret}");
@@ -119,9 +119,9 @@ fn export_is_read_in_parts(server: &TestServer) {
         .map(|n| json!({"title": format!("Volume {n}"), "author": "Ada Lovelace"}))
         .collect();
     ada.post("/books/batch", &json!({ "books": books })).expect_status(200);
-    let answer = ada.get("/auth/me/export");
-    assert_eq!(answer.header("content-length"), None);
-    let export = answer.expect_status(200);
+    let response = ada.get("/auth/me/export");
+    assert_eq!(response.header("content-length"), None);
+    let export = response.expect_status(200);
     let exported = export["books"].as_array().unwrap();
     let mut titles = texts(exported, "title");
     titles.sort_unstable();

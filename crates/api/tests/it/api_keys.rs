@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use recto_domain::{Clock as _, Role};
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, PASSWORD, TestClient, TestServer};
+use recto_testkit::server::{PASSWORD, Response, TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::{OTHER_PASSWORD, create_account};
@@ -22,13 +22,13 @@ fn new_key(client: &TestClient<'_>, scopes: &Value) -> Value {
 
 fn key_is_shown_once(server: &TestServer) {
     let ada = create_account(server, "ada", Role::User);
-    let answer = ada.post("/auth/keys", &json!({"name": "nightly", "scopes": ["read"]}));
-    let created = answer.expect_status(201);
+    let response = ada.post("/auth/keys", &json!({"name": "nightly", "scopes": ["read"]}));
+    let created = response.expect_status(201);
     let shown = ["created_at", "expires_at", "hint", "id", "key", "last_used_at", "name", "scopes"];
     assert_eq!(field_names(created), shown);
     let secret = text(created, "key");
     assert!(secret.starts_with("recto_key_") && secret.ends_with(text(created, "hint")));
-    let path = answer.header("location").unwrap();
+    let path = response.header("location").unwrap();
     assert_eq!(path, format!("/api/v1/auth/keys/{}", text(created, "id")));
     let mut later = created.clone();
     later.as_object_mut().unwrap().remove("key");
@@ -57,14 +57,14 @@ fn scopes_limit_a_key(server: &TestServer) {
     ] {
         let key = new_key(&ada, &scopes);
         let script = server.bearer(text(&key, "key"));
-        for (answer, may, good) in
+        for (response, may, good) in
             [(script.get("/auth/me"), reads, 200), (script.post("/books", &book), writes, 201)]
         {
             if may {
-                answer.expect_status(good);
+                response.expect_status(good);
             } else {
-                answer.expect_problem("forbidden");
-                let challenge = answer.header("www-authenticate").unwrap();
+                response.expect_problem("forbidden");
+                let challenge = response.header("www-authenticate").unwrap();
                 assert!(challenge.contains("error=\"insufficient_scope\""), "{challenge}");
             }
         }
@@ -89,11 +89,11 @@ fn key_cannot_manage_the_account(server: &TestServer) {
         ("GET", "/auth/me/export", Value::Null),
         ("POST", "/auth/logout", Value::Null),
     ] {
-        let answer = match body {
+        let response = match body {
             Value::Null => script.send(method, path, &[], None),
             body => script.send_json(method, path, &body),
         };
-        answer.expect_problem("forbidden");
+        response.expect_problem("forbidden");
     }
     ada.get("/auth/me").expect_status(200);
 }
@@ -133,10 +133,10 @@ fn default_key_expires_after_a_year(server: &TestServer) {
 
 /// Checks that a request was refused because the sign-in is too old.
 #[track_caller]
-fn expect_sign_in_too_old(answer: &Answer) {
-    answer.expect_problem("sign-in-too-old");
+fn expect_sign_in_too_old(response: &Response) {
+    response.expect_problem("sign-in-too-old");
     assert_eq!(
-        answer.header("www-authenticate"),
+        response.header("www-authenticate"),
         Some("Bearer realm=\"recto\", error=\"insufficient_user_authentication\", max_age=600")
     );
 }
@@ -183,9 +183,9 @@ fn administrators_key_needs_scope_admin(server: &TestServer) {
     ordinary.patch(&path, &change).expect_problem("forbidden");
     ordinary.delete(&path).expect_problem("forbidden");
     assert_eq!(ordinary.get(&account).expect_status(200).get("email"), None);
-    let answer = ordinary.put(&role, &json!({"role": "user"}));
-    answer.expect_problem("forbidden");
-    let challenge = answer.header("www-authenticate").unwrap();
+    let response = ordinary.put(&role, &json!({"role": "user"}));
+    response.expect_problem("forbidden");
+    let challenge = response.header("www-authenticate").unwrap();
     assert!(challenge.contains("error=\"insufficient_scope\""), "{challenge}");
     // It is still the administrator's own.
     assert_eq!(ordinary.get("/auth/me").expect_status(200)["role"], "admin");

@@ -28,10 +28,10 @@ fn runner(cases: u32) -> TestRunner {
 
 /// Sends a body and asserts that the response is no failure of the server.
 fn send(operation: &Operation, clients: &Clients<'_>, body: &[u8]) {
-    let answer = operation.send(clients, body);
-    assert!(answer.status < 500, "{} {}: {answer:?}", operation.method, operation.path);
-    if answer.status >= 400 {
-        assert_problem(&answer);
+    let response = operation.send(clients, body);
+    assert!(response.status < 500, "{} {}: {response:?}", operation.method, operation.path);
+    if response.status >= 400 {
+        assert_problem(&response);
     }
 }
 
@@ -127,10 +127,10 @@ fn arbitrary_paths_and_queries_are_handled(server: &TestServer) {
     runner(600)
         .run(&(select(collections), part, queries(&operations)), |(collection, part, query)| {
             for path in [format!("{collection}?{query}"), format!("{collection}/{part}?{query}")] {
-                let answer = clients.admin.get(&path);
-                prop_assert!(answer.status < 500, "{}: {:?}", path, answer);
-                if answer.status >= 400 {
-                    assert_problem(&answer);
+                let response = clients.admin.get(&path);
+                prop_assert!(response.status < 500, "{}: {:?}", path, response);
+                if response.status >= 400 {
+                    assert_problem(&response);
                 }
             }
             Ok(())

@@ -236,8 +236,8 @@ fn check_endings(server: &TestServer, admin: &TestClient<'_>, ada: &TestAccount<
     assert_eq!(newest(admin, "password.reset").1, her);
     let login = json!({"email": ada.email, "password": OTHER_PASSWORD});
     let sign_in = || {
-        let answer = server.anonymous().post("/auth/login", &login);
-        server.bearer(text(answer.expect_status(200), "access_token"))
+        let response = server.anonymous().post("/auth/login", &login);
+        server.bearer(text(response.expect_status(200), "access_token"))
     };
     let (one, other, third) = (sign_in(), sign_in(), sign_in());
     let sessions = one.get("/auth/sessions").expect_status(200).clone();

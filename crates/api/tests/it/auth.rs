@@ -17,15 +17,15 @@ fn sign_up_creates_unverified_account(server: &TestServer) {
     let body = json!({
         "username": "ada", "email": "ada@example.org", "password": PASSWORD, "first_name": "Ada",
     });
-    let answer = server.anonymous().post("/auth/signup", &body);
-    let user = answer.expect_status(201);
+    let response = server.anonymous().post("/auth/signup", &body);
+    let user = response.expect_status(201);
     let public = ["created_at", "first_name", "last_name", "uid", "updated_at", "username"];
     assert_eq!(field_names(user), public);
     assert_eq!((text(user, "username"), text(user, "first_name")), ("ada", "Ada"));
     assert_eq!(user["last_name"], Value::Null);
     assert!(text(user, "created_at").ends_with('Z'));
 
-    let location = answer.header("location").unwrap();
+    let location = response.header("location").unwrap();
     assert_eq!(location, format!("/api/v1/users/{}", uid(user)));
     assert_eq!(server.get(location).expect_status(200), user);
     let account = server.sign_in("ada@example.org").get(location);
@@ -53,23 +53,23 @@ fn sign_up_reports_all_violations(server: &TestServer) {
         "username": "-", "email": "nobody", "password": "short", "first_name": 7, "last_name": "",
         "role": "admin",
     });
-    let answer = server.anonymous().post("/auth/signup", &body);
+    let response = server.anonymous().post("/auth/signup", &body);
     assert_eq!(
-        answer.violations(),
+        response.violations(),
         ["/email", "/first_name", "/last_name", "/password", "/role", "/username"]
     );
-    assert!(!answer.text().contains("short"), "the response contains the password");
-    let answer = server.anonymous().post("/auth/signup", &json!({}));
-    assert_eq!(answer.violations(), ["/email", "/password", "/username"]);
+    assert!(!response.text().contains("short"), "the response contains the password");
+    let response = server.anonymous().post("/auth/signup", &json!({}));
+    assert_eq!(response.violations(), ["/email", "/password", "/username"]);
 }
 
 fn login_response_is_not_cacheable(server: &TestServer) {
     let ada = server.sign_up("ada");
     // Addresses are compared without regard to case.
     let body = json!({"email": "ADA@example.org", "password": PASSWORD});
-    let answer = server.anonymous().post("/auth/login", &body);
-    let session = answer.expect_status(200);
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    let response = server.anonymous().post("/auth/login", &body);
+    let session = response.expect_status(200);
+    assert_eq!(response.header("cache-control"), Some("no-store"));
     assert_eq!(
         field_names(session),
         ["access_token", "expires_in", "refresh_token", "token_type", "user"]
@@ -95,9 +95,9 @@ fn login_does_not_reveal_accounts(server: &TestServer) {
     for (email, password) in attempts {
         let before = server.hashes_done();
         let body = json!({"email": email, "password": password});
-        let answer = server.anonymous().post("/auth/login", &body);
-        answer.expect_problem("wrong-credentials");
-        responses.push((comparable(&answer), server.hashes_done() - before));
+        let response = server.anonymous().post("/auth/login", &body);
+        response.expect_problem("wrong-credentials");
+        responses.push((comparable(&response), server.hashes_done() - before));
     }
     assert_eq!(responses[0].1, 1, "one hash is computed");
     assert_eq!(responses[0], responses[1]);
@@ -119,9 +119,9 @@ fn password_grant_returns_access_token(server: &TestServer) {
         headers.push(("content-type", "application/x-www-form-urlencoded"));
         let form = format!("{body}{more}");
         let anonymous = server.anonymous();
-        let answer = anonymous.send("POST", "/auth/token", &headers, Some(form.as_bytes()));
-        let token = answer.expect_status(200);
-        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        let response = anonymous.send("POST", "/auth/token", &headers, Some(form.as_bytes()));
+        let token = response.expect_status(200);
+        assert_eq!(response.header("cache-control"), Some("no-store"));
         assert_eq!(field_names(token), ["access_token", "expires_in", "token_type"]);
         let me = server.bearer(text(token, "access_token")).get("/auth/me");
         assert_eq!(uid(me.expect_status(200)), ada.uid);
@@ -147,11 +147,11 @@ fn token_errors_follow_oauth(server: &TestServer) {
         ),
     ];
     for (body, error) in cases {
-        let answer = request_token(server, &body);
-        let problem = answer.expect_problem("invalid-grant");
+        let response = request_token(server, &body);
+        let problem = response.expect_problem("invalid-grant");
         assert_eq!(problem["error"], error, "{body}");
         assert!(!text(problem, "error_description").is_empty());
-        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        assert_eq!(response.header("cache-control"), Some("no-store"));
     }
     let json = json!({"grant_type": "password", "username": "ada@example.org", "password": "x"});
     server.anonymous().post("/auth/token", &json).expect_problem("unsupported-media-type");
@@ -163,8 +163,8 @@ fn token_endpoint_does_not_reveal_accounts(server: &TestServer) {
     for address in ["ada%40example.org", "eve%40example.org", "nobody"] {
         let before = server.hashes_done();
         let body = format!("grant_type=password&username={address}&password=not+it");
-        let answer = request_token(server, &body);
-        responses.push((comparable(&answer), server.hashes_done() - before));
+        let response = request_token(server, &body);
+        responses.push((comparable(&response), server.hashes_done() - before));
     }
     assert_eq!(responses[0], responses[1]);
     assert_eq!(responses[0], responses[2]);
@@ -222,8 +222,8 @@ fn invalid_tokens_are_refused(server: &TestServer) {
         for path in ["/auth/me", &format!("/users/{}", ada.uid)] {
             anonymous.send("GET", path, &authorization, None).expect_problem("unauthenticated");
         }
-        let answer = anonymous.send("POST", "/books", &authorization, Some(b"{}"));
-        answer.expect_problem("unauthenticated");
+        let response = anonymous.send("POST", "/books", &authorization, Some(b"{}"));
+        response.expect_problem("unauthenticated");
     }
     for scheme in ["Bearer", "bearer", "BEARER"] {
         let value = format!("{scheme} {good}");
@@ -247,8 +247,8 @@ fn authentication_precedes_all_other_checks(server: &TestServer) {
             |part: &str| if part.starts_with('{') { "not-a-key" } else { part }.to_owned();
         let parts: Vec<_> = operation.template.split('/').map(placeholder).collect();
         for path in [format!("{}?nonsense=1", operation.path), parts.join("/")] {
-            let answer = clients.anonymous.send(&operation.method, &path, &[], Some(b"not json"));
-            answer.expect_problem("unauthenticated");
+            let response = clients.anonymous.send(&operation.method, &path, &[], Some(b"not json"));
+            response.expect_problem("unauthenticated");
         }
     }
 }

@@ -132,8 +132,8 @@ fn invalid_contributors_are_refused(server: &TestServer) {
         (json!([long('a'), long('b')]), &["/contributors"]),
     ];
     for (list, violations) in cases {
-        let answer = ada.put(&path, &json!({"contributors": list}));
-        assert_eq!(answer.violations(), violations, "{list}");
+        let response = ada.put(&path, &json!({"contributors": list}));
+        assert_eq!(response.violations(), violations, "{list}");
     }
     assert_eq!(ada.put(&path, &json!({})).violations(), ["/contributors"]);
     let longest = ada.put(&path, &json!({"contributors": contributors(100)}));
@@ -190,8 +190,8 @@ fn contributors_next_continues_in_link_order(server: &TestServer) {
             format!("/books/{}?include={include}", uid(&book)),
             format!("/books?include={include}&sort=-title"),
         ] {
-            let answer = server.get(&path);
-            let body = answer.expect_status(200);
+            let response = server.get(&path);
+            let body = response.expect_status(200);
             let book = body.get("items").map_or(body, |items| &items[0]);
             let mut authors = array(book, "contributors").to_vec();
             authors.extend(all_items(&anonymous, text(book, "contributors_next")));
@@ -213,9 +213,9 @@ fn post_accepts_tags_and_contributors(server: &TestServer) {
         "contributors": [{"name": "Homer"}, {"name": "Robert Fagles", "role": "translator"}],
     });
     anonymous.post("/books", &body).expect_problem("unauthenticated");
-    let answer = ada.post("/books", &body);
-    let book = answer.expect_status(201);
-    assert_eq!(answer.header("location").unwrap(), format!("/api/v1/books/{}", uid(book)));
+    let response = ada.post("/books", &body);
+    let book = response.expect_status(201);
+    assert_eq!(response.header("location").unwrap(), format!("/api/v1/books/{}", uid(book)));
     assert_eq!(text(book, "author"), "Homer, Robert Fagles");
     assert_eq!(texts(array(book, "contributors"), "name"), ["Homer", "Robert Fagles"]);
     let mut tags = texts(array(book, "tags"), "name");

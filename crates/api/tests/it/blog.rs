@@ -24,12 +24,12 @@ fn comment_is_created_below_its_post(server: &TestServer) {
     let elsewhere = json!({"text": "So.", "post_id": 1});
     assert_eq!(bob.post(&path, &elsewhere).violations(), ["/post_id"]);
 
-    let answer = bob.post(&path, &body);
-    let comment = answer.expect_status(201).clone();
+    let response = bob.post(&path, &body);
+    let comment = response.expect_status(201).clone();
     assert_eq!(field_names(&comment), ["created_at", "id", "post_id", "text", "updated_at"]);
     assert_eq!(comment["post_id"], post["id"]);
     let at = format!("/blog/comments/{}", id(&comment));
-    assert_eq!(answer.header("location"), Some(format!("/api/v1{at}").as_str()));
+    assert_eq!(response.header("location"), Some(format!("/api/v1{at}").as_str()));
     assert_eq!(server.get(&at).expect_status(200), &comment);
     assert_eq!(server.get(&format!("{at}/post")).expect_status(200), &post);
     assert_eq!(server.get(&path).expect_status(200), &json!({"items": [comment]}));

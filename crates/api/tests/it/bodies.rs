@@ -1,7 +1,7 @@
 //! Invalid request bodies, for every operation with a JSON body.
 
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, TestClient, TestServer};
+use recto_testkit::server::{Response, TestClient, TestServer};
 use serde_json::json;
 
 use crate::support::accounts::Clients;
@@ -14,7 +14,7 @@ fn json_operations(clients: &Clients<'_>) -> Vec<Operation> {
     operations(clients).into_iter().filter(Operation::has_json_body).collect()
 }
 
-fn send(client: &TestClient<'_>, method: &str, path: &str, body: &[u8]) -> Answer {
+fn send(client: &TestClient<'_>, method: &str, path: &str, body: &[u8]) -> Response {
     client.send(method, path, &[("content-type", "application/json")], Some(body))
 }
 
@@ -53,8 +53,8 @@ fn body_must_be_an_object(server: &TestServer) {
     let clients = Clients::create(server);
     for operation in json_operations(&clients) {
         for body in ["null", "[]", "1", "\"text\"", "true", "[{}]"] {
-            let answer = operation.send(&clients, body.as_bytes());
-            assert_eq!(answer.violations(), [""], "{} {body}", operation.path);
+            let response = operation.send(&clients, body.as_bytes());
+            assert_eq!(response.violations(), [""], "{} {body}", operation.path);
         }
     }
 }
@@ -62,8 +62,8 @@ fn body_must_be_an_object(server: &TestServer) {
 fn unknown_fields_are_refused(server: &TestServer) {
     let clients = Clients::create(server);
     for operation in json_operations(&clients) {
-        let answer = operation.send(&clients, br#"{"nonsense": 1, "a/b~c": null, "": {}}"#);
-        let violations = answer.violations();
+        let response = operation.send(&clients, br#"{"nonsense": 1, "a/b~c": null, "": {}}"#);
+        let violations = response.violations();
         for pointer in ["/nonsense", "/a~1b~0c", "/"] {
             assert!(violations.contains(&pointer), "{}: {violations:?}", operation.path);
         }
@@ -71,9 +71,9 @@ fn unknown_fields_are_refused(server: &TestServer) {
     // The response to many unknown fields is shorter than the body.
     let fields: Vec<_> = (0..40_000).map(|n| format!("\"m{n}\":1")).collect();
     let body = format!("{{{}}}", fields.join(","));
-    let answer = send(&clients.ada, "POST", "/books", body.as_bytes());
-    answer.expect_problem("invalid-body");
-    assert!(answer.body.len() < body.len(), "{} bytes", answer.body.len());
+    let response = send(&clients.ada, "POST", "/books", body.as_bytes());
+    response.expect_problem("invalid-body");
+    assert!(response.body.len() < body.len(), "{} bytes", response.body.len());
 }
 
 fn other_media_types_are_refused(server: &TestServer) {
@@ -92,10 +92,10 @@ fn other_media_types_are_refused(server: &TestServer) {
         client.send(method, path, &[], None).expect_problem("unsupported-media-type");
         // A merge patch is only valid for PATCH.
         let headers = [("content-type", "application/merge-patch+json")];
-        let answer = client.send(method, path, &headers, Some(b"[]"));
+        let response = client.send(method, path, &headers, Some(b"[]"));
         match method {
-            "PATCH" => assert_eq!(answer.violations(), [""]),
-            _ => _ = answer.expect_problem("unsupported-media-type"),
+            "PATCH" => assert_eq!(response.violations(), [""]),
+            _ => _ = response.expect_problem("unsupported-media-type"),
         }
     }
 }
@@ -103,8 +103,8 @@ fn other_media_types_are_refused(server: &TestServer) {
 fn oversized_body_is_refused(server: &TestServer) {
     let clients = Clients::create(server);
     let title = format!(r#"{{"title":"{}","author":"x"}}"#, "x".repeat(10_000_000));
-    let answer = send(&clients.ada, "POST", "/books", title.as_bytes());
-    answer.expect_problem("too-large");
+    let response = send(&clients.ada, "POST", "/books", title.as_bytes());
+    response.expect_problem("too-large");
     // A body of exactly the limit is accepted.
     let mut body = br#"{"title":"Emma","author":"Jane Austen"}"#.to_vec();
     body.resize(1 << 20, b' ');
@@ -175,8 +175,8 @@ fn text_limits_and_controls_are_checked(server: &TestServer) {
     for name in ["a\u{0}", &"x".repeat(101)] {
         assert_eq!(ada.post("/tags", &json!({"name": name})).violations(), ["/name"]);
         let body = json!({"tags": [{"name": "fine"}, {"name": name}]});
-        let answer = ada.post(&format!("{path}/tags"), &body);
-        assert_eq!(answer.violations(), ["/tags/1/name"]);
+        let response = ada.post(&format!("{path}/tags"), &body);
+        assert_eq!(response.violations(), ["/tags/1/name"]);
     }
     let many: Vec<_> = (0..101).map(|n| json!({"name": n.to_string()})).collect();
     assert_eq!(ada.post(&format!("{path}/tags"), &json!({"tags": many})).violations(), ["/tags"]);

@@ -23,8 +23,8 @@ fn book(title: &str, isbn: &str) -> Value {
 /// Sends a batch and returns the outcome and the key of each book.
 #[track_caller]
 fn batch(client: &TestClient<'_>, books: &[Value]) -> Vec<(String, String)> {
-    let answer = client.post("/books/batch", &json!({ "books": books }));
-    let outcomes = answer.expect_items();
+    let response = client.post("/books/batch", &json!({ "books": books }));
+    let outcomes = response.expect_items();
     assert_eq!(outcomes.len(), books.len());
     for (index, outcome) in outcomes.iter().enumerate() {
         assert_eq!(outcome["index"], index);

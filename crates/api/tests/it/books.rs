@@ -29,8 +29,8 @@ fn created_book_is_at_its_location(server: &TestServer) {
         "published_date": "1978-08", "page_count": 502, "language": "EN-gb",
         "isbn": "0-8044-2957-X",
     });
-    let answer = ada.post("/books", &body);
-    let book = answer.expect_status(201);
+    let response = ada.post("/books", &body);
+    let book = response.expect_status(201);
     assert_eq!(field_names(book), FIELDS);
     assert_eq!(text(book, "title"), "The Sea, the Sea");
     assert_eq!(text(book, "published_date"), "1978-08");
@@ -39,7 +39,7 @@ fn created_book_is_at_its_location(server: &TestServer) {
     assert_eq!(text(book, "isbn"), "9780804429573");
     assert_eq!(text(book, "user_uid"), ada.uid);
     assert_eq!(text(book, "created_at"), text(book, "updated_at"));
-    let location = answer.header("location").unwrap();
+    let location = response.header("location").unwrap();
     assert_eq!(location, format!("/api/v1/books/{}", uid(book)));
     assert_eq!(server.get(location).expect_status(200), book);
     let owner = server.get(&format!("{location}/user"));

@@ -24,10 +24,10 @@ fn nested_company_is_created_in_order(server: &TestServer) {
         {"name": "Mill", "employees": [{"name": "Babbage"}]},
         {"name": "Attic", "employees": []},
     ]});
-    let answer = ada.post("/org/companies", &body);
-    let company = answer.expect_status(201);
+    let response = ada.post("/org/companies", &body);
+    let company = response.expect_status(201);
     let location = format!("/api/v1/org/companies/{}", company["id"]);
-    assert_eq!(answer.header("location"), Some(location.as_str()));
+    assert_eq!(response.header("location"), Some(location.as_str()));
     assert_eq!(field_names(company), ["created_at", "departments", "id", "name", "updated_at"]);
     let departments = array(company, "departments");
     assert_eq!(texts(departments, "name"), ["Store", "Mill", "Mill", "Attic"]);
@@ -49,14 +49,14 @@ fn nested_company_is_created_in_order(server: &TestServer) {
 fn nested_lists_are_optional(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(server);
     for body in [json!({"name": "Acme"}), json!({"name": "Acme", "departments": null})] {
-        let answer = ada.post("/org/companies", &body);
+        let response = ada.post("/org/companies", &body);
         assert_eq!(
-            field_names(answer.expect_status(201)),
+            field_names(response.expect_status(201)),
             ["created_at", "id", "name", "updated_at"]
         );
     }
-    let answer = ada.post("/org/companies", &json!({"name": "Acme", "departments": []}));
-    assert_eq!(answer.expect_status(201)["departments"], json!([]));
+    let response = ada.post("/org/companies", &json!({"name": "Acme", "departments": []}));
+    assert_eq!(response.expect_status(201)["departments"], json!([]));
     assert_eq!(all_items(&anonymous, "/org/companies").len(), 3);
 }
 
@@ -110,8 +110,8 @@ fn invalid_nested_company_writes_nothing(server: &TestServer) {
         ]
     );
     for (departments, employees) in [(1_000, 0), (10, 99), (1, 999)] {
-        let answer = ada.post("/org/companies", &company(departments, employees));
-        assert_eq!(answer.violations(), ["/departments"]);
+        let response = ada.post("/org/companies", &company(departments, employees));
+        assert_eq!(response.violations(), ["/departments"]);
     }
     let long = json!({"name": "x".repeat(1 << 20)});
     ada.post("/org/companies", &long).expect_problem("too-large");
@@ -120,8 +120,8 @@ fn invalid_nested_company_writes_nothing(server: &TestServer) {
     }
     // A thousand violations are all reported.
     let empty: Vec<_> = (0..999).map(|_| json!({"x": 1})).collect();
-    let answer = ada.post("/org/companies", &json!({"name": "A", "departments": empty}));
-    assert_eq!(answer.violations().len(), 1_001);
+    let response = ada.post("/org/companies", &json!({"name": "A", "departments": empty}));
+    assert_eq!(response.violations().len(), 1_001);
     assert_healthy(server);
 }
 

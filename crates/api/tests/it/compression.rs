@@ -3,7 +3,7 @@
 use std::io::Read as _;
 
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, TestClient, TestServer};
+use recto_testkit::server::{Response, TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
@@ -24,26 +24,28 @@ both_servers!(
 const SMALL: usize = 1_024;
 
 /// Sends a GET request with a value of `Accept-Encoding`.
-fn get(client: &TestClient<'_>, path: &str, accepted: &str) -> Answer {
+fn get(client: &TestClient<'_>, path: &str, accepted: &str) -> Response {
     client.send("GET", path, &[("accept-encoding", accepted)], None)
 }
 
 /// Returns the decoded body.
-fn decoded(answer: &Answer) -> Vec<u8> {
-    match answer.header("content-encoding") {
-        None => answer.body.clone(),
+fn decoded(response: &Response) -> Vec<u8> {
+    match response.header("content-encoding") {
+        None => response.body.clone(),
         Some("gzip") => {
             let mut decoded = Vec::new();
-            flate2::read::GzDecoder::new(&*answer.body).read_to_end(&mut decoded).unwrap();
+            flate2::read::GzDecoder::new(&*response.body).read_to_end(&mut decoded).unwrap();
             decoded
         }
-        Some("zstd") => zstd::decode_all(&*answer.body).unwrap(),
+        Some("zstd") => zstd::decode_all(&*response.body).unwrap(),
         Some(other) => panic!("{other}"),
     }
 }
 
-fn varies_by_encoding(answer: &Answer) -> bool {
-    answer.header("vary").is_some_and(|vary| vary.split(", ").any(|name| name == "Accept-Encoding"))
+fn varies_by_encoding(response: &Response) -> bool {
+    response
+        .header("vary")
+        .is_some_and(|vary| vary.split(", ").any(|name| name == "Accept-Encoding"))
 }
 
 /// Adds books whose pages are large, and returns the path of one that is large, too.
@@ -192,9 +194,9 @@ fn auth_responses_are_never_compressed(server: &TestServer) {
     let Clients { ada, .. } = Clients::create(server);
     add_large_books(&ada);
     for path in ["/auth/me", "/%61uth/me", "/auth/me/export", "/auth/nowhere"] {
-        let answer = get(&ada, path, "gzip, zstd");
-        assert_eq!(answer.header("content-encoding"), None, "{path}");
-        assert!(!varies_by_encoding(&answer), "{path}");
+        let response = get(&ada, path, "gzip, zstd");
+        assert_eq!(response.header("content-encoding"), None, "{path}");
+        assert!(!varies_by_encoding(&response), "{path}");
     }
     assert!(get(&ada, "/auth/me", "gzip").body.len() > SMALL);
 }
@@ -235,7 +237,7 @@ fn memory_of_compressed_responses_is_returned(server: &TestServer) {
             assert_eq!(get(&anonymous, path, accepted).status, 200);
         }
     }
-    let held = || server.connection_counters().answer_bytes;
+    let held = || server.connection_counters().response_bytes;
     for _ in 0..100 {
         if held() == 0 {
             return;

@@ -7,7 +7,7 @@ use recto_persistence::identity::account;
 use recto_persistence::{Error, Lock, Recto, SystemIds, Writable};
 use recto_testkit::both_servers;
 use recto_testkit::database::Engine;
-use recto_testkit::server::{Answer, PASSWORD, TestClient, TestServer};
+use recto_testkit::server::{PASSWORD, Response, TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::{Clients, TestAccount, create_account};
@@ -32,12 +32,12 @@ fn concurrent_reviews_create_one(server: &TestServer) {
         let path = format!("/books/{}/reviews", uid(&book));
         let body = json!({"rating": 3, "review_text": "Again!"});
         let requests = (0..16).map(|_| || bob.post(&path, &body)).collect();
-        let answers = send_at_once(requests);
-        assert_eq!(count_statuses(&answers), BTreeMap::from([(201, 1), (409, 15)]));
+        let responses = send_at_once(requests);
+        assert_eq!(count_statuses(&responses), BTreeMap::from([(201, 1), (409, 15)]));
         let page = server.get(&path);
         let [review] = page.expect_items() else { panic!("{}", page.text()) };
         let existing = format!("/api/v1/reviews/{}", uid(review));
-        for refused in answers.iter().filter(|answer| answer.status == 409) {
+        for refused in responses.iter().filter(|response| response.status == 409) {
             assert_eq!(refused.json["existing"], existing);
         }
     }
@@ -79,10 +79,10 @@ fn concurrent_tagging_creates_one_tag(server: &TestServer) {
 fn assert_names_existing<E: Writable<Recto>>(
     server: &TestServer,
     renamed: &E,
-    request: impl FnOnce() -> Answer + Send,
+    request: impl FnOnce() -> Response + Send,
 ) {
     let mut conn = server.database().connection();
-    let answer = std::thread::scope(|scope| {
+    let response = std::thread::scope(|scope| {
         let request = conn.transaction(|conn| {
             conn.update(renamed)?;
             let request = scope.spawn(request);
@@ -91,9 +91,9 @@ fn assert_names_existing<E: Writable<Recto>>(
         });
         request.unwrap().join().unwrap()
     });
-    assert_eq!(answer.status, 409, "{}", answer.text());
+    assert_eq!(response.status, 409, "{}", response.text());
     let collection = collection_path(E::INFO.name);
-    assert_eq!(answer.json["existing"], format!("/api/v1{collection}/{}", renamed.key()));
+    assert_eq!(response.json["existing"], format!("/api/v1{collection}/{}", renamed.key()));
 }
 
 fn concurrent_renames_name_the_existing(server: &TestServer) {
@@ -126,7 +126,7 @@ fn account_changes_lock_the_user_first(server: &TestServer) {
     let user: UserId = account.client.uid.parse().unwrap();
     let confirmation = json!({"token": account.email_token.expose()});
     let mut conn = server.database().connection();
-    let answer = std::thread::scope(|scope| {
+    let response = std::thread::scope(|scope| {
         let request = conn.transaction(|conn| {
             conn.lock::<User>(user, Lock::NoKeyUpdate)?.unwrap();
             let confirm = || server.anonymous().post("/auth/email-confirm", &confirmation);
@@ -137,7 +137,7 @@ fn account_changes_lock_the_user_first(server: &TestServer) {
         });
         request.unwrap().join().unwrap()
     });
-    answer.expect_problem("not-found");
+    response.expect_problem("not-found");
     assert_healthy(server);
 }
 
@@ -185,8 +185,8 @@ fn book_deletion_races_with_writes(server: &TestServer) {
         requests.push(Box::new(|| ada.post(&format!("{path}/tags"), &tags_body(&["New"]))));
         requests.push(Box::new(|| admin.send("PUT", &one, &[], None)));
         requests.push(Box::new(|| anonymous.get(&format!("{path}?include=reviews.user"))));
-        let answers = send_at_once(requests);
-        let (reviews, others) = answers.split_at(readers.len());
+        let responses = send_at_once(requests);
+        let (reviews, others) = responses.split_at(readers.len());
         for status in count_statuses(reviews).keys() {
             assert!([201, 404].contains(status), "{status}");
         }
@@ -248,13 +248,13 @@ fn user_deletion_races_with_its_writes(server: &TestServer) {
         }
         requests.push(Box::new(|| writer.post(&review, &json!({"rating": 5, "review_text": ""}))));
         requests.push(Box::new(|| admin.delete(&path)));
-        let answers = send_at_once(requests);
-        for status in count_statuses(&answers).keys() {
+        let responses = send_at_once(requests);
+        for status in count_statuses(&responses).keys() {
             assert!([200, 201, 204, 401, 404].contains(status), "{status}");
         }
         // A deleted user is unauthenticated; only the profile itself can be missing.
-        for answer in answers.iter().filter(|answer| answer.status == 404) {
-            assert!(answer.json["instance"].as_str().unwrap().ends_with(&path), "{answer:?}");
+        for response in responses.iter().filter(|response| response.status == 404) {
+            assert!(response.json["instance"].as_str().unwrap().ends_with(&path), "{response:?}");
         }
         anonymous.get(&path).expect_problem("not-found");
     }
@@ -273,8 +273,8 @@ fn concurrent_sign_ups_create_one_account(server: &TestServer) {
         });
         move || server.anonymous().post("/auth/signup", &body)
     };
-    let answers = send_at_once((0..8).map(sign_up).collect());
-    assert_eq!(count_statuses(&answers), BTreeMap::from([(201, 1), (409, 7)]));
+    let responses = send_at_once((0..8).map(sign_up).collect());
+    assert_eq!(count_statuses(&responses), BTreeMap::from([(201, 1), (409, 7)]));
     assert_eq!((count(server, "users"), count(server, "accounts")), (1, 1));
     assert_healthy(server);
 }

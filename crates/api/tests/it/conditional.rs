@@ -3,7 +3,7 @@
 use recto_domain::Role;
 use recto_relations::Cardinality;
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, PASSWORD, TestClient, TestServer};
+use recto_testkit::server::{PASSWORD, Response, TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::{Clients, OTHER_PASSWORD, create_account};
@@ -23,33 +23,39 @@ both_servers!(
     stale_changes_are_refused,
     stale_links_and_deletes_are_refused,
     precondition_has_its_place,
-    odd_conditions_have_answers,
+    odd_conditions_are_answered,
     enrolments_ignore_conditions,
     head_and_options_are_answered,
 );
 
 /// The tag of a response.
 #[track_caller]
-fn tag(answer: &Answer) -> String {
-    answer.header("etag").unwrap_or_else(|| panic!("no tag: {answer:?}")).to_owned()
+fn tag(response: &Response) -> String {
+    response.header("etag").unwrap_or_else(|| panic!("no tag: {response:?}")).to_owned()
 }
 
 /// The version part of the tag of a response.
 #[track_caller]
-fn version(answer: &Answer) -> String {
-    let tag = tag(answer);
+fn version(response: &Response) -> String {
+    let tag = tag(response);
     let (version, hash) = tag.trim_matches('"').split_once('.').unwrap();
     assert_eq!(hash.len(), 16, "{tag}");
     version.to_owned()
 }
 
 /// Sends JSON under a condition.
-fn send_if(client: &TestClient<'_>, method: &str, path: &str, tags: &str, body: &Value) -> Answer {
+fn send_if(
+    client: &TestClient<'_>,
+    method: &str,
+    path: &str,
+    tags: &str,
+    body: &Value,
+) -> Response {
     let headers = [("content-type", "application/json"), ("if-match", tags)];
     client.send(method, path, &headers, Some(body.to_string().as_bytes()))
 }
 
-fn delete_if(client: &TestClient<'_>, path: &str, tags: &str) -> Answer {
+fn delete_if(client: &TestClient<'_>, path: &str, tags: &str) -> Response {
     client.send("DELETE", path, &[("if-match", tags)], None)
 }
 
@@ -106,7 +112,7 @@ fn known_responses_are_not_sent_again(server: &TestServer) {
     let changed = ada.patch(&book, &json!({"page_count": 474}));
     let fresh = anonymous.send("GET", &book, &[("if-none-match", &known)], None);
     fresh.expect_status(200);
-    assert_eq!(tag(&fresh), tag(&changed), "the answer to a change is that of the next GET");
+    assert_eq!(tag(&fresh), tag(&changed), "the response to a change is that of the next GET");
     // All of the tag counts: the version alone is not the response.
     let with_reviews = anonymous.get(&format!("{book}?include=reviews"));
     let condition = [("if-none-match", tag(&with_reviews))];
@@ -137,7 +143,7 @@ fn each_change_moves_the_version(server: &TestServer) {
     let contributors =
         |role: &str| json!({"contributors": [{"name": "Jane Austen", "role": role}]});
     let contributors_path = format!("{path}/contributors");
-    let moves = |change: &dyn Fn() -> Answer| {
+    let moves = |change: &dyn Fn() -> Response| {
         let before = version(&ada.get(&path));
         let status = change().status;
         assert!(status == 200 || status == 204, "{status}");
@@ -149,7 +155,7 @@ fn each_change_moves_the_version(server: &TestServer) {
     let remove_one = || ada.delete(&tag);
     let author = || ada.put(&contributors_path, &contributors("author"));
     let editor = || ada.put(&contributors_path, &contributors("editor"));
-    for change in [&add as &dyn Fn() -> Answer, &set, &set_one, &remove_one, &editor, &author] {
+    for change in [&add as &dyn Fn() -> Response, &set, &set_one, &remove_one, &editor, &author] {
         assert!(moves(change));
         assert!(!moves(change), "the second time it changes nothing");
     }
@@ -196,7 +202,7 @@ fn account_changes_move_the_version(server: &TestServer) {
     let Clients { admin, .. } = Clients::create(server);
     let cleo = server.sign_up_unverified("cleo");
     let user = format!("/users/{}", cleo.uid);
-    let moves = |change: &dyn Fn() -> Answer| {
+    let moves = |change: &dyn Fn() -> Response| {
         let before = tag(&admin.get(&user));
         assert!([200, 204].contains(&change().status));
         let (disabled, off) = (format!("{user}/disabled"), json!({"disabled": false}));
@@ -340,7 +346,7 @@ fn precondition_has_its_place(server: &TestServer) {
     delete_if(&admin, &company, "*").expect_problem("still-referenced");
 }
 
-fn odd_conditions_have_answers(server: &TestServer) {
+fn odd_conditions_are_answered(server: &TestServer) {
     let Clients { ada, .. } = Clients::create(server);
     let [emma, persuasion] = ["Emma", "Persuasion"].map(|title| add_book(&ada, title));
     let [emma, persuasion] = [&emma, &persuasion].map(|book| format!("/books/{}", uid(book)));
@@ -352,12 +358,12 @@ fn odd_conditions_have_answers(server: &TestServer) {
         "\"\"".to_owned(),
         "\"9999999999999999999999\"".to_owned(),
     ] {
-        let answer = send_if(&ada, "PATCH", &emma, &refused, &body);
-        answer.expect_problem("precondition-failed");
+        let response = send_if(&ada, "PATCH", &emma, &refused, &body);
+        response.expect_problem("precondition-failed");
     }
     for malformed in ["", ",", "x", "\"x", "* , \"x\"", "\"x\" \"y\"", "w/\"x\""] {
-        let answer = send_if(&ada, "PATCH", &emma, malformed, &body);
-        let problem = answer.expect_problem("malformed-request");
+        let response = send_if(&ada, "PATCH", &emma, malformed, &body);
+        let problem = response.expect_problem("malformed-request");
         assert!(problem["detail"].as_str().unwrap().starts_with("If-Match"), "{malformed}");
         let malformed = [("if-none-match", malformed)];
         ada.send("GET", &emma, &malformed, None).expect_status(200);
@@ -375,10 +381,10 @@ fn odd_conditions_have_answers(server: &TestServer) {
     ] {
         let [first, second] = lines.map(|line| ("if-match", line));
         let headers = [("content-type", "application/json"), first, second];
-        let answer = ada.send("PATCH", &emma, &headers, Some(body.to_string().as_bytes()));
+        let response = ada.send("PATCH", &emma, &headers, Some(body.to_string().as_bytes()));
         match slug {
-            Some(slug) => _ = answer.expect_problem(slug),
-            None => _ = answer.expect_status(200),
+            Some(slug) => _ = response.expect_problem(slug),
+            None => _ = response.expect_status(200),
         }
     }
     let head = format!(

@@ -57,8 +57,8 @@ fn late_head_is_408() {
     let server = server(ConnectionLimits { request: SHORT, ..Default::default() });
     let mut connection = RawConnection::open(&server);
     connection.send(b"GET /livez HTTP/1.1\r\nhost:");
-    let answer = parse(&connection.rest()).unwrap();
-    assert_eq!((answer.status, answer.header("connection")), (408, Some("close")));
+    let response = parse(&connection.rest()).unwrap();
+    assert_eq!((response.status, response.header("connection")), (408, Some("close")));
     assert_eq!(refused(&server, "late-head"), 1);
     server.get("/livez").expect_status(200);
 }
@@ -71,9 +71,9 @@ fn late_body_is_a_problem() {
     for request in [sign_in_head(100) + "{\"email\":", chunked.to_owned()] {
         let mut connection = RawConnection::open(&server);
         connection.send(request.as_bytes());
-        let answer = parse(&connection.rest()).unwrap();
-        answer.expect_problem("request-timeout");
-        assert_eq!(answer.header("connection"), Some("close"));
+        let response = parse(&connection.rest()).unwrap();
+        response.expect_problem("request-timeout");
+        assert_eq!(response.header("connection"), Some("close"));
     }
     assert_eq!(refused(&server, "late-body"), 2);
 }
@@ -124,7 +124,7 @@ fn each_request_has_its_own_deadline() {
 }
 
 #[test]
-fn idle_connection_is_closed_without_answer() {
+fn idle_connection_is_closed_without_response() {
     let server = server(ConnectionLimits { idle: SHORT, ..Default::default() });
     assert!(RawConnection::open(&server).rest().is_empty());
     let mut used = RawConnection::open(&server);
@@ -188,9 +188,9 @@ fn unfinished_bodies_share_a_budget() {
     let mut connection = RawConnection::open(&server);
     connection.send(sign_in_head(LARGE).as_bytes());
     connection.send(&part);
-    let answer = connection.response().unwrap();
-    answer.expect_problem("overloaded");
-    assert!(answer.header("retry-after").is_some());
+    let response = connection.response().unwrap();
+    response.expect_problem("overloaded");
+    assert!(response.header("retry-after").is_some());
     drop(unfinished);
     wait_until("memory is free again", || server.connection_counters().request_body_bytes == 0);
     let body = format!("{{\"email\":\"{}\"}}", "x".repeat(LARGE));
@@ -241,7 +241,7 @@ fn slow_reader_is_cut_off() {
     let whole = server.get(LARGE_FILE).body.len();
     let readers = stalled_readers(&server, 3);
     wait_until("all are cut off", || refused(&server, "slow-reader") == 3);
-    wait_until("memory is free again", || server.connection_counters().answer_bytes == 0);
+    wait_until("memory is free again", || server.connection_counters().response_bytes == 0);
     for reader in readers {
         assert!(reader.rest().len() < 20 * whole);
     }
@@ -261,23 +261,23 @@ fn steady_reader_gets_everything() {
 }
 
 #[test]
-fn answers_share_a_budget() {
+fn responses_share_a_budget() {
     let server = server(ConnectionLimits::default());
     let size = server.get(LARGE_FILE).body.len();
     drop(server);
-    // Enough for one answer and those that are almost sent.
-    let answers = size + 200_000;
-    let server = self::server(ConnectionLimits { answers, ..Default::default() });
+    // Enough for one response and those that are almost sent.
+    let responses = size + 200_000;
+    let server = self::server(ConnectionLimits { responses, ..Default::default() });
     let readers = stalled_readers(&server, 3);
     wait_until("memory is used up", || server.get(LARGE_FILE).status == 503);
-    let answer = server.get(LARGE_FILE);
-    answer.expect_problem("overloaded");
-    assert!(answer.header("retry-after").is_some());
-    assert!(refused(&server, "answers") > 0);
-    assert!(server.connection_counters().answer_bytes <= answers);
+    let response = server.get(LARGE_FILE);
+    response.expect_problem("overloaded");
+    assert!(response.header("retry-after").is_some());
+    assert!(refused(&server, "responses") > 0);
+    assert!(server.connection_counters().response_bytes <= responses);
     server.get("/books").expect_status(200);
     drop(readers);
-    wait_until("memory is free again", || server.connection_counters().answer_bytes == 0);
+    wait_until("memory is free again", || server.connection_counters().response_bytes == 0);
     assert_eq!(server.get(LARGE_FILE).body.len(), size);
 }
 
@@ -326,11 +326,11 @@ fn stalled_export_holds_little(server: &TestServer) {
          connection: close\r\n\r\n"
     );
     assert!(connection.send(request.as_bytes()));
-    wait_until("the export is under way", || server.connection_counters().answer_bytes > 0);
+    wait_until("the export is under way", || server.connection_counters().response_bytes > 0);
     // Nothing else waits for it, but another export of the account.
     ada.get("/auth/me").expect_status(200);
     ada.get("/auth/me/export").expect_problem("too-many-requests");
-    assert!(server.connection_counters().answer_bytes <= 4 << 20);
+    assert!(server.connection_counters().response_bytes <= 4 << 20);
     let sent = connection.rest();
     assert!(sent.len() > 600 * 40_000, "{} bytes", sent.len());
     assert!(sent.ends_with(b"}\r\n0\r\n\r\n"));

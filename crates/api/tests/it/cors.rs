@@ -2,7 +2,7 @@
 
 use recto_api::Settings;
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, TestClient, TestServer};
+use recto_testkit::server::{Response, TestClient, TestServer};
 use serde_json::json;
 
 use crate::support::accounts::Clients;
@@ -26,11 +26,11 @@ fn with_origins(server: &TestServer, origins: &str) -> TestServer {
     server.another(Settings { cors_origins, ..TestServer::settings() })
 }
 
-fn from_origin(client: &TestClient<'_>, method: &str, path: &str, origin: &str) -> Answer {
+fn from_origin(client: &TestClient<'_>, method: &str, path: &str, origin: &str) -> Response {
     client.send(method, path, &[("origin", origin)], None)
 }
 
-fn preflight(client: &TestClient<'_>, path: &str, origin: &str) -> Answer {
+fn preflight(client: &TestClient<'_>, path: &str, origin: &str) -> Response {
     let headers = [
         ("origin", origin),
         ("access-control-request-method", "PATCH"),
@@ -40,23 +40,23 @@ fn preflight(client: &TestClient<'_>, path: &str, origin: &str) -> Answer {
 }
 
 /// Returns the names of the CORS headers of a response.
-fn cors_headers(answer: &Answer) -> Vec<&str> {
-    let names = answer.headers.iter().map(|(name, _)| name.as_str());
+fn cors_headers(response: &Response) -> Vec<&str> {
+    let names = response.headers.iter().map(|(name, _)| name.as_str());
     names.filter(|name| name.starts_with("access-control-")).collect()
 }
 
-fn varies_by_origin(answer: &Answer) -> bool {
-    answer.header("vary").is_some_and(|vary| vary.split(", ").any(|name| name == "Origin"))
+fn varies_by_origin(response: &Response) -> bool {
+    response.header("vary").is_some_and(|vary| vary.split(", ").any(|name| name == "Origin"))
 }
 
 fn other_origins_are_refused_by_default(server: &TestServer) {
-    for answer in [
+    for response in [
         from_origin(&server.anonymous(), "GET", "/books", APP),
         preflight(&server.anonymous(), "/books", APP),
     ] {
-        assert!([200, 204].contains(&answer.status));
-        assert_eq!(cors_headers(&answer), [""; 0]);
-        assert!(!varies_by_origin(&answer));
+        assert!([200, 204].contains(&response.status));
+        assert_eq!(cors_headers(&response), [""; 0]);
+        assert!(!varies_by_origin(&response));
     }
 }
 
@@ -65,16 +65,16 @@ fn listed_origins_may_read_responses(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(&server);
     let book = format!("/books/{}", uid(&add_book(&ada, "Emma")));
     for origin in [APP, "http://localhost:5173"] {
-        let answer = from_origin(&ada, "GET", &book, origin);
-        answer.expect_status(200);
-        assert_eq!(answer.header("access-control-allow-origin"), Some(origin));
-        assert!(varies_by_origin(&answer));
-        assert_eq!(answer.header("access-control-allow-credentials"), None);
-        let exposed = answer.header("access-control-expose-headers").unwrap();
+        let response = from_origin(&ada, "GET", &book, origin);
+        response.expect_status(200);
+        assert_eq!(response.header("access-control-allow-origin"), Some(origin));
+        assert!(varies_by_origin(&response));
+        assert_eq!(response.header("access-control-allow-credentials"), None);
+        let exposed = response.header("access-control-expose-headers").unwrap();
         for name in ["ETag", "Link", "Location", "Retry-After", "RateLimit", "X-Request-Id"] {
             assert!(exposed.split(", ").any(|exposed| exposed == name), "{name}");
         }
-        let tag = answer.header("etag").unwrap();
+        let tag = response.header("etag").unwrap();
         let headers = [("origin", origin), ("if-none-match", tag)];
         let unchanged = ada.send("GET", &book, &headers, None);
         assert_eq!(unchanged.status, 304);
@@ -89,10 +89,10 @@ fn listed_origins_may_read_responses(server: &TestServer) {
         "null",
         "",
     ] {
-        let answer = from_origin(&ada, "GET", &book, other);
-        answer.expect_status(200);
-        assert_eq!(cors_headers(&answer), [""; 0], "{other}");
-        assert!(varies_by_origin(&answer), "{other}");
+        let response = from_origin(&ada, "GET", &book, other);
+        response.expect_status(200);
+        assert_eq!(cors_headers(&response), [""; 0], "{other}");
+        assert!(varies_by_origin(&response), "{other}");
         let refused = preflight(&anonymous, &book, other);
         assert_eq!((refused.status, cors_headers(&refused)), (204, vec![]), "{other}");
     }
@@ -109,7 +109,7 @@ fn errors_can_be_read(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(&server);
     let json = [("origin", APP), ("content-type", "application/json")];
     let html = [("origin", APP), ("accept", "text/html")];
-    for (slug, answer) in [
+    for (slug, response) in [
         ("not-found", from_origin(&anonymous, "GET", "/nowhere", APP)),
         ("not-found", from_origin(&anonymous, "GET", "/books/x", APP)),
         ("unauthenticated", from_origin(&anonymous, "GET", "/auth/me", APP)),
@@ -119,9 +119,9 @@ fn errors_can_be_read(server: &TestServer) {
         ("malformed-json", ada.send("POST", "/books", &json, Some(b"{"))),
         ("invalid-body", ada.send("POST", "/books", &json, Some(b"{}"))),
     ] {
-        answer.expect_problem(slug);
-        assert_eq!(answer.header("access-control-allow-origin"), Some(APP), "{slug}");
-        assert!(answer.header("access-control-expose-headers").is_some(), "{slug}");
+        response.expect_problem(slug);
+        assert_eq!(response.header("access-control-allow-origin"), Some(APP), "{slug}");
+        assert!(response.header("access-control-expose-headers").is_some(), "{slug}");
     }
 }
 
@@ -129,19 +129,19 @@ fn preflight_lists_methods_and_headers(server: &TestServer) {
     let server = with_origins(server, APP);
     let clients = Clients::create(&server);
     for operation in operations(&clients) {
-        let answer = preflight(&clients.anonymous, &operation.path, APP);
-        assert_eq!((answer.status, answer.body.len()), (204, 0), "{}", operation.path);
-        assert_eq!(answer.header("access-control-allow-origin"), Some(APP));
-        let methods = answer.header("access-control-allow-methods").unwrap();
-        assert_eq!(Some(methods), answer.header("allow"));
+        let response = preflight(&clients.anonymous, &operation.path, APP);
+        assert_eq!((response.status, response.body.len()), (204, 0), "{}", operation.path);
+        assert_eq!(response.header("access-control-allow-origin"), Some(APP));
+        let methods = response.header("access-control-allow-methods").unwrap();
+        assert_eq!(Some(methods), response.header("allow"));
         assert!(methods.split(", ").any(|method| method == operation.method), "{methods}");
-        let allowed = answer.header("access-control-allow-headers").unwrap();
+        let allowed = response.header("access-control-allow-headers").unwrap();
         for name in
             ["Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key"]
         {
             assert!(allowed.split(", ").any(|allowed| allowed == name), "{name}");
         }
-        assert_eq!(answer.header("access-control-max-age"), Some("7200"));
+        assert_eq!(response.header("access-control-max-age"), Some("7200"));
     }
     // OPTIONS without a question about a method is no preflight request.
     let options = from_origin(&clients.anonymous, "OPTIONS", "/books", APP);
@@ -156,12 +156,12 @@ fn every_origin_can_be_allowed(server: &TestServer) {
     let server = with_origins(server, "*");
     let Clients { ada, anonymous, .. } = Clients::create(&server);
     for origin in [APP, "null", "http://localhost"] {
-        let answer = from_origin(&anonymous, "GET", "/books", origin);
-        assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
-        assert!(!varies_by_origin(&answer));
-        let answer = preflight(&anonymous, "/auth/login", origin);
-        assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
-        assert_eq!(answer.header("access-control-allow-methods"), Some("POST, OPTIONS"));
+        let response = from_origin(&anonymous, "GET", "/books", origin);
+        assert_eq!(response.header("access-control-allow-origin"), Some("*"));
+        assert!(!varies_by_origin(&response));
+        let response = preflight(&anonymous, "/auth/login", origin);
+        assert_eq!(response.header("access-control-allow-origin"), Some("*"));
+        assert_eq!(response.header("access-control-allow-methods"), Some("POST, OPTIONS"));
     }
     assert_eq!(cors_headers(&anonymous.get("/books")), [""; 0]);
     let body = json!({"title": "Emma", "author": "Jane Austen"}).to_string();

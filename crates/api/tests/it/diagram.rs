@@ -13,15 +13,15 @@ use crate::support::json_schema::Schemas;
 use crate::support::operations::document;
 
 fn catalogue_is_served_as_json(server: &TestServer) {
-    let answer = server.get("/api/v1/schema");
+    let response = server.get("/api/v1/schema");
     let expected: Value = serde_json::from_str(&Description::of(&MODULES).json()).unwrap();
-    assert_eq!(answer.expect_status(200), &expected);
-    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(response.expect_status(200), &expected);
+    assert_eq!(response.header("content-type"), Some("application/json"));
     let document = document();
     let described = &document["paths"]["/api/v1/schema"]["get"]["responses"]["200"]["content"];
     let schema = &described["application/json"]["schema"];
     assert!(!document["components"]["schemas"]["Schema"].to_string().contains("```"));
-    Schemas::of(&document).check(schema, &answer.json, "/api/v1/schema");
+    Schemas::of(&document).check(schema, &response.json, "/api/v1/schema");
     server.get("/api/v1/schema?format=dot").expect_problem("invalid-parameter");
 }
 

@@ -6,7 +6,7 @@ use recto_domain::{Clock as _, PasswordHash, Role};
 use recto_persistence::identity::account;
 use recto_persistence::{Error, SystemIds};
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, PASSWORD, TestClient, TestServer};
+use recto_testkit::server::{PASSWORD, Response, TestClient, TestServer};
 use serde_json::json;
 
 use crate::support::accounts::{OTHER_PASSWORD, create_account};
@@ -17,18 +17,18 @@ use crate::support::parallel::wait_until_blocked;
 const OLD: &str = "ada@example.org";
 const NEW: &str = "lovelace@example.org";
 
-fn request(client: &TestClient<'_>, email: &str) -> Answer {
+fn request(client: &TestClient<'_>, email: &str) -> Response {
     client.put("/auth/email", &json!({"password": PASSWORD, "new_email": email}))
 }
 
 /// Requests a change and returns the mail to the new address, which has that many by then.
 fn requested(server: &TestServer, client: &TestClient<'_>, email: &str, count: usize) -> Mail {
-    let answer = request(client, email);
-    assert_eq!((answer.status, answer.body.len()), (202, 0), "{}", answer.text());
+    let response = request(client, email);
+    assert_eq!((response.status, response.body.len()), (202, 0), "{}", response.text());
     wait_for_mail(server, email, count)
 }
 
-fn confirm(server: &TestServer, token: &str) -> Answer {
+fn confirm(server: &TestServer, token: &str) -> Response {
     server.anonymous().post("/auth/email-confirm", &json!({"token": token}))
 }
 

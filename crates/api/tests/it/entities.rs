@@ -41,8 +41,8 @@ fn each_entity_supports_crud(server: &TestServer) {
     for Collection { path: collection, body, name, entity } in collections(&samples) {
         samples.key(entity);
         anonymous.post(&collection, &body).expect_problem("unauthenticated");
-        let answer = ada.post(&collection, &body);
-        let created = answer.expect_status(201).clone();
+        let response = ada.post(&collection, &body);
+        let created = response.expect_status(201).clone();
         let mut names: Vec<&str> = field_names(&body);
         names.extend(["id", "created_at", "updated_at"]);
         names.sort_unstable();
@@ -51,7 +51,7 @@ fn each_entity_supports_crud(server: &TestServer) {
             assert_eq!(&created[name], value);
         }
         let path = format!("{collection}/{}", id(&created));
-        assert_eq!(answer.header("location"), Some(format!("/api/v1{path}").as_str()));
+        assert_eq!(response.header("location"), Some(format!("/api/v1{path}").as_str()));
         assert_eq!(created["created_at"], created["updated_at"]);
         assert_eq!(server.get(&path).expect_status(200), &created);
         assert_eq!(server.get(&collection).expect_items()[0], created, "the newest comes first");
@@ -97,8 +97,8 @@ fn violations_point_at_the_field(server: &TestServer) {
             let mut wrong = body.clone();
             wrong[name] = value.clone();
             assert_eq!(ada.post(&collection, &wrong).violations(), [&pointer], "{wrong}");
-            let answer = ada.patch(&path, &json!({name: value}));
-            assert_eq!(answer.violations(), [&pointer], "{wrong}");
+            let response = ada.patch(&path, &json!({name: value}));
+            assert_eq!(response.violations(), [&pointer], "{wrong}");
         }
         let mut missing = body.clone();
         missing.as_object_mut().unwrap().remove(name);

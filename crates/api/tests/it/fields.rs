@@ -77,8 +77,8 @@ fn odd_fields_are_refused(server: &TestServer) {
     let path = format!("/books/{}", uid(&add_book(&ada, "Emma")));
     for wrong in ["", "titel", "title,", "tags", "title_key", "title;author", "*"] {
         for path in [path.as_str(), "/books"] {
-            let answer = ada.get(&format!("{path}?fields={wrong}"));
-            let problem = answer.expect_problem("invalid-parameter");
+            let response = ada.get(&format!("{path}?fields={wrong}"));
+            let problem = response.expect_problem("invalid-parameter");
             let detail = text(problem, "detail");
             assert!(detail.starts_with("fields: ") && detail.contains("page_count"), "{detail}");
         }

@@ -91,9 +91,9 @@ fn invalid_filter_values_are_refused(server: &TestServer) {
         "author=%FF",
         "author=%zz",
     ] {
-        let answer = anonymous.get(&format!("/books?{query}"));
+        let response = anonymous.get(&format!("/books?{query}"));
         let name = query.split('=').next().unwrap();
-        let detail = text(answer.expect_problem("invalid-parameter"), "detail");
+        let detail = text(response.expect_problem("invalid-parameter"), "detail");
         assert!(detail.starts_with(name), "{query}: {detail}");
     }
     // Only the collection of all books has these filters.

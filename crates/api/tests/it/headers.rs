@@ -2,7 +2,7 @@
 
 use recto_api::Settings;
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, TestServer};
+use recto_testkit::server::{Response, TestServer};
 use serde_json::json;
 
 use crate::support::accounts::Clients;
@@ -13,7 +13,7 @@ const API: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'";
 
 fn api_and_pages_have_their_policies(server: &TestServer) {
     let ada = server.sign_up("ada");
-    let answers = [
+    let responses = [
         server.get("/books"),
         server.get("/books/nonsense"),
         server.get("/nowhere"),
@@ -25,13 +25,14 @@ fn api_and_pages_have_their_policies(server: &TestServer) {
         server.anonymous().send("POST", "/books", &[], Some(b"{")),
         ada.post("/books", &json!({"title": "Emma", "author": "Jane Austen"})),
     ];
-    for answer in &answers {
-        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{answer:?}");
-        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{answer:?}");
-        assert_eq!(answer.header("content-security-policy"), Some(API), "{answer:?}");
-        assert_eq!(answer.header("strict-transport-security"), None, "{answer:?}");
-        let revalidated = answer.header("etag").map(|_| answer.header("cache-control").unwrap());
-        assert_eq!(answer.header("cache-control"), revalidated, "{answer:?}");
+    for response in &responses {
+        assert_eq!(response.header("x-content-type-options"), Some("nosniff"), "{response:?}");
+        assert_eq!(response.header("referrer-policy"), Some("no-referrer"), "{response:?}");
+        assert_eq!(response.header("content-security-policy"), Some(API), "{response:?}");
+        assert_eq!(response.header("strict-transport-security"), None, "{response:?}");
+        let revalidated =
+            response.header("etag").map(|_| response.header("cache-control").unwrap());
+        assert_eq!(response.header("cache-control"), revalidated, "{response:?}");
     }
     for page in ["/", "/docs/", "/docs/index.html", "/schema", "/problems/", "/problems/not-found"]
     {
@@ -48,15 +49,15 @@ fn api_and_pages_have_their_policies(server: &TestServer) {
 
 /// Asserts that a response has the headers of all responses.
 #[track_caller]
-fn assert_common_headers(answer: &Answer, path: &str, https: bool) {
-    let at = format!("{path}: {answer:?}");
-    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{at}");
-    assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{at}");
-    assert!(answer.header("content-security-policy").is_some(), "{at}");
-    assert!(answer.header("x-request-id").is_some(), "{at}");
-    assert_eq!(answer.header("strict-transport-security").is_some(), https, "{at}");
+fn assert_common_headers(response: &Response, path: &str, https: bool) {
+    let at = format!("{path}: {response:?}");
+    assert_eq!(response.header("x-content-type-options"), Some("nosniff"), "{at}");
+    assert_eq!(response.header("referrer-policy"), Some("no-referrer"), "{at}");
+    assert!(response.header("content-security-policy").is_some(), "{at}");
+    assert!(response.header("x-request-id").is_some(), "{at}");
+    assert_eq!(response.header("strict-transport-security").is_some(), https, "{at}");
     if path.starts_with("/api/v1/auth/") {
-        assert_eq!(answer.header("cache-control"), Some("no-store"), "{at}");
+        assert_eq!(response.header("cache-control"), Some("no-store"), "{at}");
     }
 }
 
@@ -98,7 +99,7 @@ fn auth_responses_are_not_cached(server: &TestServer) {
     let ada = server.sign_up("ada");
     let anonymous = server.anonymous();
     let wrong = json!({"email": "ada@example.org", "password": "not it"});
-    for answer in [
+    for response in [
         ada.get("/auth/me"),
         anonymous.get("/auth/me"),
         anonymous.get("/auth/nowhere"),
@@ -108,7 +109,7 @@ fn auth_responses_are_not_cached(server: &TestServer) {
         anonymous.post("/auth/signup", &json!({})),
         anonymous.post("/auth/token", &json!({})),
     ] {
-        assert_eq!(answer.header("cache-control"), Some("no-store"), "{answer:?}");
+        assert_eq!(response.header("cache-control"), Some("no-store"), "{response:?}");
     }
     assert_eq!(anonymous.get("/authors").header("cache-control"), Some("no-cache"));
     let profile = ada.get(&format!("/users/{}", ada.uid));
@@ -117,9 +118,9 @@ fn auth_responses_are_not_cached(server: &TestServer) {
 }
 
 fn challenge_names_an_invalid_token(server: &TestServer) {
-    let challenge = |answer: Answer| {
-        assert_eq!(answer.status, 401);
-        answer.header("www-authenticate").unwrap().to_owned()
+    let challenge = |response: Response| {
+        assert_eq!(response.status, 401);
+        response.header("www-authenticate").unwrap().to_owned()
     };
     let none = "Bearer realm=\"recto\"";
     assert_eq!(challenge(server.get("/auth/me")), none);

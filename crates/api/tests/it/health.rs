@@ -15,11 +15,11 @@ fn new_server_is_live_and_ready(server: &TestServer) {
 fn unwritable_database_is_not_ready(server: &TestServer) {
     server.database().execute("ALTER TABLE leases RENAME TO lost").unwrap();
     wait_for_status(server, 503);
-    let answer = server.get("/readyz");
-    answer.expect_problem("unavailable");
-    assert_eq!(answer.header("retry-after"), Some("1"));
+    let response = server.get("/readyz");
+    response.expect_problem("unavailable");
+    assert_eq!(response.header("retry-after"), Some("1"));
     // The cause is in the log only.
-    assert!(!answer.text().contains("leases"), "{}", answer.text());
+    assert!(!response.text().contains("leases"), "{}", response.text());
     assert_eq!(server.get("/livez").status, 200);
     assert_eq!(server.get("/books").status, 200);
     server.database().execute("ALTER TABLE lost RENAME TO leases").unwrap();

@@ -3,7 +3,7 @@
 use recto_api::{DemoLogin, Settings};
 use recto_testkit::both_servers;
 use recto_testkit::database::Engine;
-use recto_testkit::server::{Answer, TestServer};
+use recto_testkit::server::{Response, TestServer};
 use url::Url;
 
 use crate::support::assertions::Expect as _;
@@ -48,14 +48,14 @@ fn assert_well_formed(html: &str) {
 
 /// Asserts what is true of all pages.
 #[track_caller]
-fn assert_is_page(answer: &Answer) -> String {
-    assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
-    assert!(answer.header("cache-control").is_some());
-    let policy = answer.header("content-security-policy").unwrap();
+fn assert_is_page(response: &Response) -> String {
+    assert_eq!(response.header("content-type"), Some("text/html; charset=utf-8"));
+    assert!(response.header("cache-control").is_some());
+    let policy = response.header("content-security-policy").unwrap();
     for rule in ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"] {
         assert!(policy.split("; ").any(|one| one == rule), "{policy}");
     }
-    let html = answer.text();
+    let html = response.text();
     assert_well_formed(&html);
     assert!(html.starts_with("<!doctype html>\n<html lang=\"en\">"), "{html}");
     assert!(html.contains("name=\"viewport\"") && html.contains("rel=\"icon\""), "{html}");
@@ -109,7 +109,7 @@ fn files_are_stored_for_ever(server: &TestServer) {
 }
 
 /// Sends a GET with the path as it is.
-fn get(server: &TestServer, path: &str, accept: &str) -> Answer {
+fn get(server: &TestServer, path: &str, accept: &str) -> Response {
     let request =
         format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\naccept: {accept}\r\n\r\n");
     raw_http::send_bytes(server, request.as_bytes()).unwrap()
@@ -136,8 +136,8 @@ fn browser_gets_page_for_unknown_path(server: &TestServer) {
         }
         let problem = get(server, path, "*/*");
         problem.expect_problem("not-found");
-        for answer in [page, problem] {
-            assert!(answer.header("vary").unwrap().contains("Accept,"), "{path}: {answer:?}");
+        for response in [page, problem] {
+            assert!(response.header("vary").unwrap().contains("Accept,"), "{path}: {response:?}");
         }
     }
     // Below the base path, errors are problems.

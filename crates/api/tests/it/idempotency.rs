@@ -10,7 +10,7 @@ use recto_identity::quota::Quotas;
 use recto_persistence::identity::idempotency_key::{self, IdempotencyKey};
 use recto_testkit::both_servers;
 use recto_testkit::database::Engine;
-use recto_testkit::server::{Answer, TestClient, TestServer};
+use recto_testkit::server::{Response, TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::{Clients, TestAccount};
@@ -33,19 +33,19 @@ both_servers!(
     two_copies_make_a_change_once,
     keys_do_not_block_user_changes,
     key_in_use_is_a_conflict,
-    account_keeps_its_newest_answers,
+    account_keeps_its_newest_responses,
     replays_are_not_counted_as_writes,
 );
 
 /// Sends JSON with a key.
-fn send(client: &TestClient<'_>, method: &str, path: &str, key: &str, body: &Value) -> Answer {
+fn send(client: &TestClient<'_>, method: &str, path: &str, key: &str, body: &Value) -> Response {
     let headers = [("content-type", "application/json"), ("idempotency-key", key)];
     client.send(method, path, &headers, Some(body.to_string().as_bytes()))
 }
 
-/// Asserts that an answer is the stored one.
+/// Asserts that a response is the stored one.
 #[track_caller]
-fn assert_replayed(first: &Answer, second: &Answer) {
+fn assert_replayed(first: &Response, second: &Response) {
     assert!((200..300).contains(&first.status), "{first:?}");
     assert_eq!(first.header("idempotency-replayed"), None);
     assert_eq!(second.header("idempotency-replayed"), Some("true"), "{second:?}");
@@ -55,9 +55,9 @@ fn assert_replayed(first: &Answer, second: &Answer) {
     }
 }
 
-/// Sends a request twice with one key, and returns the answer.
+/// Sends a request twice with one key, and returns the response.
 #[track_caller]
-fn send_twice(client: &TestClient<'_>, method: &str, path: &str, body: &Value) -> Answer {
+fn send_twice(client: &TestClient<'_>, method: &str, path: &str, body: &Value) -> Response {
     let key = format!("{method}-{path}");
     let first = send(client, method, path, &key, body);
     assert_replayed(&first, &send(client, method, path, &key, body));
@@ -103,8 +103,8 @@ fn every_kind_of_change_is_replayed(server: &TestServer) {
     assert_eq!(ada.get(&post).json["title"], "Two");
 }
 
-fn version(answer: &Answer) -> u64 {
-    let tag = answer.header("etag").unwrap();
+fn version(response: &Response) -> u64 {
+    let tag = response.header("etag").unwrap();
     tag.trim_matches('"').split_once('-').unwrap().0.parse().unwrap()
 }
 
@@ -238,7 +238,7 @@ fn replay_needs_a_valid_credential(server: &TestServer) {
     admin.delete(&format!("/users/{}", ada.uid)).expect_status(204);
     send(&ada, "POST", "/tags", "k", &tag).expect_problem("unauthenticated");
     let rows = "SELECT '1' AS line FROM idempotency_keys WHERE user_uid NOT IN (SELECT user_uid FROM accounts)";
-    assert!(server.database().rows(rows).is_empty(), "the answers are deleted with the account");
+    assert!(server.database().rows(rows).is_empty(), "the responses are deleted with the account");
 }
 
 fn other_methods_and_auth_ignore_keys(server: &TestServer) {
@@ -282,18 +282,18 @@ fn two_copies_make_a_change_once(server: &TestServer) {
         let title = format!("Volume-{round}");
         let body = json!({"title": title, "author": "Honoré de Balzac", "tags": [{"name": title}]});
         let post = |client: &TestClient<'_>| send(client, "POST", "/books", &title, &body);
-        let answers: Vec<Answer> = thread::scope(|scope| {
+        let responses: Vec<Response> = thread::scope(|scope| {
             let threads = clients.map(|client| scope.spawn(move || post(client)));
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
-        let is_replayed = |answer: &&Answer| answer.header("idempotency-replayed").is_some();
-        for answer in &answers {
+        let is_replayed = |response: &&Response| response.header("idempotency-replayed").is_some();
+        for response in &responses {
             assert_eq!(
-                (answer.expect_status(201), &answer.body),
-                (&answers[0].json, &answers[0].body)
+                (response.expect_status(201), &response.body),
+                (&responses[0].json, &responses[0].body)
             );
         }
-        assert_eq!(answers.iter().filter(is_replayed).count(), 3);
+        assert_eq!(responses.iter().filter(is_replayed).count(), 3);
     }
     assert_eq!(ada.get("/books?limit=100").expect_items().len(), 20);
 }
@@ -313,13 +313,13 @@ fn keys_do_not_block_user_changes(server: &TestServer) {
         }
     };
     let started = Instant::now();
-    let answers: Vec<Answer> = thread::scope(|scope| {
+    let responses: Vec<Response> = thread::scope(|scope| {
         let change = &change;
         let threads: Vec<_> = (0..40).map(|n| scope.spawn(move || change(n))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    for answer in &answers {
-        assert!((200..300).contains(&answer.status), "{}", answer.text());
+    for response in &responses {
+        assert!((200..300).contains(&response.status), "{}", response.text());
     }
     // PostgreSQL looks for deadlocks after a second, and a request has five.
     assert!(started.elapsed() < Duration::from_secs(20));
@@ -335,14 +335,14 @@ fn key_in_use_is_a_conflict(server: &TestServer) {
     conn.begin_write().unwrap();
     idempotency_key::claim(conn, user, &key, server.clock().now()).unwrap();
     let started = Instant::now();
-    let answer = send(&ada, "POST", "/tags", "k", &json!({"name": "sea"}));
+    let response = send(&ada, "POST", "/tags", "k", &json!({"name": "sea"}));
     if is_postgres {
-        answer.expect_problem("request-in-progress");
+        response.expect_problem("request-in-progress");
     } else {
-        assert_eq!(answer.status, 503);
-        assert_problem(&answer);
+        assert_eq!(response.status, 503);
+        assert_problem(&response);
     }
-    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert_eq!(response.header("retry-after"), Some("1"));
     assert!(started.elapsed() < Duration::from_secs(10));
     if is_postgres {
         // Others do not wait.
@@ -352,14 +352,14 @@ fn key_in_use_is_a_conflict(server: &TestServer) {
     send(&ada, "POST", "/tags", "k", &json!({"name": "sea"})).expect_status(201);
 }
 
-fn account_keeps_its_newest_answers(server: &TestServer) {
+fn account_keeps_its_newest_responses(server: &TestServer) {
     let Clients { ada, bob, .. } = Clients::create(server);
     // 400 kB in UTF-8.
     let post = |title: u32| json!({"title": title.to_string(), "content": "🦀".repeat(100_000)});
     let at = |client: &TestClient<'_>, title: u32| {
         send(client, "POST", "/blog/posts", &title.to_string(), &post(title))
     };
-    let is_replayed = |answer: &Answer| answer.header("idempotency-replayed").is_some();
+    let is_replayed = |response: &Response| response.header("idempotency-replayed").is_some();
     at(&bob, 0).expect_status(201);
     let stored = || {
         let bytes = server.database().rows(
@@ -368,7 +368,7 @@ fn account_keeps_its_newest_answers(server: &TestServer) {
         );
         bytes[0].as_u64().unwrap()
     };
-    // Of several servers on the database, each counts its own answers.
+    // Of several servers on the database, each counts its own responses.
     let copies = [0; 3].map(|_| server.another(TestServer::settings()));
     let token = ada.token.as_ref().unwrap();
     let clients = copies.each_ref().map(|copy| copy.bearer(token));
@@ -395,6 +395,6 @@ fn replays_are_not_counted_as_writes(server: &TestServer) {
     // But a key that was used for another request is.
     let repeat = || send(&ada, "POST", "/tags", "k", &json!({"name": "sand"}));
     repeat().expect_problem("idempotency-key-reused");
-    let refused = (0..150).map(|_| repeat()).find(|answer| answer.status != 422);
+    let refused = (0..150).map(|_| repeat()).find(|response| response.status != 422);
     refused.expect("the budget is used up").expect_problem("too-many-requests");
 }

@@ -77,9 +77,9 @@ fn every_listed_path_is_accepted(server: &TestServer) {
     for entity in entity_types() {
         let path = samples.path(entity.name);
         for include in include_paths(&anonymous, &path) {
-            let answer = server.get(&format!("{path}?include={include}"));
+            let response = server.get(&format!("{path}?include={include}"));
             let first = include.split('.').next().unwrap();
-            assert!(answer.expect_status(200).get(first).is_some(), "{}: {include}", entity.name);
+            assert!(response.expect_status(200).get(first).is_some(), "{}: {include}", entity.name);
             tried += 1;
         }
     }
@@ -121,8 +121,8 @@ fn unknown_or_deep_paths_are_refused(server: &TestServer) {
         "reviews(limit:1)(sort:rating)",
     ] {
         for path in [format!("/books/{}", uid(&book)), "/books".to_owned()] {
-            let answer = server.get(&format!("{path}?include={include}"));
-            let detail = text(answer.expect_problem("invalid-parameter"), "detail");
+            let response = server.get(&format!("{path}?include={include}"));
+            let detail = text(response.expect_problem("invalid-parameter"), "detail");
             assert!(detail.starts_with("include"), "{include}: {detail}");
         }
     }
@@ -270,8 +270,8 @@ fn counts_need_no_include(server: &TestServer) {
         }
     }
     for count in ["user", "nonsense", "", "tags,", "tags.books", "reviews.user", "Tags"] {
-        let answer = server.get(&format!("/books?count={count}"));
-        let detail = text(answer.expect_problem("invalid-parameter"), "detail");
+        let response = server.get(&format!("/books?count={count}"));
+        let detail = text(response.expect_problem("invalid-parameter"), "detail");
         assert!(detail.starts_with("count"), "{count}: {detail}");
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use recto_domain::Role;
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, PASSWORD, TestServer};
+use recto_testkit::server::{PASSWORD, Response, TestServer};
 use serde_json::json;
 
 use crate::support::accounts::{OTHER_PASSWORD, TestAccount, create_account};
@@ -18,18 +18,18 @@ fn sign_up(server: &TestServer) {
     server.anonymous().post("/auth/signup", &body).expect_status(201);
 }
 
-fn verify(server: &TestServer, token: &str) -> Answer {
+fn verify(server: &TestServer, token: &str) -> Response {
     let body = json!({"token": token, "password": PASSWORD});
     server.anonymous().post("/auth/verify", &body)
 }
 
-fn request(server: &TestServer, what: &str, email: &str) -> Answer {
-    let answer = server.anonymous().post(&format!("/auth/{what}"), &json!({"email": email}));
-    assert_eq!((answer.status, answer.body.len()), (202, 0), "{}", answer.text());
-    answer
+fn request(server: &TestServer, what: &str, email: &str) -> Response {
+    let response = server.anonymous().post(&format!("/auth/{what}"), &json!({"email": email}));
+    assert_eq!((response.status, response.body.len()), (202, 0), "{}", response.text());
+    response
 }
 
-fn reset(server: &TestServer, token: &str, password: &str) -> Answer {
+fn reset(server: &TestServer, token: &str, password: &str) -> Response {
     let body = json!({"token": token, "new_password": password, "confirm_new_password": password});
     server.anonymous().post("/auth/password-reset-confirm", &body)
 }
@@ -167,11 +167,11 @@ fn requests_do_not_reveal_accounts(server: &TestServer) {
             let (body, media_type) = body(&format!("{name}@example.org"));
             let hashes = server.hashes_done();
             let headers = [("content-type", media_type)];
-            let answer = server.anonymous().send("POST", path, &headers, Some(body.as_bytes()));
-            responses.push((name, comparable(&answer), server.hashes_done() - hashes));
+            let response = server.anonymous().send("POST", path, &headers, Some(body.as_bytes()));
+            responses.push((name, comparable(&response), server.hashes_done() - hashes));
         }
-        for (name, answer, hashes) in &responses {
-            assert_eq!(answer, &responses[3].1, "{path} {name}");
+        for (name, response, hashes) in &responses {
+            assert_eq!(response, &responses[3].1, "{path} {name}");
             assert_eq!(*hashes, responses[3].2, "{path} {name}");
         }
         let expected = u64::from(path == "/auth/login" || path == "/auth/token");

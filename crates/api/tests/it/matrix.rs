@@ -36,14 +36,14 @@ fn status(
         (media_type.as_str(), encode_body(media_type, &body))
     });
     fixture.send_as(caller, row, |client| {
-        let answer = match &body {
+        let response = match &body {
             None => client.send(row.method, &path, &[], None),
             Some((media_type, body)) => {
                 let headers = [("content-type", *media_type)];
                 client.send(row.method, &path, &headers, Some(body.as_bytes()))
             }
         };
-        answer.status
+        response.status
     })
 }
 

@@ -12,7 +12,7 @@ use crate::support::raw_http;
 both_servers!(
     every_operation_with_content_checks_accept,
     refused_request_has_no_effect,
-    odd_ranges_have_answers,
+    odd_ranges_are_answered,
     problems_are_sent_whatever_is_accepted,
 );
 
@@ -26,12 +26,12 @@ fn every_operation_with_content_checks_accept(server: &TestServer) {
         // Without a credential, a body, or valid parameters.
         let path = format!("{}?nonsense", operation.path);
         let headers = [("accept", "text/html, application/problem+json")];
-        let answer = clients.anonymous.send(&operation.method, &path, &headers, None);
+        let response = clients.anonymous.send(&operation.method, &path, &headers, None);
         if has_content {
-            answer.expect_problem("not-acceptable");
+            response.expect_problem("not-acceptable");
             refused += 1;
         } else {
-            assert_ne!(answer.status, 406, "{path}");
+            assert_ne!(response.status, 406, "{path}");
             ignored += 1;
         }
     }
@@ -55,7 +55,7 @@ fn refused_request_has_no_effect(server: &TestServer) {
     assert_eq!(options.status, 204);
 }
 
-fn odd_ranges_have_answers(server: &TestServer) {
+fn odd_ranges_are_answered(server: &TestServer) {
     let status =
         |accept: &str| server.anonymous().send("GET", "/books", &[("accept", accept)], None).status;
     for accepted in [

@@ -6,7 +6,7 @@ use recto_api::{ProblemType, Settings};
 use recto_identity::quota::Quotas;
 use recto_identity::throttle::Limits;
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, TestClient, TestServer};
+use recto_testkit::server::{Response, TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
@@ -269,8 +269,8 @@ fn examples_match_their_schemas() {
 }
 
 fn document_is_served(server: &TestServer) {
-    let answer = server.get("/openapi.json");
-    assert_eq!(answer.expect_status(200), &document());
+    let response = server.get("/openapi.json");
+    assert_eq!(response.expect_status(200), &document());
 }
 
 fn served_operations_match_the_document(server: &TestServer) {
@@ -278,22 +278,22 @@ fn served_operations_match_the_document(server: &TestServer) {
     let mut methods_of: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for operation in operations(&clients) {
         let Operation { method, template, path, described, .. } = &operation;
-        let answer = clients.anonymous.send(method, path, &[], None);
+        let response = clients.anonymous.send(method, path, &[], None);
         let expected = match (operation.requires_sign_in(), operation.has_body()) {
             (true, _) => 401,
             (false, true) => 415,
             (false, false) => 200,
         };
-        assert_eq!(answer.status, expected, "{method} {path}: {}", answer.text());
+        assert_eq!(response.status, expected, "{method} {path}: {}", response.text());
         assert!(described["responses"].get(expected.to_string()).is_some(), "{method} {template}");
         methods_of.entry(path.clone()).or_default().push(method.clone());
     }
     for (path, mut methods) in methods_of {
         methods.sort_unstable();
         for method in METHODS.iter().filter(|method| !methods.contains(&(**method).to_owned())) {
-            let answer = clients.admin.send(method, &path, &[], None);
-            answer.expect_problem("method-not-allowed");
-            let mut allow: Vec<_> = answer.header("allow").unwrap().split(", ").collect();
+            let response = clients.admin.send(method, &path, &[], None);
+            response.expect_problem("method-not-allowed");
+            let mut allow: Vec<_> = response.header("allow").unwrap().split(", ").collect();
             assert_eq!(allow.pop(), Some("OPTIONS"));
             assert_eq!(allow.contains(&"HEAD"), allow.contains(&"GET"));
             allow.retain(|method| *method != "HEAD");
@@ -321,12 +321,12 @@ fn responses_match_their_schemas(server: &TestServer) {
             queries.push("?limit=1".to_owned());
         }
         for query in queries {
-            let answer = clients.admin.get(&format!("{}{query}", operation.path));
+            let response = clients.admin.get(&format!("{}{query}", operation.path));
             let content = &operation.described["responses"]["200"]["content"];
             let schema = &content["application/json"]["schema"];
             schemas.check(
                 schema,
-                answer.expect_status(200),
+                response.expect_status(200),
                 &format!("GET {}{query}", operation.template),
             );
             checked += 1;
@@ -341,12 +341,12 @@ fn responses_match_their_schemas(server: &TestServer) {
 /// Asserts that the response has the documented headers. A page may have no `Link`, and an absent
 /// item has no tag.
 #[track_caller]
-fn check_headers(described: &Value, answer: &Answer) {
-    let documented = &described["responses"][&answer.status.to_string()]["headers"];
+fn check_headers(described: &Value, response: &Response) {
+    let documented = &described["responses"][&response.status.to_string()]["headers"];
     for name in ["ETag", "Link", "Location", "RateLimit", "RateLimit-Policy"] {
-        let is_sent = answer.header(&name.to_lowercase()).is_some();
+        let is_sent = response.header(&name.to_lowercase()).is_some();
         let is_documented = documented.get(name).is_some();
-        let may_be_absent = name == "Link" || answer.json.is_null();
+        let may_be_absent = name == "Link" || response.json.is_null();
         let at = &described["operationId"];
         assert!(is_sent == is_documented || (!is_sent && may_be_absent), "{at}: {name}");
     }
@@ -372,15 +372,15 @@ fn responses_have_their_headers() {
         let Operation { method, path, described, .. } = &operation;
         let client = operation.client(&clients);
         let body = operation.has_body().then(|| example_body(described, &schemas));
-        let answer = match body {
+        let response = match body {
             Some((media_type, example)) => {
                 let body = encode_body(&media_type, &example);
                 client.send(method, path, &[("content-type", &media_type)], Some(body.as_bytes()))
             }
             None => client.send(method, path, &[], None),
         };
-        if answer.status == operation.success() {
-            check_headers(described, &answer);
+        if response.status == operation.success() {
+            check_headers(described, &response);
             checked += 1;
         }
     }
@@ -397,13 +397,13 @@ fn send_example(
     let (media_type, example) = example_body(described, schemas);
     let body = encode_body(&media_type, &example);
     let headers = [("content-type", media_type.as_str())];
-    let answer = client.send(method, path, &headers, Some(body.as_bytes()));
-    if answer.status < 300 {
-        let content = &described["responses"][&answer.status.to_string()]["content"];
+    let response = client.send(method, path, &headers, Some(body.as_bytes()));
+    if response.status < 300 {
+        let content = &described["responses"][&response.status.to_string()]["content"];
         let at = format!("{method} {path}");
-        schemas.check(&content["application/json"]["schema"], &answer.json, &at);
+        schemas.check(&content["application/json"]["schema"], &response.json, &at);
     }
-    answer.status
+    response.status
 }
 
 fn auth_examples_are_accepted(server: &TestServer) {

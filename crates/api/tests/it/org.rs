@@ -243,20 +243,20 @@ fn company_deletion_races_with_new_departments(server: &TestServer) {
             requests.push(Box::new(|| ada.post("/org/departments", &body)));
         }
         requests.push(Box::new(|| admin.delete(&path)));
-        let answers = send_at_once(requests);
-        let deleted = answers.last().unwrap().status == 204;
-        let made = answers.iter().filter(|answer| answer.status == 201).count();
-        for answer in &answers[..6] {
-            match answer.status {
+        let responses = send_at_once(requests);
+        let deleted = responses.last().unwrap().status == 204;
+        let made = responses.iter().filter(|response| response.status == 201).count();
+        for response in &responses[..6] {
+            match response.status {
                 201 => {}
-                _ => assert_eq!(answer.violations(), ["/company_id"]),
+                _ => assert_eq!(response.violations(), ["/company_id"]),
             }
         }
         if deleted {
             assert_eq!(made, 0, "the company had no departments");
             server.get(&path).expect_problem("not-found");
         } else {
-            answers.last().unwrap().expect_problem("still-referenced");
+            responses.last().unwrap().expect_problem("still-referenced");
             assert_eq!(made, 6);
             let there = server.get(&format!("{path}/departments"));
             assert_eq!(there.expect_items().len(), 6);

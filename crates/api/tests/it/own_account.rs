@@ -19,9 +19,9 @@ fn relations_can_be_chosen(server: &TestServer) {
     add_review(&ada, &add_book(&bob, "Persuasion"), 4);
     add_review(&bob, &emma, 5);
     let me = |query: &str| {
-        let answer = ada.get(&format!("/auth/me{query}"));
-        assert_eq!(answer.header("cache-control"), Some("no-store"), "{query}");
-        answer.expect_status(200).clone()
+        let response = ada.get(&format!("/auth/me{query}"));
+        assert_eq!(response.header("cache-control"), Some("no-store"), "{query}");
+        response.expect_status(200).clone()
     };
     let usual = me("");
     assert_eq!(array(&usual, "books").len(), 1);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use recto_testkit::both_servers;
 use recto_testkit::database::Engine;
-use recto_testkit::server::{Answer, TestClient, TestServer};
+use recto_testkit::server::{Response, TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
@@ -31,9 +31,9 @@ fn limit_defaults_and_is_capped(server: &TestServer) {
     }
     for limit in ["0", "-1", "1e9", "", "abc", "1.0", "%2B1", "0x10", " 1"] {
         for path in ["/books", "/tags"] {
-            let answer = anonymous.get(&format!("{path}?limit={limit}").replace(' ', "%20"));
+            let response = anonymous.get(&format!("{path}?limit={limit}").replace(' ', "%20"));
             assert!(
-                text(answer.expect_problem("invalid-parameter"), "detail").starts_with("limit")
+                text(response.expect_problem("invalid-parameter"), "detail").starts_with("limit")
             );
         }
     }
@@ -65,7 +65,7 @@ fn last_page_has_no_next(server: &TestServer) {
 fn previous_pages_follow_changes(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(server);
     let mut books: Vec<_> = (0..6).map(|n| add_book(&ada, &format!("{n}"))).collect();
-    let titles = |page: &Answer| texts(page.expect_items(), "title").join("");
+    let titles = |page: &Response| texts(page.expect_items(), "title").join("");
     let delete = |book: &Value| {
         ada.delete(&format!("/books/{}", uid(book))).expect_status(204);
     };
@@ -290,14 +290,14 @@ fn unknown_sort_fields_are_refused(server: &TestServer) {
     let Clients { anonymous, .. } = Clients::create(server);
     for sort in ["price", "", "title,", "%2Btitle", "--title", "title,-title", "Title", "user.name"]
     {
-        let answer = anonymous.get(&format!("/books?sort={sort}"));
+        let response = anonymous.get(&format!("/books?sort={sort}"));
         assert!(
-            text(answer.expect_problem("invalid-parameter"), "detail").starts_with("sort"),
+            text(response.expect_problem("invalid-parameter"), "detail").starts_with("sort"),
             "{sort}"
         );
     }
-    let answer = anonymous.get("/tags?sort=title");
-    let detail = text(answer.expect_problem("invalid-parameter"), "detail");
+    let response = anonymous.get("/tags?sort=title");
+    let detail = text(response.expect_problem("invalid-parameter"), "detail");
     assert!(detail.contains("title") && detail.contains("name, created_at"), "{detail}");
 }
 
@@ -326,8 +326,8 @@ fn cursor_of_another_query_is_refused(server: &TestServer) {
         (&format!("{dune}?"), &reviews),
         ("/reviews?", &of_dune),
     ] {
-        let answer = admin.get(&format!("{path}cursor={cursor}"));
-        let detail = text(answer.expect_problem("invalid-parameter"), "detail");
+        let response = admin.get(&format!("{path}cursor={cursor}"));
+        let detail = text(response.expect_problem("invalid-parameter"), "detail");
         assert!(detail.starts_with("cursor"), "{path}: {detail}");
     }
     // The order of the parameters does not matter.
@@ -366,18 +366,18 @@ fn refuse_forged(anonymous: &TestClient<'_>, good: &str) {
     // Every prefix is refused; a changed character may be another valid position.
     forged.extend((0..good.len()).map(|end| good[..end].to_owned()));
     for cursor in forged {
-        let answer = anonymous.get(&format!("/books?sort=title&cursor={cursor}"));
-        answer.expect_problem("invalid-parameter");
+        let response = anonymous.get(&format!("/books?sort=title&cursor={cursor}"));
+        response.expect_problem("invalid-parameter");
     }
     for at in 0..good.len() {
         let other = if &good[at..=at] == "A" { "B" } else { "A" };
         let cursor = format!("{}{other}{}", &good[..at], &good[at + 1..]);
-        let answer = anonymous.get(&format!("/books?sort=title&cursor={cursor}"));
-        assert!([200, 400].contains(&answer.status), "{cursor}: {}", answer.text());
+        let response = anonymous.get(&format!("/books?sort=title&cursor={cursor}"));
+        assert!([200, 400].contains(&response.status), "{cursor}: {}", response.text());
     }
     for cursors in [format!("{good}&cursor={good}"), format!("&cursor={good}")] {
-        let answer = anonymous.get(&format!("/books?sort=title&cursor={cursors}"));
-        answer.expect_problem("invalid-parameter");
+        let response = anonymous.get(&format!("/books?sort=title&cursor={cursors}"));
+        response.expect_problem("invalid-parameter");
     }
 }
 
@@ -385,7 +385,7 @@ fn refuse_forged(anonymous: &TestClient<'_>, good: &str) {
 fn cursors_follow_changed_sort_values(server: &TestServer) {
     let Clients { ada, anonymous, .. } = Clients::create(server);
     let books: Vec<_> = (0..6).map(|n| add_book(&ada, &format!("{n}"))).collect();
-    let titles = |page: &Answer| texts(page.expect_items(), "title").join("");
+    let titles = |page: &Response| texts(page.expect_items(), "title").join("");
     let rename = |book: usize, title: &str| {
         ada.patch(&format!("/books/{}", uid(&books[book])), &json!({ "title": title }))
             .expect_status(200);

@@ -20,17 +20,17 @@ fn unknown_parameter_error_lists_known_ones(server: &TestServer) {
             };
             let path = format!("{}?{query}", operation.path);
             let headers = [("content-type", "application/json")];
-            let answer = clients.admin.send(&operation.method, &path, &headers, Some(b"{}"));
-            let at = format!("{} {path}: {}", operation.method, answer.text());
-            assert!(answer.query_errors().contains(&(named, "unknown")), "{at}");
-            let detail = text(&answer.json, "detail");
+            let response = clients.admin.send(&operation.method, &path, &headers, Some(b"{}"));
+            let at = format!("{} {path}: {}", operation.method, response.text());
+            assert!(response.query_errors().contains(&(named, "unknown")), "{at}");
+            let detail = text(&response.json, "detail");
             for name in &known {
                 assert!(detail.contains(name), "{at}");
             }
         }
         let path = format!("{}?", operation.path);
-        let answer = clients.anonymous.send(&operation.method, &path, &[], None);
-        assert_ne!(answer.status, 400, "{path}: an empty query has no parameters");
+        let response = clients.anonymous.send(&operation.method, &path, &[], None);
+        assert_ne!(response.status, 400, "{path}: an empty query has no parameters");
     }
 }
 
@@ -41,8 +41,8 @@ fn malformed_parameters_are_refused(server: &TestServer) {
             // Invalid text, and a parameter twice.
             for query in [format!("{name}=%FF"), format!("{name}=%00"), format!("{name}=%4")] {
                 let path = format!("{}?{query}", operation.path);
-                let answer = clients.admin.get(&path);
-                let detail = text(answer.expect_problem("invalid-parameter"), "detail");
+                let response = clients.admin.get(&path);
+                let detail = text(response.expect_problem("invalid-parameter"), "detail");
                 assert!(detail.starts_with(name), "{path}: {detail}");
             }
             if name != "tag" {
@@ -58,7 +58,7 @@ fn all_errors_are_reported(server: &TestServer) {
     let query = "limit=0&language=en&language=fr&isbn=12&sort=price&include=owner\
         &count=reviews.user.books&tag=&author=&published_from=2000&published_to=1999-12\
         &some=reviews(rating:5..1)&only=tags&none=shops&fields=name&cursor=x&autor=a&autor=b&x=%FF";
-    let answer = server.get(&format!("/books?{query}"));
+    let response = server.get(&format!("/books?{query}"));
     let expected = [
         ("x", "format"),
         ("limit", "range"),
@@ -74,8 +74,8 @@ fn all_errors_are_reported(server: &TestServer) {
         ("only", "required"),
         ("autor", "unknown"),
     ];
-    assert_eq!(answer.query_errors(), expected);
-    let detail = text(&answer.json, "detail");
+    assert_eq!(response.query_errors(), expected);
+    let detail = text(&response.json, "detail");
     assert_eq!(detail, "x: must be UTF-8 (the first of 13 errors)");
     // Each element of a list.
     let lists = server.get(
@@ -101,9 +101,9 @@ fn all_errors_are_reported(server: &TestServer) {
 
 fn number_of_errors_is_limited(server: &TestServer) {
     let query: Vec<_> = (0..1_000).map(|n| format!("p{n}")).collect();
-    let answer = server.get(&format!("/books?{}", query.join("&")));
-    assert_eq!(answer.query_errors().len(), 50);
-    assert!(text(&answer.json, "detail").ends_with("(the first of 1000 errors)"));
+    let response = server.get(&format!("/books?{}", query.join("&")));
+    assert_eq!(response.query_errors().len(), 50);
+    assert!(text(&response.json, "detail").ends_with("(the first of 1000 errors)"));
 }
 
 fn ranges_must_not_be_empty(server: &TestServer) {
@@ -121,9 +121,9 @@ fn ranges_must_not_be_empty(server: &TestServer) {
             "the range \"5..1\" of \"rating\" ends before it starts",
         ),
     ] {
-        let answer = server.get(&format!("/books?{query}"));
-        assert_eq!(answer.query_errors(), [(parameter, code)]);
-        assert_eq!(text(&answer.json, "detail"), format!("{parameter}: {detail}"));
+        let response = server.get(&format!("/books?{query}"));
+        assert_eq!(response.query_errors(), [(parameter, code)]);
+        assert_eq!(text(&response.json, "detail"), format!("{parameter}: {detail}"));
     }
     for query in ["published_from=1999-07&published_to=1999", "some=reviews(rating:2..2)"] {
         server.get(&format!("/books?{query}")).expect_items();
@@ -146,9 +146,9 @@ fn long_values_are_not_repeated(server: &TestServer) {
         format!("some=reviews(rating:{long})"),
         format!("some=reviews(rating:{long}"),
     ] {
-        let answer = server.get(&format!("/books?{query}"));
-        assert_eq!(answer.query_errors().len(), 1);
-        assert!(!answer.text().contains(&long[..100]), "{}", answer.text());
+        let response = server.get(&format!("/books?{query}"));
+        assert_eq!(response.query_errors().len(), 1);
+        assert!(!response.text().contains(&long[..100]), "{}", response.text());
     }
 }
 

@@ -8,7 +8,7 @@ use recto_persistence::Error;
 use recto_persistence::identity::prune::{RETENTION, prune, prune_unverified};
 use recto_persistence::identity::{api_key, session};
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, PASSWORD, TestClient, TestServer};
+use recto_testkit::server::{PASSWORD, Response, TestClient, TestServer};
 use serde_json::json;
 
 use crate::support::accounts::{OTHER_PASSWORD, create_account};
@@ -26,21 +26,21 @@ fn create_as_attacker(server: &TestServer) -> (TestClient<'_>, Mail) {
     (server.sign_in(VICTIM), wait_for_mail(server, VICTIM, 1))
 }
 
-fn verify(server: &TestServer, token: &str, password: &str) -> Answer {
+fn verify(server: &TestServer, token: &str, password: &str) -> Response {
     let body = json!({"token": token, "password": password});
     server.anonymous().post("/auth/verify", &body)
 }
 
-fn reject(server: &TestServer, token: &str) -> Answer {
+fn reject(server: &TestServer, token: &str) -> Response {
     server.anonymous().post("/auth/verify-reject", &json!({"token": token}))
 }
 
-fn login(server: &TestServer, password: &str) -> Answer {
+fn login(server: &TestServer, password: &str) -> Response {
     let body = json!({"email": VICTIM, "password": password});
     server.anonymous().post("/auth/login", &body)
 }
 
-fn reset(server: &TestServer, token: &str) -> Answer {
+fn reset(server: &TestServer, token: &str) -> Response {
     let body = json!({
         "token": token, "new_password": OTHER_PASSWORD, "confirm_new_password": OTHER_PASSWORD,
     });

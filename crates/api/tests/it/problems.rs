@@ -4,7 +4,7 @@ use recto_api::ProblemType;
 use recto_domain::Code;
 use recto_testkit::both_servers;
 use recto_testkit::database::Engine;
-use recto_testkit::server::{Answer, TestServer};
+use recto_testkit::server::{Response, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
@@ -16,9 +16,9 @@ use crate::support::raw_http;
 use crate::support::samples::{Samples, entity_types, item_template};
 
 /// Returns the problem as text, without its request id.
-fn redacted(answer: &Answer) -> String {
-    assert_problem(answer);
-    let mut problem = answer.json.clone();
+fn redacted(response: &Response) -> String {
+    assert_problem(response);
+    let mut problem = response.json.clone();
     problem["request_id"] = json!("[request id]");
     if let Some(existing) = problem.get_mut("existing") {
         let (path, _) = existing.as_str().unwrap().rsplit_once('/').unwrap();
@@ -51,7 +51,7 @@ fn problems_match_their_snapshots(server: &TestServer) {
     let samples = Samples::of(ada);
     let (employee, company) = (samples.path("Employee"), samples.path("Company"));
     let itself = json!({"manager_id": samples.id("Employee")});
-    let answers = [
+    let responses = [
         ("malformed-json", ada.send("POST", "/books", &json_body, Some(b"{\"title\": "))),
         ("invalid-parameter", anonymous.get("/books?autor=austen")),
         ("invalid-grant", anonymous.send("POST", "/auth/token", &form, Some(b"grant_type=x"))),
@@ -83,9 +83,9 @@ fn problems_match_their_snapshots(server: &TestServer) {
         ("unsupported-media-type", ada.send("POST", "/books", &[], Some(b"{}"))),
         ("invalid-body", ada.post("/books", &json!({"title": "", "autor": "x"}))),
     ];
-    for (slug, answer) in &answers {
-        answer.expect_problem(slug);
-        let problem = redacted(answer)
+    for (slug, response) in &responses {
+        response.expect_problem(slug);
+        let problem = redacted(response)
             .replace(uid(&book), "[book]")
             .replace(&admin.uid, "[admin]")
             .replace(&austen, "/authors/[author]");
@@ -93,22 +93,22 @@ fn problems_match_their_snapshots(server: &TestServer) {
             insta::assert_snapshot!(*slug, problem);
         });
     }
-    for (slug, answer) in &answers {
+    for (slug, response) in &responses {
         let (head, example) = example(&server.get(&format!("/problems/{slug}")));
-        assert_eq!(field_names(&example), field_names(&answer.json), "{slug}");
+        assert_eq!(field_names(&example), field_names(&response.json), "{slug}");
         for header in ["www-authenticate", "allow", "retry-after"] {
             let shown = head.lines().any(|line| line.starts_with(&format!("{header}: ")));
-            assert_eq!(shown, answer.header(header).is_some(), "{slug}: {header}");
+            assert_eq!(shown, response.header(header).is_some(), "{slug}: {header}");
         }
     }
-    let with_existing: Vec<_> = answers
+    let with_existing: Vec<_> = responses
         .iter()
-        .filter(|(_, answer)| answer.json.get("existing").is_some())
+        .filter(|(_, response)| response.json.get("existing").is_some())
         .map(|(slug, _)| *slug)
         .collect();
     assert_eq!(with_existing, ["tag-exists", "author-exists", "already-reviewed"]);
     // The rest needs malformed HTTP, a later time, quotas, limits or a failing server.
-    let provoked: Vec<_> = answers.iter().map(|(slug, _)| *slug).collect();
+    let provoked: Vec<_> = responses.iter().map(|(slug, _)| *slug).collect();
     let rest: Vec<_> = ProblemType::ALL
         .iter()
         .map(|one| one.slug())
@@ -151,7 +151,7 @@ fn every_problem_type_has_a_page(server: &TestServer) {
 }
 
 /// Returns the headers and the body of the example on a page.
-fn example(page: &Answer) -> (String, Value) {
+fn example(page: &Response) -> (String, Value) {
     let html = page.text();
     let (_, example) = html.split_once("<pre class=\"example\"><code>").unwrap();
     let (example, _) = example.split_once("</code></pre>").unwrap();
@@ -170,11 +170,12 @@ fn valid_request_id_is_echoed(server: &TestServer) {
     );
     assert!(server.get("/livez").header("x-request-id").is_some());
     let id = "7f2a.1c90-0000:002a_x";
-    let answer = server.anonymous().send("GET", "/nowhere", &[("x-request-id", id)], None);
-    assert_eq!(answer.expect_problem("not-found")["request_id"], id);
+    let response = server.anonymous().send("GET", "/nowhere", &[("x-request-id", id)], None);
+    assert_eq!(response.expect_problem("not-found")["request_id"], id);
     for invalid in ["a b", "<script>", "\"", &"x".repeat(65)] {
-        let answer = server.anonymous().send("GET", "/nowhere", &[("x-request-id", invalid)], None);
-        assert_ne!(answer.expect_problem("not-found")["request_id"], invalid);
+        let response =
+            server.anonymous().send("GET", "/nowhere", &[("x-request-id", invalid)], None);
+        assert_ne!(response.expect_problem("not-found")["request_id"], invalid);
     }
 }
 
@@ -206,8 +207,8 @@ fn unknown_paths_are_not_found(server: &TestServer) {
         "/reviews/{uid}",
         "/books/*",
     ] {
-        let answer = server.get(path);
-        let problem = answer.expect_problem("not-found");
+        let response = server.get(path);
+        let problem = response.expect_problem("not-found");
         assert!(server.url(path).ends_with(text(problem, "instance")), "{path}: {problem}");
     }
     for uid in ["x", "0", "-1", "0190b4a0-0000-7000-8000-00000000000", "' OR 1=1 --", "null"] {
@@ -230,9 +231,9 @@ fn wrong_method_error_lists_allowed_methods(server: &TestServer) {
         ("PROPFIND", "/tags/x", "GET, HEAD, PUT, DELETE, OPTIONS"),
         ("TRACE", "/books", "GET, HEAD, POST, OPTIONS"),
     ] {
-        let answer = server.anonymous().send(method, path, &[], None);
-        answer.expect_problem("method-not-allowed");
-        assert_eq!(answer.header("allow"), Some(allow), "{method} {path}");
+        let response = server.anonymous().send(method, path, &[], None);
+        response.expect_problem("method-not-allowed");
+        assert_eq!(response.header("allow"), Some(allow), "{method} {path}");
     }
     // The response to HEAD has no body.
     let head = server.anonymous().send("HEAD", "/auth/login", &[], None);
@@ -244,11 +245,11 @@ fn wrong_method_error_lists_allowed_methods(server: &TestServer) {
 fn malformed_http_is_refused(server: &TestServer) {
     Clients::create(server);
     let long = "x".repeat(8_000);
-    let answer = raw_http::send_line(server, "GET", &format!("/api/v1/books?{long}=1")).unwrap();
-    assert_eq!(answer.query_errors(), [(format!("{}…", "x".repeat(40)).as_str(), "unknown")]);
-    assert!(answer.body.len() < 1_000, "{answer:?}");
-    let answer = raw_http::send_line(server, "GET", &format!("/api/v1/books/{long}")).unwrap();
-    answer.expect_problem("not-found");
+    let response = raw_http::send_line(server, "GET", &format!("/api/v1/books?{long}=1")).unwrap();
+    assert_eq!(response.query_errors(), [(format!("{}…", "x".repeat(40)).as_str(), "unknown")]);
+    assert!(response.body.len() < 1_000, "{response:?}");
+    let response = raw_http::send_line(server, "GET", &format!("/api/v1/books/{long}")).unwrap();
+    response.expect_problem("not-found");
     raw_http::send_line(server, "GET", "/api/v1/books/%zz").unwrap().expect_problem("not-found");
     raw_http::send_line(server, "GET", "/api/v1/books?author=%zz")
         .unwrap()
@@ -275,8 +276,8 @@ fn malformed_http_is_refused(server: &TestServer) {
         "POST /api/v1/auth/login HTTP/1.1\r\ntransfer-encoding: chunked\r\ncontent-type: application/json\r\n\r\nzz\r\n",
         "POST / HTTP/1.1\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabc",
     ] {
-        if let Some(answer) = raw_http::send_bytes(server, request.as_bytes()) {
-            assert!((400..500).contains(&answer.status), "{request:.60}: {answer:?}");
+        if let Some(response) = raw_http::send_bytes(server, request.as_bytes()) {
+            assert!((400..500).contains(&response.status), "{request:.60}: {response:?}");
         }
     }
     assert_healthy(server);
@@ -296,8 +297,8 @@ fn database_errors_are_not_exposed(server: &TestServer) {
         server.database().execute(&format!("ALTER TABLE {table} RENAME TO gone_{table}")).unwrap();
     }
     for path in ["/books", "/tags", "/auth/me"] {
-        let answer = ada.get(path);
-        let problem = answer.expect_problem("internal");
+        let response = ada.get(path);
+        let problem = response.expect_problem("internal");
         // The cause is only logged.
         for leak in ["books", "table", "relation", "SQL", "sql", "column"] {
             assert!(!text(problem, "detail").contains(leak), "{problem}");
@@ -323,11 +324,11 @@ fn lost_database_connections_are_replaced(server: &TestServer) {
         server.database().execute(others).unwrap();
         // A request on a lost connection may fail with 503.
         for path in ["/books", "/auth/me", "/tags", "/readyz"] {
-            let answer = ada.get(path);
-            match answer.status {
+            let response = ada.get(path);
+            match response.status {
                 200 => {}
-                503 => assert_problem(&answer),
-                status => panic!("{status}: {answer:?}"),
+                503 => assert_problem(&response),
+                status => panic!("{status}: {response:?}"),
             }
         }
         let written = ada.post("/books", &json!({"title": "Emma", "author": "x"}));

@@ -8,7 +8,7 @@ use recto_domain::Role;
 use recto_identity::quota::Quotas;
 use recto_identity::throttle::Limit;
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, PASSWORD, TestClient, TestServer};
+use recto_testkit::server::{PASSWORD, Response, TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::create_account;
@@ -44,8 +44,8 @@ fn at<'s>(server: &'s TestServer, client: &TestClient<'_>) -> TestClient<'s> {
 }
 
 #[track_caller]
-fn expect_quota(answer: &Answer, what: &str) {
-    let problem = answer.expect_problem("quota-exceeded");
+fn expect_quota(response: &Response, what: &str) {
+    let problem = response.expect_problem("quota-exceeded");
     assert_eq!(problem["status"], 409);
     assert!(text(problem, "detail").ends_with(what), "{problem}");
 }
@@ -151,16 +151,16 @@ fn writes_have_a_rate(server: &TestServer) {
     let (ada, other) = (at(&limited, &ada), at(&limited, &other));
     let path = format!("/users/{}", ada.uid);
     let write = || ada.patch(&path, &json!({"first_name": "Ada"}));
-    let answer = write();
-    answer.expect_status(200);
-    assert_eq!(answer.header("ratelimit-policy"), Some("\"writes\";q=3;w=10800"));
-    assert_eq!(answer.header("ratelimit"), Some("\"writes\";r=2;t=3600"));
+    let response = write();
+    response.expect_status(200);
+    assert_eq!(response.header("ratelimit-policy"), Some("\"writes\";q=3;w=10800"));
+    assert_eq!(response.header("ratelimit"), Some("\"writes\";r=2;t=3600"));
     // A batch counts its items, and may use more than is left.
     let book = |title: &str| json!({"title": title, "author": "Jane Austen"});
     let batch = json!({"books": [book("a"), book("b"), book("c")]});
-    let answer = ada.post("/books/batch", &batch);
-    answer.expect_status(200);
-    assert!(answer.header("ratelimit").unwrap().starts_with("\"writes\";r=0;t="));
+    let response = ada.post("/books/batch", &batch);
+    response.expect_status(200);
+    assert!(response.header("ratelimit").unwrap().starts_with("\"writes\";r=0;t="));
     let refused = write();
     refused.expect_problem("too-many-requests");
     let retry: u64 = refused.header("retry-after").unwrap().parse().unwrap();

@@ -19,8 +19,8 @@ fn second_review_of_book_is_refused(server: &TestServer) {
     bob.post(&format!("/books/{UNKNOWN_UID}/reviews"), &body).expect_problem("not-found");
     bob.post("/books/emma/reviews", &body).expect_problem("not-found");
 
-    let answer = bob.post(&path, &body);
-    let review = answer.expect_status(201);
+    let response = bob.post(&path, &body);
+    let review = response.expect_status(201);
     assert_eq!(
         field_names(review),
         ["book_uid", "created_at", "rating", "review_text", "uid", "updated_at", "user_uid"]
@@ -28,7 +28,7 @@ fn second_review_of_book_is_refused(server: &TestServer) {
     assert_eq!(review["rating"], 5);
     assert_eq!(text(review, "review_text"), "");
     assert_eq!((text(review, "user_uid"), text(review, "book_uid")), (&*bob.uid, uid(&book)));
-    let location = answer.header("location").unwrap();
+    let location = response.header("location").unwrap();
     assert_eq!(location, format!("/api/v1/reviews/{}", uid(review)));
     assert_eq!(server.get(location).expect_status(200), review);
     assert_eq!(server.get(&format!("{location}/book")).expect_status(200), &book);
@@ -112,9 +112,9 @@ fn invalid_ratings_are_refused(server: &TestServer) {
     for huge in ["1e400", "99999999999999999999", "5.0000001", "-0"] {
         let body = format!(r#"{{"rating":{huge},"review_text":""}}"#);
         let headers = [("content-type", "application/json")];
-        let answer = bob.send("POST", &path, &headers, Some(body.as_bytes()));
-        assert!([400, 422].contains(&answer.status), "{huge}: {}", answer.text());
-        assert_problem(&answer);
+        let response = bob.send("POST", &path, &headers, Some(body.as_bytes()));
+        assert!([400, 422].contains(&response.status), "{huge}: {}", response.text());
+        assert_problem(&response);
     }
     assert_eq!(bob.post(&path, &json!({"rating": 5})).violations(), ["/review_text"]);
     assert_eq!(server.get(&path).expect_status(200), &json!({"items": []}));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use recto_api::Settings;
 use recto_domain::Role;
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, PASSWORD, TestClient, TestServer};
+use recto_testkit::server::{PASSWORD, Response, TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::{OTHER_PASSWORD, TestAccount, create_account, request_token};
@@ -14,15 +14,15 @@ use crate::support::assertions::{Expect as _, text};
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
 
-fn refresh(server: &TestServer, token: &str) -> Answer {
+fn refresh(server: &TestServer, token: &str) -> Response {
     server.anonymous().post("/auth/refresh", &json!({"refresh_token": token}))
 }
 
 /// Refreshes, and returns the new access token and the new refresh token.
 #[track_caller]
 fn refreshed(server: &TestServer, token: &str) -> (String, String) {
-    let answer = refresh(server, token);
-    pair(answer.expect_status(200))
+    let response = refresh(server, token);
+    pair(response.expect_status(200))
 }
 
 fn pair(session: &Value) -> (String, String) {
@@ -148,12 +148,12 @@ fn many_concurrent_refreshes_end_session(server: &TestServer) {
     for _ in 0..3 {
         let ada = TestAccount::create(server, &database, Role::User);
         let token = ada.refresh_token.expose();
-        let answers: Vec<_> = std::thread::scope(|scope| {
+        let responses: Vec<_> = std::thread::scope(|scope| {
             let tries: Vec<_> = (0..5).map(|_| scope.spawn(|| refresh(server, token))).collect();
             tries.into_iter().map(|one| one.join().unwrap()).collect()
         });
         // The third refresh counts as theft and ends the session.
-        let good: Vec<_> = answers.iter().filter(|one| one.status == 200).collect();
+        let good: Vec<_> = responses.iter().filter(|one| one.status == 200).collect();
         assert_eq!(good.len(), 2);
         assert!(good.iter().all(|one| !is_accepted(server, &pair(&one.json).0)));
         assert!(!is_accepted(server, ada.client.token.as_deref().unwrap()));
@@ -313,9 +313,9 @@ fn password_grant_session_expires_with_token(server: &TestServer) {
         "grant_type=password&username=ada%40example.org&password={}",
         PASSWORD.replace(' ', "+")
     );
-    let answer = request_token(server, &form);
-    let access = text(answer.expect_status(200), "access_token").to_owned();
-    assert!(answer.json.get("refresh_token").is_none());
+    let response = request_token(server, &form);
+    let access = text(response.expect_status(200), "access_token").to_owned();
+    assert!(response.json.get("refresh_token").is_none());
     let count = |client: &TestClient<'_>| client.get("/auth/sessions").expect_items().len();
     assert_eq!(count(&ada), 2);
     server.clock().advance(16 * MINUTE);

@@ -41,9 +41,9 @@ fn swagger_files_are_served(server: &TestServer) {
 
 fn directories_redirect_to_their_slash(server: &TestServer) {
     for path in ["/docs", "/problems"] {
-        let answer = raw_http::send_line(server, "GET", path).unwrap();
-        assert_eq!(answer.status, 302);
-        assert_eq!(answer.header("location"), Some(&*format!("{path}/")));
+        let response = raw_http::send_line(server, "GET", path).unwrap();
+        assert_eq!(response.status, 302);
+        assert_eq!(response.header("location"), Some(&*format!("{path}/")));
     }
 }
 

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use recto_relations::{Cardinality, EntityInfo};
 use recto_testkit::both_servers;
-use recto_testkit::server::{Answer, TestClient, TestServer};
+use recto_testkit::server::{Response, TestClient, TestServer};
 use serde_json::{Value, json};
 
 use crate::support::accounts::Clients;
 use crate::support::fixtures::tags_body;
 use crate::support::samples::{Samples, entity_types, item_template};
 
-both_servers!(tags_follow_answers_and_versions);
+both_servers!(tags_follow_responses_and_versions);
 
 /// Returns the queries of an entity: relations and counts, each with parts of the fields.
 fn queries(entity: &EntityInfo) -> Vec<String> {
@@ -31,7 +31,7 @@ fn queries(entity: &EntityInfo) -> Vec<String> {
     queries
 }
 
-/// The tag of an answer, in its two parts, and its body.
+/// The tag of a response, in its two parts, and its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Shown {
     tag: String,
@@ -41,16 +41,16 @@ struct Shown {
 }
 
 impl Shown {
-    fn of(answer: &Answer) -> Self {
-        let tag = answer.header("etag").unwrap_or_else(|| panic!("{answer:?}")).to_owned();
+    fn of(response: &Response) -> Self {
+        let tag = response.header("etag").unwrap_or_else(|| panic!("{response:?}")).to_owned();
         let (version, hash) = tag.trim_matches('"').split_once('.').unwrap();
         let (version, hash) = (version.to_owned(), hash.to_owned());
-        Self { tag, version, hash, body: answer.body.clone() }
+        Self { tag, version, hash, body: response.body.clone() }
     }
 }
 
-/// All answers about the samples that exist, by entity and query.
-type Answers = BTreeMap<&'static str, Vec<(String, Shown)>>;
+/// All responses about the samples that exist, by entity and query.
+type Responses = BTreeMap<&'static str, Vec<(String, Shown)>>;
 
 struct World<'s> {
     clients: Clients<'s>,
@@ -63,8 +63,8 @@ impl World<'_> {
         &self.paths[entity]
     }
 
-    fn answers(&self) -> Answers {
-        let mut answers = Answers::new();
+    fn responses(&self) -> Responses {
+        let mut responses = Responses::new();
         for entity in entity_types() {
             let path = self.path(entity.name);
             if self.clients.anonymous.get(path).status == 404 {
@@ -74,13 +74,13 @@ impl World<'_> {
                 let shown = Shown::of(&self.clients.anonymous.get(&format!("{path}{query}")));
                 (query, shown)
             });
-            answers.insert(entity.name, shown.collect());
+            responses.insert(entity.name, shown.collect());
         }
-        answers
+        responses
     }
 
     /// Sends a change of a sample that leaves it as it is, under a condition.
-    fn change_nothing_if(&self, entity: &str, tag: &str) -> Answer {
+    fn change_nothing_if(&self, entity: &str, tag: &str) -> Response {
         let path = self.path(entity);
         let (client, method, body) = match entity {
             "Tag" => {
@@ -158,7 +158,7 @@ fn changes<'s>(world: &World<'s>) -> Vec<Change<'s>> {
     changes
 }
 
-fn tags_follow_answers_and_versions(server: &TestServer) {
+fn tags_follow_responses_and_versions(server: &TestServer) {
     let clients = Clients::create(server);
     let samples = Samples::of(&clients.ada);
     for entity in entity_types() {
@@ -166,16 +166,16 @@ fn tags_follow_answers_and_versions(server: &TestServer) {
     }
     let paths = entity_types().map(|one| (one.name, samples.fill(&item_template(one.name))));
     let world = World { paths: paths.collect(), clients };
-    let mut before = world.answers();
+    let mut before = world.responses();
     for (number, change) in changes(&world).into_iter().enumerate() {
         let Change { client, method, path, body, moves } = &change;
         let name = format!("{method} {path} {body}");
-        let answer = match body {
+        let response = match body {
             Value::Null => client.send(method, path, &[], None),
             body => client.send_json(method, path, body),
         };
-        assert!((200..300).contains(&answer.status), "{name}: {}", answer.text());
-        let after = world.answers();
+        assert!((200..300).contains(&response.status), "{name}: {}", response.text());
+        let after = world.responses();
         let mut moved = BTreeSet::new();
         for (entity, shown) in &after {
             let former = &before[entity];
@@ -199,12 +199,16 @@ fn tags_follow_answers_and_versions(server: &TestServer) {
             }
             // A tag of any of the queries.
             let (query, stale) = &former[number % former.len()];
-            let answer = world.change_nothing_if(entity, &stale.tag);
+            let response = world.change_nothing_if(entity, &stale.tag);
             let expected = if has_moved { 412 } else { 200 };
-            assert_eq!(answer.status, expected, "{name}: {entity}{query}: {}", answer.text());
+            assert_eq!(response.status, expected, "{name}: {entity}{query}: {}", response.text());
         }
         assert_eq!(moved, moves.iter().copied().collect(), "{name}");
-        assert_eq!(world.answers(), after, "the conditional requests have changed nothing: {name}");
+        assert_eq!(
+            world.responses(),
+            after,
+            "the conditional requests have changed nothing: {name}"
+        );
         before = after;
     }
 }

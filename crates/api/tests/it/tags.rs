@@ -14,11 +14,11 @@ fn duplicate_tag_name_is_refused(server: &TestServer) {
     let Clients { ada, anonymous, bob, .. } = Clients::create(server);
     let body = json!({"name": " Science Fiction "});
     anonymous.post("/tags", &body).expect_problem("unauthenticated");
-    let answer = ada.post("/tags", &body);
-    let tag = answer.expect_status(201);
+    let response = ada.post("/tags", &body);
+    let tag = response.expect_status(201);
     assert_eq!(field_names(tag), ["created_at", "name", "uid", "updated_at"]);
     assert_eq!(text(tag, "name"), "Science Fiction");
-    let location = answer.header("location").unwrap();
+    let location = response.header("location").unwrap();
     assert_eq!(location, format!("/api/v1/tags/{}", uid(tag)));
     assert_eq!(server.get(location).expect_status(200), tag);
     let again = bob.post("/tags", &json!({"name": "SCIENCE fiction"}));

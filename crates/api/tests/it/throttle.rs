@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use recto_api::Settings;
 use recto_identity::throttle::Limits;
 use recto_testkit::database::Engine;
-use recto_testkit::server::{Answer, PASSWORD, TestServer};
+use recto_testkit::server::{PASSWORD, Response, TestServer};
 use serde_json::json;
 
 use crate::support::accounts::{OTHER_PASSWORD, request_token};
@@ -28,7 +28,7 @@ fn limited_server() -> TestServer {
 }
 
 /// Signs in from an address, as a proxy reports it.
-fn sign_in(server: &TestServer, from: &str, password: &str) -> Answer {
+fn sign_in(server: &TestServer, from: &str, password: &str) -> Response {
     let headers = [("content-type", "application/json"), ("x-forwarded-for", from)];
     let body = json!({"email": "ada@example.org", "password": password}).to_string();
     server.anonymous().send("POST", "/auth/login", &headers, Some(body.as_bytes()))
@@ -69,9 +69,9 @@ fn account_limit_exempts_known_networks() {
     assert_eq!(sign_in(&server, home, PASSWORD).status, 200);
     for attacker in 1..=3 {
         let from = format!("198.51.100.{attacker}");
-        let answer = sign_in(&server, &from, "not the password");
-        answer.expect_problem("wrong-credentials");
-        assert_eq!(answer.header("ratelimit"), None, "others' attempts are not revealed");
+        let response = sign_in(&server, &from, "not the password");
+        response.expect_problem("wrong-credentials");
+        assert_eq!(response.header("ratelimit"), None, "others' attempts are not revealed");
     }
     let hashes = server.hashes_done();
     let refused = sign_in(&server, "198.51.100.4", PASSWORD);
@@ -79,8 +79,8 @@ fn account_limit_exempts_known_networks() {
     assert!(refused.header("retry-after").is_some());
     assert_eq!(server.hashes_done(), hashes);
     // The owner signs in from known networks, here a /64, and changes the password.
-    let answer = sign_in(&server, "2001:db8::2", PASSWORD);
-    let owner = server.bearer(text(answer.expect_status(200), "access_token"));
+    let response = sign_in(&server, "2001:db8::2", PASSWORD);
+    let owner = server.bearer(text(response.expect_status(200), "access_token"));
     let change = json!({"current_password": "not it", "new_password": OTHER_PASSWORD});
     owner.put("/auth/password", &change).expect_problem("wrong-password");
     // An unknown account is refused in the same way.
@@ -143,10 +143,10 @@ fn exports_are_limited_by_account() {
     let server = server_with_limits(Limits { export: Some(hourly(2)), ..Limits::none() });
     let (ada, bob) = (server.sign_up("ada"), server.sign_up("bob"));
     for left in [1, 0] {
-        let answer = ada.get("/auth/me/export");
-        answer.expect_status(200);
+        let response = ada.get("/auth/me/export");
+        response.expect_status(200);
         let expected = format!("\"export\";r={left};");
-        assert!(answer.header("ratelimit").unwrap().starts_with(&expected), "{answer:?}");
+        assert!(response.header("ratelimit").unwrap().starts_with(&expected), "{response:?}");
     }
     let refused = ada.get("/auth/me/export");
     refused.expect_problem("too-many-requests");
@@ -168,9 +168,9 @@ fn flood_of_logins_blocks_nothing_else() {
                 scope.spawn(move || {
                     let body = json!({"email": format!("{number}@example.org"), "password": "?"});
                     started.fetch_add(1, Ordering::SeqCst);
-                    let answer = server.anonymous().post("/auth/login", &body);
+                    let response = server.anonymous().post("/auth/login", &body);
                     finished.fetch_add(1, Ordering::SeqCst);
-                    answer
+                    response
                 })
             })
             .collect();
@@ -181,12 +181,12 @@ fn flood_of_logins_blocks_nothing_else() {
         ada.get("/auth/me").expect_status(200);
         ada.post("/tags", &json!({"name": "meanwhile"})).expect_status(201);
         assert!(finished.load(Ordering::SeqCst) < FLOOD, "logins are still waiting");
-        for answer in flood.into_iter().map(|one| one.join().unwrap()) {
-            if answer.status == 401 {
-                answer.expect_problem("wrong-credentials");
+        for response in flood.into_iter().map(|one| one.join().unwrap()) {
+            if response.status == 401 {
+                response.expect_problem("wrong-credentials");
             } else {
-                answer.expect_problem("overloaded");
-                assert!(answer.header("retry-after").is_some());
+                response.expect_problem("overloaded");
+                assert!(response.header("retry-after").is_some());
             }
         }
     });
@@ -241,6 +241,6 @@ fn password_grant_can_be_disabled() {
     server.sign_up("ada");
     let password = PASSWORD.replace(' ', "+");
     let body = format!("grant_type=password&username=ada%40example.org&password={password}");
-    let answer = request_token(&server, &body);
-    assert_eq!(answer.expect_problem("invalid-grant")["error"], "unsupported_grant_type");
+    let response = request_token(&server, &body);
+    assert_eq!(response.expect_problem("invalid-grant")["error"], "unsupported_grant_type");
 }

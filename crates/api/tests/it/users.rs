@@ -115,8 +115,8 @@ fn new_usernames_are_unambiguous(server: &TestServer) {
         let sign_up = json!({
             "username": name, "email": "eve@example.org", "password": PASSWORD, "last_name": "\u{2067}x"
         });
-        let answer = server.anonymous().post("/auth/signup", &sign_up);
-        assert_eq!(answer.violations(), ["/last_name", "/username"], "{name:?}");
+        let response = server.anonymous().post("/auth/signup", &sign_up);
+        assert_eq!(response.violations(), ["/last_name", "/username"], "{name:?}");
     }
 }
 

@@ -55,7 +55,7 @@ pub(crate) fn quota(target: &Target, report: &mut Report) {
                 let Ok(mut stream) = connect(server.address, BYSTANDER) else { return };
                 while since.elapsed() < Duration::from_secs(5) {
                     match exchange(&mut stream, &request) {
-                        Ok(answer) if answer.status == 201 => {
+                        Ok(response) if response.status == 201 => {
                             written.fetch_add(1, Ordering::Relaxed);
                         }
                         // A client that ignores `Retry-After`.

@@ -20,14 +20,14 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) const BRIEFLY: Duration = Duration::from_secs(10);
 
 /// A response.
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     /// The status line and the headers, in lower case.
     pub(crate) head: String,
     pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
@@ -77,18 +77,18 @@ pub(crate) fn head(method: &str, path: &str, token: &str, length: usize) -> Stri
 }
 
 /// Sends a request and reads its response.
-pub(crate) fn exchange(stream: &mut TcpStream, request: &str) -> io::Result<Answer> {
+pub(crate) fn exchange(stream: &mut TcpStream, request: &str) -> io::Result<Response> {
     stream.write_all(request.as_bytes())?;
-    read_answer(stream)
+    read_response(stream)
 }
 
 /// Reads a response with `Content-Length`, or without a body.
-pub(crate) fn read_answer(stream: &mut TcpStream) -> io::Result<Answer> {
+pub(crate) fn read_response(stream: &mut TcpStream) -> io::Result<Response> {
     let (mut bytes, mut buffer) = (Vec::new(), vec![0; 64 << 10]);
     loop {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4);
-        if let Some(answer) = end.and_then(|end| complete(&bytes, end)) {
-            return Ok(answer);
+        if let Some(response) = end.and_then(|end| complete(&bytes, end)) {
+            return Ok(response);
         }
         match stream.read(&mut buffer)? {
             0 => return Err(ErrorKind::UnexpectedEof.into()),
@@ -97,13 +97,13 @@ pub(crate) fn read_answer(stream: &mut TcpStream) -> io::Result<Answer> {
     }
 }
 
-fn complete(bytes: &[u8], end: usize) -> Option<Answer> {
+fn complete(bytes: &[u8], end: usize) -> Option<Response> {
     let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
     let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
     let length: usize = length.and_then(|length| length.trim().parse().ok()).unwrap_or(0);
     let body = bytes.get(end..end + length)?.to_vec();
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-    Some(Answer { status, head, body })
+    Some(Response { status, head, body })
 }
 
 /// Sends a request on a connection of its own. Returns the status, 0 without a response, and the
@@ -120,9 +120,9 @@ pub(crate) fn timed_within(
     patience: Duration,
 ) -> (u16, Duration) {
     let since = Instant::now();
-    let answer = connect(server, from).and_then(|mut stream| {
+    let response = connect(server, from).and_then(|mut stream| {
         stream.set_read_timeout(Some(patience))?;
         exchange(&mut stream, request)
     });
-    (answer.map_or(0, |answer| answer.status), since.elapsed())
+    (response.map_or(0, |response| response.status), since.elapsed())
 }

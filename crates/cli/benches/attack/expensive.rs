@@ -48,8 +48,8 @@ pub(crate) fn expensive(target: &Target, report: &mut Report) {
                 while !stopped.load(Ordering::Relaxed) {
                     let Ok(mut stream) = connect(address, attacker(number)) else { continue };
                     let _ = stream.set_read_timeout(Some(Duration::from_secs(20)));
-                    let answer = exchange(&mut stream, request);
-                    if answer.is_ok_and(|answer| answer.status == 503) {
+                    let response = exchange(&mut stream, request);
+                    if response.is_ok_and(|response| response.status == 503) {
                         // A client that does not respect `Retry-After`, but does not spin either.
                         sleep(Duration::from_millis(100));
                     }

@@ -19,23 +19,23 @@ pub(crate) fn frozen(target: &Target, report: &mut Report) {
     assert_eq!(timed(server.address, BYSTANDER, &target.cheap()).0, 200);
     let paused = cluster.pause();
     let since = Instant::now();
-    let answers = Mutex::new(Vec::new());
+    let responses = Mutex::new(Vec::new());
     scope(|scope| {
         for number in 0..100 {
-            let (answers, server) = (&answers, &server);
+            let (responses, server) = (&responses, &server);
             scope.spawn(move || {
                 sleep(Duration::from_millis(180) * number);
                 let from = attacker(usize::try_from(number).unwrap_or(0));
-                let answer = timed(server.address, from, &target.cheap());
-                answers.lock().expect("no thread panics").push(answer);
+                let response = timed(server.address, from, &target.cheap());
+                responses.lock().expect("no thread panics").push(response);
             });
         }
         sleep(Duration::from_secs(25).saturating_sub(since.elapsed()));
         drop(paused);
     });
-    let answers = answers.into_inner().expect("no thread panics");
-    let times: Vec<_> = answers.iter().map(|(_, time)| *time).collect();
-    let refused = answers.iter().filter(|(status, _)| *status == 503).count();
+    let responses = responses.into_inner().expect("no thread panics");
+    let times: Vec<_> = responses.iter().map(|(_, time)| *time).collect();
+    let refused = responses.iter().filter(|(status, _)| *status == 503).count();
     report.at_most("slowest of 100 requests", Measured::time(quantile(&times, 1.0)), ANSWERED);
     report.exactly("of 100 requests, answered with 503", refused, 100);
     let recovered = time_until_ok(&server, &target.cheap());
@@ -63,8 +63,8 @@ pub(crate) fn locked_table(target: &Target, report: &mut Report) {
         for number in 0..32 {
             let (writes, write, server) = (&writes, &write, &server);
             scope.spawn(move || {
-                let answer = timed(server.address, attacker(number), write);
-                writes.lock().expect("no thread panics").push(answer);
+                let response = timed(server.address, attacker(number), write);
+                writes.lock().expect("no thread panics").push(response);
             });
         }
         for number in 0..40 {

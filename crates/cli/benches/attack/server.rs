@@ -79,7 +79,7 @@ impl Server {
     }
 
     /// Sends a GET request.
-    pub(crate) fn get(&self, path: &str) -> client::Answer {
+    pub(crate) fn get(&self, path: &str) -> client::Response {
         self.send(&client::get(path))
     }
 
@@ -90,15 +90,15 @@ impl Server {
         path: &str,
         token: &str,
         body: &str,
-    ) -> client::Answer {
+    ) -> client::Response {
         self.send(&format!("{}{body}", client::head(method, path, token, body.len())))
     }
 
     /// Signs in, and returns the access token.
     pub(crate) fn sign_in(&self, email: &str) -> String {
         let body = json!({"email": email, "password": PASSWORD}).to_string();
-        let answer = self.send_json("POST", "/api/v1/auth/login", "", &body);
-        answer.json()["access_token"].as_str().expect("signed in").to_owned()
+        let response = self.send_json("POST", "/api/v1/auth/login", "", &body);
+        response.json()["access_token"].as_str().expect("signed in").to_owned()
     }
 
     /// Sends a signal, such as `TERM`.
@@ -151,7 +151,7 @@ impl Server {
         targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
     }
 
-    fn send(&self, request: &str) -> client::Answer {
+    fn send(&self, request: &str) -> client::Response {
         let stream = connect(self.address, BYSTANDER);
         stream.and_then(|mut stream| exchange(&mut stream, request)).expect("it responds")
     }

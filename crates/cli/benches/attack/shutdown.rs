@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::thread::{sleep, spawn};
 use std::time::Duration;
 
-use crate::client::{attacker, connect, connect_with_window, exchange, get, head, read_answer};
+use crate::client::{attacker, connect, connect_with_window, exchange, get, head, read_response};
 use crate::expensive::EXPENSIVE;
 use crate::report::{Measured, Report};
 use crate::server::{Server, Target};
@@ -28,14 +28,14 @@ pub(crate) fn shutdown(target: &Target, report: &mut Report) {
     sleep(Duration::from_secs(1));
     let mut running = open(3);
     running.write_all(get(EXPENSIVE).as_bytes()).expect("it reads");
-    let reader = spawn(move || read_answer(&mut running));
+    let reader = spawn(move || read_response(&mut running));
     sleep(Duration::from_millis(30));
 
     server.signal("TERM");
     check_end(&mut server, report);
-    let answer = reader.join().expect("the reader does not panic");
-    let status = answer.as_ref().map_or(0, |answer| answer.status);
-    let closed = answer.is_ok_and(|answer| answer.head.contains("connection: close"));
+    let response = reader.join().expect("the reader does not panic");
+    let status = response.as_ref().map_or(0, |response| response.status);
+    let closed = response.is_ok_and(|response| response.head.contains("connection: close"));
     report.exactly("status of the running request", status, 200);
     report.exactly("with Connection: close", closed, true);
 }

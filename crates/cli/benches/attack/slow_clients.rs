@@ -14,7 +14,7 @@ use crate::client::{
 use crate::report::{Measured, Report, quantile};
 use crate::server::{Server, Target};
 
-/// The largest response: its size is what the server limits answers to.
+/// The largest response: its size is what the server limits responses to.
 pub(crate) const LARGEST: &str = "/api/v1/tags?limit=100&include=\
     books(limit:100).tags(limit:100).books(limit:100)";
 

@@ -29,9 +29,9 @@ impl LimitServer {
         let mut responses = HashMap::new();
         let mut status = StatusCode::OK;
         let last = load.requests.last().filter(|request| request.method == "POST");
-        let created = last.map(|request| server.answer(request));
+        let created = last.map(|request| server.response(request));
         for request in &load.requests {
-            let (found, body) = created.clone().unwrap_or_else(|| server.answer(request));
+            let (found, body) = created.clone().unwrap_or_else(|| server.response(request));
             (status, _) = (found, responses.insert(request.path.clone(), body));
         }
         let responses: Responses = Arc::new(responses);

@@ -48,13 +48,13 @@ impl RectoServer {
 
     /// Returns the body of a response.
     pub(crate) fn get(&self, path: &str) -> Bytes {
-        let (status, body) = self.answer(&get(path));
+        let (status, body) = self.response(&get(path));
         assert_eq!(status, StatusCode::OK, "{path}");
         body
     }
 
     /// Sends a request that succeeds, and returns status and body of the response.
-    pub(crate) fn answer(&self, request: &Request) -> (StatusCode, Bytes) {
+    pub(crate) fn response(&self, request: &Request) -> (StatusCode, Bytes) {
         let mut response = self.send(request);
         let status = response.status();
         assert!(status.as_u16() < 400, "{status} {}", request.path);

@@ -14,9 +14,9 @@ fn agent() -> ureq::Agent {
 /// Signs in and returns a function that creates a tag and returns the status.
 fn creator(address: &str) -> impl Fn(&str) -> u16 {
     let credentials = json!({"email": "ada@example.org", "password": "a long enough password"});
-    let mut answer =
+    let mut response =
         agent().post(format!("{address}/api/v1/auth/login")).send_json(credentials).unwrap();
-    let session: Value = answer.body_mut().read_json().unwrap();
+    let session: Value = response.body_mut().read_json().unwrap();
     let bearer = format!("Bearer {}", session["access_token"].as_str().unwrap());
     let url = format!("{address}/api/v1/tags");
     move |name| {

@@ -86,8 +86,8 @@ fn lines_are_bounded_and_marked() {
     let mut server = program.serve(&[]);
     let (address, agent) = (server.address(), agent());
     let path = format!("{address}/long/{}", "x".repeat(5_000));
-    let answer = agent.get(&path).header("x-request-id", "forged-0001").call().unwrap();
-    assert_eq!(answer.headers()["x-request-id"], "forged-0001");
+    let response = agent.get(&path).header("x-request-id", "forged-0001").call().unwrap();
+    assert_eq!(response.headers()["x-request-id"], "forged-0001");
     server.signal("TERM");
     let log = server.wait().stderr;
     let line = log.lines().find(|line| line.contains("/long/")).unwrap();

@@ -1,5 +1,5 @@
 //! Changes of servers that are killed: with a condition and an idempotency key, a client that gets
-//! no answer sends its request again, and each change is made once.
+//! no response sends its request again, and each change is made once.
 //!
 //! `just races` sends more of them. A failure names the seed.
 
@@ -18,7 +18,7 @@ use crate::support::program::{Program, RunningServer};
 use crate::support::random::{number_from_environment, seed};
 use crate::support::writers::Writers;
 
-both_engines!(killed_server_replays_its_answer, racing_changes_are_made_once);
+both_engines!(killed_server_replays_its_response, racing_changes_are_made_once);
 
 /// The number of clients that race.
 const CLIENTS: usize = 16;
@@ -38,8 +38,8 @@ fn add_book(writers: &Writers) -> Value {
     created.unwrap().body_mut().read_json().unwrap()
 }
 
-/// The server commits the change, and is killed before the client has read the answer.
-fn killed_server_replays_its_answer(database: &Fresh) {
+/// The server commits the change, and is killed before the client has read the response.
+fn killed_server_replays_its_response(database: &Fresh) {
     let program = program(database);
     let mut server = program.serve(&[]);
     let mut writers = Writers::new(&program, &server.address());
@@ -74,8 +74,8 @@ fn killed_server_replays_its_answer(database: &Fresh) {
     let mut again = writers.request(0, ("POST", &reviews), &key, &review).unwrap();
     assert_eq!(again.status(), 201);
     assert_eq!(again.headers()["idempotency-replayed"], "true");
-    let answer: Value = again.body_mut().read_json().unwrap();
-    assert_eq!(answer["review_text"], "Twice.");
+    let response: Value = again.body_mut().read_json().unwrap();
+    assert_eq!(response["review_text"], "Twice.");
     assert_eq!(count(&writers), 1);
     let without_key = writers.request(0, ("POST", &reviews), &[], &review);
     assert_eq!(without_key.unwrap().status(), 409);
@@ -88,14 +88,14 @@ struct Race {
     sent: AtomicU64,
     /// The changes of each book that were acknowledged.
     made: [AtomicU64; BOOKS],
-    /// The acknowledgements that were stored answers.
+    /// The acknowledgements that were stored responses.
     replayed: AtomicU64,
     refused: AtomicU64,
     is_over: AtomicBool,
 }
 
 /// Clients add 1 to the page count of a book if it has the version that they have read, and send a
-/// change again until they get an answer. The server is killed again and again.
+/// change again until they get a response. The server is killed again and again.
 fn racing_changes_are_made_once(database: &Fresh) {
     let changes = number_from_environment("RECTO_RACING_UPDATES").unwrap_or(1_000);
     let seed = seed("RECTO_RACING_SEED");
@@ -127,12 +127,12 @@ fn racing_changes_are_made_once(database: &Fresh) {
             let before = std::mem::replace(&mut sent, race.sent.load(Ordering::Relaxed));
             stalled = if sent > before { 0 } else { stalled + 1 };
             if stalled > 20 {
-                // The clients have panicked, or get no answers.
+                // The clients have panicked, or get no responses.
                 break;
             }
         }
         race.is_over.store(true, Ordering::Relaxed);
-        // It runs until all clients have their last answer.
+        // It runs until all clients have their last response.
         server
     });
     let writers = writers.into_inner().unwrap();
@@ -190,7 +190,7 @@ impl Racer<'_> {
         });
     }
 
-    /// Sends a request again until there is an answer that is no failure of the server.
+    /// Sends a request again until there is a response that is no failure of the server.
     fn until_answered<T>(
         &self,
         request: (&str, &str),
@@ -203,10 +203,10 @@ impl Racer<'_> {
             let sent = self.writers.read().unwrap().request(0, request, headers, body);
             // 409: the same request is still under way in a transaction of the killed server.
             let answered = match sent {
-                Ok(answer) if answer.status() == 409 || answer.status().is_server_error() => {
-                    Err(format!("{answer:?}"))
+                Ok(response) if response.status() == 409 || response.status().is_server_error() => {
+                    Err(format!("{response:?}"))
                 }
-                Ok(mut answer) => read(&mut answer).map_err(|error| error.to_string()),
+                Ok(mut response) => read(&mut response).map_err(|error| error.to_string()),
                 Err(error) => Err(error.to_string()),
             };
             match answered {

@@ -97,10 +97,10 @@ fn stalled_body_is_answered_at_deadline(database: &Fresh) {
     server.signal("TERM");
     // The idle connection is closed, the other one is answered.
     assert_eq!(rest(idle), "");
-    let answer = rest(stalled);
+    let response = rest(stalled);
     assert!(
-        answer.starts_with("HTTP/1.1 408 ") && answer.contains("connection: close"),
-        "{answer}"
+        response.starts_with("HTTP/1.1 408 ") && response.contains("connection: close"),
+        "{response}"
     );
     server.wait().succeeded();
 }
@@ -117,9 +117,9 @@ fn second_signal_cuts_connections_off(database: &Fresh) {
     let ended = server.wait();
     assert!(ended.stderr.contains("connections were cut off"), "{}", ended.stderr);
     ended.succeeded();
-    let mut answer = String::new();
-    let _ = stalled.read_to_string(&mut answer);
-    assert_eq!(answer, "");
+    let mut response = String::new();
+    let _ = stalled.read_to_string(&mut response);
+    assert_eq!(response, "");
 }
 
 fn open_connection_is_answered_after_signal(database: &Fresh) {
@@ -131,10 +131,10 @@ fn open_connection_is_answered_after_signal(database: &Fresh) {
     server.signal("INT");
     sleep(MOMENT);
     write!(stream, "host: x\r\n\r\n").unwrap();
-    let answer = rest(stream);
+    let response = rest(stream);
     assert!(
-        answer.starts_with("HTTP/1.1 200 ") && answer.contains("connection: close"),
-        "{answer}"
+        response.starts_with("HTTP/1.1 200 ") && response.contains("connection: close"),
+        "{response}"
     );
     server.wait().succeeded();
 }

@@ -8,7 +8,7 @@ use recto_domain::{Book, Input as _, Tag, TagNames};
 use recto_testkit::{both_servers, server::TestServer};
 use serde_json::{Value, json};
 
-use crate::support::fake_server::{FakeServer, answer};
+use crate::support::fake_server::{FakeServer, response};
 use crate::support::fixtures::{new_tag, run, signed_in, status};
 
 fn problem_has_its_fields(server: &TestServer) {
@@ -64,7 +64,7 @@ both_servers!(problem_has_its_fields, conflict_names_the_existing_item, anonymou
 
 #[test]
 fn proxy_error_has_no_problem_type() {
-    let server = FakeServer::start(|_, _| Some(answer(413, &[], "<h1>Too large</h1>")));
+    let server = FakeServer::start(|_, _| Some(response(413, &[], "<h1>Too large</h1>")));
     let error = run(async { server.client().list::<Book>().await.unwrap_err() });
     let problem = error.problem().unwrap();
     assert_eq!(problem.type_uri, "about:blank");
@@ -73,14 +73,14 @@ fn proxy_error_has_no_problem_type() {
 
 #[test]
 fn unexpected_body_is_an_error() {
-    let server = FakeServer::start(|_, _| Some(answer(200, &[], r#"{"items": [{"uid": 7}]}"#)));
+    let server = FakeServer::start(|_, _| Some(response(200, &[], r#"{"items": [{"uid": 7}]}"#)));
     let error = run(async { server.client().list::<Book>().await.unwrap_err() });
     assert!(matches!(error, Error::Json(_)), "{error:?}");
 }
 
 #[test]
 fn redirect_is_not_followed() {
-    let server = FakeServer::start(|_, _| Some(answer(302, &["Location: /elsewhere"], "")));
+    let server = FakeServer::start(|_, _| Some(response(302, &["Location: /elsewhere"], "")));
     let client = server.builder().token("secret").build().unwrap();
     assert_eq!(run(async { status(client.list::<Book>().await) }), 302);
     assert_eq!(server.received().len(), 1);

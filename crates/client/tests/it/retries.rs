@@ -1,4 +1,4 @@
-//! Requests whose answers are lost or late.
+//! Requests whose responses are lost or late.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use recto_client::{Error, Method};
 use recto_domain::{Book, BookId, Tag};
 use serde_json::Value;
 
-use crate::support::fake_server::{FakeServer, answer};
+use crate::support::fake_server::{FakeServer, response};
 use crate::support::fixtures::{new_tag, run, status};
 
 const EMPTY: &str = r#"{"items": []}"#;
@@ -21,9 +21,9 @@ fn key() -> BookId {
     "0198c5a1-02d4-7f10-8a6e-51c0d93b7e22".parse().unwrap()
 }
 
-/// Returns a server that answers in turn, and by the last of the answers from then on.
-fn in_turn(answers: Vec<Option<String>>) -> FakeServer {
-    FakeServer::start(move |index, _| answers[index.min(answers.len() - 1)].clone())
+/// Returns a server that sends these responses in turn, and the last of them from then on.
+fn in_turn(responses: Vec<Option<String>>) -> FakeServer {
+    FakeServer::start(move |index, _| responses[index.min(responses.len() - 1)].clone())
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn retry_repeats_the_idempotency_key() {
     let server = FakeServer::start(|index, request| {
         assert_eq!(request.line, "POST /api/v1/tags");
         assert_eq!(request.body, r#"{"name":"engines"}"#);
-        (index > 0).then(|| answer(201, &[], &tag("engines")))
+        (index > 0).then(|| response(201, &[], &tag("engines")))
     });
     run(async {
         let client = server.client();
@@ -47,9 +47,9 @@ fn retry_repeats_the_idempotency_key() {
 }
 
 #[test]
-fn truncated_answer_is_read_again() {
-    let broken = answer(200, &[], EMPTY).replace("Content-Length: 13", "Content-Length: 99");
-    let server = in_turn(vec![Some(broken), Some(answer(200, &[], EMPTY))]);
+fn truncated_response_is_read_again() {
+    let broken = response(200, &[], EMPTY).replace("Content-Length: 13", "Content-Length: 99");
+    let server = in_turn(vec![Some(broken), Some(response(200, &[], EMPTY))]);
     run(async { server.client().list::<Book>().await.unwrap() });
     assert_eq!(server.received().len(), 2);
     assert_eq!(server.header("idempotency-key"), ["-", "-"]);
@@ -62,8 +62,8 @@ fn truncated_answer_is_read_again() {
 fn client_waits_as_long_as_asked() {
     for status in [503, 429] {
         let server = in_turn(vec![
-            Some(answer(status, &["Retry-After: 1"], "")),
-            Some(answer(200, &[], EMPTY)),
+            Some(response(status, &["Retry-After: 1"], "")),
+            Some(response(200, &[], EMPTY)),
         ]);
         let started = Instant::now();
         run(async { server.client().list::<Book>().await.unwrap() });
@@ -74,7 +74,7 @@ fn client_waits_as_long_as_asked() {
 
 #[test]
 fn number_of_retries_is_bounded() {
-    let server = in_turn(vec![Some(answer(502, &[], ""))]);
+    let server = in_turn(vec![Some(response(502, &[], ""))]);
     let client = server.builder().retries(2).build().unwrap();
     assert_eq!(run(async { status(client.list::<Book>().await) }), 502);
     assert_eq!(server.received().len(), 3);
@@ -83,7 +83,7 @@ fn number_of_retries_is_bounded() {
 #[test]
 fn wait_beyond_timeout_is_not_begun() {
     let later = r#"{"type": "/problems/too-many-requests", "title": "Too many requests"}"#;
-    let server = in_turn(vec![Some(answer(429, &["Retry-After: 3600"], later))]);
+    let server = in_turn(vec![Some(response(429, &["Retry-After: 3600"], later))]);
     let started = Instant::now();
     let error =
         run(async { server.client().create::<Tag>(&new_tag("engines")).await.unwrap_err() });
@@ -127,7 +127,7 @@ fn requests_below_auth_are_sent_once() {
 #[test]
 fn refused_request_is_sent_once() {
     for status_sent in [400, 403, 409, 422, 500] {
-        let server = in_turn(vec![Some(answer(status_sent, &[], ""))]);
+        let server = in_turn(vec![Some(response(status_sent, &[], ""))]);
         let sent = run(async { status(server.client().create::<Tag>(&new_tag("x")).await) });
         assert_eq!((sent, server.received().len()), (status_sent, 1));
     }
@@ -138,8 +138,8 @@ fn request_in_progress_is_waited_for() {
     let in_progress =
         r#"{"type": "/problems/request-in-progress", "title": "Request in progress"}"#;
     let server = in_turn(vec![
-        Some(answer(409, &["Retry-After: 0"], in_progress)),
-        Some(answer(201, &[], &tag("engines"))),
+        Some(response(409, &["Retry-After: 0"], in_progress)),
+        Some(response(201, &[], &tag("engines"))),
     ]);
     run(async { server.client().create::<Tag>(&new_tag("engines")).await.unwrap() });
     let keys = server.header("idempotency-key");
@@ -148,11 +148,11 @@ fn request_in_progress_is_waited_for() {
 
 #[test]
 fn missing_after_retry_counts_as_deleted() {
-    let missing = || Some(answer(404, &[], ""));
+    let missing = || Some(response(404, &[], ""));
     for (first, is_deleted) in [
         (None, true),
-        (Some(answer(503, &["Retry-After: 0"], "")), true),
-        (Some(answer(429, &["Retry-After: 0"], "")), false),
+        (Some(response(503, &["Retry-After: 0"], "")), true),
+        (Some(response(429, &["Retry-After: 0"], "")), false),
     ] {
         let server = in_turn(vec![first, missing()]);
         let deleted = run(async { server.client().delete_unconditionally::<Book>(key()).await });
@@ -172,7 +172,7 @@ fn missing_after_retry_counts_as_deleted() {
 
 #[test]
 fn other_operations_are_repeated_alike() {
-    let server = in_turn(vec![None, Some(answer(204, &[], ""))]);
+    let server = in_turn(vec![None, Some(response(204, &[], ""))]);
     run(async {
         server.client().call::<()>(Method::PATCH, "/books/x", Some(&Value::Null)).await.unwrap();
     });

@@ -9,7 +9,7 @@ use recto_domain::Book;
 use recto_testkit::server::PASSWORD;
 use recto_testkit::{both_servers, server::TestServer};
 
-use crate::support::fake_server::{FakeServer, Received, answer};
+use crate::support::fake_server::{FakeServer, Received, response};
 use crate::support::fixtures::{run, signed_in, status};
 
 /// Longer than the lifetime of an access token.
@@ -79,12 +79,12 @@ fn expiring(delay: Duration) -> impl Fn(usize, &Received) -> Option<String> {
         };
         let refused = || {
             let challenge = "WWW-Authenticate: Bearer realm=\"recto\", error=\"invalid_token\"";
-            Some(answer(401, &[challenge], ""))
+            Some(response(401, &[challenge], ""))
         };
         match request.line.as_str() {
             "POST /api/v1/auth/login" => {
                 assert!(!request.headers.contains_key("authorization"));
-                Some(answer(200, &[], &pair(0, 900)))
+                Some(response(200, &[], &pair(0, 900)))
             }
             "POST /api/v1/auth/refresh" => {
                 assert!(!request.headers.contains_key("authorization"));
@@ -93,10 +93,10 @@ fn expiring(delay: Duration) -> impl Fn(usize, &Received) -> Option<String> {
                 if is_refreshed.swap(true, Ordering::SeqCst) {
                     return refused();
                 }
-                Some(answer(200, &[], &pair(1, 900)))
+                Some(response(200, &[], &pair(1, 900)))
             }
             _ if request.headers["authorization"] == "Bearer access-1" => {
-                Some(answer(200, &[], r#"{"items": []}"#))
+                Some(response(200, &[], r#"{"items": []}"#))
             }
             _ => refused(),
         }
@@ -152,9 +152,9 @@ fn token_is_refreshed_before_it_expires() {
         Some(match request.line.as_str() {
             "GET /api/v1/books" => {
                 assert_eq!(request.headers["authorization"], "Bearer access-1");
-                answer(200, &[], r#"{"items": []}"#)
+                response(200, &[], r#"{"items": []}"#)
             }
-            _ => answer(
+            _ => response(
                 200,
                 &[],
                 &format!(
@@ -175,10 +175,10 @@ fn token_is_refreshed_before_it_expires() {
 
 #[test]
 fn next_call_retries_lost_refresh() {
-    let answers = expiring(Duration::ZERO);
+    let respond = expiring(Duration::ZERO);
     let server = FakeServer::start(move |index, request| {
         // After the sign-in and a refused request.
-        if index == 2 { None } else { answers(index, request) }
+        if index == 2 { None } else { respond(index, request) }
     });
     run(async {
         let client = expired(&server).await;

@@ -61,11 +61,11 @@ impl Health {
     /// Returns whether the database can be read and written. This waits as long as the database
     /// takes.
     pub(super) async fn check(&self) -> Result<(), Unhealthy> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, result) = oneshot::channel();
         if self.0.try_send(reply).is_err() {
             return Err(Unhealthy("the check of the database takes too long".into()));
         }
-        answer.await.unwrap_or_else(|_| Err(Unhealthy("the database is closed".into())))
+        result.await.unwrap_or_else(|_| Err(Unhealthy("the database is closed".into())))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{Connection, DatabaseFailure, Error, WorkError};
 pub(super) type Job = Box<dyn AnyWork>;
 
 /// The receiver of the result of work.
-pub(super) type Answer<T, E> = oneshot::Receiver<Result<T, E>>;
+pub(super) type ResultReceiver<T, E> = oneshot::Receiver<Result<T, E>>;
 
 /// Whether work reads or writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(super) enum JobOutcome {
     NotStarted,
 }
 
-/// Work that can be run repeatedly, and answered.
+/// Work that can be run repeatedly, and whose result is sent to its caller.
 pub(super) trait AnyWork: Send {
     fn kind(&self) -> JobKind;
     fn submitted(&self) -> Instant;
@@ -50,7 +50,7 @@ pub(super) trait AnyWork: Send {
     /// Replaces the result with an error.
     fn fail(&mut self, error: Error);
     /// Sends the result to the caller.
-    fn answer(self: Box<Self>);
+    fn send_result(self: Box<Self>);
     /// Returns whether the caller no longer waits.
     fn is_abandoned(&self) -> bool;
 }
@@ -62,7 +62,7 @@ pub(super) struct Work<W, T, E> {
     limits: WorkLimits,
     closure: W,
     result: Option<Result<T, E>>,
-    reply: oneshot::Sender<Result<T, E>>,
+    sender: oneshot::Sender<Result<T, E>>,
 }
 
 impl<W, T, E> Work<W, T, E>
@@ -76,9 +76,9 @@ where
         submitted: Instant,
         limits: WorkLimits,
         closure: W,
-    ) -> (Job, Answer<T, E>) {
-        let (reply, answer) = oneshot::channel();
-        (Box::new(Self { kind, submitted, limits, closure, result: None, reply }), answer)
+    ) -> (Job, ResultReceiver<T, E>) {
+        let (sender, receiver) = oneshot::channel();
+        (Box::new(Self { kind, submitted, limits, closure, result: None, sender }), receiver)
     }
 }
 
@@ -133,18 +133,18 @@ where
         self.result = Some(Err(error.into()));
     }
 
-    fn answer(self: Box<Self>) {
-        let Self { closure, result, reply, .. } = *self;
+    fn send_result(self: Box<Self>) {
+        let Self { closure, result, sender, .. } = *self;
         // The closure may own a clone of the database; callers rely on its being dropped first.
         drop(closure);
         if let Some(result) = result {
             // The caller may have stopped waiting.
-            let _ = reply.send(result);
+            let _ = sender.send(result);
         }
     }
 
     fn is_abandoned(&self) -> bool {
-        self.reply.is_closed()
+        self.sender.is_closed()
     }
 }
 

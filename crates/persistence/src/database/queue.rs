@@ -176,5 +176,5 @@ impl Jobs {
 
 fn refuse(mut job: Job) {
     job.fail(DatabaseFailure::Overloaded.into());
-    job.answer();
+    job.send_result();
 }

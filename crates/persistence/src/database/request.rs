@@ -8,7 +8,7 @@ use recto_relations::Cost;
 use recto_relations_diesel::{Timeouts, WorkLimits};
 use tokio::time::timeout_at;
 
-use super::job::{Answer, Job, JobKind, Work};
+use super::job::{Job, JobKind, ResultReceiver, Work};
 use super::queue::Queue;
 use super::statistics::count;
 use super::{Database, lost};
@@ -56,8 +56,8 @@ impl Database {
         let cancel = CancelOnDrop(Arc::clone(&cancelled));
         let submitted = Instant::now();
         let limits = WorkLimits { cancelled: Some(cancelled), ..self.request_limits(submitted) };
-        let (job, answer) = Work::job(JobKind::Read, submitted, limits, work);
-        let result = self.within_timeout(queue, submitted, job, answer).await;
+        let (job, receiver) = Work::job(JobKind::Read, submitted, limits, work);
+        let result = self.within_timeout(queue, submitted, job, receiver).await;
         drop(cancel);
         result
     }
@@ -83,8 +83,8 @@ impl Database {
     {
         let submitted = Instant::now();
         let limits = self.request_limits(submitted);
-        let (job, answer) = Work::job(JobKind::Write, submitted, limits, work);
-        self.within_timeout(&self.0.writes, submitted, job, answer).await
+        let (job, receiver) = Work::job(JobKind::Write, submitted, limits, work);
+        self.within_timeout(&self.0.writes, submitted, job, receiver).await
     }
 
     async fn within_timeout<T, E: WorkError>(
@@ -92,12 +92,12 @@ impl Database {
         queue: &Queue,
         submitted: Instant,
         job: Job,
-        answer: Answer<T, E>,
+        receiver: ResultReceiver<T, E>,
     ) -> Result<T, E> {
         queue.push(job).map_err(Error::from)?;
         let until = submitted + self.0.options.request_timeout;
-        let result = match timeout_at(until.into(), answer).await {
-            Ok(answered) => answered.map_err(|_| lost())?,
+        let result = match timeout_at(until.into(), receiver).await {
+            Ok(received) => received.map_err(|_| lost())?,
             Err(_) => Err(Error::from(DatabaseFailure::TimedOut).into()),
         };
         if let Err(error) = &result

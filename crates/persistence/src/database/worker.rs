@@ -106,7 +106,8 @@ impl Worker {
         Ok(self.connection.insert(connection))
     }
 
-    /// Runs a job and answers it, or moves it. If its time is over, its first statement fails.
+    /// Runs a job and sends its result, or moves it. If its time is over, its first statement
+    /// fails.
     fn run(&mut self, mut job: Job) {
         let counters = Arc::clone(&self.jobs.counters);
         counters.running.store(1, Ordering::Relaxed);
@@ -116,7 +117,7 @@ impl Worker {
             Some(expensive) if outcome == JobOutcome::TimedOut && expensive.has_time(&job) => {
                 expensive.push(job);
             }
-            _ => job.answer(),
+            _ => job.send_result(),
         }
     }
 
@@ -178,8 +179,8 @@ impl Worker {
         }
     }
 
-    /// Runs jobs in one transaction, each in a savepoint, and answers them after the commit. Leaves
-    /// those in `jobs` for which there was no time.
+    /// Runs jobs in one transaction, each in a savepoint, and sends their results after the commit.
+    /// Leaves those in `jobs` for which there was no time.
     fn run_group(&mut self, jobs: &mut VecDeque<Job>) {
         let mut group = Group::default();
         let counters = Arc::clone(&self.jobs.counters);
@@ -208,7 +209,7 @@ impl Worker {
         match committed {
             Ok(true) => {
                 match self.files.committed() {
-                    Ok(()) => group.ran.into_iter().for_each(AnyWork::answer),
+                    Ok(()) => group.ran.into_iter().for_each(AnyWork::send_result),
                     Err(replaced) => fail_all(group.ran, || replaced.clone().into()),
                 }
                 for job in group.slow {
@@ -303,11 +304,11 @@ fn in_transaction(connection: &mut Connection, files: &DatabaseFiles, job: &mut 
     }
 }
 
-/// Answers all jobs with an error.
+/// Fails all jobs with an error.
 fn fail_all(jobs: impl IntoIterator<Item = Job>, error: impl Fn() -> Error) {
     for mut job in jobs {
         job.fail(error());
-        job.answer();
+        job.send_result();
     }
 }
 

@@ -1,8 +1,9 @@
-//! Idempotency keys: a request that is sent again with its key gets the answer that is stored, and
-//! changes nothing.
+//! Idempotency keys: a request that is sent again with its key gets the response that is stored,
+//! and changes nothing.
 //!
-//! [`claim`] and [`store`] run in the transaction of the change. So an answer is stored if and only
-//! if the change is committed, and of two requests with one key the second waits for the first.
+//! [`claim`] and [`store`] run in the transaction of the change. So a response is stored if and
+//! only if the change is committed, and of two requests with one key the second waits for the
+//! first.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
@@ -13,7 +14,7 @@ use crate::schema::idempotency_keys as keys;
 use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error};
 
-/// The time for which an answer is stored.
+/// The time for which a response is stored.
 pub const RETENTION: TimeDelta = TimeDelta::hours(24);
 
 /// A key of a user, with the request that it was sent with.
@@ -25,9 +26,9 @@ pub struct IdempotencyKey {
     pub request: [u8; 32],
 }
 
-/// The answer to a request.
+/// The response to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredAnswer {
+pub struct StoredResponse {
     /// The HTTP status.
     pub status: u16,
     /// The path of a new item.
@@ -41,15 +42,15 @@ pub struct StoredAnswer {
 /// The result of a [`claim`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
-    /// The key is new: the change may be made, and its answer is to be stored.
+    /// The key is new: the change may be made, and its response is to be stored.
     New,
-    /// The request was answered before.
-    Answered(StoredAnswer),
+    /// The request was made before: its response is to be sent again.
+    Replayed(StoredResponse),
     /// The key was sent with another request.
     OtherRequest,
 }
 
-/// The columns of an answer, with its request.
+/// The columns of a response, with its request.
 type Row = (Vec<u8>, i16, Option<String>, Option<String>, Option<Vec<u8>>);
 
 diesel::define_sql_function! {
@@ -75,8 +76,8 @@ pub fn claim(
         return Ok(Claim::New);
     }
     let own = keys::table.find((UidValue::from(user), &key.key));
-    let answer = (keys::request, keys::status, keys::location, keys::etag, keys::body);
-    let found: Option<(InstantValue, Row)> = conn.first(own.select((keys::created_at, answer)))?;
+    let columns = (keys::request, keys::status, keys::location, keys::etag, keys::body);
+    let found: Option<(InstantValue, Row)> = conn.first(own.select((keys::created_at, columns)))?;
     let is_stored = found.is_some();
     let current = found.filter(|(created_at, _)| created_at.0 > now - RETENTION);
     if let Some((_, (request, status, location, etag, body))) = current {
@@ -84,7 +85,7 @@ pub fn claim(
             return Ok(Claim::OtherRequest);
         }
         let status = u16::try_from(status).unwrap_or_default();
-        return Ok(Claim::Answered(StoredAnswer { status, location, etag, body }));
+        return Ok(Claim::Replayed(StoredResponse { status, location, etag, body }));
     }
     if is_stored {
         conn.execute(diesel::delete(own))?;
@@ -96,7 +97,7 @@ pub fn claim(
     Ok(Claim::New)
 }
 
-/// Inserts a key without an answer; returns `false` if it exists.
+/// Inserts a key without a response; returns `false` if it exists.
 fn insert(
     conn: &mut Connection,
     user: UserId,
@@ -114,7 +115,7 @@ fn insert(
     Ok(conn.execute(insert)? > 0)
 }
 
-/// Stores the answer for a key that the transaction has claimed.
+/// Stores the response for a key that the transaction has claimed.
 ///
 /// # Errors
 /// A failing database.
@@ -122,14 +123,14 @@ pub fn store(
     conn: &mut Connection,
     user: UserId,
     key: &IdempotencyKey,
-    answer: &StoredAnswer,
+    response: &StoredResponse,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     let stored = (
-        keys::status.eq(i16::try_from(answer.status).unwrap_or_default()),
-        keys::location.eq(answer.location.as_deref()),
-        keys::etag.eq(answer.etag.as_deref()),
-        keys::body.eq(answer.body.as_deref()),
+        keys::status.eq(i16::try_from(response.status).unwrap_or_default()),
+        keys::location.eq(response.location.as_deref()),
+        keys::etag.eq(response.etag.as_deref()),
+        keys::body.eq(response.body.as_deref()),
     );
     // On PostgreSQL the row is there since the claim.
     if conn.engine() == Engine::Postgres {
@@ -147,7 +148,7 @@ pub fn store(
     Ok(())
 }
 
-/// Deletes the oldest answers of a user that are not among the newest `bytes` bytes. Answers of
+/// Deletes the oldest responses of a user that are not among the newest `bytes` bytes. Responses of
 /// transactions that have not ended are not counted.
 pub fn delete_oldest(conn: &mut Connection, user: UserId, bytes: u64) -> Result<(), Error> {
     let own = keys::table.filter(keys::user_uid.eq(UidValue::from(user)));
@@ -156,7 +157,7 @@ pub fn delete_oldest(conn: &mut Connection, user: UserId, bytes: u64) -> Result<
     let rows: Vec<(InstantValue, Option<i32>)> = conn.load(newest)?;
     let mut kept = 0;
     let oldest = rows.into_iter().find(|(_, length)| {
-        kept += answer_bytes(length.and_then(|length| usize::try_from(length).ok()));
+        kept += response_bytes(length.and_then(|length| usize::try_from(length).ok()));
         kept > bytes
     });
     if let Some((oldest, _)) = oldest {
@@ -165,13 +166,13 @@ pub fn delete_oldest(conn: &mut Connection, user: UserId, bytes: u64) -> Result<
     Ok(())
 }
 
-/// Returns the bytes that an answer with a body of this length takes.
-pub fn answer_bytes(body: Option<usize>) -> u64 {
+/// Returns the bytes that a response with a body of this length takes.
+pub fn response_bytes(body: Option<usize>) -> u64 {
     // The rest of a row and of its index entries has about 400.
     400 + body.and_then(|length| u64::try_from(length).ok()).unwrap_or_default()
 }
 
-/// Deletes all answers of a user.
+/// Deletes all responses of a user.
 pub fn delete_all(conn: &mut Connection, user: UserId) -> Result<(), Error> {
     conn.execute(diesel::delete(keys::table.filter(keys::user_uid.eq(UidValue::from(user)))))?;
     Ok(())

@@ -34,7 +34,7 @@ pub struct Pruned {
     pub audit: usize,
     /// Devices that nobody has signed in on for as long as a session can last.
     pub known_devices: usize,
-    /// Expired answers to requests with an idempotency key.
+    /// Expired responses to requests with an idempotency key.
     pub idempotency_keys: usize,
 }
 

@@ -50,9 +50,9 @@ pub enum Rotation {
 
 /// Replaces the token pair of a refresh token with the next pair.
 ///
-/// Within the reuse grace period ([`Session::REUSE_GRACE_PERIOD`]) after its first use, a token can be retried
-/// once if its successor is unused, for a client that has not received the answer. The successor is
-/// revoked. Any other reuse ends the session.
+/// Within the reuse grace period ([`Session::REUSE_GRACE_PERIOD`]) after its first use, a token can
+/// be retried once if its successor is unused, for a client that has not received the response. The
+/// successor is revoked. Any other reuse ends the session.
 pub fn rotate(
     conn: &mut Connection,
     presented: &SecretHash,

@@ -10,7 +10,7 @@ use recto_domain::{
     SecretHash, Session, User,
 };
 use recto_persistence::identity::audit;
-use recto_persistence::identity::idempotency_key::{self, Claim, IdempotencyKey, StoredAnswer};
+use recto_persistence::identity::idempotency_key::{self, Claim, IdempotencyKey, StoredResponse};
 use recto_persistence::identity::mailed_token::{self, NewMailedToken};
 use recto_persistence::identity::outbox::{self, NewMail};
 use recto_persistence::identity::prune::{Pruned, RETENTION, prune, prune_unverified};
@@ -113,8 +113,8 @@ fn insert_prunable(conn: &mut Connection, ids: &SequentialIds, name: &str) {
     outbox::enqueue(conn, &mail).unwrap();
     let key = IdempotencyKey { key: name.to_owned(), request: ids.random() };
     assert_eq!(idempotency_key::claim(conn, user, &key, noon()).unwrap(), Claim::New);
-    let answer = StoredAnswer { status: 204, location: None, etag: None, body: None };
-    idempotency_key::store(conn, user, &key, &answer, noon()).unwrap();
+    let response = StoredResponse { status: 204, location: None, etag: None, body: None };
+    idempotency_key::store(conn, user, &key, &response, noon()).unwrap();
     let at_noon = NewId::new(millis(noon()), ids.random()[22..].try_into().unwrap());
     audit::insert(conn, &AuditEntry::new(at_noon, AuditAction::SignIn)).unwrap();
 }

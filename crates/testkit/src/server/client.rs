@@ -16,7 +16,7 @@ pub struct TestClient<'s> {
 
 /// A response.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct Response {
     /// The status.
     pub status: u16,
     /// The headers, with names in lower case.
@@ -27,7 +27,7 @@ pub struct Answer {
     pub json: Value,
 }
 
-impl Answer {
+impl Response {
     /// Returns the value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
@@ -47,32 +47,32 @@ impl<'s> TestClient<'s> {
 
 impl TestClient<'_> {
     /// Sends a GET request.
-    pub fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> Response {
         self.send("GET", path, &[], None)
     }
 
     /// Sends a DELETE request.
-    pub fn delete(&self, path: &str) -> Answer {
+    pub fn delete(&self, path: &str) -> Response {
         self.send("DELETE", path, &[], None)
     }
 
     /// Sends a POST request with JSON.
-    pub fn post(&self, path: &str, body: &Value) -> Answer {
+    pub fn post(&self, path: &str, body: &Value) -> Response {
         self.send_json("POST", path, body)
     }
 
     /// Sends a PUT request with JSON.
-    pub fn put(&self, path: &str, body: &Value) -> Answer {
+    pub fn put(&self, path: &str, body: &Value) -> Response {
         self.send_json("PUT", path, body)
     }
 
     /// Sends a PATCH request with a merge patch.
-    pub fn patch(&self, path: &str, body: &Value) -> Answer {
+    pub fn patch(&self, path: &str, body: &Value) -> Response {
         self.send_json("PATCH", path, body)
     }
 
     /// Sends a request with JSON.
-    pub fn send_json(&self, method: &str, path: &str, body: &Value) -> Answer {
+    pub fn send_json(&self, method: &str, path: &str, body: &Value) -> Response {
         let headers = [("content-type", "application/json")];
         self.send(method, path, &headers, Some(body.to_string().as_bytes()))
     }
@@ -87,7 +87,7 @@ impl TestClient<'_> {
         path: &str,
         headers: &[(&str, &str)],
         body: Option<&[u8]>,
-    ) -> Answer {
+    ) -> Response {
         let mut request = ureq::http::Request::builder().method(method).uri(self.server.url(path));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -116,7 +116,7 @@ impl TestClient<'_> {
             .read_to_vec()
             .unwrap_or_else(|error| panic!("{method} {path}: {error}"));
         let json = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        Answer { status, headers, body, json }
+        Response { status, headers, body, json }
     }
 
     fn run<B: ureq::AsSendBody>(

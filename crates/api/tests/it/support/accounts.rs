@@ -18,7 +18,7 @@ use recto_persistence::identity::mailed_token::NewMailedToken;
 use recto_persistence::identity::session::NewSession;
 use recto_persistence::identity::{account, api_key, known_device, mailed_token, session};
 use recto_persistence::{Connection, Database, Error, SystemIds};
-use recto_testkit::server::{Answer, PASSWORD, SECRET, TestClient, TestServer};
+use recto_testkit::server::{PASSWORD, Response, SECRET, TestClient, TestServer};
 
 /// A valid password other than [`PASSWORD`].
 pub(crate) const OTHER_PASSWORD: &str = "another password, quite as long";
@@ -67,7 +67,7 @@ pub(crate) fn create_user(server: &TestServer, name: &str) -> UserId {
 }
 
 /// Sends a form to the token endpoint.
-pub(crate) fn request_token(server: &TestServer, form: &str) -> Answer {
+pub(crate) fn request_token(server: &TestServer, form: &str) -> Response {
     let headers = [("content-type", "application/x-www-form-urlencoded")];
     server.anonymous().send("POST", "/auth/token", &headers, Some(form.as_bytes()))
 }

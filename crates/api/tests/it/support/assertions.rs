@@ -1,7 +1,7 @@
 //! Assertions on responses, and access to the fields of JSON values.
 
 use recto_api::ProblemType;
-use recto_testkit::server::{Answer, TestClient, TestServer};
+use recto_testkit::server::{Response, TestClient, TestServer};
 use serde_json::Value;
 
 use super::samples::entity_types;
@@ -31,7 +31,7 @@ pub(crate) trait Expect {
     fn previous_page(&self) -> Option<String>;
 }
 
-impl Expect for Answer {
+impl Expect for Response {
     #[track_caller]
     fn expect_status(&self, status: u16) -> &Value {
         assert_eq!(self.status, status, "{}", self.text());
@@ -94,9 +94,9 @@ impl Expect for Answer {
 
 /// Returns the URL of a page in `Link`, whose cursor is in the body.
 #[track_caller]
-fn linked(answer: &Answer, relation: &str, field: &str) -> Option<String> {
-    let cursor = answer.json.get(field).map(|cursor| cursor.as_str().unwrap());
-    let links = answer.header("link").unwrap_or_default().split(", ");
+fn linked(response: &Response, relation: &str, field: &str) -> Option<String> {
+    let cursor = response.json.get(field).map(|cursor| cursor.as_str().unwrap());
+    let links = response.header("link").unwrap_or_default().split(", ");
     let end = format!(">; rel=\"{relation}\"");
     let link = links.into_iter().find_map(|link| link.strip_prefix('<')?.strip_suffix(&end));
     match (cursor, link) {
@@ -109,21 +109,21 @@ fn linked(answer: &Answer, relation: &str, field: &str) -> Option<String> {
 
 /// Asserts that a response is a problem with all its fields and the headers of its status.
 #[track_caller]
-pub(crate) fn assert_problem(answer: &Answer) {
-    let problem = &answer.json;
-    assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{answer:?}");
+pub(crate) fn assert_problem(response: &Response) {
+    let problem = &response.json;
+    assert_eq!(response.header("content-type"), Some("application/problem+json"), "{response:?}");
     for field in ["type", "title", "detail", "instance", "request_id"] {
         let text = problem[field].as_str();
         assert!(text.is_some_and(|text| !text.is_empty()), "{field}: {problem}");
     }
-    assert_eq!(problem["status"], answer.status, "{problem}");
-    assert_eq!(problem["request_id"].as_str(), answer.header("x-request-id"));
+    assert_eq!(problem["status"], response.status, "{problem}");
+    assert_eq!(problem["request_id"].as_str(), response.header("x-request-id"));
     assert!(problem["instance"].as_str().unwrap().starts_with('/'));
     assert_well_worded(text(problem, "detail"));
-    match answer.status {
-        401 => assert!(answer.header("www-authenticate").unwrap().starts_with("Bearer")),
-        405 => assert!(answer.header("allow").is_some()),
-        503 => assert!(answer.header("retry-after").is_some()),
+    match response.status {
+        401 => assert!(response.header("www-authenticate").unwrap().starts_with("Bearer")),
+        405 => assert!(response.header("allow").is_some()),
+        503 => assert!(response.header("retry-after").is_some()),
         _ => {}
     }
 }
@@ -142,17 +142,17 @@ fn assert_well_worded(message: &str) {
     assert!(!message.contains(": None") && !message.contains("Some("), "{message}");
 }
 
-/// Returns all of a response that two requests have in common if they get the same answer.
-pub(crate) fn comparable(answer: &Answer) -> (u16, Value, Vec<u8>, Vec<(String, String)>) {
-    let (mut json, mut body) = (answer.json.clone(), answer.body.clone());
+/// Returns all of a response that two requests have in common if they are answered alike.
+pub(crate) fn comparable(response: &Response) -> (u16, Value, Vec<u8>, Vec<(String, String)>) {
+    let (mut json, mut body) = (response.json.clone(), response.body.clone());
     if let Some(id) = json.get_mut("request_id") {
         *id = Value::Null;
         body.clear();
     }
-    let mut headers = answer.headers.clone();
+    let mut headers = response.headers.clone();
     headers.retain(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()));
     headers.sort();
-    (answer.status, json, body, headers)
+    (response.status, json, body, headers)
 }
 
 /// Asserts that the server is live and ready, and that no thread of a server has panicked.

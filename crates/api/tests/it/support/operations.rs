@@ -1,6 +1,6 @@
 //! The OpenAPI document and its operations.
 
-use recto_testkit::server::{Answer, TestClient};
+use recto_testkit::server::{Response, TestClient};
 use serde_json::{Value, json};
 
 use super::accounts::Clients;
@@ -127,7 +127,7 @@ impl Operation {
     }
 
     /// Sends it with a JSON body, as the client that may.
-    pub(crate) fn send(&self, clients: &Clients<'_>, body: &[u8]) -> Answer {
+    pub(crate) fn send(&self, clients: &Clients<'_>, body: &[u8]) -> Response {
         let headers = [("content-type", "application/json")];
         self.client(clients).send(&self.method, &self.path, &headers, Some(body))
     }
@@ -135,8 +135,8 @@ impl Operation {
 
 /// Returns the valid include paths of a GET, which the problem for an invalid one lists.
 pub(crate) fn include_paths(client: &TestClient<'_>, path: &str) -> Vec<String> {
-    let answer = client.get(&format!("{path}?include=nonsense"));
-    let detail = text(answer.expect_problem("invalid-parameter"), "detail");
+    let response = client.get(&format!("{path}?include=nonsense"));
+    let detail = text(response.expect_problem("invalid-parameter"), "detail");
     let (_, paths) = detail.split_once("the valid ones are ").expect("the paths are listed");
     paths.split(", ").map(str::to_owned).collect()
 }

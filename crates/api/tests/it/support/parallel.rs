@@ -5,15 +5,15 @@ use std::sync::Barrier;
 use std::thread::ScopedJoinHandle;
 
 use recto_testkit::database::{Engine, Fresh};
-use recto_testkit::server::Answer;
+use recto_testkit::server::Response;
 
 use super::assertions::assert_problem;
 
 /// Requests of different types, for [`send_at_once`].
-pub(crate) type Requests<'s> = Vec<Box<dyn Fn() -> Answer + Send + 's>>;
+pub(crate) type Requests<'s> = Vec<Box<dyn Fn() -> Response + Send + 's>>;
 
 /// Sends all requests at the same moment and returns the responses in the same order.
-pub(crate) fn send_at_once<'s, F: Fn() -> Answer + Send + 's>(requests: Vec<F>) -> Vec<Answer> {
+pub(crate) fn send_at_once<'s, F: Fn() -> Response + Send + 's>(requests: Vec<F>) -> Vec<Response> {
     let barrier = Barrier::new(requests.len());
     std::thread::scope(|scope| {
         let senders: Vec<_> = requests
@@ -31,12 +31,12 @@ pub(crate) fn send_at_once<'s, F: Fn() -> Answer + Send + 's>(requests: Vec<F>) 
 }
 
 /// Counts the responses by status. Every error must be a complete problem.
-pub(crate) fn count_statuses(answers: &[Answer]) -> BTreeMap<u16, usize> {
+pub(crate) fn count_statuses(responses: &[Response]) -> BTreeMap<u16, usize> {
     let mut counts = BTreeMap::new();
-    for answer in answers {
-        *counts.entry(answer.status).or_default() += 1;
-        if answer.status >= 400 {
-            assert_problem(answer);
+    for response in responses {
+        *counts.entry(response.status).or_default() += 1;
+        if response.status >= 400 {
+            assert_problem(response);
         }
     }
     counts

@@ -5,11 +5,11 @@ use std::net::TcpStream;
 use std::sync::{Mutex, Once};
 use std::time::Duration;
 
-use recto_testkit::server::{Answer, TestServer};
+use recto_testkit::server::{Response, TestServer};
 use serde_json::Value;
 
 /// Sends bytes and reads until the server closes the connection; `None` if it sends no response.
-pub(crate) fn send_bytes(server: &TestServer, request: &[u8]) -> Option<Answer> {
+pub(crate) fn send_bytes(server: &TestServer, request: &[u8]) -> Option<Response> {
     let mut stream = TcpStream::connect(server.address()).expect("the server accepts");
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     // The server may answer and close before it has read everything.
@@ -20,7 +20,7 @@ pub(crate) fn send_bytes(server: &TestServer, request: &[u8]) -> Option<Answer> 
 }
 
 /// Sends a request line without a body; the target is sent as it is.
-pub(crate) fn send_line(server: &TestServer, method: &str, target: &str) -> Option<Answer> {
+pub(crate) fn send_line(server: &TestServer, method: &str, target: &str) -> Option<Response> {
     let request =
         format!("{method} {target} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", "recto");
     send_bytes(server, request.as_bytes())
@@ -53,7 +53,7 @@ impl RawConnection {
     }
 
     /// Reads one response, whose length has to be in its head; `None` at the end.
-    pub(crate) fn response(&mut self) -> Option<Answer> {
+    pub(crate) fn response(&mut self) -> Option<Response> {
         let mut response = Vec::new();
         while !response.ends_with(b"\r\n\r\n") {
             let mut byte = [0];
@@ -81,7 +81,7 @@ impl RawConnection {
 }
 
 /// Parses a response.
-pub(crate) fn parse(response: &[u8]) -> Option<Answer> {
+pub(crate) fn parse(response: &[u8]) -> Option<Response> {
     let end = response.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&response[..end]).expect("headers are ASCII");
     let mut lines = head.split("\r\n");
@@ -92,7 +92,7 @@ pub(crate) fn parse(response: &[u8]) -> Option<Answer> {
         .collect();
     let body = response[end + 4..].to_vec();
     let json = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    Some(Answer { status, headers, body, json })
+    Some(Response { status, headers, body, json })
 }
 
 static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());

@@ -1,4 +1,4 @@
-//! Comparing a database with the answers that clients got.
+//! Comparing a database with the responses that clients got.
 
 use std::collections::BTreeMap;
 

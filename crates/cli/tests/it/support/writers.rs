@@ -1,4 +1,4 @@
-//! Clients that write to a server at the same time, and the answers that they got.
+//! Clients that write to a server at the same time, and the responses that they got.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! A server whose answers are set by a test.
+//! A server whose responses are set by a test.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -17,26 +17,26 @@ pub(crate) struct Received {
     pub(crate) body: String,
 }
 
-/// A server on its own port. Each connection is closed after one answer.
+/// A server on its own port. Each connection is closed after one response.
 pub(crate) struct FakeServer {
     address: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
 }
 
 impl FakeServer {
-    /// Starts a server. `answer` returns the answer to a request, of which it gets the index; for
-    /// `None` the connection is closed without one.
+    /// Starts a server. `respond` returns the response to a request, of which it gets the index;
+    /// for `None` the connection is closed without one.
     pub(crate) fn start(
-        answer: impl Fn(usize, &Received) -> Option<String> + Send + Sync + 'static,
+        respond: impl Fn(usize, &Received) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let received = Arc::new(Mutex::new(Vec::new()));
-        let (answer, log) = (Arc::new(answer), Arc::clone(&received));
+        let (respond, log) = (Arc::new(respond), Arc::clone(&received));
         // They end with the process.
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (answer, log) = (Arc::clone(&answer), Arc::clone(&log));
+                let (respond, log) = (Arc::clone(&respond), Arc::clone(&log));
                 std::thread::spawn(move || {
                     let mut stream = stream.unwrap();
                     let Some(request) = read(&stream) else { return };
@@ -45,7 +45,7 @@ impl FakeServer {
                         log.push(request.clone());
                         log.len() - 1
                     };
-                    if let Some(text) = answer(index, &request) {
+                    if let Some(text) = respond(index, &request) {
                         // The client may have given up.
                         let _ = stream.write_all(text.as_bytes());
                     }
@@ -79,7 +79,7 @@ impl FakeServer {
 }
 
 impl Received {
-    /// Sends the request to a server, and returns its answer.
+    /// Sends the request to a server, and returns its response.
     pub(crate) fn forward(&self, address: SocketAddr) -> String {
         let Self { line, headers, body } = self;
         let kept = headers.iter().filter(|(name, _)| *name != "connection");
@@ -88,14 +88,14 @@ impl Received {
         let request = format!("{line} HTTP/1.1\r\n{kept}\r\nconnection: close\r\n\r\n{body}");
         let mut stream = TcpStream::connect(address).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        response
     }
 }
 
-/// Returns an answer of JSON.
-pub(crate) fn answer(status: u16, headers: &[&str], body: &str) -> String {
+/// Returns a response of JSON.
+pub(crate) fn response(status: u16, headers: &[&str], body: &str) -> String {
     let headers: String = headers.iter().flat_map(|header| [header, "\r\n"]).collect();
     let length = body.len();
     format!(

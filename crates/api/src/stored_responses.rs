@@ -1,11 +1,11 @@
-//! The answers that are stored for idempotency keys.
+//! The responses that are stored for idempotency keys.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use recto_domain::UserId;
 
-/// The bytes of answers that this server has stored for each account since it deleted the oldest.
+/// The bytes of responses that this server has stored for each account since it deleted the oldest.
 ///
 /// Each server counts its own. So up to [`KEPT`](Self::KEPT) bytes and a [`STEP`](Self::STEP) for
 /// each server are stored for an account: 16 MB for eight servers.
@@ -13,17 +13,17 @@ use recto_domain::UserId;
 pub struct StoredBytes(Mutex<HashMap<UserId, u64>>);
 
 impl StoredBytes {
-    /// The bytes of the newest answers of an account, which are not deleted.
+    /// The bytes of the newest responses of an account, which are not deleted.
     pub(crate) const KEPT: u64 = 8_000_000;
 
-    /// The bytes after which the oldest answers of an account are deleted again.
+    /// The bytes after which the oldest responses of an account are deleted again.
     const STEP: u64 = 1_000_000;
 
     /// The maximum number of accounts that are remembered.
     const MAX_ACCOUNTS: usize = 10_000;
 
-    /// Adds an answer, and returns whether the oldest are to be deleted: then, and at the first
-    /// answer of an account.
+    /// Adds a response, and returns whether the oldest are to be deleted: then, and at the first
+    /// response of an account.
     pub(crate) fn add(&self, user: UserId, bytes: u64) -> bool {
         let mut accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if accounts.len() >= Self::MAX_ACCOUNTS && !accounts.contains_key(&user) {

@@ -1,4 +1,4 @@
-//! Changes that are made although every first answer is lost.
+//! Changes that are made although every first response is lost.
 
 use recto_client::{Client, Error};
 use recto_domain::{Book, BookReviews, BookTags, Tag};
@@ -7,12 +7,12 @@ use recto_testkit::{both_servers, server::TestServer};
 use crate::support::fake_server::FakeServer;
 use crate::support::fixtures::{add_book, new_review, new_tag, pages, run};
 
-/// Returns a client of the server that gets no answer to its first attempts.
+/// Returns a client of the server that gets no response to its first attempts.
 fn unlucky(server: &TestServer) -> (FakeServer, Client) {
     let address = server.address();
     let proxy = FakeServer::start(move |index, request| {
-        let answer = request.forward(address);
-        (index % 2 == 1).then_some(answer)
+        let response = request.forward(address);
+        (index % 2 == 1).then_some(response)
     });
     let token = server.sign_up("ada").token.unwrap();
     let client = proxy.builder().token(token).build().unwrap();
@@ -26,7 +26,7 @@ fn changes_are_made_once(server: &TestServer) {
         assert_eq!(server.client().list::<Book>().await.unwrap().items.len(), 1);
         // A second review by one user would be refused.
         let review = ada.create_below(BookReviews, book.uid, &new_review(5)).await.unwrap();
-        // The answer to the first attempt, not that the version has moved.
+        // The response to the first attempt, not that the version has moved.
         let changed = ada.update(&book, &pages(65)).await.unwrap();
         assert!(matches!(ada.update(&book, &pages(66)).await, Err(Error::Changed(_))));
 

@@ -1,4 +1,4 @@
-//! Answers: the values that handlers return, and the responses that they become.
+//! The values that handlers return, and the responses that they become.
 
 use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::web::Bytes;
 use futures_util::Stream;
-use recto_persistence::identity::idempotency_key::StoredAnswer;
+use recto_persistence::identity::idempotency_key::StoredResponse;
 use recto_relations::{ContentHasher, Entities, Entity, Include, KeysetPosition, PageStart, Paged};
 use serde::Serialize;
 
@@ -20,23 +20,23 @@ use crate::fields::SelectedFields;
 use crate::idempotency::IDEMPOTENCY_REPLAYED;
 use crate::present::{self, Cursors, ExtraFields, PageLinks, PageOptions, Total};
 
-/// A value that a handler returns: an [`Answer`], or a [`Download`].
+/// A value that a handler returns: one to [`Render`], or a [`Download`].
 pub(crate) trait Respond {
     /// Returns the response.
     ///
     /// # Errors
-    /// As for [`Answer::render`].
+    /// As for [`Render::render`].
     fn respond(self) -> Result<HttpResponse, Error>;
 }
 
-impl<A: Answer> Respond for A {
+impl<R: Render> Respond for R {
     fn respond(self) -> Result<HttpResponse, Error> {
         Ok(self.render()?.into())
     }
 }
 
 /// A value that is rendered as a whole before it is sent.
-pub(crate) trait Answer {
+pub(crate) trait Render {
     /// Returns the entity tag of the response, if it has one that is known before it is rendered.
     fn tag(&self) -> Option<String> {
         None
@@ -75,26 +75,26 @@ impl Rendered {
         Self { status, headers: Vec::new(), body: None }
     }
 
-    /// Returns an answer that was stored for an idempotency key.
-    pub(crate) fn replayed(stored: StoredAnswer) -> Self {
-        // Only statuses of answers are stored.
+    /// Returns a response that was stored for an idempotency key.
+    pub(crate) fn replayed(stored: StoredResponse) -> Self {
+        // Only statuses of responses are stored.
         let status = StatusCode::from_u16(stored.status).unwrap_or_default();
         let headers = [(header::LOCATION, stored.location), (header::ETAG, stored.etag)];
-        let answer = Self { body: stored.body, ..Self::empty(status) };
-        let answer = headers.into_iter().fold(answer, |answer, (name, value)| match value {
-            Some(value) => answer.header(name, value),
-            None => answer,
+        let response = Self { body: stored.body, ..Self::empty(status) };
+        let response = headers.into_iter().fold(response, |response, (name, value)| match value {
+            Some(value) => response.header(name, value),
+            None => response,
         });
-        answer.header(IDEMPOTENCY_REPLAYED, "true")
+        response.header(IDEMPOTENCY_REPLAYED, "true")
     }
 
     /// Returns the parts to store for an idempotency key.
-    pub(crate) fn to_stored(&self) -> StoredAnswer {
+    pub(crate) fn to_stored(&self) -> StoredResponse {
         let header = |name: HeaderName| {
             let value = &self.headers.iter().find(|(found, _)| *found == name)?.1;
             value.to_str().ok().map(str::to_owned)
         };
-        StoredAnswer {
+        StoredResponse {
             status: self.status.as_u16(),
             location: header(header::LOCATION),
             etag: header(header::ETAG),
@@ -120,8 +120,8 @@ impl Rendered {
     }
 }
 
-/// An answer that is rendered already.
-impl Answer for Rendered {
+/// A value that is rendered already.
+impl Render for Rendered {
     fn render(self) -> Result<Self, Error> {
         Ok(self)
     }
@@ -180,7 +180,7 @@ impl<E: Entity> Item<E> {
     }
 }
 
-impl<E: Entity> Answer for Item<E> {
+impl<E: Entity> Render for Item<E> {
     fn tag(&self) -> Option<String> {
         if !self.fields.is_all() {
             return None;
@@ -204,7 +204,7 @@ impl<E: Entity> Answer for Item<E> {
 #[derive(Debug)]
 pub(crate) struct Created<E>(pub(crate) Item<E>);
 
-impl<E: Entity> Answer for Created<E> {
+impl<E: Entity> Render for Created<E> {
     fn render(self) -> Result<Rendered, Error> {
         let location = present::item_path(&self.0.entities, 0);
         let rendered = self.0.render()?;
@@ -223,7 +223,7 @@ impl<E: Entity> OptionalItem<E> {
     }
 }
 
-impl<E: Entity> Answer for OptionalItem<E> {
+impl<E: Entity> Render for OptionalItem<E> {
     fn tag(&self) -> Option<String> {
         self.0.as_ref()?.tag()
     }
@@ -266,7 +266,7 @@ impl<E: Entity> Page<E> {
     }
 }
 
-impl<E: Entity> Answer for Page<E> {
+impl<E: Entity> Render for Page<E> {
     fn tag(&self) -> Option<String> {
         let Self { loaded, total, options, extra } = self;
         if !options.fields.is_all() {
@@ -321,7 +321,7 @@ impl<T> List<T> {
     }
 }
 
-impl<T: Serialize> Answer for List<T> {
+impl<T: Serialize> Render for List<T> {
     fn render(self) -> Result<Rendered, Error> {
         let mut body = b"{\"items\":".to_vec();
         body.extend(present::json(&self.items)?);
@@ -336,7 +336,7 @@ impl<T: Serialize> Answer for List<T> {
 #[derive(Debug)]
 pub(crate) struct Json<T>(pub(crate) T);
 
-impl<T: Serialize> Answer for Json<T> {
+impl<T: Serialize> Render for Json<T> {
     fn render(self) -> Result<Rendered, Error> {
         Ok(Rendered::json(StatusCode::OK, present::json(&self.0)?))
     }
@@ -351,7 +351,7 @@ pub(crate) struct CreatedJson<T> {
     pub(crate) location: String,
 }
 
-impl<T: Serialize> Answer for CreatedJson<T> {
+impl<T: Serialize> Render for CreatedJson<T> {
     fn render(self) -> Result<Rendered, Error> {
         let rendered = Rendered::json(StatusCode::CREATED, present::json(&self.value)?);
         Ok(rendered.header(header::LOCATION, self.location))
@@ -392,7 +392,7 @@ impl StaticJson {
     }
 }
 
-impl Answer for &'static StaticJson {
+impl Render for &'static StaticJson {
     fn tag(&self) -> Option<String> {
         Some(self.tag.clone())
     }
@@ -406,7 +406,7 @@ impl Answer for &'static StaticJson {
 #[derive(Debug)]
 pub(crate) struct NoContent;
 
-impl Answer for NoContent {
+impl Render for NoContent {
     fn render(self) -> Result<Rendered, Error> {
         Ok(Rendered::empty(StatusCode::NO_CONTENT))
     }
@@ -416,7 +416,7 @@ impl Answer for NoContent {
 #[derive(Debug)]
 pub(crate) struct Accepted;
 
-impl Answer for Accepted {
+impl Render for Accepted {
     fn render(self) -> Result<Rendered, Error> {
         Ok(Rendered::empty(StatusCode::ACCEPTED))
     }
