@@ -97,7 +97,7 @@ impl Database {
         queue.push(job).map_err(Error::from)?;
         let until = submitted + self.0.options.request_timeout;
         let result = match timeout_at(until.into(), receiver).await {
-            Ok(received) => received.map_err(|_| lost())?,
+            Ok(sent) => sent.map_err(|_| lost())?,
             Err(_) => Err(Error::from(DatabaseFailure::TimedOut).into()),
         };
         if let Err(error) = &result
