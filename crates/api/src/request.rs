@@ -36,8 +36,11 @@ pub(crate) async fn middleware(
     let id = RequestId::of(&request);
     let started = Instant::now();
     // A span at the level of errors is enabled whenever anything is logged.
-    let span =
-        tracing::error_span!("request", id = id.as_str(), client_request_id = id.of_client());
+    let span = tracing::error_span!(
+        "request",
+        request_id = id.as_str(),
+        client_request_id = id.of_client()
+    );
     request.extensions_mut().insert(id.clone());
     // Errors of extractors and handlers arrive as responses, too.
     let response = next.call(request).instrument(span.clone()).await;
@@ -199,7 +202,7 @@ fn log(response: &ServiceResponse<OutgoingBody>, took: Duration, cause: Option<&
     if status >= 500 {
         let cause = cause.map(|cause| bounded(cause, 2_000));
         let cause = cause.as_deref();
-        tracing::error!(%method, path, status, micros, cause, "failed");
+        tracing::error!(%method, path, status, micros, cause, "request failed");
     } else {
         tracing::info!(%method, path, status, micros, "answered");
     }
