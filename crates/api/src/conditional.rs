@@ -5,7 +5,8 @@
 //! tag from any response about the entity can be sent with a change. `If-None-Match` compares all.
 //!
 //! The hash is computed from the loaded entities, so that a response that the client has already is
-//! not rendered. Only of a response with chosen fields is it computed from the body.
+//! not rendered. If the request has `fields`, it is computed from the
+//! body.
 
 use std::fmt::Write as _;
 use std::hash::Hasher as _;

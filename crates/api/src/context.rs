@@ -80,18 +80,18 @@ impl Context {
         &self,
         work: impl Fn(&mut ReadTransaction<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let (state, authentication, statements) = self.check();
+        let (state, authentication, statements) = self.begin();
         let work = move |conn: &mut Connection| {
             statements.counting(conn, |conn| {
-                let caller = authentication.check(conn, &state)?;
+                let caller = authentication.authenticate(conn, &state)?;
                 work(&mut ReadTransaction::new(conn, &state, caller))
             })
         };
         self.state.database.request_read(self.cost(), work).await
     }
 
-    /// As [`read`](Self::read), and renders the response, unless the client has it already: on the
-    /// database's thread if the query is expensive, so that a large response does not block a
+    /// As [`read`](Self::read), and renders the response, or returns a 304 if the client has it. If
+    /// the query is expensive, it is rendered on the database's thread, so that it does not block a
     /// thread that serves requests.
     ///
     /// # Errors
@@ -116,11 +116,11 @@ impl Context {
         &self,
         work: impl Fn(&mut ReadTransaction<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let (state, authentication, statements) = self.check();
+        let (state, authentication, statements) = self.begin();
         let work = move |conn: &mut Connection| {
             statements.counting(conn, |conn| {
                 conn.snapshot(|conn| {
-                    let caller = authentication.check(conn, &state)?;
+                    let caller = authentication.authenticate(conn, &state)?;
                     work(&mut ReadTransaction::new(conn, &state, caller))
                 })
             })
@@ -148,7 +148,7 @@ impl Context {
                 return Ok(response);
             }
             tx.count_write()?;
-            let response = tx.checked(&work)?.render()?;
+            let response = tx.run_with_if_match(&work)?.render()?;
             replay::store(tx, key, &response, now)?;
             Ok(response)
         };
@@ -168,7 +168,7 @@ impl Context {
     ) -> Result<T, Error> {
         self.run(move |tx| {
             tx.count_write()?;
-            tx.checked(&work)
+            tx.run_with_if_match(&work)
         })
         .await
     }
@@ -178,7 +178,7 @@ impl Context {
         &self,
         work: impl Fn(&mut WriteTransaction<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let (state, authentication, statements) = self.check();
+        let (state, authentication, statements) = self.begin();
         let origin = self.origin();
         let client = origin.client.clone();
         let if_match = IfMatch::of(&self.request);
@@ -186,7 +186,7 @@ impl Context {
         let has_run = AtomicBool::new(false);
         let work = move |conn: &mut Connection| {
             statements.counting(conn, |conn| {
-                let caller = authentication.check(conn, &state)?;
+                let caller = authentication.authenticate(conn, &state)?;
                 let read = ReadTransaction::new(conn, &state, caller);
                 let is_first_run = !has_run.swap(true, Ordering::Relaxed);
                 let request = ChangeRequest {
@@ -239,8 +239,8 @@ impl Context {
         }
     }
 
-    /// Returns whether the required access has been checked, now or later.
-    pub(crate) fn checked(&self) -> Rc<Cell<bool>> {
+    /// Returns a flag that becomes true when the handler opens a transaction, which checks the access.
+    pub(crate) fn is_checked(&self) -> Rc<Cell<bool>> {
         Rc::clone(&self.checked)
     }
 
@@ -249,7 +249,7 @@ impl Context {
         self.request.extensions().get::<QueryCost>().map_or_else(Cost::default, |cost| cost.0)
     }
 
-    fn check(&self) -> (SharedState, Authentication, StatementCounter) {
+    fn begin(&self) -> (SharedState, Authentication, StatementCounter) {
         self.checked.set(true);
         (self.state.clone(), self.authentication.clone(), self.statements.clone())
     }
@@ -263,7 +263,7 @@ impl Authentication {
     }
 
     /// Returns the caller, or `None` for an anonymous request.
-    fn check(&self, conn: &mut Connection, state: &State) -> Result<Option<Caller>, Error> {
+    fn authenticate(&self, conn: &mut Connection, state: &State) -> Result<Option<Caller>, Error> {
         let Some(credential) = &self.credential else { return Ok(None) };
         let caller = credential.resolve(conn, state)?;
         self.access.check(&caller, credential.scope(), state.ids.now())?;

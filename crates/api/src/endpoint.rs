@@ -71,7 +71,7 @@ pub(crate) async fn respond<Args: FromRequest>(
         negotiation::check_accepts_json(request.headers())?;
     }
     let ctx = Context::new(&request, demands.access)?;
-    let checked = ctx.checked();
+    let checked = ctx.is_checked();
     if !demands.has_query {
         refuse_query(request.query_string())?;
     }

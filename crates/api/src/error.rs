@@ -122,7 +122,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// The response has no body yet: the middleware writes it, which knows path and request id.
+/// The response has no body yet. The middleware knows path and request id, so it writes the body.
 impl ResponseError for Error {
     fn status_code(&self) -> StatusCode {
         self.problem().problem_type().status()

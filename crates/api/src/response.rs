@@ -37,7 +37,8 @@ impl<R: Render> Respond for R {
 
 /// A value that is rendered as a whole before it is sent.
 pub(crate) trait Render {
-    /// Returns the entity tag of the response, if it has one that is known before it is rendered.
+    /// Returns the entity tag of the response; `None` if it has none, or only the rendered body gives
+    /// it.
     fn tag(&self) -> Option<String> {
         None
     }

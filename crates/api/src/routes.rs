@@ -33,20 +33,20 @@ pub(crate) fn table() -> RouteTable {
 }
 
 fn add_meta(table: &mut RouteTable) {
-    table.tag("meta").at("/schema").get(
+    table.group("meta").at("/schema").get(
         meta::schema,
         Operation::new(
             "Get the entities and relations",
             "Returns all entities, and both directions of all relations: name, inverse, cardinality, delete rule, columns and path.",
         )
         .returns::<Description>("The entities and relations. Paths are relative to `/api/v1`.")
-        .tagged(),
+        .with_etag(),
     );
     table.at("/openapi.json").get(
         meta::openapi,
         Operation::new("Get the OpenAPI document", "Returns the description of this API.")
             .content(200, "An OpenAPI 3.1 document.", ObjectBuilder::new())
-            .tagged(),
+            .with_etag(),
     );
 }
 

@@ -41,8 +41,8 @@ impl RouteTable {
         Self { tag: "", resources: Vec::new(), operations: Vec::new() }
     }
 
-    /// Sets the tag of the operations that are added next.
-    pub(crate) fn tag(&mut self, tag: &'static str) -> &mut Self {
+    /// Sets the group (a tag of OpenAPI) of the operations that are added next.
+    pub(crate) fn group(&mut self, tag: &'static str) -> &mut Self {
         self.tag = tag;
         self
     }

@@ -6,9 +6,9 @@ use recto_domain::{Account, Role, Scope, Scopes, SessionId};
 /// The access that a route requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// None.
+    /// No credential is needed, and none is read.
     Anyone,
-    /// None. Signed-in callers may see more.
+    /// No credential is needed. One that is sent is checked, and its owner may see more.
     OptionalSignIn,
     /// A session or an API key.
     SignedIn,
@@ -72,8 +72,8 @@ pub struct Forbidden(pub &'static str);
 pub const MAX_SIGN_IN_AGE: TimeDelta = TimeDelta::minutes(10);
 
 impl Access {
-    /// Checks that a caller has this access, `now`. `scope` is the one that an API key needs unless
-    /// only administrators have access, who need the scope `admin`.
+    /// Checks that a caller has this access, `now`. An API key needs `scope`, and the scope `admin`
+    /// where only administrators have access.
     ///
     /// # Errors
     /// [`AccessDenied`] otherwise.
@@ -195,7 +195,7 @@ pub mod may {
 
     /// Returns whether an account may see the account of a user: the user and verified
     /// administrators may.
-    pub fn see_account(account: &Account, user: UserId) -> bool {
+    pub fn can_see_account(account: &Account, user: UserId) -> bool {
         account.user_uid == user || (account.role == Role::Admin && account.verified)
     }
 

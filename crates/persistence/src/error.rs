@@ -11,8 +11,8 @@ use recto_relations_diesel::{Corrupt, Interrupted};
 
 /// An error of work on the database.
 ///
-/// All variants except [`Failure`](Error::Failure) are about the request, which fails again until
-/// the stored data changes.
+/// All variants except [`Failure`](Error::Failure) are mistakes of the request: sending it again does
+/// not help while the data is the same.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The request conflicts with stored data.
@@ -188,7 +188,7 @@ fn is_timeout(message: &str) -> bool {
 /// Returns the failure for an error that the database did not report itself.
 fn transaction_failure(error: DieselError) -> DatabaseFailure {
     match error {
-        // The transaction is still open, and the cause is the failed commit.
+        // Commit and rollback have failed. The cause is the error of the commit.
         DieselError::RollbackErrorOnCommit { commit_error, .. } => match (*commit_error).into() {
             Error::Failure(DatabaseFailure::Query(error)) => {
                 DatabaseFailure::BrokenTransaction(error)
@@ -261,9 +261,9 @@ impl WorkError for Error {
     }
 }
 
-/// The unique constraints that a request can violate, even if it was checked before, in a race: the
-/// name that PostgreSQL reports, the columns that SQLite reports, and the conflict. A conflict that
-/// names the existing entity is not known here: the work runs again, and its check finds the entity.
+/// The unique constraints that concurrent requests can violate: the name that PostgreSQL reports, the
+/// columns that SQLite reports, and the conflict. With `None` the work runs again, and its check finds
+/// the existing entity.
 const UNIQUE: &[(&str, &str, Option<Conflict>)] = &[
     ("users_username_key_key", "users.username_key", Some(Conflict::UsernameTaken)),
     ("accounts_email_key_key", "accounts.email_key", Some(Conflict::EmailTaken)),

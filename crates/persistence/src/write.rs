@@ -29,7 +29,7 @@ pub trait Rules: Writable<Recto> {
         Ok(())
     }
 
-    /// Checks a delete, and moves the versions of the entities whose foreign key becomes empty.
+    /// Checks a delete, and advances the version of each entity whose foreign key is set to NULL.
     ///
     /// # Errors
     /// A [`Conflict`] or a database error.

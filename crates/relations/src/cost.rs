@@ -7,8 +7,8 @@ use crate::{Cardinality, EntityInfo, Filter, Include, PageRequest, RelationInfo,
 
 /// An estimate of the work of a query, in small entities that are read.
 ///
-/// The limits of pages and includes bound the entities that are loaded. What a count, a sort or a
-/// filter reads without loading it has no bound: it costs [`SCAN`](Self::SCAN).
+/// The limits of pages and includes bound the entities that are loaded. A count, a sort without an
+/// index or a filter may read a whole table: it costs [`SCAN`](Self::SCAN).
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/library/model.rs"));

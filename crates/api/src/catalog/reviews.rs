@@ -1,4 +1,4 @@
-//! Writing reviews.
+//! Changing and deleting reviews.
 
 use recto_domain::{AuditAction, Review, ReviewPatch};
 use recto_persistence::write;

@@ -95,11 +95,13 @@ impl<'t> ReadTransaction<'t> {
         &mut self,
         query: &PageQuery<E, All>,
     ) -> Result<Page<E>, Error> {
-        let PageQuery { filter, related, options } = query;
+        let PageQuery { filter, relation_filter, options } = query;
         self.with_total(
             options,
-            |conn| Ok(conn.page::<E>(filter, related, &options.request, &options.include)?),
-            |conn| Ok(conn.count::<E>(filter, related, Total::COUNTED)?),
+            |conn| {
+                Ok(conn.page::<E>(filter, relation_filter, &options.request, &options.include)?)
+            },
+            |conn| Ok(conn.count::<E>(filter, relation_filter, Total::COUNTED)?),
         )
     }
 

@@ -69,24 +69,24 @@ impl<'t> WriteTransaction<'t> {
         Self { read, request, subject: None, effects: Effects::default() }
     }
 
-    /// Runs work and checks the condition of the request, whose error comes after missing access
-    /// and a missing entity, and before conflicts and invalid input. The work is rolled back then.
+    /// Runs the work, then compares `If-Match`. 412 replaces a success, a 409 or a 422, and the work
+    /// is rolled back. Any other error of the work is returned.
     ///
     /// # Errors
     /// The errors of `work`; 412.
-    pub(super) fn checked<T>(
+    pub(super) fn run_with_if_match<T>(
         &mut self,
         work: impl Fn(&mut Self) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let result = work(self);
-        let has_precedence = match &result {
+        let is_replaceable = match &result {
             Ok(_) => true,
             Err(error) => matches!(
                 error.status_code(),
                 StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY
             ),
         };
-        if has_precedence
+        if is_replaceable
             && let (Some(subject), Some(if_match)) = (&self.subject, self.request.if_match)
         {
             subject.check(if_match)?;
@@ -154,8 +154,7 @@ impl<'t> WriteTransaction<'t> {
         &mut self.effects.entries[last]
     }
 
-    /// Adds an audit entry about an entity that an administrator changes or deletes, unless it is
-    /// the administrator's own.
+    /// Adds an audit entry about an entity that is changed or deleted, unless the caller owns it.
     pub(crate) fn audit_content<E: Entity>(
         &mut self,
         action: AuditAction,
@@ -184,8 +183,8 @@ impl<'t> WriteTransaction<'t> {
         Ok(())
     }
 
-    /// Adds a notice to the outbox, if the address of the account is verified. Others may have
-    /// signed up with an address that is not.
+    /// Adds a notice to the outbox, if the address of the account is verified. An address
+    /// that is not may belong to another person.
     ///
     /// # Errors
     /// A failing database.

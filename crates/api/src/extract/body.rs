@@ -67,8 +67,8 @@ impl<T: Clone> Body<T> {
 }
 
 impl<T: Clone + Input> Body<T> {
-    /// Returns the input, a merge patch of an entity. A field with the value that the entity has
-    /// is no change: it may be older than a rule that it breaks.
+    /// Returns the input, a merge patch of an entity. A value that the entity has already is not
+    /// checked again, because rules may be newer than the value.
     ///
     /// # Errors
     /// 422 with all violations.

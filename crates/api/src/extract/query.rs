@@ -223,7 +223,7 @@ pub(crate) trait PageSource<E: Stored<Recto>> {
     /// The names and descriptions of the parameters.
     const FILTERS: &'static [QueryParameter];
     /// Whether there are filters on related entities.
-    const RELATED: bool;
+    const HAS_RELATION_FILTERS: bool;
     /// The relation.
     const RELATION: Option<&'static RelationInfo>;
 
@@ -248,7 +248,7 @@ impl<E: Filtered> PageSource<E> for All {
     const FILTERS: &'static [QueryParameter] = E::FILTERS;
     const RELATION: Option<&'static RelationInfo> = None;
 
-    const RELATED: bool = true;
+    const HAS_RELATION_FILTERS: bool = true;
 
     fn filter(parameters: &mut Parameters) -> E::Filter {
         E::filter(parameters)
@@ -265,7 +265,7 @@ impl<E: Stored<Recto>, R: Relation<To = E>> PageSource<E> for OfParent<R> {
     const FILTERS: &'static [QueryParameter] = &[];
     const RELATION: Option<&'static RelationInfo> = Some(R::INFO);
 
-    const RELATED: bool = false;
+    const HAS_RELATION_FILTERS: bool = false;
 
     fn filter(_: &mut Parameters) {}
 
@@ -279,8 +279,8 @@ impl<E: Stored<Recto>, R: Relation<To = E>> PageSource<E> for OfParent<R> {
 pub(crate) struct PageQuery<E: Stored<Recto>, S: PageSource<E>> {
     /// The conditions on the entities' own fields.
     pub(crate) filter: S::Filter,
-    /// The conditions on what the entities are related to.
-    pub(crate) related: Filter,
+    /// The conditions on related entities.
+    pub(crate) relation_filter: Filter,
     /// Everything that the response needs.
     pub(crate) options: Arc<PageOptions<E::Key>>,
 }
@@ -301,11 +301,14 @@ impl<E: Stored<Recto>, S: PageSource<E>> PageQuery<E, S> {
         let total = parameters.flag("total");
         let cursor = parameters.take("cursor");
         let filter = S::filter(&mut parameters);
-        let related =
-            if S::RELATED { take_related::<E>(&mut parameters) } else { Filter::everything() };
+        let relation_filter = if S::HAS_RELATION_FILTERS {
+            take_related::<E>(&mut parameters)
+        } else {
+            Filter::everything()
+        };
         let filters = S::FILTERS.iter().map(|filter| filter.name);
         let quantifiers = Quantifier::ALL.map(Quantifier::name);
-        let quantifiers = quantifiers.into_iter().filter(|_| S::RELATED);
+        let quantifiers = quantifiers.into_iter().filter(|_| S::HAS_RELATION_FILTERS);
         let known: Vec<&str> =
             PAGE_PARAMETERS.iter().copied().chain(filters).chain(quantifiers).collect();
         parameters.finish(&known)?;
@@ -319,16 +322,16 @@ impl<E: Stored<Recto>, S: PageSource<E>> PageQuery<E, S> {
         let links = PageLinks { fingerprint, url: without_cursor(path, pairs) };
         Ok(Self {
             filter,
-            related,
+            relation_filter,
             options: Arc::new(PageOptions { request, include, total, fields, links }),
         })
     }
 
     fn cost(&self) -> Cost {
         let PageOptions { request, total, include, .. } = &*self.options;
-        let mut filters = S::filter_cost(&self.filter) + self.related.cost();
+        let mut filters = S::filter_cost(&self.filter) + self.relation_filter.cost();
         if filters > Cost::default() && !request.sort.terms().is_empty() {
-            // An index serves one of them.
+            // One index cannot serve both the filter and the sort.
             filters = filters + Cost::SCAN;
         }
         if *total {

@@ -8,7 +8,7 @@ use crate::table::{Operation, RouteTable};
 use crate::{read, write};
 
 pub(super) fn add(table: &mut RouteTable) {
-    table.tag("blog");
+    table.group("blog");
     add_collection::<Post>(table, ["List posts", "Create a post"]);
     add_items::<Post>(
         table,

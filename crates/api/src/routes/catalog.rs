@@ -25,7 +25,7 @@ pub(super) fn add(table: &mut RouteTable) {
 }
 
 fn add_books(table: &mut RouteTable) {
-    table.tag("books");
+    table.group("books");
     table.at("/books").get(read::page::<Book>, Operation::page::<Book>("List books")).post(
         books::create,
         Operation::new(
@@ -152,7 +152,7 @@ fn add_book_relations(table: &mut RouteTable) {
 }
 
 fn add_reviews(table: &mut RouteTable) {
-    table.tag("reviews");
+    table.group("reviews");
     table.at("/reviews").get(
         read::page::<Review>,
         Operation::page::<Review>("List reviews").requires(Access::Admin),
@@ -183,7 +183,7 @@ fn add_reviews(table: &mut RouteTable) {
 }
 
 fn add_tags(table: &mut RouteTable) {
-    table.tag("tags");
+    table.group("tags");
     table.at("/tags").get(read::page::<Tag>, Operation::page::<Tag>("List tags")).post(
         tags::create,
         Operation::new("Create a tag", "Names are unique, ignoring case.")
@@ -215,7 +215,7 @@ fn add_tags(table: &mut RouteTable) {
 }
 
 fn add_authors(table: &mut RouteTable) {
-    table.tag("authors");
+    table.group("authors");
     table.at("/authors").get(read::page::<Author>, Operation::page::<Author>("List authors"));
     table
         .at("/authors/{uid}")
@@ -241,7 +241,7 @@ fn add_authors(table: &mut RouteTable) {
 }
 
 fn add_users(table: &mut RouteTable) {
-    table.tag("users");
+    table.group("users");
     table.at("/users").get(
         users::page,
         Operation::page::<User>("List users").requires(Access::Admin).returns_accounts(),
@@ -276,7 +276,7 @@ fn add_users(table: &mut RouteTable) {
             .requires(Access::Admin)
             .conflicts(&[ProblemType::LastAdmin]),
         );
-    table.tag("administration");
+    table.group("administration");
     table.at("/users/{uid}/role").put(
         users::set_role,
         Operation::new("Set a user's role", "The role applies from the user's next request.")
@@ -296,7 +296,7 @@ fn add_users(table: &mut RouteTable) {
         .returns_account("The user with the account.")
         .conflicts(&[ProblemType::LastAdmin]),
     );
-    table.tag("users");
+    table.group("users");
     add_many::<UserBooks>(table, "List a user's books");
     add_many::<UserReviews>(table, "List a user's reviews");
 }

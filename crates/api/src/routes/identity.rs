@@ -19,7 +19,7 @@ use crate::problem::ProblemType;
 use crate::table::{Operation, RouteTable};
 
 pub(super) fn add(table: &mut RouteTable) {
-    table.tag("auth");
+    table.group("auth");
     add_sign_up(table);
     add_sign_in(table);
     add_passwords(table);
@@ -28,7 +28,7 @@ pub(super) fn add(table: &mut RouteTable) {
     add_sessions(table);
     add_keys(table);
     add_token(table);
-    table.tag("administration").at("/audit").get(
+    table.group("administration").at("/audit").get(
         audit::list,
         Operation::list::<AuditEntry, AuditFilter>(
             "List audit entries",

@@ -12,7 +12,7 @@ use crate::table::{Operation, RouteTable};
 use crate::{org, read};
 
 pub(super) fn add(table: &mut RouteTable) {
-    table.tag("org");
+    table.group("org");
     table
         .at("/org/companies")
         .get(read::page::<Company>, Operation::page::<Company>("List companies"))

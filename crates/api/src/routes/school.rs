@@ -8,7 +8,7 @@ use crate::school;
 use crate::table::{Operation, RouteTable};
 
 pub(super) fn add(table: &mut RouteTable) {
-    table.tag("school");
+    table.group("school");
     add_collection::<Student>(table, ["List students", "Create a student"]);
     add_items::<Student>(
         table,

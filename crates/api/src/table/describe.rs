@@ -23,7 +23,7 @@ pub(crate) fn describe(routed: RoutedOperation, components: &mut Components) -> 
     let refusals = Refusals { path: &path, method: &method, operation: &operation };
     let is_limited = refusals.problem_types().contains(&ProblemType::TooManyRequests);
     let refusals = refusals.responses(components);
-    let has_tag = operation.has_tag && method == Method::GET;
+    let has_etag = operation.has_etag && method == Method::GET;
     let is_conditional = is_conditional(&path, &method, &operation);
     let is_repeatable = is_repeatable(&path, &method);
     let is_page = operation.parameters.iter().any(|one| one.ref_location.ends_with("/Cursor"));
@@ -32,7 +32,7 @@ pub(crate) fn describe(routed: RoutedOperation, components: &mut Components) -> 
     let mut add_header = |name: &str| {
         success.headers.insert(name.to_owned(), RefOr::Ref(components::header(name)));
     };
-    if operation.has_tag {
+    if operation.has_etag {
         add_header("ETag");
     }
     if is_page {
@@ -46,7 +46,7 @@ pub(crate) fn describe(routed: RoutedOperation, components: &mut Components) -> 
         add_header("RateLimit-Policy");
     }
     let mut responses = ResponsesBuilder::new().response(status, success);
-    if has_tag {
+    if has_etag {
         responses = responses.response("304", Ref::from_response_name("NotModified"));
     }
     for (status, response) in refusals {
@@ -69,7 +69,7 @@ pub(crate) fn describe(routed: RoutedOperation, components: &mut Components) -> 
         .collect();
     parameters.extend(operation.parameters);
     let tag_example = "\"3-9f2c41d0b7a85e36.0123456789abcdef\"";
-    if has_tag {
+    if has_etag {
         let parameter = parameter::header(
             "If-None-Match",
             "The tags of responses that the client has.",

@@ -60,7 +60,7 @@ pub(crate) struct Operation {
     pub(super) conflicts: &'static [ProblemType],
     pub(super) refusals: &'static [ProblemType],
     /// Whether the response has an entity tag.
-    pub(super) has_tag: bool,
+    pub(super) has_etag: bool,
     /// Whether a change compares `If-Match`.
     pub(super) is_conditional: bool,
     pub(super) components: Components,
@@ -79,7 +79,7 @@ impl Operation {
             response: SuccessResponse::NoContent,
             conflicts: &[],
             refusals: &[],
-            has_tag: false,
+            has_etag: false,
             is_conditional: true,
             components: Components::default(),
         }
@@ -153,7 +153,7 @@ impl Operation {
         for filter in F::FILTERS {
             operation.add_filter(&T::name(), filter);
         }
-        operation.has_tag = true;
+        operation.has_etag = true;
         operation.components.add_list::<T>();
         let name = list_name::<T>();
         operation.content(200, "A page, newest first.", Ref::from_schema_name(name))
@@ -196,12 +196,12 @@ impl Operation {
     /// Responds with 200 and an entity, with its tag.
     pub(crate) fn returns_entity<E: Entity + ToSchema>(mut self, description: &str) -> Self {
         self.components.add_entity::<E>();
-        self.tagged().content(200, description, Ref::from_schema_name(E::name()))
+        self.with_etag().content(200, description, Ref::from_schema_name(E::name()))
     }
 
     /// Responds with 200 and a user with the account, with the tag of the user.
     pub(crate) fn returns_account(self, description: &str) -> Self {
-        self.returns::<UserWithAccount>(description).tagged()
+        self.returns::<UserWithAccount>(description).with_etag()
     }
 
     /// Responds with 200 and a page of users with their accounts, instead of one of users.
@@ -214,7 +214,7 @@ impl Operation {
     pub(crate) fn creates<E: Entity + ToSchema>(mut self) -> Self {
         self.components.add_entity::<E>();
         let description = format!("The new {}.", E::INFO.name.to_lowercase());
-        self.tagged().content(201, &description, Ref::from_schema_name(E::name()))
+        self.with_etag().content(201, &description, Ref::from_schema_name(E::name()))
     }
 
     /// Responds with 201, a new object that is no entity and its `Location`.
@@ -224,8 +224,8 @@ impl Operation {
     }
 
     /// Adds a tag to the response.
-    pub(crate) fn tagged(mut self) -> Self {
-        self.has_tag = true;
+    pub(crate) fn with_etag(mut self) -> Self {
+        self.has_etag = true;
         self
     }
 
@@ -253,7 +253,7 @@ impl Operation {
         self
     }
 
-    /// Sets the problem types that follow from none of the other properties.
+    /// Sets the problem types that do not follow from other properties.
     pub(crate) fn refuses(mut self, problem_types: &'static [ProblemType]) -> Self {
         self.refusals = problem_types;
         self
@@ -362,7 +362,7 @@ impl Operation {
 
     /// Adds `include`, `count` and `fields`, and the tag of a response with entities.
     pub(crate) fn include_parameters<E: Entity>(mut self) -> Self {
-        self.has_tag = true;
+        self.has_etag = true;
         let name = E::INFO.name;
         let known = list_names(E::INFO.relations());
         let deeper = paths(E::INFO, 2).into_iter().find(|path| path.contains('.'));

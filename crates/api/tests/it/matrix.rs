@@ -1,6 +1,7 @@
 //! The authorization matrix: every operation, sent by every caller.
 //!
-//! Each request would succeed but for its caller, so entities that it consumes are created anew.
+//! Every request is valid, so only the caller decides the status. Each caller gets new entities if
+//! the request changes or deletes them.
 
 use std::collections::BTreeSet;
 

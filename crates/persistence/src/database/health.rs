@@ -123,7 +123,7 @@ impl Checker {
             checked = self.read_and_write();
         }
         match checked {
-            // Other writers left no gap, and were successful.
+            // The check did not get the lock, but others wrote lately: the database works.
             Err(Error::Failure(DatabaseFailure::Busy)) if self.files.was_written_within(FRESH) => {
                 Ok(())
             }

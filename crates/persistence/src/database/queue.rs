@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use super::job::Job;
-use super::statistics::{ClassStatistics, Counters, Failures, count};
+use super::statistics::{ClassStatistics, Counters, FailureCounters, count};
 use crate::DatabaseFailure;
 
 /// The time between two searches of a full queue for abandoned jobs.
@@ -18,7 +18,7 @@ pub(super) struct Queue {
     sender: Sender<Job>,
     receiver: Receiver<Job>,
     max_wait: Duration,
-    failures: Arc<Failures>,
+    failures: Arc<FailureCounters>,
     /// The counters of each thread.
     counters: Mutex<Vec<Arc<Counters>>>,
     /// When the queue was last searched for abandoned jobs.
@@ -31,7 +31,7 @@ pub(super) struct Jobs {
     receiver: Receiver<Job>,
     /// The maximum time that a job with a deadline waits.
     max_wait: Duration,
-    failures: Arc<Failures>,
+    failures: Arc<FailureCounters>,
     pub(super) counters: Arc<Counters>,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Jobs {
 pub(super) struct Mover {
     sender: Sender<Job>,
     max_wait: Duration,
-    failures: Arc<Failures>,
+    failures: Arc<FailureCounters>,
 }
 
 impl Queue {
@@ -71,7 +71,7 @@ impl Queue {
     }
 
     /// Returns the counters of what did not run to its end.
-    pub(super) fn failures(&self) -> &Failures {
+    pub(super) fn failures(&self) -> &FailureCounters {
         &self.failures
     }
 

@@ -49,7 +49,7 @@ pub(super) struct Counters {
 
 /// The counters of what did not run to its end, which is rare.
 #[derive(Debug, Default)]
-pub(super) struct Failures {
+pub(super) struct FailureCounters {
     pub(super) refused: AtomicU64,
     pub(super) timed_out: AtomicU64,
     pub(super) abandoned: AtomicU64,
@@ -69,7 +69,7 @@ impl Counters {
 }
 
 impl ClassStatistics {
-    pub(super) fn new(queued: usize, failures: &Failures) -> Self {
+    pub(super) fn new(queued: usize, failures: &FailureCounters) -> Self {
         Self {
             queued,
             refused: value(&failures.refused),

@@ -106,8 +106,8 @@ impl Worker {
         Ok(self.connection.insert(connection))
     }
 
-    /// Runs a job and sends its result, or moves it. If its time is over, its first statement
-    /// fails.
+    /// Runs a job and sends its result, or moves it. A job without time left starts, too: its first
+    /// statement fails.
     fn run(&mut self, mut job: Job) {
         let counters = Arc::clone(&self.jobs.counters);
         counters.running.store(1, Ordering::Relaxed);
@@ -165,12 +165,12 @@ impl Worker {
             let again = match outcome {
                 JobOutcome::Done | JobOutcome::Failed | JobOutcome::TimedOut => false,
                 JobOutcome::Retry => self.has_time(since) && job.limits().check().is_ok(),
-                // Only reads: a write may have been committed.
+                // A read runs again. A write does not: it may have been committed.
                 JobOutcome::Suspect => {
-                    self.is_broken() && job.kind() == JobKind::Read && attempt == 1
+                    self.drop_if_broken() && job.kind() == JobKind::Read && attempt == 1
                 }
                 // A restart of the server breaks all connections.
-                JobOutcome::NotStarted => self.is_broken() && attempt == 1,
+                JobOutcome::NotStarted => self.drop_if_broken() && attempt == 1,
             };
             if !again || attempt == ATTEMPTS {
                 return outcome;
@@ -180,7 +180,7 @@ impl Worker {
     }
 
     /// Runs jobs in one transaction, each in a savepoint, and sends their results after the commit.
-    /// Leaves those in `jobs` for which there was no time.
+    /// Jobs that were not started stay in `jobs`.
     fn run_group(&mut self, jobs: &mut VecDeque<Job>) {
         let mut group = Group::default();
         let counters = Arc::clone(&self.jobs.counters);
@@ -232,7 +232,7 @@ impl Worker {
     /// Begins the transaction of a group, waiting as long as for a single write.
     fn begin_group(&mut self, jobs: &VecDeque<Job>) -> Result<&mut Connection, Error> {
         let since = Instant::now();
-        // The one with the most time, or without a deadline.
+        // The limits of the job with the latest deadline, or with none.
         let last = jobs
             .iter()
             .map(|job| job.limits())
@@ -257,7 +257,7 @@ impl Worker {
     }
 
     /// Returns whether the connection is broken; if so, drops it.
-    fn is_broken(&mut self) -> bool {
+    fn drop_if_broken(&mut self) -> bool {
         let broken = match &mut self.connection {
             Some(connection) => connection.has_open_transaction() || connection.ping().is_err(),
             None => true,
@@ -290,7 +290,7 @@ fn in_transaction(connection: &mut Connection, files: &DatabaseFiles, job: &mut 
     };
     if outcome != JobOutcome::Done {
         // The job's own error is returned even if the rollback fails, as after SQLite has
-        // interrupted a statement. `is_broken` finds the open transaction then.
+        // interrupted a statement. `drop_if_broken` finds the open transaction then.
         let rolled_back = connection.roll_back();
         return if rolled_back.is_ok() { outcome } else { JobOutcome::Suspect };
     }
