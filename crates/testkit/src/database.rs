@@ -6,7 +6,6 @@
 //!
 //! [`both_engines!`]: crate::both_engines
 
-use std::fmt;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -18,30 +17,9 @@ use recto_persistence::{Connection, Database, DatabaseUrl, Options, migrations};
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub use recto_relations_diesel::Engine;
+
 use crate::postgres::{Cluster, TestDatabase, cluster};
-
-/// A database engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Engine {
-    /// SQLite.
-    Sqlite,
-    /// PostgreSQL.
-    Postgres,
-}
-
-impl Engine {
-    /// Both engines.
-    pub const BOTH: [Self; 2] = [Self::Sqlite, Self::Postgres];
-}
-
-impl fmt::Display for Engine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Sqlite => "SQLite",
-            Self::Postgres => "PostgreSQL",
-        })
-    }
-}
 
 /// A database of its own, deleted with this value.
 #[derive(Debug)]

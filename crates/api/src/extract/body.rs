@@ -40,14 +40,14 @@ const DRAINED: usize = 32 << 20;
 /// 403 and not 422.
 #[derive(Debug)]
 pub(crate) struct Body<T> {
-    parsed: Result<T, Invalid>,
+    parsed: Result<T, InvalidBody>,
     /// The memory of the input, which is about as large as the text, or of the fields of a patch.
     _memory: Option<ReservedBytes>,
 }
 
 /// A body that breaks rules.
 #[derive(Debug)]
-struct Invalid {
+struct InvalidBody {
     violations: Violations,
     /// The fields of a merge patch.
     patch: Option<Map<String, Value>>,
@@ -73,7 +73,7 @@ impl<T: Clone + Input> Body<T> {
     /// # Errors
     /// 422 with all violations.
     pub(crate) fn checked_for(&self, entity: &impl Serialize) -> Result<T, Error> {
-        let Err(Invalid { violations, patch: Some(patch) }) = &self.parsed else {
+        let Err(InvalidBody { violations, patch: Some(patch) }) = &self.parsed else {
             return self.checked();
         };
         let broken = violations.as_slice().iter().filter(|violation| !violation.is_unknown_field());
@@ -108,11 +108,11 @@ impl<T: Input + 'static> FromRequest for Body<T> {
                 .map_err(|error| Problem::new(ProblemType::MalformedJson, not_json(&error)))?;
             let parsed = T::parse(&value).map_err(|violations| match value {
                 Value::Object(fields) if request.method() == Method::PATCH => {
-                    Invalid { violations, patch: Some(fields) }
+                    InvalidBody { violations, patch: Some(fields) }
                 }
-                _ => Invalid { violations, patch: None },
+                _ => InvalidBody { violations, patch: None },
             });
-            if matches!(&parsed, Err(Invalid { patch: Some(_), .. })) {
+            if matches!(&parsed, Err(InvalidBody { patch: Some(_), .. })) {
                 body.reserve(&mut memory, bytes.len() + size.bytes())?;
             }
             Ok(Self { parsed, _memory: memory })

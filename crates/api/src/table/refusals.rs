@@ -30,7 +30,7 @@ pub(super) struct Refusals<'o> {
 }
 
 /// An example of a problem, with its name if operations share it.
-struct Example {
+struct OperationExample {
     shared: Option<String>,
     problem: Problem,
     instance: String,
@@ -145,8 +145,8 @@ impl Refusals<'_> {
         }
     }
 
-    fn example(&self, problem_type: ProblemType) -> Example {
-        let of_operation = |problem| Example {
+    fn example(&self, problem_type: ProblemType) -> OperationExample {
+        let of_operation = |problem| OperationExample {
             shared: None,
             problem,
             instance: format!("{BASE_PATH}{}", filled(self.path)),
@@ -168,12 +168,12 @@ impl Refusals<'_> {
             | ProblemType::AuthorExists
             | ProblemType::AlreadyReviewed
             | ProblemType::ReportingCycle => of_operation(Problem::of_any_operation(problem_type)),
-            _ => Example::of_any_operation(problem_type),
+            _ => OperationExample::of_any_operation(problem_type),
         }
     }
 
     /// Returns the example for a parameter that the operation has, if it has any.
-    fn invalid_parameter(&self) -> Example {
+    fn invalid_parameter(&self) -> OperationExample {
         let has =
             |name| self.operation.parameters.iter().any(|one| one.ref_location.ends_with(name));
         let (name, parameters) = if has("/Limit") {
@@ -190,14 +190,14 @@ impl Refusals<'_> {
             ("InvalidParameter", Parameters::parse("limit=5"))
         };
         let problem = Problem::invalid_query(parameters.finish(&[]).err().unwrap_or_default());
-        Example { shared: Some(name.to_owned()), problem, instance: ANY_PATH.to_owned() }
+        OperationExample { shared: Some(name.to_owned()), problem, instance: ANY_PATH.to_owned() }
     }
 
     /// Returns the example for the first item of the path, if it has one.
-    fn not_found(&self) -> Option<Example> {
+    fn not_found(&self) -> Option<OperationExample> {
         let (item, _) = keys(self.path).next()?;
         let end = self.path.find('}')? + 1;
-        Some(Example {
+        Some(OperationExample {
             shared: Some(format!("{}NotFound", pascal(&item))),
             problem: Problem::not_found(if item == "key" { "API key" } else { &item }),
             instance: format!("{BASE_PATH}{}", filled(&self.path[..end])),
@@ -218,7 +218,7 @@ impl Refusals<'_> {
     }
 }
 
-impl Example {
+impl OperationExample {
     fn of_any_operation(problem_type: ProblemType) -> Self {
         Self {
             shared: Some(format!("{problem_type:?}")),
