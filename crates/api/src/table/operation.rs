@@ -385,14 +385,9 @@ impl Operation {
             )
         };
         let path = string().pattern(Some(r"^[a-z_]+(\.[a-z_]+){0,2}$"));
-        let of_included = || {
-            let included = E::INFO.relations().next()?;
-            let mut relations = included.to.relations();
-            let counted = relations.find(|relation| relation.cardinality == Cardinality::Many)?;
-            Some(format!("{}.{}", included.name, counted.name))
-        };
-        let first = to_many().next().map(|relation| relation.name.to_owned()).or_else(of_included);
-        let count = parameter::list("count", &description, path, first.as_deref());
+        // A path can be counted only if its relation is included, so it is no example.
+        let first = to_many().next().map(|relation| relation.name);
+        let count = parameter::list("count", &description, path, first);
         self.add_parameter(&format!("{name}Count"), count);
         let own = E::INFO.fields.iter().map(|field| field.name).chain(["etag"]);
         let description = "Own fields to show, with the key; `etag` is the tag of the item.";
