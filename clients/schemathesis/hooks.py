@@ -32,6 +32,11 @@ FIELDS = {
     ("password", "range"): "common passwords are refused",
     ("new_password", "range"): "common passwords are refused",
     ("isbn", "format"): "has a check digit",
+    ("language", "format"): "the pattern allows more than the grammar of RFC 5646",
+    ("include", "format"): "the options of a relation are given in words",
+    ("some", "format"): "the form of a condition is given in words",
+    ("none", "format"): "the same as `some`",
+    ("only", "format"): "the same as `some`",
     ("author", "required"): "required unless there are contributors",
     ("count", "unknown"): "the pattern allows any name; the description lists the relations",
     ("include", "unknown"): "the same as `count`",
@@ -58,6 +63,7 @@ FIELDS |= {(line, "format"): "a rule of new texts" for line in LINES}
 # The same for whole requests: by the type of the problem.
 PROBLEMS = {
     "/problems/idempotency-key-reused": "the key was sent with another request; short ones repeat",
+    "/problems/malformed-request": "`If-Match: 0` is sent, although its pattern does not allow it",
 }
 
 # The password of the account that sends the requests.

@@ -371,7 +371,7 @@ impl Operation {
             "Relations to load, as paths of at most three names: {known}, {deeper}, … A to-many relation may be followed by `(limit:5,sort:-field)`."
         );
         let first = E::INFO.relations().next().map(|relation| relation.name);
-        let path = string().pattern(Some(r"^[a-z_]+(\.[a-z_]+){0,2}(\(.*\))?(\..+)?$"));
+        let path = string().pattern(Some(r"^[a-z_]+(\.[a-z_]+){0,2}(\([ -~]*\))?(\.[ -~]+)?$"));
         let include = parameter::list("include", &description, path, first);
         self.add_parameter(&format!("{name}Include"), include);
         let to_many =
