@@ -5,8 +5,7 @@
 //! tag from any response about the entity can be sent with a change. `If-None-Match` compares all.
 //!
 //! The hash is computed from the loaded entities, so that a response that the client has already is
-//! not rendered. If the request has `fields`, it is computed from the
-//! body.
+//! not rendered. If the request has `fields`, it is computed from the body.
 
 use std::fmt::Write as _;
 use std::hash::Hasher as _;
