@@ -1,3 +1,23 @@
-ALTER TABLE token_pairs RENAME COLUMN used_at TO spent_at;
-ALTER TABLE token_pairs RENAME COLUMN revoked TO dead;
-ALTER TABLE token_pairs RENAME COLUMN retried TO spared;
+CREATE TABLE new_token_pairs (
+    uid BLOB NOT NULL CONSTRAINT token_pairs_pkey PRIMARY KEY
+        CONSTRAINT token_pairs_uid_check CHECK (length(uid) = 16),
+    session_uid BLOB NOT NULL CONSTRAINT token_pairs_session_uid_fkey REFERENCES sessions (uid) ON DELETE CASCADE,
+    generation INTEGER NOT NULL CONSTRAINT token_pairs_generation_check CHECK (generation >= 1),
+    refresh_hash BLOB CONSTRAINT token_pairs_refresh_hash_key UNIQUE
+        CONSTRAINT token_pairs_refresh_hash_check CHECK (length(refresh_hash) = 32),
+    issued_at INTEGER NOT NULL,
+    spent_at INTEGER,
+    -- Whether it was retried within the reuse grace period.
+    spared INTEGER NOT NULL CONSTRAINT token_pairs_spared_check CHECK (spared IN (0, 1)),
+    -- Whether it was revoked because its predecessor was retried.
+    dead INTEGER NOT NULL CONSTRAINT token_pairs_dead_check CHECK (dead IN (0, 1)),
+    CONSTRAINT token_pairs_session_uid_generation_key UNIQUE (session_uid, generation)
+) STRICT;
+
+INSERT INTO new_token_pairs (uid, session_uid, generation, refresh_hash, issued_at, spent_at, spared, dead)
+SELECT uid, session_uid, generation, refresh_hash, issued_at, used_at, retried, revoked FROM token_pairs;
+
+DROP TABLE token_pairs;
+ALTER TABLE new_token_pairs RENAME TO token_pairs;
+
+CREATE UNIQUE INDEX token_pairs_alive_idx ON token_pairs (session_uid) WHERE spent_at IS NULL AND dead = 0;
