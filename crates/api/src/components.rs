@@ -105,6 +105,14 @@ impl Components {
         Ref::from_response_name(name)
     }
 
+    /// Makes a required field of an object optional.
+    pub(crate) fn make_optional(&mut self, name: &str, field: &str) {
+        if let Some(RefOr::T(Schema::Object(object))) = self.schemas.get_mut(name) {
+            object.required.retain(|required| required != field);
+            object.examples = example_of(object).into_iter().collect();
+        }
+    }
+
     /// Removes a schema.
     pub(crate) fn remove(&mut self, name: &str) {
         self.schemas.remove(name);

@@ -34,6 +34,7 @@ fn add_books(table: &mut RouteTable) {
         )
         .requires(Access::Verified)
         .body::<NewBookGraph>()
+        .optional_body_field::<NewBookGraph>("author")
         .creates::<Book>()
         .conflicts(&[ProblemType::QuotaExceeded]),
     );

@@ -182,6 +182,12 @@ impl Operation {
         self.body_as::<T>("application/json")
     }
 
+    /// Makes a field of the body optional that the type requires alone, but not beside others.
+    pub(crate) fn optional_body_field<T: ToSchema>(mut self, field: &str) -> Self {
+        self.components.make_optional(&T::name(), field);
+        self
+    }
+
     /// Adds a body that is a form.
     pub(crate) fn form_body<T: ToSchema>(self) -> Self {
         self.body_as::<T>("application/x-www-form-urlencoded")

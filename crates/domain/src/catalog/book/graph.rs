@@ -29,7 +29,7 @@ use crate::{Contributor, NewTag};
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = NewBook))]
 pub struct NewBookGraph {
     /// The book.
-    #[cfg_attr(feature = "openapi", serde(flatten), schema(schema_with = without_required_author))]
+    #[cfg_attr(feature = "openapi", serde(flatten), schema(inline))]
     pub book: NewBook,
     /// The tags, by name.
     #[cfg_attr(
@@ -43,16 +43,6 @@ pub struct NewBookGraph {
         schema(inline, value_type = Option<Vec<Contributor>>, max_items = 100)
     )]
     pub contributors: Option<Contributors>,
-}
-
-/// Describes a new book whose `author` may be absent, which no attribute can express.
-#[cfg(feature = "openapi")]
-fn without_required_author() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-    let mut schema = <NewBook as utoipa::PartialSchema>::schema();
-    if let utoipa::openapi::RefOr::T(utoipa::openapi::Schema::Object(book)) = &mut schema {
-        book.required.retain(|field| field != "author");
-    }
-    schema
 }
 
 /// A book without tags, and with the contributors that its credit line names.
