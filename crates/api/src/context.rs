@@ -45,7 +45,7 @@ pub(crate) struct Context {
     pub(crate) state: SharedState,
     request: HttpRequest,
     authentication: Authentication,
-    checked: Rc<Cell<bool>>,
+    access_checked: Rc<Cell<bool>>,
     statements: StatementCounter,
 }
 
@@ -65,11 +65,11 @@ impl Context {
         let state =
             request.app_data::<SharedState>().expect("the application has its state").clone();
         let credential = Credential::of(request, &state, access)?;
-        let checked = Rc::new(Cell::new(access == Access::Anyone));
+        let access_checked = Rc::new(Cell::new(access == Access::Anyone));
         let authentication = Authentication { access, credential };
         let statements = StatementCounter::default();
         request.extensions_mut().insert(statements.clone());
-        Ok(Self { state, request: request.clone(), authentication, checked, statements })
+        Ok(Self { state, request: request.clone(), authentication, access_checked, statements })
     }
 
     /// Runs work that changes nothing. It may run again if the connection was broken.
@@ -240,8 +240,8 @@ impl Context {
     }
 
     /// Returns a flag that becomes true when the handler opens a transaction, which checks the access.
-    pub(crate) fn is_checked(&self) -> Rc<Cell<bool>> {
-        Rc::clone(&self.checked)
+    pub(crate) fn access_checked(&self) -> Rc<Cell<bool>> {
+        Rc::clone(&self.access_checked)
     }
 
     /// Returns the cost of the request's query, which selects the threads that read.
@@ -250,7 +250,7 @@ impl Context {
     }
 
     fn begin(&self) -> (SharedState, Authentication, StatementCounter) {
-        self.checked.set(true);
+        self.access_checked.set(true);
         (self.state.clone(), self.authentication.clone(), self.statements.clone())
     }
 }

@@ -71,13 +71,13 @@ pub(crate) async fn respond<Args: FromRequest>(
         negotiation::check_accepts_json(request.headers())?;
     }
     let ctx = Context::new(&request, demands.access)?;
-    let checked = ctx.is_checked();
+    let access_checked = ctx.access_checked();
     if !demands.has_query {
         refuse_query(request.query_string())?;
     }
     let args = Args::from_request(&request, &mut payload).await.map_err(Into::into)?;
     let response = endpoint.call(ctx, args).await?;
-    if !checked.get() {
+    if !access_checked.get() {
         return Err(Error::from(Failure::AccessNotChecked).into());
     }
     Ok(cached(demands.access, response))
