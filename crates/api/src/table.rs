@@ -4,6 +4,7 @@
 mod describe;
 mod operation;
 mod parameter;
+mod query_parameters;
 mod refusals;
 mod route_path;
 

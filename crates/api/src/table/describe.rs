@@ -10,8 +10,8 @@ use utoipa::openapi::{
 };
 
 use super::RoutedOperation;
-use super::operation::{SuccessResponse, pascal, string};
-use super::parameter;
+use super::operation::SuccessResponse;
+use super::parameter::{self, pascal, string};
 use super::refusals::Refusals;
 use super::route_path::{is_conditional, is_repeatable, path_parameters};
 use crate::components::{self, Components};

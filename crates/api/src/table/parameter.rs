@@ -6,7 +6,7 @@
 use serde_json::json;
 use utoipa::PartialSchema;
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn, ParameterStyle};
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{RefOr, Required};
 
 use crate::components::{example, simplified};
@@ -100,4 +100,19 @@ fn optional(parameter_in: ParameterIn, name: &str, description: &str) -> Paramet
         .parameter_in(parameter_in)
         .required(Required::False)
         .description(Some(description))
+}
+
+/// Returns `PublishedFrom` for `published_from`.
+pub(super) fn pascal(name: &str) -> String {
+    name.split(['_', '-'])
+        .flat_map(|word| {
+            let mut letters = word.chars();
+            letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters)
+        })
+        .collect()
+}
+
+/// Returns the schema of a string.
+pub(super) fn string() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
 }

@@ -12,7 +12,8 @@ use utoipa::ToSchema as _;
 use utoipa::openapi::example::{self, ExampleBuilder};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
-use super::operation::{Operation, pascal};
+use super::operation::Operation;
+use super::parameter::pascal;
 use super::route_path::{filled, is_conditional, is_repeatable, keys};
 use crate::components::{self, Components};
 use crate::parameters::Parameters;

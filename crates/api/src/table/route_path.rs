@@ -8,7 +8,8 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{KnownFormat, Required, SchemaFormat};
 
-use super::operation::{Operation, pascal, string};
+use super::operation::Operation;
+use super::parameter::{pascal, string};
 
 /// Returns whether an operation compares `If-Match` with the version of an item.
 pub(super) fn is_conditional(path: &str, method: &Method, operation: &Operation) -> bool {
