@@ -90,9 +90,12 @@ pub(crate) fn read_response(stream: &mut TcpStream) -> io::Result<Response> {
         if let Some(response) = end.and_then(|end| complete(&bytes, end)) {
             return Ok(response);
         }
-        match stream.read(&mut buffer)? {
-            0 => return Err(ErrorKind::UnexpectedEof.into()),
-            length => bytes.extend_from_slice(&buffer[..length]),
+        match stream.read(&mut buffer) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(length) => bytes.extend_from_slice(&buffer[..length]),
+            // A child process, such as the one that sends a signal, has ended.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }
