@@ -215,7 +215,9 @@ impl HasherState {
             }
             // A hash that begins now starts a task of its own.
             state.releasing.store(false, Ordering::Relaxed);
-            state.buffers.clear();
+            // On a thread that ends when it has been idle: mimalloc returns freed memory to the
+            // system when a thread ends, and otherwise only with later work.
+            tokio::task::spawn_blocking(move || state.buffers.clear());
         });
     }
 
