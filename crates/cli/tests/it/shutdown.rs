@@ -174,7 +174,7 @@ fn keep_alive_clients_see_no_reset(database: &Fresh) {
     server.wait().succeeded();
 }
 
-/// The mail worker waits for the database meanwhile.
+/// The mail worker waits for the database meanwhile, on a connection that it had before.
 #[cfg(target_os = "linux")]
 #[test]
 fn frozen_database_does_not_delay_end() {
@@ -182,6 +182,11 @@ fn frozen_database_does_not_delay_end() {
     let database = recto_testkit::database::fresh_on(&cluster);
     let program = program_on(&database);
     let (server, _) = serve(&program, &[]);
+    let counted = "SELECT '1' AS line FROM pg_stat_activity \
+                   WHERE query LIKE 'SELECT COUNT(*) FROM \"mails\"%' AND state = 'idle'";
+    while database.rows(counted).is_empty() {
+        sleep(MOMENT);
+    }
     let _paused = cluster.pause();
     // The worker polls every five seconds.
     sleep(Duration::from_secs(6));
