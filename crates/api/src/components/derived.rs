@@ -75,6 +75,9 @@ fn or_null(alternatives: &[RefOr<Schema>]) -> Option<Object> {
         (SchemaType::Type(only), SchemaType::Type(Type::Null)) => {
             let mut object = object.clone();
             object.schema_type = SchemaType::from_iter([only.clone(), Type::Null]);
+            if let Some(values) = &mut object.enum_values {
+                values.push(Value::Null);
+            }
             Some(object)
         }
         _ => None,

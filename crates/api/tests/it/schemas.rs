@@ -104,4 +104,7 @@ fn optional_fields_may_be_null() {
         })
     );
     assert_eq!(book["required"].as_array().unwrap().len(), 11);
+    let contributors = &schema::<NewBookGraph>()["properties"]["contributors"];
+    let roles = contributors["items"]["properties"]["role"]["enum"].as_array().unwrap();
+    assert_eq!(roles.last(), Some(&Value::Null));
 }
