@@ -8,13 +8,14 @@ use std::sync::{Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 
 use recto_domain::{
-    Account, AuthorId, BookId, Clock, Comment, Course, Email, IdGenerator, Invalid, NewBookGraph,
-    NewId, Password, PasswordHash, Post, Review, ReviewId, Role, Student, TagId, TagNames, User,
-    UserId, Username,
+    Account, ApiKey, ApiKeyId, ApiKeyName, AuthorId, BookId, Clock, Comment, Course, Email,
+    IdGenerator, Invalid, NewBookGraph, NewId, Password, PasswordHash, Post, Review, ReviewId,
+    Role, Scopes, Secret, Student, TagId, TagNames, User, UserId, Username,
 };
 use recto_identity::password::{HashError, Hasher};
+use recto_identity::secret::hash;
 use recto_persistence::catalog::{Creator, book_graph};
-use recto_persistence::identity::account;
+use recto_persistence::identity::{account, api_key};
 use recto_persistence::{Connection, Database, Error, SystemIds, org, school};
 
 use super::{DemoAccount, DemoBook, DemoLibrary, DemoPost, DemoStudent, DemoUser, random_password};
@@ -82,6 +83,7 @@ fn write(
     for (account, hash) in library.accounts.iter().zip(stored) {
         write_account(conn, account, hash, &mut users)?;
     }
+    write_api_key(conn)?;
     for reader in &library.readers {
         conn.insert(users.add(reader))?;
     }
@@ -131,6 +133,22 @@ fn write_account(
     let account = Account::new_verified(user.uid, new.email.clone(), new.role);
     account::create(conn, user, &account, hash)?;
     Ok(())
+}
+
+/// Inserts the API key of the examples, whose secret nobody knows.
+fn write_api_key(conn: &mut Connection) -> Result<(), Error> {
+    let secret = Secret::api_key(SystemIds.random());
+    let key = ApiKey {
+        id: ApiKeyId::from_uuid(example_id(ApiKeyId::EXAMPLE).uid()),
+        name: ApiKeyName::parse("Example").expect("it is a valid name"),
+        scopes: Scopes::READ,
+        hint: secret.hint().to_owned(),
+        created_at: SystemIds.now(),
+        expires_at: None,
+        last_used_at: None,
+    };
+    let owner = UserId::from_uuid(example_id(UserId::EXAMPLE).uid());
+    api_key::insert(conn, owner, &key, &hash(&secret))
 }
 
 fn write_book(

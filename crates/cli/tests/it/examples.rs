@@ -8,15 +8,13 @@ use ureq::http::Method;
 use crate::support::program::{Program, RunningServer};
 
 /// The operations whose examples are refused by a demo, with the status and the reason.
-const REFUSED: [(&str, u16, &str); 16] = [
+const REFUSED: [(&str, u16, &str); 14] = [
     ("refreshTokens", 401, "the token is not of this server"),
     ("verifyEmailAddress", 404, "the token is mailed"),
     ("rejectAccount", 404, "the token is mailed"),
     ("confirmNewEmailAddress", 404, "the token is mailed"),
     ("resetPassword", 404, "the token is mailed"),
     ("deleteAccount", 401, "another example has ended the session"),
-    ("getApiKey", 404, "a demo has no API key"),
-    ("revokeApiKey", 404, "a demo has no API key"),
     ("getSession", 404, "the ids of sessions are random"),
     ("endSession", 404, "the ids of sessions are random"),
     ("deleteDepartment", 409, "it has employees"),
