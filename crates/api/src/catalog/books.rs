@@ -6,7 +6,7 @@ use recto_domain::{
     AuditAction, Book, BookContributors, BookId, BookPatch, BookTags, Contributors, NewBookGraph,
     Owned, Tag, TagName, TagNames,
 };
-use recto_persistence::catalog::{Creator, book_graph, book_tag};
+use recto_persistence::catalog::{Creator, book_graph};
 use recto_persistence::{Connection, write};
 use recto_relations::{Entity as _, Include};
 
@@ -74,7 +74,7 @@ pub(crate) async fn add_tags(
     key: PathKey<Book>,
     body: Body<TagNames>,
 ) -> Result<Rendered, Error> {
-    change_tags(ctx, key, body, book_tag::add).await
+    change_tags(ctx, key, body, book_graph::add_tags).await
 }
 
 /// `PUT /books/{uid}/tags`
@@ -83,11 +83,11 @@ pub(crate) async fn set_tags(
     key: PathKey<Book>,
     body: Body<TagNames>,
 ) -> Result<Rendered, Error> {
-    change_tags(ctx, key, body, book_tag::set).await
+    change_tags(ctx, key, body, book_graph::set_tags).await
 }
 
 type ChangeTags =
-    fn(&mut Connection, &Creator<'_>, BookId, &[TagName]) -> Result<bool, recto_persistence::Error>;
+    fn(&mut Connection, &Creator<'_>, Book, &[TagName]) -> Result<Book, recto_persistence::Error>;
 
 async fn change_tags(
     ctx: Context,
@@ -99,12 +99,9 @@ async fn change_tags(
     ctx.write(move |tx| {
         let book = editable(tx, key.0, AuditAction::ContentChanged)?;
         let (conn, creator) = tx.with_creator()?;
-        let uid = book.uid;
-        if change(conn, &creator, uid, &body.checked()?.into_names())? {
-            write::advance(conn, book)?;
-        }
+        let book = change(conn, &creator, book, &body.checked()?.into_names())?;
         tx.check_creator(&creator)?;
-        tx.item::<Book>(uid, &include)
+        tx.item::<Book>(book.uid, &include)
     })
     .await
 }
@@ -130,11 +127,8 @@ pub(crate) async fn set_contributors(
 pub(crate) async fn add_tag(ctx: Context, keys: PathKeys<Book, Tag>) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
         let book = editable(tx, keys.0, AuditAction::ContentChanged)?;
-        let added = book_tag::add_one(tx, book.uid, keys.1)?;
-        if added.ok_or_else(|| Problem::no_such(Tag::INFO))? {
-            write::advance(tx, book)?;
-        }
-        Ok(NoContent)
+        let changed = book_graph::add_tag(tx, book, keys.1)?;
+        changed.map(|_| NoContent).ok_or_else(|| Problem::no_such(Tag::INFO).into())
     })
     .await
 }
@@ -143,9 +137,7 @@ pub(crate) async fn add_tag(ctx: Context, keys: PathKeys<Book, Tag>) -> Result<R
 pub(crate) async fn remove_tag(ctx: Context, keys: PathKeys<Book, Tag>) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
         let book = editable(tx, keys.0, AuditAction::ContentChanged)?;
-        if book_tag::remove_one(tx, book.uid, keys.1)? {
-            write::advance(tx, book)?;
-        }
+        book_graph::remove_tag(tx, book, keys.1)?;
         Ok(NoContent)
     })
     .await

@@ -1,6 +1,6 @@
 //! Books with their tags and contributors.
 
-use recto_domain::{Book, BookPatch, Contributors, NewBookGraph};
+use recto_domain::{Book, BookPatch, Contributors, NewBookGraph, TagId, TagName};
 
 use super::creator::Creator;
 use super::{author, book_tag};
@@ -56,4 +56,45 @@ pub fn set_contributors(
         return write::advance(conn, book);
     }
     Ok(book)
+}
+
+/// Adds tags to a locked book, and moves its version if it did not have all of them.
+pub fn add_tags(
+    conn: &mut Connection,
+    creator: &Creator<'_>,
+    book: Book,
+    names: &[TagName],
+) -> Result<Book, Error> {
+    let changed = book_tag::add(conn, creator, book.uid, names)?;
+    advance_if(conn, book, changed)
+}
+
+/// Sets the tags of a locked book, and moves its version if it had others.
+pub fn set_tags(
+    conn: &mut Connection,
+    creator: &Creator<'_>,
+    book: Book,
+    names: &[TagName],
+) -> Result<Book, Error> {
+    let changed = book_tag::set(conn, creator, book.uid, names)?;
+    advance_if(conn, book, changed)
+}
+
+/// Adds a tag to a locked book, and moves its version if it did not have the tag; `None` if there is
+/// no such tag.
+pub fn add_tag(conn: &mut Connection, book: Book, tag: TagId) -> Result<Option<Book>, Error> {
+    match book_tag::add_one(conn, book.uid, tag)? {
+        Some(changed) => advance_if(conn, book, changed).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Removes a tag from a locked book, and moves its version if it had the tag.
+pub fn remove_tag(conn: &mut Connection, book: Book, tag: TagId) -> Result<Book, Error> {
+    let changed = book_tag::remove_one(conn, book.uid, tag)?;
+    advance_if(conn, book, changed)
+}
+
+fn advance_if(conn: &mut Connection, book: Book, changed: bool) -> Result<Book, Error> {
+    if changed { write::advance(conn, book) } else { Ok(book) }
 }
