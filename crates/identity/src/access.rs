@@ -161,9 +161,19 @@ pub mod may {
     /// [`Forbidden`] otherwise, as for all rules.
     pub fn edit_book(account: &Account, book: &Book) -> Result<(), Forbidden> {
         require(
-            account.role == Role::Admin || book.user_uid == Some(account.user_uid),
+            edit_books_of_others(account) || book.user_uid == Some(account.user_uid),
             "only its owner or an administrator may change a book",
         )
+    }
+
+    /// Returns whether an account may change and delete books of others: administrators may.
+    pub fn edit_books_of_others(account: &Account) -> bool {
+        account.role == Role::Admin
+    }
+
+    /// Returns whether an account may exceed the quotas: administrators may.
+    pub fn exceed_quotas(account: &Account) -> bool {
+        account.role == Role::Admin
     }
 
     /// Checks that an account may change a review: its author may.

@@ -1,6 +1,7 @@
 //! The quotas of the caller: checked after rows are inserted, in the same transaction.
 
-use recto_domain::{Account, AuditAction, AuditDetail, Owned, Review, Role, UserId};
+use recto_domain::{Account, AuditAction, AuditDetail, Owned, Review, UserId};
+use recto_identity::access::may;
 use recto_identity::quota::{QuotaUse, RESERVATION};
 use recto_persistence::catalog::Creator;
 use recto_persistence::identity::{quota, session};
@@ -12,9 +13,9 @@ use crate::error::Error;
 use crate::problem::{Problem, ProblemType};
 
 impl<'t> ReadTransaction<'t> {
-    /// Returns the quotas, unless they are off or the account is an administrator's.
+    /// Returns the quotas, unless they are off or the account may exceed them.
     fn quotas_of(&self, account: Option<&Account>) -> Option<(&'t QuotaUse, UserId)> {
-        let account = account.filter(|account| account.role != Role::Admin)?;
+        let account = account.filter(|account| !may::exceed_quotas(account))?;
         Some((self.state.quotas.as_deref()?, account.user_uid))
     }
 }

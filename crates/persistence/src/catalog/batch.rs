@@ -6,9 +6,7 @@ use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable};
 use diesel::upsert::excluded;
-use recto_domain::{
-    Account, BatchOutcome, Book, BookEntry, BookOutcome, Isbn, Role, Update as _, UserId,
-};
+use recto_domain::{BatchOutcome, Book, BookEntry, BookOutcome, Isbn, Update as _, UserId};
 use recto_relations_diesel::{Engine, Lock, Locked, Selected as _};
 
 use super::author;
@@ -23,16 +21,16 @@ use crate::{Connection, Error};
 pub struct Upserted {
     /// The outcome of each book, in order.
     pub outcomes: Vec<BookOutcome>,
-    /// The number of changed books that are not the caller's.
+    /// The number of changed books that are not the owner's.
     pub of_others: usize,
 }
 
 /// Inserts the new books of a batch, updates the existing ones, and returns the outcomes in order.
-/// Sends at most three statements, four for administrators, and more for changed credit lines.
+/// Sends at most three statements, four with `of_others`, and more for changed credit lines.
 ///
-/// An existing book is the newest one with the ISBN that the caller owns. For an administrator who
-/// owns none it is the newest one of any owner. Otherwise, and without an ISBN, the book is
-/// inserted.
+/// An existing book is the newest one with the ISBN that `owner` owns. If there is none and
+/// `of_others` is true, it is the newest one of any owner. Otherwise, and without an ISBN, the book
+/// is inserted, owned by `owner`.
 ///
 /// The ISBNs must be distinct, as [`BookBatch`](recto_domain::BookBatch) ensures.
 ///
@@ -41,20 +39,19 @@ pub struct Upserted {
 pub fn upsert(
     conn: &mut Connection,
     creator: &Creator<'_>,
-    caller: &Account,
+    owner: UserId,
+    of_others: bool,
     batch: Vec<BookEntry>,
 ) -> Result<Upserted, Error> {
-    lock_caller(conn, caller.user_uid)?;
-    let mut existing = existing(conn, caller, &batch)?;
+    lock_owner(conn, owner)?;
+    let mut existing = existing(conn, owner, of_others, &batch)?;
     let mut outcomes = Vec::with_capacity(batch.len());
     let (mut written, mut credited) = (Vec::new(), Vec::new());
-    let mut of_others = 0;
+    let mut changed_of_others = 0;
     for (index, BookEntry { new, patch }) in batch.into_iter().enumerate() {
         let mut before = None;
         let (book, outcome) = match new.isbn.as_ref().and_then(|isbn| existing.remove(isbn)) {
-            None => {
-                (Book::new(creator.ids.new_id(), new, Some(caller.user_uid)), BatchOutcome::Created)
-            }
+            None => (Book::new(creator.ids.new_id(), new, Some(owner)), BatchOutcome::Created),
             Some(mut book) => {
                 before = Some(book.author.clone());
                 let changed = book.apply(patch, creator.ids.now());
@@ -65,8 +62,8 @@ pub fn upsert(
         if before.as_ref() != Some(&book.author) {
             credited.push(book.clone());
         }
-        if outcome == BatchOutcome::Updated && book.user_uid != Some(caller.user_uid) {
-            of_others += 1;
+        if outcome == BatchOutcome::Updated && book.user_uid != Some(owner) {
+            changed_of_others += 1;
         }
         if outcome != BatchOutcome::Unchanged {
             written.push(book);
@@ -74,14 +71,14 @@ pub fn upsert(
     }
     write(conn, &written)?;
     author::set_from_credit_lines(conn, creator, &credited)?;
-    Ok(Upserted { outcomes, of_others })
+    Ok(Upserted { outcomes, of_others: changed_of_others })
 }
 
-/// Locks the caller, so that concurrent batches of one caller run one after the other and insert a
+/// Locks the owner, so that concurrent batches of one owner run one after the other and insert a
 /// new book once. SQLite has one writer anyway.
-fn lock_caller(conn: &mut Connection, caller: UserId) -> Result<(), Error> {
+fn lock_owner(conn: &mut Connection, owner: UserId) -> Result<(), Error> {
     if conn.engine() == Engine::Postgres {
-        let user = users::table.find(UidValue::from(caller)).select(users::uid);
+        let user = users::table.find(UidValue::from(owner)).select(users::uid);
         conn.first::<UidValue>(Locked::new(user, Lock::NoKeyUpdate))?;
     }
     Ok(())
@@ -90,16 +87,17 @@ fn lock_caller(conn: &mut Connection, caller: UserId) -> Result<(), Error> {
 /// Returns the existing books of a batch by ISBN, locked until the transaction ends.
 fn existing(
     conn: &mut Connection,
-    caller: &Account,
+    owner: UserId,
+    of_others: bool,
     batch: &[BookEntry],
 ) -> Result<HashMap<Isbn, Book>, Error> {
     let mut isbns: Vec<&str> =
         batch.iter().filter_map(|entry| entry.new.isbn.as_ref()).map(Isbn::as_str).collect();
-    let mut books = newest(conn, &isbns, caller.user_uid, false)?;
-    if caller.role == Role::Admin {
+    let mut books = newest(conn, &isbns, owner, false)?;
+    if of_others {
         let own: Vec<Isbn> = books.keys().cloned().collect();
         isbns.retain(|isbn| !own.iter().any(|own| own.as_str() == *isbn));
-        books.extend(newest(conn, &isbns, caller.user_uid, true)?);
+        books.extend(newest(conn, &isbns, owner, true)?);
     }
     Ok(books)
 }

@@ -69,8 +69,10 @@ fn upsert(
     let book = |isbn: &String| json!({"title": "T", "author": "A", "isbn": isbn});
     let books: Vec<Value> = isbns.iter().map(book).collect();
     let books = BookBatch::parse(&json!({ "books": books })).unwrap().into_books();
-    let (outcomes, sent) =
-        conn.recording(|conn| batch::upsert(conn, &Creator::nobody(ids), caller, books));
+    let (outcomes, sent) = conn.recording(|conn| {
+        let of_others = caller.role == Role::Admin;
+        batch::upsert(conn, &Creator::nobody(ids), caller.user_uid, of_others, books)
+    });
     assert_eq!(sent.len(), statements, "{sent:#?}");
     outcomes.unwrap().outcomes.into_iter().map(|one| one.outcome).collect()
 }
