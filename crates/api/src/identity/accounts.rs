@@ -12,7 +12,7 @@ use crate::present::ExtraFields;
 use crate::response::Item;
 
 /// The fields of an account among those of its user; `null` for a user without an account.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub(crate) struct AccountFields {
     #[schema(inline)]
     email: Option<Email>,
@@ -26,15 +26,12 @@ pub(crate) struct AccountFields {
     disabled: Option<bool>,
 }
 
-impl AccountFields {
-    fn of(account: Option<&Account>) -> Self {
-        Self {
-            email: account.map(|account| account.email.clone()),
-            role: account.map(|account| account.role),
-            verified: account.map(|account| account.verified),
-            disabled: account.map(|account| account.disabled),
-        }
-    }
+/// What is serialized of a user's account.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum OptionalAccount<'a> {
+    Account(&'a Account),
+    None(AccountFields),
 }
 
 /// Returns the accounts of users.
@@ -44,10 +41,12 @@ impl AccountFields {
 pub(crate) fn of(conn: &mut Connection, users: &Entities<User>) -> Result<ExtraFields, Error> {
     let uids: Vec<_> = users.as_slice().iter().map(|user| user.uid).collect();
     let accounts = account::of_users(conn, &uids)?;
-    ExtraFields::of(
-        uids.iter()
-            .map(|uid| AccountFields::of(accounts.iter().find(|account| account.user_uid == *uid))),
-    )
+    ExtraFields::of(uids.iter().map(|uid| {
+        match accounts.iter().find(|account| account.user_uid == *uid) {
+            Some(account) => OptionalAccount::Account(account),
+            None => OptionalAccount::None(AccountFields::default()),
+        }
+    }))
 }
 
 /// Adds its account to a user.
