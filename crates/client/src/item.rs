@@ -4,7 +4,8 @@ use std::ops::Deref;
 
 use recto_domain::{Account, Email, Role, User};
 use recto_relations::{
-    Entity, EntityInfo, Kind, Many, NotCounted, NotLoaded, One, Optional, Relation, RelationOf,
+    CardinalityType, Entity, EntityInfo, Many, NotCounted, NotLoaded, One, Optional, Relation,
+    RelationOf,
 };
 use reqwest::header::{ETAG, HeaderValue};
 use serde::de::{DeserializeOwned, Error as _};
@@ -83,9 +84,9 @@ impl<E: Resource> Item<E> {
     ///
     /// # Errors
     /// [`Error::NotLoaded`] if the relation was not included.
-    pub fn get<R>(&self, _: R) -> Result<<R::Kind as Follow>::Related<R::To>, Error>
+    pub fn get<R>(&self, _: R) -> Result<<R::Cardinality as Follow>::Related<R::To>, Error>
     where
-        R: RelationOf<E> + Relation<Kind: Follow, To: Resource>,
+        R: RelationOf<E> + Relation<Cardinality: Follow, To: Resource>,
     {
         let name = R::INFO.name;
         let not_loaded = NotLoaded { entity: E::INFO.name, relation: name };
@@ -267,8 +268,8 @@ impl<T: DeserializeOwned + Send + 'static> FromResponse for Page<T> {
 }
 
 /// The type that [`Item::get`] and [`Client::related`](crate::Client::related) return for a
-/// relation of this [`Kind`].
-pub trait Follow: Kind {
+/// relation of this [`CardinalityType`].
+pub trait Follow: CardinalityType {
     /// A [`Page`], an [`Item`], or an `Option` of an item.
     type Related<E: Resource>: FromResponse;
 }

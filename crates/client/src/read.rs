@@ -254,9 +254,9 @@ impl Client {
         &self,
         _: R,
         key: <R::From as Entity>::Key,
-    ) -> Read<R::To, <R::Kind as Follow>::Related<R::To>>
+    ) -> Read<R::To, <R::Cardinality as Follow>::Related<R::To>>
     where
-        R: Relation<Kind: Follow, To: Resource>,
+        R: Relation<Cardinality: Follow, To: Resource>,
     {
         Read::new(self.clone(), paths::related(R::INFO, key))
     }

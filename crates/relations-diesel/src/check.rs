@@ -17,7 +17,7 @@ use crate::sql::{Sql, sql};
     label = "the foreign key has the wrong type or the wrong nullability",
     note = "the referenced key has the type `{Key}`; `One(…)` requires a column of this type, `Optional(…)` one of type `Nullable<{Key}>`"
 )]
-pub trait ForeignKeyType<Kind, Key> {}
+pub trait ForeignKeyType<Cardinality, Key> {}
 
 impl<Key: SqlType<IsNull = is_nullable::NotNull> + SingleValue> ForeignKeyType<One, Key> for Key {}
 

@@ -111,12 +111,12 @@ struct TypedEdge<R>(PhantomData<fn() -> R>);
 #[doc(hidden)]
 pub const fn edge<M: MappedRelations, R: Mapped<M>>() -> &'static dyn AnyEdge<M>
 where
-    R::Kind: Load<M, R>,
+    R::Cardinality: Load<M, R>,
 {
     &TypedEdge::<R>(PhantomData)
 }
 
-/// Loading of relations of a [`Kind`](recto_relations::Kind).
+/// Loading of relations of a [`CardinalityType`](recto_relations::CardinalityType).
 #[doc(hidden)]
 pub trait Load<M: Mapping, R: Relation> {
     fn load(
@@ -130,7 +130,7 @@ pub trait Load<M: Mapping, R: Relation> {
     fn correlation() -> Correlation;
 }
 
-impl<M: Mapping, R: Mapped<M, Kind: Load<M, R>>> AnyEdge<M> for TypedEdge<R> {
+impl<M: Mapping, R: Mapped<M, Cardinality: Load<M, R>>> AnyEdge<M> for TypedEdge<R> {
     fn info(&self) -> &'static RelationInfo {
         R::INFO
     }
@@ -141,7 +141,7 @@ impl<M: Mapping, R: Mapped<M, Kind: Load<M, R>>> AnyEdge<M> for TypedEdge<R> {
         parents: &dyn AnyEntities,
         requested: &Requested,
     ) -> Result<Edge, M::Error> {
-        R::Kind::load(conn, downcast::<R>(parents), requested)
+        R::Cardinality::load(conn, downcast::<R>(parents), requested)
     }
 
     fn count(
@@ -149,12 +149,12 @@ impl<M: Mapping, R: Mapped<M, Kind: Load<M, R>>> AnyEdge<M> for TypedEdge<R> {
         conn: &mut Connection<M>,
         parents: &dyn AnyEntities,
     ) -> Result<Counted, M::Error> {
-        let numbers = R::Kind::count(conn, downcast::<R>(parents).as_slice())?;
+        let numbers = R::Cardinality::count(conn, downcast::<R>(parents).as_slice())?;
         Ok(Counted { relation: R::INFO, numbers })
     }
 
     fn correlation(&self) -> Correlation {
-        R::Kind::correlation()
+        R::Cardinality::correlation()
     }
 }
 

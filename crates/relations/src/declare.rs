@@ -108,14 +108,14 @@ macro_rules! relations {
             type From = $from;
             type To = $to;
             type Inverse = $inverse;
-            type Kind = $crate::$kind;
+            type Cardinality = $crate::$kind;
             type Data = $data;
             const INFO: &'static $crate::RelationInfo = &$crate::RelationInfo {
                 name: stringify!($name),
                 from: <$from as $crate::Entity>::INFO,
                 to: <$to as $crate::Entity>::INFO,
                 inverse: stringify!($inverse_name),
-                cardinality: <$crate::$kind as $crate::Kind>::CARDINALITY,
+                cardinality: <$crate::$kind as $crate::CardinalityType>::CARDINALITY,
                 on_delete: $rule,
                 storage: $storage,
                 order: $order,

@@ -28,8 +28,8 @@ pub use page::{PageRequest, PageStart, Paged, Seek};
 #[doc(hidden)]
 pub use relation::foreign_key_of;
 pub use relation::{
-    Entity, InModule, Key, KeyField, Kind, LinkData, Many, One, Optional, Relation, RelationOf,
-    Through, ToMany, ToOne,
+    CardinalityType, Entity, InModule, Key, KeyField, LinkData, Many, One, Optional, Relation,
+    RelationOf, Through, ToMany, ToOne,
 };
 pub use sort::{KeysetPosition, Sort, SortError, SortTerm, SortValue};
 pub use text::{excerpt, text_key};

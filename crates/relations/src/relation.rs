@@ -91,7 +91,7 @@ pub trait Relation: Copy + Default + Debug + Send + Sync + 'static {
     /// The opposite direction.
     type Inverse: Relation<From = Self::To, To = Self::From, Inverse = Self>;
     /// How many entities it leads to: [`Many`], [`Optional`] or [`One`].
-    type Kind: Kind;
+    type Cardinality: CardinalityType;
     /// The data of the links; `()` for none.
     type Data: LinkData;
 
@@ -110,7 +110,7 @@ pub trait RelationOf<E: Entity>: Relation<From = E> {}
 impl<E: Entity, R: Relation<From = E>> RelationOf<E> for R {}
 
 /// How many entities a relation leads to, as a type.
-pub trait Kind: Send + Sync + 'static {
+pub trait CardinalityType: Send + Sync + 'static {
     /// The cardinality as a value.
     const CARDINALITY: Cardinality;
 }
@@ -127,22 +127,22 @@ pub struct Optional;
 #[derive(Debug, Clone, Copy)]
 pub struct One;
 
-impl Kind for Many {
+impl CardinalityType for Many {
     const CARDINALITY: Cardinality = Cardinality::Many;
 }
 
-impl Kind for Optional {
+impl CardinalityType for Optional {
     const CARDINALITY: Cardinality = Cardinality::Optional;
 }
 
-impl Kind for One {
+impl CardinalityType for One {
     const CARDINALITY: Cardinality = Cardinality::One;
 }
 
 /// A relation whose kind is [`Many`].
-pub trait ToMany: Relation<Kind = Many> {}
+pub trait ToMany: Relation<Cardinality = Many> {}
 
-impl<R: Relation<Kind = Many>> ToMany for R {}
+impl<R: Relation<Cardinality = Many>> ToMany for R {}
 
 /// A relation that follows a foreign key of the entity it starts at.
 pub trait ToOne: Relation {
@@ -153,9 +153,13 @@ pub trait ToOne: Relation {
 /// A to-many relation that consists of two others, followed one after the other.
 pub trait Through: ToMany {
     /// The first relation; its inverse is [`One`].
-    type First: ToMany<From = Self::From, Inverse: Relation<Kind = One>>;
+    type First: ToMany<From = Self::From, Inverse: Relation<Cardinality = One>>;
     /// The second relation; its inverse is [`One`].
-    type Second: ToMany<From = <Self::First as Relation>::To, To = Self::To, Inverse: Relation<Kind = One>>;
+    type Second: ToMany<
+            From = <Self::First as Relation>::To,
+            To = Self::To,
+            Inverse: Relation<Cardinality = One>,
+        >;
 }
 
 /// The data of a link between two entities, such as the date of an enrolment.
@@ -183,7 +187,7 @@ impl LinkData for () {
     label = "`One` or `Optional` does not match the type of the field",
     note = "`One(…)` requires a field of type `{K}`, `Optional(…)` one of type `Option<{K}>`"
 )]
-pub trait KeyField<R, Kind, K> {
+pub trait KeyField<R, C, K> {
     /// Returns the key, if there is one.
     fn key(self) -> Option<K>;
 }
@@ -204,7 +208,7 @@ impl<R, K: Key> KeyField<R, Optional, K> for Option<K> {
 #[doc(hidden)]
 pub fn foreign_key_of<R: ToOne, F>(field: F) -> Option<<R::To as Entity>::Key>
 where
-    F: KeyField<R, R::Kind, <R::To as Entity>::Key>,
+    F: KeyField<R, R::Cardinality, <R::To as Entity>::Key>,
 {
     field.key()
 }

@@ -42,7 +42,7 @@ where
             P,
             Key: Expression<
                 SqlType: ForeignKeyType<
-                    <R::Inverse as Relation>::Kind,
+                    <R::Inverse as Relation>::Cardinality,
                     <P::Id as KeyValue>::SqlType,
                 >,
             >,

@@ -1,7 +1,9 @@
 //! Following loaded relations.
 
 use super::{Adjacency, AnyEntities, Edge, Entities, Span};
-use crate::{Entity, KeysetPosition, Kind, Many, One, Optional, Relation, RelationOf, Sort};
+use crate::{
+    CardinalityType, Entity, KeysetPosition, Many, One, Optional, Relation, RelationOf, Sort,
+};
 
 /// An entity together with its loaded relations.
 ///
@@ -57,15 +59,15 @@ impl<'g, E: Entity> View<'g, E> {
     /// }
     /// # fn main() {}
     /// ```
-    pub fn get<R>(&self, _: R) -> Result<<R::Kind as Follow>::Loaded<'g, R::To>, NotLoaded>
+    pub fn get<R>(&self, _: R) -> Result<<R::Cardinality as Follow>::Loaded<'g, R::To>, NotLoaded>
     where
-        R: RelationOf<E> + Relation<Kind: Follow>,
+        R: RelationOf<E> + Relation<Cardinality: Follow>,
     {
         self.entities
             .edges
             .iter()
             .find(|edge| edge.relation == R::INFO)
-            .map(|edge| R::Kind::follow(edge, self.index))
+            .map(|edge| R::Cardinality::follow(edge, self.index))
             .ok_or(NotLoaded { entity: E::INFO.name, relation: R::INFO.name })
     }
 
@@ -169,8 +171,8 @@ impl<'g, E: Entity> Iterator for RelatedIter<'g, E> {
 
 impl<E: Entity> ExactSizeIterator for RelatedIter<'_, E> {}
 
-/// The type that [`View::get`] returns for a relation of this [`Kind`].
-pub trait Follow: Kind {
+/// The type that [`View::get`] returns for a relation of this [`CardinalityType`].
+pub trait Follow: CardinalityType {
     /// A [`RelatedIter`], an `Option` of a [`View`], or a [`View`].
     type Loaded<'g, E: Entity>;
 

@@ -21,7 +21,7 @@ pub struct AuthorArticles;
 impl Relation for AuthorArticles {
     type From = Author;
     type To = Article;
-    type Kind = Many;
+    type Cardinality = Many;
     type Data = ();
 
     const INFO: &'static RelationInfo = &RelationInfo {

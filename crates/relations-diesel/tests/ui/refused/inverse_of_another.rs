@@ -26,7 +26,7 @@ impl Relation for AuthorArticles {
     type From = Author;
     type To = Article;
     type Inverse = PhotoArticle;
-    type Kind = Many;
+    type Cardinality = Many;
     type Data = ();
 
     const INFO: &'static RelationInfo = &RelationInfo {
