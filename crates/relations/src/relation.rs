@@ -139,7 +139,7 @@ impl CardinalityType for One {
     const CARDINALITY: Cardinality = Cardinality::One;
 }
 
-/// A relation whose kind is [`Many`].
+/// A relation whose cardinality is [`Many`].
 pub trait ToMany: Relation<Cardinality = Many> {}
 
 impl<R: Relation<Cardinality = Many>> ToMany for R {}

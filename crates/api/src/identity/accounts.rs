@@ -26,7 +26,7 @@ pub(crate) struct AccountFields {
     disabled: Option<bool>,
 }
 
-/// What is serialized of a user's account.
+/// The account of a user as it is serialized, or `null` fields for a user without one.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum OptionalAccount<'a> {

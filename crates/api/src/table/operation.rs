@@ -164,7 +164,7 @@ impl Operation {
         self.body_as::<T>("application/json")
     }
 
-    /// Makes a field of the body optional that the type requires alone, but not beside others.
+    /// Makes a field of the body optional: the type requires it unless others replace it.
     pub(crate) fn optional_body_field<T: ToSchema>(mut self, field: &str) -> Self {
         self.components.make_optional(&T::name(), field);
         self
