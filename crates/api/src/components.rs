@@ -22,7 +22,7 @@ use utoipa::{PartialSchema, ToSchema};
 pub(crate) use self::derived::{example, simplified};
 use self::derived::{example_of, schema_of, without_repeated_examples};
 use crate::BASE_PATH;
-use crate::identity::accounts::AccountFields;
+use crate::identity::account_fields::AccountFields;
 use crate::present::Total;
 
 /// The schemas that operations refer to.

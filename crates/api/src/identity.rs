@@ -1,7 +1,6 @@
 //! The module `identity`: accounts, sessions, API keys, passwords, mailed tokens and the audit log.
 
-pub(crate) mod account;
-pub(crate) mod accounts;
+pub(crate) mod account_fields;
 pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod email_change;
@@ -9,8 +8,10 @@ pub(crate) mod export;
 pub(crate) mod key_usage;
 pub(crate) mod keys;
 pub(crate) mod mailing;
+pub(crate) mod me;
 pub(crate) mod passwords;
 pub(crate) mod pruning;
 pub(crate) mod revocable;
 pub(crate) mod sessions;
+pub(crate) mod token_holder;
 pub(crate) mod verification;

@@ -11,7 +11,7 @@ use recto_persistence::{Connection, write};
 use crate::context::{Context, WriteTransaction};
 use crate::error::Error;
 use crate::extract::{All, Body, ItemQuery, PageQuery, PathKey};
-use crate::identity::accounts;
+use crate::identity::account_fields;
 use crate::problem::Problem;
 use crate::response::{Item, NoContent, Page, Render as _, Rendered};
 use recto_identity::access::may;
@@ -20,7 +20,7 @@ use recto_identity::access::may;
 pub(crate) async fn page(ctx: Context, query: PageQuery<User, All>) -> Result<Page<User>, Error> {
     let page = ctx.snapshot(move |tx| {
         let page = tx.page(&query)?;
-        let accounts = accounts::of(tx, page.entities())?;
+        let accounts = account_fields::of(tx, page.entities())?;
         Ok(page.with_extra(accounts))
     });
     let page = page.await?;
@@ -39,7 +39,7 @@ pub(crate) async fn item(
         let item = tx.item(user, &query.include)?.with_fields(&query.fields);
         match tx.optional_caller().cloned() {
             Some(caller) if may::can_see_account(&caller, user) => {
-                Ok((accounts::with(tx, item)?.render()?, caller.user_uid != user))
+                Ok((account_fields::with(tx, item)?.render()?, caller.user_uid != user))
             }
             Some(_) | None => Ok((item.render()?, false)),
         }
@@ -79,7 +79,7 @@ pub(crate) async fn change_profile(
             tx.audit(AuditAction::ProfileChanged).detail =
                 AuditDetail::parse_existing(&changes).ok();
         }
-        accounts::with(tx, Item::alone(user))
+        account_fields::with(tx, Item::alone(user))
     })
     .await
 }
@@ -166,7 +166,7 @@ async fn change_account(
             .ok_or_else(|| Problem::not_found("account: the user has none"))?;
         let now = tx.now();
         let Some((action, notice, detail)) = change(tx, &account, now)? else {
-            return accounts::with(tx, Item::alone(user));
+            return account_fields::with(tx, Item::alone(user));
         };
         let entry = tx.audit(action);
         entry.subject_uid = Some(user.uid);
@@ -175,7 +175,7 @@ async fn change_account(
         tx.notify(&account, notice, detail.as_ref())?;
         // The change has moved the version.
         let user = tx.get::<User>(user.uid)?;
-        accounts::with(tx, Item::alone(user))
+        account_fields::with(tx, Item::alone(user))
     })
     .await
 }

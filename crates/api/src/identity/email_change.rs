@@ -4,7 +4,7 @@ use recto_domain::{Account, AuditAction, EmailChange, EmailConfirmation, MailKin
 use recto_identity::secret::hash;
 use recto_persistence::identity::{account, mailed_token};
 
-use super::passwords;
+use super::{passwords, token_holder};
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::Body;
@@ -37,14 +37,13 @@ pub(crate) async fn confirm(
     let token = hash(&body.checked()?.token);
     ctx.transaction(move |tx| {
         let now = tx.now();
-        let user = mailed_token::find_user(tx, MailedPurpose::ChangeEmail, &token, now)?
-            .ok_or_else(passwords::no_such_token)?;
-        // The account is always locked before its tokens.
-        let (former, _) = account::lock_with_password(tx, user)?
-            .filter(|(account, _)| !account.disabled)
-            .ok_or_else(passwords::no_such_token)?;
+        let former = token_holder::locked_account(tx, MailedPurpose::ChangeEmail, &token)?;
+        if former.disabled {
+            return Err(token_holder::no_such_token());
+        }
+        let user = former.user_uid;
         let email = mailed_token::spend_email_change(tx, &token, now)?
-            .ok_or_else(passwords::no_such_token)?;
+            .ok_or_else(token_holder::no_such_token)?;
         account::set_email(tx, user, &email, now)?;
         tx.notify(&former, MailKind::EmailChanged, None)?;
         if !former.verified {

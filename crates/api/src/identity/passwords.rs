@@ -2,14 +2,14 @@
 
 use recto_domain::{
     Account, AuditAction, MailKind, MailedPurpose, PasswordAttempt, PasswordChange, PasswordReset,
-    SecretHash, UserId, Violations,
+    UserId, Violations,
 };
 use recto_identity::secret::hash;
 use recto_persistence::Connection;
 use recto_persistence::identity::account::{self, Credentials};
-use recto_persistence::identity::{mailed_token, password_reset};
+use recto_persistence::identity::password_reset;
 
-use super::auth;
+use super::{auth, token_holder};
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::Body;
@@ -41,16 +41,16 @@ pub(crate) async fn change(ctx: Context, body: Body<PasswordChange>) -> Result<N
 pub(crate) async fn reset(ctx: Context, body: Body<PasswordReset>) -> Result<NoContent, Error> {
     let PasswordReset { token, new_password, .. } = body.checked()?;
     let token = hash(&token);
-    let holder = holder_of(&ctx, MailedPurpose::Reset, token).await?;
+    let holder = token_holder::credentials(&ctx, MailedPurpose::Reset, token).await?;
     if holder.account.disabled {
-        return Err(no_such_token());
+        return Err(token_holder::no_such_token());
     }
     check_against_names(&new_password, &holder)?;
     let hash = ctx.state.hasher.hash(&new_password).await?;
     ctx.transaction(move |tx| {
         let (user, now) = (holder.user.uid, tx.now());
         let reset = password_reset::reset(tx, user, &token, &hash, now)?;
-        let reset = reset.ok_or_else(no_such_token)?;
+        let reset = reset.ok_or_else(token_holder::no_such_token)?;
         tx.record_device(user)?;
         tx.enqueue_mail(&holder.account, MailKind::PasswordChanged)?;
         tx.audit(AuditAction::PasswordReset).subject_uid = Some(user);
@@ -68,23 +68,6 @@ fn check_against_names(
 ) -> Result<(), Error> {
     let checked = password.check_against(user.names(), &account.email);
     Ok(checked.map_err(|invalid| Violations::from(invalid).under("new_password"))?)
-}
-
-/// Returns the credentials of the user to whom a token was mailed.
-///
-/// # Errors
-/// 404 for a token that is used, expired or replaced.
-pub(crate) async fn holder_of(
-    ctx: &Context,
-    purpose: MailedPurpose,
-    token: SecretHash,
-) -> Result<Credentials, Error> {
-    ctx.read(move |tx| {
-        let now = tx.now();
-        let holder = mailed_token::find_user(tx, purpose, &token, now)?;
-        credentials(tx, holder.ok_or_else(no_such_token)?)
-    })
-    .await
 }
 
 /// Returns an account, locked until the transaction ends, whose password was checked before.
@@ -131,16 +114,11 @@ pub(crate) async fn of_caller(ctx: &Context) -> Result<Credentials, Error> {
 ///
 /// # Errors
 /// 401 if the account was deleted meanwhile.
-fn credentials(conn: &mut Connection, user: UserId) -> Result<Credentials, Error> {
+pub(crate) fn credentials(conn: &mut Connection, user: UserId) -> Result<Credentials, Error> {
     let deleted = || Problem::invalid_token("the account of this token is deleted").into();
     account::credentials(conn, user)?.ok_or_else(deleted)
 }
 
 fn wrong_password() -> Error {
     Problem::new(ProblemType::WrongPassword, "that is not the password of this account").into()
-}
-
-/// Returns the error for a mailed token that cannot be used.
-pub(crate) fn no_such_token() -> Error {
-    Problem::not_found("token: it is used, expired or replaced").into()
 }

@@ -7,7 +7,7 @@ use recto_domain::{
 use recto_identity::secret::hash;
 use recto_persistence::identity::{account, mailed_token};
 
-use super::{accounts, passwords};
+use super::{account_fields, passwords, token_holder};
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::Body;
@@ -18,18 +18,18 @@ use crate::response::{Item, NoContent};
 pub(crate) async fn verify(ctx: Context, body: Body<Verification>) -> Result<Item<User>, Error> {
     let Verification { token, password } = body.checked()?;
     let token = hash(&token);
-    let holder = passwords::holder_of(&ctx, MailedPurpose::Verify, token).await?;
+    let holder = token_holder::credentials(&ctx, MailedPurpose::Verify, token).await?;
     passwords::confirm(&ctx, &holder, &password).await?;
     ctx.transaction(move |tx| {
         let (user, now) = (holder.user.uid, tx.now());
         passwords::locked(tx, &holder)?;
         mailed_token::spend(tx, MailedPurpose::Verify, &token, now)?
-            .ok_or_else(passwords::no_such_token)?;
+            .ok_or_else(token_holder::no_such_token)?;
         if account::set_verified(tx, user, now)? {
             tx.audit(AuditAction::EmailVerified).subject_uid = Some(user);
         }
         let user = Item::alone(tx.get::<User>(user)?);
-        accounts::with(tx, user)
+        account_fields::with(tx, user)
     })
     .await
 }
@@ -42,13 +42,11 @@ pub(crate) async fn reject(
 ) -> Result<NoContent, Error> {
     let token = hash(&body.checked()?.token);
     ctx.transaction(move |tx| {
-        let now = tx.now();
-        let user = mailed_token::find_user(tx, MailedPurpose::Verify, &token, now)?
-            .ok_or_else(passwords::no_such_token)?;
-        // Locked, so that it is not verified in between.
-        account::lock_with_password(tx, user)?
-            .filter(|(account, _)| !account.verified)
-            .ok_or_else(passwords::no_such_token)?;
+        let account = token_holder::locked_account(tx, MailedPurpose::Verify, &token)?;
+        if account.verified {
+            return Err(token_holder::no_such_token());
+        }
+        let user = account.user_uid;
         account::delete(tx, user, ReviewsOnDeletion::Keep)?;
         let entry = tx.audit(AuditAction::AccountDeleted);
         entry.subject_uid = Some(user);

@@ -12,8 +12,7 @@ use crate::identity::auth::{PasswordGrant, SignedIn, Token};
 use crate::identity::export::Export;
 use crate::identity::sessions::TokenPair;
 use crate::identity::{
-    account, auth, email_change, export, keys, mailing, passwords, revocable, sessions,
-    verification,
+    auth, email_change, export, keys, mailing, me, passwords, revocable, sessions, verification,
 };
 use crate::problem::ProblemType;
 use crate::table::{Operation, RouteTable};
@@ -24,7 +23,7 @@ pub(super) fn add(table: &mut RouteTable) {
     add_sign_in(table);
     add_passwords(table);
     add_email_change(table);
-    add_account(table);
+    add_me(table);
     add_sessions(table);
     add_keys(table);
     add_token(table);
@@ -113,11 +112,11 @@ fn add_sign_in(table: &mut RouteTable) {
     );
 }
 
-fn add_account(table: &mut RouteTable) {
+fn add_me(table: &mut RouteTable) {
     table
         .at("/auth/me")
         .get(
-            account::me,
+            me::get,
             Operation::new(
                 "Get my account",
                 "Returns the caller with account, books and reviews. With `include` or `count`, only the relations requested by them are present.",
@@ -127,7 +126,7 @@ fn add_account(table: &mut RouteTable) {
             .returns_account("The caller."),
         )
         .patch(
-            account::patch,
+            me::patch,
             Operation::new(
                 "Update my profile",
                 "Changes the given fields of the caller and leaves the others unchanged, as `PATCH /users/{uid}`.",
@@ -138,7 +137,7 @@ fn add_account(table: &mut RouteTable) {
             .conflicts(&[ProblemType::UsernameTaken]),
         )
         .delete(
-            account::delete,
+            me::delete,
             Operation::new(
                 "Delete my account",
                 "Deletes the caller's user and account. The books remain, without an owner. The reviews remain without a user (`keep`) or are deleted (`erase`).",

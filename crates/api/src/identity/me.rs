@@ -6,7 +6,7 @@ use recto_domain::{AccountDeletion, AuditAction, User, UserBooks, UserPatch, Use
 use recto_persistence::identity::account;
 use recto_relations::Include;
 
-use super::{accounts, passwords};
+use super::{account_fields, passwords};
 use crate::catalog::users;
 use crate::context::Context;
 use crate::error::Error;
@@ -15,7 +15,7 @@ use crate::response::{NoContent, Render as _, Rendered};
 
 /// `GET /auth/me`: the caller, with the account; with books and reviews, unless the query names
 /// relations to load or to count.
-pub(crate) async fn me(ctx: Context, query: ItemQuery<User>) -> Result<Rendered, Error> {
+pub(crate) async fn get(ctx: Context, query: ItemQuery<User>) -> Result<Rendered, Error> {
     let ItemQuery { mut include, fields, .. } = query;
     if include.is_empty() {
         include = Arc::new(
@@ -26,7 +26,7 @@ pub(crate) async fn me(ctx: Context, query: ItemQuery<User>) -> Result<Rendered,
     }
     ctx.snapshot(move |tx| {
         let user = tx.item(tx.caller()?.user_uid, &include)?.with_fields(&fields);
-        accounts::with(tx, user)?.render()
+        account_fields::with(tx, user)?.render()
     })
     .await
 }

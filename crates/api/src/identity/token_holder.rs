@@ -1,0 +1,48 @@
+//! The holders of mailed tokens: the accounts to whose addresses they were sent.
+
+use recto_domain::{Account, MailedPurpose, SecretHash};
+use recto_persistence::identity::account::{self, Credentials};
+use recto_persistence::identity::mailed_token;
+
+use super::passwords;
+use crate::context::{Context, WriteTransaction};
+use crate::error::Error;
+use crate::problem::Problem;
+
+/// Returns the credentials of the account to which a token was mailed.
+///
+/// # Errors
+/// [`no_such_token`]; a failing database.
+pub(crate) async fn credentials(
+    ctx: &Context,
+    purpose: MailedPurpose,
+    token: SecretHash,
+) -> Result<Credentials, Error> {
+    ctx.read(move |tx| {
+        let now = tx.now();
+        let user = mailed_token::find_user(tx, purpose, &token, now)?.ok_or_else(no_such_token)?;
+        passwords::credentials(tx, user)
+    })
+    .await
+}
+
+/// Returns the account to which a token was mailed, locked until the transaction ends. An account is
+/// always locked before its tokens.
+///
+/// # Errors
+/// [`no_such_token`]; a failing database.
+pub(crate) fn locked_account(
+    tx: &mut WriteTransaction<'_>,
+    purpose: MailedPurpose,
+    token: &SecretHash,
+) -> Result<Account, Error> {
+    let now = tx.now();
+    let user = mailed_token::find_user(tx, purpose, token, now)?.ok_or_else(no_such_token)?;
+    let (account, _) = account::lock_with_password(tx, user)?.ok_or_else(no_such_token)?;
+    Ok(account)
+}
+
+/// Returns the error for a token that cannot be used.
+pub(crate) fn no_such_token() -> Error {
+    Problem::not_found("token: it is used, expired or replaced").into()
+}
