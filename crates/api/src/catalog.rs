@@ -1,5 +1,5 @@
 //! The module `catalog`: writing books, reviews and users. All else is done by the generic handlers
-//! of [`read`](crate::read) and [`write`](crate::write).
+//! of [`crud`](crate::crud).
 
 pub(crate) mod authors;
 pub(crate) mod batch;

@@ -1,5 +1,5 @@
 //! The module `org`: a company with its first departments and employees. All else is done by the
-//! generic handlers of [`read`](crate::read) and [`write`](crate::write).
+//! generic handlers of [`crud`](crate::crud).
 
 use std::sync::Arc;
 

@@ -18,7 +18,7 @@ use crate::extract::Filtered;
 use crate::problem::ProblemType;
 use crate::schema::Description;
 use crate::table::{Operation, RouteTable};
-use crate::{meta, paths, read, write};
+use crate::{crud, meta, paths};
 
 /// Returns all routes below the base path. A request is compared with them in this order.
 pub(crate) fn table() -> RouteTable {
@@ -55,12 +55,12 @@ fn add_many<R: MappedMany<Recto, To: ToSchema, Data: ToSchema>>(
     table: &mut RouteTable,
     summary: &'static str,
 ) {
-    table.at(&paths::relation(R::INFO)).get(read::many::<R>, Operation::many::<R>(summary));
+    table.at(&paths::relation(R::INFO)).get(crud::many::<R>, Operation::many::<R>(summary));
 }
 
 /// Adds the path of a to-one relation.
 fn add_one<R: MappedOne<Recto, To: ToSchema>>(table: &mut RouteTable, summary: &'static str) {
-    table.at(&paths::relation(R::INFO)).get(read::one::<R>, Operation::one::<R>(summary));
+    table.at(&paths::relation(R::INFO)).get(crud::one::<R>, Operation::one::<R>(summary));
 }
 
 /// Adds the collection of an entity that any verified account may create.
@@ -69,8 +69,8 @@ where
     E: Rules + Create<Parent = (), New: ToSchema> + Filtered + ToSchema,
 {
     let description = format!("Adds the {}.", E::INFO.name.to_lowercase());
-    table.at(&paths::collection(E::INFO)).get(read::page::<E>, Operation::page::<E>(list)).post(
-        write::create::<E>,
+    table.at(&paths::collection(E::INFO)).get(crud::page::<E>, Operation::page::<E>(list)).post(
+        crud::create::<E>,
         Operation::new(create, description)
             .requires(Access::Verified)
             .body::<E::New>()
@@ -90,9 +90,9 @@ fn add_items<E>(
     let name = E::INFO.name.to_lowercase();
     table
         .at(&paths::item(E::INFO))
-        .get(read::item::<E>, Operation::item::<E>(get))
+        .get(crud::item::<E>, Operation::item::<E>(get))
         .patch(
-            write::change::<E>,
+            crud::change::<E>,
             Operation::new(change, "Changes the given fields and leaves the others unchanged.")
                 .requires(Access::Verified)
                 .body::<E::Patch>()
@@ -100,7 +100,7 @@ fn add_items<E>(
                 .conflicts(patch_conflicts::<E>()),
         )
         .delete(
-            write::delete::<E>,
+            crud::delete::<E>,
             Operation::new(delete, deletion)
                 .requires(Access::Admin)
                 .conflicts(delete_conflicts::<E>()),

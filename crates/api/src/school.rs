@@ -1,5 +1,5 @@
 //! The module `school`: enrolment. All else is done by the generic handlers of
-//! [`read`](crate::read) and [`write`](crate::write).
+//! [`crud`](crate::crud).
 
 use recto_domain::{Course, Student};
 use recto_persistence::school;

@@ -4,8 +4,8 @@ use recto_domain::{Comment, CommentPost, NewComment, Post, PostComments};
 use recto_identity::Access;
 
 use super::{add_collection, add_items, add_one};
+use crate::crud;
 use crate::table::{Operation, RouteTable};
-use crate::{read, write};
 
 pub(super) fn add(table: &mut RouteTable) {
     table.group("blog");
@@ -22,9 +22,9 @@ pub(super) fn add(table: &mut RouteTable) {
     );
     table
         .at("/blog/posts/{id}/comments")
-        .get(read::many::<PostComments>, Operation::many::<PostComments>("List a post's comments"))
+        .get(crud::many::<PostComments>, Operation::many::<PostComments>("List a post's comments"))
         .post(
-            write::create_below::<Post, Comment>,
+            crud::create_below::<Post, Comment>,
             Operation::new("Create a comment", "Adds a comment to the post.")
                 .requires(Access::Verified)
                 .body::<NewComment>()

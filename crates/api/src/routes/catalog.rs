@@ -11,9 +11,9 @@ use recto_identity::Access;
 use super::{add_many, add_one};
 use crate::catalog::{authors, batch, books, reviews, tags, users};
 use crate::components::UserWithOptionalAccount;
+use crate::crud;
 use crate::problem::ProblemType;
 use crate::table::{Operation, RouteTable};
-use crate::{read, write};
 
 pub(super) fn add(table: &mut RouteTable) {
     add_books(table);
@@ -26,7 +26,7 @@ pub(super) fn add(table: &mut RouteTable) {
 
 fn add_books(table: &mut RouteTable) {
     table.group("books");
-    table.at("/books").get(read::page::<Book>, Operation::page::<Book>("List books")).post(
+    table.at("/books").get(crud::page::<Book>, Operation::page::<Book>("List books")).post(
         books::create,
         Operation::new(
             "Create a book",
@@ -52,7 +52,7 @@ fn add_books(table: &mut RouteTable) {
     );
     table
         .at("/books/{uid}")
-        .get(read::item::<Book>, Operation::item::<Book>("Get a book"))
+        .get(crud::item::<Book>, Operation::item::<Book>("Get a book"))
         .patch(
             books::patch,
             Operation::new(
@@ -78,9 +78,9 @@ fn add_books(table: &mut RouteTable) {
 fn add_book_relations(table: &mut RouteTable) {
     table
         .at("/books/{uid}/reviews")
-        .get(read::many::<BookReviews>, Operation::many::<BookReviews>("List a book's reviews"))
+        .get(crud::many::<BookReviews>, Operation::many::<BookReviews>("List a book's reviews"))
         .post(
-            write::create_below::<Book, Review>,
+            crud::create_below::<Book, Review>,
             Operation::new(
                 "Create a review",
                 "Adds a review by the caller. A user can review a book once.",
@@ -93,7 +93,7 @@ fn add_book_relations(table: &mut RouteTable) {
     table
         .at("/books/{uid}/contributors")
         .get(
-            read::many::<BookContributors>,
+            crud::many::<BookContributors>,
             Operation::many::<BookContributors>("List a book's contributors"),
         )
         .put(
@@ -109,7 +109,7 @@ fn add_book_relations(table: &mut RouteTable) {
         );
     table
         .at("/books/{uid}/tags")
-        .get(read::many::<BookTags>, Operation::many::<BookTags>("List a book's tags"))
+        .get(crud::many::<BookTags>, Operation::many::<BookTags>("List a book's tags"))
         .post(
             books::add_tags,
             Operation::new(
@@ -155,12 +155,12 @@ fn add_book_relations(table: &mut RouteTable) {
 fn add_reviews(table: &mut RouteTable) {
     table.group("reviews");
     table.at("/reviews").get(
-        read::page::<Review>,
+        crud::page::<Review>,
         Operation::page::<Review>("List reviews").requires(Access::Admin),
     );
     table
         .at("/reviews/{uid}")
-        .get(read::item::<Review>, Operation::item::<Review>("Get a review"))
+        .get(crud::item::<Review>, Operation::item::<Review>("Get a review"))
         .patch(
             reviews::patch,
             Operation::new(
@@ -185,7 +185,7 @@ fn add_reviews(table: &mut RouteTable) {
 
 fn add_tags(table: &mut RouteTable) {
     table.group("tags");
-    table.at("/tags").get(read::page::<Tag>, Operation::page::<Tag>("List tags")).post(
+    table.at("/tags").get(crud::page::<Tag>, Operation::page::<Tag>("List tags")).post(
         tags::create,
         Operation::new("Create a tag", "Names are unique, ignoring case.")
             .requires(Access::Verified)
@@ -195,7 +195,7 @@ fn add_tags(table: &mut RouteTable) {
     );
     table
         .at("/tags/{uid}")
-        .get(read::item::<Tag>, Operation::item::<Tag>("Get a tag"))
+        .get(crud::item::<Tag>, Operation::item::<Tag>("Get a tag"))
         .put(
             tags::rename,
             Operation::new(
@@ -208,7 +208,7 @@ fn add_tags(table: &mut RouteTable) {
             .conflicts(&[ProblemType::TagExists]),
         )
         .delete(
-            write::delete::<Tag>,
+            crud::delete::<Tag>,
             Operation::new("Delete a tag", "Deletes the tag and removes it from its books.")
                 .requires(Access::Admin),
         );
@@ -217,10 +217,10 @@ fn add_tags(table: &mut RouteTable) {
 
 fn add_authors(table: &mut RouteTable) {
     table.group("authors");
-    table.at("/authors").get(read::page::<Author>, Operation::page::<Author>("List authors"));
+    table.at("/authors").get(crud::page::<Author>, Operation::page::<Author>("List authors"));
     table
         .at("/authors/{uid}")
-        .get(read::item::<Author>, Operation::item::<Author>("Get an author"))
+        .get(crud::item::<Author>, Operation::item::<Author>("Get an author"))
         .patch(
             authors::patch,
             Operation::new(
@@ -233,7 +233,7 @@ fn add_authors(table: &mut RouteTable) {
             .conflicts(&[ProblemType::AuthorExists]),
         )
         .delete(
-            write::delete::<Author>,
+            crud::delete::<Author>,
             Operation::new("Delete an author", "Deletes an author whom no book credits.")
                 .requires(Access::Admin)
                 .conflicts(&[ProblemType::StillReferenced]),

@@ -9,13 +9,13 @@ use recto_identity::Access;
 
 use super::{add_collection, add_items, add_many, add_one};
 use crate::table::{Operation, RouteTable};
-use crate::{org, read};
+use crate::{crud, org};
 
 pub(super) fn add(table: &mut RouteTable) {
     table.group("org");
     table
         .at("/org/companies")
-        .get(read::page::<Company>, Operation::page::<Company>("List companies"))
+        .get(crud::page::<Company>, Operation::page::<Company>("List companies"))
         .post(
             org::create_company,
             Operation::new(
