@@ -88,12 +88,12 @@ pub(crate) fn hash_item(entities: &dyn AnyEntities, index: usize, state: &mut Co
 
 /// The entity that a request changes, as it was before.
 #[derive(Debug, Clone)]
-pub(crate) struct Subject {
+pub(crate) struct TargetResource {
     version: String,
 }
 
-impl Subject {
-    /// Returns an entity as the subject of a request; `None` if it has no versions.
+impl TargetResource {
+    /// Returns an entity as the target of a request; `None` if it has no versions.
     pub(crate) fn of<E: Entity>(entity: &E) -> Option<Self> {
         let mut version = String::with_capacity(32);
         push_version_part(&mut version, E::INFO.name, &entity.key().to_string(), entity.version()?);
@@ -281,9 +281,9 @@ mod tests {
     #[test]
     fn version_part_is_compared() {
         let mut sea = tag("sea");
-        let subject = Subject::of(&sea).unwrap();
-        let version = subject.version.clone();
-        let check = |condition: &str| subject.check(&IfMatch(condition.to_owned())).is_ok();
+        let target = TargetResource::of(&sea).unwrap();
+        let version = target.version.clone();
+        let check = |condition: &str| target.check(&IfMatch(condition.to_owned())).is_ok();
         assert!(
             check("*") && check(&format!("\"{version}.1\"")) && check(&format!("\"{version}\""))
         );
@@ -291,7 +291,7 @@ mod tests {
         assert!(!check(&format!("W/\"{version}.1\"")), "weak tags never match");
         assert!(!check("") && !check("\"1.1\"") && !check("1"));
         sea.version.advance();
-        assert_ne!(Subject::of(&sea).unwrap().version, version);
+        assert_ne!(TargetResource::of(&sea).unwrap().version, version);
     }
 
     #[test]

@@ -95,7 +95,7 @@ pub(crate) async fn change<E: Rules + Update>(
     body: Body<E::Patch>,
 ) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
-        let entity = tx.subject::<E>(key.0)?;
+        let entity = tx.target::<E>(key.0)?;
         let (patch, now) = (body.checked_for(&entity)?, tx.now());
         Ok(Item::alone(write::change(tx, entity, patch, now)?))
     })
@@ -105,7 +105,7 @@ pub(crate) async fn change<E: Rules + Update>(
 /// `DELETE /tags/{uid}`, for administrators.
 pub(crate) async fn delete<E: Rules>(ctx: Context, key: PathKey<E>) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
-        tx.subject::<E>(key.0)?;
+        tx.target::<E>(key.0)?;
         write::delete::<E>(tx, key.0)?;
         tx.audit_content::<E>(AuditAction::ContentDeleted, key.0, None);
         Ok(NoContent)

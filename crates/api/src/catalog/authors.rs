@@ -15,7 +15,7 @@ pub(crate) async fn patch(
     body: Body<AuthorPatch>,
 ) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
-        let author = tx.subject::<Author>(key.0)?;
+        let author = tx.target::<Author>(key.0)?;
         let (patch, now) = (body.checked_for(&author)?, tx.now());
         tx.audit_content::<Author>(AuditAction::ContentChanged, author.uid, None);
         Ok(Item::alone(write::change(tx, author, patch, now)?))

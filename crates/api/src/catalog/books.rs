@@ -150,7 +150,7 @@ fn editable(
     key: BookId,
     action: AuditAction,
 ) -> Result<Book, Error> {
-    let book = tx.subject::<Book>(key)?;
+    let book = tx.target::<Book>(key)?;
     may::edit_book(tx.caller()?, &book)?;
     tx.audit_content::<Book>(action, book.uid, book.user_uid);
     Ok(book)

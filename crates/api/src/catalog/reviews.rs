@@ -16,7 +16,7 @@ pub(crate) async fn patch(
     body: Body<ReviewPatch>,
 ) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
-        let review = tx.subject::<Review>(key.0)?;
+        let review = tx.target::<Review>(key.0)?;
         may::edit_review(tx.caller()?, &review)?;
         let (patch, now) = (body.checked_for(&review)?, tx.now());
         Ok(Item::alone(write::change(tx, review, patch, now)?))
@@ -27,7 +27,7 @@ pub(crate) async fn patch(
 /// `DELETE /reviews/{uid}`
 pub(crate) async fn delete(ctx: Context, key: PathKey<Review>) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
-        let review = tx.subject::<Review>(key.0)?;
+        let review = tx.target::<Review>(key.0)?;
         may::delete_review(tx.caller()?, &review)?;
         tx.audit_content::<Review>(AuditAction::ContentDeleted, review.uid, review.user_uid);
         write::delete::<Review>(tx, review.uid)?;

@@ -29,7 +29,7 @@ pub(crate) async fn rename(
     body: Body<NewTag>,
 ) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
-        let tag = tx.subject::<Tag>(key.0)?;
+        let tag = tx.target::<Tag>(key.0)?;
         let creator = tag::creator(tx, tag.uid)?;
         may::rename_tag(tx.caller()?, creator)?;
         tx.audit_content::<Tag>(AuditAction::ContentChanged, tag.uid, creator);

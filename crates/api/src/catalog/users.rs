@@ -57,7 +57,7 @@ pub(crate) async fn patch(
     key: PathKey<User>,
     body: Body<UserPatch>,
 ) -> Result<Rendered, Error> {
-    change_profile(ctx, body, move |tx| tx.subject(key.0)).await
+    change_profile(ctx, body, move |tx| tx.target(key.0)).await
 }
 
 /// Changes the profile of the user that `find` locks.
@@ -102,7 +102,7 @@ fn profile_changes(before: &User, after: &User) -> Option<String> {
 /// `DELETE /users/{uid}`. Books and reviews stay.
 pub(crate) async fn delete(ctx: Context, key: PathKey<User>) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
-        tx.subject::<User>(key.0)?;
+        tx.target::<User>(key.0)?;
         account::delete(tx, key.0, ReviewsOnDeletion::Keep)?;
         tx.audit(AuditAction::AccountDeleted).subject_uid = Some(key.0);
         Ok(NoContent)
@@ -161,7 +161,7 @@ async fn change_account(
     + 'static,
 ) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
-        let user = tx.subject::<User>(user)?;
+        let user = tx.target::<User>(user)?;
         let account = account::of_user(tx, user.uid)?
             .ok_or_else(|| Problem::not_found("account: the user has none"))?;
         let now = tx.now();

@@ -16,7 +16,7 @@ use recto_persistence::{Connection, Lock, Recto, Stored};
 use recto_relations::Entity;
 
 use super::{ReadTransaction, RequestOrigin};
-use crate::conditional::{IfMatch, Subject};
+use crate::conditional::{IfMatch, TargetResource};
 use crate::error::Error;
 use crate::problem::Problem;
 
@@ -25,7 +25,7 @@ pub(crate) struct WriteTransaction<'t> {
     read: ReadTransaction<'t>,
     request: ChangeRequest<'t>,
     /// The entity that the request changes, as it was before.
-    subject: Option<Subject>,
+    target: Option<TargetResource>,
     effects: Effects,
 }
 
@@ -66,7 +66,7 @@ pub(super) struct ReservedCreations {
 
 impl<'t> WriteTransaction<'t> {
     pub(super) fn new(read: ReadTransaction<'t>, request: ChangeRequest<'t>) -> Self {
-        Self { read, request, subject: None, effects: Effects::default() }
+        Self { read, request, target: None, effects: Effects::default() }
     }
 
     /// Runs the work, then compares `If-Match`. 412 replaces a success, a 409 or a 422, and the work
@@ -87,9 +87,9 @@ impl<'t> WriteTransaction<'t> {
             ),
         };
         if is_replaceable
-            && let (Some(subject), Some(if_match)) = (&self.subject, self.request.if_match)
+            && let (Some(target), Some(if_match)) = (&self.target, self.request.if_match)
         {
-            subject.check(if_match)?;
+            target.check(if_match)?;
         }
         result
     }
@@ -129,9 +129,9 @@ impl<'t> WriteTransaction<'t> {
     ///
     /// # Errors
     /// 404 if it does not exist.
-    pub(crate) fn subject<E: Stored<Recto>>(&mut self, key: E::Key) -> Result<E, Error> {
+    pub(crate) fn target<E: Stored<Recto>>(&mut self, key: E::Key) -> Result<E, Error> {
         let entity = self.locked::<E>(key)?;
-        self.subject = Subject::of(&entity);
+        self.target = TargetResource::of(&entity);
         Ok(entity)
     }
 
