@@ -135,7 +135,10 @@ fn explain(
         Some(error @ Error::Refused(_)) => (error.problem(), None),
         Some(error @ Error::Failed(failure)) => (error.problem(), Some(failure.to_string())),
         // actix-web's own errors, such as an unknown path.
-        None => (Problem::of_status(status), None),
+        None => {
+            let failure = response.response().error().filter(|_| status.is_server_error());
+            (Problem::of_status(status), failure.map(ToString::to_string))
+        }
     };
     let (request, _) = response.into_parts();
     let explained = respond(&request, &problem, id);

@@ -69,7 +69,7 @@ pub enum DatabaseFailure {
     FileReplaced(#[from] FileReplaced),
     /// The connection does not know whether a transaction is open.
     #[error("the state of the transaction is unknown: {0}")]
-    BrokenTransaction(DieselError),
+    BrokenTransaction(String),
     /// The work panicked.
     #[error("the query panicked: {0}")]
     Panicked(String),
@@ -190,17 +190,17 @@ fn transaction_failure(error: DieselError) -> DatabaseFailure {
     match error {
         // Commit and rollback have failed. The cause is the error of the commit.
         DieselError::RollbackErrorOnCommit { commit_error, .. } => match (*commit_error).into() {
-            Error::Failure(DatabaseFailure::Query(error)) => {
-                DatabaseFailure::BrokenTransaction(error)
+            error @ (Error::Failure(DatabaseFailure::Query(_))
+            | Error::Conflict(_)
+            | Error::Violations(_)
+            | Error::MissingReference { .. }) => {
+                DatabaseFailure::BrokenTransaction(error.to_string())
             }
             Error::Failure(failure) => failure,
-            Error::Conflict(_) | Error::Violations(_) | Error::MissingReference { .. } => {
-                DatabaseFailure::BrokenTransaction(DieselError::BrokenTransactionManager)
-            }
         },
         DieselError::BrokenTransactionManager
         | DieselError::AlreadyInTransaction
-        | DieselError::NotInTransaction => DatabaseFailure::BrokenTransaction(error),
+        | DieselError::NotInTransaction => DatabaseFailure::BrokenTransaction(error.to_string()),
         error => DatabaseFailure::Query(error),
     }
 }
@@ -303,4 +303,23 @@ fn missing_reference(table: Option<&str>, constraint: Option<&str>) -> Option<Er
         };
         (field == column).then_some(Error::MissingReference { field, entity })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failed_commit_keeps_its_cause() {
+        let taken = "UNIQUE constraint failed: users.username_key".to_owned();
+        let kind = DatabaseErrorKind::UniqueViolation;
+        let error = Error::from(DieselError::RollbackErrorOnCommit {
+            commit_error: Box::new(DieselError::DatabaseError(kind, Box::new(taken))),
+            rollback_error: Box::new(DieselError::NotInTransaction),
+        });
+        let Error::Failure(DatabaseFailure::BrokenTransaction(cause)) = error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(cause, Conflict::UsernameTaken.to_string());
+    }
 }
