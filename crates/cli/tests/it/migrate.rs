@@ -4,7 +4,7 @@ use recto_testkit::database::{Engine, Fresh, bare};
 
 use crate::support::program::{Program, RunResult, small_data_set};
 
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "2026-11-22-000001_catalog",
     "2026-11-22-000002_identity",
     "2026-11-22-000003_blog",
@@ -18,6 +18,7 @@ const NAMES: [&str; 13] = [
     "2026-11-29-000001_versions",
     "2026-11-29-000002_idempotency_keys",
     "2026-11-30-000001_token_pair_states",
+    "2026-11-30-000002_idempotency_key_claims",
 ];
 
 /// Declares two tests for each function of a database without a schema.

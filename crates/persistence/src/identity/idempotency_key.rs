@@ -60,8 +60,17 @@ diesel::define_sql_function! {
     ) -> diesel::sql_types::Nullable<diesel::sql_types::Integer>;
 }
 
+diesel::define_sql_function! {
+    /// Locks a key until the transaction ends, and returns whether a response is stored for it: a
+    /// function of the schema on PostgreSQL.
+    fn claim_idempotency_key(
+        of_user: crate::sql_types::Uid,
+        of_key: diesel::sql_types::Text,
+    ) -> diesel::sql_types::Bool;
+}
+
 /// Claims a key for the transaction. If another transaction has claimed it, waits for its end: on
-/// PostgreSQL for the row, on SQLite for the database, which has one writer.
+/// PostgreSQL for a lock of the key, on SQLite for the database, which has one writer.
 ///
 /// # Errors
 /// [`TimedOut`](crate::DatabaseFailure::TimedOut) if the other transaction does not end in time.
@@ -71,48 +80,27 @@ pub fn claim(
     key: &IdempotencyKey,
     now: DateTime<Utc>,
 ) -> Result<Claim, Error> {
-    let is_shared = conn.engine() == Engine::Postgres;
-    if is_shared && insert(conn, user, key, now)? {
-        return Ok(Claim::New);
+    if conn.engine() == Engine::Postgres {
+        let claim = diesel::select(claim_idempotency_key(UidValue::from(user), &key.key));
+        if !conn.first::<bool>(claim)?.unwrap_or_default() {
+            return Ok(Claim::New);
+        }
     }
     let own = keys::table.find((UidValue::from(user), &key.key));
     let columns = (keys::request, keys::status, keys::location, keys::etag, keys::body);
     let found: Option<(InstantValue, Row)> = conn.first(own.select((keys::created_at, columns)))?;
-    let is_stored = found.is_some();
-    let current = found.filter(|(created_at, _)| created_at.0 > now - RETENTION);
-    if let Some((_, (request, status, location, etag, body))) = current {
-        if request != key.request {
-            return Ok(Claim::OtherRequest);
-        }
-        let status = u16::try_from(status).unwrap_or_default();
-        return Ok(Claim::Replayed(StoredResponse { status, location, etag, body }));
-    }
-    if is_stored {
+    let Some((created_at, (request, status, location, etag, body))) = found else {
+        return Ok(Claim::New);
+    };
+    if created_at.0 <= now - RETENTION {
         conn.execute(diesel::delete(own))?;
+        return Ok(Claim::New);
     }
-    // If there was no row, another transaction has deleted it meanwhile.
-    if is_shared && !insert(conn, user, key, now)? {
-        return Err(crate::DatabaseFailure::Contended.into());
+    if request != key.request {
+        return Ok(Claim::OtherRequest);
     }
-    Ok(Claim::New)
-}
-
-/// Inserts a key without a response; returns `false` if it exists.
-fn insert(
-    conn: &mut Connection,
-    user: UserId,
-    key: &IdempotencyKey,
-    now: DateTime<Utc>,
-) -> Result<bool, Error> {
-    let record = (
-        keys::user_uid.eq(UidValue::from(user)),
-        keys::key.eq(&key.key),
-        keys::request.eq(&key.request[..]),
-        keys::created_at.eq(InstantValue(now)),
-        keys::status.eq(0),
-    );
-    let insert = diesel::insert_into(keys::table).values(record).on_conflict_do_nothing();
-    Ok(conn.execute(insert)? > 0)
+    let status = u16::try_from(status).unwrap_or_default();
+    Ok(Claim::Replayed(StoredResponse { status, location, etag, body }))
 }
 
 /// Stores the response for a key that the transaction has claimed.
@@ -126,25 +114,17 @@ pub fn store(
     response: &StoredResponse,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let stored = (
+    let record = (
+        keys::user_uid.eq(UidValue::from(user)),
+        keys::key.eq(&key.key),
+        keys::request.eq(&key.request[..]),
+        keys::created_at.eq(InstantValue(now)),
         keys::status.eq(i16::try_from(response.status).unwrap_or_default()),
         keys::location.eq(response.location.as_deref()),
         keys::etag.eq(response.etag.as_deref()),
         keys::body.eq(response.body.as_deref()),
     );
-    // On PostgreSQL the row is there since the claim.
-    if conn.engine() == Engine::Postgres {
-        let own = keys::table.find((UidValue::from(user), &key.key));
-        conn.execute(diesel::update(own).set(stored))?;
-        return Ok(());
-    }
-    let claimed = (
-        keys::user_uid.eq(UidValue::from(user)),
-        keys::key.eq(&key.key),
-        keys::request.eq(&key.request[..]),
-        keys::created_at.eq(InstantValue(now)),
-    );
-    conn.execute(diesel::insert_into(keys::table).values((claimed, stored)))?;
+    conn.execute(diesel::insert_into(keys::table).values(record))?;
     Ok(())
 }
 

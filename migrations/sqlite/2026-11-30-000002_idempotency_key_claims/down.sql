@@ -1,0 +1,1 @@
+-- SQLite has one writer: a key needs no lock.
