@@ -3,6 +3,8 @@
 //! Existing rows are recognised by their origin (books, readers), name (tags) or pair of keys
 //! (taggings, reviews) and not inserted again.
 
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 use recto_domain::{Book, BookId, IdGenerator, Review, Tag, TagId, User, UserId};
 
@@ -11,11 +13,12 @@ use super::book::BookRecord;
 use super::book_tag::BookTagRow;
 use super::creator::Creator;
 pub use super::insert::Written;
-use super::insert::{insert_new, keys_by_text};
+use super::insert::{ROWS_PER_STATEMENT, insert_new, keys_by_text};
 use super::review::ReviewRecord;
 use super::tag::TagRecord;
 use super::user::UserRecord;
 use crate::schema::{book_tags, books, reviews, tags, users};
+use crate::sql_types::UidValue;
 use crate::{Connection, Error};
 
 /// The source of an imported row and its key there: `goodbooks:17`.
@@ -99,19 +102,47 @@ pub fn tags(conn: &mut Connection, batch: &[Tag]) -> Result<Written<TagId>, Erro
     Ok(Written { keys: name_keys.iter().map(key).collect(), added })
 }
 
-/// Adds tags to books and returns the number of new links.
+/// Adds tags to books, moves the versions of the books that did not have them, and returns the
+/// number of new links.
 ///
 /// # Errors
 /// A database error, such as a book or a tag that does not exist.
 pub fn taggings(conn: &mut Connection, batch: &[(BookId, TagId)]) -> Result<usize, Error> {
+    let new = missing_links(conn, batch)?;
+    let mut books: Vec<UidValue> = new.iter().map(|link| link.book_id).collect();
+    books.dedup();
+    for chunk in books.chunks(ROWS_PER_STATEMENT) {
+        let tagged = books::table.filter(books::uid.eq_any(chunk));
+        conn.execute(diesel::update(tagged).set(books::version.eq(books::version + 1)))?;
+    }
     insert_new(
         conn,
-        batch
-            .iter()
-            .map(|(book, tag)| BookTagRow { book_id: (*book).into(), tag_id: (*tag).into() }),
+        new,
         |link| diesel::insert_into(book_tags::table).values(link).on_conflict_do_nothing(),
         |links| diesel::insert_into(book_tags::table).values(links).on_conflict_do_nothing(),
     )
+}
+
+/// Returns the links that are not stored, sorted by book.
+fn missing_links(
+    conn: &mut Connection,
+    batch: &[(BookId, TagId)],
+) -> Result<Vec<BookTagRow>, Error> {
+    let mut links: Vec<(UidValue, UidValue)> =
+        batch.iter().map(|(book, tag)| ((*book).into(), (*tag).into())).collect();
+    links.sort_unstable();
+    links.dedup();
+    let mut books: Vec<UidValue> = links.iter().map(|(book, _)| *book).collect();
+    books.dedup();
+    let mut stored = HashSet::new();
+    for chunk in books.chunks(ROWS_PER_STATEMENT) {
+        let of_books = book_tags::table.filter(book_tags::book_id.eq_any(chunk));
+        let columns = (book_tags::book_id, book_tags::tag_id);
+        let found: Vec<(UidValue, UidValue)> = conn.load(of_books.select(columns))?;
+        stored.extend(found);
+    }
+    let missing = links.into_iter().filter(|link| !stored.contains(link));
+    Ok(missing.map(|(book_id, tag_id)| BookTagRow { book_id, tag_id }).collect())
 }
 
 /// Inserts reviews and returns the number of new ones. A reader can review a book once.

@@ -8,7 +8,7 @@ use crate::sql_types::UidValue;
 use crate::{Connection, Error};
 
 /// The number of rows in a statement on PostgreSQL, which binds at most 65,535 values.
-const ROWS_PER_STATEMENT: usize = 4_000;
+pub(super) const ROWS_PER_STATEMENT: usize = 4_000;
 
 /// The result of writing a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,10 +1,12 @@
 //! Bulk imports, also repeated.
 
+use std::collections::HashMap;
+
 use recto_domain::{Book, BookId, Tag, TagId, TagName, User, Username};
 use recto_persistence::catalog::BookFilter;
 use recto_persistence::catalog::import::{self, Origin};
 use recto_persistence::{Connection, DatabaseFailure, Error, PageRequest, SystemIds};
-use recto_relations::{Filter, Include};
+use recto_relations::{Entity as _, Filter, Include};
 use recto_testkit::both_engines;
 use recto_testkit::database::Fresh;
 
@@ -12,6 +14,7 @@ use crate::support::catalogue::Catalogue;
 
 both_engines!(
     second_import_adds_nothing,
+    new_taggings_move_versions,
     tag_names_ignore_case,
     reader_with_taken_name_is_skipped,
     failed_batch_is_rolled_back,
@@ -68,6 +71,27 @@ fn second_import_adds_nothing(database: &Fresh) {
     let written = import::books(&mut conn, &SystemIds, &batch).unwrap();
     assert_eq!(keys(&written.keys), keys_of(&c.books, |book| book.uid));
     assert_eq!(written.added, 0);
+}
+
+fn new_taggings_move_versions(database: &Fresh) {
+    let c = Catalogue::small();
+    let mut conn = database.connection();
+    import(&mut conn, &c);
+    let versions = |conn: &mut Connection| -> HashMap<BookId, i64> {
+        let (all, none) = (PageRequest::newest(100), Include::nothing());
+        let page = conn.page::<Book>(&BookFilter::default(), &Filter::everything(), &all, &none);
+        let entities = page.unwrap().entities;
+        entities.as_slice().iter().map(|book| (book.uid, book.version().unwrap().into())).collect()
+    };
+    let before = versions(&mut conn);
+    let is_new = |tagging: &(BookId, TagId)| !c.taggings.contains(tagging);
+    let mut all = c.books.iter().flat_map(|book| c.tags.iter().map(|tag| (book.uid, tag.uid)));
+    let new = all.find(is_new).unwrap();
+    let batch: Vec<_> = c.taggings.iter().copied().chain([new, new]).collect();
+    assert_eq!(import::taggings(&mut conn, &batch).unwrap(), 1);
+    for (book, version) in versions(&mut conn) {
+        assert_eq!(version, before[&book] + i64::from(book == new.0), "{book}");
+    }
 }
 
 fn tag_names_ignore_case(database: &Fresh) {
