@@ -16,14 +16,15 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::security::{
     Flow, Http, HttpAuthScheme, OAuth2, Password, Scopes, SecurityScheme,
 };
-use utoipa::openapi::{HeaderBuilder, Ref, RefOr, Response, ResponseBuilder, SchemaFormat};
+use utoipa::openapi::{HeaderBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{PartialSchema, ToSchema};
 
 pub(crate) use self::derived::{example, simplified};
 use self::derived::{example_of, schema_of, without_repeated_examples};
 use crate::BASE_PATH;
 use crate::identity::account_fields::AccountFields;
-use crate::present::Total;
+use crate::page_fields::{NextCursor, PageFields, PreviousCursor, Total, TotalCapped};
+use crate::present::{Count, NextUrl};
 
 /// The schemas that operations refer to.
 #[derive(Default)]
@@ -129,10 +130,14 @@ impl Components {
 
     /// Returns the components of the document.
     pub(crate) fn build(mut self) -> utoipa::openapi::Components {
+        self.add::<PreviousCursor>();
+        self.add::<NextCursor>();
+        self.add::<Total>();
+        self.add::<TotalCapped>();
+        self.add::<Count>();
+        self.add::<NextUrl>();
         self.schemas.extend(self.entities);
         self.schemas.values_mut().for_each(without_repeated_examples);
-        let shared = shared_fields().map(|(name, field)| (name.to_owned(), field.into()));
-        self.schemas.extend(shared);
         let token_url = format!("{BASE_PATH}/auth/token");
         let mut bearer = Http::new(HttpAuthScheme::Bearer);
         bearer.bearer_format = Some("JWT".to_owned());
@@ -255,7 +260,8 @@ fn object_of<T: ToSchema>() -> Object {
 
 fn count_field(relation: &RelationInfo) -> Option<(String, RefOr<Schema>)> {
     let is_many = relation.cardinality == Cardinality::Many;
-    is_many.then(|| (format!("{}_count", relation.name), Ref::from_schema_name("Count").into()))
+    is_many
+        .then(|| (format!("{}_count", relation.name), Ref::from_schema_name(Count::name()).into()))
 }
 
 fn relation_fields(relation: &RelationInfo) -> Vec<(String, RefOr<Schema>)> {
@@ -274,49 +280,21 @@ fn relation_fields(relation: &RelationInfo) -> Vec<(String, RefOr<Schema>)> {
                 .description(Some(format!("Present with `include={name}`.")));
             vec![
                 (name.to_owned(), Schema::from(items.build()).into()),
-                (format!("{name}_next"), Ref::from_schema_name("NextUrl").into()),
+                (format!("{name}_next"), Ref::from_schema_name(NextUrl::name()).into()),
             ]
         }
     }
 }
 
+/// Returns the schema of a page: its items, and the fields after them.
 fn page(item: Ref, collection: &str) -> RefOr<Schema> {
-    let page = ObjectBuilder::new()
+    let mut page = ObjectBuilder::new()
         .description(Some(format!("A page of {collection}.")))
         .property("items", ArrayBuilder::new().items(item))
-        .required("items");
-    let page = [
-        ("prev_cursor", "PreviousCursor"),
-        ("next_cursor", "NextCursor"),
-        ("total", "Total"),
-        ("total_capped", "TotalCapped"),
-    ]
-    .into_iter()
-    .fold(page, |page, (name, schema)| page.property(name, Ref::from_schema_name(schema)));
-    Schema::from(page.build()).into()
-}
-
-/// Returns the schemas of fields that pages and entities have in common, by name.
-fn shared_fields() -> [(&'static str, ObjectBuilder); 6] {
-    let field = |schema_type, description: &str| {
-        ObjectBuilder::new().schema_type(schema_type).description(Some(description))
-    };
-    let url = "The URL of the remaining items. Absent if there are none.";
-    let uri = SchemaFormat::Custom("uri-reference".to_owned());
-    let total = "The number of all items, with `total=true`.";
-    let total = field(Type::Integer, total).minimum(Some(0)).maximum(Some(f64::from(Total::MAX)));
-    let previous = "The `cursor` of the previous page. Absent on the first page.";
-    let next = "The `cursor` of the next page. Absent on the last page.";
-    let capped = "`true` if there are more than `total`; absent otherwise.";
-    let count = "The number of items. Present if `count` names the relation.";
-    [
-        ("PreviousCursor", field(Type::String, previous)),
-        ("NextCursor", field(Type::String, next)),
-        ("Total", total),
-        ("TotalCapped", field(Type::Boolean, capped)),
-        ("Count", field(Type::Integer, count).minimum(Some(0))),
-        ("NextUrl", field(Type::String, url).format(Some(uri))),
-    ]
+        .required("items")
+        .build();
+    page.properties.extend(object_of::<PageFields>().properties);
+    Schema::from(page).into()
 }
 
 /// The component of a user with the account, which are serialized from two types.

@@ -29,6 +29,7 @@ mod meta;
 mod metrics;
 mod negotiation;
 mod org;
+mod page_fields;
 mod pages;
 mod parameters;
 mod paths;

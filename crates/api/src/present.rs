@@ -9,11 +9,13 @@ use recto_relations::{
     PageRequest, PageStart, Sort,
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::BASE_PATH;
 use crate::cursor::{self, QueryFingerprint};
 use crate::error::{Error, Failure};
 use crate::fields::SelectedFields;
+use crate::page_fields::{PageFields, Total};
 use crate::parameters::ParameterError;
 use crate::paths;
 
@@ -60,23 +62,6 @@ pub(crate) struct PageOptions<K> {
     pub(crate) links: PageLinks,
 }
 
-/// The number of all items, counted up to [`Total::MAX`].
-#[derive(Debug, Clone, Copy, Hash)]
-pub(crate) struct Total(u32);
-
-impl Total {
-    /// The greatest number that is shown.
-    pub(crate) const MAX: u32 = 10_000;
-
-    /// The limit for counting, by which a greater number is noticed.
-    pub(crate) const COUNTED: u32 = Self::MAX + 1;
-
-    /// Returns a number that was counted up to [`COUNTED`](Self::COUNTED).
-    pub(crate) fn of(counted: u32) -> Self {
-        Self(counted)
-    }
-}
-
 /// The links from a page to others, except for their cursors.
 #[derive(Debug)]
 pub(crate) struct PageLinks {
@@ -101,33 +86,7 @@ pub(crate) fn item<E: Entity>(
     Ok(out)
 }
 
-/// The cursors of the pages before and after a page.
-#[derive(Debug, Default)]
-pub(crate) struct Cursors {
-    pub(crate) previous: Option<String>,
-    pub(crate) next: Option<String>,
-}
-
-impl Cursors {
-    /// Appends the end of the object of a page to its items.
-    pub(crate) fn write(&self, total: Option<Total>, out: &mut Vec<u8>) {
-        for (name, cursor) in [("prev_cursor", &self.previous), ("next_cursor", &self.next)] {
-            if let Some(cursor) = cursor {
-                out.extend_from_slice(format!(",\"{name}\":\"{cursor}\"").as_bytes());
-            }
-        }
-        if let Some(Total(number)) = total {
-            let shown = number.min(Total::MAX);
-            out.extend_from_slice(format!(",\"total\":{shown}").as_bytes());
-            if number > shown {
-                out.extend_from_slice(b",\"total_capped\":true");
-            }
-        }
-        out.push(b'}');
-    }
-}
-
-/// Writes a page, and returns it with the cursors of the pages around it.
+/// Writes a page, and returns it with the fields after its items.
 ///
 /// # Errors
 /// 400 if its first item has more than 9 MB; a failing serialization.
@@ -136,7 +95,7 @@ pub(crate) fn page<E: Entity>(
     total: Option<Total>,
     options: &PageOptions<E::Key>,
     extra: &ExtraFields,
-) -> Result<(Vec<u8>, Cursors), Error> {
+) -> Result<(Vec<u8>, PageFields), Error> {
     let PageOptions { request, links, .. } = options;
     let entities = &page.entities;
     let count = entities.as_slice().len();
@@ -152,12 +111,11 @@ pub(crate) fn page<E: Entity>(
         (PageStart::Before(place(shown.start)), PageStart::After(place(shown.end - 1)))
     };
     let cursor = |start: PageStart<String>| cursor::encode(&links.fingerprint, &start);
-    let cursors = Cursors {
-        previous: (page.has_previous || shown.start > 0).then(|| cursor(previous)),
-        next: (page.has_next || shown.end < count).then(|| cursor(next)),
-    };
-    cursors.write(total, &mut out);
-    Ok((out, cursors))
+    let previous = (page.has_previous || shown.start > 0).then(|| cursor(previous));
+    let next = (page.has_next || shown.end < count).then(|| cursor(next));
+    let fields = PageFields::new(previous, next, total);
+    fields.write(&mut out)?;
+    Ok((out, fields))
 }
 
 /// Writes as many items of a page as fit, and returns which: the first, or the last if the page
@@ -238,6 +196,15 @@ fn position(entities: &dyn AnyEntities, index: usize, sort: &Sort) -> KeysetPosi
     KeysetPosition { values: entities.sort_values(index, sort), key: entities.key(index) }
 }
 
+/// The number of items. Present if `count` names the relation.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Count(u64);
+
+/// The URL of the remaining items. Absent if there are none.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(format = "uri-reference")]
+pub(crate) struct NextUrl(String);
+
 /// The most bytes of a response. Bounds on the number of entities are not enough: entities may be
 /// long, and one may be shown many times.
 const MAX_BYTES: usize = 9_000_000;
@@ -307,7 +274,7 @@ impl Writer<'_> {
         }
         for counted in entities.counts() {
             self.field(counted.relation.name, "_count");
-            self.out.extend_from_slice(counted.numbers[index].to_string().as_bytes());
+            serde_json::to_writer(&mut *self.out, &Count(counted.numbers[index]))?;
         }
         for (edge, requested) in entities.edges().iter().zip(include.edges()) {
             self.edge(entities, index, edge, &requested.nested)?;
@@ -342,44 +309,13 @@ impl Writer<'_> {
                 self.out.push(b']');
                 if span.more && span.end > span.start {
                     let last = position(target, span.end as usize - 1, &edge.sort);
-                    self.next_url(entities, index, edge, nested, &PageStart::After(last));
+                    let url = next_url(&item_path(entities, index), edge, nested, last);
+                    self.field(edge.relation.name, "_next");
+                    serde_json::to_writer(&mut *self.out, &url)?;
                 }
             }
         }
         Ok(())
-    }
-
-    /// Writes `"reviews_next":"/api/v1/books/…/reviews?limit=20&cursor=…"`
-    fn next_url(
-        &mut self,
-        entities: &dyn AnyEntities,
-        index: usize,
-        edge: &Edge,
-        nested: &Include,
-        start: &PageStart<String>,
-    ) {
-        let path = format!("{}/{}", item_path(entities, index), edge.relation.name);
-        let fingerprint = relation_fingerprint(&path, &edge.sort);
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair("limit", &edge.limit.to_string());
-        if edge.sort != Sort::along(edge.relation) {
-            query.append_pair("sort", &edge.sort.to_string());
-        }
-        let include = nested.to_string();
-        if !include.is_empty() {
-            query.append_pair("include", &include);
-        }
-        let counts = count_paths(nested, "");
-        if !counts.is_empty() {
-            query.append_pair("count", &counts.join(","));
-        }
-        query.append_pair("cursor", &cursor::encode(&fingerprint, start));
-        self.field(edge.relation.name, "_next");
-        self.out.push(b'"');
-        self.out.extend_from_slice(path.as_bytes());
-        self.out.push(b'?');
-        self.out.extend_from_slice(query.finish().as_bytes());
-        self.out.push(b'"');
     }
 
     fn field(&mut self, name: &str, suffix: &str) {
@@ -388,6 +324,28 @@ impl Writer<'_> {
         self.out.extend_from_slice(suffix.as_bytes());
         self.out.extend_from_slice(b"\":");
     }
+}
+
+/// Returns `/api/v1/books/…/reviews?limit=20&cursor=…`, for the items of a relation after `last`.
+fn next_url(parent: &str, edge: &Edge, nested: &Include, last: KeysetPosition<String>) -> NextUrl {
+    let path = format!("{parent}/{}", edge.relation.name);
+    let fingerprint = relation_fingerprint(&path, &edge.sort);
+    let start = path.len() + 1;
+    let mut query = form_urlencoded::Serializer::for_suffix(path + "?", start);
+    query.append_pair("limit", &edge.limit.to_string());
+    if edge.sort != Sort::along(edge.relation) {
+        query.append_pair("sort", &edge.sort.to_string());
+    }
+    let include = nested.to_string();
+    if !include.is_empty() {
+        query.append_pair("include", &include);
+    }
+    let counts = count_paths(nested, "");
+    if !counts.is_empty() {
+        query.append_pair("count", &counts.join(","));
+    }
+    query.append_pair("cursor", &cursor::encode(&fingerprint, &PageStart::After(last)));
+    NextUrl(query.finish())
 }
 
 /// Returns the counts of all levels in the syntax of `count`.

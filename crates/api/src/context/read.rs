@@ -11,7 +11,8 @@ use recto_relations::{Entity, Include};
 
 use crate::error::{Error, Failure};
 use crate::extract::{All, Filtered, OfParent, PageQuery};
-use crate::present::{PageOptions, Total};
+use crate::page_fields::Total;
+use crate::present::PageOptions;
 use crate::problem::Problem;
 use crate::response::{Item, OptionalItem, Page};
 use crate::state::State;

@@ -8,8 +8,8 @@ use recto_persistence::identity::audit;
 use crate::context::Context;
 use crate::error::Error;
 use crate::extract::{ListFilter, ListQuery};
+use crate::page_fields::Total;
 use crate::parameters::Parameters;
-use crate::present::Total;
 use crate::response::List;
 use crate::table::QueryParameter;
 

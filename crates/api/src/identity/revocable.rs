@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::context::{Context, ReadTransaction};
 use crate::error::Error;
 use crate::extract::{ListQuery, PathId};
-use crate::present::Total;
+use crate::page_fields::Total;
 use crate::problem::Problem;
 use crate::response::{Json, List, NoContent};
 

@@ -11,7 +11,8 @@ use serde::Serialize;
 use super::{Render, Rendered, tag_of_body};
 use crate::error::Error;
 use crate::fields::SelectedFields;
-use crate::present::{self, Cursors, ExtraFields, PageLinks, PageOptions, Total};
+use crate::page_fields::{PageFields, Total};
+use crate::present::{self, ExtraFields, PageLinks, PageOptions};
 use crate::{conditional, cursor};
 
 /// An entity with what was loaded with it.
@@ -153,10 +154,10 @@ impl<E: Entity> Render for Page<E> {
 
     fn render(self) -> Result<Rendered, Error> {
         let Self { loaded, total, options, extra } = &self;
-        let (body, cursors) = present::page(loaded, *total, options, extra)?;
+        let (body, fields) = present::page(loaded, *total, options, extra)?;
         let tag = self.tag().unwrap_or_else(|| tag_of_body(&body));
         let rendered = Rendered::json(StatusCode::OK, body).tagged(Some(tag));
-        Ok(with_links(rendered, &options.links, cursors))
+        Ok(with_links(rendered, &options.links, fields))
     }
 }
 
@@ -164,8 +165,7 @@ impl<E: Entity> Render for Page<E> {
 #[derive(Debug)]
 pub(crate) struct List<T> {
     items: Vec<T>,
-    total: Option<Total>,
-    cursors: Cursors,
+    fields: PageFields,
     links: PageLinks,
 }
 
@@ -183,11 +183,9 @@ impl<T> List<T> {
             items.first().map_or(PageStart::Last, |one| PageStart::Before(position(one)));
         let next = items.last().map_or(PageStart::First, |one| PageStart::After(position(one)));
         let cursor = |start| cursor::encode(&links.fingerprint, &start);
-        let cursors = Cursors {
-            previous: has_previous.then(|| cursor(previous)),
-            next: has_next.then(|| cursor(next)),
-        };
-        Self { items, total, cursors, links }
+        let previous = has_previous.then(|| cursor(previous));
+        let next = has_next.then(|| cursor(next));
+        Self { items, fields: PageFields::new(previous, next, total), links }
     }
 }
 
@@ -195,20 +193,22 @@ impl<T: Serialize> Render for List<T> {
     fn render(self) -> Result<Rendered, Error> {
         let mut body = b"{\"items\":".to_vec();
         body.extend(present::json(&self.items)?);
-        self.cursors.write(self.total, &mut body);
+        self.fields.write(&mut body)?;
         let tag = tag_of_body(&body);
         let rendered = Rendered::json(StatusCode::OK, body).tagged(Some(tag));
-        Ok(with_links(rendered, &self.links, self.cursors))
+        Ok(with_links(rendered, &self.links, self.fields))
     }
 }
 
 /// Adds the `Link` header (RFC 8288) of a page, if there are others.
-fn with_links(rendered: Rendered, links: &PageLinks, cursors: Cursors) -> Rendered {
+fn with_links(rendered: Rendered, links: &PageLinks, fields: PageFields) -> Rendered {
     let joint = if links.url.contains('?') { '&' } else { '?' };
     let link = |(cursor, relation): (Option<String>, &str)| {
         Some(format!("<{}{joint}cursor={}>; rel=\"{relation}\"", links.url, cursor?))
     };
-    let all = [(cursors.previous, "prev"), (cursors.next, "next")];
+    let previous = fields.prev_cursor.map(|cursor| cursor.0);
+    let next = fields.next_cursor.map(|cursor| cursor.0);
+    let all = [(previous, "prev"), (next, "next")];
     let all: Vec<_> = all.into_iter().filter_map(link).collect();
     if all.is_empty() { rendered } else { rendered.header(header::LINK, all.join(", ")) }
 }
