@@ -84,9 +84,9 @@ impl<E: Resource> Item<E> {
     ///
     /// # Errors
     /// [`Error::NotLoaded`] if the relation was not included.
-    pub fn get<R>(&self, _: R) -> Result<<R::Cardinality as Follow>::Related<R::To>, Error>
+    pub fn get<R>(&self, _: R) -> Result<<R::Cardinality as RelatedType>::Related<R::To>, Error>
     where
-        R: RelationOf<E> + Relation<Cardinality: Follow, To: Resource>,
+        R: RelationOf<E> + Relation<Cardinality: RelatedType, To: Resource>,
     {
         let name = R::INFO.name;
         let not_loaded = NotLoaded { entity: E::INFO.name, relation: name };
@@ -269,19 +269,19 @@ impl<T: DeserializeOwned + Send + 'static> FromResponse for Page<T> {
 
 /// The type that [`Item::get`] and [`Client::related`](crate::Client::related) return for a
 /// relation of this [`CardinalityType`].
-pub trait Follow: CardinalityType {
+pub trait RelatedType: CardinalityType {
     /// A [`Page`], an [`Item`], or an `Option` of an item.
     type Related<E: Resource>: FromResponse;
 }
 
-impl Follow for Many {
+impl RelatedType for Many {
     type Related<E: Resource> = Page<Item<E>>;
 }
 
-impl Follow for Optional {
+impl RelatedType for Optional {
     type Related<E: Resource> = Option<Item<E>>;
 }
 
-impl Follow for One {
+impl RelatedType for One {
     type Related<E: Resource> = Item<E>;
 }

@@ -98,7 +98,7 @@ mod write;
 
 pub use client::{Builder, Client};
 pub use error::{BrokenRule, Error, Problem};
-pub use item::{Follow, FromResponse, Item, Page, Resource, Total};
-pub use read::{Include, Read};
+pub use item::{FromResponse, Item, Page, RelatedType, Resource, Total};
+pub use read::{Read, RelationQuery};
 pub use reqwest::{self, Method, StatusCode};
 pub use write::Link;

@@ -11,7 +11,7 @@ use reqwest::header::IF_NONE_MATCH;
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 
-use crate::item::{Follow, FromResponse, GetResponse, Item, Page, Resource};
+use crate::item::{FromResponse, GetResponse, Item, Page, RelatedType, Resource};
 use crate::paths::{self, BASE_PATH};
 use crate::request::Request;
 use crate::{Client, Error};
@@ -51,14 +51,14 @@ pub struct Read<E, O> {
     client: Client,
     path: String,
     parameters: Vec<(&'static str, String)>,
-    include: Include<E>,
+    include: RelationQuery<E>,
     output: PhantomData<fn() -> O>,
 }
 
 /// The relations to load with items of `E`, and those to count.
 #[must_use]
 #[derive(Debug)]
-pub struct Include<E> {
+pub struct RelationQuery<E> {
     /// `limit:5` and the like, of a relation.
     options: Vec<String>,
     /// Paths of relations, in the syntax of `include`.
@@ -68,13 +68,13 @@ pub struct Include<E> {
     entity: PhantomData<fn() -> E>,
 }
 
-impl<E> Include<E> {
+impl<E> RelationQuery<E> {
     const fn nothing() -> Self {
         Self { options: Vec::new(), paths: Vec::new(), counts: Vec::new(), entity: PhantomData }
     }
 }
 
-impl<E: Entity> Include<E> {
+impl<E: Entity> RelationQuery<E> {
     /// Loads at most this many items for each parent; 20 by default.
     pub fn limit(mut self, limit: u32) -> Self {
         self.options.push(format!("limit:{limit}"));
@@ -96,9 +96,9 @@ impl<E: Entity> Include<E> {
     pub fn include_with<R: RelationOf<E>>(
         mut self,
         _: R,
-        with: impl FnOnce(Include<R::To>) -> Include<R::To>,
+        with: impl FnOnce(RelationQuery<R::To>) -> RelationQuery<R::To>,
     ) -> Self {
-        let Include { options, paths, counts, .. } = with(Include::nothing());
+        let RelationQuery { options, paths, counts, .. } = with(RelationQuery::nothing());
         let name = R::INFO.name;
         self.paths.push(match options.as_slice() {
             [] => name.to_owned(),
@@ -119,7 +119,7 @@ impl<E: Entity> Include<E> {
 impl<E, O> Read<E, O> {
     pub(crate) fn new(client: Client, path: String) -> Self {
         let parameters = Vec::new();
-        Self { client, path, parameters, include: Include::nothing(), output: PhantomData }
+        Self { client, path, parameters, include: RelationQuery::nothing(), output: PhantomData }
     }
 
     fn with(mut self, name: &'static str, value: String) -> Self {
@@ -138,7 +138,7 @@ impl<E: Entity, O> Read<E, O> {
     pub fn include_with<R: RelationOf<E>>(
         self,
         relation: R,
-        with: impl FnOnce(Include<R::To>) -> Include<R::To>,
+        with: impl FnOnce(RelationQuery<R::To>) -> RelationQuery<R::To>,
     ) -> Self {
         Self { include: self.include.include_with(relation, with), ..self }
     }
@@ -254,9 +254,9 @@ impl Client {
         &self,
         _: R,
         key: <R::From as Entity>::Key,
-    ) -> Read<R::To, <R::Cardinality as Follow>::Related<R::To>>
+    ) -> Read<R::To, <R::Cardinality as RelatedType>::Related<R::To>>
     where
-        R: Relation<Cardinality: Follow, To: Resource>,
+        R: Relation<Cardinality: RelatedType, To: Resource>,
     {
         Read::new(self.clone(), paths::related(R::INFO, key))
     }
