@@ -173,7 +173,6 @@ mod tests {
         let entries: Vec<AuditEntry> = (0..MANY).map(|_| entry()).collect();
         let mut locker = fresh.connection();
         locker.begin_write().unwrap();
-        locker.execute_batch("UPDATE leases SET until = until").unwrap();
         if fresh.url().path().is_none() {
             locker.execute_batch("LOCK TABLE audit IN EXCLUSIVE MODE").unwrap();
         }

@@ -140,7 +140,10 @@ mod tests {
         assert_eq!(prune_in(&opened, &ids, &[ids.new_id().uid()]), [MANY - BATCH as usize]);
         assert_eq!(remaining(database), 3);
         assert_eq!(prune_in(&opened, &ids, &[ids.new_id().uid()]), [0]);
-        assert!(database.rows("SELECT '1' AS line FROM leases").is_empty());
+        // The lease was released: another process can acquire it at once.
+        let (other, now) = (ids.new_id().uid(), ids.now());
+        let acquired = lease::acquire(&mut database.connection(), NAME, other, now, now + LEASE);
+        assert!(acquired.unwrap());
     }
 
     fn unverified_accounts_are_deleted_and_audited(database: &Fresh) {
