@@ -22,7 +22,7 @@ use crate::audit_log;
 use crate::conditional::{IfMatch, IfNoneMatch};
 use crate::error::Error;
 use crate::extract::QueryCost;
-use crate::idempotency::KeyHeader;
+use crate::idempotency::IdempotencyKeyHeader;
 use crate::response::{Render, Rendered};
 use crate::state::{SharedState, State};
 use crate::statements::StatementCounter;
@@ -139,7 +139,7 @@ impl Context {
         &self,
         work: impl Fn(&mut WriteTransaction<'_>) -> Result<R, Error> + Send + 'static,
     ) -> Result<Rendered, Error> {
-        let Some(header) = KeyHeader::of(&self.request) else {
+        let Some(header) = IdempotencyKeyHeader::of(&self.request) else {
             return self.transaction(work).await?.render();
         };
         let work = move |tx: &mut WriteTransaction<'_>| {

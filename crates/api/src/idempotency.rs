@@ -45,13 +45,13 @@ pub(crate) fn body_received(request: &HttpRequest, body: &[u8]) {
 
 /// The header `Idempotency-Key` of a request.
 #[derive(Debug, Clone)]
-pub(crate) enum KeyHeader {
+pub(crate) enum IdempotencyKeyHeader {
     Valid(IdempotencyKey),
     /// More than one key, or one that is empty, too long or not visible ASCII.
     Malformed,
 }
 
-impl KeyHeader {
+impl IdempotencyKeyHeader {
     /// Returns the header, if a request has it and may have it.
     pub(crate) fn of(request: &HttpRequest) -> Option<Self> {
         let mut values = request.headers().get_all(IDEMPOTENCY_KEY);
@@ -115,7 +115,10 @@ mod tests {
 
     fn is_valid(header: &str) -> bool {
         let request = TestRequest::post().insert_header((IDEMPOTENCY_KEY, header));
-        matches!(KeyHeader::of(&request.to_http_request()), Some(KeyHeader::Valid(_)))
+        matches!(
+            IdempotencyKeyHeader::of(&request.to_http_request()),
+            Some(IdempotencyKeyHeader::Valid(_))
+        )
     }
 
     proptest! {

@@ -1,14 +1,15 @@
 //! The module `identity`: accounts, sessions, API keys, passwords, mailed tokens and the audit log.
 
+pub(crate) mod account;
 pub(crate) mod account_fields;
+pub(crate) mod api_keys;
 pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod email_change;
 pub(crate) mod export;
 pub(crate) mod key_usage;
-pub(crate) mod keys;
-pub(crate) mod mailing;
-pub(crate) mod me;
+pub(crate) mod mail_requests;
+
 pub(crate) mod passwords;
 pub(crate) mod pruning;
 pub(crate) mod revocable;

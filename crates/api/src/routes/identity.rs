@@ -12,7 +12,8 @@ use crate::identity::auth::{PasswordGrant, SignedIn, Token};
 use crate::identity::export::Export;
 use crate::identity::sessions::TokenPair;
 use crate::identity::{
-    auth, email_change, export, keys, mailing, me, passwords, revocable, sessions, verification,
+    account, api_keys, auth, email_change, export, mail_requests, passwords, revocable, sessions,
+    verification,
 };
 use crate::problem::ProblemType;
 use crate::table::{Operation, RouteTable};
@@ -23,7 +24,7 @@ pub(super) fn add(table: &mut RouteTable) {
     add_sign_in(table);
     add_passwords(table);
     add_email_change(table);
-    add_me(table);
+    add_account(table);
     add_sessions(table);
     add_keys(table);
     add_token(table);
@@ -73,7 +74,7 @@ fn add_sign_up(table: &mut RouteTable) {
         .refuses(&[ProblemType::NotFound]),
     );
     table.at("/auth/verify-request").post(
-        mailing::verify_request,
+        mail_requests::verify_request,
         Operation::new(
             "Request a verification link",
             "Mails a link if the account exists and is not verified. The response does not reveal whether it does.",
@@ -112,11 +113,11 @@ fn add_sign_in(table: &mut RouteTable) {
     );
 }
 
-fn add_me(table: &mut RouteTable) {
+fn add_account(table: &mut RouteTable) {
     table
         .at("/auth/me")
         .get(
-            me::get,
+            account::get,
             Operation::new(
                 "Get my account",
                 "Returns the caller with account, books and reviews. With `include` or `count`, only the relations requested by them are present.",
@@ -126,7 +127,7 @@ fn add_me(table: &mut RouteTable) {
             .returns_account("The caller."),
         )
         .patch(
-            me::patch,
+            account::patch,
             Operation::new(
                 "Update my profile",
                 "Changes the given fields of the caller and leaves the others unchanged, as `PATCH /users/{uid}`.",
@@ -137,7 +138,7 @@ fn add_me(table: &mut RouteTable) {
             .conflicts(&[ProblemType::UsernameTaken]),
         )
         .delete(
-            me::delete,
+            account::delete,
             Operation::new(
                 "Delete my account",
                 "Deletes the caller's user and account. The books remain, without an owner. The reviews remain without a user (`keep`) or are deleted (`erase`).",
@@ -192,7 +193,7 @@ fn add_passwords(table: &mut RouteTable) {
             .refuses(&[ProblemType::WrongPassword, ProblemType::TooManyRequests]),
     );
     table.at("/auth/password-reset-request").post(
-        mailing::reset_request,
+        mail_requests::reset_request,
         Operation::new(
             "Request a password reset",
             "Mails a link if the account exists. The response does not reveal whether it does.",
@@ -248,7 +249,7 @@ fn add_keys(table: &mut RouteTable) {
             .requires(Access::Session),
         )
         .post(
-            keys::create,
+            api_keys::create,
             Operation::new(
                 "Create an API key",
                 "Creates a bearer token for scripts. Only this response contains it. The scope `admin` requires an administrator with a sign-in of at most ten minutes ago.",
