@@ -136,7 +136,19 @@ fn may_be_stored_later(error: &Error) -> bool {
             DatabaseFailure::Query(_) | DatabaseFailure::Corrupt(_) | DatabaseFailure::Panicked(_),
         )
         | None => false,
-        Some(_) => true,
+        Some(
+            DatabaseFailure::Overloaded
+            | DatabaseFailure::TimedOut
+            | DatabaseFailure::LockTimedOut
+            | DatabaseFailure::Cancelled
+            | DatabaseFailure::Unavailable(_)
+            | DatabaseFailure::Busy
+            | DatabaseFailure::Contended
+            | DatabaseFailure::StorageFull(_)
+            | DatabaseFailure::ReadOnly(_)
+            | DatabaseFailure::FileReplaced(_)
+            | DatabaseFailure::BrokenTransaction(_),
+        ) => true,
     }
 }
 

@@ -87,7 +87,9 @@ impl Failure {
                     ProblemType::Overloaded
                 }
                 Database::Query(_) if failure.is_transient() => ProblemType::Overloaded,
-                Database::TimedOut | Database::Cancelled => ProblemType::TimedOut,
+                Database::TimedOut | Database::LockTimedOut | Database::Cancelled => {
+                    ProblemType::TimedOut
+                }
                 Database::Unavailable(_)
                 | Database::StorageFull(_)
                 | Database::ReadOnly(_)

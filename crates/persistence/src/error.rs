@@ -46,6 +46,9 @@ pub enum DatabaseFailure {
     /// The work did not end in time.
     #[error("the database did not answer in time")]
     TimedOut,
+    /// Another transaction held a lock for too long.
+    #[error("another transaction held a lock for too long")]
+    LockTimedOut,
     /// The caller no longer waits.
     #[error("the caller no longer waits")]
     Cancelled,
@@ -97,6 +100,7 @@ impl DatabaseFailure {
             | Self::Corrupt(_)
             | Self::Overloaded
             | Self::TimedOut
+            | Self::LockTimedOut
             | Self::Cancelled
             | Self::Unavailable(_)
             | Self::StorageFull(_)
@@ -119,6 +123,7 @@ impl DatabaseFailure {
             Self::Corrupt(_)
             | Self::Overloaded
             | Self::TimedOut
+            | Self::LockTimedOut
             | Self::Cancelled
             | Self::Busy
             | Self::Contended
@@ -157,11 +162,12 @@ impl From<DieselError> for Error {
             DatabaseErrorKind::ReadOnlyTransaction => {
                 DatabaseFailure::ReadOnly(message.to_owned()).into()
             }
-            DatabaseErrorKind::Unknown if is_timeout(message) => DatabaseFailure::TimedOut.into(),
-            DatabaseErrorKind::Unknown => match storage_failure(message) {
-                Some(failure) => failure.into(),
-                None => DatabaseFailure::Query(error).into(),
-            },
+            DatabaseErrorKind::Unknown => {
+                match timeout(message).or_else(|| storage_failure(message)) {
+                    Some(failure) => failure.into(),
+                    None => DatabaseFailure::Query(error).into(),
+                }
+            }
             DatabaseErrorKind::ForeignKeyViolation => {
                 match missing_reference(info.table_name(), info.constraint_name()) {
                     Some(missing) => missing,
@@ -179,10 +185,16 @@ impl From<DieselError> for Error {
     }
 }
 
-/// Returns whether a statement was cancelled: by a timeout on PostgreSQL, whose codes Diesel does not
-/// pass on, or by its limits on SQLite.
-fn is_timeout(message: &str) -> bool {
-    message.starts_with("canceling statement due to") || message == "interrupted"
+/// Returns the failure of a statement that was cancelled: by a timeout on PostgreSQL, whose codes
+/// Diesel does not pass on, or by its limits on SQLite.
+fn timeout(message: &str) -> Option<DatabaseFailure> {
+    if message == "canceling statement due to lock timeout" {
+        Some(DatabaseFailure::LockTimedOut)
+    } else if message.starts_with("canceling statement due to") || message == "interrupted" {
+        Some(DatabaseFailure::TimedOut)
+    } else {
+        None
+    }
 }
 
 /// Returns the failure for an error that the database did not report itself.

@@ -1,7 +1,6 @@
 //! The responses of a transaction's idempotency key: stored in it, and sent again.
 
 use chrono::{DateTime, Utc};
-use recto_persistence as persistence;
 use recto_persistence::identity::idempotency_key::{self, Claim, IdempotencyKey};
 
 use super::WriteTransaction;
@@ -21,17 +20,14 @@ pub(super) fn claim(
     now: DateTime<Utc>,
 ) -> Result<Option<Rendered>, Error> {
     let user = tx.caller()?.user_uid;
-    match idempotency_key::claim(tx, user, key, now) {
-        Ok(Claim::New) => Ok(None),
-        Ok(Claim::Replayed(stored)) => Ok(Some(Rendered::replayed(stored))),
-        Ok(Claim::OtherRequest) => {
+    match idempotency_key::claim(tx, user, key, now)? {
+        Claim::New => Ok(None),
+        Claim::Replayed(stored) => Ok(Some(Rendered::replayed(stored))),
+        Claim::OtherRequest => {
             tx.count_write()?;
             Err(Problem::of(ProblemType::IdempotencyKeyReused).into())
         }
-        Err(persistence::Error::Failure(persistence::DatabaseFailure::TimedOut)) => {
-            Err(Problem::of(ProblemType::RequestInProgress).into())
-        }
-        Err(error) => Err(error.into()),
+        Claim::InProgress => Err(Problem::of(ProblemType::RequestInProgress).into()),
     }
 }
 

@@ -119,9 +119,11 @@ where
             Err(error) => match error.failure() {
                 Some(failure) if failure.is_transient() => JobOutcome::Retry,
                 Some(failure) if failure.suspects_connection() => JobOutcome::Suspect,
-                Some(DatabaseFailure::TimedOut | DatabaseFailure::Cancelled) => {
-                    JobOutcome::TimedOut
-                }
+                Some(
+                    DatabaseFailure::TimedOut
+                    | DatabaseFailure::LockTimedOut
+                    | DatabaseFailure::Cancelled,
+                ) => JobOutcome::TimedOut,
                 Some(_) | None => JobOutcome::Failed,
             },
         };

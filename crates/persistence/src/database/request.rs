@@ -101,7 +101,10 @@ impl Database {
             Err(_) => Err(Error::from(DatabaseFailure::TimedOut).into()),
         };
         if let Err(error) = &result
-            && matches!(error.failure(), Some(DatabaseFailure::TimedOut))
+            && matches!(
+                error.failure(),
+                Some(DatabaseFailure::TimedOut | DatabaseFailure::LockTimedOut)
+            )
         {
             count(&queue.failures().timed_out);
         }

@@ -316,7 +316,7 @@ fn fail_all(jobs: impl IntoIterator<Item = Job>, error: impl Fn() -> Error) {
 fn fail_transaction(job: &mut Job, error: Error) -> JobOutcome {
     let outcome = match error.failure() {
         Some(failure) if failure.is_transient() => JobOutcome::Retry,
-        Some(DatabaseFailure::TimedOut) => JobOutcome::TimedOut,
+        Some(DatabaseFailure::TimedOut | DatabaseFailure::LockTimedOut) => JobOutcome::TimedOut,
         Some(_) | None => JobOutcome::Suspect,
     };
     job.fail(error);

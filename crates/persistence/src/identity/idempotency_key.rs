@@ -12,7 +12,7 @@ use recto_relations_diesel::Engine;
 
 use crate::schema::idempotency_keys as keys;
 use crate::sql_types::{InstantValue, UidValue};
-use crate::{Connection, Error};
+use crate::{Connection, DatabaseFailure, Error};
 
 /// The time for which a response is stored.
 pub const RETENTION: TimeDelta = TimeDelta::hours(24);
@@ -48,6 +48,8 @@ pub enum Claim {
     Replayed(StoredResponse),
     /// The key was sent with another request.
     OtherRequest,
+    /// Another transaction has claimed the key and did not end in time.
+    InProgress,
 }
 
 /// The columns of a response, with its request.
@@ -71,9 +73,6 @@ diesel::define_sql_function! {
 
 /// Claims a key for the transaction. If another transaction has claimed it, waits for its end: on
 /// PostgreSQL for a lock of the key, on SQLite for the database, which has one writer.
-///
-/// # Errors
-/// [`TimedOut`](crate::DatabaseFailure::TimedOut) if the other transaction does not end in time.
 pub fn claim(
     conn: &mut Connection,
     user: UserId,
@@ -82,8 +81,11 @@ pub fn claim(
 ) -> Result<Claim, Error> {
     if conn.engine() == Engine::Postgres {
         let claim = diesel::select(claim_idempotency_key(UidValue::from(user), &key.key));
-        if !conn.first::<bool>(claim)?.unwrap_or_default() {
-            return Ok(Claim::New);
+        match conn.first::<bool>(claim) {
+            Ok(Some(true)) => {}
+            Ok(Some(false) | None) => return Ok(Claim::New),
+            Err(Error::Failure(DatabaseFailure::LockTimedOut)) => return Ok(Claim::InProgress),
+            Err(error) => return Err(error),
         }
     }
     let own = keys::table.find((UidValue::from(user), &key.key));

@@ -44,7 +44,7 @@ pub(crate) fn cheap_ping(database: &Database) -> Result<(), Error> {
 }
 
 pub(crate) fn is_timeout<T>(result: &Result<T, Error>) -> bool {
-    matches!(result, Err(Error::Failure(DatabaseFailure::TimedOut)))
+    matches!(result, Err(Error::Failure(DatabaseFailure::TimedOut | DatabaseFailure::LockTimedOut)))
 }
 
 pub(crate) fn is_overloaded<T>(result: &Result<T, Error>) -> bool {
