@@ -216,7 +216,6 @@ fn unquoted(raw: &str) -> Option<Cow<'_, str>> {
 
 /// The error of parsing a filter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum FilterError {
     /// An unknown relation.
     #[error("\"{name}\" is not a relation; the relations are {known}")]

@@ -95,8 +95,7 @@ const fn include_code(error: &IncludeError) -> Code {
         | IncludeError::UnknownOption { .. }
         | IncludeError::OptionOfOne { .. }
         | IncludeError::Uncountable { .. } => Code::Unknown,
-        // Including errors of later versions.
-        _ => Code::Format,
+        IncludeError::Malformed { .. } => Code::Format,
     }
 }
 
@@ -105,7 +104,6 @@ const fn filter_code(error: &FilterError) -> Code {
         FilterError::UnknownRelation { .. } | FilterError::UnknownField { .. } => Code::Unknown,
         FilterError::EmptyRange { .. } => Code::Range,
         FilterError::OnlyWithoutCondition => Code::Required,
-        // Including errors of later versions.
-        _ => Code::Format,
+        FilterError::Value { .. } | FilterError::Malformed { .. } => Code::Format,
     }
 }

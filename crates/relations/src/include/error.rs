@@ -5,7 +5,6 @@ use crate::SortError;
 
 /// The error of parsing an `include` or a `count`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum IncludeError {
     /// A path with an unknown relation.
     #[error("\"{path}\" is not a path of relations; the valid ones are {known}")]
