@@ -21,7 +21,7 @@ pub(crate) fn log(entry: &AuditEntry) {
         actor = actor_uid.map(tracing::field::display),
         subject = subject_uid.map(tracing::field::display),
         address = address.map(tracing::field::display),
-        request = request_id.as_ref().map(tracing::field::display),
+        request_id = request_id.as_ref().map(tracing::field::display),
         detail = detail.as_ref().map(tracing::field::display),
         "audit"
     );

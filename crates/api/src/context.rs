@@ -182,7 +182,7 @@ impl Context {
         let origin = self.origin();
         let client = origin.client.clone();
         let if_match = IfMatch::of(&self.request);
-        let is_counted = self.authentication.is_counted();
+        let is_counted = self.authentication.access.counts_writes();
         let has_run = AtomicBool::new(false);
         let work = move |conn: &mut Connection| {
             statements.counting(conn, |conn| {
@@ -256,12 +256,6 @@ impl Context {
 }
 
 impl Authentication {
-    /// Returns whether writes are counted. Account management is not counted, so that a stolen
-    /// token cannot block the owner.
-    fn is_counted(&self) -> bool {
-        matches!(self.access, Access::Verified | Access::VerifiedSession)
-    }
-
     /// Returns the caller, or `None` for an anonymous request.
     fn authenticate(&self, conn: &mut Connection, state: &State) -> Result<Option<Caller>, Error> {
         let Some(credential) = &self.credential else { return Ok(None) };

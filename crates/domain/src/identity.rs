@@ -26,6 +26,6 @@ pub use mail::{
 pub use password::{Password, PasswordAttempt};
 pub use password_change::{PasswordChange, PasswordReset};
 pub use password_hash::PasswordHash;
-pub use quota::Owned;
+pub use quota::QuotaItem;
 pub use secret::{Secret, SecretHash};
 pub use session::{Device, DeviceFingerprint, Refresh, Session, UserAgent};

@@ -72,6 +72,12 @@ pub struct Forbidden(pub &'static str);
 pub const MAX_SIGN_IN_AGE: TimeDelta = TimeDelta::minutes(10);
 
 impl Access {
+    /// Returns whether changes with this access count as writes of the caller. Account management
+    /// does not, so that a stolen token cannot block the owner.
+    pub fn counts_writes(self) -> bool {
+        matches!(self, Self::Verified | Self::VerifiedSession)
+    }
+
     /// Checks that a caller has this access, `now`. An API key needs `scope`, and the scope `admin`
     /// where only administrators have access.
     ///
@@ -205,7 +211,7 @@ pub mod may {
 
     /// Returns whether an account may see the account of a user: the user and verified
     /// administrators may.
-    pub fn can_see_account(account: &Account, user: UserId) -> bool {
+    pub fn see_account(account: &Account, user: UserId) -> bool {
         account.user_uid == user || (account.role == Role::Admin && account.verified)
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use governor::clock::{Clock, MonotonicClock};
-use recto_domain::{Owned, UserId};
+use recto_domain::{QuotaItem, UserId};
 
 use crate::ClientAddress;
 use crate::throttle::budget::{Budget, whole_seconds};
@@ -22,10 +22,10 @@ use crate::throttle::{Allowance, Limit, Throttled, charge_account};
 /// The quotas of each account.
 ///
 /// ```
-/// use recto_domain::Owned;
+/// use recto_domain::QuotaItem;
 /// use recto_identity::quota::Quotas;
 ///
-/// assert_eq!(Quotas::default().of(Owned::Books), 10_000);
+/// assert_eq!(Quotas::default().of(QuotaItem::Books), 10_000);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quotas {
@@ -50,13 +50,13 @@ pub struct Quotas {
 
 impl Quotas {
     /// Returns the quota of what an account owns.
-    pub fn of(&self, owned: Owned) -> u32 {
+    pub fn of(&self, owned: QuotaItem) -> u32 {
         match owned {
-            Owned::Books => self.books,
-            Owned::Reviews => self.reviews,
-            Owned::Tags => self.tags,
-            Owned::Authors => self.authors,
-            Owned::ApiKeys => self.api_keys,
+            QuotaItem::Books => self.books,
+            QuotaItem::Reviews => self.reviews,
+            QuotaItem::Tags => self.tags,
+            QuotaItem::Authors => self.authors,
+            QuotaItem::ApiKeys => self.api_keys,
         }
     }
 }
@@ -82,7 +82,7 @@ pub struct QuotaUse<C: Clock = MonotonicClock> {
     /// The quotas.
     pub quotas: Quotas,
     writes: Budget<C>,
-    granted: Mutex<HashMap<(UserId, Owned), Grant>>,
+    granted: Mutex<HashMap<(UserId, QuotaItem), Grant>>,
     reserved: Mutex<HashMap<UserId, Reserved>>,
 }
 
@@ -153,7 +153,7 @@ impl<C: Clock> QuotaUse<C> {
     /// Subtracts `added` from the rows that may be added without counting, and returns whether there
     /// were enough. Otherwise the caller counts, and reports the number by
     /// [`counted`](Self::counted).
-    pub fn take(&self, user: UserId, owned: Owned, added: usize, now: DateTime<Utc>) -> bool {
+    pub fn take(&self, user: UserId, owned: QuotaItem, added: usize, now: DateTime<Utc>) -> bool {
         let mut granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(grant) = granted.get_mut(&(user, owned)).filter(|grant| now < grant.until) else {
             return false;
@@ -169,7 +169,7 @@ impl<C: Clock> QuotaUse<C> {
 
     /// Returns whether the quota allows the number of rows that was counted, and remembers how many
     /// may be added before the next count.
-    pub fn counted(&self, user: UserId, owned: Owned, rows: u64, now: DateTime<Utc>) -> bool {
+    pub fn counted(&self, user: UserId, owned: QuotaItem, rows: u64, now: DateTime<Utc>) -> bool {
         let Some(free) = u64::from(self.quotas.of(owned)).checked_sub(rows) else { return false };
         let rest = u32::try_from(free / 10).unwrap_or(u32::MAX).min(MAX_GRANT);
         let mut granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -294,19 +294,19 @@ mod tests {
     #[test]
     fn rows_are_counted_exactly_near_quota() {
         let (_, quotas, _, ada) = fixture();
-        let take = |added| quotas.take(ada, Owned::Tags, added, NOON);
+        let take = |added| quotas.take(ada, QuotaItem::Tags, added, NOON);
         assert!(!take(1));
-        assert!(quotas.counted(ada, Owned::Tags, 500, NOON));
+        assert!(quotas.counted(ada, QuotaItem::Tags, 500, NOON));
         assert!(take(30) && take(20) && !take(1));
-        assert!(quotas.counted(ada, Owned::Tags, 991, NOON));
+        assert!(quotas.counted(ada, QuotaItem::Tags, 991, NOON));
         assert!(!take(1), "nine are left");
-        assert!(quotas.counted(ada, Owned::Tags, 1_000, NOON));
-        assert!(!quotas.counted(ada, Owned::Tags, 1_001, NOON));
+        assert!(quotas.counted(ada, QuotaItem::Tags, 1_000, NOON));
+        assert!(!quotas.counted(ada, QuotaItem::Tags, 1_001, NOON));
         // Another kind and a later time are counted, too.
-        assert!(quotas.counted(ada, Owned::Books, 0, NOON));
-        assert!(quotas.take(ada, Owned::Books, 500, NOON));
-        assert!(quotas.counted(ada, Owned::Books, 0, NOON));
-        assert!(!quotas.take(ada, Owned::Books, 1, NOON + GRANT_LIFETIME));
+        assert!(quotas.counted(ada, QuotaItem::Books, 0, NOON));
+        assert!(quotas.take(ada, QuotaItem::Books, 500, NOON));
+        assert!(quotas.counted(ada, QuotaItem::Books, 0, NOON));
+        assert!(!quotas.take(ada, QuotaItem::Books, 1, NOON + GRANT_LIFETIME));
     }
 
     #[test]

@@ -31,7 +31,8 @@ pub fn enqueue(
     outbox::enqueue(conn, &NewMail { id, user, kind, token, recipient, detail: None, at: now })
 }
 
-/// Adds a notice to the outbox, with what it is about.
+/// Adds a notice to the outbox, with what it is about, and returns `true`; `false` if the address of
+/// the account is not verified, since it may belong to another person.
 ///
 /// # Errors
 /// Returns the database's error.
@@ -41,11 +42,15 @@ pub fn enqueue_notice(
     account: &Account,
     kind: MailKind,
     detail: Option<&MailDetail>,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
+    if !account.verified {
+        return Ok(false);
+    }
     let id = MailId::from_uuid(ids.new_id().uid());
     let (user, recipient) = (account.user_uid, &account.email);
     let at = ids.now();
-    outbox::enqueue(conn, &NewMail { id, user, kind, token: None, recipient, detail, at })
+    outbox::enqueue(conn, &NewMail { id, user, kind, token: None, recipient, detail, at })?;
+    Ok(true)
 }
 
 /// Adds the mail for a change of address to the outbox, with a link, to the new address. It replaces

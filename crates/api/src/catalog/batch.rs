@@ -1,7 +1,7 @@
 //! Many books at once.
 
 use recto_domain::{
-    AuditAction, AuditDetail, BatchOutcome, BookBatch, BookOutcome, BookOutcomes, Owned,
+    AuditAction, AuditDetail, BatchOutcome, BookBatch, BookOutcome, BookOutcomes, QuotaItem,
 };
 use recto_identity::access::may;
 use recto_persistence::catalog::batch;
@@ -21,7 +21,7 @@ pub(crate) async fn upsert(ctx: Context, body: Body<BookBatch>) -> Result<Render
         let (conn, creator) = tx.with_creator()?;
         let done = batch::upsert(conn, &creator, owner, of_others, books)?;
         let is_created = |one: &&BookOutcome| one.outcome == BatchOutcome::Created;
-        tx.check_quota(Owned::Books, done.outcomes.iter().filter(is_created).count())?;
+        tx.check_quota(QuotaItem::Books, done.outcomes.iter().filter(is_created).count())?;
         tx.check_creator(&creator)?;
         if done.of_others > 0 {
             let detail = format!("{} books in a batch", done.of_others);

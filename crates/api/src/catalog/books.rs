@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use recto_domain::{
     AuditAction, Book, BookContributors, BookId, BookPatch, BookTags, Contributors, NewBookGraph,
-    Owned, Tag, TagName, TagNames,
+    QuotaItem, Tag, TagName, TagNames,
 };
 use recto_persistence::catalog::{Creator, book_graph};
 use recto_persistence::{Connection, write};
@@ -24,7 +24,7 @@ pub(crate) async fn create(ctx: Context, body: Body<NewBookGraph>) -> Result<Ren
         let (tags, contributors) = (new.tags.is_some(), new.contributors.is_some());
         let (conn, creator) = tx.with_creator()?;
         let book = book_graph::create(conn, &creator, new)?;
-        tx.check_quota(Owned::Books, 1)?;
+        tx.check_quota(QuotaItem::Books, 1)?;
         tx.check_creator(&creator)?;
         let mut include = Include::nothing();
         if tags {

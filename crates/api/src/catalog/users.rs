@@ -38,7 +38,7 @@ pub(crate) async fn item(
     let read = ctx.read(move |tx| {
         let item = tx.item(user, &query.include)?.with_fields(&query.fields);
         match tx.optional_caller().cloned() {
-            Some(caller) if may::can_see_account(&caller, user) => {
+            Some(caller) if may::see_account(&caller, user) => {
                 Ok((account_fields::with(tx, item)?.render()?, caller.user_uid != user))
             }
             Some(_) | None => Ok((item.render()?, false)),

@@ -1,6 +1,6 @@
 //! The quotas of the caller: checked after rows are inserted, in the same transaction.
 
-use recto_domain::{Account, AuditAction, AuditDetail, Owned, Review, UserId};
+use recto_domain::{Account, AuditAction, AuditDetail, QuotaItem, UserId};
 use recto_identity::access::may;
 use recto_identity::quota::{QuotaUse, RESERVATION};
 use recto_persistence::catalog::Creator;
@@ -25,7 +25,7 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// 409 if the caller owns too many.
-    pub(crate) fn check_quota(&mut self, owned: Owned, added: usize) -> Result<(), Error> {
+    pub(crate) fn check_quota(&mut self, owned: QuotaItem, added: usize) -> Result<(), Error> {
         let Some((quotas, user)) = self.quotas_of(self.optional_caller()) else { return Ok(()) };
         let now = self.now();
         if added == 0 || quotas.take(user, owned, added, now) {
@@ -44,17 +44,18 @@ impl WriteTransaction<'_> {
     /// # Errors
     /// 409 if the caller has created too many.
     pub(crate) fn check_creator(&mut self, creator: &Creator<'_>) -> Result<(), Error> {
-        self.check_quota(Owned::Tags, creator.tags())?;
-        self.check_quota(Owned::Authors, creator.authors())
+        self.check_quota(QuotaItem::Tags, creator.tags())?;
+        self.check_quota(QuotaItem::Authors, creator.authors())
     }
 
-    /// Checks the quota after `count` reviews, or entities without an owner, were inserted.
+    /// Checks the quota of an entity, or that of all entities without one, after `count` of them were
+    /// inserted.
     ///
     /// # Errors
-    /// 409 for too many reviews; 429 if the caller has created too much within 24 hours.
+    /// 409 if the caller owns too many; 429 if the caller has created too much within 24 hours.
     pub(crate) fn check_created<E: Entity>(&mut self, count: usize) -> Result<(), Error> {
-        if E::INFO == Review::INFO {
-            return self.check_quota(Owned::Reviews, count);
+        if let Some(item) = QuotaItem::of(E::INFO) {
+            return self.check_quota(item, count);
         }
         let Some((quotas, user)) = self.quotas_of(self.optional_caller()) else { return Ok(()) };
         let (now, client) = (self.now(), &self.origin().client);

@@ -183,8 +183,7 @@ impl<'t> WriteTransaction<'t> {
         Ok(())
     }
 
-    /// Adds a notice to the outbox, if the address of the account is verified. An address
-    /// that is not may belong to another person.
+    /// Adds a notice to the outbox, if the address of the account is verified.
     ///
     /// # Errors
     /// A failing database.
@@ -194,11 +193,9 @@ impl<'t> WriteTransaction<'t> {
         kind: MailKind,
         detail: Option<&MailDetail>,
     ) -> Result<(), Error> {
-        if account.verified {
-            let ids = &*self.read.state.ids;
+        let ids = &*self.read.state.ids;
+        self.effects.mail_enqueued |=
             recto_mail::enqueue_notice(self.read.conn, ids, account, kind, detail)?;
-            self.effects.mail_enqueued = true;
-        }
         Ok(())
     }
 

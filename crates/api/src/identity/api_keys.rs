@@ -2,7 +2,7 @@
 
 use recto_domain::{
     ApiKey, ApiKeyCreated, ApiKeyId, AuditAction, AuditDetail, MailDetail, MailKind, NewApiKey,
-    Owned, Scope, Secret,
+    QuotaItem, Scope, Secret,
 };
 use recto_identity::access::may;
 use recto_identity::secret::hash;
@@ -45,7 +45,7 @@ pub(crate) async fn create(
                 return Err(Problem::invalid_token("the session has ended").into());
             }
             api_key::insert(tx, account.user_uid, &created, &key_hash)?;
-            tx.check_quota(Owned::ApiKeys, 1)?;
+            tx.check_quota(QuotaItem::ApiKeys, 1)?;
             let described = format!("{} ({})", created.name, created.scopes);
             tx.notify(&account, MailKind::KeyCreated, MailDetail::parse(&described).ok().as_ref())?;
             tx.audit(AuditAction::KeyCreated).detail = AuditDetail::parse(&described).ok();

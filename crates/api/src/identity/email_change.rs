@@ -38,9 +38,6 @@ pub(crate) async fn confirm(
     ctx.transaction(move |tx| {
         let now = tx.now();
         let former = token_holder::locked_account(tx, MailedPurpose::ChangeEmail, &token)?;
-        if former.disabled {
-            return Err(token_holder::no_such_token());
-        }
         let user = former.user_uid;
         let email = mailed_token::spend_email_change(tx, &token, now)?
             .ok_or_else(token_holder::no_such_token)?;

@@ -213,13 +213,7 @@ fn audit_entries(
 ) -> Result<Part, Error> {
     let about_user = audit::AuditFilter { action: None, user: Some(user) };
     let mut listed = audit::page(tx, &about_user, &chunk(after.map(AuditId::from_uuid)))?;
-    for entry in &mut listed.items {
-        // The address and request of others, such as an administrator, are theirs.
-        if entry.actor_uid != Some(user) {
-            entry.address = None;
-            entry.request_id = None;
-        }
-    }
+    listed.items = listed.items.into_iter().map(|entry| entry.as_shown_to(user)).collect();
     Part::new(&listed, |entry| entry.id.uuid())
 }
 

@@ -42,9 +42,6 @@ pub(crate) async fn reset(ctx: Context, body: Body<PasswordReset>) -> Result<NoC
     let PasswordReset { token, new_password, .. } = body.checked()?;
     let token = hash(&token);
     let holder = token_holder::credentials(&ctx, MailedPurpose::Reset, token).await?;
-    if holder.account.disabled {
-        return Err(token_holder::no_such_token());
-    }
     check_against_names(&new_password, &holder)?;
     let hash = ctx.state.hasher.hash(&new_password).await?;
     ctx.transaction(move |tx| {
@@ -75,9 +72,7 @@ fn check_against_names(
 /// # Errors
 /// 403 if the account has another password by now.
 pub(crate) fn locked(conn: &mut Connection, checked: &Credentials) -> Result<Account, Error> {
-    let present = account::lock_with_password(conn, checked.user.uid)?;
-    let same = present.filter(|(_, hash)| hash.0 == checked.password.0);
-    same.map(|(account, _)| account).ok_or_else(wrong_password)
+    account::lock_checked(conn, checked)?.ok_or_else(wrong_password)
 }
 
 /// Checks the password of an account. A wrong one counts as a failed sign-in.

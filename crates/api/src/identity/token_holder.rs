@@ -21,7 +21,9 @@ pub(crate) async fn credentials(
     ctx.read(move |tx| {
         let now = tx.now();
         let user = mailed_token::find_user(tx, purpose, &token, now)?.ok_or_else(no_such_token)?;
-        passwords::credentials(tx, user)
+        let credentials = passwords::credentials(tx, user)?;
+        check(purpose, &credentials.account)?;
+        Ok(credentials)
     })
     .await
 }
@@ -39,7 +41,12 @@ pub(crate) fn locked_account(
     let now = tx.now();
     let user = mailed_token::find_user(tx, purpose, token, now)?.ok_or_else(no_such_token)?;
     let (account, _) = account::lock_with_password(tx, user)?.ok_or_else(no_such_token)?;
+    check(purpose, &account)?;
     Ok(account)
+}
+
+fn check(purpose: MailedPurpose, account: &Account) -> Result<(), Error> {
+    if purpose.is_open_to(account) { Ok(()) } else { Err(no_such_token()) }
 }
 
 /// Returns the error for a token that cannot be used.

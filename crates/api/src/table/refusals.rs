@@ -84,8 +84,7 @@ impl Refusals<'_> {
                 ]);
             }
         }
-        let is_counted = matches!(operation.access, Access::VerifiedSession | Access::Verified);
-        if is_counted && **method != Method::GET {
+        if operation.access.counts_writes() && **method != Method::GET {
             types.push(ProblemType::TooManyRequests);
         }
         if path.contains('{') {

@@ -49,6 +49,16 @@ object! {
 }
 
 impl AuditEntry {
+    /// Removes the address and the request if another than `user` did it: they belong to that
+    /// person, such as an administrator.
+    #[must_use]
+    pub fn as_shown_to(mut self, user: UserId) -> Self {
+        if self.actor_uid != Some(user) {
+            (self.address, self.request_id) = (None, None);
+        }
+        self
+    }
+
     /// Returns an entry of which only the key, the time and the action are set.
     ///
     /// ```

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use chrono::TimeDelta;
 
-use super::{Email, PasswordAttempt, Secret};
+use super::{Account, Email, PasswordAttempt, Secret};
 use crate::{Code, Invalid, record::input, text::LINE, value::text_value};
 
 /// The purpose of a mailed token.
@@ -25,6 +25,14 @@ impl MailedPurpose {
             Self::Verify => "verify",
             Self::Reset => "reset",
             Self::ChangeEmail => "change-email",
+        }
+    }
+
+    /// Returns whether an account may use a token. A disabled one may only verify its address.
+    pub const fn is_open_to(self, account: &Account) -> bool {
+        match self {
+            Self::Verify => true,
+            Self::Reset | Self::ChangeEmail => !account.disabled,
         }
     }
 

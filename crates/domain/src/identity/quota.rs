@@ -2,9 +2,13 @@
 
 use std::fmt;
 
+use recto_relations::{Entity as _, EntityInfo};
+
+use crate::{Author, Book, Review, Tag};
+
 /// A kind of item that an account may own in a limited number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Owned {
+pub enum QuotaItem {
     /// Books of the user.
     Books,
     /// Reviews by the user.
@@ -17,13 +21,32 @@ pub enum Owned {
     ApiKeys,
 }
 
-impl Owned {
+impl QuotaItem {
+    /// Returns the kind of an entity; `None` if accounts may own any number.
+    ///
+    /// ```
+    /// use recto_domain::{Book, Post, QuotaItem};
+    /// use recto_relations::Entity as _;
+    ///
+    /// assert_eq!(QuotaItem::of(Book::INFO), Some(QuotaItem::Books));
+    /// assert_eq!(QuotaItem::of(Post::INFO), None);
+    /// ```
+    pub fn of(entity: &EntityInfo) -> Option<Self> {
+        let kinds = [
+            (Book::INFO, Self::Books),
+            (Review::INFO, Self::Reviews),
+            (Tag::INFO, Self::Tags),
+            (Author::INFO, Self::Authors),
+        ];
+        kinds.into_iter().find(|(info, _)| *info == entity).map(|(_, kind)| kind)
+    }
+
     /// All of them.
     pub const ALL: [Self; 5] =
         [Self::Books, Self::Reviews, Self::Tags, Self::Authors, Self::ApiKeys];
 }
 
-impl fmt::Display for Owned {
+impl fmt::Display for QuotaItem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Books => "books",

@@ -202,6 +202,17 @@ pub fn lock_with_password(
     row.map(|(row, hash)| Ok((Account::try_from(row)?, PasswordHash(hash)))).transpose()
 }
 
+/// Returns an account, locked until the transaction ends, whose password was checked before; `None`
+/// if it has another password by now.
+pub fn lock_checked(
+    conn: &mut Connection,
+    checked: &Credentials,
+) -> Result<Option<Account>, Error> {
+    let present = lock_with_password(conn, checked.user.uid)?;
+    let same = present.filter(|(_, hash)| hash.0 == checked.password.0);
+    Ok(same.map(|(account, _)| account))
+}
+
 /// Sets the password of an account, ends its sessions except `keep`, forgets its devices, and
 /// revokes the links that reset the password or change the address.
 ///

@@ -30,8 +30,9 @@ pub fn reset(
 ) -> Result<Option<PasswordReset>, Error> {
     // Requests that checked the former password wait, or are finished and their effects are visible
     // to the statements below.
-    let account = account::lock_with_password(conn, user)?;
-    if account.is_none() || mailed_token::spend(conn, MailedPurpose::Reset, token, now)?.is_none() {
+    let account = account::lock_with_password(conn, user)?.map(|(account, _)| account);
+    let is_open = account.is_some_and(|account| MailedPurpose::Reset.is_open_to(&account));
+    if !is_open || mailed_token::spend(conn, MailedPurpose::Reset, token, now)?.is_none() {
         return Ok(None);
     }
     account::set_password(conn, user, password, None, None, now)?;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
-use recto_domain::{Owned, UserId};
+use recto_domain::{QuotaItem, UserId};
 use recto_relations_diesel::{Engine, Lock, Locked};
 
 use crate::schema::{api_keys, authors, books, creation_windows, reviews, tags, users};
@@ -12,15 +12,19 @@ use crate::{Connection, Error};
 /// Returns how much a user owns, including what the transaction has inserted. The user is locked
 /// until the transaction ends, so that of concurrent transactions each counts what those before it
 /// have inserted.
-pub fn count(conn: &mut Connection, user: UserId, owned: Owned) -> Result<u64, Error> {
+pub fn count(conn: &mut Connection, user: UserId, owned: QuotaItem) -> Result<u64, Error> {
     lock(conn, user)?;
     let user = UidValue::from(user);
     let rows: Option<i64> = match owned {
-        Owned::Books => conn.first(books::table.filter(books::user_uid.eq(user)).count()),
-        Owned::Reviews => conn.first(reviews::table.filter(reviews::user_uid.eq(user)).count()),
-        Owned::Tags => conn.first(tags::table.filter(tags::creator_uid.eq(user)).count()),
-        Owned::Authors => conn.first(authors::table.filter(authors::creator_uid.eq(user)).count()),
-        Owned::ApiKeys => conn.first(api_keys::table.filter(api_keys::user_uid.eq(user)).count()),
+        QuotaItem::Books => conn.first(books::table.filter(books::user_uid.eq(user)).count()),
+        QuotaItem::Reviews => conn.first(reviews::table.filter(reviews::user_uid.eq(user)).count()),
+        QuotaItem::Tags => conn.first(tags::table.filter(tags::creator_uid.eq(user)).count()),
+        QuotaItem::Authors => {
+            conn.first(authors::table.filter(authors::creator_uid.eq(user)).count())
+        }
+        QuotaItem::ApiKeys => {
+            conn.first(api_keys::table.filter(api_keys::user_uid.eq(user)).count())
+        }
     }?;
     Ok(rows.and_then(|rows| u64::try_from(rows).ok()).unwrap_or_default())
 }

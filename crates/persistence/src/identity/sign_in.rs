@@ -38,11 +38,8 @@ pub fn open_session(
     session: &NewSession<'_>,
 ) -> Result<Option<Account>, Error> {
     let user = checked.user.uid;
-    let present = account::lock_with_password(conn, user)?;
-    let is_unchanged = |(account, hash): &(Account, PasswordHash)| {
-        !account.disabled && hash.0 == checked.password.0
-    };
-    let Some((account, _)) = present.filter(is_unchanged) else { return Ok(None) };
+    let account = account::lock_checked(conn, checked)?;
+    let Some(account) = account.filter(|account| !account.disabled) else { return Ok(None) };
     if let Some(stronger) = stronger {
         account::rehash(conn, user, stronger, &checked.password)?;
     }
