@@ -22,7 +22,7 @@ use utoipa::{PartialSchema, ToSchema};
 pub(crate) use self::derived::{example, simplified};
 use self::derived::{example_of, schema_of, without_repeated_examples};
 use crate::BASE_PATH;
-use crate::identity::account_fields::AccountFields;
+use crate::fields::{self, ItemETag};
 use crate::page_fields::{NextCursor, PageFields, PreviousCursor, Total, TotalCapped};
 use crate::present::{Count, NextUrl};
 
@@ -50,7 +50,7 @@ impl Components {
 
     /// Adds an entity with its relations, which refer to other entities by name.
     pub(crate) fn add_entity<E: Entity + ToSchema>(&mut self) {
-        self.entities.insert(E::name().into_owned(), entity::<E, ()>(None));
+        self.entities.insert(E::name().into_owned(), entity::<E>(Object::new(), None));
     }
 
     /// Adds a page of an entity.
@@ -78,7 +78,7 @@ impl Components {
         let (from, linked_name) = (R::INFO.from.name, linked_name(R::INFO));
         let page_name = format!("{linked_name}Page");
         let of = format!("`{from}.{}`, with the data of the link", R::INFO.name);
-        let linked = entity::<R::To, R::Data>(Some(format!("An item of {of}.")));
+        let linked = entity::<R::To>(object_of::<R::Data>(), Some(format!("An item of {of}.")));
         let page = page(Ref::from_schema_name(&linked_name), &format!("{of}s"));
         self.schemas.insert(linked_name, linked);
         self.schemas.insert(page_name.clone(), page);
@@ -136,6 +136,7 @@ impl Components {
         self.add::<TotalCapped>();
         self.add::<Count>();
         self.add::<NextUrl>();
+        self.add::<ItemETag>();
         self.schemas.extend(self.entities);
         self.schemas.values_mut().for_each(without_repeated_examples);
         let token_url = format!("{BASE_PATH}/auth/token");
@@ -238,17 +239,27 @@ fn has_link_data(relation: &RelationInfo) -> bool {
     matches!(relation.storage, Storage::Link { data: [_, ..], .. })
 }
 
-/// Returns the schema of an entity, in the order of responses: its own fields, those of `Further`,
+/// Returns the schema of an entity, in the order of responses: its own fields, those of `further`,
 /// and those that `count` and `include` add.
-fn entity<E: Entity + ToSchema, Further: ToSchema>(description: Option<String>) -> RefOr<Schema> {
-    let (mut object, further) = (object_of::<E>(), object_of::<Further>());
+fn entity<E: Entity + ToSchema>(further: Object, description: Option<String>) -> RefOr<Schema> {
+    let mut object = object_of::<E>();
     object.properties.extend(further.properties);
     object.required.extend(further.required);
     object.description = description.or(object.description);
     object.examples = example_of(&object).into_iter().collect();
+    let tag = Ref::from_schema_name(ItemETag::name());
+    object.properties.insert(fields::TAG.to_owned(), tag.into());
     let counts = E::INFO.relations().filter_map(count_field);
     object.properties.extend(counts.chain(E::INFO.relations().flat_map(relation_fields)));
     Schema::Object(object).into()
+}
+
+/// Returns an object whose fields may be `null` or absent.
+fn with_null_fields(mut object: Object) -> Object {
+    let fields = object.properties.into_iter();
+    object.properties = fields.map(|(name, field)| (name, simplified(nullable(field)))).collect();
+    object.required.clear();
+    object
 }
 
 fn object_of<T: ToSchema>() -> Object {
@@ -302,7 +313,7 @@ pub(crate) struct UserWithAccount;
 
 impl PartialSchema for UserWithAccount {
     fn schema() -> RefOr<Schema> {
-        entity::<User, Account>(Some("A user with the account.".to_owned()))
+        entity::<User>(object_of::<Account>(), Some("A user with the account.".to_owned()))
     }
 }
 
@@ -318,7 +329,8 @@ pub(crate) struct UserWithOptionalAccount;
 impl PartialSchema for UserWithOptionalAccount {
     fn schema() -> RefOr<Schema> {
         let description = "A user. The account fields are present for the user and for administrators; they are `null` if there is no account.";
-        entity::<User, AccountFields>(Some(description.to_owned()))
+        let account = with_null_fields(object_of::<Account>());
+        entity::<User>(account, Some(description.to_owned()))
     }
 }
 

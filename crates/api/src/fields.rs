@@ -2,14 +2,15 @@
 
 use recto_domain::{Code, Invalid};
 use recto_relations::{AnyEntities, EntityInfo, excerpt};
-use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::conditional;
 
 /// The field with the tag of an item, which is shown only if it is asked for.
-const TAG: &str = "etag";
+pub(crate) const TAG: &str = "etag";
 
 /// The own fields of items that a response shows: those that `fields` names and the key, or all.
 #[derive(Debug, Default)]
@@ -73,12 +74,16 @@ impl SelectedFields {
                 conditional::hash_of_fields(entities, index),
             )
         {
-            add(TAG, &serde_json::to_string(&tag)?);
+            add(TAG, &serde_json::to_string(&ItemETag(tag))?);
         }
         out.push(b'}');
         Ok(())
     }
 }
+
+/// The `ETag` of the item. Present if `fields` names it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ItemETag(String);
 
 /// The fields of a JSON object, in order.
 struct Object<'j>(Vec<(&'j str, &'j RawValue)>);

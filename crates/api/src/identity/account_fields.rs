@@ -1,37 +1,30 @@
 //! The accounts of users, shown as further fields of the users.
 
-use recto_domain::{Account, Email, Role, User};
+use recto_domain::{Account, User};
 use recto_persistence::Connection;
 use recto_persistence::identity::account;
 use recto_relations::Entities;
 use serde::Serialize;
-use utoipa::ToSchema;
 
 use crate::error::Error;
 use crate::present::ExtraFields;
 use crate::response::Item;
 
-/// The fields of an account among those of its user; `null` for a user without an account.
-#[derive(Debug, Default, Serialize, ToSchema)]
-pub(crate) struct AccountFields {
-    #[schema(inline)]
-    email: Option<Email>,
-    #[schema(inline)]
-    role: Option<Role>,
-    /// Whether the address is verified.
-    #[schema(examples(true))]
-    verified: Option<bool>,
-    /// Whether an administrator has disabled the account.
-    #[schema(examples(false))]
-    disabled: Option<bool>,
-}
-
-/// The account of a user as it is serialized, or `null` fields for a user without one.
+/// The account of a user, or `null` in all of its fields for a user without one.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum OptionalAccount<'a> {
     Account(&'a Account),
-    None(AccountFields),
+    None(NoAccount),
+}
+
+/// The fields of [`Account`], as `null`.
+#[derive(Default, Serialize)]
+struct NoAccount {
+    email: (),
+    role: (),
+    verified: (),
+    disabled: (),
 }
 
 /// Returns the accounts of users.
@@ -44,7 +37,7 @@ pub(crate) fn of(conn: &mut Connection, users: &Entities<User>) -> Result<ExtraF
     ExtraFields::of(uids.iter().map(|uid| {
         match accounts.iter().find(|account| account.user_uid == *uid) {
             Some(account) => OptionalAccount::Account(account),
-            None => OptionalAccount::None(AccountFields::default()),
+            None => OptionalAccount::None(NoAccount::default()),
         }
     }))
 }
@@ -56,4 +49,25 @@ pub(crate) fn of(conn: &mut Connection, users: &Entities<User>) -> Result<ExtraF
 pub(crate) fn with(conn: &mut Connection, user: Item<User>) -> Result<Item<User>, Error> {
     let accounts = of(conn, user.entities())?;
     Ok(user.with_extra(accounts))
+}
+
+#[cfg(test)]
+mod tests {
+    use recto_domain::{Email, NewId, Role, UserId};
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn missing_account_has_the_same_fields() {
+        let user = UserId::from_uuid(NewId::new(0, [1; 10]).uid());
+        let account = Account::new(user, Email::parse("ada@example.org").unwrap(), Role::User);
+        let account = serde_json::to_value(account).unwrap();
+        let mut none = serde_json::to_value(NoAccount::default()).unwrap();
+        assert!(none.as_object().unwrap().values().all(Value::is_null));
+        for (field, value) in account.as_object().unwrap() {
+            none[field] = value.clone();
+        }
+        assert_eq!(none, account);
+    }
 }

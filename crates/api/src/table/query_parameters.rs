@@ -39,15 +39,19 @@ impl Operation {
 
     /// Adds `some`, `none` or `only`.
     pub(super) fn add_relation_filter<E: Entity>(&mut self, quantifier: Quantifier) {
-        let condition = match quantifier {
-            Quantifier::Some => "At least one related item matches, or exists (`relation` alone)",
-            Quantifier::None => "No related item matches, or exists (`relation` alone)",
-            Quantifier::Only => "All related items match",
+        let description = match quantifier {
+            Quantifier::Some => {
+                let relations = E::INFO.relations().map(with_fields).collect::<Vec<_>>();
+                format!(
+                    "At least one related item matches, or exists (`relation` alone): `relation(field:value,field:from..to)`, with ranges of numbers and dates. The relations and their fields are {}.",
+                    relations.join(", ")
+                )
+            }
+            Quantifier::None => {
+                "No related item matches, or exists (`relation` alone), as in `some`.".to_owned()
+            }
+            Quantifier::Only => "All related items match, as in `some`.".to_owned(),
         };
-        let relations = E::INFO.relations().map(with_fields).collect::<Vec<_>>().join(", ");
-        let description = format!(
-            "{condition}: `relation(field:value,field:from..to)`, with ranges of numbers and dates. The relations and their fields are {relations}."
-        );
         let example = CONDITIONS.iter().find_map(|(entity, condition)| {
             let relation = E::INFO.relations().find(|relation| relation.to.name == *entity)?;
             Some(json!([format!("{}({condition})", relation.name)]))
