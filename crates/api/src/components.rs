@@ -168,7 +168,7 @@ impl Components {
 const HEADERS: [(&str, &str, &str); 8] = [
     (
         "ETag",
-        "The tag of the response, for `If-None-Match` and `If-Match`.",
+        "The entity tag, for `If-None-Match` and `If-Match`.",
         "\"3-9f2c41d0b7a85e36.0123456789abcdef\"",
     ),
     (

@@ -1,7 +1,7 @@
 //! Compression of responses by `Accept-Encoding`.
 //!
 //! The coding is selected before a conditional request is answered, since each coding of a response
-//! has a tag of its own; the body is compressed after that, and only if it is sent.
+//! has an entity tag of its own; the body is compressed after that, and only if it is sent.
 
 use std::io::{self, Write as _};
 
@@ -20,7 +20,7 @@ use crate::negotiation::Coding;
 /// The size of the smallest body that is compressed.
 const SMALLEST: usize = 1 << 10;
 
-/// The size from which a body is compressed on a thread of its own, so that other requests of the
+/// The size from which a body is compressed on a thread for blocking work, so that other requests of the
 /// same thread do not wait.
 const LARGE: usize = 64 << 10;
 
@@ -28,8 +28,8 @@ const LARGE: usize = 64 << 10;
 const GZIP_LEVEL: u32 = 3;
 const ZSTD_LEVEL: i32 = 1;
 
-/// Selects the coding of a response, which becomes a part of its tag. If the response could have
-/// one, caches learn that it depends on the request.
+/// Selects the coding of a response, which becomes a part of its entity tag. If the response could
+/// have one, `Vary` is set.
 pub(crate) fn select_coding(response: &mut ServiceResponse<impl MessageBody>) -> Option<Coding> {
     if headers::is_private(response.request().match_info().as_str()) {
         return None;
@@ -73,7 +73,8 @@ pub(crate) async fn compress(
             .unwrap_or_else(|error| Err(io::Error::other(error))),
     };
     let Ok(compressed) = compressed else {
-        // There is no memory or no thread for it. The body is sent as it is, without its tag.
+        // There is no memory or no thread for it. The body is sent as it is, without an entity
+        // tag.
         response.headers_mut().remove(header::ETAG);
         return response;
     };

@@ -1,8 +1,8 @@
 //! Entity tags and conditional requests (RFC 9110, section 13).
 //!
-//! The tag of an item is `"VERSION.HASH"`. The version is that of the entity, whatever the response
-//! shows of it; the hash is that of what it shows. `If-Match` compares the version alone, so that a
-//! tag from any response about the entity can be sent with a change. `If-None-Match` compares all.
+//! The entity tag of an item is `"VERSION.HASH"`: the version of the entity, and a hash of the fields
+//! and relations that the response shows. `If-Match` compares the version alone, so that the entity
+//! tag of any response about the entity can be sent with a change. `If-None-Match` compares both.
 //!
 //! The hash is computed from the loaded entities, so that a response that the client has already is
 //! not rendered. If the request has `fields`, it is computed from the body.
@@ -22,8 +22,8 @@ use crate::error::Error;
 use crate::negotiation::Coding;
 use crate::problem::{Problem, ProblemType};
 
-/// Appends the version part of an entity's tags: its version, and a checksum of its key, so that a
-/// tag of another entity does not match.
+/// Appends the version part of the entity tags of an entity: its version, and a checksum of its key,
+/// so that an entity tag of another entity does not match.
 fn push_version_part(tag: &mut String, entity: &str, key: &str, version: Version) {
     let seed = XxHash3_64::oneshot(entity.as_bytes());
     let checksum = XxHash3_64::oneshot_with_seed(seed, key.as_bytes());
@@ -31,8 +31,8 @@ fn push_version_part(tag: &mut String, entity: &str, key: &str, version: Version
     let _ = write!(tag, "{version}-{checksum:016x}");
 }
 
-/// Returns the tag of a response with the item at `index`, from the hash of the response; `None` if
-/// the item has no version.
+/// Returns the entity tag of a response with the item at `index`, from the hash of the response;
+/// `None` if the item has no version.
 pub(crate) fn tag_of_item(entities: &dyn AnyEntities, index: usize, hash: u64) -> Option<String> {
     let version = entities.version(index)?;
     let mut tag = String::with_capacity(64);
@@ -42,7 +42,7 @@ pub(crate) fn tag_of_item(entities: &dyn AnyEntities, index: usize, hash: u64) -
     Some(tag)
 }
 
-/// Returns the tag of a response that is no item, from its hash.
+/// Returns the entity tag of a response that is not an item, from its hash.
 pub(crate) fn tag_of_page(hash: u64) -> String {
     format!("\"{hash:016x}\"")
 }
@@ -103,7 +103,7 @@ impl TargetResource {
     /// Checks the header `If-Match` of a request.
     ///
     /// # Errors
-    /// 412 if the entity has another version than all of the tags; 400 if the header is malformed.
+    /// 412 if no entity tag has the version of the entity; 400 if the header is malformed.
     pub(crate) fn check(&self, condition: &IfMatch) -> Result<(), Error> {
         let Some(tags) = condition.tags()? else { return Ok(()) };
         let is_current = |tag: &EntityTag<'_>| {
@@ -117,7 +117,7 @@ impl TargetResource {
     }
 }
 
-/// The pattern of a list of tags with at least one, or `*`.
+/// The pattern of a list of at least one entity tag, or `*`.
 pub(crate) const PATTERN: &str = r#"^(\*|[ ,]*(W/)?"[!#-~]*"( *,[ ,]*((W/)?"[!#-~]*")?)*)$"#;
 
 /// The header `If-Match` of a request.
@@ -131,7 +131,7 @@ impl IfMatch {
         joined(request.headers(), header::IF_MATCH).filter(|_| compares).map(Self)
     }
 
-    /// Returns the tags; `None` for `*`.
+    /// Returns the entity tags; `None` for `*`.
     fn tags(&self) -> Result<Option<Vec<EntityTag<'_>>>, Error> {
         if self.0.trim() == "*" {
             return Ok(None);
@@ -151,7 +151,6 @@ fn joined(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {
     (!values.is_empty()).then(|| values.join(","))
 }
 
-/// An entity tag.
 #[derive(Debug, PartialEq, Eq)]
 struct EntityTag<'h> {
     weak: bool,
@@ -168,12 +167,12 @@ fn parse_tags(list: &str) -> Option<Vec<EntityTag<'_>>> {
             rest = next.trim_start();
             continue;
         }
-        let strong = rest.strip_prefix("W/");
-        let (opaque, next) = strong.unwrap_or(rest).strip_prefix('"')?.split_once('"')?;
+        let weak = rest.strip_prefix("W/");
+        let (opaque, next) = weak.unwrap_or(rest).strip_prefix('"')?.split_once('"')?;
         if opaque.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return None;
         }
-        tags.push(EntityTag { weak: strong.is_some(), opaque });
+        tags.push(EntityTag { weak: weak.is_some(), opaque });
         rest = next.trim_start();
         if !rest.is_empty() && !rest.starts_with(',') {
             return None;
@@ -199,11 +198,10 @@ impl IfNoneMatch {
         Some(Self { list, coding: Coding::preferred(request.headers()) })
     }
 
-    /// Returns the tag of a response in the coding that the client prefers, if the list has it. `tag`
-    /// is that of the response without a coding.
+    /// Returns the entity tag of a response, with the coding that the client prefers, if the list
+    /// contains it. `tag` is the entity tag without a coding.
     ///
-    /// A response may be too small to be compressed. Its tag is then found once it is rendered, and
-    /// so is any tag by `*`.
+    /// `*`, and responses too small to compress, are compared after rendering.
     pub(crate) fn find(&self, tag: String) -> Option<String> {
         let tag = match self.coding {
             Some(coding) => coding.tag(&tag),
@@ -230,13 +228,13 @@ pub(crate) fn not_modified(response: ServiceResponse<BoxBody>) -> ServiceRespons
     ServiceResponse::new(request, response.set_body(BoxBody::new(())))
 }
 
-/// Returns whether `If-None-Match` has a tag.
+/// Returns whether `If-None-Match` has an entity tag.
 fn is_known(request: &HttpRequest, tag: &HeaderValue) -> bool {
     let list = joined(request.headers(), header::IF_NONE_MATCH);
     list.zip(tag.to_str().ok()).is_some_and(|(list, tag)| is_listed(tag, &list))
 }
 
-/// Returns whether a list is `*` or has a tag, compared weakly. A malformed list has none.
+/// Returns whether a list is `*` or has an entity tag, compared weakly. A malformed list has none.
 fn is_listed(tag: &str, list: &str) -> bool {
     if list == tag || list.trim() == "*" {
         return true;

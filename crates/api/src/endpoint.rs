@@ -83,7 +83,7 @@ pub(crate) async fn respond<Args: FromRequest>(
     Ok(cached(demands.access, response))
 }
 
-/// Sets the headers for caches on a response with a tag.
+/// Sets the headers for caches on a response with an entity tag.
 fn cached(access: Access, mut response: HttpResponse) -> HttpResponse {
     if !response.headers().contains_key(header::ETAG) {
         return response;

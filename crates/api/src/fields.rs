@@ -1,4 +1,4 @@
-//! The own fields of items that a response shows.
+//! The fields of items that a response shows, without relations.
 
 use recto_domain::{Code, Invalid};
 use recto_relations::{AnyEntities, EntityInfo, excerpt};
@@ -9,10 +9,10 @@ use utoipa::ToSchema;
 
 use crate::conditional;
 
-/// The field with the tag of an item, which is shown only if it is asked for.
+/// The field with the entity tag of an item, which is shown only if it is requested.
 pub(crate) const TAG: &str = "etag";
 
-/// The own fields of items that a response shows: those that `fields` names and the key, or all.
+/// The fields of items that a response shows: those that `fields` names and the id, or all.
 #[derive(Debug, Default)]
 pub(crate) struct SelectedFields(Option<Vec<&'static str>>);
 

@@ -100,7 +100,7 @@ problem_types! {
     RequestInProgress "request-in-progress" CONFLICT "Request in progress"
         "Another request with this `Idempotency-Key` is under way. Send it again after the number of seconds in `Retry-After`, to get its response."
     PreconditionFailed "precondition-failed" PRECONDITION_FAILED "Precondition failed"
-        "The item has been changed since the tag in `If-Match` was sent. Get it again, and decide whether the change still applies."
+        "The item has been changed since its `ETag` was read. Get it again, and decide whether the change still applies."
     TooLarge "too-large" PAYLOAD_TOO_LARGE "Body too large"
         "The body has more than 1 MiB."
     UnsupportedMediaType "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE "Unsupported media type"

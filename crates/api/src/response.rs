@@ -34,8 +34,8 @@ impl<R: Render> Respond for R {
 
 /// A value that is rendered as a whole before it is sent.
 pub(crate) trait Render {
-    /// Returns the entity tag of the response; `None` if it has none, or only the rendered body gives
-    /// it.
+    /// Returns the entity tag of the response; `None` if it has none, or if it is a hash of the
+    /// rendered body.
     fn tag(&self) -> Option<String> {
         None
     }
@@ -64,7 +64,7 @@ impl Rendered {
         Self { status, headers: Vec::new(), body: Some(body) }
     }
 
-    /// Returns the response to a client that has the one with a tag.
+    /// Returns the response to a client that has the response with this entity tag.
     pub(crate) fn not_modified(tag: String) -> Self {
         Self::empty(StatusCode::NOT_MODIFIED).header(header::ETAG, tag)
     }
@@ -142,7 +142,7 @@ impl From<Rendered> for HttpResponse {
     }
 }
 
-/// A JSON object that is no entity.
+/// A JSON object that is not an entity.
 #[derive(Debug)]
 pub(crate) struct Json<T>(pub(crate) T);
 
@@ -152,7 +152,7 @@ impl<T: Serialize> Render for Json<T> {
     }
 }
 
-/// A new object that is no entity: 201 with its path in `Location`.
+/// A new object that is not an entity: 201 with its path in `Location`.
 #[derive(Debug)]
 pub(crate) struct CreatedJson<T> {
     /// The object.
@@ -187,7 +187,7 @@ impl<S: Stream<Item = Result<Bytes, std::io::Error>> + 'static> Respond for Down
     }
 }
 
-/// JSON that is the same for all requests, with its tag.
+/// JSON that is the same for all requests, with its entity tag.
 #[derive(Debug)]
 pub(crate) struct StaticJson {
     body: Vec<u8>,
@@ -212,7 +212,6 @@ impl Render for &'static StaticJson {
     }
 }
 
-/// 204.
 #[derive(Debug)]
 pub(crate) struct NoContent;
 
@@ -222,7 +221,6 @@ impl Render for NoContent {
     }
 }
 
-/// 202.
 #[derive(Debug)]
 pub(crate) struct Accepted;
 

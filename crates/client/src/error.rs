@@ -35,8 +35,8 @@ pub enum Error {
     /// The relation was not counted.
     #[error(transparent)]
     NotCounted(#[from] NotCounted),
-    /// The item has no tag to compare with, since it was not read alone.
-    #[error("the item has no tag: get it alone, or list it with `tagged`")]
+    /// The item has no `ETag` to compare with, since it was not read alone.
+    #[error("the item has no ETag: get it alone, or list it with `tagged`")]
     Untagged,
     /// The client cannot be built: the base URL, the token or the settings are not valid.
     #[error("invalid settings: {0}")]

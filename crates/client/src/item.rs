@@ -20,10 +20,10 @@ pub trait Resource: Entity + DeserializeOwned {}
 
 impl<E: Entity + DeserializeOwned> Resource for E {}
 
-/// An entity, with its loaded relations and its tag.
+/// An entity, with its loaded relations and its entity tag.
 ///
 /// Dereferences to the entity; [`get`](Self::get) follows a relation. The entity's own `version` is
-/// not part of a response: the tag has it.
+/// not part of a response: the entity tag has it.
 ///
 /// ```
 /// use recto_client::{Error, Item};
@@ -47,7 +47,7 @@ pub struct Item<E> {
     tag: Option<EntityTag>,
 }
 
-/// The tag of a response.
+/// The entity tag of a response.
 #[derive(Debug, Clone)]
 pub(crate) struct EntityTag {
     pub(crate) value: HeaderValue,
@@ -179,7 +179,7 @@ impl<'de, E: Resource> Deserialize<'de> for Item<E> {
             return Err(D::Error::custom("an item is an object"));
         };
         rest.retain(|name, _| !is_own_field(E::INFO, name));
-        // Only an item of a list that was asked for tags has one here.
+        // Only an item of a list that was requested with entity tags has one here.
         let tag = rest.remove("etag").and_then(|tag| HeaderValue::try_from(tag.as_str()?).ok());
         let tag = tag.map(|value| EntityTag { value, path: item_path(&entity) });
         Ok(Self { entity, rest, tag })
@@ -200,7 +200,7 @@ pub trait FromResponse: Sized + Send + 'static {
     #[doc(hidden)]
     fn of(response: &GetResponse) -> Result<Self, Error>;
 
-    /// Reads a loaded relation, with the path of the rest.
+    /// Reads a loaded relation, with the URL of the remaining items.
     #[doc(hidden)]
     fn related(value: &Value, next: Option<&str>) -> Result<Self, Error>;
 }

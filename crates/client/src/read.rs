@@ -174,8 +174,8 @@ impl<E, T> Read<E, Page<T>> {
 }
 
 impl<E: Entity> Read<E, Page<Item<E>>> {
-    /// Also returns the tag of each item, so that it can be changed without being read alone. Of
-    /// users, the accounts are left out then.
+    /// Also returns the entity tag of each item, so that it can be changed without being read alone.
+    /// Users then come without their accounts.
     pub fn tagged(self) -> Self {
         let names = E::INFO.fields.iter().map(|field| field.name).chain(["etag"]);
         let names: Vec<_> = names.collect();

@@ -72,15 +72,14 @@ pub(crate) fn describe(routed: RoutedOperation, components: &mut Components) -> 
     if has_etag {
         let parameter = parameter::header(
             "If-None-Match",
-            "The tags of responses that the client has.",
+            "Entity tags of responses that the client has.",
             string(),
             tag_example,
         );
         parameters.push(components.add_parameter("IfNoneMatch", parameter.build()));
     }
     if is_conditional {
-        let description =
-            "Tags of the item, or `*`. The change is refused if the item has another version.";
+        let description = "Entity tags of the item, or `*`. The change is refused if the item has another version.";
         let tags = string().pattern(Some(conditional::PATTERN));
         let parameter = parameter::header("If-Match", description, tags, "*");
         parameters.push(components.add_parameter("IfMatch", parameter.build()));

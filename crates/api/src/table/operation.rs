@@ -126,7 +126,7 @@ impl Operation {
         }
     }
 
-    /// Returns an operation that reads a page of objects that are no entities, such as sessions.
+    /// Returns an operation that reads a page of objects that are not entities, such as sessions.
     pub(crate) fn list<T: ToSchema, F: ListFilter>(
         summary: &'static str,
         description: &'static str,
@@ -175,19 +175,19 @@ impl Operation {
         self.body_as::<T>("application/x-www-form-urlencoded")
     }
 
-    /// Responds with 200 and a JSON object that is no entity.
+    /// Responds with 200 and a JSON object that is not an entity.
     pub(crate) fn returns<T: ToSchema>(mut self, description: &str) -> Self {
         self.components.add::<T>();
         self.content(200, description, Ref::from_schema_name(T::name()))
     }
 
-    /// Responds with 200 and an entity, with its tag.
+    /// Responds with 200 and an entity, with its entity tag.
     pub(crate) fn returns_entity<E: Entity + ToSchema>(mut self, description: &str) -> Self {
         self.components.add_entity::<E>();
         self.with_etag().content(200, description, Ref::from_schema_name(E::name()))
     }
 
-    /// Responds with 200 and a user with the account, with the tag of the user.
+    /// Responds with 200 and a user with the account, with the entity tag of the user.
     pub(crate) fn returns_account(self, description: &str) -> Self {
         self.returns::<UserWithAccount>(description).with_etag()
     }
@@ -198,20 +198,20 @@ impl Operation {
         self.returns::<UserWithAccountPage>("A page of users with their accounts.")
     }
 
-    /// Responds with 201, a new entity, its `Location` and its tag.
+    /// Responds with 201, a new entity, its `Location` and its entity tag.
     pub(crate) fn creates<E: Entity + ToSchema>(mut self) -> Self {
         self.components.add_entity::<E>();
         let description = format!("The new {}.", E::INFO.name.to_lowercase());
         self.with_etag().content(201, &description, Ref::from_schema_name(E::name()))
     }
 
-    /// Responds with 201, a new object that is no entity and its `Location`.
+    /// Responds with 201, a new object that is not an entity and its `Location`.
     pub(crate) fn creates_object<T: ToSchema>(mut self, description: &str) -> Self {
         self.components.add::<T>();
         self.content(201, description, Ref::from_schema_name(T::name()))
     }
 
-    /// Adds a tag to the response.
+    /// Adds an entity tag to the response.
     pub(crate) fn with_etag(mut self) -> Self {
         self.has_etag = true;
         self

@@ -126,7 +126,7 @@ impl Operation {
         )
     }
 
-    /// Adds `include`, `count` and `fields`, and the tag of a response with entities.
+    /// Adds `include`, `count` and `fields`, and the entity tag of a response with entities.
     pub(crate) fn include_parameters<E: Entity>(mut self) -> Self {
         self.has_etag = true;
         let name = E::INFO.name;

@@ -28,13 +28,13 @@ both_servers!(
     head_and_options_are_answered,
 );
 
-/// The tag of a response.
+/// The entity tag of a response.
 #[track_caller]
 fn tag(response: &Response) -> String {
     response.header("etag").unwrap_or_else(|| panic!("no tag: {response:?}")).to_owned()
 }
 
-/// The version part of the tag of a response.
+/// The version part of the entity tag of a response.
 #[track_caller]
 fn version(response: &Response) -> String {
     let tag = tag(response);
@@ -113,7 +113,7 @@ fn known_responses_are_not_sent_again(server: &TestServer) {
     let fresh = anonymous.send("GET", &book, &[("if-none-match", &known)], None);
     fresh.expect_status(200);
     assert_eq!(tag(&fresh), tag(&changed), "the response to a change is that of the next GET");
-    // All of the tag counts: the version alone is not the response.
+    // All of the entity tag counts: the version alone is not the response.
     let with_reviews = anonymous.get(&format!("{book}?include=reviews"));
     let condition = [("if-none-match", tag(&with_reviews))];
     let condition = condition.each_ref().map(|(name, tag)| (*name, tag.as_str()));
@@ -370,7 +370,7 @@ fn odd_conditions_are_answered(server: &TestServer) {
     }
     let list = format!(", \"x\",, {current}");
     send_if(&ada, "PATCH", &emma, &list, &body).expect_status(200);
-    // Several lines are one list, and a tag may have bytes beyond ASCII.
+    // Several lines are one list, and an entity tag may have bytes beyond ASCII.
     let current = tag(&ada.get(&emma));
     for (lines, slug) in [
         (["\"x\"", "\"y\""], Some("precondition-failed")),

@@ -339,7 +339,7 @@ fn responses_match_their_schemas(server: &TestServer) {
 }
 
 /// Asserts that the response has the documented headers. A page may have no `Link`, and an absent
-/// item has no tag.
+/// item has no entity tag.
 #[track_caller]
 fn check_headers(described: &Value, response: &Response) {
     let documented = &described["responses"][&response.status.to_string()]["headers"];
