@@ -27,7 +27,7 @@ impl ExtraFields {
     /// Returns these objects as the further fields, one for each entity.
     ///
     /// # Errors
-    /// A failing serialization.
+    /// A serialization error.
     pub(crate) fn of<T: Serialize>(objects: impl Iterator<Item = T>) -> Result<Self, Error> {
         let written = objects.map(|object| json(&object)).collect::<Result<_, _>>()?;
         Ok(Self(Some(written)))
@@ -47,16 +47,16 @@ impl ExtraFields {
     }
 }
 
-/// The query of a page, as far as its response needs it.
+/// The options of a page's response.
 #[derive(Debug)]
 pub(crate) struct PageOptions<K> {
-    /// The part, and the order.
+    /// The page to load.
     pub(crate) request: PageRequest<K>,
     /// The relations to load.
     pub(crate) include: Include,
     /// Whether all entities are counted.
     pub(crate) total: bool,
-    /// The own fields to show.
+    /// The item's fields to show.
     pub(crate) fields: SelectedFields,
     /// The links to other pages.
     pub(crate) links: PageLinks,
@@ -74,7 +74,7 @@ pub(crate) struct PageLinks {
 /// Writes an entity with what was loaded with it.
 ///
 /// # Errors
-/// 400 if it has more than 9 MB; a failing serialization.
+/// 400 if it has more than 9 MB; a serialization error.
 pub(crate) fn item<E: Entity>(
     entities: &Entities<E>,
     (include, fields): (&Include, &SelectedFields),
@@ -89,7 +89,7 @@ pub(crate) fn item<E: Entity>(
 /// Writes a page, and returns it with the fields after its items.
 ///
 /// # Errors
-/// 400 if its first item has more than 9 MB; a failing serialization.
+/// 400 if its first item has more than 9 MB; a serialization error.
 pub(crate) fn page<E: Entity>(
     page: &recto_persistence::Page<E>,
     total: Option<Total>,
@@ -103,12 +103,12 @@ pub(crate) fn page<E: Entity>(
     out.extend_from_slice(b"{\"items\":[");
     let shown = shown(entities, options, extra, &mut out)?;
     out.push(b']');
-    let place = |index: usize| position(entities, index, &request.sort);
+    let at = |index: usize| position(entities, index, &request.sort);
     // Items that were left out for their size are on the page on that side.
     let (previous, next) = if shown.is_empty() {
         (PageStart::Last, PageStart::First)
     } else {
-        (PageStart::Before(place(shown.start)), PageStart::After(place(shown.end - 1)))
+        (PageStart::Before(at(shown.start)), PageStart::After(at(shown.end - 1)))
     };
     let cursor = |start: PageStart<String>| cursor::encode(&links.fingerprint, &start);
     let previous = (page.has_previous || shown.start > 0).then(|| cursor(previous));
@@ -176,7 +176,7 @@ fn shown<E: Entity>(
 /// Writes a value as JSON.
 ///
 /// # Errors
-/// A failing serialization.
+/// A serialization error.
 pub(crate) fn json(value: &impl Serialize) -> Result<Vec<u8>, Error> {
     Ok(serde_json::to_vec(value).map_err(Failure::from)?)
 }
@@ -205,7 +205,7 @@ pub(crate) struct Count(u64);
 #[schema(format = "uri-reference")]
 pub(crate) struct NextUrl(String);
 
-/// The most bytes of a response. Bounds on the number of entities are not enough: entities may be
+/// The maximum number of bytes of a response. Bounds on the number of entities are not enough: entities may be
 /// long, and one may be shown many times.
 const MAX_BYTES: usize = 9_000_000;
 
@@ -226,7 +226,7 @@ impl From<WriteError> for Error {
     fn from(error: WriteError) -> Self {
         match error {
             WriteError::TooLarge => {
-                let detail = "a single item would have more than 9 MB with these relations; ask for fewer of them, or with a smaller limit";
+                let detail = "a single item would have more than 9 MB with these relations; include fewer relations, or use a smaller limit";
                 vec![ParameterError::new("include", Invalid::new(Code::Length, detail))].into()
             }
             WriteError::Serialize(error) => Failure::from(error).into(),

@@ -10,8 +10,8 @@ use recto_relations::{Entity, EntityInfo};
 use crate::error::Error;
 use crate::problem::Problem;
 
-/// The key of an entity in a path, `/books/{uid}`. A malformed key is answered like one that does
-/// not exist.
+/// The key of an entity in a path, `/books/{uid}`. A malformed key gets the response of one that
+/// does not exist.
 #[derive(Debug)]
 pub(crate) struct PathKey<E: Entity>(pub(crate) E::Key);
 
@@ -24,7 +24,7 @@ impl<E: Entity> FromRequest for PathKey<E> {
     }
 }
 
-/// The key of something that is no entity, `/auth/sessions/{id}`.
+/// The id of something that is not an entity, `/auth/sessions/{id}`.
 #[derive(Debug)]
 pub(crate) struct PathId<K>(pub(crate) K);
 

@@ -33,7 +33,7 @@ impl ListFilter for () {
 /// The query of a page of a list, the newest first.
 #[derive(Debug)]
 pub(crate) struct ListQuery<K, F = ()> {
-    /// The part.
+    /// The page to load.
     pub(crate) request: PageRequest<K>,
     /// Whether all items are counted.
     pub(crate) total: bool,

@@ -31,7 +31,7 @@ use crate::table::QueryParameter;
 pub(crate) struct ItemQuery<E> {
     /// The relations to load and to count.
     pub(crate) include: Arc<Include>,
-    /// The own fields to show.
+    /// The item's fields to show.
     pub(crate) fields: Arc<SelectedFields>,
     entity: PhantomData<fn() -> E>,
 }

@@ -26,7 +26,7 @@ pub(super) fn take_sort<E: Entity>(
     sort.unwrap_or_default()
 }
 
-/// Parses `fields`, the own fields to show.
+/// Parses `fields`, the item's fields to show.
 pub(super) fn take_fields<E: Entity>(parameters: &mut Parameters) -> SelectedFields {
     let Some(list) = parameters.take_list("fields") else { return SelectedFields::default() };
     let fields = parameters.check_list("fields", &list, |raw| SelectedFields::parse(E::INFO, raw));

@@ -112,11 +112,11 @@ const fn meaning(code: Code) -> &'static str {
             "The value is empty, too short or too long, or has too many items or levels."
         }
         Code::Format => {
-            "The text is malformed: an ISBN, a date, a key, a parameter that is no number, \
+            "The text is malformed: an ISBN, a date, an id, a parameter that is not a number, \
              characters that are not allowed."
         }
         Code::Duplicate => "A value or a parameter is repeated.",
-        Code::Reference => "The key is of something that does not exist.",
+        Code::Reference => "The id is of an item that does not exist.",
         Code::Conflict => {
             "The value contradicts another one of the request, such as a password that contains \
              the username."

@@ -134,7 +134,7 @@ impl Operation {
         let deeper = paths(E::INFO, 2).into_iter().find(|path| path.contains('.'));
         let deeper = deeper.unwrap_or_default();
         let description = format!(
-            "Relations to load, as paths of at most three names: {known}, {deeper}, … A to-many relation may be followed by `(limit:5,sort:-field)`."
+            "Relations to load, as paths of at most three: {known}, {deeper}, … A to-many relation may be followed by `(limit:5,sort:-field)`."
         );
         let first = E::INFO.relations().next().map(|relation| relation.name);
         let path = string().pattern(Some(r"^[a-z_]+(\.[a-z_]+){0,2}(\([ -~]*\))?(\.[ -~]+)?$"));
@@ -156,7 +156,7 @@ impl Operation {
         let count = parameter::list("count", &description, path, first);
         self.add_parameter(&format!("{name}Count"), count);
         let own = E::INFO.fields.iter().map(|field| field.name).chain(["etag"]);
-        let description = "Own fields to show, with the key; `etag` is the tag of the item.";
+        let description = "The item's fields to show; the id is always shown. `etag` is its ETag.";
         let first = E::INFO.fields.iter().map(|field| field.name).nth(1);
         let fields = parameter::list("fields", description, string().enum_values(Some(own)), first);
         self.add_parameter(&format!("{name}Fields"), fields);

@@ -14,7 +14,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
 use super::operation::Operation;
 use super::parameter::pascal;
-use super::route_path::{filled, is_conditional, is_repeatable, keys};
+use super::route_path::{filled, is_conditional, is_repeatable, item_name, keys};
 use crate::components::{self, Components};
 use crate::parameters::Parameters;
 use crate::problem::{Problem, ProblemBody, ProblemType};
@@ -23,7 +23,7 @@ use crate::{BASE_PATH, paths};
 /// The path of the examples that fit every operation.
 const ANY_PATH: &str = "/api/v1/...";
 
-/// An operation with its place.
+/// An operation with its path and method.
 pub(super) struct Refusals<'o> {
     pub(super) path: &'o str,
     pub(super) method: &'o Method,
@@ -199,7 +199,7 @@ impl Refusals<'_> {
         let end = self.path.find('}')? + 1;
         Some(OperationExample {
             shared: Some(format!("{}NotFound", pascal(&item))),
-            problem: Problem::not_found(if item == "key" { "API key" } else { &item }),
+            problem: Problem::not_found(item_name(&item)),
             instance: format!("{BASE_PATH}{}", filled(&self.path[..end])),
         })
     }

@@ -58,7 +58,7 @@ pub(super) fn path_parameters(path: &str) -> impl Iterator<Item = (String, Param
             .name(name)
             .parameter_in(ParameterIn::Path)
             .required(Required::True)
-            .description(Some(format!("The key of the {item}.")))
+            .description(Some(format!("The id of the {}.", item_name(&item))))
             .schema(Some(schema))
             .example(Some(example_key(&item)))
             .build();
@@ -69,12 +69,17 @@ pub(super) fn path_parameters(path: &str) -> impl Iterator<Item = (String, Param
     })
 }
 
-/// Returns whether items that are no entities, sessions and API keys, have UUIDs as `id`.
+/// Returns the name of an item for readers.
+pub(super) fn item_name(item: &str) -> &str {
+    if item == "key" { "API key" } else { item }
+}
+
+/// Returns whether items that are not entities, sessions and API keys, have UUIDs as `id`.
 fn path_has_uuids(item: &str) -> bool {
     matches!(item, "session" | "key")
 }
 
-/// Returns the key of an item that the demo has.
+/// Returns the id of an item that the demo has.
 fn example_key(item: &str) -> Value {
     let ids = [
         ("user", UserId::EXAMPLE),
