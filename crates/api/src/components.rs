@@ -60,7 +60,7 @@ impl Components {
         self.schemas.insert(page_name::<E>(), schema);
     }
 
-    /// Adds a page of objects that are no entities.
+    /// Adds a page of objects that are not entities.
     pub(crate) fn add_list<T: ToSchema>(&mut self) {
         self.add::<T>();
         let schema = page(Ref::from_schema_name(T::name()), &format!("`{}` objects", T::name()));
@@ -184,13 +184,13 @@ const HEADERS: [(&str, &str, &str); 8] = [
     ("Location", "The path of the new item.", "/api/v1/books/0198c5a1-02d4-7f10-8a6e-51c0d93b7e22"),
     (
         "RateLimit",
-        "The rest of each budget (draft-ietf-httpapi-ratelimit-headers-10).",
+        "What remains of each budget (draft-ietf-httpapi-ratelimit-headers-10).",
         "\"sign-in\";r=4;t=60",
     ),
     (
         "RateLimit-Policy",
         "The size of each budget, and its time in seconds.",
-        "\"sign-in\";q=5;w=300",
+        "\"sign-in\";q=10;w=60",
     ),
     ("Retry-After", "The number of seconds after which to try again.", "1"),
     ("WWW-Authenticate", "The scheme to authenticate by (RFC 6750).", "Bearer"),
@@ -223,7 +223,7 @@ pub(crate) fn page_name<E: Entity>() -> String {
     format!("{}Page", E::INFO.name)
 }
 
-/// Returns the component name of a page of objects that are no entities, such as `SessionPage`.
+/// Returns the component name of a page of objects that are not entities, such as `SessionPage`.
 pub(crate) fn list_name<T: ToSchema>() -> String {
     format!("{}Page", T::name())
 }
@@ -328,7 +328,7 @@ pub(crate) struct UserWithOptionalAccount;
 
 impl PartialSchema for UserWithOptionalAccount {
     fn schema() -> RefOr<Schema> {
-        let description = "A user. The account fields are present for the user and for administrators; they are `null` if there is no account.";
+        let description = "A user. The account fields are present if that user or an administrator asks; they are `null` if there is no account.";
         let account = with_null_fields(object_of::<Account>());
         entity::<User>(account, Some(description.to_owned()))
     }

@@ -75,11 +75,11 @@ const DESCRIPTION: &str = "A book catalogue. Every relation can be followed in b
 const TAGS: [(&str, &str); 11] = [
     (
         "books",
-        "Find books, add them, and change their tags and contributors. A book's reviews are here too.",
+        "Find and create books, and change their tags and contributors. A book's reviews are here too.",
     ),
     (
         "reviews",
-        "Read, change and delete reviews. A user has one review of a book, which is created at the book.",
+        "Read, change and delete reviews. A user can review a book once, with `POST /books/{uid}/reviews`.",
     ),
     ("tags", "Create and rename tags, and find the books with a tag."),
     ("authors", "Find authors and their books. Authors are created with the books that name them."),

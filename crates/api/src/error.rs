@@ -1,5 +1,4 @@
-//! The reason why a request was not answered as asked: the client's mistake, or a failure of the
-//! service.
+//! The reason for an error response: the client's mistake, or a failure of the service.
 
 use std::fmt;
 
@@ -17,7 +16,7 @@ use crate::parameters::ParameterError;
 use crate::paths;
 use crate::problem::{Problem, ProblemType};
 
-/// The reason why a request was not answered as asked.
+/// The reason for an error response.
 #[derive(Debug)]
 pub(crate) enum Error {
     /// The client's mistake. The response describes it.
@@ -59,8 +58,8 @@ pub(crate) enum Failure {
     /// The metrics could not be written.
     #[error("the metrics cannot be written")]
     Metrics,
-    /// The database did not answer in time that it is ready.
-    #[error("the database did not answer in time")]
+    /// The readiness check of the database took too long.
+    #[error("the readiness check of the database took too long")]
     NotReady,
     /// The database cannot be read or written.
     #[error("the database is not ready: {0}")]

@@ -141,9 +141,9 @@ impl Parameters {
     /// last, list the known ones.
     pub(crate) fn finish(mut self, known: &[&str]) -> Result<(), Vec<ParameterError>> {
         let detail = if known.is_empty() {
-            "is not known here, and neither is any other parameter".to_owned()
+            "is unknown; this operation has no query parameters".to_owned()
         } else {
-            format!("is not known here; the known parameters are {}", known.join(", "))
+            format!("is unknown; the known parameters are {}", known.join(", "))
         };
         let mut seen = HashSet::new();
         for (name, _) in std::mem::take(&mut self.pairs) {
@@ -178,7 +178,7 @@ fn elements(list: &str) -> impl Iterator<Item = &str> {
 
 /// Parses a number of items. A larger one is clamped to [`MAX_LIMIT`].
 fn parse_limit(raw: &str) -> Result<u32, Invalid> {
-    let refused = |code| Err(Invalid::new(code, "must be a whole number from 1"));
+    let refused = |code| Err(Invalid::new(code, "must be a whole number of at least 1"));
     let digits = raw.strip_prefix('-').unwrap_or(raw);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return refused(Code::Format);
@@ -191,7 +191,7 @@ fn parse_limit(raw: &str) -> Result<u32, Invalid> {
 }
 
 /// Decodes form encoding strictly. `form_urlencoded` would replace invalid UTF-8 by U+FFFD, and the
-/// request would be answered for another value.
+/// request would get the response for another value.
 fn decode(raw: &str) -> Result<String, Invalid> {
     let refused = |rule: &'static str| Invalid::new(Code::Format, rule);
     let mut bytes = Vec::with_capacity(raw.len());
@@ -285,17 +285,14 @@ mod tests {
             ("limits", Code::Unknown),
         ];
         assert_eq!(found, expected);
-        assert_eq!(
-            errors[3].to_string(),
-            "autor: is not known here; the known parameters are limit, d"
-        );
+        assert_eq!(errors[3].to_string(), "autor: is unknown; the known parameters are limit, d");
     }
 
     #[test]
     fn unknown_parameter_is_named() {
         assert_eq!(
             refusals(Parameters::parse("a")),
-            ["a: is not known here, and neither is any other parameter"]
+            ["a: is unknown; this operation has no query parameters"]
         );
         let long = refusals(Parameters::parse(&"x".repeat(9_000))).remove(0);
         assert!(long.starts_with(&format!("{}…: is", "x".repeat(40))), "{long}");
@@ -343,7 +340,7 @@ mod tests {
             malformed.into_iter().chain(["0", "000", "-1"].map(|raw| (raw, Code::Range)))
         {
             let [error] = <[_; 1]>::try_from(limit(&format!("limit={raw}")).unwrap_err()).unwrap();
-            assert_eq!(error.to_string(), "limit: must be a whole number from 1", "{raw}");
+            assert_eq!(error.to_string(), "limit: must be a whole number of at least 1", "{raw}");
             assert_eq!(error.code, code, "{raw}");
         }
     }

@@ -58,7 +58,7 @@ problem_types! {
     MalformedJson "malformed-json" BAD_REQUEST "Malformed JSON"
         "The body is not JSON in UTF-8. The detail has the position of the error."
     InvalidParameter "invalid-parameter" BAD_REQUEST "Invalid parameter"
-        "A query parameter is unknown, or its value is not valid. `errors` lists all errors, each with the parameter and a code."
+        "A query parameter is unknown, or its value is not valid. `errors` lists up to 50 of them, each with the parameter and a code."
     InvalidGrant "invalid-grant" BAD_REQUEST "Invalid grant"
         "The token endpoint refused the request. `error` is a code of RFC 6749 section 5.2."
     Unauthenticated "unauthenticated" UNAUTHORIZED "Not signed in"
@@ -76,7 +76,7 @@ problem_types! {
     MethodNotAllowed "method-not-allowed" METHOD_NOT_ALLOWED "Method not allowed"
         "The path does not support this method. The header `Allow` lists the methods that it supports."
     NotAcceptable "not-acceptable" NOT_ACCEPTABLE "Not acceptable"
-        "The header `Accept` accepts no `application/json`, which is what the operation responds with. Send `application/json` or `*/*`, or no `Accept`."
+        "The header `Accept` accepts no `application/json`, the media type of the response. Send `application/json` or `*/*`, or no `Accept`."
     RequestTimeout "request-timeout" REQUEST_TIMEOUT "Request timeout"
         "The request was not received in time. Its head and body have 10 seconds together."
     UsernameTaken "username-taken" CONFLICT "Username taken"
@@ -110,7 +110,7 @@ problem_types! {
     IdempotencyKeyReused "idempotency-key-reused" UNPROCESSABLE_ENTITY "Idempotency key reused"
         "The `Idempotency-Key` was sent with another request: another method, path, query or body. Every change needs a key of its own."
     TooManyRequests "too-many-requests" TOO_MANY_REQUESTS "Too many requests"
-        "There have been too many such requests from this address or by this account. Try again after the number of seconds in `Retry-After`. `RateLimit` has the rest of each budget."
+        "There have been too many such requests from this IP address or by this account. Try again after the number of seconds in `Retry-After`. `RateLimit` has what remains of each budget."
     Internal "internal" INTERNAL_SERVER_ERROR "Internal error"
         "The server failed. Its log has the cause, under the `request_id`."
     Overloaded "overloaded" SERVICE_UNAVAILABLE "Overloaded"
@@ -142,7 +142,7 @@ const MAX_ERRORS: usize = 50;
 /// A rule that a request breaks, in its body or in its query.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct BrokenRule {
-    /// The place in the body, a JSON pointer (RFC 6901); empty for the whole body.
+    /// The position in the body, a JSON pointer (RFC 6901); empty for the whole body.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, examples("/rating"))]
     pointer: Option<String>,
@@ -235,6 +235,11 @@ impl Problem {
     /// Returns the problem that something does not exist.
     pub(crate) fn not_found(what: &str) -> Self {
         Self::new(ProblemType::NotFound, format!("there is no such {what}"))
+    }
+
+    /// Returns the problem that a mailed token cannot be used.
+    pub(crate) fn unusable_token() -> Self {
+        Self::new(ProblemType::NotFound, "the token is unknown, used, replaced or expired")
     }
 
     /// Returns the problem that the caller is not allowed to do something.
@@ -399,13 +404,13 @@ pub(crate) struct ProblemBody<'a> {
     title: &'static str,
     /// The HTTP status.
     status: u16,
-    /// The mistake in this request.
+    /// The description of this error.
     detail: &'a str,
     /// The path of the request.
     instance: &'a str,
     /// The id of the request in the log.
     request_id: &'a str,
-    /// All rules that the body (of a 422) or the query (of a 400) breaks.
+    /// The rules that the body (of a 422) or the query (of a 400) breaks; at most 50 for a query.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(inline)]
     errors: &'a [BrokenRule],

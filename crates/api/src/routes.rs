@@ -68,7 +68,7 @@ fn add_collection<E>(table: &mut RouteTable, [list, create]: [&'static str; 2])
 where
     E: Rules + Create<Parent = (), New: ToSchema> + Filtered + ToSchema,
 {
-    let description = format!("Adds the {}.", E::INFO.name.to_lowercase());
+    let description = format!("Creates the {}.", E::INFO.name.to_lowercase());
     table.at(&paths::collection(E::INFO)).get(crud::page::<E>, Operation::page::<E>(list)).post(
         crud::create::<E>,
         Operation::new(create, description)
@@ -93,7 +93,7 @@ fn add_items<E>(
         .get(crud::item::<E>, Operation::item::<E>(get))
         .patch(
             crud::change::<E>,
-            Operation::new(change, "Changes the given fields and leaves the others unchanged.")
+            Operation::new(change, "Changes only the given fields.")
                 .requires(Access::Verified)
                 .body::<E::Patch>()
                 .returns_entity::<E>(&format!("The changed {name}."))

@@ -86,7 +86,7 @@ impl Builder {
         };
         let url = Url::parse(&base).ok().filter(is_base);
         let url =
-            url.ok_or_else(|| Error::Settings(format!("{base:?} is no http or https URL")))?;
+            url.ok_or_else(|| Error::Settings(format!("{base:?} is not an http or https URL")))?;
         let token = self.token.map(|token| bearer(&token)).transpose()?;
         let http = self
             .http

@@ -24,7 +24,7 @@ pub enum Error {
     #[error("the connection to the server failed")]
     Connection(#[source] reqwest::Error),
     /// The call, with its retries, took too long. A change may have been made nevertheless.
-    #[error("the server did not answer in time")]
+    #[error("the server did not respond in time")]
     TimedOut,
     /// A body could not be written, or is not what was expected.
     #[error("a body is not the expected JSON")]
@@ -52,7 +52,7 @@ impl Error {
         }
     }
 
-    /// Whether the item does not exist (404).
+    /// Returns whether the item does not exist (404).
     pub fn is_not_found(&self) -> bool {
         self.problem().is_some_and(|problem| problem.status == StatusCode::NOT_FOUND)
     }
@@ -70,12 +70,12 @@ pub struct Problem {
     /// The status of the response.
     #[serde(skip)]
     pub status: StatusCode,
-    /// The mistake in this request.
+    /// The description of this error.
     #[serde(default)]
     pub detail: String,
     /// The id of the request in the server's log.
     pub request_id: Option<String>,
-    /// All rules that the body or the query breaks.
+    /// The rules that the body or the query breaks; at most 50 for a query.
     #[serde(default)]
     pub errors: Vec<BrokenRule>,
     /// The path of the item that exists already, of a conflict with one.
@@ -88,7 +88,7 @@ pub struct Problem {
 /// A rule that a request breaks.
 #[derive(Debug, Clone, Deserialize)]
 pub struct BrokenRule {
-    /// The place in the body, a JSON pointer; empty for the whole body.
+    /// The position in the body, a JSON pointer; empty for the whole body.
     pub pointer: Option<String>,
     /// The parameter of the query.
     pub parameter: Option<String>,
@@ -127,8 +127,8 @@ impl fmt::Display for Problem {
             write!(f, ": {}", self.detail)?;
         }
         for rule in &self.errors {
-            let place = rule.pointer.as_ref().or(rule.parameter.as_ref());
-            write!(f, "; {} {}", place.map_or("", String::as_str), rule.detail)?;
+            let position = rule.pointer.as_ref().or(rule.parameter.as_ref());
+            write!(f, "; {} {}", position.map_or("", String::as_str), rule.detail)?;
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::context::{Context, WriteTransaction};
 use crate::error::Error;
 use crate::extract::{All, Body, ItemQuery, PageQuery, PathKey};
 use crate::identity::account_fields;
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemType};
 use crate::response::{Item, NoContent, Page, Render as _, Rendered};
 use recto_identity::access::may;
 
@@ -163,7 +163,7 @@ async fn change_account(
     ctx.write(move |tx| {
         let user = tx.target::<User>(user)?;
         let account = account::of_user(tx, user.uid)?
-            .ok_or_else(|| Problem::not_found("account: the user has none"))?;
+            .ok_or_else(|| Problem::new(ProblemType::NotFound, "the user has no account"))?;
         let now = tx.now();
         let Some((action, notice, detail)) = change(tx, &account, now)? else {
             return account_fields::with(tx, Item::alone(user));
@@ -173,7 +173,7 @@ async fn change_account(
         entry.detail = detail.as_deref().and_then(|detail| AuditDetail::parse(detail).ok());
         let detail = detail.as_deref().and_then(|detail| MailDetail::parse(detail).ok());
         tx.notify(&account, notice, detail.as_ref())?;
-        // The change has moved the version.
+        // The change has incremented the version.
         let user = tx.get::<User>(user.uid)?;
         account_fields::with(tx, Item::alone(user))
     })

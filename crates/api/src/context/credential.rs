@@ -93,11 +93,14 @@ impl Credential {
     /// Looks up the caller, in one statement.
     ///
     /// # Errors
-    /// 401 if the session has ended, the key is revoked, or the account is deleted or disabled.
+    /// 401 if the session has ended, the key is expired or revoked, or the account is disabled or
+    /// deleted.
     pub(super) fn resolve(&self, conn: &mut Connection, state: &State) -> Result<Caller, Error> {
         let now = state.ids.now();
         let invalid = || {
-            Problem::invalid_token("the session has ended, or the key or account does not exist")
+            Problem::invalid_token(
+                "the session has ended, the key is expired or revoked, or the account is disabled or deleted",
+            )
         };
         match &self.token {
             BearerToken::Access(pair) => {

@@ -98,7 +98,7 @@ impl Filtered for Book {
             .such_as("9780141439471"),
         QueryParameter::new::<PublishedDate>(
             "published_from",
-            "Books published then or later: a year, a month or a day. A date counts as the first day of what is known.",
+            "Books published then or later: a year, a month or a day. A year comes before its months, and a month before its days: `1999-01` does not find a book dated `1999`.",
         )
         .such_as("1818"),
         QueryParameter::new::<PublishedDate>(

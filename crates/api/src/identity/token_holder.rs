@@ -12,7 +12,7 @@ use crate::problem::Problem;
 /// Returns the credentials of the account to which a token was mailed.
 ///
 /// # Errors
-/// [`no_such_token`]; a failing database.
+/// [`no_such_token`]; a database error.
 pub(crate) async fn credentials(
     ctx: &Context,
     purpose: MailedPurpose,
@@ -32,7 +32,7 @@ pub(crate) async fn credentials(
 /// always locked before its tokens.
 ///
 /// # Errors
-/// [`no_such_token`]; a failing database.
+/// [`no_such_token`]; a database error.
 pub(crate) fn locked_account(
     tx: &mut WriteTransaction<'_>,
     purpose: MailedPurpose,
@@ -51,5 +51,5 @@ fn check(purpose: MailedPurpose, account: &Account) -> Result<(), Error> {
 
 /// Returns the error for a token that cannot be used.
 pub(crate) fn no_such_token() -> Error {
-    Problem::not_found("token: it is used, expired or replaced").into()
+    Problem::unusable_token().into()
 }

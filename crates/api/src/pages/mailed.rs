@@ -11,9 +11,9 @@ use super::layout::{HtmlPage, fill};
 
 /// `GET /verify`
 pub(super) async fn verify(request: HttpRequest) -> HttpResponse {
-    let new_link = new_link("verify-request", "an unconfirmed account");
+    let new_link = new_link("verify-request", "an unverified account");
     let sections = fill(include_str!("../../assets/pages/verify.html"), &[("new-link", &new_link)]);
-    respond(&request, "Confirm your e-mail address", &sections)
+    respond(&request, "Verify your e-mail address", &sections)
 }
 
 /// `GET /reset-password`

@@ -30,7 +30,7 @@ fn add_books(table: &mut RouteTable) {
         books::create,
         Operation::new(
             "Create a book",
-            "Adds a book, owned by the caller. If the body contains `tags` or `contributors`, so does the response. Without `contributors`, the names in `author` become the contributors.",
+            "Creates a book, owned by the caller. If the body contains `tags` or `contributors`, so does the response. Without `contributors`, the names in `author` become the contributors.",
         )
         .requires(Access::Verified)
         .body::<NewBookGraph>()
@@ -57,7 +57,7 @@ fn add_books(table: &mut RouteTable) {
             books::patch,
             Operation::new(
                 "Update a book",
-                "Changes the given fields and leaves the others unchanged. `null` clears a field. A changed `author` replaces the contributors. Only the owner and administrators may do this.",
+                "Changes only the given fields. `null` clears a field. A changed `author` replaces the contributors. Only the owner and administrators may do this.",
             )
             .requires(Access::Verified)
             .body::<BookPatch>()
@@ -165,7 +165,7 @@ fn add_reviews(table: &mut RouteTable) {
             reviews::patch,
             Operation::new(
                 "Update a review",
-                "Changes the given fields and leaves the others unchanged. Only the author may do this.",
+                "Changes only the given fields. Only the reviewer may do this.",
             )
             .requires(Access::Verified)
             .body::<ReviewPatch>()
@@ -175,12 +175,12 @@ fn add_reviews(table: &mut RouteTable) {
             reviews::delete,
             Operation::new(
                 "Delete a review",
-                "Deletes the review. Only the author and administrators may do this.",
+                "Deletes the review. Only the reviewer and administrators may do this.",
             )
             .requires(Access::Verified),
         );
     add_one::<ReviewBook>(table, "Get a review's book");
-    add_one::<ReviewUser>(table, "Get a review's author");
+    add_one::<ReviewUser>(table, "Get a review's user");
 }
 
 fn add_tags(table: &mut RouteTable) {
@@ -254,14 +254,14 @@ fn add_users(table: &mut RouteTable) {
             Operation::item::<User>("Get a user")
                 .requires(Access::OptionalSignIn)
                 .returns::<UserWithOptionalAccount>(
-                    "The user. The account fields are present for the user and for administrators.",
+                    "The user. The account fields are present if that user or an administrator asks.",
                 ),
         )
         .patch(
             users::patch,
             Operation::new(
                 "Update a user",
-                "Changes the given fields and leaves the others unchanged. Only the user may do this.",
+                "Changes only the given fields. Only the user may do this.",
             )
             .requires(Access::Verified)
             .body::<UserPatch>()

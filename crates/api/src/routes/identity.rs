@@ -32,7 +32,7 @@ pub(super) fn add(table: &mut RouteTable) {
         audit::list,
         Operation::list::<AuditEntry, AuditFilter>(
             "List audit entries",
-            "Returns a page of events, newest first: sign-ins, refused requests, and changes of accounts, roles, passwords, sessions and API keys.",
+            "Returns a page of events, newest first: sign-ins, refused requests, exports, reads and content changes by administrators, and changes of accounts, roles, passwords, sessions and API keys.",
         )
         .requires(Access::Admin),
     );
@@ -54,7 +54,7 @@ fn add_sign_up(table: &mut RouteTable) {
         verification::verify,
         Operation::new(
             "Verify an e-mail address",
-            "Uses up the token of a mailed link, which is valid for 24 hours. The account's password is required, so that nobody confirms an account that somebody else created with the address; a wrong one leaves the token valid. An account that is not verified within seven days is deleted.",
+            "Uses up the token of a mailed link, which is valid for 24 hours. The account's password is required, so that nobody verifies an account that somebody else created with the address; a wrong one leaves the token valid. An account that is not verified within seven days is deleted.",
         )
         .body::<Verification>()
         .returns_account("The user with the verified account.")
@@ -165,7 +165,7 @@ fn add_email_change(table: &mut RouteTable) {
         email_change::request,
         Operation::new(
             "Change my e-mail address",
-            "Mails a link to the new address and a notice to the present one. Nothing changes until the link is used. The response does not reveal whether the new address belongs to another account. A later request replaces the link; a new password cancels the change.",
+            "Mails a link to the new address and a notice to the current one. Nothing changes until the link is used. The response does not reveal whether the new address belongs to another account. A later request replaces the link; a new password cancels the change.",
         )
         .requires(Access::Session)
         .body::<EmailChange>()

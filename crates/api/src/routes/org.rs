@@ -20,7 +20,7 @@ pub(super) fn add(table: &mut RouteTable) {
             org::create_company,
             Operation::new(
                 "Create a company",
-                "Adds a company, with departments and employees if the body contains them: at most 1,000 objects in all, in one transaction. The response contains everything that was added.",
+                "Creates a company, with departments and employees if the body contains them: at most 1,000 items in total, in one transaction. The response contains everything that was created.",
             )
             .requires(Access::Verified)
             .body::<NewCompanyGraph>()

@@ -154,7 +154,7 @@ impl Refusals<'_> {
         match problem_type {
             ProblemType::InvalidParameter => self.invalid_parameter(),
             ProblemType::NotFound => self.not_found().unwrap_or_else(|| {
-                let token = Problem::not_found("token: it is used, expired or replaced");
+                let token = Problem::unusable_token();
                 of_operation(token)
             }),
             ProblemType::InvalidBody => {

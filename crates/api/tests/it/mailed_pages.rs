@@ -39,7 +39,7 @@ fn is_verified(server: &TestServer, email: &str) -> bool {
 }
 
 /// Fills in the form of the verification page and sends it.
-fn confirm_address(browser: &mut Browser, password: &str) {
+fn verify_address(browser: &mut Browser, password: &str) {
     browser.fill("#password", password);
     browser.click("#spend button");
 }
@@ -116,7 +116,7 @@ fn only_the_button_uses_the_link() {
 
     for _ in 0..2 {
         browser.open(link);
-        browser.wait_for("#spend", "confirm it with the password");
+        browser.wait_for("#spend", "verify the address with the password");
         assert_hides_token(&mut browser, link);
         browser.open("about:blank");
     }
@@ -124,20 +124,20 @@ fn only_the_button_uses_the_link() {
 
     browser.open(link);
     browser.picture("verify");
-    confirm_address(&mut browser, NEW_PASSWORD);
+    verify_address(&mut browser, NEW_PASSWORD);
     browser.wait_for("#spend .status", "Wrong password");
     browser.picture("verify-wrong-password");
     assert_fits(&mut browser, "verify-form");
     assert!(!is_verified(&server, "ada@example.org"));
-    confirm_address(&mut browser, PASSWORD);
-    browser.wait_for("#done", "Your address is confirmed");
+    verify_address(&mut browser, PASSWORD);
+    browser.wait_for("#done", "Your address is verified");
     browser.picture("verify-done");
     assert_hides_token(&mut browser, link);
     assert!(is_verified(&server, "ada@example.org"));
 
     // The same link again, in the same tab.
     browser.open(link);
-    confirm_address(&mut browser, PASSWORD);
+    verify_address(&mut browser, PASSWORD);
     browser.wait_for("#gone", "It has been used");
     browser.picture("verify-gone");
     assert_fits(&mut browser, "verify");
@@ -169,11 +169,11 @@ fn page_offers_a_new_link() {
 
     // The new link has replaced the first.
     browser.open(&both[0]);
-    confirm_address(&mut browser, PASSWORD);
+    verify_address(&mut browser, PASSWORD);
     browser.wait_for("#gone", "a newer one has been sent");
     browser.open(&both[1]);
-    confirm_address(&mut browser, PASSWORD);
-    browser.wait_for("#done", "Your address is confirmed");
+    verify_address(&mut browser, PASSWORD);
+    browser.wait_for("#done", "Your address is verified");
     assert!(is_verified(&server, "ada@example.org"));
     assert_eq!(browser.complaints(), [""; 0]);
 }
