@@ -9,9 +9,9 @@ use recto_persistence::identity::audit;
 use recto_persistence::{Database, DatabaseFailure, Error, WorkError as _};
 use tokio::sync::Notify;
 
-/// The most entries in the queue. Further ones are only logged.
+/// The maximum number of entries in the queue. Further ones are only logged.
 const CAPACITY: usize = 10_000;
-/// The most entries that one transaction stores.
+/// The maximum number of entries that one transaction stores.
 const BATCH: usize = 100;
 /// The time between two attempts to store entries.
 const RETRY: Duration = Duration::from_secs(1);

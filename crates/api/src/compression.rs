@@ -1,6 +1,6 @@
 //! Compression of responses by `Accept-Encoding`.
 //!
-//! The coding is selected before a conditional request is answered, since each coding of a response
+//! The coding is selected before the response to a conditional request, since each coding of a response
 //! has an entity tag of its own; the body is compressed after that, and only if it is sent.
 
 use std::io::{self, Write as _};

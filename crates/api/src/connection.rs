@@ -1,10 +1,10 @@
-//! Connections below actix's HTTP: how many there are, how long a client may take, and the memory
-//! that requests and responses under way hold.
+//! Connections below actix's HTTP: their number, the time limits of clients, and the memory that
+//! requests and responses under way hold.
 //!
-//! actix-web has no time limit for the body of a request or for taking a response, and no bound on
+//! actix-web has no time limit for the body of a request or for reading a response, and no bound on
 //! the memory of either. A [`ClientStream`] between it and the socket enforces the times. It shares
 //! a [`ConnectionState`] with the middleware, the body extractor and the [`OutgoingBody`], which
-//! report how far the present request is.
+//! report how far the current request is.
 
 mod admission;
 mod budget;
@@ -27,8 +27,8 @@ pub(crate) use outgoing::OutgoingBody;
 pub(crate) use state::ConnectionState;
 pub(crate) use stream::ClientStream;
 
-/// The bytes that a client has to take in the time of [`ConnectionLimits::write`], and the size of
-/// the pieces in which the dispatcher gets a body, since it copies each.
+/// The number of bytes that a client must read within [`ConnectionLimits::write`]. Bodies are passed
+/// on in pieces of this size, because the dispatcher copies each.
 const PIECE: usize = 64 << 10;
 
 /// The bytes of a request body or a response that are not counted. A connection's own buffers are

@@ -210,8 +210,8 @@ impl Context {
             self.state.mail.requested();
         }
         if let (Some(quotas), Some(reserved)) = (&self.state.quotas, effects.reserved) {
-            let ReservedCreations { user, rest, left, ends_at } = reserved;
-            quotas.reserved(&client, user, [rest, left], ends_at, self.state.ids.now());
+            let ReservedCreations { user, unused, remaining, ends_at } = reserved;
+            quotas.reserved(&client, user, [unused, remaining], ends_at, self.state.ids.now());
         }
         Ok(value)
     }

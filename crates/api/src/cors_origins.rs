@@ -32,7 +32,7 @@ impl Default for Origins {
     }
 }
 
-/// The error of an entry that is no origin.
+/// The error of an entry that is not an origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is not an origin such as https://app.example.org: http or https, a host in lower case, \

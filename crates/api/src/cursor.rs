@@ -13,7 +13,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::parameters::ParameterError;
 
-/// Parameters that do not change which items there are, or that have a place of their own.
+/// Parameters that are not part of the fingerprint: they do not filter, or, like `sort`, are hashed
+/// separately.
 const NOT_BOUND: [&str; 7] = ["count", "cursor", "fields", "include", "limit", "sort", "total"];
 
 /// The fingerprint of the query that a cursor belongs to.
@@ -57,8 +58,8 @@ impl QueryFingerprint {
     }
 }
 
-/// The place of a cursor as JSON: a position, unless it is an end of the order; and whether the page
-/// ends there.
+/// A cursor as JSON: its position (`null` for the start or end of the order), and whether the page
+/// ends at it.
 type CursorParts<V> = (Option<(String, V)>, bool);
 
 /// Returns the cursor of a page of a query.

@@ -50,7 +50,7 @@ pub(crate) struct Demands {
     pub(crate) access: Access,
     /// Whether the operation has query parameters.
     pub(crate) has_query: bool,
-    /// Whether it answers with content, which the client must accept.
+    /// Whether it responds with content, which the client must accept.
     pub(crate) has_content: bool,
 }
 

@@ -22,8 +22,7 @@ pub(crate) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("ide
 /// The maximum length of a key.
 const MAX_CHARS: usize = 255;
 
-/// The pattern of a header that is valid: a key in quotes, or one without, which may have quotes but
-/// not around it.
+/// The pattern of a valid header: a key, with or without quotes around it.
 pub(crate) const PATTERN: &str = r#"^("[!-~]{1,255}"|[!#-~][!-~]{0,254}|"|"[!-~]{0,253}[!#-~])$"#;
 
 /// The SHA-256 of a body, an extension of a request with a key.
@@ -36,7 +35,7 @@ fn accepts_key(request: &HttpRequest) -> bool {
         && !headers::is_private(request.match_info().as_str())
 }
 
-/// Keeps the hash of a body, if the request has a key.
+/// Stores the hash of a body, if the request has a key.
 pub(crate) fn body_received(request: &HttpRequest, body: &[u8]) {
     if accepts_key(request) && request.headers().contains_key(IDEMPOTENCY_KEY) {
         request.extensions_mut().insert(BodyHash(Sha256::digest(body).into()));

@@ -2,7 +2,7 @@
 //!
 //! `routes` declares each path once: who may call it, its handler, and its documentation. A handler
 //! takes a context and extractors, works in a transaction, and returns a response. Errors are
-//! answered as `application/problem+json` (RFC 9457).
+//! returned as `application/problem+json` (RFC 9457).
 
 mod allowance;
 mod audit_log;

@@ -100,7 +100,7 @@ impl Metrics {
         Self { registry: Arc::new(registry), durations, statements, problems }
     }
 
-    /// Counts a request that was answered.
+    /// Counts a request after its response.
     pub(crate) fn observe(&self, request: &HttpRequest, status: StatusCode, took: Duration) {
         let (method, status) = (method_label(request.method()), status.as_u16());
         let Some(route) = request.app_data::<RouteTemplate>() else {

@@ -39,7 +39,7 @@ impl PageFields {
     /// Continues the object of a page after its items, and ends it.
     ///
     /// # Errors
-    /// A failing serialization.
+    /// A serialization error.
     pub(crate) fn write(&self, out: &mut Vec<u8>) -> Result<(), Error> {
         let start = out.len();
         serde_json::to_writer(&mut *out, self).map_err(Failure::from)?;

@@ -151,9 +151,9 @@ fn respond(request: &HttpRequest, problem: &Problem, id: &RequestId) -> HttpResp
     let may_be_page = problem.problem_type() == ProblemType::NotFound
         && !headers::is_below_base_path(request.match_info().as_str());
     let mut response = if may_be_page && negotiation::prefers_html(request.headers()) {
-        pages::not_found(request.path(), id.answered())
+        pages::not_found(request.path(), id.for_response())
     } else {
-        problem.respond(request.path(), id.answered())
+        problem.respond(request.path(), id.for_response())
     };
     if may_be_page {
         headers::add_vary(response.headers_mut(), HeaderValue::from_static("Accept"));
@@ -186,7 +186,7 @@ fn reserve_memory(
     let failure = Failure::TooManyResponses;
     let cause = Some(failure.to_string());
     let problem = Error::from(failure).problem();
-    let response = problem.respond(request.path(), id.answered());
+    let response = problem.respond(request.path(), id.for_response());
     let mut response = ServiceResponse::new(request, response);
     // The coding is that of the replaced response, but the headers are new.
     compression::select_coding(&mut response);

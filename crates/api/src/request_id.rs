@@ -58,7 +58,7 @@ impl RequestId {
     }
 
     /// Returns the id in the response: the client's, or else the server's own.
-    pub(crate) fn answered(&self) -> &str {
+    pub(crate) fn for_response(&self) -> &str {
         self.of_client().unwrap_or(self.as_str())
     }
 }

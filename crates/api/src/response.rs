@@ -43,7 +43,7 @@ pub(crate) trait Render {
     /// Returns the response.
     ///
     /// # Errors
-    /// 400 for an item of more than 9 MB; a failing serialization.
+    /// 400 for an item of more than 9 MB; a serialization error.
     fn render(self) -> Result<Rendered, Error>;
 }
 

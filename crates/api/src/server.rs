@@ -236,7 +236,7 @@ pub async fn serve(
         // The only error is that it was aborted.
         let _ = task.await;
     }
-    // The process may end after this, and a connection that is cut off leaves its journal file.
+    // The process may end after this, and a connection that is cut off leaves its write-ahead log.
     if !database.close(CLOSING) {
         tracing::warn!("the database was not closed in time");
     }

@@ -16,14 +16,14 @@ use crate::connection::{self, Connections};
 /// database, the server ends within 30 seconds.
 const FINISHING: Duration = Duration::from_secs(22);
 
-/// The least time after the drain delay in which requests under way are finished.
+/// The minimum time after the drain delay in which requests under way are finished.
 const LEAST_FINISHING: Duration = Duration::from_secs(5);
 
 /// The time for the mail worker to end after a second signal, which an idle one needs too.
 const LAST_MAIL: Duration = Duration::from_millis(200);
 
-/// The time to accept the connections that the system has accepted, before the server stops to
-/// listen.
+/// The time to accept the connections that the system has accepted, before the server stops
+/// listening.
 const ACCEPTING: Duration = Duration::from_millis(200);
 
 /// The signals that stop a server: SIGTERM and SIGINT, or Ctrl-C.
@@ -112,7 +112,7 @@ pub(crate) async fn run(
             return Some(result);
         }
         connections.close();
-        // The server ends when it has done this.
+        // The server ends when it has processed the stop command.
         drop(server.handle().stop(true));
         // Together, since both hold the database.
         let (result, ()) = join(timeout_at(deadline, &mut server), outbox.stop(deadline)).await;

@@ -22,8 +22,8 @@ impl StoredBytes {
     /// The maximum number of accounts that are remembered.
     const MAX_ACCOUNTS: usize = 10_000;
 
-    /// Adds a response, and returns whether the oldest are to be deleted: then, and at the first
-    /// response of an account.
+    /// Adds a response. Returns `true` after each [`STEP`](Self::STEP) bytes and at the first response
+    /// of an account: the oldest responses must then be deleted.
     pub(crate) fn add(&self, user: UserId, bytes: u64) -> bool {
         let mut accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if accounts.len() >= Self::MAX_ACCOUNTS && !accounts.contains_key(&user) {

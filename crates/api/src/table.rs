@@ -69,7 +69,7 @@ impl RouteTable {
     }
 }
 
-/// Returns a path with its routes, for a scope with the given prefix. A GET also answers HEAD.
+/// Returns a path with its routes, for a scope with the given prefix. A GET also responds to HEAD.
 /// OPTIONS lists the methods, and so does the refusal of others.
 pub(crate) fn resource(
     prefix: &str,

@@ -1,6 +1,7 @@
-//! How hard a secret is to guess, as far as its text shows.
+//! Estimates how hard a secret is to guess.
 
-/// The fewest different bytes of a secret. 32 random hexadecimal digits have 14 on average.
+/// The minimum number of different bytes of a secret. 32 random hexadecimal digits have 14 on
+/// average.
 const MIN_DISTINCT: usize = 8;
 
 /// Words that are in examples and defaults, in lower case.

@@ -184,7 +184,7 @@ impl<E: Entity> Read<E, Page<Item<E>>> {
 }
 
 impl<E, T: DeserializeOwned + Send + 'static> Read<E, Page<T>> {
-    /// Returns the items of all pages. Each page is read when the items before it have been taken.
+    /// Returns the items of all pages. Each page is read when the items before it have been consumed.
     pub fn stream(self) -> BoxStream<'static, Result<T, Error>> {
         let client = self.client.clone();
         let pages = stream::once(self.into_future());

@@ -71,15 +71,15 @@ impl Request {
         self
     }
 
-    /// Whether the path is below `/auth`, where idempotency keys are ignored.
+    /// Returns whether the path is below `/auth`, where idempotency keys are ignored.
     fn is_about_account(&self) -> bool {
         self.path.strip_prefix(BASE_PATH).is_some_and(|path| path.starts_with("/auth/"))
     }
 
-    /// Whether sending the request twice has the effect of sending it once.
+    /// Returns whether sending the request twice has the effect of sending it once.
     ///
-    /// A PUT or DELETE below `/auth` is not repeated either: what is sent with it, such as the
-    /// present password, is wrong once the first one has been done.
+    /// A PUT or DELETE below `/auth` is not repeated either: its body, such as the
+    /// current password, is wrong once the first one has been done.
     fn is_repeatable(&self) -> bool {
         match self.method {
             Method::GET | Method::HEAD => true,
@@ -135,14 +135,14 @@ impl ReceivedResponse {
         seconds.parse::<u32>().ok().map(|seconds| Duration::from_secs(seconds.into()))
     }
 
-    /// Whether the request has not been answered for its access token.
+    /// Returns whether the server refused the access token.
     pub(crate) fn refuses_token(&self) -> bool {
         let challenge = self.headers.get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
         self.status == StatusCode::UNAUTHORIZED
             && challenge.is_some_and(|challenge| challenge.contains("error=\"invalid_token\""))
     }
 
-    /// Whether the server may have done what was asked, although the response does not say so.
+    /// Returns whether the server may have made the change, although the response does not say so.
     pub(crate) fn may_be_done(&self) -> bool {
         matches!(
             self.status,

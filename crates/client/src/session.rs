@@ -48,7 +48,7 @@ impl Client {
     }
 
     /// Signs out: ends the session on the server, and sends no token any more. A session that has
-    /// ended already is no error.
+    /// ended already is not an error.
     pub async fn sign_out(&self) -> Result<(), Error> {
         let ended = self.send(Request::new(Method::POST, format!("{BASE_PATH}/auth/logout"))).await;
         let is_over = |error: &Error| {
@@ -67,7 +67,7 @@ impl Client {
         *self.credential().lock().await = Credential::None;
     }
 
-    /// Returns the value of `Authorization`, of a new access token if the present one expires or is
+    /// Returns the value of `Authorization`, of a new access token if the current one expires or is
     /// the one that has been `refused`.
     ///
     /// Concurrent calls wait for one refresh. It is a task of its own: if the caller is cancelled,

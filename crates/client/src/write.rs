@@ -62,7 +62,7 @@ impl Client {
         self.write(Request::new(Method::POST, paths::related(R::INFO, parent)).json(new)?).await
     }
 
-    /// Adds a book: a [`NewBook`], or one with tags and contributors.
+    /// Creates a book: a [`NewBook`], or one with tags and contributors.
     pub async fn create_book(&self, new: impl Into<NewBookGraph>) -> Result<Item<Book>, Error> {
         let new: NewBookGraph = new.into();
         self.write(Request::new(Method::POST, paths::collection(Book::INFO)).json(&new)?).await
@@ -211,7 +211,7 @@ impl Client {
         self.write(request.header(IF_MATCH, tag_of(book)?)).await
     }
 
-    /// Sends a request that is answered with the item.
+    /// Sends a request whose response is the item.
     async fn write<E: Resource>(&self, request: Request) -> Result<Item<E>, Error> {
         Item::from_response(&self.send(request).await?, None)
     }

@@ -24,7 +24,7 @@ pub struct Connections {
     refusals: RefusalLog,
     /// Set once the server has been asked to stop.
     stopping: OnceLock<()>,
-    /// The time at which the server has stopped to accept connections.
+    /// The time at which the server has stopped accepting connections.
     closed: OnceLock<Instant>,
 }
 
@@ -36,7 +36,7 @@ struct Open {
     by_network: HashMap<IpAddr, usize>,
 }
 
-/// A place among the open connections, free again when this is dropped.
+/// A permit for one open connection, released on drop.
 #[derive(Debug)]
 pub(super) struct Admitted {
     connections: Arc<Connections>,
@@ -102,7 +102,7 @@ impl Connections {
         self.refusals.add(refusal);
     }
 
-    /// Notes that the server has been asked to stop. From now on each response is the last of its
+    /// Records that the server has been asked to stop. From now on each response is the last of its
     /// connection.
     pub(crate) fn stop(&self) {
         self.stopping.get_or_init(|| ());
@@ -113,13 +113,13 @@ impl Connections {
         self.stopping.get().is_some()
     }
 
-    /// Notes that no more connections are accepted. Idle ones are closed soon.
+    /// Records that no more connections are accepted. Idle ones are closed soon.
     pub(crate) fn close(&self) {
         self.stop();
         self.closed.get_or_init(Instant::now);
     }
 
-    /// Returns when the server stopped to accept connections.
+    /// Returns when the server stopped accepting connections.
     pub(super) fn closed_at(&self) -> Option<Instant> {
         self.closed.get().copied()
     }

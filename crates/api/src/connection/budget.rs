@@ -28,7 +28,7 @@ impl ByteBudget {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Returns the bytes that are taken.
+    /// Returns the bytes that are in use.
     pub(super) fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }

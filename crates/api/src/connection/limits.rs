@@ -16,14 +16,14 @@ use std::time::Duration;
 pub struct ConnectionLimits {
     /// The number of open connections: 4,096.
     pub connections: usize,
-    /// The number of open connections of an address that is no trusted proxy: 256. An IPv6 /64
+    /// The number of open connections of an IP address that is not a trusted proxy: 256. An IPv6 /64
     /// counts as one address.
     pub connections_per_address: usize,
     /// The time without a request after which a connection is closed: 5 s.
     pub idle: Duration,
     /// The time from the first byte of a request to the last of its body: 10 s.
     pub request: Duration,
-    /// The time in which a client takes 64 KiB of a response: 10 s.
+    /// The time in which a client reads 64 KiB of a response: 10 s.
     pub write: Duration,
     /// The bytes that the bodies of all requests under way hold: 64 MiB.
     pub request_bodies: usize,

@@ -18,7 +18,7 @@ const STREAMED: usize = 4 << 20;
 
 /// The body of a response, in pieces whose memory is accounted for.
 ///
-/// Memory is accounted for until the client has taken the last piece. When half of a large body
+/// Memory is accounted for until the client has read the last piece. When half of a large body
 /// is sent, the rest is copied and the original freed; so again with the copy.
 pub(crate) struct OutgoingBody {
     size: BodySize,

@@ -13,15 +13,15 @@ use super::admission::{Admitted, Connections};
 use super::counters::Refusal;
 use super::{PIECE, UNCOUNTED};
 
-/// The time that a client has to stop sending once its late body was answered, and the time that
+/// The time that a client has to stop sending after the response to its late body, and the time that
 /// an idle connection has once the server accepts no more.
 const LINGER: Duration = Duration::from_millis(500);
 
-/// The most that the dispatcher has copied of a response and not yet written: what it collects
-/// before it writes, and one piece more.
+/// The maximum number of bytes of a response that the dispatcher has copied and not yet written:
+/// those that it collects before it writes, and one piece more.
 const WRITE_BUFFER: usize = (32 << 10) + PIECE;
 
-/// How far the present request of a connection is.
+/// How far the current request of a connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// The client has not begun the next request.
@@ -32,11 +32,11 @@ enum Phase {
     Body,
     /// The request was received. There is no deadline for reading.
     Received,
-    /// The request was answered, but its body was not read to its end.
+    /// The response was sent, but the body of the request was not read to its end.
     Unread,
-    /// The body was not received in time. The handler is about to answer this.
+    /// The body was not received in time. The handler is about to respond to this.
     Late,
-    /// The connection is closed once the client has stopped to send.
+    /// The connection is closed once the client has stopped sending.
     Closing,
     /// The connection is to be closed.
     Closed,
@@ -45,11 +45,11 @@ enum Phase {
 /// The action of a stream after a deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Expired {
-    /// Nothing: no deadline has passed, or the handler finds out by itself.
+    /// None: no deadline has passed, or the handler responds to the late body.
     Nothing,
     /// Close the connection.
     Close,
-    /// Answer that the head of a request is late, and close the connection.
+    /// Respond that the head of a request is late, and close the connection.
     LateHead,
 }
 
@@ -66,7 +66,7 @@ pub(crate) struct ConnectionState {
     has_body: Cell<bool>,
     /// The bytes that were received while a request was worked on.
     pipelined: Cell<usize>,
-    /// Wakes the stream once the request is answered, if it has stopped to read.
+    /// Wakes the stream after the response, if it has stopped reading.
     paused: RefCell<Option<Waker>>,
 }
 
@@ -84,7 +84,7 @@ impl ConnectionState {
         }
     }
 
-    /// Returns the state of the connection that a request came by.
+    /// Returns the state of the connection of a request.
     pub(crate) fn of(request: &HttpRequest) -> Option<&Rc<Self>> {
         request.conn_data()
     }
@@ -94,7 +94,7 @@ impl ConnectionState {
         self.admitted.connections()
     }
 
-    /// Notes that the stream has received bytes.
+    /// Records that the stream has received bytes.
     pub(super) fn bytes_received(&self, bytes: usize) {
         match self.phase.get() {
             Phase::Idle => {
@@ -106,7 +106,7 @@ impl ConnectionState {
         }
     }
 
-    /// Returns whether the stream has to stop reading until the present request is answered.
+    /// Returns whether the stream has to stop reading until the response to the current request.
     ///
     /// The dispatcher reads on while a handler works, to notice that the client has gone. If its
     /// buffer is full of further requests, it would poll without end.
@@ -118,7 +118,7 @@ impl ConnectionState {
         pauses
     }
 
-    /// Notes that the head of a request was received.
+    /// Records that the head of a request was received.
     pub(crate) fn head_received(&self, has_body: bool) {
         match (has_body, self.phase.get()) {
             (false, _) => self.phase.set(Phase::Received),
@@ -128,22 +128,22 @@ impl ConnectionState {
         }
     }
 
-    /// Notes that the body of a request was received to its end.
+    /// Records that the body of a request was received to its end.
     pub(crate) fn body_received(&self) {
         self.phase.set(Phase::Received);
     }
 
-    /// Returns whether the body of the present request was not received in time.
+    /// Returns whether the body of the current request was not received in time.
     pub(crate) fn is_late(&self) -> bool {
         self.phase.get() == Phase::Late
     }
 
-    /// Returns whether the connection is closed after the present response.
+    /// Returns whether the connection is closed after the current response.
     pub(crate) fn is_last_response(&self) -> bool {
         self.is_late() || self.connections().is_stopping()
     }
 
-    /// Notes that there is a response, with a body that reserves so many bytes.
+    /// Records that there is a response, with a body that reserves so many bytes.
     ///
     /// Returns `false` if all responses under way would hold too much.
     #[must_use]
@@ -157,19 +157,19 @@ impl ConnectionState {
         granted
     }
 
-    /// Notes that the stream gets the parts of a response.
+    /// Records that the stream receives the parts of a response.
     pub(super) fn body_begins(&self) {
         self.has_body.set(true);
     }
 
-    /// Notes that the memory of a response has shrunk.
+    /// Records that the memory of a response has shrunk.
     pub(super) fn give_back(&self, bytes: usize) {
         let bytes = bytes.min(self.reserved.get());
         self.reserved.set(self.reserved.get() - bytes);
         self.connections().responses().give_back(bytes);
     }
 
-    /// Notes that the last part of a response was passed on.
+    /// Records that the last part of a response was passed on.
     pub(crate) fn body_ends(&self) {
         self.has_body.set(false);
         self.give_back(self.reserved.get().saturating_sub(WRITE_BUFFER));
@@ -186,7 +186,7 @@ impl ConnectionState {
         }
     }
 
-    /// Notes that the system has taken everything that was to be written.
+    /// Records that the system has accepted all bytes of the response.
     pub(super) fn flushed(&self) {
         if self.reserved.get() > 0 && !self.has_body.get() {
             self.give_back(self.reserved.get());

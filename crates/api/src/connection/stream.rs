@@ -21,7 +21,7 @@ use super::state::{ConnectionState, Expired};
 /// time, so that requests need not set it.
 const TICK: Duration = Duration::from_millis(500);
 
-/// The most bytes that are read at once. The dispatcher reads until there is nothing left before it
+/// The maximum number of bytes that are read at once. The dispatcher reads until there is nothing left before it
 /// handles what it has read; without this its buffers would grow to several times this size.
 const READ_AT_ONCE: usize = 16 << 10;
 
@@ -39,11 +39,11 @@ pub(crate) struct ClientStream {
     timer: Pin<Box<Sleep>>,
     /// The bytes read since there was nothing to read.
     read_at_once: usize,
-    /// Set while the client does not take what is written.
+    /// Set while the client does not read the response.
     blocked: Option<Blocked>,
 }
 
-/// The progress of a client that does not take everything at once.
+/// The progress of a client that does not read everything at once.
 #[derive(Debug)]
 struct Blocked {
     deadline: Instant,
@@ -178,7 +178,7 @@ impl AsyncWrite for ClientStream {
         written
     }
 
-    /// The dispatcher calls this when everything that it had to write was taken.
+    /// The dispatcher calls this when the system has accepted everything that it had to write.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         this.blocked = None;

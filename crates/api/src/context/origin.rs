@@ -23,7 +23,6 @@ pub(crate) struct RequestOrigin {
 }
 
 impl RequestOrigin {
-    /// Returns the origin of a request.
     pub(crate) fn of(request: &HttpRequest) -> Self {
         let agent = request.headers().get(header::USER_AGENT);
         let agent = agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()));
@@ -78,7 +77,7 @@ pub(crate) fn client(request: &HttpRequest) -> ClientAddress {
 }
 
 /// Returns the values of `X-Forwarded-For`. A value that is not text ends the search like one that
-/// is no address.
+/// is not an address.
 fn forwarded(headers: &HeaderMap) -> impl DoubleEndedIterator<Item = &str> {
     let values: Vec<_> = headers
         .get_all(header::X_FORWARDED_FOR)

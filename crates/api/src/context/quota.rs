@@ -66,10 +66,10 @@ impl WriteTransaction<'_> {
         let numbers = [count, count.max(RESERVATION), quotas.quotas.creations];
         let reservation = quota::reserve(self, user, numbers, now)?;
         let quota::Reservation { reserved, left, ends_at } = reservation;
-        let Some(rest) = reserved.checked_sub(count) else {
+        let Some(unused) = reserved.checked_sub(count) else {
             return Err(quotas.exhausted(client, left, ends_at, now).into());
         };
-        self.reserve(ReservedCreations { user, rest, left, ends_at });
+        self.reserve(ReservedCreations { user, unused, remaining: left, ends_at });
         Ok(())
     }
 
@@ -100,7 +100,7 @@ impl WriteTransaction<'_> {
     /// Ends the oldest sessions of an account that has opened one too many.
     ///
     /// # Errors
-    /// A failing database.
+    /// A database error.
     pub(crate) fn close_oldest_sessions(&mut self, account: &Account) -> Result<(), Error> {
         let Some((quotas, user)) = self.quotas_of(Some(account)) else { return Ok(()) };
         let (most, now) = (quotas.quotas.sessions, self.now());

@@ -91,7 +91,7 @@ impl<'t> ReadTransaction<'t> {
     /// Loads a page of all entities of a type.
     ///
     /// # Errors
-    /// A failing database.
+    /// A database error.
     pub(crate) fn page<E: Filtered>(
         &mut self,
         query: &PageQuery<E, All>,

@@ -13,7 +13,7 @@ use crate::stored_responses::StoredBytes;
 ///
 /// # Errors
 /// 409 if another request with the key does not end in time; 422, or 429, if the key was sent with
-/// another request; a failing database.
+/// another request; a database error.
 pub(super) fn claim(
     tx: &mut WriteTransaction<'_>,
     key: &IdempotencyKey,
@@ -34,7 +34,7 @@ pub(super) fn claim(
 /// Stores the response for a claimed key, in the same transaction.
 ///
 /// # Errors
-/// A failing database.
+/// A database error.
 pub(super) fn store(
     tx: &mut WriteTransaction<'_>,
     key: &IdempotencyKey,

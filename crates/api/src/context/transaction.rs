@@ -58,9 +58,10 @@ pub(super) struct Effects {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ReservedCreations {
     pub(super) user: UserId,
-    pub(super) rest: u32,
-    /// The number that is left to reserve.
-    pub(super) left: u32,
+    /// The number of reserved creations that remain.
+    pub(super) unused: u32,
+    /// The number that can still be reserved.
+    pub(super) remaining: u32,
     pub(super) ends_at: DateTime<Utc>,
 }
 
@@ -174,7 +175,7 @@ impl<'t> WriteTransaction<'t> {
     /// Adds a mail to the outbox.
     ///
     /// # Errors
-    /// A failing database.
+    /// A database error.
     pub(crate) fn enqueue_mail(&mut self, account: &Account, kind: MailKind) -> Result<(), Error> {
         let state = self.read.state;
         let tokens = &state.mailed_tokens;
@@ -186,7 +187,7 @@ impl<'t> WriteTransaction<'t> {
     /// Adds a notice to the outbox, if the address of the account is verified.
     ///
     /// # Errors
-    /// A failing database.
+    /// A database error.
     pub(crate) fn notify(
         &mut self,
         account: &Account,
@@ -202,7 +203,7 @@ impl<'t> WriteTransaction<'t> {
     /// Adds the link for a change of address to the outbox.
     ///
     /// # Errors
-    /// A failing database.
+    /// A database error.
     pub(crate) fn enqueue_email_change(
         &mut self,
         account: &Account,
@@ -219,7 +220,7 @@ impl<'t> WriteTransaction<'t> {
     /// address has an account.
     ///
     /// # Errors
-    /// A failing database.
+    /// A database error.
     pub(crate) fn request_mail(&mut self, recipient: Email, kind: MailKind) -> Result<(), Error> {
         let id = MailRequestId::from_uuid(self.new_id().uid());
         mail_request::insert(self.read.conn, &MailRequest { id, kind, recipient })?;
@@ -230,7 +231,7 @@ impl<'t> WriteTransaction<'t> {
     /// Records that a user signs in on the device of the request. Returns whether it is new.
     ///
     /// # Errors
-    /// A failing database.
+    /// A database error.
     pub(crate) fn record_device(&mut self, user: UserId) -> Result<bool, Error> {
         let now = self.now();
         Ok(known_device::record(self.read.conn, user, &self.request.origin.fingerprint(), now)?)

@@ -37,7 +37,6 @@ pub(crate) struct ListQuery<K, F = ()> {
     pub(crate) request: PageRequest<K>,
     /// Whether all items are counted.
     pub(crate) total: bool,
-    /// The filter.
     pub(crate) filter: F,
     /// The links to other pages.
     pub(crate) links: PageLinks,

@@ -30,7 +30,7 @@ struct NoAccount {
 /// Returns the accounts of users.
 ///
 /// # Errors
-/// A failing database.
+/// A database error.
 pub(crate) fn of(conn: &mut Connection, users: &Entities<User>) -> Result<ExtraFields, Error> {
     let uids: Vec<_> = users.as_slice().iter().map(|user| user.uid).collect();
     let accounts = account::of_users(conn, &uids)?;
@@ -45,7 +45,7 @@ pub(crate) fn of(conn: &mut Connection, users: &Entities<User>) -> Result<ExtraF
 /// Adds its account to a user.
 ///
 /// # Errors
-/// A failing database.
+/// A database error.
 pub(crate) fn with(conn: &mut Connection, user: Item<User>) -> Result<Item<User>, Error> {
     let accounts = of(conn, user.entities())?;
     Ok(user.with_extra(accounts))

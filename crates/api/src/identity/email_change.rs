@@ -1,4 +1,4 @@
-//! Changing the address of an account.
+//! Changing the e-mail address of an account.
 
 use recto_domain::{Account, AuditAction, EmailChange, EmailConfirmation, MailKind, MailedPurpose};
 use recto_identity::secret::hash;
@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::extract::Body;
 use crate::response::{Accepted, NoContent};
 
-/// `PUT /auth/email`: mails a link to the new address, and a notice to the present one. The response
+/// `PUT /auth/email`: mails a link to the new address, and a notice to the current one. The response
 /// does not reveal whether the new address belongs to another account.
 pub(crate) async fn request(ctx: Context, body: Body<EmailChange>) -> Result<Accepted, Error> {
     let caller = passwords::of_caller(&ctx).await?;

@@ -1,8 +1,8 @@
 //! The export of the caller's data, read from the database while it is sent.
 //!
 //! Each part is a read of its own, so that neither memory nor a thread of the database is held for a
-//! client that takes its time. Lists are read by key from the newest to the oldest. So what exists
-//! during the whole export is in it exactly once, as it was when its part was read.
+//! slow client. Lists are read by key from the newest to the oldest. So an item that exists during
+//! the whole export is in it exactly once, in its state when its part was read.
 
 use std::io;
 
@@ -108,7 +108,7 @@ struct Rest {
     _running: RunningExport,
 }
 
-/// The place in an export.
+/// The position in an export.
 #[derive(Clone, Copy)]
 enum Position {
     /// Between two lists.

@@ -17,7 +17,7 @@ struct Queue {
     wake: Notify,
 }
 
-/// The most keys in the queue. A use that does not fit is recorded at the next one.
+/// The maximum number of keys in the queue. A use that does not fit is recorded at the next one.
 const CAPACITY: usize = 1024;
 
 impl KeyUsage {

@@ -37,7 +37,7 @@ pub(crate) async fn change(ctx: Context, body: Body<PasswordChange>) -> Result<N
     .await
 }
 
-/// `POST /auth/password-reset-confirm`. A failed try does not spend the token.
+/// `POST /auth/password-reset-confirm`. A failed attempt does not consume the token.
 pub(crate) async fn reset(ctx: Context, body: Body<PasswordReset>) -> Result<NoContent, Error> {
     let PasswordReset { token, new_password, .. } = body.checked()?;
     let token = hash(&token);

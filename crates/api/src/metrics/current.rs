@@ -48,15 +48,20 @@ impl CurrentState {
         };
         let seconds = classes.map(|(class, one)| (class, one.waited.as_secs_f64()));
         gauges(encoder, "database_connections", "Connections of a pool", &of(|one| one.threads))?;
-        gauges(encoder, "database_running", "Work that runs now", &of(|one| one.running))?;
-        gauges(encoder, "database_queued", "Work that waits now", &of(|one| one.queued as u64))?;
-        counters(encoder, "database_started", "Work that was begun", &of(|one| one.started))?;
-        counters(encoder, "database_waited_seconds", "Time that begun work has waited", &seconds)?;
-        let help = "Work that was refused: its queue was full, or its turn came too late";
+        gauges(encoder, "database_running", "Jobs that run now", &of(|one| one.running))?;
+        gauges(encoder, "database_queued", "Jobs that wait now", &of(|one| one.queued as u64))?;
+        counters(encoder, "database_started", "Jobs dequeued", &of(|one| one.started))?;
+        counters(
+            encoder,
+            "database_waited_seconds",
+            "Time that dequeued jobs had waited",
+            &seconds,
+        )?;
+        let help = "Jobs that were refused: their queue was full, or they waited too long";
         counters(encoder, "database_refused", help, &of(|one| one.refused))?;
-        let help = "Work that did not end in time";
+        let help = "Jobs that did not end in time";
         counters(encoder, "database_timed_out", help, &of(|one| one.timed_out))?;
-        let help = "Work that was not begun, because its client had gone";
+        let help = "Jobs skipped because the client had disconnected";
         counters(encoder, "database_abandoned", help, &of(|one| one.abandoned))?;
         let help = "Statements, except transaction control";
         counters(encoder, "database_statements", help, &of(|one| one.statements))

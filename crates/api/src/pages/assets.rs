@@ -11,7 +11,6 @@ use twox_hash::XxHash3_64;
 use crate::error::Error;
 use crate::problem::Problem;
 
-/// A file.
 #[derive(Clone, Copy)]
 pub(super) struct Asset {
     stem: &'static str,
@@ -101,7 +100,7 @@ pub(super) async fn show(request: HttpRequest) -> Result<HttpResponse, Error> {
     Ok(asset.respond("public, max-age=31536000, immutable"))
 }
 
-/// `GET /favicon.ico`: the icon, for responses that are no pages.
+/// `GET /favicon.ico`: the icon, for responses that are not pages.
 pub(super) async fn favicon() -> HttpResponse {
     ICON.respond("public, max-age=86400")
 }

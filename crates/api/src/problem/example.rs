@@ -1,5 +1,5 @@
-//! A request and the problem that answers it, for each problem type. The problems are made as those
-//! of real requests.
+//! A request and the problem that responds to it, for each problem type. The problems are created as
+//! those of real requests.
 
 use recto_domain::{AuthorId, Conflict, Input as _, NewBook, ReviewId, TagId};
 use recto_identity::{AccessDenied, Forbidden};
@@ -16,7 +16,7 @@ const REQUEST_ID: &str = "7f2a1c90-0000002a";
 /// The key of an existing item.
 const EXISTING: Uuid = Uuid::from_u128(0x01a2_038d_e4d7_766e_9f53_d1e4_da02_f31c);
 
-/// A request, as method and path, and the problem that answers it.
+/// A request, as method and path, and the problem that responds to it.
 pub(crate) struct Example {
     pub(crate) request: &'static str,
     pub(crate) problem: Problem,

@@ -112,7 +112,6 @@ pub(super) fn pascal(name: &str) -> String {
         .collect()
 }
 
-/// Returns the schema of a string.
 pub(super) fn string() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
 }

@@ -151,7 +151,7 @@ impl Operation {
             )
         };
         let path = string().pattern(Some(r"^[a-z_]+(\.[a-z_]+){0,2}$"));
-        // A path can be counted only if its relation is included, so it is no example.
+        // A path can be counted only if its relation is included, so it is not an example.
         let first = to_many().next().map(|relation| relation.name);
         let count = parameter::list("count", &description, path, first);
         self.add_parameter(&format!("{name}Count"), count);

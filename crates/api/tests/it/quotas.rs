@@ -166,7 +166,7 @@ fn writes_have_a_rate(server: &TestServer) {
     let retry: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((7100..=7200).contains(&retry), "one of the debt, and one more: {retry}");
     assert_eq!(refused.header("ratelimit").unwrap(), format!("\"writes\";r=0;t={retry}"));
-    // Reading goes on, and so does what protects the account.
+    // Reads are not limited, nor are changes that protect the account.
     ada.get("/auth/me").expect_status(200);
     let sessions = ada.get("/auth/sessions");
     let session = sessions.expect_items().iter().find(|one| one["current"] == false).unwrap();

@@ -13,7 +13,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::LogFormat;
 use super::line::clean;
 
-/// The most lines that wait to be written. Further ones are lost.
+/// The maximum number of lines that wait to be written. Further ones are lost.
 const CAPACITY: usize = 8_192;
 /// The number of bytes from which on lines are not joined into one write.
 const BATCH: usize = 64 * 1024;
@@ -34,7 +34,7 @@ pub(crate) struct LogQueue {
 #[derive(Debug)]
 enum Message {
     Line(Vec<u8>),
-    /// Answered when all lines before it are written or lost.
+    /// Notified when all lines before it are written or lost.
     Flush(Sender<()>),
 }
 
@@ -172,7 +172,7 @@ impl<W: Write> LineWriter<W> {
         let before = self.lost.load(Ordering::Relaxed);
         self.write(&report);
         if self.lost.load(Ordering::Relaxed) > before && !report.is_empty() {
-            // The report itself is no lost line. Others may be lost meanwhile, which are counted.
+            // The report itself is not a lost line. Lines that are lost meanwhile are counted.
             self.lost.fetch_add(lost - 1, Ordering::Relaxed);
         }
     }

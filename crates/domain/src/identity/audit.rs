@@ -49,8 +49,8 @@ object! {
 }
 
 impl AuditEntry {
-    /// Removes the address and the request if another than `user` did it: they belong to that
-    /// person, such as an administrator.
+    /// Removes the IP address and the request id of another actor than `user`, such as an
+    /// administrator: they are not the data of this user.
     #[must_use]
     pub fn as_shown_to(mut self, user: UserId) -> Self {
         if self.actor_uid != Some(user) {
