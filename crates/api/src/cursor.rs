@@ -38,8 +38,8 @@ impl QueryFingerprint {
     /// The bytes of a fingerprint: enough to detect mistakes of clients.
     const BYTES: usize = 8;
 
-    /// Returns the fingerprint of a query. The order of parameters does not matter; those that are
-    /// no filters are left out.
+    /// Returns the fingerprint of a query. The order of parameters does not matter; parameters that
+    /// are not filters are left out.
     pub(crate) fn new(path: &str, parameters: &[(String, String)], sort: &Sort) -> Self {
         let pairs = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let mut filters: Vec<_> = pairs.filter(|(name, _)| !NOT_BOUND.contains(name)).collect();

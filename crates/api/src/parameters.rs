@@ -17,7 +17,7 @@ pub(crate) const MAX_LIMIT: u32 = 100;
 ///
 /// An extractor takes the parameters that it knows and then calls [`finish`](Self::finish), so that
 /// a misspelt parameter is an error and not a filter without effect. Errors are collected until
-/// then: a parameter that breaks a rule is taken as if it were absent.
+/// then: a parameter that breaks a rule counts as absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Parameters {
     /// Names and values that were not taken yet, in order.

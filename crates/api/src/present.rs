@@ -205,8 +205,8 @@ pub(crate) struct Count(u64);
 #[schema(format = "uri-reference")]
 pub(crate) struct NextUrl(String);
 
-/// The maximum number of bytes of a response. Bounds on the number of entities are not enough: entities may be
-/// long, and one may be shown many times.
+/// The maximum number of bytes of a response. Bounds on the number of entities are not enough:
+/// entities may be long, and one may be shown many times.
 const MAX_BYTES: usize = 9_000_000;
 
 /// The reason why an entity could not be written.

@@ -118,7 +118,6 @@ impl Rendered {
     }
 }
 
-/// A value that is rendered already.
 impl Render for Rendered {
     fn render(self) -> Result<Self, Error> {
         Ok(self)

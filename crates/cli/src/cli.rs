@@ -108,7 +108,7 @@ pub(crate) enum SchemaFormat {
 /// The options of `recto serve`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeOptions {
-    /// Use a temporary database with a small library and two accounts, whose passwords are printed and shown on the pages; that of the user is the one of the examples
+    /// Use a temporary database with a small library and two accounts, whose passwords are printed and shown on the pages; the user's password is that of the OpenAPI examples
     #[arg(long)]
     pub(crate) demo: bool,
 
@@ -124,7 +124,7 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) metrics_listen: Option<ListenAddress>,
 
-    /// The key that signs access tokens, at least 32 bytes; prefer the variable or the file, since process lists show flags
+    /// The secret from which signing keys are derived, at least 32 bytes; process lists show flags, so prefer the variable or the file
     ///
     /// Required with PostgreSQL. With an embedded database, the first start
     /// generates a secret in a file next to the database.
@@ -183,7 +183,7 @@ pub(crate) struct ServeOptions {
     )]
     pub(crate) max_connections: u32,
 
-    /// Connections that one address may have open at once, unless it is a trusted proxy
+    /// Connections that one IP address may have open at once, unless it is a trusted proxy
     #[arg(
         long,
         value_name = "N",
@@ -205,19 +205,19 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "SWITCH", value_enum, default_value = "on")]
     pub(crate) password_grant: Switch,
 
-    /// Whether failed sign-ins, sign-ups and requests for mail are limited by address
+    /// Whether failed sign-ins, sign-ups, requests for mail and exports are limited by IP address, account and mailbox
     #[arg(long, value_name = "SWITCH", value_enum, default_value = "on")]
     pub(crate) throttle: Switch,
 
-    /// Failed sign-ins to one account allowed at once from one address; then one in 6 seconds
+    /// Failed sign-ins to one account allowed at once from one IP address; then one in 6 seconds
     #[arg(long, value_name = "N", default_value = "10")]
     pub(crate) sign_in_burst: NonZeroU32,
 
-    /// Failed sign-ins allowed at once from one address; then one a second
+    /// Failed sign-ins allowed at once from one IP address; then one a second
     #[arg(long, value_name = "N", default_value = "50")]
     pub(crate) sign_in_network_burst: NonZeroU32,
 
-    /// Sign-ups allowed at once from one address; then one in 10 seconds
+    /// Sign-ups allowed at once from one IP address; then one in 10 seconds
     #[arg(long, value_name = "N", default_value = "100")]
     pub(crate) sign_up_burst: NonZeroU32,
 
@@ -238,7 +238,7 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) workers: Option<u16>,
 
-    /// Seconds for the database's part of a request, with waiting; then it is answered with 503
+    /// Time limit of the database's part of a request in seconds, waiting included; later responses are 503
     #[arg(
         long,
         value_name = "SECONDS",
@@ -290,7 +290,7 @@ pub(crate) struct NewAccount {
     #[arg(long, value_name = "NAME", required = true, value_parser = Username::parse_reserved)]
     pub(crate) username: Username,
 
-    /// The address to sign in with
+    /// The e-mail address to sign in with
     #[arg(long, value_name = "ADDRESS", required = true)]
     pub(crate) email: Email,
 

@@ -47,7 +47,7 @@ pub(crate) struct DemoPost {
 pub(crate) struct DemoStudent {
     #[serde(flatten)]
     pub(crate) student: NewStudent,
-    /// Their places in the list of courses, from 1.
+    /// Their positions in the list of courses, from 1.
     pub(crate) courses: Vec<usize>,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct DemoStudent {
 pub(crate) struct DemoAccount {
     #[serde(flatten)]
     pub(crate) user: DemoUser,
-    /// The address to sign in with.
+    /// The e-mail address to sign in with.
     pub(crate) email: Email,
     /// The password to sign in with; by default a random one.
     pub(crate) password: Option<String>,
@@ -91,7 +91,7 @@ pub(crate) struct DemoReview {
     /// Whether it has the id of the example in the OpenAPI document.
     #[serde(default)]
     pub(crate) example: bool,
-    /// The author.
+    /// The reviewer.
     pub(crate) reader: Username,
     /// The rating and text.
     #[serde(flatten)]

@@ -21,8 +21,9 @@ use super::state::{ConnectionState, Expired};
 /// time, so that requests need not set it.
 const TICK: Duration = Duration::from_millis(500);
 
-/// The maximum number of bytes that are read at once. The dispatcher reads until there is nothing left before it
-/// handles what it has read; without this its buffers would grow to several times this size.
+/// The maximum number of bytes that are read at once. The dispatcher reads until there is nothing
+/// left before it handles what it has read; without this its buffers would grow to several times
+/// this size.
 const READ_AT_ONCE: usize = 16 << 10;
 
 /// The response to a head that was not received in time. There is no path and no id to describe it

@@ -16,7 +16,7 @@ use crate::state::SharedState;
 /// The client, user agent and id of a request, for sessions, the audit log and throttling.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestOrigin {
-    /// The client, whose tries are counted.
+    /// The client, whose attempts are counted.
     pub(crate) client: ClientAddress,
     agent: Option<UserAgent>,
     request: Option<RequestName>,
@@ -47,8 +47,8 @@ impl RequestOrigin {
     pub(crate) fn described_device(&self) -> Option<MailDetail> {
         let address = self.client.address();
         let described = match &self.agent {
-            Some(agent) => format!("{agent}, at the address {address}"),
-            None => format!("at the address {address}"),
+            Some(agent) => format!("{agent}, at the IP address {address}"),
+            None => format!("at the IP address {address}"),
         };
         MailDetail::parse(&described).ok()
     }

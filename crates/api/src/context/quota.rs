@@ -101,7 +101,7 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// A database error.
-    pub(crate) fn close_oldest_sessions(&mut self, account: &Account) -> Result<(), Error> {
+    pub(crate) fn end_oldest_sessions(&mut self, account: &Account) -> Result<(), Error> {
         let Some((quotas, user)) = self.quotas_of(Some(account)) else { return Ok(()) };
         let (most, now) = (quotas.quotas.sessions, self.now());
         let ended = session::close_oldest(self, user, most, now)?;

@@ -64,7 +64,7 @@ impl<'t> ReadTransaction<'t> {
         self.state.ids.now()
     }
 
-    /// Loads the entity with a key, and what `include` asks for.
+    /// Loads the entity with this key, and the relations that `include` names.
     ///
     /// # Errors
     /// 404 if it does not exist.
@@ -78,7 +78,7 @@ impl<'t> ReadTransaction<'t> {
         Ok(Item::new(entities, Arc::clone(include)))
     }
 
-    /// Loads the entity with a key, alone.
+    /// Loads the entity with this key, without relations.
     ///
     /// # Errors
     /// 404 if it does not exist.

@@ -174,7 +174,7 @@ async fn sign_in(
             return Ok(Some(checked));
         }
     }
-    note_failure(ctx, subject);
+    record_failure(ctx, subject);
     Ok(None)
 }
 
@@ -203,7 +203,7 @@ pub(crate) async fn count_attempt(ctx: &Context, email: Option<&Email>) -> Resul
 }
 
 /// Adds a failed sign-in to the audit log.
-pub(crate) fn note_failure(ctx: &Context, subject: Option<UserId>) {
+pub(crate) fn record_failure(ctx: &Context, subject: Option<UserId>) {
     let mut entry = ctx.audit_entry(AuditAction::SignInFailed);
     entry.subject_uid = subject;
     ctx.state.audit(entry);
@@ -244,7 +244,7 @@ async fn open_session(
             let device = tx.origin().described_device();
             tx.notify(&account, MailKind::NewDevice, device.as_ref())?;
         }
-        tx.close_oldest_sessions(&account)?;
+        tx.end_oldest_sessions(&account)?;
         let entry = tx.audit(AuditAction::SignIn);
         entry.actor_uid = Some(user);
         entry.detail = stronger.as_ref().and_then(|_| AuditDetail::parse("re-hashed").ok());

@@ -92,7 +92,7 @@ pub(crate) async fn confirm(
         matches?;
         return Ok(());
     }
-    auth::note_failure(ctx, Some(credentials.user.uid));
+    auth::record_failure(ctx, Some(credentials.user.uid));
     Err(wrong_password())
 }
 

@@ -20,7 +20,7 @@ const LEASE: TimeDelta = TimeDelta::minutes(2);
 /// The name of the lease.
 const NAME: &str = "prune";
 
-/// Prunes at intervals, until it is aborted.
+/// Deletes expired rows at intervals, until it is aborted.
 pub(crate) async fn run(database: Database, ids: Arc<dyn IdGenerator>, retention: TimeDelta) {
     let holder = ids.new_id().uid();
     loop {
@@ -123,7 +123,7 @@ mod tests {
         audit::page(conn, &everything, &PageRequest::newest(10_000)).unwrap().items.len()
     }
 
-    /// Prunes once in each of these processes, and returns how many rows each deleted.
+    /// Deletes expired rows once in each of these processes, and returns how many rows each deleted.
     fn prune_in(database: &Database, ids: &MovableClock, holders: &[Uuid]) -> Vec<usize> {
         let ids: Arc<dyn IdGenerator> = Arc::new(ids.clone());
         let runs = holders.iter().map(|holder| once(database, &ids, *holder, prune::RETENTION));

@@ -26,7 +26,7 @@ fn new_device_is_reported_once(server: &TestServer) {
     sign_in(server, "Firefox/140.0", PASSWORD);
     let mail = wait_for_mail(server, ADA, 1);
     assert_eq!(mail.subject, "New sign-in to your account");
-    assert!(mail.text.contains("Firefox/140.0, at the address 127.0.0.1."), "{mail:?}");
+    assert!(mail.text.contains("Firefox/140.0, at the IP address 127.0.0.1."), "{mail:?}");
     assert!(mail.text.contains("/reset-password"), "{mail:?}");
     let token = sign_in(server, "Firefox/141.0.2", PASSWORD);
     server.bearer(&token).send("POST", "/auth/logout", &[], None).expect_status(204);

@@ -95,7 +95,7 @@ impl World<'_> {
     }
 }
 
-/// A change, and the samples whose version it moves.
+/// A change, and the samples whose version it increments.
 struct Change<'s> {
     client: TestClient<'s>,
     method: &'static str,

@@ -32,7 +32,7 @@ pub(crate) enum DemoError {
     Write(#[from] Error),
 }
 
-/// The address and password of a demo account.
+/// The e-mail address and password of a demo account.
 #[derive(Clone)]
 pub(crate) struct DemoCredentials {
     email: Email,
@@ -178,7 +178,7 @@ impl UserIds {
     /// Returns a new user, whose id is remembered.
     fn add(&mut self, new: &DemoUser) -> User {
         let DemoUser { username, first_name, last_name } = new.clone();
-        // The account that is no administrator is the user of the examples.
+        // The account that is not an administrator is the user of the examples.
         let new_id = if username.key() == "reader" {
             example_id(UserId::EXAMPLE)
         } else {

@@ -44,7 +44,7 @@ pub(crate) struct CsvCell<'a> {
     end: u64,
 }
 
-/// The reason reason a file cannot be read.
+/// The reason why a file cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CsvError {
     #[error("{file}: {source}")]

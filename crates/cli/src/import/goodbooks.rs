@@ -1,7 +1,8 @@
 //! The goodbooks-10k data set: `books.csv`, `tags.csv`, `book_tags.csv` and `ratings.csv`.
 //!
 //! Books are imported first, since the other files refer to them. Rows are processed in batches;
-//! only the numbers of books, tags and readers stay in memory.
+//! only the numbers of books, tags and readers stay in memory. A reader is a user of the data set
+//! who rates books, and is imported as a user without an account.
 
 mod book_tags;
 mod books;

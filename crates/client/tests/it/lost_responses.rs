@@ -26,7 +26,7 @@ fn changes_are_made_once(server: &TestServer) {
         assert_eq!(server.client().list::<Book>().await.unwrap().items.len(), 1);
         // A second review by one user would be refused.
         let review = ada.create_below(BookReviews, book.uid, &new_review(5)).await.unwrap();
-        // The response to the first attempt, not that the version has moved.
+        // The response to the first attempt, not that the version was incremented.
         let changed = ada.update(&book, &pages(65)).await.unwrap();
         assert!(matches!(ada.update(&book, &pages(66)).await, Err(Error::Changed(_))));
 

@@ -20,12 +20,12 @@ pub(super) struct Books {
 }
 
 impl Books {
-    /// Returns the book with a number in `ratings.csv`.
+    /// Returns the book with this number in `ratings.csv`.
     pub(super) fn by_number(&self, number: u32) -> Option<BookNumber> {
         self.numbers.get(&BookNumber(number)).copied()
     }
 
-    /// Returns the book with an id in `book_tags.csv`.
+    /// Returns the book with this id in `book_tags.csv`.
     pub(super) fn by_goodreads_id(&self, id: u32) -> Option<BookNumber> {
         self.by_goodreads_id.get(&id).copied()
     }

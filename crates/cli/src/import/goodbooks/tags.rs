@@ -19,7 +19,7 @@ pub(super) struct Tags {
 }
 
 impl Tags {
-    /// Returns the tag with an id in `book_tags.csv`.
+    /// Returns the tag with this id in `book_tags.csv`.
     pub(super) fn by_id(&self, id: u32) -> Option<TagNumber> {
         self.by_id.get(&id).copied()
     }
