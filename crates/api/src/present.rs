@@ -1,4 +1,4 @@
-//! Loaded entities as JSON, with their relations, counts and the URLs of the rest.
+//! Loaded entities as JSON, with their relations, counts and the URLs of the remaining items.
 
 use std::hash::Hasher as _;
 use std::ops::Range;

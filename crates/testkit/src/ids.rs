@@ -30,7 +30,7 @@ pub struct SequentialIds {
 const START: u64 = 1_767_225_600_000;
 
 impl SequentialIds {
-    /// Creates a sequence at its start.
+    /// Returns a sequence at its start.
     pub const fn new() -> Self {
         Self { count: AtomicU64::new(0) }
     }

@@ -11,7 +11,7 @@ pub(crate) struct ByteBudget {
 }
 
 impl ByteBudget {
-    /// Creates an unused budget.
+    /// Returns an unused budget.
     pub(super) fn new(limit: usize) -> Self {
         Self { limit, used: AtomicUsize::new(0) }
     }

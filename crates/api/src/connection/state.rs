@@ -89,7 +89,6 @@ impl ConnectionState {
         request.conn_data()
     }
 
-    /// Returns all connections.
     pub(crate) fn connections(&self) -> &Arc<Connections> {
         self.admitted.connections()
     }

@@ -109,7 +109,7 @@ const fn meaning(code: Code) -> &'static str {
              enumeration does not have, a reserved username, a common password."
         }
         Code::Length => {
-            "The value is empty, too short or too long, or has too many items or levels."
+            "The value is empty, too short or too long, or has too many items or relations."
         }
         Code::Format => {
             "The text is malformed: an ISBN, a date, an id, a parameter that is not a number, \

@@ -56,13 +56,13 @@ pub(crate) enum CsvError {
 }
 
 impl CsvColumn {
-    /// Creates a required column.
+    /// Returns a required column.
     pub(crate) const fn required(name: &'static str) -> Self {
         let required = true;
         Self { name, required }
     }
 
-    /// Creates a column that the file may lack.
+    /// Returns a column that the file may lack.
     pub(crate) const fn optional(name: &'static str) -> Self {
         let required = false;
         Self { name, required }

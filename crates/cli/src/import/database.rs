@@ -25,7 +25,7 @@ pub(crate) struct DatabaseTarget {
 }
 
 impl DatabaseTarget {
-    /// Creates a target for a database with the schema of this program.
+    /// Returns a target for a database with the schema of this program.
     pub(crate) fn new(database: Database) -> Self {
         Self { database, books: HashMap::new(), tags: HashMap::new(), readers: HashMap::new() }
     }

@@ -44,7 +44,7 @@ thread_local! {
 }
 
 impl LogQueue {
-    /// Creates an empty queue.
+    /// Returns an empty queue.
     pub(crate) fn new(format: LogFormat) -> Self {
         let (sender, receiver) = bounded(CAPACITY);
         Self { sender, receiver, lost: Arc::default(), format }

@@ -27,7 +27,7 @@ pub(crate) enum SettingsError {
 }
 
 impl InvalidSetting {
-    /// Creates an error at a location.
+    /// Returns an error at a location.
     pub(crate) fn new(location: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { location: location.into(), reason: reason.into() }
     }

@@ -95,7 +95,7 @@ fn stalled_body_is_answered_at_deadline(database: &Fresh) {
     let mut idle = TcpStream::connect(&address).unwrap();
     get(&mut idle, "/livez");
     server.signal("TERM");
-    // The idle connection is closed, the other one is answered.
+    // The idle connection is closed, the other one gets its response.
     assert_eq!(rest(idle), "");
     let response = rest(stalled);
     assert!(

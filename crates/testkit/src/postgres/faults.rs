@@ -41,7 +41,7 @@ impl Cluster {
     }
 
     /// Stops all processes of the server with SIGSTOP, as if its machine were frozen: connections
-    /// stay open, and nothing is answered. Only on Linux, and only for a
+    /// stay open, and nothing responds. Only on Linux, and only for a
     /// [dedicated](Self::dedicated) cluster.
     ///
     /// # Panics

@@ -15,7 +15,7 @@ pub(super) struct BookTags<'a> {
 }
 
 impl<'a> BookTags<'a> {
-    /// Creates a format for these books and tags.
+    /// Returns a format for these books and tags.
     pub(super) fn new(books: &'a Books, tags: &'a Tags) -> Self {
         Self { books, tags }
     }

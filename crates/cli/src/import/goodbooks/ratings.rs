@@ -28,7 +28,7 @@ pub(super) struct Ratings<'a> {
 }
 
 impl<'a> Ratings<'a> {
-    /// Creates a format for ratings of these books.
+    /// Returns a format for ratings of these books.
     pub(super) fn new(books: &'a Books) -> Self {
         Self {
             books,
