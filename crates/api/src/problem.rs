@@ -58,7 +58,7 @@ problem_types! {
     MalformedJson "malformed-json" BAD_REQUEST "Malformed JSON"
         "The body is not JSON in UTF-8. The detail has the position of the error."
     InvalidParameter "invalid-parameter" BAD_REQUEST "Invalid parameter"
-        "A query parameter is unknown, or its value is not valid. `errors` lists up to 50 of them, each with the parameter and a code."
+        "A query parameter is unknown, or its value is not valid. `errors` lists up to 50 errors, each with the parameter and a code."
     InvalidGrant "invalid-grant" BAD_REQUEST "Invalid grant"
         "The token endpoint refused the request. `error` is a code of RFC 6749 section 5.2."
     Unauthenticated "unauthenticated" UNAUTHORIZED "Not signed in"

@@ -8,8 +8,8 @@ use crate::client::{BYSTANDER, attacker, get, head, timed};
 use crate::report::{Measured, Report, quantile};
 use crate::server::{Server, Target};
 
-/// The time within which every request gets a response: that for the database's work, and some for the
-/// rest.
+/// The time within which every request gets a response: that for the database's work, and some for
+/// the rest.
 const ANSWERED: Measured = Measured::Milliseconds(6500.0);
 
 /// PostgreSQL is frozen for 25 seconds.
