@@ -21,7 +21,7 @@ impl Files {
     /// Writes a message, replacing an earlier file of the same mail.
     ///
     /// # Errors
-    /// [`Later`](SendError::Later) if the file cannot be written.
+    /// [`Temporary`](SendError::Temporary) if the file cannot be written.
     pub async fn write(&self, message: Message) -> Result<(), SendError> {
         let directory = self.directory.clone();
         let written = tokio::task::spawn_blocking(move || {
@@ -31,7 +31,7 @@ impl Files {
             Ok(file)
         });
         let written = written.await.unwrap_or_else(|error| Err(error.to_string()));
-        let file = written.map_err(SendError::Later)?;
+        let file = written.map_err(SendError::Temporary)?;
         tracing::info!(file = %file.display(), "wrote a mail to a file: no SMTP server is set");
         Ok(())
     }

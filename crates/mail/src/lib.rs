@@ -66,10 +66,10 @@ pub enum Transport {
 pub enum SendError {
     /// A temporary failure: a retry may succeed.
     #[error("temporary failure: {0}")]
-    Later(String),
+    Temporary(String),
     /// A permanent failure of this message to this recipient.
-    #[error("refused: {0}")]
-    Refused(String),
+    #[error("permanent failure: {0}")]
+    Permanent(String),
 }
 
 impl Transport {

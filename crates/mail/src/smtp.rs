@@ -93,9 +93,9 @@ impl Smtp {
         // A slow server may send many lines, each within the reply timeout.
         match tokio::time::timeout(limit, sent).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) if is_final(&error) => Err(SendError::Refused(error.to_string())),
-            Ok(Err(error)) => Err(SendError::Later(error.to_string())),
-            Err(_) => Err(SendError::Later("the server took too long".to_owned())),
+            Ok(Err(error)) if is_final(&error) => Err(SendError::Permanent(error.to_string())),
+            Ok(Err(error)) => Err(SendError::Temporary(error.to_string())),
+            Err(_) => Err(SendError::Temporary("the server took too long".to_owned())),
         }
     }
 }

@@ -39,10 +39,10 @@ pub struct Worker {
 /// The outcome of an attempt to send a mail.
 enum DeliveryOutcome {
     Sent,
-    /// The mail is useless by now.
-    Obsolete(&'static str),
-    Refused(String),
-    Later(String),
+    /// The mail is no longer needed, for this reason.
+    Discarded(&'static str),
+    Permanent(String),
+    Temporary(String),
 }
 
 /// A handle that wakes and stops the [`Worker`].
@@ -144,19 +144,19 @@ impl Worker {
     async fn send(&self, mail: &Mail) -> Result<DeliveryOutcome, Error> {
         let token = match self.token(mail) {
             Ok(token) => token,
-            Err(reason) => return Ok(DeliveryOutcome::Obsolete(reason)),
+            Err(reason) => return Ok(DeliveryOutcome::Discarded(reason)),
         };
         if let Some(reason) = self.reason_to_discard(mail).await? {
-            return Ok(DeliveryOutcome::Obsolete(reason));
+            return Ok(DeliveryOutcome::Discarded(reason));
         }
         let message = match self.composer.compose(mail, token.as_ref()) {
             Ok(message) => message,
-            Err(error) => return Ok(DeliveryOutcome::Refused(error.to_string())),
+            Err(error) => return Ok(DeliveryOutcome::Permanent(error.to_string())),
         };
         Ok(match self.transport.send(message, time_for(mail.attempt)).await {
             Ok(()) => DeliveryOutcome::Sent,
-            Err(SendError::Later(reason)) => DeliveryOutcome::Later(reason),
-            Err(SendError::Refused(reason)) => DeliveryOutcome::Refused(reason),
+            Err(SendError::Temporary(reason)) => DeliveryOutcome::Temporary(reason),
+            Err(SendError::Permanent(reason)) => DeliveryOutcome::Permanent(reason),
         })
     }
 
@@ -220,15 +220,15 @@ impl Worker {
                 self.database.write(move |conn| outbox::mark_sent(conn, id, now)).await?;
                 tracing::info!(mail = %id, %kind, attempt, "sent a mail");
             }
-            DeliveryOutcome::Obsolete(reason) => {
+            DeliveryOutcome::Discarded(reason) => {
                 self.database.write(move |conn| outbox::delete(conn, id)).await?;
                 tracing::info!(mail = %id, %kind, reason, "discarded a mail");
             }
-            DeliveryOutcome::Refused(reason) => {
+            DeliveryOutcome::Permanent(reason) => {
                 self.database.write(move |conn| outbox::mark_failed(conn, id, now)).await?;
                 tracing::warn!(mail = %id, %kind, attempt, reason, "a mail was refused");
             }
-            DeliveryOutcome::Later(reason) => {
+            DeliveryOutcome::Temporary(reason) => {
                 tracing::warn!(mail = %id, %kind, attempt, reason, "a mail could not be sent yet");
             }
         }

@@ -104,7 +104,7 @@ impl WriteTransaction<'_> {
     pub(crate) fn end_oldest_sessions(&mut self, account: &Account) -> Result<(), Error> {
         let Some((quotas, user)) = self.quotas_of(Some(account)) else { return Ok(()) };
         let (most, now) = (quotas.quotas.sessions, self.now());
-        let ended = session::close_oldest(self, user, most, now)?;
+        let ended = session::end_oldest(self, user, most, now)?;
         if ended > 0 {
             let entry = self.audit(AuditAction::SessionRevoked);
             entry.actor_uid = Some(user);

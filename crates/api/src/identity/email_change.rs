@@ -39,7 +39,7 @@ pub(crate) async fn confirm(
         let now = tx.now();
         let former = token_holder::locked_account(tx, MailedPurpose::ChangeEmail, &token)?;
         let user = former.user_uid;
-        let email = mailed_token::spend_email_change(tx, &token, now)?
+        let email = mailed_token::consume_email_change(tx, &token, now)?
             .ok_or_else(token_holder::no_such_token)?;
         account::set_email(tx, user, &email, now)?;
         tx.notify(&former, MailKind::EmailChanged, None)?;

@@ -87,7 +87,7 @@ impl Revocable for Session {
     }
 
     fn revoke(conn: &mut Connection, user: UserId, id: SessionId) -> DatabaseResult<bool> {
-        session::close(conn, user, id)
+        session::end(conn, user, id)
     }
 }
 

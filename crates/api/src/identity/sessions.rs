@@ -155,7 +155,7 @@ pub(crate) async fn refresh(ctx: Context, body: Body<Refresh>) -> Result<Json<To
 pub(crate) async fn logout(ctx: Context) -> Result<NoContent, Error> {
     ctx.transaction(|tx| {
         let (user, session) = (tx.caller()?.user_uid, tx.session()?);
-        session::close(tx, user, session)?;
+        session::end(tx, user, session)?;
         tx.audit(AuditAction::SignOut);
         Ok(NoContent)
     })

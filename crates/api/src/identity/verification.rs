@@ -23,7 +23,7 @@ pub(crate) async fn verify(ctx: Context, body: Body<Verification>) -> Result<Ite
     ctx.transaction(move |tx| {
         let (user, now) = (holder.user.uid, tx.now());
         passwords::locked(tx, &holder)?;
-        mailed_token::spend(tx, MailedPurpose::Verify, &token, now)?
+        mailed_token::consume(tx, MailedPurpose::Verify, &token, now)?
             .ok_or_else(token_holder::no_such_token)?;
         if account::set_verified(tx, user, now)? {
             tx.audit(AuditAction::EmailVerified).subject_uid = Some(user);

@@ -153,7 +153,7 @@ fn key_created_during_reset_is_refused(server: &TestServer) {
         let mut conn = server.database().connection();
         // A reset without the change of the password.
         let asked = conn.transaction(|conn| {
-            session::close_others(conn, user, None)?;
+            session::end_others(conn, user, None)?;
             api_key::delete_all(conn, user)?;
             let key = json!({"name": "nightly", "scopes": ["read"]});
             let asked = scope.spawn(move || ada.post("/auth/keys", &key).status);

@@ -35,12 +35,12 @@ fn reply_code_decides_about_retry() {
         ] {
             server.set_verdict(verdict);
             let error = send(&server.url(), any_message()).await.unwrap_err();
-            let is_refused = matches!(error, SendError::Refused(_));
-            assert_eq!(is_refused, is_permanent, "{verdict:?}: {error}");
+            let is_final = matches!(error, SendError::Permanent(_));
+            assert_eq!(is_final, is_permanent, "{verdict:?}: {error}");
             assert!(!error.to_string().contains(token().expose()), "{error}");
         }
         assert!(server.received().is_empty());
         let unreachable = format!("smtp://localhost:{}", unused_port());
-        assert!(matches!(send(&unreachable, any_message()).await, Err(SendError::Later(_))));
+        assert!(matches!(send(&unreachable, any_message()).await, Err(SendError::Temporary(_))));
     });
 }

@@ -48,9 +48,9 @@ impl Authority {
 /// Sends a message and returns the reason if that fails.
 async fn send(url: &str) -> Result<(), String> {
     crate::support::send(url, any_message()).await.map_err(|error| match error {
-        SendError::Later(reason) => reason,
+        SendError::Temporary(reason) => reason,
         // A certificate may be corrected, so the mail must be retried.
-        SendError::Refused(reason) => panic!("refused permanently: {reason}"),
+        SendError::Permanent(reason) => panic!("permanent failure: {reason}"),
     })
 }
 

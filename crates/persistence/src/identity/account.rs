@@ -236,7 +236,7 @@ pub fn set_password(
         None => conn.execute(diesel::update(account).set(set))?,
     };
     if changed > 0 {
-        session::close_others(conn, user, keep)?;
+        session::end_others(conn, user, keep)?;
         known_device::forget_all(conn, user)?;
         // An older reset link would set the password again, and somebody who knew the former
         // password may have asked for another address.
@@ -333,7 +333,7 @@ pub fn set_disabled(
     let account = accounts::table.find(UidValue::from(user));
     let exists = change(conn, user, diesel::update(account).set(set))?;
     if disabled {
-        session::close_others(conn, user, None)?;
+        session::end_others(conn, user, None)?;
     }
     Ok(exists)
 }

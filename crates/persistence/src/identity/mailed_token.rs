@@ -85,7 +85,7 @@ pub fn find_user(
 }
 
 /// Returns the user of a valid token and deletes the token. Only one of concurrent calls does.
-pub fn spend(
+pub fn consume(
     conn: &mut Connection,
     purpose: MailedPurpose,
     hash: &SecretHash,
@@ -102,7 +102,7 @@ pub fn spend(
 
 /// Returns the new address of a valid token that changes the address, and deletes the token. Only
 /// one of concurrent calls does.
-pub fn spend_email_change(
+pub fn consume_email_change(
     conn: &mut Connection,
     hash: &SecretHash,
     now: DateTime<Utc>,

@@ -32,7 +32,7 @@ pub fn reset(
     // to the statements below.
     let account = account::lock_with_password(conn, user)?.map(|(account, _)| account);
     let is_open = account.is_some_and(|account| MailedPurpose::Reset.is_open_to(&account));
-    if !is_open || mailed_token::spend(conn, MailedPurpose::Reset, token, now)?.is_none() {
+    if !is_open || mailed_token::consume(conn, MailedPurpose::Reset, token, now)?.is_none() {
         return Ok(None);
     }
     account::set_password(conn, user, password, None, None, now)?;

@@ -7,7 +7,7 @@ use diesel::sqlite::Sqlite;
 use recto_domain::{SecretHash, Session, SessionId, TokenPairId, UserId};
 use recto_relations_diesel::{Lock, Locked, Selected as _};
 
-use super::session::{close, issue};
+use super::session::{end, issue};
 use crate::schema::{accounts, sessions, token_pairs};
 use crate::sql_types::{InstantValue, UidValue};
 use crate::{Connection, Error};
@@ -66,7 +66,7 @@ pub fn rotate(
         }
         let (user, session) = (family.user, family.session);
         let Some((usage, latest)) = family.usage(now) else {
-            close(conn, user, session)?;
+            end(conn, user, session)?;
             return Ok(Rotation::Reused { user, session });
         };
         // The first pair has generation 1.

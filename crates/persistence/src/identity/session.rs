@@ -159,16 +159,16 @@ pub fn lock(conn: &mut Connection, id: SessionId) -> Result<bool, Error> {
 }
 
 /// Ends a session of a user. Returns whether it existed.
-pub fn close(conn: &mut Connection, user: UserId, id: SessionId) -> Result<bool, Error> {
+pub fn end(conn: &mut Connection, user: UserId, id: SessionId) -> Result<bool, Error> {
     let own = sessions::table
         .find(UidValue::from(id))
         .filter(sessions::user_uid.eq(UidValue::from(user)));
-    let closed = conn.execute(diesel::delete(own))?;
-    Ok(closed > 0)
+    let ended = conn.execute(diesel::delete(own))?;
+    Ok(ended > 0)
 }
 
 /// Ends the sessions of a user except `keep`. Returns their number.
-pub fn close_others(
+pub fn end_others(
     conn: &mut Connection,
     user: UserId,
     keep: Option<SessionId>,
@@ -185,7 +185,7 @@ pub fn close_others(
 
 /// Ends the oldest sessions of a user, so that `most` remain, besides expired ones. Returns the
 /// number of those that it ended.
-pub fn close_oldest(
+pub fn end_oldest(
     conn: &mut Connection,
     user: UserId,
     most: u32,

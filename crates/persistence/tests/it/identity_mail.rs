@@ -28,7 +28,7 @@ both_engines!(
     email_change_token_has_new_address,
     request_is_taken_with_its_repetitions,
     concurrent_takes_share_no_request,
-    concurrent_spends_succeed_once,
+    concurrent_uses_succeed_once,
     claimed_mail_is_complete,
     mail_retries_back_off_and_end,
     finished_mail_is_not_claimed_again,
@@ -102,8 +102,11 @@ fn finding_user_leaves_token_valid(database: &Fresh) {
         let user = mailed_token::find_user(conn, MailedPurpose::Reset, &hash, noon()).unwrap();
         assert_eq!(user, Some(ada));
     }
-    assert_eq!(mailed_token::spend(conn, MailedPurpose::Reset, &hash, noon()).unwrap(), Some(ada));
-    assert_eq!(mailed_token::spend(conn, MailedPurpose::Reset, &hash, noon()).unwrap(), None);
+    assert_eq!(
+        mailed_token::consume(conn, MailedPurpose::Reset, &hash, noon()).unwrap(),
+        Some(ada)
+    );
+    assert_eq!(mailed_token::consume(conn, MailedPurpose::Reset, &hash, noon()).unwrap(), None);
     assert_eq!(mailed_token::find_user(conn, MailedPurpose::Reset, &hash, noon()).unwrap(), None);
 }
 
@@ -116,10 +119,13 @@ fn token_has_purpose_and_expiry(database: &Fresh) {
     ] {
         let (_, hash) = issue(conn, ids, ada, purpose);
         let end = noon() + purpose.lifetime();
-        assert_eq!(mailed_token::spend(conn, other, &hash, noon()).unwrap(), None);
+        assert_eq!(mailed_token::consume(conn, other, &hash, noon()).unwrap(), None);
         assert_eq!(mailed_token::find_user(conn, purpose, &hash, end).unwrap(), None);
-        assert_eq!(mailed_token::spend(conn, purpose, &hash, end).unwrap(), None);
-        assert_eq!(mailed_token::spend(conn, purpose, &hash, end - seconds(1)).unwrap(), Some(ada));
+        assert_eq!(mailed_token::consume(conn, purpose, &hash, end).unwrap(), None);
+        assert_eq!(
+            mailed_token::consume(conn, purpose, &hash, end - seconds(1)).unwrap(),
+            Some(ada)
+        );
     }
 }
 
@@ -130,13 +136,19 @@ fn newer_token_replaces_older(database: &Fresh) {
     let (_, reset) = issue(conn, ids, ada, MailedPurpose::Reset);
     let (_, his) = issue(conn, ids, bob, MailedPurpose::Verify);
     let (_, newer) = issue(conn, ids, ada, MailedPurpose::Verify);
-    assert_eq!(mailed_token::spend(conn, MailedPurpose::Verify, &older, noon()).unwrap(), None);
+    assert_eq!(mailed_token::consume(conn, MailedPurpose::Verify, &older, noon()).unwrap(), None);
     assert_eq!(
-        mailed_token::spend(conn, MailedPurpose::Verify, &newer, noon()).unwrap(),
+        mailed_token::consume(conn, MailedPurpose::Verify, &newer, noon()).unwrap(),
         Some(ada)
     );
-    assert_eq!(mailed_token::spend(conn, MailedPurpose::Verify, &his, noon()).unwrap(), Some(bob));
-    assert_eq!(mailed_token::spend(conn, MailedPurpose::Reset, &reset, noon()).unwrap(), Some(ada));
+    assert_eq!(
+        mailed_token::consume(conn, MailedPurpose::Verify, &his, noon()).unwrap(),
+        Some(bob)
+    );
+    assert_eq!(
+        mailed_token::consume(conn, MailedPurpose::Reset, &reset, noon()).unwrap(),
+        Some(ada)
+    );
 }
 
 fn email_change_token_has_new_address(database: &Fresh) {
@@ -153,13 +165,13 @@ fn email_change_token_has_new_address(database: &Fresh) {
     let end = noon() + MailedPurpose::ChangeEmail.lifetime();
     let first = issue_change(conn, &email("first"));
     let second = issue_change(conn, &email("second"));
-    let mut spend = |hash, now| mailed_token::spend_email_change(conn, hash, now).unwrap();
-    assert_eq!(spend(&first, noon()), None, "the second has replaced it");
-    assert_eq!(spend(&second, end), None);
-    assert_eq!(spend(&second, end - seconds(1)), Some(email("second")));
-    assert_eq!(spend(&second, noon()), None);
+    let mut consume = |hash, now| mailed_token::consume_email_change(conn, hash, now).unwrap();
+    assert_eq!(consume(&first, noon()), None, "the second has replaced it");
+    assert_eq!(consume(&second, end), None);
+    assert_eq!(consume(&second, end - seconds(1)), Some(email("second")));
+    assert_eq!(consume(&second, noon()), None);
     let (_, reset) = issue(conn, ids, ada, MailedPurpose::Reset);
-    assert_eq!(mailed_token::spend_email_change(conn, &reset, noon()).unwrap(), None);
+    assert_eq!(mailed_token::consume_email_change(conn, &reset, noon()).unwrap(), None);
     // The databases refuse a token without its address.
     let hash = SecretHash::from_bytes(ids.random());
     let id = MailedTokenId::from_uuid(ids.new_id().uid());
@@ -217,21 +229,21 @@ fn concurrent_takes_share_no_request(database: &Fresh) {
     assert_eq!(taken.into_iter().collect::<BTreeSet<_>>(), all);
 }
 
-fn concurrent_spends_succeed_once(database: &Fresh) {
+fn concurrent_uses_succeed_once(database: &Fresh) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     for _ in 0..10 {
         let (_, hash) = issue(conn, ids, ada, MailedPurpose::Reset);
         let start = Barrier::new(2);
         let spent: Vec<_> = thread::scope(|scope| {
-            let spending = [(); 2].map(|()| {
+            let consuming = [(); 2].map(|()| {
                 let (start, mut conn) = (&start, database.connection());
                 scope.spawn(move || {
                     start.wait();
-                    mailed_token::spend(&mut conn, MailedPurpose::Reset, &hash, noon()).unwrap()
+                    mailed_token::consume(&mut conn, MailedPurpose::Reset, &hash, noon()).unwrap()
                 })
             });
-            spending.into_iter().filter_map(|thread| thread.join().unwrap()).collect()
+            consuming.into_iter().filter_map(|thread| thread.join().unwrap()).collect()
         });
         assert_eq!(spent, [ada]);
     }
@@ -258,7 +270,7 @@ fn claimed_mail_is_complete(database: &Fresh) {
     assert_eq!(outbox::next_due(conn).unwrap(), Some(noon() + seconds(10)));
 
     // A used token has no hash.
-    mailed_token::spend(conn, MailedPurpose::Reset, &hash, noon()).unwrap();
+    mailed_token::consume(conn, MailedPurpose::Reset, &hash, noon()).unwrap();
     let mails = outbox::claim(conn, 10, noon() + seconds(10)).unwrap();
     assert_eq!((mails[0].attempt, mails[0].token, mails[0].token_hash), (2, Some(token), None));
     let (token, _) = issue(conn, ids, ada, MailedPurpose::Reset);

@@ -52,7 +52,7 @@ fn access_token_ends_with_its_session(database: &Fresh) {
     let unknown = TokenPairId::from_uuid(ids.new_id().uid());
     assert!(account::of_token_pair(conn, unknown, noon()).unwrap().is_none());
 
-    assert!(session::close(conn, ada, tokens.session).unwrap());
+    assert!(session::end(conn, ada, tokens.session).unwrap());
     assert!(account::of_token_pair(conn, tokens.pair, noon()).unwrap().is_none());
     assert_eq!(count(database, "token_pairs"), 0);
 
@@ -218,12 +218,12 @@ fn only_owner_sees_and_ends_sessions(database: &Fresh) {
 
     // Sessions of other users are not found.
     assert_eq!(session::find(conn, bob, own[0], None, noon()).unwrap(), None);
-    assert!(!session::close(conn, bob, own[0]).unwrap());
-    assert!(session::close(conn, ada, own[0]).unwrap());
-    assert!(!session::close(conn, ada, own[0]).unwrap());
-    assert_eq!(session::close_others(conn, ada, Some(own[1])).unwrap(), 2);
+    assert!(!session::end(conn, bob, own[0]).unwrap());
+    assert!(session::end(conn, ada, own[0]).unwrap());
+    assert!(!session::end(conn, ada, own[0]).unwrap());
+    assert_eq!(session::end_others(conn, ada, Some(own[1])).unwrap(), 2);
     assert_eq!(ids(ada, None, 9, noon(), conn).0, [own[1]]);
-    assert_eq!(session::close_others(conn, ada, None).unwrap(), 1);
+    assert_eq!(session::end_others(conn, ada, None).unwrap(), 1);
     assert_eq!(count(database, "sessions"), 1);
     account::delete(conn, bob, recto_domain::ReviewsOnDeletion::Keep).unwrap();
     assert_eq!(count(database, "token_pairs"), 0);
@@ -241,7 +241,7 @@ fn at_most_one_pair_is_active(database: &Fresh) {
         let renewed = rotations.iter().filter(|it| matches!(it, Rotation::Renewed { .. })).count();
         assert!(renewed >= 1, "{rotations:?}");
         assert!(count(database, ACTIVE) <= 1, "{rotations:?}");
-        session::close_others(conn, ada, None).unwrap();
+        session::end_others(conn, ada, None).unwrap();
     }
 }
 
