@@ -21,7 +21,7 @@ pub trait Create: Entity {
 
 /// An entity with a version.
 pub trait Versioned: Entity {
-    /// Moves the version.
+    /// Increments the version.
     fn advance(&mut self);
 }
 

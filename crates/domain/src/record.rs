@@ -61,7 +61,7 @@ macro_rules! entity {
                 #[serde(serialize_with = "crate::time::write")]
                 pub updated_at: chrono::DateTime<chrono::Utc>,
                 @not_shown
-                /// The version, which each change moves.
+                /// The version; each change increments it.
                 pub version: recto_relations::Version,
             }
         }

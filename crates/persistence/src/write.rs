@@ -98,7 +98,7 @@ pub fn delete<E: Rules>(conn: &mut Connection, key: E::Key) -> Result<bool, Erro
     conn.delete::<E>(key)
 }
 
-/// Moves the version of a locked entity and stores it, after a change of its links.
+/// Increments the version of a locked entity and stores it, after a change of its links.
 ///
 /// # Errors
 /// A database error.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::ParseIntError;
 use std::str::FromStr;
 
-/// The version of an entity: a number that each change of the entity moves.
+/// A number that increases with each change of the entity.
 ///
 /// ```
 /// use recto_relations::Version;
@@ -21,7 +21,7 @@ impl Version {
     /// The version of a new entity.
     pub const FIRST: Self = Self(1);
 
-    /// Moves to the next version.
+    /// Increments the version.
     pub fn advance(&mut self) {
         self.0 = self.0.wrapping_add(1);
     }

@@ -186,7 +186,6 @@ input! {
     }
 }
 
-/// A flag that is mostly down, for the example in the schema.
 #[cfg(test)]
 mod tests {
     use serde_json::json;

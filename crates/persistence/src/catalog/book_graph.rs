@@ -58,7 +58,7 @@ pub fn set_contributors(
     Ok(book)
 }
 
-/// Adds tags to a locked book, and moves its version if it did not have all of them.
+/// Adds tags to a locked book, and increments its version if it did not have all of them.
 pub fn add_tags(
     conn: &mut Connection,
     creator: &Creator<'_>,
@@ -69,7 +69,7 @@ pub fn add_tags(
     advance_if(conn, book, changed)
 }
 
-/// Sets the tags of a locked book, and moves its version if it had others.
+/// Sets the tags of a locked book, and increments its version if it had others.
 pub fn set_tags(
     conn: &mut Connection,
     creator: &Creator<'_>,
@@ -80,8 +80,8 @@ pub fn set_tags(
     advance_if(conn, book, changed)
 }
 
-/// Adds a tag to a locked book, and moves its version if it did not have the tag; `None` if there is
-/// no such tag.
+/// Adds a tag to a locked book, and increments its version if it did not have the tag. Returns `None`
+/// if the tag does not exist.
 pub fn add_tag(conn: &mut Connection, book: Book, tag: TagId) -> Result<Option<Book>, Error> {
     match book_tag::add_one(conn, book.uid, tag)? {
         Some(changed) => advance_if(conn, book, changed).map(Some),
@@ -89,7 +89,7 @@ pub fn add_tag(conn: &mut Connection, book: Book, tag: TagId) -> Result<Option<B
     }
 }
 
-/// Removes a tag from a locked book, and moves its version if it had the tag.
+/// Removes a tag from a locked book, and increments its version if it had the tag.
 pub fn remove_tag(conn: &mut Connection, book: Book, tag: TagId) -> Result<Book, Error> {
     let changed = book_tag::remove_one(conn, book.uid, tag)?;
     advance_if(conn, book, changed)

@@ -102,7 +102,7 @@ pub fn tags(conn: &mut Connection, batch: &[Tag]) -> Result<Written<TagId>, Erro
     Ok(Written { keys: name_keys.iter().map(key).collect(), added })
 }
 
-/// Adds tags to books, moves the versions of the books that did not have them, and returns the
+/// Adds tags to books, increments the versions of the books that did not have them, and returns the
 /// number of new links.
 ///
 /// # Errors

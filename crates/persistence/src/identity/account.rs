@@ -193,7 +193,7 @@ pub fn lock_with_password(
     user: UserId,
 ) -> Result<Option<(Account, PasswordHash)>, Error> {
     // PostgreSQL locks the rows in the order of the tables. A user is always locked before the
-    // account: changes of the account move the user's version.
+    // account: changes of the account increment the user's version.
     let account = users::table
         .inner_join(accounts::table)
         .filter(users::uid.eq(UidValue::from(user)))
@@ -397,8 +397,8 @@ pub fn refuse_last_admin(conn: &mut Connection, user: UserId) -> Result<(), Erro
     Ok(())
 }
 
-/// Changes fields of an account that are shown with the user, and moves the user's version. Returns
-/// whether the update changed the account.
+/// Changes fields of an account that are shown with the user, and increments the user's version.
+/// Returns whether the update changed the account.
 fn change(conn: &mut Connection, user: UserId, update: impl Statement) -> Result<bool, Error> {
     if conn.execute(update)? == 0 {
         return Ok(false);
