@@ -34,7 +34,7 @@ relations! {
 entity! {
     /// A post of the blog.
     pub struct Post in "posts", key id: PostId, sorts [title: PostTitle], weight 100 {
-        /// The key.
+        /// The id.
         pub id: PostId,
         /// The title.
         pub title: PostTitle,
@@ -104,11 +104,11 @@ impl Update for Post {
 entity! {
     /// A comment on a post.
     pub struct Comment in "comments", key id: CommentId, sorts [], weight 10 {
-        /// The key.
+        /// The id.
         pub id: CommentId,
         /// The text.
         pub text: CommentText,
-        /// The key of the post.
+        /// The id of the post.
         pub post_id: PostId,
     }
 }

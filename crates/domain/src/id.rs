@@ -97,51 +97,51 @@ assert!(\"42\".parse::<", stringify!($name), ">().is_err());
 }
 
 id! {
-    /// The key of a user.
+    /// The id of a user.
     UserId, "0198c5a0-7b1e-7c3a-9d54-2f6b8e1a0c47"
 }
 id! {
-    /// The key of a book.
+    /// The id of a book.
     BookId, "0198c5a1-02d4-7f10-8a6e-51c0d93b7e22"
 }
 id! {
-    /// The key of a review.
+    /// The id of a review.
     ReviewId, "0198c5a1-9c37-7b85-b2f1-c64e07a9d318"
 }
 id! {
-    /// The key of an author.
+    /// The id of an author.
     AuthorId, "0198c5a2-6d0b-7a41-9e3c-58f7b1d2c064"
 }
 id! {
-    /// The key of a tag.
+    /// The id of a tag.
     TagId, "0198c5a2-1f60-7de9-84c7-0ab35e9f62d1"
 }
 id! {
-    /// The key of a session.
+    /// The id of a session.
     SessionId, "0198c5a3-0e42-7a95-b3c8-7d10f2a6e593"
 }
 id! {
-    /// The key of a pair of tokens of a session: the `jti` of its access token.
+    /// The id of a pair of tokens of a session: the `jti` of its access token.
     TokenPairId, "0198c5a3-1b77-70d3-9f2e-40c8a15b6d7f"
 }
 id! {
-    /// The key of an API key.
+    /// The id of an API key.
     ApiKeyId, "0198c5a3-2c05-7e6b-8a41-e59d03b7c218"
 }
 id! {
-    /// The key of a mailed token.
+    /// The id of a mailed token.
     MailedTokenId, "0198c5a3-3d91-7b2c-94f0-16a7e8c5d03b"
 }
 id! {
-    /// The key of a mail.
+    /// The id of a mail.
     MailId, "0198c5a3-4fa8-7c17-a6d5-92e04b1f873c"
 }
 id! {
-    /// The key of a request for a mail.
+    /// The id of a request for a mail.
     MailRequestId, "0198c5a3-5510-7a9e-b0f4-2c81d6e7390a"
 }
 id! {
-    /// The key of an entry of the audit log.
+    /// The id of an entry of the audit log.
     AuditId, "0198c5a3-5b3d-7f84-8e19-c3705da2b64e"
 }
 
@@ -155,26 +155,26 @@ macro_rules! integer_id {
         }
 
         impl $name {
-            /// The key of an entity that is not inserted yet. It is never stored.
+            /// The id of an entity that is not inserted yet. It is never stored.
             pub const UNASSIGNED: Self = Self(0);
         }
     )+};
 }
 
 integer_id! {
-    /// The key of a post.
+    /// The id of a post.
     PostId, 1
-    /// The key of a comment.
+    /// The id of a comment.
     CommentId, 1
-    /// The key of a student.
+    /// The id of a student.
     StudentId, 1
-    /// The key of a course.
+    /// The id of a course.
     CourseId, 1
-    /// The key of a company.
+    /// The id of a company.
     CompanyId, 1
-    /// The key of a department.
+    /// The id of a department.
     DepartmentId, 1
-    /// The key of an employee.
+    /// The id of an employee.
     EmployeeId, 2
 }
 

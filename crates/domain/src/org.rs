@@ -46,7 +46,7 @@ relations! {
 entity! {
     /// A company.
     pub struct Company in "companies", key id: CompanyId, sorts [name: CompanyName] {
-        /// The key.
+        /// The id.
         pub id: CompanyId,
         /// The name.
         pub name: CompanyName,
@@ -109,11 +109,11 @@ impl Update for Company {
 entity! {
     /// A department of a company.
     pub struct Department in "departments", key id: DepartmentId, sorts [name: DepartmentName] {
-        /// The key.
+        /// The id.
         pub id: DepartmentId,
         /// The name.
         pub name: DepartmentName,
-        /// The key of the company.
+        /// The id of the company.
         pub company_id: CompanyId,
     }
 }
@@ -123,7 +123,7 @@ input! {
     pub struct NewDepartment {
         /// The name.
         pub name: DepartmentName,
-        /// The key of the company.
+        /// The id of the company.
         pub company_id: CompanyId,
     }
 }
@@ -133,7 +133,7 @@ input! {
     pub struct DepartmentPatch {
         /// The new name.
         pub name: Change<DepartmentName>,
-        /// The key of the new company.
+        /// The id of the new company.
         pub company_id: Change<CompanyId>,
     }
 }
@@ -179,13 +179,13 @@ impl Update for Department {
 entity! {
     /// An employee of a department.
     pub struct Employee in "employees", key id: EmployeeId, sorts [name: EmployeeName] {
-        /// The key.
+        /// The id.
         pub id: EmployeeId,
         /// The name.
         pub name: EmployeeName,
-        /// The key of the department.
+        /// The id of the department.
         pub department_id: DepartmentId,
-        /// The manager's key; `null` if there is no manager.
+        /// The manager's id; `null` if there is no manager.
         pub manager_id: Option<EmployeeId>,
     }
 }
@@ -195,9 +195,9 @@ input! {
     pub struct NewEmployee {
         /// The name.
         pub name: EmployeeName,
-        /// The key of the department.
+        /// The id of the department.
         pub department_id: DepartmentId,
-        /// The manager's key; `null` if there is no manager.
+        /// The manager's id; `null` if there is no manager.
         pub manager_id: Option<EmployeeId>,
     }
 }
@@ -207,9 +207,9 @@ input! {
     pub struct EmployeePatch {
         /// The new name.
         pub name: Change<EmployeeName>,
-        /// The key of the new department.
+        /// The id of the new department.
         pub department_id: Change<DepartmentId>,
-        /// The key of the new manager.
+        /// The id of the new manager.
         pub manager_id: Change<Option<EmployeeId>>,
     }
 }

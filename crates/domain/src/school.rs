@@ -41,7 +41,7 @@ relations! {
 entity! {
     /// A student.
     pub struct Student in "students", key id: StudentId, sorts [name: StudentName] {
-        /// The key.
+        /// The id.
         pub id: StudentId,
         /// The name.
         pub name: StudentName,
@@ -104,7 +104,7 @@ impl Update for Student {
 entity! {
     /// A course.
     pub struct Course in "courses", key id: CourseId, sorts [title: CourseTitle] {
-        /// The key.
+        /// The id.
         pub id: CourseId,
         /// The title.
         pub title: CourseTitle,

@@ -30,7 +30,7 @@ pub enum Code {
     Format,
     /// The value is repeated.
     Duplicate,
-    /// The key refers to nothing that exists.
+    /// The id refers to nothing that exists.
     Reference,
     /// The value contradicts another one of the same request.
     Conflict,

@@ -35,7 +35,7 @@ impl AuthorName {
 entity! {
     /// A contributor to books: an author, a translator, an illustrator.
     pub struct Author in "authors", key uid: AuthorId, sorts [name: AuthorName] {
-        /// The key.
+        /// The id.
         pub uid: AuthorId,
         /// The name; no two are equal without regard to case.
         pub name: AuthorName,

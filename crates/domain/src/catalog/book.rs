@@ -32,7 +32,7 @@ entity! {
         published_date: Option<PublishedDate>,
         page_count: Option<PageCount>
     ] {
-        /// The key.
+        /// The id.
         pub uid: BookId,
         /// The title.
         pub title: Title,
@@ -52,7 +52,7 @@ entity! {
             schema(value_type = Option<String>, pattern = "^97[89][0-9]{10}$", examples("9780099284093"))
         )]
         pub isbn: Option<Isbn>,
-        /// The owner's key; `null` if nobody owns the book.
+        /// The owner's id; `null` if nobody owns the book.
         pub user_uid: Option<UserId>,
     }
 }

@@ -24,15 +24,15 @@ text_value! {
 entity! {
     /// A user's review of a book.
     pub struct Review in "reviews", key uid: ReviewId, sorts [rating: Rating], weight 4 {
-        /// The key.
+        /// The id.
         pub uid: ReviewId,
         /// The rating, from 1 (worst) to 5 (best).
         pub rating: Rating,
         /// The text; may be empty.
         pub review_text: ReviewText,
-        /// The reviewer's key; `null` if the user has been deleted.
+        /// The reviewer's id; `null` if the user has been deleted.
         pub user_uid: Option<UserId>,
-        /// The key of the book.
+        /// The id of the book.
         pub book_uid: BookId,
     }
 }

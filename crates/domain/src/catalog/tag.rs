@@ -39,7 +39,7 @@ impl TagName {
 entity! {
     /// A tag of books.
     pub struct Tag in "tags", key uid: TagId, sorts [name: TagName] {
-        /// The key.
+        /// The id.
         pub uid: TagId,
         /// The name; no two are equal without regard to case.
         pub name: TagName,

@@ -58,7 +58,7 @@ text_value! {
 entity! {
     /// A user: a reader, a reviewer, an owner of books.
     pub struct User in "users", key uid: UserId, sorts [username: Username] {
-        /// The key.
+        /// The id.
         pub uid: UserId,
         /// The username; no two are equal without regard to case.
         pub username: Username,

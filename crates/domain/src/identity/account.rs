@@ -16,11 +16,11 @@ use crate::{
 /// A user's account: the address to sign in with, and the role.
 ///
 /// An account is visible to its owner and to administrators only. Its fields are shown among those
-/// of the user, so they do not include the user's key.
+/// of the user, so they do not include the user's id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Account {
-    /// The key of the user.
+    /// The id of the user.
     #[serde(skip)]
     pub user_uid: UserId,
     /// The address to sign in with; no two are equal without regard to case.
@@ -64,7 +64,7 @@ impl Account {
 object! {
     /// The user who has signed in.
     pub struct SignedInUser {
-        /// The key.
+        /// The id.
         pub uid: UserId,
         /// The username.
         pub username: Username,

@@ -24,15 +24,15 @@ text_value! {
 object! {
     /// An entry of the audit log.
     pub struct AuditEntry {
-        /// The key; the newest entry has the greatest.
+        /// The id; the newest entry has the greatest.
         pub id: AuditId,
         /// The time of the action, in UTC.
         pub at: DateTime<Utc>,
         /// The action.
         pub action: AuditAction,
-        /// The key of the user who did it; `null` if unknown. The user may have been deleted since.
+        /// The id of the user who did it; `null` if unknown. The user may have been deleted since.
         pub actor_uid: Option<UserId>,
-        /// The key of the user whom it concerns; `null` if unknown. The user may have been deleted
+        /// The id of the user whom it concerns; `null` if unknown. The user may have been deleted
         /// since.
         pub subject_uid: Option<UserId>,
         /// The IP address of the client; `null` if unknown.
@@ -59,7 +59,7 @@ impl AuditEntry {
         self
     }
 
-    /// Returns an entry of which only the key, the time and the action are set.
+    /// Returns an entry of which only the id, the time and the action are set.
     ///
     /// ```
     /// use recto_domain::{AuditAction, AuditEntry, NewId};

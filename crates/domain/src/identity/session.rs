@@ -15,7 +15,7 @@ use crate::{
 object! {
     /// A session of a user: its tokens can be refreshed until it ends.
     pub struct Session {
-        /// The key.
+        /// The id.
         pub id: SessionId,
         /// The time of the sign-in, in UTC.
         pub created_at: DateTime<Utc>,

@@ -53,7 +53,7 @@ pub struct BookOutcome {
     /// The outcome.
     #[cfg_attr(feature = "openapi", schema(inline))]
     pub outcome: BatchOutcome,
-    /// The key of the book.
+    /// The id of the book.
     #[cfg_attr(feature = "openapi", schema(inline))]
     pub uid: BookId,
 }
