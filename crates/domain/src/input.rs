@@ -202,7 +202,7 @@ impl Input for DateTime<Utc> {
                 .and_then(|moment| Self::from_timestamp_micros(moment.timestamp_micros()))
                 // In UTC the year can be one that RFC 3339 cannot express.
                 .filter(|moment| (0..=9999).contains(&moment.year()))
-                .ok_or_else(|| Invalid::new(Code::Format, "must be a moment such as 2027-01-31T12:00:00Z"))
+                .ok_or_else(|| Invalid::new(Code::Format, "must be a time such as 2027-01-31T12:00:00Z"))
         })
     }
 }

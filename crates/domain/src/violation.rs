@@ -213,14 +213,14 @@ impl Violations {
     ///
     /// let wrong = Vec::<NewTag>::parse(&json!([1, 2, 3])).unwrap_err().up_to(1);
     /// let details: Vec<_> = wrong.as_slice().iter().map(ToString::to_string).collect();
-    /// assert_eq!(details, ["/0 must be an object", "the document breaks rules in 2 more places"]);
+    /// assert_eq!(details, ["/0 must be an object", "the document breaks 2 more rules"]);
     /// ```
     #[must_use]
     pub fn up_to(mut self, most: usize) -> Self {
         let more = self.0.len().saturating_sub(most);
         if let Some(code) = self.0.get(most).map(|first| first.code) {
             self.0.truncate(most);
-            self.0.extend(Self::one(code, format!("breaks rules in {more} more places")).0);
+            self.0.extend(Self::one(code, format!("breaks {more} more rules")).0);
         }
         self
     }

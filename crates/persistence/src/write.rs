@@ -42,7 +42,8 @@ pub trait Rules: Writable<Recto> {
 /// Inserts an entity and returns the stored one.
 ///
 /// # Errors
-/// [`Error::Violations`] for foreign keys without an entity, a [`Conflict`] or a database error.
+/// [`Error::Violations`] for foreign keys that refer to no entity, a [`Conflict`] or a database
+/// error.
 pub fn create<E: Rules>(conn: &mut Connection, new: E) -> Result<E, Error> {
     check_references(conn, &new)?;
     new.insert(conn).map_err(as_violation::<E>)
@@ -199,6 +200,6 @@ fn no_such(field: &str, entity: &EntityInfo) -> Violation {
     Violation {
         pointer: format!("/{field}"),
         code: Code::Reference,
-        detail: format!("there is no such {}", entity.name.to_lowercase()).into(),
+        detail: format!("must be the id of an existing {}", entity.name.to_lowercase()).into(),
     }
 }

@@ -82,7 +82,7 @@ fn invalid_values_name_field_and_rule() {
     let error = create(&program, "ada", "ada@example.org", "").failed(1);
     assert!(error.contains("the password must"), "{error}");
     for (password, rule) in [
-        ("password123\n", "must not be one of the passwords that many people have"),
+        ("password123\n", "must not be a common password"),
         ("LoveLace1815\n", "must not contain the user's name"),
         ("the.countess now\n", "must not contain the e-mail address"),
     ] {

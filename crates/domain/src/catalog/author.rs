@@ -266,10 +266,13 @@ impl Contributors {
             return Err(Violations::one(Code::Length, "must have at least 1 item"));
         }
         let line = joined(&contributors).map_err(|_| {
-            Violations::one(Code::Length, format!(
-                "must have names that together, with a comma between, have at most {} characters",
-                CreditLine::MAX_CHARS
-            ))
+            Violations::one(
+                Code::Length,
+                format!(
+                    "must have names of at most {} characters in total, with separators",
+                    CreditLine::MAX_CHARS
+                ),
+            )
         })?;
         Ok(Self { contributors, line })
     }
@@ -314,7 +317,7 @@ fn repeated_names(list: &Value) -> Vec<Violation> {
         .map(|(index, _)| Violation {
             pointer: format!("/{index}/name"),
             code: Code::Duplicate,
-            detail: "is named already; a book credits everybody once".into(),
+            detail: "is repeated; each contributor may be listed once".into(),
         })
         .collect()
 }

@@ -234,7 +234,7 @@ impl Input for Scopes {
     fn parse(value: &Value) -> Result<Self, Violations> {
         let scopes: Vec<Scope> = Input::parse(value)?;
         Self::of(scopes)
-            .ok_or_else(|| Violations::one(Code::Length, "must name one scope at least"))
+            .ok_or_else(|| Violations::one(Code::Length, "must contain at least one scope"))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     record::input,
 };
 
-/// A company to add with its departments and their employees: at most 1,000 objects in all.
+/// A company to add with its departments and their employees: at most 1,000 items in total.
 ///
 /// All of them are stored, or none.
 ///
@@ -63,10 +63,10 @@ input! {
 }
 
 impl NewCompanyGraph {
-    /// The maximum number of objects in a body, including the company.
+    /// The maximum number of items in a body, including the company.
     pub const MAX: usize = 1_000;
 
-    /// Returns the number of objects, including the company.
+    /// Returns the number of items, including the company.
     pub fn objects(&self) -> usize {
         let departments = self.departments.as_ref().map_or(&[][..], AtMost::as_slice);
         let staff = |department: &NewDepartmentWithin| {
@@ -80,8 +80,7 @@ impl Input for NewCompanyGraph {
     fn parse(value: &Value) -> Result<Self, Violations> {
         let objects = objects(value);
         if objects > Self::MAX {
-            let detail =
-                format!("must not make more than {} objects in all, not {objects}", Self::MAX);
+            let detail = format!("must have at most {} items in total, has {objects}", Self::MAX);
             return Err(Violations::one(Code::Length, detail).under("departments"));
         }
         let mut fields = Fields::of(value)?;
@@ -94,7 +93,7 @@ impl Input for NewCompanyGraph {
     }
 }
 
-/// Counts the objects in a body before they are parsed.
+/// Counts the items in a body before they are parsed.
 fn objects(company: &Value) -> usize {
     let Some(departments) = company.get("departments").and_then(Value::as_array) else { return 1 };
     let staff = |department: &Value| {
@@ -163,7 +162,7 @@ mod tests {
         let body = json!({"name": "Acme", "departments": departments});
         let wrong = NewCompanyGraph::parse(&body).unwrap_err().into_vec();
         assert_eq!(wrong.len(), 1_001);
-        assert_eq!(wrong[1_000].detail, "breaks rules in 800 more places");
+        assert_eq!(wrong[1_000].detail, "breaks 800 more rules");
     }
 
     #[test]

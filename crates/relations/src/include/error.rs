@@ -15,7 +15,7 @@ pub enum IncludeError {
         known: String,
     },
     /// A path of more than [`MAX_DEPTH`] relations.
-    #[error("\"{path}\" has more than {MAX_DEPTH} levels")]
+    #[error("\"{path}\" has more than {MAX_DEPTH} relations")]
     TooDeep {
         /// The path.
         path: String,
@@ -27,7 +27,7 @@ pub enum IncludeError {
         path: String,
     },
     /// A limit that is not an integer of at least 1.
-    #[error("the limit of \"{name}\" must be a whole number from 1")]
+    #[error("the limit of \"{name}\" must be a whole number of at least 1")]
     Limit {
         /// The relation.
         name: String,

@@ -129,8 +129,7 @@ fn repeated_isbns(batch: &Value) -> Vec<Violation> {
             hash_map::Entry::Occupied(earlier) => repeated.push(Violation {
                 pointer: format!("/books/{index}/isbn"),
                 code: Code::Duplicate,
-                detail: format!("must not be that of another book, as of /books/{}", earlier.get())
-                    .into(),
+                detail: format!("must differ from the ISBN of /books/{}", earlier.get()).into(),
             }),
         }
     }
@@ -168,8 +167,8 @@ mod tests {
         assert_eq!(
             details,
             [
-                "/books/2/isbn must not be that of another book, as of /books/0",
-                "/books/3/isbn must not be that of another book, as of /books/0",
+                "/books/2/isbn must differ from the ISBN of /books/0",
+                "/books/3/isbn must differ from the ISBN of /books/0",
             ]
         );
         let nameless = json!({"title": "Emma", "author": "Jane Austen", "isbn": null});

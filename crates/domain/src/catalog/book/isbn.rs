@@ -45,8 +45,8 @@ impl Isbn {
 }
 
 const CHARACTERS: &str = "must contain only digits, hyphens and spaces, \
-                          and an X only as the last of ISBN-10";
-const CHECK_DIGIT: &str = "must be an ISBN whose check digit is right";
+                          and an X only as the last digit of an ISBN-10";
+const CHECK_DIGIT: &str = "must have a correct check digit";
 
 /// Whether `c` is a space, a hyphen, or a dash as word processors substitute for it.
 fn is_separator(c: char) -> bool {
@@ -58,7 +58,7 @@ fn check_isbn_13(digits: &[u8; 13]) -> Result<(), Invalid> {
         return Err(Invalid::new(Code::Format, CHARACTERS));
     }
     if !(digits.starts_with(b"978") || digits.starts_with(b"979")) {
-        return Err(Invalid::new(Code::Format, "of 13 digits must begin with 978 or 979"));
+        return Err(Invalid::new(Code::Format, "must begin with 978 or 979 if it has 13 digits"));
     }
     if !weighted_sum_13(digits).is_multiple_of(10) {
         return Err(Invalid::new(Code::Format, CHECK_DIGIT));
@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(refusal("0099284096"), CHECK_DIGIT);
         assert_eq!(refusal("9780099284094"), CHECK_DIGIT);
         assert_eq!(refusal("978-0-09-928409-4"), CHECK_DIGIT);
-        assert_eq!(refusal("1234567890128"), "of 13 digits must begin with 978 or 979");
+        assert_eq!(refusal("1234567890128"), "must begin with 978 or 979 if it has 13 digits");
         for short in ["", "-", "123", "97800992840", "97800992840931"] {
             assert_eq!(refusal(short), "must have 10 or 13 digits", "{short}");
         }

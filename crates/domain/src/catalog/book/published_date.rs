@@ -140,7 +140,7 @@ impl PublishedDate {
         let within_year = i32::try_from(month * 100 + day);
         match within_year {
             Ok(within_year) if real => Ok(Self(year * 10_000 + within_year)),
-            _ => Err(Invalid::new(Code::Range, "must be a month or day that the calendar has")),
+            _ => Err(Invalid::new(Code::Range, "must be an existing month or day")),
         }
     }
 }
@@ -261,7 +261,7 @@ mod tests {
     fn impossible_dates_are_refused() {
         for text in ["1999-13", "1999-02-29", "1900-02-29", "1999-04-31", "1999-07-32"] {
             let refusal = text.parse::<PublishedDate>().unwrap_err();
-            assert_eq!(refusal.detail(), "must be a month or day that the calendar has");
+            assert_eq!(refusal.detail(), "must be an existing month or day");
         }
     }
 
