@@ -182,16 +182,16 @@ pub mod may {
         account.role == Role::Admin
     }
 
-    /// Checks that an account may change a review: its author may.
+    /// Checks that an account may change a review: its reviewer may.
     pub fn edit_review(account: &Account, review: &Review) -> Result<(), Forbidden> {
-        require(review.user_uid == Some(account.user_uid), "only its author may change a review")
+        require(review.user_uid == Some(account.user_uid), "only its reviewer may change a review")
     }
 
-    /// Checks that an account may delete a review: its author and administrators may.
+    /// Checks that an account may delete a review: its reviewer and administrators may.
     pub fn delete_review(account: &Account, review: &Review) -> Result<(), Forbidden> {
         require(
             account.role == Role::Admin || review.user_uid == Some(account.user_uid),
-            "only its author or an administrator may delete a review",
+            "only its reviewer or an administrator may delete a review",
         )
     }
 

@@ -45,9 +45,9 @@ impl Review {
     /// use serde_json::json;
     ///
     /// let new_id = |n| NewId::new(1_767_225_600_000, [n; 10]);
-    /// let (reader, book) = (new_id(1).uid(), new_id(2).uid());
+    /// let (user, book) = (new_id(1).uid(), new_id(2).uid());
     /// let new = NewReview::parse(&json!({"rating": 5, "review_text": ""}))?;
-    /// let review = Review::new(new_id(3), new, UserId::from_uuid(reader), BookId::from_uuid(book));
+    /// let review = Review::new(new_id(3), new, UserId::from_uuid(user), BookId::from_uuid(book));
     /// assert_eq!(review.rating.get(), 5);
     /// # Ok::<(), recto_domain::Violations>(())
     /// ```

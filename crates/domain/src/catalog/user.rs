@@ -56,7 +56,7 @@ text_value! {
 }
 
 entity! {
-    /// A user: a reader, a reviewer, an owner of books.
+    /// A user: a reviewer, an owner of books.
     pub struct User in "users", key uid: UserId, sorts [username: Username] {
         /// The id.
         pub uid: UserId,
