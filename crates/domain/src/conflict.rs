@@ -14,7 +14,7 @@ pub enum Conflict {
     /// The username is taken. Usernames are unique without regard to case.
     #[error("the username is taken")]
     UsernameTaken,
-    /// The e-mail address is taken. Addresses are unique without regard to case.
+    /// The e-mail address is taken. E-mail addresses are unique without regard to case.
     #[error("the e-mail address is taken")]
     EmailTaken,
     /// The tag with this key has the name. Tag names are unique without regard to case.
@@ -26,7 +26,7 @@ pub enum Conflict {
     /// The user has already reviewed the book, which is possible once, by the review with this key.
     #[error("the user has already reviewed the book")]
     AlreadyReviewed(ReviewId),
-    /// The account is the last enabled administrator.
+    /// The account is the last enabled, verified administrator.
     #[error("the last administrator cannot be demoted, disabled or deleted")]
     LastAdmin,
     /// The employee would report to itself, directly or through others.

@@ -1,11 +1,11 @@
-//! Clients, identified by their network address.
+//! Clients, identified by their IP address.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::throttle::Allowance;
 
-/// The client that sends a request, identified by its address.
+/// The client that sends a request, identified by its IP address.
 ///
 /// Clones share the recorded allowances.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub struct ClientAddress {
 }
 
 impl ClientAddress {
-    /// Creates the client at an address.
+    /// Returns the client at this IP address.
     ///
     /// ```
     /// use recto_identity::ClientAddress;
@@ -28,7 +28,7 @@ impl ClientAddress {
         Self { address: address.to_canonical(), allowances: Arc::default() }
     }
 
-    /// Returns its address. An IPv4-mapped IPv6 address is returned as IPv4.
+    /// Returns its IP address. An IPv4-mapped IPv6 address is returned as IPv4.
     pub fn address(&self) -> IpAddr {
         self.address
     }

@@ -36,7 +36,7 @@ pub struct Allowance {
     pub window: u64,
     /// The remaining amount.
     pub remaining: u32,
-    /// Seconds until there is one more; `None` if the budget is full.
+    /// Seconds until the next unit is available; `None` if the budget is full.
     pub next: Option<u64>,
 }
 
@@ -99,13 +99,13 @@ pub struct Attempt {
     account: Option<Charge>,
 }
 
-const FROM_NETWORK: &str = "too many failed sign-ins from this address";
-const FROM_SITE: &str = "too many failed sign-ins from this network";
-const FROM_HERE: &str = "too many failed sign-ins to this account from this address";
+const FROM_NETWORK: &str = "too many failed sign-ins from this network";
+const FROM_SITE: &str = "too many failed sign-ins from this IPv6 /48";
+const FROM_HERE: &str = "too many failed sign-ins to this account from this network";
 const TO_ACCOUNT: &str = "too many failed sign-ins to this account";
 
 impl Throttle {
-    /// Creates full budgets, with the system's monotonic clock.
+    /// Returns full budgets, with the system's monotonic clock.
     ///
     /// ```
     /// use recto_identity::ClientAddress;
@@ -125,7 +125,7 @@ impl Throttle {
 }
 
 impl<C: Clock + Clone> Throttle<C> {
-    /// Creates full budgets, with another clock.
+    /// Returns full budgets, with another clock.
     pub fn with_clock(limits: Limits, clock: &C) -> Self {
         let budget =
             |name, limit: Option<Limit>| limit.map(|limit| Budget::new(name, limit, clock.clone()));
@@ -149,10 +149,10 @@ impl<C: Clock + Clone> Throttle<C> {
     /// Counts an attempt to sign in, before the password is checked. Concurrent attempts therefore
     /// share one budget; a successful one is refunded.
     ///
-    /// The account need not exist. An invalid address (`None`) counts for network and site only.
-    /// If the account's budget is empty, the attempt counts as failed all the same, so that nobody
-    /// can repeat it for nothing. It may then be made
-    /// [from a known network](Self::sign_in_from_known_network).
+    /// The account need not exist. An invalid e-mail address (`None`) counts for network and site
+    /// only. If the account's budget is empty, the attempt counts as failed all the same, so that
+    /// nobody can repeat it for nothing. It may then be made [from a known
+    /// network](Self::sign_in_from_known_network).
     ///
     /// # Errors
     /// [`RefusedSignIn`] after too many failed sign-ins from the network or its site, or to the
@@ -192,9 +192,9 @@ impl<C: Clock + Clone> Throttle<C> {
         }
     }
 
-    /// Makes a [refused](RefusedSignIn) attempt to sign in again, if the network of its client is that
-    /// of one of the `known` addresses, from which the account was used. Each such network has a
-    /// budget of its own.
+    /// Makes a [refused](RefusedSignIn) attempt to sign in again, if the network of its client is
+    /// that of one of the `known` IP addresses, from which the account was used. Each such network
+    /// has a budget of its own.
     ///
     /// # Errors
     /// [`Throttled`] for an unknown network, and after too many failed sign-ins to the account from
@@ -235,9 +235,9 @@ impl<C: Clock + Clone> Throttle<C> {
 
     /// Counts a mail with a link, and returns whether it may be sent.
     ///
-    /// An address without `+`, or one that is verified, has a budget of its own. Others of the same
-    /// mailbox ([`Email::mailbox_key`]) share one: mails to `ada+1@example.org`, which anybody can
-    /// sign up with, do not suppress those to Ada.
+    /// An e-mail address without `+`, or one that is verified, has a budget of its own. Others of
+    /// the same mailbox ([`Email::mailbox_key`]) share one: mails to `ada+1@example.org`, which
+    /// anybody can sign up with, do not suppress those to Ada.
     pub fn may_be_mailed(&self, email: &Email, is_verified: bool) -> bool {
         let (address, mailbox) = (email.key(), email.mailbox_key());
         let is_own = is_verified || address == mailbox;
@@ -281,10 +281,10 @@ impl<C: Clock + Clone> Throttle<C> {
     /// # Errors
     /// [`Throttled`] after too many sign-ups from the network.
     pub fn sign_up(&self, client: &ClientAddress) -> Result<(), Throttled> {
-        charge(self.sign_up.as_ref(), client, "too many accounts created from this address")
+        charge(self.sign_up.as_ref(), client, "too many accounts created from this network")
     }
 
-    /// Counts an export of an account, and notes that it is under way.
+    /// Counts an export of an account, and records that it is under way.
     ///
     /// # Errors
     /// [`Throttled`] while another one is under way, and after too many.
@@ -297,7 +297,7 @@ impl<C: Clock + Clone> Throttle<C> {
     /// # Errors
     /// [`Throttled`] after too many requests from the network.
     pub fn mail(&self, client: &ClientAddress) -> Result<(), Throttled> {
-        charge(self.mail.as_ref(), client, "too many mails requested from this address")
+        charge(self.mail.as_ref(), client, "too many mails requested from this network")
     }
 }
 

@@ -53,8 +53,8 @@ pub fn enqueue_notice(
     Ok(true)
 }
 
-/// Adds the mail for a change of address to the outbox, with a link, to the new address. It replaces
-/// an earlier link.
+/// Adds the mail for a change of the e-mail address to the outbox, with a link, to the new address.
+/// It replaces an earlier link.
 ///
 /// # Errors
 /// Returns the database's error.

@@ -5,8 +5,8 @@
 //! back, and none is lost if the server stops. A mail may be sent twice, with the same
 //! `Message-ID`.
 //!
-//! A request that anybody can make, for any address, is stored as it is, and the worker decides
-//! later whether there is an account to mail.
+//! A request that anybody can make, for any e-mail address, is stored as it is, and the worker
+//! decides later whether there is an account to mail.
 
 mod enqueue;
 mod files;

@@ -18,7 +18,7 @@ pub struct Composer {
     public_url: String,
 }
 
-/// The error for an address to which no mail can be sent.
+/// The error for an e-mail address to which no mail can be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no mail can be sent to the recipient's address")]
 pub struct Unaddressable;
@@ -41,7 +41,7 @@ impl Composer {
     /// recognise a duplicate. Its `Date` is the time when the mail was added to the outbox.
     ///
     /// # Errors
-    /// [`Unaddressable`] if no message can be sent to the address.
+    /// [`Unaddressable`] if no message can be sent to the e-mail address.
     #[expect(clippy::missing_panics_doc, reason = "only sender and recipient are required")]
     pub fn compose(&self, mail: &Mail, token: Option<&Secret>) -> Result<Message, Unaddressable> {
         let recipient = mail.recipient.as_str().parse().map_err(|_| Unaddressable)?;

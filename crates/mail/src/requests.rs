@@ -1,4 +1,4 @@
-//! Requests for mails, which anybody can make for any address.
+//! Requests for mails, which anybody can make for any e-mail address.
 //!
 //! A request only stores a row. Whether there is an account, and whether it gets a mail, is found
 //! out here, some time after the response, so that neither the statements nor the time of the

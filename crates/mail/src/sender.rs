@@ -6,7 +6,7 @@ use std::str::FromStr;
 use lettre::message::Mailbox;
 use url::{Host, Url};
 
-/// The sender of mail: an address, with or without a display name.
+/// The sender of mail: an e-mail address, with or without a display name.
 ///
 /// ```
 /// use recto_mail::Sender;

@@ -13,7 +13,7 @@ use crate::{
     record::{input, object},
 };
 
-/// A user's account: the address to sign in with, and the role.
+/// A user's account: the e-mail address and the role.
 ///
 /// An account is visible to its owner and to administrators only. Its fields are shown among those
 /// of the user, so they do not include the user's id.
@@ -23,13 +23,13 @@ pub struct Account {
     /// The id of the user.
     #[serde(skip)]
     pub user_uid: UserId,
-    /// The address to sign in with; no two are equal without regard to case.
+    /// The e-mail address; no two are equal without regard to case.
     #[cfg_attr(feature = "openapi", schema(inline))]
     pub email: Email,
     /// The role.
     #[cfg_attr(feature = "openapi", schema(inline))]
     pub role: Role,
-    /// Whether the user has verified the address.
+    /// Whether the e-mail address is verified.
     #[cfg_attr(feature = "openapi", schema(examples(true)))]
     pub verified: bool,
     /// Whether an administrator has disabled the account.
@@ -38,7 +38,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// The time in which an address must be verified. Afterwards the account is deleted.
+    /// The time in which an e-mail address must be verified. Afterwards the account is deleted.
     pub const VERIFY_WITHIN: TimeDelta = TimeDelta::days(7);
 
     /// Returns a new account, neither verified nor disabled.
@@ -55,7 +55,7 @@ impl Account {
         Self { user_uid: user, email, role, verified: false, disabled: false }
     }
 
-    /// Returns a new account whose address need not be verified.
+    /// Returns a new account whose e-mail address need not be verified.
     pub fn new_verified(user: UserId, email: Email, role: Role) -> Self {
         Self { verified: true, ..Self::new(user, email, role) }
     }
@@ -68,7 +68,7 @@ object! {
         pub uid: UserId,
         /// The username.
         pub username: Username,
-        /// The address of the account.
+        /// The account's e-mail address.
         pub email: Email,
         /// The role of the account.
         pub role: Role,
@@ -132,7 +132,7 @@ input! {
     pub secret struct SignUp {
         /// The username.
         pub username: Username,
-        /// The address to sign in with.
+        /// The e-mail address.
         pub email: Email,
         /// The password to sign in with.
         #[cfg_attr(feature = "openapi", schema(write_only))]
@@ -153,7 +153,7 @@ input! {
 }
 
 input! {
-    /// The address and the password to sign in with.
+    /// The e-mail address and the password.
     #[cfg_attr(
         feature = "openapi",
         schema(examples(json!({
@@ -161,7 +161,7 @@ input! {
         })))
     )]
     pub secret struct Login {
-        /// The address of the account.
+        /// The account's e-mail address.
         pub email: Email,
         /// The password of the account.
         #[cfg_attr(feature = "openapi", schema(write_only))]

@@ -160,7 +160,7 @@ actions! {
     KeyCreated = "key.created",
     /// An API key was revoked.
     KeyRevoked = "key.revoked",
-    /// A session was revoked.
+    /// A session was ended.
     SessionRevoked = "session.revoked",
     /// An administrator read the accounts of others.
     AccountsRead = "accounts.read",

@@ -24,7 +24,7 @@ impl Email {
     /// The maximum number of characters: a path in RFC 5321 has 256 octets with its brackets.
     pub const MAX_CHARS: usize = 254;
 
-    /// Returns the key under which the address is unique, see [`text_key`].
+    /// Returns the key under which the e-mail address is unique, see [`text_key`].
     pub fn key(&self) -> String {
         text_key(self.as_str())
     }

@@ -10,11 +10,11 @@ use crate::{Code, Invalid, record::input, text::LINE, value::text_value};
 /// The purpose of a mailed token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MailedPurpose {
-    /// Verifying an address.
+    /// Verifying an e-mail address.
     Verify,
     /// Resetting a password.
     Reset,
-    /// Changing an address to the one that it is mailed to.
+    /// Changing an e-mail address to the one that it is mailed to.
     ChangeEmail,
 }
 
@@ -52,17 +52,17 @@ impl MailedPurpose {
 /// A kind of mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MailKind {
-    /// A request to verify the address.
+    /// A request to verify the e-mail address.
     Verification,
     /// A link to reset the password.
     PasswordReset,
     /// A notice that the password has been changed.
     PasswordChanged,
-    /// A link to change the address, for the new address.
+    /// A link to change the e-mail address, for the new address.
     EmailChange,
-    /// A notice that a change of the address was requested, for the present address.
+    /// A notice that a change of the e-mail address was requested, for the current address.
     EmailChangeRequested,
-    /// A notice that the address has been changed, for the former address.
+    /// A notice that the e-mail address has been changed, for the former address.
     EmailChanged,
     /// A notice of a sign-in from a new device.
     NewDevice,
@@ -77,7 +77,7 @@ pub enum MailKind {
 }
 
 text_value! {
-    /// The subject of a notice: a device, an API key or a change of role.
+    /// The detail of a notice, such as a device, an API key or a change of role.
     MailDetail, 1..=500, LINE, "user to admin"
 }
 
@@ -150,7 +150,7 @@ impl FromStr for MailKind {
 }
 
 input! {
-    /// A mailed token to verify an address with.
+    /// A mailed token to verify an e-mail address.
     pub secret struct Verification {
         /// The token from the mail.
         pub token: Secret,
@@ -169,18 +169,18 @@ input! {
 }
 
 input! {
-    /// A request to change the address of the account.
+    /// A request to change the e-mail address.
     pub secret struct EmailChange {
         /// The password of the account.
         #[cfg_attr(feature = "openapi", schema(write_only))]
         pub password: PasswordAttempt,
-        /// The new address.
+        /// The new e-mail address.
         pub new_email: Email,
     }
 }
 
 input! {
-    /// A mailed token to change an address with.
+    /// A mailed token to change an e-mail address.
     pub secret struct EmailConfirmation {
         /// The token from the mail.
         pub token: Secret,
@@ -190,7 +190,7 @@ input! {
 input! {
     /// A request for a mail.
     pub struct EmailRequest {
-        /// The address of the account.
+        /// The account's e-mail address.
         pub email: Email,
     }
 }

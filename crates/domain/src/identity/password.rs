@@ -86,8 +86,8 @@ impl Password {
 
     /// Checks that the password contains none of the user's names.
     ///
-    /// It must not contain the address, nor one of `names` or the local part of the address if that
-    /// has at least [`MIN_NAME_CHARS`](Self::MIN_NAME_CHARS), without regard to case.
+    /// It must not contain the e-mail address, nor one of `names` or the local part of the address
+    /// if that has at least [`MIN_NAME_CHARS`](Self::MIN_NAME_CHARS), without regard to case.
     ///
     /// ```
     /// use recto_domain::{Email, Password};

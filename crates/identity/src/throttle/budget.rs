@@ -13,7 +13,7 @@ use governor::{Quota, RateLimiter};
 
 use super::{Allowance, Limit};
 
-/// The owner of a budget: a hash, so that no addresses are stored.
+/// The owner of a budget: a hash, so that no IP or e-mail addresses are stored.
 pub(crate) type BudgetKey = u128;
 
 /// The maximum number of keys, at about 40 bytes each.

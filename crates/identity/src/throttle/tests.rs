@@ -32,8 +32,8 @@ fn fail(
     }
 }
 
-/// Returns the name, the remaining amount and the time until there is one more, of each budget that
-/// was used.
+/// Returns the name, the remaining amount and the time until the next unit, of each budget that was
+/// used.
 fn left(client: &ClientAddress) -> Vec<(&'static str, u32, Option<u64>)> {
     let allowances = client.allowances().into_iter();
     allowances.map(|one| (one.name, one.remaining, one.next)).collect()
@@ -252,7 +252,7 @@ fn mails_per_mailbox_are_limited() {
     assert_eq!((0..20).filter(|_| throttle.may_be_mailed(&variants[0], false)).count(), 10);
     assert!(!throttle.may_be_mailed(&variants[1], false), "it is the same mailbox");
     assert!(throttle.may_be_mailed(&bob, false));
-    // These have budgets of their own: the plain address, a verified one, and notices.
+    // These have budgets of their own: the plain e-mail address, a verified one, and notices.
     assert_eq!((0..20).filter(|_| throttle.may_be_mailed(&ada, false)).count(), 10);
     assert_eq!((0..20).filter(|_| throttle.may_be_mailed(&variants[0], true)).count(), 10);
     assert_eq!((0..20).filter(|_| throttle.may_be_notified(&ada)).count(), 10);
@@ -276,7 +276,7 @@ fn allowances_report_remaining_budget() {
     assert_eq!(left(&client), [("sign-in-network", 50, None), ("sign-in", 10, None)]);
     fail(&throttle, &client, "ada@example.org");
     assert_eq!(left(&client).last(), Some(&("sign-in", 0, Some(6))));
-    // The time is that until one more, however many are left.
+    // The time is that until the next unit, however many remain.
     clock.advance(Duration::from_secs(14));
     drop(throttle.sign_in(&client, Some(&email("ada@example.org"))).unwrap());
     assert_eq!(left(&client).last(), Some(&("sign-in", 1, Some(4))));

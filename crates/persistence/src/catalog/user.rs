@@ -83,7 +83,7 @@ impl<'a> From<&'a User> for UserRecord<'a> {
 pub struct UserFilter {
     /// The username, in any case.
     pub username: Option<Username>,
-    /// The address of the account, in any case.
+    /// The e-mail address of the account, in any case.
     pub email: Option<Email>,
 }
 

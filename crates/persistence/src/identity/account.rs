@@ -116,7 +116,7 @@ pub fn of_users(conn: &mut Connection, users: &[UserId]) -> Result<Vec<Account>,
     rows.into_iter().map(|row: AccountRow| row.try_into()).collect()
 }
 
-/// Returns the account with an e-mail address, and its password hash.
+/// Returns the account with this e-mail address, and its password hash.
 pub fn by_email(
     conn: &mut Connection,
     email: &Email,
@@ -163,8 +163,8 @@ pub fn credentials(conn: &mut Connection, user: UserId) -> Result<Option<Credent
     row.map(Credentials::try_from).transpose()
 }
 
-/// Returns the credentials of the user with an e-mail address, in one statement whether or not there
-/// is one.
+/// Returns the credentials of the user with this e-mail address, in one statement whether or not
+/// there is such a user.
 pub fn credentials_by_email(
     conn: &mut Connection,
     email: &Email,
@@ -178,7 +178,7 @@ pub fn credentials_by_email(
     row.map(Credentials::try_from).transpose()
 }
 
-/// Returns the user whose account has an e-mail address.
+/// Returns the user whose account has this e-mail address.
 pub fn owner_of_email(conn: &mut Connection, email: &Email) -> Result<Option<UserId>, Error> {
     let user: Option<UidValue> = conn.first(
         accounts::table.filter(accounts::email_key.eq(email.key())).select(accounts::user_uid),
@@ -213,8 +213,8 @@ pub fn lock_checked(
     Ok(same.map(|(account, _)| account))
 }
 
-/// Sets the password of an account, ends its sessions except `keep`, forgets its devices, and
-/// revokes the links that reset the password or change the address.
+/// Sets the password of an account, ends its sessions except `keep`, deletes its devices, and
+/// revokes the links that reset the password or change the e-mail address.
 ///
 /// With `was`, the hash that was verified, nothing happens if the account has another hash by now.
 /// Returns whether the password was set.
@@ -239,7 +239,7 @@ pub fn set_password(
         session::end_others(conn, user, keep)?;
         known_device::forget_all(conn, user)?;
         // An older reset link would set the password again, and somebody who knew the former
-        // password may have asked for another address.
+        // password may have asked for another e-mail address.
         mailed_token::revoke(conn, user, MailedPurpose::Reset)?;
         mailed_token::revoke(conn, user, MailedPurpose::ChangeEmail)?;
     }
@@ -311,7 +311,7 @@ pub fn set_email(
     );
     let account = accounts::table.find(UidValue::from(user));
     change(conn, user, diesel::update(account).set(set))?;
-    // They were sent to the former address.
+    // They were sent to the former e-mail address.
     mailed_token::revoke_all(conn, user)
 }
 

@@ -74,8 +74,8 @@ pub fn insert(conn: &mut Connection, entry: &AuditEntry) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns a page of entries, newest first. Takes one statement, or two for a user, and as many again
-/// if the entry at its position is gone.
+/// Returns a page of entries, newest first. Takes one statement, or two for a user, and as many
+/// again if the entry at its position no longer exists.
 pub fn page(
     conn: &mut Connection,
     filter: &AuditFilter,
@@ -110,8 +110,8 @@ pub fn count(conn: &mut Connection, filter: &AuditFilter, limit: u32) -> Result<
     conn.count_matching::<audit::table>(conditions, limit)
 }
 
-/// Returns the addresses of the newest sign-ins to an account and resets of its password, at most
-/// `limit` of each. Takes two statements, also for a user who does not exist.
+/// Returns the IP addresses of the newest sign-ins to an account and resets of its password, at
+/// most `limit` of each. Takes two statements, also for a user who does not exist.
 pub fn sign_in_addresses(
     conn: &mut Connection,
     user: UserId,

@@ -1,7 +1,7 @@
-//! Requests for mails, to any address.
+//! Requests for mails, to any e-mail address.
 //!
-//! The request that asks for a mail only adds a row, whether or not the address has an account, so
-//! that its statements do not depend on that. The mail worker handles the row later.
+//! The request that asks for a mail only inserts a row, whether or not the e-mail address has an
+//! account, so that its statements do not depend on that. The mail worker handles the row later.
 
 use diesel::prelude::*;
 use recto_domain::{Email, MailKind, MailRequestId};
@@ -15,11 +15,11 @@ use crate::{Connection, Error};
 /// A request for a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MailRequest {
-    /// Its id; the oldest has the least.
+    /// Its id; the oldest request has the lowest.
     pub id: MailRequestId,
     /// The kind of mail.
     pub kind: MailKind,
-    /// The address, which may belong to no account.
+    /// The e-mail address, which may belong to no account.
     pub recipient: Email,
 }
 

@@ -25,13 +25,13 @@ pub struct NewMailedToken {
     pub at: DateTime<Utc>,
 }
 
-/// Stores a token to verify an address or to reset a password. It replaces an older token of the
-/// same user and purpose.
+/// Stores a token to verify an e-mail address or to reset a password. It replaces an older token of
+/// the same user and purpose.
 pub fn issue(conn: &mut Connection, new: &NewMailedToken) -> Result<(), Error> {
     insert(conn, new, None)
 }
 
-/// Stores a token that changes the address of its user. It replaces an older one.
+/// Stores a token that changes the e-mail address of its user. It replaces an older one.
 pub fn issue_email_change(
     conn: &mut Connection,
     new: &NewMailedToken,
@@ -100,8 +100,8 @@ pub fn consume(
     Ok(user.map(UserId::from))
 }
 
-/// Returns the new address of a valid token that changes the address, and deletes the token. Only
-/// one of concurrent calls does.
+/// Returns the new e-mail address of a valid token that changes it, and deletes the token. Only one
+/// of concurrent calls does.
 pub fn consume_email_change(
     conn: &mut Connection,
     hash: &SecretHash,

@@ -9,15 +9,15 @@ use crate::{Connection, Error};
 /// The result of a [`reset`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PasswordReset {
-    /// Whether the address was not verified before.
+    /// Whether the e-mail address was not verified before.
     pub verified_email: bool,
 }
 
 /// Sets the password of the user to whom a token was mailed; returns `None` if the token cannot be
 /// used.
 ///
-/// The holder of the link owns the address, so it is verified. Everything with which another person
-/// could use the account is removed: sessions, API keys, mailed links, known devices.
+/// The holder of the link owns the e-mail address, so it is verified. Everything with which another
+/// person could use the account is deleted: sessions, API keys, mailed links, known devices.
 ///
 /// # Errors
 /// A database error.

@@ -30,7 +30,7 @@ pub struct NewSession<'a> {
     pub pair: TokenPairId,
     /// The hash of its first refresh token, if it has one.
     pub refresh: Option<SecretHash>,
-    /// The address and user agent of the sign-in.
+    /// The IP address and user agent of the sign-in.
     pub device: &'a Device,
     /// The time of the sign-in.
     pub at: DateTime<Utc>,

@@ -10,11 +10,12 @@ use super::audit;
 use super::session::{self, NewSession};
 use crate::{Connection, Error};
 
-/// The number of sign-ins and of resets whose addresses are known.
+/// The number of sign-ins and of resets whose IP addresses are known.
 const KNOWN: u32 = 200;
 
-/// Returns the addresses from which the user with an e-mail address has signed in or reset the
-/// password, of the newest 200 of each. The statements do not depend on whether there is one.
+/// Returns the IP addresses from which the user with this e-mail address has signed in or reset the
+/// password, of the newest 200 of each. The statements do not depend on whether there is such a
+/// user.
 ///
 /// # Errors
 /// A database error.

@@ -172,7 +172,7 @@ fn email_change_token_has_new_address(database: &Fresh) {
     assert_eq!(consume(&second, noon()), None);
     let (_, reset) = issue(conn, ids, ada, MailedPurpose::Reset);
     assert_eq!(mailed_token::consume_email_change(conn, &reset, noon()).unwrap(), None);
-    // The databases refuse a token without its address.
+    // The databases refuse a token without its e-mail address.
     let hash = SecretHash::from_bytes(ids.random());
     let id = MailedTokenId::from_uuid(ids.new_id().uid());
     let purpose = MailedPurpose::ChangeEmail;

@@ -1,4 +1,4 @@
-//! Pruning of expired and old rows, and the lease for it.
+//! Deleting expired and old rows, and the lease for it.
 
 use std::sync::Barrier;
 use std::thread;
@@ -74,7 +74,7 @@ fn concurrent_acquires_succeed_once(database: &Fresh) {
     }
 }
 
-/// Inserts one of each kind of row that is pruned, but two token pairs.
+/// Inserts one of each kind of row that is deleted, but two token pairs.
 fn insert_prunable(conn: &mut Connection, ids: &SequentialIds, name: &str) {
     let user = person(conn, ids, name, Role::User);
     account::set_verified(conn, user, noon()).unwrap();
@@ -205,7 +205,7 @@ fn unverified_accounts_are_deleted_in_time(database: &Fresh) {
     assert_eq!(prune(conn, late, RETENTION, 10).unwrap().sessions, 1);
     assert_eq!(delete(conn, late), [ada]);
     assert_eq!((count(database, "users"), count(database, "accounts")), (1, 1));
-    // The address is free again.
+    // The e-mail address is free again.
     let again = User::new(ids.new_id(), "ada".parse().unwrap(), None, None);
     let account = Account { user_uid: again.uid, ..account };
     account::create(conn, again, &account, &password("new")).unwrap();
