@@ -1,9 +1,9 @@
 //! Quotas: how much an account may own and write.
 //!
 //! The numbers that accounts own are counted in the database, but not for each new row: after a
-//! count the account may add a tenth of what is free, for a minute, before the next count. Close to
-//! the quota each new row is counted, so it is exact there. Of the creations within 24 hours some
-//! are reserved in the database at a time. The rate of writes is counted by each process.
+//! count the account may create a tenth of what remains, for a minute, before the next count. Close
+//! to the quota each new row is counted, so it is exact there. Creations within 24 hours are
+//! reserved in the database ten at a time. The rate of writes is counted by each process.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -86,36 +86,38 @@ pub struct QuotaUse<C: Clock = MonotonicClock> {
     reserved: Mutex<HashMap<UserId, Reserved>>,
 }
 
-/// How much an account may add before it is counted again.
+/// How much an account may create before it is counted again.
 #[derive(Debug, Clone, Copy)]
 struct Grant {
-    rest: u32,
+    remaining: u32,
     until: DateTime<Utc>,
 }
 
 /// Creations that are reserved for an account.
 #[derive(Debug, Clone, Copy)]
 struct Reserved {
-    rest: u32,
-    /// The rest in the database when they were reserved.
-    left: u32,
+    /// The number of reserved creations that remain.
+    unused: u32,
+    /// The number that remained in the database when they were reserved.
+    remaining: u32,
     ends_at: DateTime<Utc>,
 }
 
-/// The number of accounts that are remembered. Beyond, all are forgotten, and counted again.
+/// The maximum number of accounts whose use is stored. Beyond it, all are dropped and counted
+/// again.
 const MAX_KEYS: usize = 1 << 14;
 
-/// The most rows that are added between two counts.
+/// The maximum number of rows that are inserted between two counts.
 const MAX_GRANT: u32 = 500;
 
-/// The time after which rows are counted again, since other processes may have added some.
+/// The time after which rows are counted again, since other processes may have inserted some.
 const GRANT_LIFETIME: TimeDelta = TimeDelta::minutes(1);
 
 /// The number of creations that are reserved at a time.
 pub const RESERVATION: u32 = 10;
 
 impl QuotaUse {
-    /// Returns quotas that nothing is known about, with the system's monotonic clock.
+    /// Returns quotas without recorded use, with the system's monotonic clock.
     pub fn new(quotas: Quotas) -> Self {
         Self::with_clock(quotas, &MonotonicClock)
     }
@@ -150,33 +152,33 @@ impl<C: Clock> QuotaUse<C> {
         client.record(debt);
     }
 
-    /// Subtracts `added` from the rows that may be added without counting, and returns whether there
-    /// were enough. Otherwise the caller counts, and reports the number by
+    /// Subtracts `added` from the rows that may be inserted without counting, and returns whether
+    /// there were enough. Otherwise the caller counts, and reports the number by
     /// [`counted`](Self::counted).
     pub fn take(&self, user: UserId, owned: QuotaItem, added: usize, now: DateTime<Utc>) -> bool {
         let mut granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(grant) = granted.get_mut(&(user, owned)).filter(|grant| now < grant.until) else {
             return false;
         };
-        match u32::try_from(added).ok().and_then(|added| grant.rest.checked_sub(added)) {
-            Some(rest) => {
-                grant.rest = rest;
+        match u32::try_from(added).ok().and_then(|added| grant.remaining.checked_sub(added)) {
+            Some(remaining) => {
+                grant.remaining = remaining;
                 true
             }
             None => false,
         }
     }
 
-    /// Returns whether the quota allows the number of rows that was counted, and remembers how many
-    /// may be added before the next count.
+    /// Returns whether the quota allows the number of rows that was counted, and records how many
+    /// may be inserted before the next count.
     pub fn counted(&self, user: UserId, owned: QuotaItem, rows: u64, now: DateTime<Utc>) -> bool {
-        let Some(free) = u64::from(self.quotas.of(owned)).checked_sub(rows) else { return false };
-        let rest = u32::try_from(free / 10).unwrap_or(u32::MAX).min(MAX_GRANT);
+        let Some(total) = u64::from(self.quotas.of(owned)).checked_sub(rows) else { return false };
+        let remaining = u32::try_from(total / 10).unwrap_or(u32::MAX).min(MAX_GRANT);
         let mut granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
         if granted.len() >= MAX_KEYS {
             granted.clear();
         }
-        granted.insert((user, owned), Grant { rest, until: now + GRANT_LIFETIME });
+        granted.insert((user, owned), Grant { remaining, until: now + GRANT_LIFETIME });
         true
     }
 
@@ -192,40 +194,40 @@ impl<C: Clock> QuotaUse<C> {
         let Some(known) = reserved.get_mut(&user).filter(|known| now < known.ends_at) else {
             return false;
         };
-        let Some(rest) = known.rest.checked_sub(count) else { return false };
-        known.rest = rest;
-        client.record(self.creations(rest + known.left, known.ends_at, now));
+        let Some(unused) = known.unused.checked_sub(count) else { return false };
+        known.unused = unused;
+        client.record(self.creations(unused + known.remaining, known.ends_at, now));
         true
     }
 
-    /// Remembers creations that are reserved until a time, and the number that is left beyond.
+    /// Records creations that are reserved until a time, and the number that remains beyond them.
     pub fn reserved(
         &self,
         client: &ClientAddress,
         user: UserId,
-        [rest, left]: [u32; 2],
+        [unused, remaining]: [u32; 2],
         ends_at: DateTime<Utc>,
         now: DateTime<Utc>,
     ) {
-        client.record(self.creations(rest + left, ends_at, now));
+        client.record(self.creations(unused + remaining, ends_at, now));
         let mut reserved = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
         if reserved.len() >= MAX_KEYS {
             reserved.clear();
         }
         let earlier = reserved.get(&user).filter(|known| known.ends_at == ends_at);
-        let rest = rest + earlier.map_or(0, |known| known.rest);
-        reserved.insert(user, Reserved { rest, left, ends_at });
+        let unused = unused + earlier.map_or(0, |known| known.unused);
+        reserved.insert(user, Reserved { unused, remaining, ends_at });
     }
 
     /// Returns the error for an account that may create nothing more until a time.
     pub fn exhausted(
         &self,
         client: &ClientAddress,
-        left: u32,
+        remaining: u32,
         ends_at: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Throttled {
-        let allowance = self.creations(left, ends_at, now);
+        let allowance = self.creations(remaining, ends_at, now);
         let seconds = allowance.next.unwrap_or(1).max(1);
         client.record(allowance);
         let detail = "too many creations by this account within 24 hours";
@@ -299,7 +301,7 @@ mod tests {
         assert!(quotas.counted(ada, QuotaItem::Tags, 500, NOON));
         assert!(take(30) && take(20) && !take(1));
         assert!(quotas.counted(ada, QuotaItem::Tags, 991, NOON));
-        assert!(!take(1), "nine are left");
+        assert!(!take(1), "nine remain");
         assert!(quotas.counted(ada, QuotaItem::Tags, 1_000, NOON));
         assert!(!quotas.counted(ada, QuotaItem::Tags, 1_001, NOON));
         // Another kind and a later time are counted, too.

@@ -65,11 +65,11 @@ impl WriteTransaction<'_> {
         }
         let numbers = [count, count.max(RESERVATION), quotas.quotas.creations];
         let reservation = quota::reserve(self, user, numbers, now)?;
-        let quota::Reservation { reserved, left, ends_at } = reservation;
+        let quota::Reservation { reserved, remaining, ends_at } = reservation;
         let Some(unused) = reserved.checked_sub(count) else {
-            return Err(quotas.exhausted(client, left, ends_at, now).into());
+            return Err(quotas.exhausted(client, remaining, ends_at, now).into());
         };
-        self.reserve(ReservedCreations { user, unused, remaining: left, ends_at });
+        self.reserve(ReservedCreations { user, unused, remaining, ends_at });
         Ok(())
     }
 

@@ -35,10 +35,10 @@ pub const WINDOW: TimeDelta = TimeDelta::hours(24);
 /// A part of what a user may create within the creation window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reservation {
-    /// The reserved number; 0 if less than the required number is left.
+    /// The reserved number; 0 if less than the required number remained.
     pub reserved: u32,
-    /// The number that is left.
-    pub left: u32,
+    /// The number that can still be reserved.
+    pub remaining: u32,
     /// The end of the window. The next one begins with the next creation.
     pub ends_at: DateTime<Utc>,
 }
@@ -60,18 +60,18 @@ pub fn reserve(
     )?;
     let (InstantValue(ends_at), before) = window.unwrap_or((InstantValue(now + WINDOW), 0));
     let before = u32::try_from(before).unwrap_or_default();
-    let free = limit.saturating_sub(before);
-    if free < required {
-        return Ok(Reservation { reserved: 0, left: free, ends_at });
+    let remaining = limit.saturating_sub(before);
+    if remaining < required {
+        return Ok(Reservation { reserved: 0, remaining, ends_at });
     }
-    let reserved = wanted.max(required).min(free);
+    let reserved = wanted.max(required).min(remaining);
     let after = i32::try_from(before + reserved).unwrap_or(i32::MAX);
     let set =
         (creation_windows::ends_at.eq(InstantValue(ends_at)), creation_windows::used.eq(after));
     let insert = diesel::insert_into(creation_windows::table)
         .values((creation_windows::user_uid.eq(UidValue::from(user)), set));
     conn.execute(insert.on_conflict(creation_windows::user_uid).do_update().set(set))?;
-    Ok(Reservation { reserved, left: free - reserved, ends_at })
+    Ok(Reservation { reserved, remaining: remaining - reserved, ends_at })
 }
 
 /// Locks a user until the transaction ends. SQLite has one writer anyway.
