@@ -13,7 +13,7 @@ use recto_persistence::{Connection, Error};
 /// transaction is committed.
 ///
 /// # Errors
-/// Returns the database's error.
+/// A database error.
 pub fn enqueue(
     conn: &mut Connection,
     ids: &dyn IdGenerator,
@@ -31,11 +31,11 @@ pub fn enqueue(
     outbox::enqueue(conn, &NewMail { id, user, kind, token, recipient, detail: None, at: now })
 }
 
-/// Adds a notice to the outbox, with what it is about, and returns `true`; `false` if the address of
+/// Adds a notice to the outbox, with its detail, and returns `true`; `false` if the address of
 /// the account is not verified, since it may belong to another person.
 ///
 /// # Errors
-/// Returns the database's error.
+/// A database error.
 pub fn enqueue_notice(
     conn: &mut Connection,
     ids: &dyn IdGenerator,
@@ -57,7 +57,7 @@ pub fn enqueue_notice(
 /// It replaces an earlier link.
 ///
 /// # Errors
-/// Returns the database's error.
+/// A database error.
 pub fn enqueue_email_change(
     conn: &mut Connection,
     ids: &dyn IdGenerator,

@@ -13,7 +13,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// Creates a transport for this directory, which is created with the first file.
+    /// Returns a transport for this directory, which is created with the first file.
     pub const fn new(directory: PathBuf) -> Self {
         Self { directory }
     }

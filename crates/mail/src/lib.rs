@@ -73,7 +73,7 @@ pub enum SendError {
 }
 
 impl Transport {
-    /// Creates a transport. It neither connects nor creates a directory yet.
+    /// Returns a transport. It neither connects nor creates a directory yet.
     ///
     /// # Errors
     /// Returns an error if TLS cannot be set up.

@@ -24,7 +24,7 @@ pub struct Composer {
 pub struct Unaddressable;
 
 impl Composer {
-    /// Creates a composer for this sender, with links that begin with this URL.
+    /// Returns a composer for this sender, with links that begin with this URL.
     ///
     /// ```
     /// use recto_mail::{Composer, Sender};
@@ -36,9 +36,9 @@ impl Composer {
         Self { sender, public_url: public_url.trim_end_matches('/').to_owned() }
     }
 
-    /// Composes the message of a mail, with the token of its link if its kind has one. The result is
-    /// the same each time, and its `Message-ID` contains the mail's id, so that mail programs
-    /// recognise a duplicate. Its `Date` is the time when the mail was added to the outbox.
+    /// Composes the message of a mail, with the token of its link if its kind has one. The result
+    /// is the same each time, and its `Message-ID` contains the mail's id, so that mail programs
+    /// recognize a duplicate. Its `Date` is the time when the mail was added to the outbox.
     ///
     /// # Errors
     /// [`Unaddressable`] if no message can be sent to the e-mail address.

@@ -15,8 +15,8 @@ use recto_persistence::{Connection, Error};
 use crate::enqueue::enqueue;
 use crate::worker::{POLL, Worker};
 
-/// The delay after a request. The requests that a client sends one after the other are answered by
-/// then, so that none of them waits for the work that another has caused.
+/// The delay after a request. The requests that a client sends one after the other have their
+/// responses by then, so that none of them waits for the work that another has caused.
 const DELAY: Duration = Duration::from_millis(500);
 /// The number of requests that one transaction handles.
 const BATCH: usize = 50;
@@ -25,7 +25,7 @@ impl Worker {
     /// Handles all requests: adds mails to the outbox for those whose account gets one.
     ///
     /// # Errors
-    /// Returns the database's error. The requests that were not handled remain.
+    /// A database error. The requests that were not handled remain.
     pub async fn handle_requests(&self) -> Result<(), Error> {
         // Reading first avoids a write lock when there are none.
         while !self.outbox.is_stopping() && self.database.read(mail_request::any).await? {

@@ -53,8 +53,8 @@ pub enum InvalidSmtpUrl {
 pub struct Smtp(AsyncSmtpTransport<Tokio1Executor>);
 
 impl Smtp {
-    /// Creates a transport that connects for each message. TLS trusts the system's certificates,
-    /// or those in the file named by `SSL_CERT_FILE`.
+    /// Returns a transport that connects for each message. TLS trusts the system's certificates, or
+    /// those in the file named by `SSL_CERT_FILE`.
     ///
     /// # Errors
     /// Returns an error if TLS cannot be set up.

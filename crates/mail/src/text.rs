@@ -79,7 +79,7 @@ impl MailText {
 }
 
 fn verification(mail: &Mail, token: Option<&Secret>, public_url: &str) -> MailText {
-    let subject = "Confirm your e-mail address";
+    let subject = "Verify your e-mail address";
     let link = token.map(|token| Link {
         url: page(public_url, "verify", token),
         action: subject,
@@ -90,7 +90,7 @@ fn verification(mail: &Mail, token: Option<&Secret>, public_url: &str) -> MailTe
         mail.username
     );
     let advice = "If you did not create it, open the link and choose \"This was not me\", which \
-                  deletes the account. If nobody confirms it, it is deleted after seven days.";
+                  deletes the account. If nobody verifies the address, it is deleted after seven days.";
     MailText::with_link(reason, link, subject, advice)
 }
 
@@ -123,8 +123,8 @@ fn email_change(mail: &Mail, token: Option<&Secret>, public_url: &str) -> MailTe
 }
 
 fn password_changed(mail: &Mail, public_url: &str) -> MailText {
-    let event = "the password of your account at Recto was changed. Everybody who was signed in \
-                 with the old password has been signed out.";
+    let event = "the password of your account at Recto was changed. All other sessions have \
+                 ended.";
     let advice = choose_new_password(public_url, "ends all sessions");
     MailText::notice(mail, "Your password was changed", event, advice)
 }

@@ -61,7 +61,7 @@ struct OutboxState {
 }
 
 impl Worker {
-    /// Creates a worker. Links in its mails begin with `public_url`.
+    /// Returns a worker. Links in its mails begin with `public_url`.
     ///
     /// # Errors
     /// Returns an error if TLS cannot be set up.
@@ -97,7 +97,7 @@ impl Worker {
     /// Sends all mails that are due.
     ///
     /// # Errors
-    /// Returns the database's error. Mails that cannot be sent are logged and retried later.
+    /// A database error. Mails that cannot be sent are logged and retried later.
     pub async fn deliver(&self) -> Result<(), Error> {
         while !self.outbox.is_stopping() {
             let Some(mail) = self.claim().await? else { break };
@@ -137,10 +137,10 @@ impl Worker {
         Ok(claimed.into_iter().next())
     }
 
-    /// Sends a mail, unless it is obsolete.
+    /// Sends a mail, unless it is discarded.
     ///
     /// # Errors
-    /// Returns the database's error. The failure to send is an outcome.
+    /// A database error. A failure to send is an outcome.
     async fn send(&self, mail: &Mail) -> Result<DeliveryOutcome, Error> {
         let token = match self.token(mail) {
             Ok(token) => token,
@@ -161,23 +161,23 @@ impl Worker {
     }
 
     /// Returns the token in the link of a mail, `None` for a mail without a link, or the reason why
-    /// the mail is obsolete.
+    /// the mail is discarded.
     fn token(&self, mail: &Mail) -> Result<Option<Secret>, &'static str> {
         if mail.kind.purpose().is_none() {
             return Ok(None);
         }
         let (Some(id), Some(hash)) = (mail.token, &mail.token_hash) else {
-            return Err("its link is used, expired or replaced");
+            return Err("its link has been used, replaced or has expired");
         };
         let token = self.tokens.find(id, hash);
-        token.map(Some).ok_or("its link belongs to a secret that was removed")
+        token.map(Some).ok_or("its link was derived from a removed secret")
     }
 
-    /// Returns the reason why a mail is not sent, if there is one.
+    /// Returns the reason why a mail is discarded, if there is one.
     async fn reason_to_discard(&self, mail: &Mail) -> Result<Option<&'static str>, Error> {
         // Budgets count the first attempt.
         if mail.attempt == 1 && !self.fits_budget(mail).await? {
-            return Ok(Some("its recipient has been sent enough"));
+            return Ok(Some("the mailbox's budget is used up"));
         }
         if mail.kind != MailKind::EmailChange {
             return Ok(None);

@@ -155,14 +155,14 @@ fn unverified_account_still_needs_its_password(server: &TestServer) {
     confirm(server, &token).expect_status(204);
     assert_eq!(ada.get("/auth/me").expect_status(200)["verified"], false);
     let verification = wait_for_mail(server, NEW, 2);
-    assert_eq!(verification.subject, "Confirm your e-mail address");
+    assert_eq!(verification.subject, "Verify your e-mail address");
     let verify = |password: &str| {
         let body = json!({"token": verification.token(), "password": password});
         server.anonymous().post("/auth/verify", &body)
     };
     verify("not the password").expect_problem("wrong-password");
     verify(PASSWORD).expect_status(200);
-    assert_eq!(wait_for_mail(server, OLD, 1).subject, "Confirm your e-mail address");
+    assert_eq!(wait_for_mail(server, OLD, 1).subject, "Verify your e-mail address");
 }
 
 fn disabled_account_keeps_its_address(server: &TestServer) {

@@ -54,7 +54,7 @@ fn signing_up_makes_the_device_known(server: &TestServer) {
     server.sign_in(ADA);
     server.sign_in(ADA);
     wait_for_mail(server, ADA, 1);
-    assert_eq!(mails(server)[0].subject, "Confirm your e-mail address");
+    assert_eq!(mails(server)[0].subject, "Verify your e-mail address");
 }
 
 fn changes_to_an_account_are_reported(server: &TestServer) {

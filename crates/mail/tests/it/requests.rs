@@ -29,7 +29,7 @@ fn only_eligible_accounts_get_mail(database: &Fresh) {
                 outbox.request(kind, "nobody@example.net");
             }
         };
-        let (verify, reset) = ("Confirm your e-mail address", "Choose a new password");
+        let (verify, reset) = ("Verify your e-mail address", "Choose a new password");
         request_all();
         assert_eq!(handle(&outbox, &server).await, [verify, reset]);
         assert_eq!(server.received()[0].to, ["ada@example.net"], "the account's own spelling");

@@ -34,7 +34,7 @@ pub struct NewMail<'a> {
     pub token: Option<MailedTokenId>,
     /// The recipient's e-mail address.
     pub recipient: &'a Email,
-    /// The subject, if the kind has one.
+    /// The detail, such as a device, an API key or a change of role.
     pub detail: Option<&'a MailDetail>,
     /// The time at which it is enqueued and due.
     pub at: DateTime<Utc>,
@@ -53,7 +53,7 @@ pub struct Mail {
     pub kind: MailKind,
     /// The recipient's e-mail address.
     pub recipient: Email,
-    /// The subject, if the kind has one.
+    /// The detail, such as a device, an API key or a change of role.
     pub detail: Option<MailDetail>,
     /// The time at which it was enqueued.
     pub created_at: DateTime<Utc>,
@@ -62,7 +62,7 @@ pub struct Mail {
     /// The token in it, if any.
     pub token: Option<MailedTokenId>,
     /// The hash of the token. `None` if the token was used or replaced or has expired, so that the
-    /// mail is no longer needed.
+    /// mail is discarded.
     pub token_hash: Option<SecretHash>,
 }
 
@@ -129,7 +129,7 @@ pub fn mark_failed(conn: &mut Connection, id: MailId, now: DateTime<Utc>) -> Res
     fail(conn, &[id], now)
 }
 
-/// Deletes a mail that is no longer needed.
+/// Deletes a mail that is discarded.
 pub fn delete(conn: &mut Connection, id: MailId) -> Result<(), Error> {
     conn.execute(diesel::delete(mails::table.find(UidValue::from(id))))?;
     Ok(())

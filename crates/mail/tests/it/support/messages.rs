@@ -72,7 +72,7 @@ pub(crate) fn assert_content(content: &[u8], kind: MailKind, username: &str) {
 
     let token = format!("#{}", token().expose());
     let (subject, page, token) = match kind {
-        MailKind::Verification => ("Confirm your e-mail address", Some("verify"), &*token),
+        MailKind::Verification => ("Verify your e-mail address", Some("verify"), &*token),
         MailKind::PasswordReset => ("Choose a new password", Some("reset-password"), &*token),
         MailKind::EmailChange => {
             ("Confirm your new e-mail address", Some("confirm-email"), &*token)

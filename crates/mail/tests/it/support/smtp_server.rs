@@ -228,7 +228,7 @@ async fn serve(stream: TcpStream, tls: Tls, login: bool, mailbox: Arc<Mailbox>) 
     Ok(())
 }
 
-/// Answers commands until either side closes. Returns the stream after STARTTLS.
+/// Responds to commands until either side closes. Returns the stream after STARTTLS.
 async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     session: &mut Session<Reception>,
