@@ -1,8 +1,8 @@
 //! Parsing of untrusted JSON that reports all violations at once.
 //!
-//! [`Input`] is implemented for single values (`Title`), bodies (`NewBook`) and arrays of either.
-//! A body reads its fields through [`Fields`], which prepends their names to the pointers of
-//! violations, so that an `Input` does not depend on its place in the document.
+//! [`Input`] is implemented for single values (`Title`), bodies (`NewBook`) and arrays of either. A
+//! body reads its fields through [`Fields`], which prepends their names to the pointers of
+//! violations, so that an `Input` does not depend on its position in the document.
 //!
 //! ```
 //! use recto_domain::{Input, NewReview};
@@ -34,7 +34,7 @@ pub trait InputField: Sized {
     /// Parses the value of the field; `None` if the field is absent.
     fn read(value: Option<&Value>) -> Result<Self, Violations>;
 
-    /// Whether the field is left out when the object is serialized.
+    /// Returns whether the field is left out when the object is serialized.
     fn is_absent(&self) -> bool {
         false
     }

@@ -29,7 +29,7 @@ text_value! {
 }
 
 relations! {
-    /// The organisation.
+    /// The organization.
     pub static ORG = "org": Company, Department, Employee;
 
     /// The departments of a company, and the company of a department.

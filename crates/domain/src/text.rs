@@ -122,7 +122,8 @@ fn clean<'a>(
     Ok(clean)
 }
 
-/// Whether `raw` is printable ASCII with nothing to trim: it is clean, and a byte is a character.
+/// Returns whether `raw` is printable ASCII with nothing to trim: it is clean, and a byte is a
+/// character.
 fn is_plain(raw: &str) -> bool {
     let bytes = raw.as_bytes();
     bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))

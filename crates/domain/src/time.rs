@@ -6,7 +6,7 @@ use serde::{Serialize as _, Serializer};
 /// Writes a time as chrono does (RFC 3339), at a fifth of the cost: chrono passes a time to the
 /// serializer in fourteen pieces, and `serde_json` searches each for characters to escape.
 ///
-/// Times that are no whole milliseconds, or not of the years 0 to 9999, are left to chrono.
+/// Times that are not whole milliseconds, or not of the years 0 to 9999, are left to chrono.
 pub(crate) fn write<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
     let utc = time.naive_utc();
     let (year, nanos) = (utc.year(), utc.nanosecond());

@@ -15,7 +15,8 @@ const PURPOSE: &str = "recto mailed token v1";
 pub struct MailedTokens(DerivedKeys);
 
 impl MailedTokens {
-    /// Derives keys from the server's secrets. Tokens of the previous secret are found, too.
+    /// Returns tokens with keys that are derived from the server's secrets. Tokens of the previous
+    /// secret are found, too.
     ///
     /// ```
     /// use recto_identity::mailed_token::MailedTokens;

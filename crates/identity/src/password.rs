@@ -69,7 +69,7 @@ pub enum HashError {
 }
 
 impl Hasher {
-    /// Creates a hasher that runs at most `at_once` hashes at the same time. Others wait.
+    /// Returns a hasher that runs at most `at_once` hashes at the same time. Others wait.
     ///
     /// ```
     /// use recto_identity::password::Hasher;
@@ -189,7 +189,7 @@ impl Hasher {
 }
 
 impl Default for Hasher {
-    /// Creates a hasher for half of the processors, at least one. The others serve requests.
+    /// Returns a hasher for half of the processors, at least one. The others serve requests.
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Self::new(NonZeroUsize::new(processors / 2).unwrap_or(NonZeroUsize::MIN))

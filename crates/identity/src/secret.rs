@@ -34,7 +34,7 @@ impl Secrets {
     /// The minimum length of a secret in bytes.
     pub const MIN_BYTES: usize = 32;
 
-    /// Checks and stores the current and the previous secret.
+    /// Returns the current and the previous secret.
     ///
     /// # Errors
     /// [`WeakSecret`] if either has fewer than [`MIN_BYTES`](Self::MIN_BYTES).

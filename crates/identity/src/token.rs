@@ -83,7 +83,7 @@ pub enum TokenError {
     NotYetValid,
 }
 
-/// The claims as serialised. Each is required.
+/// The claims as serialized. Each is required.
 #[derive(Debug, Serialize, Deserialize)]
 struct Payload {
     iss: String,
@@ -100,7 +100,7 @@ impl Tokens {
     /// The lifetime of a token in seconds: 15 minutes.
     pub const LIFETIME: u32 = 15 * 60;
 
-    /// Derives the signing keys from the server's secrets.
+    /// Returns tokens with signing keys that are derived from the server's secrets.
     ///
     /// ```
     /// use recto_identity::secret::Secrets;
@@ -142,7 +142,7 @@ impl Tokens {
         };
         let access_token =
             jsonwebtoken::encode(&self.current.header(), &payload, &self.current.signing)
-                .expect("plain claims serialise, and the key fits the algorithm");
+                .expect("plain claims serialize, and the key fits the algorithm");
         Issued { access_token, expires_in: Self::LIFETIME.into() }
     }
 

@@ -7,7 +7,7 @@ use crate::text_key;
 /// The list: one password a line, in lower case, sorted by bytes. Its directory describes the source.
 const LIST: &str = include_str!("../../assets/common-passwords/list.txt");
 
-/// Whether `password` is among the common ones, without regard to case.
+/// Returns whether `password` is among the common ones, without regard to case.
 ///
 /// The search takes about fifteen comparisons and allocates nothing but the key.
 pub(super) fn is_common(password: &str) -> bool {

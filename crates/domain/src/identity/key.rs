@@ -196,7 +196,7 @@ impl Scopes {
         Scope::ALL.into_iter().any(|scope| all.allow(scope)).then_some(all)
     }
 
-    /// Whether the scopes include `scope`.
+    /// Returns whether the scopes include `scope`.
     pub const fn allow(self, scope: Scope) -> bool {
         match scope {
             Scope::Read => self.read,

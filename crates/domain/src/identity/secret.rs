@@ -69,7 +69,7 @@ impl Secret {
         Self::encoded("", derived)
     }
 
-    /// Whether this has the prefix of API keys.
+    /// Returns whether the secret has the prefix of API keys.
     ///
     /// ```
     /// assert!(recto_domain::Secret::api_key([7; 32]).is_api_key());

@@ -43,7 +43,8 @@ pub struct Limits {
 }
 
 impl Limit {
-    /// Allows `burst` at once and one more after each period. The period is at least a nanosecond.
+    /// Returns a limit of `burst` at once and one more after each period. The period is at least a
+    /// nanosecond.
     ///
     /// ```
     /// use std::num::NonZeroU32;

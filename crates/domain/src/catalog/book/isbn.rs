@@ -48,7 +48,7 @@ const CHARACTERS: &str = "must contain only digits, hyphens and spaces, \
                           and an X only as the last digit of an ISBN-10";
 const CHECK_DIGIT: &str = "must have a correct check digit";
 
-/// Whether `c` is a space, a hyphen, or a dash as word processors substitute for it.
+/// Returns whether `c` is a space, a hyphen, or a dash as word processors substitute for it.
 fn is_separator(c: char) -> bool {
     c.is_whitespace() || matches!(c, '-' | '\u{2010}'..='\u{2015}')
 }

@@ -85,7 +85,7 @@ impl PublishedDate {
     }
 
     /// Returns a number that sorts as the dates do: `year × 10000 + month × 100 + day`, with 0 for
-    /// an unknown month or day. It is the least key of the dates within the period.
+    /// an unknown month or day. It is the minimum of the keys of the dates within the period.
     ///
     /// ```
     /// use recto_domain::PublishedDate;
