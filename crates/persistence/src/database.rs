@@ -208,7 +208,7 @@ impl Database {
     /// Checks that the database can be read and written, on a thread and a connection of its own.
     /// A result is used again for a second.
     ///
-    /// The caller limits the time: a database that hangs does not answer.
+    /// The caller limits the time: a database that hangs does not respond.
     ///
     /// # Errors
     /// [`Unhealthy`], with the reason.
@@ -284,7 +284,7 @@ impl Database {
         self.submit(JobKind::Write, work)?.blocking_recv().map_err(|_| lost())?
     }
 
-    /// Adds background work to its queue.
+    /// Adds a background job to its queue.
     fn submit<T, E>(
         &self,
         kind: JobKind,

@@ -40,10 +40,10 @@ pub enum DatabaseFailure {
     /// A stored value breaks the rule of its type.
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
-    /// The queue is full, or the turn of the work came too late.
+    /// The queue is full, or the job waited too long.
     #[error("the database is overloaded")]
     Overloaded,
-    /// The work did not end in time.
+    /// The job did not end in time.
     #[error("the database did not answer in time")]
     TimedOut,
     /// Another transaction held a lock for too long.

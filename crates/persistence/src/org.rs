@@ -1,4 +1,4 @@
-//! The organisation: companies, departments and employees.
+//! The organization: companies, departments and employees.
 
 use chrono::{DateTime, Utc};
 use diesel::pg::Pg;

@@ -2,7 +2,8 @@
 //!
 //! Printed by Diesel's command line from the PostgreSQL migrations, with the types of
 //! [`sql_types`](crate::sql_types), as `diesel.toml` describes. Tests compare this file with the
-//! migrated databases of both engines. Generated columns, which are only sorted by, are left out.
+//! migrated databases of both engines. Generated columns, which are used only in `ORDER BY` and
+//! `WHERE`, are left out.
 
 use diesel::{allow_tables_to_appear_in_same_query, joinable, table};
 

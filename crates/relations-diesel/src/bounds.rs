@@ -108,16 +108,16 @@ where
     note = "derive `Queryable`, `Selectable` and `Identifiable`, with a primary key of one column"
 )]
 pub trait Row: Selected + HasId<Table: Table<PrimaryKey: Sql + Default + 'static>> {
-    /// Returns the query for the row with a key.
+    /// Returns the query for the row with this key.
     #[doc(hidden)]
     fn by_key(key: Self::Id) -> impl Rows<'static, Self>;
-    /// Returns the query that locks the row with a key.
+    /// Returns the query that locks the row with this key.
     #[doc(hidden)]
     fn locked(key: Self::Id, lock: Lock) -> impl Rows<'static, Self>;
     /// Returns the query for a key alone, to check whether it exists.
     #[doc(hidden)]
     fn key_only(key: Self::Id) -> impl Rows<'static, Self::Id>;
-    /// Returns the query for the rows with some keys.
+    /// Returns the query for the rows with these keys.
     #[doc(hidden)]
     fn by_keys(keys: Keys<Self::Id>) -> impl Rows<'static, Self>;
     /// Returns the query for a page of rows.
@@ -127,7 +127,7 @@ pub trait Row: Selected + HasId<Table: Table<PrimaryKey: Sql + Default + 'static
         order: OrderBy,
         limit: i64,
     ) -> impl Rows<'static, Self>;
-    /// Returns the statement that deletes the row with a key.
+    /// Returns the statement that deletes the row with this key.
     #[doc(hidden)]
     fn delete(key: Self::Id) -> impl Statement;
 }
@@ -287,7 +287,7 @@ pub trait Record<'a, R: Row>: Sized {
     /// Returns the statement that inserts records and returns the stored rows.
     #[doc(hidden)]
     fn insert_all_returning(records: Vec<Self>) -> impl Rows<'a, R>;
-    /// Returns the statement that updates the row with a key.
+    /// Returns the statement that updates the row with this key.
     #[doc(hidden)]
     fn update(self, key: R::Id) -> impl Statement;
 }

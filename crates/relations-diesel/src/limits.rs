@@ -116,7 +116,7 @@ fn is_close(current: Duration, wanted: Duration) -> bool {
 impl Timeouts {
     /// Returns the statements that set the timeouts, in a PostgreSQL transaction until its end.
     pub(crate) fn sql(self, engine: Engine, in_transaction: bool) -> String {
-        // Zero would be no timeout.
+        // Zero would disable the timeout.
         let millis = |timeout: Duration| timeout.as_millis().clamp(1, 1 << 30);
         let (statement, lock) = (millis(self.statement), millis(self.lock));
         match engine {

@@ -28,7 +28,7 @@ pub struct Page<E> {
 }
 
 impl<M: MappedRelations> Connection<M> {
-    /// Loads the entity with a key, and the included relations.
+    /// Loads the entity with this key, and the included relations.
     ///
     /// # Errors
     /// A database error or a [corrupt](crate::Corrupt) value.

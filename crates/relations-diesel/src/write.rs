@@ -10,7 +10,8 @@ use crate::mapping::{IdOf, Mapping, Stored, Writable, entity};
 use crate::query::Lock;
 
 /// The maximum number of rows that one statement inserts. SQLite binds at most 32,766 values in a
-/// statement and PostgreSQL 65,535; by default a table of Diesel has at most 32 columns.
+/// statement and PostgreSQL 65,535; with its default features a table of Diesel has at most 32
+/// columns.
 const ROWS_PER_STATEMENT: usize = 1_000;
 
 impl<M: Mapping> Connection<M> {
@@ -70,7 +71,7 @@ impl<M: Mapping> Connection<M> {
         self.execute(E::Record::from(changed).update(changed.key().into())).map(|_| ())
     }
 
-    /// Deletes the entity with a key, and returns whether it existed.
+    /// Deletes the entity with this key, and returns whether it existed.
     ///
     /// # Errors
     /// A database error, such as a relation that [restricts](OnDelete::Restrict) the delete; see
@@ -79,7 +80,7 @@ impl<M: Mapping> Connection<M> {
         Ok(self.execute(E::Row::delete(key.into()))? > 0)
     }
 
-    /// Loads the entity with a key, locked until the transaction ends.
+    /// Loads the entity with this key, locked until the transaction ends.
     ///
     /// # Errors
     /// A database error or a [corrupt](crate::Corrupt) value.
@@ -87,7 +88,7 @@ impl<M: Mapping> Connection<M> {
         self.first(E::Row::locked(key.into(), lock))?.map(entity).transpose()
     }
 
-    /// Returns whether the entity with a key exists.
+    /// Returns whether the entity with this key exists.
     pub fn exists<E: Stored<M>>(&mut self, key: E::Key) -> Result<bool, M::Error> {
         Ok(self.first(E::Row::key_only(key.into()))?.is_some())
     }
@@ -105,8 +106,8 @@ impl<M: MappedRelations> Connection<M> {
     /// Returns the first relation that blocks the delete of an entity, and the number of entities
     /// it leads to. Such a relation is declared `on delete Restrict` and is not empty.
     ///
-    /// Lock the entity first, so that no related entities are added. The error of a failed delete
-    /// lacks this information, on SQLite even the name of the foreign key.
+    /// Lock the entity first, so that no related entities are inserted. The error of a failed
+    /// delete lacks this information, on SQLite even the name of the foreign key.
     pub fn blocked_by<E: Stored<M>>(
         &mut self,
         entity: E,

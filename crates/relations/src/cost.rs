@@ -74,8 +74,9 @@ impl Requested {
 }
 
 impl<K> PageRequest<K> {
-    /// Returns the cost of a page of entities, of `relation` or of all, without what is included:
-    /// that of the entities, and of reading all for an order that no index has.
+    /// Returns the cost of a page without its includes: the cost of its entities and, for an order
+    /// without an index, of reading all of them. The page is one of `relation`, or of all entities
+    /// if that is `None`.
     pub fn cost(&self, entity: &EntityInfo, relation: Option<&RelationInfo>) -> Cost {
         let order = match relation {
             None => self.sort.terms().len() > 1,

@@ -118,7 +118,7 @@ impl EntityInfo {
         (self.module)().relations.iter().copied().filter(move |relation| relation.from.name == name)
     }
 
-    /// Returns the relation with a name that starts at this entity.
+    /// Returns the relation called `name` that starts at this entity.
     pub fn relation(&self, name: &str) -> Option<&'static RelationInfo> {
         self.relations().find(|relation| relation.name == name)
     }

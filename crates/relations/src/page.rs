@@ -2,7 +2,7 @@
 
 use crate::{KeysetPosition, Sort};
 
-/// The place where a page begins or ends.
+/// The position where a page begins or ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PageStart<K> {
     /// At the beginning.
@@ -22,7 +22,7 @@ pub struct PageRequest<K> {
     pub limit: u32,
     /// The order.
     pub sort: Sort,
-    /// The place.
+    /// The position where the page begins or ends.
     pub start: PageStart<K>,
 }
 
@@ -70,10 +70,10 @@ impl<T> Default for Paged<T> {
 }
 
 impl<T> Paged<T> {
-    /// Loads a page by a function that loads a part of the order, in the direction of the part.
+    /// Loads a page with `load`, which returns a part of the order in reading direction.
     ///
-    /// The part has one item more on each side, which shows that there are others. Only if the
-    /// item at the position is gone, another part is loaded to see whether there are any behind.
+    /// One extra item on each side shows whether there are others. If the item at the position no
+    /// longer exists, a second call looks in the other direction.
     ///
     /// # Errors
     /// The errors of `load`.

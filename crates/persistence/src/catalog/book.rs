@@ -121,7 +121,8 @@ pub struct BookFilter {
     pub user_uid: Option<UserId>,
     /// The ISBN.
     pub isbn: Option<Isbn>,
-    /// The earliest date of publication. A date without a day or month counts as its first day.
+    /// The earliest date of publication. A year comes before its months, and a month before its
+    /// days: `1999-01` does not find a book dated `1999`.
     pub published_from: Option<PublishedDate>,
     /// The latest date of publication; a date without a day or month includes all its days.
     pub published_to: Option<PublishedDate>,

@@ -1,10 +1,10 @@
-//! The creator of tags and authors, which other requests create on the way.
+//! The context in which tags and authors are created.
 
 use std::cell::Cell;
 
 use recto_domain::{IdGenerator, UserId};
 
-/// The user who creates tags and authors, and the generator of their ids. Counts them.
+/// The owner of new tags and authors, and their ids. Counts the new rows.
 pub struct Creator<'i> {
     /// The generator of ids.
     pub ids: &'i dyn IdGenerator,
@@ -15,12 +15,12 @@ pub struct Creator<'i> {
 }
 
 impl<'i> Creator<'i> {
-    /// Returns a creator that has created nothing.
+    /// Returns a context without new rows.
     pub fn new(ids: &'i dyn IdGenerator, user: Option<UserId>) -> Self {
         Self { ids, user, tags: Cell::new(0), authors: Cell::new(0) }
     }
 
-    /// Returns the creator of what belongs to nobody.
+    /// Returns a context for imports, whose rows have no owner.
     pub fn nobody(ids: &'i dyn IdGenerator) -> Self {
         Self::new(ids, None)
     }

@@ -1,6 +1,6 @@
 //! Bulk inserts for importers.
 //!
-//! Existing rows are recognised by their origin (books, readers), name (tags) or pair of keys
+//! Existing rows are recognized by their origin (books, readers), name (tags) or pair of keys
 //! (taggings, reviews) and not inserted again.
 
 use std::collections::HashSet;

@@ -115,7 +115,7 @@ pub fn create(conn: &mut Connection, tag: Tag, creator: &Creator<'_>) -> Result<
     Ok(tag)
 }
 
-/// Returns the key of the tag with a name.
+/// Returns the key of the tag with this name.
 fn with_name(conn: &mut Connection, name: &TagName) -> Result<Option<TagId>, Error> {
     let found = tags::table.filter(tags::name_key.eq(name.key())).select(tags::uid);
     Ok(conn.first::<UidValue>(found)?.map(TagId::from))

@@ -17,7 +17,7 @@ use super::{DatabaseUrl, Options, connect};
 use crate::identity::lease;
 use crate::{Connection, DatabaseFailure, Error, SystemIds};
 
-/// The time for which a result is used again, and a commit counts as a proof of writing.
+/// The time for which a result is cached and a commit shows that the database is writable.
 const FRESH: Duration = Duration::from_secs(1);
 /// The interval at which the files of an idle embedded database are checked.
 const WATCH: Duration = Duration::from_secs(1);

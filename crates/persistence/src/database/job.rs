@@ -1,4 +1,4 @@
-//! Work in the queue of a connection.
+//! Jobs in the queue of a connection.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,20 +10,20 @@ use tokio::sync::oneshot;
 use super::interrupt;
 use crate::{Connection, DatabaseFailure, Error, WorkError};
 
-/// Work with its types erased.
+/// A job with its types erased.
 pub(super) type Job = Box<dyn AnyWork>;
 
-/// The receiver of the result of work.
+/// The receiver of the result of a job.
 pub(super) type ResultReceiver<T, E> = oneshot::Receiver<Result<T, E>>;
 
-/// Whether work reads or writes.
+/// Whether a job reads or writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum JobKind {
     Read,
     Write,
 }
 
-/// The result of one run of work.
+/// The result of one run of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum JobOutcome {
     /// It succeeded, and its writes can be committed.
@@ -40,7 +40,7 @@ pub(super) enum JobOutcome {
     NotStarted,
 }
 
-/// Work that can be run repeatedly, and whose result is sent to its caller.
+/// A job that can be run repeatedly, and whose result is sent to its caller.
 pub(super) trait AnyWork: Send {
     fn kind(&self) -> JobKind;
     fn submitted(&self) -> Instant;

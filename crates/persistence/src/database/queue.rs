@@ -1,4 +1,4 @@
-//! The queues of the database's threads, one for each class of work.
+//! The queues of the database's threads, one for each class of jobs.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::DatabaseFailure;
 /// The time between two searches of a full queue for abandoned jobs.
 const CLEANUP_INTERVAL: Duration = Duration::from_millis(20);
 
-/// A bounded queue, as those that submit work see it.
+/// The sending end of a bounded queue.
 #[derive(Debug)]
 pub(super) struct Queue {
     sender: Sender<Job>,
@@ -25,7 +25,7 @@ pub(super) struct Queue {
     cleaned: Mutex<Instant>,
 }
 
-/// A bounded queue, as a thread that runs its jobs sees it.
+/// The receiving end, for one thread.
 #[derive(Debug)]
 pub(super) struct Jobs {
     receiver: Receiver<Job>,
@@ -35,7 +35,7 @@ pub(super) struct Jobs {
     pub(super) counters: Arc<Counters>,
 }
 
-/// A bounded queue, as a thread that moves jobs there sees it.
+/// A sender for jobs that move to this queue.
 #[derive(Debug)]
 pub(super) struct Mover {
     sender: Sender<Job>,
@@ -52,7 +52,7 @@ impl Queue {
         Self { sender, receiver, max_wait, failures, counters, cleaned }
     }
 
-    /// Returns the end of the queue for one more thread.
+    /// Returns the receiving end for one more thread.
     pub(super) fn jobs(&self) -> Jobs {
         let counters = Arc::<Counters>::default();
         self.counters.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&counters));
@@ -64,13 +64,13 @@ impl Queue {
         }
     }
 
-    /// Returns the end of the queue for a thread that moves jobs there.
+    /// Returns a sender for jobs that move to this queue.
     pub(super) fn mover(&self) -> Mover {
         let (sender, failures) = (self.sender.clone(), Arc::clone(&self.failures));
         Mover { sender, max_wait: self.max_wait, failures }
     }
 
-    /// Returns the counters of what did not run to its end.
+    /// Returns the counters of jobs that did not run to their end.
     pub(super) fn failures(&self) -> &FailureCounters {
         &self.failures
     }

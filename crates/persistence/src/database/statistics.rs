@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Statistics of the threads of a [`Database`](super::Database), for each class of work.
+/// Statistics of the threads of a [`Database`](super::Database), for each class of jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Statistics {
     /// Reads of a low cost.
@@ -19,19 +19,19 @@ pub struct Statistics {
 pub struct ClassStatistics {
     /// The threads, each with its connection.
     pub threads: u64,
-    /// The work that waits now, including abandoned work.
+    /// The jobs that wait now, including abandoned ones.
     pub queued: usize,
-    /// The work that runs now.
+    /// The jobs that run now.
     pub running: u64,
-    /// The work whose turn has come.
+    /// The jobs that were dequeued.
     pub started: u64,
-    /// The time that all this work has waited.
+    /// The time that these jobs have waited.
     pub waited: Duration,
-    /// The work that was refused, because the queue was full or its turn came too late.
+    /// The jobs that were refused, because the queue was full or they waited too long.
     pub refused: u64,
-    /// The work that did not end in time.
+    /// The jobs that did not end in time.
     pub timed_out: u64,
-    /// The work that was not begun because its caller no longer waited.
+    /// The jobs that were skipped because their callers no longer waited.
     pub abandoned: u64,
     /// The statements that were sent, except transaction control.
     pub statements: u64,
@@ -47,7 +47,7 @@ pub(super) struct Counters {
     statements: AtomicU64,
 }
 
-/// The counters of what did not run to its end, which is rare.
+/// The counters of jobs that did not run to their end, which is rare.
 #[derive(Debug, Default)]
 pub(super) struct FailureCounters {
     pub(super) refused: AtomicU64,
@@ -56,7 +56,7 @@ pub(super) struct FailureCounters {
 }
 
 impl Counters {
-    /// Counts work whose turn has come.
+    /// Counts a dequeued job.
     pub(super) fn started(&self, waited: Duration) {
         add(&self.started, 1);
         add(&self.waited_micros, u64::try_from(waited.as_micros()).unwrap_or(u64::MAX));

@@ -90,8 +90,8 @@ pub fn insert(
     Ok(())
 }
 
-/// Returns the account and the scopes of the API key with a hash, in one statement. Returns `None`
-/// if the key does not exist or has expired, or the account is disabled.
+/// Returns the account and the scopes of the API key with this hash, in one statement. Returns
+/// `None` if the key does not exist or has expired, or the account is disabled.
 pub fn authenticate(
     conn: &mut Connection,
     hash: &SecretHash,

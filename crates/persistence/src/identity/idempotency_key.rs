@@ -108,7 +108,7 @@ pub fn claim(
 /// Stores the response for a key that the transaction has claimed.
 ///
 /// # Errors
-/// A failing database.
+/// A database error.
 pub fn store(
     conn: &mut Connection,
     user: UserId,
@@ -130,7 +130,7 @@ pub fn store(
     Ok(())
 }
 
-/// Deletes the oldest responses of a user that are not among the newest `bytes` bytes. Responses of
+/// Deletes the oldest responses of a user, so that at most `bytes` bytes remain. Responses of
 /// transactions that have not ended are not counted.
 pub fn delete_oldest(conn: &mut Connection, user: UserId, bytes: u64) -> Result<(), Error> {
     let own = keys::table.filter(keys::user_uid.eq(UidValue::from(user)));

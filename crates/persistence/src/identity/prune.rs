@@ -182,7 +182,7 @@ pub fn prune_unverified(
     Ok(deletable.into_iter().map(UserId::from).collect())
 }
 
-/// Returns the least key of a time.
+/// Returns the minimum key of a time.
 fn first_key_at(time: DateTime<Utc>) -> UidValue {
     let millis = u64::try_from(time.timestamp_millis()).unwrap_or_default();
     UidValue(NewId::new(millis, [0; 10]).uid())

@@ -130,8 +130,8 @@ enum Usage {
 }
 
 impl Family {
-    /// Returns the use that presenting the token is, and the latest generation; `None` if the token
-    /// must not be used again.
+    /// Classifies the use of the token, and returns it with the latest generation; `None` if the
+    /// token must not be used again.
     fn usage(&self, now: DateTime<Utc>) -> Option<(Usage, i32)> {
         let Pair { uid, generation, used_at, retried, revoked, .. } = &self.presented;
         match used_at {

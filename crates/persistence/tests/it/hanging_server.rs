@@ -1,4 +1,4 @@
-//! A PostgreSQL server that does not answer.
+//! A PostgreSQL server that does not respond.
 
 use std::process::Command;
 use std::sync::mpsc::{Sender, channel};

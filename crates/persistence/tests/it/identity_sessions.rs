@@ -73,7 +73,7 @@ fn refresh_issues_next_pair(database: &Fresh) {
     // Access tokens of used pairs remain valid.
     for pair in [first.pair, second.id, third.id] {
         let found = account::of_token_pair(conn, pair, noon()).unwrap();
-        // A refresh is no sign-in.
+        // A refresh is not a sign-in.
         let (_, session, signed_in_at) = found.unwrap();
         assert_eq!((session, signed_in_at), (first.session, noon()));
     }

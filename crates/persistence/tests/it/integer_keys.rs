@@ -16,7 +16,7 @@ use crate::support::model::Model;
 use crate::support::modules::Modules;
 
 both_engines!(
-    organisation_is_navigable_both_ways,
+    organization_is_navigable_both_ways,
     link_data_is_loaded_both_ways,
     to_one_returns_entity_or_none,
     missing_parent_has_no_page,
@@ -27,7 +27,7 @@ fn stored(conn: &mut Connection) -> (Modules, Model) {
     (Modules::store(conn, &mut model), model)
 }
 
-fn organisation_is_navigable_both_ways(database: &Fresh) {
+fn organization_is_navigable_both_ways(database: &Fresh) {
     let conn = &mut database.connection();
     let (modules, _) = stored(conn);
     let include = "departments.employees.company,employees(limit:100).manager";

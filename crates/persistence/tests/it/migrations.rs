@@ -14,7 +14,7 @@ use crate::support::introspection::everything;
 both_engines!(
     reverting_and_applying_restores_schema,
     state_lists_pending_migrations,
-    newer_database_is_recognised,
+    newer_database_is_recognized,
     concurrent_migrations_apply_once,
 );
 
@@ -66,7 +66,7 @@ fn state_lists_pending_migrations(database: &Fresh) {
     assert_eq!(migrations::list(&mut conn).unwrap(), expected.collect::<Vec<_>>());
 }
 
-fn newer_database_is_recognised(database: &Fresh) {
+fn newer_database_is_recognized(database: &Fresh) {
     database
         .execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('29991231000000')")
         .unwrap();

@@ -61,7 +61,7 @@ impl Model {
         in_order(records.map(|record| Node { info, record, link: None }).collect(), sort)
     }
 
-    /// Returns the entity with a key.
+    /// Returns the entity with this key.
     pub(crate) fn one(&self, info: &'static EntityInfo, key: &str) -> Node<'_> {
         let all = self.all(info, &Sort::default());
         all.into_iter().find(|node| node.key() == key).unwrap()

@@ -1,4 +1,4 @@
-//! A fixture for the modules with generated integer keys: blog, school and organisation.
+//! A fixture for the modules with generated integer keys: blog, school and organization.
 
 use recto_domain::{
     BLOG, Clock as _, Comment, CommentId, Company, CompanyId, Course, CourseId, Create, Department,
@@ -36,7 +36,7 @@ impl Modules {
         let mut factory = Factory::new(conn);
         let (post, comment) = blog(&mut factory);
         let (student, course, enrolments) = classes(&mut factory);
-        let (company, department, employee) = organisation(&mut factory);
+        let (company, department, employee) = organization(&mut factory);
         let entities = [&BLOG, &SCHOOL, &ORG].into_iter().flat_map(|module| module.entities);
         for entity in entities {
             visit_entity(entity, AddAll { conn, model });
@@ -141,7 +141,7 @@ fn classes(factory: &mut Factory<'_>) -> (StudentId, CourseId, Vec<Value>) {
     (students[1], courses[0], enrolments)
 }
 
-fn organisation(factory: &mut Factory<'_>) -> (CompanyId, DepartmentId, EmployeeId) {
+fn organization(factory: &mut Factory<'_>) -> (CompanyId, DepartmentId, EmployeeId) {
     let [engines, _, hollow] = ["Engines", "empty", "Hollow"].map(|name| factory.company(name));
     let cards = factory.department("Cards", engines);
     factory.department("Deserted", hollow);
