@@ -44,7 +44,7 @@ entity! {
 }
 
 input! {
-    /// A post to add.
+    /// A post to create.
     pub struct NewPost {
         /// The title.
         pub title: PostTitle,
@@ -114,7 +114,7 @@ entity! {
 }
 
 input! {
-    /// A comment to add.
+    /// A comment to create.
     pub struct NewComment {
         /// The text.
         pub text: CommentText,

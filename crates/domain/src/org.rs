@@ -54,7 +54,7 @@ entity! {
 }
 
 input! {
-    /// A company to add.
+    /// A company to create.
     pub struct NewCompany {
         /// The name.
         pub name: CompanyName,
@@ -119,7 +119,7 @@ entity! {
 }
 
 input! {
-    /// A department to add.
+    /// A department to create.
     pub struct NewDepartment {
         /// The name.
         pub name: DepartmentName,
@@ -191,7 +191,7 @@ entity! {
 }
 
 input! {
-    /// An employee to add.
+    /// An employee to create.
     pub struct NewEmployee {
         /// The name.
         pub name: EmployeeName,

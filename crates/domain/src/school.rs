@@ -49,7 +49,7 @@ entity! {
 }
 
 input! {
-    /// A student to add.
+    /// A student to create.
     pub struct NewStudent {
         /// The name.
         pub name: StudentName,
@@ -112,7 +112,7 @@ entity! {
 }
 
 input! {
-    /// A course to add.
+    /// A course to create.
     pub struct NewCourse {
         /// The title.
         pub title: CourseTitle,

@@ -121,7 +121,7 @@ impl Update for Book {
 }
 
 input! {
-    /// A book to add.
+    /// A book to create.
     pub struct NewBook {
         /// The title.
         pub title: Title,

@@ -91,7 +91,7 @@ impl Update for Review {
 }
 
 input! {
-    /// A review to add.
+    /// A review to create.
     pub struct NewReview {
         /// The rating, from 1 (worst) to 5 (best).
         pub rating: Rating,

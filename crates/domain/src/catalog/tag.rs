@@ -79,7 +79,7 @@ impl Tag {
 }
 
 input! {
-    /// A tag to add, or the new name of a tag.
+    /// A tag to create, or the new name of a tag.
     pub struct NewTag {
         /// The name.
         pub name: TagName,

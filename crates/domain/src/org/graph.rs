@@ -10,7 +10,7 @@ use crate::{
     record::input,
 };
 
-/// A company to add with its departments and their employees: at most 1,000 items in total.
+/// A company to create with its departments and their employees: at most 1,000 items in total.
 ///
 /// All of them are stored, or none.
 ///
@@ -41,7 +41,7 @@ pub struct NewCompanyGraph {
 }
 
 input! {
-    /// A department to add with its company.
+    /// A department to create with its company.
     pub struct NewDepartmentWithin {
         /// The name.
         pub name: DepartmentName,
@@ -55,7 +55,7 @@ input! {
 }
 
 input! {
-    /// An employee to add with the department.
+    /// An employee to create with the department.
     pub struct NewEmployeeWithin {
         /// The name.
         pub name: EmployeeName,

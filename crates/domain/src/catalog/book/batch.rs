@@ -1,4 +1,4 @@
-//! Batches of books to add or update.
+//! Batches of books to create or update.
 
 use std::collections::{HashMap, hash_map};
 
@@ -11,7 +11,7 @@ use crate::{
     input::{AtMost, Fields},
 };
 
-/// Books to add, or to update if their ISBN is known.
+/// Books to create, or to update if their ISBN is known.
 ///
 /// ```
 /// use recto_domain::{BookBatch, Input};
@@ -37,7 +37,7 @@ pub struct BookBatch {
 /// A book of a batch, parsed both as a new book and as changes to a known one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BookEntry {
-    /// The book to add.
+    /// The book to create.
     pub new: NewBook,
     /// The changes to the known book: absent fields stay as they are, `null` clears a field.
     pub patch: BookPatch,
@@ -63,7 +63,7 @@ pub struct BookOutcome {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(examples("created")))]
 #[serde(rename_all = "lowercase")]
 pub enum BatchOutcome {
-    /// The book was added.
+    /// The book was created.
     Created,
     /// The known book was changed.
     Updated,

@@ -9,7 +9,7 @@ use crate::{Code, Contributors, Input, TagNames, Violations, input::Fields};
 #[cfg(feature = "openapi")]
 use crate::{Contributor, NewTag};
 
-/// A book to add, with its tags and contributors. Either `author` or `contributors` is required.
+/// A book to create, with its tags and contributors. Either `author` or `contributors` is required.
 ///
 /// If contributors are given, `author` is their names; it may be left out, but not differ.
 ///
