@@ -6,7 +6,7 @@
 use recto_domain::{AuditAction, Create, Update};
 use recto_persistence::{MappedMany, MappedOne, Recto, Rules, Stored, write};
 
-use crate::context::Context;
+use crate::context::{Context, WriteTransaction};
 use crate::error::Error;
 use crate::extract::{All, Body, Filtered, ItemQuery, OfParent, PageQuery, PathKey};
 use crate::problem::Problem;
@@ -94,8 +94,19 @@ pub(crate) async fn change<E: Rules + Update>(
     key: PathKey<E>,
     body: Body<E::Patch>,
 ) -> Result<Rendered, Error> {
+    change_checked(ctx, key, body, |_, _| Ok(())).await
+}
+
+/// As [`change`], if `check` permits the caller to change the entity.
+pub(crate) async fn change_checked<E: Rules + Update>(
+    ctx: Context,
+    key: PathKey<E>,
+    body: Body<E::Patch>,
+    check: impl Fn(&mut WriteTransaction<'_>, &E) -> Result<(), Error> + Send + 'static,
+) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
         let entity = tx.target::<E>(key.0)?;
+        check(tx, &entity)?;
         let (patch, now) = (body.checked_for(&entity)?, tx.now());
         Ok(Item::alone(write::change(tx, entity, patch, now)?))
     })

@@ -1,12 +1,12 @@
 //! Changing authors.
 
 use recto_domain::{AuditAction, Author, AuthorPatch};
-use recto_persistence::write;
 
 use crate::context::Context;
+use crate::crud;
 use crate::error::Error;
 use crate::extract::{Body, PathKey};
-use crate::response::{Item, Rendered};
+use crate::response::Rendered;
 
 /// `PATCH /authors/{uid}`
 pub(crate) async fn patch(
@@ -14,11 +14,9 @@ pub(crate) async fn patch(
     key: PathKey<Author>,
     body: Body<AuthorPatch>,
 ) -> Result<Rendered, Error> {
-    ctx.write(move |tx| {
-        let author = tx.target::<Author>(key.0)?;
-        let (patch, now) = (body.checked_for(&author)?, tx.now());
+    crud::change_checked(ctx, key, body, |tx, author: &Author| {
         tx.audit_content::<Author>(AuditAction::ContentChanged, author.uid, None);
-        Ok(Item::alone(write::change(tx, author, patch, now)?))
+        Ok(())
     })
     .await
 }

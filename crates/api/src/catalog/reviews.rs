@@ -4,9 +4,10 @@ use recto_domain::{AuditAction, Review, ReviewPatch};
 use recto_persistence::write;
 
 use crate::context::Context;
+use crate::crud;
 use crate::error::Error;
 use crate::extract::{Body, PathKey};
-use crate::response::{Item, NoContent, Rendered};
+use crate::response::{NoContent, Rendered};
 use recto_identity::access::may;
 
 /// `PATCH /reviews/{uid}`
@@ -15,13 +16,8 @@ pub(crate) async fn patch(
     key: PathKey<Review>,
     body: Body<ReviewPatch>,
 ) -> Result<Rendered, Error> {
-    ctx.write(move |tx| {
-        let review = tx.target::<Review>(key.0)?;
-        may::edit_review(tx.caller()?, &review)?;
-        let (patch, now) = (body.checked_for(&review)?, tx.now());
-        Ok(Item::alone(write::change(tx, review, patch, now)?))
-    })
-    .await
+    crud::change_checked(ctx, key, body, |tx, review| Ok(may::edit_review(tx.caller()?, review)?))
+        .await
 }
 
 /// `DELETE /reviews/{uid}`
