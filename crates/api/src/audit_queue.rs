@@ -160,7 +160,7 @@ mod tests {
     use recto_persistence::SystemIds;
     use recto_persistence::identity::audit::AuditFilter;
     use recto_testkit::both_engines;
-    use recto_testkit::database::Fresh;
+    use recto_testkit::database::FreshDatabase;
 
     use recto_persistence::PageRequest;
 
@@ -173,14 +173,14 @@ mod tests {
         AuditEntry::new(SystemIds.new_id(), AuditAction::Refused)
     }
 
-    fn stored(database: &Fresh) -> Vec<AuditEntry> {
+    fn stored(database: &FreshDatabase) -> Vec<AuditEntry> {
         let everything = AuditFilter::default();
         audit::page(&mut database.connection(), &everything, &PageRequest::newest(10_000))
             .unwrap()
             .items
     }
 
-    fn entries_wait_for_the_database(fresh: &Fresh) {
+    fn entries_wait_for_the_database(fresh: &FreshDatabase) {
         let (queue, database) = (AuditQueue::default(), fresh.open());
         let entries: Vec<AuditEntry> = (0..MANY).map(|_| entry()).collect();
         let mut locker = fresh.connection();
@@ -209,7 +209,7 @@ mod tests {
         assert!(stored.iter().zip(&entries).all(|(stored, added)| stored.id == added.id));
     }
 
-    fn unstorable_entries_are_counted(fresh: &Fresh) {
+    fn unstorable_entries_are_counted(fresh: &FreshDatabase) {
         let (queue, database) = (AuditQueue::default(), fresh.open());
         fresh.execute("ALTER TABLE audit RENAME TO lost").unwrap();
         (0..3).for_each(|_| queue.add(entry()));

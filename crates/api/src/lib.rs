@@ -55,7 +55,7 @@ pub use cors_origins::{CorsOrigins, InvalidOrigin};
 pub use document::openapi_json;
 pub use problem::ProblemType;
 pub use proxies::{InvalidProxy, TrustedProxies};
-pub use schema::Description;
+pub use schema::SchemaDescription;
 pub use server::{app, bind, serve};
 pub use settings::{DemoLogin, Settings};
 pub use state::State;

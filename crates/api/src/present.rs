@@ -276,7 +276,7 @@ impl Writer<'_> {
             self.field(counted.relation.name, "_count");
             serde_json::to_writer(&mut *self.out, &Count(counted.numbers[index]))?;
         }
-        for (edge, requested) in entities.edges().iter().zip(include.edges()) {
+        for (edge, requested) in entities.edges().iter().zip(include.relations()) {
             self.edge(entities, index, edge, &requested.nested)?;
         }
         self.out.push(b'}');
@@ -351,9 +351,9 @@ fn next_url(parent: &str, edge: &Edge, nested: &Include, last: KeysetPosition<St
 /// Returns the counts of all levels in the syntax of `count`.
 fn count_paths(include: &Include, prefix: &str) -> Vec<String> {
     let here = include.counts().iter().map(|relation| format!("{prefix}{}", relation.name));
-    let below = include.edges().iter().flat_map(|edge| {
-        let prefix = format!("{prefix}{}.", edge.relation.name);
-        count_paths(&edge.nested, &prefix)
+    let below = include.relations().iter().flat_map(|included| {
+        let prefix = format!("{prefix}{}.", included.relation.name);
+        count_paths(&included.nested, &prefix)
     });
     here.chain(below).collect()
 }

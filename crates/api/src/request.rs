@@ -53,10 +53,10 @@ pub(crate) async fn middleware(
     if let Some((action, asked)) = refusal(&response) {
         span.in_scope(|| audit_refusal(&response, action, &asked));
     }
-    let (mut response, explained) = explain(response, &id);
+    let (mut response, reason) = write_problem(response, &id);
     let coding = compression::select_coding(&mut response);
     let response = conditional::not_modified(response);
-    let (mut response, explained) = reserve_memory(response, explained, &id, connection.as_ref());
+    let (mut response, reason) = reserve_memory(response, reason, &id, connection.as_ref());
     if let Some(coding) = coding {
         response = compression::compress(response, coding).await;
     }
@@ -70,8 +70,8 @@ pub(crate) async fn middleware(
     headers::protect(&mut response);
     cors::write_headers(&mut response);
     let took = started.elapsed();
-    count(&response, took, explained.as_ref());
-    let cause = explained.and_then(|explained| explained.cause);
+    count(&response, took, reason.as_ref());
+    let cause = reason.and_then(|reason| reason.cause);
     span.in_scope(|| log(&response, took, cause.as_deref()));
     Ok(response)
 }
@@ -115,17 +115,17 @@ fn audit_refusal(response: &ServiceResponse<BoxBody>, action: AuditAction, asked
 }
 
 /// The reason of an error response.
-struct Explained {
+struct ErrorReason {
     problem_type: ProblemType,
     /// The failure of the service, if it is one.
     cause: Option<String>,
 }
 
 /// Writes the body of an error response, and returns it with its reason.
-fn explain(
+fn write_problem(
     response: ServiceResponse<BoxBody>,
     id: &RequestId,
-) -> (ServiceResponse<BoxBody>, Option<Explained>) {
+) -> (ServiceResponse<BoxBody>, Option<ErrorReason>) {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
         return (response, None);
@@ -141,9 +141,9 @@ fn explain(
         }
     };
     let (request, _) = response.into_parts();
-    let explained = respond(&request, &problem, id);
+    let response = respond(&request, &problem, id);
     let problem_type = problem.problem_type();
-    (ServiceResponse::new(request, explained), Some(Explained { problem_type, cause }))
+    (ServiceResponse::new(request, response), Some(ErrorReason { problem_type, cause }))
 }
 
 /// Returns the response with a problem, or a page if a browser asks for a page that does not exist.
@@ -162,26 +162,26 @@ fn respond(request: &HttpRequest, problem: &Problem, id: &RequestId) -> HttpResp
 }
 
 /// Counts a response in the metrics.
-fn count(response: &ServiceResponse<OutgoingBody>, took: Duration, explained: Option<&Explained>) {
+fn count(response: &ServiceResponse<OutgoingBody>, took: Duration, reason: Option<&ErrorReason>) {
     let request = response.request();
     let Some(state) = request.app_data::<SharedState>() else { return };
     state.metrics.observe(request, response.status(), took);
-    if let Some(explained) = explained {
-        state.metrics.problem(explained.problem_type);
+    if let Some(reason) = reason {
+        state.metrics.problem(reason.problem_type);
     }
 }
 
 /// Reserves the memory of the body, or replaces the response if there is none.
 fn reserve_memory(
     response: ServiceResponse<BoxBody>,
-    explained: Option<Explained>,
+    reason: Option<ErrorReason>,
     id: &RequestId,
     connection: Option<&Rc<ConnectionState>>,
-) -> (ServiceResponse<OutgoingBody>, Option<Explained>) {
+) -> (ServiceResponse<OutgoingBody>, Option<ErrorReason>) {
     let (request, response) = response.into_parts();
     let (response, body) = response.into_parts();
     if let Ok(body) = OutgoingBody::new(body, connection) {
-        return (ServiceResponse::new(request, response.set_body(body)), explained);
+        return (ServiceResponse::new(request, response.set_body(body)), reason);
     }
     let failure = Failure::TooManyResponses;
     let cause = Some(failure.to_string());
@@ -191,8 +191,8 @@ fn reserve_memory(
     // The coding is that of the replaced response, but the headers are new.
     compression::select_coding(&mut response);
     let response = response.map_body(|_, body| OutgoingBody::unlimited(body, connection));
-    let explained = Explained { problem_type: problem.problem_type(), cause };
-    (response, Some(explained))
+    let reason = ErrorReason { problem_type: problem.problem_type(), cause };
+    (response, Some(reason))
 }
 
 /// Logs the response to a request: one line, with the cause of a failure.

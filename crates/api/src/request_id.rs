@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HeaderName, HeaderValue};
-use recto_domain::{IdGenerator as _, RequestName};
+use recto_domain::{AuditRequestId, IdGenerator as _};
 use recto_persistence::SystemIds;
 
 /// The header with the id of a request.
@@ -43,8 +43,8 @@ impl RequestId {
     }
 
     /// Returns the id for the audit log.
-    pub(crate) fn name(&self) -> Option<RequestName> {
-        RequestName::parse(self.as_str()).ok()
+    pub(crate) fn name(&self) -> Option<AuditRequestId> {
+        AuditRequestId::parse(self.as_str()).ok()
     }
 
     /// Returns the server's own id.

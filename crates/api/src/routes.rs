@@ -16,7 +16,7 @@ use utoipa::openapi::schema::ObjectBuilder;
 
 use crate::extract::Filtered;
 use crate::problem::ProblemType;
-use crate::schema::Description;
+use crate::schema::SchemaDescription;
 use crate::table::{Operation, RouteTable};
 use crate::{crud, meta, paths};
 
@@ -39,7 +39,7 @@ fn add_meta(table: &mut RouteTable) {
             "Get the entities and relations",
             "Returns all entities, and both directions of all relations: name, inverse, cardinality, delete rule, columns and path.",
         )
-        .returns::<Description>("The entities and relations. Paths are relative to `/api/v1`.")
+        .returns::<SchemaDescription>("The entities and relations. Paths are relative to `/api/v1`.")
         .with_etag(),
     );
     table.at("/openapi.json").get(

@@ -11,16 +11,16 @@ use crate::paths;
 /// Entities and the relations between them, as data and as diagrams.
 ///
 /// ```
-/// use recto_api::Description;
+/// use recto_api::SchemaDescription;
 /// use recto_domain::{BLOG, MODULES};
 ///
-/// let blog = Description::of(&[&BLOG]);
+/// let blog = SchemaDescription::of(&[&BLOG]);
 /// assert!(blog.mermaid().contains(r#"Post ||--o{ Comment : "Post.comments / Comment.post""#));
-/// assert!(Description::of(&MODULES).relations.len() > blog.relations.len());
+/// assert!(SchemaDescription::of(&MODULES).relations.len() > blog.relations.len());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[schema(as = Schema, description = "Entities and the relations between them.")]
-pub struct Description {
+pub struct SchemaDescription {
     /// The entities, grouped by module.
     pub entities: Vec<EntityDescription>,
     /// Both directions of every relation.
@@ -83,7 +83,7 @@ pub struct RelationDescription {
     pub path: String,
 }
 
-impl Description {
+impl SchemaDescription {
     /// Returns the entities and relations of modules, in declaration order.
     pub fn of(modules: &[&'static Module]) -> Self {
         let entities = modules.iter().flat_map(|module| module.entities.iter().copied());
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn json_has_every_relation_property() {
-        let blog: Value = serde_json::from_str(&Description::of(&[&BLOG]).json()).unwrap();
+        let blog: Value = serde_json::from_str(&SchemaDescription::of(&[&BLOG]).json()).unwrap();
         let storage = json!({"kind": "foreign_key", "table": "comments", "column": "post_id"});
         assert_eq!(
             blog["relations"],
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn storage_lists_columns_and_intermediate_relations() {
-        let school = serde_json::to_value(Description::of(&[&SCHOOL])).unwrap();
+        let school = serde_json::to_value(SchemaDescription::of(&[&SCHOOL])).unwrap();
         assert_eq!(
             school["relations"][1]["storage"],
             json!({
@@ -217,7 +217,7 @@ mod tests {
                 "to": "student_id", "data": ["enrolled_at"],
             })
         );
-        let org = serde_json::to_value(Description::of(&[&ORG])).unwrap();
+        let org = serde_json::to_value(SchemaDescription::of(&[&ORG])).unwrap();
         assert_eq!(
             org["relations"][6]["storage"],
             json!({"kind": "through", "first": "departments", "second": "employees"})

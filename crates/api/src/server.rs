@@ -81,7 +81,7 @@ fn application(
 /// Binds the address and starts to serve. Returns the addresses, with the port that was found, and
 /// a future that ends when the server has stopped.
 ///
-/// This thread's runtime sends mails until [`Outbox::stop`](recto_mail::Outbox::stop); other
+/// This thread's runtime sends mails until [`MailWorkerHandle::stop`](recto_mail::MailWorkerHandle::stop); other
 /// background work ends with the runtime. Signals are left to the caller; [`serve`] handles them.
 ///
 /// # Errors
@@ -197,11 +197,11 @@ where
 /// Starts to send the mails of the outbox, with links to the public URL, or to `address`.
 fn start_mail(state: &State, settings: &Settings, address: SocketAddr) -> std::io::Result<()> {
     let (database, ids) = (state.database.clone(), state.ids.clone());
-    let (tokens, outbox) = (state.mailed_tokens.clone(), state.mail.clone());
+    let (tokens, mail_worker) = (state.mailed_tokens.clone(), state.mail.clone());
     let throttle = state.throttle.clone();
     let here = || format!("http://{address}");
     let public_url = settings.public_url.clone().unwrap_or_else(here);
-    Worker::new(database, ids, tokens, throttle, outbox, &settings.mail, &public_url)?.start();
+    Worker::new(database, ids, tokens, throttle, mail_worker, &settings.mail, &public_url)?.start();
     Ok(())
 }
 
@@ -218,7 +218,7 @@ pub async fn serve(
     let limits = &mut settings.connections;
     limits.connections = connection::connections_within_limit(limits.connections);
     let state = State::new(database.clone(), &settings).map_err(std::io::Error::other)?;
-    let (outbox, audit_queue) = (state.mail.clone(), state.audit_queue.clone());
+    let (mail_worker, audit_queue) = (state.mail.clone(), state.audit_queue.clone());
     let connections = Arc::clone(&state.connections);
     let Started { addresses, server, listeners, background } = start(state, &settings)?;
     // Before the address is announced, since a signal may follow at once.
@@ -227,7 +227,7 @@ pub async fn serve(
         on_listening(*address);
     }
     let delay = settings.drain_delay;
-    let result = shutdown::run(server, listeners, signals, &connections, &outbox, delay).await;
+    let result = shutdown::run(server, listeners, signals, &connections, &mail_worker, delay).await;
     if !audit_queue.flush(AUDITING).await {
         tracing::error!("stopped before all audit entries were stored; the log has them");
     }

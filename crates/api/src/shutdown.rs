@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use futures_util::future::{Either, join, select};
-use recto_mail::Outbox;
+use recto_mail::MailWorkerHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::connection::{self, Connections};
@@ -89,11 +89,11 @@ pub(crate) async fn run(
     listeners: Vec<TcpListener>,
     mut signals: StopSignals,
     connections: &Connections,
-    outbox: &Outbox,
+    mail_worker: &MailWorkerHandle,
     delay: Duration,
 ) -> io::Result<()> {
     if let Either::Left((result, _)) = select(&mut server, pin!(signals.next())).await {
-        outbox.stop(Instant::now() + FINISHING).await;
+        mail_worker.stop(Instant::now() + FINISHING).await;
         return result;
     }
     tracing::info!("stopping");
@@ -115,14 +115,15 @@ pub(crate) async fn run(
         // The server ends when it has processed the stop command.
         drop(server.handle().stop(true));
         // Together, since both hold the database.
-        let (result, ()) = join(timeout_at(deadline, &mut server), outbox.stop(deadline)).await;
+        let (result, ()) =
+            join(timeout_at(deadline, &mut server), mail_worker.stop(deadline)).await;
         result.ok()
     };
     let result = match select(Box::pin(finished), pin!(signals.next())).await {
         Either::Left((result, _)) => result,
         Either::Right(((), finished)) => {
             drop(finished);
-            outbox.stop(Instant::now() + LAST_MAIL).await;
+            mail_worker.stop(Instant::now() + LAST_MAIL).await;
             None
         }
     };

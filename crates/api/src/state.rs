@@ -10,7 +10,7 @@ use recto_identity::quota::QuotaUse;
 use recto_identity::secret::{Secrets, WeakSecret};
 use recto_identity::throttle::Throttle;
 use recto_identity::token::Tokens;
-use recto_mail::Outbox;
+use recto_mail::MailWorkerHandle;
 use recto_persistence::{Database, SystemIds};
 
 use crate::audit_queue::AuditQueue;
@@ -51,7 +51,7 @@ pub struct State {
     /// Derives the tokens of links in mails.
     pub mailed_tokens: Arc<MailedTokens>,
     /// Wakes the worker that sends mails.
-    pub mail: Outbox,
+    pub mail: MailWorkerHandle,
     /// Records when API keys are used.
     pub key_usage: KeyUsage,
     /// All connections of the server.
@@ -93,7 +93,7 @@ impl State {
             settings.connections.clone(),
             settings.trusted_proxies.clone(),
         ));
-        let (mail, audit_queue) = (Outbox::default(), AuditQueue::default());
+        let (mail, audit_queue) = (MailWorkerHandle::default(), AuditQueue::default());
         let metrics = Metrics::new(CurrentState {
             database: database.clone(),
             connections: connections.clone(),

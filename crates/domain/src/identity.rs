@@ -15,7 +15,7 @@ mod secret;
 mod session;
 
 pub use account::{Account, Disabling, Login, Role, RoleChange, SignUp, SignedInUser};
-pub use audit::{AuditAction, AuditDetail, AuditEntry, RequestName};
+pub use audit::{AuditAction, AuditDetail, AuditEntry, AuditRequestId};
 pub use deletion::{AccountDeletion, ReviewsOnDeletion};
 pub use email::Email;
 pub use key::{ApiKey, ApiKeyCreated, ApiKeyName, NewApiKey, Scope, Scopes};

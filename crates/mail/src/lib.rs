@@ -25,7 +25,7 @@ pub use files::Files;
 pub use message::{Composer, Unaddressable};
 pub use sender::{InvalidSender, Sender};
 pub use smtp::{InvalidSmtpUrl, Smtp, SmtpUrl};
-pub use worker::{Outbox, Worker};
+pub use worker::{MailWorkerHandle, Worker};
 
 /// The configuration of a [`Transport`].
 #[derive(Debug, Clone)]

@@ -28,7 +28,7 @@ impl Worker {
     /// A database error. The requests that were not handled remain.
     pub async fn handle_requests(&self) -> Result<(), Error> {
         // Reading first avoids a write lock when there are none.
-        while !self.outbox.is_stopping() && self.database.read(mail_request::any).await? {
+        while !self.handle.is_stopping() && self.database.read(mail_request::any).await? {
             let (ids, tokens) = (self.ids.clone(), self.tokens.clone());
             let handled =
                 self.database.write(move |conn| handle_batch(conn, &*ids, &tokens)).await?;
@@ -36,19 +36,19 @@ impl Worker {
                 // Another server process handles the rest.
                 break;
             }
-            self.outbox.enqueued();
+            self.handle.enqueued();
         }
         Ok(())
     }
 
     pub(crate) async fn run_requests(self: Arc<Self>) {
-        while !self.outbox.is_stopping() {
+        while !self.handle.is_stopping() {
             if let Err(error) = self.handle_requests().await {
                 tracing::error!(%error, "requests for mails could not be handled");
             }
             // `Notify` stores a notification that arrived meanwhile. A timeout is the poll.
-            let requested = tokio::time::timeout(POLL, self.outbox.requests().notified()).await;
-            if requested.is_ok() && !self.outbox.is_stopping() {
+            let requested = tokio::time::timeout(POLL, self.handle.requests().notified()).await;
+            if requested.is_ok() && !self.handle.is_stopping() {
                 tokio::time::sleep(DELAY).await;
             }
         }

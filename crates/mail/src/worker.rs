@@ -31,7 +31,7 @@ pub struct Worker {
     pub(crate) ids: Arc<dyn IdGenerator>,
     pub(crate) tokens: Arc<MailedTokens>,
     pub(crate) throttle: Arc<Throttle>,
-    pub(crate) outbox: Outbox,
+    pub(crate) handle: MailWorkerHandle,
     composer: Composer,
     transport: Transport,
 }
@@ -47,10 +47,10 @@ enum DeliveryOutcome {
 
 /// A handle that wakes and stops the [`Worker`].
 #[derive(Clone, Default)]
-pub struct Outbox(Arc<OutboxState>);
+pub struct MailWorkerHandle(Arc<HandleState>);
 
 #[derive(Default)]
-struct OutboxState {
+struct HandleState {
     wake: Notify,
     /// Wakes the worker after a request for a mail.
     requests: Notify,
@@ -70,23 +70,23 @@ impl Worker {
         ids: Arc<dyn IdGenerator>,
         tokens: Arc<MailedTokens>,
         throttle: Arc<Throttle>,
-        outbox: Outbox,
+        handle: MailWorkerHandle,
         settings: &MailSettings,
         public_url: &str,
     ) -> io::Result<Self> {
         let sender = settings.from.clone().unwrap_or_else(|| Sender::of_site(public_url));
         let transport = Transport::new(&settings.delivery, &sender)?;
         let composer = Composer::new(sender, public_url);
-        Ok(Self { database, ids, tokens, throttle, outbox, composer, transport })
+        Ok(Self { database, ids, tokens, throttle, handle, composer, transport })
     }
 
-    /// Starts the worker, which runs until [`Outbox::stop`].
+    /// Starts the worker, which runs until [`MailWorkerHandle::stop`].
     ///
     /// # Panics
     /// Outside of a Tokio runtime.
     pub fn start(self) {
-        let shared = self.outbox.0.clone();
-        // Only `Outbox::stop` locks it, and then the worker need not start.
+        let shared = self.handle.0.clone();
+        // Only `MailWorkerHandle::stop` locks it, and then the worker need not start.
         if let Ok(mut running) = shared.running.try_lock() {
             let worker = Arc::new(self);
             running.spawn(Arc::clone(&worker).run());
@@ -99,7 +99,7 @@ impl Worker {
     /// # Errors
     /// A database error. Mails that cannot be sent are logged and retried later.
     pub async fn deliver(&self) -> Result<(), Error> {
-        while !self.outbox.is_stopping() {
+        while !self.handle.is_stopping() {
             let Some(mail) = self.claim().await? else { break };
             let outcome = self.send(&mail).await?;
             self.record(&mail, outcome).await?;
@@ -109,19 +109,19 @@ impl Worker {
 
     async fn run(self: Arc<Self>) {
         let mut checked = false;
-        while !self.outbox.is_stopping() {
+        while !self.handle.is_stopping() {
             if let Err(error) = self.deliver().await {
                 tracing::error!(%error, "the outbox could not be read or updated");
             }
             match self.database.read(outbox::waiting).await {
-                Ok(waiting) => self.outbox.0.waiting.store(waiting, Ordering::Relaxed),
+                Ok(waiting) => self.handle.0.waiting.store(waiting, Ordering::Relaxed),
                 Err(error) => tracing::warn!(%error, "the mails in the outbox were not counted"),
             }
             if !std::mem::replace(&mut checked, true) {
                 tokio::spawn(check(self.transport.clone()));
             }
             // `Notify` stores a notification that arrived meanwhile. A timeout is the poll.
-            let _ = tokio::time::timeout(POLL, self.outbox.0.wake.notified()).await;
+            let _ = tokio::time::timeout(POLL, self.handle.0.wake.notified()).await;
         }
     }
 
@@ -236,7 +236,7 @@ impl Worker {
     }
 }
 
-impl Outbox {
+impl MailWorkerHandle {
     /// Wakes the worker, after the commit of a transaction that added a mail. Without this call,
     /// the worker finds the mail within seconds.
     pub fn enqueued(&self) {
@@ -296,8 +296,10 @@ impl std::fmt::Debug for Worker {
     }
 }
 
-impl std::fmt::Debug for Outbox {
+impl std::fmt::Debug for MailWorkerHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Outbox").field("stopping", &self.is_stopping()).finish_non_exhaustive()
+        f.debug_struct("MailWorkerHandle")
+            .field("stopping", &self.is_stopping())
+            .finish_non_exhaustive()
     }
 }

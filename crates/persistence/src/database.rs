@@ -31,7 +31,7 @@ use health::Health;
 use job::{JobKind, ResultReceiver, Work};
 use queue::Queue;
 use threads::Threads;
-use worker::Target;
+use worker::ConnectionSource;
 
 /// Settings of a [`Database`].
 #[derive(Debug, Clone, Copy)]
@@ -126,7 +126,7 @@ impl Database {
         let expensive_reads = Queue::new(options.queue.min(EXPENSIVE_QUEUE), timeout / 2);
         let writes = Queue::new(options.queue, timeout);
         let mut threads = Threads::new();
-        let to = Target { url, options, files: &files };
+        let to = ConnectionSource { url, options, files: &files };
         worker::spawn_pool(&mut threads, to, ("read", connections), &reads, Some(&expensive_reads));
         worker::spawn_pool(&mut threads, to, ("expensive", connections), &expensive_reads, None);
         if url.is_embedded() {

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::marker::PhantomData;
 
 use recto_relations::{
-    Adjacency, AnyEntities, Counted, Edge, Entities, Entity, Filter, Include, Many, One, Optional,
-    Relation, RelationInfo, Requested, Seek, ToMany,
+    Adjacency, AnyEntities, Counted, Edge, Entities, Entity, Filter, Include, IncludedRelation,
+    Many, One, Optional, Relation, RelationInfo, Seek, ToMany,
 };
 
 use crate::association::{
@@ -89,7 +89,7 @@ pub trait AnyEdge<M: Mapping>: Sync {
         &self,
         conn: &mut Connection<M>,
         parents: &dyn AnyEntities,
-        requested: &Requested,
+        requested: &IncludedRelation,
     ) -> Result<Edge, M::Error>;
 
     /// Counts the entities that the relation leads to from each of `parents`.
@@ -122,7 +122,7 @@ pub trait Load<M: Mapping, R: Relation> {
     fn load(
         conn: &mut Connection<M>,
         parents: &Entities<R::From>,
-        requested: &Requested,
+        requested: &IncludedRelation,
     ) -> Result<Edge, M::Error>;
 
     fn count(conn: &mut Connection<M>, parents: &[R::From]) -> Result<Vec<u64>, M::Error>;
@@ -139,7 +139,7 @@ impl<M: Mapping, R: Mapped<M, Cardinality: Load<M, R>>> AnyEdge<M> for TypedEdge
         &self,
         conn: &mut Connection<M>,
         parents: &dyn AnyEntities,
-        requested: &Requested,
+        requested: &IncludedRelation,
     ) -> Result<Edge, M::Error> {
         R::Cardinality::load(conn, downcast::<R>(parents), requested)
     }
@@ -168,7 +168,7 @@ impl<M: MappedRelations, R: MappedMany<M>> Load<M, R> for Many {
     fn load(
         conn: &mut Connection<M>,
         parents: &Entities<R::From>,
-        requested: &Requested,
+        requested: &IncludedRelation,
     ) -> Result<Edge, M::Error> {
         let limit = requested.per_parent(parents.occurrences().iter().sum());
         let Grouped { children, link_data, adjacency } = match parents.as_slice() {
@@ -217,7 +217,7 @@ macro_rules! load_to_one {
             fn load(
                 conn: &mut Connection<M>,
                 parents: &Entities<R::From>,
-                requested: &Requested,
+                requested: &IncludedRelation,
             ) -> Result<Edge, M::Error> {
                 load_one::<M, R>(conn, parents, requested)
             }
@@ -238,7 +238,7 @@ load_to_one!(One, Optional);
 fn load_one<M: MappedRelations, R: MappedOne<M>>(
     conn: &mut Connection<M>,
     children: &Entities<R::From>,
-    requested: &Requested,
+    requested: &IncludedRelation,
 ) -> Result<Edge, M::Error> {
     let (found, links) = R::Association::resolve_parents(conn, children.as_slice())?;
     let adjacency = Adjacency::One(links);
@@ -274,7 +274,7 @@ pub(crate) fn load_included<M: MappedRelations, E: Entity>(
     entities: &mut Entities<E>,
     include: &Include,
 ) -> Result<(), M::Error> {
-    for requested in include.edges() {
+    for requested in include.relations() {
         let edge = edge_of::<M>(requested.relation).load(conn, entities, requested)?;
         entities.attach(edge);
     }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use recto_relations::{Adjacency, Entity, LinkData, Requested, Sort, SortValue, Span};
+use recto_relations::{Adjacency, Entity, IncludedRelation, LinkData, Sort, SortValue, Span};
 
 use crate::resolve::to_index;
 
@@ -30,7 +30,7 @@ pub(crate) fn group_one_parent<C, D>(mut found: Vec<(C, D)>, limit: u32) -> Grou
 pub(crate) fn group_many_parents<P: Entity, C: Entity, D: LinkData>(
     parents: &[P],
     mut found: Vec<(P::Key, C, D)>,
-    requested: &Requested,
+    requested: &IncludedRelation,
     limit: u32,
 ) -> Grouped<C, D> {
     let sort = &requested.sort;

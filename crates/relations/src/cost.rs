@@ -3,7 +3,9 @@
 use std::iter::Sum;
 use std::ops::Add;
 
-use crate::{Cardinality, EntityInfo, Filter, Include, PageRequest, RelationInfo, Requested, Sort};
+use crate::{
+    Cardinality, EntityInfo, Filter, Include, IncludedRelation, PageRequest, RelationInfo, Sort,
+};
 
 /// An estimate of the work of a query, in small entities that are read.
 ///
@@ -58,11 +60,11 @@ impl Include {
     /// Returns the cost of loading and counting from a number of entities.
     pub fn cost(&self, parents: u32) -> Cost {
         let counts = scan_if(!self.counts().is_empty());
-        counts + self.edges().iter().map(|edge| edge.cost(parents)).sum()
+        counts + self.relations().iter().map(|included| included.cost(parents)).sum()
     }
 }
 
-impl Requested {
+impl IncludedRelation {
     fn cost(&self, parents: u32) -> Cost {
         if self.relation.cardinality != Cardinality::Many {
             return Cost::of(self.relation.to, parents) + self.nested.cost(parents);

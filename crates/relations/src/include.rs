@@ -17,7 +17,7 @@ pub const DEFAULT_PER_PARENT: u32 = 20;
 const MAX_PER_PARENT: u32 = 100;
 
 /// The maximum number of entities that one relation loads for all parents.
-const MAX_PER_EDGE: u32 = 10_000;
+const MAX_PER_RELATION: u32 = 10_000;
 
 /// The maximum number of entities that all relations of a request load.
 const MAX_PER_REQUEST: u32 = 30_000;
@@ -34,20 +34,20 @@ const RELATIONS_PER_COUNT: usize = 3;
 ///
 /// let mut include = Include::parse(Author::INFO, "books(limit:5,sort:-published).readers")?;
 /// include.count(Author::INFO, "books.readers")?;
-/// assert_eq!(include.edge_count(), 2);
-/// assert_eq!(include.edges()[0].limit, 5);
+/// assert_eq!(include.relation_count(), 2);
+/// assert_eq!(include.relations()[0].limit, 5);
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Include {
-    edges: Vec<Requested>,
+    relations: Vec<IncludedRelation>,
     counts: Vec<&'static RelationInfo>,
 }
 
 /// A relation to load, and the relations to load from there.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Requested {
+pub struct IncludedRelation {
     /// The relation.
     pub relation: &'static RelationInfo,
     /// The maximum number of entities for each parent; unused for a to-one relation.
@@ -64,7 +64,7 @@ pub struct Requested {
 impl Include {
     /// Returns an include without relations.
     pub const fn nothing() -> Self {
-        Self { edges: Vec::new(), counts: Vec::new() }
+        Self { relations: Vec::new(), counts: Vec::new() }
     }
 
     /// Returns this tree with one relation more: up to `limit` entities of it for each parent, and
@@ -83,15 +83,16 @@ impl Include {
     #[must_use]
     pub fn with<R: Relation>(mut self, limit: u32, nested: Self) -> Self {
         let has_options = limit != DEFAULT_PER_PARENT;
-        let requested = Requested { limit, nested, has_options, ..Requested::new(R::INFO) };
-        self.edges.push(requested);
+        let requested =
+            IncludedRelation { limit, nested, has_options, ..IncludedRelation::new(R::INFO) };
+        self.relations.push(requested);
         self.divide_entities();
         self
     }
 
     /// Returns the relations to load.
-    pub fn edges(&self) -> &[Requested] {
-        &self.edges
+    pub fn relations(&self) -> &[IncludedRelation] {
+        &self.relations
     }
 
     /// Returns the relations to count without loading them.
@@ -101,35 +102,35 @@ impl Include {
 
     /// Returns whether there is no relation to load or to count.
     pub fn is_empty(&self) -> bool {
-        self.edges.is_empty() && self.counts.is_empty()
+        self.relations.is_empty() && self.counts.is_empty()
     }
 
     /// Returns the number of relations to load, including nested ones.
-    pub fn edge_count(&self) -> usize {
-        self.edges.iter().map(|edge| 1 + edge.nested.edge_count()).sum()
+    pub fn relation_count(&self) -> usize {
+        self.relations.iter().map(|included| 1 + included.nested.relation_count()).sum()
     }
 
     fn counted_relations(&self) -> usize {
-        let nested = self.edges.iter().map(|edge| edge.nested.counted_relations());
+        let nested = self.relations.iter().map(|included| included.nested.counted_relations());
         self.counts.len() + nested.sum::<usize>()
     }
 
     /// Divides the entities that a request may load among its relations.
     fn divide_entities(&mut self) {
-        let shares = self.edge_count() + RELATIONS_PER_COUNT * self.counted_relations();
+        let shares = self.relation_count() + RELATIONS_PER_COUNT * self.counted_relations();
         let shares = u32::try_from(shares).unwrap_or(u32::MAX);
-        self.set_max_entities(MAX_PER_EDGE.min(MAX_PER_REQUEST / shares.max(1)));
+        self.set_max_entities(MAX_PER_RELATION.min(MAX_PER_REQUEST / shares.max(1)));
     }
 
     fn set_max_entities(&mut self, max: u32) {
-        for edge in &mut self.edges {
-            edge.max_entities = max;
-            edge.nested.set_max_entities(max);
+        for included in &mut self.relations {
+            included.max_entities = max;
+            included.nested.set_max_entities(max);
         }
     }
 }
 
-impl Requested {
+impl IncludedRelation {
     fn new(relation: &'static RelationInfo) -> Self {
         Self {
             relation,
@@ -137,7 +138,7 @@ impl Requested {
             sort: Sort::along(relation),
             nested: Include::nothing(),
             has_options: false,
-            max_entities: MAX_PER_EDGE,
+            max_entities: MAX_PER_RELATION,
         }
     }
 
@@ -153,10 +154,10 @@ impl Requested {
     /// use recto_relations::Include;
     ///
     /// let include = Include::parse(Author::INFO, "books(limit:50).readers")?;
-    /// let books = &include.edges()[0];
+    /// let books = &include.relations()[0];
     /// assert_eq!(books.per_parent(1), 50);
     /// assert_eq!(books.per_parent(1_000), 10);
-    /// assert_eq!(books.nested.edges()[0].per_parent(1), 20);
+    /// assert_eq!(books.nested.relations()[0].per_parent(1), 20);
     /// # Ok(())
     /// # }
     /// ```
@@ -174,17 +175,17 @@ impl std::fmt::Display for Include {
             first: &mut bool,
             f: &mut std::fmt::Formatter<'_>,
         ) -> std::fmt::Result {
-            for edge in &include.edges {
+            for included in &include.relations {
                 let comma = if std::mem::take(first) { "" } else { "," };
-                write!(f, "{comma}{prefix}{}", edge.relation.name)?;
-                if edge.has_options {
-                    write!(f, "(limit:{}", edge.limit)?;
-                    if edge.sort != Sort::along(edge.relation) {
-                        write!(f, ",sort:{}", edge.sort)?;
+                write!(f, "{comma}{prefix}{}", included.relation.name)?;
+                if included.has_options {
+                    write!(f, "(limit:{}", included.limit)?;
+                    if included.sort != Sort::along(included.relation) {
+                        write!(f, ",sort:{}", included.sort)?;
                     }
                     f.write_str(")")?;
                 }
-                walk(&edge.nested, &format!("{prefix}{}.", edge.relation.name), first, f)?;
+                walk(&included.nested, &format!("{prefix}{}.", included.relation.name), first, f)?;
             }
             Ok(())
         }
@@ -229,7 +230,7 @@ mod tests {
     #[test]
     fn huge_limit_is_clamped() {
         let include = Include::parse(Book::INFO, "readers(limit:99999999999999999999)").unwrap();
-        assert_eq!(include.edges()[0].per_parent(1), 100);
+        assert_eq!(include.relations()[0].per_parent(1), 100);
     }
 
     #[test]
@@ -239,7 +240,7 @@ mod tests {
             if !counts.is_empty() {
                 include.count(Book::INFO, counts).unwrap();
             }
-            include.edges()[0].per_parent(100)
+            include.relations()[0].per_parent(100)
         };
         assert_eq!(per_parent("readers(limit:100)", ""), 100);
         assert_eq!(per_parent("readers(limit:100).books,author", ""), 100);
@@ -247,7 +248,7 @@ mod tests {
         let counts = "readers,readers.books,readers.books.readers";
         assert_eq!(per_parent("readers(limit:100).books", counts), 27);
         let include = Include::parse(Book::INFO, "readers(limit:100)").unwrap();
-        assert_eq!(include.edges()[0].per_parent(1_000_000), 1);
+        assert_eq!(include.relations()[0].per_parent(1_000_000), 1);
     }
 
     #[test]

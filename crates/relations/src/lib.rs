@@ -18,7 +18,7 @@ pub use graph::{
     Adjacency, AnyEntities, ContentHasher, Counted, Edge, Entities, Follow, NotCounted, NotLoaded,
     RelatedIter, Span, View,
 };
-pub use include::{DEFAULT_PER_PARENT, Include, IncludeError, MAX_DEPTH, Requested, paths};
+pub use include::{DEFAULT_PER_PARENT, Include, IncludeError, IncludedRelation, MAX_DEPTH, paths};
 #[doc(hidden)]
 pub use info::same;
 pub use info::{

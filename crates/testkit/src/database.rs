@@ -1,6 +1,6 @@
 //! A migrated database for each test, on both engines.
 //!
-//! A test is a function of a [`Fresh`] database, and [`both_engines!`] runs it on each engine. The
+//! A test is a function of a [`FreshDatabase`] database, and [`both_engines!`] runs it on each engine. The
 //! PostgreSQL server is the process's [`cluster`]. If PostgreSQL is not installed, its tests are
 //! skipped, which is reported on standard error.
 //!
@@ -23,7 +23,7 @@ use crate::postgres::{Cluster, TestDatabase, cluster};
 
 /// A database of its own, deleted with this value.
 #[derive(Debug)]
-pub struct Fresh {
+pub struct FreshDatabase {
     url: DatabaseUrl,
     storage: TestStorage,
 }
@@ -47,17 +47,17 @@ enum TestStorage {
 /// database.connection().ping()?;
 /// # Ok::<(), recto_persistence::Error>(())
 /// ```
-pub fn fresh(engine: Engine) -> Option<Fresh> {
+pub fn fresh(engine: Engine) -> Option<FreshDatabase> {
     Some(match engine {
         Engine::Sqlite => {
-            let database = Fresh::sqlite();
+            let database = FreshDatabase::sqlite();
             if let TestStorage::Sqlite { file, .. } = &database.storage {
                 write_private(file, migrated_file()).expect("a new file can be written");
             }
             database
         }
         Engine::Postgres => {
-            Fresh::postgres(cluster()?.create_from_template(migrated_template()?.name()))
+            FreshDatabase::postgres(cluster()?.create_from_template(migrated_template()?.name()))
         }
     })
 }
@@ -76,10 +76,10 @@ pub fn fresh(engine: Engine) -> Option<Fresh> {
 /// assert!(matches!(state, SchemaState::Behind(_)));
 /// # Ok::<(), migrations::MigrationError>(())
 /// ```
-pub fn bare(engine: Engine) -> Option<Fresh> {
+pub fn bare(engine: Engine) -> Option<FreshDatabase> {
     Some(match engine {
-        Engine::Sqlite => Fresh::sqlite(),
-        Engine::Postgres => Fresh::postgres(cluster()?.create_database()),
+        Engine::Sqlite => FreshDatabase::sqlite(),
+        Engine::Postgres => FreshDatabase::postgres(cluster()?.create_database()),
     })
 }
 
@@ -95,8 +95,8 @@ pub fn bare(engine: Engine) -> Option<Fresh> {
 /// let Some(cluster) = Cluster::dedicated() else { return };
 /// fresh_on(&cluster).connection().ping().unwrap();
 /// ```
-pub fn fresh_on(cluster: &Cluster) -> Fresh {
-    let database = Fresh::postgres(cluster.create_database());
+pub fn fresh_on(cluster: &Cluster) -> FreshDatabase {
+    let database = FreshDatabase::postgres(cluster.create_database());
     migrations::apply(&mut database.connection()).expect("the migrations apply");
     database
 }
@@ -111,7 +111,7 @@ pub fn fresh_on(cluster: &Cluster) -> Fresh {
 ///
 /// run(Engine::Sqlite, "ping", |database| database.connection().ping().unwrap());
 /// ```
-pub fn run(engine: Engine, name: &str, test: impl FnOnce(&Fresh)) {
+pub fn run(engine: Engine, name: &str, test: impl FnOnce(&FreshDatabase)) {
     match fresh(engine) {
         Some(database) => test(&database),
         None => {
@@ -124,9 +124,9 @@ pub fn run(engine: Engine, name: &str, test: impl FnOnce(&Fresh)) {
 /// Declares two tests for each function: `name::sqlite` and `name::postgres`.
 ///
 /// ```
-/// use recto_testkit::{both_engines, database::Fresh};
+/// use recto_testkit::{both_engines, database::FreshDatabase};
 ///
-/// fn ping_succeeds(database: &Fresh) {
+/// fn ping_succeeds(database: &FreshDatabase) {
 ///     database.connection().ping().unwrap();
 /// }
 ///
@@ -153,7 +153,7 @@ macro_rules! both_engines {
     )+};
 }
 
-impl Fresh {
+impl FreshDatabase {
     /// Returns its engine.
     pub fn engine(&self) -> Engine {
         match self.storage {
@@ -269,7 +269,7 @@ struct JsonRow {
 fn migrated_file() -> &'static [u8] {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
     BYTES.get_or_init(|| {
-        let database = Fresh::sqlite();
+        let database = FreshDatabase::sqlite();
         // Closing the last connection moves the write-ahead log into the file.
         migrations::apply(&mut database.connection()).expect("the migrations apply");
         let TestStorage::Sqlite { file, .. } = &database.storage else { return Vec::new() };

@@ -19,7 +19,7 @@ use recto_persistence::{Database, Options, Statistics, SystemIds};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::database::{Engine, Fresh, fresh};
+use crate::database::{Engine, FreshDatabase, fresh};
 use crate::ids::MovableClock;
 
 pub use client::{Response, TestClient};
@@ -39,7 +39,7 @@ pub use client::{Response, TestClient};
 pub struct TestServer {
     /// Closed before the database is removed.
     opened: Database,
-    database: Arc<Fresh>,
+    database: Arc<FreshDatabase>,
     ids: MovableClock,
     address: SocketAddr,
     hasher: Hasher,
@@ -69,7 +69,7 @@ impl TestServer {
     ///
     /// # Panics
     /// If the server cannot start.
-    pub fn on(database: Fresh) -> Self {
+    pub fn on(database: FreshDatabase) -> Self {
         Self::with(database, Self::settings())
     }
 
@@ -84,7 +84,7 @@ impl TestServer {
     ///
     /// # Panics
     /// If the server cannot start.
-    pub fn with(database: Fresh, settings: Settings) -> Self {
+    pub fn with(database: FreshDatabase, settings: Settings) -> Self {
         Self::with_options(database, Options::default(), settings)
     }
 
@@ -92,7 +92,7 @@ impl TestServer {
     ///
     /// # Panics
     /// If the server cannot start.
-    pub fn with_options(database: Fresh, options: Options, settings: Settings) -> Self {
+    pub fn with_options(database: FreshDatabase, options: Options, settings: Settings) -> Self {
         Self::launch(Arc::new(database), options, MovableClock::default(), settings)
     }
 
@@ -106,7 +106,7 @@ impl TestServer {
     }
 
     fn launch(
-        database: Arc<Fresh>,
+        database: Arc<FreshDatabase>,
         options: Options,
         ids: MovableClock,
         mut settings: Settings,
@@ -146,7 +146,7 @@ impl TestServer {
     }
 
     /// Returns the server's database.
-    pub fn database(&self) -> &Fresh {
+    pub fn database(&self) -> &FreshDatabase {
         &self.database
     }
 

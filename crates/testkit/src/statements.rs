@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock, Mutex, Once, PoisonError};
 
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
 
-use crate::database::Fresh;
+use crate::database::FreshDatabase;
 
 /// Records the statements on all connections to a database, without bound values.
 ///
@@ -32,7 +32,7 @@ impl StatementRecorder {
     ///
     /// # Panics
     /// If Diesel's instrumentation cannot be set.
-    pub fn of(database: &Fresh) -> Self {
+    pub fn of(database: &FreshDatabase) -> Self {
         static REGISTER: Once = Once::new();
         REGISTER.call_once(|| {
             set_default_instrumentation(|| Some(Box::<Recording>::default()))

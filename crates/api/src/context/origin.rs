@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpMessage as _, HttpRequest};
 use recto_domain::{
-    AuditAction, AuditEntry, DeviceFingerprint, IdGenerator, MailDetail, RequestName, UserAgent,
+    AuditAction, AuditEntry, AuditRequestId, DeviceFingerprint, IdGenerator, MailDetail, UserAgent,
 };
 
 use recto_identity::ClientAddress;
@@ -19,7 +19,7 @@ pub(crate) struct RequestOrigin {
     /// The client, whose attempts are counted.
     pub(crate) client: ClientAddress,
     agent: Option<UserAgent>,
-    request: Option<RequestName>,
+    request: Option<AuditRequestId>,
 }
 
 impl RequestOrigin {

@@ -92,7 +92,7 @@ mod tests {
     use recto_persistence::identity::account;
     use recto_persistence::identity::audit::AuditFilter;
     use recto_testkit::both_engines;
-    use recto_testkit::database::Fresh;
+    use recto_testkit::database::FreshDatabase;
     use recto_testkit::ids::MovableClock;
 
     use super::*;
@@ -117,7 +117,7 @@ mod tests {
         filled.unwrap();
     }
 
-    fn remaining(database: &Fresh) -> usize {
+    fn remaining(database: &FreshDatabase) -> usize {
         let everything = AuditFilter { action: None, user: None };
         let conn = &mut database.connection();
         audit::page(conn, &everything, &PageRequest::newest(10_000)).unwrap().items.len()
@@ -132,7 +132,7 @@ mod tests {
         deleted.into_iter().map(Result::unwrap).collect()
     }
 
-    fn old_rows_are_deleted_in_batches(database: &Fresh) {
+    fn old_rows_are_deleted_in_batches(database: &FreshDatabase) {
         let (opened, ids) = (database.open(), MovableClock::default());
         fill(&opened, &ids);
         let at_once = prune::prune(&mut database.connection(), ids.now(), prune::RETENTION, BATCH);
@@ -146,7 +146,7 @@ mod tests {
         assert!(acquired.unwrap());
     }
 
-    fn unverified_accounts_are_deleted_and_audited(database: &Fresh) {
+    fn unverified_accounts_are_deleted_and_audited(database: &FreshDatabase) {
         let (opened, ids) = (database.open(), MovableClock::default());
         let user = User::new(ids.new_id(), "ada".parse().unwrap(), None, None);
         let account = Account::new(user.uid, "ada@example.org".parse().unwrap(), Role::User);
@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(detail, Some("its e-mail address was not verified in time"));
     }
 
-    fn only_one_process_prunes(database: &Fresh) {
+    fn only_one_process_prunes(database: &FreshDatabase) {
         let (opened, ids) = (database.open(), MovableClock::default());
         fill(&opened, &ids);
         let (one, other) = (ids.new_id().uid(), ids.new_id().uid());
@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(remaining(database), 3);
     }
 
-    fn lease_of_dead_process_expires(database: &Fresh) {
+    fn lease_of_dead_process_expires(database: &FreshDatabase) {
         let (opened, ids) = (database.open(), MovableClock::default());
         fill(&opened, &ids);
         let (dead, alive) = (ids.new_id().uid(), ids.new_id().uid());

@@ -34,17 +34,21 @@ pub(crate) trait Revocable: Serialize + Send + 'static {
     /// Returns a page of those of a user, the newest first.
     fn page(
         conn: &mut Connection,
-        owner: Owner,
+        owner: CallerSession,
         request: &PageRequest<Self::Id>,
     ) -> DatabaseResult<Paged<Self>>
     where
         Self: Sized;
 
     /// Counts those of a user, up to `limit`.
-    fn count(conn: &mut Connection, owner: Owner, limit: u32) -> DatabaseResult<u32>;
+    fn count(conn: &mut Connection, owner: CallerSession, limit: u32) -> DatabaseResult<u32>;
 
     /// Returns one of a user.
-    fn find(conn: &mut Connection, owner: Owner, id: Self::Id) -> DatabaseResult<Option<Self>>
+    fn find(
+        conn: &mut Connection,
+        owner: CallerSession,
+        id: Self::Id,
+    ) -> DatabaseResult<Option<Self>>
     where
         Self: Sized;
 
@@ -54,7 +58,7 @@ pub(crate) trait Revocable: Serialize + Send + 'static {
 
 /// The user who asks, the session, and the time.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Owner {
+pub(crate) struct CallerSession {
     user: UserId,
     session: SessionId,
     now: DateTime<Utc>,
@@ -72,17 +76,21 @@ impl Revocable for Session {
 
     fn page(
         conn: &mut Connection,
-        owner: Owner,
+        owner: CallerSession,
         request: &PageRequest<SessionId>,
     ) -> DatabaseResult<Paged<Self>> {
         session::page(conn, owner.user, Some(owner.session), request, owner.now)
     }
 
-    fn count(conn: &mut Connection, owner: Owner, limit: u32) -> DatabaseResult<u32> {
+    fn count(conn: &mut Connection, owner: CallerSession, limit: u32) -> DatabaseResult<u32> {
         session::count(conn, owner.user, limit, owner.now)
     }
 
-    fn find(conn: &mut Connection, owner: Owner, id: SessionId) -> DatabaseResult<Option<Self>> {
+    fn find(
+        conn: &mut Connection,
+        owner: CallerSession,
+        id: SessionId,
+    ) -> DatabaseResult<Option<Self>> {
         session::find(conn, owner.user, id, Some(owner.session), owner.now)
     }
 
@@ -103,17 +111,21 @@ impl Revocable for ApiKey {
 
     fn page(
         conn: &mut Connection,
-        owner: Owner,
+        owner: CallerSession,
         request: &PageRequest<ApiKeyId>,
     ) -> DatabaseResult<Paged<Self>> {
         api_key::page(conn, owner.user, request)
     }
 
-    fn count(conn: &mut Connection, owner: Owner, limit: u32) -> DatabaseResult<u32> {
+    fn count(conn: &mut Connection, owner: CallerSession, limit: u32) -> DatabaseResult<u32> {
         api_key::count(conn, owner.user, limit)
     }
 
-    fn find(conn: &mut Connection, owner: Owner, id: ApiKeyId) -> DatabaseResult<Option<Self>> {
+    fn find(
+        conn: &mut Connection,
+        owner: CallerSession,
+        id: ApiKeyId,
+    ) -> DatabaseResult<Option<Self>> {
         api_key::find(conn, owner.user, id)
     }
 
@@ -130,7 +142,7 @@ pub(crate) async fn list<T: Revocable>(
     let ListQuery { request, total, links, .. } = query;
     let (paged, total) = ctx
         .read(move |tx| {
-            let owner = Owner::of(tx)?;
+            let owner = CallerSession::of(tx)?;
             let counted = total.then(|| T::count(tx, owner, Total::COUNTED)).transpose()?;
             Ok((T::page(tx, owner, &request)?, counted.map(Total::of)))
         })
@@ -141,7 +153,7 @@ pub(crate) async fn list<T: Revocable>(
 /// `GET /auth/sessions/{id}`, `GET /auth/keys/{id}`
 pub(crate) async fn item<T: Revocable>(ctx: Context, id: PathId<T::Id>) -> Result<Json<T>, Error> {
     ctx.read(move |tx| {
-        let owner = Owner::of(tx)?;
+        let owner = CallerSession::of(tx)?;
         let found = T::find(tx, owner, id.0)?;
         Ok(Json(found.ok_or_else(|| Problem::not_found(T::NAME))?))
     })
@@ -164,7 +176,7 @@ pub(crate) async fn revoke<T: Revocable>(
     .await
 }
 
-impl Owner {
+impl CallerSession {
     fn of(tx: &ReadTransaction<'_>) -> Result<Self, Error> {
         Ok(Self { user: tx.caller()?.user_uid, session: tx.session()?, now: tx.now() })
     }

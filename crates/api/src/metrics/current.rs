@@ -6,7 +6,7 @@ use std::sync::Arc;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeCounterValue, NoLabelSet};
 use prometheus_client::metrics::MetricType;
-use recto_mail::Outbox;
+use recto_mail::MailWorkerHandle;
 use recto_persistence::{ClassStatistics, Database};
 
 use crate::audit_queue::AuditQueue;
@@ -16,7 +16,7 @@ use crate::connection::Connections;
 pub(crate) struct CurrentState {
     pub(crate) database: Database,
     pub(crate) connections: Arc<Connections>,
-    pub(crate) mail: Outbox,
+    pub(crate) mail: MailWorkerHandle,
     pub(crate) audit_queue: AuditQueue,
 }
 

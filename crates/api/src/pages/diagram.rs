@@ -15,7 +15,7 @@ use super::assets;
 use super::layout::{HtmlPage, escaped, fill};
 use crate::document;
 use crate::paths;
-use crate::schema::{Description, RelationDescription};
+use crate::schema::{RelationDescription, SchemaDescription};
 
 /// Allows inline styles, which the diagrams contain.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
@@ -34,7 +34,7 @@ pub(super) async fn show(request: HttpRequest) -> HttpResponse {
 fn body() -> String {
     let document = serde_json::from_str(&document::openapi_json()).unwrap_or_default();
     let describe =
-        |modules: &[&'static Module]| with_json_types(Description::of(modules), &document);
+        |modules: &[&'static Module]| with_json_types(SchemaDescription::of(modules), &document);
     let (mut tabs, mut sections) = (String::new(), String::new());
     for module in MODULES {
         let description = describe(&[module]);
@@ -55,7 +55,7 @@ fn body() -> String {
 }
 
 /// Returns a description with the types that clients see, from the OpenAPI document.
-fn with_json_types(mut description: Description, document: &Value) -> Description {
+fn with_json_types(mut description: SchemaDescription, document: &Value) -> SchemaDescription {
     for entity in &mut description.entities {
         for field in &mut entity.fields {
             let pointer = format!("/components/schemas/{}/properties/{}", entity.name, field.name);
@@ -99,7 +99,7 @@ fn title(module: &Module) -> String {
 }
 
 /// Returns a diagram as text, which the script of the page draws.
-fn section(id: &str, title: &str, description: &Description, table: &str) -> String {
+fn section(id: &str, title: &str, description: &SchemaDescription, table: &str) -> String {
     format!(
         "<section id=\"{id}\">\n<h2 id=\"title-{id}\">{title}</h2>\n\
          <figure data-module=\"{id}\">\n\
@@ -111,7 +111,7 @@ fn section(id: &str, title: &str, description: &Description, table: &str) -> Str
 }
 
 /// Returns a table of the relations, which has more than the diagram and needs no script.
-fn table(description: &Description) -> String {
+fn table(description: &SchemaDescription) -> String {
     let mut rows = String::new();
     for relation in &description.relations {
         let RelationDescription { from, name, to, inverse, path, .. } = relation;

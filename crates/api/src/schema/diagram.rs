@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use recto_relations::{Cardinality, Storage};
 
-use super::{Description, EntityDescription, FieldDescription, RelationDescription};
+use super::{EntityDescription, FieldDescription, RelationDescription, SchemaDescription};
 
-impl Description {
+impl SchemaDescription {
     /// Returns an entity-relationship diagram for Mermaid.
     ///
     /// A line has both names of its relation. It is dashed for a relation through another entity.
@@ -158,12 +158,12 @@ mod tests {
 
     #[test]
     fn link_table_is_one_line() {
-        assert_eq!(Description::of(&[&SCHOOL]).mermaid(), SCHOOL_MERMAID);
+        assert_eq!(SchemaDescription::of(&[&SCHOOL]).mermaid(), SCHOOL_MERMAID);
     }
 
     #[test]
     fn keys_and_derived_relations_are_drawn() {
-        let org = Description::of(&[&ORG]);
+        let org = SchemaDescription::of(&[&ORG]);
         assert_eq!(org.dot(), ORG_DOT);
         let mermaid = org.mermaid();
         for line in [
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn every_format_has_every_relation_once() {
-        let all = Description::of(&MODULES);
+        let all = SchemaDescription::of(&MODULES);
         let directions: usize = MODULES.iter().map(|module| module.relations.len()).sum();
         assert_eq!(all.relations.len(), directions);
         assert_eq!(all.pairs().count() * 2, directions);
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn every_entity_has_its_key_field() {
-        let all = Description::of(&MODULES);
+        let all = SchemaDescription::of(&MODULES);
         let names: BTreeSet<_> = all.entities.iter().map(|entity| entity.name).collect();
         assert_eq!(names.len(), all.entities.len());
         for entity in &all.entities {

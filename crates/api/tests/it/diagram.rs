@@ -1,6 +1,6 @@
 //! The relation catalogue as JSON, as a page, and as drawn by a browser.
 
-use recto_api::Description;
+use recto_api::SchemaDescription;
 use recto_domain::MODULES;
 use recto_testkit::both_servers;
 use recto_testkit::browser::Browser;
@@ -14,7 +14,7 @@ use crate::support::operations::document;
 
 fn catalogue_is_served_as_json(server: &TestServer) {
     let response = server.get("/api/v1/schema");
-    let expected: Value = serde_json::from_str(&Description::of(&MODULES).json()).unwrap();
+    let expected: Value = serde_json::from_str(&SchemaDescription::of(&MODULES).json()).unwrap();
     assert_eq!(response.expect_status(200), &expected);
     assert_eq!(response.header("content-type"), Some("application/json"));
     let document = document();
@@ -36,7 +36,7 @@ fn page_shows_every_module(server: &TestServer) {
 
 fn page_shows_json_types(server: &TestServer) {
     let html = server.get("/schema").text();
-    for entity in Description::of(&MODULES).entities {
+    for entity in SchemaDescription::of(&MODULES).entities {
         for field in entity.fields {
             let types = ["uuid", "date-time", "string", "integer", "boolean"];
             let is_shown = |name: &&str| html.contains(&format!("        {name} {}", field.name));
@@ -61,7 +61,7 @@ fn unknown_files_are_not_found(server: &TestServer) {
 #[test]
 fn catalogue_paths_are_in_the_document() {
     let document = document();
-    let catalogue = Description::of(&MODULES);
+    let catalogue = SchemaDescription::of(&MODULES);
     let entities = catalogue.entities.iter().map(|entity| &entity.path);
     for path in entities.chain(catalogue.relations.iter().map(|relation| &relation.path)) {
         assert!(document["paths"][format!("/api/v1{path}")]["get"].is_object(), "{path}");
@@ -82,7 +82,7 @@ fn browser_draws_every_module_with_names() {
         let name = figure.split('"').next().unwrap();
         let modules: Vec<_> =
             MODULES.into_iter().filter(|module| name == "all" || module.name == name).collect();
-        let catalogue = Description::of(&modules);
+        let catalogue = SchemaDescription::of(&modules);
         let (drawn, below) = figure.split_once("<details").unwrap();
         assert!(drawn.contains("<svg"), "{name} is not drawn:\n{below}");
         assert!(!drawn.contains("class=\"error"), "{name}: {drawn}");

@@ -1,6 +1,6 @@
 //! The behaviour that all entities with integer keys share.
 
-use recto_api::Description;
+use recto_api::SchemaDescription;
 use recto_domain::MODULES;
 use recto_relations::EntityInfo;
 use recto_testkit::both_servers;
@@ -140,7 +140,7 @@ fn malformed_key_is_not_found(server: &TestServer) {
             admin.delete(&path).expect_problem("not-found");
         }
     }
-    for relation in Description::of(&MODULES).relations {
+    for relation in SchemaDescription::of(&MODULES).relations {
         for key in ["0", "-1", "1e3", "99999999999999999999", "9999999"] {
             let path = relation.path.replace("{id}", key).replace("{uid}", key);
             server.get(&path).expect_problem("not-found");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use recto_persistence::{Error, Options};
 use recto_testkit::both_engines;
-use recto_testkit::database::{Engine, Fresh, fresh};
+use recto_testkit::database::{Engine, FreshDatabase, fresh};
 use recto_testkit::server::TestServer;
 use serde_json::json;
 
@@ -14,12 +14,12 @@ use crate::support::fixtures::add_book;
 
 both_engines!(expensive_queries_have_own_threads, late_write_is_a_timeout);
 
-fn server(database: Fresh, request_timeout: Duration) -> TestServer {
+fn server(database: FreshDatabase, request_timeout: Duration) -> TestServer {
     let options = Options { request_timeout, ..Options::default() };
     TestServer::with_options(database, options, TestServer::settings())
 }
 
-fn expensive_queries_have_own_threads(database: &Fresh) {
+fn expensive_queries_have_own_threads(database: &FreshDatabase) {
     let server = server(fresh(database.engine()).unwrap(), Duration::from_mins(1));
     let Clients { ada, admin, .. } = Clients::create(&server);
     let book = add_book(&ada, "Emma");
@@ -70,7 +70,7 @@ fn expensive_queries_have_own_threads(database: &Fresh) {
     }
 }
 
-fn late_write_is_a_timeout(database: &Fresh) {
+fn late_write_is_a_timeout(database: &FreshDatabase) {
     let server = server(fresh(database.engine()).unwrap(), Duration::from_millis(1_500));
     let ada = Clients::create(&server).ada;
     let mut other = server.database().connection();

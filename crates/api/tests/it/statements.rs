@@ -14,7 +14,7 @@ use recto_identity::throttle::Limits;
 use recto_persistence::identity::account;
 use recto_persistence::{Connection, Error, SystemIds};
 use recto_testkit::both_engines;
-use recto_testkit::database::Fresh;
+use recto_testkit::database::FreshDatabase;
 use recto_testkit::server::{PASSWORD, TestServer};
 use recto_testkit::statements::StatementRecorder;
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ fn create_accounts(conn: &mut Connection) -> Result<(), Error> {
 /// Sends a request for each name, twice, and returns the status and the statements of each.
 /// A request is made of the address and the access token of a session.
 fn observe(
-    database: &Fresh,
+    database: &FreshDatabase,
     path: &str,
     request: impl Fn(&str, &str) -> TestRequest,
 ) -> Vec<(StatusCode, Vec<String>)> {
@@ -100,26 +100,26 @@ fn post(body: &Value) -> TestRequest {
     TestRequest::post().set_json(body)
 }
 
-fn reset_request_statements_are_equal(database: &Fresh) {
+fn reset_request_statements_are_equal(database: &FreshDatabase) {
     let path = "/auth/password-reset-request";
     let observed = observe(database, path, |email, _| post(&json!({"email": email})));
     assert_same(&observed, 202, "mail_requests");
 }
 
-fn verification_request_statements_are_equal(database: &Fresh) {
+fn verification_request_statements_are_equal(database: &FreshDatabase) {
     let path = "/auth/verify-request";
     let observed = observe(database, path, |email, _| post(&json!({"email": email})));
     assert_same(&observed, 202, "mail_requests");
 }
 
-fn failed_login_statements_are_equal(database: &Fresh) {
+fn failed_login_statements_are_equal(database: &FreshDatabase) {
     let wrong =
         |email: &str, _: &str| post(&json!({"email": email, "password": "not the password"}));
     let observed = observe(database, "/auth/login", wrong);
     assert_same(&observed, 401, "accounts");
 }
 
-fn failed_password_grant_statements_are_equal(database: &Fresh) {
+fn failed_password_grant_statements_are_equal(database: &FreshDatabase) {
     let wrong = |email: &str, _: &str| {
         TestRequest::post().set_form([
             ("grant_type", "password"),
@@ -131,7 +131,7 @@ fn failed_password_grant_statements_are_equal(database: &Fresh) {
     assert_same(&observed, 400, "accounts");
 }
 
-fn email_change_statements_are_equal(database: &Fresh) {
+fn email_change_statements_are_equal(database: &FreshDatabase) {
     let change = |email: &str, token: &str| {
         let body = json!({"password": PASSWORD, "new_email": email});
         TestRequest::put()
@@ -142,7 +142,7 @@ fn email_change_statements_are_equal(database: &Fresh) {
     assert_same(&observed, 202, "mailed_tokens");
 }
 
-fn disabled_login_statements_equal_unknown(database: &Fresh) {
+fn disabled_login_statements_equal_unknown(database: &FreshDatabase) {
     let right = |email: &str, _: &str| post(&json!({"email": email, "password": PASSWORD}));
     let observed = observe(database, "/auth/login", right);
     assert_eq!(observed[0].0, StatusCode::UNAUTHORIZED);

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use recto_testkit::database::{Engine, Fresh, fresh, fresh_on};
+use recto_testkit::database::{Engine, FreshDatabase, fresh, fresh_on};
 use recto_testkit::postgres::Cluster;
 
 /// The password of the accounts that [`Workspace::create_user`] creates.
@@ -14,7 +14,7 @@ pub(crate) const PASSWORD: &str = "only while it is timed";
 pub(crate) struct Workspace {
     url: String,
     directory: tempfile::TempDir,
-    database: Fresh,
+    database: FreshDatabase,
     /// Dropped after the database.
     cluster: Option<Cluster>,
 }
@@ -78,7 +78,7 @@ impl Workspace {
     }
 
     /// Returns the database.
-    pub(crate) fn database(&self) -> &Fresh {
+    pub(crate) fn database(&self) -> &FreshDatabase {
         &self.database
     }
 

@@ -8,7 +8,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use recto_testkit::both_engines;
-use recto_testkit::database::{Engine, Fresh, fresh, fresh_on};
+use recto_testkit::database::{Engine, FreshDatabase, fresh, fresh_on};
 use recto_testkit::postgres::Cluster;
 
 use crate::support::consistency::differences;
@@ -21,7 +21,7 @@ const SECRET: &str = "a secret of more than thirty-two bytes";
 /// The number of rounds on one database.
 const ROUNDS_PER_DATABASE: u64 = 50;
 
-fn program(database: &Fresh) -> Program {
+fn program(database: &FreshDatabase) -> Program {
     let program = Program::on(database).with("RECTO_SECRET", SECRET);
     program.with("RECTO_THROTTLE", "off").with("RECTO_QUOTAS", "off").with("RECTO_LOG", "error")
 }
@@ -29,7 +29,7 @@ fn program(database: &Fresh) -> Program {
 /// Kills servers in rounds, on databases from `create`. After each, the acknowledged writes must be
 /// there, exactly once, and no write partial. `crash_database` is called in some rounds instead of
 /// killing the server.
-fn rounds(create: impl Fn() -> Fresh, crash_database: Option<&dyn Fn()>) {
+fn rounds(create: impl Fn() -> FreshDatabase, crash_database: Option<&dyn Fn()>) {
     let rounds = number_from_environment("RECTO_CRASH_ROUNDS").unwrap_or(6);
     let seed = seed("RECTO_CRASH_SEED");
     let mut random = fastrand::Rng::with_seed(seed);
@@ -91,7 +91,7 @@ fn killed_servers_lose_nothing_on_postgres() {
 }
 
 /// The comparison notices each kind of damage.
-fn lost_and_partial_writes_are_noticed(database: &Fresh) {
+fn lost_and_partial_writes_are_noticed(database: &FreshDatabase) {
     let program = program(database);
     let mut server = program.serve(&[]);
     let attempts = Writers::new(&program, &server.address()).write_each_kind("each");

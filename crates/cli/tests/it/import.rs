@@ -3,7 +3,7 @@
 use std::fs;
 
 use recto_testkit::both_engines;
-use recto_testkit::database::{Engine, Fresh, bare};
+use recto_testkit::database::{Engine, FreshDatabase, bare};
 use serde_json::Value;
 
 use crate::support::program::{Program, RunResult, small_data_set};
@@ -37,7 +37,7 @@ fn import(program: &Program) -> RunResult {
 }
 
 /// Counts the rows of each table.
-fn counts(database: &Fresh) -> Vec<Value> {
+fn counts(database: &FreshDatabase) -> Vec<Value> {
     let count = |table| format!("SELECT CAST(count(*) AS TEXT) AS line FROM {table}");
     ["books", "tags", "book_tags", "users", "reviews", "accounts", "authors", "book_contributors"]
         .iter()
@@ -45,7 +45,7 @@ fn counts(database: &Fresh) -> Vec<Value> {
         .collect()
 }
 
-fn every_row_is_counted(database: &Fresh) {
+fn every_row_is_counted(database: &FreshDatabase) {
     let program = Program::on(database);
     let first = import(&program);
     let problems: Vec<&str> = first.stderr.lines().collect();
@@ -70,7 +70,7 @@ fn every_row_is_counted(database: &Fresh) {
     assert_eq!(counts(database), [11, 7, 9, 4, 6, 0, 13, 13]);
 }
 
-fn imports_are_audited(database: &Fresh) {
+fn imports_are_audited(database: &FreshDatabase) {
     import(&Program::on(database)).succeeded();
     let audited = "SELECT action AS line FROM audit WHERE actor_uid IS NULL";
     let quoted = match database.engine() {
@@ -80,7 +80,7 @@ fn imports_are_audited(database: &Fresh) {
     assert_eq!(database.rows(&quoted), ["import.started"]);
 }
 
-fn values_are_imported_correctly(database: &Fresh) {
+fn values_are_imported_correctly(database: &FreshDatabase) {
     import(&Program::on(database)).succeeded();
     let object = match database.engine() {
         Engine::Sqlite => "json_object",
@@ -140,7 +140,7 @@ fn values_are_imported_correctly(database: &Fresh) {
     assert_eq!(ratings, [3]);
 }
 
-fn taken_username_is_replaced_and_reported(database: &Fresh) {
+fn taken_username_is_replaced_and_reported(database: &FreshDatabase) {
     let program = Program::on(database);
     for (name, email) in [("Goodbooks-2", "a@example.org"), ("goodbooks-2-2", "b@example.org")] {
         let flags = ["--username", name, "--email", email, "--password-stdin"];
@@ -165,7 +165,7 @@ fn taken_username_is_replaced_and_reported(database: &Fresh) {
     assert_eq!(counts(database), [11, 7, 9, 6, 6, 2, 13, 13]);
 }
 
-fn stopped_import_can_be_repeated(database: &Fresh) {
+fn stopped_import_can_be_repeated(database: &FreshDatabase) {
     let program = Program::on(database);
     for file in ["books.csv", "tags.csv"] {
         fs::copy(small_data_set().join(file), program.path(file)).unwrap();

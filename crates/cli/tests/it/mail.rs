@@ -16,14 +16,14 @@ use recto_persistence::identity::account;
 use recto_persistence::identity::mailed_token::{self, NewMailedToken};
 use recto_persistence::identity::outbox::{self, NewMail};
 use recto_testkit::both_engines;
-use recto_testkit::database::Fresh;
+use recto_testkit::database::FreshDatabase;
 
 use crate::support::program::Program;
 
 const SECRET: &str = "a secret of more than thirty-two bytes";
 
 /// Creates an account and enqueues its mail, as a request does. Returns the token of the link.
-fn sign_up(database: &Fresh) -> String {
+fn sign_up(database: &FreshDatabase) -> String {
     let ids = SystemIds;
     let email: Email = "ada@example.org".parse().unwrap();
     let ada = User::new(ids.new_id(), "ada".parse().unwrap(), None, None);
@@ -64,7 +64,7 @@ fn first_message(directory: &Path) -> String {
     panic!("no mail in {}", directory.display());
 }
 
-fn killed_server_leaves_mail_to_next(database: &Fresh) {
+fn killed_server_leaves_mail_to_next(database: &FreshDatabase) {
     let token = sign_up(database);
     let program = Program::on(database).with("RECTO_SECRET", SECRET);
     let slow = TcpListener::bind("127.0.0.1:0").unwrap();

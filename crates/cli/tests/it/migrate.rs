@@ -1,6 +1,6 @@
 //! `recto migrate`.
 
-use recto_testkit::database::{Engine, Fresh, bare};
+use recto_testkit::database::{Engine, FreshDatabase, bare};
 
 use crate::support::program::{Program, RunResult, small_data_set};
 
@@ -56,7 +56,7 @@ fn lines(applied: usize) -> String {
     lines.collect::<Vec<_>>().concat()
 }
 
-fn migrations_are_applied_listed_and_reverted(database: &Fresh) {
+fn migrations_are_applied_listed_and_reverted(database: &FreshDatabase) {
     let program = Program::on(database);
     let migrate = |action: &[&str]| program.run(&[&["migrate"], action].concat());
     let all = NAMES.len();
@@ -73,7 +73,7 @@ fn migrations_are_applied_listed_and_reverted(database: &Fresh) {
     assert_eq!(migrate(&[]).succeeded(), lines(all));
 }
 
-fn concurrent_runs_apply_migrations_once(database: &Fresh) {
+fn concurrent_runs_apply_migrations_once(database: &FreshDatabase) {
     let program = Program::on(database);
     let started: Vec<_> = (0..4).map(|_| program.start(&["migrate"])).collect();
     let mut outputs: Vec<String> = started
@@ -85,7 +85,7 @@ fn concurrent_runs_apply_migrations_once(database: &Fresh) {
     assert!(outputs[1..].iter().all(|output| output == "nothing to apply\n"), "{outputs:?}");
 }
 
-fn newer_database_is_refused(database: &Fresh) {
+fn newer_database_is_refused(database: &FreshDatabase) {
     let program = Program::on(database).with("RECTO_SECRET", "6f1d0c5be2a94b7f8e03d1c2a5b69788");
     program.run(&["migrate"]).succeeded();
     let later = "INSERT INTO __diesel_schema_migrations (version) VALUES ('29990101000001')";

@@ -15,7 +15,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use recto_persistence::migrations;
-use recto_testkit::database::Fresh;
+use recto_testkit::database::FreshDatabase;
 
 use crate::support::consistency::{damage, differences};
 use crate::support::program::Program;
@@ -87,10 +87,15 @@ impl Run {
     }
 
     /// Returns the database as it may be after a power failure after this many events.
-    fn image(&self, recording: &Recording, events: usize, random: &mut fastrand::Rng) -> Fresh {
+    fn image(
+        &self,
+        recording: &Recording,
+        events: usize,
+        random: &mut fastrand::Rng,
+    ) -> FreshDatabase {
         let target = tempfile::tempdir().unwrap();
         after_power_loss(&recording.events[..events], self.directory, random, target.path());
-        Fresh::in_directory(target)
+        FreshDatabase::in_directory(target)
     }
 
     /// Returns a random number of events after the server was ready. Every other one is right after

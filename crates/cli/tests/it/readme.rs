@@ -1,7 +1,7 @@
 //! The tours of README.md and docs/tour.md print the output that the pages quote.
 
 use recto_testkit::both_engines;
-use recto_testkit::database::Fresh;
+use recto_testkit::database::FreshDatabase;
 
 use crate::support::documents::{
     command_blocks, compare_output, fenced_blocks, repository_file, run_and_compare,
@@ -23,7 +23,7 @@ fn short_tour_prints_quoted_output() {
 
 both_engines!(tour_prints_quoted_output);
 
-fn tour_prints_quoted_output(database: &Fresh) {
+fn tour_prints_quoted_output(database: &FreshDatabase) {
     let tour = std::fs::read_to_string(repository_file("docs/tour.md")).unwrap();
     for block in fenced_blocks(&tour) {
         assert!(matches!(block.language, "sh" | "json"), "the tour has {:?}", block.language);

@@ -11,7 +11,7 @@ use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
 use recto_testkit::both_engines;
-use recto_testkit::database::Fresh;
+use recto_testkit::database::FreshDatabase;
 use serde_json::{Value, json};
 
 use crate::support::program::{Program, RunningServer};
@@ -26,7 +26,7 @@ const CLIENTS: usize = 16;
 /// The number of books that they change.
 const BOOKS: usize = 3;
 
-fn program(database: &Fresh) -> Program {
+fn program(database: &FreshDatabase) -> Program {
     let program =
         Program::on(database).with("RECTO_SECRET", "a secret of thirty-two bytes or more");
     program.with("RECTO_THROTTLE", "off").with("RECTO_QUOTAS", "off").with("RECTO_LOG", "error")
@@ -39,7 +39,7 @@ fn add_book(writers: &Writers) -> Value {
 }
 
 /// The server commits the change, and is killed before the client has read the response.
-fn killed_server_replays_its_response(database: &Fresh) {
+fn killed_server_replays_its_response(database: &FreshDatabase) {
     let program = program(database);
     let mut server = program.serve(&[]);
     let mut writers = Writers::new(&program, &server.address());
@@ -96,7 +96,7 @@ struct Race {
 
 /// Clients add 1 to the page count of a book if it has the version that they have read, and send a
 /// change again until they get a response. The server is killed again and again.
-fn racing_changes_are_made_once(database: &Fresh) {
+fn racing_changes_are_made_once(database: &FreshDatabase) {
     let changes = number_from_environment("RECTO_RACING_UPDATES").unwrap_or(1_000);
     let seed = seed("RECTO_RACING_SEED");
     let mut random = fastrand::Rng::with_seed(seed);

@@ -1,6 +1,6 @@
 //! `recto schema`.
 
-use recto_api::Description;
+use recto_api::SchemaDescription;
 use recto_domain::MODULES;
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::support::program::Program;
 #[test]
 fn every_format_is_printed() {
     let program = Program::new();
-    let catalogue = Description::of(&MODULES);
+    let catalogue = SchemaDescription::of(&MODULES);
     for (format, expected) in [
         ("json", catalogue.json() + "\n"),
         ("mermaid", catalogue.mermaid()),

@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use recto_testkit::both_engines;
-use recto_testkit::database::Fresh;
+use recto_testkit::database::FreshDatabase;
 
 use crate::support::program::{Program, RunningServer};
 
@@ -24,7 +24,7 @@ both_engines!(
 #[cfg(target_os = "linux")]
 both_engines!(keep_alive_clients_see_no_reset);
 
-fn program_on(database: &Fresh) -> Program {
+fn program_on(database: &FreshDatabase) -> Program {
     Program::on(database).with("RECTO_SECRET", "a secret of thirty-two bytes or more")
 }
 
@@ -62,7 +62,7 @@ fn rest(mut stream: TcpStream) -> String {
     rest
 }
 
-fn delay_lets_balancers_notice(database: &Fresh) {
+fn delay_lets_balancers_notice(database: &FreshDatabase) {
     let program = program_on(database);
     let (server, address) = serve(&program, &["--drain-delay", "2"]);
     let mut stream = TcpStream::connect(&address).unwrap();
@@ -82,7 +82,7 @@ fn delay_lets_balancers_notice(database: &Fresh) {
     assert!(TcpStream::connect(address).is_err());
 }
 
-fn stalled_body_is_answered_at_deadline(database: &Fresh) {
+fn stalled_body_is_answered_at_deadline(database: &FreshDatabase) {
     let program = program_on(database);
     let (server, address) = serve(&program, &[]);
     let mut stalled = TcpStream::connect(&address).unwrap();
@@ -105,7 +105,7 @@ fn stalled_body_is_answered_at_deadline(database: &Fresh) {
     server.wait().succeeded();
 }
 
-fn second_signal_cuts_connections_off(database: &Fresh) {
+fn second_signal_cuts_connections_off(database: &FreshDatabase) {
     let program = program_on(database);
     let (server, address) = serve(&program, &[]);
     let mut stalled = TcpStream::connect(&address).unwrap();
@@ -122,7 +122,7 @@ fn second_signal_cuts_connections_off(database: &Fresh) {
     assert_eq!(response, "");
 }
 
-fn open_connection_is_answered_after_signal(database: &Fresh) {
+fn open_connection_is_answered_after_signal(database: &FreshDatabase) {
     let program = program_on(database);
     let (server, address) = serve(&program, &[]);
     let mut stream = TcpStream::connect(&address).unwrap();
@@ -160,7 +160,7 @@ fn browse(address: &str) -> usize {
 }
 
 #[cfg(target_os = "linux")]
-fn keep_alive_clients_see_no_reset(database: &Fresh) {
+fn keep_alive_clients_see_no_reset(database: &FreshDatabase) {
     let program = program_on(database);
     let (server, address) = serve(&program, &["--drain-delay", "1"]);
     std::thread::scope(|scope| {

@@ -1,7 +1,7 @@
 //! `recto user create`.
 
 use recto_testkit::both_engines;
-use recto_testkit::database::{Engine, Fresh, bare};
+use recto_testkit::database::{Engine, FreshDatabase, bare};
 use serde_json::json;
 
 use crate::support::program::{Program, RunResult};
@@ -13,14 +13,14 @@ fn create(program: &Program, username: &str, email: &str, password: &str) -> Run
     program.run_with_input(&[&["user", "create"], &flags[..]].concat(), password)
 }
 
-fn counts(database: &Fresh) -> (serde_json::Value, serde_json::Value) {
+fn counts(database: &FreshDatabase) -> (serde_json::Value, serde_json::Value) {
     let count = |table: &str| {
         database.rows(&format!("SELECT CAST(count(*) AS TEXT) AS line FROM {table}")).remove(0)
     };
     (count("users"), count("accounts"))
 }
 
-fn account_is_created_or_nothing(database: &Fresh) {
+fn account_is_created_or_nothing(database: &FreshDatabase) {
     let program = Program::on(database);
     let created = create(&program, "Ada", "ada@example.org", "correct horse\nnot this\n");
     assert_eq!(created.stderr, "created account Ada <ada@example.org>, role user\n");

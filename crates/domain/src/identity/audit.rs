@@ -13,7 +13,7 @@ use crate::{
 
 text_value! {
     /// The id of a request in the log.
-    RequestName, 1..=64, LINE, "5f3a9c01-0000002a"
+    AuditRequestId, 1..=64, LINE, "5f3a9c01-0000002a"
 }
 
 text_value! {
@@ -42,7 +42,7 @@ object! {
         )]
         pub address: Option<IpAddr>,
         /// The id of the request in the log; `null` if there was no request.
-        pub request_id: Option<RequestName>,
+        pub request_id: Option<AuditRequestId>,
         /// Details; `null` if there are none.
         pub detail: Option<AuditDetail>,
     }

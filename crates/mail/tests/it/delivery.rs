@@ -9,7 +9,7 @@ use recto_domain::{Clock as _, MailKind};
 use recto_mail::Delivery;
 use recto_persistence::identity::outbox;
 use recto_testkit::both_engines;
-use recto_testkit::database::Fresh;
+use recto_testkit::database::FreshDatabase;
 use recto_testkit::server::SECRET;
 use tokio::time::Instant;
 
@@ -26,7 +26,7 @@ fn id_and_link(content: &[u8]) -> (String, String) {
     (parsed.message_id().unwrap().to_owned(), link)
 }
 
-fn enqueued_mail_is_sent_once(database: &Fresh) {
+fn enqueued_mail_is_sent_once(database: &FreshDatabase) {
     block_on(async {
         let (outbox, server) = TestOutbox::with_server(database).await;
         let link = outbox.enqueue(MailKind::Verification).unwrap();
@@ -42,7 +42,7 @@ fn enqueued_mail_is_sent_once(database: &Fresh) {
     });
 }
 
-fn temporary_failure_is_retried_later(database: &Fresh) {
+fn temporary_failure_is_retried_later(database: &FreshDatabase) {
     block_on(async {
         let (outbox, server) = TestOutbox::with_server(database).await;
         outbox.enqueue(MailKind::PasswordReset);
@@ -62,7 +62,7 @@ fn temporary_failure_is_retried_later(database: &Fresh) {
     });
 }
 
-fn permanent_refusal_does_not_block_others(database: &Fresh) {
+fn permanent_refusal_does_not_block_others(database: &FreshDatabase) {
     block_on(async {
         let (outbox, server) = TestOutbox::with_server(database).await;
         outbox.enqueue(MailKind::Verification);
@@ -76,7 +76,7 @@ fn permanent_refusal_does_not_block_others(database: &Fresh) {
     });
 }
 
-fn unreachable_server_delays_all_mails(database: &Fresh) {
+fn unreachable_server_delays_all_mails(database: &FreshDatabase) {
     block_on(async {
         let url = format!("smtp://localhost:{}", unused_port());
         let outbox = TestOutbox::new(database, Delivery::Smtp(url.parse().unwrap()));
@@ -87,7 +87,7 @@ fn unreachable_server_delays_all_mails(database: &Fresh) {
     });
 }
 
-fn stale_links_are_not_sent(database: &Fresh) {
+fn stale_links_are_not_sent(database: &FreshDatabase) {
     block_on(async {
         let (outbox, server) = TestOutbox::with_server(database).await;
         outbox.enqueue(MailKind::Verification);
@@ -105,7 +105,7 @@ fn stale_links_are_not_sent(database: &Fresh) {
     });
 }
 
-fn previous_secret_still_sends_enqueued_mail(database: &Fresh) {
+fn previous_secret_still_sends_enqueued_mail(database: &FreshDatabase) {
     block_on(async {
         let (outbox, server) = TestOutbox::with_server(database).await;
         let link = outbox.enqueue(MailKind::Verification).unwrap();
@@ -120,7 +120,7 @@ fn previous_secret_still_sends_enqueued_mail(database: &Fresh) {
     });
 }
 
-fn crash_before_sending_loses_nothing(database: &Fresh) {
+fn crash_before_sending_loses_nothing(database: &FreshDatabase) {
     block_on(async {
         let (outbox, server) = TestOutbox::with_server(database).await;
         let link = outbox.enqueue(MailKind::Verification).unwrap();
@@ -138,7 +138,7 @@ fn crash_before_sending_loses_nothing(database: &Fresh) {
     });
 }
 
-fn crash_after_sending_resends_same_message(database: &Fresh) {
+fn crash_after_sending_resends_same_message(database: &FreshDatabase) {
     block_on(async {
         let (outbox, server) = TestOutbox::with_server(database).await;
         outbox.enqueue(MailKind::Verification);
@@ -160,7 +160,7 @@ fn crash_after_sending_resends_same_message(database: &Fresh) {
     });
 }
 
-fn two_servers_send_each_mail_once(database: &Fresh) {
+fn two_servers_send_each_mail_once(database: &FreshDatabase) {
     block_on(async {
         let (outbox, server) = TestOutbox::with_server(database).await;
         for _ in 0..10 {
@@ -185,7 +185,7 @@ fn in_a_minute() -> Instant {
     Instant::now() + Duration::from_mins(1)
 }
 
-fn worker_wakes_and_stops_on_request(database: &Fresh) {
+fn worker_wakes_and_stops_on_request(database: &FreshDatabase) {
     block_on(async {
         let (outbox, server) = TestOutbox::with_server(database).await;
         let (handle, worker) = outbox.worker_with(SECRET, None);
@@ -209,7 +209,7 @@ fn worker_wakes_and_stops_on_request(database: &Fresh) {
     });
 }
 
-fn stop_waits_for_message_in_flight(database: &Fresh) {
+fn stop_waits_for_message_in_flight(database: &FreshDatabase) {
     block_on(async {
         let (outbox, server) = TestOutbox::with_server(database).await;
         let (handle, worker) = outbox.worker_with(SECRET, None);
@@ -233,7 +233,7 @@ fn stop_waits_for_message_in_flight(database: &Fresh) {
     });
 }
 
-fn late_worker_is_aborted(database: &Fresh) {
+fn late_worker_is_aborted(database: &FreshDatabase) {
     block_on(async {
         let (outbox, server) = TestOutbox::with_server(database).await;
         let (handle, worker) = outbox.worker_with(SECRET, None);
@@ -250,7 +250,7 @@ fn late_worker_is_aborted(database: &Fresh) {
     });
 }
 
-fn file_transport_writes_each_mail(database: &Fresh) {
+fn file_transport_writes_each_mail(database: &FreshDatabase) {
     let directory = tempfile::tempdir().unwrap();
     let mails = directory.path().join("kept/mail");
     block_on(async {

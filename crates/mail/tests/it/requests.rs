@@ -3,7 +3,7 @@
 use mail_parser::MessageParser;
 use recto_domain::MailKind;
 use recto_testkit::both_engines;
-use recto_testkit::database::Fresh;
+use recto_testkit::database::FreshDatabase;
 
 use crate::support::block_on;
 use crate::support::outbox::TestOutbox;
@@ -20,7 +20,7 @@ async fn handle(outbox: &TestOutbox<'_>, server: &SmtpServer) -> Vec<String> {
     received[before..].iter().map(|message| subject(&message.content)).collect()
 }
 
-fn only_eligible_accounts_get_mail(database: &Fresh) {
+fn only_eligible_accounts_get_mail(database: &FreshDatabase) {
     block_on(async {
         let (outbox, server) = TestOutbox::with_server(database).await;
         let request_all = || {
@@ -43,7 +43,7 @@ fn only_eligible_accounts_get_mail(database: &Fresh) {
     });
 }
 
-fn repeated_request_sends_one_mail(database: &Fresh) {
+fn repeated_request_sends_one_mail(database: &FreshDatabase) {
     block_on(async {
         let (outbox, server) = TestOutbox::with_server(database).await;
         // More than one batch of different requests.
@@ -56,7 +56,7 @@ fn repeated_request_sends_one_mail(database: &Fresh) {
     });
 }
 
-fn mails_per_mailbox_are_limited(database: &Fresh) {
+fn mails_per_mailbox_are_limited(database: &FreshDatabase) {
     block_on(async {
         let (outbox, server) = TestOutbox::with_server(database).await;
         // Mails of a sign-up count, and requests for addresses without an account do not.
@@ -71,7 +71,7 @@ fn mails_per_mailbox_are_limited(database: &Fresh) {
     });
 }
 
-fn notices_are_limited_separately(database: &Fresh) {
+fn notices_are_limited_separately(database: &FreshDatabase) {
     block_on(async {
         let (outbox, server) = TestOutbox::with_server(database).await;
         for _ in 0..12 {
@@ -86,7 +86,7 @@ fn notices_are_limited_separately(database: &Fresh) {
     });
 }
 
-fn taken_address_gets_no_link(database: &Fresh) {
+fn taken_address_gets_no_link(database: &FreshDatabase) {
     block_on(async {
         let (outbox, server) = TestOutbox::with_server(database).await;
         outbox.enqueue_email_change("bob@example.net");

@@ -32,7 +32,7 @@ const CHEAP_LOCK: Duration = Duration::from_millis(25);
 /// `expensive` is given, jobs that take long are moved there, so that they do not delay others.
 pub(super) fn spawn_pool(
     threads: &mut Threads,
-    target: Target<'_>,
+    target: ConnectionSource<'_>,
     (name, connections): (&str, usize),
     queue: &Queue,
     expensive: Option<&Queue>,
@@ -49,7 +49,7 @@ pub(super) fn spawn_pool(
 }
 
 /// Starts the thread that writes to an embedded database.
-pub(super) fn spawn_writer(threads: &mut Threads, target: Target<'_>, queue: &Queue) {
+pub(super) fn spawn_writer(threads: &mut Threads, target: ConnectionSource<'_>, queue: &Queue) {
     let worker = Worker::new(target, queue.jobs(), 0);
     threads.spawn("recto-write".to_owned(), worker, |worker| {
         while let Some(first) = worker.jobs.next() {
@@ -67,7 +67,7 @@ pub(super) fn spawn_writer(threads: &mut Threads, target: Target<'_>, queue: &Qu
 
 /// A database to open connections to.
 #[derive(Clone, Copy)]
-pub(super) struct Target<'t> {
+pub(super) struct ConnectionSource<'t> {
     pub(super) url: &'t DatabaseUrl,
     pub(super) options: Options,
     pub(super) files: &'t Arc<DatabaseFiles>,
@@ -87,7 +87,11 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(Target { url, options, files }: Target<'_>, jobs: Jobs, number: usize) -> Self {
+    fn new(
+        ConnectionSource { url, options, files }: ConnectionSource<'_>,
+        jobs: Jobs,
+        number: usize,
+    ) -> Self {
         let (url, files) = (url.clone(), Arc::clone(files));
         Self { url, options, files, jobs, number, expensive: None, connection: None }
     }

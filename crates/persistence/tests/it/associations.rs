@@ -11,13 +11,13 @@ use recto_persistence::schema::users;
 use recto_relations::{Entity as _, Filter, Include, PageRequest};
 use recto_relations_diesel::Selected as _;
 use recto_testkit::both_engines;
-use recto_testkit::database::Fresh;
+use recto_testkit::database::FreshDatabase;
 
 use crate::support::catalogue::Catalogue;
 
 both_engines!(books_are_grouped_by_user);
 
-fn books_are_grouped_by_user(database: &Fresh) {
+fn books_are_grouped_by_user(database: &FreshDatabase) {
     let mut conn = database.connection();
     Catalogue::random(17).store(&mut conn);
 

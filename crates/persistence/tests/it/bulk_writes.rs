@@ -8,7 +8,7 @@ use recto_domain::{
 use recto_persistence::catalog::{Creator, batch, book_tag};
 use recto_persistence::{Connection, org};
 use recto_testkit::both_engines;
-use recto_testkit::database::{Engine, Fresh};
+use recto_testkit::database::{Engine, FreshDatabase};
 use recto_testkit::ids::SequentialIds;
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ both_engines!(
     tagging_takes_few_statements,
 );
 
-fn company_takes_one_statement_per_type(database: &Fresh) {
+fn company_takes_one_statement_per_type(database: &FreshDatabase) {
     let mut conn = database.connection();
     for (departments, employees, statements) in [(0, 0, 1), (1, 0, 2), (3, 2, 3), (9, 110, 3)] {
         let staff: Vec<_> = (0..employees).map(|n| json!({"name": format!("E{n}")})).collect();
@@ -34,7 +34,7 @@ fn company_takes_one_statement_per_type(database: &Fresh) {
     }
 }
 
-fn batch_takes_few_statements(database: &Fresh) {
+fn batch_takes_few_statements(database: &FreshDatabase) {
     let mut conn = database.connection();
     let ids = SequentialIds::new();
     let [ada, root] = [("ada", Role::User), ("root", Role::Admin)]
@@ -92,7 +92,7 @@ fn isbn(number: usize) -> String {
     format!("{body}{}", (10 - sum % 10) % 10)
 }
 
-fn tagging_takes_few_statements(database: &Fresh) {
+fn tagging_takes_few_statements(database: &FreshDatabase) {
     let mut conn = database.connection();
     let ids = SequentialIds::new();
     let new = NewBook::parse(&json!({"title": "Emma", "author": "Jane Austen"})).unwrap();

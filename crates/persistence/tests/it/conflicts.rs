@@ -9,7 +9,7 @@ use recto_persistence::identity::account;
 use recto_persistence::{Connection, DatabaseFailure, Error, Recto, Stored, WorkError as _, write};
 use recto_relations::Include;
 use recto_testkit::both_engines;
-use recto_testkit::database::{Engine, Fresh};
+use recto_testkit::database::{Engine, FreshDatabase};
 use recto_testkit::ids::SequentialIds;
 
 use crate::support::catalogue::Catalogue;
@@ -22,7 +22,7 @@ both_engines!(
     deletes_follow_declared_rules,
 );
 
-fn stored(database: &Fresh) -> (Catalogue, Connection) {
+fn stored(database: &FreshDatabase) -> (Catalogue, Connection) {
     let c = Catalogue::small();
     let mut conn = database.connection();
     c.store(&mut conn);
@@ -40,7 +40,7 @@ fn new_account(user: UserId, email: &str) -> Account {
     Account::new(user, Email::parse(email).unwrap(), Role::User)
 }
 
-fn duplicate_is_a_conflict(database: &Fresh) {
+fn duplicate_is_a_conflict(database: &FreshDatabase) {
     let (c, mut conn) = stored(database);
     let conn = &mut conn;
 
@@ -69,7 +69,7 @@ fn duplicate_is_a_conflict(database: &Fresh) {
     assert_eq!(conflict(account::insert(conn, &same, &hash, at)), Conflict::EmailTaken);
 }
 
-fn dangling_foreign_key_is_refused(database: &Fresh) {
+fn dangling_foreign_key_is_refused(database: &FreshDatabase) {
     let (c, mut conn) = stored(database);
     let mut review = c.reviews[0].clone();
     review.uid = recto_domain::ReviewId::from_uuid(c.new_id().uid());
@@ -92,7 +92,7 @@ fn dangling_foreign_key_is_refused(database: &Fresh) {
     assert!(conn.find::<Review>(review.uid, &include).unwrap().is_none());
 }
 
-fn check_constraints_refuse_invalid_values(database: &Fresh) {
+fn check_constraints_refuse_invalid_values(database: &FreshDatabase) {
     let (_, _conn) = stored(database);
     for statement in [
         "UPDATE reviews SET rating = 6",
@@ -119,7 +119,7 @@ fn check_constraints_refuse_invalid_values(database: &Fresh) {
 }
 
 /// Sets a column of all rows without checks.
-fn corrupt(database: &Fresh, table: &str, column: &str, value: &str) {
+fn corrupt(database: &FreshDatabase, table: &str, column: &str, value: &str) {
     let bypass = match database.engine() {
         Engine::Sqlite => "PRAGMA ignore_check_constraints = ON".to_owned(),
         Engine::Postgres => {
@@ -129,7 +129,7 @@ fn corrupt(database: &Fresh, table: &str, column: &str, value: &str) {
     database.execute(&format!("{bypass}; UPDATE {table} SET {column} = {value}")).unwrap();
 }
 
-fn corrupt_value_is_located(database: &Fresh) {
+fn corrupt_value_is_located(database: &FreshDatabase) {
     fn read<E: Stored<Recto>>(conn: &mut Connection, key: E::Key) -> Error {
         conn.find::<E>(key, &Include::nothing()).unwrap_err()
     }
@@ -179,7 +179,7 @@ fn corrupt_value_is_located(database: &Fresh) {
     check(&error, "accounts", "role", &user.to_string());
 }
 
-fn deletes_follow_declared_rules(database: &Fresh) {
+fn deletes_follow_declared_rules(database: &FreshDatabase) {
     let (c, mut conn) = stored(database);
     let conn = &mut conn;
     let (ada, dune) = (c.users[0].uid, c.titled("Dune"));

@@ -8,7 +8,7 @@ use recto_persistence::catalog::{BookFilter, Creator, author};
 use recto_persistence::{Connection, PageRequest, SystemIds, migrations};
 use recto_relations::{Entity as _, Filter, Include, Relation as _, Sort};
 use recto_testkit::both_engines;
-use recto_testkit::database::{Engine, Fresh};
+use recto_testkit::database::{Engine, FreshDatabase};
 use serde_json::{Value, json};
 
 use crate::support::catalogue::Catalogue;
@@ -62,7 +62,7 @@ fn parse_sort(raw: &str) -> Sort {
     Sort::parse_along(BookContributors::INFO, raw).unwrap()
 }
 
-fn contributors_are_in_credit_line_order(database: &Fresh) {
+fn contributors_are_in_credit_line_order(database: &FreshDatabase) {
     let (mut c, mut conn) = (Catalogue::empty(), database.connection());
     let conn = &mut conn;
     // Neither names nor keys are in order.
@@ -92,7 +92,7 @@ fn contributors_are_in_credit_line_order(database: &Fresh) {
     assert_eq!(places, [1, 3]);
 }
 
-fn setting_contributors_replaces_them(database: &Fresh) {
+fn setting_contributors_replaces_them(database: &FreshDatabase) {
     let (mut c, mut conn) = (Catalogue::empty(), database.connection());
     let conn = &mut conn;
     let uid = credited(&mut c, conn, &line("Homer, Robert Fagles"));
@@ -119,7 +119,7 @@ fn setting_contributors_replaces_them(database: &Fresh) {
     assert_eq!(all.entities.as_slice().len(), 3);
 }
 
-fn pages_follow_link_order(database: &Fresh) {
+fn pages_follow_link_order(database: &FreshDatabase) {
     let (mut c, mut conn) = (Catalogue::empty(), database.connection());
     let conn = &mut conn;
     let names: Vec<String> = (0..23).map(|n| format!("{} {n}", ["b", "C", "a"][n % 3])).collect();
@@ -145,7 +145,7 @@ fn pages_follow_link_order(database: &Fresh) {
     assert_eq!(by_name.len(), names.len());
 }
 
-fn each_book_has_its_first_contributors(database: &Fresh) {
+fn each_book_has_its_first_contributors(database: &FreshDatabase) {
     let (mut c, mut conn) = (Catalogue::empty(), database.connection());
     let conn = &mut conn;
     let lines = ["Ada, Bob, Cleo", "Cleo, Bob", "Bob", "Dora, Ada, Bob, Cleo"];
@@ -184,7 +184,7 @@ fn each_book_has_its_first_contributors(database: &Fresh) {
     }
 }
 
-fn deleting_either_end_deletes_links(database: &Fresh) {
+fn deleting_either_end_deletes_links(database: &FreshDatabase) {
     let (mut c, mut conn) = (Catalogue::empty(), database.connection());
     let conn = &mut conn;
     let first = credited(&mut c, conn, &line("Ada, Bob"));
@@ -195,7 +195,7 @@ fn deleting_either_end_deletes_links(database: &Fresh) {
     assert_eq!(named(&credits(conn, second)), [(2, "author", "Ada")]);
 }
 
-fn constraints_refuse_invalid_contributors(database: &Fresh) {
+fn constraints_refuse_invalid_contributors(database: &FreshDatabase) {
     let (mut c, mut conn) = (Catalogue::empty(), database.connection());
     credited(&mut c, &mut conn, &line("Ada, Bob"));
     for wrong in [
@@ -210,7 +210,7 @@ fn constraints_refuse_invalid_contributors(database: &Fresh) {
     }
 }
 
-fn crediting_looks_authors_up_once(database: &Fresh) {
+fn crediting_looks_authors_up_once(database: &FreshDatabase) {
     let (mut c, mut conn) = (Catalogue::empty(), database.connection());
     let conn = &mut conn;
     let names: Vec<String> = (0..40).map(|number| format!("N{number}")).collect();
@@ -240,7 +240,7 @@ fn crediting_looks_authors_up_once(database: &Fresh) {
     }
 }
 
-fn migration_credits_existing_books(database: &Fresh) {
+fn migration_credits_existing_books(database: &FreshDatabase) {
     let (mut c, mut conn) = (Catalogue::small(), database.connection());
     let conn = &mut conn;
     // As before the tables existed.

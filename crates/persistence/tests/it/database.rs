@@ -14,7 +14,7 @@ use recto_persistence::{
 };
 use recto_relations::{Filter, Include};
 use recto_testkit::both_engines;
-use recto_testkit::database::{Engine, Fresh};
+use recto_testkit::database::{Engine, FreshDatabase};
 use serde_json::json;
 
 use crate::support::blocked::{block, hold_reader, hold_writer};
@@ -30,7 +30,7 @@ both_engines!(
     lost_connections_are_replaced,
 );
 
-fn panic_fails_only_its_own_work(fresh: &Fresh) {
+fn panic_fails_only_its_own_work(fresh: &FreshDatabase) {
     let (c, database) = (Catalogue::empty(), fresh.open());
     // While the writer is blocked the others queue, and on SQLite they share a commit.
     let (blocker, held) = block(&database, hold_writer);
@@ -78,7 +78,7 @@ fn panic_fails_only_its_own_work(fresh: &Fresh) {
     database.write_blocking(move |conn| conn.insert(after.clone())).unwrap();
 }
 
-fn abandoned_work_is_not_run(fresh: &Fresh) {
+fn abandoned_work_is_not_run(fresh: &FreshDatabase) {
     let (c, database) = (Catalogue::empty(), fresh.open_with(one_connection(8)));
     let blockers: Vec<_> = (0..connections(fresh)).map(|_| block(&database, hold_writer)).collect();
     let tag = c.new_tag("for nobody");
@@ -113,7 +113,7 @@ fn use_several(database: &Database, name: &str) {
 }
 
 /// Returns files or server processes that exist while the database is open.
-fn traces(fresh: &Fresh) -> Vec<String> {
+fn traces(fresh: &FreshDatabase) -> Vec<String> {
     if let Some(file) = fresh.url().path() {
         let files = std::fs::read_dir(file.parent().unwrap()).unwrap();
         let names = files.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -125,7 +125,7 @@ fn traces(fresh: &Fresh) -> Vec<String> {
     fresh.rows(others).iter().map(ToString::to_string).collect()
 }
 
-fn last_clone_closes_connections(fresh: &Fresh) {
+fn last_clone_closes_connections(fresh: &FreshDatabase) {
     for round in 0..5 {
         let database = fresh.open();
         use_several(&database, &format!("tag {round}"));
@@ -151,7 +151,7 @@ fn last_clone_closes_connections(fresh: &Fresh) {
     }
 }
 
-fn running_work_does_not_delay_close(fresh: &Fresh) {
+fn running_work_does_not_delay_close(fresh: &FreshDatabase) {
     let database = fresh.open();
     let (begun, has_begun) = channel();
     let (release, released) = channel::<()>();
@@ -176,7 +176,7 @@ fn running_work_does_not_delay_close(fresh: &Fresh) {
     drop(release);
 }
 
-fn work_may_drop_last_clone(fresh: &Fresh) {
+fn work_may_drop_last_clone(fresh: &FreshDatabase) {
     let database = fresh.open();
     let (begun, has_begun) = channel();
     let (release, released) = channel::<()>();
@@ -204,14 +204,14 @@ fn one_connection(queue: usize) -> Options {
 }
 
 /// The number of jobs that run concurrently with [`one_connection`].
-fn connections(fresh: &Fresh) -> usize {
+fn connections(fresh: &FreshDatabase) -> usize {
     match fresh.engine() {
         Engine::Sqlite => 1,
         Engine::Postgres => 4,
     }
 }
 
-fn full_queue_refuses_work(fresh: &Fresh) {
+fn full_queue_refuses_work(fresh: &FreshDatabase) {
     let database = fresh.open_with(one_connection(2));
     let blockers: Vec<_> = (0..connections(fresh)).map(|_| block(&database, hold_reader)).collect();
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
@@ -234,7 +234,7 @@ fn full_queue_refuses_work(fresh: &Fresh) {
     assert!(answered);
 }
 
-fn lost_connections_are_replaced(fresh: &Fresh) {
+fn lost_connections_are_replaced(fresh: &FreshDatabase) {
     if fresh.engine() == Engine::Sqlite {
         return; // There is no server.
     }

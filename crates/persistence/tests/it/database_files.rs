@@ -9,14 +9,14 @@ use std::thread;
 use std::time::Duration;
 
 use recto_persistence::{Database, DatabaseFailure, DatabaseUrl, Error, Options, migrations};
-use recto_testkit::database::{Engine, Fresh, fresh};
+use recto_testkit::database::{Engine, FreshDatabase, fresh};
 
 use crate::support::catalogue::tag_names;
 use crate::support::faults::{add, expect_health};
 
 const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
 
-fn file_with_suffix(fresh: &Fresh, suffix: &str) -> PathBuf {
+fn file_with_suffix(fresh: &FreshDatabase, suffix: &str) -> PathBuf {
     let mut name = fresh.url().path().unwrap().as_os_str().to_owned();
     name.push(suffix);
     name.into()

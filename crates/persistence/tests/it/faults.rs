@@ -12,7 +12,7 @@ use recto_persistence::{
     Connection, Database, DatabaseFailure, DatabaseUrl, Error, Options, SystemIds, migrations,
 };
 use recto_testkit::both_engines;
-use recto_testkit::database::{Engine, Fresh, fresh};
+use recto_testkit::database::{Engine, FreshDatabase, fresh};
 
 use crate::support::catalogue::tag_names;
 use crate::support::faults::{add, expect_health, health};
@@ -68,7 +68,7 @@ impl Drop for SmallDisk {
     }
 }
 
-fn full_storage_is_reported(fresh: &Fresh) {
+fn full_storage_is_reported(fresh: &FreshDatabase) {
     let Some(disk) = SmallDisk::mount("8m") else { return };
     let database = match fresh.engine() {
         Engine::Sqlite => {
@@ -137,7 +137,7 @@ fn full_storage_is_reported(fresh: &Fresh) {
 }
 
 /// Makes new transactions of the PostgreSQL database read-only, or no longer.
-fn set_read_only(fresh: &Fresh, read_only: bool) {
+fn set_read_only(fresh: &FreshDatabase, read_only: bool) {
     let set = format!(
         "BEGIN READ WRITE; \
          DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only \
@@ -148,13 +148,13 @@ fn set_read_only(fresh: &Fresh, read_only: bool) {
     disconnect_all(fresh);
 }
 
-fn disconnect_all(fresh: &Fresh) {
+fn disconnect_all(fresh: &FreshDatabase) {
     let disconnect = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                       WHERE datname = current_database() AND pid <> pg_backend_pid()";
     fresh.execute(disconnect).unwrap();
 }
 
-fn read_only_database_is_reported(fresh: &Fresh) {
+fn read_only_database_is_reported(fresh: &FreshDatabase) {
     let database = fresh.open();
     add(&database, "before").unwrap();
     let failed = match fresh.engine() {
@@ -184,7 +184,7 @@ fn read_only_database_is_reported(fresh: &Fresh) {
     assert_eq!(tag_names(&mut fresh.connection()).len(), 2);
 }
 
-fn broken_transaction_is_replaced(fresh: &Fresh) {
+fn broken_transaction_is_replaced(fresh: &FreshDatabase) {
     let database = fresh.open();
     for round in 0..3 {
         let failed = database
@@ -202,7 +202,7 @@ fn broken_transaction_is_replaced(fresh: &Fresh) {
     }
 }
 
-fn failed_rollback_keeps_the_error(fresh: &Fresh) {
+fn failed_rollback_keeps_the_error(fresh: &FreshDatabase) {
     let database = fresh.open();
     for round in 0..8 {
         let failed = database.write_blocking(|conn| {
@@ -227,7 +227,7 @@ fn terminated_statement_is_unavailable() {
     add(&database, "after").unwrap();
 }
 
-fn health_is_checked_without_queueing(fresh: &Fresh) {
+fn health_is_checked_without_queueing(fresh: &FreshDatabase) {
     let options = Options { connections: std::num::NonZeroUsize::MIN, ..Options::default() };
     let database = fresh.open_with(options);
     let release = std::sync::Arc::new(AtomicBool::new(false));
@@ -250,7 +250,7 @@ fn health_is_checked_without_queueing(fresh: &Fresh) {
     });
 }
 
-fn health_writes_once_per_second(fresh: &Fresh) {
+fn health_writes_once_per_second(fresh: &FreshDatabase) {
     let database = fresh.open();
     let written = || {
         let holder = match fresh.engine() {
@@ -275,7 +275,7 @@ fn health_writes_once_per_second(fresh: &Fresh) {
     assert_eq!(written(), before);
 }
 
-fn health_reports_missing_table(fresh: &Fresh) {
+fn health_reports_missing_table(fresh: &FreshDatabase) {
     let database = fresh.open();
     fresh.execute("ALTER TABLE leases RENAME TO lost").unwrap();
     let reason = expect_health(&database, false);

@@ -5,7 +5,7 @@ use recto_persistence::PageRequest;
 use recto_persistence::catalog::BookFilter;
 use recto_relations::{Entity as _, Filter, Include, PageStart, Sort};
 use recto_testkit::both_engines;
-use recto_testkit::database::Fresh;
+use recto_testkit::database::FreshDatabase;
 use serde_json::json;
 
 use crate::support::catalogue::Catalogue;
@@ -107,7 +107,7 @@ fn filters(c: &Catalogue) -> Vec<(BookFilter, usize)> {
     ]
 }
 
-fn filters_match_the_model(database: &Fresh) {
+fn filters_match_the_model(database: &FreshDatabase) {
     let c = catalogue();
     let mut conn = database.connection();
     c.store(&mut conn);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use recto_domain::{Book, Review};
 use recto_persistence::{Connection, Error, Options};
 use recto_relations::{Cost, Include};
-use recto_testkit::database::{Engine, Fresh};
+use recto_testkit::database::{Engine, FreshDatabase};
 
 use crate::support::blocked::{hold_reader, hold_writer};
 use crate::support::catalogue::Catalogue;
@@ -16,7 +16,7 @@ use crate::support::requests::{
     LONG, SHORT, block_all, cheap_ping, is_overloaded, is_timeout, options, release, run,
 };
 
-fn postgres() -> Option<Fresh> {
+fn postgres() -> Option<FreshDatabase> {
     recto_testkit::database::fresh(Engine::Postgres)
 }
 
@@ -97,7 +97,7 @@ struct Lock {
 }
 
 impl Lock {
-    fn of(fresh: &Fresh, table: &str) -> Self {
+    fn of(fresh: &FreshDatabase, table: &str) -> Self {
         let (locked, is_locked) = channel();
         let (unlock, unlocked) = channel();
         let mut connection = fresh.connection();

@@ -10,7 +10,7 @@ use recto_persistence::identity::{account, api_key, known_device};
 use recto_persistence::{Connection, Error};
 use recto_relations::{KeysetPosition, PageRequest, PageStart};
 use recto_testkit::both_engines;
-use recto_testkit::database::Fresh;
+use recto_testkit::database::FreshDatabase;
 use recto_testkit::ids::SequentialIds;
 
 use crate::support::catalogue::Catalogue;
@@ -32,7 +32,7 @@ both_engines!(
     new_email_revokes_mailed_links,
 );
 
-fn password_change_ends_other_sessions(database: &Fresh) {
+fn password_change_ends_other_sessions(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let (here, there) = (sign_in(conn, ids, ada, noon()), sign_in(conn, ids, ada, noon()));
@@ -53,7 +53,7 @@ fn device(number: u8) -> DeviceFingerprint {
     DeviceFingerprint::from_bytes([number; 32])
 }
 
-fn device_is_new_once(database: &Fresh) {
+fn device_is_new_once(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let [ada, bob] = ["ada", "bob"].map(|name| person(conn, ids, name, Role::User));
     let record = |conn: &mut Connection, user, number| {
@@ -68,7 +68,7 @@ fn device_is_new_once(database: &Fresh) {
     assert!(!record(conn, bob, 1));
 }
 
-fn known_devices_are_bounded(database: &Fresh) {
+fn known_devices_are_bounded(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     for number in 0..60 {
@@ -84,7 +84,7 @@ fn known_devices_are_bounded(database: &Fresh) {
     assert!(known_device::record(conn, ada, &device(1), late).unwrap());
 }
 
-fn new_email_revokes_mailed_links(database: &Fresh) {
+fn new_email_revokes_mailed_links(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let [ada, bob] = ["ada", "bob"].map(|name| person(conn, ids, name, Role::User));
     for purpose in [MailedPurpose::Verify, MailedPurpose::Reset] {
@@ -106,7 +106,7 @@ fn new_email_revokes_mailed_links(database: &Fresh) {
     assert_eq!((found.user.uid, found.account.email), (ada, email("Ada.New")));
 }
 
-fn stale_password_hash_changes_nothing(database: &Fresh) {
+fn stale_password_hash_changes_nothing(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let here = sign_in(conn, ids, ada, noon());
@@ -121,7 +121,7 @@ fn stale_password_hash_changes_nothing(database: &Fresh) {
     assert!(account::credentials(conn, nobody).unwrap().is_none());
 }
 
-fn address_is_verified_once(database: &Fresh) {
+fn address_is_verified_once(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     assert!(account::set_verified(conn, ada, noon()).unwrap());
@@ -129,7 +129,7 @@ fn address_is_verified_once(database: &Fresh) {
     assert!(account::of_user(conn, ada).unwrap().unwrap().verified);
 }
 
-fn disabling_ends_sessions(database: &Fresh) {
+fn disabling_ends_sessions(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     person(conn, ids, "root", Role::Admin);
     let ada = person(conn, ids, "ada", Role::User);
@@ -142,7 +142,7 @@ fn disabling_ends_sessions(database: &Fresh) {
     assert!(!account::set_disabled(conn, nobody, true, noon()).unwrap());
 }
 
-fn last_admin_cannot_be_removed(database: &Fresh) {
+fn last_admin_cannot_be_removed(database: &FreshDatabase) {
     fn is_last<T: std::fmt::Debug>(result: &Result<T, Error>) -> bool {
         matches!(result, Err(Error::Conflict(Conflict::LastAdmin)))
     }
@@ -158,7 +158,7 @@ fn last_admin_cannot_be_removed(database: &Fresh) {
     assert!(!account::delete(conn, root, ReviewsOnDeletion::Keep).unwrap());
 }
 
-fn deleting_user_deletes_account_data(database: &Fresh) {
+fn deleting_user_deletes_account_data(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     person(conn, ids, "root", Role::Admin);
     let ada = person(conn, ids, "ada", Role::User);
@@ -171,7 +171,7 @@ fn deleting_user_deletes_account_data(database: &Fresh) {
     assert_eq!((count(database, "users"), count(database, "accounts")), (1, 1));
 }
 
-fn reviews_remain_or_are_erased(database: &Fresh) {
+fn reviews_remain_or_are_erased(database: &FreshDatabase) {
     let (conn, catalogue) = (&mut database.connection(), Catalogue::small());
     catalogue.store(conn);
     let (all, without) = ("reviews", "reviews WHERE user_uid IS NULL");
@@ -211,7 +211,7 @@ fn store(
     (api_key, hash)
 }
 
-fn api_key_works_until_expiry(database: &Fresh) {
+fn api_key_works_until_expiry(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let (lasting, hash) = store(conn, ids, ada, None);
@@ -229,7 +229,7 @@ fn api_key_works_until_expiry(database: &Fresh) {
     assert!(api_key::authenticate(conn, &hash, noon()).unwrap().is_none());
 }
 
-fn key_use_is_recorded_each_minute(database: &Fresh) {
+fn key_use_is_recorded_each_minute(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let (api_key, hash) = store(conn, ids, ada, None);
@@ -244,7 +244,7 @@ fn key_use_is_recorded_each_minute(database: &Fresh) {
     assert_eq!(recorded, [0, 0, 60, 60, 60, 120]);
 }
 
-fn only_owner_sees_and_revokes_keys(database: &Fresh) {
+fn only_owner_sees_and_revokes_keys(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let [ada, bob] = ["ada", "bob"].map(|name| person(conn, ids, name, Role::User));
     let (first, hash) = store(conn, ids, ada, Some(noon() + TimeDelta::days(1)));

@@ -9,7 +9,7 @@ use recto_persistence::identity::account;
 use recto_persistence::identity::audit::{self, AuditFilter};
 use recto_relations::{KeysetPosition, PageRequest, PageStart};
 use recto_testkit::both_engines;
-use recto_testkit::database::Fresh;
+use recto_testkit::database::FreshDatabase;
 use recto_testkit::ids::SequentialIds;
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ both_engines!(
     audit_filters_by_action_and_user,
 );
 
-fn audit_entries_outlive_their_users(database: &Fresh) {
+fn audit_entries_outlive_their_users(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     for action in AuditAction::ALL {
@@ -86,7 +86,7 @@ fn paged(conn: &mut Connection, filter: AuditFilter) -> Vec<AuditId> {
     all
 }
 
-fn audit_pages_are_newest_first(database: &Fresh) {
+fn audit_pages_are_newest_first(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     assert!(paged(conn, AuditFilter::default()).is_empty());
     let mut all: Vec<_> =
@@ -95,7 +95,7 @@ fn audit_pages_are_newest_first(database: &Fresh) {
     assert_eq!(paged(conn, AuditFilter::default()), all);
 }
 
-fn audit_filters_by_action_and_user(database: &Fresh) {
+fn audit_filters_by_action_and_user(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let [ada, bob] = [1, 2].map(|n| UserId::from_uuid(Uuid::from_u128(n)));
     let (sign_in, role) = (AuditAction::SignIn, AuditAction::RoleChanged);

@@ -15,7 +15,7 @@ use recto_persistence::identity::mailed_token::{self, NewMailedToken};
 use recto_persistence::identity::outbox::{self, NewMail};
 use recto_persistence::{Connection, migrations};
 use recto_testkit::both_engines;
-use recto_testkit::database::Fresh;
+use recto_testkit::database::FreshDatabase;
 use recto_testkit::ids::SequentialIds;
 
 use crate::support::identity::{count, email, noon, person, seconds};
@@ -67,7 +67,7 @@ fn claimed(conn: &mut Connection, now: DateTime<Utc>) -> Vec<MailId> {
     outbox::claim(conn, 10, now).unwrap().into_iter().map(|mail| mail.id).collect()
 }
 
-fn migration_keeps_mails_and_tokens(database: &Fresh) {
+fn migration_keeps_mails_and_tokens(database: &FreshDatabase) {
     const MIGRATION: &str = "2026-11-28-000001_account_mails";
     let (mut conn, ids) = (database.connection(), SequentialIds::new());
     let ada = person(&mut conn, &ids, "ada", Role::User);
@@ -94,7 +94,7 @@ fn migration_keeps_mails_and_tokens(database: &Fresh) {
     assert!(mail.token_hash.is_some());
 }
 
-fn finding_user_leaves_token_valid(database: &Fresh) {
+fn finding_user_leaves_token_valid(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let (_, hash) = issue(conn, ids, ada, MailedPurpose::Reset);
@@ -110,7 +110,7 @@ fn finding_user_leaves_token_valid(database: &Fresh) {
     assert_eq!(mailed_token::find_user(conn, MailedPurpose::Reset, &hash, noon()).unwrap(), None);
 }
 
-fn token_has_purpose_and_expiry(database: &Fresh) {
+fn token_has_purpose_and_expiry(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     for (purpose, other) in [
@@ -129,7 +129,7 @@ fn token_has_purpose_and_expiry(database: &Fresh) {
     }
 }
 
-fn newer_token_replaces_older(database: &Fresh) {
+fn newer_token_replaces_older(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let [ada, bob] = ["ada", "bob"].map(|name| person(conn, ids, name, Role::User));
     let (_, older) = issue(conn, ids, ada, MailedPurpose::Verify);
@@ -151,7 +151,7 @@ fn newer_token_replaces_older(database: &Fresh) {
     );
 }
 
-fn email_change_token_has_new_address(database: &Fresh) {
+fn email_change_token_has_new_address(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let issue_change = |conn: &mut Connection, to: &Email| {
@@ -188,7 +188,7 @@ fn request(conn: &mut Connection, ids: &SequentialIds, name: &str) -> MailReques
     request
 }
 
-fn request_is_taken_with_its_repetitions(database: &Fresh) {
+fn request_is_taken_with_its_repetitions(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     assert!(!mail_request::any(conn).unwrap());
     let first = request(conn, ids, "ada");
@@ -207,7 +207,7 @@ fn request_is_taken_with_its_repetitions(database: &Fresh) {
     assert_eq!(mail_request::take(conn).unwrap(), None);
 }
 
-fn concurrent_takes_share_no_request(database: &Fresh) {
+fn concurrent_takes_share_no_request(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let names: Vec<String> = (0..40).map(|number| format!("user{number}")).collect();
     let all: BTreeSet<MailRequestId> =
@@ -229,7 +229,7 @@ fn concurrent_takes_share_no_request(database: &Fresh) {
     assert_eq!(taken.into_iter().collect::<BTreeSet<_>>(), all);
 }
 
-fn concurrent_uses_succeed_once(database: &Fresh) {
+fn concurrent_uses_succeed_once(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     for _ in 0..10 {
@@ -249,7 +249,7 @@ fn concurrent_uses_succeed_once(database: &Fresh) {
     }
 }
 
-fn claimed_mail_is_complete(database: &Fresh) {
+fn claimed_mail_is_complete(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     assert_eq!(outbox::next_due(conn).unwrap(), None);
@@ -280,7 +280,7 @@ fn claimed_mail_is_complete(database: &Fresh) {
     assert_eq!(late.token_hash, None, "it has expired");
 }
 
-fn mail_retries_back_off_and_end(database: &Fresh) {
+fn mail_retries_back_off_and_end(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let mail = enqueue(conn, ids, ada, MailKind::PasswordChanged, None);
@@ -296,7 +296,7 @@ fn mail_retries_back_off_and_end(database: &Fresh) {
     assert_eq!(outbox::next_due(conn).unwrap(), None);
 }
 
-fn finished_mail_is_not_claimed_again(database: &Fresh) {
+fn finished_mail_is_not_claimed_again(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let [sent, given_up, discarded] =
@@ -310,7 +310,7 @@ fn finished_mail_is_not_claimed_again(database: &Fresh) {
     assert_eq!(count(database, "mails WHERE sent_at IS NOT NULL"), 1);
 }
 
-fn concurrent_claims_share_no_mail(database: &Fresh) {
+fn concurrent_claims_share_no_mail(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let all: BTreeSet<MailId> =
@@ -331,7 +331,7 @@ fn concurrent_claims_share_no_mail(database: &Fresh) {
     assert_eq!(claimed.into_iter().collect::<BTreeSet<_>>(), all);
 }
 
-fn deleting_user_deletes_mail(database: &Fresh) {
+fn deleting_user_deletes_mail(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let (token, _) = issue(conn, ids, ada, MailedPurpose::Verify);

@@ -17,7 +17,7 @@ use recto_persistence::identity::prune::{Pruned, RETENTION, prune, prune_unverif
 use recto_persistence::identity::{account, api_key, known_device, lease};
 use recto_persistence::{Connection, Error};
 use recto_testkit::both_engines;
-use recto_testkit::database::{Engine, Fresh};
+use recto_testkit::database::{Engine, FreshDatabase};
 use recto_testkit::ids::SequentialIds;
 use uuid::Uuid;
 
@@ -33,7 +33,7 @@ both_engines!(
     account_being_verified_is_not_deleted,
 );
 
-fn lease_is_exclusive_until_expiry(database: &Fresh) {
+fn lease_is_exclusive_until_expiry(database: &FreshDatabase) {
     let conn = &mut database.connection();
     let [one, other] = [1, 2].map(Uuid::from_u128);
     let mut take = |holder, from, until| {
@@ -56,7 +56,7 @@ fn lease_is_exclusive_until_expiry(database: &Fresh) {
     assert!(lease::acquire(conn, "another", other, noon(), noon()).unwrap());
 }
 
-fn concurrent_acquires_succeed_once(database: &Fresh) {
+fn concurrent_acquires_succeed_once(database: &FreshDatabase) {
     for round in 0..5 {
         let (start, name) = (Barrier::new(4), format!("round {round}"));
         let taken: Vec<bool> = thread::scope(|scope| {
@@ -123,7 +123,7 @@ fn millis(at: DateTime<Utc>) -> u64 {
     u64::try_from(at.timestamp_millis()).unwrap()
 }
 
-fn unexpired_rows_are_not_pruned(database: &Fresh) {
+fn unexpired_rows_are_not_pruned(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     insert_prunable(conn, ids, "ada");
     let mut pruned = |after: TimeDelta| prune(conn, noon() + after, RETENTION, 10).unwrap();
@@ -145,7 +145,7 @@ fn unexpired_rows_are_not_pruned(database: &Fresh) {
     assert_eq!(count(database, "accounts"), 1, "accounts are not pruned");
 }
 
-fn expired_rows_are_pruned_in_batches(database: &Fresh) {
+fn expired_rows_are_pruned_in_batches(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     for name in ["ada", "bob", "cleo", "dora", "eve"] {
         insert_prunable(conn, ids, name);
@@ -188,7 +188,7 @@ fn expired_rows_are_pruned_in_batches(database: &Fresh) {
     assert_eq!(statements.len(), 8, "{statements:?}");
 }
 
-fn unverified_accounts_are_deleted_in_time(database: &Fresh) {
+fn unverified_accounts_are_deleted_in_time(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let [ada, bob, cleo] = ["ada", "bob", "cleo"].map(|name| person(conn, ids, name, Role::User));
     account::set_verified(conn, bob, noon()).unwrap();
@@ -211,7 +211,7 @@ fn unverified_accounts_are_deleted_in_time(database: &Fresh) {
     account::create(conn, again, &account, &password("new")).unwrap();
 }
 
-fn unverified_accounts_are_deleted_in_batches(database: &Fresh) {
+fn unverified_accounts_are_deleted_in_batches(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     for number in 0..5 {
         person(conn, ids, &format!("user{number}"), Role::User);
@@ -221,7 +221,7 @@ fn unverified_accounts_are_deleted_in_batches(database: &Fresh) {
     assert_eq!(batches, [2, 2, 1, 0]);
 }
 
-fn account_being_verified_is_not_deleted(database: &Fresh) {
+fn account_being_verified_is_not_deleted(database: &FreshDatabase) {
     if database.engine() == Engine::Sqlite {
         // It has one writer at a time.
         return;

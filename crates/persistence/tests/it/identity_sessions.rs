@@ -14,7 +14,7 @@ use recto_persistence::identity::session::{self, NewSession, Rotation, rotate};
 use recto_persistence::{DatabaseFailure, Error};
 use recto_relations::{KeysetPosition, PageRequest, PageStart};
 use recto_testkit::both_engines;
-use recto_testkit::database::Fresh;
+use recto_testkit::database::FreshDatabase;
 use recto_testkit::ids::SequentialIds;
 
 use crate::support::identity::{count, next, noon, password, person, refreshed, seconds, sign_in};
@@ -38,7 +38,7 @@ both_engines!(
 
 const ACTIVE: &str = "token_pairs WHERE used_at IS NULL AND NOT revoked";
 
-fn access_token_ends_with_its_session(database: &Fresh) {
+fn access_token_ends_with_its_session(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let tokens = sign_in(conn, ids, ada, noon());
@@ -62,7 +62,7 @@ fn access_token_ends_with_its_session(database: &Fresh) {
     assert!(account::of_token_pair(conn, tokens.pair, noon()).unwrap().is_none());
 }
 
-fn refresh_issues_next_pair(database: &Fresh) {
+fn refresh_issues_next_pair(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let first = sign_in(conn, ids, ada, noon());
@@ -80,7 +80,7 @@ fn refresh_issues_next_pair(database: &Fresh) {
     assert_eq!((count(database, "token_pairs"), count(database, ACTIVE)), (3, 1));
 }
 
-fn retry_within_grace_revokes_successor(database: &Fresh) {
+fn retry_within_grace_revokes_successor(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let first = sign_in(conn, ids, ada, noon());
@@ -96,7 +96,7 @@ fn retry_within_grace_revokes_successor(database: &Fresh) {
     assert_eq!((count(database, "sessions"), count(database, "token_pairs")), (0, 0));
 }
 
-fn revoked_token_ends_session(database: &Fresh) {
+fn revoked_token_ends_session(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let (first, other) = (sign_in(conn, ids, ada, noon()), sign_in(conn, ids, ada, noon()));
@@ -109,7 +109,7 @@ fn revoked_token_ends_session(database: &Fresh) {
     refreshed(conn, ids, &other.refresh, noon());
 }
 
-fn reuse_after_successor_ends_session(database: &Fresh) {
+fn reuse_after_successor_ends_session(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let first = sign_in(conn, ids, ada, noon());
@@ -120,7 +120,7 @@ fn reuse_after_successor_ends_session(database: &Fresh) {
     assert_eq!(count(database, "token_pairs"), 0);
 }
 
-fn reuse_after_grace_ends_session(database: &Fresh) {
+fn reuse_after_grace_ends_session(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let first = sign_in(conn, ids, ada, noon());
@@ -130,7 +130,7 @@ fn reuse_after_grace_ends_session(database: &Fresh) {
     assert!(matches!(again, Rotation::Reused { .. }));
 }
 
-fn refreshes_of_session_are_limited(database: &Fresh) {
+fn refreshes_of_session_are_limited(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let first = sign_in(conn, ids, ada, noon());
@@ -145,7 +145,7 @@ fn refreshes_of_session_are_limited(database: &Fresh) {
     refreshed(conn, ids, &last.refresh, noon() + Session::REFRESH_EVERY);
 }
 
-fn invalid_refresh_token_changes_nothing(database: &Fresh) {
+fn invalid_refresh_token_changes_nothing(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let first = sign_in(conn, ids, ada, noon());
@@ -162,7 +162,7 @@ fn invalid_refresh_token_changes_nothing(database: &Fresh) {
     refreshed(conn, ids, &first.refresh, noon());
 }
 
-fn session_has_idle_and_maximum_lifetime(database: &Fresh) {
+fn session_has_idle_and_maximum_lifetime(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let first = sign_in(conn, ids, ada, noon());
@@ -178,7 +178,7 @@ fn session_has_idle_and_maximum_lifetime(database: &Fresh) {
     assert_eq!(rotate(conn, &refresh, &next(ids), ended).unwrap(), Rotation::Refused);
 }
 
-fn only_owner_sees_and_ends_sessions(database: &Fresh) {
+fn only_owner_sees_and_ends_sessions(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let (ada, bob) = (person(conn, ids, "ada", Role::User), person(conn, ids, "bob", Role::User));
     let device =
@@ -229,7 +229,7 @@ fn only_owner_sees_and_ends_sessions(database: &Fresh) {
     assert_eq!(count(database, "token_pairs"), 0);
 }
 
-fn at_most_one_pair_is_active(database: &Fresh) {
+fn at_most_one_pair_is_active(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     for round in 0..20 {
@@ -246,7 +246,7 @@ fn at_most_one_pair_is_active(database: &Fresh) {
 }
 
 /// Whichever is first, the other token is no longer valid.
-fn retry_racing_successor_ends_session(database: &Fresh) {
+fn retry_racing_successor_ends_session(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     for _ in 0..20 {
@@ -262,7 +262,7 @@ fn retry_racing_successor_ends_session(database: &Fresh) {
 }
 
 /// A sign-in with the old password opens no session that survives the change.
-fn concurrent_password_change_ends_session(database: &Fresh) {
+fn concurrent_password_change_ends_session(database: &FreshDatabase) {
     let ids = SequentialIds::new();
     let ada = person(&mut database.connection(), &ids, "ada", Role::User);
     let shared = database.open();
@@ -289,7 +289,7 @@ fn concurrent_password_change_ends_session(database: &Fresh) {
 
 type Attempt = (recto_domain::SecretHash, chrono::DateTime<chrono::Utc>);
 
-fn race(database: &Fresh, ids: &SequentialIds, attempts: [Attempt; 2]) -> Vec<Rotation> {
+fn race(database: &FreshDatabase, ids: &SequentialIds, attempts: [Attempt; 2]) -> Vec<Rotation> {
     let start = Barrier::new(2);
     thread::scope(|scope| {
         let racing = attempts.map(|(presented, now)| {
@@ -303,7 +303,7 @@ fn race(database: &Fresh, ids: &SequentialIds, attempts: [Attempt; 2]) -> Vec<Ro
     })
 }
 
-fn constraint_refuses_second_active_pair(database: &Fresh) {
+fn constraint_refuses_second_active_pair(database: &FreshDatabase) {
     let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
     let ada = person(conn, ids, "ada", Role::User);
     let first = sign_in(conn, ids, ada, noon());

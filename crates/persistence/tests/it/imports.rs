@@ -8,7 +8,7 @@ use recto_persistence::catalog::import::{self, Origin};
 use recto_persistence::{Connection, DatabaseFailure, Error, PageRequest, SystemIds};
 use recto_relations::{Entity as _, Filter, Include};
 use recto_testkit::both_engines;
-use recto_testkit::database::Fresh;
+use recto_testkit::database::FreshDatabase;
 
 use crate::support::catalogue::Catalogue;
 
@@ -51,7 +51,7 @@ fn keys_of<E, K>(entities: &[E], key: impl Fn(&E) -> K) -> Vec<K> {
     entities.iter().map(key).collect()
 }
 
-fn second_import_adds_nothing(database: &Fresh) {
+fn second_import_adds_nothing(database: &FreshDatabase) {
     let mut c = Catalogue::small();
     // A review without a user has no unique pair, so it would be new each time.
     c.reviews.retain(|review| review.user_uid.is_some());
@@ -73,7 +73,7 @@ fn second_import_adds_nothing(database: &Fresh) {
     assert_eq!(written.added, 0);
 }
 
-fn new_taggings_move_versions(database: &Fresh) {
+fn new_taggings_move_versions(database: &FreshDatabase) {
     let c = Catalogue::small();
     let mut conn = database.connection();
     import(&mut conn, &c);
@@ -94,7 +94,7 @@ fn new_taggings_move_versions(database: &Fresh) {
     }
 }
 
-fn tag_names_ignore_case(database: &Fresh) {
+fn tag_names_ignore_case(database: &FreshDatabase) {
     let c = Catalogue::empty();
     let tag = |name: &str| Tag::new(c.new_id(), TagName::parse(name).unwrap());
     let batch = [tag("Fantasy"), tag("fantasy"), tag("FANTASY"), tag("Poetry")];
@@ -105,7 +105,7 @@ fn tag_names_ignore_case(database: &Fresh) {
     assert_eq!(written.keys, [first, first, first, Some(batch[3].uid)]);
 }
 
-fn reader_with_taken_name_is_skipped(database: &Fresh) {
+fn reader_with_taken_name_is_skipped(database: &FreshDatabase) {
     let c = Catalogue::empty();
     let named = |name: &str| User::new(c.new_id(), Username::parse(name).unwrap(), None, None);
     let mut conn = database.connection();
@@ -117,7 +117,7 @@ fn reader_with_taken_name_is_skipped(database: &Fresh) {
     assert_eq!(written.added, 1);
 }
 
-fn failed_batch_is_rolled_back(database: &Fresh) {
+fn failed_batch_is_rolled_back(database: &FreshDatabase) {
     let c = Catalogue::small();
     let mut conn = database.connection();
     let failed = conn.transaction(|conn| {
@@ -136,7 +136,7 @@ fn failed_batch_is_rolled_back(database: &Fresh) {
     assert!(tags.entities.as_slice().is_empty());
 }
 
-fn large_batch_is_inserted_in_chunks(database: &Fresh) {
+fn large_batch_is_inserted_in_chunks(database: &FreshDatabase) {
     let mut c = Catalogue::empty();
     for number in 0..9_001 {
         c.tag(&format!("tag {number}"));

@@ -9,7 +9,7 @@ use recto_domain::{
 use recto_persistence::{Connection, PageRequest};
 use recto_relations::{Entity as _, Include, Relation as _, Sort};
 use recto_testkit::both_engines;
-use recto_testkit::database::Fresh;
+use recto_testkit::database::FreshDatabase;
 use serde_json::json;
 
 use crate::support::model::Model;
@@ -27,7 +27,7 @@ fn stored(conn: &mut Connection) -> (Modules, Model) {
     (Modules::store(conn, &mut model), model)
 }
 
-fn organization_is_navigable_both_ways(database: &Fresh) {
+fn organization_is_navigable_both_ways(database: &FreshDatabase) {
     let conn = &mut database.connection();
     let (modules, _) = stored(conn);
     let include = "departments.employees.company,employees(limit:100).manager";
@@ -73,7 +73,7 @@ fn organization_is_navigable_both_ways(database: &Fresh) {
     assert!(company.get(CompanyDepartments).is_err() && company.get(CompanyEmployees).is_err());
 }
 
-fn link_data_is_loaded_both_ways(database: &Fresh) {
+fn link_data_is_loaded_both_ways(database: &FreshDatabase) {
     let conn = &mut database.connection();
     let (modules, model) = stored(conn);
     let include = Include::parse(Student::INFO, "courses.students(limit:100)").unwrap();
@@ -101,7 +101,7 @@ fn link_data_is_loaded_both_ways(database: &Fresh) {
     assert_eq!((unloaded.entity, unloaded.relation), ("Student", "courses"));
 }
 
-fn to_one_returns_entity_or_none(database: &Fresh) {
+fn to_one_returns_entity_or_none(database: &FreshDatabase) {
     let conn = &mut database.connection();
     let (modules, model) = stored(conn);
     let include = Include::parse(Company::INFO, "departments").unwrap();
@@ -121,7 +121,7 @@ fn to_one_returns_entity_or_none(database: &Fresh) {
     assert!(conn.related_one::<EmployeeCompany>(nobody, &none).unwrap().is_none());
 }
 
-fn missing_parent_has_no_page(database: &Fresh) {
+fn missing_parent_has_no_page(database: &FreshDatabase) {
     let conn = &mut database.connection();
     let none = Include::nothing();
     let missing = EmployeeId::new(1_000_000).unwrap();

@@ -13,7 +13,7 @@ use recto_persistence::{Connection, PageRequest, Recto, Stored, SystemIds};
 use recto_relations::{Entity as _, EntityInfo, Filter, Include, MAX_DEPTH, Sort, paths};
 use recto_relations_diesel::CHUNK;
 use recto_testkit::both_engines;
-use recto_testkit::database::{Engine, Fresh, fresh, run};
+use recto_testkit::database::{Engine, FreshDatabase, fresh, run};
 use serde_json::json;
 
 use crate::support::catalogue::Catalogue;
@@ -55,7 +55,7 @@ impl EntityVisitor for EveryPath<'_> {
         let mut loaded = String::new();
         for path in paths(E::INFO, MAX_DEPTH) {
             let include = Include::parse(E::INFO, &path).unwrap();
-            let cost = 1 + include.edge_count();
+            let cost = 1 + include.relation_count();
 
             let (found, statements) = conn.recording(|conn| {
                 let (filter, all) = (E::Filter::default(), PageRequest::newest(ALL));
@@ -73,7 +73,7 @@ impl EntityVisitor for EveryPath<'_> {
     }
 }
 
-fn every_path(database: &Fresh) -> String {
+fn every_path(database: &FreshDatabase) -> String {
     let conn = &mut database.connection();
     let fixture = Fixture::store(conn);
     let every_path = |entity: &EntityInfo| {
@@ -83,7 +83,7 @@ fn every_path(database: &Fresh) -> String {
     entities().map(every_path).collect()
 }
 
-fn each_edge_takes_one_statement(database: &Fresh) {
+fn each_edge_takes_one_statement(database: &FreshDatabase) {
     assert!(!every_path(database).is_empty());
 }
 
@@ -128,7 +128,7 @@ impl EntityVisitor for Compare<'_> {
     }
 }
 
-fn loaded_entities_match_the_model(database: &Fresh) {
+fn loaded_entities_match_the_model(database: &FreshDatabase) {
     let conn = &mut database.connection();
     let Fixture { model, .. } = &Fixture::store(conn);
     for entity in entities() {
@@ -138,7 +138,7 @@ fn loaded_entities_match_the_model(database: &Fresh) {
     }
 }
 
-fn random_catalogues_match_the_model(database: &Fresh) {
+fn random_catalogues_match_the_model(database: &FreshDatabase) {
     let conn = &mut database.connection();
     for seed in 0..4 {
         let c = Catalogue::random(seed);
@@ -153,7 +153,7 @@ fn random_catalogues_match_the_model(database: &Fresh) {
     }
 }
 
-fn each_count_takes_one_statement(database: &Fresh) {
+fn each_count_takes_one_statement(database: &FreshDatabase) {
     let c = Catalogue::small();
     let mut conn = database.connection();
     c.store(&mut conn);
@@ -174,7 +174,7 @@ fn each_count_takes_one_statement(database: &Fresh) {
     assert_eq!(lines(&books.unwrap().entities), expected);
 }
 
-fn empty_keys_take_no_statement(database: &Fresh) {
+fn empty_keys_take_no_statement(database: &FreshDatabase) {
     let c = Catalogue::small();
     let mut conn = database.connection();
     c.store(&mut conn);
@@ -193,7 +193,7 @@ fn empty_keys_take_no_statement(database: &Fresh) {
     assert_eq!(statements.len(), 1, "{statements:#?}");
 }
 
-fn many_keys_are_loaded_in_chunks(database: &Fresh) {
+fn many_keys_are_loaded_in_chunks(database: &FreshDatabase) {
     let mut c = Catalogue::empty();
     let tag = c.tag("many");
     for number in 0..=CHUNK {
@@ -236,7 +236,7 @@ fn many_keys_are_loaded_in_chunks(database: &Fresh) {
 }
 
 /// A user of six hundred books counts as six hundred parents.
-fn cap_counts_every_occurrence(database: &Fresh) {
+fn cap_counts_every_occurrence(database: &FreshDatabase) {
     let mut c = Catalogue::empty();
     let owner = c.user("owner");
     for number in 0..600 {
@@ -259,7 +259,7 @@ fn cap_counts_every_occurrence(database: &Fresh) {
     assert_eq!((shown.len(), shown.more()), (10_000 / 600, true));
 }
 
-fn includes_are_loaded_in_one_snapshot(database: &Fresh) {
+fn includes_are_loaded_in_one_snapshot(database: &FreshDatabase) {
     let mut c = Catalogue::empty();
     let uid = c.book(&json!({"title": "T", "author": "A"}), None);
     let owner = c.user("owner");
@@ -288,7 +288,7 @@ fn includes_are_loaded_in_one_snapshot(database: &Fresh) {
     });
 }
 
-fn unloaded_relation_is_an_error(database: &Fresh) {
+fn unloaded_relation_is_an_error(database: &FreshDatabase) {
     let c = Catalogue::small();
     let mut conn = database.connection();
     c.store(&mut conn);
@@ -313,7 +313,7 @@ fn unloaded_relation_is_an_error(database: &Fresh) {
     assert!(reader.get(UserBooks).is_err() && reader.get(UserReviews).is_err());
 }
 
-fn to_one_returns_entity_or_none(database: &Fresh) {
+fn to_one_returns_entity_or_none(database: &FreshDatabase) {
     let c = Catalogue::small();
     let mut conn = database.connection();
     c.store(&mut conn);

@@ -7,7 +7,7 @@ use std::thread;
 
 use recto_persistence::migrations::{self, Migration, MigrationError, SchemaState};
 use recto_testkit::both_engines;
-use recto_testkit::database::{Engine, Fresh, bare};
+use recto_testkit::database::{Engine, FreshDatabase, bare};
 
 use crate::support::introspection::everything;
 
@@ -37,7 +37,7 @@ fn names(engine: Engine) -> Vec<String> {
     names
 }
 
-fn reverting_and_applying_restores_schema(database: &Fresh) {
+fn reverting_and_applying_restores_schema(database: &FreshDatabase) {
     let mut conn = database.connection();
     let before = everything(database);
     assert!(before.len() > 20, "{before:?}");
@@ -52,7 +52,7 @@ fn reverting_and_applying_restores_schema(database: &Fresh) {
     assert_eq!(everything(database), before);
 }
 
-fn state_lists_pending_migrations(database: &Fresh) {
+fn state_lists_pending_migrations(database: &FreshDatabase) {
     let mut conn = database.connection();
     assert_eq!(migrations::state(&mut conn).unwrap(), SchemaState::Current);
     assert!(migrations::apply(&mut conn).unwrap().is_empty());
@@ -66,7 +66,7 @@ fn state_lists_pending_migrations(database: &Fresh) {
     assert_eq!(migrations::list(&mut conn).unwrap(), expected.collect::<Vec<_>>());
 }
 
-fn newer_database_is_recognized(database: &Fresh) {
+fn newer_database_is_recognized(database: &FreshDatabase) {
     database
         .execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('29991231000000')")
         .unwrap();
@@ -74,7 +74,7 @@ fn newer_database_is_recognized(database: &Fresh) {
     assert_eq!(state, SchemaState::Newer(vec!["29991231000000".to_owned()]));
 }
 
-fn concurrent_migrations_apply_once(database: &Fresh) {
+fn concurrent_migrations_apply_once(database: &FreshDatabase) {
     for _ in 0..8 {
         let empty = bare(database.engine()).unwrap();
         let start = Barrier::new(4);

@@ -13,7 +13,7 @@ use recto_relations_diesel::{
     Corrupt, HasMany, ManyToMany, MappedMany, Page, SameTable, SortColumn, Stored, map_relations,
 };
 use recto_testkit::both_engines;
-use recto_testkit::database::Fresh;
+use recto_testkit::database::FreshDatabase;
 use serde::Serialize;
 
 both_engines!(
@@ -245,7 +245,7 @@ const BOB: i64 = 2;
 const HELLO: i64 = 10;
 const READERS: i64 = 20;
 
-fn post_office(database: &Fresh) -> Connection {
+fn post_office(database: &FreshDatabase) -> Connection {
     database.execute(TABLES).unwrap();
     database.connection_of()
 }
@@ -260,7 +260,7 @@ fn keys<'g, E: Entity<Key = i64>>(views: impl Iterator<Item = View<'g, E>>) -> V
     views.map(|view| view.key()).collect()
 }
 
-fn two_keys_make_two_relations(database: &Fresh) {
+fn two_keys_make_two_relations(database: &FreshDatabase) {
     let mut conn = post_office(database);
 
     let everybody = everybody(&mut conn, "sent.recipient,received(sort:body).sender");
@@ -287,7 +287,7 @@ fn two_keys_make_two_relations(database: &Fresh) {
     assert!(conn.related_one::<MessageRecipient>(13, &none).unwrap().unwrap().is_none());
 }
 
-fn self_reference_is_navigable_both_ways(database: &Fresh) {
+fn self_reference_is_navigable_both_ways(database: &FreshDatabase) {
     let mut conn = post_office(database);
     let include = Include::parse(Message::INFO, "answers.question,question").unwrap();
 
@@ -300,7 +300,7 @@ fn self_reference_is_navigable_both_ways(database: &Fresh) {
     }
 }
 
-fn link_data_is_on_both_sides(database: &Fresh) {
+fn link_data_is_on_both_sides(database: &FreshDatabase) {
     let mut conn = post_office(database);
 
     let everybody = everybody(&mut conn, "circles.members");
@@ -324,7 +324,7 @@ fn link_data_is_on_both_sides(database: &Fresh) {
     assert!(ada.link(CircleMembers).is_err(), "Ada was not reached over a circle");
 }
 
-fn relations_are_counted(database: &Fresh) {
+fn relations_are_counted(database: &FreshDatabase) {
     let mut conn = post_office(database);
     let mut include = Include::nothing();
     include.count(Person::INFO, "sent,received,circles").unwrap();
@@ -359,7 +359,7 @@ where
     }
 }
 
-fn relations_are_paged(database: &Fresh) {
+fn relations_are_paged(database: &FreshDatabase) {
     let mut conn = post_office(database);
     let (newest, by_body) = (Sort::default(), Sort::parse(Message::INFO, "body").unwrap());
 
@@ -376,7 +376,7 @@ fn relations_are_paged(database: &Fresh) {
     assert_eq!(keys(received), [14, 11]);
 }
 
-fn each_edge_takes_one_statement(database: &Fresh) {
+fn each_edge_takes_one_statement(database: &FreshDatabase) {
     fn all<E>(conn: &mut Connection)
     where
         E: Stored<PostOffice, Filter = (), Key: Key>,
@@ -387,7 +387,7 @@ fn each_edge_takes_one_statement(database: &Fresh) {
                 conn.page::<E>(&(), &Filter::everything(), &PageRequest::newest(100), &include)
             });
             assert!(!found.unwrap().entities.as_slice().is_empty());
-            assert_eq!(statements.len(), 1 + include.edge_count(), "{}: {path}", E::INFO.name);
+            assert_eq!(statements.len(), 1 + include.relation_count(), "{}: {path}", E::INFO.name);
         }
     }
     let mut conn = post_office(database);
@@ -400,7 +400,7 @@ fn each_edge_takes_one_statement(database: &Fresh) {
     all::<Circle>(&mut conn);
 }
 
-fn unloaded_relation_is_an_error(database: &Fresh) {
+fn unloaded_relation_is_an_error(database: &FreshDatabase) {
     let mut conn = post_office(database);
 
     // Cleo received nothing: an empty list if it was included, otherwise an error.

@@ -5,7 +5,7 @@ use recto_persistence::catalog::BookFilter;
 use recto_persistence::{Connection, MappedMany, PageRequest, Recto, Stored};
 use recto_relations::{Entity, Filter, Include, KeysetPosition, PageStart, RelationInfo, Sort};
 use recto_testkit::both_engines;
-use recto_testkit::database::Fresh;
+use recto_testkit::database::FreshDatabase;
 use serde_json::Value;
 
 use crate::support::catalogue::Catalogue;
@@ -100,7 +100,7 @@ fn parents<'m>(model: &'m Model, relation: &RelationInfo) -> Vec<Node<'m>> {
     parents
 }
 
-fn entity_pages_are_complete_and_ordered(database: &Fresh) {
+fn entity_pages_are_complete_and_ordered(database: &FreshDatabase) {
     let conn = &mut database.connection();
     let Fixture { model, .. } = &Fixture::store(conn);
     for entity in entities() {
@@ -108,7 +108,7 @@ fn entity_pages_are_complete_and_ordered(database: &Fresh) {
     }
 }
 
-fn relation_pages_are_complete_and_ordered(database: &Fresh) {
+fn relation_pages_are_complete_and_ordered(database: &FreshDatabase) {
     let conn = &mut database.connection();
     let Fixture { model, .. } = &Fixture::store(conn);
     for relation in to_many_relations() {
@@ -120,7 +120,7 @@ fn relation_pages_are_complete_and_ordered(database: &Fresh) {
     }
 }
 
-fn random_catalogue_pages_are_ordered(database: &Fresh) {
+fn random_catalogue_pages_are_ordered(database: &FreshDatabase) {
     let conn = &mut database.connection();
     let is_in_catalogue = |relation: &&RelationInfo| CATALOG.entities.contains(&relation.from);
     for seed in 100..103 {
@@ -138,7 +138,7 @@ fn random_catalogue_pages_are_ordered(database: &Fresh) {
     }
 }
 
-fn page_continues_after_deleted_entity(database: &Fresh) {
+fn page_continues_after_deleted_entity(database: &FreshDatabase) {
     let c = Catalogue::small();
     let mut conn = database.connection();
     c.store(&mut conn);
@@ -169,7 +169,7 @@ fn page_continues_after_deleted_entity(database: &Fresh) {
     }
 }
 
-fn missing_parent_has_no_page(database: &Fresh) {
+fn missing_parent_has_no_page(database: &FreshDatabase) {
     let c = Catalogue::small();
     let mut conn = database.connection();
     c.store(&mut conn);

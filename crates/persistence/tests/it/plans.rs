@@ -12,7 +12,7 @@ use recto_relations::{
     Entity, Filter, Include, KeysetPosition, PageStart, RelationInfo, Sort, SortField, Storage,
 };
 use recto_testkit::both_engines;
-use recto_testkit::database::{Engine, Fresh};
+use recto_testkit::database::{Engine, FreshDatabase};
 
 use crate::support::catalogue::Catalogue;
 use crate::support::fixture::Fixture;
@@ -37,14 +37,14 @@ fn statements<T>(conn: &mut Connection, work: impl FnOnce(&mut Connection) -> T)
 }
 
 /// Returns the query plan of a statement for any values.
-fn plan(database: &Fresh, sql: &str) -> String {
+fn plan(database: &FreshDatabase, sql: &str) -> String {
     match database.engine() {
         Engine::Sqlite => plan_of_sqlite(database, sql),
         Engine::Postgres => plan_of_postgres(database, sql),
     }
 }
 
-fn plan_of_sqlite(database: &Fresh, sql: &str) -> String {
+fn plan_of_sqlite(database: &FreshDatabase, sql: &str) -> String {
     #[derive(diesel::QueryableByName)]
     struct Step {
         #[diesel(sql_type = Text)]
@@ -59,7 +59,7 @@ fn plan_of_sqlite(database: &Fresh, sql: &str) -> String {
 }
 
 /// PostgreSQL would scan and sort such small tables. The settings show whether it can avoid that.
-fn plan_of_postgres(database: &Fresh, sql: &str) -> String {
+fn plan_of_postgres(database: &FreshDatabase, sql: &str) -> String {
     #[derive(diesel::QueryableByName)]
     struct Step {
         #[diesel(sql_type = Text)]
@@ -99,7 +99,7 @@ fn has_sort_step(plan: &str) -> bool {
     plan.contains("USE TEMP B-TREE") || plan.contains("Sort Key")
 }
 
-fn stored(database: &Fresh) -> (Catalogue, Connection) {
+fn stored(database: &FreshDatabase) -> (Catalogue, Connection) {
     let c = Catalogue::small();
     let mut conn = database.connection();
     c.store(&mut conn);
@@ -139,7 +139,7 @@ fn book_index(engine: Engine, field: &SortField, descending: bool) -> String {
     }
 }
 
-fn book_sorts_use_indexes(database: &Fresh) {
+fn book_sorts_use_indexes(database: &FreshDatabase) {
     let (c, mut conn) = stored(database);
     let engine = database.engine();
     let mut cases = vec![(String::new(), book_index(engine, &SortField::creation(), true))];
@@ -194,7 +194,7 @@ impl EntityVisitor for ChildStatements<'_> {
 
 /// Returns a part of the query plan for each index that loads the children of a relation, and
 /// whether the index is in order.
-fn child_indexes(database: &Fresh, relation: &RelationInfo) -> (Vec<String>, bool) {
+fn child_indexes(database: &FreshDatabase, relation: &RelationInfo) -> (Vec<String>, bool) {
     match relation.storage {
         Storage::ForeignKey { table, column } => (vec![format!("{table}_{column}_idx")], true),
         Storage::Link { table, from, .. } => {
@@ -220,7 +220,7 @@ fn child_indexes(database: &Fresh, relation: &RelationInfo) -> (Vec<String>, boo
     }
 }
 
-fn children_use_the_foreign_key_index(database: &Fresh) {
+fn children_use_the_foreign_key_index(database: &FreshDatabase) {
     let conn = &mut database.connection();
     Fixture::store(conn);
     for relation in to_many_relations() {
@@ -240,7 +240,7 @@ fn children_use_the_foreign_key_index(database: &Fresh) {
     }
 }
 
-fn page_sql_matches_snapshot(database: &Fresh) {
+fn page_sql_matches_snapshot(database: &FreshDatabase) {
     let (c, mut conn) = stored(database);
     let mut sql = String::new();
     for sort in ["", "title", "-published_date", "-published_date,title"] {
@@ -259,7 +259,7 @@ fn page_sql_matches_snapshot(database: &Fresh) {
     insta::assert_snapshot!(format!("pages_{}", database.engine()), sql);
 }
 
-fn include_sql_matches_snapshot(database: &Fresh) {
+fn include_sql_matches_snapshot(database: &FreshDatabase) {
     let (_, mut conn) = stored(database);
     let mut sql = String::new();
     for include in ["user", "reviews", "tags", "tags(limit:5,sort:name)", "reviews(sort:-rating)"] {
@@ -290,7 +290,7 @@ fn include_sql_matches_snapshot(database: &Fresh) {
     insta::assert_snapshot!(format!("includes_{}", database.engine()), sql);
 }
 
-fn module_sql_matches_snapshot(database: &Fresh) {
+fn module_sql_matches_snapshot(database: &FreshDatabase) {
     fn add<E: Stored<Recto, Filter: Default>>(
         conn: &mut Connection,
         sql: &mut String,

@@ -7,7 +7,7 @@ use recto_persistence::Recto;
 use recto_relations::{Cardinality, OnDelete, RelationInfo, Storage};
 use recto_relations_diesel::{MappedRelations as _, unmapped};
 use recto_testkit::both_engines;
-use recto_testkit::database::Fresh;
+use recto_testkit::database::FreshDatabase;
 
 use crate::support::introspection::{foreign_keys, indexes, tables};
 use crate::support::visit::relations;
@@ -64,7 +64,7 @@ fn in_sql(rule: OnDelete) -> &'static str {
     }
 }
 
-fn databases_enforce_declared_relations(database: &Fresh) {
+fn databases_enforce_declared_relations(database: &FreshDatabase) {
     let (tables, keys, indexes) = (tables(database), foreign_keys(database), indexes(database));
     for relation in relations() {
         let name = format!("{}.{}", relation.from.name, relation.name);
@@ -99,7 +99,7 @@ fn databases_enforce_declared_relations(database: &Fresh) {
     }
 }
 
-fn every_foreign_key_is_declared(database: &Fresh) {
+fn every_foreign_key_is_declared(database: &FreshDatabase) {
     let declared: BTreeSet<(String, String)> = relations()
         .flat_map(needed)
         .map(|needed| (needed.table, needed.column))

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use recto_persistence::{Connection, Database, DatabaseFailure, Error, Options};
 use recto_relations::Cost;
 use recto_testkit::both_engines;
-use recto_testkit::database::{Engine, Fresh};
+use recto_testkit::database::{Engine, FreshDatabase};
 
 use crate::support::blocked::{Held, hold_reader, hold_writer};
 use crate::support::catalogue::{Catalogue, tag_names};
@@ -34,7 +34,7 @@ both_engines!(
 );
 
 /// The numbers of threads for reads, expensive reads and writes with [`options`].
-fn threads(fresh: &Fresh) -> [usize; 3] {
+fn threads(fresh: &FreshDatabase) -> [usize; 3] {
     match fresh.engine() {
         Engine::Sqlite => [1, 1, 1],
         Engine::Postgres => [4, 4, 4],
@@ -62,7 +62,7 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
 }
 
-fn blocked_read_times_out(fresh: &Fresh) {
+fn blocked_read_times_out(fresh: &FreshDatabase) {
     let database = fresh.open_with(options(SHORT));
     let blocked = block_all(&database, threads(fresh)[0], hold_reader);
     let began = Instant::now();
@@ -88,7 +88,7 @@ fn delete_for_minutes(conn: &mut Connection) -> Result<(), Error> {
     })
 }
 
-fn long_statement_is_interrupted(fresh: &Fresh) {
+fn long_statement_is_interrupted(fresh: &FreshDatabase) {
     let tag = Catalogue::empty().new_tag("for the statement to find");
     fresh.connection().insert(tag).unwrap();
     let database = fresh.open_with(options(SHORT));
@@ -125,7 +125,7 @@ fn paused() -> (
     (work, has_begun, resume, has_ended)
 }
 
-fn abandoned_read_stops_before_next_statement(fresh: &Fresh) {
+fn abandoned_read_stops_before_next_statement(fresh: &FreshDatabase) {
     let (database, runtime) = (fresh.open_with(options(LONG)), runtime());
     let (work, has_begun, resume, was_cancelled) = paused();
     let read = submit!(runtime, database.request_read(Cost::default(), work));
@@ -136,7 +136,7 @@ fn abandoned_read_stops_before_next_statement(fresh: &Fresh) {
     cheap_ping(&database).unwrap();
 }
 
-fn abandoned_write_is_not_run(fresh: &Fresh) {
+fn abandoned_write_is_not_run(fresh: &FreshDatabase) {
     let (c, database, runtime) = (Catalogue::empty(), fresh.open_with(options(LONG)), runtime());
     let blocked = block_all(&database, threads(fresh)[2], hold_writer);
     let tag = c.new_tag("for nobody");
@@ -162,7 +162,7 @@ fn abandoned_write_is_not_run(fresh: &Fresh) {
     assert_eq!(tag_names(&mut fresh.connection()), ["for somebody"]);
 }
 
-fn late_write_is_rolled_back(fresh: &Fresh) {
+fn late_write_is_rolled_back(fresh: &FreshDatabase) {
     let (c, database) = (Catalogue::empty(), fresh.open_with(options(SHORT)));
     let (release, released) = channel::<()>();
     let tag = c.new_tag("too late");
@@ -178,7 +178,7 @@ fn late_write_is_rolled_back(fresh: &Fresh) {
     assert!(tag_names(&mut fresh.connection()).is_empty());
 }
 
-fn abandoned_work_leaves_full_queue(fresh: &Fresh) {
+fn abandoned_work_leaves_full_queue(fresh: &FreshDatabase) {
     let database = fresh.open_with(Options { queue: 2, ..options(LONG) });
     let runtime = runtime();
     let blocked = block_all(&database, threads(fresh)[0], hold_reader);
@@ -196,7 +196,7 @@ fn abandoned_work_leaves_full_queue(fresh: &Fresh) {
     assert_eq!(database.statistics().reads.abandoned, 1);
 }
 
-fn classes_do_not_block_each_other(fresh: &Fresh) {
+fn classes_do_not_block_each_other(fresh: &FreshDatabase) {
     let database = fresh.open_with(options(LONG));
     let [reads, expensive, writes] = threads(fresh);
     let write = || run(database.request_write(Connection::ping));
@@ -215,7 +215,7 @@ fn classes_do_not_block_each_other(fresh: &Fresh) {
     release(blocked);
 }
 
-fn late_expensive_read_is_refused(fresh: &Fresh) {
+fn late_expensive_read_is_refused(fresh: &FreshDatabase) {
     let timeout = Duration::from_secs(4);
     let (database, runtime) = (fresh.open_with(options(timeout)), runtime());
     let blocked = block_all(&database, threads(fresh)[1], hold_expensive);
@@ -227,7 +227,7 @@ fn late_expensive_read_is_refused(fresh: &Fresh) {
     assert_eq!(database.statistics().expensive_reads.refused, 1);
 }
 
-fn slow_cheap_read_becomes_expensive(fresh: &Fresh) {
+fn slow_cheap_read_becomes_expensive(fresh: &FreshDatabase) {
     let tag = Catalogue::empty().new_tag("for the statement to find");
     fresh.connection().insert(tag).unwrap();
     let database = fresh.open_with(options(LONG));
@@ -245,7 +245,7 @@ fn slow_cheap_read_becomes_expensive(fresh: &Fresh) {
     assert_eq!([statistics.reads.timed_out, statistics.expensive_reads.timed_out], [0, 0]);
 }
 
-fn slow_write_fails_no_other(fresh: &Fresh) {
+fn slow_write_fails_no_other(fresh: &FreshDatabase) {
     let (c, database) = (Catalogue::empty(), fresh.open_with(options(Duration::from_secs(3))));
     let runs = Arc::new(AtomicU32::new(0));
     let insert = |name: &str, then: fn(&mut Connection) -> Result<(), Error>| {
@@ -283,7 +283,7 @@ fn slow_write_fails_no_other(fresh: &Fresh) {
     }
 }
 
-fn background_work_has_no_deadline(fresh: &Fresh) {
+fn background_work_has_no_deadline(fresh: &FreshDatabase) {
     let database = fresh.open_with(options(SHORT));
     let beyond = |conn: &mut Connection| {
         thread::sleep(SHORT * 2);
@@ -299,7 +299,7 @@ fn background_work_has_no_deadline(fresh: &Fresh) {
     }
 }
 
-fn statistics_count_each_class(fresh: &Fresh) {
+fn statistics_count_each_class(fresh: &FreshDatabase) {
     let database = fresh.open_with(options(LONG));
     cheap_ping(&database).unwrap();
     run(database.request_read(Cost::SCAN, |conn| {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use recto_testkit::both_engines;
-use recto_testkit::database::{Engine, Fresh, fresh};
+use recto_testkit::database::{Engine, FreshDatabase, fresh};
 
 use crate::support::introspection::{
     Column, constraints, foreign_keys, generated, indexes, tables,
@@ -69,7 +69,7 @@ fn kind_on(engine: Engine, kind: &str) -> &'static str {
     }
 }
 
-fn declared_tables_match_databases(database: &Fresh) {
+fn declared_tables_match_databases(database: &FreshDatabase) {
     let declared = declared(SCHEMA, database.engine());
     let migrated = tables(database);
     assert_eq!(
@@ -82,7 +82,7 @@ fn declared_tables_match_databases(database: &Fresh) {
     }
 }
 
-fn joins_match_foreign_keys(database: &Fresh) {
+fn joins_match_foreign_keys(database: &FreshDatabase) {
     // joinable!(books -> users (user_uid));
     let declared: BTreeSet<String> = SCHEMA
         .lines()
@@ -99,7 +99,7 @@ fn joins_match_foreign_keys(database: &Fresh) {
     assert_eq!(declared, migrated);
 }
 
-fn foreign_keys_are_named_and_indexed(database: &Fresh) {
+fn foreign_keys_are_named_and_indexed(database: &FreshDatabase) {
     let (constraints, indexes) = (constraints(database), indexes(database));
     let keys = foreign_keys(database);
     assert!(!keys.is_empty());
@@ -115,7 +115,7 @@ fn foreign_keys_are_named_and_indexed(database: &Fresh) {
     }
 }
 
-fn primary_keys_are_named_after_tables(database: &Fresh) {
+fn primary_keys_are_named_after_tables(database: &FreshDatabase) {
     let constraints = constraints(database);
     for table in tables(database).keys() {
         let name = format!("{table}_pkey");
@@ -123,7 +123,7 @@ fn primary_keys_are_named_after_tables(database: &Fresh) {
     }
 }
 
-fn generated_columns_match_databases(database: &Fresh) {
+fn generated_columns_match_databases(database: &FreshDatabase) {
     let tables = tables(database);
     let mut declared = declared(GENERATED, database.engine());
     for (table, columns) in &mut declared {
@@ -136,7 +136,7 @@ fn generated_columns_match_databases(database: &Fresh) {
 }
 
 /// There is a column for each direction, with an index that begins with it.
-fn nullable_sort_fields_have_generated_columns(database: &Fresh) {
+fn nullable_sort_fields_have_generated_columns(database: &FreshDatabase) {
     let mut expected = BTreeSet::new();
     for entity in entities() {
         for field in entity.sorts.iter().filter(|field| field.nullable) {

@@ -12,7 +12,7 @@ use recto_persistence::identity::account;
 use recto_persistence::{Connection, Error, Lock, SystemIds};
 use recto_relations::{Entity as _, Include};
 use recto_testkit::both_engines;
-use recto_testkit::database::Fresh;
+use recto_testkit::database::FreshDatabase;
 use serde_json::json;
 
 use crate::support::catalogue::{Catalogue, tag_names};
@@ -25,7 +25,7 @@ both_engines!(
     mutual_demotion_leaves_one_admin,
 );
 
-fn failed_write_is_rolled_back(fresh: &Fresh) {
+fn failed_write_is_rolled_back(fresh: &FreshDatabase) {
     let (c, database) = (Catalogue::empty(), fresh.open());
     let (kept, undone) = (c.new_tag("kept"), c.new_tag("undone"));
     let result: Result<(), Error> = database.write_blocking(move |conn| {
@@ -37,7 +37,7 @@ fn failed_write_is_rolled_back(fresh: &Fresh) {
     assert_eq!(tag_names(&mut fresh.connection()), ["kept"]);
 }
 
-fn nested_transaction_rolls_back_alone(fresh: &Fresh) {
+fn nested_transaction_rolls_back_alone(fresh: &FreshDatabase) {
     let (c, database) = (Catalogue::empty(), fresh.open());
     let (outer, inner) = (c.new_tag("outer"), c.new_tag("inner"));
     database
@@ -55,7 +55,7 @@ fn nested_transaction_rolls_back_alone(fresh: &Fresh) {
     assert_eq!(tag_names(&mut fresh.connection()), ["outer"]);
 }
 
-fn snapshot_sees_one_state(fresh: &Fresh) {
+fn snapshot_sees_one_state(fresh: &FreshDatabase) {
     let c = Catalogue::empty();
     let mut reader = fresh.connection();
     let mut writer = fresh.connection();
@@ -71,7 +71,7 @@ fn snapshot_sees_one_state(fresh: &Fresh) {
     assert_eq!(tag_names(&mut reader), ["meanwhile", "before"]);
 }
 
-fn concurrent_writers_insert_one_tag(fresh: &Fresh) {
+fn concurrent_writers_insert_one_tag(fresh: &FreshDatabase) {
     let mut c = Catalogue::empty();
     // Writers of one book wait for each other; writers of different books do not.
     let books = ["a", "b", "c", "d", "e"]
@@ -105,7 +105,7 @@ fn put_tags(conn: &mut Connection, uid: BookId, names: &[TagName]) -> Result<(),
     book_tag::add(conn, &Creator::nobody(&SystemIds), uid, names).map(|_| ())
 }
 
-fn mutual_demotion_leaves_one_admin(fresh: &Fresh) {
+fn mutual_demotion_leaves_one_admin(fresh: &FreshDatabase) {
     let c = Catalogue::small();
     let mut conn = fresh.connection();
     c.store(&mut conn);

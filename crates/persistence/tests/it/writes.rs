@@ -16,7 +16,7 @@ use recto_persistence::{
 };
 use recto_relations::{Entity, Include};
 use recto_testkit::both_engines;
-use recto_testkit::database::Fresh;
+use recto_testkit::database::FreshDatabase;
 use serde_json::{Value, json};
 
 use crate::support::modules::Factory;
@@ -64,7 +64,7 @@ fn pointers<T: std::fmt::Debug>(result: Result<T, Error>) -> Vec<String> {
     }
 }
 
-fn inserted_entities_are_read_back(database: &Fresh) {
+fn inserted_entities_are_read_back(database: &FreshDatabase) {
     let mut conn = database.connection();
     let mut factory = Factory::new(&mut conn);
     let new = json!({"title": " Émile ", "content": "One\n\ntwo."});
@@ -86,7 +86,7 @@ fn inserted_entities_are_read_back(database: &Fresh) {
     assert_eq!(stored::<Company>(&mut conn, CompanyId::new(99).unwrap()), None);
 }
 
-fn patch_changes_only_given_fields(database: &Fresh) {
+fn patch_changes_only_given_fields(database: &FreshDatabase) {
     let mut conn = database.connection();
     let mut factory = Factory::new(&mut conn);
     let [one, other] = ["One", "Other"].map(|name| factory.company(name));
@@ -110,7 +110,7 @@ fn patch_changes_only_given_fields(database: &Fresh) {
     assert_eq!(stored::<Department>(conn, cards), Some(moved));
 }
 
-fn dangling_foreign_keys_are_violations(database: &Fresh) {
+fn dangling_foreign_keys_are_violations(database: &FreshDatabase) {
     let mut conn = database.connection();
     let mut factory = Factory::new(&mut conn);
     let lost = factory.try_create::<Department>(&json!({"name": "Lost", "company_id": 7}), ());
@@ -137,7 +137,7 @@ fn dangling_foreign_keys_are_violations(database: &Fresh) {
     assert_eq!(stored::<Department>(conn, cards).unwrap().company_id, company);
 }
 
-fn blocking_relation_is_named_and_counted(database: &Fresh) {
+fn blocking_relation_is_named_and_counted(database: &FreshDatabase) {
     let mut conn = database.connection();
     let mut factory = Factory::new(&mut conn);
     let [engines, empty] = ["Engines", "Empty"].map(|name| factory.company(name));
@@ -165,7 +165,7 @@ fn blocking_relation_is_named_and_counted(database: &Fresh) {
     assert_eq!(refused, Conflict::StillReferenced { relation: "departments", count: 1 });
 }
 
-fn deletes_cascade_or_set_null(database: &Fresh) {
+fn deletes_cascade_or_set_null(database: &FreshDatabase) {
     let mut conn = database.connection();
     let mut factory = Factory::new(&mut conn);
     let posts = ["One", "Other"].map(|title| factory.post(title));
@@ -206,7 +206,7 @@ fn deletes_cascade_or_set_null(database: &Fresh) {
     assert_eq!(stored::<Employee>(conn, top).unwrap().manager_id, None);
 }
 
-fn enrolling_is_idempotent(database: &Fresh) {
+fn enrolling_is_idempotent(database: &FreshDatabase) {
     let mut conn = database.connection();
     let mut factory = Factory::new(&mut conn);
     let (ada, algebra) = (factory.student("Ada"), factory.course("Algebra"));
@@ -242,7 +242,7 @@ fn chain(conn: &mut Connection, length: usize) -> Vec<EmployeeId> {
     chain
 }
 
-fn reporting_cycle_is_refused(database: &Fresh) {
+fn reporting_cycle_is_refused(database: &FreshDatabase) {
     let conn = &mut database.connection();
     let chain = chain(conn, 6);
     let manage = |conn: &mut Connection, who: usize, by: usize| {
@@ -265,7 +265,7 @@ fn reporting_cycle_is_refused(database: &Fresh) {
 }
 
 /// Each change is valid alone; together they would create a cycle.
-fn concurrent_reporting_cycle_is_refused(fresh: &Fresh) {
+fn concurrent_reporting_cycle_is_refused(fresh: &FreshDatabase) {
     let chain = chain(&mut fresh.connection(), 4);
     let conn = &mut fresh.connection();
     let database = fresh.open();
@@ -303,7 +303,7 @@ fn concurrent_reporting_cycle_is_refused(fresh: &Fresh) {
     }
 }
 
-fn concurrent_manager_delete_is_no_failure(fresh: &Fresh) {
+fn concurrent_manager_delete_is_no_failure(fresh: &FreshDatabase) {
     let conn = &mut fresh.connection();
     let chain = chain(conn, 2);
     let department = stored::<Employee>(conn, chain[0]).unwrap().department_id;
@@ -336,7 +336,7 @@ fn concurrent_manager_delete_is_no_failure(fresh: &Fresh) {
     }
 }
 
-fn check_constraints_refuse_invalid_values(database: &Fresh) {
+fn check_constraints_refuse_invalid_values(database: &FreshDatabase) {
     let mut conn = database.connection();
     chain(&mut conn, 2);
     let mut factory = Factory::new(&mut conn);
@@ -370,7 +370,7 @@ fn check_constraints_refuse_invalid_values(database: &Fresh) {
     assert!(is_unique, "{said:?}");
 }
 
-fn corrupt_value_is_located(database: &Fresh) {
+fn corrupt_value_is_located(database: &FreshDatabase) {
     let mut conn = database.connection();
     let post = Factory::new(&mut conn).post("One");
     let bypass = match database.engine() {

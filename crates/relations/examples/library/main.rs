@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut include =
         Include::parse(Author::INFO, "books(limit:5,sort:-published).readers,edited.author")?;
     include.count(Author::INFO, "edited")?;
-    println!("{include} loads {} relations", include.edge_count());
+    println!("{include} loads {} relations", include.relation_count());
 
     let early = Filter::parse(Author::INFO, Quantifier::Some, "books(published:..1815)")?;
     let unedited = Filter::parse(Author::INFO, Quantifier::None, "edited")?;

@@ -1,6 +1,6 @@
 //! Parsing of includes and counts.
 
-use super::{Include, IncludeError, MAX_DEPTH, Requested, paths};
+use super::{Include, IncludeError, IncludedRelation, MAX_DEPTH, paths};
 use crate::{Cardinality, EntityInfo, Sort, excerpt};
 
 impl Include {
@@ -37,13 +37,14 @@ impl Include {
         let mut from = entity;
         let (parents, name) = path.rsplit_once('.').unzip();
         for step in parents.into_iter().flat_map(|parents| parents.split('.')) {
-            let edge = level.edges.iter_mut().find(|edge| edge.relation.name == step);
-            let edge = edge.ok_or_else(|| IncludeError::CountOfUnloaded {
+            let included =
+                level.relations.iter_mut().find(|included| included.relation.name == step);
+            let included = included.ok_or_else(|| IncludeError::CountOfUnloaded {
                 path: excerpt(path),
                 parents: excerpt(parents.unwrap_or_default()),
             })?;
-            from = edge.relation.to;
-            level = &mut edge.nested;
+            from = included.relation.to;
+            level = &mut included.nested;
         }
         let relation = from
             .relation(name.unwrap_or(path))
@@ -76,25 +77,26 @@ impl Include {
                 path: excerpt(path),
                 known: paths(entity, MAX_DEPTH).join(", "),
             })?;
-            let position = level.edges.iter().position(|edge| edge.relation == relation);
-            let edge = if let Some(position) = position {
-                &mut level.edges[position]
+            let position =
+                level.relations.iter().position(|included| included.relation == relation);
+            let included = if let Some(position) = position {
+                &mut level.relations[position]
             } else {
-                level.edges.push(Requested::new(relation));
-                let last = level.edges.len() - 1;
-                &mut level.edges[last]
+                level.relations.push(IncludedRelation::new(relation));
+                let last = level.relations.len() - 1;
+                &mut level.relations[last]
             };
             if let Some(options) = options {
-                edge.set_options(options)?;
+                included.set_options(options)?;
             }
             from = relation.to;
-            level = &mut edge.nested;
+            level = &mut included.nested;
         }
         Ok(())
     }
 }
 
-impl Requested {
+impl IncludedRelation {
     fn set_options(&mut self, options: &str) -> Result<(), IncludeError> {
         let name = self.relation.name.to_owned();
         if self.relation.cardinality != Cardinality::Many {
@@ -187,16 +189,16 @@ mod tests {
     #[test]
     fn common_prefixes_are_merged() {
         let include = Include::parse(Book::INFO, "readers,readers.books,author,readers").unwrap();
-        assert_eq!(include.edges().len(), 2);
-        assert_eq!(include.edge_count(), 3);
+        assert_eq!(include.relations().len(), 2);
+        assert_eq!(include.relation_count(), 3);
     }
 
     #[test]
     fn options_are_parsed() {
         let raw = "readers( limit:7, sort:-name,created_at ).books";
         let include = Include::parse(Book::INFO, raw).unwrap();
-        assert_eq!(include.edges()[0].limit, 7);
-        assert_eq!(include.edges()[0].sort.to_string(), "-name,created_at");
+        assert_eq!(include.relations()[0].limit, 7);
+        assert_eq!(include.relations()[0].sort.to_string(), "-name,created_at");
     }
 
     #[test]
@@ -230,7 +232,7 @@ mod tests {
         let mut include = Include::parse(Book::INFO, "author").unwrap();
         include.count(Book::INFO, "readers,author.books").unwrap();
         assert_eq!(include.counts().len(), 1);
-        assert_eq!(include.edges()[0].nested.counts().len(), 1);
+        assert_eq!(include.relations()[0].nested.counts().len(), 1);
         assert!(include.count(Book::INFO, "author").is_err());
         assert!(include.count(Book::INFO, "readers.books").is_err());
         assert!(include.count(Book::INFO, "").is_err());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Barrier;
 use std::thread::ScopedJoinHandle;
 
-use recto_testkit::database::{Engine, Fresh};
+use recto_testkit::database::{Engine, FreshDatabase};
 use recto_testkit::server::Response;
 
 use super::assertions::assert_problem;
@@ -44,7 +44,7 @@ pub(crate) fn count_statuses(responses: &[Response]) -> BTreeMap<u16, usize> {
 
 /// Waits until a request is blocked by the open transaction of a test, or has ended. On SQLite, a
 /// write waits for the transaction before it begins.
-pub(crate) fn wait_until_blocked<T>(database: &Fresh, request: &ScopedJoinHandle<'_, T>) {
+pub(crate) fn wait_until_blocked<T>(database: &FreshDatabase, request: &ScopedJoinHandle<'_, T>) {
     let waiting = "SELECT '1' AS line FROM pg_stat_activity \
                    WHERE wait_event_type = 'Lock' AND datname = current_database()";
     while database.engine() == Engine::Postgres

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use recto_api::Description;
+use recto_api::SchemaDescription;
 use recto_domain::MODULES;
 use recto_relations::EntityInfo;
 use recto_testkit::server::TestClient;
@@ -19,7 +19,7 @@ pub(crate) fn entity_types() -> impl Iterator<Item = &'static EntityInfo> {
 
 /// Returns the template of the path of an entity, such as `/books/{uid}`.
 pub(crate) fn item_template(entity: &str) -> String {
-    let mut entities = Description::of(&MODULES).entities.into_iter();
+    let mut entities = SchemaDescription::of(&MODULES).entities.into_iter();
     entities.find(|one| one.name == entity).expect("an entity type").path
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use recto_testkit::database::{Engine, Fresh};
+use recto_testkit::database::{Engine, FreshDatabase};
 use serde_json::Value;
 
 use super::writers::{Attempt, BATCH, Write};
@@ -24,7 +24,7 @@ struct Rows {
 /// are missing or doubled, and any write that is partial. Those acknowledged after the moment
 /// `until` may be missing.
 pub(crate) fn differences(
-    database: &Fresh,
+    database: &FreshDatabase,
     prefix: &str,
     attempts: &[Attempt],
     until: u64,
@@ -45,7 +45,7 @@ pub(crate) fn differences(
 }
 
 /// Returns what the engine's own checks report.
-pub(crate) fn damage(database: &Fresh) -> Vec<String> {
+pub(crate) fn damage(database: &FreshDatabase) -> Vec<String> {
     let checks: &[&str] = match database.engine() {
         Engine::Sqlite => &[
             r#"SELECT '"' || integrity_check || '"' AS line FROM pragma_integrity_check
@@ -65,7 +65,7 @@ pub(crate) fn damage(database: &Fresh) -> Vec<String> {
 }
 
 impl Rows {
-    fn read(database: &Fresh, prefix: &str) -> Self {
+    fn read(database: &FreshDatabase, prefix: &str) -> Self {
         Self {
             books: read(
                 database,
@@ -149,7 +149,7 @@ impl Rows {
 }
 
 /// Reads rows, of which the first column is the name.
-fn read(database: &Fresh, columns: &[String], from: &str) -> Named {
+fn read(database: &FreshDatabase, columns: &[String], from: &str) -> Named {
     let sql = format!("SELECT '[' || {} || ']' AS line FROM {from}", columns.join(" || ',' || "));
     let mut named = Named::new();
     for row in database.rows(&sql) {

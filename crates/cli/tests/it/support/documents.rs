@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use recto_testkit::database::{Engine, Fresh};
+use recto_testkit::database::{Engine, FreshDatabase};
 use serde_json::Value;
 
 use super::program::Program;
@@ -73,7 +73,7 @@ pub(crate) fn command_blocks(document: &str) -> Vec<CommandBlock> {
 }
 
 /// Runs the blocks in order against a new server, and compares their output.
-pub(crate) fn run_and_compare(database: &Fresh, blocks: &[CommandBlock]) {
+pub(crate) fn run_and_compare(database: &FreshDatabase, blocks: &[CommandBlock]) {
     let program = match database.engine() {
         // The documents use the default settings.
         Engine::Sqlite => Program::new(),

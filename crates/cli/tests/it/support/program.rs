@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use recto_testkit::database::Fresh;
+use recto_testkit::database::FreshDatabase;
 
 /// The timeout for a process, on a busy machine.
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -38,7 +38,7 @@ impl Program {
     }
 
     /// Creates a program with this database.
-    pub(crate) fn on(database: &Fresh) -> Self {
+    pub(crate) fn on(database: &FreshDatabase) -> Self {
         Self::new().with("RECTO_DATABASE_URL", &database.url().to_string())
     }
 

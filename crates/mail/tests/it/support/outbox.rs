@@ -11,12 +11,12 @@ use recto_domain::{
 use recto_identity::mailed_token::MailedTokens;
 use recto_identity::secret::Secrets;
 use recto_identity::throttle::{Limits, Throttle};
-use recto_mail::{Delivery, MailSettings, Outbox, Worker};
+use recto_mail::{Delivery, MailSettings, MailWorkerHandle, Worker};
 use recto_persistence::identity::account;
 use recto_persistence::identity::mail_request::{self, MailRequest};
 use recto_persistence::identity::mailed_token::{self, NewMailedToken};
 use recto_persistence::identity::outbox::{self, NewMail};
-use recto_testkit::database::Fresh;
+use recto_testkit::database::FreshDatabase;
 use recto_testkit::server::SECRET;
 
 use super::SITE;
@@ -24,7 +24,7 @@ use super::smtp_server::{SmtpServer, Tls};
 
 /// A database with one account, to which mails are sent.
 pub(crate) struct TestOutbox<'d> {
-    database: &'d Fresh,
+    database: &'d FreshDatabase,
     pub(crate) clock: Arc<StoppedClock>,
     user: UserId,
     delivery: Delivery,
@@ -33,13 +33,13 @@ pub(crate) struct TestOutbox<'d> {
 
 impl<'d> TestOutbox<'d> {
     /// Returns an outbox that is sent to a new SMTP server.
-    pub(crate) async fn with_server(database: &'d Fresh) -> (Self, SmtpServer) {
+    pub(crate) async fn with_server(database: &'d FreshDatabase) -> (Self, SmtpServer) {
         let server = SmtpServer::start(Tls::Never).await;
         (Self::new(database, Delivery::Smtp(server.url().parse().unwrap())), server)
     }
 
     /// Returns an outbox with that delivery.
-    pub(crate) fn new(database: &'d Fresh, delivery: Delivery) -> Self {
+    pub(crate) fn new(database: &'d FreshDatabase, delivery: Delivery) -> Self {
         let clock = Arc::new(StoppedClock::default());
         let ada = insert_account(database, &clock, "ada", address());
         let throttle = Arc::new(Throttle::new(Limits::default()));
@@ -47,9 +47,13 @@ impl<'d> TestOutbox<'d> {
     }
 
     /// Returns a worker with these secrets, and the handle that wakes and stops it.
-    pub(crate) fn worker_with(&self, secret: &[u8], previous: Option<&[u8]>) -> (Outbox, Worker) {
+    pub(crate) fn worker_with(
+        &self,
+        secret: &[u8],
+        previous: Option<&[u8]>,
+    ) -> (MailWorkerHandle, Worker) {
         let secrets = Secrets::new(secret, previous).unwrap();
-        let (tokens, outbox) = (Arc::new(MailedTokens::new(&secrets)), Outbox::default());
+        let (tokens, outbox) = (Arc::new(MailedTokens::new(&secrets)), MailWorkerHandle::default());
         let settings = MailSettings { delivery: self.delivery.clone(), from: None };
         let (database, ids) = (self.database.open(), self.clock.clone());
         let throttle = Arc::clone(&self.throttle);
@@ -132,7 +136,12 @@ impl<'d> TestOutbox<'d> {
     }
 }
 
-fn insert_account(database: &Fresh, ids: &StoppedClock, name: &str, email: Email) -> UserId {
+fn insert_account(
+    database: &FreshDatabase,
+    ids: &StoppedClock,
+    name: &str,
+    email: Email,
+) -> UserId {
     let user = User::new(ids.new_id(), name.parse().unwrap(), None, None);
     let account = Account::new(user.uid, email, Role::User);
     let conn = &mut database.connection();

@@ -9,7 +9,7 @@ use recto_domain::{
 use recto_persistence::catalog::Creator;
 use recto_persistence::{Connection, PageRequest, catalog};
 use recto_relations::{Filter, Include};
-use recto_testkit::database::Fresh;
+use recto_testkit::database::FreshDatabase;
 use recto_testkit::ids::SequentialIds;
 use serde_json::{Value, json};
 
@@ -224,7 +224,7 @@ impl Catalogue {
     }
 
     /// Replaces the stored catalogue.
-    pub(crate) fn replace(&self, database: &Fresh, conn: &mut Connection) {
+    pub(crate) fn replace(&self, database: &FreshDatabase, conn: &mut Connection) {
         database
             .execute(
                 "DELETE FROM book_contributors; DELETE FROM authors;

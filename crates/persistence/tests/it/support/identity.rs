@@ -8,7 +8,7 @@ use recto_domain::{
 use recto_persistence::Connection;
 use recto_persistence::identity::account;
 use recto_persistence::identity::session::{self, NewSession, NextPair, Rotation, rotate};
-use recto_testkit::database::Fresh;
+use recto_testkit::database::FreshDatabase;
 use recto_testkit::ids::SequentialIds;
 
 /// Returns the present time of the tests.
@@ -91,7 +91,7 @@ pub(crate) fn refreshed(
 }
 
 /// Counts rows.
-pub(crate) fn count(database: &Fresh, rows: &str) -> u64 {
+pub(crate) fn count(database: &FreshDatabase, rows: &str) -> u64 {
     let counted = database.rows(&format!("SELECT CAST(count(*) AS TEXT) AS line FROM {rows}"));
     counted[0].as_u64().unwrap()
 }

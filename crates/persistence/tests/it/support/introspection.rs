@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use recto_testkit::database::{Engine, Fresh};
+use recto_testkit::database::{Engine, FreshDatabase};
 use serde_json::Value;
 
 /// A column.
@@ -36,7 +36,7 @@ pub(crate) struct Constraint {
 
 /// Returns the tables with their columns in order, without tables of the engine and of Diesel and
 /// without generated columns.
-pub(crate) fn tables(database: &Fresh) -> BTreeMap<String, Vec<Column>> {
+pub(crate) fn tables(database: &FreshDatabase) -> BTreeMap<String, Vec<Column>> {
     let rows = database.rows(match database.engine() {
         Engine::Sqlite => {
             "SELECT json_array(m.name, c.name, c.type, c.\"notnull\" = 0, c.pk) AS line
@@ -64,7 +64,7 @@ pub(crate) fn tables(database: &Fresh) -> BTreeMap<String, Vec<Column>> {
 }
 
 /// Returns the generated columns in order, by table.
-pub(crate) fn generated(database: &Fresh) -> BTreeMap<String, Vec<Column>> {
+pub(crate) fn generated(database: &FreshDatabase) -> BTreeMap<String, Vec<Column>> {
     let rows = database.rows(match database.engine() {
         Engine::Sqlite => {
             "SELECT json_array(m.name, c.name, c.type, c.\"notnull\" = 0, c.pk) AS line
@@ -98,7 +98,7 @@ fn by_table(rows: &[Value]) -> BTreeMap<String, Vec<Column>> {
 }
 
 /// Returns the foreign keys, in alphabetical order.
-pub(crate) fn foreign_keys(database: &Fresh) -> Vec<ForeignKey> {
+pub(crate) fn foreign_keys(database: &FreshDatabase) -> Vec<ForeignKey> {
     let rows = database.rows(match database.engine() {
         Engine::Sqlite => {
             "SELECT json_array(m.name, k.\"from\", k.\"table\", k.\"to\", k.on_delete) AS line
@@ -135,7 +135,7 @@ pub(crate) fn foreign_keys(database: &Fresh) -> Vec<ForeignKey> {
 
 /// Returns table and columns of each index, including those of constraints. The name of an
 /// expression is empty.
-pub(crate) fn indexes(database: &Fresh) -> Vec<(String, Vec<String>)> {
+pub(crate) fn indexes(database: &FreshDatabase) -> Vec<(String, Vec<String>)> {
     let rows = database.rows(match database.engine() {
         Engine::Sqlite => {
             "SELECT json_array(m.name, (
@@ -165,7 +165,7 @@ pub(crate) fn indexes(database: &Fresh) -> Vec<(String, Vec<String>)> {
 ///
 /// # Panics
 /// If one has no explicit name.
-pub(crate) fn constraints(database: &Fresh) -> Vec<Constraint> {
+pub(crate) fn constraints(database: &FreshDatabase) -> Vec<Constraint> {
     let mut constraints = match database.engine() {
         Engine::Sqlite => database
             .rows(
@@ -221,7 +221,7 @@ fn written_constraints(table: &str, sql: &str) -> Vec<Constraint> {
 }
 
 /// Returns the whole schema, to compare it with another.
-pub(crate) fn everything(database: &Fresh) -> Vec<String> {
+pub(crate) fn everything(database: &FreshDatabase) -> Vec<String> {
     let rows = database.rows(match database.engine() {
         Engine::Sqlite => {
             "SELECT json_array(type, name, tbl_name, sql) AS line FROM sqlite_master

@@ -87,20 +87,22 @@ impl Model {
                 json[format!("{}_count", relation.name)] = json!(count);
             }
         }
-        for edge in include.edges() {
-            let limit = edge.per_parent(u32::try_from(nodes.len()).unwrap()) as usize;
-            let families: Vec<Vec<Node<'_>>> =
-                nodes.iter().map(|node| self.related(edge.relation, *node, &edge.sort)).collect();
+        for included in include.relations() {
+            let limit = included.per_parent(u32::try_from(nodes.len()).unwrap()) as usize;
+            let families: Vec<Vec<Node<'_>>> = nodes
+                .iter()
+                .map(|node| self.related(included.relation, *node, &included.sort))
+                .collect();
             let loaded: Vec<Node<'_>> =
                 families.iter().flat_map(|family| family.iter().take(limit).copied()).collect();
-            let mut loaded = self.expected(&loaded, &edge.nested).into_iter();
+            let mut loaded = self.expected(&loaded, &included.nested).into_iter();
             for (family, json) in families.iter().zip(&mut expected) {
                 let mut children: Vec<Value> =
                     loaded.by_ref().take(family.len().min(limit)).collect();
                 if family.len() > limit {
                     children.push(json!("more"));
                 }
-                json[edge.relation.name] = match edge.relation.cardinality {
+                json[included.relation.name] = match included.relation.cardinality {
                     Cardinality::Many => json!(children),
                     Cardinality::Optional | Cardinality::One => {
                         children.pop().unwrap_or(Value::Null)
