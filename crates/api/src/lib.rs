@@ -23,6 +23,8 @@ mod error;
 mod extract;
 mod fields;
 mod headers;
+mod html_pages;
+
 mod idempotency;
 mod identity;
 mod meta;
@@ -30,7 +32,6 @@ mod metrics;
 mod negotiation;
 mod org;
 mod page_fields;
-mod pages;
 mod parameters;
 mod paths;
 mod present;

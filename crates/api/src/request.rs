@@ -21,7 +21,9 @@ use crate::error::{Error, Failure};
 use crate::problem::{Problem, ProblemType};
 use crate::request_id::{REQUEST_ID, RequestId};
 use crate::state::SharedState;
-use crate::{allowance, audit_log, compression, conditional, cors, headers, negotiation, pages};
+use crate::{
+    allowance, audit_log, compression, conditional, cors, headers, html_pages, negotiation,
+};
 
 /// Assigns the request its id, completes the response, and logs it.
 pub(crate) async fn middleware(
@@ -151,7 +153,7 @@ fn respond(request: &HttpRequest, problem: &Problem, id: &RequestId) -> HttpResp
     let may_be_page = problem.problem_type() == ProblemType::NotFound
         && !headers::is_below_base_path(request.match_info().as_str());
     let mut response = if may_be_page && negotiation::prefers_html(request.headers()) {
-        pages::not_found(request.path(), id.for_response())
+        html_pages::not_found(request.path(), id.for_response())
     } else {
         problem.respond(request.path(), id.for_response())
     };

@@ -24,7 +24,7 @@ use crate::meta::OpenApiDocument;
 use crate::problem::Problem;
 use crate::settings::Settings;
 use crate::shutdown::{self, StopSignals};
-use crate::{State, document, error, pages, request, routes};
+use crate::{State, document, error, html_pages, request, routes};
 
 /// The seconds after which a worker stops even if connections are open, where nobody drops the
 /// server earlier as [`serve`] does.
@@ -48,9 +48,9 @@ pub fn app(
     let monitoring_apart = state.monitoring_apart;
     application(state, move |config| {
         routes::table().configure(config);
-        pages::configure(config);
+        html_pages::configure(config);
         if !monitoring_apart {
-            pages::configure_monitoring(config);
+            html_pages::configure_monitoring(config);
         }
     })
 }
@@ -134,7 +134,7 @@ fn start(state: State, settings: &Settings) -> std::io::Result<Started> {
     for listener in monitoring_listeners {
         let state = state.clone();
         let service = move || {
-            let monitoring = application(state.clone(), pages::configure_monitoring);
+            let monitoring = application(state.clone(), html_pages::configure_monitoring);
             http(state.connections.clone(), monitoring)
         };
         server = server.listen("recto-monitoring", listener, service)?;
