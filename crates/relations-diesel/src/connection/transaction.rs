@@ -68,7 +68,8 @@ impl<M: Mapping> Connection<M> {
     pub fn begin_write(&mut self) -> Result<(), M::Error> {
         self.begin(match self.engine() {
             Engine::Sqlite => "BEGIN IMMEDIATE",
-            Engine::Postgres => "BEGIN",
+            // A database may have another default level.
+            Engine::Postgres => "BEGIN ISOLATION LEVEL READ COMMITTED",
         })
     }
 
