@@ -116,7 +116,7 @@ pub(crate) async fn change_checked<E: Rules + Update>(
 /// `DELETE /tags/{uid}`, for administrators.
 pub(crate) async fn delete<E: Rules>(ctx: Context, key: PathKey<E>) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
-        tx.target::<E>(key.0)?;
+        tx.target_to_delete::<E>(key.0)?;
         write::delete::<E>(tx, key.0)?;
         tx.audit_content::<E>(AuditAction::ContentDeleted, key.0, None);
         Ok(NoContent)

@@ -88,12 +88,12 @@ pub fn change<E: Rules + Update>(
 /// # Errors
 /// [`Conflict::StillReferenced`] if other entities block the delete, or a database error.
 pub fn delete<E: Rules>(conn: &mut Connection, key: E::Key) -> Result<bool, Error> {
-    if restricting(E::INFO).next().is_some() {
-        // The lock prevents new references after the count.
-        let Some(entity) = conn.lock::<E>(key, Lock::Update)? else { return Ok(false) };
-        if let Some((relation, count)) = conn.blocked_by(entity)? {
-            return Err(Conflict::StillReferenced { relation: relation.name, count }.into());
-        }
+    // The lock waits for transactions that have written a reference, and prevents new ones.
+    let Some(entity) = conn.lock::<E>(key, Lock::Update)? else { return Ok(false) };
+    if restricting(E::INFO).next().is_some()
+        && let Some((relation, count)) = conn.blocked_by(entity)?
+    {
+        return Err(Conflict::StillReferenced { relation: relation.name, count }.into());
     }
     E::before_delete(conn, key)?;
     conn.delete::<E>(key)

@@ -48,7 +48,7 @@ pub(crate) async fn patch(
     body: Body<BookPatch>,
 ) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
-        let book = editable(tx, key.0, AuditAction::ContentChanged)?;
+        let book = editable(tx, key.0)?;
         let patch = body.checked_for(&book)?;
         let (conn, creator) = tx.with_creator()?;
         let book = book_graph::change(conn, &creator, book, patch)?;
@@ -61,7 +61,8 @@ pub(crate) async fn patch(
 /// `DELETE /books/{uid}`
 pub(crate) async fn delete(ctx: Context, key: PathKey<Book>) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
-        let book = editable(tx, key.0, AuditAction::ContentDeleted)?;
+        let book = tx.target_to_delete::<Book>(key.0)?;
+        check_editable(tx, &book, AuditAction::ContentDeleted)?;
         write::delete::<Book>(tx, book.uid)?;
         Ok(NoContent)
     })
@@ -97,7 +98,7 @@ async fn change_tags(
 ) -> Result<Rendered, Error> {
     let include = Arc::new(Include::nothing().with::<BookTags>(100, Include::nothing()));
     ctx.write(move |tx| {
-        let book = editable(tx, key.0, AuditAction::ContentChanged)?;
+        let book = editable(tx, key.0)?;
         let (conn, creator) = tx.with_creator()?;
         let book = change(conn, &creator, book, &body.checked()?.into_names())?;
         tx.check_creator(&creator)?;
@@ -114,7 +115,7 @@ pub(crate) async fn set_contributors(
 ) -> Result<Rendered, Error> {
     let include = Arc::new(Include::nothing().with::<BookContributors>(100, Include::nothing()));
     ctx.write(move |tx| {
-        let book = editable(tx, key.0, AuditAction::ContentChanged)?;
+        let book = editable(tx, key.0)?;
         let (conn, creator) = tx.with_creator()?;
         let book = book_graph::set_contributors(conn, &creator, book, &body.checked()?)?;
         tx.check_creator(&creator)?;
@@ -126,7 +127,7 @@ pub(crate) async fn set_contributors(
 /// `PUT /books/{uid}/tags/{tag_uid}`
 pub(crate) async fn add_tag(ctx: Context, keys: PathKeys<Book, Tag>) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
-        let book = editable(tx, keys.0, AuditAction::ContentChanged)?;
+        let book = editable(tx, keys.0)?;
         let changed = book_graph::add_tag(tx, book, keys.1)?;
         changed.map(|_| NoContent).ok_or_else(|| Problem::no_such(Tag::INFO).into())
     })
@@ -136,22 +137,28 @@ pub(crate) async fn add_tag(ctx: Context, keys: PathKeys<Book, Tag>) -> Result<R
 /// `DELETE /books/{uid}/tags/{tag_uid}`
 pub(crate) async fn remove_tag(ctx: Context, keys: PathKeys<Book, Tag>) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
-        let book = editable(tx, keys.0, AuditAction::ContentChanged)?;
+        let book = editable(tx, keys.0)?;
         book_graph::remove_tag(tx, book, keys.1)?;
         Ok(NoContent)
     })
     .await
 }
 
-/// Returns the book, locked, if the caller may change it. `action` is for the audit log, if it is
-/// not the caller's.
-fn editable(
-    tx: &mut WriteTransaction<'_>,
-    key: BookId,
-    action: AuditAction,
-) -> Result<Book, Error> {
+/// Returns the book, locked, if the caller may change it.
+fn editable(tx: &mut WriteTransaction<'_>, key: BookId) -> Result<Book, Error> {
     let book = tx.target::<Book>(key)?;
-    may::edit_book(tx.caller()?, &book)?;
-    tx.audit_content::<Book>(action, book.uid, book.user_uid);
+    check_editable(tx, &book, AuditAction::ContentChanged)?;
     Ok(book)
+}
+
+/// Checks that the caller may change a book. `action` is for the audit log, if the book is not the
+/// caller's.
+fn check_editable(
+    tx: &mut WriteTransaction<'_>,
+    book: &Book,
+    action: AuditAction,
+) -> Result<(), Error> {
+    may::edit_book(tx.caller()?, book)?;
+    tx.audit_content::<Book>(action, book.uid, book.user_uid);
+    Ok(())
 }

@@ -23,7 +23,7 @@ pub(crate) async fn patch(
 /// `DELETE /reviews/{uid}`
 pub(crate) async fn delete(ctx: Context, key: PathKey<Review>) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
-        let review = tx.target::<Review>(key.0)?;
+        let review = tx.target_to_delete::<Review>(key.0)?;
         may::delete_review(tx.caller()?, &review)?;
         tx.audit_content::<Review>(AuditAction::ContentDeleted, review.uid, review.user_uid);
         write::delete::<Review>(tx, review.uid)?;

@@ -102,7 +102,7 @@ fn profile_changes(before: &User, after: &User) -> Option<String> {
 /// `DELETE /users/{uid}`. Books and reviews stay.
 pub(crate) async fn delete(ctx: Context, key: PathKey<User>) -> Result<Rendered, Error> {
     ctx.write(move |tx| {
-        tx.target::<User>(key.0)?;
+        tx.target_to_delete::<User>(key.0)?;
         account::delete(tx, key.0, ReviewsOnDeletion::Keep)?;
         tx.audit(AuditAction::AccountDeleted).subject_uid = Some(key.0);
         Ok(NoContent)

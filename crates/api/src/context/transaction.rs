@@ -136,13 +136,29 @@ impl<'t> WriteTransaction<'t> {
         Ok(entity)
     }
 
+    /// Locks the entity that the request deletes. `If-Match` compares its version. The lock waits for
+    /// transactions that have written a foreign key to it, before the transaction has locked anything
+    /// that these may need.
+    ///
+    /// # Errors
+    /// 404 if it does not exist.
+    pub(crate) fn target_to_delete<E: Stored<Recto>>(&mut self, key: E::Key) -> Result<E, Error> {
+        let entity = self.lock_existing::<E>(key, Lock::Update)?;
+        self.target = TargetResource::of(&entity);
+        Ok(entity)
+    }
+
     /// Locks an entity until the transaction ends. Foreign keys to it can still be written: two
     /// transactions that write keys to each other's entities would otherwise wait for each other.
     ///
     /// # Errors
     /// 404 if it does not exist.
     pub(crate) fn locked<E: Stored<Recto>>(&mut self, key: E::Key) -> Result<E, Error> {
-        let found = self.conn.lock::<E>(key, Lock::NoKeyUpdate)?;
+        self.lock_existing::<E>(key, Lock::NoKeyUpdate)
+    }
+
+    fn lock_existing<E: Stored<Recto>>(&mut self, key: E::Key, lock: Lock) -> Result<E, Error> {
+        let found = self.conn.lock::<E>(key, lock)?;
         Ok(found.ok_or_else(|| Problem::no_such(E::INFO))?)
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use recto_domain::{AccountDeletion, AuditAction, User, UserBooks, UserPatch, UserReviews};
+use recto_persistence::Lock;
 use recto_persistence::identity::account;
 use recto_relations::Include;
 
@@ -42,6 +43,7 @@ pub(crate) async fn delete(ctx: Context, body: Body<AccountDeletion>) -> Result<
     let AccountDeletion { password, reviews } = body.checked()?;
     passwords::confirm(&ctx, &credentials, &password).await?;
     ctx.transaction(move |tx| {
+        tx.lock::<User>(credentials.user.uid, Lock::Update)?;
         // Locked, so that a change or a reset of the password also ends this request.
         let user = passwords::locked(tx, &credentials)?.user_uid;
         account::delete(tx, user, reviews)?;

@@ -10,7 +10,7 @@ use recto_domain::{
     Author, AuthorBooks, AuthorId, AuthorName, Book, BookId, Conflict, Contributors, UserId,
 };
 use recto_relations::Relation as _;
-use recto_relations_diesel::{Conditions, Lock, SortColumn, Stored, Writable};
+use recto_relations_diesel::{Conditions, SortColumn, Stored, Writable};
 
 use super::creator::Creator;
 use super::insert::{Written, insert_new, keys_by_text};
@@ -115,8 +115,6 @@ impl Rules for Author {
     /// Refuses an author whom a book credits: the credit line would name somebody who is missing
     /// among the contributors.
     fn before_delete(conn: &mut Connection, author: AuthorId) -> Result<(), Error> {
-        // The lock prevents new credits after the count.
-        conn.lock::<Self>(author, Lock::Update)?;
         let credits = book_contributors::table
             .filter(book_contributors::author_id.eq(UidValue::from(author)))
             .select(count_star());

@@ -348,6 +348,8 @@ pub fn delete(
     user: UserId,
     own_reviews: ReviewsOnDeletion,
 ) -> Result<bool, Error> {
+    // Changes of the user that were not committed are waited for, so that none is left behind.
+    conn.lock::<User>(user, Lock::Update)?;
     refuse_last_admin(conn, user)?;
     if own_reviews == ReviewsOnDeletion::Erase {
         let own = reviews::table.filter(reviews::user_uid.eq(UidValue::from(user)));

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
+use std::time::Duration;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use recto_domain::{
@@ -31,6 +32,7 @@ both_engines!(
     reporting_cycle_is_refused,
     concurrent_reporting_cycle_is_refused,
     concurrent_manager_delete_is_no_failure,
+    delete_sees_uncommitted_references,
     check_constraints_refuse_invalid_values,
     corrupt_value_is_located,
 );
@@ -334,6 +336,27 @@ fn concurrent_manager_delete_is_no_failure(fresh: &FreshDatabase) {
         let who = stored::<Employee>(conn, chain[1]).unwrap();
         assert_ne!(who.manager_id, Some(passing));
     }
+}
+
+/// The version of an employee moves even if the manager is deleted while it is being hired.
+fn delete_sees_uncommitted_references(fresh: &FreshDatabase) {
+    let conn = &mut fresh.connection();
+    let manager = chain(conn, 1)[0];
+    let department = stored::<Employee>(conn, manager).unwrap().department_id;
+    let database = fresh.open();
+    let new = json!({"name": "New", "department_id": department, "manager_id": manager});
+    conn.begin_write().unwrap();
+    let report = Factory::new(conn).try_create::<Employee>(&new, ()).unwrap();
+    let deleting = thread::spawn(move || {
+        database.write_blocking(move |conn| write::delete::<Employee>(conn, manager))
+    });
+    // The delete waits for this transaction.
+    thread::sleep(Duration::from_millis(200));
+    conn.commit().unwrap();
+    assert!(deleting.join().unwrap().unwrap());
+    let left = stored::<Employee>(conn, report.id).unwrap();
+    assert_eq!(left.manager_id, None);
+    assert_ne!(left.version(), report.version());
 }
 
 fn check_constraints_refuse_invalid_values(database: &FreshDatabase) {
