@@ -115,20 +115,28 @@ pub fn prune(
         diesel::delete(audit::table.filter(KeyIn::new(audit::uid, found)))
     })?;
     let unused = InstantValue(now - Session::LONGEST);
-    let unused = known_devices::table.filter(known_devices::last_used_at.le(unused));
+    let is_unused = known_devices::last_used_at.le(unused);
     let device = (known_devices::user_uid, known_devices::fingerprint);
-    let unused: Vec<(UidValue, Vec<u8>)> = conn.load(unused.select(device).limit(limit))?;
+    let unused = known_devices::table.filter(is_unused).select(device).limit(limit);
+    let unused: Vec<(UidValue, Vec<u8>)> = conn.load(unused)?;
     let known_devices = unused.len();
     for device in unused {
-        conn.execute(diesel::delete(known_devices::table.find(device)))?;
+        // It may have been used meanwhile.
+        conn.execute(diesel::delete(known_devices::table.find(device).filter(is_unused)))?;
     }
-    let answered = InstantValue(now - idempotency_key::RETENTION);
-    let answered = idempotency_keys::table.filter(idempotency_keys::created_at.le(answered));
+    let expired = InstantValue(now - idempotency_key::RETENTION);
+    let is_expired = idempotency_keys::created_at.le(expired);
     let key = (idempotency_keys::user_uid, idempotency_keys::key);
-    let answered: Vec<(UidValue, String)> = conn.load(answered.select(key).limit(limit))?;
-    let idempotency_keys = answered.len();
-    for key in answered {
-        conn.execute(diesel::delete(idempotency_keys::table.find(key)))?;
+    let expired = idempotency_keys::table
+        .filter(is_expired)
+        .order_by(idempotency_keys::created_at)
+        .select(key)
+        .limit(limit);
+    let expired: Vec<(UidValue, String)> = conn.load(expired)?;
+    let idempotency_keys = expired.len();
+    for key in expired {
+        // The key may have been used again meanwhile.
+        conn.execute(diesel::delete(idempotency_keys::table.find(key).filter(is_expired)))?;
     }
     Ok(Pruned {
         token_pairs,

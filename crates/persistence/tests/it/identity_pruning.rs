@@ -2,6 +2,7 @@
 
 use std::sync::Barrier;
 use std::thread;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use recto_domain::{
@@ -28,6 +29,7 @@ both_engines!(
     concurrent_acquires_succeed_once,
     unexpired_rows_are_not_pruned,
     expired_rows_are_pruned_in_batches,
+    key_used_again_is_not_pruned,
     unverified_accounts_are_deleted_in_time,
     unverified_accounts_are_deleted_in_batches,
     account_being_verified_is_not_deleted,
@@ -117,6 +119,44 @@ fn insert_prunable(conn: &mut Connection, ids: &SequentialIds, name: &str) {
     idempotency_key::store(conn, user, &key, &response, noon()).unwrap();
     let at_noon = NewId::new(millis(noon()), ids.random()[22..].try_into().unwrap());
     audit::insert(conn, &AuditEntry::new(at_noon, AuditAction::SignIn)).unwrap();
+}
+
+/// Between finding the expired keys and deleting them, one is used again.
+fn key_used_again_is_not_pruned(database: &FreshDatabase) {
+    let (conn, ids) = (&mut database.connection(), &SequentialIds::new());
+    let user = person(conn, ids, "ada", Role::User);
+    let key = |name: &str| IdempotencyKey { key: name.to_owned(), request: [1; 32] };
+    let response = StoredResponse { status: 204, location: None, etag: None, body: None };
+    let at = |seconds: i64| noon() + TimeDelta::seconds(seconds);
+    for (name, stored_at) in [("first", at(0)), ("second", at(1))] {
+        idempotency_key::store(conn, user, &key(name), &response, stored_at).unwrap();
+    }
+    let later = at(2) + idempotency_key::RETENTION;
+    conn.begin_write().unwrap();
+    // It deletes the first row, and so stops the pruning on PostgreSQL. SQLite has one writer.
+    assert_eq!(idempotency_key::claim(conn, user, &key("first"), later).unwrap(), Claim::New);
+    let pruning = {
+        let mut conn = database.connection();
+        thread::spawn(move || {
+            conn.transaction(|conn| prune(conn, later, RETENTION, 10)).unwrap();
+        })
+    };
+    thread::sleep(Duration::from_millis(200));
+    if database.engine() == Engine::Postgres {
+        let other = &mut database.connection();
+        other.begin_write().unwrap();
+        assert_eq!(idempotency_key::claim(other, user, &key("second"), later).unwrap(), Claim::New);
+        idempotency_key::store(other, user, &key("second"), &response, later).unwrap();
+        other.commit().unwrap();
+    }
+    idempotency_key::store(conn, user, &key("first"), &response, later).unwrap();
+    conn.commit().unwrap();
+    pruning.join().unwrap();
+    let stored = Claim::Replayed(response);
+    assert_eq!(idempotency_key::claim(conn, user, &key("first"), later).unwrap(), stored);
+    if database.engine() == Engine::Postgres {
+        assert_eq!(idempotency_key::claim(conn, user, &key("second"), later).unwrap(), stored);
+    }
 }
 
 fn millis(at: DateTime<Utc>) -> u64 {
