@@ -89,13 +89,13 @@ const fn include_code(error: &IncludeError) -> Code {
     match error {
         IncludeError::Sort(error) => sort_code(error),
         IncludeError::TooDeep { .. } => Code::Length,
-        IncludeError::Limit { .. } => Code::Range,
+        IncludeError::Limit { is_integer: true, .. } => Code::Range,
         IncludeError::Contradiction { .. } | IncludeError::CountOfUnloaded { .. } => Code::Conflict,
         IncludeError::Unknown { .. }
         | IncludeError::UnknownOption { .. }
         | IncludeError::OptionOfOne { .. }
         | IncludeError::Uncountable { .. } => Code::Unknown,
-        IncludeError::Malformed { .. } => Code::Format,
+        IncludeError::Malformed { .. } | IncludeError::Limit { .. } => Code::Format,
     }
 }
 

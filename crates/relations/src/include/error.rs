@@ -31,6 +31,8 @@ pub enum IncludeError {
     Limit {
         /// The relation.
         name: String,
+        /// Whether it is an integer.
+        is_integer: bool,
     },
     /// An unknown or repeated option.
     #[error("\"{option}\" is not an option of \"{name}\"; the options are limit:N and sort:FIELD")]

@@ -108,8 +108,11 @@ impl IncludedRelation {
         for option in options.split(',').map(str::trim) {
             match option.split_once(':') {
                 Some(("limit", limit)) if !std::mem::replace(&mut limited, true) => {
-                    parsed.limit = parse_limit(limit.trim())
-                        .ok_or_else(|| IncludeError::Limit { name: name.clone() })?;
+                    let limit = limit.trim();
+                    parsed.limit = parse_limit(limit).ok_or_else(|| IncludeError::Limit {
+                        name: name.clone(),
+                        is_integer: limit.parse::<i64>().is_ok(),
+                    })?;
                 }
                 Some(("sort", by)) if sort.is_none() => sort = Some(by.to_owned()),
                 // Another field of the sort, as in `(sort:-rating,created_at)`.
