@@ -45,8 +45,11 @@ pub(super) fn store(
     let stored = response.to_stored();
     let bytes = idempotency_key::response_bytes(stored.body.as_ref().map(Vec::len));
     idempotency_key::store(tx, user, key, &stored, now)?;
-    if tx.has_stored_response(user, bytes) {
-        idempotency_key::delete_oldest(tx, user, StoredBytes::KEPT)?;
+    let stored_bytes = tx.stored_bytes();
+    if !stored_bytes.add(user, bytes) {
+        let (max, kept) = (StoredBytes::DELETED_ABOVE, StoredBytes::KEPT);
+        let remaining = idempotency_key::delete_oldest(tx, user, max, kept)?;
+        stored_bytes.counted(user, remaining);
     }
     Ok(())
 }

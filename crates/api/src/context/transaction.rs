@@ -19,6 +19,7 @@ use super::{ReadTransaction, RequestOrigin};
 use crate::conditional::{IfMatch, TargetResource};
 use crate::error::Error;
 use crate::problem::Problem;
+use crate::stored_responses::StoredBytes;
 
 /// A transaction that changes data.
 pub(crate) struct WriteTransaction<'t> {
@@ -105,10 +106,9 @@ impl<'t> WriteTransaction<'t> {
         self.request.is_counted && self.request.is_first_run
     }
 
-    /// Records that a response was stored for an idempotency key of a user, and returns whether the
-    /// oldest are to be deleted.
-    pub(crate) fn has_stored_response(&self, user: UserId, bytes: u64) -> bool {
-        self.state.stored_responses.add(user, bytes)
+    /// Returns the bytes of the responses that are stored for idempotency keys.
+    pub(super) fn stored_bytes(&self) -> &'t StoredBytes {
+        &self.state.stored_responses
     }
 
     /// Returns a new id for the current time.

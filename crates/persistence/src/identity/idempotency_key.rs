@@ -130,22 +130,35 @@ pub fn store(
     Ok(())
 }
 
-/// Deletes the oldest responses of a user, so that at most `bytes` bytes remain. Responses of
-/// transactions that have not ended are not counted.
-pub fn delete_oldest(conn: &mut Connection, user: UserId, bytes: u64) -> Result<(), Error> {
+/// Deletes the oldest responses of a user if there are more than `max` bytes, so that at most `kept`
+/// bytes remain, and returns how many bytes there are then. Responses of transactions that have not
+/// ended are not counted.
+pub fn delete_oldest(
+    conn: &mut Connection,
+    user: UserId,
+    max: u64,
+    kept: u64,
+) -> Result<u64, Error> {
     let own = keys::table.filter(keys::user_uid.eq(UidValue::from(user)));
     let newest =
         own.order_by(keys::created_at.desc()).select((keys::created_at, length(keys::body)));
     let rows: Vec<(InstantValue, Option<i32>)> = conn.load(newest)?;
-    let mut kept = 0;
-    let oldest = rows.into_iter().find(|(_, length)| {
-        kept += response_bytes(length.and_then(|length| usize::try_from(length).ok()));
-        kept > bytes
-    });
-    if let Some((oldest, _)) = oldest {
-        conn.execute(diesel::delete(own.filter(keys::created_at.le(oldest))))?;
+    let bytes = rows
+        .iter()
+        .map(|(_, length)| response_bytes(length.and_then(|length| usize::try_from(length).ok())));
+    let total = bytes.clone().sum();
+    if total <= max {
+        return Ok(total);
     }
-    Ok(())
+    let mut remaining = 0;
+    for ((created_at, _), bytes) in rows.iter().zip(bytes) {
+        if remaining + bytes > kept {
+            conn.execute(diesel::delete(own.filter(keys::created_at.le(created_at))))?;
+            break;
+        }
+        remaining += bytes;
+    }
+    Ok(remaining)
 }
 
 /// Returns the bytes that a response with a body of this length takes.
