@@ -67,8 +67,8 @@ impl Components {
         self.schemas.insert(list_name::<T>(), schema);
     }
 
-    /// Adds the entity that a relation leads to with the data of the links, and a page of it; `None`
-    /// if the links have no data.
+    /// Adds the entity that a relation leads to with the data of the links, and a page of it;
+    /// `None` if the links have no data.
     pub(crate) fn add_linked_page<R: Relation<To: ToSchema, Data: ToSchema>>(
         &mut self,
     ) -> Option<Ref> {

@@ -1,7 +1,8 @@
 //! Compression of responses by `Accept-Encoding`.
 //!
 //! The coding is selected before the response to a conditional request, since each coding of a
-//! response has an entity tag of its own; the body is compressed after that, and only if it is sent.
+//! response has an entity tag of its own; the body is compressed after that, and only if it is
+//! sent.
 
 use std::io::{self, Write as _};
 
@@ -20,8 +21,8 @@ use crate::negotiation::Coding;
 /// The size of the smallest body that is compressed.
 const SMALLEST: usize = 1 << 10;
 
-/// The size from which a body is compressed on a thread for blocking work, so that other requests of
-/// the same thread do not wait.
+/// The size from which a body is compressed on a thread for blocking work, so that other requests
+/// of the same thread do not wait.
 const LARGE: usize = 64 << 10;
 
 /// The levels, by time and size of pages of books (decision 31).

@@ -1,8 +1,9 @@
 //! Entity tags and conditional requests (RFC 9110, section 13).
 //!
-//! The entity tag of an item is `"VERSION.HASH"`: the version of the entity, and a hash of the fields
-//! and relations that the response shows. `If-Match` compares the version alone, so that the entity
-//! tag of any response about the entity can be sent with a change. `If-None-Match` compares both.
+//! The entity tag of an item is `"VERSION.HASH"`: the version of the entity, and a hash of the
+//! fields and relations that the response shows. `If-Match` compares the version alone, so that the
+//! entity tag of any response about the entity can be sent with a change. `If-None-Match` compares
+//! both.
 //!
 //! The hash is computed from the loaded entities, so that a response that the client has already is
 //! not rendered. If the request has `fields`, it is computed from the body.
@@ -22,8 +23,8 @@ use crate::error::Error;
 use crate::negotiation::Coding;
 use crate::problem::{Problem, ProblemType};
 
-/// Appends the version part of the entity tags of an entity: its version, and a checksum of its key,
-/// so that an entity tag of another entity does not match.
+/// Appends the version part of the entity tags of an entity: its version, and a checksum of its
+/// key, so that an entity tag of another entity does not match.
 fn push_version_part(tag: &mut String, entity: &str, key: &str, version: Version) {
     let seed = XxHash3_64::oneshot(entity.as_bytes());
     let checksum = XxHash3_64::oneshot_with_seed(seed, key.as_bytes());

@@ -27,8 +27,8 @@ pub(crate) use outgoing::OutgoingBody;
 pub(crate) use state::ConnectionState;
 pub(crate) use stream::ClientStream;
 
-/// The number of bytes that a client must read within [`ConnectionLimits::write`]. Bodies are passed
-/// on in pieces of this size, because the dispatcher copies each.
+/// The number of bytes that a client must read within [`ConnectionLimits::write`]. Bodies are
+/// passed on in pieces of this size, because the dispatcher copies each.
 const PIECE: usize = 64 << 10;
 
 /// The bytes of a request body or a response that are not counted. A connection's own buffers are

@@ -239,7 +239,8 @@ impl Context {
         }
     }
 
-    /// Returns a flag that becomes true when the handler opens a transaction, which checks the access.
+    /// Returns a flag that becomes true when the handler opens a transaction, which checks the
+    /// access.
     pub(crate) fn access_checked(&self) -> Rc<Cell<bool>> {
         Rc::clone(&self.access_checked)
     }

@@ -24,8 +24,8 @@ const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
 /// Chromium.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 
-/// Allows a page of another origin to read a response, errors included, and responds to its preflight
-/// request with the methods of the path, which are in `Allow`.
+/// Allows a page of another origin to read a response, errors included, and responds to its
+/// preflight request with the methods of the path, which are in `Allow`.
 pub(crate) fn write_headers<B>(response: &mut ServiceResponse<B>) {
     let request = response.request().clone();
     let Some(state) = request.app_data::<SharedState>() else { return };

@@ -13,7 +13,8 @@ use crate::response::Respond;
 use crate::{headers, negotiation};
 use recto_identity::Access;
 
-/// An async function from a [`Context`] and up to three extractors to a value that [responds](Respond).
+/// An async function from a [`Context`] and up to three extractors to a value that
+/// [responds](Respond).
 pub(crate) trait Endpoint<Args>: Clone + 'static {
     /// Calls the function and renders what it returns.
     fn call(&self, ctx: Context, args: Args) -> impl Future<Output = Result<HttpResponse, Error>>;

@@ -13,8 +13,8 @@ pub(crate) enum Coding {
 }
 
 impl Coding {
-    /// Returns the coding that a client prefers; `None` if it prefers no coding, or accepts neither of
-    /// these.
+    /// Returns the coding that a client prefers; `None` if it prefers no coding, or accepts neither
+    /// of these.
     pub(crate) fn preferred(headers: &HeaderMap) -> Option<Self> {
         let accepted: Vec<_> = elements(headers, header::ACCEPT_ENCODING)
             .filter_map(|element| {

@@ -107,8 +107,8 @@ impl Parameters {
         parsed.map_err(|broken| self.refuse(name, broken)).ok()
     }
 
-    /// Returns a parsed list, or records the rule that it breaks; those of all its elements, if they
-    /// break rules by themselves.
+    /// Returns a parsed list, or records the rule that it breaks; those of all its elements, if
+    /// they break rules by themselves.
     pub(crate) fn check_list<T>(
         &mut self,
         name: &str,

@@ -39,9 +39,9 @@ impl TrustedProxies {
 
     /// Returns the address of the client behind `peer`, from the values of `X-Forwarded-For`.
     ///
-    /// Reads the addresses from last to first and returns the first one that is not a trusted proxy.
-    /// Earlier addresses may be forged. If all are trusted, returns the leftmost. If a trusted proxy
-    /// has added something that is not an address, returns the proxy.
+    /// Reads the addresses from last to first and returns the first one that is not a trusted
+    /// proxy. Earlier addresses may be forged. If all are trusted, returns the leftmost. If a
+    /// trusted proxy has added something that is not an address, returns the proxy.
     pub(crate) fn behind<'a>(
         &self,
         peer: IpAddr,

@@ -81,8 +81,9 @@ fn application(
 /// Binds the address and starts to serve. Returns the addresses, with the port that was found, and
 /// a future that ends when the server has stopped.
 ///
-/// This thread's runtime sends mails until [`MailWorkerHandle::stop`](recto_mail::MailWorkerHandle::stop); other
-/// background work ends with the runtime. Signals are left to the caller; [`serve`] handles them.
+/// This thread's runtime sends mails until
+/// [`MailWorkerHandle::stop`](recto_mail::MailWorkerHandle::stop); other background work ends with
+/// the runtime. Signals are left to the caller; [`serve`] handles them.
 ///
 /// # Errors
 /// An address that cannot be bound; TLS for mails that cannot be set up.

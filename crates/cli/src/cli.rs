@@ -108,7 +108,8 @@ pub(crate) enum SchemaFormat {
 /// The options of `recto serve`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeOptions {
-    /// Use a temporary database with a small library and two accounts, whose passwords are printed and shown on the pages; the user's password is that of the OpenAPI examples
+    /// Use a temporary database with a small library and two accounts, whose passwords are printed
+    /// and shown on the pages; the user's password is that of the OpenAPI examples
     #[arg(long)]
     pub(crate) demo: bool,
 
@@ -124,7 +125,8 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) metrics_listen: Option<ListenAddress>,
 
-    /// The secret from which signing keys are derived, at least 32 bytes; process lists show flags, so prefer the variable or the file
+    /// The secret from which signing keys are derived, at least 32 bytes; process lists show flags,
+    /// so prefer the variable or the file
     ///
     /// Required with PostgreSQL. With an embedded database, the first start
     /// generates a secret in a file next to the database.
@@ -145,7 +147,8 @@ pub(crate) struct ServeOptions {
     )]
     pub(crate) secret_previous: Option<ServerSecret>,
 
-    /// The server that sends mail: `smtps://USER:PASSWORD@HOST`, or `smtp://…?tls=required`; without it, mail is written to files
+    /// The server that sends mail: `smtps://USER:PASSWORD@HOST`, or `smtp://…?tls=required`;
+    /// without it, mail is written to files
     #[arg(
         long,
         value_name = "URL",
@@ -154,7 +157,8 @@ pub(crate) struct ServeOptions {
     )]
     pub(crate) smtp_url: Option<SmtpUrl>,
 
-    /// The sender of mail, such as `Recto <recto@books.example>` [default: `recto` at the public URL's host]
+    /// The sender of mail, such as `Recto <recto@books.example>` [default: `recto` at the public
+    /// URL's host]
     #[arg(long, value_name = "SENDER")]
     pub(crate) mail_from: Option<Sender>,
 
@@ -170,7 +174,8 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "LIST")]
     pub(crate) trusted_proxies: Option<TrustedProxies>,
 
-    /// The origins whose pages may call the API from a browser, separated by commas, or `*` for all [default: none]
+    /// The origins whose pages may call the API from a browser, separated by commas, or `*` for all
+    /// [default: none]
     #[arg(long, value_name = "LIST")]
     pub(crate) cors_origins: Option<CorsOrigins>,
 
@@ -205,7 +210,8 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "SWITCH", value_enum, default_value = "on")]
     pub(crate) password_grant: Switch,
 
-    /// Whether failed sign-ins, sign-ups, requests for mail and exports are limited by IP address, account and mailbox
+    /// Whether failed sign-ins, sign-ups, requests for mail and exports are limited by IP address,
+    /// account and mailbox
     #[arg(long, value_name = "SWITCH", value_enum, default_value = "on")]
     pub(crate) throttle: Switch,
 
@@ -238,7 +244,8 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) workers: Option<u16>,
 
-    /// Time limit of the database's part of a request in seconds, waiting included; later responses are 503
+    /// Time limit of the database's part of a request in seconds, waiting included; later responses
+    /// are 503
     #[arg(
         long,
         value_name = "SECONDS",
@@ -247,7 +254,8 @@ pub(crate) struct ServeOptions {
     )]
     pub(crate) request_timeout: u16,
 
-    /// Database connections for usual reads [default: one per processor, and at least four on PostgreSQL]
+    /// Database connections for usual reads [default: one per processor, and at least four on
+    /// PostgreSQL]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) database_connections: Option<u16>,
 }
@@ -264,7 +272,8 @@ pub(crate) enum MigrateAction {
 /// The formats that can be imported.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImportSource {
-    /// The goodbooks-10k data set: `books.csv` and, if present, `tags.csv`, `book_tags.csv` and `ratings.csv`
+    /// The goodbooks-10k data set: `books.csv` and, if present, `tags.csv`, `book_tags.csv` and
+    /// `ratings.csv`
     ///
     /// A repeated import adds nothing twice, so an import that was stopped can
     /// be repeated. Invalid rows are reported and skipped; invalid optional

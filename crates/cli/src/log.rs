@@ -149,7 +149,8 @@ impl FromStr for LogFilter {
     }
 }
 
-/// Returns whether to use colours: on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
+/// Returns whether to use colours: on a terminal, unless `NO_COLOR` is set
+/// (<https://no-color.org>).
 fn colours() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

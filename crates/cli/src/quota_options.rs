@@ -38,7 +38,8 @@ pub(crate) struct QuotaOptions {
     #[arg(long, value_name = "N", default_value = "50")]
     pub(crate) quota_sessions: NonZeroU32,
 
-    /// Posts, comments, students, courses, companies, departments and employees that an account may create within 24 hours
+    /// Posts, comments, students, courses, companies, departments and employees that an account may
+    /// create within 24 hours
     #[arg(long, value_name = "N", default_value = "1000")]
     pub(crate) quota_creations: u32,
 

@@ -174,8 +174,8 @@ impl<E, T> Read<E, Page<T>> {
 }
 
 impl<E: Entity> Read<E, Page<Item<E>>> {
-    /// Also returns the entity tag of each item, so that it can be changed without being read alone.
-    /// Users then come without their accounts.
+    /// Also returns the entity tag of each item, so that it can be changed without being read
+    /// alone. Users then come without their accounts.
     pub fn tagged(self) -> Self {
         let names = E::INFO.fields.iter().map(|field| field.name).chain(["etag"]);
         let names: Vec<_> = names.collect();
@@ -184,7 +184,8 @@ impl<E: Entity> Read<E, Page<Item<E>>> {
 }
 
 impl<E, T: DeserializeOwned + Send + 'static> Read<E, Page<T>> {
-    /// Returns the items of all pages. Each page is read when the items before it have been consumed.
+    /// Returns the items of all pages. Each page is read when the items before it have been
+    /// consumed.
     pub fn stream(self) -> BoxStream<'static, Result<T, Error>> {
         let client = self.client.clone();
         let pages = stream::once(self.into_future());

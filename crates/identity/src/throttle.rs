@@ -1,8 +1,8 @@
 //! Throttling of failed sign-ins, sign-ups, requests for mail, and exports.
 //!
 //! Budgets belong to a network (see [`ClientAddress::network`]), a [site](ClientAddress::site), a
-//! network and an account, or an account: attempts from elsewhere, known networks included, never use
-//! up the budget of a network that the account is known to use. Each server process counts
+//! network and an account, or an account: attempts from elsewhere, known networks included, never
+//! use up the budget of a network that the account is known to use. Each server process counts
 //! separately.
 
 pub(crate) mod budget;

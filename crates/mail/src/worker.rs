@@ -248,8 +248,8 @@ impl MailWorkerHandle {
         self.0.requests.notify_one();
     }
 
-    /// Returns the number of mails that waited to be sent when the worker last looked, which it does
-    /// every few seconds.
+    /// Returns the number of mails that waited to be sent when the worker last looked, which it
+    /// does every few seconds.
     pub fn waiting(&self) -> usize {
         self.0.waiting.load(Ordering::Relaxed)
     }

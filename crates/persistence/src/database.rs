@@ -37,8 +37,8 @@ use worker::ConnectionSource;
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// The number of connections for reads of a low cost, each with its own thread: at least four
-    /// on PostgreSQL. Expensive reads have as many more. Writes have one more on SQLite, and as many
-    /// more on PostgreSQL.
+    /// on PostgreSQL. Expensive reads have as many more. Writes have one more on SQLite, and as
+    /// many more on PostgreSQL.
     pub connections: NonZeroUsize,
     /// The maximum number of waiting jobs of each class; further ones are refused. At most
     /// 256 expensive reads wait.

@@ -11,8 +11,8 @@ use recto_relations_diesel::{Corrupt, Interrupted};
 
 /// An error of work on the database.
 ///
-/// All variants except [`Failure`](Error::Failure) are mistakes of the request: sending it again does
-/// not help while the data is the same.
+/// All variants except [`Failure`](Error::Failure) are mistakes of the request: sending it again
+/// does not help while the data is the same.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The request conflicts with stored data.
@@ -273,9 +273,9 @@ impl WorkError for Error {
     }
 }
 
-/// The unique constraints that concurrent requests can violate: the name that PostgreSQL reports, the
-/// columns that SQLite reports, and the conflict. With `None` the work runs again, and its check finds
-/// the existing entity.
+/// The unique constraints that concurrent requests can violate: the name that PostgreSQL reports,
+/// the columns that SQLite reports, and the conflict. With `None` the work runs again, and its
+/// check finds the existing entity.
 const UNIQUE: &[(&str, &str, Option<Conflict>)] = &[
     ("users_username_key_key", "users.username_key", Some(Conflict::UsernameTaken)),
     ("accounts_email_key_key", "accounts.email_key", Some(Conflict::EmailTaken)),

@@ -19,8 +19,8 @@ use recto_domain::{Clock, IdGenerator, NewId};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemIds;
 
-/// The latest time of an id, or of [`Clock::now`], in milliseconds since 1970. Neither goes back when
-/// the system's clock does.
+/// The latest time of an id, or of [`Clock::now`], in milliseconds since 1970. Neither goes back
+/// when the system's clock does.
 static LATEST: AtomicI64 = AtomicI64::new(0);
 
 /// Returns the later of a time and [`LATEST`], and stores it there.

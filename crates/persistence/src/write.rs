@@ -58,7 +58,8 @@ pub fn create_below<P: Stored<Recto>, E: Rules>(
     parent: P::Key,
     new: E,
 ) -> Result<E, Error> {
-    // PostgreSQL reports which foreign key refers to nothing; SQLite does not, and lookups are cheap.
+    // PostgreSQL reports which foreign key refers to nothing; SQLite does not, and lookups are
+    // cheap.
     if conn.engine() == Engine::Sqlite && !conn.exists::<P>(parent)? {
         return Err(Error::MissingReference { field: parent_key::<P, E>(), entity: P::INFO });
     }

@@ -53,7 +53,8 @@ impl Dialect for Sqlite {
 
     /// SQLite recompiles a statement when the value of a bound `LIMIT` changes, which takes longer
     /// than a short query. Pages of the default and of the maximum size (20 and 100, plus one row,
-    /// or two after a position) therefore have literal limits. Other limits are bound, to prepare few statements.
+    /// or two after a position) therefore have literal limits. Other limits are bound, to prepare
+    /// few statements.
     fn push_limit<'b>(out: &mut AstPass<'_, 'b, Self>, limit: &'b i64) -> QueryResult<()> {
         match limit {
             21 => out.push_sql(" LIMIT 21"),

@@ -134,8 +134,8 @@ pub fn restricting(
 
 /// Sorts stored entities like the new ones.
 ///
-/// Neither engine guarantees the order of returned rows or of generated keys, so stored entities are
-/// found by content.
+/// Neither engine guarantees the order of returned rows or of generated keys, so stored entities
+/// are found by content.
 fn in_input_order<E: Entity>(
     new: &[E],
     mut stored: Vec<E>,

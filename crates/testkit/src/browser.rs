@@ -182,8 +182,8 @@ impl Browser {
         ));
     }
 
-    /// Waits until the first element that matches the selector is visible and not covered, and clicks
-    /// on it with the mouse.
+    /// Waits until the first element that matches the selector is visible and not covered, and
+    /// clicks on it with the mouse.
     #[track_caller]
     pub fn click(&mut self, selector: &str) {
         let position = self.wait(&CLICKABLE.replace("SELECTOR", &json!(selector).to_string()));

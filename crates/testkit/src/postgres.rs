@@ -53,8 +53,8 @@ pub struct TestDatabase {
 /// installed, which the first call reports on standard error.
 ///
 /// The server programs are searched on `PATH`, then in `/usr/lib/postgresql/*/bin` (highest version
-/// first), then where `pg_config --bindir` points. PostgreSQL refuses to run as root, so root starts
-/// it as the user `postgres`, or else `nobody`.
+/// first), then where `pg_config --bindir` points. PostgreSQL refuses to run as root, so root
+/// starts it as the user `postgres`, or else `nobody`.
 ///
 /// # Panics
 /// If PostgreSQL does not start, or is not installed although [`REQUIRE`] is set.

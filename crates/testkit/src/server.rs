@@ -204,7 +204,8 @@ impl TestServer {
         self.connections.counters()
     }
 
-    /// Returns a typed client ([`recto_client::Client`]), not signed in. Its calls need a tokio runtime.
+    /// Returns a typed client ([`recto_client::Client`]), not signed in. Its calls need a tokio
+    /// runtime.
     ///
     /// The other clients of this server send raw requests, which tests of the interface itself
     /// need.

@@ -98,8 +98,8 @@ fn finished(mut object: Object, description: Option<String>, examples: Vec<Value
     object
 }
 
-/// Moves the tag of each alternative, a field of one value, before its other fields, as serde writes
-/// it.
+/// Moves the tag of each alternative, a field of one value, before its other fields, as serde
+/// writes it.
 fn with_tags_first(mut one: OneOf) -> OneOf {
     for alternative in &mut one.items {
         let RefOr::T(Schema::Object(object)) = alternative else { continue };

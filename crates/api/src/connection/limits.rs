@@ -16,8 +16,8 @@ use std::time::Duration;
 pub struct ConnectionLimits {
     /// The number of open connections: 4,096.
     pub connections: usize,
-    /// The number of open connections of an IP address that is not a trusted proxy: 256. An IPv6 /64
-    /// counts as one address.
+    /// The number of open connections of an IP address that is not a trusted proxy: 256. An IPv6
+    /// /64 counts as one address.
     pub connections_per_address: usize,
     /// The time without a request after which a connection is closed: 5 s.
     pub idle: Duration,

@@ -13,8 +13,8 @@ use super::admission::{Admitted, Connections};
 use super::counters::Refusal;
 use super::{PIECE, UNCOUNTED};
 
-/// The time that a client has to stop sending after the response to its late body, and the time that
-/// an idle connection has once the server accepts no more.
+/// The time that a client has to stop sending after the response to its late body, and the time
+/// that an idle connection has once the server accepts no more.
 const LINGER: Duration = Duration::from_millis(500);
 
 /// The maximum number of bytes of a response that the dispatcher has copied and not yet written:

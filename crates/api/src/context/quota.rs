@@ -48,8 +48,8 @@ impl WriteTransaction<'_> {
         self.check_quota(QuotaItem::Authors, creator.authors())
     }
 
-    /// Checks the quota of an entity, or that of all entities without one, after `count` of them were
-    /// inserted.
+    /// Checks the quota of an entity, or that of all entities without one, after `count` of them
+    /// were inserted.
     ///
     /// # Errors
     /// 409 if the caller owns too many; 429 if the caller has created too much within 24 hours.

@@ -71,8 +71,8 @@ impl<'t> WriteTransaction<'t> {
         Self { read, request, target: None, effects: Effects::default() }
     }
 
-    /// Runs the work, then compares `If-Match`. 412 replaces a success, a 409 or a 422, and the work
-    /// is rolled back. Any other error of the work is returned.
+    /// Runs the work, then compares `If-Match`. 412 replaces a success, a 409 or a 422, and the
+    /// work is rolled back. Any other error of the work is returned.
     ///
     /// # Errors
     /// The errors of `work`; 412.
@@ -136,9 +136,9 @@ impl<'t> WriteTransaction<'t> {
         Ok(entity)
     }
 
-    /// Locks the entity that the request deletes. `If-Match` compares its version. The lock waits for
-    /// transactions that have written a foreign key to it, before the transaction has locked anything
-    /// that these may need.
+    /// Locks the entity that the request deletes. `If-Match` compares its version. The lock waits
+    /// for transactions that have written a foreign key to it, before the transaction has locked
+    /// anything that these may need.
     ///
     /// # Errors
     /// 404 if it does not exist.
@@ -232,8 +232,8 @@ impl<'t> WriteTransaction<'t> {
         Ok(())
     }
 
-    /// Stores a request for a mail, for the mail worker. The statements do not depend on whether the
-    /// address has an account.
+    /// Stores a request for a mail, for the mail worker. The statements do not depend on whether
+    /// the address has an account.
     ///
     /// # Errors
     /// A database error.

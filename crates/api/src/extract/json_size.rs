@@ -17,8 +17,8 @@ const VALUE: usize = 104;
 const OBJECT: usize = 440;
 
 impl JsonSize {
-    /// Counts the values of a text, which is not parsed: a value follows each comma and each opening
-    /// bracket outside of strings. For a text that is not JSON the numbers mean nothing.
+    /// Counts the values of a text, which is not parsed: a value follows each comma and each
+    /// opening bracket outside of strings. For a text that is not JSON the numbers mean nothing.
     pub(super) fn of(text: &[u8]) -> Self {
         let (mut values, mut objects) = (1, 0);
         let (mut in_string, mut is_escaped) = (false, false);

@@ -80,7 +80,8 @@ impl<'p> HtmlPage<'p> {
     }
 }
 
-/// Returns the relative URL of the start page from a path: `./` from `/schema`, `../` from `/docs/`.
+/// Returns the relative URL of the start page from a path: `./` from `/schema`, `../` from
+/// `/docs/`.
 pub(super) fn root(path: &str) -> String {
     match path.matches('/').count() {
         0 | 1 => "./".to_owned(),
@@ -88,7 +89,8 @@ pub(super) fn root(path: &str) -> String {
     }
 }
 
-/// Replaces each `{{name}}` of a template by its value. The values must be HTML. Other names remain.
+/// Replaces each `{{name}}` of a template by its value. The values must be HTML. Other names
+/// remain.
 pub(super) fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut filled = String::with_capacity(template.len());
     let mut rest = template;

@@ -151,8 +151,8 @@ pub(crate) async fn token(ctx: Context, form: Form) -> Result<Json<Token>, Error
     }))
 }
 
-/// Opens a session of the account with that address and password, and returns its credentials; `None`
-/// if there is none. The cost does not depend on whether the address is known.
+/// Opens a session of the account with that address and password, and returns its credentials;
+/// `None` if there is none. The cost does not depend on whether the address is known.
 async fn sign_in(
     ctx: &Context,
     email: Option<Email>,

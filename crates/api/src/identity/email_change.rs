@@ -10,8 +10,8 @@ use crate::error::Error;
 use crate::extract::Body;
 use crate::response::{Accepted, NoContent};
 
-/// `PUT /auth/email`: mails a link to the new address, and a notice to the current one. The response
-/// does not reveal whether the new address belongs to another account.
+/// `PUT /auth/email`: mails a link to the new address, and a notice to the current one. The
+/// response does not reveal whether the new address belongs to another account.
 pub(crate) async fn request(ctx: Context, body: Body<EmailChange>) -> Result<Accepted, Error> {
     let caller = passwords::of_caller(&ctx).await?;
     let EmailChange { password, new_email } = body.checked()?;

@@ -1,8 +1,8 @@
 //! The export of the caller's data, read from the database while it is sent.
 //!
-//! Each part is a read of its own, so that neither memory nor a thread of the database is held for a
-//! slow client. Lists are read by key from the newest to the oldest. So an item that exists during
-//! the whole export is in it exactly once, in its state when its part was read.
+//! Each part is a read of its own, so that neither memory nor a thread of the database is held for
+//! a slow client. Lists are read by key from the newest to the oldest. So an item that exists
+//! during the whole export is in it exactly once, in its state when its part was read.
 
 use std::io;
 

@@ -123,7 +123,8 @@ mod tests {
         audit::page(conn, &everything, &PageRequest::newest(10_000)).unwrap().items.len()
     }
 
-    /// Deletes expired rows once in each of these processes, and returns how many rows each deleted.
+    /// Deletes expired rows once in each of these processes, and returns how many rows each
+    /// deleted.
     fn prune_in(database: &Database, ids: &MovableClock, holders: &[Uuid]) -> Vec<usize> {
         let ids: Arc<dyn IdGenerator> = Arc::new(ids.clone());
         let runs = holders.iter().map(|holder| once(database, &ids, *holder, prune::RETENTION));

@@ -28,8 +28,8 @@ pub(crate) async fn credentials(
     .await
 }
 
-/// Returns the account to which a token was mailed, locked until the transaction ends. An account is
-/// always locked before its tokens.
+/// Returns the account to which a token was mailed, locked until the transaction ends. An account
+/// is always locked before its tokens.
 ///
 /// # Errors
 /// [`no_such_token`]; a database error.

@@ -13,8 +13,8 @@ use crate::error::Error;
 use crate::extract::Body;
 use crate::response::{Item, NoContent};
 
-/// `POST /auth/verify`: uses the token of a link. The password shows that the holder of the link has
-/// created the account. A wrong one leaves the token valid.
+/// `POST /auth/verify`: uses the token of a link. The password shows that the holder of the link
+/// has created the account. A wrong one leaves the token valid.
 pub(crate) async fn verify(ctx: Context, body: Body<Verification>) -> Result<Item<User>, Error> {
     let Verification { token, password } = body.checked()?;
     let token = hash(&token);

@@ -1,5 +1,5 @@
-//! A request and the problem that responds to it, for each problem type. The problems are created as
-//! those of real requests.
+//! A request and the problem that responds to it, for each problem type. The problems are created
+//! as those of real requests.
 
 use recto_domain::{AuthorId, Conflict, Input as _, NewBook, ReviewId, TagId};
 use recto_identity::{AccessDenied, Forbidden};

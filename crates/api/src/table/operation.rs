@@ -254,8 +254,8 @@ impl Operation {
     }
 }
 
-/// Returns the problem of the example of a body without a required field or, where none is required,
-/// with `null` as its first field.
+/// Returns the problem of the example of a body without a required field or, where none is
+/// required, with `null` as its first field.
 fn invalid_body<T: Input + ToSchema>() -> Option<Problem> {
     let schema = simplified(T::schema());
     let RefOr::T(Schema::Object(object)) = &schema else { return None };

@@ -1,7 +1,7 @@
 //! The refusals of an operation in the OpenAPI document, with examples.
 //!
-//! Examples of a 409 or a 422 are made for the operation, and those of a 404 for the kind of item. All
-//! others are shared.
+//! Examples of a 409 or a 422 are made for the operation, and those of a 404 for the kind of item.
+//! All others are shared.
 
 use actix_web::http::{Method, StatusCode};
 use recto_domain::{Code, Invalid, MODULES, User};

@@ -1,5 +1,5 @@
-//! The path of an operation: its keys, with those of a demo as examples, and the headers that requests
-//! to it may have.
+//! The path of an operation: its keys, with those of a demo as examples, and the headers that
+//! requests to it may have.
 
 use actix_web::http::Method;
 use recto_domain::{ApiKeyId, AuthorId, BookId, ReviewId, SessionId, TagId, UserId};

@@ -149,8 +149,8 @@ impl RectoServer {
         paths
     }
 
-    /// Returns requests for new reviews, of every reader from a number on for every book, so that they
-    /// last longer than the measurement.
+    /// Returns requests for new reviews, of every reader from a number on for every book, so that
+    /// they last longer than the measurement.
     fn reviews(&self, books: &[String], first: usize) -> Vec<Request> {
         let readers = first..first + READERS;
         let tokens: Vec<String> = readers.map(|number| self.sign_in(number)).collect();

@@ -18,8 +18,8 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Returns a reporter. It shows bars if standard error is a terminal, and prints lines unless both
-    /// outputs are terminals.
+    /// Returns a reporter. It shows bars if standard error is a terminal, and prints lines unless
+    /// both outputs are terminals.
     pub(crate) fn new() -> Self {
         let bars = io::stderr().is_terminal();
         Self { file: "", bar: None, bars, lines: !(bars && io::stdout().is_terminal()) }

@@ -61,8 +61,8 @@ pub(crate) struct ImportReview {
     pub(crate) rating: Rating,
 }
 
-/// Writes batches of imported rows. Rows that exist already, from this import or an earlier one, are
-/// not added again.
+/// Writes batches of imported rows. Rows that exist already, from this import or an earlier one,
+/// are not added again.
 ///
 /// Each method returns the number of added rows. The methods are called in their order, except that
 /// calls of `readers` and `reviews` alternate.

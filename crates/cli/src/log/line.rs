@@ -8,8 +8,8 @@ const MAX: usize = 8 * 1024;
 /// Returns a line in which control characters are escaped, and which is cut with a mark if it is
 /// too long.
 ///
-/// Values from clients are in many lines. Escape characters remain: `tracing-subscriber` uses them for
-/// colours and escapes those in values. JSON has no control characters.
+/// Values from clients are in many lines. Escape characters remain: `tracing-subscriber` uses them
+/// for colours and escapes those in values. JSON has no control characters.
 pub(super) fn clean(line: &[u8], format: LogFormat) -> Vec<u8> {
     let text = line.strip_suffix(b"\n").unwrap_or(line);
     let mut cleaned = Vec::with_capacity(text.len().min(MAX) + 64);

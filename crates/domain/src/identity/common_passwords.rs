@@ -4,7 +4,8 @@ use std::cmp::Ordering;
 
 use crate::text_key;
 
-/// The list: one password a line, in lower case, sorted by bytes. Its directory describes the source.
+/// The list: one password a line, in lower case, sorted by bytes. Its directory describes the
+/// source.
 const LIST: &str = include_str!("../../assets/common-passwords/list.txt");
 
 /// Returns whether `password` is among the common ones, without regard to case.

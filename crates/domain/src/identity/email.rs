@@ -49,8 +49,8 @@ impl Email {
         parts.unwrap_or(key)
     }
 
-    /// Accepts the forms that are used in practice: RFC 5321's dot-string and domain with letters of
-    /// any script (RFC 6531), without quoted local parts, address literals and comments.
+    /// Accepts the forms that are used in practice: RFC 5321's dot-string and domain with letters
+    /// of any script (RFC 6531), without quoted local parts, address literals and comments.
     fn clean(raw: &str) -> Result<Cow<'_, str>, Invalid> {
         let address = line(raw, 0..=Self::MAX_CHARS)?;
         let parts = address.rsplit_once('@');

@@ -46,11 +46,11 @@ impl Session {
     pub const IDLE: TimeDelta = TimeDelta::days(30);
     /// The maximum duration of a session: 90 days.
     pub const LONGEST: TimeDelta = TimeDelta::days(90);
-    /// The reuse grace period: for 30 seconds after its use, a refresh token can be retried once, by
-    /// a client that did not receive the response.
+    /// The reuse grace period: for 30 seconds after its use, a refresh token can be retried once,
+    /// by a client that did not receive the response.
     pub const REUSE_GRACE_PERIOD: TimeDelta = TimeDelta::seconds(30);
-    /// The refreshes of a session that are allowed at any time. Further ones are allowed at the rate
-    /// of [`REFRESH_EVERY`](Self::REFRESH_EVERY) since the session began.
+    /// The refreshes of a session that are allowed at any time. Further ones are allowed at the
+    /// rate of [`REFRESH_EVERY`](Self::REFRESH_EVERY) since the session began.
     pub const REFRESHES: u32 = 500;
     /// The time after which a session may be refreshed once more: 30 seconds.
     pub const REFRESH_EVERY: TimeDelta = TimeDelta::seconds(30);

@@ -80,8 +80,8 @@ pub fn set_tags(
     advance_if(conn, book, changed)
 }
 
-/// Adds a tag to a locked book, and increments its version if it did not have the tag. Returns `None`
-/// if the tag does not exist.
+/// Adds a tag to a locked book, and increments its version if it did not have the tag. Returns
+/// `None` if the tag does not exist.
 pub fn add_tag(conn: &mut Connection, book: Book, tag: TagId) -> Result<Option<Book>, Error> {
     match book_tag::add_one(conn, book.uid, tag)? {
         Some(changed) => advance_if(conn, book, changed).map(Some),

@@ -28,8 +28,8 @@ impl From<BookTagRow> for () {
     fn from(_: BookTagRow) {}
 }
 
-/// Adds tags to a book, inserts new tags, and returns whether the book did not have all of them. The
-/// book must exist and be locked.
+/// Adds tags to a book, inserts new tags, and returns whether the book did not have all of them.
+/// The book must exist and be locked.
 pub fn add(
     conn: &mut Connection,
     creator: &Creator<'_>,
@@ -40,8 +40,8 @@ pub fn add(
     link(conn, book, tags.iter().map(|tag| tag.uid))
 }
 
-/// Sets the tags of a book, inserts new tags, and returns whether the book had others. The book must
-/// exist and be locked.
+/// Sets the tags of a book, inserts new tags, and returns whether the book had others. The book
+/// must exist and be locked.
 pub fn set(
     conn: &mut Connection,
     creator: &Creator<'_>,

@@ -30,8 +30,8 @@ struct Pragma {
 }
 
 /// `synchronous=FULL` makes commits durable in WAL mode too. The log is copied to the database once
-/// it has 16 MB, not 4: pages that change often are then copied more rarely. Settings are read back,
-/// since SQLite ignores unknown ones silently.
+/// it has 16 MB, not 4: pages that change often are then copied more rarely. Settings are read
+/// back, since SQLite ignores unknown ones silently.
 fn sqlite(path: &str, options: Options) -> Result<SqliteConnection, Error> {
     interrupt::install();
     let mut conn = SqliteConnection::establish(path).map_err(unavailable)?;

@@ -38,7 +38,8 @@ impl Database {
     ///
     /// # Errors
     /// The error of `work`; [`Overloaded`](DatabaseFailure::Overloaded) or
-    /// [`Unavailable`](DatabaseFailure::Unavailable) without running it; [`TimedOut`](DatabaseFailure::TimedOut).
+    /// [`Unavailable`](DatabaseFailure::Unavailable) without running it;
+    /// [`TimedOut`](DatabaseFailure::TimedOut).
     ///
     /// # Panics
     /// Outside of a Tokio runtime.
@@ -69,7 +70,8 @@ impl Database {
     ///
     /// # Errors
     /// The error of `work`; [`Overloaded`](DatabaseFailure::Overloaded) or
-    /// [`Unavailable`](DatabaseFailure::Unavailable) without running it; [`TimedOut`](DatabaseFailure::TimedOut).
+    /// [`Unavailable`](DatabaseFailure::Unavailable) without running it;
+    /// [`TimedOut`](DatabaseFailure::TimedOut).
     ///
     /// # Panics
     /// Outside of a Tokio runtime.

@@ -14,7 +14,8 @@ pub struct Statistics {
     pub writes: ClassStatistics,
 }
 
-/// Statistics of the threads of one class. All but the first three count since the database was opened.
+/// Statistics of the threads of one class. All but the first three count since the database was
+/// opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ClassStatistics {
     /// The threads, each with its connection.

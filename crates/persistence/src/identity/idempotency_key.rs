@@ -130,9 +130,9 @@ pub fn store(
     Ok(())
 }
 
-/// Deletes the oldest responses of a user if there are more than `max` bytes, so that at most `kept`
-/// bytes remain, and returns how many bytes there are then. Responses of transactions that have not
-/// ended are not counted.
+/// Deletes the oldest responses of a user if there are more than `max` bytes, so that at most
+/// `kept` bytes remain, and returns how many bytes there are then. Responses of transactions that
+/// have not ended are not counted.
 pub fn delete_oldest(
     conn: &mut Connection,
     user: UserId,

@@ -75,8 +75,8 @@ fn delete_batch<'q, D: Statement>(
     if found.is_empty() { Ok(0) } else { conn.execute(delete(found)) }
 }
 
-/// Deletes at most `limit` rows of each table: expired sessions, mailed tokens and idempotency keys;
-/// devices that were not used lately; mails, audit entries and expired API keys older than
+/// Deletes at most `limit` rows of each table: expired sessions, mailed tokens and idempotency
+/// keys; devices that were not used lately; mails, audit entries and expired API keys older than
 /// `retention`. Takes one statement for each table, and another one if there are rows to delete.
 pub fn prune(
     conn: &mut Connection,

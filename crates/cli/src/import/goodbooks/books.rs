@@ -94,8 +94,8 @@ impl Books {
     }
 }
 
-/// Parses a year. The files contain floats, negative before the common era: `-750.0` is 750 BCE, and
-/// there is no year 0. The domain follows ISO 8601, where year 0 is 1 BCE.
+/// Parses a year. The files contain floats, negative before the common era: `-750.0` is 750 BCE,
+/// and there is no year 0. The domain follows ISO 8601, where year 0 is 1 BCE.
 fn published(text: &str) -> Result<PublishedDate, String> {
     let year: f64 = text.parse().map_err(|_| "must be a year")?;
     if year.fract() != 0.0 || year.abs() > 9999.0 {

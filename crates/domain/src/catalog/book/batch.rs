@@ -115,8 +115,8 @@ impl Input for BookEntry {
     }
 }
 
-/// Returns a violation for each book with the ISBN of an earlier one. They are searched in the JSON,
-/// so that they are reported together with other violations.
+/// Returns a violation for each book with the ISBN of an earlier one. They are searched in the
+/// JSON, so that they are reported together with other violations.
 fn repeated_isbns(batch: &Value) -> Vec<Violation> {
     let Some(books) = batch.get("books").and_then(Value::as_array) else { return Vec::new() };
     let mut first: HashMap<Isbn, usize> = HashMap::new();
