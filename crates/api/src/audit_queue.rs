@@ -21,10 +21,10 @@ const RETRY: Duration = Duration::from_secs(1);
 /// They are stored in the background, so that their requests do not wait for a database that is
 /// slow, locked or full. Entries of changes are stored in the transactions of the changes.
 #[derive(Debug, Clone, Default)]
-pub struct AuditQueue(Arc<Queue>);
+pub struct AuditQueue(Arc<QueueState>);
 
 #[derive(Debug, Default)]
-struct Queue {
+struct QueueState {
     waiting: Mutex<Waiting>,
     /// Notified about each new entry.
     added: Notify,

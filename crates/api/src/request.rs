@@ -116,7 +116,7 @@ fn audit_refusal(response: &ServiceResponse<BoxBody>, action: AuditAction, asked
     }
 }
 
-/// The reason of an error response.
+/// The reason for an error response.
 struct ErrorReason {
     problem_type: ProblemType,
     /// The failure of the service, if it is one.

@@ -35,9 +35,9 @@ pub enum Error {
     /// The relation was not counted.
     #[error(transparent)]
     NotCounted(#[from] NotCounted),
-    /// The item has no `ETag` to compare with, since it was not read alone.
-    #[error("the item has no ETag: get it alone, or list it with `tagged`")]
-    Untagged,
+    /// The item has no `ETag` to compare with: it was read with others.
+    #[error("the item has no ETag: get it alone, or list it with `with_etags`")]
+    NoETag,
     /// The client cannot be built: the base URL, the token or the settings are not valid.
     #[error("invalid settings: {0}")]
     Settings(String),

@@ -118,7 +118,7 @@ impl<E: Resource> Item<E> {
     }
 
     /// Returns the entity tag: the version that was read. Items of includes have none, those of
-    /// lists have one if they were [asked for](crate::Read::tagged).
+    /// lists have one if they were [asked for](crate::Read::with_etags).
     pub fn etag(&self) -> Option<&str> {
         self.tag.as_ref().and_then(|tag| tag.value.to_str().ok())
     }
@@ -129,7 +129,7 @@ impl<E: Resource> Item<E> {
     }
 
     pub(crate) fn tag(&self) -> Result<&EntityTag, Error> {
-        self.tag.as_ref().ok_or(Error::Untagged)
+        self.tag.as_ref().ok_or(Error::NoETag)
     }
 
     /// Returns the item of a response. `path` is that of a GET with the same response.

@@ -176,7 +176,7 @@ impl<E, T> Read<E, Page<T>> {
 impl<E: Entity> Read<E, Page<Item<E>>> {
     /// Also returns the entity tag of each item, so that it can be changed without being read
     /// alone. Users then come without their accounts.
-    pub fn tagged(self) -> Self {
+    pub fn with_etags(self) -> Self {
         let names = E::INFO.fields.iter().map(|field| field.name).chain(["etag"]);
         let names: Vec<_> = names.collect();
         self.with("fields", names.join(","))
@@ -219,7 +219,7 @@ impl Client {
     /// returns `None`.
     ///
     /// # Errors
-    /// [`Error::Untagged`] if the item was read with others.
+    /// [`Error::NoETag`] if the item was read without its entity tag.
     pub async fn get_if_changed<E: Resource>(
         &self,
         item: &Item<E>,

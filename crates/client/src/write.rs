@@ -83,7 +83,7 @@ impl Client {
     /// Changes an item, unless it has been changed since it was read.
     ///
     /// # Errors
-    /// [`Error::Changed`] if it has; [`Error::Untagged`] if the item was not read alone.
+    /// [`Error::Changed`] if it has; [`Error::NoETag`] if it was read without its entity tag.
     ///
     /// ```no_run
     /// use recto_client::Item;
@@ -121,7 +121,7 @@ impl Client {
     /// no such item, the item counts as deleted.
     ///
     /// # Errors
-    /// [`Error::Changed`] if it has; [`Error::Untagged`] if the item was not read alone.
+    /// [`Error::Changed`] if it has; [`Error::NoETag`] if it was read without its entity tag.
     pub async fn delete<E: Resource>(&self, item: &Item<E>) -> Result<(), Error> {
         let request = Request::new(Method::DELETE, paths::item(E::INFO, item.key()));
         self.send(request.header(IF_MATCH, tag_of(item)?)).await?;
@@ -171,7 +171,7 @@ impl Client {
     /// Replaces the tags of a book, unless it has been changed since it was read.
     ///
     /// # Errors
-    /// [`Error::Changed`] if it has; [`Error::Untagged`] if the book was not read alone.
+    /// [`Error::Changed`] if it has; [`Error::NoETag`] if it was read without its entity tag.
     pub async fn set_tags(&self, book: &Item<Book>, tags: &TagNames) -> Result<Item<Book>, Error> {
         self.replace(book, BookTags::INFO, tags).await
     }
@@ -179,7 +179,7 @@ impl Client {
     /// Replaces the contributors to a book, unless it has been changed since it was read.
     ///
     /// # Errors
-    /// [`Error::Changed`] if it has; [`Error::Untagged`] if the book was not read alone.
+    /// [`Error::Changed`] if it has; [`Error::NoETag`] if it was read without its entity tag.
     pub async fn set_contributors(
         &self,
         book: &Item<Book>,

@@ -44,7 +44,7 @@ pub enum DatabaseFailure {
     #[error("the database is overloaded")]
     Overloaded,
     /// The job did not end in time.
-    #[error("the database did not answer in time")]
+    #[error("the database did not respond in time")]
     TimedOut,
     /// Another transaction held a lock for too long.
     #[error("another transaction held a lock for too long")]

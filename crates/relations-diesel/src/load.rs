@@ -89,7 +89,7 @@ pub trait AnyEdge<M: Mapping>: Sync {
         &self,
         conn: &mut Connection<M>,
         parents: &dyn AnyEntities,
-        requested: &IncludedRelation,
+        included: &IncludedRelation,
     ) -> Result<Edge, M::Error>;
 
     /// Counts the entities that the relation leads to from each of `parents`.
@@ -122,7 +122,7 @@ pub trait Load<M: Mapping, R: Relation> {
     fn load(
         conn: &mut Connection<M>,
         parents: &Entities<R::From>,
-        requested: &IncludedRelation,
+        included: &IncludedRelation,
     ) -> Result<Edge, M::Error>;
 
     fn count(conn: &mut Connection<M>, parents: &[R::From]) -> Result<Vec<u64>, M::Error>;
@@ -139,9 +139,9 @@ impl<M: Mapping, R: Mapped<M, Cardinality: Load<M, R>>> AnyEdge<M> for TypedEdge
         &self,
         conn: &mut Connection<M>,
         parents: &dyn AnyEntities,
-        requested: &IncludedRelation,
+        included: &IncludedRelation,
     ) -> Result<Edge, M::Error> {
-        R::Cardinality::load(conn, downcast::<R>(parents), requested)
+        R::Cardinality::load(conn, downcast::<R>(parents), included)
     }
 
     fn count(
@@ -168,13 +168,13 @@ impl<M: MappedRelations, R: MappedMany<M>> Load<M, R> for Many {
     fn load(
         conn: &mut Connection<M>,
         parents: &Entities<R::From>,
-        requested: &IncludedRelation,
+        included: &IncludedRelation,
     ) -> Result<Edge, M::Error> {
-        let limit = requested.per_parent(parents.occurrences().iter().sum());
+        let limit = included.per_parent(parents.occurrences().iter().sum());
         let Grouped { children, link_data, adjacency } = match parents.as_slice() {
             [parent] => {
                 let (parent, first) = (parent.key().into(), Seek::first(limit + 1));
-                let found = R::Association::page_for_parent(conn, parent, &requested.sort, &first)?;
+                let found = R::Association::page_for_parent(conn, parent, &included.sort, &first)?;
                 group_one_parent(found, limit)
             }
             several => {
@@ -183,18 +183,18 @@ impl<M: MappedRelations, R: MappedMany<M>> Load<M, R> for Many {
                 for chunk in keys.chunks(CHUNK) {
                     let query = first_per_parent::<M, R, R::Association>(
                         chunk,
-                        &requested.sort,
+                        &included.sort,
                         i64::from(limit) + 1,
                     );
                     found.extend(R::Association::first_per_parent(conn, query)?);
                 }
-                group_many_parents(several, found, requested, limit)
+                group_many_parents(several, found, included, limit)
             }
         };
         let mut target = Entities::reached(children, parents, &adjacency);
         target.attach_link_data::<R::Data>(link_data);
-        load_included(conn, &mut target, &requested.nested)?;
-        Ok(Edge::new(R::INFO, (limit, requested.sort.clone()), adjacency, Box::new(target)))
+        load_included(conn, &mut target, &included.nested)?;
+        Ok(Edge::new(R::INFO, (limit, included.sort.clone()), adjacency, Box::new(target)))
     }
 
     fn count(conn: &mut Connection<M>, parents: &[R::From]) -> Result<Vec<u64>, M::Error> {
@@ -217,9 +217,9 @@ macro_rules! load_to_one {
             fn load(
                 conn: &mut Connection<M>,
                 parents: &Entities<R::From>,
-                requested: &IncludedRelation,
+                included: &IncludedRelation,
             ) -> Result<Edge, M::Error> {
-                load_one::<M, R>(conn, parents, requested)
+                load_one::<M, R>(conn, parents, included)
             }
 
             fn count(conn: &mut Connection<M>, parents: &[R::From]) -> Result<Vec<u64>, M::Error> {
@@ -238,13 +238,13 @@ load_to_one!(One, Optional);
 fn load_one<M: MappedRelations, R: MappedOne<M>>(
     conn: &mut Connection<M>,
     children: &Entities<R::From>,
-    requested: &IncludedRelation,
+    included: &IncludedRelation,
 ) -> Result<Edge, M::Error> {
     let (found, links) = R::Association::resolve_parents(conn, children.as_slice())?;
     let adjacency = Adjacency::One(links);
     let mut target = Entities::reached(found, children, &adjacency);
-    load_included(conn, &mut target, &requested.nested)?;
-    let shape = (requested.limit, requested.sort.clone());
+    load_included(conn, &mut target, &included.nested)?;
+    let shape = (included.limit, included.sort.clone());
     Ok(Edge::new(R::INFO, shape, adjacency, Box::new(target)))
 }
 
@@ -274,8 +274,8 @@ pub(crate) fn load_included<M: MappedRelations, E: Entity>(
     entities: &mut Entities<E>,
     include: &Include,
 ) -> Result<(), M::Error> {
-    for requested in include.relations() {
-        let edge = edge_of::<M>(requested.relation).load(conn, entities, requested)?;
+    for included in include.relations() {
+        let edge = edge_of::<M>(included.relation).load(conn, entities, included)?;
         entities.attach(edge);
     }
     for relation in include.counts() {

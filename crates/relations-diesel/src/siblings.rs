@@ -30,10 +30,10 @@ pub(crate) fn group_one_parent<C, D>(mut found: Vec<(C, D)>, limit: u32) -> Grou
 pub(crate) fn group_many_parents<P: Entity, C: Entity, D: LinkData>(
     parents: &[P],
     mut found: Vec<(P::Key, C, D)>,
-    requested: &IncludedRelation,
+    included: &IncludedRelation,
     limit: u32,
 ) -> Grouped<C, D> {
-    let sort = &requested.sort;
+    let sort = &included.sort;
     if sort.terms().is_empty() {
         found.sort_unstable_by(|(a_parent, a, _), (b_parent, b, _)| {
             let (a, b) = (a.key(), b.key());

@@ -1,6 +1,6 @@
 //! A migrated database for each test, on both engines.
 //!
-//! A test is a function of a [`FreshDatabase`] database, and [`both_engines!`] runs it on each
+//! A test is a function of a [`FreshDatabase`], and [`both_engines!`] runs it on each
 //! engine. The PostgreSQL server is the process's [`cluster`]. If PostgreSQL is not installed, its
 //! tests are skipped, which is reported on standard error.
 //!

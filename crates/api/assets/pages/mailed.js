@@ -6,7 +6,7 @@ let token = "";
 
 // Returns whether a form uses the token of the link.
 function usesToken(form) {
-  return form.closest("#spend") !== null;
+  return form.closest("#use") !== null;
 }
 
 // Shows the form or one of the sections, and hides the others.
@@ -26,7 +26,7 @@ function showFocused(id) {
 function takeToken() {
   token = location.hash.slice(1);
   history.replaceState(null, "", location.pathname + location.search);
-  show(token === "" ? "gone" : "spend");
+  show(token === "" ? "gone" : "use");
 }
 
 function setStatus(form, text) {

@@ -9,10 +9,10 @@ use tokio::sync::Notify;
 
 /// API keys whose use is to be recorded.
 #[derive(Debug, Clone, Default)]
-pub struct KeyUsage(Arc<Queue>);
+pub struct KeyUsage(Arc<PendingUses>);
 
 #[derive(Debug, Default)]
-struct Queue {
+struct PendingUses {
     keys: Mutex<Vec<ApiKeyId>>,
     wake: Notify,
 }

@@ -100,7 +100,7 @@ fn key_cannot_manage_the_account(server: &TestServer) {
 
 fn expired_and_revoked_keys_are_refused(server: &TestServer) {
     let ada = create_account(server, "ada", Role::User);
-    let copy = server.another(TestServer::settings());
+    let other = server.another(TestServer::settings());
     let end = server.clock().now() + chrono::TimeDelta::minutes(5);
     let body = json!({"name": "short", "scopes": ["read"], "expires_at": end.to_rfc3339()});
     let short = ada.post("/auth/keys", &body).expect_status(201).clone();
@@ -109,15 +109,15 @@ fn expired_and_revoked_keys_are_refused(server: &TestServer) {
     let works = |server: &TestServer, key: &Value| {
         server.bearer(text(key, "key")).get("/auth/me").status == 200
     };
-    assert!(works(&copy, &short) && works(&copy, &lasting));
+    assert!(works(&other, &short) && works(&other, &lasting));
     server.clock().advance(Duration::from_secs(5 * 60 + 1));
-    assert!(!works(&copy, &short) && works(&copy, &lasting));
+    assert!(!works(&other, &short) && works(&other, &lasting));
     let path = format!("/auth/keys/{}", text(&lasting, "id"));
     let ada = server.sign_in("ada@example.org");
     create_account(server, "bob", Role::User).delete(&path).expect_problem("not-found");
-    assert!(works(&copy, &lasting));
+    assert!(works(&other, &lasting));
     ada.delete(&path).expect_status(204);
-    assert!(!works(&copy, &lasting) && !works(server, &lasting));
+    assert!(!works(&other, &lasting) && !works(server, &lasting));
     ada.delete(&path).expect_problem("not-found");
 }
 

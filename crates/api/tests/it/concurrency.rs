@@ -73,8 +73,8 @@ fn concurrent_tagging_creates_one_tag(server: &TestServer) {
     assert_healthy(server);
 }
 
-/// Asserts that the 409 to a request names the entity that another transaction has given the same
-/// name meanwhile.
+/// Asserts that the 409 to a request names the entity to which another transaction has meanwhile
+/// given the same name.
 #[track_caller]
 fn assert_names_existing<E: Writable<Recto>>(
     server: &TestServer,

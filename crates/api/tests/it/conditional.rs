@@ -16,10 +16,10 @@ use crate::support::samples::{Samples, entity_types, item_template};
 both_servers!(
     tag_follows_the_response,
     known_responses_are_not_sent_again,
-    each_change_moves_the_version,
+    each_change_increments_the_version,
     other_changes_leave_the_version,
-    deleted_owner_moves_versions,
-    account_changes_move_the_version,
+    deleted_owner_increments_versions,
+    account_changes_increment_the_version,
     stale_changes_are_refused,
     stale_links_and_deletes_are_refused,
     precondition_has_its_place,
@@ -123,7 +123,7 @@ fn known_responses_are_not_sent_again(server: &TestServer) {
         .expect_problem("not-found");
 }
 
-fn each_change_moves_the_version(server: &TestServer) {
+fn each_change_increments_the_version(server: &TestServer) {
     let Clients { ada, .. } = Clients::create(server);
     let samples = Samples::of(&ada);
     for entity in entity_types() {
@@ -143,7 +143,7 @@ fn each_change_moves_the_version(server: &TestServer) {
     let contributors =
         |role: &str| json!({"contributors": [{"name": "Jane Austen", "role": role}]});
     let contributors_path = format!("{path}/contributors");
-    let moves = |change: &dyn Fn() -> Response| {
+    let increments = |change: &dyn Fn() -> Response| {
         let before = version(&ada.get(&path));
         let status = change().status;
         assert!(status == 200 || status == 204, "{status}");
@@ -156,8 +156,8 @@ fn each_change_moves_the_version(server: &TestServer) {
     let author = || ada.put(&contributors_path, &contributors("author"));
     let editor = || ada.put(&contributors_path, &contributors("editor"));
     for change in [&add as &dyn Fn() -> Response, &set, &set_one, &remove_one, &editor, &author] {
-        assert!(moves(change));
-        assert!(!moves(change), "the second time it changes nothing");
+        assert!(increments(change));
+        assert!(!increments(change), "the second time it changes nothing");
     }
 }
 
@@ -176,7 +176,7 @@ fn other_changes_leave_the_version(server: &TestServer) {
     assert_eq!(version(&ada.get(&path)), before);
 }
 
-fn deleted_owner_moves_versions(server: &TestServer) {
+fn deleted_owner_increments_versions(server: &TestServer) {
     let Clients { ada, admin, .. } = Clients::create(server);
     let cleo = create_account(server, "cleo", Role::User);
     let book = add_book(&cleo, "Emma");
@@ -198,11 +198,11 @@ fn deleted_owner_moves_versions(server: &TestServer) {
 }
 
 /// The account is shown with the user to administrators.
-fn account_changes_move_the_version(server: &TestServer) {
+fn account_changes_increment_the_version(server: &TestServer) {
     let Clients { admin, .. } = Clients::create(server);
     let cleo = server.sign_up_unverified("cleo");
     let user = format!("/users/{}", cleo.uid);
-    let moves = |change: &dyn Fn() -> Response| {
+    let increments = |change: &dyn Fn() -> Response| {
         let before = tag(&admin.get(&user));
         assert!([200, 204].contains(&change().status));
         let (disabled, off) = (format!("{user}/disabled"), json!({"disabled": false}));
@@ -216,24 +216,24 @@ fn account_changes_move_the_version(server: &TestServer) {
     let post = |path: &str, body: Value| server.anonymous().post(path, &body);
     let link = wait_for_mail(server, "cleo@example.org", 1).token();
     let verify = || post("/auth/verify", json!({"token": link, "password": PASSWORD}));
-    assert!(moves(&verify));
+    assert!(increments(&verify));
     let email = "new@example.org";
     let request = json!({"password": PASSWORD, "new_email": email});
     assert_eq!(cleo.put("/auth/email", &request).status, 202);
     let link = wait_for_mail(server, email, 1).token();
-    assert!(moves(&|| post("/auth/email-confirm", json!({"token": link}))));
+    assert!(increments(&|| post("/auth/email-confirm", json!({"token": link}))));
     let reset = |mails: usize| {
         post("/auth/password-reset-request", json!({ "email": email }));
         let (token, new) = (wait_for_mail(server, email, mails).token(), OTHER_PASSWORD);
         let body = json!({"token": token, "new_password": new, "confirm_new_password": new});
         post("/auth/password-reset-confirm", body)
     };
-    assert!(!moves(&|| reset(2)), "a password is not shown");
+    assert!(!increments(&|| reset(2)), "a password is not shown");
     wait_for_mail(server, email, 3);
     // The link of a reset also verifies the address.
     let unverify = "UPDATE accounts SET verified = FALSE WHERE role = 'user'";
     server.database().execute(unverify).unwrap();
-    assert!(moves(&|| reset(4)));
+    assert!(increments(&|| reset(4)));
 }
 
 fn stale_changes_are_refused(server: &TestServer) {

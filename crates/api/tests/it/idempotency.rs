@@ -30,7 +30,7 @@ both_servers!(
     replay_needs_a_valid_credential,
     other_methods_and_auth_ignore_keys,
     keys_expire_after_a_day,
-    two_copies_make_a_change_once,
+    two_servers_make_a_change_once,
     keys_do_not_block_user_changes,
     key_in_use_is_a_conflict,
     account_keeps_its_newest_responses,
@@ -273,11 +273,11 @@ fn keys_expire_after_a_day(server: &TestServer) {
 }
 
 /// Sends the same requests to two servers on one database, at the same time.
-fn two_copies_make_a_change_once(server: &TestServer) {
+fn two_servers_make_a_change_once(server: &TestServer) {
     let Clients { ada, .. } = Clients::create(server);
-    let copy = server.another(TestServer::settings());
-    let at_copy = copy.bearer(ada.token.as_ref().unwrap());
-    let clients = [&ada, &at_copy, &ada, &at_copy];
+    let other = server.another(TestServer::settings());
+    let at_other = other.bearer(ada.token.as_ref().unwrap());
+    let clients = [&ada, &at_other, &ada, &at_other];
     for round in 0..20 {
         let title = format!("Volume-{round}");
         let body = json!({"title": title, "author": "Honoré de Balzac", "tags": [{"name": title}]});
@@ -369,13 +369,13 @@ fn account_keeps_its_newest_responses(server: &TestServer) {
         bytes[0].as_u64().unwrap()
     };
     // Of several servers on the database, each counts its own responses.
-    let copies = [0; 3].map(|_| server.another(TestServer::settings()));
+    let others = [0; 3].map(|_| server.another(TestServer::settings()));
     let token = ada.token.as_ref().unwrap();
-    let clients = copies.each_ref().map(|copy| copy.bearer(token));
+    let clients = others.each_ref().map(|other| other.bearer(token));
     for (title, client) in (0..80).zip([&ada].into_iter().chain(&clients).cycle()) {
         assert!(!is_replayed(&at(client, title)));
         assert!(stored() <= 16_000_000, "{} after {title}", stored());
-        // Fifteen megabytes are always kept.
+        // Up to 15 MB nothing is deleted.
         assert!(title != 36 || is_replayed(&at(&ada, 0)));
     }
     assert!(stored() >= 13_500_000, "{}", stored());
@@ -386,8 +386,8 @@ fn account_keeps_its_newest_responses(server: &TestServer) {
 fn replays_are_not_counted_as_writes(server: &TestServer) {
     let Clients { ada, .. } = Clients::create(server);
     let quotas = Some(Quotas::default());
-    let copy = server.another(Settings { quotas, ..TestServer::settings() });
-    let ada = copy.bearer(ada.token.as_ref().unwrap());
+    let other = server.another(Settings { quotas, ..TestServer::settings() });
+    let ada = other.bearer(ada.token.as_ref().unwrap());
     let tag = json!({"name": "sea"});
     send(&ada, "POST", "/tags", "k", &tag).expect_status(201);
     for _ in 0..150 {

@@ -41,14 +41,14 @@ fn is_verified(server: &TestServer, email: &str) -> bool {
 /// Fills in the form of the verification page and sends it.
 fn verify_address(browser: &mut Browser, password: &str) {
     browser.fill("#password", password);
-    browser.click("#spend button");
+    browser.click("#use button");
 }
 
 /// Fills in the form of the reset page and sends it.
 fn change_password(browser: &mut Browser, new: &str, again: &str) {
     browser.fill("#new_password", new);
     browser.fill("#confirm_new_password", again);
-    browser.click("#spend button");
+    browser.click("#use button");
 }
 
 /// Asserts that the token is neither in the address bar nor in the document.
@@ -116,7 +116,7 @@ fn only_the_button_uses_the_link() {
 
     for _ in 0..2 {
         browser.open(link);
-        browser.wait_for("#spend", "verify the address with the password");
+        browser.wait_for("#use", "verify the address with the password");
         assert_hides_token(&mut browser, link);
         browser.open("about:blank");
     }
@@ -125,7 +125,7 @@ fn only_the_button_uses_the_link() {
     browser.open(link);
     browser.picture("verify");
     verify_address(&mut browser, NEW_PASSWORD);
-    browser.wait_for("#spend .status", "Wrong password");
+    browser.wait_for("#use .status", "Wrong password");
     browser.picture("verify-wrong-password");
     assert_fits(&mut browser, "verify-form");
     assert!(!is_verified(&server, "ada@example.org"));
@@ -205,16 +205,16 @@ fn page_changes_the_address() {
     assert_eq!(ada.put("/auth/email", &change).status, 202);
     let link = &links(&server, "/confirm-email", 1)[0];
     browser.open(link);
-    browser.wait_for("#spend", "Confirm it only if that is you");
+    browser.wait_for("#use", "Confirm it only if that is you");
     browser.picture("confirm-email");
     assert_fits(&mut browser, "confirm-email");
     assert_eq!(ada.get("/auth/me").expect_status(200)["email"], "ada@example.org");
-    browser.click("#spend button");
+    browser.click("#use button");
     browser.wait_for("#done", "Your e-mail address is changed");
     assert_hides_token(&mut browser, link);
     assert_eq!(ada.get("/auth/me").expect_status(200)["email"], "lovelace@example.org");
     browser.open(link);
-    browser.click("#spend button");
+    browser.click("#use button");
     browser.wait_for("#gone", "It has been used");
     browser.picture("confirm-email-gone");
 }
@@ -243,11 +243,11 @@ fn page_shows_errors_and_allows_retry() {
     browser.open(&format!("{page}#token"));
     server.database().execute("ALTER TABLE mailed_tokens RENAME TO gone").unwrap();
     change_password(&mut browser, NEW_PASSWORD, NEW_PASSWORD);
-    browser.wait_for("#spend .status", "Internal error");
+    browser.wait_for("#use .status", "Internal error");
     server.database().execute("ALTER TABLE gone RENAME TO mailed_tokens").unwrap();
     drop(server);
-    browser.click("#spend button");
-    browser.wait_for("#spend .status", "The server could not be reached");
+    browser.click("#use button");
+    browser.wait_for("#use .status", "The server could not be reached");
     browser.picture("reset-unreachable");
 }
 

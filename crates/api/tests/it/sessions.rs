@@ -200,18 +200,18 @@ fn ended_session_ends_on_every_server(server: &TestServer) {
         }),
     ];
     let database = server.database().open();
-    let copy = server.another(TestServer::settings());
+    let other = server.another(TestServer::settings());
     let admin = create_account(server, "root", Role::Admin);
     for (what, end) in endings {
         let ada = TestAccount::create(server, &database, Role::User);
         let access = ada.client.token.as_deref().unwrap();
-        assert!(is_accepted(&copy, access), "{what}");
+        assert!(is_accepted(&other, access), "{what}");
         end(server, &ada, &admin);
-        assert!(!is_accepted(&copy, access), "{what}");
+        assert!(!is_accepted(&other, access), "{what}");
         assert!(!is_accepted(server, access), "{what}");
-        copy.bearer(access).post("/books", &json!({})).expect_problem("unauthenticated");
-        refresh(&copy, ada.refresh_token.expose()).expect_problem("unauthenticated");
-        let by_key = copy.bearer(ada.full_key.1.expose()).get("/auth/me").status;
+        other.bearer(access).post("/books", &json!({})).expect_problem("unauthenticated");
+        refresh(&other, ada.refresh_token.expose()).expect_problem("unauthenticated");
+        let by_key = other.bearer(ada.full_key.1.expose()).get("/auth/me").status;
         // The others leave the API keys valid.
         let blocks_keys =
             ["password reset", "disabling", "deletion by an administrator", "deletion"];
@@ -250,18 +250,18 @@ fn enabling_does_not_restore_sessions(server: &TestServer) {
 
 fn demotion_applies_on_every_server(server: &TestServer) {
     let database = server.database().open();
-    let copy = server.another(TestServer::settings());
+    let other = server.another(TestServer::settings());
     let admin = create_account(server, "root", Role::Admin);
     let eve = TestAccount::create(server, &database, Role::Admin);
     let tokens = [eve.client.token.as_deref().unwrap(), eve.full_key.1.expose()];
     for token in tokens {
-        copy.bearer(token).get("/reviews").expect_status(200);
+        other.bearer(token).get("/reviews").expect_status(200);
     }
     admin
         .put(&format!("/users/{}/role", eve.client.uid), &json!({"role": "user"}))
         .expect_status(200);
     for token in tokens {
-        copy.bearer(token).get("/reviews").expect_problem("forbidden");
+        other.bearer(token).get("/reviews").expect_problem("forbidden");
     }
 }
 

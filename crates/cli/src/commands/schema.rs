@@ -7,11 +7,11 @@ use super::{CommandError, print};
 use crate::cli::SchemaFormat;
 
 pub(super) fn run(format: SchemaFormat) -> Result<(), CommandError> {
-    let catalogue = SchemaDescription::of(&MODULES);
+    let description = SchemaDescription::of(&MODULES);
     let text = match format {
-        SchemaFormat::Json => catalogue.json(),
-        SchemaFormat::Mermaid => catalogue.mermaid(),
-        SchemaFormat::Dot => catalogue.dot(),
+        SchemaFormat::Json => description.json(),
+        SchemaFormat::Mermaid => description.mermaid(),
+        SchemaFormat::Dot => description.dot(),
     };
     Ok(print(&text.trim_end())?)
 }

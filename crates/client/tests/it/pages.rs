@@ -39,15 +39,15 @@ fn pages_lead_forward_and_back(server: &TestServer) {
     });
 }
 
-fn tagged_items_are_changed_without_reading(server: &TestServer) {
+fn items_with_etags_change_without_reading(server: &TestServer) {
     run(async {
         let ada = signed_in(server, "ada").await;
         add_book(&ada, "Sketch").await;
         let plain = ada.list::<Book>().await.unwrap();
         let error = ada.update(&plain.items[0], &pages(1)).await.unwrap_err();
-        assert!(matches!(error, Error::Untagged), "{error:?}");
+        assert!(matches!(error, Error::NoETag), "{error:?}");
 
-        let tagged = ada.list::<Book>().tagged().await.unwrap();
+        let tagged = ada.list::<Book>().with_etags().await.unwrap();
         assert!(ada.get_if_changed(&tagged.items[0]).await.unwrap().is_none());
         ada.update(&tagged.items[0], &pages(1)).await.unwrap();
         assert!(matches!(ada.update(&tagged.items[0], &pages(2)).await, Err(Error::Changed(_))));
@@ -87,6 +87,6 @@ fn every_collection_is_listed(server: &TestServer) {
 
 both_servers!(
     pages_lead_forward_and_back,
-    tagged_items_are_changed_without_reading,
+    items_with_etags_change_without_reading,
     every_collection_is_listed,
 );

@@ -22,7 +22,7 @@ pub enum QuotaItem {
 }
 
 impl QuotaItem {
-    /// Returns the kind of an entity; `None` if accounts may own any number.
+    /// Returns the item for an entity; `None` if accounts may own any number.
     ///
     /// ```
     /// use recto_domain::{Book, Post, QuotaItem};

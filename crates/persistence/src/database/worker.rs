@@ -32,13 +32,13 @@ const CHEAP_LOCK: Duration = Duration::from_millis(25);
 /// `expensive` is given, jobs that take long are moved there, so that they do not delay others.
 pub(super) fn spawn_pool(
     threads: &mut Threads,
-    target: ConnectionSource<'_>,
+    source: ConnectionSource<'_>,
     (name, connections): (&str, usize),
     queue: &Queue,
     expensive: Option<&Queue>,
 ) {
     for number in 0..connections {
-        let mut worker = Worker::new(target, queue.jobs(), number);
+        let mut worker = Worker::new(source, queue.jobs(), number);
         worker.expensive = expensive.map(Queue::mover);
         threads.spawn(format!("recto-{name}-{number}"), worker, |worker| {
             while let Some(job) = worker.jobs.next() {
@@ -49,8 +49,8 @@ pub(super) fn spawn_pool(
 }
 
 /// Starts the thread that writes to an embedded database.
-pub(super) fn spawn_writer(threads: &mut Threads, target: ConnectionSource<'_>, queue: &Queue) {
-    let worker = Worker::new(target, queue.jobs(), 0);
+pub(super) fn spawn_writer(threads: &mut Threads, source: ConnectionSource<'_>, queue: &Queue) {
+    let worker = Worker::new(source, queue.jobs(), 0);
     threads.spawn("recto-write".to_owned(), worker, |worker| {
         while let Some(first) = worker.jobs.next() {
             let mut group = VecDeque::from([first]);

@@ -111,10 +111,10 @@ pub fn consume_email_change(
         .filter(mailed_tokens::hash.eq(&hash.as_bytes()[..]))
         .filter(mailed_tokens::purpose.eq(MailedPurpose::ChangeEmail.as_str()))
         .filter(mailed_tokens::expires_at.gt(InstantValue(now)));
-    let spent = conn.first::<(UidValue, Option<String>)>(
+    let consumed = conn.first::<(UidValue, Option<String>)>(
         diesel::delete(valid).returning((mailed_tokens::uid, mailed_tokens::new_email)),
     )?;
-    let Some((uid, email)) = spent else { return Ok(None) };
+    let Some((uid, email)) = consumed else { return Ok(None) };
     let context = RowContext { table: "mailed_tokens", row: &MailedTokenId::from(uid) };
     context.optional("new_email", email)
 }

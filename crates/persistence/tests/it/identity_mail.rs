@@ -235,7 +235,7 @@ fn concurrent_uses_succeed_once(database: &FreshDatabase) {
     for _ in 0..10 {
         let (_, hash) = issue(conn, ids, ada, MailedPurpose::Reset);
         let start = Barrier::new(2);
-        let spent: Vec<_> = thread::scope(|scope| {
+        let consumed: Vec<_> = thread::scope(|scope| {
             let consuming = [(); 2].map(|()| {
                 let (start, mut conn) = (&start, database.connection());
                 scope.spawn(move || {
@@ -245,7 +245,7 @@ fn concurrent_uses_succeed_once(database: &FreshDatabase) {
             });
             consuming.into_iter().filter_map(|thread| thread.join().unwrap()).collect()
         });
-        assert_eq!(spent, [ada]);
+        assert_eq!(consumed, [ada]);
     }
 }
 

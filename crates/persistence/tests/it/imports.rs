@@ -14,7 +14,7 @@ use crate::support::catalogue::Catalogue;
 
 both_engines!(
     second_import_adds_nothing,
-    new_taggings_move_versions,
+    new_taggings_increment_versions,
     tag_names_ignore_case,
     reader_with_taken_name_is_skipped,
     failed_batch_is_rolled_back,
@@ -73,7 +73,7 @@ fn second_import_adds_nothing(database: &FreshDatabase) {
     assert_eq!(written.added, 0);
 }
 
-fn new_taggings_move_versions(database: &FreshDatabase) {
+fn new_taggings_increment_versions(database: &FreshDatabase) {
     let c = Catalogue::small();
     let mut conn = database.connection();
     import(&mut conn, &c);

@@ -338,7 +338,7 @@ fn concurrent_manager_delete_is_no_failure(fresh: &FreshDatabase) {
     }
 }
 
-/// The version of an employee moves even if the manager is deleted while it is being hired.
+/// The version is incremented even if the manager is deleted before the employee is committed.
 fn delete_sees_uncommitted_references(fresh: &FreshDatabase) {
     let conn = &mut fresh.connection();
     let manager = chain(conn, 1)[0];
