@@ -126,6 +126,11 @@ fn unknown_or_deep_paths_are_refused(server: &TestServer) {
             assert!(detail.starts_with("include"), "{include}: {detail}");
         }
     }
+    // A limit has the codes of the parameter `limit`.
+    for (limit, code) in [("0", "range"), ("-1", "range"), ("x", "format"), ("1e3", "format")] {
+        let response = server.get(&format!("/books?include=reviews(limit:{limit})"));
+        assert_eq!(response.query_errors(), [("include", code)], "{limit}");
+    }
     // The valid relations are those of the response, here of the user.
     let user = format!("/books/{}/user", uid(&book));
     server.get(&format!("{user}?include=reviews.book,books")).expect_status(200);
