@@ -43,6 +43,7 @@ pub(crate) async fn delete(ctx: Context, body: Body<AccountDeletion>) -> Result<
     let AccountDeletion { password, reviews } = body.checked()?;
     passwords::confirm(&ctx, &credentials, &password).await?;
     ctx.transaction(move |tx| {
+        // As for `target_to_delete`: before anything that others may need. `/auth` has no `If-Match`.
         tx.lock::<User>(credentials.user.uid, Lock::Update)?;
         // Locked, so that a change or a reset of the password also ends this request.
         let user = passwords::locked(tx, &credentials)?.user_uid;
